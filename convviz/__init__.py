@@ -1,0 +1,84 @@
+"""See what a convolution does to an image.
+
+The public names are loaded on first use, so that importing the package costs
+nothing: ``convviz.conv2d``, ``convviz.run`` and the values they take and give.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from convviz.errors import (
+        BackendError,
+        BatchError,
+        ConvvizError,
+        InputError,
+        OutputError,
+        ShapeError,
+        SpecError,
+        UnknownNameError,
+    )
+    from convviz.geometry import HW, Edges
+    from convviz.images import Picture, read
+    from convviz.kernels import Kernel
+    from convviz.layers import Conv2d
+    from convviz.pipeline import FeatureMaps, conv2d, run
+    from convviz.weights import FilterBank, kernel_bank, seeded
+
+_HOMES = {
+    "errors": (
+        "BackendError",
+        "BatchError",
+        "ConvvizError",
+        "InputError",
+        "OutputError",
+        "ShapeError",
+        "SpecError",
+        "UnknownNameError",
+    ),
+    "geometry": ("HW", "Edges"),
+    "images": ("Picture", "read"),
+    "kernels": ("Kernel",),
+    "layers": ("Conv2d",),
+    "pipeline": ("FeatureMaps", "conv2d", "run"),
+    "weights": ("FilterBank", "kernel_bank", "seeded"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "HW",
+    "BackendError",
+    "BatchError",
+    "Conv2d",
+    "ConvvizError",
+    "Edges",
+    "FeatureMaps",
+    "FilterBank",
+    "InputError",
+    "Kernel",
+    "OutputError",
+    "Picture",
+    "ShapeError",
+    "SpecError",
+    "UnknownNameError",
+    "__version__",
+    "conv2d",
+    "kernel_bank",
+    "read",
+    "run",
+    "seeded",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'convviz' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"convviz.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

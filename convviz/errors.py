@@ -1,0 +1,62 @@
+"""Every error that convviz raises on purpose.
+
+A message is one line in lower case: what was wrong, the numbers, the remedy.
+The command line maps each class to an exit status in ``convviz.cli.exits``.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ConvvizError(Exception):
+    """Base of all errors raised on purpose; anything else is a bug."""
+
+
+class SpecError(ConvvizError):
+    """An argument that no layer, kernel or option can take."""
+
+
+class ShapeError(ConvvizError):
+    """A layer that does not fit the shape of its input."""
+
+
+class UnknownNameError(ConvvizError):
+    """A name that is not in the table it was looked up in.
+
+    Parameters
+    ----------
+    kind : str
+        What was looked up, such as ``"kernel"``.
+    name : str
+        The name as it was given.
+    known : iterable of str
+        The names in the table.
+
+    Examples
+    --------
+    >>> str(UnknownNameError("kernel", "sobelx", ["box", "sobel-x"]))
+    "no kernel named 'sobelx'; did you mean 'sobel-x'?"
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+        some = ", ".join(names[:12]) + (f" … ({len(names)} in all)" if len(names) > 12 else "")
+        remedy = f"did you mean {near[0]!r}?" if near else f"choose from {some}."
+        super().__init__(f"no {kind} named {name!r}; {remedy}")
+
+
+class InputError(ConvvizError):
+    """A file to read that is missing, unreadable, too large, or not what it should be."""
+
+
+class OutputError(ConvvizError):
+    """A file that cannot be written, or that is not ours to replace."""
+
+
+class BackendError(ConvvizError):
+    """A backend that is not installed, lacks the device, or disagrees with another."""
+
+
+class BatchError(ConvvizError):
+    """Some files of a batch failed, after all others were done."""

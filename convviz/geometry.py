@@ -1,0 +1,294 @@
+"""The arithmetic of windows on one axis, and the two-dimensional sizes built from it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+from convviz.errors import ShapeError, SpecError
+
+
+@dataclass(frozen=True, slots=True)
+class HW:
+    """A pair of whole numbers for the two image axes, height first.
+
+    Parameters
+    ----------
+    h, w : int
+        Values along the height and the width.
+
+    Examples
+    --------
+    >>> print(HW(3, 5))
+    3x5
+    >>> h, w = HW(3, 5)
+    """
+
+    h: int
+    w: int
+
+    @classmethod
+    def of(cls, value: "int | tuple[int, int] | HW") -> Self:
+        """Take one number for both axes, or a pair with the height first.
+
+        Raises
+        ------
+        SpecError
+            If `value` is neither.
+
+        Examples
+        --------
+        >>> HW.of(3) == HW.of((3, 3))
+        True
+        """
+        if isinstance(value, int) and not isinstance(value, bool):
+            return cls(value, value)
+        if isinstance(value, HW | tuple | list):
+            pair = tuple(value)
+            if len(pair) == 2 and all(isinstance(n, int) and not isinstance(n, bool) for n in pair):
+                return cls(*pair)
+        raise SpecError(f"expected a whole number or a pair (height, width), not {value!r}.")
+
+    def __iter__(self) -> Iterator[int]:
+        return iter((self.h, self.w))
+
+    def __str__(self) -> str:
+        return f"{self.h}x{self.w}"
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Widths of a border round an image.
+
+    Parameters
+    ----------
+    top, bottom, left, right : int
+        Rows and columns to add on each side, in pixels; at least 0.
+
+    Raises
+    ------
+    SpecError
+        If a side is negative.
+
+    Examples
+    --------
+    >>> print(Edges(1, 0, 2, 1))
+    1,0,2,1
+    """
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def __post_init__(self) -> None:
+        for side in ("top", "bottom", "left", "right"):
+            if getattr(self, side) < 0:
+                raise SpecError(
+                    f"padding must be at least 0 on every side, but {side} is {getattr(self, side)}."
+                )
+
+    def __iter__(self) -> Iterator[int]:
+        return iter((self.top, self.bottom, self.left, self.right))
+
+    def __str__(self) -> str:
+        return ",".join(str(side) for side in self)
+
+    @property
+    def height(self) -> tuple[int, int]:
+        """Rows added before and after."""
+        return self.top, self.bottom
+
+    @property
+    def width(self) -> tuple[int, int]:
+        """Columns added before and after."""
+        return self.left, self.right
+
+    def around(self, size: HW) -> HW:
+        """Size of an image of `size` pixels with this border."""
+        return HW(size.h + self.top + self.bottom, size.w + self.left + self.right)
+
+
+def span(k: int, *, dilation: int = 1) -> int:
+    """Count the pixels that one window covers along one axis.
+
+    Parameters
+    ----------
+    k : int
+        Kernel length, in taps; at least 1.
+    dilation : int
+        Distance between neighbouring taps, in pixels; at least 1.
+
+    Returns
+    -------
+    int
+        ``dilation * (k - 1) + 1``, in pixels.
+
+    Examples
+    --------
+    >>> span(3), span(3, dilation=2)
+    (3, 5)
+    """
+    return dilation * (k - 1) + 1
+
+
+def output_length(
+    n: int, k: int, *, stride: int = 1, before: int = 0, after: int = 0, dilation: int = 1
+) -> int:
+    """Count the windows of a kernel along one axis.
+
+    Parameters
+    ----------
+    n : int
+        Input length, in pixels; at least 1.
+    k : int
+        Kernel length, in taps; at least 1.
+    stride : int
+        Distance between neighbouring windows, in padded-input pixels.
+    before, after : int
+        Padding on the low and the high side, in pixels.
+    dilation : int
+        Distance between neighbouring taps, in padded-input pixels.
+
+    Returns
+    -------
+    int
+        Number of windows, at least 1: ``(n + before + after - span) // stride + 1``
+        with ``span = dilation * (k - 1) + 1``, the pixels one window covers.
+
+    Raises
+    ------
+    ShapeError
+        If one window is longer than the padded input.
+
+    Notes
+    -----
+    Relationship 15 of Dumoulin and Visin (2016), `A guide to convolution
+    arithmetic for deep learning <https://arxiv.org/abs/1603.07285>`_, with
+    padding that may differ between the sides; equal to ``torch.nn.Conv2d``.
+    Pixels past the last window are never read.
+
+    Examples
+    --------
+    >>> output_length(6, 3, stride=2, before=1, after=1)  # one column is left over
+    3
+    """
+    covered = span(k, dilation=dilation)
+    padded = n + before + after
+    if covered > padded:
+        dilated = f" with dilation {dilation}" if dilation > 1 else ""
+        fits = (padded - 1) // (k - 1)  # the largest dilation at which this kernel fits
+        remedy = f"use a dilation of at most {fits}" if dilation > 1 and fits else f"use at most {padded} taps"
+        raise ShapeError(
+            f"a {k}-tap kernel{dilated} spans {covered} pixels, but the padded input has only {padded} "
+            f"({before} + {n} + {after}); pad by at least {covered - padded} more, or {remedy}."
+        )
+    return (padded - covered) // stride + 1
+
+
+def same_padding(n: int, k: int, *, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
+    """Pad one axis so that there are ``ceil(n / stride)`` windows.
+
+    Parameters
+    ----------
+    n, k, stride, dilation : int
+        As for `output_length`.
+
+    Returns
+    -------
+    before, after : int
+        Padding in pixels; an odd total puts the extra pixel after.
+
+    Notes
+    -----
+    At stride 1 this is ``padding="same"`` of ``torch.nn.Conv2d``, which refuses
+    larger strides. There it is SAME of TensorFlow and SAME_UPPER of ONNX.
+
+    Examples
+    --------
+    >>> same_padding(5, 3), same_padding(6, 3, stride=2)
+    ((1, 1), (0, 1))
+    """
+    windows = -(-n // stride)
+    total = max((windows - 1) * stride + span(k, dilation=dilation) - n, 0)
+    return total // 2, total - total // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The shape calculation along one axis, with all of its numbers.
+
+    Parameters
+    ----------
+    input : int
+        Input length, in pixels.
+    kernel : int
+        Kernel length, in taps.
+    stride, dilation : int
+        Distances between windows and between taps, in padded-input pixels.
+    before, after : int
+        Padding on the low and the high side, in pixels.
+
+    Raises
+    ------
+    ShapeError
+        If one window is longer than the padded input.
+
+    Examples
+    --------
+    >>> axis = Axis(input=6, kernel=3, stride=2, dilation=1, before=1, after=1)
+    >>> axis.output, axis.unread
+    (3, 1)
+    """
+
+    input: int
+    kernel: int
+    stride: int
+    dilation: int
+    before: int
+    after: int
+
+    def __post_init__(self) -> None:
+        _ = self.output
+
+    @property
+    def padded(self) -> int:
+        """Length of the padded input, in pixels."""
+        return self.input + self.before + self.after
+
+    @property
+    def span(self) -> int:
+        """Pixels that one window covers."""
+        return span(self.kernel, dilation=self.dilation)
+
+    @property
+    def output(self) -> int:
+        """Number of windows."""
+        return output_length(
+            self.input,
+            self.kernel,
+            stride=self.stride,
+            before=self.before,
+            after=self.after,
+            dilation=self.dilation,
+        )
+
+    @property
+    def unread(self) -> int:
+        """Padded-input pixels past the last window, which the stride never reaches."""
+        return self.padded - self.span - (self.output - 1) * self.stride
+
+    @property
+    def skipped(self) -> tuple[int, ...]:
+        """Indices of the input pixels that no tap of any window reads, in increasing order.
+
+        Notes
+        -----
+        Besides those past the last window these are the pixels between taps or
+        windows, when the stride or the dilation leaps over them.
+        """
+        read = {
+            window * self.stride + tap * self.dilation - self.before
+            for window in range(self.output)
+            for tap in range(self.kernel)
+        }
+        return tuple(pixel for pixel in range(self.input) if pixel not in read)

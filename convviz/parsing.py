@@ -1,0 +1,193 @@
+"""Text from the command line or from metadata, parsed once into checked values.
+
+Every parser is made for one field, and its messages name that field.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+
+from convviz.errors import SpecError, UnknownNameError
+from convviz.geometry import HW, Edges
+from convviz.layers import Padding
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+
+
+def _whole(text: str) -> int | None:
+    """Read a whole number of at most 18 digits, or nothing."""
+    return int(text) if _WHOLE.fullmatch(text.strip()) else None
+
+
+def whole(field: str, *, least: int = 1, most: int | None = None) -> Callable[[str], int]:
+    """Make a parser of whole numbers from `least` to `most`.
+
+    Examples
+    --------
+    >>> whole("seed", least=0)("7")
+    7
+    """
+
+    def parse(text: str) -> int:
+        value = _whole(text)
+        if value is None:
+            raise SpecError(f"{field}: expected a whole number, such as {max(least, 1)}, not {text!r}.")
+        if value < least:
+            raise SpecError(f"{field} must be at least {least}, not {value}.")
+        if most is not None and value > most:
+            raise SpecError(f"{field} must be at most {most}, not {value}.")
+        return value
+
+    return parse
+
+
+def pair(field: str, *, least: int = 1) -> Callable[[str], HW]:
+    """Make a parser of ``N`` or ``HxW``.
+
+    Examples
+    --------
+    >>> print(pair("stride")("2"), pair("stride")("3x5"))
+    2x2 3x5
+    """
+
+    def parse(text: str) -> HW:
+        numbers = [_whole(part) for part in text.lower().split("x")]
+        if len(numbers) not in (1, 2) or None in numbers:
+            raise SpecError(f"{field}: expected N or HxW, such as 3 or 3x5, not {text!r}.")
+        h, w = numbers * 2 if len(numbers) == 1 else numbers
+        value = HW(h or 0, w or 0)
+        if min(value) < least:
+            raise SpecError(f"{field} must be at least {least} on both axes, not {text}.")
+        return value
+
+    return parse
+
+
+def padding(text: str) -> Padding:
+    """Parse ``N``, ``HxW``, ``top,bottom,left,right``, ``same`` or ``valid``.
+
+    Raises
+    ------
+    SpecError
+        If `text` is none of these, or a side is negative.
+
+    Examples
+    --------
+    >>> print(padding("1"), padding("1x2"), padding("1,0,2,1"), padding("same"))
+    1,1,1,1 1,1,2,2 1,0,2,1 same
+    """
+    if text in ("same", "valid"):
+        return text  # type: ignore[return-value]  # narrowed by the line above
+    numbers = [_whole(part) for part in text.split(",")]
+    if len(numbers) == 4 and None not in numbers:
+        return Edges(*(n or 0 for n in numbers))
+    try:
+        h, w = pair("padding", least=-(10**18))(text)
+    except SpecError:
+        raise SpecError(
+            "padding: expected N, HxW, top,bottom,left,right, same or valid, such as 1 or 1,0,2,1, "
+            f"not {text!r}."
+        ) from None
+    return Edges(h, h, w, w)
+
+
+def position(field: str) -> Callable[[str], HW]:
+    """Make a parser of ``Y,X``, row before column, both counted from 0.
+
+    Examples
+    --------
+    >>> print(*position("at")("10,20"))
+    10 20
+    """
+
+    def parse(text: str) -> HW:
+        numbers = [_whole(part) for part in text.split(",")]
+        if len(numbers) != 2 or None in numbers:
+            raise SpecError(
+                f"{field}: expected Y,X, row and column counted from 0, such as 10,20, not {text!r}."
+            )
+        value = HW(numbers[0] or 0, numbers[1] or 0)
+        if min(value) < 0:
+            raise SpecError(f"{field}: row and column are counted from 0, not {text}.")
+        return value
+
+    return parse
+
+
+def numbers(field: str) -> Callable[[str], tuple[float, ...]]:
+    """Make a parser of finite numbers with commas between them.
+
+    Examples
+    --------
+    >>> numbers("bias-values")("0.5,-1")
+    (0.5, -1.0)
+    """
+
+    def parse(text: str) -> tuple[float, ...]:
+        try:
+            values = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            values = ()
+        if not values or not all(math.isfinite(value) for value in values):
+            raise SpecError(
+                f"{field}: expected numbers with commas between them, such as 0.5,-1, not {text!r}."
+            )
+        return values
+
+    return parse
+
+
+def choice(field: str, known: Iterable[str]) -> Callable[[str], str]:
+    """Make a parser that takes one of the `known` words.
+
+    Examples
+    --------
+    >>> choice("scale", ("map", "global"))("map")
+    'map'
+    """
+    words = tuple(known)
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise UnknownNameError(field, text, words)
+        return text
+
+    return parse
+
+
+def chw(text: str) -> tuple[int, int, int] | None:
+    """Parse an input shape ``CxHxW``, or give nothing when `text` is not of that form.
+
+    Raises
+    ------
+    SpecError
+        If it is of that form but a number is 0.
+
+    Examples
+    --------
+    >>> chw("3x224x224"), chw("cat.jpg")
+    ((3, 224, 224), None)
+    """
+    if not re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9}){1,3}", text, re.ASCII):
+        return None
+    sizes = tuple(int(part) for part in text.split("x"))
+    if len(sizes) != 3:
+        raise SpecError(f"shape: expected channels x height x width, such as 3x224x224, not {text!r}.")
+    if min(sizes) < 1:
+        raise SpecError(f"shape: channels, height and width must be at least 1, not {text}.")
+    return sizes[0], sizes[1], sizes[2]
+
+
+def tile(text: str) -> int | None:
+    """Parse the size of a tile: pixels, or ``full`` for nothing (every pixel).
+
+    Examples
+    --------
+    >>> tile("320"), tile("full")
+    (320, None)
+    """
+    if text == "full":
+        return None
+    if _whole(text) is None:
+        raise SpecError(f"tile: expected a number of pixels or full, such as 320, not {text!r}.")
+    return whole("tile", least=16, most=65_500)(text)

@@ -1,0 +1,63 @@
+"""Small pieces of text that more than one part shows."""
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal would act upon: control, format and surrogate characters.
+
+    Parameters
+    ----------
+    text : str
+        Text from outside: a file name, metadata, a message of another library.
+
+    Returns
+    -------
+    str
+        The text on one line, each such character written as an escape.
+
+    Examples
+    --------
+    >>> print(printable("a\x1b[31m\nb"))
+    a\x1b[31m\nb
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def number(value: float, *, digits: int = 4) -> str:
+    """Write a number in few characters: whole ones whole, others with `digits` significant digits.
+
+    Examples
+    --------
+    >>> number(18.0), number(-0.123456), number(-0.0)
+    ('18', '-0.1235', '0')
+    """
+    if value == 0:
+        return "0"
+    if value == int(value) and abs(value) < 1e7:
+        return str(int(value))
+    return f"{value:.{digits}g}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "map"), plural(1920, "map")
+    ('1 map', '1,920 maps')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def amount(size: float) -> str:
+    """Write a number of bytes in binary units.
+
+    Examples
+    --------
+    >>> amount(1536), amount(6 * 2**20)
+    ('1.5 KiB', '6 MiB')
+    """
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.3g} {unit}"
+        size /= 1024
+    return f"{size:.3g} TiB"
