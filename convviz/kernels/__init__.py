@@ -1,0 +1,31 @@
+"""Kernels by name, by formula and by their numbers.
+
+A table row in ``presets.py`` is all that a new preset takes. Taps are applied as
+cross-correlation, top left first, as ``torch.nn.Conv2d`` applies its weights.
+"""
+
+from convviz.kernels.kernel import Kernel, Taps
+from convviz.kernels.lookup import Entry, complete, entries, find, preset_names, set_names
+from convviz.kernels.parse import FILE_SUFFIXES, KernelRequest, Kind, parse_request, parse_taps
+from convviz.kernels.presets import FORMULAS, PRESETS, SETS, Formula, Parameter
+
+__all__ = [
+    "FILE_SUFFIXES",
+    "FORMULAS",
+    "PRESETS",
+    "SETS",
+    "Entry",
+    "Formula",
+    "Kernel",
+    "KernelRequest",
+    "Kind",
+    "Parameter",
+    "Taps",
+    "complete",
+    "entries",
+    "find",
+    "parse_request",
+    "parse_taps",
+    "preset_names",
+    "set_names",
+]
