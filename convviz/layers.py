@@ -232,7 +232,7 @@ class Conv2d:
             w = same_padding(size.w, self.kernel_size.w, stride=self.stride.w, dilation=self.dilation.w)
             edges = Edges(*h, *w)
         else:
-            edges = cast("Edges", self.padding)
+            edges = self.padding
         check_padding(edges, size, self.padding_mode)
         return edges
 

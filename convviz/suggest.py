@@ -1,6 +1,6 @@
 """Layers whose output comes near to a wanted size."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from convviz.errors import ShapeError
@@ -62,33 +62,30 @@ def suggest(
     >>> print(best.kernel_size, best.stride, best.padding, best.output)
     3x3 2x2 1x1 112x112
     """
-    found = set()
-    for h in _axis(
-        size.h,
-        target.h,
-        kernel_size and kernel_size.h,
-        stride and stride.h,
-        padding and padding.h,
-        dilation.h,
-    ):
-        for w in _axis(
-            size.w,
-            target.w,
-            kernel_size and kernel_size.w,
-            stride and stride.w,
-            padding and padding.w,
-            dilation.w,
-        ):
-            # Rows and columns differ only where the sizes, or what is kept, make them differ.
-            if h[:3] == w[:3] or size.h != size.w or target.h != target.w or kernel_size or stride or padding:
-                found.add(Suggestion(HW(h[0], w[0]), HW(h[1], w[1]), HW(h[2], w[2]), HW(h[3], w[3])))
+    kept = (kernel_size, stride, padding)
+    rows, columns = (
+        _axis(
+            tuple(size)[axis],
+            tuple(target)[axis],
+            [None if pair is None else tuple(pair)[axis] for pair in kept],
+            tuple(dilation)[axis],
+        )
+        for axis in (0, 1)
+    )
+    # Rows and columns differ only where the sizes, or what is kept, make them differ.
+    free = size.h != size.w or target.h != target.w or any(pair is not None for pair in kept)
+    found = {
+        Suggestion(*(HW(one, other) for one, other in zip(h, w, strict=True)))
+        for h in rows
+        for w in columns
+        if free or h[:3] == w[:3]
+    }
     return sorted(found, key=lambda suggestion: _cost(suggestion, target))[:most]
 
 
-def _axis(
-    n: int, target: int, kernel: int | None, stride: int | None, padding: int | None, dilation: int
-) -> list[tuple[int, int, int, int]]:
+def _axis(n: int, target: int, kept: Sequence[int | None], dilation: int) -> list[tuple[int, int, int, int]]:
     """List (kernel, stride, padding, output) along one axis, the best 24."""
+    kernel, stride, padding = kept
 
     def candidates() -> Iterator[tuple[int, int, int, int]]:
         about = -(-n // target)

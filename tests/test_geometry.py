@@ -78,7 +78,9 @@ def test_the_remedy_for_a_long_window_is_the_smallest_change(k, dilation, remedy
 def test_same_padding_gives_one_window_per_stride(n, k, stride, dilation):
     before, after = same_padding(n, k, stride=stride, dilation=dilation)
     assert 0 <= after - before <= 1
-    assert output_length(n, k, stride=stride, before=before, after=after, dilation=dilation) == -(-n // stride)
+    assert output_length(n, k, stride=stride, before=before, after=after, dilation=dilation) == -(
+        -n // stride
+    )
 
 
 def test_same_padding_is_never_more_than_it_needs():

@@ -90,7 +90,9 @@ def test_the_first_layer_of_alexnet_has_its_known_numbers():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param({"out_channels": 0}, "out_channels must be a whole number of at least 1", id="no filters"),
+        pytest.param(
+            {"out_channels": 0}, "out_channels must be a whole number of at least 1", id="no filters"
+        ),
         pytest.param({"in_channels": True}, "in_channels must be a whole number", id="a truth value"),
         pytest.param({"kernel_size": 0}, "kernel_size must be at least 1", id="no taps"),
         pytest.param({"stride": (1, 0)}, "stride must be at least 1 on both axes, not 1x0", id="no stride"),
@@ -98,7 +100,9 @@ def test_the_first_layer_of_alexnet_has_its_known_numbers():
         pytest.param({"padding": -1}, "padding must be at least 0", id="negative padding"),
         pytest.param({"padding": "full"}, "padding: expected", id="unknown padding"),
         pytest.param({"groups": 2}, "groups must divide in_channels, but 3 / 2 leaves 1", id="uneven groups"),
-        pytest.param({"groups": 3, "out_channels": 4}, "groups must divide out_channels", id="uneven filters"),
+        pytest.param(
+            {"groups": 3, "out_channels": 4}, "groups must divide out_channels", id="uneven filters"
+        ),
     ],
 )
 def test_a_layer_that_torch_would_refuse_is_refused_with_the_numbers(arguments, message):

@@ -1,0 +1,375 @@
+"""Numbers from and to files: nested lists, tables, and the formats of numpy and safetensors."""
+
+import io
+import json
+import math
+import re
+import stat
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from convviz.errors import InputError
+from convviz.files import shown
+
+Floats = NDArray[np.float32]
+
+READABLE = (".json", ".csv", ".npy")
+ARCHIVES = (".npz", ".safetensors")
+WRITABLE = (".npz", ".npy", ".safetensors")
+
+# What our files carry, each in the place that its format has for words.
+MARK = "convviz"
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read an ordinary file whole.
+
+    Raises
+    ------
+    InputError
+        If it is missing, not an ordinary file, or may not be read. A pipe or a
+        device is never opened, for that could wait for ever.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            what = "a folder; use convviz batch for folders" if path.is_dir() else "not an ordinary file"
+            raise InputError(f"cannot read {shown(path)}: it is {what}.")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"cannot read {shown(path)}: there is no such file; check the path.") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise InputError(f"cannot read {shown(path)}: {reason.lower()}.") from None
+
+
+def read_array(path: Path) -> Floats:
+    """Read numbers from a file.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.json`` file of nested lists, a ``.csv`` file, or a ``.npy`` file.
+
+    Returns
+    -------
+    ndarray, shape of the file, float32
+        Finite numbers, at least one.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or holds anything else; the message names the place.
+    """
+    return parse_array(read_bytes(path), shown(path), path.suffix.lower())
+
+
+def parse_array(data: bytes, name: str, suffix: str) -> Floats:
+    r"""Read numbers from the bytes of a file.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    name : str
+        What messages call it.
+    suffix : str
+        One of `READABLE`. In a CSV numbers are parted by commas, semicolons or
+        blanks; an empty line begins the next plane.
+
+    Returns
+    -------
+    ndarray, shape of the file, float32
+        A CSV gives (H, W), with more than one plane (C, H, W).
+
+    Raises
+    ------
+    InputError
+        As for `read_array`.
+
+    Examples
+    --------
+    >>> parse_array(b"1,2\n3,4\n", "numbers", ".csv")
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
+    """
+    parsers: dict[str, Callable[[bytes, str], Any]] = {
+        ".json": _from_json,
+        ".csv": _from_csv,
+        ".npy": _from_npy,
+    }
+    if suffix not in parsers:
+        raise InputError(f"cannot read numbers from {name}; its name must end in {', '.join(READABLE)}.")
+    return _finite(parsers[suffix](data, name), name)
+
+
+def _finite(values: Any, name: str) -> Floats:
+    """Bring numbers to float32, and refuse what that cannot hold."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name} holds {array.dtype} values; expected real numbers.")
+    if not array.size:
+        raise InputError(f"{name} holds no numbers (shape {array.shape}).")
+    bad = ~np.isfinite(array) | (np.abs(array.astype(np.float64)) > _LARGEST)
+    if bad.any():
+        place = "".join(f"[{index}]" for index in np.argwhere(bad)[0])
+        what = f"{array[tuple(np.argwhere(bad)[0])]} is not a finite number of float32"
+        raise InputError(f"{name}: {what}, at {place or 'its one value'}.")
+    return np.ascontiguousarray(array, np.float32)
+
+
+def _text(data: bytes, name: str) -> str:
+    """Decode a text file."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not text in UTF-8 (byte {error.start}).") from None
+
+
+def _from_json(data: bytes, name: str) -> list[Any]:
+    """Read nested lists of numbers."""
+
+    def refuse(word: str) -> None:
+        raise InputError(f"{name}: {word} is not a finite number.")
+
+    try:
+        document = json.loads(_text(data, name), parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{name} is not JSON: {error.msg.lower()} in line {error.lineno}, column {error.colno}."
+        ) from None
+    except (RecursionError, ValueError) as error:  # lists in lists without end; a number of very many digits
+        raise InputError(f"{name} is not a list of numbers: {str(error)[:80].lower()}.") from None
+    if not isinstance(document, list):
+        raise InputError(f"{name}: expected nested lists of numbers, not {type(document).__name__}.")
+    _check_lists(document, name)
+    return document
+
+
+def _check_lists(document: list[Any], name: str) -> None:
+    """Refuse lists that are not the same length throughout, and what is no number."""
+    level: list[tuple[str, Any]] = [("", document)]
+    while any(isinstance(item, list) for _, item in level):
+        length: int | None = None
+        below = []
+        for place, item in level:
+            if not isinstance(item, list):
+                raise InputError(f"{name}: {_json_word(item)} stands at {place}, where others have lists.")
+            if length is not None and len(item) != length:
+                raise InputError(
+                    f"{name}: the list at {place} has {len(item)} items, "
+                    f"but the one at {level[0][0]} has {length}."
+                )
+            length = len(item)
+            below += [(f"{place}[{index}]", one) for index, one in enumerate(item)]
+        level = below
+    for place, item in level:
+        if isinstance(item, bool) or not isinstance(item, int | float):
+            raise InputError(f"{name}: {_json_word(item)} at {place} is not a number.")
+        try:
+            finite = math.isfinite(item) and abs(item) <= _LARGEST
+        except OverflowError:
+            finite = False
+        if not finite:
+            raise InputError(f"{name}: the number at {place} is too large for float32.")
+
+
+def _json_word(item: Any) -> str:
+    """Write an item of JSON, shortened."""
+    word = json.dumps(item)
+    return word if len(word) <= 40 else word[:37] + "..."
+
+
+def _from_csv(data: bytes, name: str) -> list[Any]:
+    """Read planes of numbers with an empty line between them."""
+    planes: list[list[list[float]]] = [[]]
+    for number, line in enumerate(_text(data, name).splitlines(), 1):
+        if not line.strip():
+            if planes[-1]:
+                planes.append([])
+            continue
+        row = []
+        for column, word in enumerate(re.split(r"\s*[,;]\s*|\s+", line.strip().rstrip(",;")), 1):
+            row.append(_csv_number(word, f"{name}, line {number}, number {column}"))
+        first = planes[0][0] if planes[0] else row
+        if len(row) != len(first):
+            raise InputError(
+                f"{name}: line {number} has {len(row)} numbers, but the first line has {len(first)}."
+            )
+        planes[-1].append(row)
+    if not planes[-1] and len(planes) > 1:
+        planes.pop()
+    for index, plane in enumerate(planes[1:], 2):
+        if len(plane) != len(planes[0]):
+            raise InputError(
+                f"{name}: plane {index} has {len(plane)} lines, but the first has {len(planes[0])}."
+            )
+    return planes if len(planes) > 1 else planes[0]
+
+
+def _csv_number(word: str, place: str) -> float:
+    """Read one number of a table."""
+    try:
+        value = float(word) if "_" not in word and word.isascii() else math.nan
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or abs(value) > _LARGEST:
+        raise InputError(f"{place}: {_json_word(word)} is not a finite number.")
+    return value
+
+
+def _from_npy(data: bytes, name: str) -> NDArray[Any]:
+    """Read one array of numpy's own format; what would run code is refused."""
+    try:
+        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError, TypeError, SyntaxError, MemoryError, OverflowError) as error:
+        if "pickle" in str(error) or "Object arrays" in str(error):
+            reason = "it holds Python objects, and loading those could run any code"
+        else:
+            reason = "it is damaged or not in numpy's format"
+        raise InputError(f"cannot read {name}: {reason}.") from None
+
+
+def read_archive(path: Path) -> dict[str, Floats]:
+    """Read the arrays of numbers in a ``.npz`` or ``.safetensors`` file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict of ndarray, float32
+        By name; arrays of text, such as names, are left out.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or an array is none of finite numbers.
+    """
+    name, data = shown(path), read_bytes(path)
+    found = _from_safetensors(data, name) if path.suffix.lower() == ".safetensors" else _from_npz(data, name)
+    return {
+        key: _finite(value, f"{name}, array {key!r}") for key, value in found if value.dtype.kind not in "US"
+    }
+
+
+def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Read every array of a numpy archive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.namelist():
+                if not member.endswith(".npy"):
+                    continue
+                key = member.removesuffix(".npy")
+                yield key, _from_npy(archive.read(member), f"{name}, array {key!r}")
+    except (
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        EOFError,
+        OSError,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:
+        raise InputError(
+            f"cannot read {name}: it is no archive of numpy ({str(error)[:80].lower()})."
+        ) from None
+
+
+def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Read every array of a safetensors file."""
+    try:
+        yield from safetensors.numpy.load(data).items()
+    except (safetensors.SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"cannot read {name}: {str(error)[:100]}.") from None
+
+
+def signed_text(description: dict[str, str]) -> dict[str, str]:
+    """Make the metadata by which a file is known as ours of what describes the run."""
+    return {MARK: json.dumps(description, ensure_ascii=False)}
+
+
+def write_arrays(file: BinaryIO, suffix: str, stored: dict[str, NDArray[Any]], text: dict[str, str]) -> None:
+    """Write arrays, always with the same bytes for the same arrays.
+
+    Parameters
+    ----------
+    file : binary file
+        Where to write.
+    suffix : str
+        ``.npz``; ``.npy`` for the array ``maps`` alone; ``.safetensors``, where arrays of
+        text become metadata.
+    stored : dict of ndarray
+        What to write, by name.
+    text : dict of str
+        As `signed_text` gives it; a .npy file has no place for it.
+    """
+    if suffix == ".npy":
+        np.lib.format.write_array(file, stored["maps"], allow_pickle=False)
+    elif suffix == ".npz":
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for key, array in stored.items():
+                # The date is fixed, so that equal results are equal files.
+                with archive.open(zipfile.ZipInfo(f"{key}.npy"), "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+            archive.comment = f"{MARK} {text[MARK]}".encode()[:65_000]
+    else:
+        words = {key: array.tolist() for key, array in stored.items() if array.dtype.kind == "U"}
+        tensors = {
+            key: np.ascontiguousarray(array) for key, array in stored.items() if array.dtype.kind != "U"
+        }
+        # One entry alone: safetensors writes several in an order that differs between runs.
+        mark = json.dumps(json.loads(text[MARK]) | words, ensure_ascii=False)
+        file.write(safetensors.numpy.save(tensors, metadata={MARK: mark}))
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether convviz wrote a file: by the metadata of .png, .npz and .safetensors; of others never.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file.
+
+    Returns
+    -------
+    bool
+        Whether it carries our mark.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 20)
+            suffix = path.suffix.lower()
+            if suffix == ".png":
+                return head.startswith(b"\x89PNG\r\n\x1a\n") and _has_text_chunk(head)
+            if suffix == ".safetensors":
+                header = json.loads(head[8 : 8 + int.from_bytes(head[:8], "little")])
+                return MARK in header.get("__metadata__", {})
+            if suffix == ".npz":
+                with zipfile.ZipFile(path) as archive:
+                    return archive.comment.startswith(f"{MARK} ".encode())
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile):
+        return False
+    return False
+
+
+def _has_text_chunk(head: bytes) -> bool:
+    """Look for our text chunk before the pixels of a PNG."""
+    at = 8
+    while at + 8 <= len(head):
+        length, kind = int.from_bytes(head[at : at + 4], "big"), head[at + 4 : at + 8]
+        if kind in (b"tEXt", b"iTXt", b"zTXt") and head[at + 8 :].startswith(MARK.encode() + b"\0"):
+            return True
+        if kind == b"IDAT":
+            return False
+        at += 12 + length
+    return False

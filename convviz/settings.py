@@ -1,0 +1,218 @@
+"""What a user chooses, as checked values that fit into the metadata of a picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from convviz.errors import SpecError
+from convviz.geometry import HW, Edges
+from convviz.kernels import KernelRequest
+from convviz.layers import Conv2d, Padding, PaddingMode
+from convviz.text import plural
+
+Mode = Literal["rgb", "gray", "rgba"]
+ValueRange = Literal["unit", "byte", "raw"]
+Scale = Literal["map", "global"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSettings:
+    """The layer and where its numbers come from.
+
+    Parameters
+    ----------
+    out_channels : int, optional
+        Filters; as many as the kernels make, else 6.
+    kernel_size : HW, optional
+        Taps; those of the largest kernel, else 3x3.
+    stride, padding, dilation, groups, bias, padding_mode
+        As for `Conv2d`.
+    seed : int
+        Seed of torch's generator, for weights without kernels.
+    kernel : tuple of KernelRequest
+        Presets, literal taps and files, one after the other.
+    bias_values : tuple of float, optional
+        One bias per map, for layers with kernels.
+    flip : bool
+        Turn every kernel half round, which makes the layer a true convolution.
+    """
+
+    out_channels: int | None = None
+    kernel_size: HW | None = None
+    stride: HW = HW(1, 1)
+    padding: Padding = Edges(0, 0, 0, 0)
+    dilation: HW = HW(1, 1)
+    groups: int = 1
+    bias: bool = True
+    padding_mode: PaddingMode = "zeros"
+    seed: int = 0
+    kernel: tuple[KernelRequest, ...] = ()
+    bias_values: tuple[float, ...] | None = None
+    flip: bool = False
+
+    def conv2d(
+        self, in_channels: int, *, sizes: Sequence[HW] = (), maps: int = 0, stored_bias: bool = False
+    ) -> Conv2d:
+        """Build the layer for an input of `in_channels` planes.
+
+        Parameters
+        ----------
+        in_channels : int
+            Planes of the input.
+        sizes : sequence of HW
+            Sizes of the kernels that `kernel` names, in taps; none for seeded weights.
+        maps : int
+            Feature maps that those kernels make.
+        stored_bias : bool
+            Whether a bias came with those kernels.
+
+        Returns
+        -------
+        Conv2d
+            The checked layer.
+
+        Raises
+        ------
+        SpecError
+            If the numbers asked for contradict the kernels.
+
+        Examples
+        --------
+        >>> LayerSettings(padding=Edges(1, 1, 1, 1)).conv2d(3)
+        Conv2d(3, 6, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
+        """
+        kernel_size, out_channels, bias = self.kernel_size or HW(3, 3), self.out_channels or 6, self.bias
+        if sizes:
+            largest = HW(max(size.h for size in sizes), max(size.w for size in sizes))
+            kernel_size = self.kernel_size or largest
+            if kernel_size.h < largest.h or kernel_size.w < largest.w:
+                raise SpecError(
+                    f"kernel_size {kernel_size} has no room for a kernel of {largest}; "
+                    "leave out --kernel-size."
+                )
+            if self.out_channels not in (None, maps):
+                raise SpecError(
+                    f"out_channels is {self.out_channels}, but the kernels make {plural(maps, 'map')}; "
+                    "leave out --out-channels."
+                )
+            out_channels, bias = maps, self.bias and (stored_bias or self.bias_values is not None)
+        elif self.bias_values is not None:
+            raise SpecError("bias-values go with --kernel; seeded weights have a seeded bias.")
+        if self.bias_values is not None and not self.bias:
+            raise SpecError("bias-values and --no-bias contradict each other; leave one out.")
+        if self.bias_values is not None and len(self.bias_values) != out_channels:
+            raise SpecError(
+                f"bias-values gives {plural(len(self.bias_values), 'number')} "
+                f"for {plural(out_channels, 'map')}; give one per map."
+            )
+        return Conv2d(
+            in_channels,
+            out_channels,
+            kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+            bias,
+            self.padding_mode,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InputSettings:
+    """How a picture becomes numbers.
+
+    Parameters
+    ----------
+    mode : {"rgb", "gray", "rgba"}, optional
+        Planes to read; those that the picture has by default, without alpha.
+    range : {"unit", "byte", "raw"}
+        0 to 1, 0 to 255, or the stored numbers.
+    resize : HW, optional
+        Size to bring the picture to, in pixels.
+    """
+
+    mode: Mode | None = None
+    range: ValueRange = "unit"
+    resize: HW | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeSettings:
+    """Who does the arithmetic.
+
+    Parameters
+    ----------
+    backend : str
+        A name of `convviz.backends`, or "auto".
+    device : str
+        "cpu", or an accelerator that torch knows.
+    """
+
+    backend: str = "auto"
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSettings:
+    """How feature maps become one picture.
+
+    Parameters
+    ----------
+    tile : int, optional
+        Longest side of a map in the picture, in pixels; None keeps every pixel.
+    columns : int, optional
+        Maps in one row.
+    colormap : str
+        "gray", "signed", or the name of a published scale.
+    scale : {"map", "global"}
+        Whether each map has its own black and white or all share one.
+    """
+
+    tile: int | None = 320
+    columns: int | None = None
+    colormap: str = "gray"
+    scale: Scale = "map"
+
+
+def typed(value: Any) -> str:
+    """Write one value as a user would type it.
+
+    Examples
+    --------
+    >>> typed(HW(2, 2)), typed(HW(3, 5)), typed(Edges(1, 1, 1, 1)), typed(Edges(1, 0, 2, 1)), typed(True)
+    ('2', '3x5', '1', '1,0,2,1', 'true')
+    """
+    if value is None:
+        return "full"  # only a tile has a default that is not None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, HW):
+        return str(value.h) if value.h == value.w else str(value)
+    if isinstance(value, Edges):
+        return str(value.top) if len(set(value)) == 1 else str(value)
+    if isinstance(value, KernelRequest):  # a named tuple, so it comes before the other tuples
+        return value.what if value.channel is None else f"{value.what}@{value.channel}"
+    if isinstance(value, tuple):
+        numeric = all(isinstance(item, float) for item in value)
+        return ",".join(map(repr, value)) if numeric else "\n".join(map(typed, value))
+    return str(value)
+
+
+def as_text(*groups: Any) -> dict[str, str]:
+    """Write settings as option names with the text that a user would type for them.
+
+    Only what differs from the default is written, so that a later version may
+    add settings without making older pictures unreadable.
+
+    Examples
+    --------
+    >>> as_text(LayerSettings(stride=HW(2, 2), flip=True), PictureSettings(tile=None))
+    {'stride': '2', 'flip': 'true', 'tile': 'full'}
+    """
+    return {
+        field.name.replace("_", "-"): typed(value)
+        for group in groups
+        for field in fields(group)
+        if (value := getattr(group, field.name)) != field.default
+    }
