@@ -1,0 +1,145 @@
+"""Results as files, each with the settings it was made with."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from numpy.typing import NDArray
+from PIL import Image
+
+from convviz import arrays, files, images
+from convviz.errors import OutputError
+from convviz.render.tone import Floats, colours, tones
+
+
+def write_sheet(
+    image: Image.Image,
+    path: Path,
+    description: dict[str, str],
+    *,
+    force: bool = False,
+    inputs: Sequence[Path] = (),
+) -> None:
+    """Write a picture as PNG.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        The picture.
+    path : Path
+        Where to write it.
+    description : dict of str
+        What to store with it; how a file is known to be ours.
+    force : bool
+        Replace a file that convviz did not write.
+    inputs : sequence of Path
+        Files that are never replaced.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, or is not ours to replace.
+    """
+
+    def write(file: BinaryIO) -> None:
+        images.write_png(file, image, arrays.signed_text(description))
+
+    files.write_atomically(path, write, force=force, is_ours=arrays.is_ours, inputs=inputs)
+
+
+def write_maps(
+    names: Sequence[str],
+    maps: Floats,
+    folder: Path,
+    description: dict[str, str],
+    *,
+    colormap: str = "gray",
+    scale: str = "map",
+    force: bool = False,
+    inputs: Sequence[Path] = (),
+) -> list[Path]:
+    """Write every map as a PNG of its own, one pixel per value.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What each map is called; the file name begins with its index.
+    maps : ndarray, shape (O, H', W'), float32
+        The maps.
+    folder : Path
+        Where to write them; made if missing.
+    description, force, inputs
+        As for `write_sheet`.
+    colormap, scale : str
+        As for `convviz.render.overview.draw`.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of the maps.
+
+    Raises
+    ------
+    OutputError
+        As for `write_sheet`.
+    """
+    table = colours(colormap)
+    digits = len(str(len(maps) - 1))
+    paths = []
+    chosen = tones(list(maps), scale=scale, signed=colormap == "signed")
+    for index, (name, values, tone) in enumerate(zip(names, maps, chosen, strict=True)):
+        levels = tone.levels(values)
+        path = folder / f"{index:0{digits}d}-{file_name(name)}.png"
+        ends = {"map": name, "low": repr(tone.low), "high": repr(tone.high)}
+        image = Image.fromarray(levels if table is None else table[levels])
+        write_sheet(image, path, description | ends, force=force, inputs=inputs)
+        paths.append(path)
+    return paths
+
+
+def file_name(name: str) -> str:
+    """Make part of a file name of what a map is called.
+
+    Examples
+    --------
+    >>> file_name("gaussian:sigma=1.5 @R"), file_name("../x")
+    ('gaussian-sigma=1.5-R', 'x')
+    """
+    return re.sub(r"[^\w.=+-]+", "-", name).strip("-.")[:80] or "map"
+
+
+def save_arrays(
+    stored: dict[str, NDArray[Any]],
+    path: Path,
+    description: dict[str, str],
+    *,
+    force: bool = False,
+    inputs: Sequence[Path] = (),
+) -> None:
+    """Write exact numbers as .npz, .npy (the maps alone) or .safetensors.
+
+    Parameters
+    ----------
+    stored : dict of ndarray
+        What to write, by name.
+    path : Path
+        Where to write it; the ending says how.
+    description, force, inputs
+        As for `write_sheet`.
+
+    Raises
+    ------
+    OutputError
+        As for `write_sheet`, and if the ending is none of these.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in arrays.WRITABLE:
+        raise OutputError(
+            f"cannot save numbers as {path.name!r}; end the name with {', '.join(arrays.WRITABLE)}."
+        )
+
+    def write(file: BinaryIO) -> None:
+        arrays.write_arrays(file, suffix, stored, arrays.signed_text(description))
+
+    files.write_atomically(path, write, force=force, is_ours=arrays.is_ours, inputs=inputs)

@@ -1,0 +1,487 @@
+"""From an input and a layer to feature maps: padding, backend, bias, and nothing else."""
+
+import io
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convviz import __version__, backends, images, outputs, settings
+from convviz.errors import BackendError, ShapeError
+from convviz.geometry import HW, Edges
+from convviz.images import Picture
+from convviz.layers import Conv2d, PaddingLike
+from convviz.render import overview
+from convviz.weights import FilterBank, map_names, seeded
+
+Floats = NDArray[np.float32]
+
+_NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+# Two backends add up in different orders; this is what they may differ by, as a part of the largest sum of
+# products that a map could have. float32 carries 6e-8.
+AGREEMENT = 1e-5
+
+
+def pad(x: Floats, edges: Edges, padding_mode: str = "zeros") -> Floats:
+    """Put a border round the last two axes.
+
+    Parameters
+    ----------
+    x : ndarray, shape (..., H, W), float32
+        The input.
+    edges : Edges
+        Widths of the border, in pixels.
+    padding_mode : {"zeros", "reflect", "replicate", "circular"}
+        What the border holds.
+
+    Returns
+    -------
+    ndarray, shape (..., H + top + bottom, W + left + right), float32
+        `x` itself where there is nothing to add.
+
+    Examples
+    --------
+    >>> pad(np.array([[1, 2, 3]], np.float32), Edges(0, 0, 1, 2), "circular")
+    array([[3., 1., 2., 3., 1., 2.]], dtype=float32)
+    """
+    if not any(edges):
+        return x
+    widths = [(0, 0)] * (x.ndim - 2) + [edges.height, edges.width]
+    return cast("Floats", np.pad(x, widths, mode=cast("Any", _NUMPY_MODES[padding_mode])))
+
+
+def apply(layer: Conv2d, x: Floats, bank: FilterBank, *, backend: str, device: str = "cpu") -> Floats:
+    """Compute the feature maps of one layer with a backend of the table.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    x : ndarray, shape (C, H, W), float32
+        The input.
+    bank : FilterBank
+        The numbers of `layer`.
+    backend : str
+        A name of `convviz.backends`; not "auto".
+    device : str
+        Where to compute.
+
+    Returns
+    -------
+    ndarray, shape (O, H', W'), float32
+        The feature maps, with the bias added.
+    """
+    compute = backends.load(backend)
+    padded = pad(x, layer.edges(HW(*x.shape[1:])), layer.padding_mode)
+    maps = compute(
+        padded, bank.weight, stride=layer.stride, dilation=layer.dilation, groups=layer.groups, device=device
+    )
+    if bank.bias is not None:
+        maps += bank.bias[:, None, None]
+    return cast("Floats", maps)
+
+
+def partial_maps(
+    layer: Conv2d, x: Floats, bank: FilterBank, *, backend: str = "numpy", device: str = "cpu"
+) -> Floats:
+    """Compute what every 2-D kernel makes of its plane, before the sum over planes and the bias.
+
+    Returns
+    -------
+    ndarray, shape (O, I / groups, H', W'), float32
+        Partial maps; with the bias they add up to the feature maps.
+    """
+    filters, planes, kh, kw = layer.weight_shape
+    per_group = filters // layer.groups
+    # One group per input plane, with every filter that reads it: then no two planes are ever added up.
+    apart = Conv2d(
+        layer.in_channels,
+        layer.in_channels * per_group,
+        layer.kernel_size,
+        layer.stride,
+        layer.padding,
+        layer.dilation,
+        groups=layer.in_channels,
+        bias=False,
+        padding_mode=layer.padding_mode,
+    )
+    by_group = bank.weight.reshape(layer.groups, per_group, planes, kh, kw)
+    weight = np.ascontiguousarray(by_group.swapaxes(1, 2)).reshape(apart.weight_shape)
+    parts = apply(
+        apart, x, FilterBank(weight, None, map_names(apart.out_channels)), backend=backend, device=device
+    )
+    h, w = parts.shape[1:]
+    return parts.reshape(layer.groups, planes, per_group, h, w).swapaxes(1, 2).reshape(filters, planes, h, w)
+
+
+def conv2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: int | tuple[int, int] = 1,
+    padding: PaddingLike = 0,
+    dilation: int | tuple[int, int] = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+    backend: str = "numpy",
+) -> Floats:
+    """Convolve as ``torch.nn.functional.conv2d`` does, with any padding.
+
+    Parameters
+    ----------
+    x : array_like, shape (C, H, W) or (N, C, H, W), float32
+        The input, or N of them.
+    weight : array_like, shape (O, C / groups, kh, kw), float32
+        The filters.
+    bias : array_like, shape (O,), float32, optional
+        Added to every map.
+    stride, dilation : int or (int, int)
+        Pixels between neighbouring windows; pixels between neighbouring taps.
+    padding : int, (int, int), ((int, int), (int, int)), "same" or "valid"
+        Pixels on all sides; for (height, width); or ``((top, bottom), (left, right))``.
+    groups : int
+        Parts into which planes and filters are split.
+    padding_mode : {"zeros", "reflect", "replicate", "circular"}
+        What the padding holds.
+    backend : {"numpy", "torch", "auto"}
+        What computes.
+
+    Returns
+    -------
+    ndarray, shape (O, H', W') or (N, O, H', W'), float32
+        The feature maps.
+
+    Raises
+    ------
+    SpecError, ShapeError
+        If the arguments do not fit each other.
+
+    Examples
+    --------
+    >>> conv2d([[[1, 2], [3, 4]]], [[[[1, 1]]]], padding="same")
+    array([[[3., 2.],
+            [7., 4.]]], dtype=float32)
+    """
+    x, weight = np.asarray(x, np.float32), np.asarray(weight, np.float32)
+    if x.ndim not in (3, 4):
+        raise ShapeError(f"an input is (C, H, W) or (N, C, H, W), not {x.shape}.")
+    if weight.ndim != 4:
+        raise ShapeError(f"a weight is (O, C/groups, kh, kw), not {weight.shape}.")
+    if x.shape[-3] != weight.shape[1] * groups:
+        raise ShapeError(
+            f"the weight {weight.shape} with groups={groups} reads {weight.shape[1] * groups} channels, "
+            f"but the input {x.shape} has {x.shape[-3]}."
+        )
+    layer = Conv2d(
+        x.shape[-3],
+        weight.shape[0],
+        HW(*weight.shape[2:]),
+        stride,
+        padding,
+        dilation,
+        groups,
+        bias is not None,
+        padding_mode,
+    )
+    size = HW(*x.shape[-2:])
+    bank = FilterBank.of(layer, weight, bias)
+    chosen = backends.choose(backend, macs=layer.macs(size))
+    if x.ndim == 3:
+        return apply(layer, x, bank, backend=chosen)
+    out = np.empty((x.shape[0], layer.out_channels, *layer.output_size(size)), np.float32)
+    for index, one in enumerate(x):
+        out[index] = apply(layer, one, bank, backend=chosen)
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class MapStatistics:
+    """One feature map in numbers.
+
+    Parameters
+    ----------
+    index : int
+        Its place among the maps.
+    name : str
+        What it is called.
+    min, max, mean, std : float
+        Over all of its values; the deviation is that of the values, not an estimate.
+    """
+
+    index: int
+    name: str
+    min: float
+    max: float
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureMaps:
+    """What a layer makes of a picture, with everything it was made from.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (O, H', W'), float32
+        The feature maps.
+    layer : Conv2d
+        The layer.
+    filters : FilterBank
+        Its numbers.
+    picture : Picture
+        The input.
+    backend : str
+        What computed.
+
+    Raises
+    ------
+    ShapeError
+        If the shape is not that of the shape arithmetic.
+    """
+
+    maps: Floats
+    layer: Conv2d
+    filters: FilterBank
+    picture: Picture
+    backend: str
+    seconds: float = field(default=0.0)
+
+    def __post_init__(self) -> None:
+        expected = (self.layer.out_channels, *self.layer.output_size(self.picture.size))
+        if self.maps.shape != expected:
+            raise ShapeError(
+                f"the {self.backend} backend made maps of shape {self.maps.shape}, not {expected}."
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each map is called."""
+        return self.filters.names
+
+    def statistics(self) -> list[MapStatistics]:
+        """Sum up every map."""
+        return [
+            MapStatistics(
+                index,
+                name,
+                float(values.min()),
+                float(values.max()),
+                float(values.mean(dtype=np.float64)),
+                float(values.std(dtype=np.float64)),
+            )
+            for index, (name, values) in enumerate(zip(self.names, self.maps, strict=True))
+        ]
+
+    def partial(self) -> Floats:
+        """Compute the partial maps, shape (O, I / groups, H', W')."""
+        return partial_maps(self.layer, self.picture.x, self.filters)
+
+    def grid(
+        self,
+        *,
+        tile: int | None = 320,
+        columns: int | None = None,
+        colormap: str = "gray",
+        scale: str = "map",
+        partial: bool = False,
+    ) -> Image.Image:
+        """Draw the input, its planes and all maps on one sheet.
+
+        Parameters
+        ----------
+        tile : int or None
+            Longest side of a map, in pixels; None keeps every pixel.
+        columns : int, optional
+            Maps in one row; chosen to leave few places empty by default.
+        colormap : str
+            As for `convviz.render.tone.colours`.
+        scale : {"map", "global"}
+            Whether each map has its own black and white.
+        partial : bool
+            One row per filter: the part of every plane, the bias and the sum.
+
+        Returns
+        -------
+        PIL.Image.Image
+            Mode RGB.
+        """
+        return overview.draw(
+            self.picture,
+            self.layer,
+            self.filters,
+            self.maps,
+            parts=self.partial() if partial else None,
+            tile=tile,
+            columns=columns,
+            colormap=colormap,
+            scale=scale,
+        )
+
+    def arrays(self, *, partial: bool = False) -> dict[str, NDArray[Any]]:
+        """Gather what `save` stores: input, weight, bias if any, maps, names, partial if asked for."""
+        stored: dict[str, NDArray[Any]] = {"input": self.picture.x, "weight": self.filters.weight}
+        if self.filters.bias is not None:
+            stored["bias"] = self.filters.bias
+        stored |= {"maps": self.maps, "names": np.array(self.names)}
+        return stored | ({"partial": self.partial()} if partial else {})
+
+    def save(self, path: str | Path, *, force: bool = False, partial: bool = False) -> None:
+        """Write the sheet (.png) or the exact numbers (.npz, .npy, .safetensors).
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to write; its ending says what.
+        force : bool
+            Replace a file that convviz did not write.
+        partial : bool
+            Draw or store the partial maps too.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written, or is not ours to replace.
+        """
+        path = Path(path)
+        if path.suffix.lower() == ".png":
+            outputs.write_sheet(self.grid(partial=partial), path, self.description(), force=force)
+        else:
+            outputs.save_arrays(self.arrays(partial=partial), path, self.description(), force=force)
+
+    def description(self, *chosen: Any) -> dict[str, str]:
+        """Describe the run for the metadata of a file: version, layer and settings."""
+        return {"version": __version__, "layer": repr(self.layer), **settings.as_text(*chosen)}
+
+    def _repr_png_(self) -> bytes:
+        """Show the sheet in a notebook."""
+        buffer = io.BytesIO()
+        self.grid().save(buffer, "PNG")
+        return buffer.getvalue()
+
+
+def run(
+    image: Any, layer: Conv2d, weights: Any = None, backend: str = "auto", *, device: str = "cpu"
+) -> FeatureMaps:
+    """Run one layer on one picture.
+
+    Parameters
+    ----------
+    image : str, Path, Picture or array_like, shape (C, H, W) or (H, W)
+        A file, a picture already read, or numbers.
+    layer : Conv2d
+        The layer.
+    weights : FilterBank, array_like or (array_like, array_like), optional
+        The numbers of the layer: a bank, a weight, or a weight and a bias. By
+        default those that torch draws with seed 0.
+    backend : {"auto", "numpy", "torch"}
+        What computes; "auto" takes numpy where it is done before torch is imported.
+    device : {"cpu", "cuda", "mps"}
+        Where torch computes.
+
+    Returns
+    -------
+    FeatureMaps
+        The maps with all they were made from; a notebook shows them as a picture.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    SpecError, ShapeError
+        If input, layer and weights do not fit each other.
+    BackendError
+        If the backend or the device is not there.
+
+    Examples
+    --------
+    >>> ones = np.ones((1, 3, 3, 3), np.float32)
+    >>> result = run(np.ones((3, 4, 4)), Conv2d(3, 1, 3, bias=False), ones)
+    >>> result.maps.tolist()
+    [[[27.0, 27.0], [27.0, 27.0]]]
+    """
+    picture = images.as_picture(image)
+    planes = picture.x.shape[0]
+    if planes != layer.in_channels:
+        raise ShapeError(f"the input has {planes} channels, but {layer} reads {layer.in_channels}.")
+    if weights is None:
+        bank = seeded(layer)
+    elif isinstance(weights, FilterBank):
+        bank = FilterBank.of(layer, weights.weight, weights.bias, weights.names)
+    else:
+        weight, bias = weights if isinstance(weights, tuple) else (weights, None)
+        bank = FilterBank.of(layer, weight, bias)
+    chosen = backends.choose(backend, macs=layer.macs(picture.size), device=device)
+    backends.load(chosen)  # importing is not computing
+    start = time.perf_counter()
+    maps = apply(layer, picture.x, bank, backend=chosen, device=device)
+    return FeatureMaps(maps, layer, bank, picture, chosen, time.perf_counter() - start)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far two backends are apart on one run.
+
+    Parameters
+    ----------
+    backends : (str, str)
+        Which were compared.
+    difference : float
+        The largest absolute difference between two values.
+    relative : float
+        The largest difference as a part of the largest sum of products that
+        the map could have had.
+    """
+
+    backends: tuple[str, str]
+    difference: float
+    relative: float
+
+
+def check(result: FeatureMaps, *, device: str = "cpu") -> Agreement:
+    """Compute once more with the other backend and compare.
+
+    Parameters
+    ----------
+    result : FeatureMaps
+        What one backend made.
+    device : str
+        Where torch computes.
+
+    Returns
+    -------
+    Agreement
+        The largest differences.
+
+    Raises
+    ------
+    BackendError
+        If they are larger than `AGREEMENT`, or the other backend is not there.
+    """
+    other = next(name for name in backends.names() if name != result.backend)
+    maps = apply(
+        result.layer,
+        result.picture.x,
+        result.filters,
+        backend=other,
+        device=device if other == "torch" else "cpu",
+    )
+    apart = np.abs(maps.astype(np.float64) - result.maps).max(axis=(1, 2))
+    weight = np.abs(result.filters.weight.astype(np.float64)).sum(axis=(1, 2, 3))
+    largest = weight * float(np.abs(result.picture.x).max())
+    if result.filters.bias is not None:
+        largest += np.abs(result.filters.bias)
+    relative = apart / np.maximum(largest, np.finfo(np.float32).tiny)
+    agreement = Agreement((result.backend, other), float(apart.max()), float(relative.max()))
+    if not agreement.relative <= AGREEMENT:
+        worst = int(relative.argmax())
+        raise BackendError(
+            f"{result.backend} and {other} disagree on {result.names[worst]!r} by {apart[worst]:.3g}, "
+            f"{agreement.relative:.1e} of its largest possible value; {AGREEMENT:g} is allowed."
+        )
+    return agreement

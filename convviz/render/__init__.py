@@ -1,0 +1,1 @@
+"""Arrays made visible: brightness, pictures and tables."""

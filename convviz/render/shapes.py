@@ -1,0 +1,104 @@
+"""The shape arithmetic in words and numbers."""
+
+from collections.abc import Sequence
+
+from convviz.geometry import HW, Axis
+from convviz.layers import Conv2d
+from convviz.text import amount, plural
+
+
+def formula(name: str, axis: Axis) -> list[str]:
+    r"""Write the shape calculation of one axis with the numbers put in.
+
+    Examples
+    --------
+    >>> print(*formula("height", Axis(6, 3, 2, 1, 1, 1)), sep="\n")
+    height: floor((i + 2p - d(k - 1) - 1) / s) + 1
+          = floor((6 + 2*1 - 1*(3 - 1) - 1) / 2) + 1
+          = floor(5 / 2) + 1 = 2 + 1 = 3
+    """
+    lead = " " * len(name)
+    symbols, filled = (
+        ("2p", f"2*{axis.before}")
+        if axis.before == axis.after
+        else (
+            "p_before + p_after",
+            f"{axis.before} + {axis.after}",
+        )
+    )
+    room = axis.padded - axis.span
+    return [
+        f"{name}: floor((i + {symbols} - d(k - 1) - 1) / s) + 1",
+        f"{lead}= floor(({axis.input} + {filled} - {axis.dilation}*({axis.kernel} - 1) - 1)"
+        f" / {axis.stride}) + 1",
+        f"{lead}= floor({room} / {axis.stride}) + 1 = {room // axis.stride} + 1 = {axis.output}",
+    ]
+
+
+def indices(found: Sequence[int]) -> str:
+    """Write increasing indices, neighbours as a range and many with the middle left out.
+
+    Examples
+    --------
+    >>> indices([4, 5, 6, 9]), indices([])
+    ('4-6, 9', 'none')
+    """
+    runs: list[list[int]] = []
+    for index in found:
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1] = [runs[-1][0], index]
+        else:
+            runs.append([index, index])
+    words = [str(low) if low == high else f"{low}-{high}" for low, high in runs]
+    if len(words) > 8:
+        words = [*words[:4], f"… ({len(words) - 6} more) …", *words[-2:]]
+    return ", ".join(words) or "none"
+
+
+def counting(layer: Conv2d, size: HW) -> list[str]:
+    """Write parameters, multiply-adds and memory, each with how it is counted."""
+    output = layer.output_size(size)
+    filters, planes, kh, kw = layer.weight_shape
+    bias = f" + {layer.bias_parameters:,} biases" if layer.bias else ", no bias"
+    values_count = filters * output.h * output.w
+    return [
+        f"parameters: {layer.parameters:,} = {filters} x {planes} x {kh} x {kw} weights{bias}",
+        f"multiply-adds: {layer.macs(size):,} = {layer.weight_parameters:,} weights x {output.h} x {output.w}"
+        " positions (the bias is not counted, products with padding are)",
+        f"maps: {plural(values_count, 'value')}, {amount(4 * values_count)} as float32",
+    ]
+
+
+def shape_report(layer: Conv2d, size: HW) -> list[str]:
+    """Write everything that the shape arithmetic says of a layer, as lines."""
+    axes = dict(zip(("height", "width"), layer.axes(size), strict=True))
+    output = layer.output_size(size)
+    lines = [
+        *layer.torch_repr(size).split("\n"),
+        layer.sentence,
+        "",
+        f"input   {layer.in_channels} x {size.h} x {size.w}  (channels x height x width)",
+        f"output  {layer.out_channels} x {output.h} x {output.w}",
+        "",
+    ]
+    for name, axis in axes.items():
+        lines += formula(name, axis)
+    lines.append("")
+    for name, axis in axes.items():
+        what = "rows" if name == "height" else "columns"
+        lines += [
+            f"{name}: {axis.padded} {what} with padding ({axis.before} + {axis.input} + {axis.after}); "
+            f"one window spans {axis.span} ({plural(axis.kernel, 'tap')}, dilation {axis.dilation})",
+            f"{' ' * len(name)}  past the last window: {plural(axis.unread, what[:-1])} of the padded input; "
+            f"input {what} never read: {indices(axis.skipped)}",
+        ]
+    filters, planes, kh, kw = layer.weight_shape
+    lines += [
+        "",
+        f"weight  {filters} x {planes} x {kh} x {kw}"
+        "  (out_channels x in_channels/groups x kernel height x kernel width)",
+        f"bias    {layer.bias_parameters}  (out_channels)" if layer.bias else "bias    none",
+        "",
+        *counting(layer, size),
+    ]
+    return lines

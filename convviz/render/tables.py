@@ -1,0 +1,141 @@
+"""Answers in the terminal: tables and derivations, from values that are computed already."""
+
+import math
+import os
+import sys
+from collections.abc import Iterable
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from convviz.geometry import HW
+from convviz.render.tone import Floats
+from convviz.text import number, printable
+
+
+def plain(text: str) -> Text:
+    """Take text from outside as it is: no markup, no control characters."""
+    return Text(printable(text))
+
+
+def _table(*headings: str, left: Iterable[int] = (0,)) -> Table:
+    """Make a table in the one look of all tables; columns are flush right but for those in `left`."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    flush = set(left)
+    for index, heading in enumerate(headings):
+        table.add_column(
+            heading, justify="left" if index in flush else "right", no_wrap=True, overflow="ellipsis"
+        )
+    return table
+
+
+def statistics(rows: Iterable[tuple[int, str, float, float, float, float]]) -> Table:
+    """Tabulate maps: index, name, minimum, maximum, mean, standard deviation."""
+    table = _table("", "map", "min", "max", "mean", "std", left=(1,))
+    for index, name, *values in rows:
+        table.add_row(str(index), plain(name), *(number(value) for value in values))
+    return table
+
+
+def decimals(values: Floats) -> int | None:
+    """Choose the decimals that show 4 significant digits of the largest value.
+
+    Returns
+    -------
+    int or None
+        Decimals from 0 to 6; None where the numbers need an exponent.
+
+    Examples
+    --------
+    >>> decimals(np.array([18, 4], np.float32)), decimals(np.array([0.25, -2], np.float32))
+    (0, 3)
+    """
+    largest = float(np.abs(values).max())
+    if bool((values == np.round(values)).all()) and largest < 1e7:
+        return 0
+    digits = 3 - math.floor(math.log10(largest))
+    return digits if digits <= 6 and largest < 1e7 else None
+
+
+def _windowed(length: int, room: int, at: int | None) -> range:
+    """Choose at most `room` indices, with `at` in the middle."""
+    room = max(1, min(room, length))
+    start = 0 if at is None else min(max(at - room // 2, 0), length - room)
+    return range(start, start + room)
+
+
+def values(
+    numbers: Floats, *, at: HW | None = None, width: int = 80, most_rows: int = 24
+) -> tuple[Table, str]:
+    """Tabulate one map, or the part of it round `at` that there is room for.
+
+    Parameters
+    ----------
+    numbers : ndarray, shape (H, W), float32
+        The map.
+    at : HW, optional
+        The position to show, marked; the top left corner by default.
+    width : int
+        Characters in one line.
+    most_rows : int
+        Rows of a map that are shown at most.
+
+    Returns
+    -------
+    table : rich.table.Table
+        With the indices in the margins.
+    left_out : str
+        What is not shown, or nothing.
+    """
+    h, w = numbers.shape
+    places = decimals(numbers)
+
+    def write(value: float) -> str:
+        return f"{value:.3e}" if places is None else f"{value + 0.0:.{places}f}"
+
+    # The widest number decides; the extremes are the candidates.
+    cell = max(len(write(float(v))) for v in (numbers.min(), numbers.max()))
+    cell = max(cell, len(str(w - 1)))
+    rows = _windowed(h, most_rows, at.h if at else None)
+    columns = _windowed(w, (width - len(str(h - 1)) - 1) // (cell + 2), at.w if at else None)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("", justify="right", style="dim", no_wrap=True)
+    for column in columns:
+        table.add_column(str(column), justify="right", header_style="dim", no_wrap=True, min_width=cell)
+    for row in rows:
+        cells = [
+            Text(write(float(numbers[row, column])), style="reverse" if at == HW(row, column) else "")
+            for column in columns
+        ]
+        table.add_row(str(row), *cells)
+    if len(rows) == h and len(columns) == w:
+        return table, ""
+    shown = f"rows {rows[0]} to {rows[-1]} of {h}, columns {columns[0]} to {columns[-1]} of {w}"
+    return table, f"shown: {shown}; --at Y,X moves the window"
+
+
+def targets(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
+    """Tabulate settings near a wanted output: kernel, stride, padding, output, options to type."""
+    table = _table("kernel", "stride", "padding", "output", "options", left=(4,))
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def kernel_list(rows: Iterable[tuple[str, str, float, float, str]]) -> Table:
+    """Tabulate presets: name, size, output range for inputs in [0, 1], what they show."""
+    table = _table("kernel", "size", "min", "max", "shows", left=(0, 4))
+    table.columns[4].no_wrap = False
+    for name, size, low, high, about in rows:
+        table.add_row(name, size, number(low), number(high), plain(about))
+    return table
+
+
+def console(*, width: int | None = None) -> Console:
+    """Make the console of stdout; without a terminal, 100 characters wide or what COLUMNS says."""
+    if width is None and not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdigit():
+        width = 100
+    return Console(width=width, highlight=False, emoji=False, soft_wrap=False)

@@ -1,0 +1,396 @@
+"""Weights and biases of a layer: from torch's generator, from kernels, from files."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.arrays import ARCHIVES, read_archive, read_array
+from convviz.errors import InputError, SpecError
+from convviz.geometry import HW
+from convviz.kernels import Kernel, KernelRequest, find, parse_request, parse_taps
+from convviz.layers import Conv2d, as_padding
+from convviz.settings import LayerSettings
+from convviz.text import printable
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilterBank:
+    """The numbers of one layer.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (O, I / groups, kh, kw), float32
+        One 2-D kernel per filter and plane that the filter reads.
+    bias : ndarray, shape (O,), float32, or None
+        One number per feature map.
+    names : tuple of str
+        What to call each filter and its map.
+
+    Raises
+    ------
+    SpecError
+        If a shape or a type differs, or a number is not finite.
+    """
+
+    weight: Floats
+    bias: Floats | None
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.weight.dtype != np.float32 or self.weight.ndim != 4:
+            raise SpecError(
+                "a weight is a float32 array (O, I/groups, kh, kw), "
+                f"not {self.weight.dtype} {self.weight.shape}."
+            )
+        maps = self.weight.shape[0]
+        if self.bias is not None and (self.bias.dtype != np.float32 or self.bias.shape != (maps,)):
+            raise SpecError(
+                f"a bias is a float32 array ({maps},), one number per map, "
+                f"not {self.bias.dtype} {self.bias.shape}."
+            )
+        if len(self.names) != maps:
+            raise SpecError(f"{len(self.names)} names for {maps} filters; give one per filter.")
+        for what, array in (("weight", self.weight), ("bias", self.bias)):
+            if array is not None and not np.isfinite(array).all():
+                place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+                raise SpecError(f"{what}{list(place)} is not a finite number.")
+
+    @classmethod
+    def of(
+        cls, layer: Conv2d, weight: Any, bias: Any = None, names: Sequence[str] | None = None
+    ) -> "FilterBank":
+        """Take arrays (or tensors) as the numbers of `layer`.
+
+        Raises
+        ------
+        SpecError
+            If the shapes are not those of the layer.
+        """
+        weight = np.ascontiguousarray(weight, np.float32)
+        if weight.shape != layer.weight_shape:
+            raise SpecError(f"{layer} has a weight of shape {layer.weight_shape}, not {weight.shape}.")
+        if (bias is not None) != layer.bias:
+            has, do = ("a", "give") if layer.bias else ("no", "leave out")
+            raise SpecError(f"{layer} has {has} bias; {do} one.")
+        return cls(
+            weight,
+            None if bias is None else np.ascontiguousarray(bias, np.float32),
+            tuple(names) if names is not None else map_names(layer.out_channels),
+        )
+
+
+def map_names(count: int) -> tuple[str, ...]:
+    """Call maps that have no name of their own by their index."""
+    return tuple(f"map {index}" for index in range(count))
+
+
+def seeded(layer: Conv2d, seed: int = 0) -> FilterBank:
+    """Draw the weights that torch would, without importing torch.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer to fill.
+    seed : int
+        From 0 to 2**64 - 1.
+
+    Returns
+    -------
+    FilterBank
+        Bit for bit the parameters of ``torch.manual_seed(seed);
+        torch.nn.Conv2d(...)`` on the CPU.
+
+    Notes
+    -----
+    ``Conv2d.reset_parameters`` draws the weight from U(-b, b) with the bound
+    of Kaiming initialisation for ``a = sqrt(5)``, then the bias from U(-c, c)
+    with ``c = 1 / sqrt(fan_in)``. torch's generator is MT19937 with the lowest 32 bits of
+    the seed; a float32 takes the low 24 bits of one word.
+
+    Examples
+    --------
+    >>> bank = seeded(Conv2d(1, 1, 2), seed=0)
+    >>> [round(float(w), 4) for w in bank.weight.ravel()]
+    [-0.0037, 0.2682, -0.4115, -0.368]
+    """
+    words = np.random.RandomState(seed & 0xFFFFFFFF)
+    gain = math.sqrt(2.0 / (1 + math.sqrt(5) ** 2))
+    weight_bound = math.sqrt(3.0) * (gain / math.sqrt(layer.fan_in))
+    weight = _uniform(words, layer.weight_parameters, weight_bound).reshape(layer.weight_shape)
+    bias = _uniform(words, layer.out_channels, 1 / math.sqrt(layer.fan_in)) if layer.bias else None
+    return FilterBank(weight, bias, map_names(layer.out_channels))
+
+
+def _uniform(words: np.random.RandomState, count: int, bound: float) -> Floats:
+    """Draw float32 numbers from U(-bound, bound) as torch does."""
+    raw = words.randint(0, 2**32, size=count, dtype=np.uint32)
+    low, high = np.float32(-bound), np.float32(bound)
+    # torch scales with one fused multiply-add in float32. The product of two 24-bit numbers is exact in
+    # float64, so that rounding the float64 result once gives the same.
+    unit = (raw & 0xFFFFFF).astype(np.float64) * 2.0**-24
+    return (unit * float(high - low) + float(low)).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taps:
+    """The numbers of one filter as they were asked for, before they are laid out for a layer.
+
+    Parameters
+    ----------
+    name : str
+        What to call the map.
+    values : ndarray, shape (kh, kw) or (planes, kh, kw), float64
+        One 2-D kernel for every plane, or one for each.
+    channel : int, optional
+        The only plane that is read.
+    """
+
+    name: str
+    values: NDArray[np.float64]
+    channel: int | None = None
+
+    @property
+    def size(self) -> HW:
+        """Size in taps."""
+        return HW(*self.values.shape[-2:])
+
+
+@dataclass(frozen=True, slots=True)
+class TapSet:
+    """All filters that a user named, with the bias that came along in a file."""
+
+    taps: tuple[Taps, ...]
+    bias: tuple[float, ...] | None = None
+
+    @property
+    def sizes(self) -> tuple[HW, ...]:
+        """Size of each kernel, in taps."""
+        return tuple(taps.size for taps in self.taps)
+
+    def maps(self, groups: int) -> int:
+        """Count the feature maps: a 2-D kernel makes one in every group."""
+        return sum(groups if taps.values.ndim == 2 else 1 for taps in self.taps)
+
+
+def load(requests: Sequence[KernelRequest]) -> TapSet:
+    """Read all kernels that were asked for, by name, as literal taps or from files.
+
+    Parameters
+    ----------
+    requests : sequence of KernelRequest
+        What was asked for, in order.
+
+    Returns
+    -------
+    TapSet
+        A 2-D array is one kernel, a 3-D one ``(planes, kh, kw)`` is one filter, a
+        4-D one ``(O, I/groups, kh, kw)`` is O filters.
+
+    Raises
+    ------
+    SpecError, UnknownNameError
+        If a literal or a name cannot be used.
+    InputError
+        If a file cannot.
+
+    Examples
+    --------
+    >>> from convviz.kernels import parse_request
+    >>> load([parse_request("sobel")]).sizes
+    (HW(h=3, w=3), HW(h=3, w=3))
+    """
+    taps: list[Taps] = []
+    bias: tuple[float, ...] | None = None
+    for request in requests:
+        if request.kind == "file":
+            found, stored = _from_file(Path(request.what))
+            if stored is not None and len(requests) == 1:
+                bias = stored
+        else:
+            kernels = (parse_taps(request.what),) if request.kind == "taps" else find(request.what)
+            found = [Taps(kernel.name, _values(kernel)) for kernel in kernels]
+        for item in found:
+            if request.channel is not None and item.values.ndim != 2:
+                raise SpecError(
+                    f"{item.name!r} has a kernel of its own for every plane; leave out the @ suffix."
+                )
+            taps.append(Taps(item.name, item.values, request.channel))
+    return TapSet(tuple(taps), bias)
+
+
+def _values(kernel: Kernel) -> NDArray[np.float64]:
+    """Divide once, in float64."""
+    return np.array(kernel.taps, np.float64) / kernel.divisor
+
+
+def _from_file(path: Path) -> tuple[list[Taps], tuple[float, ...] | None]:
+    """Read the filters of one file, with their bias where it has one."""
+    bias = None
+    if path.suffix.lower() in ARCHIVES:
+        arrays = read_archive(path)
+        if "weight" not in arrays and len(arrays) != 1:
+            held = ", ".join(printable(name) for name in arrays) or "none"
+            raise InputError(f"{printable(str(path))!r} has no array named 'weight'; it holds {held}.")
+        weight = arrays["weight"] if "weight" in arrays else next(iter(arrays.values()))
+        bias = arrays.get("bias")
+    else:
+        weight = read_array(path)
+    name = path.stem
+    values = weight.astype(np.float64)
+    if values.ndim in (2, 3):
+        return [Taps(name, values)], None
+    if values.ndim != 4:
+        raise InputError(
+            f"{printable(str(path))!r} holds an array of shape {values.shape}; expected one kernel (kh, kw), "
+            "one filter (planes, kh, kw) or a weight (O, I/groups, kh, kw)."
+        )
+    if bias is not None and bias.shape != values.shape[:1]:
+        raise InputError(
+            f"{printable(str(path))!r}: the bias has shape {bias.shape}, not {values.shape[:1]}."
+        )
+    taps = [Taps(f"{name} {index}", one) for index, one in enumerate(values)]
+    return taps, None if bias is None else tuple(float(b) for b in bias)
+
+
+def build(
+    settings: LayerSettings, in_channels: int, *, tapset: TapSet | None = None, channels: Sequence[str] = ()
+) -> tuple[Conv2d, FilterBank, tuple[str, ...]]:
+    """Build the layer and its numbers for an input of `in_channels` planes.
+
+    Parameters
+    ----------
+    settings : LayerSettings
+        What the user chose.
+    in_channels : int
+        Planes of the input.
+    tapset : TapSet, optional
+        The kernels of `settings`, already loaded; they are loaded otherwise.
+    channels : sequence of str
+        Names of the planes, for the names of the maps.
+
+    Returns
+    -------
+    layer : Conv2d
+        The checked layer.
+    bank : FilterBank
+        Its numbers.
+    remarks : tuple of str
+        What was changed on the way, such as kernels centred in zeros.
+
+    Examples
+    --------
+    >>> from convviz.kernels import parse_request
+    >>> settings = LayerSettings(kernel=(parse_request("sobel-x"), parse_request("laplacian@G")))
+    >>> layer, bank, remarks = build(settings, 3, channels="RGB")
+    >>> bank.names, bank.weight[1, :, 1, 1].tolist()
+    (('sobel-x', 'laplacian @G'), [0.0, -4.0, 0.0])
+    """
+    if not settings.kernel:
+        layer = settings.conv2d(in_channels)
+        bank = seeded(layer, settings.seed)
+        return layer, _flipped(bank) if settings.flip else bank, ()
+    if tapset is None:
+        tapset = load(settings.kernel)
+    layer = settings.conv2d(
+        in_channels,
+        sizes=tapset.sizes,
+        maps=tapset.maps(settings.groups),
+        stored_bias=tapset.bias is not None,
+    )
+    bias = settings.bias_values if settings.bias_values is not None else tapset.bias
+    weight, names = _lay_out(tapset.taps, layer, channels)
+    bank = FilterBank(weight, np.array(bias, np.float32) if layer.bias else None, names)
+    remarks = []
+    if len(set(tapset.sizes)) > 1 or tapset.sizes[0] != layer.kernel_size:
+        smaller = dict.fromkeys(taps.name for taps in tapset.taps if taps.size != layer.kernel_size)
+        remarks.append(f"{', '.join(smaller)} centred in zeros to fill {layer.kernel_size} taps")
+    if layer.bias and settings.bias_values is None:
+        remarks.append("the bias is the one stored with the kernel")
+    return layer, _flipped(bank) if settings.flip else bank, tuple(remarks)
+
+
+def _lay_out(taps: Sequence[Taps], layer: Conv2d, channels: Sequence[str]) -> tuple[Floats, tuple[str, ...]]:
+    """Place every kernel in the weight of `layer`, group by group as torch orders its filters."""
+    _, planes, kh, kw = layer.weight_shape
+    weight = np.zeros(layer.weight_shape, np.float64)
+    names = []
+    flat = [item.values.ndim == 2 for item in taps]
+    if layer.groups > 1 and any(flat) and not all(flat):
+        raise SpecError("with groups, 2-D kernels and kernels with planes of their own cannot be mixed.")
+    rows = [(group, item) for group in range(layer.groups if all(flat) else 1) for item in taps]
+    for row, (group, item) in enumerate(rows):
+        top, left = (kh - item.size.h) // 2, (kw - item.size.w) // 2
+        place = weight[row, :, top : top + item.size.h, left : left + item.size.w]
+        name = item.name
+        if item.channel is not None:
+            if layer.groups > 1:
+                raise SpecError(
+                    "a kernel for one channel (@) needs groups to be 1; groups already part the channels."
+                )
+            if item.channel >= planes:
+                raise SpecError(f"{item.name}: there is no channel {item.channel}; the input has {planes}.")
+            place = place[item.channel]
+            name += f" @{channels[item.channel] if channels else item.channel}"
+        elif item.values.ndim == 3 and item.values.shape[0] != planes:
+            raise SpecError(
+                f"{item.name!r} has kernels for {item.values.shape[0]} planes, "
+                f"but a filter of this layer reads {planes}."
+            )
+        elif layer.groups > 1 and all(flat):
+            name += f" @{channels[group]}" if planes == 1 and channels else f" group {group}"
+        place[...] = item.values
+        names.append(name)
+    return weight.astype(np.float32), tuple(names)
+
+
+def _flipped(bank: FilterBank) -> FilterBank:
+    """Turn every 2-D kernel half round: cross-correlation with it is convolution with the original."""
+    return FilterBank(np.ascontiguousarray(bank.weight[:, :, ::-1, ::-1]), bank.bias, bank.names)
+
+
+def kernel_bank(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Conv2d, FilterBank]:
+    """Make a layer of named kernels, literal taps or files.
+
+    Parameters
+    ----------
+    *kernels : str
+        What ``--kernel`` takes, such as ``"sobel-x"`` or ``"1 2 1; 2 4 2; 1 2 1 / 16"``.
+    in_channels : int
+        Planes of the input.
+    **options
+        Fields of `LayerSettings`, such as ``padding`` or ``flip``.
+
+    Returns
+    -------
+    layer : Conv2d
+        The layer; one map per kernel (and group).
+    bank : FilterBank
+        Its numbers.
+
+    Raises
+    ------
+    SpecError, UnknownNameError, InputError
+        If a kernel cannot be used, or the options contradict the kernels.
+
+    Examples
+    --------
+    >>> layer, bank = kernel_bank("sobel", padding=1)
+    >>> layer, bank.names
+    (Conv2d(3, 2, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False), ('sobel-x', 'sobel-y'))
+    """
+    fields: dict[str, Any] = dict(options)
+    for name in ("kernel_size", "stride", "dilation"):
+        if name in fields:
+            fields[name] = HW.of(fields[name])
+    if "padding" in fields:
+        fields["padding"] = as_padding(fields["padding"])
+    requests = tuple(parse_request(text) for text in kernels)
+    layer, bank, _ = build(LayerSettings(**fields, kernel=requests), in_channels)
+    return layer, bank

@@ -1,0 +1,231 @@
+"""What every backend must do, by definition, by hand and against torch."""
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import convviz
+from convviz import backends
+from convviz.errors import BackendError, ShapeError, UnknownNameError
+from convviz.geometry import HW
+
+
+@pytest.fixture(params=backends.names())
+def backend(request):
+    return request.param
+
+
+def by_loops(x, weight, stride, dilation, groups):
+    """Add up the products of every window, one after the other, in float64."""
+    filters, planes, kh, kw = weight.shape
+    h = (x.shape[1] - dilation[0] * (kh - 1) - 1) // stride[0] + 1
+    w = (x.shape[2] - dilation[1] * (kw - 1) - 1) // stride[1] + 1
+    out = np.zeros((filters, h, w))
+    for o, i, r, c in itertools.product(range(filters), range(planes), range(kh), range(kw)):
+        plane = x[o // (filters // groups) * planes + i].astype(np.float64)
+        for y, z in itertools.product(range(h), range(w)):
+            out[o, y, z] += (
+                plane[y * stride[0] + r * dilation[0], z * stride[1] + c * dilation[1]] * weight[o, i, r, c]
+            )
+    return out
+
+
+def test_an_impulse_draws_the_kernel_turned_half_round(backend):
+    """Cross-correlation of an impulse is the kernel rotated by 180 degrees; true convolution is not."""
+    x = np.zeros((1, 5, 5), np.float32)
+    x[0, 2, 2] = 1
+    weight = np.arange(1, 10, dtype=np.float32).reshape(1, 1, 3, 3)
+    y = convviz.conv2d(x, weight, backend=backend)
+    np.testing.assert_array_equal(y[0], [[9, 8, 7], [6, 5, 4], [3, 2, 1]])
+
+
+CLASSIC = np.array([[[1, 1, 1]] * 3, [[0, 1, 0]] * 3, [[1, 0, 1]] * 3], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("padding", "expected"),
+    [
+        pytest.param(0, [[18]], id="nine ones, three and six add up to eighteen"),
+        # The planes add up to columns 2 2 2; a window of 2x2 has 4 of them, of 2x3 has 6, of 3x3 has 9.
+        pytest.param(1, [[8, 12, 8], [12, 18, 12], [8, 12, 8]], id="padding of one keeps the size"),
+        pytest.param(
+            2,
+            [[2, 4, 6, 4, 2], [4, 8, 12, 8, 4], [6, 12, 18, 12, 6], [4, 8, 12, 8, 4], [2, 4, 6, 4, 2]],
+            id="padding of two sees every pixel nine times",
+        ),
+    ],
+)
+def test_the_classic_numbers_under_a_filter_of_ones(backend, padding, expected):
+    """R is all ones, the columns of G are 0 1 0, those of B 1 0 1: in every place the planes add up to 2."""
+    y = convviz.conv2d(CLASSIC, np.ones((1, 3, 3, 3)), padding=padding, backend=backend)
+    np.testing.assert_array_equal(y[0], expected)
+
+
+def test_a_bias_is_added_to_its_own_map(backend):
+    y = convviz.conv2d(np.zeros((1, 2, 2)), np.ones((2, 1, 1, 1)), [0.5, -3], backend=backend)
+    np.testing.assert_array_equal(y, [np.full((2, 2), 0.5), np.full((2, 2), -3)])
+
+
+def test_groups_keep_planes_apart(backend):
+    """Two groups of one plane: the first filter sees only ones, the second only twos."""
+    x = np.stack([np.ones((3, 3)), np.full((3, 3), 2)])
+    y = convviz.conv2d(x, np.ones((2, 1, 3, 3)), groups=2, backend=backend)
+    np.testing.assert_array_equal(y.ravel(), [9, 18])
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("zeros", [0, 0, 1, 2, 3, 0]),
+        ("reflect", [3, 2, 1, 2, 3, 2]),
+        ("replicate", [1, 1, 1, 2, 3, 3]),
+        ("circular", [2, 3, 1, 2, 3, 1]),
+    ],
+)
+def test_the_border_holds_what_its_mode_says(backend, mode, expected):
+    """An identity kernel on 1 2 3 with two pixels before and one after shows the padded row itself."""
+    y = convviz.conv2d([[[1, 2, 3]]], [[[[1]]]], padding=((0, 0), (2, 1)), padding_mode=mode, backend=backend)
+    np.testing.assert_array_equal(y[0, 0], expected)
+
+
+def test_several_inputs_are_done_one_by_one(backend):
+    x = np.arange(2 * 1 * 3 * 3, dtype=np.float32).reshape(2, 1, 3, 3)
+    weight = np.ones((1, 1, 2, 2))
+    y = convviz.conv2d(x, weight, backend=backend)
+    assert y.shape == (2, 1, 2, 2)
+    np.testing.assert_array_equal(y[1], convviz.conv2d(x[1], weight, backend=backend))
+
+
+small = st.integers(1, 3)
+pairs = st.tuples(small, small)
+
+
+@st.composite
+def layers(draw):
+    """Any legal layer with an input of at least one window, and numbers for it."""
+    groups, planes, filters = draw(small), draw(small), draw(small)
+    kernel, stride, dilation = draw(st.tuples(st.integers(1, 5), st.integers(1, 5))), draw(pairs), draw(pairs)
+    edges = draw(st.tuples(*[st.integers(0, 3)] * 4))
+    mode = draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"]))
+    size = [
+        max(4, d * (k - 1) + 1) + draw(st.integers(0, 12))  # reflecting 3 pixels takes 4
+        for k, d in zip(kernel, dilation, strict=True)
+    ]
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    x = rng.standard_normal((groups * planes, *size), np.float32)
+    weight = rng.standard_normal((groups * filters, planes, *kernel), np.float32)
+    bias = rng.standard_normal(groups * filters, np.float32) if draw(st.booleans()) else None
+    return x, weight, bias, stride, dilation, groups, edges, mode
+
+
+@settings(max_examples=300, deadline=None)
+@given(layers())
+def test_all_backends_equal_torch_in_double_precision_on_300_random_layers(case):
+    """Within 1e-5 of the largest sum of products that the layer could have had."""
+    x, weight, bias, stride, dilation, groups, (top, bottom, left, right), mode = case
+    wide = torch.from_numpy(x).double()
+    torch_mode = "constant" if mode == "zeros" else mode
+    padded = torch.nn.functional.pad(wide[None], (left, right, top, bottom), mode=torch_mode)
+    exact = torch.nn.functional.conv2d(
+        padded,
+        torch.from_numpy(weight).double(),
+        None if bias is None else torch.from_numpy(bias).double(),
+        stride,
+        0,
+        dilation,
+        groups,
+    )[0].numpy()
+    largest = np.abs(weight).sum(axis=(1, 2, 3)).max() * np.abs(x).max() + 1
+    for name in backends.names():
+        ours = convviz.conv2d(
+            x,
+            weight,
+            bias,
+            stride=stride,
+            padding=((top, bottom), (left, right)),
+            dilation=dilation,
+            groups=groups,
+            padding_mode=mode,
+            backend=name,
+        )
+        assert ours.dtype == np.float32
+        assert ours.shape == exact.shape
+        assert np.abs(ours - exact).max() <= 1e-5 * largest
+
+
+@settings(max_examples=30, deadline=None)
+@given(layers())
+def test_the_numpy_backend_equals_plain_loops(case):
+    x, weight, _, stride, dilation, groups, _, _ = case
+    y = backends.load("numpy")(x, weight, stride=HW(*stride), dilation=HW(*dilation), groups=groups)
+    np.testing.assert_allclose(y, by_loops(x, weight, stride, dilation, groups), rtol=0, atol=1e-4)
+
+
+def test_a_map_of_several_bands_has_no_seam():
+    """An output of 700 rows is computed in several bands; sums that rise row by row show a wrong one."""
+    x = np.broadcast_to(np.arange(702, dtype=np.float32)[:, None], (1, 702, 402))
+    y = backends.load("numpy")(
+        x, np.ones((1, 1, 3, 3), np.float32), stride=HW(1, 1), dilation=HW(1, 1), groups=1
+    )
+    np.testing.assert_array_equal(y[0], np.broadcast_to(9 * np.arange(1, 701)[:, None], (700, 400)))
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_padding_by_name_is_that_of_torch(backend, padding):
+    rng = np.random.default_rng(3)
+    x, weight = rng.standard_normal((2, 9, 8), np.float32), rng.standard_normal((3, 2, 4, 3), np.float32)
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="Using padding='same' with even kernel lengths"
+        )  # speed only
+        theirs = torch.nn.functional.conv2d(torch.from_numpy(x), torch.from_numpy(weight), padding=padding)
+    ours = convviz.conv2d(x, weight, padding=padding, backend=backend)
+    np.testing.assert_allclose(ours, theirs.numpy(), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "message"),
+    [
+        pytest.param((4, 4), (1, 1, 3, 3), r"an input is \(C, H, W\)", id="no channels"),
+        pytest.param((1, 4, 4), (1, 3, 3), r"a weight is \(O, C/groups, kh, kw\)", id="no filters"),
+        pytest.param((2, 4, 4), (1, 3, 3, 3), "reads 3 channels.*has 2", id="other channels"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused_with_their_shapes(x, weight, message):
+    with pytest.raises(ShapeError, match=message):
+        convviz.conv2d(np.zeros(x), np.zeros(weight))
+
+
+def test_auto_takes_numpy_for_what_it_finishes_before_torch_is_imported():
+    assert backends.choose("auto", macs=10**6) == "numpy"
+    assert backends.choose("auto", macs=10**13) == "torch"
+    assert backends.choose("auto", macs=1, device="cuda") == "torch"
+
+
+def test_a_backend_that_is_not_there_is_named_with_its_remedy():
+    with pytest.raises(UnknownNameError, match="no backend named 'nunpy'; did you mean 'numpy'"):
+        backends.choose("nunpy", macs=1)
+    with pytest.raises(BackendError, match="numpy backend does not run on cuda"):
+        backends.choose("numpy", macs=1, device="cuda")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without the device")
+def test_a_device_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(BackendError, match="finds no cuda device here; it has: cpu"):
+        backends.load("torch")(
+            np.zeros((1, 2, 2), "f"),
+            np.zeros((1, 1, 1, 1), "f"),
+            stride=HW(1, 1),
+            dilation=HW(1, 1),
+            groups=1,
+            device="cuda",
+        )
+
+
+def test_no_two_rows_of_the_table_share_a_name():
+    assert len(set(backends.names())) == len(backends.BACKENDS)

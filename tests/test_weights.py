@@ -1,0 +1,154 @@
+"""Weights: torch's numbers without torch, and kernels laid out for a layer."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from convviz import weights
+from convviz.errors import InputError, SpecError
+from convviz.kernels import parse_request
+from convviz.layers import Conv2d
+from convviz.settings import LayerSettings
+
+
+def built(*kernels, channels=3, names=("R", "G", "B"), **settings):
+    requests = tuple(parse_request(text) for text in kernels)
+    return weights.build(LayerSettings(kernel=requests, **settings), channels, channels=names)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 42, 12345, 2**32 - 1, 2**32, 2**40 + 7, 2**64 - 1])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param((3, 6, 3), id="the first layer anybody types"),
+        pytest.param((1, 1, 1), id="one weight"),
+        pytest.param((3, 64, 7, 2), id="9,408 weights"),
+        pytest.param((4, 8, (2, 5), 1, 0, 1, 4), id="groups"),
+        pytest.param((64, 128, 3), id="73,728 weights"),
+        pytest.param((3, 5, (1, 11), 1, 0, 1, 1, False), id="no bias"),
+        pytest.param((2, 3, (31, 31)), id="large kernels"),
+    ],
+)
+def test_seeded_weights_are_bit_for_bit_those_of_torch(arguments, seed):
+    torch.manual_seed(seed)
+    theirs = torch.nn.Conv2d(*arguments)
+    ours = weights.seeded(Conv2d(*arguments), seed)
+    np.testing.assert_array_equal(ours.weight.view(np.uint32), theirs.weight.detach().numpy().view(np.uint32))
+    if theirs.bias is None:
+        assert ours.bias is None
+    else:
+        np.testing.assert_array_equal(ours.bias.view(np.uint32), theirs.bias.detach().numpy().view(np.uint32))
+
+
+def test_a_named_kernel_stands_in_every_channel_and_makes_one_map():
+    layer, bank, _ = built("sobel-x")
+    assert layer.out_channels == 1
+    for plane in range(3):
+        np.testing.assert_array_equal(bank.weight[0, plane], [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+
+
+def test_a_kernel_for_one_channel_leaves_the_others_at_zero():
+    _, bank, _ = built("1 2; 3 4@G")
+    np.testing.assert_array_equal(bank.weight[0], [np.zeros((2, 2)), [[1, 2], [3, 4]], np.zeros((2, 2))])
+    assert bank.names[0].endswith("@G")
+
+
+def test_with_groups_a_kernel_makes_one_map_in_every_group():
+    layer, bank, _ = built("sobel", groups=3)
+    assert layer.out_channels == 6
+    assert bank.names == ("sobel-x @R", "sobel-y @R", "sobel-x @G", "sobel-y @G", "sobel-x @B", "sobel-y @B")
+
+
+def test_a_smaller_kernel_is_centred_in_zeros_and_a_remark_says_so():
+    """1x3 taps among 3x3 stand in the middle row; 2x2 taps have their spare row below and column right."""
+    _, bank, remarks = built("1 2 3", "1 2; 3 4", "box:size=3", channels=1, names=("gray",))
+    np.testing.assert_array_equal(bank.weight[0, 0], [[0, 0, 0], [1, 2, 3], [0, 0, 0]])
+    np.testing.assert_array_equal(bank.weight[1, 0], [[1, 2, 0], [3, 4, 0], [0, 0, 0]])
+    assert any("centred in zeros" in remark and "3x3" in remark for remark in remarks)
+
+
+def test_a_divided_kernel_is_rounded_once():
+    _, bank, _ = built("1 2 1; 2 4 2; 1 2 1 / 10", channels=1, names=("gray",))
+    assert bank.weight[0, 0, 0, 0] == np.float32(0.1)
+
+
+def test_flipping_turns_every_kernel_half_round():
+    _, bank, _ = built("1 2 3; 4 5 6", channels=1, names=("gray",), flip=True)
+    np.testing.assert_array_equal(bank.weight[0, 0], [[6, 5, 4], [3, 2, 1]])
+
+
+def test_a_file_of_one_filter_has_a_kernel_for_every_plane(tmp_path):
+    path = tmp_path / "filter.json"
+    path.write_text(json.dumps([[[1, 0]], [[0, 2]], [[3, 3]]]))
+    layer, bank, _ = built(str(path))
+    assert layer.weight_shape == (1, 3, 1, 2)
+    np.testing.assert_array_equal(bank.weight[0], [[[1, 0]], [[0, 2]], [[3, 3]]])
+
+
+def test_a_file_of_weights_brings_its_bias_along(tmp_path):
+    path = tmp_path / "layer.npz"
+    weight = np.arange(2 * 3 * 2 * 2, dtype=np.float32).reshape(2, 3, 2, 2)
+    np.savez(path, weight=weight, bias=np.array([0.5, -0.5], np.float32))
+    layer, bank, remarks = built(str(path))
+    np.testing.assert_array_equal(bank.weight, weight)
+    np.testing.assert_array_equal(bank.bias, [0.5, -0.5])
+    assert layer.bias
+    assert any("bias" in remark for remark in remarks)
+
+
+def test_an_archive_without_a_weight_lists_what_it_holds(tmp_path):
+    path = tmp_path / "other.npz"
+    np.savez(path, first=np.zeros(3), second=np.zeros(3))
+    with pytest.raises(InputError, match="no array named 'weight'; it holds first, second"):
+        built(str(path))
+
+
+@pytest.mark.parametrize(
+    ("kernels", "settings", "message"),
+    [
+        pytest.param(("sobel-x@3",), {}, "no channel 3; the input has 3", id="a channel that is not there"),
+        pytest.param(("sobel-x@R",), {"groups": 3}, "needs groups to be 1", id="a channel and groups"),
+    ],
+)
+def test_a_channel_that_cannot_be_read_is_refused(kernels, settings, message):
+    with pytest.raises(SpecError, match=message):
+        built(*kernels, **settings)
+
+
+def test_kernels_for_other_planes_are_refused(tmp_path):
+    path = tmp_path / "two.json"
+    path.write_text(json.dumps([[[1]], [[1]]]))
+    with pytest.raises(SpecError, match="kernels for 2 planes, but a filter of this layer reads 3"):
+        built(str(path))
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "names", "message"),
+    [
+        pytest.param(np.zeros((1, 1, 1, 1)), None, ("a",), "float32", id="double precision"),
+        pytest.param(np.zeros((1, 1, 1), "f"), None, ("a",), r"\(O, I/groups, kh, kw\)", id="three axes"),
+        pytest.param(
+            np.zeros((1, 1, 1, 1), "f"), np.zeros(2, "f"), ("a",), "one number per map", id="two biases"
+        ),
+        pytest.param(np.zeros((1, 1, 1, 1), "f"), None, (), "0 names for 1 filters", id="no name"),
+        pytest.param(
+            np.full((1, 1, 1, 1), np.nan, "f"),
+            None,
+            ("a",),
+            r"weight\[0, 0, 0, 0\] is not",
+            id="not a number",
+        ),
+    ],
+)
+def test_a_bank_that_contradicts_itself_cannot_be_made(weight, bias, names, message):
+    with pytest.raises(SpecError, match=message):
+        weights.FilterBank(weight, bias, names)
+
+
+def test_a_bank_for_another_layer_is_refused():
+    with pytest.raises(SpecError, match=r"has a weight of shape \(6, 3, 3, 3\)"):
+        weights.FilterBank.of(Conv2d(3, 6, 3), np.zeros((6, 1, 3, 3)), np.zeros(6))
+    with pytest.raises(SpecError, match="has a bias; give one"):
+        weights.FilterBank.of(Conv2d(3, 6, 3), np.zeros((6, 3, 3, 3)))
