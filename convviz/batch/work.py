@@ -1,0 +1,55 @@
+"""What a batch does with one file: a pure function of the job and the settings."""
+
+import time
+
+from convviz import images, outputs, pipeline, weights
+from convviz.batch.plan import Job, Outcome
+from convviz.errors import ConvvizError
+from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
+
+
+def picture_of(
+    job: Job,
+    *,
+    layer: LayerSettings,
+    reading: InputSettings,
+    compute: ComputeSettings,
+    picture: PictureSettings,
+    force: bool = False,
+) -> Outcome:
+    """Write the sheet of one file.
+
+    Parameters
+    ----------
+    job : Job
+        What to read and where to write.
+    layer, reading, compute, picture
+        The settings of the run.
+    force : bool
+        Replace files that convviz did not write.
+
+    Returns
+    -------
+    Outcome
+        With the reason in one line if the file could not be done.
+    """
+    start = time.perf_counter()
+    try:
+        image = images.read(job.source, mode=reading.mode, value_range=reading.range, resize=reading.resize)
+        conv, bank, remarks = weights.build(layer, image.x.shape[0], channels=image.channels)
+        result = pipeline.run(image, conv, bank, compute.backend, device=compute.device)
+        grid = result.grid(
+            tile=picture.tile, columns=picture.columns, colormap=picture.colormap, scale=picture.scale
+        )
+        description = result.description(layer, reading, picture)
+        outputs.write_sheet(grid, job.target, description, force=force, inputs=[job.source])
+    except ConvvizError as error:
+        return Outcome(job.name, job.target, reason=str(error), seconds=time.perf_counter() - start)
+    return Outcome(
+        job.name,
+        job.target,
+        remarks=(*image.remarks, *remarks),
+        input_shape=image.x.shape,
+        output_shape=result.maps.shape,
+        seconds=time.perf_counter() - start,
+    )

@@ -1,0 +1,1 @@
+"""One module per command; the heavy imports stand in the bodies."""

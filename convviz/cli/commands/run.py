@@ -1,0 +1,266 @@
+"""``convviz run``."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from convviz import parsing
+from convviz.cli.console import answer, answer_json, remark
+from convviz.cli.options import OUTPUT, Force, Json, Quiet, with_settings
+from convviz.errors import SpecError
+from convviz.geometry import HW
+from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
+from convviz.text import printable
+
+
+@with_settings
+def run(
+    input: Annotated[
+        str, typer.Argument(metavar="INPUT", help="An image, numbers (.json .csv .npy), or - for stdin.")
+    ],
+    layer: LayerSettings,
+    reading: InputSettings,
+    compute: ComputeSettings,
+    picture: PictureSettings,
+    check: Annotated[
+        bool,
+        typer.Option("--check", rich_help_panel="Compute", help="Run both backends; fail on a difference."),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="The picture (.png).  [default: NAME-maps.png]",
+        ),
+    ] = None,
+    maps: Annotated[
+        Path | None, typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Write every map, full size.")
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel=OUTPUT, help="Write exact numbers: .npz, .npy or .safetensors."
+        ),
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", rich_help_panel=OUTPUT, help="Show what each plane adds to each map.")
+    ] = False,
+    table: Annotated[
+        bool, typer.Option("--table", rich_help_panel=OUTPUT, help="Print the values of every map.")
+    ] = False,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            parser=parsing.position("at"),
+            metavar="Y,X",
+            rich_help_panel=OUTPUT,
+            help="Centre the table of a large map here.",
+        ),
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", rich_help_panel=OUTPUT, help="Show the picture in the terminal.")
+    ] = False,
+    json: Json = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Convolve INPUT with the chosen filters and write the feature maps as one picture.
+
+    Without --kernel the filters are those of a new torch.nn.Conv2d. The picture keeps the sign of the
+    output: where a value is negative, mid grey is 0, and the captions give the values of black and white.
+
+    Examples
+    --------
+        convviz run cat.jpg --out-channels 6 --padding 1
+
+        convviz run cat.jpg -K sobel -K gaussian:sigma=2 --stride 2 -o small.png
+    """
+    target = output if output is not None else default_output(input)
+    if target.suffix.lower() != ".png":
+        raise SpecError(f"output: the picture is a PNG, so its name ends in .png, not {target.suffix!r}.")
+
+    from convviz import outputs, pipeline, weights
+    from convviz.cli.reading import read_input
+    from convviz.render.tone import colours
+
+    colours(picture.colormap)
+    tapset = weights.load(layer.kernel) if layer.kernel else None
+    check_before_reading(layer, tapset)
+
+    start = time.perf_counter()
+    image = read_input(input, reading)
+    read_seconds = time.perf_counter() - start
+    conv, bank, remarks = weights.build(layer, image.x.shape[0], tapset=tapset, channels=image.channels)
+    result = pipeline.run(image, conv, bank, compute.backend, device=compute.device)
+    if at is not None:
+        require_inside(HW(*at), HW(*result.maps.shape[1:]))
+
+    start = time.perf_counter()
+    inputs = [] if input == "-" else [Path(input)]
+    description = result.description(layer, reading, picture)
+    grid = result.grid(
+        tile=picture.tile,
+        columns=picture.columns,
+        colormap=picture.colormap,
+        scale=picture.scale,
+        partial=partial,
+    )
+    outputs.write_sheet(grid, target, description, force=force, inputs=inputs)
+    written = [target]
+    if maps is not None:
+        written += outputs.write_maps(
+            result.names,
+            result.maps,
+            maps,
+            description,
+            colormap=picture.colormap,
+            scale=picture.scale,
+            force=force,
+            inputs=inputs,
+        )
+    if save is not None:
+        outputs.save_arrays(result.arrays(partial=partial), save, description, force=force, inputs=inputs)
+        written.append(save)
+    write_seconds = time.perf_counter() - start
+    agreement = pipeline.check(result, device=compute.device) if check else None
+
+    if not quiet:
+        for text in (*image.remarks, *remarks):
+            remark(text)
+        if compute.backend == "auto":
+            remark(f"backend: {result.backend} (auto)")
+        if agreement is not None:
+            first, second = agreement.backends
+            remark(
+                f"check: {first} and {second} agree within {agreement.difference:.2g} "
+                f"({agreement.relative:.1e} of the largest possible value)"
+            )
+    if json:
+        seconds = {"read": read_seconds, "compute": result.seconds, "write": write_seconds}
+        answer_json(_document(result, input, reading, written, seconds, table=table))
+    elif quiet:
+        for path in written:
+            answer(str(path))
+    else:
+        _report(result, written, table=table, at=HW(*at) if at is not None else None)
+    if show:
+        _show(grid)
+
+
+def default_output(name: str) -> Path:
+    """Name the picture after its input, in the current folder."""
+    return Path(f"{'stdin' if name == '-' else Path(name).stem}-maps.png")
+
+
+def check_before_reading(layer: LayerSettings, tapset: Any) -> None:
+    """Refuse what no picture could make legal: a layer that reads as many planes as it has groups."""
+    if tapset is None:
+        layer.conv2d(layer.groups)
+    else:
+        layer.conv2d(
+            layer.groups,
+            sizes=tapset.sizes,
+            maps=tapset.maps(layer.groups),
+            stored_bias=tapset.bias is not None,
+        )
+
+
+def require_inside(at: HW, size: HW) -> None:
+    """Refuse a position outside of the maps."""
+    if at.h >= size.h or at.w >= size.w:
+        raise SpecError(
+            f"at: {at.h},{at.w} is outside of the maps; rows go to {size.h - 1}, columns to {size.w - 1}."
+        )
+
+
+def _report(result: Any, written: list[Path], *, table: bool, at: HW | None) -> None:
+    """Print the layer, the maps and what was written."""
+    from convviz.render import shapes, tables
+
+    size = result.picture.size
+    for line in result.layer.torch_repr(size).split("\n"):
+        answer(line)
+    answer(result.layer.sentence)
+    answer(f"shapes: {result.picture.x.shape[0]}x{size} -> {'x'.join(map(str, result.maps.shape))}")
+    for line in shapes.counting(result.layer, size):
+        answer(line)
+    answer()
+    console = tables.console()
+    rows = [(row.index, row.name, row.min, row.max, row.mean, row.std) for row in result.statistics()]
+    console.print(tables.statistics(rows))
+    if table:
+        for name, values in zip(result.names, result.maps, strict=True):
+            answer(f"\n{printable(name)}  {HW(*values.shape)}")
+            body, left_out = tables.values(values, at=at, width=console.width)
+            console.print(body)
+            if left_out:
+                answer(left_out)
+    answer()
+    for path in written:
+        console.print(tables.plain(str(path)), soft_wrap=True)
+
+
+def _show(grid: Any) -> None:
+    """Show the picture in the terminal; nothing is asked of it when stdout is not one."""
+    import sys
+
+    if not sys.stdout.isatty():
+        remark("--show needs a terminal; stdout is not one, so nothing is shown.")
+        return
+    from textual_image.renderable import Image as TerminalImage
+
+    from convviz.render import tables
+
+    tables.console().print(TerminalImage(grid, width="auto"))
+
+
+def _document(
+    result: Any,
+    name: str,
+    reading: InputSettings,
+    written: list[Path],
+    seconds: dict[str, float],
+    *,
+    table: bool,
+) -> dict[str, Any]:
+    """Everything as plain values."""
+    layer, size = result.layer, result.picture.size
+    document: dict[str, Any] = {
+        "input": {"path": name, "shape": list(result.picture.x.shape), "range": reading.range},
+        "layer": {
+            "in_channels": layer.in_channels,
+            "out_channels": layer.out_channels,
+            "kernel_size": list(layer.kernel_size),
+            "stride": list(layer.stride),
+            "padding": list(layer.edges(size)),
+            "padding_mode": layer.padding_mode,
+            "dilation": list(layer.dilation),
+            "groups": layer.groups,
+            "bias": layer.bias,
+        },
+        "output_shape": list(result.maps.shape),
+        "parameters": layer.parameters,
+        "macs": layer.macs(size),
+        "backend": result.backend,
+        "maps": [
+            {
+                "index": row.index,
+                "name": row.name,
+                "min": row.min,
+                "max": row.max,
+                "mean": row.mean,
+                "std": row.std,
+            }
+            for row in result.statistics()
+        ],
+        "files": [str(path) for path in written],
+        "seconds": seconds,
+    }
+    if table:
+        document["values"] = result.maps.tolist()
+    return document

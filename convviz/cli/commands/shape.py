@@ -1,0 +1,164 @@
+"""``convviz shape``."""
+
+from typing import Annotated, Any
+
+import typer
+
+from convviz import parsing
+from convviz.cli.console import answer, answer_json
+from convviz.cli.options import Json, with_settings
+from convviz.geometry import HW, Axis, Edges
+from convviz.kernels import find, parse_taps
+from convviz.layers import Conv2d
+from convviz.settings import LayerSettings, typed
+from convviz.suggest import suggest
+
+
+@with_settings
+def shape(
+    input: Annotated[
+        str, typer.Argument(metavar="SHAPE|IMAGE", help="3x224x224: channels x height x width.")
+    ],
+    layer: LayerSettings,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            parser=parsing.pair("target"),
+            metavar="HxW",
+            rich_help_panel="Output",
+            help="List the settings nearest to this output; what you set yourself is kept.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Calculate the shape that a layer gives, with every number put in.
+
+    Needs no image and computes no convolution: padded size, span of the dilated kernel, what the stride
+    never reads, parameters, multiply-adds, memory.
+
+    Examples
+    --------
+        convviz shape 3x227x227 --out-channels 96 --kernel-size 11 --stride 4
+
+        convviz shape 3x224x224 --target 112x112
+    """
+    channels, size = _input_shape(input)
+    if target is not None:
+        _show_targets(size, HW(*target), layer, json=json)
+        return
+    conv = _layer(layer, channels)
+    document = _document(conv, size)
+    if json:
+        answer_json(document)
+        return
+    from convviz.render.shapes import shape_report
+
+    for line in shape_report(conv, size):
+        answer(line)
+
+
+def _input_shape(text: str) -> tuple[int, HW]:
+    """Read channels and size from ``CxHxW`` or from a picture."""
+    sizes = parsing.chw(text)
+    if sizes is not None:
+        return sizes[0], HW(*sizes[1:])
+    from convviz.cli.reading import read_input
+    from convviz.settings import InputSettings
+
+    picture = read_input(text, InputSettings())
+    return picture.x.shape[0], picture.size
+
+
+def _layer(settings: LayerSettings, channels: int) -> Conv2d:
+    """Build the layer; only kernels in files need numpy to tell their size."""
+    if any(request.kind == "file" for request in settings.kernel):
+        from convviz.weights import build
+
+        return build(settings, channels)[0]
+    kernels = [
+        kernel
+        for request in settings.kernel
+        for kernel in ((parse_taps(request.what),) if request.kind == "taps" else find(request.what))
+    ]
+    return settings.conv2d(
+        channels, sizes=[kernel.size for kernel in kernels], maps=len(kernels) * settings.groups
+    )
+
+
+def _document(layer: Conv2d, size: HW) -> dict[str, Any]:
+    """Everything as plain values."""
+    height, width = layer.axes(size)
+    return {
+        "input_shape": [layer.in_channels, *size],
+        "output_shape": [layer.out_channels, height.output, width.output],
+        "parameters": {
+            "weight": layer.weight_parameters,
+            "bias": layer.bias_parameters,
+            "total": layer.parameters,
+        },
+        "macs": layer.macs(size),
+        "receptive_field": list(layer.receptive_field()),
+        "axes": {"height": _axis(height), "width": _axis(width)},
+        "layers": [
+            {
+                "layer": repr(layer),
+                "output_shape": [layer.out_channels, height.output, width.output],
+                "parameters": layer.parameters,
+                "macs": layer.macs(size),
+            }
+        ],
+    }
+
+
+def _axis(axis: Axis) -> dict[str, Any]:
+    """One axis as plain values."""
+    return {
+        "input": axis.input,
+        "padded": axis.padded,
+        "span": axis.span,
+        "output": axis.output,
+        "unread": axis.unread,
+    }
+
+
+def _show_targets(size: HW, target: HW, settings: LayerSettings, *, json: bool) -> None:
+    """List the settings nearest to a wanted output."""
+    kept = settings.padding if isinstance(settings.padding, Edges) and any(settings.padding) else None
+    found = suggest(
+        size,
+        target,
+        kernel_size=settings.kernel_size,
+        stride=settings.stride if settings.stride != HW(1, 1) else None,
+        padding=HW(kept.top, kept.left) if kept else None,
+        dilation=settings.dilation,
+    )
+    rows = [
+        {
+            "kernel_size": list(row.kernel_size),
+            "stride": list(row.stride),
+            "padding": list(row.padding),
+            "output": list(row.output),
+            "options": f"-k {typed(row.kernel_size)} -s {typed(row.stride)} -p {typed(row.padding)}",
+        }
+        for row in found
+    ]
+    if json:
+        answer_json({"input": list(size), "target": list(target), "suggestions": rows})
+        return
+    from convviz.render import tables
+
+    answer(f"settings for {size} -> {target}, the nearest first")
+    tables.console().print(
+        tables.targets(
+            [
+                (
+                    str(row.kernel_size),
+                    str(row.stride),
+                    str(row.padding),
+                    str(row.output),
+                    str(plain["options"]),
+                )
+                for row, plain in zip(found, rows, strict=True)
+            ]
+        )
+    )

@@ -1,0 +1,210 @@
+"""Every option that commands share: one row each, by the field of the settings that it fills."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Annotated, Any, get_args
+
+import typer
+
+from convviz import backends, parsing, settings
+from convviz.kernels import complete, parse_request
+from convviz.layers import PADDING_MODES
+
+LAYER, INPUT, COMPUTE, OUTPUT = "Layer", "Input", "Compute", "Output"
+
+
+def _option(
+    *names: str, parser: Callable[[str], Any], metavar: str, panel: str, text: str, **more: Any
+) -> Any:
+    """Make one row."""
+    return typer.Option(*names, parser=parser, metavar=metavar, rich_help_panel=panel, help=text, **more)
+
+
+def _words(field: str, known: tuple[str, ...], panel: str, text: str, *short: str) -> Any:
+    """Make a row for an option that takes one of a few words."""
+    name = "--" + field.replace(" ", "-")
+    return _option(
+        *short, name, parser=parsing.choice(field, known), metavar="|".join(known), panel=panel, text=text
+    )
+
+
+OPTIONS: dict[str, Any] = {
+    # the layer
+    "out_channels": _option(
+        "-O",
+        "--out-channels",
+        parser=parsing.whole("out_channels"),
+        metavar="N",
+        panel=LAYER,
+        text="Filters, and so feature maps; as many as the kernels make, else 6.",
+    ),
+    "kernel_size": _option(
+        "-k",
+        "--kernel-size",
+        parser=parsing.pair("kernel_size"),
+        metavar="HxW",
+        panel=LAYER,
+        text="Taps; as large as the largest kernel, else 3.",
+    ),
+    "stride": _option(
+        "-s",
+        "--stride",
+        parser=parsing.pair("stride"),
+        metavar="HxW",
+        panel=LAYER,
+        text="Pixels between neighbouring windows.",
+    ),
+    "padding": _option(
+        "-p",
+        "--padding",
+        parser=parsing.padding,
+        metavar="N|HxW|t,b,l,r|same|valid",
+        panel=LAYER,
+        text="Pixels added on all sides, on height and width, or on each side.",
+    ),
+    "dilation": _option(
+        "-d",
+        "--dilation",
+        parser=parsing.pair("dilation"),
+        metavar="HxW",
+        panel=LAYER,
+        text="Pixels between neighbouring taps.",
+    ),
+    "groups": _option(
+        "-g",
+        "--groups",
+        parser=parsing.whole("groups"),
+        metavar="N",
+        panel=LAYER,
+        text="Parts into which channels and filters are split.",
+    ),
+    "bias": typer.Option("--bias/--no-bias", rich_help_panel=LAYER, help="Add one number to every map."),
+    "padding_mode": _words("padding-mode", PADDING_MODES, LAYER, "What the padding holds."),
+    "seed": _option(
+        "--seed",
+        parser=parsing.whole("seed", least=0, most=2**64 - 1),
+        metavar="N",
+        panel=LAYER,
+        text="Seed of the weights, which are those of torch.manual_seed.",
+    ),
+    "kernel": _option(
+        "-K",
+        "--kernel",
+        parser=parse_request,
+        metavar="WHAT",
+        panel=LAYER,
+        text='A preset (sobel-x), literal taps ("0 1 0; 1 -4 1; 0 1 0") or a file; with @R, @G or @B for one '
+        "channel. May be given more than once.",
+        autocompletion=complete,
+    ),
+    "bias_values": _option(
+        "--bias-values",
+        parser=parsing.numbers("bias-values"),
+        metavar="B,B,…",
+        panel=LAYER,
+        text="Biases of a layer with kernels, one per map.",
+    ),
+    "flip": typer.Option(
+        "--flip", rich_help_panel=LAYER, help="Turn the kernels half round: true convolution."
+    ),
+    # the input
+    "mode": _words(
+        "mode", get_args(settings.Mode), INPUT, "Planes to read; those of the picture, without alpha."
+    ),
+    "range": _words(
+        "range", get_args(settings.ValueRange), INPUT, "Values of a picture: 0 to 1, 0 to 255, or as stored."
+    ),
+    "resize": _option(
+        "--resize",
+        parser=parsing.pair("resize"),
+        metavar="HxW",
+        panel=INPUT,
+        text="Bring the picture to this size first, in pixels.",
+    ),
+    # the arithmetic
+    "backend": _words(
+        "backend",
+        ("auto", *backends.names()),
+        COMPUTE,
+        "What computes; auto takes numpy where it is done before torch is imported.",
+        "-b",
+    ),
+    "device": _words("device", backends.DEVICES, COMPUTE, "Where torch computes."),
+    # the picture
+    "tile": _option(
+        "--tile",
+        parser=parsing.tile,
+        metavar="N|full",
+        panel=OUTPUT,
+        text="Longest side of a map, in pixels.",
+    ),
+    "columns": _option(
+        "--columns", parser=parsing.whole("columns"), metavar="N", panel=OUTPUT, text="Maps in one row."
+    ),
+    "colormap": _option(
+        "--colormap",
+        parser=str,
+        metavar="NAME",
+        panel=OUTPUT,
+        text="gray, signed (purple, neutral, orange), viridis or another published scale.",
+    ),
+    "scale": _words(
+        "scale", get_args(settings.Scale), OUTPUT, "Black and white of each map, or of all maps together."
+    ),
+}
+
+Json = Annotated[bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON document.")]
+Force = Annotated[
+    bool, typer.Option("--force", rich_help_panel=OUTPUT, help="Replace files that convviz did not write.")
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("-q", "--quiet", rich_help_panel=OUTPUT, help="Print the paths written and nothing else."),
+]
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option per field of every settings group among its parameters.
+
+    A parameter whose annotation is a dataclass of `convviz.settings` becomes the
+    options of its fields, with their defaults; the command gets the checked value.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    groups: dict[str, Any] = {
+        name: p.annotation for name, p in signature.parameters.items() if is_dataclass(p.annotation)
+    }
+    parameters = []
+    for name, parameter in signature.parameters.items():
+        if name not in groups:
+            parameters.append(parameter)
+            continue
+        for field in fields(groups[name]):
+            # Typer parses a default as it parses what is typed, so defaults are given as text.
+            many = field.name == "kernel"
+            default = None if many or field.default is None else settings.typed(field.default)
+            flag = isinstance(field.default, bool)
+            kind: Any = bool if flag else list[str] | None if many else str | None if default is None else str
+            parameters.append(
+                inspect.Parameter(
+                    field.name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=field.default if flag else default,
+                    annotation=Annotated[kind, OPTIONS[field.name]],
+                )
+            )
+
+    @functools.wraps(command)
+    def call(**values: Any) -> None:
+        for name, group in groups.items():
+            chosen = {field.name: values.pop(field.name) for field in fields(group)}
+            if "kernel" in chosen:
+                chosen["kernel"] = tuple(chosen["kernel"] or ())
+            values[name] = group(**chosen)
+        command(**values)
+
+    plain = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    call.__signature__ = signature.replace(parameters=plain)  # type: ignore[attr-defined]  # read by Typer
+    call.__annotations__ = {p.name: p.annotation for p in plain} | {"return": None}
+    return call

@@ -1,0 +1,14 @@
+"""INPUT as the user typed it, opened."""
+
+import sys
+from pathlib import Path
+
+from convviz import images
+from convviz.images import Picture
+from convviz.settings import InputSettings
+
+
+def read_input(name: str, settings: InputSettings) -> Picture:
+    """Read a file, or stdin where the name is ``-``."""
+    source = sys.stdin.buffer if name == "-" else Path(name)
+    return images.read(source, mode=settings.mode, value_range=settings.range, resize=settings.resize)

@@ -1,0 +1,137 @@
+"""The rules of the source: who may import whom, what is loaded when."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import convviz
+
+ROOT = Path(convviz.__file__).parent
+HEAVY = {"numpy", "PIL", "torch", "rich"}
+
+LEVELS = {
+    "errors": 0,
+    "geometry": 0,
+    "text": 0,
+    "files": 0,
+    "layers": 1,
+    "parsing": 1,
+    "suggest": 1,
+    "kernels": 2,
+    "settings": 3,
+    "arrays": 3,
+    "weights": 3,
+    "images": 3,
+    "backends": 4,
+    "render": 5,
+    "outputs": 5,
+    "pipeline": 6,
+    "batch": 7,
+    "cli": 8,
+    "__main__": 8,
+}
+# Imports inside of functions: the bodies of commands, the look-up of backends, the public names, and one
+# colour scale package that few pictures need.
+LAZY = {"cli/commands", "backends/__init__.py", "__init__.py", "render/tone.py"}
+
+
+def modules():
+    return sorted(path for path in ROOT.rglob("*.py"))
+
+
+def part_of(path):
+    name = path.relative_to(ROOT).parts[0]
+    return name.removesuffix(".py")
+
+
+def imports(tree):
+    """List (module, whether at the top) of every import."""
+    top = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, id(node) in top
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            for name in names if node.module == "convviz" else [node.module]:
+                yield name, id(node) in top
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_module_imports_only_from_its_own_level_or_a_lower_one(path):
+    part = part_of(path)
+    if part == "__init__":
+        return  # names only: the functions are loaded on first use
+    for name, _ in imports(ast.parse(path.read_text())):
+        if name.startswith("convviz."):
+            other = name.split(".")[1]
+            if other == "__version__":
+                continue
+            assert LEVELS[other] <= LEVELS[part], f"{part} imports {name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_only_commands_and_the_look_up_of_backends_import_late(path):
+    place = path.relative_to(ROOT).as_posix()
+    if any(place.startswith(lazy) for lazy in LAZY):
+        return
+    late = [name for name, at_top in imports(ast.parse(path.read_text())) if not at_top]
+    assert late == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_module_catches_every_exception(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None
+            assert "Exception" not in {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)}
+
+
+def loaded_by(code):
+    """Run code in a fresh interpreter and list the heavy packages that it loaded."""
+    script = f"import sys\n{code}\nprint(*sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return done.stderr.split()
+
+
+def test_the_command_line_loads_nothing_heavy():
+    assert loaded_by("import convviz.cli") == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--version"], id="version"),
+        pytest.param(["shape", "3x224x224", "--out-channels", "64"], id="shape"),
+        pytest.param(["shape", "3x224x224", "--kernel", "sobel"], id="shape with kernels by name"),
+        pytest.param(["shape", "3x224x224", "--json"], id="shape as JSON"),
+    ],
+)
+def test_what_needs_no_arrays_loads_no_arrays(arguments):
+    assert loaded_by(f"from convviz.cli.app import status_of\nassert status_of({arguments!r}) == 0") == []
+
+
+def test_a_run_on_numpy_does_not_load_torch(tmp_path):
+    picture = tmp_path / "x.json"
+    picture.write_text("[[1, 2], [3, 4]]")
+    arguments = ["run", str(picture), "-k", "2", "-o", str(tmp_path / "out.png")]
+    assert "torch" not in loaded_by(
+        f"from convviz.cli.app import status_of\nassert status_of({arguments!r}) == 0"
+    )
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert loaded_by("import convviz") == []
+
+
+def test_every_public_name_is_there_and_documented():
+    for name in convviz.__all__:
+        value = getattr(convviz, name)
+        if name != "__version__":
+            assert value.__doc__, name
+            assert importlib.import_module(value.__module__).__name__.startswith("convviz")

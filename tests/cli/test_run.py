@@ -1,0 +1,245 @@
+"""``convviz run`` as a process: status, stdout and stderr apart, and what is written."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ONES = "1 1 1; 1 1 1; 1 1 1"
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A small colour picture with a bright square on dark ground."""
+    levels = np.zeros((24, 32, 3), np.uint8)
+    levels[8:16, 10:22] = (250, 120, 30)
+    path = tmp_path / "photo.png"
+    Image.fromarray(levels).save(path)
+    return path
+
+
+def test_the_first_thing_anybody_types_writes_a_picture_and_prints_the_maps(convviz, photo):
+    done = convviz("run", photo.name, "--out-channels", "6", "--padding", "1")
+    assert done.returncode == 0, done.stderr
+    assert "Conv2d(3, 6, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))" in done.stdout
+    assert "6 filters x 3 channels = 18 two-dimensional kernels -> 6 feature maps" in done.stdout
+    assert "3x24x32 -> 6x24x32" in done.stdout
+    assert "parameters: 168 = 6 x 3 x 3 x 3 weights + 6 biases" in done.stdout
+    assert done.stdout.splitlines()[-1] == "photo-maps.png"
+    assert done.stderr == "backend: numpy (auto)\n"
+    with Image.open(photo.with_name("photo-maps.png")) as sheet:
+        assert "convviz" in sheet.text
+
+
+def test_a_filter_of_ones_on_the_classic_numbers_gives_eighteen(convviz, classic):
+    done = convviz("run", classic.name, "-K", ONES, "--table")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("  1x1\n")[1].split()[:4:3] == ["0", "18"]
+
+
+@pytest.mark.parametrize(
+    ("padding", "rows"),
+    [
+        ("1", [[8, 12, 8], [12, 18, 12], [8, 12, 8]]),
+        ("2", [[2, 4, 6, 4, 2], [4, 8, 12, 8, 4], [6, 12, 18, 12, 6], [4, 8, 12, 8, 4], [2, 4, 6, 4, 2]]),
+    ],
+)
+def test_the_table_shows_every_value_between_its_indices(convviz, classic, padding, rows):
+    done = convviz("run", classic.name, "-K", ONES, "--table", "--padding", padding)
+    shown = [line.split() for line in done.stdout.splitlines()]
+    for index, row in enumerate(rows):
+        assert [str(index), *map(str, row)] in shown
+
+
+def test_json_is_one_document_with_the_documented_keys(convviz, classic):
+    done = convviz(
+        "run", classic.name, "-K", ONES, "--json", "--table", "--padding", "1,0,0,2", "--stride", "1x2"
+    )
+    document = json.loads(done.stdout)
+    # Padded to 4 rows and 5 columns: windows at rows 0 and 1, at columns 0 and 2 (the last two are padding).
+    assert document["input"] == {"path": "classic.json", "shape": [3, 3, 3], "range": "unit"}
+    assert document["layer"] == {
+        "in_channels": 3,
+        "out_channels": 1,
+        "kernel_size": [3, 3],
+        "stride": [1, 2],
+        "padding": [1, 0, 0, 2],
+        "padding_mode": "zeros",
+        "dilation": [1, 1],
+        "groups": 1,
+        "bias": False,
+    }
+    assert document["output_shape"] == [1, 2, 2]
+    assert document["values"] == [[[12, 4], [18, 6]]]
+    (row,) = document["maps"]
+    assert (row["index"], row["min"], row["max"], row["mean"]) == (0, 4, 18, 10)
+    assert row["std"] == pytest.approx(np.std([12, 4, 18, 6]))
+    assert document["parameters"] == 27
+    assert document["macs"] == 27 * 4
+    assert document["backend"] == "numpy"
+    assert document["files"] == ["classic-maps.png"]
+    assert set(document["seconds"]) == {"read", "compute", "write"}
+
+
+def test_save_stores_the_exact_numbers_under_the_documented_names(convviz, classic):
+    done = convviz("run", classic.name, "-O", "2", "--save", "out.npz", "--partial")
+    assert done.returncode == 0, done.stderr
+    with np.load(classic.with_name("out.npz")) as stored:
+        assert set(stored.files) == {"input", "weight", "bias", "maps", "names", "partial"}
+        parts, maps = stored["partial"], stored["maps"]
+        assert parts.shape == (2, 3, 1, 1)
+        np.testing.assert_allclose(parts.sum(axis=1) + stored["bias"][:, None, None], maps, rtol=0, atol=1e-6)
+        # The numbers by definition: one window, every weight times the pixel below it.
+        expected = (stored["weight"] * stored["input"]).sum(axis=(1, 2, 3)) + stored["bias"]
+        np.testing.assert_allclose(maps.ravel(), expected, rtol=0, atol=1e-6)
+
+
+def test_stored_weights_make_the_same_maps_again(convviz, classic):
+    convviz("run", classic.name, "-O", "2", "--save", "first.safetensors")
+    again = convviz(
+        "run", classic.name, "-K", "first.safetensors", "--save", "second.npz", "--json", "--table"
+    )
+    first = convviz("run", classic.name, "-O", "2", "--json", "--table")
+    assert json.loads(again.stdout)["values"] == json.loads(first.stdout)["values"]
+
+
+def test_every_map_is_written_at_full_size(convviz, photo):
+    done = convviz("run", photo.name, "-K", "sobel", "--maps", "all")
+    assert done.returncode == 0, done.stderr
+    folder = photo.with_name("all")
+    assert sorted(path.name for path in folder.iterdir()) == ["0-sobel-x.png", "1-sobel-y.png"]
+    with Image.open(folder / "0-sobel-x.png") as image:
+        assert image.size == (30, 22)
+        levels = np.asarray(image)
+    # At the left edge of the square brightness rises, at its right edge it falls; elsewhere it stays.
+    assert levels[10, 8] == 255
+    assert levels[10, 20] == 1
+    assert levels[0, 0] == 128
+
+
+def test_numbers_and_pictures_come_through_stdin(convviz, photo, classic):
+    done = convviz("run", "-", "--json", stdin=photo.read_bytes())
+    assert json.loads(done.stdout)["input"]["shape"] == [3, 24, 32]
+    done = convviz("run", "-", "--json", stdin=classic.read_bytes())
+    assert json.loads(done.stdout)["input"]["shape"] == [3, 3, 3]
+    done = convviz("run", "-", "--json", "-k", "2", stdin=b"1,2,3\n4,5,6\n")
+    assert json.loads(done.stdout)["input"]["shape"] == [1, 2, 3]
+    assert json.loads(done.stdout)["files"] == ["stdin-maps.png"]
+
+
+def test_both_backends_say_that_they_agree(convviz, photo):
+    done = convviz("run", photo.name, "--check")
+    assert done.returncode == 0, done.stderr
+    assert "check: numpy and torch agree within" in done.stderr
+
+
+def test_torch_gives_the_same_seeded_maps(convviz, photo):
+    ours = json.loads(convviz("run", photo.name, "--json", "--table", "-b", "numpy").stdout)
+    theirs = json.loads(convviz("run", photo.name, "--json", "--table", "-b", "torch").stdout)
+    assert theirs["backend"] == "torch"
+    np.testing.assert_allclose(ours["values"], theirs["values"], rtol=0, atol=1e-5)
+
+
+def test_flipping_an_impulse_draws_the_kernel_as_it_is_written(convviz, tmp_path):
+    impulse = np.zeros((1, 5, 5))
+    impulse[0, 2, 2] = 1
+    np.save(tmp_path / "impulse.npy", impulse)
+    done = convviz("run", "impulse.npy", "-K", "1 2 3; 4 5 6; 7 8 9", "--flip", "--json", "--table")
+    assert json.loads(done.stdout)["values"] == [[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]
+
+
+def test_a_bias_is_given_with_the_kernels(convviz, classic):
+    done = convviz("run", classic.name, "-K", ONES, "--bias-values", "0.5", "--json", "--table")
+    assert json.loads(done.stdout)["values"] == [[[18.5]]]
+
+
+def test_quiet_prints_the_paths_and_nothing_else(convviz, photo):
+    done = convviz("run", photo.name, "--quiet", "-o", "a/b/out.png", "--save", "x.npy")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a/b/out.png\nx.npy\n", "")
+
+
+def test_a_picture_of_ours_is_replaced_and_any_other_is_not(convviz, photo):
+    target = photo.with_name("out.png")
+    assert convviz("run", photo.name, "-o", target.name).returncode == 0
+    assert convviz("run", photo.name, "-o", target.name, "-K", "box").returncode == 0
+    Image.new("L", (4, 4)).save(target)
+    before = target.read_bytes()
+    done = convviz("run", photo.name, "-o", target.name)
+    assert done.returncode == 4
+    assert "--force" in done.stderr
+    assert target.read_bytes() == before
+    assert convviz("run", photo.name, "-o", target.name, "--force").returncode == 0
+
+
+def test_the_input_is_never_replaced(convviz, photo):
+    before = photo.read_bytes()
+    done = convviz("run", photo.name, "-o", photo.name, "--force")
+    assert done.returncode == 4
+    assert photo.read_bytes() == before
+
+
+def test_nothing_is_asked_of_a_terminal_that_is_not_there(convviz, photo):
+    done = convviz("run", photo.name, "--show", "--quiet")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert "--show needs a terminal" in done.stderr
+
+
+def test_the_same_settings_write_the_same_bytes(convviz, photo):
+    convviz("run", photo.name, "-o", "a.png", "--colormap", "signed")
+    convviz("run", photo.name, "-o", "b.png", "--colormap", "signed")
+    assert photo.with_name("a.png").read_bytes() == photo.with_name("b.png").read_bytes()
+
+
+def test_the_options_of_the_picture_change_its_size(convviz, photo):
+    sizes = []
+    for options in ([], ["--tile", "full"], ["--columns", "2"]):
+        convviz("run", photo.name, "-o", "out.png", *options)
+        sizes.append(Image.open(io.BytesIO(photo.with_name("out.png").read_bytes())).size)
+    assert len(set(sizes)) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        pytest.param(
+            ["--stride", "2x"], 2, "stride: expected N or HxW, such as 3 or 3x5, not '2x'.", id="stride"
+        ),
+        pytest.param(["--stride", "0"], 2, "stride must be at least 1", id="no stride"),
+        pytest.param(["--padding", "1,2"], 2, "padding: expected N, HxW", id="padding"),
+        pytest.param(["--padding-mode", "mirror"], 2, "no padding-mode named 'mirror'", id="padding mode"),
+        pytest.param(["-K", "sobelx"], 2, "no kernel named 'sobelx'; did you mean 'sobel-x'?", id="kernel"),
+        pytest.param(["-K", "1 2; 3"], 2, "row 2", id="ragged kernel"),
+        pytest.param(["-K", "missing.npz"], 3, "missing.npz", id="kernel file"),
+        pytest.param(["--groups", "2"], 2, "groups must divide", id="groups"),
+        pytest.param(["-k", "99"], 2, "height: a 99-tap kernel spans 99 pixels", id="large kernel"),
+        pytest.param(["--colormap", "viridia"], 2, "did you mean 'viridis'?", id="colormap"),
+        pytest.param(["--at", "99,0"], 2, "rows go to 21", id="a position outside"),
+        pytest.param(["-o", "out.gif"], 2, "ends in .png", id="another format"),
+        pytest.param(["--save", "out.mat"], 4, ".npz, .npy, .safetensors", id="another archive"),
+        pytest.param(["--mode", "grey"], 2, "did you mean 'gray'?", id="mode"),
+        pytest.param(["--backend", "cuda"], 2, "no backend named 'cuda'", id="backend"),
+        pytest.param(
+            ["-b", "numpy", "--device", "cuda"], 5, "numpy backend does not run on cuda", id="device"
+        ),
+        pytest.param(["--strde", "2"], 2, "no such option: --strde", id="unknown option"),
+        pytest.param(["--stride"], 2, "requires an argument", id="no value"),
+        pytest.param(["--bias-values", "1"], 2, "bias-values go with --kernel", id="biases without kernels"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_with_its_status(convviz, photo, arguments, status, message):
+    done = convviz("run", photo.name, *arguments)
+    assert done.returncode == status
+    assert done.stdout == ""
+    assert done.stderr.startswith("convviz: ")
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+    assert "invalid" not in done.stderr.lower()
+
+
+def test_a_missing_input_is_named(convviz):
+    done = convviz("run", "nowhere.png")
+    assert done.returncode == 3
+    assert "nowhere.png" in done.stderr
