@@ -15,7 +15,7 @@ from convviz.text import printable
 
 app = typer.Typer(
     name="convviz",
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

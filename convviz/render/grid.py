@@ -394,13 +394,14 @@ def legend_for(tones: Sequence[Tone], colours: Bytes | None, *, what: str = "map
     one = len({(tone.low, tone.high) for tone in tones}) == 1
     ends = (number(tones[0].low), number(tones[0].high))
     if not one:
-        ends = ("most negative", "most positive") if signed else ("minimum", "maximum")
+        ends = ("-peak", "+peak") if signed else ("minimum", "maximum")
     marks = [(0, ends[0]), (255, ends[1])]
     if signed:
         marks.insert(1, (ZERO_LEVEL, "0"))
     shares = f"all {what}s share this scale" if len(tones) > 1 else ""
     if not one:
-        shares = f"each {what} has a scale of its own" + (", with 0 in the middle" if signed else "")
+        shares = f"each {what} has a scale of its own"
+        shares += f": the peak is its largest magnitude, and 0 is the same in every {what}" if signed else ""
     words = [shares, "captions give the minimum and the maximum"]
     return Legend(colours, marks, "; ".join(word for word in words if word))
 

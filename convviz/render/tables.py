@@ -21,22 +21,36 @@ def plain(text: str) -> Text:
     return Text(printable(text))
 
 
-def _table(*headings: str, left: Iterable[int] = (0,)) -> Table:
-    """Make a table in the one look of all tables; columns are flush right but for those in `left`."""
+def _table(*headings: str, left: Iterable[int] = (0,), folding: int | None = None) -> Table:
+    """Make a table in the one look of all tables.
+
+    Columns are flush right but for those in `left`. Where the terminal is narrow,
+    the column `folding` breaks its lines; numbers are never cut.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     flush = set(left)
     for index, heading in enumerate(headings):
         table.add_column(
-            heading, justify="left" if index in flush else "right", no_wrap=True, overflow="ellipsis"
+            heading,
+            justify="left" if index in flush else "right",
+            no_wrap=index != folding,
+            overflow="fold",
+            min_width=6 if index == folding else None,
         )
     return table
 
 
-def statistics(rows: Iterable[tuple[int, str, float, float, float, float]]) -> Table:
-    """Tabulate maps: index, name, minimum, maximum, mean, standard deviation."""
-    table = _table("", "map", "min", "max", "mean", "std", left=(1,))
+def statistics(rows: Iterable[tuple[int, str, float, float, float, float]], *, width: int) -> Table:
+    """Tabulate maps: index, name, minimum, maximum, mean, standard deviation.
+
+    Below 60 characters the columns stand closer and the numbers have one digit less.
+    """
+    table = _table("", "map", "min", "max", "mean", "std", left=(1,), folding=1)
+    digits = 4
+    if width < 60:
+        table.padding, table.collapse_padding, digits = (0, 0), True, 3
     for index, name, *values in rows:
-        table.add_row(str(index), plain(name), *(number(value) for value in values))
+        table.add_row(str(index), plain(name), *(number(value, digits=digits) for value in values))
     return table
 
 
@@ -125,12 +139,17 @@ def targets(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
     return table
 
 
-def kernel_list(rows: Iterable[tuple[str, str, float, float, str]]) -> Table:
-    """Tabulate presets: name, size, output range for inputs in [0, 1], what they show."""
-    table = _table("kernel", "size", "min", "max", "shows", left=(0, 4))
-    table.columns[4].no_wrap = False
+def kernel_list(rows: Iterable[tuple[str, str, float, float, str]], *, width: int) -> Table:
+    """Tabulate presets: name, size, output range for inputs in [0, 1], what they show.
+
+    Below 64 characters the range is left out, so that there is room for words.
+    """
+    wide = width >= 64
+    headings = ("kernel", "size", "min", "max", "shows") if wide else ("kernel", "size", "shows")
+    last = len(headings) - 1
+    table = _table(*headings, left=(0, last), folding=last)
     for name, size, low, high, about in rows:
-        table.add_row(name, size, number(low), number(high), plain(about))
+        table.add_row(name, size, *((number(low), number(high)) if wide else ()), plain(about))
     return table
 
 

@@ -58,8 +58,8 @@ def batch(
     OUT mirrors the tree of FOLDER: a/cat.jpg becomes a/cat.jpg.png. A file that cannot be read is named
     at the end and never stops the others.
 
-    Examples
-    --------
+    For example:
+
         convviz batch photos maps -K sobel-x
 
         convviz batch photos maps --out-channels 6 --padding 1 --pattern '*.jpg' --workers 2

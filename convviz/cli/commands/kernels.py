@@ -25,8 +25,8 @@ def kernels(
 
     The range is that of the output for inputs from 0 to 1.
 
-    Examples
-    --------
+    For example:
+
         convviz kernels
 
         convviz kernels gaussian:sigma=1.5,size=7
@@ -76,7 +76,8 @@ def _list(found: tuple[Entry, ...]) -> None:
         numbers = ",".join(parameter.name for parameter in entry.parameters)
         about = f"{kernel.about} ({numbers})" if numbers else kernel.about
         rows.append((kernel.name, str(kernel.size), *kernel.range, about))
-    tables.console().print(tables.kernel_list(rows))
+    console = tables.console()
+    console.print(tables.kernel_list(rows, width=console.width))
     answer(f"\n{len(found)} presets. Sets, which make one map for each member: {', '.join(SETS)}.")
     answer("convviz kernels NAME shows the numbers, the source and the parameters.")
 

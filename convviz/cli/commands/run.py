@@ -74,8 +74,8 @@ def run(
     Without --kernel the filters are those of a new torch.nn.Conv2d. The picture keeps the sign of the
     output: where a value is negative, mid grey is 0, and the captions give the values of black and white.
 
-    Examples
-    --------
+    For example:
+
         convviz run cat.jpg --out-channels 6 --padding 1
 
         convviz run cat.jpg -K sobel -K gaussian:sigma=2 --stride 2 -o small.png
@@ -192,7 +192,7 @@ def _report(result: Any, written: list[Path], *, table: bool, at: HW | None) -> 
     answer()
     console = tables.console()
     rows = [(row.index, row.name, row.min, row.max, row.mean, row.std) for row in result.statistics()]
-    console.print(tables.statistics(rows))
+    console.print(tables.statistics(rows, width=console.width))
     if table:
         for name, values in zip(result.names, result.maps, strict=True):
             answer(f"\n{printable(name)}  {HW(*values.shape)}")

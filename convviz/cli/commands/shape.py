@@ -36,8 +36,8 @@ def shape(
     Needs no image and computes no convolution: padded size, span of the dilated kernel, what the stride
     never reads, parameters, multiply-adds, memory.
 
-    Examples
-    --------
+    For example:
+
         convviz shape 3x227x227 --out-channels 96 --kernel-size 11 --stride 4
 
         convviz shape 3x224x224 --target 112x112

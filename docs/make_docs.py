@@ -1,0 +1,68 @@
+"""Write what the documents take from the code: the table of options and the pictures.
+
+python docs/make_docs.py          writes both
+python docs/make_docs.py --check  says whether the table is up to date, and writes nothing
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import typer.main
+
+from convviz.cli.app import app
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+BEGIN, END = "<!-- options: written by docs/make_docs.py -->\n", "<!-- end of options -->"
+
+PICTURES = {
+    "run.png": "run samples/harbour.png --out-channels 6 --padding 1 --tile 224",
+}
+
+
+def options_table(command: str) -> str:
+    """Tabulate the options of a command as Markdown, in the order of its help."""
+    params = [
+        param
+        for param in typer.main.get_command(app).commands[command].params
+        if param.param_type_name == "option"
+    ]
+    order = ("Layer", "Input", "Compute", "Output")
+    rows = ["| option | value | what it does | default |", "|---|---|---|---|"]
+    for panel in order:
+        for param in params:
+            if param.rich_help_panel != panel:
+                continue
+            names = "/".join(f"`{name}`" for name in sorted((*param.opts, *param.secondary_opts), key=len))
+            value = "" if param.is_flag else f"`{param.metavar}`".replace("|", "\\|")
+            default = "" if param.default is None or param.default is False else f"`{param.default}`"
+            if param.secondary_opts:
+                default = f"`{(param.opts if param.default else param.secondary_opts)[0]}`"
+            text = (param.help or "").replace("|", "\\|").split("  [default")[0]
+            rows.append(f"| {names} | {value} | {text} | {default} |")
+    return "\n".join(rows) + "\n"
+
+
+def with_table(text: str) -> str:
+    """Put the table into the text of the README."""
+    head, rest = text.split(BEGIN)
+    return head + BEGIN + options_table("run") + END + rest.split(END)[1]
+
+
+def main() -> None:
+    """Write the table and the pictures, or check the table."""
+    text = README.read_text(encoding="utf-8")
+    if "--check" in sys.argv:
+        sys.exit(
+            0 if with_table(text) == text else "README.md: the options are out of date; run docs/make_docs.py"
+        )
+    README.write_text(with_table(text), encoding="utf-8")
+    for name, arguments in PICTURES.items():
+        target = ROOT / "docs" / "pictures" / name
+        words = [*arguments.split(), "--output", str(target), "--quiet"]
+        subprocess.run([sys.executable, "-m", "convviz", *words], cwd=ROOT, check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""``convviz batch`` as a process: a tree in, the same tree out."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Three pictures at two depths, two of them with one stem, and a file that is none."""
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    levels = np.arange(8 * 9 * 3, dtype=np.uint8).reshape(8, 9, 3)
+    Image.fromarray(levels).save(folder / "cat.png")
+    Image.fromarray(levels).save(folder / "cat.jpg")
+    Image.fromarray(levels[:, :, 0]).save(folder / "deep" / "cat.png")
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def tree(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_tree_is_mirrored_and_no_two_inputs_share_an_output(convviz, photos, workers):
+    done = convviz("batch", "photos", "maps", "-K", "sobel-x", "--workers", workers)
+    assert done.returncode == 0, done.stderr
+    assert tree(photos.with_name("maps")) == ["cat.jpg.png", "cat.png.png", "deep/cat.png.png"]
+    assert "3 of 3 pictures done" in done.stdout
+    assert done.stderr == ""
+
+
+def test_one_and_two_workers_write_the_same_bytes(convviz, photos):
+    for workers in ("1", "2"):
+        convviz("batch", "photos", f"maps{workers}", "--workers", workers)
+    first, second = photos.with_name("maps1"), photos.with_name("maps2")
+    assert [(first / name).read_bytes() for name in tree(first)] == [
+        (second / name).read_bytes() for name in tree(second)
+    ]
+
+
+def test_a_batch_writes_what_run_writes(convviz, photos):
+    convviz("batch", "photos", "maps", "-K", "sobel", "--stride", "2")
+    convviz("run", "photos/cat.png", "-K", "sobel", "--stride", "2", "-o", "one.png")
+    with (
+        Image.open(photos.with_name("maps") / "cat.png.png") as ours,
+        Image.open(photos.with_name("one.png")) as one,
+    ):
+        np.testing.assert_array_equal(np.asarray(ours), np.asarray(one))
+
+
+def test_a_broken_file_is_named_and_never_stops_the_others(convviz, photos):
+    (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = convviz("batch", "photos", "maps", "--report", "report.jsonl")
+    assert done.returncode == 6
+    assert "broken.png" in done.stderr
+    assert "1 file of 4 failed" in done.stderr
+    assert len(tree(photos.with_name("maps"))) == 3
+    lines = [json.loads(line) for line in photos.with_name("report.jsonl").read_text().splitlines()]
+    by_name = {line["path"]: line for line in lines}
+    assert by_name["broken.png"]["status"] == "failed"
+    assert by_name["broken.png"]["reason"]
+    assert by_name["deep/cat.png"]["input_shape"] == [1, 8, 9]
+    assert by_name["cat.png"]["output_shape"] == [6, 6, 7]
+
+
+def test_fail_fast_stops_at_the_first_failure(convviz, photos):
+    (photos / "a-broken.png").write_bytes(b"")
+    done = convviz("batch", "photos", "maps", "--fail-fast", "--workers", "1")
+    assert done.returncode == 6
+    assert "as --fail-fast says" in done.stderr
+    assert not photos.with_name("maps").exists()
+
+
+def test_the_output_folder_may_lie_in_the_input_folder(convviz, photos):
+    for _ in range(2):
+        assert convviz("batch", "photos", "photos/maps").returncode == 0
+    assert len(tree(photos / "maps")) == 3
+
+
+def test_a_pattern_chooses_by_name_or_path(convviz, photos):
+    convviz("batch", "photos", "maps", "--pattern", "deep/*.png")
+    assert tree(photos.with_name("maps")) == ["deep/cat.png.png"]
+
+
+def test_json_is_one_document(convviz, photos):
+    (photos / "broken.png").write_bytes(b"")
+    done = convviz("batch", "photos", "maps", "--json")
+    document = json.loads(done.stdout)
+    assert (document["files"], document["done"]) == (4, 3)
+    assert document["failed"][0]["path"] == "broken.png"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["nowhere", "maps"], 3, "'nowhere' does not exist"),
+        (["photos/cat.png", "maps"], 3, "use convviz run for one file"),
+        (["photos", "photos"], 2, "the output folder is the input folder"),
+        (["photos", "maps", "--pattern", "*.tif"], 3, "no file like '*.tif'"),
+        (["photos", "maps", "--workers", "0"], 2, "workers must be at least 1"),
+        (["photos", "maps", "-K", "sobelx"], 2, "did you mean 'sobel-x'"),
+        (["photos", "maps", "--report", "photos/cat.png/x"], 4, "cannot write the report"),
+    ],
+)
+def test_what_cannot_begin_is_one_line_with_its_status(convviz, photos, arguments, status, message):
+    done = convviz("batch", *arguments)
+    assert done.returncode == status
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not photos.with_name("maps").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows forbids such names")
+def test_names_reach_the_terminal_escaped(convviz, photos):
+    (photos / "[red]\x1b[31m.png").write_bytes(b"")
+    done = convviz("batch", "photos", "maps")
+    assert "\x1b" not in done.stderr
+    assert "[red]\\x1b[31m.png" in done.stderr

@@ -1,0 +1,129 @@
+"""``convviz shape``, ``convviz kernels`` and the frame of all commands, as processes."""
+
+import json
+
+import pytest
+
+
+def test_the_first_layer_of_alexnet_has_its_known_shape_and_parameters(convviz):
+    done = convviz("shape", "3x227x227", "--out-channels", "96", "--kernel-size", "11", "--stride", "4")
+    assert done.returncode == 0
+    assert "output  96 x 55 x 55" in done.stdout
+    assert "parameters: 34,944 = 96 x 3 x 11 x 11 weights + 96 biases" in done.stdout
+    # floor((227 + 0 - 10 - 1) / 4) + 1 with 216 = 54 * 4
+    assert "= floor((227 + 2*0 - 1*(11 - 1) - 1) / 4) + 1" in done.stdout
+    assert "= floor(216 / 4) + 1 = 54 + 1 = 55" in done.stdout
+    assert (
+        "96 x 3 x 11 x 11  (out_channels x in_channels/groups x kernel height x kernel width)" in done.stdout
+    )
+    # 96 * 55 * 55 values of four bytes are 1,161,600 bytes.
+    assert "290,400 values, 1.11 MiB as float32" in done.stdout
+    assert done.stderr == ""
+
+
+def test_the_rows_that_the_stride_leaves_out_are_named(convviz):
+    """8 rows, windows of 3 at 0 and 3: rows 6 and 7 are past the last one."""
+    done = convviz("shape", "1x8x9", "-k", "3", "-s", "3")
+    height, width = (line for line in done.stdout.splitlines() if "past the last window" in line)
+    assert "2 rows of the padded input; input rows never read: 6-7" in height
+    assert "0 columns of the padded input; input columns never read: none" in width
+
+
+def test_a_dilated_kernel_leaves_out_the_rows_between_its_taps_when_windows_leap(convviz):
+    """7 rows, taps at 0, 2, 4 of one window: rows 1 and 3 lie between, 5 and 6 behind."""
+    done = convviz("shape", "1x7x7", "-k", "3", "-d", "2", "-s", "4")
+    assert "input rows never read: 1, 3, 5-6" in done.stdout
+
+
+def test_json_has_the_documented_keys(convviz):
+    done = convviz("shape", "3x32x48", "-O", "8", "-k", "3x5", "-s", "2", "-p", "1,0,2,2", "--json")
+    document = json.loads(done.stdout)
+    assert set(document) == {
+        "input_shape", "output_shape", "parameters", "macs", "receptive_field", "axes", "layers",
+    }  # fmt: skip
+    # Height: floor((32 + 1 - 3) / 2) + 1 = 16; width: floor((48 + 4 - 5) / 2) + 1 = 24, one column left over.
+    assert document["output_shape"] == [8, 16, 24]
+    assert document["parameters"] == {"weight": 360, "bias": 8, "total": 368}
+    assert document["macs"] == 360 * 16 * 24
+    assert document["receptive_field"] == [3, 5]
+    assert document["axes"]["width"] == {"input": 48, "padded": 52, "span": 5, "output": 24, "unread": 1}
+
+
+def test_an_illegal_layer_names_the_axis_the_sizes_and_the_smallest_change(convviz):
+    done = convviz("shape", "3x9x4", "-k", "5")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        "convviz: width: a 5-tap kernel spans 5 pixels, but the padded input has only 4 (0 + 4 + 0); "
+        "pad by at least 1 more, or use at most 4 taps.\n"
+    )
+
+
+def test_a_target_lists_settings_with_the_words_to_type(convviz):
+    done = convviz("shape", "3x224x224", "--target", "112x112")
+    first = next(line for line in done.stdout.splitlines() if "112x112 " in line and "-k" in line)
+    assert "-k 3 -s 2 -p 1" in first
+    document = json.loads(convviz("shape", "3x224x224", "--target", "112x112", "--json").stdout)
+    assert document["suggestions"][0]["output"] == [112, 112]
+
+
+def test_kernels_of_different_sizes_make_one_shape(convviz):
+    done = convviz("shape", "3x32x32", "-K", "sobel", "-K", "box:size=5", "--json")
+    assert json.loads(done.stdout)["output_shape"] == [3, 28, 28]
+
+
+def test_a_preset_is_shown_with_its_numbers_and_its_source(convviz):
+    done = convviz("kernels", "sobel-x")
+    assert ["-1", "0", "1"] in [line.split() for line in done.stdout.splitlines()]
+    assert "Sobel and Feldman" in done.stdout
+    assert "-4 to 4 for inputs from 0 to 1" in done.stdout
+
+
+def test_the_list_of_kernels_is_long_and_its_json_complete(convviz):
+    listed = json.loads(convviz("kernels", "--json").stdout)
+    assert len(listed) >= 35
+    assert all(entry["source"] and entry["about"] for entry in listed)
+    shown = convviz("kernels").stdout
+    assert all(entry["name"].partition(":")[0] in shown for entry in listed)
+
+
+def test_an_unknown_kernel_is_met_with_the_nearest(convviz):
+    done = convviz("kernels", "sobelx")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "convviz: no kernel named 'sobelx'; did you mean 'sobel-x'?\n",
+    )
+
+
+def test_the_version_is_printed(convviz):
+    assert convviz("--version").stdout.startswith("convviz 0.")
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["shape"], ["kernels"], ["batch"]])
+def test_every_command_has_a_help_page_with_examples(convviz, command):
+    done = convviz(*command, "--help")
+    assert done.returncode == 0
+    assert "Usage: convviz" in done.stdout
+    assert not command or "convviz " + command[0] in done.stdout.split("For example:")[1]
+
+
+def test_without_a_command_the_help_page_is_shown(convviz):
+    done = convviz()
+    assert done.returncode == 0
+    assert "batch" in done.stdout
+
+
+def test_a_misspelt_command_is_met_with_the_nearest(convviz):
+    done = convviz("rnu")
+    assert done.returncode == 2
+    assert "no such command 'rnu'. Did you mean 'run'" in done.stderr
+
+
+def test_presets_complete_in_the_shell(convviz):
+    env = {
+        "_CONVVIZ_COMPLETE": "complete_bash",
+        "COMP_WORDS": "convviz run cat.jpg --kernel scharr",
+        "COMP_CWORD": "4",
+    }
+    done = convviz(env=env)
+    assert {"scharr-x", "scharr-y"} <= set(done.stdout.split())
