@@ -16,6 +16,7 @@ from convviz.geometry import HW, Edges
 from convviz.images import Picture
 from convviz.layers import Conv2d, PaddingLike
 from convviz.render import overview
+from convviz.text import plural
 from convviz.weights import FilterBank, map_names, seeded
 
 Floats = NDArray[np.float32]
@@ -408,7 +409,7 @@ def run(
     picture = images.as_picture(image)
     planes = picture.x.shape[0]
     if planes != layer.in_channels:
-        raise ShapeError(f"the input has {planes} channels, but {layer} reads {layer.in_channels}.")
+        raise ShapeError(f"the input has {plural(planes, 'channel')}, but {layer} reads {layer.in_channels}.")
     if weights is None:
         bank = seeded(layer)
     elif isinstance(weights, FilterBank):

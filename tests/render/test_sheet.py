@@ -1,0 +1,143 @@
+"""The picture of a run, decoded: what stands where, and in which colour."""
+
+import numpy as np
+import pytest
+
+import convviz
+from convviz.errors import SpecError
+from convviz.geometry import HW
+from convviz.render import grid
+from convviz.render.grid import INPUT_BLUE, OUTPUT_TEAL, Section, Tile, columns_for, fit, sheet
+
+CLASSIC = np.array([[[1, 1, 1]] * 3, [[0, 1, 0]] * 3, [[1, 0, 1]] * 3], np.float32)
+
+
+def frames(image, colour):
+    """Find the insides of all frames of one colour: (top, left, height, width), from the top left on."""
+    hit = (np.asarray(image) == colour).all(axis=-1)
+    found = []
+    for y, x in np.argwhere(hit):
+        corner = hit[y, x : x + 3].all() and hit[y : y + 3, x].all()
+        if corner and not hit[y - 1, x] and not hit[y, x - 1]:
+            right = x + int(np.argmin(hit[y, x:])) if not hit[y, x:].all() else hit.shape[1]
+            bottom = y + int(np.argmin(hit[y:, x])) if not hit[y:, x].all() else hit.shape[0]
+            found.append((int(y) + 2, int(x) + 2, bottom - int(y) - 4, right - int(x) - 4))
+    return found
+
+
+def inside(image, frame):
+    top, left, height, width = frame
+    return np.asarray(image)[top : top + height, left : left + width]
+
+
+def test_input_planes_and_maps_stand_in_frames_of_their_colours():
+    image = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3, padding=1)).grid()
+    assert len(frames(image, INPUT_BLUE)) == 4
+    assert len(frames(image, OUTPUT_TEAL)) == 2
+
+
+def test_small_inputs_are_enlarged_without_smoothing():
+    """Three columns of cells, each of one colour: magenta, yellow, magenta (R is 1; G and B take turns)."""
+    image = convviz.run(CLASSIC, convviz.Conv2d(3, 1, 3, padding=1)).grid()
+    tile = inside(image, frames(image, INPUT_BLUE)[0])
+    cell = tile.shape[1] // 3
+    for column, colour in enumerate([(255, 0, 255), (255, 255, 0), (255, 0, 255)]):
+        middle = tile[5 : cell - 5, column * cell + 5 : (column + 1) * cell - 5]
+        assert (middle == colour).all()
+
+
+def test_numbers_stand_in_cells_that_have_room_for_them():
+    """A cell with a number in it has more than one colour; the cells of a large map have one each."""
+    few = convviz.run(np.eye(3), convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1))).grid()
+    tile = inside(few, frames(few, OUTPUT_TEAL)[0])
+    assert len(np.unique(tile[5:90, 5:90].reshape(-1, 3), axis=0)) > 1
+    many = convviz.run(np.eye(60), convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1))).grid()
+    tile = inside(many, frames(many, OUTPUT_TEAL)[0])
+    assert len(np.unique(tile.reshape(-1, 3), axis=0)) == 2
+
+
+def test_every_pixel_is_kept_in_a_full_tile():
+    """An identity kernel of weight 1 on levels 0 to 255 draws exactly these levels."""
+    levels = np.arange(256, dtype=np.float32).reshape(16, 16).repeat(5, axis=1)
+    result = convviz.run(levels, convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1)))
+    image = result.grid(tile=None)
+    tile = inside(image, frames(image, OUTPUT_TEAL)[0])
+    np.testing.assert_array_equal(tile[:, :, 0], levels)
+
+
+def test_large_maps_are_reduced_by_area_averaging():
+    """Columns of black and white, one pixel wide, become an even mid grey at half the size."""
+    stripes = np.tile(np.array([0, 1], np.float32), (64, 32))
+    result = convviz.run(stripes, convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1)))
+    image = result.grid(tile=32)
+    tile = inside(image, frames(image, OUTPUT_TEAL)[0])
+    assert tile.shape[:2] == (32, 32)
+    assert set(tile.ravel()) == {128}
+
+
+def test_zero_is_mid_grey_where_values_are_negative():
+    result = convviz.run(np.array([[-1, 0, 0.5]]), convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1)))
+    image = result.grid()
+    tile = inside(image, frames(image, OUTPUT_TEAL)[0])
+    cell = tile.shape[1] // 3
+    assert [int(tile[3, column * cell + 3, 0]) for column in range(3)] == [
+        1,
+        128,
+        192,
+    ]  # 128 + 127 / 2, rounded
+
+
+def test_partial_maps_have_a_row_per_filter_with_parts_bias_and_sum():
+    image = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3)).grid(partial=True)
+    found = frames(image, OUTPUT_TEAL)
+    assert len(found) == 2 * 5
+    assert len({top for top, *_ in found}) == 2
+    without_bias = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3, bias=False)).grid(partial=True)
+    assert len(frames(without_bias, OUTPUT_TEAL)) == 2 * 4
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 16, 64, 100])
+def test_frames_never_overlap_and_stay_on_the_sheet(count):
+    result = convviz.run(np.zeros((1, 12, 17)), convviz.Conv2d(1, count, 3))
+    image = result.grid(tile=48)
+    found = frames(image, OUTPUT_TEAL)
+    assert len(found) == count
+    covered = np.zeros((image.height, image.width), int)
+    for top, left, height, width in found + frames(image, INPUT_BLUE):
+        covered[top - 2 : top + height + 2, left - 2 : left + width + 2] += 1
+    assert covered.max() == 1
+    assert not (np.asarray(image)[:, -3:] != 255).any()
+
+
+@pytest.mark.parametrize("count", range(1, 70))
+def test_no_row_of_tiles_is_left_nearly_empty(count):
+    columns = columns_for(count)
+    assert columns >= 4
+    assert -count % columns <= columns // 2 + 1 or count < 4
+
+
+@pytest.mark.parametrize(
+    ("size", "longest", "expected"),
+    [
+        pytest.param(HW(3, 5), 320, 64, id="a whole number enlarges"),
+        pytest.param(HW(1, 1), 320, 96, id="a cell is never larger than it needs to be"),
+        pytest.param(HW(640, 100), 320, 0.5, id="the longest side decides"),
+        pytest.param(HW(640, 100), None, 1, id="full keeps every pixel"),
+    ],
+)
+def test_the_scale_fits_the_longest_side(size, longest, expected):
+    assert fit(size, longest) == expected
+
+
+def test_a_sheet_beyond_all_measure_is_refused_before_it_is_made():
+    tile = Tile("x", "", np.zeros((1, 1), np.uint8), cell=40_000)
+    with pytest.raises(SpecError, match="lower --tile"):
+        sheet(["x"], [Section([tile], 1, INPUT_BLUE)])
+
+
+def test_long_captions_are_cut_with_an_ellipsis_and_short_ones_are_not():
+    face = grid.font(14)
+    assert grid._cut("sobel-x", face, 200) == "sobel-x"
+    cut = grid._cut("a name that has no room at all", face, 60)
+    assert cut.endswith("…")
+    assert face.getlength(cut) <= 60

@@ -1,0 +1,84 @@
+"""From values to brightness."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from convviz.errors import SpecError, UnknownNameError
+from convviz.render.tone import Tone, colours, tones
+
+
+def test_a_signed_tone_keeps_zero_at_mid_grey_and_the_ends_at_black_and_white():
+    levels = Tone(-4, 4, "signed").levels(np.array([-4, -2, 0, 2, 4], np.float32))
+    np.testing.assert_array_equal(levels, [1, 65, 128, 192, 255])  # 128 + 127 * v / 4, halves upwards
+
+
+def test_a_unit_tone_goes_from_black_to_white():
+    np.testing.assert_array_equal(Tone(2, 4, "unit").levels(np.array([2, 3, 4], np.float32)), [0, 128, 255])
+
+
+def test_values_outside_of_the_tone_are_cut_to_its_ends():
+    np.testing.assert_array_equal(Tone(0, 1, "unit").levels(np.array([-5, 9], np.float32)), [0, 255])
+
+
+finite = st.floats(-1e6, 1e6, width=32)
+
+
+@given(arrays(np.float32, (2, 3, 3), elements=finite), st.sampled_from(["map", "global"]))
+def test_brighter_means_larger_and_zero_is_the_same_everywhere(maps, scale):
+    for values, tone in zip(maps, tones(list(maps), scale=scale), strict=True):
+        levels = tone.levels(values).ravel()
+        order = values.ravel().argsort(kind="stable")
+        assert (np.diff(levels[order].astype(int)) >= 0).all()
+        if tone.kind == "signed":
+            assert set(levels[values.ravel() == 0]) <= {128}
+
+
+def test_one_negative_value_makes_all_maps_signed():
+    found = tones([np.array([[0.0, 1.0]], np.float32), np.array([[-1.0, 0.5]], np.float32)])
+    assert [(tone.kind, tone.high) for tone in found] == [("signed", 1.0), ("signed", 1.0)]
+
+
+def test_a_global_scale_is_one_pair_for_all_maps():
+    found = tones([np.array([[1.0, 2.0]], np.float32), np.array([[4.0, 9.0]], np.float32)], scale="global")
+    assert {(tone.low, tone.high) for tone in found} == {(1.0, 9.0)}
+
+
+@pytest.mark.parametrize(
+    ("value", "level"), [(0, 0), (18, 255)], ids=["nothing is black", "something is white"]
+)
+def test_a_map_of_one_value_is_drawn_by_whether_it_is_zero(value, level):
+    values = np.full((2, 2), value, np.float32)
+    assert set(tones([values])[0].levels(values).ravel()) == {level}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "kind", "message"),
+    [(1, 1, "unit", "low below high"), (-1, 2, "signed", "low == -high")],
+)
+def test_a_tone_that_contradicts_itself_cannot_be_made(low, high, kind, message):
+    with pytest.raises(SpecError, match=message):
+        Tone(low, high, kind)
+
+
+def test_the_signed_scale_is_purple_neutral_orange():
+    table = colours("signed").astype(int)
+    red, _, blue = table[1]
+    assert blue > red
+    assert len(set(table[128])) == 1
+    red, _, blue = table[255]
+    assert red > blue
+
+
+def test_published_scales_come_by_name_and_grey_needs_none():
+    assert colours("gray") is None
+    assert colours("viridis").shape == (256, 3)
+    # The ends of viridis as its authors publish them: #440154 and #fde725.
+    assert colours("viridis")[[0, 255]].tolist() == [[0x44, 0x01, 0x54], [0xFD, 0xE7, 0x25]]
+
+
+def test_an_unknown_scale_is_met_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="did you mean 'viridis'"):
+        colours("viridia")
