@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from convviz.errors import ShapeError, SpecError
+from convviz.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +178,9 @@ def output_length(
     if covered > padded:
         dilated = f" with dilation {dilation}" if dilation > 1 else ""
         fits = (padded - 1) // (k - 1)  # the largest dilation at which this kernel fits
-        remedy = (
-            f"use a dilation of at most {fits}" if dilation > 1 and fits else f"use at most {padded} taps"
-        )
+        remedy = f"use at most {plural(padded, 'tap')}"
+        if dilation > 1 and fits:
+            remedy = f"use a dilation of at most {fits}"
         raise ShapeError(
             f"a {k}-tap kernel{dilated} spans {covered} pixels, but the padded input has only {padded} "
             f"({before} + {n} + {after}); pad by at least {covered - padded} more, or {remedy}."
