@@ -1,0 +1,109 @@
+"""Every command in the documents runs, every statement of a fact is read from the code."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import convviz
+from convviz.cli.exits import Exit
+from convviz.kernels import preset_names
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def blocks(path, language):
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def commands(path):
+    for block in blocks(path, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("convviz "):
+                yield line
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the samples, as a clone has them."""
+    place = tmp_path_factory.mktemp("clone")
+    shutil.copytree(ROOT / "samples", place / "samples")
+    return place
+
+
+@pytest.mark.parametrize(
+    ("document", "command"),
+    [pytest.param(path, line, id=f"{path.stem}: {line}") for path in DOCUMENTS for line in commands(path)],
+)
+def test_a_documented_command_does_what_it_says_without_an_error(folder, document, command):
+    words, _, source = command.partition(" < ")
+    with (
+        (folder / source).open("rb") if source else (folder / "samples" / "classic.json").open("rb") as stdin
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "convviz", *shlex.split(words)[1:]],
+            cwd=folder,
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    for target in re.findall(r"[^\s\"]+\.png", words.split("--output ")[1]) if "--output " in words else []:
+        assert (folder / target).is_file()
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in DOCUMENTS if blocks(path, "python")], ids=lambda path: path.stem
+)
+def test_documented_python_runs(folder, path):
+    for block in blocks(path, "python"):
+        done = subprocess.run(
+            [sys.executable, "-c", block],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_table_of_options_is_that_of_the_code():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "make_docs.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_counts_the_kernels_and_names_every_status():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"lists {len(preset_names())} of them" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("Exit statuses:")]
+    stated = {int(number) for number in re.findall(r"\b(\d+) ", line)}
+    assert stated == {status.value for status in Exit} - {Exit.BUG.value}
+
+
+def test_the_links_between_documents_lead_somewhere():
+    for path in DOCUMENTS:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name} -> {target}"
+
+
+def test_the_changelog_counts_the_kernels():
+    assert f"{len(preset_names())} presets" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_version_stands_in_one_place():
+    assert re.fullmatch(r"\d+\.\d+\.\d+", convviz.__version__)
+    assert 'dynamic = ["version"]' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
