@@ -295,3 +295,118 @@ class Axis:
             for tap in range(self.kernel)
         }
         return tuple(pixel for pixel in range(self.input) if pixel not in read)
+
+    def reads(self, window: int) -> tuple[int, ...]:
+        """Input index under every tap of a window; below 0 or past the end where the tap meets padding.
+
+        Parameters
+        ----------
+        window : int
+            Index of the window, from 0 to ``output - 1``.
+
+        Returns
+        -------
+        tuple of int
+            One per tap, in increasing order.
+
+        Examples
+        --------
+        >>> Axis(input=5, kernel=3, stride=2, dilation=1, before=1, after=1).reads(0)
+        (-1, 0, 1)
+        """
+        first = window * self.stride - self.before
+        return tuple(first + tap * self.dilation for tap in range(self.kernel))
+
+    def read_by(self, pixel: int) -> tuple[tuple[int, int], ...]:
+        """List the windows that read an input pixel, each with the tap that meets it.
+
+        Parameters
+        ----------
+        pixel : int
+            Index of the pixel, from 0 to ``input - 1``.
+
+        Returns
+        -------
+        tuple of (int, int)
+            Window and tap, in the order of the windows.
+
+        Examples
+        --------
+        >>> Axis(input=5, kernel=3, stride=2, dilation=1, before=1, after=1).read_by(1)
+        ((0, 2), (1, 0))
+        """
+        found = []
+        for tap in reversed(range(self.kernel)):
+            window, rest = divmod(pixel + self.before - tap * self.dilation, self.stride)
+            if rest == 0 and 0 <= window < self.output:
+                found.append((window, tap))
+        return tuple(found)
+
+    @property
+    def clean(self) -> int:
+        """Number of windows that meet no padding."""
+        return sum(taps[0] >= 0 and taps[-1] < self.input for taps in map(self.reads, range(self.output)))
+
+    @property
+    def met(self) -> int:
+        """Number of pairs of a window and a tap that meet an input pixel, not padding."""
+        return sum(0 <= index < self.input for window in range(self.output) for index in self.reads(window))
+
+
+def source_of(index: int, n: int, padding_mode: str) -> int | None:
+    """Find the input pixel that a padding cell copies.
+
+    Parameters
+    ----------
+    index : int
+        Position along the axis, in input pixels; outside of ``0 .. n - 1`` in the padding.
+    n : int
+        Input length, in pixels.
+    padding_mode : {"zeros", "reflect", "replicate", "circular"}
+        What the padding holds.
+
+    Returns
+    -------
+    int or None
+        Index of the pixel; None for a zero.
+
+    Examples
+    --------
+    >>> [source_of(-1, 5, mode) for mode in ("zeros", "reflect", "replicate", "circular")]
+    [None, 1, 0, 4]
+    """
+    if 0 <= index < n:
+        return index
+    if padding_mode == "zeros":
+        return None
+    if padding_mode == "replicate":
+        return min(max(index, 0), n - 1)
+    if padding_mode == "circular":
+        return index % n
+    return -index if index < 0 else 2 * (n - 1) - index
+
+
+def padding_shares(height: Axis, width: Axis) -> tuple[float, float]:
+    """Tell how much of a layer's work meets padding.
+
+    Parameters
+    ----------
+    height, width : Axis
+        The shape calculation on both axes.
+
+    Returns
+    -------
+    outputs : float
+        Share of the output positions whose window meets padding, from 0 to 1.
+    products : float
+        Share of the multiplications that have a padding cell as a factor.
+
+    Examples
+    --------
+    >>> axis = Axis(input=3, kernel=3, stride=1, dilation=1, before=1, after=1)
+    >>> outputs, products = padding_shares(axis, axis)  # 8 of 9 windows; 81 - 49 of 81 products
+    >>> round(outputs * 9), round(products * 81)
+    (8, 32)
+    """
+    outputs = 1 - height.clean * width.clean / (height.output * width.output)
+    return outputs, 1 - height.met * width.met / (height.output * height.kernel * width.output * width.kernel)

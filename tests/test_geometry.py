@@ -1,11 +1,12 @@
 """Window arithmetic against its definition: count the windows one by one."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from convviz.errors import ShapeError, SpecError
-from convviz.geometry import HW, Axis, Edges, output_length, same_padding
+from convviz.geometry import HW, Axis, Edges, output_length, padding_shares, same_padding, source_of
 
 lengths = st.integers(1, 40)
 taps = st.integers(1, 7)
@@ -107,3 +108,39 @@ def test_negative_padding_names_the_side():
 
 def test_edges_grow_a_size_on_all_sides():
     assert Edges(1, 2, 3, 4).around(HW(10, 20)) == HW(13, 27)
+
+
+@given(lengths, taps, steps, borders, borders, steps)
+def test_what_a_window_reads_and_who_reads_a_pixel_are_one_relation(n, k, stride, before, after, dilation):
+    try:
+        axis = Axis(n, k, stride, dilation, before, after)
+    except ShapeError:
+        return
+    read = {
+        (window, tap, index) for window in range(axis.output) for tap, index in enumerate(axis.reads(window))
+    }
+    back = {(window, tap, pixel) for pixel in range(n) for window, tap in axis.read_by(pixel)}
+    assert back == {triple for triple in read if 0 <= triple[2] < n}
+    assert axis.met == len(back)
+    # By definition: slide over an array that is 1 in the padding.
+    padded = np.pad(np.zeros(n, int), (before, after), constant_values=1)
+    touched = [
+        padded[w * stride : w * stride + dilation * (k - 1) + 1 : dilation].any() for w in range(axis.output)
+    ]
+    assert axis.clean == touched.count(False)
+
+
+@pytest.mark.parametrize(
+    ("mode", "name"), [("reflect", "reflect"), ("replicate", "edge"), ("circular", "wrap")]
+)
+@given(n=st.integers(2, 9), before=st.integers(0, 8), after=st.integers(0, 8))
+def test_a_padding_cell_copies_the_pixel_that_numpy_puts_there(mode, name, n, before, after):
+    before, after = min(before, n - 1), min(after, n - 1)
+    padded = np.pad(np.arange(n), (before, after), mode=name)
+    assert [source_of(index - before, n, mode) for index in range(n + before + after)] == padded.tolist()
+
+
+def test_the_shares_of_padding_are_counted_by_hand():
+    """2x2 windows on 2x2 pixels with one row above: of two windows one meets padding, with half of its taps."""
+    outputs, products = padding_shares(Axis(2, 2, 1, 1, 1, 0), Axis(2, 2, 1, 1, 0, 0))
+    assert (outputs, products) == (1 / 2, 1 / 4)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from convviz.geometry import HW, Axis
+from convviz.geometry import HW, Axis, padding_shares
 from convviz.layers import Conv2d
 from convviz.text import amount, plural
 
@@ -91,6 +91,12 @@ def shape_report(layer: Conv2d, size: HW) -> list[str]:
             f"one window spans {axis.span} ({plural(axis.kernel, 'tap')}, dilation {axis.dilation})",
             f"{' ' * len(name)}  past the last window: {plural(axis.unread, what[:-1])} of the padded input; "
             f"input {what} never read: {indices(axis.skipped)}",
+        ]
+    outputs, products = padding_shares(*axes.values())
+    if any(layer.edges(size)):
+        lines += [
+            "",
+            f"padding: {outputs:.2%} of the outputs touch it, {products:.2%} of the products meet it",
         ]
     filters, planes, kh, kw = layer.weight_shape
     lines += [

@@ -39,7 +39,8 @@ def test_json_has_the_documented_keys(convviz):
     done = convviz("shape", "3x32x48", "-O", "8", "-k", "3x5", "-s", "2", "-p", "1,0,2,2", "--json")
     document = json.loads(done.stdout)
     assert set(document) == {
-        "input_shape", "output_shape", "parameters", "macs", "receptive_field", "axes", "layers",
+        "input_shape", "output_shape", "parameters", "macs", "receptive_field", "axes", "padding_shares",
+        "layers",
     }  # fmt: skip
     # Height: floor((32 + 1 - 3) / 2) + 1 = 16; width: floor((48 + 4 - 5) / 2) + 1 = 24, one column left over.
     assert document["output_shape"] == [8, 16, 24]
@@ -127,3 +128,11 @@ def test_presets_complete_in_the_shell(convviz):
     }
     done = convviz(env=env)
     assert {"scharr-x", "scharr-y"} <= set(done.stdout.split())
+
+
+def test_the_share_of_the_work_that_meets_padding_is_stated(convviz):
+    """3x3 windows on 3x3 pixels with a border of one: 8 of 9 outputs touch it, 32 of 81 products meet it."""
+    done = convviz("shape", "1x3x3", "-p", "1")
+    assert "padding: 88.89% of the outputs touch it, 39.51% of the products meet it" in done.stdout
+    document = json.loads(convviz("shape", "1x3x3", "-p", "1", "--json").stdout)
+    assert document["padding_shares"] == {"outputs": pytest.approx(8 / 9), "products": pytest.approx(32 / 81)}

@@ -7,7 +7,7 @@ import typer
 from convviz import parsing
 from convviz.cli.console import answer, answer_json
 from convviz.cli.options import Json, with_settings
-from convviz.geometry import HW, Axis, Edges
+from convviz.geometry import HW, Axis, Edges, padding_shares
 from convviz.kernels import find, parse_taps
 from convviz.layers import Conv2d
 from convviz.settings import LayerSettings, typed
@@ -99,6 +99,7 @@ def _document(layer: Conv2d, size: HW) -> dict[str, Any]:
         "macs": layer.macs(size),
         "receptive_field": list(layer.receptive_field()),
         "axes": {"height": _axis(height), "width": _axis(width)},
+        "padding_shares": dict(zip(("outputs", "products"), padding_shares(height, width), strict=True)),
         "layers": [
             {
                 "layer": repr(layer),
