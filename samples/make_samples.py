@@ -301,14 +301,16 @@ def resolution_chart(side: int = 256) -> Image.Image:
     left = 8
     for width in (1, 2, 3, 4, 6):
         reach = 6 * width
-        chart[8:48, left : left + reach] = np.where(x[8:48, left : left + reach] // width % 2, 255, 0)
-        chart[56 : 56 + reach, left : left + 36] = np.where(y[56 : 56 + reach, :36] // width % 2, 255, 0)
+        chart[8:48, left : left + reach] = np.where(x[8:48, :reach] // width % 2, 255, 0)
+        chart[56 : 56 + reach, left : left + 36] = np.where(y[:reach, :36] // width % 2, 255, 0)
         diagonal = (x + y)[104:144, :36] // (2 * width) % 2
         chart[104:144, left : left + 36] = np.where(diagonal, 255, 0)
         left += max(reach, 36) + 10
-    angle, radius = np.arctan2(y - 200, x - 60), np.hypot(y - 200, x - 60)
-    star = np.sin(24 * angle) > 0
-    chart = np.where(radius < 46, np.where(star, 0, 255), chart).astype(np.uint8)
+    fine_y, fine_x = (np.mgrid[: side * 8, : side * 8] + 0.5) / 8  # 64 places in each pixel
+    spoke = np.sin(24 * np.arctan2(fine_y - 200, fine_x - 60) + 0.1) > 0  # turned: no place lies on an edge
+    inked = spoke & (np.hypot(fine_y - 200, fine_x - 60) < 46)
+    star = 255 * (1 - inked.reshape(side, 8, side, 8).mean(axis=(1, 3)))
+    chart = np.minimum(chart, star.round().astype(np.uint8))
     edge = np.clip((x - 132) - (y - 200) * np.tan(np.radians(5)) + 0.5, 0, 1)
     chart[156:244, 116:168] = (255 * edge[156:244, 116:168]).round().astype(np.uint8)
     chart[156:244, 178:248] = ((x[156:244, 178:248] - 178) // 10 * 255 // 6).astype(np.uint8)

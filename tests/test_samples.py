@@ -27,13 +27,26 @@ def test_the_script_makes_the_samples_that_are_there(made):
     assert sorted(path.name for path in made.iterdir()) == NAMES
 
 
+def levels(path):
+    """Every frame's pixels as they are stored: colours where there is a palette, 16 bits where there are."""
+    with Image.open(path) as image:
+        for frame in range(getattr(image, "n_frames", 1)):
+            image.seek(frame)
+            shown = image.convert("RGB") if path.suffix == ".gif" else image
+            yield np.asarray(shown, int)
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith((".json", ".csv"))])
 def test_a_picture_is_made_again_as_it_was(made, name):
-    """Resizing, typefaces and JPEG may differ a little between versions of Pillow, and so may the scene."""
-    then, now = convviz.read(SAMPLES / name), convviz.read(made / name)
-    tolerance = 0 if name in ("checkerboard.png", "pixel.png", "ramp-16bit.png", "zone-plate.png") else 0.04
-    assert np.abs(then.x - now.x).mean() <= tolerance
-    assert then.x.shape == now.x.shape
+    """To the level, but for the scene and the JPEGs cut from it.
+
+    The scene rounds sums of floats, and a JPEG decoder rounds a cosine transform: another build
+    of numpy or libjpeg may round those to a neighbouring level, and a JPEG may add one more.
+    """
+    tolerance = 2 if name == "harbour.png" or name.endswith(".jpg") else 0
+    for then, now in zip(levels(SAMPLES / name), levels(made / name), strict=True):
+        assert then.shape == now.shape
+        assert np.abs(then - now).max() <= tolerance
 
 
 @pytest.mark.parametrize("name", ["classic.json", "gray-5x5.csv"])
@@ -82,3 +95,13 @@ def test_a_rotated_picture_is_shown_upright():
     """It is a view of the scene, stored turned; upright it is that part of the scene again, but for JPEG."""
     scene = convviz.read(SAMPLES / "harbour.png").x[:, 100:220, 352:512]
     assert np.abs(convviz.read(SAMPLES / "rotated.jpg").x - scene).mean() < 0.03
+
+
+def test_the_bars_of_the_chart_are_as_wide_as_they_say():
+    """From the corner of each group: three pairs of a black and a white bar, across and down."""
+    with Image.open(SAMPLES / "resolution-chart.png") as image:
+        chart = np.asarray(image)
+    for width, left in ((1, 8), (2, 54), (3, 100), (4, 146), (6, 192)):
+        pairs = ([0] * width + [255] * width) * 3
+        assert chart[20, left : left + 6 * width].tolist() == pairs
+        assert chart[56 : 56 + 6 * width, left + 10].tolist() == pairs
