@@ -65,13 +65,16 @@ class Tone:
         array([  1, 128, 192, 255], dtype=uint8)
         """
         if self.kind == "signed":
-            scale, shift, least = 127 / self.high, float(ZERO_LEVEL), 1
+            base, scale, middle, least = 0.0, 127 / self.high, ZERO_LEVEL, 1
         else:
-            scale = 255 / (self.high - self.low)
-            shift, least = -self.low * scale, 0
-        # In float64 only the factors: the picture has 256 levels, float32 has 24 bits.
-        scaled = np.multiply(values, np.float32(scale))
-        scaled += np.float32(shift + 0.5)
+            base, scale, middle, least = self.low, 255 / (self.high - self.low), 0, 0
+        # Subtracting first keeps the digits of values that lie close together far from 0. float32 has enough
+        # digits for 256 levels, but not the range for a scale that spreads numbers near its smallest.
+        wide = np.float64 if scale > 1e30 else np.float32
+        with np.errstate(over="ignore"):
+            scaled = np.subtract(values, np.float32(base), dtype=wide)
+            scaled *= wide(scale)
+        scaled += wide(middle + 0.5)
         np.clip(scaled, least, 255, out=scaled)
         return scaled.astype(np.uint8)
 

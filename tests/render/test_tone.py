@@ -82,3 +82,17 @@ def test_published_scales_come_by_name_and_grey_needs_none():
 def test_an_unknown_scale_is_met_with_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'viridis'"):
         colours("viridia")
+
+
+def test_values_close_together_far_from_zero_keep_their_steps():
+    """Three values one float32 step apart at 4096 (2**-11): black, mid grey, white."""
+    values = np.array([4096, 4096 + 2**-11, 4096 + 2**-10], np.float32)
+    np.testing.assert_array_equal(tones([values])[0].levels(values), [0, 128, 255])
+
+
+@pytest.mark.parametrize("size", [1e-44, 1e-37, 3e38])
+def test_the_smallest_and_the_largest_numbers_have_levels(size):
+    values = np.array([0, size], np.float32)
+    np.testing.assert_array_equal(tones([values])[0].levels(values), [0, 255])
+    values = np.array([-size, 0, size], np.float32)
+    np.testing.assert_array_equal(tones([values])[0].levels(values), [1, 128, 255])
