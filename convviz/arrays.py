@@ -333,7 +333,7 @@ def write_arrays(file: BinaryIO, suffix: str, stored: dict[str, NDArray[Any]], t
 
 
 def is_ours(path: Path) -> bool:
-    """Tell whether convviz wrote a file: by the metadata of .png, .npz and .safetensors; of others never.
+    """Tell whether convviz wrote a file: by the metadata of .png, .svg, .npz, .safetensors.
 
     Parameters
     ----------
@@ -354,6 +354,8 @@ def is_ours(path: Path) -> bool:
             if suffix == ".safetensors":
                 header = json.loads(head[8 : 8 + int.from_bytes(head[:8], "little")])
                 return MARK in header.get("__metadata__", {})
+            if suffix == ".svg":
+                return f"<!-- {MARK} ".encode() in head[:200]
             if suffix == ".npz":
                 with zipfile.ZipFile(path) as archive:
                     return archive.comment.startswith(f"{MARK} ".encode())

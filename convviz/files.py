@@ -58,7 +58,7 @@ def shown(path: str | PurePath) -> str:
 
 def write_atomically(
     path: Path,
-    write: Callable[[BinaryIO], None],
+    write: Callable[[BinaryIO], object],
     *,
     force: bool = False,
     is_ours: Callable[[Path], bool] = lambda path: False,

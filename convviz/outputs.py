@@ -10,6 +10,7 @@ from PIL import Image
 
 from convviz import arrays, files, images
 from convviz.errors import OutputError
+from convviz.render.drawing import Drawing, to_image, to_svg
 from convviz.render.tone import Floats, colours, tones
 
 
@@ -46,6 +47,39 @@ def write_sheet(
         images.write_png(file, image, arrays.signed_text(description))
 
     files.write_atomically(path, write, force=force, is_ours=arrays.is_ours, inputs=inputs)
+
+
+def write_drawing(
+    drawing: Drawing,
+    path: Path,
+    description: dict[str, str],
+    *,
+    force: bool = False,
+    inputs: Sequence[Path] = (),
+) -> None:
+    """Write a drawing as .svg, or as .png at two pixels per unit.
+
+    Parameters
+    ----------
+    drawing : Drawing
+        What to write.
+    path : Path
+        Where to write it; the ending says how.
+    description, force, inputs
+        As for `write_sheet`.
+
+    Raises
+    ------
+    OutputError
+        As for `write_sheet`.
+    """
+    if path.suffix.lower() != ".svg":
+        write_sheet(to_image(drawing, scale=2), path, description, force=force, inputs=inputs)
+        return
+    text = to_svg(drawing, comment=f"{arrays.MARK} {arrays.signed_text(description)[arrays.MARK]}")
+    files.write_atomically(
+        path, lambda file: file.write(text.encode()), force=force, is_ours=arrays.is_ours, inputs=inputs
+    )
 
 
 def write_maps(

@@ -17,7 +17,8 @@ README = ROOT / "README.md"
 BEGIN, END = "<!-- options: written by docs/make_docs.py -->\n", "<!-- end of options -->"
 
 PICTURES = {
-    "run.png": "run samples/harbour.png --out-channels 6 --padding 1 --tile 224",
+    "run.png": "run samples/harbour.png --out-channels 6 --padding 1 --tile 224 --quiet",
+    "explain.png": "explain samples/harbour.png --at 200,431 --map 2 --padding 1",
 }
 
 
@@ -60,7 +61,7 @@ def main() -> None:
     README.write_text(with_table(text), encoding="utf-8")
     for name, arguments in PICTURES.items():
         target = ROOT / "docs" / "pictures" / name
-        words = [*arguments.split(), "--output", str(target), "--quiet"]
+        words = [*arguments.split(), "--output", str(target)]
         subprocess.run([sys.executable, "-m", "convviz", *words], cwd=ROOT, check=True)
 
 

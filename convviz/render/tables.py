@@ -139,6 +139,14 @@ def targets(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
     return table
 
 
+def feeds(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
+    """Tabulate what a pixel feeds: map, channel, output position, tap, weight."""
+    table = _table("map", "channel", "output", "tap", "weight", left=(0, 1), folding=0)
+    for name, channel, *rest in rows:
+        table.add_row(plain(name), plain(channel), *rest)
+    return table
+
+
 def kernel_list(rows: Iterable[tuple[str, str, float, float, str]], *, width: int) -> Table:
     """Tabulate presets: name, size, output range for inputs in [0, 1], what they show.
 

@@ -27,6 +27,7 @@ LEVELS = {
     "weights": 3,
     "images": 3,
     "backends": 4,
+    "trace": 4,
     "render": 5,
     "outputs": 5,
     "pipeline": 6,

@@ -28,7 +28,7 @@ def batch(
     compute: ComputeSettings,
     picture: PictureSettings,
     workers: Annotated[
-        str | None,
+        int | None,
         typer.Option(
             parser=parsing.whole("workers", most=1024),
             metavar="N",
@@ -77,7 +77,7 @@ def batch(
     work = functools.partial(
         picture_of, layer=layer, reading=reading, compute=compute, picture=picture, force=force
     )
-    count = int(workers) if workers is not None else os.cpu_count() or 1
+    count = workers or os.cpu_count() or 1
     start = time.perf_counter()
     done, failed = 0, []
     with progress(len(jobs), wanted=not quiet) as advance, _Report(report) as lines:

@@ -54,7 +54,7 @@ def run(
         bool, typer.Option("--table", rich_help_panel=OUTPUT, help="Print the values of every map.")
     ] = False,
     at: Annotated[
-        str | None,
+        HW | None,
         typer.Option(
             parser=parsing.position("at"),
             metavar="Y,X",
@@ -98,7 +98,7 @@ def run(
     conv, bank, remarks = weights.build(layer, image.x.shape[0], tapset=tapset, channels=image.channels)
     result = pipeline.run(image, conv, bank, compute.backend, device=compute.device)
     if at is not None:
-        require_inside(HW(*at), HW(*result.maps.shape[1:]))
+        require_inside(at, HW(*result.maps.shape[1:]))
 
     start = time.perf_counter()
     inputs = [] if input == "-" else [Path(input)]
@@ -147,7 +147,7 @@ def run(
         for path in written:
             answer(str(path))
     else:
-        _report(result, written, table=table, at=HW(*at) if at is not None else None)
+        _report(result, written, table=table, at=at)
     if show:
         _show(grid)
 

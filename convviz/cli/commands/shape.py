@@ -21,7 +21,7 @@ def shape(
     ],
     layer: LayerSettings,
     target: Annotated[
-        str | None,
+        HW | None,
         typer.Option(
             parser=parsing.pair("target"),
             metavar="HxW",
@@ -44,7 +44,7 @@ def shape(
     """
     channels, size = _input_shape(input)
     if target is not None:
-        _show_targets(size, HW(*target), layer, json=json)
+        _show_targets(size, target, layer, json=json)
         return
     conv = _layer(layer, channels)
     document = _document(conv, size)

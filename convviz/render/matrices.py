@@ -1,0 +1,125 @@
+"""Matrices of numbers as text: side by side where there is room, elided where there is not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.text import number
+
+ELLIPSIS = "…"
+
+
+def elided(count: int, room: int) -> list[int | None]:
+    """Choose which of `count` places to show in `room` places: all, or the ends with a gap between them.
+
+    Parameters
+    ----------
+    count : int
+        Places there are.
+    room : int
+        Places that can be shown; at least 3 are used.
+
+    Returns
+    -------
+    list of int or None
+        Indices in order; None stands for the gap.
+
+    Examples
+    --------
+    >>> elided(4, 9), elided(9, 5)
+    ([0, 1, 2, 3], [0, 1, None, 7, 8])
+    """
+    room = max(room, 3)
+    if count <= room:
+        return list(range(count))
+    head = room // 2
+    return [*range(head), None, *range(count - (room - 1 - head), count)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """A matrix with a heading, as rows of words.
+
+    Parameters
+    ----------
+    heading : str
+        What stands above.
+    words : sequence of sequence of str
+        One word per number.
+    before : str
+        What stands between it and the block to its left, such as "x".
+    """
+
+    heading: str
+    words: Sequence[Sequence[str]]
+    before: str = ""
+
+    def lines(self, rows: Sequence[int | None], columns: Sequence[int | None]) -> list[str]:
+        """Write the chosen rows and columns, all lines of one length."""
+        shown = [
+            [ELLIPSIS if row is None or column is None else self.words[row][column] for column in columns]
+            for row in rows
+        ]
+        wide = [max(map(len, column)) for column in zip(*shown, strict=True)]
+        lines = ["  ".join(word.rjust(w) for word, w in zip(line, wide, strict=True)) for line in shown]
+        length = max(len(self.heading), *map(len, lines))
+        return [self.heading.ljust(length), *(line.ljust(length) for line in lines)]
+
+
+def words_of(values: NDArray[np.floating], marked: NDArray[np.bool_] | None = None) -> list[list[str]]:
+    """Write numbers so that they can be added up again; those that are marked stand in brackets."""
+    return [
+        [
+            f"({number(float(value), digits=6)})"
+            if marked is not None and marked[row, column]
+            else number(float(value), digits=6)
+            for column, value in enumerate(line)
+        ]
+        for row, line in enumerate(values)
+    ]
+
+
+def side_by_side(blocks: Sequence[Block], *, width: int, most_rows: int = 12) -> list[str]:
+    """Lay out matrices of one shape in lines.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        From the left.
+    width : int
+        Characters in one line. Where the matrices do not fit beside each other,
+        they stand below each other; columns are elided where even one does not fit.
+    most_rows : int
+        Rows shown at most.
+
+    Returns
+    -------
+    list of str
+        Lines without trailing blanks.
+    """
+    h, w = len(blocks[0].words), len(blocks[0].words[0])
+    rows = elided(h, most_rows)
+    everything = [block.lines(rows, range(w)) for block in blocks]
+    total = sum(len(lines[0]) for lines in everything) + sum(len(block.before) + 4 for block in blocks[1:])
+    if total <= width:
+        joined = []
+        middle = 1 + len(rows) // 2
+        for index in range(len(rows) + 1):
+            line = everything[0][index]
+            for block, lines in zip(blocks[1:], everything[1:], strict=True):
+                sign = block.before if index == middle else " " * len(block.before)
+                line += f"  {sign}  {lines[index]}"
+            joined.append(line.rstrip())
+        return joined
+    stacked: list[str] = []
+    for block in blocks:
+        for room in range(max(w, 3), 2, -1):
+            lines = block.lines(rows, elided(w, room))
+            if max(map(len, lines)) <= width:
+                break
+        stacked += [
+            f"{block.before} {line}".strip() if index == 0 else line for index, line in enumerate(lines)
+        ]
+    return [line.rstrip() for line in stacked]

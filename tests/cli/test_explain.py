@@ -1,0 +1,89 @@
+"""``convviz explain`` as a process."""
+
+import json
+
+import pytest
+
+
+def test_the_parts_of_one_value_are_printed_and_add_up(convviz, classic):
+    """Under a filter of ones the corner of a padded map sees four pixels of each plane: 4 + 2 + 2."""
+    done = convviz("explain", classic.name, "--at", "0,0", "-K", "1 1 1; 1 1 1; 1 1 1", "-p", "1")
+    assert done.returncode == 0, done.stderr
+    assert "window: rows -1 to 1 (1 in the padding), columns -1 to 1 (1 in the padding)" in done.stdout
+    assert "4 + 2 + 2 = 8" in done.stdout
+    assert "numpy computed 8; difference 0" in done.stdout
+    assert "(0)" in done.stdout
+
+
+def test_json_has_every_number(convviz, classic):
+    done = convviz(
+        "explain",
+        classic.name,
+        "--at",
+        "1,1",
+        "-K",
+        "1 2 3; 4 5 6; 7 8 9",
+        "-p",
+        "1",
+        "--bias-values",
+        "0.5",
+        "--json",
+    )
+    document = json.loads(done.stdout)
+    # R is all ones: 45. G has its middle column: 2 + 5 + 8. B has the outer columns: 45 - 15.
+    assert [channel["sum"] for channel in document["channels"]] == [45, 15, 30]
+    assert document["bias"] == 0.5
+    assert document["value"] == document["backend"]["value"] == 90.5
+    assert document["channels"][1]["products"] == [[0, 2, 0], [0, 5, 0], [0, 8, 0]]
+    assert document["window"] == {"rows": [0, 1, 2], "columns": [0, 1, 2]}
+
+
+@pytest.mark.parametrize("name", ["out.svg", "out.png"])
+def test_a_drawing_is_written_and_replaced_as_ours(convviz, classic, name):
+    for _ in range(2):
+        done = convviz("explain", classic.name, "--at", "0,0", "-K", "box:size=2", "-o", name)
+        assert done.returncode == 0, done.stderr
+    head = classic.with_name(name).read_bytes()[:200]
+    assert head.startswith(b"\x89PNG") or b"<svg" in head or b"<!-- convviz" in head
+
+
+def test_a_pixel_lists_every_output_that_it_feeds(convviz, classic):
+    """A corner pixel of a padded 3x3 picture under 3x3 windows feeds four outputs, with four taps."""
+    done = convviz(
+        "explain", classic.name, "--pixel", "0,0", "-K", "1 2 3; 4 5 6; 7 8 9@R", "-p", "1", "--json"
+    )
+    feeds = [feed for feed in json.loads(done.stdout)["feeds"] if feed["channel"] == 0]
+    assert [(feed["output"], feed["weight"]) for feed in feeds] == [
+        ([0, 0], 5),
+        ([0, 1], 4),
+        ([1, 0], 2),
+        ([1, 1], 1),
+    ]
+    shown = convviz("explain", classic.name, "--pixel", "0,0", "-K", "1 2 3; 4 5 6; 7 8 9", "-p", "1").stdout
+    assert "feeds 4 positions of every map" in shown
+
+
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_no_line_is_longer_than_the_terminal_is_wide(convviz, classic, columns):
+    done = convviz("explain", classic.name, "--at", "1,1", "-k", "3", "-p", "1", env={"COLUMNS": columns})
+    matrices = [line for line in done.stdout.splitlines() if line and not line[0].isalpha()]
+    assert max(map(len, matrices)) <= int(columns) or " + " in max(matrices, key=len)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--at", "3,0"], "rows go to 2, columns to 2"),
+        (["--pixel", "0,3"], "rows go to 2, columns to 2"),
+        (["--at", "0,0", "--map", "6"], "0 to 5"),
+        ([], "give --at Y,X"),
+        (["--at", "0,0", "--pixel", "0,0"], "give --at Y,X"),
+        (["--pixel", "0,0", "-o", "x.svg"], "a drawing goes with --at"),
+        (["--at", "0,0", "-o", "x.pdf"], ".png or .svg"),
+    ],
+)
+def test_what_cannot_be_explained_is_one_line(convviz, classic, arguments, message):
+    done = convviz("explain", classic.name, "-p", "1", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,85 @@
+"""One output value taken apart."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import convviz
+from convviz.errors import BackendError, SpecError
+from convviz.geometry import HW
+from convviz.trace import trace
+
+
+def traced(result, at, index=0, maps=None):
+    chosen = result.maps if maps is None else maps
+    return trace(result.layer, result.picture, result.filters, chosen, HW(*at), index, backend=result.backend)
+
+
+def test_the_corner_of_a_padded_map_is_worked_by_hand():
+    """A 3x3 filter 1..9 on a 2x2 picture 1 2 / 3 4 with a border: 5*1 + 6*2 + 8*3 + 9*4 = 77."""
+    layer = convviz.Conv2d(1, 1, 3, padding=1, bias=False)
+    result = convviz.run([[1, 2], [3, 4]], layer, np.arange(1, 10).reshape(1, 1, 3, 3))
+    found = traced(result, (0, 0))
+    assert found.rows == (-1, 0, 1)
+    np.testing.assert_array_equal(found.channels[0].patch, [[0, 0, 0], [0, 1, 2], [0, 3, 4]])
+    np.testing.assert_array_equal(found.channels[0].products, [[0, 0, 0], [0, 5, 12], [0, 24, 36]])
+    np.testing.assert_array_equal(found.inside, [[False] * 3, [False, True, True], [False, True, True]])
+    assert (found.total, found.computed, found.difference) == (77, 77, 0)
+
+
+@st.composite
+def positions(draw):
+    """A small layer of any kind with one position of one of its maps."""
+    groups, planes, filters = (draw(st.integers(1, 2)) for _ in range(3))
+    mode = draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"]))
+    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    layer = convviz.Conv2d(
+        groups * planes, groups * filters, draw(pair), draw(pair),
+        tuple(draw(st.tuples(st.integers(0, 2), st.integers(0, 2))) for _ in range(2)),
+        draw(pair), groups, draw(st.booleans()), mode,
+    )  # fmt: skip
+    seed = draw(st.integers(0, 999))
+    x = np.random.default_rng(seed).standard_normal((groups * planes, 8, 9), np.float32)
+    result = convviz.run(x, layer, convviz.seeded(layer, seed))
+    count, h, w = result.maps.shape
+    at = draw(st.tuples(st.integers(0, h - 1), st.integers(0, w - 1)))
+    return result, at, draw(st.integers(0, count - 1))
+
+
+@settings(max_examples=150, deadline=None)
+@given(positions())
+def test_every_value_of_every_layer_adds_up_within_rounding(case):
+    """The patches are read from the input by the rule of the padding mode, the maps come from the backend."""
+    result, at, index = case
+    found = traced(result, at, index)
+    assert abs(found.difference) <= found.tolerance
+    assert found.tolerance < 1e-4
+    assert len(found.channels) == result.layer.weight_shape[1]
+
+
+def test_a_map_that_does_not_add_up_is_an_error():
+    result = convviz.run(np.ones((1, 3, 3)), convviz.Conv2d(1, 1, 3))
+    with pytest.raises(BackendError, match="more than float32 rounding"):
+        traced(result, (0, 0), maps=result.maps + np.float32(0.001))
+
+
+def test_a_changed_weight_is_seen():
+    layer = convviz.Conv2d(1, 1, 2, bias=False)
+    weight = np.ones((1, 1, 2, 2))
+    before = traced(convviz.run(np.ones((2, 2)), layer, weight), (0, 0))
+    weight[0, 0, 1, 0] = 5
+    after = traced(convviz.run(np.ones((2, 2)), layer, weight), (0, 0))
+    assert (before.total, after.total) == (4, 8)
+    assert after.channels[0].kernel[1, 0] == 5
+
+
+@pytest.mark.parametrize(
+    ("at", "index", "message"),
+    [((3, 0), 0, "rows go to 2, columns to 1"), ((0, 2), 0, "outside of the maps"), ((0, 0), 4, "0 to 3")],
+    ids=["a row too far", "a column too far", "a map too far"],
+)
+def test_a_place_outside_names_the_legal_range(at, index, message):
+    result = convviz.run(np.ones((1, 5, 4)), convviz.Conv2d(1, 4, 3))
+    with pytest.raises(SpecError, match=message):
+        traced(result, at, index)
