@@ -283,6 +283,13 @@ class FeatureMaps:
         """Compute the partial maps, shape (O, I / groups, H', W')."""
         return partial_maps(self.layer, self.picture.x, self.filters)
 
+    def apart(self, parts: Floats) -> float:
+        """Tell how far the sums of partial maps and the bias are from the maps, at most."""
+        total = parts.sum(axis=1, dtype=np.float64)
+        if self.filters.bias is not None:
+            total += self.filters.bias[:, None, None]
+        return float(np.abs(total - self.maps).max())
+
     def grid(
         self,
         *,
@@ -290,7 +297,7 @@ class FeatureMaps:
         columns: int | None = None,
         colormap: str = "gray",
         scale: str = "map",
-        partial: bool = False,
+        parts: Floats | None = None,
     ) -> Image.Image:
         """Draw the input, its planes and all maps on one sheet.
 
@@ -304,8 +311,9 @@ class FeatureMaps:
             As for `convviz.render.tone.colours`.
         scale : {"map", "global"}
             Whether each map has its own black and white.
-        partial : bool
-            One row per filter: the part of every plane, the bias and the sum.
+        parts : ndarray, shape (O, I / groups, H', W'), float32, optional
+            What `partial` gives: then every filter has a row of its own, with the
+            part of every plane, the bias and the sum.
 
         Returns
         -------
@@ -317,20 +325,20 @@ class FeatureMaps:
             self.layer,
             self.filters,
             self.maps,
-            parts=self.partial() if partial else None,
+            parts=parts,
             tile=tile,
             columns=columns,
             colormap=colormap,
             scale=scale,
         )
 
-    def arrays(self, *, partial: bool = False) -> dict[str, NDArray[Any]]:
-        """Gather what `save` stores: input, weight, bias if any, maps, names, partial if asked for."""
+    def arrays(self, *, parts: Floats | None = None) -> dict[str, NDArray[Any]]:
+        """Gather what `save` stores: input, weight, bias if any, maps, names, partial maps if given."""
         stored: dict[str, NDArray[Any]] = {"input": self.picture.x, "weight": self.filters.weight}
         if self.filters.bias is not None:
             stored["bias"] = self.filters.bias
         stored |= {"maps": self.maps, "names": np.array(self.names)}
-        return stored | ({"partial": self.partial()} if partial else {})
+        return stored | ({} if parts is None else {"partial": parts})
 
     def save(self, path: str | Path, *, force: bool = False, partial: bool = False) -> None:
         """Write the sheet (.png) or the exact numbers (.npz, .npy, .safetensors).
@@ -350,10 +358,11 @@ class FeatureMaps:
             If the file cannot be written, or is not ours to replace.
         """
         path = Path(path)
+        parts = self.partial() if partial else None
         if path.suffix.lower() == ".png":
-            outputs.write_sheet(self.grid(partial=partial), path, self.description(), force=force)
+            outputs.write_sheet(self.grid(parts=parts), path, self.description(), force=force)
         else:
-            outputs.save_arrays(self.arrays(partial=partial), path, self.description(), force=force)
+            outputs.save_arrays(self.arrays(parts=parts), path, self.description(), force=force)
 
     def description(self, *chosen: Any) -> dict[str, str]:
         """Describe the run for the metadata of a file: version, layer and settings."""

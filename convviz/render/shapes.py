@@ -69,6 +69,49 @@ def counting(layer: Conv2d, size: HW) -> list[str]:
     ]
 
 
+def group_map(layer: Conv2d, size: HW, channels: Sequence[str], names: Sequence[str]) -> list[str]:
+    r"""Write which planes feed which maps, and what that saves against one group.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        A layer with more than one group.
+    size : HW
+        Size of the input, in pixels.
+    channels, names : sequence of str
+        What the planes and the maps are called.
+
+    Returns
+    -------
+    list of str
+        One line per group, and one for the savings.
+
+    Examples
+    --------
+    >>> print(*group_map(Conv2d(2, 2, 3, groups=2), HW(4, 4), "RG", ("a", "b")), sep="\n")
+    group 0: plane R -> map a
+    group 1: plane G -> map b
+    saved: 18 weights instead of 36, 72 multiply-adds instead of 144
+    """
+    planes, maps = layer.weight_shape[1], layer.out_channels // layer.groups
+    lines = []
+    for group in range(layer.groups):
+        read = channels[group * planes : (group + 1) * planes]
+        made = names[group * maps : (group + 1) * maps]
+        lines.append(f"group {group}: {_some('plane', read)} -> {_some('map', made)}")
+    weights, macs = layer.weight_parameters, layer.macs(size)
+    saved = f"{weights:,} weights instead of {weights * layer.groups:,}"
+    return [*lines, f"saved: {saved}, {macs:,} multiply-adds instead of {macs * layer.groups:,}"]
+
+
+def _some(noun: str, names: Sequence[str]) -> str:
+    """List names after their noun, the middle of a long list left out."""
+    shown = list(names) if len(names) <= 8 else [*names[:4], "…", *names[-2:]]
+    # Maps without a name of their own are called by their index already.
+    words = ", ".join(shown).replace(f"{noun} ", "")
+    return f"{noun}{'' if len(names) == 1 else 's'} {words}"
+
+
 def shape_report(layer: Conv2d, size: HW) -> list[str]:
     """Write everything that the shape arithmetic says of a layer, as lines."""
     axes = dict(zip(("height", "width"), layer.axes(size), strict=True))

@@ -243,3 +243,15 @@ def test_a_missing_input_is_named(convviz):
     done = convviz("run", "nowhere.png")
     assert done.returncode == 3
     assert "nowhere.png" in done.stderr
+
+
+def test_groups_say_which_planes_feed_which_maps_and_what_that_saves(convviz, photo):
+    done = convviz("run", photo.name, "-O", "6", "--groups", "3")
+    assert "group 1: plane G -> maps 2, 3" in done.stdout
+    # 6 x 1 x 3 x 3 weights at 22 x 30 positions, against three times as many.
+    assert "saved: 54 weights instead of 162, 35,640 multiply-adds instead of 106,920" in done.stdout
+
+
+def test_partial_maps_say_how_well_they_add_up(convviz, classic):
+    done = convviz("run", classic.name, "-K", ONES, "--partial")
+    assert "parts: the sums of the columns and the bias differ from the maps by 0 at most" in done.stdout

@@ -88,12 +88,13 @@ def test_zero_is_mid_grey_where_values_are_negative():
 
 
 def test_partial_maps_have_a_row_per_filter_with_parts_bias_and_sum():
-    image = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3)).grid(partial=True)
+    result = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3))
+    image = result.grid(parts=result.partial())
     found = frames(image, OUTPUT_TEAL)
     assert len(found) == 2 * 5
     assert len({top for top, *_ in found}) == 2
-    without_bias = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3, bias=False)).grid(partial=True)
-    assert len(frames(without_bias, OUTPUT_TEAL)) == 2 * 4
+    result = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3, bias=False))
+    assert len(frames(result.grid(parts=result.partial()), OUTPUT_TEAL)) == 2 * 4
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 16, 64, 100])

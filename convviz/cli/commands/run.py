@@ -99,6 +99,8 @@ def run(
     result = pipeline.run(image, conv, bank, compute.backend, device=compute.device)
     if at is not None:
         require_inside(at, HW(*result.maps.shape[1:]))
+    agreement = pipeline.check(result, device=compute.device) if check else None
+    parts = result.partial() if partial else None
 
     start = time.perf_counter()
     inputs = [] if input == "-" else [Path(input)]
@@ -108,7 +110,7 @@ def run(
         columns=picture.columns,
         colormap=picture.colormap,
         scale=picture.scale,
-        partial=partial,
+        parts=parts,
     )
     outputs.write_sheet(grid, target, description, force=force, inputs=inputs)
     written = [target]
@@ -124,10 +126,9 @@ def run(
             inputs=inputs,
         )
     if save is not None:
-        outputs.save_arrays(result.arrays(partial=partial), save, description, force=force, inputs=inputs)
+        outputs.save_arrays(result.arrays(parts=parts), save, description, force=force, inputs=inputs)
         written.append(save)
     write_seconds = time.perf_counter() - start
-    agreement = pipeline.check(result, device=compute.device) if check else None
 
     if not quiet:
         for text in (*image.remarks, *remarks):
@@ -147,7 +148,7 @@ def run(
         for path in written:
             answer(str(path))
     else:
-        _report(result, written, table=table, at=at)
+        _report(result, written, parts=parts, table=table, at=at)
     if show:
         _show(grid)
 
@@ -178,7 +179,7 @@ def require_inside(at: HW, size: HW) -> None:
         )
 
 
-def _report(result: Any, written: list[Path], *, table: bool, at: HW | None) -> None:
+def _report(result: Any, written: list[Path], *, parts: Any, table: bool, at: HW | None) -> None:
     """Print the layer, the maps and what was written."""
     from convviz.render import shapes, tables
 
@@ -189,6 +190,12 @@ def _report(result: Any, written: list[Path], *, table: bool, at: HW | None) -> 
     answer(f"shapes: {result.picture.x.shape[0]}x{size} -> {'x'.join(map(str, result.maps.shape))}")
     for line in shapes.counting(result.layer, size):
         answer(line)
+    if result.layer.groups > 1:
+        for line in shapes.group_map(result.layer, size, result.picture.channels, result.names):
+            answer(printable(line))
+    if parts is not None:
+        apart = result.apart(parts)
+        answer(f"parts: the sums of the columns and the bias differ from the maps by {apart:.2g} at most")
     answer()
     console = tables.console()
     rows = [(row.index, row.name, row.min, row.max, row.mean, row.std) for row in result.statistics()]
