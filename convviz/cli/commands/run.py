@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from convviz import parsing
+from convviz.cli.commands.code import program_of, refuse_stdin
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import OUTPUT, Force, Json, Quiet, with_settings
 from convviz.errors import SpecError
@@ -53,6 +54,10 @@ def run(
     table: Annotated[
         bool, typer.Option("--table", rich_help_panel=OUTPUT, help="Print the values of every map.")
     ] = False,
+    code: Annotated[
+        bool,
+        typer.Option("--code", rich_help_panel=OUTPUT, help="Print the PyTorch program of this run too."),
+    ] = False,
     at: Annotated[
         HW | None,
         typer.Option(
@@ -83,6 +88,9 @@ def run(
     target = output if output is not None else default_output(input)
     if target.suffix.lower() != ".png":
         raise SpecError(f"output: the picture is a PNG, so its name ends in .png, not {target.suffix!r}.")
+
+    if code:
+        refuse_stdin(input)
 
     from convviz import outputs, pipeline, weights
     from convviz.cli.reading import read_input
@@ -149,6 +157,8 @@ def run(
             answer(str(path))
     else:
         _report(result, written, parts=parts, table=table, at=at)
+        if code:
+            answer("\n" + program_of(input, image, conv, bank, layer, reading))
     if show:
         _show(grid)
 

@@ -1,0 +1,70 @@
+"""``convviz code``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from convviz.cli.console import answer, remark
+from convviz.cli.options import with_settings
+from convviz.errors import SpecError
+from convviz.settings import InputSettings, LayerSettings
+
+
+@with_settings
+def code(
+    input: Annotated[str, typer.Argument(metavar="INPUT", help="An image, or numbers (.json .csv .npy).")],
+    layer: LayerSettings,
+    reading: InputSettings,
+) -> None:
+    """Print a short PyTorch program with the same layer, the same weights and the same maps.
+
+    For example:
+
+        convviz code cat.jpg --out-channels 6 --padding 1
+
+        convviz code cat.jpg -K sobel --stride 2 > edges.py
+    """
+    refuse_stdin(input)
+
+    from convviz import weights
+    from convviz.cli.reading import read_input
+
+    picture = read_input(input, reading)
+    conv, bank, remarks = weights.build(layer, picture.x.shape[0], channels=picture.channels)
+    for text in remarks:
+        remark(text)
+    answer(program_of(input, picture, conv, bank, layer, reading))
+
+
+def refuse_stdin(name: str) -> None:
+    """Refuse an input that a program could not open again."""
+    if name == "-":
+        raise SpecError("a program cannot open stdin; give a file.")
+
+
+def program_of(
+    name: str, picture: Any, conv: Any, bank: Any, layer: LayerSettings, reading: InputSettings
+) -> str:
+    """Write the program of a run, without the line break at its end."""
+    from convviz.render.program import program
+
+    source = _source(Path(name), reading)
+    return program(name, source, conv, bank, layer, reading, picture.size).rstrip("\n")
+
+
+def _source(path: Path, reading: InputSettings) -> Any:
+    """Tell what the program has to read."""
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix in ("json", "csv", "npy"):
+        return suffix
+    from PIL import Image
+
+    with Image.open(path) as image:
+        mode = image.mode
+    kinds = {"L": "gray", "LA": "gray", "I;16": "gray16", "RGB": "colour", "RGBA": "colour", "P": "colour"}
+    if mode not in kinds or reading.mode == "rgba":
+        raise SpecError(
+            f"a picture of mode {mode} takes more than a short program; save it as 8-bit RGB first."
+        )
+    return kinds[mode]

@@ -1,0 +1,171 @@
+"""A run as a short PyTorch program that stands on its own."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from convviz.errors import SpecError
+from convviz.geometry import HW
+from convviz.layers import Conv2d
+from convviz.settings import InputSettings, LayerSettings
+from convviz.weights import FilterBank
+
+# What the file holds: numbers by their ending, or a picture by its planes and bits.
+Source = Literal["json", "csv", "npy", "colour", "gray", "gray16"]
+
+_PICTURES = ("colour", "gray", "gray16")
+
+# More numbers than this are no program to read; they belong into a file.
+MOST_WEIGHTS = 2000
+
+
+def program(
+    path: str,
+    source: Source,
+    layer: Conv2d,
+    bank: FilterBank,
+    settings: LayerSettings,
+    reading: InputSettings,
+    size: HW,
+) -> str:
+    """Write a program that makes the same maps of the same input.
+
+    Parameters
+    ----------
+    path : str
+        The input, as the program shall open it.
+    source : str
+        What kind of file it is.
+    layer : Conv2d
+        The layer.
+    bank : FilterBank
+        Its numbers.
+    settings : LayerSettings
+        Where the numbers come from: torch's generator, or kernels.
+    reading : InputSettings
+        How the input becomes numbers.
+    size : HW
+        Size of the input once it is read, in pixels.
+
+    Returns
+    -------
+    str
+        Python with torch, numpy and Pillow; it ends with the maps, shape (O, H', W'), in ``maps``.
+
+    Raises
+    ------
+    SpecError
+        If there are too many weights to write down.
+    """
+    read, imports = _reading(path, source, reading)
+    built = _layer(layer, settings, size)
+    lines = [
+        *imports,
+        "import numpy as np",
+        "import torch",
+        *(["from PIL import Image, ImageOps"] if source in _PICTURES else []),
+        *(["from PIL import Image"] if source not in _PICTURES and reading.resize else []),
+        "",
+        *read.splitlines(),
+        f"x = torch.tensor(planes, dtype=torch.float32)  # {layer.in_channels} x {size.h} x {size.w}",
+        "",
+        *built,
+        *_weights(layer, bank, settings, "layer[-1]" if built[-1] == ")" else "layer"),
+        "",
+        "with torch.no_grad():",
+        f"    maps = layer(x[None])[0]  # {layer.out_channels} x {layer.output_size(size).h} x "
+        f"{layer.output_size(size).w}",
+        "",
+        "for index, values in enumerate(maps):",
+        '    print(f"map {index}: {values.min():.4g} to {values.max():.4g}")',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _reading(path: str, source: Source, reading: InputSettings) -> tuple[str, list[str]]:
+    """Write how the input is read into ``planes``, and what that imports first."""
+    name = repr(path)
+    imports = []
+    if source == "json":
+        imports = ["import json", "from pathlib import Path", ""]
+        text = f"planes = np.array(json.loads(Path({name}).read_text()), np.float32)"
+    elif source == "csv":
+        text = f'planes = np.loadtxt({name}, delimiter=",", dtype=np.float32)'
+    elif source == "npy":
+        text = f"planes = np.load({name}).astype(np.float32)"
+    else:
+        full = 65535 if source == "gray16" else 255
+        mode = "" if source == "gray16" else f'.convert("{"L" if source == "gray" else "RGB"}")'
+        text = f"image = ImageOps.exif_transpose(Image.open({name})){mode}\n"
+        text += "planes = np.asarray(image, np.float32)" + ("" if reading.range == "raw" else f" / {full}")
+        if reading.range == "byte":
+            text += " * 255"
+        if source == "colour":
+            text += "\nplanes = planes.transpose(2, 0, 1)  # channels first"
+    if source != "colour":
+        text += "\nplanes = planes.reshape(-1, *planes.shape[-2:])  # channels first"
+    if source == "colour" and reading.mode == "gray":
+        text += "\nplanes = np.tensordot(np.float32([0.299, 0.587, 0.114]), planes, axes=1)[None]"
+    if source in ("gray", "gray16") and reading.mode == "rgb":
+        text += "\nplanes = np.repeat(planes, 3, axis=0)"
+    if reading.resize is not None:
+        size = (reading.resize.w, reading.resize.h)
+        text += (
+            "\nplanes = np.stack([\n"
+            f"    Image.fromarray(plane).resize({size}, Image.Resampling.BILINEAR) for plane in planes\n])"
+        )
+    return text, imports
+
+
+def _layer(layer: Conv2d, settings: LayerSettings, size: HW) -> list[str]:
+    """Write the layer as torch prints it, which is how it is built."""
+    seed = [] if settings.kernel else [f"torch.manual_seed({settings.seed})"]
+    text = layer.torch_repr(size)
+    for word in ("valid", "same"):
+        text = text.replace(f"padding={word}", f'padding="{word}"')
+    for word in ("reflect", "replicate", "circular"):
+        text = text.replace(f"padding_mode={word}", f'padding_mode="{word}"')
+    if not text.startswith("Sequential"):
+        return [*seed, f"layer = torch.nn.{text}"]
+    _, pad, conv, _ = text.splitlines()
+    parts = [f"    torch.nn.{line.split(': ', 1)[1]}," for line in (pad, conv)]
+    return [*seed, "layer = torch.nn.Sequential(", *parts, ")"]
+
+
+def _weights(layer: Conv2d, bank: FilterBank, settings: LayerSettings, place: str) -> list[str]:
+    """Write the numbers into the layer at `place`, unless torch draws them."""
+    if not settings.kernel:
+        flipped = (
+            f"    {place}.weight.copy_({place}.weight.flip(2, 3))  # turned half round: true convolution"
+        )
+        return ["", "with torch.no_grad():", flipped] if settings.flip else []
+    if bank.weight.size > MOST_WEIGHTS:
+        raise SpecError(
+            f"{bank.weight.size:,} weights are too many for a program; store them with "
+            "convviz run --save FILE.npz and load them in yours."
+        )
+    shared = bool((bank.weight == bank.weight[:, :1]).all())
+    values = bank.weight[:, 0] if shared else bank.weight
+    lines = ["", "# one kernel per map" + (", in every channel that it reads" if shared else " and channel")]
+    lines += ["weight = torch.tensor(", textwrap.indent(_nested(values), "    "), ")"]
+    if shared:
+        lines.append(f"weight = weight[:, None].repeat(1, {layer.weight_shape[1]}, 1, 1)")
+    lines += ["with torch.no_grad():", f"    {place}.weight.copy_(weight)"]
+    if bank.bias is not None:
+        lines.append(f"    {place}.bias.copy_(torch.tensor({_row(bank.bias)}))")
+    return lines
+
+
+def _nested(values: np.ndarray) -> str:
+    """Write an array as nested lists, one row of taps per line."""
+    if values.ndim == 1:
+        return _row(values)
+    inner = ",\n".join(textwrap.indent(_nested(part), " ") for part in values)
+    return f"[{inner[1:]}]"
+
+
+def _row(values: Sequence[np.float32] | np.ndarray) -> str:
+    """Write numbers with the fewest digits that give the same float32 again."""
+    return "[" + ", ".join(str(np.float32(value)) for value in values) + "]"

@@ -1,0 +1,82 @@
+"""``convviz code``: the program runs on its own and makes the same maps."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SAVE = "\nimport sys\nnp.save(sys.argv[1], maps.numpy())\n"
+
+
+@pytest.fixture
+def inputs(tmp_path, classic):
+    """A colour picture, a grey one, one of 16 bits, and numbers."""
+    levels = np.random.default_rng(0).integers(0, 256, (14, 17, 3), np.uint8)
+    Image.fromarray(levels).save(tmp_path / "colour.png")
+    Image.fromarray(levels[:, :, 0]).save(tmp_path / "gray.png")
+    Image.fromarray(levels[:, :, 0].astype(np.uint16) * 257 + 3).save(tmp_path / "gray16.png")
+    np.save(tmp_path / "numbers.npy", np.random.default_rng(1).standard_normal((4, 9, 9)))
+    (tmp_path / "plane.csv").write_text("1,2,3,4\n5,6,7,8\n9,1,2,3\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        pytest.param("colour.png", ["-O", "6", "-p", "1"], id="the first thing anybody types"),
+        pytest.param(
+            "colour.png", ["--seed", "7", "-s", "2", "-p", "same", "--padding-mode", "reflect"], id="same"
+        ),
+        pytest.param(
+            "colour.png", ["-p", "1,0,2,1", "-K", "sobel", "-K", "gaussian:sigma=1"], id="four edges"
+        ),
+        pytest.param("colour.png", ["-K", "1 2; 3 4@G", "-K", "box:size=2"], id="one channel only"),
+        pytest.param(
+            "colour.png", ["-g", "3", "-K", "laplacian", "--bias-values", "1,2,3"], id="groups and biases"
+        ),
+        pytest.param("colour.png", ["--flip", "--no-bias", "-p", "valid", "-d", "2"], id="true convolution"),
+        pytest.param("colour.png", ["--mode", "gray", "--range", "byte"], id="grey of colour"),
+        pytest.param("colour.png", ["--resize", "8x9"], id="resized"),
+        pytest.param("gray.png", ["-K", "identity"], id="grey"),
+        pytest.param(
+            "gray.png", ["--mode", "rgb", "-p", "1", "--padding-mode", "circular"], id="grey as colour"
+        ),
+        pytest.param("gray16.png", ["-O", "2"], id="sixteen bits"),
+        pytest.param("classic.json", ["-O", "2", "-p", "same"], id="nested lists"),
+        pytest.param("numbers.npy", ["-O", "4", "-g", "2"], id="an array of numpy"),
+        pytest.param("plane.csv", ["-k", "2"], id="a table"),
+    ],
+)
+def test_the_program_makes_the_same_maps(convviz, inputs, name, options):
+    printed = convviz("code", name, *options)
+    assert printed.returncode == 0, printed.stderr
+    assert "convviz" not in printed.stdout
+    program = inputs / "program.py"
+    program.write_text(printed.stdout + SAVE)
+    subprocess.run(
+        [sys.executable, program, inputs / "theirs.npy"], cwd=inputs, check=True, capture_output=True
+    )
+    document = json.loads(convviz("run", name, *options, "--json", "--table").stdout)
+    ours, theirs = np.array(document["values"]), np.load(inputs / "theirs.npy")
+    assert theirs.shape == ours.shape
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-5 * max(1, np.abs(ours).max()))
+
+
+def test_stdin_has_no_name_that_a_program_could_open(convviz):
+    done = convviz("code", "-")
+    assert (done.returncode, done.stderr) == (2, "convviz: a program cannot open stdin; give a file.\n")
+
+
+def test_more_weights_than_anybody_reads_are_left_to_a_file(convviz, inputs):
+    np.save(inputs / "weight.npy", np.zeros((64, 3, 5, 5)))
+    done = convviz("code", "colour.png", "-K", "weight.npy")
+    assert done.returncode == 2
+    assert "4,800 weights are too many" in done.stderr
+
+
+def test_run_prints_the_same_program_after_its_report(convviz, inputs):
+    alone = convviz("code", "colour.png", "-K", "sobel").stdout
+    assert convviz("run", "colour.png", "-K", "sobel", "--code").stdout.endswith("\n" + alone)
