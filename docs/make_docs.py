@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import typer.main
+from PIL import Image
 
 from convviz.cli.app import app
 
@@ -18,6 +19,7 @@ BEGIN, END = "<!-- options: written by docs/make_docs.py -->\n", "<!-- end of op
 
 PICTURES = {
     "run.png": "run samples/harbour.png --out-channels 6 --padding 1 --tile 224 --quiet",
+    "pad.png": "pad samples/harbour.png --padding 100 --all-modes",
     "explain.png": "explain samples/harbour.png --at 200,431 --map 2 --padding 1",
 }
 
@@ -62,7 +64,11 @@ def main() -> None:
     for name, arguments in PICTURES.items():
         target = ROOT / "docs" / "pictures" / name
         words = [*arguments.split(), "--output", str(target)]
-        subprocess.run([sys.executable, "-m", "convviz", *words], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "convviz", *words, "--force"], cwd=ROOT, check=True)
+        # Pages are read at half of this size, and 256 colours are enough for them.
+        with Image.open(target) as picture:
+            small = picture.convert("RGB").reduce(2 if picture.width > 1600 else 1)
+        small.quantize(256).save(target, optimize=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,105 @@
+"""``convviz pad``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convviz import parsing
+from convviz.cli.console import answer, answer_json, remark
+from convviz.cli.options import LAYER, OPTIONS, OUTPUT, Force, Json, with_settings
+from convviz.errors import SpecError
+from convviz.geometry import HW
+from convviz.layers import PADDING_MODES, Conv2d
+from convviz.settings import InputSettings
+from convviz.text import printable
+
+# Planes up to this size are printed; nobody reads larger ones.
+MOST_CELLS = 40
+
+
+@with_settings
+def pad(
+    input: Annotated[
+        str, typer.Argument(metavar="INPUT", help="An image, numbers (.json .csv .npy), or - for stdin.")
+    ],
+    reading: InputSettings,
+    padding: Annotated[str, OPTIONS["padding"]] = "1",
+    padding_mode: Annotated[str, OPTIONS["padding_mode"]] = "zeros",
+    kernel_size: Annotated[
+        HW | None,
+        typer.Option(
+            "-k",
+            "--kernel-size",
+            parser=parsing.pair("kernel_size"),
+            metavar="HxW",
+            rich_help_panel=LAYER,
+            help="Taps of the layer, which padding same depends on.  [default: 3]",
+        ),
+    ] = None,
+    all_modes: Annotated[
+        bool,
+        typer.Option(
+            "--all-modes", rich_help_panel=LAYER, help="Show all four padding modes below each other."
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", rich_help_panel=OUTPUT, help="Draw it: .png or .svg."),
+    ] = None,
+    json: Json = False,
+    force: Force = False,
+) -> None:
+    """Show the border that padding puts round the planes, as numbers and as a drawing.
+
+    Numbers of the border stand in brackets. In the drawing it is tinted, with a line round the input.
+
+    For example:
+
+        convviz pad numbers.csv --padding 1,0,2,1 --padding-mode reflect
+
+        convviz pad cat.jpg --padding 40 --all-modes -o padding.png
+    """
+    if output is not None and output.suffix.lower() not in (".png", ".svg"):
+        raise SpecError(f"output: a drawing ends in .png or .svg, not {output.suffix!r}.")
+
+    from convviz import __version__, outputs, pipeline
+    from convviz.cli.reading import read_input
+    from convviz.render import padding as rendering
+    from convviz.render import tables
+
+    picture = read_input(input, reading)
+    modes = PADDING_MODES if all_modes else (padding_mode,)
+    layers = [Conv2d(1, 1, kernel_size or 3, padding=padding, padding_mode=mode) for mode in modes]
+    edges = layers[0].edges(picture.size)
+    padded = {
+        mode: pipeline.pad(picture.x, layer.edges(picture.size), mode)
+        for mode, layer in zip(modes, layers, strict=True)
+    }
+    for text in picture.remarks:
+        remark(text)
+    if output is not None:
+        description = {"version": __version__, "padding": str(edges), "modes": ",".join(modes)}
+        inputs = [] if input == "-" else [Path(input)]
+        drawing = rendering.draw(picture, padded, edges)
+        outputs.write_drawing(drawing, output, description, force=force, inputs=inputs)
+    if json:
+        answer_json(
+            {
+                "input_shape": list(picture.x.shape),
+                "padding": list(edges),
+                "padded": {mode: planes.tolist() for mode, planes in padded.items()},
+            }
+        )
+        return
+    answer(f"{picture.size} with padding {edges} (top, bottom, left, right) is {edges.around(picture.size)}")
+    if max(edges.around(picture.size)) > MOST_CELLS:
+        if output is None:
+            remark(f"more than {MOST_CELLS} rows or columns are too many to print; -o FILE.png draws them.")
+        padded = {}
+    for mode, planes in padded.items():
+        answer(f"\n{mode} padding; values in brackets are the border\n")
+        for line in rendering.lines(picture, planes, edges, width=tables.console().width):
+            answer(line)
+    if output is not None:
+        answer(f"\n{printable(str(output))}")

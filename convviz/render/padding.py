@@ -1,0 +1,139 @@
+"""Padded planes: the border that a layer adds, as numbers and as a drawing."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.geometry import HW, Edges
+from convviz.images import Picture
+from convviz.render.drawing import Drawing, Label, Rectangle, Shape
+from convviz.render.drawing import Picture as Bitmap
+from convviz.render.grid import FAINT, INK, INPUT_BLUE, PAPER, font, picture_levels, reduce
+from convviz.render.matrices import Block, side_by_side, words_of
+from convviz.render.tone import Bytes, Floats
+from convviz.text import number
+
+# How strongly the border is tinted: enough to be seen on black and on white.
+_TINT = 0.38
+
+
+def border_of(edges: Edges, size: HW) -> NDArray[np.bool_]:
+    """Mark the cells that padding adds, shape (H + top + bottom, W + left + right)."""
+    marked = np.ones(tuple(edges.around(size)), bool)
+    marked[edges.top : edges.top + size.h, edges.left : edges.left + size.w] = False
+    return marked
+
+
+def lines(picture: Picture, padded: Floats, edges: Edges, *, width: int) -> list[str]:
+    """Write padded planes as numbers; those of the border stand in brackets.
+
+    Parameters
+    ----------
+    picture : Picture
+        The input.
+    padded : ndarray, shape (C, H + top + bottom, W + left + right), float32
+        Its planes with the border.
+    edges : Edges
+        Widths of the border, in pixels.
+    width : int
+        Characters in one line; what does not fit is elided in the middle.
+
+    Returns
+    -------
+    list of str
+        Lines without markup.
+    """
+    marked = border_of(edges, picture.size)
+    text = []
+    for name, plane in zip(picture.channels, padded, strict=True):
+        text += ["", *side_by_side([Block(f"{name} plane", words_of(plane, marked))], width=width)]
+    return text[1:]
+
+
+def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: int = 260) -> Drawing:
+    """Draw the input with its border, one row per padding mode.
+
+    Parameters
+    ----------
+    picture : Picture
+        The input.
+    padded : mapping of str to ndarray, shape (C, H + top + bottom, W + left + right), float32
+        For every padding mode the planes with the border.
+    edges : Edges
+        Widths of the border, in pixels.
+    side : int
+        Longest side of a plane, in units.
+
+    Returns
+    -------
+    Drawing
+        The border tinted, a dashed line round the input; small planes with numbers in their cells.
+    """
+    size, around = picture.size, edges.around(picture.size)
+    scale = side / max(around)
+    colour = picture.x.shape[0] in (3, 4)
+    names = (["input"] if colour else []) + [f"{name} plane" for name in picture.channels]
+    gap, head = 28.0, 56.0
+    tile_w, tile_h = around.w * scale, around.h * scale
+    column = max(tile_w, font(15).getlength("replicate padding") + 20) + gap
+    heading = f"{size} with padding {edges} (top, bottom, left, right) is {around}"
+    shapes: list[Shape] = [Label(gap, 30, heading, INK, 17)]
+    marked = border_of(edges, size)
+    pitch = tile_h + 72
+    for row, (mode, planes) in enumerate(padded.items()):
+        y = head + row * pitch + 26
+        shapes.append(Label(gap, y - 10, f"{mode} padding", INK, 15))
+        views: list[tuple[Floats, Floats | None]] = [(planes[:3], None)] if colour else []
+        views += [(plane[None], plane) for plane in planes]
+        for index, (view, numbers) in enumerate(views):
+            x = gap + index * column
+            shapes.append(Bitmap(x, y, tile_w, tile_h, _tinted(view, marked, picture, scale)))
+            inner = (x + edges.left * scale, y + edges.top * scale, size.w * scale, size.h * scale)
+            shapes.append(Rectangle(*inner, None, INPUT_BLUE, 2))
+            shapes.append(Rectangle(x, y, tile_w, tile_h, None, FAINT, 1.2, dashed=True))
+            shapes.append(Label(x, y + tile_h + 18, names[index], INPUT_BLUE, 14))
+            if numbers is not None:
+                shapes += _numbers(numbers, marked, picture, x, y, scale)
+    width = max(gap + len(names) * column, font(17).getlength(heading) + 2 * gap)
+    return Drawing(width, head + len(padded) * pitch, PAPER, tuple(shapes))
+
+
+def _tinted(view: Floats, marked: NDArray[np.bool_], picture: Picture, scale: float) -> Bytes:
+    """Draw planes in colour, with the border mixed with blue."""
+    # Twice the resolution that the drawing needs is as much as can be seen.
+    small = np.stack([reduce(plane, min(1.0, 2 * scale)) for plane in view])
+    levels = picture_levels(small, picture.low, picture.high)
+    rgb = np.repeat(levels[:, :, None], 3, axis=2) if levels.ndim == 2 else levels
+    cover = reduce(marked.astype(np.float32), min(1.0, 2 * scale))[:, :, None] * _TINT
+    return np.asarray(rgb * (1 - cover) + np.array(INPUT_BLUE) * cover).round().astype(np.uint8)
+
+
+def _numbers(
+    plane: Floats, marked: NDArray[np.bool_], picture: Picture, x: float, y: float, scale: float
+) -> list[Shape]:
+    """Write the values into cells that have room for them; those of the border in brackets."""
+    words = [
+        [
+            f"({number(float(v), digits=3)})" if marked[r, c] else number(float(v), digits=3)
+            for c, v in enumerate(row)
+        ]
+        for r, row in enumerate(plane)
+    ]
+    longest = max((word for row in words for word in row), key=len)
+    size = next((s for s in range(16, 7, -1) if font(s).getlength(longest) <= 0.92 * scale), 0)
+    if not size:
+        return []
+    middle = (picture.low + picture.high) / 2
+    return [
+        Label(
+            x + (c + 0.5) * scale,
+            y + (r + 0.5) * scale + 0.36 * size,
+            word,
+            INK if plane[r, c] > middle else PAPER,
+            size,
+            anchor="middle",
+        )
+        for r, row in enumerate(words)
+        for c, word in enumerate(row)
+    ]

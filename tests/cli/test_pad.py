@@ -1,0 +1,76 @@
+"""``convviz pad`` as a process, and its drawing."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convviz import images, pipeline
+from convviz.geometry import HW, Edges
+from convviz.render import padding
+
+
+@pytest.fixture
+def row(tmp_path):
+    path = tmp_path / "row.csv"
+    path.write_text("1,2,3\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("zeros", "(0)  (0)  1  2  3  (0)"),
+        ("reflect", "(3)  (2)  1  2  3  (2)"),
+        ("replicate", "(1)  (1)  1  2  3  (3)"),
+        ("circular", "(2)  (3)  1  2  3  (1)"),
+    ],
+)
+def test_the_border_stands_in_brackets(convviz, row, mode, expected):
+    done = convviz("pad", row.name, "--padding", "0,0,2,1", "--padding-mode", mode)
+    assert done.returncode == 0, done.stderr
+    assert expected in done.stdout
+    assert "1x3 with padding 0,0,2,1 (top, bottom, left, right) is 1x6" in done.stdout
+
+
+def test_all_modes_are_in_one_document(convviz, row):
+    document = json.loads(convviz("pad", row.name, "-p", "0x1", "--all-modes", "--json").stdout)
+    assert document["padding"] == [0, 0, 1, 1]
+    assert document["padded"] == {
+        "zeros": [[[0, 1, 2, 3, 0]]],
+        "reflect": [[[2, 1, 2, 3, 2]]],
+        "replicate": [[[1, 1, 2, 3, 3]]],
+        "circular": [[[3, 1, 2, 3, 1]]],
+    }
+
+
+def test_same_depends_on_the_kernel(convviz, row):
+    document = json.loads(convviz("pad", row.name, "-p", "same", "-k", "1x4", "--json").stdout)
+    assert document["padding"] == [0, 0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.svg"])
+def test_a_drawing_is_written(convviz, row, name):
+    done = convviz("pad", row.name, "-p", "0x1", "-o", name)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == name
+    if name.endswith(".png"):
+        with Image.open(row.with_name(name)) as image:
+            assert image.width > image.height / 2
+
+
+def test_what_a_mode_cannot_fill_is_refused(convviz, row):
+    done = convviz("pad", row.name, "-p", "0x3", "--padding-mode", "reflect")
+    assert done.returncode == 2
+    assert "reflect padding of 3 needs at least 4 pixels, but the input has 3" in done.stderr
+
+
+def test_the_border_is_tinted_and_the_input_is_not():
+    """On black planes only the border has a colour."""
+    picture = images.as_picture(np.zeros((20, 20)))
+    edges = Edges(5, 5, 5, 5)
+    marked = padding.border_of(edges, HW(20, 20))
+    levels = padding._tinted(pipeline.pad(picture.x, edges), marked, picture, 9.0)
+    assert (levels[5:25, 5:25] == 0).all()
+    assert (levels[marked][:, 2] > levels[marked][:, 0]).all()
