@@ -65,10 +65,10 @@ def main() -> None:
         target = ROOT / "docs" / "pictures" / name
         words = [*arguments.split(), "--output", str(target)]
         subprocess.run([sys.executable, "-m", "convviz", *words, "--force"], cwd=ROOT, check=True)
-        # Pages are read at half of this size, and 256 colours are enough for them.
+        # Drawings have two pixels per unit; pages are read at one.
         with Image.open(target) as picture:
             small = picture.convert("RGB").reduce(2 if picture.width > 1600 else 1)
-        small.quantize(256).save(target, optimize=True)
+        small.save(target, optimize=True)
 
 
 if __name__ == "__main__":
