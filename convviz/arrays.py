@@ -2,10 +2,15 @@
 
 import io
 import json
+import lzma
 import math
 import re
 import stat
+import struct
+import tokenize
+import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,12 +22,36 @@ from numpy.typing import NDArray
 
 from convviz.errors import InputError
 from convviz.files import shown
+from convviz.text import plural, printable
 
 Floats = NDArray[np.float32]
 
 READABLE = (".json", ".csv", ".npy")
 ARCHIVES = (".npz", ".safetensors")
 WRITABLE = (".npz", ".npy", ".safetensors")
+
+# What numpy's readers raise on damaged files and archives.
+_BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    SyntaxError,
+    RuntimeError,
+    MemoryError,
+    OverflowError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
+
+# A picture has three axes and a weight has four.
+_MOST_AXES = 4
 
 # What our files carry, each in the place that its format has for words.
 MARK = "convviz"
@@ -57,12 +86,13 @@ def read_array(path: Path) -> Floats:
     Parameters
     ----------
     path : Path
-        A ``.json`` file of nested lists, a ``.csv`` file, or a ``.npy`` file.
+        A ``.json`` file of nested lists, a ``.csv`` file, or a ``.npy`` file, where
+        truth values count as 0 and 1.
 
     Returns
     -------
     ndarray, shape of the file, float32
-        Finite numbers, at least one.
+        Finite numbers, at least one, on at most four axes.
 
     Raises
     ------
@@ -108,7 +138,10 @@ def parse_array(data: bytes, name: str, suffix: str) -> Floats:
     }
     if suffix not in parsers:
         raise InputError(f"cannot read numbers from {name}; its name must end in {', '.join(READABLE)}.")
-    return _finite(parsers[suffix](data, name), name)
+    array = _finite(parsers[suffix](data, name), name)
+    if array.ndim > _MOST_AXES:
+        raise InputError(f"{name} has {array.ndim} axes; expected at most {_MOST_AXES}.")
+    return array
 
 
 def _finite(values: Any, name: str) -> Floats:
@@ -118,12 +151,13 @@ def _finite(values: Any, name: str) -> Floats:
         raise InputError(f"{name} holds {array.dtype} values; expected real numbers.")
     if not array.size:
         raise InputError(f"{name} holds no numbers (shape {array.shape}).")
-    bad = ~np.isfinite(array) | (np.abs(array.astype(np.float64)) > _LARGEST)
+    with np.errstate(over="ignore"):  # what float64 cannot hold becomes infinite, and is refused below
+        bad = ~np.isfinite(array) | (np.abs(array.astype(np.float64)) > _LARGEST)
     if bad.any():
         place = "".join(f"[{index}]" for index in np.argwhere(bad)[0])
         what = f"{array[tuple(np.argwhere(bad)[0])]} is not a finite number of float32"
         raise InputError(f"{name}: {what}, at {place or 'its one value'}.")
-    return np.ascontiguousarray(array, np.float32)
+    return np.asarray(array, np.float32, order="C")
 
 
 def _text(data: bytes, name: str) -> str:
@@ -134,30 +168,37 @@ def _text(data: bytes, name: str) -> str:
         raise InputError(f"{name} is not text in UTF-8 (byte {error.start}).") from None
 
 
-def _from_json(data: bytes, name: str) -> list[Any]:
+def _from_json(data: bytes, name: str) -> NDArray[np.float64]:
     """Read nested lists of numbers."""
-
-    def refuse(word: str) -> None:
-        raise InputError(f"{name}: {word} is not a finite number.")
-
+    text = _text(data, name)
     try:
-        document = json.loads(_text(data, name), parse_constant=refuse)
+        document = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(
             f"{name} is not JSON: {error.msg.lower()} in line {error.lineno}, column {error.colno}."
         ) from None
-    except (RecursionError, ValueError) as error:  # lists in lists without end; a number of very many digits
-        raise InputError(f"{name} is not a list of numbers: {str(error)[:80].lower()}.") from None
+    except RecursionError:
+        raise InputError(f"{name} has lists in lists without end; expected at most {_MOST_AXES}.") from None
+    except ValueError:  # Python converts no number of thousands of digits
+        raise InputError(
+            f"{name} has a whole number of thousands of digits, too large for float32."
+        ) from None
     if not isinstance(document, list):
         raise InputError(f"{name}: expected nested lists of numbers, not {type(document).__name__}.")
     _check_lists(document, name)
-    return document
+    return np.array(document, np.float64)  # whole numbers of any length among them
 
 
 def _check_lists(document: list[Any], name: str) -> None:
     """Refuse lists that are not the same length throughout, and what is no number."""
     level: list[tuple[str, Any]] = [("", document)]
+    depth = 0
     while any(isinstance(item, list) for _, item in level):
+        depth += 1
+        if depth > _MOST_AXES:
+            raise InputError(
+                f"{name}: at {level[0][0]} begins a list on axis {depth}; expected at most {_MOST_AXES}."
+            )
         length: int | None = None
         below = []
         for place, item in level:
@@ -165,7 +206,7 @@ def _check_lists(document: list[Any], name: str) -> None:
                 raise InputError(f"{name}: {_json_word(item)} stands at {place}, where others have lists.")
             if length is not None and len(item) != length:
                 raise InputError(
-                    f"{name}: the list at {place} has {len(item)} items, "
+                    f"{name}: the list at {place} has {plural(len(item), 'item')}, "
                     f"but the one at {level[0][0]} has {length}."
                 )
             length = len(item)
@@ -175,11 +216,13 @@ def _check_lists(document: list[Any], name: str) -> None:
         if isinstance(item, bool) or not isinstance(item, int | float):
             raise InputError(f"{name}: {_json_word(item)} at {place} is not a number.")
         try:
-            finite = math.isfinite(item) and abs(item) <= _LARGEST
+            fits = math.isfinite(item) and abs(item) <= _LARGEST
         except OverflowError:
-            finite = False
-        if not finite:
-            raise InputError(f"{name}: the number at {place} is too large for float32.")
+            fits = False
+        if item != item:  # as NaN alone is
+            raise InputError(f"{name}: NaN at {place} is not a finite number.")
+        if not fits:
+            raise InputError(f"{name}: the number at {place} is infinite or too large for float32.")
 
 
 def _json_word(item: Any) -> str:
@@ -191,18 +234,21 @@ def _json_word(item: Any) -> str:
 def _from_csv(data: bytes, name: str) -> list[Any]:
     """Read planes of numbers with an empty line between them."""
     planes: list[list[list[float]]] = [[]]
-    for number, line in enumerate(_text(data, name).splitlines(), 1):
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", _text(data, name)), 1):
         if not line.strip():
             if planes[-1]:
                 planes.append([])
             continue
         row = []
-        for column, word in enumerate(re.split(r"\s*[,;]\s*|\s+", line.strip().rstrip(",;")), 1):
+        for column, word in enumerate(
+            re.split(r"\s*[,;]\s*|\s+", re.sub(r"\s*[,;]?\s*$", "", line).lstrip()), 1
+        ):
             row.append(_csv_number(word, f"{name}, line {number}, number {column}"))
         first = planes[0][0] if planes[0] else row
         if len(row) != len(first):
             raise InputError(
-                f"{name}: line {number} has {len(row)} numbers, but the first line has {len(first)}."
+                f"{name}: line {number} has {plural(len(row), 'number')}, "
+                f"but the first line has {len(first)}."
             )
         planes[-1].append(row)
     if not planes[-1] and len(planes) > 1:
@@ -210,7 +256,7 @@ def _from_csv(data: bytes, name: str) -> list[Any]:
     for index, plane in enumerate(planes[1:], 2):
         if len(plane) != len(planes[0]):
             raise InputError(
-                f"{name}: plane {index} has {len(plane)} lines, but the first has {len(planes[0])}."
+                f"{name}: plane {index} has {plural(len(plane), 'line')}, but the first has {len(planes[0])}."
             )
     return planes if len(planes) > 1 else planes[0]
 
@@ -228,14 +274,20 @@ def _csv_number(word: str, place: str) -> float:
 
 def _from_npy(data: bytes, name: str) -> NDArray[Any]:
     """Read one array of numpy's own format; what would run code is refused."""
+    file = io.BytesIO(data)
     try:
-        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError, TypeError, SyntaxError, MemoryError, OverflowError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that Python 2 wrote it
+            array = np.lib.format.read_array(file, allow_pickle=False)
+    except _BROKEN as error:
         if "pickle" in str(error) or "Object arrays" in str(error):
             reason = "it holds Python objects, and loading those could run any code"
         else:
             reason = "it is damaged or not in numpy's format"
         raise InputError(f"cannot read {name}: {reason}.") from None
+    if left := len(data) - file.tell():
+        raise InputError(f"cannot read {name}: there is more behind the array ({plural(left, 'byte')}).")
+    return array
 
 
 def read_archive(path: Path) -> dict[str, Floats]:
@@ -249,7 +301,8 @@ def read_archive(path: Path) -> dict[str, Floats]:
     Returns
     -------
     dict of ndarray, float32
-        By name; arrays of text, such as names, are left out.
+        By name; arrays of text, such as names, are left out. The bfloat16 of
+        safetensors, which numpy lacks, becomes float32 exactly.
 
     Raises
     ------
@@ -272,25 +325,46 @@ def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
                     continue
                 key = member.removesuffix(".npy")
                 yield key, _from_npy(archive.read(member), f"{name}, array {key!r}")
-    except (
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        EOFError,
-        OSError,
-        RuntimeError,
-        NotImplementedError,
-    ) as error:
-        raise InputError(
-            f"cannot read {name}: it is no archive of numpy ({str(error)[:80].lower()})."
-        ) from None
+    except _BROKEN as error:
+        reason = printable(str(error))[:80].lower()
+        raise InputError(f"cannot read {name}: it is no archive of numpy ({reason}).") from None
+
+
+# Of safetensors; its other types are complex, or floats of 8 bits and less.
+_TENSOR_TYPES = {
+    "BOOL": "?",
+    "U8": "u1",
+    "I8": "i1",
+    "U16": "<u2",
+    "I16": "<i2",
+    "U32": "<u4",
+    "I32": "<i4",
+    "U64": "<u8",
+    "I64": "<i8",
+    "BF16": "<u2",
+    "F16": "<f2",
+    "F32": "<f4",
+    "F64": "<f8",
+}
 
 
 def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
     """Read every array of a safetensors file."""
     try:
-        yield from safetensors.numpy.load(data).items()
-    except (safetensors.SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"cannot read {name}: {str(error)[:100]}.") from None
+        tensors = safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # it ships no types
+    except safetensors.SafetensorError as error:
+        reason = printable(str(error))[:100].removeprefix("Error while deserializing: ")
+        raise InputError(f"cannot read {name}: it is no safetensors file ({reason}).") from None
+    for key, tensor in tensors:
+        kind = tensor["dtype"]
+        if kind not in _TENSOR_TYPES:
+            raise InputError(
+                f"{name}, array {key!r} holds {kind} values; expected one of {', '.join(_TENSOR_TYPES)}."
+            )
+        values = np.frombuffer(tensor["data"], _TENSOR_TYPES[kind]).reshape(tensor["shape"])
+        if kind == "BF16":  # the upper half of a float32
+            values = (values.astype(np.uint32) << 16).view(np.float32)
+        yield key, values
 
 
 def signed_text(description: dict[str, str]) -> dict[str, str]:
@@ -353,13 +427,13 @@ def is_ours(path: Path) -> bool:
                 return head.startswith(b"\x89PNG\r\n\x1a\n") and _has_text_chunk(head)
             if suffix == ".safetensors":
                 header = json.loads(head[8 : 8 + int.from_bytes(head[:8], "little")])
-                return MARK in header.get("__metadata__", {})
+                return MARK in (header.get("__metadata__") or {})
             if suffix == ".svg":
                 return f"<!-- {MARK} ".encode() in head[:200]
             if suffix == ".npz":
                 with zipfile.ZipFile(path) as archive:
                     return archive.comment.startswith(f"{MARK} ".encode())
-    except (OSError, ValueError, AttributeError, zipfile.BadZipFile):
+    except (*_BROKEN, AttributeError):
         return False
     return False
 

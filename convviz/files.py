@@ -83,7 +83,16 @@ def write_atomically(
     ------
     OutputError
         If the place is taken by a folder, an input or a file that is not ours,
-        or the file cannot be written there. Nothing is left behind then.
+        or the file cannot be written there. No part of the file is left then.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "new", "two.bin")
+    ...     write_atomically(path, lambda file: file.write(b"12"))
+    ...     path.read_bytes()
+    b'12'
     """
     try:
         _check_place(path, force=force, is_ours=is_ours, inputs=inputs)
@@ -105,6 +114,8 @@ def write_atomically(
 
 def _check_place(path: Path, *, force: bool, is_ours: Callable[[Path], bool], inputs: Sequence[Path]) -> None:
     """Refuse a place that is not free to be taken."""
+    if "\0" in str(path):
+        raise OutputError(f"cannot write {shown(path)}: a name has no null character; choose another name.")
     if path.is_dir():
         raise OutputError(f"cannot write {shown(path)}: it is a folder; give the name of a file.")
     if not path.exists():
@@ -150,8 +161,18 @@ def find_files(folder: Path, *, pattern: str | None = None, exclude: Path | None
     Yields
     ------
     Path
-        Relative to `folder`, in the order of their names; ordinary files only. A
-        folder that may not be read is passed over.
+        Relative to `folder`, in the order of their names, those of a folder before
+        those of the folders in it; ordinary files only. A folder that may not be
+        read is passed over.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("b.png", "a.JPG", "notes.txt"):
+    ...         _ = Path(folder, name).write_bytes(b"")
+    ...     [str(path) for path in find_files(Path(folder))]
+    ['a.JPG', 'b.png']
     """
     left_out = exclude.resolve() if exclude is not None else None
     for parent, folders, names in os.walk(folder):
