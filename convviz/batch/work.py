@@ -45,6 +45,9 @@ def picture_of(
         outputs.write_sheet(grid, job.target, description, force=force, inputs=[job.source])
     except ConvvizError as error:
         return Outcome(job.name, job.target, reason=str(error), seconds=time.perf_counter() - start)
+    except MemoryError as error:
+        reason = f"not enough memory ({error or 'none left'}); make the layer or the picture smaller."
+        return Outcome(job.name, job.target, reason=reason, seconds=time.perf_counter() - start)
     return Outcome(
         job.name,
         job.target,

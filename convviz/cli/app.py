@@ -67,6 +67,9 @@ def status_of(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         _complain(_lower(error.format_message()) + " (convviz --help lists what there is)")
         return Exit.USAGE
+    except MemoryError as error:
+        _complain(f"not enough memory ({error or 'none left'}); make the layer or the picture smaller.")
+        return Exit.USAGE
     except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted.")
         return Exit.INTERRUPTED

@@ -68,6 +68,13 @@ def test_a_broken_file_is_named_and_never_stops_the_others(convviz, photos):
     assert by_name["cat.png"]["output_shape"] == [6, 6, 7]
 
 
+def test_a_layer_that_no_memory_holds_fails_for_every_file_with_a_reason(convviz, photos):
+    done = convviz("batch", "photos", "maps", "-k", "3", "-O", "100000000000", "--workers", "2")
+    assert done.returncode == 6
+    assert done.stderr.count("not enough memory") == 3
+    assert "Traceback" not in done.stderr
+
+
 def test_fail_fast_stops_at_the_first_failure(convviz, photos):
     (photos / "a-broken.png").write_bytes(b"")
     done = convviz("batch", "photos", "maps", "--fail-fast", "--workers", "1")
