@@ -112,6 +112,12 @@ def _some(noun: str, names: Sequence[str]) -> str:
     return f"{noun}{'' if len(names) == 1 else 's'} {words}"
 
 
+def padding_line(height: Axis, width: Axis) -> str:
+    """Write how much of a layer's work meets padding."""
+    outputs, products = padding_shares(height, width)
+    return f"padding: {outputs:.2%} of the outputs touch it, {products:.2%} of the products meet it"
+
+
 def shape_report(layer: Conv2d, size: HW) -> list[str]:
     """Write everything that the shape arithmetic says of a layer, as lines."""
     axes = dict(zip(("height", "width"), layer.axes(size), strict=True))

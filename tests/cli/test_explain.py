@@ -13,6 +13,8 @@ def test_the_parts_of_one_value_are_printed_and_add_up(convviz, classic):
     assert "4 + 2 + 2 = 8" in done.stdout
     assert "numpy computed 8; difference 0" in done.stdout
     assert "(0)" in done.stdout
+    # Of nine windows only the middle one is clear of the border; 49 of 81 products meet pixels.
+    assert "padding: 88.89% of the outputs touch it, 39.51% of the products meet it" in done.stdout
 
 
 def test_json_has_every_number(convviz, classic):

@@ -101,7 +101,7 @@ def _value(
 ) -> None:
     """Explain one output value."""
     from convviz import outputs
-    from convviz.render import explanation, tables
+    from convviz.render import explanation, shapes, tables
     from convviz.trace import trace
 
     found = trace(
@@ -115,6 +115,8 @@ def _value(
         return
     for line in explanation.lines(found, result.picture.size, width=tables.console().width):
         answer(line)
+    if any(result.layer.edges(result.picture.size)):
+        answer(shapes.padding_line(*result.layer.axes(result.picture.size)))
     if output is not None:
         answer(f"\n{printable(str(output))}")
 
