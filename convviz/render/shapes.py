@@ -141,12 +141,8 @@ def shape_report(layer: Conv2d, size: HW) -> list[str]:
             f"{' ' * len(name)}  past the last window: {plural(axis.unread, what[:-1])} of the padded input; "
             f"input {what} never read: {indices(axis.skipped)}",
         ]
-    outputs, products = padding_shares(*axes.values())
     if any(layer.edges(size)):
-        lines += [
-            "",
-            f"padding: {outputs:.2%} of the outputs touch it, {products:.2%} of the products meet it",
-        ]
+        lines += ["", padding_line(*axes.values())]
     filters, planes, kh, kw = layer.weight_shape
     lines += [
         "",
