@@ -280,7 +280,7 @@ def _from_npy(data: bytes, name: str) -> NDArray[Any]:
             warnings.simplefilter("ignore")  # that Python 2 wrote it
             array = np.lib.format.read_array(file, allow_pickle=False)
     except _BROKEN as error:
-        if "pickle" in str(error) or "Object arrays" in str(error):
+        if "Object arrays" in str(error):
             reason = "it holds Python objects, and loading those could run any code"
         else:
             reason = "it is damaged or not in numpy's format"

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
@@ -182,8 +183,16 @@ def find_files(folder: Path, *, pattern: str | None = None, exclude: Path | None
         )
         for name in sorted(names):
             relative = (here / name).relative_to(folder)
-            if not name.startswith(".") and _wanted(relative, pattern) and (here / name).is_file():
+            if not name.startswith(".") and _wanted(relative, pattern) and _is_file(here / name):
                 yield relative
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether there is an ordinary file that may be looked at."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _wanted(relative: Path, pattern: str | None) -> bool:

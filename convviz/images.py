@@ -208,7 +208,13 @@ def from_numbers(values: Floats, name: str) -> Picture:
     # Numbers that lie between 0 and 1, or 0 and 255, are drawn as a picture of those would be.
     if low >= 0:
         low, high = 0.0, 1.0 if high <= 1 else 255.0 if 64 < high <= 255 else high
-    return Picture(np.ascontiguousarray(values, np.float32), names, low, high if high > low else low + 1)
+    return Picture(np.ascontiguousarray(values, np.float32), names, low, _above(low, high))
+
+
+def _above(low: float, high: float) -> float:
+    """Move the value drawn as white off the one drawn as black, where all values are the same."""
+    # To 1e30 and the like, adding 1 adds nothing.
+    return high if high > low else low + max(1.0, 1e-6 * abs(low))
 
 
 def read(
@@ -383,7 +389,7 @@ def _decode(image: Image.Image, data: bytes | None) -> _Decoded:
         data = _one_plane(image, data, 0)
         image = Image.open(io.BytesIO(data), formats=["TIFF"])
     # Pillow turns a TIFF while loading it, and forgets that it did.
-    turned = image.getexif().get(_ORIENTATION, 1) in range(2, 9) if image.format == "TIFF" else False
+    turned = _orientation(image) in range(2, 9) if image.format == "TIFF" else False
     samples, full, remark = _samples(image, data)
     if remark:
         remarks.append(remark)
@@ -391,7 +397,7 @@ def _decode(image: Image.Image, data: bytes | None) -> _Decoded:
         samples = samples[:, :, None]
     if image.format != "TIFF":
         # Metadata is read last: some formats hold it behind the pixels.
-        orientation = image.getexif().get(_ORIENTATION, 1)
+        orientation = _orientation(image)
         turned, samples = orientation in range(2, 9), _upright(samples, orientation)
     if turned:
         remarks.append("turned upright as its EXIF orientation says")
@@ -593,6 +599,14 @@ def _stored_bits(image: Image.Image, data: bytes | None) -> int:
     return 8
 
 
+def _orientation(image: Image.Image) -> Any:
+    """Read the EXIF orientation; damaged EXIF has none, and the pixels are read all the same."""
+    try:
+        return image.getexif().get(_ORIENTATION, 1)
+    except _BROKEN:
+        return 1
+
+
 def _upright(samples: NDArray[Any], orientation: Any) -> NDArray[Any]:
     """Turn samples (H, W, C) as EXIF orientations 2 to 8 say."""
     if orientation in (5, 6, 7, 8):
@@ -609,14 +623,16 @@ def _finish(decoded: _Decoded, name: str, *, mode: Mode | None, value_range: Val
     remarks = list(decoded.remarks)
     if decoded.full > 65535 and value_range != "raw":
         remarks.append(f"32-bit values divided by {decoded.full:.0f}, the largest; --range raw keeps them")
-    x = np.ascontiguousarray(decoded.samples.transpose(2, 0, 1), np.float32)
+    # A copy always, for Pillow's own memory is read-only.
+    x = np.array(decoded.samples.transpose(2, 0, 1), np.float32, order="C")
     low, high = 0.0, 1.0
     if value_range == "raw":
         high = decoded.full or 1.0
     elif decoded.full:
         x /= np.float32(decoded.full)  # a division, not a product with the inverse: torchvision's numbers
     if value_range == "byte":
-        x *= np.float32(255)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+            x *= np.float32(255)
         high = 255.0
     if not _all_finite(x):
         raise InputError(f"cannot read {name}: it has {_count_of_others(x)}.")
@@ -624,7 +640,7 @@ def _finish(decoded: _Decoded, name: str, *, mode: Mode | None, value_range: Val
     if least < low or greatest > high:
         # Floats and signed integers go where they like.
         remarks.append(f"values from {number(least)} to {number(greatest)}")
-        low, high = least, greatest
+        low, high = least, _above(least, greatest)
     colour, alpha = (x[:-1], x[-1:]) if decoded.alpha else (x, None)
     if alpha is not None and mode != "rgba":
         remarks.append("alpha dropped")

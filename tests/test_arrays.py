@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from convviz import arrays, images
@@ -204,6 +206,15 @@ def test_what_is_no_array_of_real_numbers_is_refused(data, message):
         parse(data, ".npy")
 
 
+def test_a_header_longer_than_numpy_reads_is_not_taken_for_python_objects():
+    """Numpy's own message about its length advises allow_pickle, and so must not be gone by."""
+    columns = ", ".join(f"('column{index}', '<f4')" for index in range(1000))
+    header = f"{{'descr': [{columns}], 'fortran_order': False, 'shape': (1,)}}\n".encode()
+    data = b"\x93NUMPY\x02\x00" + struct.pack("<I", len(header)) + header + bytes(4000)
+    with pytest.raises(InputError, match=r"it is damaged or not in numpy's format\.$"):
+        parse(data, ".npy")
+
+
 class Trap:
     """Whoever unpickles it makes a folder."""
 
@@ -235,6 +246,47 @@ def test_python_objects_are_never_loaded_and_no_switch_is_offered(tmp_path, suff
 def test_a_suffix_without_numbers_is_refused_with_those_that_have_them():
     with pytest.raises(InputError, match=r"must end in \.json, \.csv, \.npy"):
         parse("[1]", ".txt")
+
+
+WHOLE = [
+    b"[[1, 2], [3, 4.5e3]]",
+    b"1,2\n3,4\n\n5;6\n7 8\n",
+    npy(np.arange(6.0).reshape(2, 3)),
+    npy(np.array([True])),
+    npy(np.zeros(2, [("a", "f4")])),
+]
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+DOCUMENTS = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4), max_leaves=12)
+
+
+@st.composite
+def damaged_files(draw):
+    """A whole file with up to five bytes changed or put in."""
+    data = bytearray(draw(st.sampled_from(WHOLE)))
+    for _ in range(draw(st.integers(0, 5))):
+        at = draw(st.integers(0, len(data) - 1))
+        data[at : at + draw(st.integers(0, 1))] = draw(st.binary(min_size=1, max_size=3))
+    return bytes(data)
+
+
+@given(
+    data=damaged_files()
+    | st.binary(max_size=60)
+    | st.text("0123456789.,;eE+- \n\t\x1cnaif\xa0", max_size=40).map(str.encode)
+    | DOCUMENTS.map(lambda document: json.dumps(document).encode()),
+    suffix=st.sampled_from(arrays.READABLE),
+)
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+def test_any_bytes_are_finite_numbers_or_refused_in_one_line(data, suffix):
+    refusal, found = "", np.ones(1, np.float32)
+    try:
+        found = parse(data, suffix)
+    except InputError as error:
+        refusal = str(error)
+    assert refusal.isprintable()
+    assert found.dtype == np.float32
+    assert found.size
+    assert np.isfinite(found).all()
 
 
 # --- files

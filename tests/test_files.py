@@ -215,6 +215,20 @@ def test_only_ordinary_files_are_found(tmp_path):
     assert found(tmp_path) == ["link.png", "real.png"]
 
 
+def test_a_folder_that_may_be_listed_but_not_entered_is_passed_over(tmp_path, monkeypatch):
+    """Root may enter any folder, so the refusal is played."""
+    make(tmp_path, "locked/a.png", "open/b.png")
+    real = Path.stat
+
+    def stat_or_refuse(self, **options):
+        if self.parent.name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return real(self, **options)
+
+    monkeypatch.setattr(Path, "stat", stat_or_refuse)
+    assert found(tmp_path) == ["open/b.png"]
+
+
 def test_the_suffixes_of_pictures_are_written_as_they_are_compared():
     """All in small letters with the dot, and those that everybody uses are there."""
     assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in PICTURE_SUFFIXES)

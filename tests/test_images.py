@@ -215,6 +215,39 @@ def test_floats_outside_of_0_to_1_are_kept_and_told():
     assert opened(tiff(np.float32([[0, 0.25]]))).remarks == ()
 
 
+@pytest.mark.parametrize(
+    ("value_range", "expected", "high"),
+    [("unit", [0, 0.5], 1), ("byte", [0, 127.5], 255), ("raw", [0, 0.5], 1)],
+)
+def test_floats_are_units_and_only_bytes_scale_them(value_range, expected, high):
+    picture = opened(tiff(np.float32([[0, 0.5]])), value_range=value_range)
+    np.testing.assert_array_equal(picture.x[0, 0], expected)
+    assert (picture.low, picture.high) == (0, high)
+
+
+def test_a_float_that_bytes_cannot_hold_is_counted():
+    """3e38 is a float32, and 255 times it is not."""
+    with pytest.raises(InputError, match="it has 1 value that is infinite"):
+        opened(tiff(np.float32([[1, 3e38]])), value_range="byte")
+
+
+@pytest.mark.parametrize(
+    "read_flat",
+    [
+        pytest.param(lambda value: opened(tiff(np.float32([[value, value]]))), id="picture"),
+        pytest.param(lambda value: as_picture([[value, value]]), id="numbers"),
+    ],
+)
+@pytest.mark.parametrize(
+    "value", [-5, 5, -1e30, 1e30], ids=["negative", "positive", "far below", "far above"]
+)
+def test_a_flat_plane_has_a_black_below_its_white(read_flat, value):
+    """Nothing can be drawn on a scale whose ends are one value."""
+    picture = read_flat(value)
+    assert picture.low < picture.high
+    assert picture.low <= picture.x.min() <= picture.x.max() <= picture.high
+
+
 def test_zero_as_white_is_told_where_samples_are_taken_as_stored():
     picture = raw(tiff(np.uint16([[0, 1000]]), tag262=[0]))
     np.testing.assert_array_equal(picture.x[0], [[0, 1000]])
@@ -375,6 +408,42 @@ def test_a_pillow_image_of_any_mode_is_taken(mode):
     assert picture.x.shape[0] in (1, 3)
 
 
+@pytest.mark.parametrize(
+    ("mode", "pixel", "alpha", "expected"),
+    [
+        pytest.param("LA", (200, 102), 102, [200], id="gray with alpha"),
+        # 40% of 200 is 80, and 80 / 0.4 is 200.
+        pytest.param("La", (80, 102), 102, [200], id="gray multiplied by alpha"),
+        pytest.param("RGBa", (80, 40, 0, 102), 102, [200, 100, 0], id="colour multiplied by alpha"),
+        # Without difference of blue and red from grey, luma is the grey.
+        pytest.param("YCbCr", (90, 128, 128), 255, [90, 90, 90], id="luma without colour"),
+        # A hue of 0 is red; without saturation it would be white.
+        pytest.param("HSV", (0, 255, 250), 255, [250, 0, 0], id="hue of red"),
+        pytest.param("CMYK", (255, 0, 255, 0), 255, [0, 255, 0], id="cyan and yellow ink"),
+    ],
+)
+def test_a_mode_is_turned_into_gray_or_rgb(mode, pixel, alpha, expected):
+    image = Image.new(mode, (1, 1), pixel)
+    picture = as_picture(image)
+    np.testing.assert_allclose(picture.x.ravel() * 255, expected, atol=0.51)
+    assert ("alpha dropped" in picture.remarks) == (alpha != 255)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)], ids=["one pixel", "one row", "one column"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_picture_may_be_one_pixel_wide_or_high(shape, dtype):
+    samples = noise(*shape, 3, dtype=dtype)
+    for data in (png(samples), png(samples, interlaced=True), tiff(samples)):
+        np.testing.assert_array_equal(raw(data).x, planes(samples))
+
+
+def test_an_inked_jpeg_is_read_as_colours():
+    """No ink is white; Adobe stores it upside down, which is undone."""
+    picture = opened(saved(Image.new("CMYK", (8, 8), (0, 0, 0, 0)), "JPEG"))
+    np.testing.assert_array_equal(picture.x, np.ones((3, 8, 8), np.float32))
+    assert picture.remarks == ("CMYK converted to RGB",)
+
+
 def test_the_first_frame_is_taken_and_the_others_counted():
     frames = [Image.new("RGB", (2, 2), colour) for colour in ("red", "lime", "blue")]
     data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
@@ -444,6 +513,28 @@ def test_a_jpeg_is_turned_as_pillow_turns_it(orientation):
     with Image.open(io.BytesIO(data)) as image:
         expected = np.asarray(ImageOps.exif_transpose(image))
     np.testing.assert_array_equal(raw(data).x[0], expected)
+
+
+@pytest.mark.parametrize("orientation", sorted(UPRIGHT))
+def test_a_webp_is_turned_once_as_its_orientation_says(orientation):
+    picture = Image.fromarray(np.dstack([STORED] * 3).astype("u1"))
+    found = raw(saved(picture, "WEBP", lossless=True, exif=b"Exif\0\0" + exif(orientation)))
+    np.testing.assert_array_equal(found.x, [UPRIGHT[orientation]] * 3)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        pytest.param(b"garbagegarbage", id="no EXIF at all"),
+        pytest.param(b"MM\0*", id="cut off"),
+        pytest.param(b"MM\0*" + struct.pack(">I", 5000), id="points behind its end"),
+        pytest.param(exif(9), id="an orientation that there is not"),
+    ],
+)
+def test_pixels_are_read_though_their_exif_is_damaged(damaged):
+    picture = raw(png(STORED.astype("u1"), before=[chunk(b"eXIf", damaged)]))
+    np.testing.assert_array_equal(picture.x, [STORED])
+    assert picture.remarks == ()
 
 
 # --- resizing
@@ -566,6 +657,20 @@ def test_what_is_no_picture_is_refused_in_one_line(tmp_path, name, message):
         (tmp_path / file).write_bytes(data)
     with pytest.raises(InputError, match=rf"^cannot read '.*{name}': {message}[^\n]*\.$"):
         read(tmp_path / name)
+
+
+def test_a_name_reaches_no_terminal_unescaped(tmp_path):
+    (tmp_path / "a\x1b[31m\nb.png").write_bytes(b"hello")
+    with pytest.raises(InputError, match=r"a\\x1b\[31m\\nb\.png': it is not a picture") as caught:
+        read(tmp_path / "a\x1b[31m\nb.png")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_picture_cut_in_the_middle_is_never_half_read(kind):
+    data = saved(Image.fromarray(noise(60, 60, 3, dtype=np.uint8)), kind)
+    with pytest.raises(InputError, match="it is damaged"):
+        opened(data[: len(data) // 2])
 
 
 def test_a_device_is_not_read():
