@@ -289,6 +289,9 @@ class Axis:
         Besides those past the last window these are the pixels between taps or
         windows, when the stride or the dilation leaps over them.
         """
+        if self.dilation == 1 and self.stride <= self.kernel:
+            # Windows that touch each other leave nothing out between them.
+            return tuple(range(self.padded - self.unread - self.before, self.input))
         read = {
             window * self.stride + tap * self.dilation - self.before
             for window in range(self.output)
@@ -345,12 +348,18 @@ class Axis:
     @property
     def clean(self) -> int:
         """Number of windows that meet no padding."""
-        return sum(taps[0] >= 0 and taps[-1] < self.input for taps in map(self.reads, range(self.output)))
+        first, last = -(-self.before // self.stride), (self.input - self.span + self.before) // self.stride
+        return max(min(last, self.output - 1) - first + 1, 0)
 
     @property
     def met(self) -> int:
         """Number of pairs of a window and a tap that meet an input pixel, not padding."""
-        return sum(0 <= index < self.input for window in range(self.output) for index in self.reads(window))
+        total = 0
+        for tap in range(self.kernel):
+            offset = tap * self.dilation - self.before  # the pixel that this tap of the first window meets
+            first, last = -(offset // self.stride), (self.input - 1 - offset) // self.stride
+            total += max(min(last, self.output - 1) - max(first, 0) + 1, 0)
+        return total
 
 
 def source_of(index: int, n: int, padding_mode: str) -> int | None:

@@ -114,7 +114,7 @@ def values(
     cell = max(len(write(float(v))) for v in (numbers.min(), numbers.max()))
     cell = max(cell, len(str(w - 1)))
     rows = _windowed(h, most_rows, at.h if at else None)
-    columns = _windowed(w, (width - len(str(h - 1)) - 1) // (cell + 2), at.w if at else None)
+    columns = _windowed(w, (width - len(str(h - 1))) // (cell + 3), at.w if at else None)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", justify="right", style="dim", no_wrap=True)
     for column in columns:

@@ -8,10 +8,11 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 import convviz
 from convviz.geometry import HW
-from convviz.render import explanation
+from convviz.render import explanation, tables
 from convviz.render.drawing import Drawing, Label, Lines, Picture, Polygon, Rectangle, to_image, to_svg
 from convviz.render.matrices import Block, elided, side_by_side, words_of
 from convviz.trace import trace
@@ -126,3 +127,16 @@ def test_a_drawing_shows_every_product():
     words = {shape.text for shape in drawing.shapes if isinstance(shape, Label)}
     for product in found.channels[0].products.ravel():
         assert explanation.number(float(product), digits=3) in words
+
+
+@pytest.mark.parametrize("width", [30, 40, 80, 100, 200])
+def test_no_number_and_no_index_of_a_table_is_cut(width):
+    """Every value of the map has four decimals, and there are three-digit indices."""
+    values = np.linspace(-0.9, 0.9, 120 * 120, dtype=np.float32).reshape(120, 120)
+    body, _ = tables.values(values, at=HW(110, 110), width=width)
+    stream = io.StringIO()
+    Console(file=stream, width=width).print(body)
+    rows = [line.split() for line in stream.getvalue().splitlines()[2:]]
+    assert "…" not in stream.getvalue()
+    assert [row[0] for row in rows] == [str(index) for index in range(96, 120)]
+    assert all(re.fullmatch(r"-?0\.\d{4}", number) for row in rows for number in row[1:])

@@ -77,7 +77,7 @@ def run(
     """Convolve INPUT with the chosen filters and write the feature maps as one picture.
 
     Without --kernel the filters are those of a new torch.nn.Conv2d. The picture keeps the sign of the
-    output: where a value is negative, mid grey is 0, and the captions give the values of black and white.
+    output: where a value is negative, mid grey is 0. Captions give the minimum and the maximum.
 
     For example:
 
