@@ -395,6 +395,35 @@ def source_of(index: int, n: int, padding_mode: str) -> int | None:
     return -index if index < 0 else 2 * (n - 1) - index
 
 
+def check_inside(field: str, at: HW, size: HW, what: str) -> None:
+    """Refuse a position outside of an array.
+
+    Parameters
+    ----------
+    field : str
+        What messages call the position.
+    at : HW
+        Row and column, counted from 0.
+    size : HW
+        Rows and columns that there are.
+    what : str
+        What messages call the array, such as "the maps".
+
+    Raises
+    ------
+    SpecError
+        With the last row and the last column.
+
+    Examples
+    --------
+    >>> check_inside("at", HW(0, 4), HW(5, 5), "the maps")
+    """
+    if not (0 <= at.h < size.h and 0 <= at.w < size.w):
+        raise SpecError(
+            f"{field}: {at.h},{at.w} is outside of {what}; rows go to {size.h - 1}, columns to {size.w - 1}."
+        )
+
+
 def padding_shares(height: Axis, width: Axis) -> tuple[float, float]:
     """Tell how much of a layer's work meets padding.
 

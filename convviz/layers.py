@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 from convviz.errors import ShapeError, SpecError, UnknownNameError
-from convviz.geometry import HW, Axis, Edges, same_padding
+from convviz.geometry import HW, Axis, Edges, same_padding, span
 from convviz.text import plural
 
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
@@ -290,13 +290,14 @@ class Conv2d:
         One multiply-add per weight and output position, ``O * I / groups * kh *
         kw * H' * W'``; the bias adds none, and those that meet padding count.
         """
-        return self.weight_parameters * self.output_size(size).h * self.output_size(size).w
+        h, w = self.output_size(size)
+        return self.weight_parameters * h * w
 
     def receptive_field(self) -> HW:
         """Pixels of the padded input that one output value depends on, end to end."""
         return HW(
-            self.dilation.h * (self.kernel_size.h - 1) + 1,
-            self.dilation.w * (self.kernel_size.w - 1) + 1,
+            span(self.kernel_size.h, dilation=self.dilation.h),
+            span(self.kernel_size.w, dilation=self.dilation.w),
         )
 
 

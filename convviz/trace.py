@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.errors import BackendError, SpecError
-from convviz.geometry import HW, source_of
+from convviz.geometry import HW, check_inside, source_of
 from convviz.images import Picture
 from convviz.layers import Conv2d
 from convviz.text import plural
@@ -162,8 +162,7 @@ def trace(
     count, h, w = maps.shape
     if not 0 <= index < count:
         raise SpecError(f"map: there are {plural(count, 'map')}, 0 to {count - 1}, so none is {index}.")
-    if not (0 <= at.h < h and 0 <= at.w < w):
-        raise SpecError(f"at: {at.h},{at.w} is outside of the maps; rows go to {h - 1}, columns to {w - 1}.")
+    check_inside("at", at, HW(h, w), "the maps")
     size = picture.size
     height, width = layer.axes(size)
     rows, columns = height.reads(at.h), width.reads(at.w)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convviz.arrays import ARCHIVES, read_archive, read_array
 from convviz.errors import InputError, SpecError
 from convviz.geometry import HW
-from convviz.kernels import Kernel, KernelRequest, find, parse_request, parse_taps
+from convviz.kernels import Kernel, KernelRequest, parse_request, resolve
 from convviz.layers import Conv2d, as_padding
 from convviz.settings import LayerSettings
 from convviz.text import printable
@@ -214,8 +214,7 @@ def load(requests: Sequence[KernelRequest]) -> TapSet:
             if stored is not None and len(requests) == 1:
                 bias = stored
         else:
-            kernels = (parse_taps(request.what),) if request.kind == "taps" else find(request.what)
-            found = [Taps(kernel.name, _values(kernel)) for kernel in kernels]
+            found = [Taps(kernel.name, _values(kernel)) for kernel in resolve(request)]
         for item in found:
             if request.channel is not None and item.values.ndim != 2:
                 raise SpecError(
@@ -259,6 +258,47 @@ def _from_file(path: Path) -> tuple[list[Taps], tuple[float, ...] | None]:
     return taps, None if bias is None else tuple(float(b) for b in bias)
 
 
+def prepare(settings: LayerSettings) -> TapSet | None:
+    """Load the kernels of a layer, and refuse what no picture could make legal, before one is read.
+
+    Parameters
+    ----------
+    settings : LayerSettings
+        What the user chose.
+
+    Returns
+    -------
+    TapSet or None
+        The kernels, for `build`; None for seeded weights.
+
+    Raises
+    ------
+    SpecError, UnknownNameError, InputError
+        As for `load` and `LayerSettings.conv2d`.
+
+    Examples
+    --------
+    >>> prepare(LayerSettings()) is None
+    True
+    """
+    tapset = load(settings.kernel) if settings.kernel else None
+    # As many planes as groups is legal for every number of groups.
+    _layer(settings, settings.groups, tapset)
+    return tapset
+
+
+def _layer(settings: LayerSettings, in_channels: int, tapset: TapSet | None) -> Conv2d:
+    """Build the layer that the kernels, or their absence, ask for."""
+    if tapset is None:
+        return settings.conv2d(in_channels)
+    return settings.conv2d(
+        in_channels,
+        sizes=tapset.sizes,
+        maps=tapset.maps(settings.groups),
+        stored_bias=tapset.bias is not None,
+    )
+
+
 def build(
     settings: LayerSettings, in_channels: int, *, tapset: TapSet | None = None, channels: Sequence[str] = ()
 ) -> tuple[Conv2d, FilterBank, tuple[str, ...]]:
@@ -293,17 +333,12 @@ def build(
     (('sobel-x', 'laplacian @G'), [0.0, -4.0, 0.0])
     """
     if not settings.kernel:
-        layer = settings.conv2d(in_channels)
+        layer = _layer(settings, in_channels, None)
         bank = seeded(layer, settings.seed)
         return layer, _flipped(bank) if settings.flip else bank, ()
     if tapset is None:
         tapset = load(settings.kernel)
-    layer = settings.conv2d(
-        in_channels,
-        sizes=tapset.sizes,
-        maps=tapset.maps(settings.groups),
-        stored_bias=tapset.bias is not None,
-    )
+    layer = _layer(settings, in_channels, tapset)
     bias = settings.bias_values if settings.bias_values is not None else tapset.bias
     weight, names = _lay_out(tapset.taps, layer, channels)
     bank = FilterBank(weight, np.array(bias, np.float32) if layer.bias else None, names)

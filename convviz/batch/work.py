@@ -1,6 +1,7 @@
 """What a batch does with one file: a pure function of the job and the settings."""
 
 import time
+from dataclasses import asdict
 
 from convviz import images, outputs, pipeline, weights
 from convviz.batch.plan import Job, Outcome
@@ -38,9 +39,7 @@ def picture_of(
         image = images.read(job.source, mode=reading.mode, value_range=reading.range, resize=reading.resize)
         conv, bank, remarks = weights.build(layer, image.x.shape[0], channels=image.channels)
         result = pipeline.run(image, conv, bank, compute.backend, device=compute.device)
-        grid = result.grid(
-            tile=picture.tile, columns=picture.columns, colormap=picture.colormap, scale=picture.scale
-        )
+        grid = result.grid(**asdict(picture))
         description = result.description(layer, reading, picture)
         outputs.write_sheet(grid, job.target, description, force=force, inputs=[job.source])
     except ConvvizError as error:

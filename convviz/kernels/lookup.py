@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from convviz.errors import SpecError, UnknownNameError
 from convviz.kernels.kernel import Kernel, quoted, shown
-from convviz.kernels.parse import FILE_SUFFIXES
+from convviz.kernels.parse import FILE_SUFFIXES, KernelRequest, parse_taps
 from convviz.kernels.presets import FORMULAS, PRESETS, SETS, Formula, Parameter
 
 _FIXED = {kernel.name: kernel for kernel in PRESETS}
@@ -81,6 +81,32 @@ def find(text: str) -> tuple[Kernel, ...]:
     ((0.25, 0.25), (0.25, 0.25))
     """
     return tuple(entry.kernel for entry in entries(text))
+
+
+def resolve(request: KernelRequest) -> tuple[Kernel, ...]:
+    """Look up a name or parse literal taps; files are read elsewhere.
+
+    Parameters
+    ----------
+    request : KernelRequest
+        Of kind "preset" or "taps".
+
+    Returns
+    -------
+    tuple of Kernel
+        Literal taps are one kernel; a preset is as for `find`.
+
+    Raises
+    ------
+    UnknownNameError, SpecError
+        As for `find` and `parse_taps`.
+
+    Examples
+    --------
+    >>> [kernel.size.w for kernel in resolve(KernelRequest("1 2 1", "taps"))]
+    [3]
+    """
+    return (parse_taps(request.what),) if request.kind == "taps" else find(request.what)
 
 
 def entries(text: str | None = None) -> tuple[Entry, ...]:

@@ -68,13 +68,15 @@ class Block:
         return [self.heading.ljust(length), *(line.ljust(length) for line in lines)]
 
 
-def words_of(values: NDArray[np.floating], marked: NDArray[np.bool_] | None = None) -> list[list[str]]:
+def words_of(
+    values: NDArray[np.floating], marked: NDArray[np.bool_] | None = None, *, digits: int = 6
+) -> list[list[str]]:
     """Write numbers so that they can be added up again; those that are marked stand in brackets."""
     return [
         [
-            f"({number(float(value), digits=6)})"
+            f"({number(float(value), digits=digits)})"
             if marked is not None and marked[row, column]
-            else number(float(value), digits=6)
+            else number(float(value), digits=digits)
             for column, value in enumerate(line)
         ]
         for row, line in enumerate(values)

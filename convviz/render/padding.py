@@ -12,7 +12,6 @@ from convviz.render.drawing import Picture as Bitmap
 from convviz.render.grid import FAINT, INK, INPUT_BLUE, PAPER, font, picture_levels, reduce
 from convviz.render.matrices import Block, side_by_side, words_of
 from convviz.render.tone import Bytes, Floats
-from convviz.text import number
 
 # How strongly the border is tinted: enough to be seen on black and on white.
 _TINT = 0.38
@@ -113,13 +112,7 @@ def _numbers(
     plane: Floats, marked: NDArray[np.bool_], picture: Picture, x: float, y: float, scale: float
 ) -> list[Shape]:
     """Write the values into cells that have room for them; those of the border in brackets."""
-    words = [
-        [
-            f"({number(float(v), digits=3)})" if marked[r, c] else number(float(v), digits=3)
-            for c, v in enumerate(row)
-        ]
-        for r, row in enumerate(plane)
-    ]
+    words = words_of(plane, marked, digits=3)
     longest = max((word for row in words for word in row), key=len)
     size = next((s for s in range(16, 7, -1) if font(s).getlength(longest) <= 0.92 * scale), 0)
     if not size:

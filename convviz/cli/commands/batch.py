@@ -67,12 +67,11 @@ def batch(
     from convviz import weights
     from convviz.batch import make_plan, run_local
     from convviz.batch.work import picture_of
-    from convviz.cli.commands.run import check_before_reading
     from convviz.cli.progress import progress
     from convviz.render.tone import colours
 
     colours(picture.colormap)
-    check_before_reading(layer, weights.load(layer.kernel) if layer.kernel else None)
+    weights.prepare(layer)
     jobs = make_plan(folder, out, pattern=pattern)
     work = functools.partial(
         picture_of, layer=layer, reading=reading, compute=compute, picture=picture, force=force

@@ -9,7 +9,7 @@ from convviz import parsing
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import OUTPUT, Force, Json, with_settings
 from convviz.errors import SpecError
-from convviz.geometry import HW
+from convviz.geometry import HW, check_inside, padding_shares
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings
 from convviz.text import number, printable
 
@@ -79,11 +79,9 @@ def explain(
         raise SpecError("output: a drawing goes with --at, and its name ends in .png or .svg.")
 
     from convviz import pipeline, weights
-    from convviz.cli.commands.run import check_before_reading
     from convviz.cli.reading import read_input
 
-    tapset = weights.load(layer.kernel) if layer.kernel else None
-    check_before_reading(layer, tapset)
+    tapset = weights.prepare(layer)
     picture = read_input(input, reading)
     conv, bank, remarks = weights.build(layer, picture.x.shape[0], tapset=tapset, channels=picture.channels)
     for text in (*picture.remarks, *remarks):
@@ -123,7 +121,7 @@ def _value(
 
 def _document(found: Any, result: Any) -> dict[str, Any]:
     """Everything as plain values."""
-    outputs, products = _shares(result.layer, result.picture.size)
+    outputs, products = padding_shares(*result.layer.axes(result.picture.size))
     return {
         "at": list(found.at),
         "map": {"index": found.index, "name": found.name},
@@ -147,20 +145,10 @@ def _document(found: Any, result: Any) -> dict[str, Any]:
     }
 
 
-def _shares(layer: Any, size: HW) -> tuple[float, float]:
-    """Tell how much of the work meets padding."""
-    from convviz.geometry import padding_shares
-
-    return padding_shares(*layer.axes(size))
-
-
 def _pixel(layer: Any, picture: Any, bank: Any, at: HW, *, json: bool) -> None:
     """List every output that an input pixel feeds."""
     size = picture.size
-    if at.h >= size.h or at.w >= size.w:
-        raise SpecError(
-            f"pixel: {at.h},{at.w} is outside of the input; rows go to {size.h - 1}, columns to {size.w - 1}."
-        )
+    check_inside("pixel", at, size, "the input")
     height, width = layer.axes(size)
     feeds = [
         {"output": [y, x], "tap": [row, column]}

@@ -1,6 +1,7 @@
 """``convviz run``."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from convviz.cli.commands.code import program_of, refuse_stdin
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import OUTPUT, Force, Json, Quiet, with_settings
 from convviz.errors import SpecError
-from convviz.geometry import HW
+from convviz.geometry import HW, check_inside
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
 from convviz.text import printable
 
@@ -97,8 +98,7 @@ def run(
     from convviz.render.tone import colours
 
     colours(picture.colormap)
-    tapset = weights.load(layer.kernel) if layer.kernel else None
-    check_before_reading(layer, tapset)
+    tapset = weights.prepare(layer)
 
     start = time.perf_counter()
     image = read_input(input, reading)
@@ -106,20 +106,14 @@ def run(
     conv, bank, remarks = weights.build(layer, image.x.shape[0], tapset=tapset, channels=image.channels)
     result = pipeline.run(image, conv, bank, compute.backend, device=compute.device)
     if at is not None:
-        require_inside(at, HW(*result.maps.shape[1:]))
+        check_inside("at", at, HW(*result.maps.shape[1:]), "the maps")
     agreement = pipeline.check(result, device=compute.device) if check else None
     parts = result.partial() if partial else None
 
     start = time.perf_counter()
     inputs = [] if input == "-" else [Path(input)]
     description = result.description(layer, reading, picture)
-    grid = result.grid(
-        tile=picture.tile,
-        columns=picture.columns,
-        colormap=picture.colormap,
-        scale=picture.scale,
-        parts=parts,
-    )
+    grid = result.grid(**asdict(picture), parts=parts)
     outputs.write_sheet(grid, target, description, force=force, inputs=inputs)
     written = [target]
     if maps is not None:
@@ -166,27 +160,6 @@ def run(
 def default_output(name: str) -> Path:
     """Name the picture after its input, in the current folder."""
     return Path(f"{'stdin' if name == '-' else Path(name).stem}-maps.png")
-
-
-def check_before_reading(layer: LayerSettings, tapset: Any) -> None:
-    """Refuse what no picture could make legal: a layer that reads as many planes as it has groups."""
-    if tapset is None:
-        layer.conv2d(layer.groups)
-    else:
-        layer.conv2d(
-            layer.groups,
-            sizes=tapset.sizes,
-            maps=tapset.maps(layer.groups),
-            stored_bias=tapset.bias is not None,
-        )
-
-
-def require_inside(at: HW, size: HW) -> None:
-    """Refuse a position outside of the maps."""
-    if at.h >= size.h or at.w >= size.w:
-        raise SpecError(
-            f"at: {at.h},{at.w} is outside of the maps; rows go to {size.h - 1}, columns to {size.w - 1}."
-        )
 
 
 def _report(result: Any, written: list[Path], *, parts: Any, table: bool, at: HW | None) -> None:

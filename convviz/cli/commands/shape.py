@@ -8,7 +8,7 @@ from convviz import parsing
 from convviz.cli.console import answer, answer_json
 from convviz.cli.options import Json, with_settings
 from convviz.geometry import HW, Axis, Edges, padding_shares
-from convviz.kernels import find, parse_taps
+from convviz.kernels import resolve
 from convviz.layers import Conv2d
 from convviz.settings import LayerSettings, typed
 from convviz.suggest import suggest
@@ -75,11 +75,7 @@ def _layer(settings: LayerSettings, channels: int) -> Conv2d:
         from convviz.weights import build
 
         return build(settings, channels)[0]
-    kernels = [
-        kernel
-        for request in settings.kernel
-        for kernel in ((parse_taps(request.what),) if request.kind == "taps" else find(request.what))
-    ]
+    kernels = [kernel for request in settings.kernel for kernel in resolve(request)]
     return settings.conv2d(
         channels, sizes=[kernel.size for kernel in kernels], maps=len(kernels) * settings.groups
     )
