@@ -125,15 +125,18 @@ def reduce(values: Floats, scale: float) -> Floats:
     return np.asarray(image.resize((w, h), Image.Resampling.BOX))
 
 
-def map_tile(
-    name: str,
-    values: Floats,
-    tone: Tone,
-    *,
-    scale: float,
-    colours: Bytes | None = None,
-    note: str | None = None,
-) -> Tile:
+def extent(values: Floats) -> str:
+    """Write the minimum and the maximum, the second line of a caption.
+
+    Examples
+    --------
+    >>> extent(np.array([[-1, 0.5]], np.float32))
+    '-1 to 0.5'
+    """
+    return f"{number(float(values.min()))} to {number(float(values.max()))}"
+
+
+def map_tile(name: str, values: Floats, tone: Tone, *, scale: float, colours: Bytes | None = None) -> Tile:
     """Draw one map.
 
     Parameters
@@ -148,8 +151,6 @@ def map_tile(
         As `fit` gives it.
     colours : ndarray, shape (256, 3), uint8, optional
         The colour of each level.
-    note : str, optional
-        Second line of the caption; the minimum and maximum of `values` by default.
 
     Returns
     -------
@@ -159,7 +160,7 @@ def map_tile(
     levels = tone.levels(reduce(values, scale))
     return Tile(
         name,
-        f"{number(float(values.min()))} to {number(float(values.max()))}" if note is None else note,
+        extent(values),
         levels if colours is None else colours[levels],
         cell=max(1, int(scale)),
         numbers=values if scale > 1 else None,

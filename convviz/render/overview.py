@@ -8,7 +8,6 @@ from convviz.images import Picture
 from convviz.layers import Conv2d
 from convviz.render import grid
 from convviz.render.tone import Bytes, Floats, Tone, colours, tones
-from convviz.text import number
 from convviz.weights import FilterBank
 
 
@@ -118,18 +117,15 @@ def _input_section(picture: Picture, scale: float) -> grid.Section:
     planes = [np.asarray(grid.reduce(plane, scale)) for plane in picture.x]
     cell = max(1, int(scale))
 
-    def span(values: Floats) -> str:
-        return f"{number(float(values.min()))} to {number(float(values.max()))}"
-
     tiles = []
     if count <= 4 and count != 2:
         levels = grid.picture_levels(np.stack(planes[:3]), picture.low, picture.high)
         numbers = picture.x[0] if count == 1 and scale > 1 else None
-        tiles.append(grid.Tile(f"input {picture.size}", span(picture.x), levels, cell, numbers))
+        tiles.append(grid.Tile(f"input {picture.size}", grid.extent(picture.x), levels, cell, numbers))
     if count > 1:
         for name, plane, values in zip(picture.channels, planes, picture.x, strict=True):
             levels = grid.picture_levels(plane[None], picture.low, picture.high)
             tiles.append(
-                grid.Tile(f"{name} plane", span(values), levels, cell, values if scale > 1 else None)
+                grid.Tile(f"{name} plane", grid.extent(values), levels, cell, values if scale > 1 else None)
             )
     return grid.Section(tiles, grid.columns_for(len(tiles)), grid.INPUT_BLUE)
