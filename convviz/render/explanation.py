@@ -6,16 +6,14 @@ import numpy as np
 
 from convviz.geometry import HW
 from convviz.images import Picture
+from convviz.render.cells import ORANGE, WINDOW, cells, signed_fills
 from convviz.render.drawing import Drawing, Label, Lines, Rectangle, Shape
 from convviz.render.drawing import Picture as Bitmap
-from convviz.render.grid import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, font, picture_levels
-from convviz.render.matrices import ELLIPSIS, Block, elided, side_by_side, words_of
-from convviz.render.tone import SIGNED_STOPS, Floats, Tone, tones
+from convviz.render.grid import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, font, picture_levels
+from convviz.render.matrices import ELLIPSIS, Block, elided, picked, side_by_side, words_of
+from convviz.render.tone import Floats, tones
 from convviz.text import number
 from convviz.trace import Trace
-
-PURPLE, NEUTRAL, ORANGE = SIGNED_STOPS
-WINDOW = (255, 246, 214)
 
 
 def exact(value: float) -> str:
@@ -113,9 +111,8 @@ def draw(found: Trace, picture: Picture, maps: Floats) -> Drawing:
         Label(gap, 30, f"{found.name}, row {found.at.h}, column {found.at.w}", INK, 18),
     ]
     top = 64.0
-    products = np.stack([channel.products for channel in found.channels]).astype(np.float32)
-    kernels = np.stack([channel.kernel for channel in found.channels])
-    product_tone, kernel_tone = (tones([values], signed=True)[0] for values in (products, kernels))
+    product_peak = max(float(np.abs(channel.products).max()) for channel in found.channels)
+    kernel_peak = max(float(np.abs(channel.kernel).max()) for channel in found.channels)
     ends = []
     for place, slot in enumerate(shown):
         y = top + place * row_h
@@ -133,16 +130,16 @@ def draw(found: Trace, picture: Picture, maps: Floats) -> Drawing:
         channel = found.channels[slot]
         shapes += _plane(picture, found, channel.channel, x_plane, y, plane_side, x_patch, block_h)
         shapes.append(Label(x_plane, y - 8, f"{channel.name} plane", INPUT_BLUE, 14))
-        patch_tone = Tone(picture.low, max(picture.high, picture.low + 1e-6), "unit")
-        for x, heading, values, tone, signed in (
-            (x_patch, "patch", channel.patch, patch_tone, False),
-            (x_kernel, "kernel", channel.kernel, kernel_tone, True),
-            (x_products, "products", products[slot], product_tone, True),
+        padded = np.array(picked((~found.inside).tolist(), rows, columns, gap=False))
+        paper = [[WINDOW if inside else PAPER for inside in row] for row in found.inside.tolist()]
+        for x, heading, values, fills, dashed in (
+            (x_patch, "patch", channel.patch, paper, padded),
+            (x_kernel, "kernel", channel.kernel, signed_fills(channel.kernel, kernel_peak), None),
+            (x_products, "products", channel.products, signed_fills(channel.products, product_peak), None),
         ):
             shapes.append(Label(x, y - 8, heading, FAINT, 14))
-            shapes += _matrix(
-                values, tone, rows, columns, x, y, cell, signed, None if signed else found.inside
-            )
+            words = picked(words_of(values, digits=3), rows, columns, ELLIPSIS)
+            shapes += cells(words, picked(fills, rows, columns, None), x, y, cell, dashed=dashed)
         for x, sign in ((x_kernel - 19, "x"), (x_products - 19, "=")):
             shapes.append(Label(x, y + block_h / 2 + 6, sign, INK, 20, anchor="middle"))
         middle = y + block_h / 2
@@ -222,47 +219,3 @@ def _plane(
         Lines(((right, w_y + w_h), (x_patch, y + block_h)), ORANGE, 1.2),
     ]
     return shapes
-
-
-def _matrix(
-    values: Floats,
-    tone: Tone,
-    rows: Sequence[int | None],
-    columns: Sequence[int | None],
-    x: float,
-    y: float,
-    cell: float,
-    signed: bool,
-    inside: np.ndarray | None,
-) -> list[Shape]:
-    """Draw the numbers of a matrix in cells; those in the padding dashed, elided ones as an ellipsis."""
-    shapes: list[Shape] = []
-    for place_y, row in enumerate(rows):
-        for place_x, column in enumerate(columns):
-            left, top = x + place_x * cell, y + place_y * cell
-            if row is None or column is None:
-                shapes.append(
-                    Label(left + cell / 2, top + cell / 2 + 5, ELLIPSIS, FAINT, 15, anchor="middle")
-                )
-                continue
-            value = float(values[row, column])
-            fill = _signed_fill(value / tone.high) if signed else WINDOW
-            padded = inside is not None and not inside[row, column]
-            shapes.append(Rectangle(left, top, cell, cell, PAPER if padded else fill, RULE, 1, dashed=padded))
-            word = number(value, digits=3)
-            size = 13 if len(word) <= 5 else 11 if len(word) <= 7 else 9
-            dark = signed and abs(value) > 0.65 * tone.high
-            shapes.append(
-                Label(
-                    left + cell / 2, top + cell / 2 + 5, word, PAPER if dark else INK, size, anchor="middle"
-                )
-            )
-    return shapes
-
-
-def _signed_fill(part: float) -> tuple[int, int, int]:
-    """Mix purple, neutral and orange by the sign and the size of a value."""
-    end = ORANGE if part > 0 else PURPLE
-    mixed = (round(n + (e - n) * min(abs(part), 1)) for n, e in zip(NEUTRAL, end, strict=True))
-    red, green, blue = mixed
-    return red, green, blue

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 from convviz.text import number
 
 ELLIPSIS = "…"
+
+T = TypeVar("T")
+G = TypeVar("G")
 
 
 def elided(count: int, room: int) -> list[int | None]:
@@ -38,6 +42,21 @@ def elided(count: int, room: int) -> list[int | None]:
     return [*range(head), None, *range(count - (room - 1 - head), count)]
 
 
+def picked(
+    table: Sequence[Sequence[T]], rows: Sequence[int | None], columns: Sequence[int | None], gap: G
+) -> list[list[T | G]]:
+    """Take rows and columns of a table as `elided` chose them, with `gap` where some are left out.
+
+    Examples
+    --------
+    >>> picked([["a", "b", "c"]], [0], [0, None, 2], "…")
+    [['a', '…', 'c']]
+    """
+    return [
+        [gap if row is None or column is None else table[row][column] for column in columns] for row in rows
+    ]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """A matrix with a heading, as rows of words.
@@ -58,10 +77,7 @@ class Block:
 
     def lines(self, rows: Sequence[int | None], columns: Sequence[int | None]) -> list[str]:
         """Write the chosen rows and columns, all lines of one length."""
-        shown = [
-            [ELLIPSIS if row is None or column is None else self.words[row][column] for column in columns]
-            for row in rows
-        ]
+        shown = picked(self.words, rows, columns, ELLIPSIS)
         wide = [max(map(len, column)) for column in zip(*shown, strict=True)]
         lines = ["  ".join(word.rjust(w) for word, w in zip(line, wide, strict=True)) for line in shown]
         length = max(len(self.heading), *map(len, lines))

@@ -7,14 +7,12 @@ from numpy.typing import NDArray
 
 from convviz.geometry import HW, Edges
 from convviz.images import Picture
+from convviz.render.cells import cells, tinted
 from convviz.render.drawing import Drawing, Label, Rectangle, Shape
 from convviz.render.drawing import Picture as Bitmap
 from convviz.render.grid import FAINT, INK, INPUT_BLUE, PAPER, font, picture_levels, reduce
 from convviz.render.matrices import Block, side_by_side, words_of
-from convviz.render.tone import Bytes, Floats
-
-# How strongly the border is tinted: enough to be seen on black and on white.
-_TINT = 0.38
+from convviz.render.tone import Floats
 
 
 def border_of(edges: Edges, size: HW) -> NDArray[np.bool_]:
@@ -87,46 +85,17 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
         views += [(plane[None], plane) for plane in planes]
         for index, (view, numbers) in enumerate(views):
             x = gap + index * column
-            shapes.append(Bitmap(x, y, tile_w, tile_h, _tinted(view, marked, picture, scale)))
+            # Twice the resolution that the drawing needs is as much as can be seen.
+            small = np.stack([reduce(plane, min(1.0, 2 * scale)) for plane in view])
+            levels = tinted(picture_levels(small, picture.low, picture.high), marked, INPUT_BLUE)
+            shapes.append(Bitmap(x, y, tile_w, tile_h, levels))
+            if numbers is not None and scale >= 12:
+                words = words_of(numbers, marked, digits=3)
+                fills = [[(r, g, b) for r, g, b in row] for row in levels.tolist()]
+                shapes += cells(words, fills, x, y, scale, dashed=marked)
             inner = (x + edges.left * scale, y + edges.top * scale, size.w * scale, size.h * scale)
             shapes.append(Rectangle(*inner, None, INPUT_BLUE, 2))
             shapes.append(Rectangle(x, y, tile_w, tile_h, None, FAINT, 1.2, dashed=True))
             shapes.append(Label(x, y + tile_h + 18, names[index], INPUT_BLUE, 14))
-            if numbers is not None:
-                shapes += _numbers(numbers, marked, picture, x, y, scale)
     width = max(gap + len(names) * column, font(17).getlength(heading) + 2 * gap)
     return Drawing(width, head + len(padded) * pitch, PAPER, tuple(shapes))
-
-
-def _tinted(view: Floats, marked: NDArray[np.bool_], picture: Picture, scale: float) -> Bytes:
-    """Draw planes in colour, with the border mixed with blue."""
-    # Twice the resolution that the drawing needs is as much as can be seen.
-    small = np.stack([reduce(plane, min(1.0, 2 * scale)) for plane in view])
-    levels = picture_levels(small, picture.low, picture.high)
-    rgb = np.repeat(levels[:, :, None], 3, axis=2) if levels.ndim == 2 else levels
-    cover = reduce(marked.astype(np.float32), min(1.0, 2 * scale))[:, :, None] * _TINT
-    return np.asarray(rgb * (1 - cover) + np.array(INPUT_BLUE) * cover).round().astype(np.uint8)
-
-
-def _numbers(
-    plane: Floats, marked: NDArray[np.bool_], picture: Picture, x: float, y: float, scale: float
-) -> list[Shape]:
-    """Write the values into cells that have room for them; those of the border in brackets."""
-    words = words_of(plane, marked, digits=3)
-    longest = max((word for row in words for word in row), key=len)
-    size = next((s for s in range(16, 7, -1) if font(s).getlength(longest) <= 0.92 * scale), 0)
-    if not size:
-        return []
-    middle = (picture.low + picture.high) / 2
-    return [
-        Label(
-            x + (c + 0.5) * scale,
-            y + (r + 0.5) * scale + 0.36 * size,
-            word,
-            INK if plane[r, c] > middle else PAPER,
-            size,
-            anchor="middle",
-        )
-        for r, row in enumerate(words)
-        for c, word in enumerate(row)
-    ]

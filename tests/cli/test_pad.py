@@ -9,6 +9,7 @@ from PIL import Image
 from convviz import images, pipeline
 from convviz.geometry import HW, Edges
 from convviz.render import padding
+from convviz.render.drawing import Picture as Bitmap
 
 
 @pytest.fixture
@@ -70,7 +71,8 @@ def test_the_border_is_tinted_and_the_input_is_not():
     """On black planes only the border has a colour."""
     picture = images.as_picture(np.zeros((20, 20)))
     edges = Edges(5, 5, 5, 5)
-    marked = padding.border_of(edges, HW(20, 20))
-    levels = padding._tinted(pipeline.pad(picture.x, edges), marked, picture, 9.0)
+    drawing = padding.draw(picture, {"zeros": pipeline.pad(picture.x, edges)}, edges, side=60)
+    (levels,) = (shape.levels for shape in drawing.shapes if isinstance(shape, Bitmap))
     assert (levels[5:25, 5:25] == 0).all()
-    assert (levels[marked][:, 2] > levels[marked][:, 0]).all()
+    border = levels[padding.border_of(edges, HW(20, 20))]
+    assert (border[:, 2] > border[:, 0]).all()
