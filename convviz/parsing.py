@@ -114,6 +114,28 @@ def position(field: str) -> Callable[[str], HW]:
     return parse
 
 
+def place(field: str) -> Callable[[str], tuple[int, int, int, int]]:
+    """Make a parser of ``O,I,Y,X``, the place of a weight, all counted from 0.
+
+    Examples
+    --------
+    >>> place("weight")("0,2,1,1")
+    (0, 2, 1, 1)
+    """
+
+    def parse(text: str) -> tuple[int, int, int, int]:
+        found = [_whole(part) for part in text.split(",")]
+        indices = [index for index in found if index is not None and index >= 0]
+        if len(found) != 4 or len(indices) != 4:
+            raise SpecError(
+                f"{field}: expected O,I,Y,X, such as 0,2,1,1: filter, channel that it reads, row and column "
+                f"of the kernel, counted from 0; not {text!r}."
+            )
+        return indices[0], indices[1], indices[2], indices[3]
+
+    return parse
+
+
 def numbers(field: str) -> Callable[[str], tuple[float, ...]]:
     """Make a parser of finite numbers with commas between them.
 

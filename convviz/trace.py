@@ -1,6 +1,7 @@
 """One output value taken apart: what was multiplied by what, and how it adds up."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,8 +66,6 @@ class Trace:
         What the map is called.
     rows, columns : tuple of int
         Input rows and columns under the taps; outside of the input in the padding.
-    sources : tuple of (tuple of int or None)
-        Input row, then input column, that each of those shows; None for zeros.
     channels : tuple of ChannelTrace
         One per plane that the filter reads.
     bias : float or None
@@ -84,7 +83,6 @@ class Trace:
     name: str
     rows: tuple[int, ...]
     columns: tuple[int, ...]
-    sources: tuple[tuple[int | None, ...], tuple[int | None, ...]]
     channels: tuple[ChannelTrace, ...]
     bias: float | None
     backend: str
@@ -160,26 +158,18 @@ def trace(
     ([[1.0, 0.0], [0.0, 4.0]], 5.0)
     """
     count, h, w = maps.shape
-    if not 0 <= index < count:
-        raise SpecError(f"map: there are {plural(count, 'map')}, 0 to {count - 1}, so none is {index}.")
+    check_index("map", index, count)
     check_inside("at", at, HW(h, w), "the maps")
     size = picture.size
     height, width = layer.axes(size)
     rows, columns = height.reads(at.h), width.reads(at.w)
-    row_sources = tuple(source_of(row, size.h, layer.padding_mode) for row in rows)
-    column_sources = tuple(source_of(column, size.w, layer.padding_mode) for column in columns)
-    # A padding cell that copies nothing is a zero: clip the index, then put the zero in its place.
-    filled = np.array(
-        [[row is not None and column is not None for column in column_sources] for row in row_sources]
-    )
-    place = np.ix_([row or 0 for row in row_sources], [column or 0 for column in column_sources])
     planes = layer.weight_shape[1]
     first = index // (layer.out_channels // layer.groups) * planes
     channels = tuple(
         ChannelTrace(
             channel,
             picture.channels[channel],
-            np.where(filled, picture.x[channel][place], np.float32(0)),
+            _read(layer, picture.x[channel], rows, columns),
             filters.weight[index, channel - first],
         )
         for channel in range(first, first + planes)
@@ -190,12 +180,11 @@ def trace(
         filters.names[index],
         rows,
         columns,
-        (row_sources, column_sources),
         channels,
         None if filters.bias is None else float(filters.bias[index]),
         backend,
         float(maps[index, at.h, at.w]),
-        np.array([[0 <= row < size.h and 0 <= column < size.w for column in columns] for row in rows]),
+        _inside(size, rows, columns),
     )
     if not abs(found.difference) <= found.tolerance:
         raise BackendError(
@@ -203,3 +192,207 @@ def trace(
             f"which is more than float32 rounding ({found.tolerance:.1e})."
         )
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One product that a pixel is a factor of.
+
+    Parameters
+    ----------
+    index : int
+        The map that it feeds.
+    channel : int
+        The plane that the pixel is taken from.
+    output : HW
+        Row and column of the output value.
+    tap : HW
+        Row and column of the weight in the kernel.
+    weight : float
+        The weight.
+    """
+
+    index: int
+    channel: int
+    output: HW
+    tap: HW
+    weight: float
+
+
+def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, at: HW) -> list[Feed]:
+    """List every output that an input pixel feeds where it stands; copies of it in the padding feed more.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    picture : Picture
+        Its input.
+    filters : FilterBank
+        Its numbers.
+    at : HW
+        Row and column of the pixel.
+
+    Returns
+    -------
+    list of Feed
+        By map, then channel, then output position.
+
+    Raises
+    ------
+    SpecError
+        If there is no such pixel.
+
+    Examples
+    --------
+    >>> from convviz.images import as_picture
+    >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.eye(2))
+    >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
+    >>> [(str(feed.output), feed.weight) for feed in trace_pixel(layer, picture, filters, HW(1, 0))]
+    [('0x0', 3.0)]
+    """
+    check_inside("pixel", at, picture.size, "the input")
+    height, width = layer.axes(picture.size)
+    places = [
+        (HW(y, x), HW(row, column)) for y, row in height.read_by(at.h) for x, column in width.read_by(at.w)
+    ]
+    planes = layer.weight_shape[1]
+    per_group = layer.out_channels // layer.groups
+    return [
+        Feed(
+            index,
+            index // per_group * planes + plane,
+            output,
+            tap,
+            float(filters.weight[index, plane, tap.h, tap.w]),
+        )
+        for index in range(layer.out_channels)
+        for plane in range(planes)
+        for output, tap in places
+    ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightTrace:
+    """Everything that one weight is multiplied with, and where the products go.
+
+    Parameters
+    ----------
+    place : (int, int, int, int)
+        Its indices in the array (O, I / groups, kh, kw).
+    name : str
+        What the map is called that it feeds.
+    channel : int
+        The plane that it reads.
+    channel_name : str
+        What the plane is called.
+    weight : float
+        Its value.
+    rows, columns : tuple of int
+        For every output row the input row that it multiplies, for every output
+        column the input column; outside of the input in the padding.
+    values : ndarray, shape (H', W'), float32
+        What it multiplies, by output position.
+    inside : ndarray, shape (H', W'), bool
+        Whether that is a pixel of the input, not padding.
+    """
+
+    place: tuple[int, int, int, int]
+    name: str
+    channel: int
+    channel_name: str
+    weight: float
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    values: Floats
+    inside: NDArray[np.bool_]
+
+    @property
+    def tap(self) -> HW:
+        """Its row and column in the kernel."""
+        return HW(*self.place[2:])
+
+    @property
+    def products(self) -> NDArray[np.float64]:
+        """What it adds to every output value, shape (H', W'); exact in float64."""
+        return self.values.astype(np.float64) * self.weight
+
+
+def trace_weight(
+    layer: Conv2d, picture: Picture, filters: FilterBank, place: tuple[int, int, int, int]
+) -> WeightTrace:
+    """List what one weight multiplies and which outputs it feeds.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    picture : Picture
+        Its input.
+    filters : FilterBank
+        Its numbers.
+    place : (int, int, int, int)
+        Indices of the weight in the array (O, I / groups, kh, kw).
+
+    Returns
+    -------
+    WeightTrace
+        One product per output position of map `index`.
+
+    Raises
+    ------
+    SpecError
+        If there is no such weight.
+
+    Examples
+    --------
+    >>> from convviz.images import as_picture
+    >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.arange(6).reshape(2, 3))
+    >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
+    >>> trace_weight(layer, picture, filters, (0, 0, 1, 1)).products.tolist()  # 4 times 4 and 5
+    [[16.0, 20.0]]
+    """
+    maps, planes, kh, kw = layer.weight_shape
+    index, plane, tap = place[0], place[1], HW(*place[2:])
+    check_index("weight: map", index, maps)
+    check_index("weight: channel", plane, planes)
+    check_inside("weight", tap, HW(kh, kw), "the kernel")
+    channel = index // (maps // layer.groups) * planes + plane
+    height, width = layer.axes(picture.size)
+    rows = tuple(height.reads(window)[tap.h] for window in range(height.output))
+    columns = tuple(width.reads(window)[tap.w] for window in range(width.output))
+    return WeightTrace(
+        place,
+        filters.names[index],
+        channel,
+        picture.channels[channel],
+        float(filters.weight[place]),
+        rows,
+        columns,
+        _read(layer, picture.x[channel], rows, columns),
+        _inside(picture.size, rows, columns),
+    )
+
+
+def check_index(field: str, index: int, count: int) -> None:
+    """Refuse an index that is not among `count`."""
+    if not 0 <= index < count:
+        what = field.split(": ")[-1]
+        raise SpecError(f"{field}: there are {plural(count, what)}, 0 to {count - 1}, so none is {index}.")
+
+
+def _read(layer: Conv2d, plane: Floats, rows: Sequence[int], columns: Sequence[int]) -> Floats:
+    """Take the values of a plane at rows and columns, those in the padding by the rule of its mode."""
+    h, w = plane.shape
+    row_sources = [source_of(row, h, layer.padding_mode) for row in rows]
+    column_sources = [source_of(column, w, layer.padding_mode) for column in columns]
+    # A padding cell that copies nothing is a zero: clip the index, then put the zero in its place.
+    values = plane[np.ix_([row or 0 for row in row_sources], [column or 0 for column in column_sources])]
+    values[[row is None for row in row_sources], :] = 0
+    values[:, [column is None for column in column_sources]] = 0
+    return values
+
+
+def _inside(size: HW, rows: Sequence[int], columns: Sequence[int]) -> NDArray[np.bool_]:
+    """Mark the places of a grid of rows and columns that are pixels, not padding."""
+    return np.outer([0 <= row < size.h for row in rows], [0 <= column < size.w for column in columns])

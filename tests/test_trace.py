@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import convviz
 from convviz.errors import BackendError, SpecError
 from convviz.geometry import HW
-from convviz.trace import trace
+from convviz.trace import trace, trace_pixel, trace_weight
 
 
 def traced(result, at, index=0, maps=None):
@@ -56,6 +56,37 @@ def test_every_value_of_every_layer_adds_up_within_rounding(case):
     assert abs(found.difference) <= found.tolerance
     assert found.tolerance < 1e-4
     assert len(found.channels) == result.layer.weight_shape[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(positions())
+def test_the_products_of_all_weights_of_a_filter_add_up_to_its_map(case):
+    result, _, index = case
+    _, planes, kh, kw = result.layer.weight_shape
+    total = np.zeros(result.maps.shape[1:])
+    for place in np.ndindex(planes, kh, kw):
+        total += trace_weight(result.layer, result.picture, result.filters, (index, *place)).products
+    if result.filters.bias is not None:
+        total += result.filters.bias[index]
+    np.testing.assert_allclose(total, result.maps[index], atol=1e-4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(positions())
+def test_a_pixel_changes_exactly_the_values_that_it_is_said_to_feed(case):
+    """Without copies in the padding; weights drawn at random are never 0."""
+    result, at, _ = case
+    layer = result.layer
+    if layer.padding_mode != "zeros":
+        return
+    at = HW(min(at[0], 7), min(at[1], 8))
+    changed = result.picture.x.copy()
+    changed[:, at.h, at.w] += 1
+    after = convviz.run(changed, layer, result.filters)
+    expected = np.zeros_like(result.maps, np.float64)
+    for feed in trace_pixel(layer, result.picture, result.filters, at):
+        expected[feed.index, feed.output.h, feed.output.w] += feed.weight
+    np.testing.assert_allclose(after.maps - result.maps, expected, atol=1e-5)
 
 
 def test_a_map_that_does_not_add_up_is_an_error():

@@ -8,7 +8,7 @@ from PIL import Image
 
 from convviz.render.drawing import Colour, Label, Rectangle, Shape
 from convviz.render.grid import FAINT, INK, PAPER, RULE, font
-from convviz.render.tone import SIGNED_STOPS, Bytes, Floats, Tone
+from convviz.render.tone import SIGNED_STOPS, Bytes
 
 PURPLE, NEUTRAL, ORANGE = SIGNED_STOPS
 # What lies under the taps.
@@ -42,11 +42,6 @@ def signed_fill(part: float) -> Colour:
 def signed_fills(values: NDArray[np.floating], peak: float) -> list[list[Colour]]:
     """Colour every value of a matrix by its sign and its share of `peak`, the largest magnitude."""
     return [[signed_fill(value / (peak or 1.0)) for value in row] for row in values.tolist()]
-
-
-def toned_fills(values: Floats, tone: Tone) -> list[list[Colour]]:
-    """Colour every value of a matrix by its brightness."""
-    return [[(level, level, level) for level in row] for row in tone.levels(values).tolist()]
 
 
 def ink_on(fill: Colour) -> Colour:

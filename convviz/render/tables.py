@@ -147,6 +147,14 @@ def feeds(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
     return table
 
 
+def products(rows: Iterable[tuple[str, str, str, str]]) -> Table:
+    """Tabulate what one weight does: output position, input position, value there, product."""
+    table = _table("output", "input", "value", "product", left=())
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
 def kernel_list(rows: Iterable[tuple[str, str, float, float, str]], *, width: int) -> Table:
     """Tabulate presets: name, size, output range for inputs in [0, 1], what they show.
 

@@ -1,8 +1,11 @@
 """``convviz explain`` as a process."""
 
 import json
+from pathlib import Path
 
 import pytest
+
+HARBOUR = Path(__file__).parents[2] / "samples" / "harbour.png"
 
 
 def test_the_parts_of_one_value_are_printed_and_add_up(convviz, classic):
@@ -65,6 +68,37 @@ def test_a_pixel_lists_every_output_that_it_feeds(convviz, classic):
     assert "feeds 4 positions of every map" in shown
 
 
+def test_a_weight_lists_what_it_multiplies_and_what_it_feeds(convviz, classic):
+    """The left tap of a 1x3 kernel at stride 2: output 0 meets padding, output 1 meets column 1 of G."""
+    words = ("explain", classic.name, "--weight", "0,1,0,0", "-K", "5 1 1", "-p", "0x1", "-s", "1x2")
+    document = json.loads(convviz(*words, "--json").stdout)
+    assert document["weight"] == {"index": [0, 1, 0, 0], "value": 5}
+    assert document["channel"] == {"index": 1, "name": "G"}
+    assert (document["rows"], document["columns"]) == ([0, 1, 2], [-1, 1])
+    assert document["values"] == [[0, 1]] * 3
+    assert document["inside"] == [[False, True]] * 3
+    assert document["products"] == [[0, 5]] * 3
+    shown = convviz(*words).stdout
+    assert "weight 0,1,0,0 = 5: row 0, column 0 of the kernel" in shown
+    assert "columns -1 to 1 in steps of 2 (1 in the padding)" in shown
+    assert "feeds all 6 values of 5,1,1; for 3 of them it meets padding" in shown
+    assert [line.split() for line in shown.splitlines()[6:8]] == [
+        ["0,0", "0,-1", "(0)", "0"],
+        ["0,1", "0,1", "1", "5"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "what", [["--at", "0,0"], ["--pixel", "1,1", "--map", "1"], ["--weight", "1,2,0,0"]], ids=lambda w: w[0]
+)
+@pytest.mark.parametrize("picture", ["classic.json", HARBOUR], ids=["small", "large"])
+def test_every_direction_is_drawn_small_and_large(convviz, classic, what, picture):
+    done = convviz("explain", picture, *what, "-O", "2", "-p", "1", "-o", "x.svg")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "x.svg"
+    assert ("<image" in classic.with_name("x.svg").read_text()) == (picture == HARBOUR or what[0] == "--at")
+
+
 @pytest.mark.parametrize("columns", ["40", "200"])
 def test_no_line_is_longer_than_the_terminal_is_wide(convviz, classic, columns):
     done = convviz("explain", classic.name, "--at", "1,1", "-k", "3", "-p", "1", env={"COLUMNS": columns})
@@ -78,9 +112,13 @@ def test_no_line_is_longer_than_the_terminal_is_wide(convviz, classic, columns):
         (["--at", "3,0"], "rows go to 2, columns to 2"),
         (["--pixel", "0,3"], "rows go to 2, columns to 2"),
         (["--at", "0,0", "--map", "6"], "0 to 5"),
-        ([], "give --at Y,X"),
-        (["--at", "0,0", "--pixel", "0,0"], "give --at Y,X"),
-        (["--pixel", "0,0", "-o", "x.svg"], "a drawing goes with --at"),
+        ([], "give one of --at Y,X"),
+        (["--at", "0,0", "--pixel", "0,0"], "give one of --at Y,X"),
+        (["--pixel", "0,0", "--map", "6"], "0 to 5"),
+        (["--weight", "6,0,0,0"], "weight: map: there are 6 maps, 0 to 5"),
+        (["--weight", "0,3,0,0"], "there are 3 channels, 0 to 2"),
+        (["--weight", "0,0,3,0"], "outside of the kernel; rows go to 2, columns to 2"),
+        (["--weight", "0,0,3"], "expected O,I,Y,X"),
         (["--at", "0,0", "-o", "x.pdf"], ".png or .svg"),
     ],
 )

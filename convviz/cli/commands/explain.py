@@ -1,5 +1,7 @@
 """``convviz explain``."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,9 +11,9 @@ from convviz import parsing
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import OUTPUT, Force, Json, with_settings
 from convviz.errors import SpecError
-from convviz.geometry import HW, check_inside, padding_shares
+from convviz.geometry import HW, padding_shares
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings
-from convviz.text import number, printable
+from convviz.text import number, plural, printable
 
 
 @with_settings
@@ -49,6 +51,15 @@ def explain(
             help="The other direction: every output that this input pixel feeds.",
         ),
     ] = None,
+    weight: Annotated[
+        Any,  # Typer would take a tuple for four words
+        typer.Option(
+            parser=parsing.place("weight"),
+            metavar="O,I,Y,X",
+            rich_help_panel="What",
+            help="One weight: every input that it multiplies, every output that it feeds.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -56,7 +67,7 @@ def explain(
             "--output",
             metavar="FILE",
             rich_help_panel=OUTPUT,
-            help="Draw the arithmetic of --at: .png or .svg.",
+            help="Draw it: .png or .svg.",
         ),
     ] = None,
     json: Json = False,
@@ -72,13 +83,18 @@ def explain(
         convviz explain cat.jpg --at 10,20 -K sobel-x -p 1
 
         convviz explain cat.jpg --pixel 0,0 --padding 1
-    """
-    if (at is None) == (pixel is None):
-        raise SpecError("give --at Y,X for an output value, or --pixel Y,X for an input pixel, and not both.")
-    if output is not None and (at is None or output.suffix.lower() not in (".png", ".svg")):
-        raise SpecError("output: a drawing goes with --at, and its name ends in .png or .svg.")
 
-    from convviz import pipeline, weights
+        convviz explain cat.jpg --weight 0,2,1,1 --padding 1 -o weight.png
+    """
+    if sum(value is not None for value in (at, pixel, weight)) != 1:
+        raise SpecError(
+            "give one of --at Y,X for an output value, --pixel Y,X for an input pixel, --weight O,I,Y,X "
+            "for a weight."
+        )
+    if output is not None and output.suffix.lower() not in (".png", ".svg"):
+        raise SpecError(f"output: a drawing ends in .png or .svg, not {output.suffix!r}.")
+
+    from convviz import outputs, pipeline, weights
     from convviz.cli.reading import read_input
 
     tapset = weights.prepare(layer)
@@ -86,109 +102,156 @@ def explain(
     conv, bank, remarks = weights.build(layer, picture.x.shape[0], tapset=tapset, channels=picture.channels)
     for text in (*picture.remarks, *remarks):
         remark(text)
-    if pixel is not None:
-        _pixel(conv, picture, bank, pixel, json=json)
-    elif at is not None:
-        result = pipeline.run(picture, conv, bank, compute.backend, device=compute.device)
-        inputs = [] if input == "-" else [Path(input)]
-        _value(result, at, map or 0, output, inputs=inputs, json=json, force=force)
+    result = pipeline.run(picture, conv, bank, compute.backend, device=compute.device)
+    if at is not None:
+        explained = _value(result, at, map or 0)
+    elif pixel is not None:
+        explained = _pixel(result, pixel, map or 0)
+    else:
+        explained = _weight(result, weight)
 
-
-def _value(
-    result: Any, at: HW, index: int, output: Path | None, *, inputs: list[Path], json: bool, force: bool
-) -> None:
-    """Explain one output value."""
-    from convviz import outputs
-    from convviz.render import explanation, shapes, tables
-    from convviz.trace import trace
-
-    found = trace(
-        result.layer, result.picture, result.filters, result.maps, at, index, backend=result.backend
-    )
     if output is not None:
-        drawing = explanation.draw(found, result.picture, result.maps)
-        outputs.write_drawing(drawing, output, result.description(), force=force, inputs=inputs)
+        inputs = [] if input == "-" else [Path(input)]
+        outputs.write_drawing(explained.draw(), output, result.description(), force=force, inputs=inputs)
     if json:
-        answer_json(_document(found, result))
+        answer_json(explained.document())
         return
-    for line in explanation.lines(found, result.picture.size, width=tables.console().width):
-        answer(line)
-    if any(result.layer.edges(result.picture.size)):
-        answer(shapes.padding_line(*result.layer.axes(result.picture.size)))
+    explained.show()
     if output is not None:
         answer(f"\n{printable(str(output))}")
 
 
-def _document(found: Any, result: Any) -> dict[str, Any]:
-    """Everything as plain values."""
-    outputs, products = padding_shares(*result.layer.axes(result.picture.size))
-    return {
-        "at": list(found.at),
-        "map": {"index": found.index, "name": found.name},
-        "window": {"rows": list(found.rows), "columns": list(found.columns)},
-        "channels": [
-            {
-                "index": channel.channel,
-                "name": channel.name,
-                "patch": channel.patch.tolist(),
-                "kernel": channel.kernel.tolist(),
-                "products": channel.products.tolist(),
-                "sum": channel.total,
-            }
-            for channel in found.channels
-        ],
-        "inside": found.inside.tolist(),
-        "bias": found.bias,
-        "value": found.total,
-        "backend": {"name": found.backend, "value": found.computed, "difference": found.difference},
-        "padding_shares": {"outputs": outputs, "products": products},
-    }
+@dataclass(frozen=True, slots=True)
+class _Explained:
+    """The three ways to give an answer, each made when it is asked for."""
+
+    show: Callable[[], None]
+    document: Callable[[], dict[str, Any]]
+    draw: Callable[[], Any]
 
 
-def _pixel(layer: Any, picture: Any, bank: Any, at: HW, *, json: bool) -> None:
-    """List every output that an input pixel feeds."""
-    size = picture.size
-    check_inside("pixel", at, size, "the input")
-    height, width = layer.axes(size)
-    feeds = [
-        {"output": [y, x], "tap": [row, column]}
-        for y, row in height.read_by(at.h)
-        for x, column in width.read_by(at.w)
-    ]
-    planes = layer.weight_shape[1]
-    per_group = layer.out_channels // layer.groups
-    rows = [
-        {
-            "map": index,
-            "name": bank.names[index],
-            "channel": channel,
-            **feed,
-            "weight": float(bank.weight[index, channel % planes, feed["tap"][0], feed["tap"][1]]),
+def _value(result: Any, at: HW, index: int) -> _Explained:
+    """Explain one output value."""
+    from convviz.render import explanation, shapes, tables
+    from convviz.trace import trace
+
+    axes = result.layer.axes(result.picture.size)
+    found = trace(
+        result.layer, result.picture, result.filters, result.maps, at, index, backend=result.backend
+    )
+
+    def show() -> None:
+        for line in explanation.lines(found, result.picture.size, width=tables.console().width):
+            answer(line)
+        if any(result.layer.edges(result.picture.size)):
+            answer(shapes.padding_line(*axes))
+
+    def document() -> dict[str, Any]:
+        outputs, products = padding_shares(*axes)
+        return {
+            "at": list(found.at),
+            "map": {"index": found.index, "name": found.name},
+            "window": {"rows": list(found.rows), "columns": list(found.columns)},
+            "channels": [
+                {
+                    "index": channel.channel,
+                    "name": channel.name,
+                    "patch": channel.patch.tolist(),
+                    "kernel": channel.kernel.tolist(),
+                    "products": channel.products.tolist(),
+                    "sum": channel.total,
+                }
+                for channel in found.channels
+            ],
+            "inside": found.inside.tolist(),
+            "bias": found.bias,
+            "value": found.total,
+            "backend": {"name": found.backend, "value": found.computed, "difference": found.difference},
+            "padding_shares": {"outputs": outputs, "products": products},
         }
-        for index in range(layer.out_channels)
-        for channel in range(index // per_group * planes, (index // per_group + 1) * planes)
-        for feed in feeds
-    ]
-    if json:
-        answer_json({"pixel": list(at), "values": picture.x[:, at.h, at.w].tolist(), "feeds": rows})
-        return
-    from convviz.render import tables
 
-    values = ", ".join(
-        f"{name} {number(float(value), digits=6)}"
-        for name, value in zip(picture.channels, picture.x[:, at.h, at.w], strict=True)
-    )
-    answer(f"pixel {at.h},{at.w} ({values}) feeds {len(feeds)} positions of every map that reads it")
-    console = tables.console()
-    console.print(
-        tables.feeds(
-            (
-                row["name"],
-                picture.channels[row["channel"]],
-                f"{row['output'][0]},{row['output'][1]}",
-                f"{row['tap'][0]},{row['tap'][1]}",
-                number(row["weight"], digits=6),
-            )
-            for row in rows
+    return _Explained(show, document, lambda: explanation.draw(found, result.picture, result.maps))
+
+
+def _pixel(result: Any, at: HW, index: int) -> _Explained:
+    """List every output that an input pixel feeds."""
+    from convviz.render import reach, tables
+    from convviz.trace import check_index, trace_pixel
+
+    check_index("map", index, result.layer.out_channels)
+    picture = result.picture
+    feeds = trace_pixel(result.layer, picture, result.filters, at)
+    values = picture.x[:, at.h, at.w]
+
+    def show() -> None:
+        words = ", ".join(
+            f"{name} {number(float(value), digits=6)}"
+            for name, value in zip(picture.channels, values, strict=True)
         )
-    )
+        count = len({feed.output for feed in feeds})
+        answer(f"pixel {at.h},{at.w} ({words}) feeds {plural(count, 'position')} of every map that reads it")
+        tables.console().print(
+            tables.feeds(
+                (
+                    result.names[feed.index],
+                    picture.channels[feed.channel],
+                    f"{feed.output.h},{feed.output.w}",
+                    f"{feed.tap.h},{feed.tap.w}",
+                    number(feed.weight, digits=6),
+                )
+                for feed in feeds
+            )
+        )
+
+    def document() -> dict[str, Any]:
+        return {
+            "pixel": list(at),
+            "values": values.tolist(),
+            "feeds": [
+                {
+                    "map": feed.index,
+                    "name": result.names[feed.index],
+                    "channel": feed.channel,
+                    "output": list(feed.output),
+                    "tap": list(feed.tap),
+                    "weight": feed.weight,
+                }
+                for feed in feeds
+            ],
+        }
+
+    def draw() -> Any:
+        return reach.draw_pixel(at, feeds, result.layer, picture, result.filters, result.maps, index)
+
+    return _Explained(show, document, draw)
+
+
+def _weight(result: Any, place: tuple[int, int, int, int]) -> _Explained:
+    """Show what one weight multiplies and what it feeds."""
+    from convviz.render import reach, tables
+    from convviz.trace import trace_weight
+
+    found = trace_weight(result.layer, result.picture, result.filters, place)
+
+    def show() -> None:
+        for line in reach.lines(found, result.picture.size):
+            answer(printable(line))
+        answer()
+        tables.console().print(tables.products(reach.rows_of(found)))
+
+    def document() -> dict[str, Any]:
+        return {
+            "weight": {"index": list(place), "value": found.weight},
+            "map": {"index": place[0], "name": found.name},
+            "channel": {"index": found.channel, "name": found.channel_name},
+            "rows": list(found.rows),
+            "columns": list(found.columns),
+            "values": found.values.tolist(),
+            "inside": found.inside.tolist(),
+            "products": found.products.tolist(),
+        }
+
+    def draw() -> Any:
+        return reach.draw_weight(found, result.layer, result.picture, result.filters, result.maps)
+
+    return _Explained(show, document, draw)
