@@ -20,6 +20,11 @@ Floats = NDArray[np.float32]
 _ROUNDING = 2.0**-24
 
 
+def rounding(terms: int, magnitude: float) -> float:
+    """Bound how far float32 may be from a sum of `terms` products and a bias, whose magnitudes add up so."""
+    return (terms + 1) * _ROUNDING * magnitude
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelTrace:
     """What one plane adds to one output value.
@@ -104,7 +109,7 @@ class Trace:
     def tolerance(self) -> float:
         """How far float32 rounding may take the two apart."""
         products = [abs(product) for channel in self.channels for product in channel.products.ravel()]
-        return (len(products) + 1) * _ROUNDING * math.fsum([*products, abs(self.bias or 0.0)])
+        return rounding(len(products), math.fsum([*products, abs(self.bias or 0.0)]))
 
 
 def trace(
@@ -169,7 +174,7 @@ def trace(
         ChannelTrace(
             channel,
             picture.channels[channel],
-            _read(layer, picture.x[channel], rows, columns),
+            read(layer, picture.x[channel], rows, columns),
             filters.weight[index, channel - first],
         )
         for channel in range(first, first + planes)
@@ -184,7 +189,7 @@ def trace(
         None if filters.bias is None else float(filters.bias[index]),
         backend,
         float(maps[index, at.h, at.w]),
-        _inside(size, rows, columns),
+        inside(size, rows, columns),
     )
     if not abs(found.difference) <= found.tolerance:
         raise BackendError(
@@ -369,8 +374,8 @@ def trace_weight(
         float(filters.weight[place]),
         rows,
         columns,
-        _read(layer, picture.x[channel], rows, columns),
-        _inside(picture.size, rows, columns),
+        read(layer, picture.x[channel], rows, columns),
+        inside(picture.size, rows, columns),
     )
 
 
@@ -381,7 +386,7 @@ def check_index(field: str, index: int, count: int) -> None:
         raise SpecError(f"{field}: there are {plural(count, what)}, 0 to {count - 1}, so none is {index}.")
 
 
-def _read(layer: Conv2d, plane: Floats, rows: Sequence[int], columns: Sequence[int]) -> Floats:
+def read(layer: Conv2d, plane: Floats, rows: Sequence[int], columns: Sequence[int]) -> Floats:
     """Take the values of a plane at rows and columns, those in the padding by the rule of its mode."""
     h, w = plane.shape
     row_sources = [source_of(row, h, layer.padding_mode) for row in rows]
@@ -393,6 +398,6 @@ def _read(layer: Conv2d, plane: Floats, rows: Sequence[int], columns: Sequence[i
     return values
 
 
-def _inside(size: HW, rows: Sequence[int], columns: Sequence[int]) -> NDArray[np.bool_]:
+def inside(size: HW, rows: Sequence[int], columns: Sequence[int]) -> NDArray[np.bool_]:
     """Mark the places of a grid of rows and columns that are pixels, not padding."""
     return np.outer([0 <= row < size.h for row in rows], [0 <= column < size.w for column in columns])

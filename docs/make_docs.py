@@ -21,6 +21,7 @@ PICTURES = {
     "run.png": "run samples/harbour.png --out-channels 6 --padding 1 --tile 224 --quiet",
     "pad.png": "pad samples/harbour.png --padding 100 --all-modes",
     "explain.png": "explain samples/harbour.png --at 200,431 --map 2 --padding 1",
+    "matrix.png": "explain samples/gray-5x5.csv --as-matrix --kernel sobel-x",
     "weight.png": "explain samples/gray-5x5.csv --weight 0,0,0,2 --kernel sobel-y --padding 1 --stride 1x2",
 }
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from strategies import positions
 
 import convviz
 from convviz.errors import BackendError, SpecError
@@ -26,25 +26,6 @@ def test_the_corner_of_a_padded_map_is_worked_by_hand():
     np.testing.assert_array_equal(found.channels[0].products, [[0, 0, 0], [0, 5, 12], [0, 24, 36]])
     np.testing.assert_array_equal(found.inside, [[False] * 3, [False, True, True], [False, True, True]])
     assert (found.total, found.computed, found.difference) == (77, 77, 0)
-
-
-@st.composite
-def positions(draw):
-    """A small layer of any kind with one position of one of its maps."""
-    groups, planes, filters = (draw(st.integers(1, 2)) for _ in range(3))
-    mode = draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"]))
-    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
-    layer = convviz.Conv2d(
-        groups * planes, groups * filters, draw(pair), draw(pair),
-        tuple(draw(st.tuples(st.integers(0, 2), st.integers(0, 2))) for _ in range(2)),
-        draw(pair), groups, draw(st.booleans()), mode,
-    )  # fmt: skip
-    seed = draw(st.integers(0, 999))
-    x = np.random.default_rng(seed).standard_normal((groups * planes, 8, 9), np.float32)
-    result = convviz.run(x, layer, convviz.seeded(layer, seed))
-    count, h, w = result.maps.shape
-    at = draw(st.tuples(st.integers(0, h - 1), st.integers(0, w - 1)))
-    return result, at, draw(st.integers(0, count - 1))
 
 
 @settings(max_examples=150, deadline=None)

@@ -118,6 +118,15 @@ def _unit(low: float, high: float) -> Tone:
 
 
 @functools.cache
+def signed_colours() -> Bytes:
+    """Give the colour of each level of a signed tone, shape (256, 3)."""
+    levels = np.arange(256)
+    stops = np.array(SIGNED_STOPS, float)
+    curves = [np.interp(levels, (1, ZERO_LEVEL, 255), stops[:, channel]) for channel in range(3)]
+    return np.stack(curves, axis=1).round().astype(np.uint8)
+
+
+@functools.cache
 def colours(name: str) -> Bytes | None:
     """Look up a colour scale.
 
@@ -145,10 +154,7 @@ def colours(name: str) -> Bytes | None:
     if name == "gray":
         return None
     if name == "signed":
-        levels = np.arange(256)
-        stops = np.array(SIGNED_STOPS, float)
-        curves = [np.interp(levels, (1, ZERO_LEVEL, 255), stops[:, channel]) for channel in range(3)]
-        return np.stack(curves, axis=1).round().astype(np.uint8)
+        return signed_colours()
     import cmap  # 0.1 s, and only some pictures need it
 
     try:

@@ -28,6 +28,7 @@ LEVELS = {
     "images": 3,
     "backends": 4,
     "trace": 4,
+    "unfold": 4,
     "render": 5,
     "outputs": 5,
     "pipeline": 6,

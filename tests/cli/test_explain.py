@@ -88,6 +88,20 @@ def test_a_weight_lists_what_it_multiplies_and_what_it_feeds(convviz, classic):
     ]
 
 
+def test_a_layer_is_written_as_matrix_products(convviz, classic):
+    """One row of taps on the middle column of the classic numbers: 1 of R, 1 of G, nothing of B."""
+    words = ("explain", classic.name, "--as-matrix", "-K", "0 1 0")
+    document = json.loads(convviz(*words, "--json").stdout)
+    assert document["values"] == [2, 2, 2]
+    assert document["im2col"]["maps"] == [[2, 2, 2]]
+    assert document["im2col"]["filters"] == [[0, 1, 0] * 3]
+    assert document["matrix"][0] == [0, 1, 0, *[0] * 6] * 3
+    shown = convviz(*words).stdout
+    assert "im2col: 1x9 times 9x3 is 1x3" in shown
+    assert "one matrix: 3x27 times 27x1 is 3x1" in shown
+    assert shown.rstrip().endswith("(float32 rounding may make 1.2e-06)")
+
+
 @pytest.mark.parametrize(
     "what", [["--at", "0,0"], ["--pixel", "1,1", "--map", "1"], ["--weight", "1,2,0,0"]], ids=lambda w: w[0]
 )
@@ -119,6 +133,8 @@ def test_no_line_is_longer_than_the_terminal_is_wide(convviz, classic, columns):
         (["--weight", "0,3,0,0"], "there are 3 channels, 0 to 2"),
         (["--weight", "0,0,3,0"], "outside of the kernel; rows go to 2, columns to 2"),
         (["--weight", "0,0,3"], "expected O,I,Y,X"),
+        (["--as-matrix", "--at", "0,0"], "give one of"),
+        (["--as-matrix", "--map", "6"], "0 to 5"),
         (["--at", "0,0", "-o", "x.pdf"], ".png or .svg"),
     ],
 )

@@ -60,6 +60,14 @@ def explain(
             help="One weight: every input that it multiplies, every output that it feeds.",
         ),
     ] = None,
+    as_matrix: Annotated[
+        bool,
+        typer.Option(
+            "--as-matrix",
+            rich_help_panel="What",
+            help="The layer as matrix products: im2col, and one matrix for a map.",
+        ),
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -85,11 +93,13 @@ def explain(
         convviz explain cat.jpg --pixel 0,0 --padding 1
 
         convviz explain cat.jpg --weight 0,2,1,1 --padding 1 -o weight.png
+
+        convviz explain cat.jpg --as-matrix --resize 6 --out-channels 2
     """
-    if sum(value is not None for value in (at, pixel, weight)) != 1:
+    if sum(value is not None for value in (at, pixel, weight)) + as_matrix != 1:
         raise SpecError(
             "give one of --at Y,X for an output value, --pixel Y,X for an input pixel, --weight O,I,Y,X "
-            "for a weight."
+            "for a weight, --as-matrix for the whole layer."
         )
     if output is not None and output.suffix.lower() not in (".png", ".svg"):
         raise SpecError(f"output: a drawing ends in .png or .svg, not {output.suffix!r}.")
@@ -107,8 +117,10 @@ def explain(
         explained = _value(result, at, map or 0)
     elif pixel is not None:
         explained = _pixel(result, pixel, map or 0)
-    else:
+    elif weight is not None:
         explained = _weight(result, weight)
+    else:
+        explained = _matrix(result, map or 0)
 
     if output is not None:
         inputs = [] if input == "-" else [Path(input)]
@@ -255,3 +267,32 @@ def _weight(result: Any, place: tuple[int, int, int, int]) -> _Explained:
         return reach.draw_weight(found, result.layer, result.picture, result.filters, result.maps)
 
     return _Explained(show, document, draw)
+
+
+def _matrix(result: Any, index: int) -> _Explained:
+    """Write the layer as matrix products."""
+    from convviz.render import product, tables
+    from convviz.unfold import unfold
+
+    found = unfold(result.layer, result.picture, result.filters, result.maps, index, backend=result.backend)
+
+    def show() -> None:
+        for line in product.lines(found, width=tables.console().width):
+            answer(printable(line))
+
+    def document() -> dict[str, Any]:
+        return {
+            "map": {"index": found.index, "name": found.name},
+            "im2col": {
+                "filters": found.filters.tolist(),
+                "windows": found.windows.tolist(),
+                "maps": found.maps.tolist(),
+            },
+            "matrix": found.matrix.tolist(),
+            "input": found.inputs.tolist(),
+            "bias": found.bias.tolist(),
+            "values": found.values.tolist(),
+            "difference": found.difference,
+        }
+
+    return _Explained(show, document, lambda: product.draw(found))
