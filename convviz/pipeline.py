@@ -290,6 +290,38 @@ class FeatureMaps:
             total += self.filters.bias[:, None, None]
         return float(np.abs(total - self.maps).max())
 
+    def named(self, parts: Floats | None = None) -> list[tuple[str, Floats]]:
+        """List the maps with their names, each after its parts where those are given."""
+        if parts is None:
+            return list(zip(self.names, self.maps, strict=True))
+        planes, per_group = parts.shape[1], self.layer.out_channels // self.layer.groups
+        found: list[tuple[str, Floats]] = []
+        for index, (name, values) in enumerate(zip(self.names, self.maps, strict=True)):
+            first = index // per_group * planes
+            channels = self.picture.channels[first : first + planes]
+            found += [
+                (f"{name}: {channel} part", part)
+                for channel, part in zip(channels, parts[index], strict=True)
+            ]
+            found.append((name, values))
+        return found
+
+    def flip_difference(self) -> Floats:
+        """Compute what turning every kernel half round changes: these maps less those of the turned kernels.
+
+        Returns
+        -------
+        ndarray, shape (O, H', W'), float32
+            With flipped kernels: convolution less cross-correlation.
+        """
+        turned = self.filters.turned()
+        return np.subtract(self.maps, apply(self.layer, self.picture.x, turned, backend=self.backend))
+
+    def largest(self, values: Floats) -> tuple[float, str, HW]:
+        """Find the largest magnitude in an array of the shape of the maps, its map and its position."""
+        index, row, column = np.unravel_index(int(np.abs(values).argmax()), values.shape)
+        return float(abs(values[index, row, column])), self.names[int(index)], HW(int(row), int(column))
+
     def grid(
         self,
         *,
@@ -298,6 +330,7 @@ class FeatureMaps:
         colormap: str = "gray",
         scale: str = "map",
         parts: Floats | None = None,
+        differences: Floats | None = None,
     ) -> Image.Image:
         """Draw the input, its planes and all maps on one sheet.
 
@@ -314,6 +347,8 @@ class FeatureMaps:
         parts : ndarray, shape (O, I / groups, H', W'), float32, optional
             What `partial` gives: then every filter has a row of its own, with the
             part of every plane, the bias and the sum.
+        differences : ndarray, shape (O, H', W'), float32, optional
+            What `flip_difference` gives: drawn below the maps.
 
         Returns
         -------
@@ -326,19 +361,23 @@ class FeatureMaps:
             self.filters,
             self.maps,
             parts=parts,
+            differences=differences,
             tile=tile,
             columns=columns,
             colormap=colormap,
             scale=scale,
         )
 
-    def arrays(self, *, parts: Floats | None = None) -> dict[str, NDArray[Any]]:
-        """Gather what `save` stores: input, weight, bias if any, maps, names, partial maps if given."""
+    def arrays(
+        self, *, parts: Floats | None = None, differences: Floats | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Gather what `save` stores: input, weight, bias if any, maps, names, and what else is given."""
         stored: dict[str, NDArray[Any]] = {"input": self.picture.x, "weight": self.filters.weight}
         if self.filters.bias is not None:
             stored["bias"] = self.filters.bias
         stored |= {"maps": self.maps, "names": np.array(self.names)}
-        return stored | ({} if parts is None else {"partial": parts})
+        more = {"partial": parts, "flip_difference": differences}
+        return stored | {name: array for name, array in more.items() if array is not None}
 
     def save(self, path: str | Path, *, force: bool = False, partial: bool = False) -> None:
         """Write the sheet (.png) or the exact numbers (.npz, .npy, .safetensors).

@@ -85,6 +85,16 @@ class FilterBank:
             tuple(names) if names is not None else map_names(layer.out_channels),
         )
 
+    def turned(self) -> "FilterBank":
+        """Turn every 2-D kernel half round: cross-correlation with it is convolution with the original."""
+        return FilterBank(np.ascontiguousarray(self.weight[:, :, ::-1, ::-1]), self.bias, self.names)
+
+    @property
+    def symmetric(self) -> tuple[bool, ...]:
+        """Tell for every filter whether the half turn changes nothing."""
+        turned = self.weight[:, :, ::-1, ::-1]
+        return tuple(bool(equal) for equal in (turned == self.weight).all(axis=(1, 2, 3)))
+
 
 def map_names(count: int) -> tuple[str, ...]:
     """Call maps that have no name of their own by their index."""
@@ -335,7 +345,7 @@ def build(
     if not settings.kernel:
         layer = _layer(settings, in_channels, None)
         bank = seeded(layer, settings.seed)
-        return layer, _flipped(bank) if settings.flip else bank, ()
+        return layer, bank.turned() if settings.flip else bank, ()
     if tapset is None:
         tapset = load(settings.kernel)
     layer = _layer(settings, in_channels, tapset)
@@ -348,7 +358,7 @@ def build(
         remarks.append(f"{', '.join(smaller)} centred in zeros to fill {layer.kernel_size} taps")
     if layer.bias and settings.bias_values is None:
         remarks.append("the bias is the one stored with the kernel")
-    return layer, _flipped(bank) if settings.flip else bank, tuple(remarks)
+    return layer, bank.turned() if settings.flip else bank, tuple(remarks)
 
 
 def _lay_out(taps: Sequence[Taps], layer: Conv2d, channels: Sequence[str]) -> tuple[Floats, tuple[str, ...]]:
@@ -383,11 +393,6 @@ def _lay_out(taps: Sequence[Taps], layer: Conv2d, channels: Sequence[str]) -> tu
         place[...] = item.values
         names.append(name)
     return weight.astype(np.float32), tuple(names)
-
-
-def _flipped(bank: FilterBank) -> FilterBank:
-    """Turn every 2-D kernel half round: cross-correlation with it is convolution with the original."""
-    return FilterBank(np.ascontiguousarray(bank.weight[:, :, ::-1, ::-1]), bank.bias, bank.names)
 
 
 def kernel_bank(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Conv2d, FilterBank]:

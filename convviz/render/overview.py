@@ -7,8 +7,11 @@ from convviz.geometry import HW
 from convviz.images import Picture
 from convviz.layers import Conv2d
 from convviz.render import grid
-from convviz.render.tone import Bytes, Floats, Tone, colours, tones
+from convviz.render.tone import Floats, colours, tones
 from convviz.weights import FilterBank
+
+# Tiles that share one scale: what each is called, and its values, or None where there is nothing to draw.
+_Row = list[tuple[str, Floats | None]]
 
 
 def draw(
@@ -18,6 +21,7 @@ def draw(
     maps: Floats,
     *,
     parts: Floats | None = None,
+    differences: Floats | None = None,
     tile: int | None = 320,
     columns: int | None = None,
     colormap: str = "gray",
@@ -38,6 +42,8 @@ def draw(
     parts : ndarray, shape (O, I / groups, H', W'), float32, optional
         Partial maps: then every filter has a row of its own, with the part of
         each plane, the bias and their sum.
+    differences : ndarray, shape (O, H', W'), float32, optional
+        What turning the kernels changes: a section of its own below the maps.
     tile : int or None
         Longest side of a map, in pixels; None keeps every pixel.
     columns : int, optional
@@ -52,55 +58,74 @@ def draw(
     PIL.Image.Image
         Mode RGB.
     """
-    table, signed = colours(colormap), colormap == "signed"
+    table = colours(colormap)
     input_scale, map_scale = _scales(picture.size, HW(*maps.shape[1:]), tile)
-    first = _input_section(picture, input_scale)
+    # The values of a row add up, so they share one scale.
     if parts is None:
-        chosen = tones(list(maps), scale=scale, signed=signed)
-        tiles = [
-            grid.map_tile(name, values, tone, scale=map_scale, colours=table)
-            for name, values, tone in zip(filters.names, maps, chosen, strict=True)
-        ]
-        wide = columns or grid.columns_for(len(tiles))
+        rows: list[_Row] = [[(name, values)] for name, values in zip(filters.names, maps, strict=True)]
+        wide = columns or grid.columns_for(len(rows))
     else:
-        tiles, chosen = _partial_tiles(picture, layer, filters, maps, parts, scale, signed, map_scale, table)
-        wide = len(tiles) // len(maps)
+        rows = _partial_rows(picture, layer, filters, maps, parts)
+        wide = len(rows[0])
+    below: list[_Row] = []
+    if differences is not None:
+        below = [
+            [(f"{name}: flip changes", values)]
+            for name, values in zip(filters.names, differences, strict=True)
+        ]
+    pools = [np.stack([values for _, values in row if values is not None]) for row in (*rows, *below)]
+    chosen = tones(pools, scale=scale, signed=colormap == "signed")
+    tiles = [
+        _unread_tile(name, HW(*maps.shape[1:]), map_scale)
+        if values is None
+        else grid.map_tile(name, values, tone, scale=map_scale, colours=table)
+        for row, tone in zip((*rows, *below), chosen, strict=True)
+        for name, values in row
+    ]
+    count = sum(map(len, rows))
+    sections = [
+        _input_section(picture, input_scale),
+        grid.Section(tiles[:count], wide, grid.OUTPUT_TEAL),
+        *(
+            [grid.Section(tiles[count:], columns or grid.columns_for(len(below)), grid.FAINT)]
+            if below
+            else []
+        ),
+    ]
     heading = (
         repr(layer),
         f"{layer.sentence};  {picture.x.shape[0]}x{picture.size} -> {'x'.join(map(str, maps.shape))}",
     )
-    legend = grid.legend_for(chosen, table, what="map" if parts is None else "row")
-    return grid.sheet(heading, [first, grid.Section(tiles, wide, grid.OUTPUT_TEAL)], legend)
+    return grid.sheet(
+        heading, sections, grid.legend_for(chosen, table, what="map" if parts is None else "row")
+    )
 
 
-def _partial_tiles(
-    picture: Picture,
-    layer: Conv2d,
-    filters: FilterBank,
-    maps: Floats,
-    parts: Floats,
-    scale: str,
-    signed: bool,
-    map_scale: float,
-    table: Bytes | None,
-) -> tuple[list[grid.Tile], list[Tone]]:
-    """Draw one row per filter; the values of a row add up, so they share one scale."""
-    planes = parts.shape[1]
-    rows = []
+def _partial_rows(
+    picture: Picture, layer: Conv2d, filters: FilterBank, maps: Floats, parts: Floats
+) -> list[_Row]:
+    """List the parts of every filter: one per plane, with nothing for a plane that it does not read."""
+    planes, per_group = parts.shape[1], layer.out_channels // layer.groups
+    rows: list[_Row] = []
     for index, (name, values) in enumerate(zip(filters.names, maps, strict=True)):
-        start = index // (layer.out_channels // layer.groups) * planes
-        row = [(f"{picture.channels[start + plane]} part", parts[index, plane]) for plane in range(planes)]
+        first = index // per_group * planes
+        row: _Row = [
+            (f"{channel} part", parts[index, plane - first])
+            if first <= plane < first + planes
+            else (f"{channel}: not read", None)
+            for plane, channel in enumerate(picture.channels)
+        ]
         if filters.bias is not None:
             row.append(("bias", np.full_like(values, filters.bias[index])))
         rows.append([*row, (f"sum = {name}", values)])
-    pools = [np.stack([values for _, values in row]) for row in rows]
-    chosen = tones(pools, scale=scale, signed=signed)
-    tiles = [
-        grid.map_tile(name, values, tone, scale=map_scale, colours=table)
-        for row, tone in zip(rows, chosen, strict=True)
-        for name, values in row
-    ]
-    return tiles, chosen
+    return rows
+
+
+def _unread_tile(name: str, size: HW, scale: float) -> grid.Tile:
+    """Hatch the place of a part that is not there."""
+    h, w = (max(1, round(side * scale)) for side in size)
+    stripes = np.add.outer(np.arange(h), np.arange(w)) // 6 % 2 == 0
+    return grid.Tile(name, "in another group", np.where(stripes, 238, 255).astype(np.uint8))
 
 
 def _scales(before: HW, after: HW, tile: int | None) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from convviz.geometry import HW, Axis, padding_shares
 from convviz.layers import Conv2d
-from convviz.text import amount, plural
+from convviz.text import amount, number, plural
 
 
 def formula(name: str, axis: Axis) -> list[str]:
@@ -110,6 +110,38 @@ def _some(noun: str, names: Sequence[str]) -> str:
     # Maps without a name of their own are called by their index already.
     words = ", ".join(shown).replace(f"{noun} ", "")
     return f"{noun}{'' if len(names) == 1 else 's'} {words}"
+
+
+def flip_lines(names: Sequence[str], symmetric: Sequence[bool], largest: tuple[float, str, HW]) -> list[str]:
+    r"""Write what true convolution changes, and which kernels it cannot change.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What the maps are called.
+    symmetric : sequence of bool
+        Whether the half turn leaves each filter as it is.
+    largest : (float, str, HW)
+        The largest difference from cross-correlation, and the map and the position where it stands.
+
+    Examples
+    --------
+    >>> print(*flip_lines(["box", "ramp"], [True, False], (0.5, "ramp", HW(1, 2))), sep="\n")
+    flip: true convolution differs from cross-correlation by 0.5 at most (ramp, row 1, column 2)
+    flip: map box stays as it is: its kernels are symmetric under the half turn
+    """
+    same = [name for name, equal in zip(names, symmetric, strict=True) if equal]
+    if len(same) == len(names):
+        return ["flip: every kernel is symmetric under the half turn, so nothing changes"]
+    value, name, at = largest
+    lines = [
+        f"flip: true convolution differs from cross-correlation by {number(value)} at most "
+        f"({name}, row {at.h}, column {at.w})"
+    ]
+    if same:
+        verb, whose = ("stays as it is", "its") if len(same) == 1 else ("stay as they are", "their")
+        lines.append(f"flip: {_some('map', same)} {verb}: {whose} kernels are symmetric under the half turn")
+    return lines
 
 
 def padding_line(height: Axis, width: Axis) -> str:

@@ -150,6 +150,26 @@ def test_flipping_an_impulse_draws_the_kernel_as_it_is_written(convviz, tmp_path
     assert json.loads(done.stdout)["values"] == [[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]
 
 
+def test_flipping_says_what_it_changes_and_where(convviz, tmp_path):
+    """On a lone 1, the taps 1 2 4 make 4 2 1 and turned 1 2 4: 3 apart at both ends, 0 in the middle."""
+    np.save(tmp_path / "one.npy", np.array([[[0, 0, 1, 0, 0]]], float))
+    words = ("run", "one.npy", "-K", "1 2 4", "-K", "3 5 3", "--flip", "--force")
+    done = convviz(*words, "--save", "out.npz")
+    assert "differs from cross-correlation by 3 at most (1,2,4, row 0, column 0)" in done.stdout
+    assert "flip: map 3,5,3 stays as it is" in done.stdout
+    with np.load(tmp_path / "out.npz") as stored:
+        np.testing.assert_array_equal(stored["flip_difference"], [[[-3, 0, 3]], [[0, 0, 0]]])
+    assert json.loads(convviz(*words, "--json").stdout)["flip"] == {
+        "difference": 3,
+        "symmetric": [False, True],
+    }
+
+
+def test_flipping_symmetric_kernels_changes_nothing(convviz, classic):
+    done = convviz("run", classic.name, "-K", "box", "-K", "laplacian", "--flip")
+    assert "flip: every kernel is symmetric under the half turn, so nothing changes" in done.stdout
+
+
 def test_a_bias_is_given_with_the_kernels(convviz, classic):
     done = convviz("run", classic.name, "-K", ONES, "--bias-values", "0.5", "--json", "--table")
     assert json.loads(done.stdout)["values"] == [[[18.5]]]
@@ -251,6 +271,22 @@ def test_groups_say_which_planes_feed_which_maps_and_what_that_saves(convviz, ph
     assert "group 1: plane G -> maps 2, 3" in done.stdout
     # 6 x 1 x 3 x 3 weights at 22 x 30 positions, against three times as many.
     assert "saved: 54 weights instead of 162, 35,640 multiply-adds instead of 106,920" in done.stdout
+
+
+def test_partial_maps_stand_in_tables_and_in_json(convviz, classic):
+    """Nine ones of R, three of G, six of B; groups leave a filter its own plane."""
+    words = ("run", classic.name, "-K", ONES, "--partial", "--table")
+    document = json.loads(convviz(*words, "--json").stdout)
+    assert document["partial"] == {"difference": 0, "values": [[[[9]], [[3]], [[6]]]]}
+    lines = convviz(*words).stdout.splitlines()
+    found = [line.split(":")[1].split()[0] for line in lines if " part  1x1" in line]
+    assert found == ["R", "G", "B"]
+    grouped = convviz("run", classic.name, "-O", "3", "-g", "3", "--partial", "--table").stdout
+    assert [line for line in grouped.splitlines() if " part  1x1" in line] == [
+        "map 0: R part  1x1",
+        "map 1: G part  1x1",
+        "map 2: B part  1x1",
+    ]
 
 
 def test_partial_maps_say_how_well_they_add_up(convviz, classic):

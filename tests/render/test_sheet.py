@@ -7,7 +7,7 @@ import convviz
 from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.render import grid
-from convviz.render.grid import INPUT_BLUE, OUTPUT_TEAL, Section, Tile, columns_for, fit, sheet
+from convviz.render.grid import FAINT, INPUT_BLUE, OUTPUT_TEAL, Section, Tile, columns_for, fit, sheet
 
 CLASSIC = np.array([[[1, 1, 1]] * 3, [[0, 1, 0]] * 3, [[1, 0, 1]] * 3], np.float32)
 
@@ -95,6 +95,32 @@ def test_partial_maps_have_a_row_per_filter_with_parts_bias_and_sum():
     assert len({top for top, *_ in found}) == 2
     result = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3, bias=False))
     assert len(frames(result.grid(parts=result.partial()), OUTPUT_TEAL)) == 2 * 4
+
+
+def test_planes_that_a_filter_does_not_read_are_hatched():
+    """Two filters in two groups: each row has both planes, one of them hatched, then the sum."""
+    x = np.ones((2, 8, 8), np.float32)
+    result = convviz.run(
+        x, convviz.Conv2d(2, 2, 3, groups=2, bias=False), np.full((2, 1, 3, 3), 0.5), backend="numpy"
+    )
+    image = result.grid(parts=result.partial())
+    tiles = [inside(image, frame) for frame in frames(image, OUTPUT_TEAL)]
+    assert len(tiles) == 2 * 3
+    hatched = [set(tile.ravel().tolist()) == {238, 255} for tile in tiles]
+    assert hatched == [False, True, False, True, False, False]
+
+
+def test_what_a_flip_changes_stands_below_the_maps():
+    layer = convviz.Conv2d(1, 2, (1, 3), bias=False)
+    weight = [[[[1, 2, 4]]], [[[0, 1, 0]]]]
+    result = convviz.run(np.array([[[0, 0, 1, 0, 0]]]), layer, weight)
+    image = result.grid(differences=result.flip_difference())
+    below = frames(image, FAINT)[:2]  # the last one is the legend
+    assert min(top for top, *_ in below) > max(top for top, *_ in frames(image, OUTPUT_TEAL))
+    # 4 2 1 less 1 2 4 is 3 0 -3 on a scale from -4 to 4 of its own map: full, zero, full.
+    tile = inside(image, below[0])
+    cell = tile.shape[1] // 3
+    assert [int(tile[3, column * cell + 3, 0]) for column in range(3)] == [255, 128, 1]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 16, 64, 100])

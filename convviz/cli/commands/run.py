@@ -109,11 +109,14 @@ def run(
         check_inside("at", at, HW(*result.maps.shape[1:]), "the maps")
     agreement = pipeline.check(result, device=compute.device) if check else None
     parts = result.partial() if partial else None
+    # Where every kernel is symmetric there is nothing to draw.
+    differences = result.flip_difference() if layer.flip and not all(bank.symmetric) else None
+    changed = None if differences is None else result.largest(differences)
 
     start = time.perf_counter()
     inputs = [] if input == "-" else [Path(input)]
     description = result.description(layer, reading, picture)
-    grid = result.grid(**asdict(picture), parts=parts)
+    grid = result.grid(**asdict(picture), parts=parts, differences=differences)
     outputs.write_sheet(grid, target, description, force=force, inputs=inputs)
     written = [target]
     if maps is not None:
@@ -128,7 +131,8 @@ def run(
             inputs=inputs,
         )
     if save is not None:
-        outputs.save_arrays(result.arrays(parts=parts), save, description, force=force, inputs=inputs)
+        stored = result.arrays(parts=parts, differences=differences)
+        outputs.save_arrays(stored, save, description, force=force, inputs=inputs)
         written.append(save)
     write_seconds = time.perf_counter() - start
 
@@ -145,12 +149,24 @@ def run(
             )
     if json:
         seconds = {"read": read_seconds, "compute": result.seconds, "write": write_seconds}
-        answer_json(_document(result, input, reading, written, seconds, table=table))
+        document = _document(result, input, reading, written, seconds)
+        if parts is not None:
+            document["partial"] = {"difference": result.apart(parts)}
+        if layer.flip:
+            document["flip"] = {
+                "difference": changed[0] if changed else 0.0,
+                "symmetric": list(bank.symmetric),
+            }
+        if table:
+            document["values"] = result.maps.tolist()
+            if parts is not None:
+                document["partial"]["values"] = parts.tolist()
+        answer_json(document)
     elif quiet:
         for path in written:
             answer(str(path))
     else:
-        _report(result, written, parts=parts, table=table, at=at)
+        _report(result, written, parts=parts, flipped=layer.flip, changed=changed, table=table, at=at)
         if code:
             answer("\n" + program_of(input, image, conv, bank, layer, reading))
     if show:
@@ -162,7 +178,16 @@ def default_output(name: str) -> Path:
     return Path(f"{'stdin' if name == '-' else Path(name).stem}-maps.png")
 
 
-def _report(result: Any, written: list[Path], *, parts: Any, table: bool, at: HW | None) -> None:
+def _report(
+    result: Any,
+    written: list[Path],
+    *,
+    parts: Any,
+    flipped: bool,
+    changed: tuple[float, str, HW] | None,
+    table: bool,
+    at: HW | None,
+) -> None:
     """Print the layer, the maps and what was written."""
     from convviz.render import shapes, tables
 
@@ -179,12 +204,16 @@ def _report(result: Any, written: list[Path], *, parts: Any, table: bool, at: HW
     if parts is not None:
         apart = result.apart(parts)
         answer(f"parts: the sums of the columns and the bias differ from the maps by {apart:.2g} at most")
+    if flipped:
+        nothing = (0.0, "", HW(0, 0))
+        for line in shapes.flip_lines(result.names, result.filters.symmetric, changed or nothing):
+            answer(printable(line))
     answer()
     console = tables.console()
     rows = [(row.index, row.name, row.min, row.max, row.mean, row.std) for row in result.statistics()]
     console.print(tables.statistics(rows, width=console.width))
     if table:
-        for name, values in zip(result.names, result.maps, strict=True):
+        for name, values in result.named(parts):
             answer(f"\n{printable(name)}  {HW(*values.shape)}")
             body, left_out = tables.values(values, at=at, width=console.width)
             console.print(body)
@@ -215,12 +244,10 @@ def _document(
     reading: InputSettings,
     written: list[Path],
     seconds: dict[str, float],
-    *,
-    table: bool,
 ) -> dict[str, Any]:
     """Everything as plain values."""
     layer, size = result.layer, result.picture.size
-    document: dict[str, Any] = {
+    return {
         "input": {"path": name, "shape": list(result.picture.x.shape), "range": reading.range},
         "layer": {
             "in_channels": layer.in_channels,
@@ -251,6 +278,3 @@ def _document(
         "files": [str(path) for path in written],
         "seconds": seconds,
     }
-    if table:
-        document["values"] = result.maps.tolist()
-    return document
