@@ -407,7 +407,7 @@ def write_arrays(file: BinaryIO, suffix: str, stored: dict[str, NDArray[Any]], t
 
 
 def is_ours(path: Path) -> bool:
-    """Tell whether convviz wrote a file: by the metadata of .png, .svg, .npz, .safetensors.
+    """Tell whether convviz wrote a file: by its metadata, which .npy has no place for.
 
     Parameters
     ----------
@@ -423,7 +423,12 @@ def is_ours(path: Path) -> bool:
         with path.open("rb") as file:
             head = file.read(1 << 20)
             suffix = path.suffix.lower()
-            if suffix == ".png":
+            if suffix == ".gif":
+                return head.startswith(b"GIF8") and f"{MARK} ".encode() in head
+            if suffix == ".webp":  # metadata stand at the end
+                file.seek(max(path.stat().st_size - (1 << 16), 0))
+                return head[8:12] == b"WEBP" and f"{MARK} ".encode() in file.read()
+            if suffix in (".png", ".apng"):
                 return head.startswith(b"\x89PNG\r\n\x1a\n") and _has_text_chunk(head)
             if suffix == ".safetensors":
                 header = json.loads(head[8 : 8 + int.from_bytes(head[:8], "little")])

@@ -177,7 +177,7 @@ def output_length(
     padded = n + before + after
     if covered > padded:
         dilated = f" with dilation {dilation}" if dilation > 1 else ""
-        fits = (padded - 1) // (k - 1)  # the largest dilation at which this kernel fits
+        fits = (padded - 1) // (k - 1) if k > 1 else 0  # the largest dilation at which this kernel fits
         remedy = f"use at most {plural(padded, 'tap')}"
         if dilation > 1 and fits:
             remedy = f"use a dilation of at most {fits}"
@@ -360,6 +360,52 @@ class Axis:
             first, last = -(offset // self.stride), (self.input - 1 - offset) // self.stride
             total += max(min(last, self.output - 1) - max(first, 0) + 1, 0)
         return total
+
+
+def transposed_axis(
+    n: int, k: int, *, stride: int = 1, padding: int = 0, output_padding: int = 0, dilation: int = 1
+) -> Axis:
+    """Write one axis of a transposed convolution as the windows of a convolution that makes the same.
+
+    Parameters
+    ----------
+    n, k, stride, padding, output_padding, dilation : int
+        As for ``torch.nn.ConvTranspose2d``.
+
+    Returns
+    -------
+    Axis
+        The input with ``stride - 1`` zeros between neighbouring pixels, under a turned kernel
+        at stride 1; a border below 0 leaves out pixels.
+
+    Raises
+    ------
+    ShapeError
+        If nothing is left, or `output_padding` is not smaller than stride or dilation, as torch asks.
+
+    Notes
+    -----
+    Relationship 14 of Dumoulin and Visin (2016), with dilation:
+    ``o = (n - 1) * stride - 2 * padding + dilation * (k - 1) + output_padding + 1``.
+
+    Examples
+    --------
+    >>> transposed_axis(3, 3, stride=2, padding=1).output
+    5
+    """
+    if output_padding >= max(stride, dilation):
+        raise ShapeError(
+            f"output_padding must be smaller than stride or dilation, but {output_padding} is not below "
+            f"{max(stride, dilation)}."
+        )
+    left = (n - 1) * stride - 2 * padding + span(k, dilation=dilation) + output_padding
+    if left < 1:
+        raise ShapeError(
+            f"the padding leaves nothing: ({n} - 1) * {stride} - 2 * {padding} + {dilation} * ({k} - 1) + "
+            f"{output_padding} + 1 = {left}; pad by at most {padding - (2 - left) // 2}."
+        )
+    border = span(k, dilation=dilation) - 1 - padding
+    return Axis((n - 1) * stride + 1, k, 1, dilation, border, border + output_padding)
 
 
 def source_of(index: int, n: int, padding_mode: str) -> int | None:

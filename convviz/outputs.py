@@ -1,7 +1,7 @@
 """Results as files, each with the settings it was made with."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -10,6 +10,7 @@ from PIL import Image
 
 from convviz import arrays, files, images
 from convviz.errors import OutputError
+from convviz.render.animation import Animation, encode, paletted
 from convviz.render.drawing import Drawing, to_image, to_svg
 from convviz.render.tone import Floats, colours, tones
 
@@ -76,10 +77,102 @@ def write_drawing(
     if path.suffix.lower() != ".svg":
         write_sheet(to_image(drawing, scale=2), path, description, force=force, inputs=inputs)
         return
-    text = to_svg(drawing, comment=f"{arrays.MARK} {arrays.signed_text(description)[arrays.MARK]}")
+    _write_svg(to_svg(drawing, comment=_comment(description)), path, force=force, inputs=inputs)
+
+
+def _comment(description: dict[str, str]) -> str:
+    """Write what an SVG stores."""
+    return f"{arrays.MARK} {arrays.signed_text(description)[arrays.MARK]}"
+
+
+def _write_svg(text: str, path: Path, *, force: bool, inputs: Sequence[Path]) -> None:
+    """Write one document."""
     files.write_atomically(
         path, lambda file: file.write(text.encode()), force=force, is_ours=arrays.is_ours, inputs=inputs
     )
+
+
+def write_animation(
+    animation: Animation,
+    path: Path,
+    description: dict[str, str],
+    *,
+    ms: int = 1000,
+    force: bool = False,
+    inputs: Sequence[Path] = (),
+) -> None:
+    """Write an animation as .gif, .webp, .png or .apng.
+
+    Parameters
+    ----------
+    animation : Animation
+        What to write.
+    path : Path
+        Where to write it; the ending says how.
+    ms : int
+        How long a frame is shown, in milliseconds.
+    description, force, inputs
+        As for `write_sheet`.
+
+    Raises
+    ------
+    OutputError
+        As for `write_sheet`.
+    """
+    text = arrays.signed_text(description)[arrays.MARK]
+
+    def write(file: BinaryIO) -> None:
+        frames = paletted(animation)
+        file.write(encode(frames, path.suffix.lower(), ms=ms, mark=arrays.MARK, text=text))
+
+    files.write_atomically(path, write, force=force, is_ours=arrays.is_ours, inputs=inputs)
+
+
+def write_frames(
+    animation: Animation,
+    folder: Path,
+    description: dict[str, str],
+    *,
+    svg: bool = False,
+    force: bool = False,
+    inputs: Sequence[Path] = (),
+) -> list[Path]:
+    """Write every frame of an animation as a numbered .png or .svg.
+
+    Parameters
+    ----------
+    animation : Animation
+        What to write.
+    folder : Path
+        Where to write it; made if missing.
+    svg : bool
+        Write documents, not pixels.
+    description, force, inputs
+        As for `write_sheet`.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of the frames.
+
+    Raises
+    ------
+    OutputError
+        As for `write_sheet`.
+    """
+    digits = len(str(animation.scene.frames - 1))
+    paths = []
+    drawn: Iterable[str | Image.Image] = (
+        animation.svgs(comment=_comment(description)) if svg else animation.images()
+    )
+    for index, frame in enumerate(drawn):
+        path = folder / f"frame-{index:0{digits}d}{'.svg' if svg else '.png'}"
+        if isinstance(frame, str):
+            _write_svg(frame, path, force=force, inputs=inputs)
+        else:
+            write_sheet(frame, path, description, force=force, inputs=inputs)
+        paths.append(path)
+    return paths
 
 
 def write_maps(

@@ -21,6 +21,9 @@ PICTURES = {
     "run.png": "run samples/harbour.png --out-channels 6 --padding 1 --tile 224 --quiet",
     "pad.png": "pad samples/harbour.png --padding 100 --all-modes",
     "explain.png": "explain samples/harbour.png --at 200,431 --map 2 --padding 1",
+    "animate-flat.gif": "animate --size 7x5 -k 3x2 -s 2x1 -d 1x2 -p 1,0,2,1",
+    "animate-iso.gif": "animate --size 5x5 -s 2 -p 1 --style iso",
+    "animate-transposed.gif": "animate --size 3x3 --transposed -s 2 -p 1 --output-padding 1 --style iso",
     "matrix.png": "explain samples/gray-5x5.csv --as-matrix --kernel sobel-x",
     "weight.png": "explain samples/gray-5x5.csv --weight 0,0,0,2 --kernel sobel-y --padding 1 --stride 1x2",
 }
@@ -67,6 +70,8 @@ def main() -> None:
         target = ROOT / "docs" / "pictures" / name
         words = [*arguments.split(), "--output", str(target)]
         subprocess.run([sys.executable, "-m", "convviz", *words, "--force"], cwd=ROOT, check=True)
+        if name.endswith(".gif"):
+            continue
         # Drawings have two pixels per unit; pages are read at one.
         with Image.open(target) as picture:
             small = picture.convert("RGB").reduce(2 if picture.width > 1600 else 1)

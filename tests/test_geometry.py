@@ -144,3 +144,8 @@ def test_the_shares_of_padding_are_counted_by_hand():
     """2x2 windows on 2x2 pixels and a row above: of two windows one meets padding, with half of its taps."""
     outputs, products = padding_shares(Axis(2, 2, 1, 1, 1, 0), Axis(2, 2, 1, 1, 0, 0))
     assert (outputs, products) == (1 / 2, 1 / 4)
+
+
+def test_an_empty_axis_is_refused_in_words():
+    with pytest.raises(ShapeError, match="a 1-tap kernel spans 1 pixels, but the padded input has only 0"):
+        output_length(0, 1)

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from convviz import __version__
-from convviz.cli.commands import batch, code, explain, kernels, pad, run, shape
+from convviz.cli.commands import animate, batch, code, explain, kernels, pad, run, shape
 from convviz.cli.exits import STATUS, Exit
 from convviz.errors import ConvvizError
 from convviz.text import printable
@@ -19,7 +19,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run.run, explain.explain, code.code, pad.pad, shape.shape, kernels.kernels, batch.batch):
+for command in (
+    run.run,
+    explain.explain,
+    code.code,
+    pad.pad,
+    animate.animate,
+    shape.shape,
+    kernels.kernels,
+    batch.batch,
+):
     app.command()(command)
 
 

@@ -41,6 +41,7 @@ class Polygon:
     fill: Colour | None = None
     outline: Colour | None = None
     line: float = 1.0
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +119,44 @@ def to_image(drawing: Drawing, *, scale: float = 1.0) -> Image.Image:
     PIL.Image.Image
         Mode RGB.
     """
-    by = scale * _OVERSAMPLING
-    size = (round(drawing.width * scale) * _OVERSAMPLING, round(drawing.height * scale) * _OVERSAMPLING)
-    image = Image.new("RGB", size, drawing.paper)
+    canvas = Canvas(drawing, scale=scale)
+    return canvas.image()
+
+
+class Canvas:
+    """A drawing in the making: shapes that stay, and pictures of them with others on top.
+
+    Parameters
+    ----------
+    drawing : Drawing
+        What is painted first.
+    scale : float
+        Pixels per unit.
+    """
+
+    def __init__(self, drawing: Drawing, *, scale: float = 1.0) -> None:
+        self._by = scale * _OVERSAMPLING
+        sides = (round(drawing.width * scale) * _OVERSAMPLING, round(drawing.height * scale) * _OVERSAMPLING)
+        self._image = Image.new("RGB", sides, drawing.paper)
+        self.paint(drawing.shapes)
+
+    def paint(self, shapes: Sequence[Shape]) -> None:
+        """Add shapes for good."""
+        _paint_on(self._image, shapes, self._by)
+
+    def image(self, above: Sequence[Shape] = ()) -> Image.Image:
+        """Give the picture, with shapes on top that do not stay."""
+        image = self._image
+        if above:
+            image = image.copy()
+            _paint_on(image, above, self._by)
+        return image.reduce(_OVERSAMPLING)
+
+
+def _paint_on(image: Image.Image, shapes: Sequence[Shape], by: float) -> None:
+    """Paint shapes, `by` pixels per unit."""
     draw = ImageDraw.Draw(image)
-    for shape in drawing.shapes:
+    for shape in shapes:
         if isinstance(shape, Rectangle):
             corners = [(shape.x, shape.y), (shape.x + shape.w, shape.y + shape.h)]
             (x0, y0), (x1, y1) = [(x * by, y * by) for x, y in corners]
@@ -136,7 +170,7 @@ def to_image(drawing: Drawing, *, scale: float = 1.0) -> Image.Image:
             if shape.fill is not None:
                 draw.polygon(points, fill=shape.fill)
             if shape.outline is not None:
-                _stroke(draw, [*points, points[0]], shape.outline, shape.line * by, dashed=False)
+                _stroke(draw, [*points, points[0]], shape.outline, shape.line * by, dashed=shape.dashed)
         elif isinstance(shape, Lines):
             points = [(x * by, y * by) for x, y in shape.points]
             _stroke(draw, points, shape.colour, shape.line * by, dashed=shape.dashed)
@@ -151,7 +185,6 @@ def to_image(drawing: Drawing, *, scale: float = 1.0) -> Image.Image:
             how = Image.Resampling.NEAREST if larger else Image.Resampling.BOX
             pixels = Image.fromarray(np.ascontiguousarray(shape.levels)).resize((wide, high), how)
             image.paste(pixels, (round(shape.x * by), round(shape.y * by)))
-    return image.reduce(_OVERSAMPLING)
 
 
 def _stroke(
@@ -206,7 +239,8 @@ def _element(shape: Shape) -> str:
         place = f'x="{_n(shape.x)}" y="{_n(shape.y)}" width="{_n(shape.w)}" height="{_n(shape.h)}"'
         return f"<rect {place} {_paint(shape.fill, shape.outline, shape.line, dashed=shape.dashed)}/>"
     if isinstance(shape, Polygon):
-        return f'<polygon points="{_points(shape.points)}" {_paint(shape.fill, shape.outline, shape.line)}/>'
+        paint = _paint(shape.fill, shape.outline, shape.line, dashed=shape.dashed)
+        return f'<polygon points="{_points(shape.points)}" {paint}/>'
     if isinstance(shape, Lines):
         paint = _paint(None, shape.colour, shape.line, dashed=shape.dashed)
         return f'<polyline points="{_points(shape.points)}" {paint}/>'

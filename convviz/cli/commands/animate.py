@@ -1,0 +1,242 @@
+"""``convviz animate``."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from convviz import parsing
+from convviz.cli.console import answer, remark
+from convviz.cli.options import LAYER, OUTPUT, Force, with_settings
+from convviz.errors import SpecError
+from convviz.geometry import HW
+from convviz.settings import InputSettings, LayerSettings
+from convviz.text import plural, printable
+
+# Larger inputs have cells too small to be read; a picture without --resize is brought to the second.
+MOST_SIDE, USUAL_SIDE = 32, 16
+
+SUFFIXES = (".gif", ".webp", ".png", ".apng")
+
+
+@with_settings
+def animate(
+    layer: LayerSettings,
+    reading: InputSettings,
+    input: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[INPUT]",
+            help="An image or numbers; or a .toml of cases for --gallery. Abstract squares without it.",
+        ),
+    ] = None,
+    size: Annotated[
+        HW | None,
+        typer.Option(
+            parser=parsing.pair("size"),
+            metavar="HxW",
+            rich_help_panel="Scene",
+            help="Abstract squares instead of INPUT.",
+        ),
+    ] = None,
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            parser=parsing.whole("channels", most=8),
+            metavar="N",
+            rich_help_panel="Scene",
+            help="Planes of the abstract squares.",
+        ),
+    ] = None,
+    map: Annotated[
+        int | None,
+        typer.Option(
+            parser=parsing.whole("map", least=0),
+            metavar="N",
+            rich_help_panel="Scene",
+            help="The map to fill.",
+        ),
+    ] = None,
+    style: Annotated[
+        str,
+        typer.Option(
+            parser=parsing.choice("style", ("flat", "iso")),
+            metavar="flat|iso",
+            rich_help_panel="Scene",
+            help="From above, or tilted.",
+        ),
+    ] = "flat",
+    transposed: Annotated[
+        bool, typer.Option("--transposed", rich_help_panel=LAYER, help="Transposed convolution.")
+    ] = False,
+    output_padding: Annotated[
+        HW | None,
+        typer.Option(
+            parser=parsing.pair("output_padding", least=0),
+            metavar="HxW",
+            rich_help_panel=LAYER,
+            help="Rows and columns that a transposed convolution adds to its output.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="Where to write: .gif, .webp, .png or .apng.  [default: NAME-animation.gif]",
+        ),
+    ] = None,
+    frames: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Write every frame as a numbered picture."),
+    ] = None,
+    svg: Annotated[
+        bool, typer.Option("--svg", rich_help_panel=OUTPUT, help="Write those as SVG, not PNG.")
+    ] = False,
+    gallery: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            rich_help_panel=OUTPUT,
+            help="Make the classic cases, or those of a .toml, as GIFs.",
+        ),
+    ] = None,
+    ms: Annotated[
+        int,
+        typer.Option(
+            parser=parsing.whole("ms", least=20, most=60_000),
+            metavar="N",
+            rich_help_panel=OUTPUT,
+            help="How long a frame is shown, in milliseconds.",
+        ),
+    ] = "1000",  # type: ignore[assignment]  # Typer parses a default as it parses what is typed
+    force: Force = False,
+) -> None:
+    """Let the window slide over the input and the output fill, one frame per output value.
+
+    Padding is dashed, taps are shaded. INPUT puts its numbers into the cells; a picture is made small first.
+
+    For example:
+
+        convviz animate --size 5x5 --stride 2 --padding 1 --style iso
+
+        convviz animate numbers.csv -K sobel-x -o sobel.webp
+
+        convviz animate --size 3x3 --transposed --stride 2 --output-padding 1 -o up.gif
+    """
+    suffix = ".gif" if output is None else output.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise SpecError(f"output: an animation ends in {', '.join(SUFFIXES)}, not {suffix!r}.")
+    if output_padding is not None and not transposed:
+        raise SpecError("output-padding goes with --transposed.")
+    if svg and frames is None:
+        raise SpecError("svg goes with --frames DIR.")
+
+    from convviz.render.animation import Animation
+
+    if gallery is not None:
+        if size is not None or frames is not None or output is not None:
+            raise SpecError("gallery has cases of its own; leave out --size, --frames and --output.")
+        from convviz.scene import gallery as cases
+
+        for name, scene in cases(None if input is None else Path(input)).items():
+            target = gallery / f"{name}.gif"
+            _write(Animation(scene, style), target, ms=ms, force=force)  # type: ignore[arg-type]  # checked
+            answer(f"{plural(scene.frames, 'frame'):>10}  {printable(str(target))}")
+        return
+    if (input is None) == (size is None):
+        raise SpecError("give INPUT, or --size HxW for abstract squares, and not both.")
+    if channels is not None and input is not None:
+        raise SpecError("channels go with --size; INPUT has its own.")
+
+    scene = _scene(
+        layer, reading, input, size, channels or 1, map or 0, transposed, output_padding or HW(0, 0)
+    )
+    animation = Animation(scene, style)  # type: ignore[arg-type]  # checked by its parser
+    inputs = [Path(input)] if input not in (None, "-") else []
+    answer(f"{scene.title}; {plural(scene.frames, 'frame')}")
+    if frames is not None:
+        _write_frames(animation, frames, svg=svg, force=force, inputs=inputs)
+        answer(printable(str(frames)))
+    if output is not None or frames is None:
+        stem = "squares" if input is None else "stdin" if input == "-" else Path(input).stem
+        target = output or Path(f"{stem}-animation.gif")
+        _write(animation, target, ms=ms, force=force, inputs=inputs)
+        answer(printable(str(target)))
+
+
+def _scene(
+    layer: LayerSettings,
+    reading: InputSettings,
+    input: str | None,
+    size: HW | None,
+    channels: int,
+    index: int,
+    transposed: bool,
+    output_padding: HW,
+) -> Any:
+    """Set up what was asked for."""
+    from convviz import scene, weights
+
+    tapset = weights.prepare(layer)
+    picture = None if input is None else _small(input, reading)
+    if picture is not None:
+        channels, size, names = picture.x.shape[0], picture.size, picture.channels
+    else:
+        names = None
+    if size is None or max(size) > MOST_SIDE:
+        raise SpecError(f"size: at most {MOST_SIDE}x{MOST_SIDE} cells can be read, not {size}.")
+    if transposed and layer.bias_values is not None:
+        raise SpecError("bias-values: transposed convolutions are animated without a bias.")
+    asked = replace(layer, bias=False) if transposed else layer
+    conv, bank, remarks = weights.build(asked, channels, tapset=tapset, channels=names)
+    for text in (*(picture.remarks if picture else ()), *remarks):
+        remark(text)
+    if not transposed:
+        return scene.direct(conv, size, picture=picture, bank=bank, index=index)
+    weight = scene.transposed_weight(conv, layer, bank)
+    return scene.transposed(
+        conv, size, output_padding=output_padding, picture=picture, weight=weight, index=index
+    )
+
+
+def _small(name: str, reading: InputSettings) -> Any:
+    """Read the input, a large picture in a size whose cells can be read."""
+    from convviz.cli.reading import read_input
+
+    if reading.resize is not None and max(reading.resize) > MOST_SIDE:
+        raise SpecError(f"resize: at most {MOST_SIDE}x{MOST_SIDE} cells can be read, not {reading.resize}.")
+    picture = read_input(name, reading)
+    if max(picture.size) <= MOST_SIDE:
+        return picture
+    if name == "-" or reading.resize is not None:
+        raise SpecError(
+            f"an input of {picture.size} has more than {MOST_SIDE}x{MOST_SIDE} cells; "
+            "give a smaller one, or --resize for a picture."
+        )
+    part = USUAL_SIDE / max(picture.size)
+    small = HW(*(max(1, round(side * part)) for side in picture.size))
+    found = read_input(name, replace(reading, resize=small))
+    if max(found.size) > MOST_SIDE:
+        raise SpecError(f"{picture.size} numbers are more than {MOST_SIDE}x{MOST_SIDE} cells; give fewer.")
+    remark(f"the picture was brought from {picture.size} to {small} pixels; --resize chooses")
+    return found
+
+
+def _write(animation: Any, path: Path, *, ms: int, force: bool, inputs: Any = ()) -> None:
+    """Write one animated picture."""
+    from convviz import __version__, outputs
+
+    description = {"version": __version__, "animation": animation.scene.title}
+    outputs.write_animation(animation, path, description, ms=ms, force=force, inputs=inputs)
+
+
+def _write_frames(animation: Any, folder: Path, *, svg: bool, force: bool, inputs: Any) -> None:
+    """Write every frame by its number."""
+    from convviz import __version__, outputs
+
+    description = {"version": __version__, "animation": animation.scene.title}
+    outputs.write_frames(animation, folder, description, svg=svg, force=force, inputs=inputs)

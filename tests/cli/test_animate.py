@@ -1,0 +1,94 @@
+"""``convviz animate`` as a process."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def test_every_kind_of_layer_is_animated_with_one_frame_per_output(convviz, tmp_path):
+    """7x5 under 3x2 at stride 2x1, dilation 1x2, padding 1,0,2,1: 3 rows and 6 columns."""
+    done = convviz(
+        "animate", "--size", "7x5", "-k", "3x2", "-s", "2x1", "-d", "1x2", "-p", "1,0,2,1", "-o", "x.gif"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "7x5 -> 3x6; 18 frames" in done.stdout
+    with Image.open(tmp_path / "x.gif") as image:
+        assert (image.n_frames, image.info["duration"], image.info["loop"]) == (18, 1000, 0)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "apng"])
+def test_an_animation_is_known_as_ours_and_replaced(convviz, classic, tmp_path, suffix):
+    for _ in range(2):
+        done = convviz("animate", classic.name, "-K", "box:size=2", "--ms", "200", "-o", f"x.{suffix}")
+        assert done.returncode == 0, done.stderr
+    Image.new("RGB", (2, 2)).save(tmp_path / f"theirs.{suffix.replace('apng', 'png')}")
+    done = convviz("animate", "--size", "4", "-o", f"theirs.{suffix.replace('apng', 'png')}")
+    assert done.returncode == 4
+    assert "convviz did not write it" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_frames_are_numbered(convviz, tmp_path, kind):
+    done = convviz("animate", "--size", "6x4", "--frames", "f", *(["--svg"] if kind == "svg" else []))
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "f").iterdir()) == [
+        f"frame-{index}.{kind}" for index in range(4 * 2)
+    ]
+    assert not list(tmp_path.glob("*.gif"))
+
+
+def test_a_gallery_is_made_with_the_frames_that_it_says(convviz, tmp_path):
+    done = convviz("animate", "--gallery", "g", "--style", "iso")
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert len(lines) == 15
+    for count, _, path in lines:
+        with Image.open(tmp_path / path) as image:
+            assert image.n_frames == int(count)
+
+
+def test_a_large_picture_is_made_small_and_numbers_are_not(convviz, tmp_path):
+    Image.new("RGB", (100, 50), (9, 99, 199)).save(tmp_path / "p.png")
+    done = convviz("animate", "p.png", "-s", "4", "-O", "1")
+    assert done.returncode == 0, done.stderr
+    assert "brought from 50x100 to 8x16 pixels" in done.stderr
+    np.save(tmp_path / "n.npy", np.zeros((40, 3)))
+    done = convviz("animate", "n.npy")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "40x3" in done.stderr
+
+
+def test_a_transposed_convolution_of_numbers_is_worked_by_hand(convviz, tmp_path):
+    """A lone 2 at stride 1 under a border of two zeros makes twice the kernel."""
+    (tmp_path / "one.csv").write_text("2\n")
+    done = convviz(
+        "animate", "one.csv", "--transposed", "-K", "1 3; 5 7", "--frames", "f", "--svg", "-o", "x.gif"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "transposed kernel 2x2: 1x1 -> 2x2; 4 frames" in done.stdout
+    last = (tmp_path / "f" / "frame-3.svg").read_text()
+    for value in (2, 6, 10, 14):
+        assert f">{value}<" in last
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give INPUT, or --size"),
+        (["--size", "5", "-o", "x.mp4"], "ends in .gif, .webp, .png, .apng, not '.mp4'"),
+        (["--size", "5", "--output-padding", "1"], "output-padding goes with --transposed"),
+        (["--size", "40"], "at most 32x32 cells"),
+        (["--size", "2"], "kernel spans 3 pixels, but the padded input has only 2"),
+        (["--size", "5", "--svg"], "svg goes with --frames"),
+        (["--size", "5", "--gallery", "g"], "gallery has cases of its own"),
+        (["--size", "5", "--ms", "5"], "ms must be at least 20"),
+        (["--size", "5", "--map", "6"], "there are 6 maps, 0 to 5"),
+        (["--size", "32", "-p", "40"], "more than 10,000"),
+        (["--size", "32", "-p", "14"], "more than 500 MB; make the input smaller"),
+    ],
+)
+def test_what_cannot_be_animated_is_one_line(convviz, arguments, message):
+    done = convviz("animate", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1

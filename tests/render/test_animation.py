@@ -1,0 +1,100 @@
+"""Frames of animations and the files they make."""
+
+import io
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import convviz
+from convviz.errors import SpecError
+from convviz.geometry import HW, Axis
+from convviz.images import as_picture
+from convviz.render.animation import _NOW, STYLES, Animation, Scene, encode, paletted
+from convviz.render.drawing import Label
+from convviz.scene import direct
+
+TALL, WIDE = Axis(7, 3, 2, 1, 1, 0), Axis(5, 2, 1, 2, 2, 1)
+
+
+def scene_of(count):
+    """A row of `count` windows."""
+    return Scene("", Axis(1, 1, 1, 1, 0, 0), Axis(count, 1, 1, 1, 0, 0))
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".apng"])
+def test_a_file_has_one_frame_per_output_cell_and_loops(suffix, style):
+    """(7 + 1 - 3) // 2 + 1 rows and 5 + 3 - 3 + 1 columns."""
+    frames = paletted(Animation(Scene("title", TALL, WIDE), style))
+    image = Image.open(io.BytesIO(encode(frames, suffix, ms=500, mark="convviz", text="{}")))
+    assert image.n_frames == 3 * 6
+    assert image.info["loop"] == 0
+    for index in range(image.n_frames):
+        image.seek(index)
+        image.load()
+        assert image.info["duration"] == 500
+        np.testing.assert_array_equal(
+            np.asarray(image.convert("RGB")), np.asarray(frames[index].convert("RGB"))
+        )
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_cell_that_is_made_moves_from_the_left_then_down(style):
+    places = []
+    for image in Animation(Scene("", TALL, WIDE), style).images():
+        hit = np.argwhere((np.asarray(image) == _NOW).all(axis=-1))
+        places.append(hit.mean(axis=0))
+    rows = np.array(places).reshape(3, 6, 2)
+    # In the tilted look a row leans, but goes to the right all the same; the next one lies below.
+    assert (np.diff(rows[:, :, 1], axis=1) > 0).all()
+    assert (np.diff(rows[:, :, 0], axis=0) > 0).all()
+
+
+def test_the_last_frame_shows_every_number():
+    layer = convviz.Conv2d(1, 1, 2, bias=False)
+    picture = as_picture(np.arange(1, 10).reshape(3, 3))
+    bank = convviz.seeded(layer)
+    scene = direct(layer, picture.size, picture=picture, bank=bank)
+    *_, last = Animation(scene).svgs()
+    words = [element.text for element in ET.fromstring(last).iter("{http://www.w3.org/2000/svg}text")]
+    assert {str(n) for n in range(1, 10)} <= set(words)
+    for value in scene.values.ravel():
+        assert convviz.text.number(float(value), digits=3) in words
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("count", [1, 3])
+def test_no_label_leaves_the_paper(style, count):
+    scene = Scene("a title " * 6, TALL, WIDE, channels=("input plane",) * count)
+    animation = Animation(scene, style)
+    ground = animation.ground()
+    for label in (shape for shape in (*ground.shapes, *animation.above(17)) if isinstance(shape, Label)):
+        assert label.x >= 0
+        assert label.x + convviz.render.grid.font(label.size).getlength(label.text) <= ground.width
+        assert 0 < label.y < ground.height
+
+
+def test_too_many_frames_say_what_to_reduce():
+    with pytest.raises(SpecError, match=r"10,001 frames, more than 10,000; make the input smaller"):
+        Animation(scene_of(10_001))
+    assert Animation(Scene("", Axis(2, 1, 1, 1, 0, 0), Axis(2, 1, 1, 1, 0, 0))).scene.frames == 4
+
+
+def test_too_much_memory_says_what_to_reduce():
+    side = Axis(60, 1, 1, 1, 0, 0)
+    with pytest.raises(SpecError, match=r"would take [\d,]+ MB \(3,600 frames of .*, more than 500 MB; make"):
+        Animation(Scene("", side, side))
+
+
+def test_numbers_are_read_from_the_arrays_that_were_computed_with():
+    layer = convviz.Conv2d(1, 1, 2, bias=False)
+    picture = as_picture(np.ones((3, 3)))
+    frames = []
+    for weight in (1.0, 5.0):
+        bank = convviz.weights.FilterBank.of(layer, np.full((1, 1, 2, 2), weight))
+        scene = direct(layer, HW(3, 3), picture=picture, bank=bank)
+        frames.append(next(Animation(scene).svgs()))
+    assert ">4<" in frames[0]
+    assert ">20<" in frames[1]
