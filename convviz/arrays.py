@@ -425,9 +425,10 @@ def is_ours(path: Path) -> bool:
             suffix = path.suffix.lower()
             if suffix == ".gif":
                 return head.startswith(b"GIF8") and f"{MARK} ".encode() in head
-            if suffix == ".webp":  # metadata stand at the end
+            if suffix in (".webp", ".md", ".html"):  # the mark stands at the end
                 file.seek(max(path.stat().st_size - (1 << 16), 0))
-                return head[8:12] == b"WEBP" and f"{MARK} ".encode() in file.read()
+                lead = "" if suffix == ".webp" else "<!-- "
+                return f"{lead}{MARK} ".encode() in file.read()
             if suffix in (".png", ".apng"):
                 return head.startswith(b"\x89PNG\r\n\x1a\n") and _has_text_chunk(head)
             if suffix == ".safetensors":

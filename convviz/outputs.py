@@ -92,6 +92,29 @@ def _write_svg(text: str, path: Path, *, force: bool, inputs: Sequence[Path]) ->
     )
 
 
+def write_page(text: str, path: Path, description: dict[str, str], *, force: bool = False) -> None:
+    """Write Markdown or HTML, with a comment by which it is known as ours.
+
+    Parameters
+    ----------
+    text : str
+        The page.
+    path : Path
+        Where to write it.
+    description, force
+        As for `write_sheet`.
+
+    Raises
+    ------
+    OutputError
+        As for `write_sheet`.
+    """
+    marked = f"{text}<!-- {_comment(description)} -->\n"
+    files.write_atomically(
+        path, lambda file: file.write(marked.encode()), force=force, is_ours=arrays.is_ours
+    )
+
+
 def write_animation(
     animation: Animation,
     path: Path,

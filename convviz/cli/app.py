@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from convviz import __version__
-from convviz.cli.commands import animate, batch, code, explain, kernels, pad, run, shape
+from convviz.cli.commands import animate, batch, code, exercise, explain, kernels, pad, run, shape
 from convviz.cli.exits import STATUS, Exit
 from convviz.errors import ConvvizError
 from convviz.text import printable
@@ -22,9 +22,10 @@ app = typer.Typer(
 for command in (
     run.run,
     explain.explain,
-    code.code,
     pad.pad,
     animate.animate,
+    code.code,
+    exercise.exercise,
     shape.shape,
     kernels.kernels,
     batch.batch,

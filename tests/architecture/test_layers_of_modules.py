@@ -32,6 +32,7 @@ LEVELS = {
     "render": 5,
     "outputs": 5,
     "pipeline": 6,
+    "exercise": 7,
     "scene": 7,
     "batch": 7,
     "cli": 8,

@@ -1,0 +1,87 @@
+"""``convviz exercise``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convviz import parsing
+from convviz.cli.console import answer
+from convviz.cli.options import OUTPUT, Force, with_settings
+from convviz.errors import SpecError
+from convviz.geometry import HW
+from convviz.settings import LayerSettings
+from convviz.text import printable
+
+SHEET = "Sheet"
+
+
+@with_settings
+def exercise(
+    layer: LayerSettings,
+    size: Annotated[
+        HW,
+        typer.Option(
+            parser=parsing.pair("size"), metavar="HxW", rich_help_panel=SHEET, help="Size of the input."
+        ),
+    ] = "5",  # type: ignore[assignment]  # Typer parses a default as it parses what is typed
+    channels: Annotated[
+        int,
+        typer.Option(
+            parser=parsing.whole("channels", most=16),
+            metavar="N",
+            rich_help_panel=SHEET,
+            help="Planes of the input.",
+        ),
+    ] = "1",  # type: ignore[assignment]
+    sheets: Annotated[
+        int,
+        typer.Option(
+            parser=parsing.whole("sheets", most=1000),
+            metavar="N",
+            rich_help_panel=SHEET,
+            help="How many, each with numbers of its own.",
+        ),
+    ] = "1",  # type: ignore[assignment]
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="Where to write: .md, or .html to print. The answers go beside it, as NAME-answers.",
+        ),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Make worksheets for a class: an input, a kernel, an empty output, a shape question; and the answers.
+
+    --seed chooses the numbers: the same seed makes the same sheets and the same answers. One filter, unless
+    --out-channels or --kernel say more. Without --output both are printed as Markdown.
+
+    For example:
+
+        convviz exercise --size 4x4 --padding 1 --seed 3
+
+        convviz exercise --sheets 30 --stride 2 -o class.html
+    """
+    if output is not None and output.suffix.lower() not in (".md", ".html"):
+        raise SpecError(f"output: a worksheet ends in .md or .html, not {output.suffix!r}.")
+
+    from convviz import __version__, outputs
+    from convviz.exercise import make_sheets
+    from convviz.render import worksheet
+
+    made = make_sheets(layer, size=size, channels=channels, sheets=sheets)
+    questions = [block for sheet in made for block in sheet.questions()]
+    answers = [block for sheet in made for block in sheet.answers()]
+    if output is None:
+        answer(worksheet.to_markdown([*questions, *answers]).rstrip("\n"))
+        return
+    beside = output.with_name(f"{output.stem}-answers{output.suffix}")
+    for path, title, blocks in ((output, "Worksheet", questions), (beside, "Answers", answers)):
+        html = path.suffix.lower() == ".html"
+        text = worksheet.to_html(blocks, title=title) if html else worksheet.to_markdown(blocks)
+        outputs.write_page(text, path, {"version": __version__, "seed": str(layer.seed)}, force=force)
+        answer(printable(str(path)))
