@@ -434,6 +434,9 @@ def is_ours(path: Path) -> bool:
             if suffix == ".safetensors":
                 header = json.loads(head[8 : 8 + int.from_bytes(head[:8], "little")])
                 return MARK in (header.get("__metadata__") or {})
+            if suffix == ".jsonl":  # the report of a batch, by its first line
+                first = json.loads(head.split(b"\n", 1)[0])
+                return all(key in first for key in ("path", "status", "output"))
             if suffix == ".svg":
                 return f"<!-- {MARK} ".encode() in head[:200]
             if suffix == ".npz":

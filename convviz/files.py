@@ -96,7 +96,7 @@ def write_atomically(
     b'12'
     """
     try:
-        _check_place(path, force=force, is_ours=is_ours, inputs=inputs)
+        check_place(path, force=force, is_ours=is_ours, inputs=inputs)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Short, so that a name of the greatest length still has room; unique, so that two runs do not meet.
         temporary = path.parent / f".convviz-{secrets.token_hex(8)}"
@@ -113,7 +113,7 @@ def write_atomically(
         raise OutputError(f"cannot write {shown(path)}: {_reason(error)}.") from None
 
 
-def _check_place(path: Path, *, force: bool, is_ours: Callable[[Path], bool], inputs: Sequence[Path]) -> None:
+def check_place(path: Path, *, force: bool, is_ours: Callable[[Path], bool], inputs: Sequence[Path]) -> None:
     """Refuse a place that is not free to be taken."""
     if "\0" in str(path):
         raise OutputError(f"cannot write {shown(path)}: a name has no null character; choose another name.")

@@ -11,11 +11,11 @@ from convviz.errors import SpecError, UnknownNameError
 from convviz.geometry import HW, Edges
 from convviz.layers import Padding
 
-_WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_WHOLE = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 
 
 def _whole(text: str) -> int | None:
-    """Read a whole number of at most 18 digits, or nothing."""
+    """Read a whole number of at most 20 digits, as many as a seed has, or nothing."""
     return int(text) if _WHOLE.fullmatch(text.strip()) else None
 
 

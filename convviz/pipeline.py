@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convviz import __version__, backends, images, outputs, settings
-from convviz.errors import BackendError, ShapeError
+from convviz.errors import BackendError, ShapeError, SpecError
 from convviz.geometry import HW, Edges
 from convviz.images import Picture
 from convviz.layers import Conv2d, PaddingLike
@@ -79,11 +79,18 @@ def apply(layer: Conv2d, x: Floats, bank: FilterBank, *, backend: str, device: s
     """
     compute = backends.load(backend)
     padded = pad(x, layer.edges(HW(*x.shape[1:])), layer.padding_mode)
-    maps = compute(
-        padded, bank.weight, stride=layer.stride, dilation=layer.dilation, groups=layer.groups, device=device
-    )
-    if bank.bias is not None:
-        maps += bank.bias[:, None, None]
+    # As in torch, what float32 cannot hold becomes infinite without a word; FeatureMaps refuses it.
+    with np.errstate(over="ignore", invalid="ignore"):
+        maps = compute(
+            padded,
+            bank.weight,
+            stride=layer.stride,
+            dilation=layer.dilation,
+            groups=layer.groups,
+            device=device,
+        )
+        if bank.bias is not None:
+            maps += bank.bias[:, None, None]
     return cast("Floats", maps)
 
 
@@ -244,6 +251,8 @@ class FeatureMaps:
     ------
     ShapeError
         If the shape is not that of the shape arithmetic.
+    SpecError
+        If a value is not finite: the sum was too large for float32.
     """
 
     maps: Floats
@@ -258,6 +267,12 @@ class FeatureMaps:
         if self.maps.shape != expected:
             raise ShapeError(
                 f"the {self.backend} backend made maps of shape {self.maps.shape}, not {expected}."
+            )
+        if not np.isfinite(self.maps).all():
+            index, row, column = np.argwhere(~np.isfinite(self.maps))[0]
+            raise SpecError(
+                f"map {index} overflows float32 at row {row}, column {column}; "
+                "scale the input or the weights."
             )
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Literal
 
 from convviz.errors import SpecError
@@ -49,6 +50,11 @@ class LayerSettings:
     kernel: tuple[KernelRequest, ...] = ()
     bias_values: tuple[float, ...] | None = None
     flip: bool = False
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that kernels are read from; like the input they are never replaced."""
+        return [Path(request.what) for request in self.kernel if request.kind == "file"]
 
     def conv2d(
         self, in_channels: int, *, sizes: Sequence[HW] = (), maps: int = 0, stored_bias: bool = False

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class FilterBank:
         for what, array in (("weight", self.weight), ("bias", self.bias)):
             if array is not None and not np.isfinite(array).all():
                 place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-                raise SpecError(f"{what}{list(place)} is not a finite number.")
+                raise SpecError(f"{what}{list(place)} is not a finite float32 number.")
 
     @classmethod
     def of(
@@ -160,11 +160,14 @@ class Taps:
         One 2-D kernel for every plane, or one for each.
     channel : int, optional
         The only plane that is read.
+    bias : float, optional
+        The bias that was stored with it.
     """
 
     name: str
     values: NDArray[np.float64]
     channel: int | None = None
+    bias: float | None = None
 
     @property
     def size(self) -> HW:
@@ -174,10 +177,16 @@ class Taps:
 
 @dataclass(frozen=True, slots=True)
 class TapSet:
-    """All filters that a user named, with the bias that came along in a file."""
+    """All filters that a user named."""
 
     taps: tuple[Taps, ...]
-    bias: tuple[float, ...] | None = None
+
+    @property
+    def bias(self) -> tuple[float, ...] | None:
+        """The biases that came along in files, 0 for a filter without one; None where there are none."""
+        if all(taps.bias is None for taps in self.taps):
+            return None
+        return tuple(taps.bias or 0.0 for taps in self.taps)
 
     @property
     def sizes(self) -> tuple[HW, ...]:
@@ -217,12 +226,9 @@ def load(requests: Sequence[KernelRequest]) -> TapSet:
     (HW(h=3, w=3), HW(h=3, w=3))
     """
     taps: list[Taps] = []
-    bias: tuple[float, ...] | None = None
     for request in requests:
         if request.kind == "file":
-            found, stored = _from_file(Path(request.what))
-            if stored is not None and len(requests) == 1:
-                bias = stored
+            found = _from_file(Path(request.what))
         else:
             found = [Taps(kernel.name, _values(kernel)) for kernel in resolve(request)]
         for item in found:
@@ -230,8 +236,8 @@ def load(requests: Sequence[KernelRequest]) -> TapSet:
                 raise SpecError(
                     f"{item.name!r} has a kernel of its own for every plane; leave out the @ suffix."
                 )
-            taps.append(Taps(item.name, item.values, request.channel))
-    return TapSet(tuple(taps), bias)
+            taps.append(replace(item, channel=request.channel))
+    return TapSet(tuple(taps))
 
 
 def _values(kernel: Kernel) -> NDArray[np.float64]:
@@ -239,7 +245,7 @@ def _values(kernel: Kernel) -> NDArray[np.float64]:
     return np.array(kernel.taps, np.float64) / kernel.divisor
 
 
-def _from_file(path: Path) -> tuple[list[Taps], tuple[float, ...] | None]:
+def _from_file(path: Path) -> list[Taps]:
     """Read the filters of one file, with their bias where it has one."""
     bias = None
     if path.suffix.lower() in ARCHIVES:
@@ -254,7 +260,7 @@ def _from_file(path: Path) -> tuple[list[Taps], tuple[float, ...] | None]:
     name = path.stem
     values = weight.astype(np.float64)
     if values.ndim in (2, 3):
-        return [Taps(name, values)], None
+        return [Taps(name, values)]
     if values.ndim != 4:
         raise InputError(
             f"{printable(str(path))!r} holds an array of shape {values.shape}; expected one kernel (kh, kw), "
@@ -264,8 +270,10 @@ def _from_file(path: Path) -> tuple[list[Taps], tuple[float, ...] | None]:
         raise InputError(
             f"{printable(str(path))!r}: the bias has shape {bias.shape}, not {values.shape[:1]}."
         )
-    taps = [Taps(f"{name} {index}", one) for index, one in enumerate(values)]
-    return taps, None if bias is None else tuple(float(b) for b in bias)
+    return [
+        Taps(f"{name} {index}", one, bias=None if bias is None else float(bias[index]))
+        for index, one in enumerate(values)
+    ]
 
 
 def prepare(settings: LayerSettings) -> TapSet | None:
@@ -351,13 +359,18 @@ def build(
     layer = _layer(settings, in_channels, tapset)
     bias = settings.bias_values if settings.bias_values is not None else tapset.bias
     weight, names = _lay_out(tapset.taps, layer, channels)
-    bank = FilterBank(weight, np.array(bias, np.float32) if layer.bias else None, names)
+    with np.errstate(over="ignore"):  # FilterBank refuses what does not fit
+        bank = FilterBank(weight, np.array(bias, np.float32) if layer.bias else None, names)
     remarks = []
     if len(set(tapset.sizes)) > 1 or tapset.sizes[0] != layer.kernel_size:
         smaller = dict.fromkeys(taps.name for taps in tapset.taps if taps.size != layer.kernel_size)
         remarks.append(f"{', '.join(smaller)} centred in zeros to fill {layer.kernel_size} taps")
     if layer.bias and settings.bias_values is None:
-        remarks.append("the bias is the one stored with the kernel")
+        without = [taps.name for taps in tapset.taps if taps.bias is None]
+        more = (
+            f"; {', '.join(without)} {'has' if len(without) == 1 else 'have'} none, so 0" if without else ""
+        )
+        remarks.append(f"the bias is the one stored with the kernel{more}")
     return layer, bank.turned() if settings.flip else bank, tuple(remarks)
 
 
@@ -392,7 +405,8 @@ def _lay_out(taps: Sequence[Taps], layer: Conv2d, channels: Sequence[str]) -> tu
             name += f" @{channels[group]}" if planes == 1 and channels else f" group {group}"
         place[...] = item.values
         names.append(name)
-    return weight.astype(np.float32), tuple(names)
+    with np.errstate(over="ignore"):  # FilterBank refuses what does not fit
+        return weight.astype(np.float32), tuple(names)
 
 
 def kernel_bank(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Conv2d, FilterBank]:

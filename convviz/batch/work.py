@@ -41,7 +41,7 @@ def picture_of(
         result = pipeline.run(image, conv, bank, compute.backend, device=compute.device)
         grid = result.grid(**asdict(picture))
         description = result.description(layer, reading, picture)
-        outputs.write_sheet(grid, job.target, description, force=force, inputs=[job.source])
+        outputs.write_sheet(grid, job.target, description, force=force, inputs=[job.source, *layer.files])
     except ConvvizError as error:
         return Outcome(job.name, job.target, reason=str(error), seconds=time.perf_counter() - start)
     except MemoryError as error:

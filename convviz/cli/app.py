@@ -71,6 +71,8 @@ def status_of(arguments: Sequence[str]) -> int:
     try:
         status = app(list(arguments), prog_name="convviz", standalone_mode=False)
         sys.stdout.flush()
+        if status == Exit.INTERRUPTED:  # Typer makes a status of Ctrl-C
+            _complain("interrupted.")
     except ConvvizError as error:
         _complain(str(error))
         return STATUS[type(error)]

@@ -128,3 +128,17 @@ def test_names_reach_the_terminal_escaped(convviz, photos):
     done = convviz("batch", "photos", "maps")
     assert "\x1b" not in done.stderr
     assert "[red]\\x1b[31m.png" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["in/a.png", "notes.txt", "notes.jsonl"])
+def test_a_report_never_takes_the_place_of_another_file(convviz, tmp_path, name):
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "in" / "a.png")
+    if not (tmp_path / name).exists():
+        (tmp_path / name).write_text("mine")
+    before = (tmp_path / name).read_bytes()
+    done = convviz("batch", "in", "out", "--report", name)
+    assert done.returncode == 4, done.stderr
+    assert (tmp_path / name).read_bytes() == before
+    for _ in range(2):
+        assert convviz("batch", "in", "out", "--report", "ours.jsonl").returncode == 0

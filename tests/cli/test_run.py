@@ -292,3 +292,37 @@ def test_partial_maps_stand_in_tables_and_in_json(convviz, classic):
 def test_partial_maps_say_how_well_they_add_up(convviz, classic):
     done = convviz("run", classic.name, "-K", ONES, "--partial")
     assert "parts: the sums of the columns and the bias differ from the maps by 0 at most" in done.stdout
+
+
+def test_biases_of_several_files_are_all_kept(convviz, tmp_path):
+    (tmp_path / "one.csv").write_text("1\n")
+    np.savez(tmp_path / "a.npz", weight=np.full((1, 1, 1, 1), 2.0), bias=np.array([10.0]))
+    np.savez(tmp_path / "b.npz", weight=np.full((1, 1, 1, 1), 3.0), bias=np.array([20.0]))
+    done = convviz("run", "one.csv", "-K", "a.npz", "-K", "5", "-K", "b.npz", "--json", "--table")
+    assert json.loads(done.stdout)["values"] == [[[12]], [[5]], [[23]]]
+    assert "the bias is the one stored with the kernel; 5 has none, so 0" in done.stderr
+
+
+def test_a_kernel_file_is_an_input_and_never_replaced(convviz, tmp_path):
+    (tmp_path / "one.csv").write_text("1\n")
+    np.savez(tmp_path / "k.npz", weight=np.ones((1, 1, 1, 1)))
+    before = (tmp_path / "k.npz").read_bytes()
+    done = convviz("run", "one.csv", "-K", "k.npz", "--save", "k.npz", "--force")
+    assert done.returncode == 4
+    assert "it is the input" in done.stderr
+    assert (tmp_path / "k.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize("words", [["-K", "1 1 1; 1 1 1; 1 1 1"], ["-K", "1e39"]], ids=["sum", "weight"])
+def test_what_float32_cannot_hold_is_one_line(convviz, tmp_path, words):
+    (tmp_path / "big.csv").write_text("\n".join(["3e38,3e38,3e38"] * 3))
+    done = convviz("run", "big.csv", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "float32" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_seed_of_twenty_digits_is_taken(convviz, classic):
+    assert convviz("run", classic.name, "--seed", str(2**64 - 1)).returncode == 0
+    done = convviz("run", classic.name, "--seed", str(2**64))
+    assert "seed must be at most 18446744073709551615" in done.stderr

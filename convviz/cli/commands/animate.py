@@ -156,7 +156,7 @@ def animate(
         layer, reading, input, size, channels or 1, map or 0, transposed, output_padding or HW(0, 0)
     )
     animation = Animation(scene, style)  # type: ignore[arg-type]  # checked by its parser
-    inputs = [Path(input)] if input not in (None, "-") else []
+    inputs = [*layer.files, *([Path(input)] if input not in (None, "-") else [])]
     answer(f"{scene.title}; {plural(scene.frames, 'frame')}")
     if frames is not None:
         _write_frames(animation, frames, svg=svg, force=force, inputs=inputs)

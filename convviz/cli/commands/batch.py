@@ -64,7 +64,7 @@ def batch(
 
         convviz batch photos maps --out-channels 6 --padding 1 --pattern '*.jpg' --workers 2
     """
-    from convviz import weights
+    from convviz import arrays, files, weights
     from convviz.batch import make_plan, run_local
     from convviz.batch.work import picture_of
     from convviz.cli.progress import progress
@@ -73,6 +73,9 @@ def batch(
     colours(picture.colormap)
     weights.prepare(layer)
     jobs = make_plan(folder, out, pattern=pattern)
+    if report is not None:
+        taken = [*layer.files, *(path for job in jobs for path in (job.source, job.target))]
+        files.check_place(report, force=force, is_ours=arrays.is_ours, inputs=taken)
     work = functools.partial(
         picture_of, layer=layer, reading=reading, compute=compute, picture=picture, force=force
     )

@@ -123,7 +123,7 @@ def explain(
         explained = _matrix(result, map or 0)
 
     if output is not None:
-        inputs = [] if input == "-" else [Path(input)]
+        inputs = [*layer.files, *([] if input == "-" else [Path(input)])]
         outputs.write_drawing(explained.draw(), output, result.description(), force=force, inputs=inputs)
     if json:
         answer_json(explained.document())

@@ -114,7 +114,7 @@ def run(
     changed = None if differences is None else result.largest(differences)
 
     start = time.perf_counter()
-    inputs = [] if input == "-" else [Path(input)]
+    inputs = [*layer.files, *([] if input == "-" else [Path(input)])]
     description = result.description(layer, reading, picture)
     grid = result.grid(**asdict(picture), parts=parts, differences=differences)
     outputs.write_sheet(grid, target, description, force=force, inputs=inputs)
