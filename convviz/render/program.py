@@ -2,9 +2,11 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from convviz.errors import SpecError
 from convviz.geometry import HW
@@ -82,6 +84,18 @@ def program(
         '    print(f"map {index}: {values.min():.4g} to {values.max():.4g}")',
     ]
     return "\n".join(lines) + "\n"
+
+
+def reads_as(path: str, source: Source, reading: InputSettings) -> NDArray[np.float32] | None:
+    """Run the lines that read the input, and give what they read; None where they fail."""
+    text, imports = _reading(path, source, reading)
+    lines = [*imports, "import numpy as np", "from PIL import Image, ImageOps", text]
+    found: dict[str, Any] = {}
+    try:
+        exec("\n".join(lines), found)  # our own few lines, the same that the user is going to run
+    except (ValueError, OSError, Image.DecompressionBombError):
+        return None
+    return np.asarray(found["planes"], np.float32)
 
 
 def _reading(path: str, source: Source, reading: InputSettings) -> tuple[str, list[str]]:

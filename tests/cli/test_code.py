@@ -80,3 +80,20 @@ def test_more_weights_than_anybody_reads_are_left_to_a_file(convviz, inputs):
 def test_run_prints_the_same_program_after_its_report(convviz, inputs):
     alone = convviz("code", "colour.png", "-K", "sobel").stdout
     assert convviz("run", "colour.png", "-K", "sobel", "--code").stdout.endswith("\n" + alone)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("semicolons.csv", b"1;2\n3;4\n"),
+        ("planes.csv", b"1,2\n3,4\n\n5,6\n7,8\n"),
+        ("bom.json", b"\xef\xbb\xbf[[1, 2], [3, 4]]"),
+        ("maximum.pgm", b"P5 2 2 100\n\x00\x19\x32\x64"),
+    ],
+)
+def test_a_file_that_a_short_program_would_read_otherwise_is_refused(convviz, tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    assert convviz("run", name, "-K", "1").returncode == 0
+    done = convviz("code", name, "-K", "1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "takes more than a short program" in done.stderr

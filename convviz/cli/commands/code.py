@@ -47,24 +47,37 @@ def program_of(
     name: str, picture: Any, conv: Any, bank: Any, layer: LayerSettings, reading: InputSettings
 ) -> str:
     """Write the program of a run, without the line break at its end."""
-    from convviz.render.program import program
+    import numpy as np
+
+    from convviz.render.program import program, reads_as
 
     source = _source(Path(name), reading)
+    planes = None if source is None else reads_as(name, source, reading)
+    # Depths, separators and encodings that convviz knows and a short program does not are found by trying.
+    close = 1e-5 * max(float(abs(picture.x).max()), 1e-30)
+    if (
+        planes is None
+        or planes.shape != picture.x.shape
+        or not np.allclose(planes, picture.x, rtol=0, atol=close)
+    ):
+        raise SpecError(
+            "reading this file takes more than a short program; save it as an 8-bit PNG, or as numbers "
+            "(.npy), first."
+        )
     return program(name, source, conv, bank, layer, reading, picture.size).rstrip("\n")
 
 
 def _source(path: Path, reading: InputSettings) -> Any:
-    """Tell what the program has to read."""
+    """Tell what the program has to read, or nothing where no short program could."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix in ("json", "csv", "npy"):
         return suffix
     from PIL import Image
 
-    with Image.open(path) as image:
-        mode = image.mode
+    try:
+        with Image.open(path) as image:
+            mode = image.mode
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
     kinds = {"L": "gray", "LA": "gray", "I;16": "gray16", "RGB": "colour", "RGBA": "colour", "P": "colour"}
-    if mode not in kinds or reading.mode == "rgba":
-        raise SpecError(
-            f"a picture of mode {mode} takes more than a short program; save it as 8-bit RGB first."
-        )
-    return kinds[mode]
+    return None if reading.mode == "rgba" else kinds.get(mode)
