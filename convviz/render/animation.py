@@ -173,7 +173,7 @@ class Animation:
             out_w, out_h, _ = extent(out_rows, out_columns, cell)
             if tilted:
                 lift = 0.55 * in_h + 1.2 * cell
-                return max(in_w, out_w), out_h + lift + in_h + (count - 1) * (0.35 * in_h + 24)
+                return max(in_w, out_w), out_h + lift + in_h + (count - 1) * (0.8 * in_h + 24)
             return in_w + 90 + out_w, max(count * in_h + (count - 1) * 34, out_h)
 
         cell = 44.0
@@ -191,7 +191,7 @@ class Animation:
             out_x, out_y = margin + (wide - out_w) / 2 + out_left, head + 22
             for index in range(count):
                 x = margin + (wide - in_w) / 2 + in_left
-                y = out_y + out_h + 0.55 * in_h + 1.2 * cell + index * (0.35 * in_h + 24)
+                y = out_y + out_h + 0.55 * in_h + 1.2 * cell + index * (0.8 * in_h + 24)
                 self._inputs.append(_Sheet((x, y), step_x, step_y))
                 names.append((x + in_w - in_left + 10, y + across[1] * columns * cell + 4))
         else:
