@@ -63,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments : sequence of str, optional
         The words after ``convviz``; those of the process by default.
     """
+    # Threads are ours to give (convviz.parallel); without its own, numpy's BLAS also loads a third sooner.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.exit(status_of(sys.argv[1:] if arguments is None else arguments))
 
 

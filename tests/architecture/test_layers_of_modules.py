@@ -18,6 +18,7 @@ LEVELS = {
     "geometry": 0,
     "text": 0,
     "files": 0,
+    "parallel": 0,
     "layers": 1,
     "parsing": 1,
     "suggest": 1,
@@ -38,9 +39,9 @@ LEVELS = {
     "cli": 8,
     "__main__": 8,
 }
-# Imports inside of functions: the bodies of commands, the look-up of backends, the public names, and one
-# colour scale package that few pictures need.
-LAZY = {"cli/commands", "backends/__init__.py", "__init__.py", "render/tone.py"}
+# Imports inside of functions: the bodies of commands, the look-up of backends, the public names, one
+# colour scale package that few pictures need, and one for threads that the command line does without.
+LAZY = {"cli/commands", "backends/__init__.py", "__init__.py", "render/tone.py", "parallel.py"}
 
 
 def modules():

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import convviz
-from convviz import backends
+from convviz import backends, parallel
+from convviz.backends import numpy_
 from convviz.errors import BackendError, ShapeError, UnknownNameError
 from convviz.geometry import HW
 
@@ -229,3 +230,63 @@ def test_a_device_that_is_not_there_is_named_with_those_that_are():
 
 def test_no_two_rows_of_the_table_share_a_name():
     assert len(set(backends.names())) == len(backends.BACKENDS)
+
+
+@st.composite
+def layers_of_many_rows(draw):
+    """Padded inputs and filters of kinds for which the numpy backend has ways of its own."""
+    groups, planes = draw(st.sampled_from([1, 1, 2, 5])), draw(st.integers(1, 4))
+    filters = draw(st.sampled_from([1, 2, 3, 6, 9]))
+    kh, kw = draw(st.integers(1, 12)), draw(st.integers(1, 5))
+    stride, dilation = (HW(*draw(st.tuples(st.integers(1, 4), st.integers(1, 3)))) for _ in range(2))
+    height = dilation.h * (kh - 1) + 1 + draw(st.integers(0, 60))
+    width = dilation.w * (kw - 1) + 1 + draw(st.integers(0, 9))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    x = rng.standard_normal((groups * planes, height, width), np.float32)
+    weight = rng.standard_normal((groups * filters, planes, kh, kw), np.float32)
+    return x, weight, stride, dilation, groups
+
+
+@settings(max_examples=150, deadline=None)
+@given(layers_of_many_rows(), st.integers(1, 3), st.sampled_from([1, 3000, 1 << 20]))
+def test_bands_threads_and_rows_at_once_change_no_value(case, threads, band):
+    x, weight, stride, dilation, groups = case
+    wide = torch.nn.functional.conv2d(
+        torch.from_numpy(x).double()[None],
+        torch.from_numpy(weight).double(),
+        None,
+        tuple(stride),
+        0,
+        tuple(dilation),
+        groups,
+    )[0].numpy()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel, "_limit", threads)
+        patch.setattr(numpy_, "_BAND_BYTES", band)
+        patch.setattr(numpy_, "_MACS_TO_SHARE", 0)
+        made = numpy_.cross_correlate(x, weight, stride=stride, dilation=dilation, groups=groups)
+    largest = np.abs(weight).sum(axis=(1, 2, 3)).max() * np.abs(x).max()
+    assert np.abs(made - wide).max() <= 2e-6 * largest
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 6, 8])
+def test_any_number_of_rows_at_once_makes_the_same_map(monkeypatch, rows):
+    """Sums of small whole numbers are exact in any order, so equal means equal."""
+    rng = np.random.default_rng(rows)
+    x = rng.integers(-9, 9, (3, 45, 17)).astype(np.float32)
+    weight = rng.integers(-9, 9, (4, 3, 5, 4)).astype(np.float32)
+    monkeypatch.setattr(numpy_, "_rows_at_once", lambda *_: rows)
+    made = numpy_.cross_correlate(x, weight, stride=HW(2, 1), dilation=HW(3, 2), groups=1)
+    np.testing.assert_array_equal(made, by_loops(x, weight, (2, 1), (3, 2), 1))
+
+
+def test_infinity_stays_in_the_windows_that_hold_it():
+    """Large kernels make several rows at once; zero times infinity must not reach the other rows."""
+    x = np.zeros((3, 40, 20), np.float32)
+    x[1, 20, 10] = np.inf
+    weight = np.ones((6, 3, 11, 11), np.float32)
+    for name in backends.names():
+        made = backends.load(name)(x, weight, stride=HW(1, 1), dilation=HW(1, 1), groups=1)
+        expected = np.zeros((6, 30, 10), np.float32)
+        expected[:, 10:21, 0:10] = np.inf
+        np.testing.assert_array_equal(made, expected)

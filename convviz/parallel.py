@@ -1,0 +1,98 @@
+"""Threads for one computation: as many as there are cores, or as few as were asked for."""
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+
+_limit = 0
+
+
+def limit(threads: int) -> None:
+    """Take at most so many threads from now on; 0 for as many as there are cores.
+
+    Parameters
+    ----------
+    threads : int
+        Of every computation in this process. A pool of processes asks for one
+        in each, so that together they take no more than there are cores.
+    """
+    global _limit
+    _limit = threads
+
+
+def threads() -> int:
+    """Tell how many threads a computation may take.
+
+    Examples
+    --------
+    >>> threads() >= 1
+    True
+    """
+    return _limit or cores()
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def share(items: Iterable[Item], work: Callable[[Iterator[Item]], object]) -> None:
+    """Work through items in several threads.
+
+    Parameters
+    ----------
+    items : iterable
+        What to do. BLAS is held to one thread meanwhile, so that it does not take
+        the cores a second time.
+    work : callable
+        Gets an iterator, and does what it gives. It is called once per thread, and
+        all of its iterators draw from the same items.
+
+    Examples
+    --------
+    >>> done = []
+    >>> share(range(5), lambda mine: done.extend(mine))
+    >>> sorted(done)
+    [0, 1, 2, 3, 4]
+    """
+    count = threads()
+    if count == 1:
+        work(iter(items))
+        return
+    # The iterator of a tuple is advanced in one step: no two threads are given the same item.
+    shared = iter(tuple(items))
+    with _one_blas_thread():
+        others = [_pool(count - 1).submit(work, shared) for _ in range(count - 1)]
+        try:
+            work(shared)
+        finally:
+            for other in others:
+                other.result()
+
+
+@functools.cache
+def _pool(count: int) -> ThreadPoolExecutor:
+    """Keep the threads for the next computation; starting one takes as long as a small layer."""
+    return ThreadPoolExecutor(count, thread_name_prefix="convviz")
+
+
+def _one_blas_thread() -> contextlib.AbstractContextManager[Any]:
+    """Hold BLAS to one thread where it is not held already, as on the command line."""
+    if os.environ.get("OPENBLAS_NUM_THREADS") == "1":
+        return contextlib.nullcontext()
+    return _blas().limit(limits=1, user_api="blas")  # type: ignore[no-any-return]  # threadpoolctl has no types
+
+
+@functools.cache
+def _blas() -> Any:
+    """Find the BLAS libraries of this process, once: looking takes milliseconds."""
+    import threadpoolctl  # type: ignore[import-untyped]  # it has no types
+
+    return threadpoolctl.ThreadpoolController()
