@@ -57,28 +57,31 @@ def shown(path: str | PurePath) -> str:
     return f"'{printable(str(path))}'"
 
 
-def write_atomically(
+@contextlib.contextmanager
+def writing(
     path: Path,
-    write: Callable[[BinaryIO], object],
     *,
     force: bool = False,
     is_ours: Callable[[Path], bool] = lambda path: False,
     inputs: Sequence[Path] = (),
-) -> None:
+) -> Iterator[BinaryIO]:
     """Write a file beside its place, then put it there.
 
     Parameters
     ----------
     path : Path
         Where the file shall be; a missing folder is made.
-    write : callable
-        Gets the file, open for writing bytes.
     force : bool
         Replace any file, not only ours; an input never.
     is_ours : callable
         Tells whether a file was written by convviz.
     inputs : sequence of Path
         Files that are never replaced.
+
+    Yields
+    ------
+    binary file
+        The file, open for writing.
 
     Raises
     ------
@@ -91,7 +94,8 @@ def write_atomically(
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "new", "two.bin")
-    ...     write_atomically(path, lambda file: file.write(b"12"))
+    ...     with writing(path) as file:
+    ...         _ = file.write(b"12")
     ...     path.read_bytes()
     b'12'
     """
@@ -103,7 +107,7 @@ def write_atomically(
         try:
             # Not through tempfile: its files are private, these have the permissions of any new file.
             with temporary.open("xb") as file:
-                write(file)
+                yield file
             temporary.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):

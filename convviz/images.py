@@ -10,15 +10,15 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
-from convviz import arrays
+from convviz import arrays, parallel
 from convviz.errors import InputError, SpecError
 from convviz.files import shown
 from convviz.geometry import HW
@@ -29,6 +29,11 @@ Floats = NDArray[np.float32]
 
 # Half a gigapixel of RGB is 6 GB as float32.
 MAX_PIXELS = 500_000_000
+
+# A picture of more samples stays as it was decoded; as floats these are 256 MiB.
+_LARGE = 1 << 26
+# Samples that become floats together, and how many make a second thread worth starting.
+_TOGETHER, _SAMPLES_TO_SHARE = 1 << 17, 1 << 20
 
 # EPS would start Ghostscript; Pillow takes the signed samples of FITS for unsigned; the others it only names.
 _NOT_READ = {"EPS", "WMF", "GRIB", "BUFR", "HDF5", "MPEG", "FITS"}
@@ -79,14 +84,32 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _pillow_guard = threading.Lock()
 
 
+class Planes(Protocol):
+    """Planes that become floats when some of their rows are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Planes, height and width."""
+        ...
+
+    def rows(self, top: int, bottom: int) -> Floats:
+        """Make the rows from `top` to `bottom` of all planes, shape (C, bottom - top, W)."""
+        ...
+
+    def whole(self) -> Floats:
+        """Make all rows."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
     """An input, ready to be convolved.
 
     Parameters
     ----------
-    x : ndarray, shape (C, H, W), float32
-        The planes.
+    planes : ndarray, shape (C, H, W), float32, or Planes
+        The planes, or what makes their rows: a large picture stays as it was
+        decoded, with a byte per sample.
     channels : tuple of str
         What to call each plane.
     low, high : float
@@ -106,26 +129,51 @@ class Picture:
     2x5
     """
 
-    x: Floats
+    planes: Floats | Planes
     channels: tuple[str, ...]
     low: float = 0.0
     high: float = 1.0
     remarks: tuple[str, ...] = ()
+    _whole: list[Floats] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.x.ndim != 3 or self.x.dtype != np.float32 or not self.x.size:
+        if not isinstance(self.planes, np.ndarray):
+            return
+        x = self.planes
+        if x.ndim != 3 or x.dtype != np.float32 or not x.size:
             raise InputError(
-                f"an input is a float32 array (channels, height, width), not {self.x.dtype} {self.x.shape}."
+                f"an input is a float32 array (channels, height, width), not {x.dtype} {x.shape}."
             )
-        if len(self.channels) != self.x.shape[0]:
-            raise InputError(f"{len(self.channels)} names for {self.x.shape[0]} planes; give one per plane.")
-        if not _all_finite(self.x):
-            raise InputError(f"the input has {_count_of_others(self.x)}.")
+        if len(self.channels) != x.shape[0]:
+            raise InputError(f"{len(self.channels)} names for {x.shape[0]} planes; give one per plane.")
+        if not _all_finite(x):
+            raise InputError(f"the input has {_count_of_others(x)}.")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Planes, height and width."""
+        planes, h, w = self.planes.shape
+        return planes, h, w
 
     @property
     def size(self) -> HW:
         """Height and width, in pixels."""
-        return HW(*self.x.shape[1:])
+        return HW(*self.shape[1:])
+
+    @property
+    def x(self) -> Floats:
+        """All planes, shape (C, H, W), float32; of a large picture they are made when first asked for."""
+        if isinstance(self.planes, np.ndarray):
+            return self.planes
+        if not self._whole:
+            self._whole.append(self.planes.whole())
+        return self._whole[0]
+
+    def rows(self, top: int, bottom: int) -> Floats:
+        """Give the rows from `top` to `bottom` of all planes, shape (C, bottom - top, W)."""
+        if isinstance(self.planes, np.ndarray):
+            return self.planes[:, top:bottom]
+        return self.planes.rows(top, bottom)
 
 
 def _all_finite(x: NDArray[Any]) -> bool:
@@ -367,11 +415,39 @@ def _check_resize(size: HW, most: int) -> None:
         raise SpecError(f"resize to {size} makes {size.h * size.w:,} pixels; the limit is {most:,}.")
 
 
+class _Samples(Protocol):
+    """Samples (H, W, C) of which slices of rows can be taken: an array, or a picture that Pillow holds."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """A picture of 8 bits in Pillow's memory; an array of all of its samples would be another copy."""
+
+    image: Image.Image
+    dtype = np.dtype(np.uint8)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.image.height, self.image.width, len(self.image.getbands())
+
+    def __getitem__(self, rows: slice) -> NDArray[np.uint8]:
+        top, bottom, _ = rows.indices(self.image.height)
+        band = np.asarray(self.image.crop((0, top, self.image.width, bottom)))
+        return band.reshape(bottom - top, *self.shape[1:])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Decoded:
     """Samples as they are stored, (H, W, C), with what is needed to scale and to name them."""
 
-    samples: NDArray[Any]
+    samples: _Samples
     full: float  # the largest sample of the format; 0 where samples are units already
     alpha: bool
     remarks: tuple[str, ...]
@@ -390,22 +466,24 @@ def _decode(image: Image.Image, data: bytes | None) -> _Decoded:
         image = Image.open(io.BytesIO(data), formats=["TIFF"])
     # Pillow turns a TIFF while loading it, and forgets that it did.
     turned = _orientation(image) in range(2, 9) if image.format == "TIFF" else False
-    samples, full, remark = _samples(image, data)
+    stored, full, remark = _samples(image, data)
     if remark:
         remarks.append(remark)
-    if samples.ndim == 2:
-        samples = samples[:, :, None]
-    if image.format != "TIFF":
-        # Metadata is read last: some formats hold it behind the pixels.
-        orientation = _orientation(image)
-        turned, samples = orientation in range(2, 9), _upright(samples, orientation)
-    if turned:
+    # Metadata is read last: some formats hold it behind the pixels.
+    orientation = _orientation(image) if image.format != "TIFF" else 1
+    samples: _Samples
+    if isinstance(stored, Image.Image) and orientation not in range(2, 9):
+        samples = _Held(stored)
+    else:
+        array = np.asarray(stored)
+        samples = _upright(array if array.ndim == 3 else array[:, :, None], orientation)
+    if turned or orientation in range(2, 9):
         remarks.append("turned upright as its EXIF orientation says")
     return _Decoded(samples, full, samples.shape[2] in (2, 4), tuple(remarks))
 
 
-def _samples(image: Image.Image, data: bytes | None) -> tuple[NDArray[Any], float, str]:
-    """Decode the samples; with the largest of the format, and a remark."""
+def _samples(image: Image.Image, data: bytes | None) -> tuple[NDArray[Any] | Image.Image, float, str]:
+    """Decode the samples, or have Pillow hold them; with the largest of the format, and a remark."""
     if data is not None:
         netpbm = _netpbm(image, data)
         if netpbm is not None:
@@ -425,7 +503,8 @@ def _samples(image: Image.Image, data: bytes | None) -> tuple[NDArray[Any], floa
     bits = _stored_bits(image, data)
     image, remark = _eight_bit(image)
     lost = f"read with 8 of its {bits} bits per sample" if bits > 8 else ""
-    return np.asarray(image), 255.0, "; ".join(filter(None, [lost, remark]))
+    image.load()
+    return image, 255.0, "; ".join(filter(None, [lost, remark]))
 
 
 def _eight_bit(image: Image.Image) -> tuple[Image.Image, str]:
@@ -623,40 +702,86 @@ def _finish(decoded: _Decoded, name: str, *, mode: Mode | None, value_range: Val
     remarks = list(decoded.remarks)
     if decoded.full > 65535 and value_range != "raw":
         remarks.append(f"32-bit values divided by {decoded.full:.0f}, the largest; --range raw keeps them")
-    # A copy always, for Pillow's own memory is read-only.
-    x = np.array(decoded.samples.transpose(2, 0, 1), np.float32, order="C")
-    low, high = 0.0, 1.0
-    if value_range == "raw":
-        high = decoded.full or 1.0
-    elif decoded.full:
-        x /= np.float32(decoded.full)  # a division, not a product with the inverse: torchvision's numbers
-    if value_range == "byte":
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
-            x *= np.float32(255)
-        high = 255.0
-    if not _all_finite(x):
-        raise InputError(f"cannot read {name}: it has {_count_of_others(x)}.")
-    least, greatest = float(x.min()), float(x.max())
-    if least < low or greatest > high:
-        # Floats and signed integers go where they like.
-        remarks.append(f"values from {number(least)} to {number(greatest)}")
-        low, high = least, _above(least, greatest)
-    colour, alpha = (x[:-1], x[-1:]) if decoded.alpha else (x, None)
-    if alpha is not None and mode != "rgba":
-        remarks.append("alpha dropped")
-    if mode == "gray" and colour.shape[0] == 3:
-        colour = np.tensordot(_LUMA, colour, axes=1)[None].astype(np.float32)
-        remarks.append("colour converted to grey")
-    if mode in ("rgb", "rgba") and colour.shape[0] == 1:
-        colour = np.repeat(colour, 3, axis=0)
-        remarks.append("grey repeated as R, G and B")
-    if mode == "rgba":
-        if alpha is None:
-            alpha = np.full((1, *colour.shape[1:]), high, np.float32)
-            remarks.append("alpha added, opaque")
-        colour = np.concatenate([colour, alpha])
-    names = {1: _GRAY, 3: _RGB, 4: _RGBA}[colour.shape[0]]
-    return Picture(np.ascontiguousarray(colour), names, low, high, tuple(remarks))
+    planes = _Floats(decoded, mode, value_range)
+    x: Floats | Planes = planes
+    low, high = planes.ends
+    # Floats and signed integers go where they like; they are looked at, so they are made at once.
+    anywhere = decoded.samples.dtype.kind != "u"
+    if anywhere or math.prod(planes.shape) <= _LARGE:
+        x = planes.whole()
+    if anywhere:
+        assert isinstance(x, np.ndarray)
+        if not _all_finite(x):
+            raise InputError(f"cannot read {name}: it has {_count_of_others(x)}.")
+        least, greatest = float(x.min()), float(x.max())
+        if least < low or greatest > high:
+            remarks.append(f"values from {number(least)} to {number(greatest)}")
+            low, high = least, _above(least, greatest)
+    names = {1: _GRAY, 3: _RGB, 4: _RGBA}[planes.shape[0]]
+    return Picture(x, names, low, high, (*remarks, *planes.remarks))
+
+
+class _Floats:
+    """The planes of a decoded picture: rows of samples become rows of floats, as mode and range say."""
+
+    def __init__(self, decoded: _Decoded, mode: Mode | None, value_range: ValueRange) -> None:
+        self._decoded, self._mode, self._range = decoded, mode, value_range
+        h, w, stored = decoded.samples.shape
+        colours = stored - decoded.alpha
+        planes, remarks = colours, []
+        if decoded.alpha and mode != "rgba":
+            remarks.append("alpha dropped")
+        if mode == "gray" and colours == 3:
+            planes = 1
+            remarks.append("colour converted to grey")
+        if mode in ("rgb", "rgba") and colours == 1:
+            planes = 3
+            remarks.append("grey repeated as R, G and B")
+        if mode == "rgba":
+            planes += 1
+            if not decoded.alpha:
+                remarks.append("alpha added, opaque")
+        self.shape = (planes, h, w)
+        self.remarks = tuple(remarks)
+        top = {"unit": 1.0, "byte": 255.0, "raw": decoded.full or 1.0}[value_range]
+        self.ends = (0.0, top)
+
+    def rows(self, top: int, bottom: int) -> Floats:
+        """Make some rows of all planes."""
+        decoded = self._decoded
+        # A copy always, for Pillow's own memory is read-only.
+        x = np.array(decoded.samples[top:bottom].transpose(2, 0, 1), np.float32, order="C")
+        if self._range != "raw" and decoded.full:
+            x /= np.float32(decoded.full)  # a division, not a product with the inverse: torchvision's numbers
+        if self._range == "byte":
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+                x *= np.float32(255)
+        colour, alpha = (x[:-1], x[-1:]) if decoded.alpha else (x, None)
+        if self._mode == "gray" and colour.shape[0] == 3:
+            colour = np.tensordot(_LUMA, colour, axes=1)[None].astype(np.float32)
+        if self._mode in ("rgb", "rgba") and colour.shape[0] == 1:
+            colour = np.repeat(colour, 3, axis=0)
+        if self._mode == "rgba":
+            if alpha is None:
+                alpha = np.full((1, *colour.shape[1:]), self.ends[1], np.float32)
+            colour = np.concatenate([colour, alpha])
+        return colour
+
+    def whole(self) -> Floats:
+        """Make all rows, in several threads and while they are in a second-level cache."""
+        planes, h, w = self.shape
+        x = np.empty(self.shape, np.float32)
+        step = max(1, _TOGETHER // (planes * w))
+
+        def work(mine: Iterator[int]) -> None:
+            for top in mine:
+                x[:, top : top + step] = self.rows(top, min(top + step, h))
+
+        if x.size >= _SAMPLES_TO_SHARE:
+            parallel.share(range(0, h, step), work)
+        else:
+            work(iter(range(0, h, step)))
+        return x
 
 
 def _resized(picture: Picture, size: HW) -> Picture:
@@ -666,34 +791,4 @@ def _resized(picture: Picture, size: HW) -> Picture:
         for plane in picture.x
     ]
     remark = f"resized from {picture.size} to {size}"
-    return replace(picture, x=np.stack(planes), remarks=(*picture.remarks, remark))
-
-
-def write_png(file: BinaryIO, image: Image.Image, text: Mapping[str, str]) -> None:
-    """Write a PNG with metadata.
-
-    Parameters
-    ----------
-    file : binary file
-        Where to write.
-    image : PIL.Image.Image
-        The picture.
-    text : mapping of str
-        Keywords and texts.
-
-    Notes
-    -----
-    Run-length matching at level 1 took a quarter of the time of Pillow's default
-    on sheets of feature maps, and made them smaller.
-
-    Examples
-    --------
-    >>> file = io.BytesIO()
-    >>> write_png(file, Image.new("L", (2, 2)), {"title": "ä"})
-    >>> Image.open(file).text["title"]
-    'ä'
-    """
-    info = PngImagePlugin.PngInfo()
-    for key, value in text.items():
-        info.add_itxt(key, value)
-    image.save(file, "PNG", pnginfo=info, compress_level=1, compress_type=3)
+    return replace(picture, planes=np.stack(planes), remarks=(*picture.remarks, remark))

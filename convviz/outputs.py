@@ -1,22 +1,29 @@
 """Results as files, each with the settings it was made with."""
 
+import contextlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convviz import arrays, files, images
+from convviz import arrays, files, png
 from convviz.errors import OutputError
+from convviz.geometry import HW
 from convviz.render.animation import Animation, encode, paletted
 from convviz.render.drawing import Drawing, to_image, to_svg
-from convviz.render.tone import Floats, colours, tones
+from convviz.render.grid import Toned
+from convviz.render.tone import Floats, colours, tones_between
+
+# So many maps are written at a time: a process may have 256 files open, or 1024.
+_OPEN_FILES = 64
 
 
 def write_sheet(
-    image: Image.Image,
+    image: Image.Image | png.Painted | NDArray[np.uint8],
     path: Path,
     description: dict[str, str],
     *,
@@ -27,7 +34,7 @@ def write_sheet(
 
     Parameters
     ----------
-    image : PIL.Image.Image
+    image : PIL.Image.Image, Sheet or ndarray, shape (H, W) or (H, W, C), uint8
         The picture.
     path : Path
         Where to write it.
@@ -43,11 +50,16 @@ def write_sheet(
     OutputError
         If the file cannot be written, or is not ours to replace.
     """
+    picture = np.asarray(image) if isinstance(image, Image.Image) else image
+    with _writing(path, force=force, inputs=inputs) as file:
+        png.write(file, picture, arrays.signed_text(description))
 
-    def write(file: BinaryIO) -> None:
-        images.write_png(file, image, arrays.signed_text(description))
 
-    files.write_atomically(path, write, force=force, is_ours=arrays.is_ours, inputs=inputs)
+def _writing(
+    path: Path, *, force: bool, inputs: Sequence[Path] = ()
+) -> contextlib.AbstractContextManager[BinaryIO]:
+    """Open a place that is free or ours."""
+    return files.writing(path, force=force, is_ours=arrays.is_ours, inputs=inputs)
 
 
 def write_drawing(
@@ -87,9 +99,8 @@ def _comment(description: dict[str, str]) -> str:
 
 def _write_svg(text: str, path: Path, *, force: bool, inputs: Sequence[Path]) -> None:
     """Write one document."""
-    files.write_atomically(
-        path, lambda file: file.write(text.encode()), force=force, is_ours=arrays.is_ours, inputs=inputs
-    )
+    with _writing(path, force=force, inputs=inputs) as file:
+        file.write(text.encode())
 
 
 def write_page(text: str, path: Path, description: dict[str, str], *, force: bool = False) -> None:
@@ -110,9 +121,8 @@ def write_page(text: str, path: Path, description: dict[str, str], *, force: boo
         As for `write_sheet`.
     """
     marked = f"{text}<!-- {_comment(description)} -->\n"
-    files.write_atomically(
-        path, lambda file: file.write(marked.encode()), force=force, is_ours=arrays.is_ours
-    )
+    with _writing(path, force=force) as file:
+        file.write(marked.encode())
 
 
 def write_animation(
@@ -143,12 +153,9 @@ def write_animation(
         As for `write_sheet`.
     """
     text = arrays.signed_text(description)[arrays.MARK]
-
-    def write(file: BinaryIO) -> None:
+    with _writing(path, force=force, inputs=inputs) as file:
         frames = paletted(animation)
         file.write(encode(frames, path.suffix.lower(), ms=ms, mark=arrays.MARK, text=text))
-
-    files.write_atomically(path, write, force=force, is_ours=arrays.is_ours, inputs=inputs)
 
 
 def write_frames(
@@ -200,7 +207,9 @@ def write_frames(
 
 def write_maps(
     names: Sequence[str],
-    maps: Floats,
+    size: HW,
+    ends: Sequence[tuple[float, float]],
+    bands: Callable[[slice], Iterable[Floats]],
     folder: Path,
     description: dict[str, str],
     *,
@@ -215,8 +224,13 @@ def write_maps(
     ----------
     names : sequence of str
         What each map is called; the file name begins with its index.
-    maps : ndarray, shape (O, H', W'), float32
-        The maps.
+    size : HW
+        Rows and columns of every map.
+    ends : sequence of (float, float)
+        The least and the greatest value of each.
+    bands : callable
+        Gives the rows of the chosen maps from the top down, some at a time, as
+        arrays of shape (maps, rows, W').
     folder : Path
         Where to write them; made if missing.
     description, force, inputs
@@ -235,16 +249,29 @@ def write_maps(
         As for `write_sheet`.
     """
     table = colours(colormap)
-    digits = len(str(len(maps) - 1))
-    paths = []
-    chosen = tones(list(maps), scale=scale, signed=colormap == "signed")
-    for index, (name, values, tone) in enumerate(zip(names, maps, chosen, strict=True)):
-        levels = tone.levels(values)
-        path = folder / f"{index:0{digits}d}-{file_name(name)}.png"
-        ends = {"map": name, "low": repr(tone.low), "high": repr(tone.high)}
-        image = Image.fromarray(levels if table is None else table[levels])
-        write_sheet(image, path, description | ends, force=force, inputs=inputs)
-        paths.append(path)
+    chosen = tones_between(ends, scale=scale, signed=colormap == "signed")
+    digits = len(str(len(names) - 1))
+    paths = [folder / f"{index:0{digits}d}-{file_name(name)}.png" for index, name in enumerate(names)]
+    for first in range(0, len(names), _OPEN_FILES):
+        some = slice(first, first + _OPEN_FILES)
+        with contextlib.ExitStack() as stack:
+            writers = []
+            for name, tone, path in zip(names[some], chosen[some], paths[some], strict=True):
+                described = {"map": name, "low": repr(tone.low), "high": repr(tone.high)}
+                writers.append(
+                    png.Writer(
+                        stack.enter_context(_writing(path, force=force, inputs=inputs)),
+                        size.h,
+                        size.w,
+                        1 if table is None else 3,
+                        arrays.signed_text(description | described),
+                    )
+                )
+            for band in bands(some):
+                for writer, tone, values in zip(writers, chosen[some], band, strict=True):
+                    writer.paint(len(values), Toned([values], tone, table).rows)
+            for writer in writers:
+                writer.close()
     return paths
 
 
@@ -288,8 +315,5 @@ def save_arrays(
         raise OutputError(
             f"cannot save numbers as {path.name!r}; end the name with {', '.join(arrays.WRITABLE)}."
         )
-
-    def write(file: BinaryIO) -> None:
+    with _writing(path, force=force, inputs=inputs) as file:
         arrays.write_arrays(file, suffix, stored, arrays.signed_text(description))
-
-    files.write_atomically(path, write, force=force, is_ours=arrays.is_ours, inputs=inputs)

@@ -1,7 +1,9 @@
 """From an input and a layer to feature maps: padding, backend, bias, and nothing else."""
 
 import io
+import math
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -10,18 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convviz import __version__, backends, images, outputs, settings
+from convviz import __version__, backends, images, outputs, parallel, settings
 from convviz.errors import BackendError, ShapeError, SpecError
-from convviz.geometry import HW, Edges
+from convviz.geometry import HW, Edges, source_of, span
 from convviz.images import Picture
 from convviz.layers import Conv2d, PaddingLike
 from convviz.render import overview
+from convviz.render.grid import Sheet
+from convviz.survey import Field, Survey, survey
 from convviz.text import plural
 from convviz.weights import FilterBank, map_names, seeded
 
 Floats = NDArray[np.float32]
 
 _NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+# Values of input and maps together that are kept as floats, 1 GiB; maps of more are computed in bands, as
+# often as they are asked for.
+_VALUES_TO_KEEP = 1 << 28
+# What a band of rows may take, with the rows of the input that it is made from.
+_BAND_BYTES = 1 << 26
+# A second thread pays from this many values on.
+_VALUES_TO_SHARE = 1 << 19
 
 # Two backends add up in different orders; this is what they may differ by, as a part of the largest sum of
 # products that a map could have. float32 carries 6e-8.
@@ -77,21 +89,55 @@ def apply(layer: Conv2d, x: Floats, bank: FilterBank, *, backend: str, device: s
     ndarray, shape (O, H', W'), float32
         The feature maps, with the bias added.
     """
-    compute = backends.load(backend)
     padded = pad(x, layer.edges(HW(*x.shape[1:])), layer.padding_mode)
-    # As in torch, what float32 cannot hold becomes infinite without a word; FeatureMaps refuses it.
-    with np.errstate(over="ignore", invalid="ignore"):
-        maps = compute(
-            padded,
-            bank.weight,
-            stride=layer.stride,
-            dilation=layer.dilation,
-            groups=layer.groups,
-            device=device,
-        )
-        if bank.bias is not None:
-            maps += bank.bias[:, None, None]
-    return cast("Floats", maps)
+    return _convolved(layer, padded, bank, backend=backend, device=device)
+
+
+def _convolved(layer: Conv2d, padded: Floats, bank: FilterBank, *, backend: str, device: str) -> Floats:
+    """Cross-correlate what is padded already, and add the bias."""
+    maps: Floats = backends.load(backend)(
+        padded,
+        bank.weight,
+        stride=layer.stride,
+        dilation=layer.dilation,
+        groups=layer.groups,
+        device=device,
+    )
+    bias = bank.bias
+    if bias is None:
+        return maps
+
+    def work(mine: Iterator[int]) -> None:
+        # As in torch, what float32 cannot hold becomes infinite without a word; FeatureMaps refuses it.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for index in mine:
+                maps[index] += bias[index]
+
+    if maps.size >= _VALUES_TO_SHARE:
+        parallel.share(range(len(maps)), work)
+    else:
+        work(iter(range(len(maps))))
+    return maps
+
+
+def _padded_rows(layer: Conv2d, picture: Picture, top: int, bottom: int) -> Floats:
+    """Read the rows of a padded picture that output rows from `top` to `bottom` see."""
+    edges, h = layer.edges(picture.size), picture.size.h
+    first = top * layer.stride.h - edges.top
+    last = (bottom - 1) * layer.stride.h + span(layer.kernel_size.h, dilation=layer.dilation.h) - edges.top
+
+    def line(row: int) -> Floats:
+        source = source_of(row, h, layer.padding_mode)
+        if source is None:
+            return np.zeros((picture.shape[0], 1, picture.size.w), np.float32)
+        return picture.rows(source, source + 1)
+
+    rows = [line(row) for row in range(first, min(last, 0))]
+    if max(first, 0) < min(last, h):
+        rows.append(picture.rows(max(first, 0), min(last, h)))
+    rows += [line(row) for row in range(max(first, h), last)]
+    x = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
+    return pad(x, Edges(0, 0, edges.left, edges.right), layer.padding_mode)
 
 
 def partial_maps(
@@ -231,13 +277,32 @@ class MapStatistics:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Summary:
+    """Planes and maps of a run in a few numbers, and brought to the size of a sheet.
+
+    Parameters
+    ----------
+    tile : int or None
+        Longest side on the sheet; as for `FeatureMaps.grid`.
+    planes, maps : list of Field
+        Of every plane of the input, and of every map.
+    """
+
+    tile: int | None
+    planes: list[Field]
+    maps: list[Field]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FeatureMaps:
     """What a layer makes of a picture, with everything it was made from.
 
     Parameters
     ----------
-    maps : ndarray, shape (O, H', W'), float32
-        The feature maps.
+    values : ndarray, shape (O, H', W'), float32, optional
+        The feature maps. Without them the maps are computed band by band, when
+        they are asked for: all maps of a large picture may be more than there is
+        memory for.
     layer : Conv2d
         The layer.
     filters : FilterBank
@@ -246,6 +311,10 @@ class FeatureMaps:
         The input.
     backend : str
         What computed.
+    seconds : float
+        How long it took.
+    device : str
+        Where it computed.
 
     Raises
     ------
@@ -255,25 +324,128 @@ class FeatureMaps:
         If a value is not finite: the sum was too large for float32.
     """
 
-    maps: Floats
+    values: Floats | None
     layer: Conv2d
     filters: FilterBank
     picture: Picture
     backend: str
     seconds: float = field(default=0.0)
+    device: str = "cpu"
+    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        expected = (self.layer.out_channels, *self.layer.output_size(self.picture.size))
-        if self.maps.shape != expected:
+        if self.values is not None:
+            self._check(self.values)
+
+    def _check(self, values: Floats) -> None:
+        """Refuse maps of another shape, and what is not a finite number."""
+        if values.shape != self.shape:
             raise ShapeError(
-                f"the {self.backend} backend made maps of shape {self.maps.shape}, not {expected}."
+                f"the {self.backend} backend made maps of shape {values.shape}, not {self.shape}."
             )
-        if not np.isfinite(self.maps).all():
-            index, row, column = np.argwhere(~np.isfinite(self.maps))[0]
+        self._check_finite(values, 0)
+
+    def _check_finite(self, values: Floats, top: int) -> None:
+        """Refuse rows, from `top` on, that hold what is not a finite number."""
+        # A sum of finite numbers may overflow, but a sum with others never comes out finite.
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = np.isfinite(values.sum())
+        if not finite and not np.isfinite(values).all():
+            index, row, column = np.argwhere(~np.isfinite(values))[0]
             raise SpecError(
-                f"map {index} overflows float32 at row {row}, column {column}; "
+                f"map {index} overflows float32 at row {top + row}, column {column}; "
                 "scale the input or the weights."
             )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Maps, rows and columns."""
+        size = self.layer.output_size(self.picture.size)
+        return self.layer.out_channels, size.h, size.w
+
+    @property
+    def maps(self) -> Floats:
+        """All maps, shape (O, H', W'), float32; where they were not kept, they are computed now, and kept."""
+        if self.values is not None:
+            return self.values
+        if "maps" not in self._made:
+            maps = apply(self.layer, self.picture.x, self.filters, backend=self.backend, device=self.device)
+            self._check(maps)
+            self._made["maps"] = maps
+        return cast("Floats", self._made["maps"])
+
+    def bands(self) -> Iterator[Floats]:
+        """Give the rows of all maps from the top down, some at a time, shape (O, rows, W')."""
+        if self.values is not None or "maps" in self._made:
+            yield self.maps
+            return
+        height, step = self.shape[1], self._band
+        for top in range(0, height, step):
+            padded = _padded_rows(self.layer, self.picture, top, min(top + step, height))
+            band = _convolved(self.layer, padded, self.filters, backend=self.backend, device=self.device)
+            self._check_finite(band, top)
+            yield band
+
+    def chosen_bands(self, chosen: slice) -> Iterator[Floats]:
+        """Give the rows of some of the maps, as `bands` does."""
+        for band in self.bands():
+            yield band[chosen]
+
+    @property
+    def _band(self) -> int:
+        """Tell how many output rows are computed together, where the maps are not kept."""
+        planes, _, width = self.picture.shape
+        maps, _, columns = self.shape
+        # Twice the input: as it is, and padded.
+        rows = _BAND_BYTES // (4 * (maps * columns + 2 * planes * width * self.layer.stride.h))
+        return max(24, rows // 24 * 24)  # a whole number of all that the numpy backend makes by one product
+
+    def summary(
+        self, tile: int | None = 320, *, advance: Callable[[int], None] = lambda rows: None
+    ) -> Summary:
+        """Look through planes and maps once; what `statistics` and `grid` need is kept.
+
+        Parameters
+        ----------
+        tile : int or None
+            Longest side of a map on the sheet, as for `grid`.
+        advance : callable
+            Told how many output rows were done, as they are; all together there
+            are as many as `shape` says.
+
+        Returns
+        -------
+        Summary
+            The same again, until another `tile` is asked for.
+        """
+        known: Summary | None = self._made.get("summary")
+        if known is not None and known.tile == tile:
+            return known
+        count, *size = self.shape
+        before, after = overview.scales(self.picture.size, HW(*size), tile)
+        planes = self._plane_fields(before)
+        if after >= 1:
+            maps = survey(self.maps, after)
+            advance(size[0])
+        else:
+            taking = Survey(count, HW(*size), after)
+            for band in self.bands():
+                taking.take(band)
+                advance(band.shape[1])
+            maps = taking.fields()
+        self._made["summary"] = Summary(tile, planes, maps)
+        return cast("Summary", self._made["summary"])
+
+    def _plane_fields(self, scale: float) -> list[Field]:
+        """Sum up the planes of the input."""
+        if scale >= 1 or isinstance(self.picture.planes, np.ndarray):
+            return survey(self.picture.x, scale)
+        count, height, width = self.picture.shape
+        taking = Survey(count, HW(height, width), scale)
+        step = max(1, _BAND_BYTES // (4 * count * width))
+        for top in range(0, height, step):
+            taking.take(self.picture.rows(top, min(top + step, height)))
+        return taking.fields()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -282,16 +454,11 @@ class FeatureMaps:
 
     def statistics(self) -> list[MapStatistics]:
         """Sum up every map."""
+        known: Summary | None = self._made.get("summary")
+        fields = (known or self.summary()).maps
         return [
-            MapStatistics(
-                index,
-                name,
-                float(values.min()),
-                float(values.max()),
-                float(values.mean(dtype=np.float64)),
-                float(values.std(dtype=np.float64)),
-            )
-            for index, (name, values) in enumerate(zip(self.names, self.maps, strict=True))
+            MapStatistics(index, name, of.low, of.high, of.mean, of.std)
+            for index, (name, of) in enumerate(zip(self.names, fields, strict=True))
         ]
 
     def partial(self) -> Floats:
@@ -370,13 +537,31 @@ class FeatureMaps:
         PIL.Image.Image
             Mode RGB.
         """
+        return self.sheet(
+            tile=tile, columns=columns, colormap=colormap, scale=scale, parts=parts, differences=differences
+        ).image()
+
+    def sheet(
+        self,
+        *,
+        tile: int | None = 320,
+        columns: int | None = None,
+        colormap: str = "gray",
+        scale: str = "map",
+        parts: Floats | None = None,
+        differences: Floats | None = None,
+    ) -> Sheet:
+        """Lay out what `grid` draws, to be painted while it is written; with the parameters of `grid`."""
+        found = self.summary(tile)
+        _, after = overview.scales(self.picture.size, HW(*self.shape[1:]), tile)
         return overview.draw(
             self.picture,
             self.layer,
             self.filters,
-            self.maps,
-            parts=parts,
-            differences=differences,
+            found.planes,
+            found.maps,
+            parts=None if parts is None else [survey(row, after) for row in parts],
+            differences=None if differences is None else survey(differences, after),
             tile=tile,
             columns=columns,
             colormap=colormap,
@@ -414,7 +599,7 @@ class FeatureMaps:
         path = Path(path)
         parts = self.partial() if partial else None
         if path.suffix.lower() == ".png":
-            outputs.write_sheet(self.grid(parts=parts), path, self.description(), force=force)
+            outputs.write_sheet(self.sheet(parts=parts), path, self.description(), force=force)
         else:
             outputs.save_arrays(self.arrays(parts=parts), path, self.description(), force=force)
 
@@ -470,7 +655,7 @@ def run(
     [[[27.0, 27.0], [27.0, 27.0]]]
     """
     picture = images.as_picture(image)
-    planes = picture.x.shape[0]
+    planes = picture.shape[0]
     if planes != layer.in_channels:
         raise ShapeError(f"the input has {plural(planes, 'channel')}, but {layer} reads {layer.in_channels}.")
     if weights is None:
@@ -482,9 +667,12 @@ def run(
         bank = FilterBank.of(layer, weight, bias)
     chosen = backends.choose(backend, macs=layer.macs(picture.size), device=device)
     backends.load(chosen)  # importing is not computing
+    size = layer.output_size(picture.size)
+    if math.prod(picture.shape) + layer.out_channels * size.h * size.w > _VALUES_TO_KEEP:
+        return FeatureMaps(None, layer, bank, picture, chosen, device=device)
     start = time.perf_counter()
     maps = apply(layer, picture.x, bank, backend=chosen, device=device)
-    return FeatureMaps(maps, layer, bank, picture, chosen, time.perf_counter() - start)
+    return FeatureMaps(maps, layer, bank, picture, chosen, time.perf_counter() - start, device)
 
 
 @dataclass(frozen=True, slots=True)

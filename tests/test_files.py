@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from convviz.errors import OutputError
-from convviz.files import PICTURE_SUFFIXES, find_files, shown, write_atomically
+from convviz.files import PICTURE_SUFFIXES, find_files, shown, writing
+
+
+def write_atomically(path, write, **options):
+    with writing(path, **options) as file:
+        write(file)
 
 
 def two_bytes(file):

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from convviz import images
+from convviz import png as png_file
 from convviz.errors import InputError, SpecError
 from convviz.geometry import HW
 from convviz.images import Picture, as_picture, read
@@ -846,7 +847,7 @@ def test_planes_lie_one_after_the_other_in_memory():
 def test_a_written_png_has_its_pixels_and_its_words():
     samples = noise(5, 4, 3, dtype=np.uint8)
     file = io.BytesIO()
-    images.write_png(file, Image.fromarray(samples), {"convviz": '{"a": "größer 大"}', "Title": "x"})
+    png_file.write(file, samples, {"convviz": '{"a": "größer 大"}', "Title": "x"})
     np.testing.assert_array_equal(raw(file.getvalue()).x, planes(samples))
     with Image.open(io.BytesIO(file.getvalue())) as image:
         assert image.text == {"convviz": '{"a": "größer 大"}', "Title": "x"}

@@ -37,11 +37,11 @@ def picture_of(
     start = time.perf_counter()
     try:
         image = images.read(job.source, mode=reading.mode, value_range=reading.range, resize=reading.resize)
-        conv, bank, remarks = weights.build(layer, image.x.shape[0], channels=image.channels)
+        conv, bank, remarks = weights.build(layer, image.shape[0], channels=image.channels)
         result = pipeline.run(image, conv, bank, compute.backend, device=compute.device)
-        grid = result.grid(**asdict(picture))
+        sheet = result.sheet(**asdict(picture))
         description = result.description(layer, reading, picture)
-        outputs.write_sheet(grid, job.target, description, force=force, inputs=[job.source, *layer.files])
+        outputs.write_sheet(sheet, job.target, description, force=force, inputs=[job.source, *layer.files])
     except ConvvizError as error:
         return Outcome(job.name, job.target, reason=str(error), seconds=time.perf_counter() - start)
     except MemoryError as error:
@@ -51,7 +51,7 @@ def picture_of(
         job.name,
         job.target,
         remarks=(*image.remarks, *remarks),
-        input_shape=image.x.shape,
-        output_shape=result.maps.shape,
+        input_shape=image.shape,
+        output_shape=result.shape,
         seconds=time.perf_counter() - start,
     )

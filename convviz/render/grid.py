@@ -2,23 +2,64 @@
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.render.tone import ZERO_LEVEL, Bytes, Floats, Tone
+from convviz.survey import Field
 from convviz.text import number
 
 PAPER, INK, FAINT, RULE = (255, 255, 255), (31, 35, 40), (101, 109, 118), (140, 149, 159)
 INPUT_BLUE, OUTPUT_TEAL = (31, 111, 178), (15, 133, 124)
 
+FRAME = 2  # pixels of the line round a tile
+
 # The most pixels that one sheet may have: 4 GiB in colour.
 MAX_SHEET_PIXELS = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Toned:
+    """Brightness or colour of values, made for the rows that are asked for, when they are.
+
+    Parameters
+    ----------
+    planes : sequence of ndarray, shape (H, W), float32
+        One plane, or three of a colour picture.
+    tone : Tone
+        How values become levels.
+    colours : ndarray, shape (256, 3), uint8, optional
+        The colour of each level of one plane.
+
+    Examples
+    --------
+    >>> Toned([np.array([[0, 1], [2, 3]], np.float32)], Tone(0, 3, "unit"))[1:]
+    array([[170, 255]], dtype=uint8)
+    """
+
+    planes: Sequence[Floats]
+    tone: Tone
+    colours: Bytes | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+        return self.planes[0].shape
+
+    def rows(self, top: int, bottom: int) -> Bytes:
+        """Give the rows from `top` to `bottom`."""
+        return self[top:bottom]
+
+    def __getitem__(self, rows: slice) -> Bytes:
+        levels = [self.tone.levels(plane[rows]) for plane in self.planes]
+        if len(levels) > 1:
+            return np.stack(levels, axis=-1)
+        return levels[0] if self.colours is None else self.colours[levels[0]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +72,7 @@ class Tile:
         First line of the caption.
     note : str
         Second line.
-    levels : ndarray, shape (H, W) or (H, W, 3), uint8
+    levels : Toned or ndarray, shape (H, W) or (H, W, 3), uint8
         The picture, one element per pixel or cell.
     cell : int
         Side of the square that each element is drawn as, in pixels.
@@ -41,7 +82,7 @@ class Tile:
 
     name: str
     note: str
-    levels: Bytes
+    levels: Bytes | Toned
     cell: int = 1
     numbers: Floats | None = None
 
@@ -116,35 +157,27 @@ def fit(size: HW, longest: int | None) -> float:
     return min(longest // side, 96) if side <= longest else longest / side
 
 
-def reduce(values: Floats, scale: float) -> Floats:
-    """Bring an array (H, W) to a fraction of its size by area averaging; enlarging is left to the cells."""
-    if scale >= 1:
-        return values
-    h, w = (max(1, round(side * scale)) for side in values.shape)
-    image = Image.fromarray(np.ascontiguousarray(values, np.float32))
-    return np.asarray(image.resize((w, h), Image.Resampling.BOX))
-
-
-def extent(values: Floats) -> str:
+def extent(low: float, high: float) -> str:
     """Write the minimum and the maximum, the second line of a caption.
 
     Examples
     --------
-    >>> extent(np.array([[-1, 0.5]], np.float32))
+    >>> extent(-1, 0.5)
     '-1 to 0.5'
     """
-    return f"{number(float(values.min()))} to {number(float(values.max()))}"
+    return f"{number(low)} to {number(high)}"
 
 
-def map_tile(name: str, values: Floats, tone: Tone, *, scale: float, colours: Bytes | None = None) -> Tile:
+def map_tile(name: str, field: Field, tone: Tone, *, scale: float, colours: Bytes | None = None) -> Tile:
     """Draw one map.
 
     Parameters
     ----------
     name : str
         What to call it.
-    values : ndarray, shape (H, W), float32
-        The map.
+    field : Field
+        The map; reduced before it is toned, so that brightness shows the mean of
+        an area.
     tone : Tone
         How values become levels.
     scale : float
@@ -155,15 +188,14 @@ def map_tile(name: str, values: Floats, tone: Tone, *, scale: float, colours: By
     Returns
     -------
     Tile
-        Reduced before it is toned, so that brightness shows the mean of an area.
+        With the numbers, where it is enlarged.
     """
-    levels = tone.levels(reduce(values, scale))
     return Tile(
         name,
-        extent(values),
-        levels if colours is None else colours[levels],
+        extent(field.low, field.high),
+        Toned([field.small], tone, colours),
         cell=max(1, int(scale)),
-        numbers=values if scale > 1 else None,
+        numbers=field.small if scale > 1 else None,
     )
 
 
@@ -203,7 +235,45 @@ def font(size: int) -> ImageFont.FreeTypeFont:
     return face
 
 
-def sheet(heading: Sequence[str], sections: Sequence[Section], legend: Legend | None = None) -> Image.Image:
+Paint = Callable[[int, int], Bytes]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """A picture that is painted strip by strip, from the top down, when it is written or shown.
+
+    Parameters
+    ----------
+    height, width : int
+        Size, in pixels.
+    parts : sequence of (int, callable)
+        The height of each strip, with what begins to paint it: a callable that
+        gives the pixels of some of its rows, from ``top`` to ``bottom``, as an
+        array (rows, width, 3) of uint8. It may be called from several threads.
+    """
+
+    height: int
+    width: int
+    parts: Sequence[tuple[int, Callable[[], Paint]]]
+
+    channels = 3
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, as Pillow has them."""
+        return self.width, self.height
+
+    def strips(self) -> Iterator[tuple[int, Paint]]:
+        """Give the height of each strip with what paints its rows."""
+        for height, begin in self.parts:
+            yield height, begin()
+
+    def image(self) -> Image.Image:
+        """Paint the whole; mode RGB."""
+        return Image.fromarray(np.concatenate([paint(0, height) for height, paint in self.strips()]))
+
+
+def sheet(heading: Sequence[str], sections: Sequence[Section], legend: Legend | None = None) -> Sheet:
     """Lay out sections of tiles under a heading.
 
     Parameters
@@ -217,8 +287,8 @@ def sheet(heading: Sequence[str], sections: Sequence[Section], legend: Legend | 
 
     Returns
     -------
-    PIL.Image.Image
-        Mode RGB.
+    Sheet
+        Nothing is painted yet.
 
     Raises
     ------
@@ -246,38 +316,68 @@ def sheet(heading: Sequence[str], sections: Sequence[Section], legend: Legend | 
         (30 * text if legend else 0),
     )
     legend_rows = _wrap(legend.note, font(text), width - 2 * gap) if legend else []
+
+    def write_heading(draw: ImageDraw.ImageDraw, _: Image.Image) -> None:
+        y = gap
+        for index, (size, row) in enumerate(lines):
+            draw.text((gap, y), row, fill=INK if index == 0 else FAINT, font=font(size))
+            y += round(size * 1.35)
+
     top = gap + sum(round(size * 1.35) for size, _ in lines) + gap // 2
-    rows_height = [sum(height + 2 * line + gap for height in heights) for heights, _, _ in plans]
-    legend_height = 3 * text + round(text * 1.3) * len(legend_rows) + gap if legend else 0
-    height = top + sum(rows_height) + legend_height + gap // 2
+    parts = [(top - FRAME, _written(width, top - FRAME, write_heading))]
+    for section, (heights, cell, columns) in zip(sections, plans, strict=True):
+        places = [gap + column * (cell + gap) for column in range(columns)]
+        for index, height in enumerate(heights):
+            tiles = list(zip(places, section.tiles[index * columns : (index + 1) * columns], strict=False))
+            parts.append((height + 2 * FRAME, functools.partial(_tiles, width, tiles, section.frame)))
+            captions = functools.partial(_captions, tiles=tiles, cell=cell, text=text, line=line)
+            below = 2 * line + gap - 2 * FRAME
+            parts.append((below, _written(width, below, captions)))
+    if legend:
+        draw_legend = functools.partial(
+            _draw_legend, legend=legend, rows=legend_rows, x=gap, text=text, width=width - 2 * gap
+        )
+        below = 3 * text + round(text * 1.3) * len(legend_rows) + gap
+        parts.append((below + gap // 2 + FRAME, _written(width, below + gap // 2 + FRAME, draw_legend)))
+    else:
+        parts.append((gap // 2 + FRAME, _written(width, gap // 2 + FRAME, lambda *_: None)))
+    height = sum(rows for rows, _ in parts)
     if width * height > MAX_SHEET_PIXELS:
         raise SpecError(
             f"the picture would be {width}x{height} pixels, more than {MAX_SHEET_PIXELS:,}; "
             "lower --tile, or write the maps one by one with --maps."
         )
+    return Sheet(height, width, parts)
 
-    image = Image.new("RGB", (width, height), PAPER)
-    draw = ImageDraw.Draw(image)
-    y = gap
-    for index, (size, row) in enumerate(lines):
-        draw.text((gap, y), row, fill=INK if index == 0 else FAINT, font=font(size))
-        y += round(size * 1.35)
-    y = top
-    for section, (heights, cell, columns) in zip(sections, plans, strict=True):
-        for row_index, row_height in enumerate(heights):
-            row_tiles = section.tiles[row_index * columns : (row_index + 1) * columns]
-            for column, tile in enumerate(row_tiles):
-                x = gap + column * (cell + gap)
-                _place(image, draw, tile, x, y, section.frame)
-                below = y + row_height + text // 3
-                draw.text((x, below), _cut(tile.name, font(text), cell), fill=INK, font=font(text))
-                draw.text((x, below + line), _cut(tile.note, font(text), cell), fill=FAINT, font=font(text))
-            y += row_height + 2 * line + gap
-    if legend:
-        _draw_legend(
-            image, draw, legend, legend_rows, x=gap, y=y + gap // 2, text=text, width=width - 2 * gap
-        )
-    return image
+
+def _written(
+    width: int, height: int, write: Callable[[ImageDraw.ImageDraw, Image.Image], None]
+) -> Callable[[], Paint]:
+    """Make a strip of words, drawn as a whole when it begins."""
+
+    def begin() -> Paint:
+        image = Image.new("RGB", (width, height), PAPER)
+        write(ImageDraw.Draw(image), image)
+        pixels = np.asarray(image)
+        return lambda top, bottom: pixels[top:bottom]
+
+    return begin
+
+
+def _captions(
+    draw: ImageDraw.ImageDraw,
+    _: Image.Image,
+    *,
+    tiles: Sequence[tuple[int, Tile]],
+    cell: int,
+    text: int,
+    line: int,
+) -> None:
+    """Write the two lines below every tile of a row."""
+    y = text // 3 - FRAME
+    for x, tile in tiles:
+        draw.text((x, y), _cut(tile.name, font(text), cell), fill=INK, font=font(text))
+        draw.text((x, y + line), _cut(tile.note, font(text), cell), fill=FAINT, font=font(text))
 
 
 def _plan(section: Section, least: int) -> tuple[list[int], int, int]:
@@ -291,24 +391,39 @@ def _plan(section: Section, least: int) -> tuple[list[int], int, int]:
     return heights, cell, columns
 
 
-def _place(
-    image: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, x: int, y: int, frame: tuple[int, int, int]
-) -> None:
-    """Draw one tile with its frame round it and, where they fit, the numbers in it."""
-    levels = tile.levels
-    if tile.cell > 1:
-        levels = levels.repeat(tile.cell, axis=0).repeat(tile.cell, axis=1)
-    h, w = tile.size
-    draw.rectangle((x - 2, y - 2, x + w + 1, y + h + 1), outline=frame, width=2)
-    image.paste(Image.fromarray(levels), (x, y))
+def _tiles(width: int, tiles: Sequence[tuple[int, Tile]], frame: tuple[int, int, int]) -> Paint:
+    """Begin a strip of tiles with their frames round them; small ones with their numbers in them."""
+    drawn = [(x, tile.size, tile.levels if tile.cell == 1 else _enlarged(tile)) for x, tile in tiles]
+
+    def paint(top: int, bottom: int) -> Bytes:
+        pixels = np.full((bottom - top, width, 3), 255, np.uint8)
+        for x, (h, w), levels in drawn:
+            outer = slice(0, max(0, min(bottom, h + 2 * FRAME) - top))
+            pixels[outer, x - FRAME : x + w + FRAME] = frame
+            first, last = max(top, FRAME), min(bottom, h + FRAME)
+            if first < last:
+                inner = levels[first - FRAME : last - FRAME]
+                target = pixels[first - top : last - top, x : x + w]
+                target[:] = inner if inner.ndim == 3 else inner[:, :, None]
+        return pixels
+
+    return paint
+
+
+def _enlarged(tile: Tile) -> Bytes:
+    """Draw every element as a cell, with lines between and numbers in them where they fit."""
+    levels = tile.levels[:]
+    image = Image.fromarray(levels.repeat(tile.cell, axis=0).repeat(tile.cell, axis=1)).convert("RGB")
+    draw = ImageDraw.Draw(image)
     if tile.cell < 12:
-        return
-    for line in range(x + tile.cell, x + w, tile.cell):
-        draw.line((line, y, line, y + h - 1), fill=RULE)
-    for line in range(y + tile.cell, y + h, tile.cell):
-        draw.line((x, line, x + w - 1, line), fill=RULE)
+        return np.asarray(image)
+    h, w = tile.size
+    for x in range(tile.cell, w, tile.cell):
+        draw.line((x, 0, x, h - 1), fill=RULE)
+    for y in range(tile.cell, h, tile.cell):
+        draw.line((0, y, w - 1, y), fill=RULE)
     if tile.numbers is None:
-        return
+        return np.asarray(image)
     words = [[number(float(value), digits=3) for value in row] for row in tile.numbers]
     longest = max((word for row in words for word in row), key=len)
     size = next(
@@ -320,33 +435,33 @@ def _place(
         0,
     )
     if not size:
-        return
+        return np.asarray(image)
     for row_index, row in enumerate(words):
         for column, word in enumerate(row):
-            colour = np.asarray(tile.levels[row_index, column], float)
+            colour = np.asarray(levels[row_index, column], float)
             bright = colour @ (0.299, 0.587, 0.114) if colour.ndim else float(colour)
-            centre = (x + (column + 0.5) * tile.cell, y + (row_index + 0.5) * tile.cell)
             draw.text(
-                centre,
+                ((column + 0.5) * tile.cell, (row_index + 0.5) * tile.cell),
                 word,
                 fill=(0, 0, 0) if bright > 127 else (255, 255, 255),
                 font=font(size),
                 anchor="mm",
             )
+    return np.asarray(image)
 
 
 def _draw_legend(
-    image: Image.Image,
     draw: ImageDraw.ImageDraw,
+    image: Image.Image,
+    *,
     legend: Legend,
     rows: Sequence[str],
-    *,
     x: int,
-    y: int,
     text: int,
     width: int,
 ) -> None:
     """Draw the bar of levels, its marks and the note below."""
+    y = text // 2 + FRAME
     length, thick = min(width, 44 * text), text
     levels = np.round(np.linspace(0, 255, length)).astype(np.uint8)
     bar = np.broadcast_to(levels, (thick, length))
@@ -407,7 +522,6 @@ def legend_for(tones: Sequence[Tone], colours: Bytes | None, *, what: str = "map
     return Legend(colours, marks, "; ".join(word for word in words if word))
 
 
-def picture_levels(x: NDArray[np.float32], low: float, high: float) -> Bytes:
-    """Turn planes (C, H, W) into grey (H, W) or colour (H, W, 3); the planes after the third are left out."""
-    tone = Tone(low, high, "unit")
-    return tone.levels(x[0]) if x.shape[0] < 3 else np.stack([tone.levels(plane) for plane in x[:3]], axis=-1)
+def picture_levels(planes: Sequence[Floats], low: float, high: float) -> Toned:
+    """Turn planes (H, W) into grey, or three and more into colour; those after the third are left out."""
+    return Toned(planes[:3] if len(planes) >= 3 else planes[:1], Tone(low, high, "unit"))

@@ -1,32 +1,61 @@
 """The sheet of one run: the input, its planes, and what the layer makes of them."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from PIL import Image
 
 from convviz.geometry import HW
 from convviz.images import Picture
 from convviz.layers import Conv2d
 from convviz.render import grid
-from convviz.render.tone import Floats, colours, tones
+from convviz.render.tone import colours, tones_between
+from convviz.survey import Field, reduced
 from convviz.weights import FilterBank
 
 # Tiles that share one scale: what each is called, and its values, or None where there is nothing to draw.
-_Row = list[tuple[str, Floats | None]]
+_Row = list[tuple[str, Field | None]]
+
+
+def scales(before: HW, after: HW, tile: int | None) -> tuple[float, float]:
+    """Choose the scales of input and maps: the same, where both are of similar size.
+
+    Parameters
+    ----------
+    before, after : HW
+        Sizes of the input and of the maps, in pixels.
+    tile : int or None
+        Longest side on the sheet, in pixels; None keeps every pixel.
+
+    Returns
+    -------
+    (float, float)
+        As `convviz.render.grid.fit` gives them.
+
+    Examples
+    --------
+    >>> scales(HW(8, 8), HW(6, 6), 48), scales(HW(640, 640), HW(20, 20), 320)
+    ((6, 6), (0.5, 16))
+    """
+    first, second = grid.fit(before, tile), grid.fit(after, tile)
+    if max(first, second) <= 2 * min(first, second):
+        return min(first, second), min(first, second)
+    return first, second
 
 
 def draw(
     picture: Picture,
     layer: Conv2d,
     filters: FilterBank,
-    maps: Floats,
+    planes: Sequence[Field],
+    maps: Sequence[Field],
     *,
-    parts: Floats | None = None,
-    differences: Floats | None = None,
+    parts: Sequence[Sequence[Field]] | None = None,
+    differences: Sequence[Field] | None = None,
     tile: int | None = 320,
     columns: int | None = None,
     colormap: str = "gray",
     scale: str = "map",
-) -> Image.Image:
+) -> grid.Sheet:
     """Draw a run on one sheet.
 
     Parameters
@@ -37,12 +66,12 @@ def draw(
         The layer, for the heading.
     filters : FilterBank
         Its numbers: names for the captions, and the bias.
-    maps : ndarray, shape (O, H', W'), float32
-        The feature maps.
-    parts : ndarray, shape (O, I / groups, H', W'), float32, optional
-        Partial maps: then every filter has a row of its own, with the part of
-        each plane, the bias and their sum.
-    differences : ndarray, shape (O, H', W'), float32, optional
+    planes, maps : sequence of Field
+        The planes of the picture and the feature maps, reduced by `scales`.
+    parts : sequence of sequence of Field, optional
+        Partial maps of every filter: then every filter has a row of its own, with
+        the part of each plane, the bias and their sum.
+    differences : sequence of Field, optional
         What turning the kernels changes: a section of its own below the maps.
     tile : int or None
         Longest side of a map, in pixels; None keeps every pixel.
@@ -55,14 +84,15 @@ def draw(
 
     Returns
     -------
-    PIL.Image.Image
-        Mode RGB.
+    Sheet
+        Not painted yet.
     """
     table = colours(colormap)
-    input_scale, map_scale = _scales(picture.size, HW(*maps.shape[1:]), tile)
+    size = layer.output_size(picture.size)
+    input_scale, map_scale = scales(picture.size, size, tile)
     # The values of a row add up, so they share one scale.
     if parts is None:
-        rows: list[_Row] = [[(name, values)] for name, values in zip(filters.names, maps, strict=True)]
+        rows: list[_Row] = [[(name, field)] for name, field in zip(filters.names, maps, strict=True)]
         wide = columns or grid.columns_for(len(rows))
     else:
         rows = _partial_rows(picture, layer, filters, maps, parts)
@@ -70,21 +100,26 @@ def draw(
     below: list[_Row] = []
     if differences is not None:
         below = [
-            [(f"{name}: flip changes", values)]
-            for name, values in zip(filters.names, differences, strict=True)
+            [(f"{name}: flip changes", field)] for name, field in zip(filters.names, differences, strict=True)
         ]
-    pools = [np.stack([values for _, values in row if values is not None]) for row in (*rows, *below)]
-    chosen = tones(pools, scale=scale, signed=colormap == "signed")
+    ends = [
+        (
+            min(field.low for _, field in row if field is not None),
+            max(field.high for _, field in row if field is not None),
+        )
+        for row in (*rows, *below)
+    ]
+    chosen = tones_between(ends, scale=scale, signed=colormap == "signed")
     tiles = [
-        _unread_tile(name, HW(*maps.shape[1:]), map_scale)
-        if values is None
-        else grid.map_tile(name, values, tone, scale=map_scale, colours=table)
+        _unread_tile(name, size, map_scale)
+        if field is None
+        else grid.map_tile(name, field, tone, scale=map_scale, colours=table)
         for row, tone in zip((*rows, *below), chosen, strict=True)
-        for name, values in row
+        for name, field in row
     ]
     count = sum(map(len, rows))
     sections = [
-        _input_section(picture, input_scale),
+        _input_section(picture, planes, input_scale),
         grid.Section(tiles[:count], wide, grid.OUTPUT_TEAL),
         *(
             [grid.Section(tiles[count:], columns or grid.columns_for(len(below)), grid.FAINT)]
@@ -94,7 +129,7 @@ def draw(
     ]
     heading = (
         repr(layer),
-        f"{layer.sentence};  {picture.x.shape[0]}x{picture.size} -> {'x'.join(map(str, maps.shape))}",
+        f"{layer.sentence};  {len(planes)}x{picture.size} -> {len(maps)}x{size}",
     )
     return grid.sheet(
         heading, sections, grid.legend_for(chosen, table, what="map" if parts is None else "row")
@@ -102,55 +137,52 @@ def draw(
 
 
 def _partial_rows(
-    picture: Picture, layer: Conv2d, filters: FilterBank, maps: Floats, parts: Floats
+    picture: Picture,
+    layer: Conv2d,
+    filters: FilterBank,
+    maps: Sequence[Field],
+    parts: Sequence[Sequence[Field]],
 ) -> list[_Row]:
     """List the parts of every filter: one per plane, with nothing for a plane that it does not read."""
-    planes, per_group = parts.shape[1], layer.out_channels // layer.groups
+    planes, per_group = len(parts[0]), layer.out_channels // layer.groups
     rows: list[_Row] = []
-    for index, (name, values) in enumerate(zip(filters.names, maps, strict=True)):
+    for index, (name, field) in enumerate(zip(filters.names, maps, strict=True)):
         first = index // per_group * planes
         row: _Row = [
-            (f"{channel} part", parts[index, plane - first])
+            (f"{channel} part", parts[index][plane - first])
             if first <= plane < first + planes
             else (f"{channel}: not read", None)
             for plane, channel in enumerate(picture.channels)
         ]
         if filters.bias is not None:
-            row.append(("bias", np.full_like(values, filters.bias[index])))
-        rows.append([*row, (f"sum = {name}", values)])
+            bias = float(filters.bias[index])
+            row.append(("bias", Field(bias, bias, bias, 0.0, np.full_like(field.small, bias))))
+        rows.append([*row, (f"sum = {name}", field)])
     return rows
 
 
 def _unread_tile(name: str, size: HW, scale: float) -> grid.Tile:
     """Hatch the place of a part that is not there."""
-    h, w = (max(1, round(side * scale)) for side in size)
+    h, w = reduced(size, scale) if scale < 1 else HW(round(size.h * scale), round(size.w * scale))
     stripes = np.add.outer(np.arange(h), np.arange(w)) // 6 % 2 == 0
     return grid.Tile(name, "in another group", np.where(stripes, 238, 255).astype(np.uint8))
 
 
-def _scales(before: HW, after: HW, tile: int | None) -> tuple[float, float]:
-    """Choose the scales of input and maps: the same, where both are of similar size."""
-    first, second = grid.fit(before, tile), grid.fit(after, tile)
-    if max(first, second) <= 2 * min(first, second):
-        return min(first, second), min(first, second)
-    return first, second
-
-
-def _input_section(picture: Picture, scale: float) -> grid.Section:
+def _input_section(picture: Picture, fields: Sequence[Field], scale: float) -> grid.Section:
     """Draw the input and, where it has several, its planes."""
-    count = picture.x.shape[0]
-    planes = [np.asarray(grid.reduce(plane, scale)) for plane in picture.x]
+    count = len(fields)
     cell = max(1, int(scale))
 
     tiles = []
     if count <= 4 and count != 2:
-        levels = grid.picture_levels(np.stack(planes[:3]), picture.low, picture.high)
-        numbers = picture.x[0] if count == 1 and scale > 1 else None
-        tiles.append(grid.Tile(f"input {picture.size}", grid.extent(picture.x), levels, cell, numbers))
+        levels = grid.picture_levels([field.small for field in fields], picture.low, picture.high)
+        ends = grid.extent(min(field.low for field in fields), max(field.high for field in fields))
+        numbers = fields[0].small if count == 1 and scale > 1 else None
+        tiles.append(grid.Tile(f"input {picture.size}", ends, levels, cell, numbers))
     if count > 1:
-        for name, plane, values in zip(picture.channels, planes, picture.x, strict=True):
-            levels = grid.picture_levels(plane[None], picture.low, picture.high)
-            tiles.append(
-                grid.Tile(f"{name} plane", grid.extent(values), levels, cell, values if scale > 1 else None)
-            )
+        for name, field in zip(picture.channels, fields, strict=True):
+            levels = grid.picture_levels([field.small], picture.low, picture.high)
+            ends = grid.extent(field.low, field.high)
+            numbers = field.small if scale > 1 else None
+            tiles.append(grid.Tile(f"{name} plane", ends, levels, cell, numbers))
     return grid.Section(tiles, grid.columns_for(len(tiles)), grid.INPUT_BLUE)

@@ -10,9 +10,10 @@ from convviz.images import Picture
 from convviz.render.cells import cells, tinted
 from convviz.render.drawing import Drawing, Label, Rectangle, Shape
 from convviz.render.drawing import Picture as Bitmap
-from convviz.render.grid import FAINT, INK, INPUT_BLUE, PAPER, font, picture_levels, reduce
+from convviz.render.grid import FAINT, INK, INPUT_BLUE, PAPER, font, picture_levels
 from convviz.render.matrices import Block, side_by_side, words_of
 from convviz.render.tone import Floats
+from convviz.survey import reduce
 
 
 def border_of(edges: Edges, size: HW) -> NDArray[np.bool_]:
@@ -86,8 +87,8 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
         for index, (view, numbers) in enumerate(views):
             x = gap + index * column
             # Twice the resolution that the drawing needs is as much as can be seen.
-            small = np.stack([reduce(plane, min(1.0, 2 * scale)) for plane in view])
-            levels = tinted(picture_levels(small, picture.low, picture.high), marked, INPUT_BLUE)
+            small = [reduce(plane, min(1.0, 2 * scale)) for plane in view]
+            levels = tinted(picture_levels(small, picture.low, picture.high)[:], marked, INPUT_BLUE)
             shapes.append(Bitmap(x, y, tile_w, tile_h, levels))
             if numbers is not None and scale >= 12:
                 words = words_of(numbers, marked, digits=3)

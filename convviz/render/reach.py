@@ -13,9 +13,10 @@ from convviz.render.cells import ORANGE, PURPLE, cells, signed_fills, tinted
 from convviz.render.drawing import Colour, Drawing, Label, Lines, Rectangle, Shape
 from convviz.render.drawing import Picture as Bitmap
 from convviz.render.explanation import exact, span_of
-from convviz.render.grid import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, font, reduce
+from convviz.render.grid import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, font
 from convviz.render.matrices import ELLIPSIS, elided, picked, words_of
 from convviz.render.tone import Floats, Tone, tones
+from convviz.survey import reduce
 from convviz.text import number, plural
 from convviz.trace import Feed, WeightTrace
 from convviz.weights import FilterBank

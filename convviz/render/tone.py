@@ -72,8 +72,11 @@ class Tone:
         # digits for 256 levels, but not the range for a scale that spreads numbers near its smallest.
         wide = np.float64 if scale > 1e30 else np.float32
         with np.errstate(over="ignore"):
-            scaled = np.subtract(values, np.float32(base), dtype=wide)
-            scaled *= wide(scale)
+            if base:
+                scaled = np.subtract(values, np.float32(base), dtype=wide)
+                scaled *= wide(scale)
+            else:
+                scaled = np.multiply(values, wide(scale), dtype=wide)
         scaled += wide(middle + 0.5)
         np.clip(scaled, least, 255, out=scaled)
         return scaled.astype(np.uint8)
@@ -101,7 +104,34 @@ def tones(maps: Sequence[Floats], *, scale: str = "map", signed: bool = False) -
     >>> tones([np.array([[0, 4]], np.float32), np.array([[-1, 2]], np.float32)])
     [Tone(low=-4.0, high=4.0, kind='signed'), Tone(low=-2.0, high=2.0, kind='signed')]
     """
-    ends = [(float(values.min()), float(values.max())) for values in maps]
+    return tones_between(
+        [(float(values.min()), float(values.max())) for values in maps], scale=scale, signed=signed
+    )
+
+
+def tones_between(
+    ends: Sequence[tuple[float, float]], *, scale: str = "map", signed: bool = False
+) -> list[Tone]:
+    """Choose the tone of each map by its least and its greatest value.
+
+    Parameters
+    ----------
+    ends : sequence of (float, float)
+        Of each map.
+    scale, signed
+        As for `tones`.
+
+    Returns
+    -------
+    list of Tone
+        One per map.
+
+    Examples
+    --------
+    >>> tones_between([(0, 4), (1, 2)], scale="global")
+    [Tone(low=0, high=4, kind='unit'), Tone(low=0, high=4, kind='unit')]
+    """
+    ends = list(ends)
     if scale == "global":
         ends = [(min(low for low, _ in ends), max(high for _, high in ends))] * len(ends)
     if signed or any(low < 0 for low, _ in ends):

@@ -27,6 +27,8 @@ LEVELS = {
     "arrays": 3,
     "weights": 3,
     "images": 3,
+    "png": 3,
+    "survey": 4,
     "backends": 4,
     "trace": 4,
     "unfold": 4,
@@ -39,9 +41,18 @@ LEVELS = {
     "cli": 8,
     "__main__": 8,
 }
-# Imports inside of functions: the bodies of commands, the look-up of backends, the public names, one
-# colour scale package that few pictures need, and one for threads that the command line does without.
-LAZY = {"cli/commands", "backends/__init__.py", "__init__.py", "render/tone.py", "parallel.py"}
+# Imports inside of functions: the bodies of commands, the look-up of backends, the public names; one colour
+# scale package that few pictures need, one for threads that the command line does without, one that not
+# every machine has, and a progress bar that is drawn only after a while.
+LAZY = {
+    "cli/commands",
+    "cli/progress.py",
+    "backends/__init__.py",
+    "__init__.py",
+    "render/tone.py",
+    "parallel.py",
+    "png.py",
+}
 
 
 def modules():

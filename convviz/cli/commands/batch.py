@@ -82,11 +82,11 @@ def batch(
     count = workers or os.cpu_count() or 1
     start = time.perf_counter()
     done, failed = 0, []
-    with progress(len(jobs), wanted=not quiet) as advance, _Report(report) as lines:
+    with progress(len(jobs), "files", wanted=not quiet) as advance, _Report(report) as lines:
         outcomes = run_local(jobs, work, workers=count)
         for outcome in outcomes:
             lines.write(outcome)
-            advance()
+            advance(1)
             if outcome.ok:
                 done += 1
                 continue

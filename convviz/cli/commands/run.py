@@ -94,6 +94,7 @@ def run(
         refuse_stdin(input)
 
     from convviz import outputs, pipeline, weights
+    from convviz.cli.progress import progress
     from convviz.cli.reading import read_input
     from convviz.render.tone import colours
 
@@ -103,26 +104,33 @@ def run(
     start = time.perf_counter()
     image = read_input(input, reading)
     read_seconds = time.perf_counter() - start
-    conv, bank, remarks = weights.build(layer, image.x.shape[0], tapset=tapset, channels=image.channels)
+    conv, bank, remarks = weights.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
     result = pipeline.run(image, conv, bank, compute.backend, device=compute.device)
     if at is not None:
-        check_inside("at", at, HW(*result.maps.shape[1:]), "the maps")
+        check_inside("at", at, HW(*result.shape[1:]), "the maps")
     agreement = pipeline.check(result, device=compute.device) if check else None
     parts = result.partial() if partial else None
     # Where every kernel is symmetric there is nothing to draw.
     differences = result.flip_difference() if layer.flip and not all(bank.symmetric) else None
     changed = None if differences is None else result.largest(differences)
+    start = time.perf_counter()
+    with progress(result.shape[1], "rows", wanted=not quiet) as advance:
+        found = result.summary(picture.tile, advance=advance)
+    # Maps that are not kept are computed while they are looked through.
+    compute_seconds = result.seconds or time.perf_counter() - start
 
     start = time.perf_counter()
     inputs = [*layer.files, *([] if input == "-" else [Path(input)])]
     description = result.description(layer, reading, picture)
-    grid = result.grid(**asdict(picture), parts=parts, differences=differences)
-    outputs.write_sheet(grid, target, description, force=force, inputs=inputs)
+    sheet = result.sheet(**asdict(picture), parts=parts, differences=differences)
+    outputs.write_sheet(sheet, target, description, force=force, inputs=inputs)
     written = [target]
     if maps is not None:
         written += outputs.write_maps(
             result.names,
-            result.maps,
+            HW(*result.shape[1:]),
+            [(of.low, of.high) for of in found.maps],
+            result.chosen_bands,
             maps,
             description,
             colormap=picture.colormap,
@@ -148,7 +156,7 @@ def run(
                 f"({agreement.relative:.1e} of the largest possible value)"
             )
     if json:
-        seconds = {"read": read_seconds, "compute": result.seconds, "write": write_seconds}
+        seconds = {"read": read_seconds, "compute": compute_seconds, "write": write_seconds}
         document = _document(result, input, reading, written, seconds)
         if parts is not None:
             document["partial"] = {"difference": result.apart(parts)}
@@ -170,7 +178,7 @@ def run(
         if code:
             answer("\n" + program_of(input, image, conv, bank, layer, reading))
     if show:
-        _show(grid)
+        _show(sheet.image())
 
 
 def default_output(name: str) -> Path:
@@ -195,7 +203,7 @@ def _report(
     for line in result.layer.torch_repr(size).split("\n"):
         answer(line)
     answer(result.layer.sentence)
-    answer(f"shapes: {result.picture.x.shape[0]}x{size} -> {'x'.join(map(str, result.maps.shape))}")
+    answer(f"shapes: {result.picture.shape[0]}x{size} -> {'x'.join(map(str, result.shape))}")
     for line in shapes.counting(result.layer, size):
         answer(line)
     if result.layer.groups > 1:
@@ -248,7 +256,7 @@ def _document(
     """Everything as plain values."""
     layer, size = result.layer, result.picture.size
     return {
-        "input": {"path": name, "shape": list(result.picture.x.shape), "range": reading.range},
+        "input": {"path": name, "shape": list(result.picture.shape), "range": reading.range},
         "layer": {
             "in_channels": layer.in_channels,
             "out_channels": layer.out_channels,
@@ -260,7 +268,7 @@ def _document(
             "groups": layer.groups,
             "bias": layer.bias,
         },
-        "output_shape": list(result.maps.shape),
+        "output_shape": list(result.shape),
         "parameters": layer.parameters,
         "macs": layer.macs(size),
         "backend": result.backend,

@@ -1,0 +1,217 @@
+"""PNG files written from bands of rows, compressed in several threads."""
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.PngImagePlugin import PngInfo, putchunk
+
+from convviz import parallel
+
+_fast: ModuleType | None
+try:
+    # ISA-L packs a sheet in a third of the time of the zlib that Python has, at its size and less.
+    from isal import isal_zlib as _fast
+except ModuleNotFoundError:  # no wheel for this kind of machine
+    _fast = None
+
+Bytes = NDArray[np.uint8]
+Paint = Callable[[int, int], Bytes]
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB, RGBA
+_UP = 2  # the filter that takes the row above from each row
+
+# Rows are compressed in pieces of about so many bytes, each apart from the others: pieces go to threads, and
+# what a piece cannot refer to any more, across its border, is 32 KB.
+_PIECE_BYTES = 1 << 20
+
+
+class Painted(Protocol):
+    """A picture that gives its pixels strip by strip."""
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Grey 1, RGB 3, RGBA 4."""
+        ...
+
+    def strips(self) -> Iterator[tuple[int, Paint]]:
+        """Give the height of each strip, with what paints its rows from top to bottom, in any thread."""
+        ...
+
+
+def write(file: BinaryIO, picture: Painted | Bytes, text: Mapping[str, str]) -> None:
+    """Write a PNG with metadata.
+
+    Parameters
+    ----------
+    file : binary file
+        Where to write.
+    picture : Painted or ndarray, shape (H, W) or (H, W, C), uint8
+        The pixels: grey, or RGB or RGBA.
+    text : mapping of str
+        Keywords and texts.
+
+    Examples
+    --------
+    >>> import io
+    >>> from PIL import Image
+    >>> file = io.BytesIO()
+    >>> write(file, np.array([[1, 2]], np.uint8), {"title": "ä"})
+    >>> Image.open(file).text["title"]
+    'ä'
+    """
+    if isinstance(picture, np.ndarray):
+        height, width, *channels = picture.shape
+        writer = Writer(file, height, width, channels[0] if channels else 1, text)
+        writer.write(picture)
+    else:
+        writer = Writer(file, picture.height, picture.width, picture.channels, text)
+        for height, paint in picture.strips():
+            writer.paint(height, paint)
+    writer.close()
+
+
+class Writer:
+    """A PNG that grows by bands of rows, from the top down.
+
+    Parameters
+    ----------
+    file : binary file
+        Where to write.
+    height, width : int
+        Size, in pixels.
+    channels : {1, 3, 4}
+        Grey, RGB or RGBA, 8 bits each.
+    text : mapping of str
+        Keywords and texts to store.
+
+    Notes
+    -----
+    Every row is stored as its difference from the one above, then packed by
+    ISA-L's zlib or, without it, by zlib's run-length strategy. On a sheet of
+    feature maps (1427x3233, RGB, one thread) the one takes 18 ms, the other 64,
+    OpenCV's writer 72 and Pillow's default 417, for 2.8, 3.6, 4.0 and 2.5 MB.
+
+    Examples
+    --------
+    >>> import io
+    >>> from PIL import Image
+    >>> file = io.BytesIO()
+    >>> writer = Writer(file, 3, 2, 1, {"title": "ä"})
+    >>> writer.write(np.array([[1, 2], [3, 4]], np.uint8))
+    >>> writer.write(np.array([[5, 6]], np.uint8))
+    >>> writer.close()
+    >>> np.asarray(Image.open(file)).tolist()
+    [[1, 2], [3, 4], [5, 6]]
+    """
+
+    def __init__(
+        self, file: BinaryIO, height: int, width: int, channels: int, text: Mapping[str, str]
+    ) -> None:
+        self._file = file
+        self._left = height
+        self._above = np.zeros(width * channels, np.uint8)
+        self._check = 1  # of the whole stream, as RFC 1950 says
+        file.write(_SIGNATURE)
+        sizes = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+        putchunk(file, b"IHDR", sizes, bytes([8, _COLOUR_TYPES[channels], 0, 0, 0]))
+        info = PngInfo()
+        for key, value in text.items():
+            info.add_itxt(key, value)
+        for kind, data, *_ in info.chunks:
+            putchunk(file, kind, data)
+        self._packed = b"\x78\x01"  # the head of a zlib stream: 32 KB of memory, quickest
+
+    def write(self, rows: Bytes) -> None:
+        """Add rows, shape (rows, width) or (rows, width, channels), uint8."""
+        self.paint(len(rows), lambda top, bottom: rows[top:bottom])
+
+    def paint(self, height: int, paint: Paint) -> None:
+        """Add rows that are painted piece by piece.
+
+        Parameters
+        ----------
+        height : int
+            Rows to add.
+        paint : callable
+            Gives the rows from ``top`` to ``bottom``, counted from the first of
+            these; called from several threads.
+        """
+        step = max(1, _PIECE_BYTES // self._above.size)
+        # So many pieces are held at a time, packed and not.
+        most = 16 * parallel.threads() * step
+        for start in range(0, height, most):
+            self._paint(range(start, min(start + most, height), step), height, paint)
+        self._left -= height
+
+    def _paint(self, tops: range, height: int, paint: Paint) -> None:
+        """Add the pieces that begin at `tops`."""
+        made: dict[int, tuple[Bytes, bytes]] = {}
+
+        def work(mine: Iterator[int]) -> None:
+            for top in mine:
+                bottom = min(top + tops.step, height)
+                # The row above is painted once more, so that no piece waits for another.
+                rows = paint(max(top - 1, 0), bottom)
+                rows = np.ascontiguousarray(rows).reshape(len(rows), -1)
+                filtered = _filtered(rows[1:], rows[0]) if top else _filtered(rows, self._above)
+                made[top] = filtered, _packed(filtered)
+                if bottom == height:
+                    last[:] = rows[-1]
+
+        last = self._above.copy()
+        if len(tops) > 1:
+            parallel.share(tops, work)
+        else:
+            work(iter(tops))
+        self._above = last
+        for top in tops:
+            filtered, packed = made.pop(top)
+            self._check = (_fast or zlib).adler32(filtered, self._check)
+            self._chunk(packed)
+
+    def close(self) -> None:
+        """Write the end; the rows must all be there."""
+        if self._left:
+            raise ValueError(f"{self._left} rows of the picture are missing")
+        # An empty last block ends the stream of blocks.
+        self._chunk(b"\x03\x00" + self._check.to_bytes(4, "big"))
+        putchunk(self._file, b"IEND", b"")
+
+    def _chunk(self, data: bytes) -> None:
+        """Write part of the stream; its head goes with the first part."""
+        putchunk(self._file, b"IDAT", self._packed + data)
+        self._packed = b""
+
+
+def _filtered(rows: Bytes, above: Bytes) -> Bytes:
+    """Put the number of the filter before every row, and take from each the one above."""
+    out = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
+    out[:, 0] = _UP
+    np.subtract(rows[0], above, out=out[0, 1:])
+    np.subtract(rows[1:], rows[:-1], out=out[1:, 1:])
+    return out.reshape(-1)
+
+
+def _packed(data: Bytes) -> bytes:
+    """Compress one piece into whole blocks that end on a byte."""
+    if _fast is not None:
+        packer: Any = _fast.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    else:
+        packer = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
+    head: bytes = packer.compress(data)
+    return head + bytes(packer.flush(zlib.Z_FULL_FLUSH))
