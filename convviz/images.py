@@ -30,8 +30,10 @@ Floats = NDArray[np.float32]
 # Half a gigapixel of RGB is 6 GB as float32.
 MAX_PIXELS = 500_000_000
 
-# A picture of more samples stays as it was decoded; as floats these are 256 MiB.
-_LARGE = 1 << 26
+# A picture of more samples than the first stays as it was decoded, with a byte for each, and its rows become
+# floats when they are asked for: that is quicker than memory which was not touched before. One of more than
+# the second stays with Pillow, which already holds it.
+_SMALL, _LARGE = 1 << 22, 1 << 26
 # Samples that become floats together, and how many make a second thread worth starting.
 _TOGETHER, _SAMPLES_TO_SHARE = 1 << 17, 1 << 20
 
@@ -707,8 +709,12 @@ def _finish(decoded: _Decoded, name: str, *, mode: Mode | None, value_range: Val
     low, high = planes.ends
     # Floats and signed integers go where they like; they are looked at, so they are made at once.
     anywhere = decoded.samples.dtype.kind != "u"
-    if anywhere or math.prod(planes.shape) <= _LARGE:
+    count = math.prod(planes.shape)
+    if anywhere or count <= _SMALL:
         x = planes.whole()
+    elif count <= _LARGE:
+        # Rows out of an array are had much sooner than out of a picture of Pillow.
+        x = _Floats(replace(decoded, samples=decoded.samples[:]), mode, value_range)
     if anywhere:
         assert isinstance(x, np.ndarray)
         if not _all_finite(x):

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 Item = TypeVar("Item")
 
 _limit = 0
+_here = threading.local()
 
 
 def limit(threads: int) -> None:
@@ -53,7 +55,8 @@ def share(items: Iterable[Item], work: Callable[[Iterator[Item]], object]) -> No
         the cores a second time.
     work : callable
         Gets an iterator, and does what it gives. It is called once per thread, and
-        all of its iterators draw from the same items.
+        all of its iterators draw from the same items. What it shares in its turn
+        is done by the thread that it is in.
 
     Examples
     --------
@@ -63,15 +66,23 @@ def share(items: Iterable[Item], work: Callable[[Iterator[Item]], object]) -> No
     [0, 1, 2, 3, 4]
     """
     count = threads()
-    if count == 1:
+    if count == 1 or getattr(_here, "sharing", False):
         work(iter(items))
         return
     # The iterator of a tuple is advanced in one step: no two threads are given the same item.
     shared = iter(tuple(items))
-    with _one_blas_thread():
-        others = [_pool(count - 1).submit(work, shared) for _ in range(count - 1)]
+
+    def work_here() -> None:
+        _here.sharing = True
         try:
             work(shared)
+        finally:
+            _here.sharing = False
+
+    with _one_blas_thread():
+        others = [_pool(count - 1).submit(work_here) for _ in range(count - 1)]
+        try:
+            work_here()
         finally:
             for other in others:
                 other.result()

@@ -1,10 +1,11 @@
 """From an input and a layer to feature maps: padding, backend, bias, and nothing else."""
 
 import io
-import math
+import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,8 +19,8 @@ from convviz.geometry import HW, Edges, source_of, span
 from convviz.images import Picture
 from convviz.layers import Conv2d, PaddingLike
 from convviz.render import overview
-from convviz.render.grid import Sheet
-from convviz.survey import Field, Survey, survey
+from convviz.render.grid import Sheet, columns_for
+from convviz.survey import Field, Rows, Survey, survey
 from convviz.text import plural
 from convviz.weights import FilterBank, map_names, seeded
 
@@ -27,11 +28,12 @@ Floats = NDArray[np.float32]
 
 _NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
-# Values of input and maps together that are kept as floats, 1 GiB; maps of more are computed in bands, as
-# often as they are asked for.
-_VALUES_TO_KEEP = 1 << 28
-# What a band of rows may take, with the rows of the input that it is made from.
-_BAND_BYTES = 1 << 26
+# Maps of at most so many values, 64 MiB, are kept once they are computed. Of more, memory that was not
+# touched before costs about a nanosecond a byte (measured in 2026), and most maps take less to compute again:
+# those of at most so many multiply-adds a value are not kept, nor are maps of more than 1 GiB.
+_VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
+# What a band of rows may take, with the rows of the input that it is made from: it stays in a shared cache.
+_BAND_BYTES = 1 << 23
 # A second thread pays from this many values on.
 _VALUES_TO_SHARE = 1 << 19
 
@@ -374,31 +376,38 @@ class FeatureMaps:
             self._made["maps"] = maps
         return cast("Floats", self._made["maps"])
 
-    def bands(self) -> Iterator[Floats]:
-        """Give the rows of all maps from the top down, some at a time, shape (O, rows, W')."""
-        if self.values is not None or "maps" in self._made:
-            yield self.maps
-            return
-        height, step = self.shape[1], self._band
-        for top in range(0, height, step):
-            padded = _padded_rows(self.layer, self.picture, top, min(top + step, height))
-            band = _convolved(self.layer, padded, self.filters, backend=self.backend, device=self.device)
-            self._check_finite(band, top)
-            yield band
-
-    def chosen_bands(self, chosen: slice) -> Iterator[Floats]:
-        """Give the rows of some of the maps, as `bands` does."""
-        for band in self.bands():
-            yield band[chosen]
-
     @property
-    def _band(self) -> int:
-        """Tell how many output rows are computed together, where the maps are not kept."""
+    def kept(self) -> bool:
+        """Whether all maps are in memory."""
+        return self.values is not None or "maps" in self._made
+
+    def rows(self, top: int, bottom: int, chosen: slice = slice(None)) -> Floats:
+        """Give the rows from `top` to `bottom` of the chosen maps, shape (maps, bottom - top, W')."""
+        if self.kept:
+            return self.maps[chosen, top:bottom]
+        layer, bank = self.layer, self.filters
+        padded = _padded_rows(layer, self.picture, top, bottom)
+        if layer.groups == 1 and chosen != slice(None):
+            bank = bank.chosen(chosen)
+            layer = replace(layer, out_channels=len(bank.names))
+            chosen = slice(None)
+        values = _convolved(layer, padded, bank, backend=self.backend, device=self.device)
+        return values[chosen]
+
+    def bands(self, chosen: slice = slice(None)) -> Iterator[Floats]:
+        """Give the rows of the chosen maps from the top down, some at a time, shape (maps, rows, W')."""
+        for top, bottom in self._tops():
+            yield self.rows(top, bottom, chosen)
+
+    def _tops(self) -> list[tuple[int, int]]:
+        """Part the rows into bands."""
         planes, _, width = self.picture.shape
-        maps, _, columns = self.shape
+        maps, height, columns = self.shape
         # Twice the input: as it is, and padded.
-        rows = _BAND_BYTES // (4 * (maps * columns + 2 * planes * width * self.layer.stride.h))
-        return max(24, rows // 24 * 24)  # a whole number of all that the numpy backend makes by one product
+        row_bytes = 4 * (maps * columns + 2 * planes * width * self.layer.stride.h)
+        # A whole number of all that the numpy backend makes by one product.
+        step = max(24, _BAND_BYTES // row_bytes // 24 * 24)
+        return [(top, min(top + step, height)) for top in range(0, height, step)]
 
     def summary(
         self, tile: int | None = 320, *, advance: Callable[[int], None] = lambda rows: None
@@ -424,28 +433,57 @@ class FeatureMaps:
         count, *size = self.shape
         before, after = overview.scales(self.picture.size, HW(*size), tile)
         planes = self._plane_fields(before)
-        if after >= 1:
-            maps = survey(self.maps, after)
-            advance(size[0])
+        looking = Survey(count, HW(*size), after)
+
+        def work(mine: Iterator[tuple[int, int]]) -> None:
+            for top, bottom in mine:
+                band = self.rows(top, bottom)
+                self._check_finite(band, top)
+                for index, values in enumerate(band):
+                    looking.look(index, top, values)
+                advance(bottom - top)
+
+        # torch has threads of its own.
+        if self.backend == "numpy" or self.kept:
+            parallel.share(self._tops(), work)
         else:
-            taking = Survey(count, HW(*size), after)
-            for band in self.bands():
-                taking.take(band)
-                advance(band.shape[1])
-            maps = taking.fields()
+            work(iter(self._tops()))
+        maps = looking.fields(self._whole(count) if after >= 1 else None)
         self._made["summary"] = Summary(tile, planes, maps)
         return cast("Summary", self._made["summary"])
 
     def _plane_fields(self, scale: float) -> list[Field]:
         """Sum up the planes of the input."""
-        if scale >= 1 or isinstance(self.picture.planes, np.ndarray):
-            return survey(self.picture.x, scale)
-        count, height, width = self.picture.shape
-        taking = Survey(count, HW(height, width), scale)
+        picture = self.picture
+        if isinstance(picture.planes, np.ndarray):
+            return survey(picture.planes, scale)
+        count, height, width = picture.shape
+        looking = Survey(count, HW(height, width), scale)
         step = max(1, _BAND_BYTES // (4 * count * width))
-        for top in range(0, height, step):
-            taking.take(self.picture.rows(top, min(top + step, height)))
-        return taking.fields()
+
+        def work(mine: Iterator[int]) -> None:
+            for top in mine:
+                for index, plane in enumerate(picture.rows(top, min(top + step, height))):
+                    looking.look(index, top, plane)
+
+        parallel.share(range(0, height, step), work)
+        if scale < 1:
+            return looking.fields()
+        shared = _Shared(picture.rows)
+        return looking.fields([_RowsOf(shared, index, (height, width)) for index in range(count)])
+
+    def _whole(self, together: int) -> list[Rows]:
+        """List the maps row by row; so many are computed together where they are not kept."""
+        count, *size = self.shape
+        if self.kept:
+            return list(self.maps)
+        groups = [
+            _Shared(partial(self.rows, chosen=slice(first, first + together)))
+            for first in range(0, count, together)
+        ]
+        return [
+            _RowsOf(groups[index // together], index % together, (size[0], size[1])) for index in range(count)
+        ]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -554,12 +592,17 @@ class FeatureMaps:
         """Lay out what `grid` draws, to be painted while it is written; with the parameters of `grid`."""
         found = self.summary(tile)
         _, after = overview.scales(self.picture.size, HW(*self.shape[1:]), tile)
+        maps = found.maps
+        if after >= 1:
+            # The maps of one row of tiles are painted at the same time.
+            whole = self._whole(columns or columns_for(len(maps)))
+            maps = [replace(field, small=rows) for field, rows in zip(maps, whole, strict=True)]
         return overview.draw(
             self.picture,
             self.layer,
             self.filters,
             found.planes,
-            found.maps,
+            maps,
             parts=None if parts is None else [survey(row, after) for row in parts],
             differences=None if differences is None else survey(differences, after),
             tile=tile,
@@ -614,8 +657,41 @@ class FeatureMaps:
         return buffer.getvalue()
 
 
+class _Shared:
+    """Rows of several arrays that are made together; each thread keeps those that it asked for last."""
+
+    def __init__(self, make: Callable[[int, int], Floats]) -> None:
+        self._make, self._last = make, threading.local()
+
+    def rows(self, top: int, bottom: int) -> Floats:
+        """Make the rows from `top` to `bottom` of all arrays, or give them again."""
+        if getattr(self._last, "place", None) != (top, bottom):
+            self._last.values, self._last.place = self._make(top, bottom), (top, bottom)
+        return cast("Floats", self._last.values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _RowsOf:
+    """One of the arrays that are made together."""
+
+    shared: _Shared
+    index: int
+    shape: tuple[int, int]
+
+    def __getitem__(self, rows: slice) -> Floats:
+        top, bottom, _ = rows.indices(self.shape[0])
+        values: Floats = self.shared.rows(top, bottom)[self.index]
+        return values
+
+
 def run(
-    image: Any, layer: Conv2d, weights: Any = None, backend: str = "auto", *, device: str = "cpu"
+    image: Any,
+    layer: Conv2d,
+    weights: Any = None,
+    backend: str = "auto",
+    *,
+    device: str = "cpu",
+    keep: bool = True,
 ) -> FeatureMaps:
     """Run one layer on one picture.
 
@@ -632,6 +708,10 @@ def run(
         What computes; "auto" takes numpy where it is done before torch is imported.
     device : {"cpu", "cuda", "mps"}
         Where torch computes.
+    keep : bool
+        Whether the maps are computed now and kept, if they are less than 1 GiB.
+        Otherwise they are computed in bands of rows, when they are asked for, where
+        that is quicker than to keep them.
 
     Returns
     -------
@@ -668,7 +748,9 @@ def run(
     chosen = backends.choose(backend, macs=layer.macs(picture.size), device=device)
     backends.load(chosen)  # importing is not computing
     size = layer.output_size(picture.size)
-    if math.prod(picture.shape) + layer.out_channels * size.h * size.w > _VALUES_TO_KEEP:
+    values = layer.out_channels * size.h * size.w
+    repeat = not keep and layer.macs(picture.size) <= _MACS_TO_REPEAT * values
+    if values > (_VALUES_TO_KEEP if repeat else _MOST_VALUES_TO_KEEP):
         return FeatureMaps(None, layer, bank, picture, chosen, device=device)
     start = time.perf_counter()
     maps = apply(layer, picture.x, bank, backend=chosen, device=device)

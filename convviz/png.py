@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL.PngImagePlugin import PngInfo, putchunk
+from PIL.PngImagePlugin import PngInfo
 
 from convviz import parallel
 
@@ -125,16 +125,16 @@ class Writer:
         self._file = file
         self._left = height
         self._above = np.zeros(width * channels, np.uint8)
-        self._check = 1  # of the whole stream, as RFC 1950 says
+        self._check = 1
         file.write(_SIGNATURE)
         sizes = width.to_bytes(4, "big") + height.to_bytes(4, "big")
-        putchunk(file, b"IHDR", sizes, bytes([8, _COLOUR_TYPES[channels], 0, 0, 0]))
+        file.write(_chunk(b"IHDR", sizes + bytes([8, _COLOUR_TYPES[channels], 0, 0, 0])))
         info = PngInfo()
         for key, value in text.items():
             info.add_itxt(key, value)
         for kind, data, *_ in info.chunks:
-            putchunk(file, kind, data)
-        self._packed = b"\x78\x01"  # the head of a zlib stream: 32 KB of memory, quickest
+            file.write(_chunk(kind, data))
+        file.write(_chunk(b"IDAT", b"\x78\x01"))  # the head of a zlib stream: 32 KB of memory, quickest
 
     def write(self, rows: Bytes) -> None:
         """Add rows, shape (rows, width) or (rows, width, channels), uint8."""
@@ -160,7 +160,7 @@ class Writer:
 
     def _paint(self, tops: range, height: int, paint: Paint) -> None:
         """Add the pieces that begin at `tops`."""
-        made: dict[int, tuple[Bytes, bytes]] = {}
+        made: dict[int, tuple[bytes, int, int]] = {}
 
         def work(mine: Iterator[int]) -> None:
             for top in mine:
@@ -169,7 +169,8 @@ class Writer:
                 rows = paint(max(top - 1, 0), bottom)
                 rows = np.ascontiguousarray(rows).reshape(len(rows), -1)
                 filtered = _filtered(rows[1:], rows[0]) if top else _filtered(rows, self._above)
-                made[top] = filtered, _packed(filtered)
+                check = (_fast or zlib).adler32(filtered)
+                made[top] = _chunk(b"IDAT", _packed(filtered)), check, filtered.size
                 if bottom == height:
                     last[:] = rows[-1]
 
@@ -180,22 +181,36 @@ class Writer:
             work(iter(tops))
         self._above = last
         for top in tops:
-            filtered, packed = made.pop(top)
-            self._check = (_fast or zlib).adler32(filtered, self._check)
-            self._chunk(packed)
+            chunk, check, size = made.pop(top)
+            self._file.write(chunk)
+            self._check = _joined(self._check, check, size)
 
     def close(self) -> None:
         """Write the end; the rows must all be there."""
         if self._left:
             raise ValueError(f"{self._left} rows of the picture are missing")
         # An empty last block ends the stream of blocks.
-        self._chunk(b"\x03\x00" + self._check.to_bytes(4, "big"))
-        putchunk(self._file, b"IEND", b"")
+        self._file.write(_chunk(b"IDAT", b"\x03\x00" + self._check.to_bytes(4, "big")))
+        self._file.write(_chunk(b"IEND", b""))
 
-    def _chunk(self, data: bytes) -> None:
-        """Write part of the stream; its head goes with the first part."""
-        putchunk(self._file, b"IDAT", self._packed + data)
-        self._packed = b""
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    """Put length, name and checksum round data."""
+    check = (_fast or zlib).crc32(data, zlib.crc32(kind))
+    return b"".join([len(data).to_bytes(4, "big"), kind, data, check.to_bytes(4, "big")])
+
+
+def _joined(first: int, second: int, size: int) -> int:
+    """Make the Adler-32 checksum (RFC 1950) of two parts from those of each; `size` is that of the second.
+
+    Examples
+    --------
+    >>> _joined(zlib.adler32(b"ab"), zlib.adler32(b"cde"), 3) == zlib.adler32(b"abcde")
+    True
+    """
+    low = first % 65536 + second % 65536 - 1
+    high = (first >> 16) + (second >> 16) + size * (first % 65536 - 1)
+    return high % 65521 << 16 | low % 65521
 
 
 def _filtered(rows: Bytes, above: Bytes) -> Bytes:

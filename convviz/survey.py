@@ -1,8 +1,11 @@
 """What there is to know of planes and maps that arrive in bands of rows: extremes, moments, a small copy."""
 
 import math
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,17 @@ _TOGETHER = 1 << 16
 _VALUES_TO_SHARE = 1 << 19
 
 
+class Rows(Protocol):
+    """An array (H, W) of which slices of rows can be had; `numpy` arrays are some."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+        ...
+
+    def __getitem__(self, rows: slice, /) -> Floats: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Field:
     """One plane or map, summed up.
@@ -28,7 +42,7 @@ class Field:
         Its extremes.
     mean, std : float
         Mean and deviation of its values; the deviation is no estimate.
-    small : ndarray, shape (h, w), float32
+    small : ndarray or Rows, shape (h, w), float32
         The values, brought to the size at which they are drawn.
     """
 
@@ -36,11 +50,11 @@ class Field:
     high: float
     mean: float
     std: float
-    small: Floats
+    small: Rows
 
 
 class Survey:
-    """Sums up arrays of one size of which some rows come at a time.
+    """Sums up arrays of one size of which some rows come at a time, in any order and from any thread.
 
     Parameters
     ----------
@@ -54,46 +68,68 @@ class Survey:
     Examples
     --------
     >>> survey = Survey(1, HW(4, 2), 0.5)
-    >>> survey.take(np.array([[[1, 3], [5, 7], [0, 0]]], np.float32))
-    >>> survey.take(np.array([[[-2, -2]]], np.float32))
+    >>> survey.look(0, 3, np.array([[-2, -2]], np.float32))
+    >>> survey.look(0, 0, np.array([[1, 3], [5, 7], [0, 0]], np.float32))
     >>> field = survey.fields()[0]
     >>> field.low, field.high, field.mean, field.small.tolist()
     (-2.0, 7.0, 1.5, [[4.0], [-1.0]])
     """
 
     def __init__(self, count: int, size: HW, scale: float = 1) -> None:
-        self._size = size
-        self._rows = [_Rows(size, reduced(size, scale)) for _ in range(count)] if scale < 1 else []
-        self._moments = [_Moments() for _ in range(count)]
+        small = reduced(size, scale)
+        self._edges = _edges(size.h, small.h), np.array(_edges(size.w, small.w))
+        self._reduces = scale < 1
+        # What was found, by the first row. The order in which it is put together does not depend on when
+        # it was found, so neither do the last bits.
+        self._parts: list[dict[int, _Part]] = [{} for _ in range(count)]
 
-    def take(self, values: Floats) -> None:
-        """Add rows, shape (count, rows, columns), below those already there."""
-        step = max(1, _TOGETHER // self._size.w)
+    def look(self, index: int, top: int, values: Floats) -> None:
+        """Take in some rows of one array, shape (rows, columns), the first of which is row `top`."""
+        step = max(1, _TOGETHER // values.shape[1])
+        for first in range(0, len(values), step):
+            part = values[first : first + step]
+            self._parts[index][top + first] = _Part.of(
+                part, self._sums(top + first, part) if self._reduces else (0, None)
+            )
 
-        def work(mine: Iterator[int]) -> None:
-            for index in mine:
-                for top in range(0, values.shape[1], step):
-                    part = values[index, top : top + step]
-                    self._moments[index].take(part)
-                    if self._rows:
-                        self._rows[index].take(part)
-
-        if values.size >= _VALUES_TO_SHARE and len(values) > 1:
-            parallel.share(range(len(values)), work)
+    def _sums(self, top: int, values: Floats) -> tuple[int, Floats]:
+        """Add up what goes into each element of the small array: the first row there is, and the sums."""
+        rows, columns = self._edges
+        first, last = bisect_right(rows, top) - 1, bisect_left(rows, top + len(values))
+        cuts = [max(rows[row] - top, 0) for row in range(first, last)] + [len(values)]
+        if len(values) < 4 * (last - first):  # few rows in each: one call is quicker than one for each
+            by_row = np.add.reduceat(values, cuts[:-1], axis=0)
         else:
-            work(iter(range(len(values))))
+            by_row = np.stack([values[low:high].sum(axis=0) for low, high in pairwise(cuts)])
+        return first, np.add.reduceat(by_row, columns[:-1], axis=1)
 
-    def fields(self, whole: Floats | None = None) -> list[Field]:
+    def fields(self, whole: Sequence[Rows] | None = None) -> list[Field]:
         """Give one summary per array; all rows must be there, and `whole` arrays where nothing is reduced."""
-        small = [rows.made for rows in self._rows] if whole is None else whole
         return [
-            Field(moments.low, moments.high, moments.mean, moments.std, values)
-            for moments, values in zip(self._moments, small, strict=True)
+            self._field(parts, whole[index] if whole is not None else None)
+            for index, parts in enumerate(self._parts)
         ]
+
+    def _field(self, found: dict[int, "_Part"], whole: Rows | None) -> Field:
+        """Put together what was found of one array."""
+        parts = [found[top] for top in sorted(found)]
+        all_of_it = parts[0]
+        for part in parts[1:]:
+            all_of_it = all_of_it.joined(part)
+        if whole is None:
+            rows, columns = self._edges
+            small = np.zeros((len(rows) - 1, len(columns) - 1), np.float32)
+            for part in parts:
+                if part.sums is not None:
+                    small[part.first : part.first + len(part.sums)] += part.sums
+            small /= np.outer(np.diff(rows), np.diff(columns)).astype(np.float32)
+            whole = small
+        deviation = math.sqrt(all_of_it.squares / all_of_it.count)
+        return Field(all_of_it.low, all_of_it.high, all_of_it.mean, deviation, whole)
 
 
 def survey(values: Floats, scale: float = 1) -> list[Field]:
-    """Sum up whole arrays.
+    """Sum up whole arrays, in several threads.
 
     Parameters
     ----------
@@ -113,9 +149,20 @@ def survey(values: Floats, scale: float = 1) -> list[Field]:
     >>> field.mean, round(field.std, 4)
     (3.0, 1.8708)
     """
-    taking = Survey(len(values), HW(*values.shape[1:]), scale)
-    taking.take(values)
-    return taking.fields(values if scale >= 1 else None)
+    count, height, width = values.shape
+    looking = Survey(count, HW(height, width), scale)
+    step = max(1, 8 * _TOGETHER // width)
+
+    def work(mine: Iterator[tuple[int, int]]) -> None:
+        for index, top in mine:
+            looking.look(index, top, values[index, top : top + step])
+
+    items = [(index, top) for index in range(count) for top in range(0, height, step)]
+    if values.size >= _VALUES_TO_SHARE:
+        parallel.share(items, work)
+    else:
+        work(iter(items))
+    return looking.fields(list(values) if scale >= 1 else None)
 
 
 def reduced(size: HW, scale: float) -> HW:
@@ -131,62 +178,40 @@ def reduced(size: HW, scale: float) -> HW:
 
 def reduce(values: Floats, scale: float) -> Floats:
     """Bring an array (H, W) to a fraction of its size by area averaging; enlarging is left to the cells."""
-    if scale >= 1:
-        return values
-    size = HW(*values.shape)
-    rows = _Rows(size, reduced(size, scale))
-    rows.take(values)
-    return rows.made
+    return np.asarray(survey(values[None], scale)[0].small) if scale < 1 else values
 
 
-class _Moments:
-    """Extremes, mean and sum of squared deviations of values that come in parts."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Some rows of one array: extremes, mean, squared deviations, and sums for the small array."""
 
-    def __init__(self) -> None:
-        self.low, self.high, self.mean = math.inf, -math.inf, 0.0
-        self._count, self._squares = 0, 0.0
+    low: float
+    high: float
+    count: int
+    mean: float
+    squares: float
+    first: int = 0
+    sums: Floats | None = None
 
-    @property
-    def std(self) -> float:
-        return math.sqrt(self._squares / self._count)
-
-    def take(self, values: Floats) -> None:
-        """Add values."""
-        # Not min() and max() of Python: these would lose what is not a number.
-        self.low = float(np.minimum(self.low, values.min()))
-        self.high = float(np.maximum(self.high, values.max()))
+    @classmethod
+    def of(cls, values: Floats, sums: tuple[int, Floats | None]) -> "_Part":
+        """Look at values, few enough to stay in a cache."""
         wide = values.astype(np.float64).reshape(-1)
         mean = float(wide.mean())
         wide -= mean
-        # Two parts in one: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for
-        # computing sample variances", 1979.
-        both, apart = self._count + wide.size, mean - self.mean
-        self._squares += float(wide @ wide) + apart**2 * self._count * wide.size / both
-        self.mean += apart * wide.size / both
-        self._count = both
+        return cls(float(values.min()), float(values.max()), wide.size, mean, float(wide @ wide), *sums)
 
-
-class _Rows:
-    """Rows of one array, averaged down to fewer as they come."""
-
-    def __init__(self, before: HW, after: HW) -> None:
-        self._rows, self._columns = _edges(before.h, after.h), np.array(_edges(before.w, after.w))
-        self.made = np.empty((after.h, after.w), np.float32)
-        self._taken = self._done = 0  # rows of the large array, and whole ones of the small
-        self._sum = np.zeros(before.w, np.float32)  # of the rows so far that go into the next small row
-
-    def take(self, values: Floats) -> None:
-        """Add rows."""
-        top, self._taken = self._taken, self._taken + len(values)
-        while self._done < len(self.made) and self._rows[self._done] < self._taken:
-            first, last = self._rows[self._done : self._done + 2]
-            self._sum += values[max(first - top, 0) : last - top].sum(axis=0)
-            if last > self._taken:
-                return
-            self.made[self._done] = np.add.reduceat(self._sum, self._columns[:-1])
-            self.made[self._done] /= np.diff(self._columns) * (last - first)
-            self._sum[:] = 0
-            self._done += 1
+    def joined(self, other: "_Part") -> "_Part":
+        """Put two parts together; Chan, Golub and LeVeque, "Updating formulae", 1979."""
+        count, apart = self.count + other.count, other.mean - self.mean
+        return _Part(
+            # Not min and max of Python: these would lose what is not a number.
+            float(np.minimum(self.low, other.low)),
+            float(np.maximum(self.high, other.high)),
+            count,
+            self.mean + apart * other.count / count,
+            self.squares + other.squares + apart**2 * self.count * other.count / count,
+        )
 
 
 def _edges(before: int, after: int) -> list[int]:

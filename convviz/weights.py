@@ -89,6 +89,11 @@ class FilterBank:
         """Turn every 2-D kernel half round: cross-correlation with it is convolution with the original."""
         return FilterBank(np.ascontiguousarray(self.weight[:, :, ::-1, ::-1]), self.bias, self.names)
 
+    def chosen(self, filters: slice) -> "FilterBank":
+        """Take some of the filters."""
+        bias = None if self.bias is None else self.bias[filters]
+        return FilterBank(self.weight[filters], bias, self.names[filters])
+
     @property
     def symmetric(self) -> tuple[bool, ...]:
         """Tell for every filter whether the half turn changes nothing."""

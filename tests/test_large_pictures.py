@@ -1,6 +1,7 @@
 """Pictures that stay as decoded and maps that are not kept: the same results as with all in memory."""
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,11 +20,20 @@ def everything_is_large(monkeypatch):
     make_large(monkeypatch)
 
 
-def make_large(patch):
-    patch.setattr(images, "_LARGE", 0)
+def bands_of_five(result):
+    return list(pairwise([*range(0, result.shape[1], 5), result.shape[1]]))
+
+
+def make_large(patch, large=0):
+    patch.setattr(images, "_SMALL", 0)
+    patch.setattr(images, "_LARGE", large)
     patch.setattr(images, "_TOGETHER", 30)
-    patch.setattr(pipeline, "_VALUES_TO_KEEP", 0)
-    patch.setattr(pipeline.FeatureMaps, "_band", 5)
+    patch.setattr(pipeline, "_MOST_VALUES_TO_KEEP", 0)
+    patch.setattr(
+        pipeline.FeatureMaps,
+        "_tops",
+        lambda self: list(pairwise([*range(0, self.shape[1], 5), self.shape[1]])),
+    )
     patch.setattr(parallel, "_limit", 2)
 
 
@@ -41,10 +51,11 @@ def noise(*shape):
 @pytest.mark.parametrize("value_range", ["unit", "byte", "raw"])
 @pytest.mark.parametrize("mode", [None, "gray", "rgb", "rgba"])
 @pytest.mark.parametrize("stored", ["L", "LA", "RGB", "RGBA", "P", "1"])
-def test_planes_made_row_by_row_are_those_made_at_once(monkeypatch, stored, mode, value_range):
+@pytest.mark.parametrize("held", [True, False])
+def test_planes_made_row_by_row_are_those_made_at_once(monkeypatch, stored, mode, value_range, held):
     data = encoded(noise(13, 11, 4), stored)
     whole = images.read(io.BytesIO(data), mode=mode, value_range=value_range)
-    make_large(monkeypatch)
+    make_large(monkeypatch, 0 if held else 1 << 20)
     large = images.read(io.BytesIO(data), mode=mode, value_range=value_range)
     assert not isinstance(large.planes, np.ndarray)
     assert (large.shape, large.channels, large.remarks) == (whole.shape, whole.channels, whole.remarks)
@@ -103,8 +114,9 @@ def test_maps_in_bands_are_the_maps(layer, seed, tile, scale):
 def test_maps_that_were_not_kept_are_kept_once_they_are_asked_for(everything_is_large):
     result = convviz.run(np.ones((1, 9, 9)), convviz.Conv2d(1, 2, 3))
     assert result.values is None
+    assert not result.kept
     assert result.maps is result.maps
-    assert len(list(result.bands())) == 1
+    assert result.kept
 
 
 def test_one_look_serves_numbers_and_sheet(everything_is_large, monkeypatch):
@@ -113,9 +125,9 @@ def test_one_look_serves_numbers_and_sheet(everything_is_large, monkeypatch):
     found = result.summary(5, advance=rows.append)
     assert sum(rows) == result.shape[1]
     assert len(rows) > 1
-    monkeypatch.setattr(pipeline.FeatureMaps, "bands", None)
+    monkeypatch.setattr(pipeline.FeatureMaps, "rows", None)
     result.statistics()
-    result.sheet(tile=5)
+    result.sheet(tile=5).image()
     assert result.summary(5) is found
 
 
@@ -134,9 +146,7 @@ def test_maps_are_written_from_bands(tmp_path, monkeypatch):
     make_large(monkeypatch)
     result = convviz.run(levels, convviz.Conv2d(1, 5, 1, bias=False), np.ones((5, 1, 1, 1)))
     ends = [(of.low, of.high) for of in result.summary().maps]
-    paths = outputs.write_maps(
-        result.names, HW(64, 4), ends, result.chosen_bands, tmp_path, result.description()
-    )
+    paths = outputs.write_maps(result.names, HW(64, 4), ends, result.bands, tmp_path, result.description())
     assert len(paths) == 5
     for path in paths:
         with Image.open(path) as image:

@@ -38,7 +38,7 @@ def picture_of(
     try:
         image = images.read(job.source, mode=reading.mode, value_range=reading.range, resize=reading.resize)
         conv, bank, remarks = weights.build(layer, image.shape[0], channels=image.channels)
-        result = pipeline.run(image, conv, bank, compute.backend, device=compute.device)
+        result = pipeline.run(image, conv, bank, compute.backend, device=compute.device, keep=False)
         sheet = result.sheet(**asdict(picture))
         description = result.description(layer, reading, picture)
         outputs.write_sheet(sheet, job.target, description, force=force, inputs=[job.source, *layer.files])

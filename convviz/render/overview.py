@@ -156,7 +156,7 @@ def _partial_rows(
         ]
         if filters.bias is not None:
             bias = float(filters.bias[index])
-            row.append(("bias", Field(bias, bias, bias, 0.0, np.full_like(field.small, bias))))
+            row.append(("bias", Field(bias, bias, bias, 0.0, np.full(field.small.shape, bias, np.float32))))
         rows.append([*row, (f"sum = {name}", field)])
     return rows
 
@@ -177,12 +177,12 @@ def _input_section(picture: Picture, fields: Sequence[Field], scale: float) -> g
     if count <= 4 and count != 2:
         levels = grid.picture_levels([field.small for field in fields], picture.low, picture.high)
         ends = grid.extent(min(field.low for field in fields), max(field.high for field in fields))
-        numbers = fields[0].small if count == 1 and scale > 1 else None
+        numbers = fields[0].small[:] if count == 1 and scale > 1 else None
         tiles.append(grid.Tile(f"input {picture.size}", ends, levels, cell, numbers))
     if count > 1:
         for name, field in zip(picture.channels, fields, strict=True):
             levels = grid.picture_levels([field.small], picture.low, picture.high)
             ends = grid.extent(field.low, field.high)
-            numbers = field.small if scale > 1 else None
+            numbers = field.small[:] if scale > 1 else None
             tiles.append(grid.Tile(f"{name} plane", ends, levels, cell, numbers))
     return grid.Section(tiles, grid.columns_for(len(tiles)), grid.INPUT_BLUE)

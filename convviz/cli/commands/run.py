@@ -105,7 +105,8 @@ def run(
     image = read_input(input, reading)
     read_seconds = time.perf_counter() - start
     conv, bank, remarks = weights.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
-    result = pipeline.run(image, conv, bank, compute.backend, device=compute.device)
+    whole = save is not None or table or check or partial or layer.flip
+    result = pipeline.run(image, conv, bank, compute.backend, device=compute.device, keep=whole)
     if at is not None:
         check_inside("at", at, HW(*result.shape[1:]), "the maps")
     agreement = pipeline.check(result, device=compute.device) if check else None
@@ -130,7 +131,7 @@ def run(
             result.names,
             HW(*result.shape[1:]),
             [(of.low, of.high) for of in found.maps],
-            result.chosen_bands,
+            result.bands,
             maps,
             description,
             colormap=picture.colormap,
