@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAMPLE := samples/harbour.png
 
-.PHONY: demo test format samples clean
+.PHONY: demo test bench format samples clean
 
 # The CPU build of torch is small; where the package index offers only the CUDA build, see README, "Installing torch".
 $(VENV)/.installed: pyproject.toml
@@ -27,6 +27,11 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+# Under 15 minutes; writes benchmarks/RESULTS.md.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python benchmarks/bench.py --output benchmarks/RESULTS.md
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -103,7 +102,7 @@ def writing(
         check_place(path, force=force, is_ours=is_ours, inputs=inputs)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Short, so that a name of the greatest length still has room; unique, so that two runs do not meet.
-        temporary = path.parent / f".convviz-{secrets.token_hex(8)}"
+        temporary = path.parent / f".convviz-{os.urandom(8).hex()}"
         try:
             # Not through tempfile: its files are private, these have the permissions of any new file.
             with temporary.open("xb") as file:

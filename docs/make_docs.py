@@ -11,7 +11,7 @@ from pathlib import Path
 import typer.main
 from PIL import Image
 
-from convviz.cli.app import app
+from convviz.cli.app import make_app
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -33,7 +33,7 @@ def options_table(command: str) -> str:
     """Tabulate the options of a command as Markdown, in the order of its help."""
     params = [
         param
-        for param in typer.main.get_command(app).commands[command].params
+        for param in typer.main.get_command(make_app()).commands[command].params
         if param.param_type_name == "option"
     ]
     order = ("Layer", "Input", "Compute", "Output")
@@ -47,7 +47,7 @@ def options_table(command: str) -> str:
             default = "" if param.default is None or param.default is False else f"`{param.default}`"
             if param.secondary_opts:
                 default = f"`{(param.opts if param.default else param.secondary_opts)[0]}`"
-            text = (param.help or "").replace("|", "\\|").split("  [default")[0]
+            text = (param.help or "").replace("|", "\\|")
             rows.append(f"| {names} | {value} | {text} | {default} |")
     return "\n".join(rows) + "\n"
 

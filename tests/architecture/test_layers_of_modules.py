@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import convviz
+from convviz.cli.app import COMMANDS
 
 ROOT = Path(convviz.__file__).parent
 HEAVY = {"numpy", "PIL", "torch", "rich"}
@@ -139,6 +140,19 @@ def test_a_run_on_numpy_does_not_load_torch(tmp_path):
     assert "torch" not in loaded_by(
         f"from convviz.cli.app import status_of\nassert status_of({arguments!r}) == 0"
     )
+
+
+def test_the_summary_of_a_command_is_the_first_line_of_its_text():
+    for name, summary in COMMANDS.items():
+        module = importlib.import_module(f"convviz.cli.commands.{name}")
+        assert getattr(module, name).__doc__.splitlines()[0] == summary
+
+
+def test_one_command_loads_no_other():
+    script = "from convviz.cli.app import status_of\nimport sys\nstatus_of(['shape', '3x9x9'])\n"
+    script += "print(*[name for name in sys.modules if name.startswith('convviz.cli.commands.')])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "convviz.cli.commands.shape"
 
 
 def test_importing_the_package_loads_nothing_heavy():

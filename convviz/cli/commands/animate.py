@@ -86,7 +86,8 @@ def animate(
             "--output",
             metavar="FILE",
             rich_help_panel=OUTPUT,
-            help="Where to write: .gif, .webp, .png or .apng.  [default: NAME-animation.gif]",
+            help="Where to write: .gif, .webp, .png or .apng.",
+            show_default="NAME-animation.gif",
         ),
     ] = None,
     frames: Annotated[

@@ -37,7 +37,8 @@ def run(
             "--output",
             metavar="FILE",
             rich_help_panel=OUTPUT,
-            help="The picture (.png).  [default: NAME-maps.png]",
+            help="The picture (.png).",
+            show_default="NAME-maps.png",
         ),
     ] = None,
     maps: Annotated[

@@ -1,0 +1,88 @@
+"""A folder of pictures done in other ways.
+
+torch FOLDER OUT | opencv FOLDER OUT WORKERS WEIGHTS | floor FOLDER OUT WORKERS SHEET
+"""
+
+import functools
+import multiprocessing
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def by_torch(folder, out):
+    """One picture after the other, with torch and Pillow."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    torch.manual_seed(0)
+    layer = torch.nn.Conv2d(3, 6, 3, padding=1)
+    for source in sorted(folder.iterdir()):
+        image = Image.open(source).convert("RGB")
+        x = torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float() / 255
+        with torch.no_grad():
+            maps = layer(x[None])[0].numpy()
+        tiles = [image, *image.split()]
+        tiles += [
+            Image.fromarray((128.5 + 127 * values / np.abs(values).max()).astype(np.uint8)) for values in maps
+        ]
+        width, height = image.size
+        gap = width // 25
+        sheet = Image.new("RGB", (6 * (width + gap) + gap, 2 * (height + gap) + gap), "white")
+        for index, picture in enumerate(tiles):
+            row, column = (0, index) if index < 4 else (1, index - 4)
+            sheet.paste(picture, (gap + column * (width + gap), gap + row * (height + gap)))
+        sheet.save(out / f"{source.name}.png")
+
+
+def one_by_opencv(source, out, weights):
+    """One picture with OpenCV."""
+    import cv2
+    import numpy as np
+    from opencv import draw
+
+    cv2.setNumThreads(1)
+    stored = np.load(weights)
+    sheet = draw(str(source), "full", stored["weight"], stored["bias"])
+    cv2.imwrite(str(out / f"{source.name}.png"), sheet)
+
+
+@functools.cache
+def sheet_of(path):
+    """Read a sheet once per process."""
+    import numpy as np
+    from PIL import Image
+
+    return np.asarray(Image.open(path))
+
+
+def one_at_the_floor(source, out, sheet):
+    """Decode a picture and encode a sheet, with the codecs of convviz and nothing between."""
+    from convviz import images, parallel, png
+
+    parallel.limit(1)
+    images.read(source)
+    with (out / f"{source.name}.png").open("wb") as file:
+        png.write(file, sheet_of(sheet), {})
+
+
+def main():
+    """Take the way that is named first."""
+    way, folder, out, *rest = sys.argv[1:]
+    folder, out = Path(folder), Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    if way == "torch":
+        by_torch(folder, out)
+        return
+    workers, extra = rest
+    sys.path.insert(0, str(HERE))
+    one = {"opencv": one_by_opencv, "floor": one_at_the_floor}[way]
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(int(workers)) as pool:
+        pool.starmap(one, [(source, out, extra) for source in sorted(folder.iterdir())], chunksize=1)
+
+
+if __name__ == "__main__":
+    main()
