@@ -31,9 +31,14 @@ class Pair:
 
 
 def in_turn(
-    ours: Callable[[], float], theirs: Callable[[], float], *, pairs: int, most_seconds: float = 60
+    ours: Callable[[], float],
+    theirs: Callable[[], float],
+    *,
+    pairs: int,
+    most_seconds: float = 60,
+    warm_up: bool = True,
 ) -> Pair:
-    """Time two things pair by pair, after one pair that does not count.
+    """Time two things pair by pair.
 
     Parameters
     ----------
@@ -42,9 +47,13 @@ def in_turn(
     pairs : int
         How many pairs to take, at most.
     most_seconds : float
-        No further pair is begun after so long; three are taken in any case.
+        No further pair is begun after so long; three are taken in any case, if so
+        many are asked for.
+    warm_up : bool
+        Whether a first pair is taken that does not count.
     """
-    ours(), theirs()
+    if warm_up:
+        ours(), theirs()
     taken: list[tuple[float, float]] = []
     start = time.perf_counter()
     while len(taken) < pairs and (len(taken) < 3 or time.perf_counter() - start < most_seconds):

@@ -286,11 +286,14 @@ class Summary:
     ----------
     tile : int or None
         Longest side on the sheet; as for `FeatureMaps.grid`.
+    moments : bool
+        Whether means and deviations are among them.
     planes, maps : list of Field
         Of every plane of the input, and of every map.
     """
 
     tile: int | None
+    moments: bool
     planes: list[Field]
     maps: list[Field]
 
@@ -410,7 +413,11 @@ class FeatureMaps:
         return [(top, min(top + step, height)) for top in range(0, height, step)]
 
     def summary(
-        self, tile: int | None = 320, *, advance: Callable[[int], None] = lambda rows: None
+        self,
+        tile: int | None = 320,
+        *,
+        moments: bool = True,
+        advance: Callable[[int], None] = lambda rows: None,
     ) -> Summary:
         """Look through planes and maps once; what `statistics` and `grid` need is kept.
 
@@ -418,6 +425,8 @@ class FeatureMaps:
         ----------
         tile : int or None
             Longest side of a map on the sheet, as for `grid`.
+        moments : bool
+            Whether to sum up the mean and the deviation of every map.
         advance : callable
             Told how many output rows were done, as they are; all together there
             are as many as `shape` says.
@@ -428,12 +437,12 @@ class FeatureMaps:
             The same again, until another `tile` is asked for.
         """
         known: Summary | None = self._made.get("summary")
-        if known is not None and known.tile == tile:
+        if known is not None and known.tile == tile and known.moments >= moments:
             return known
         count, *size = self.shape
         before, after = overview.scales(self.picture.size, HW(*size), tile)
         planes = self._plane_fields(before)
-        looking = Survey(count, HW(*size), after)
+        looking = Survey(count, HW(*size), after, moments=moments)
 
         def work(mine: Iterator[tuple[int, int]]) -> None:
             for top, bottom in mine:
@@ -449,16 +458,16 @@ class FeatureMaps:
         else:
             work(iter(self._tops()))
         maps = looking.fields(self._whole(count) if after >= 1 else None)
-        self._made["summary"] = Summary(tile, planes, maps)
+        self._made["summary"] = Summary(tile, moments, planes, maps)
         return cast("Summary", self._made["summary"])
 
     def _plane_fields(self, scale: float) -> list[Field]:
         """Sum up the planes of the input."""
         picture = self.picture
         if isinstance(picture.planes, np.ndarray):
-            return survey(picture.planes, scale)
+            return survey(picture.planes, scale, moments=False)
         count, height, width = picture.shape
-        looking = Survey(count, HW(height, width), scale)
+        looking = Survey(count, HW(height, width), scale, moments=False)
         step = max(1, _BAND_BYTES // (4 * count * width))
 
         def work(mine: Iterator[int]) -> None:
@@ -493,7 +502,7 @@ class FeatureMaps:
     def statistics(self) -> list[MapStatistics]:
         """Sum up every map."""
         known: Summary | None = self._made.get("summary")
-        fields = (known or self.summary()).maps
+        fields = (known if known is not None and known.moments else self.summary()).maps
         return [
             MapStatistics(index, name, of.low, of.high, of.mean, of.std)
             for index, (name, of) in enumerate(zip(self.names, fields, strict=True))
@@ -590,7 +599,7 @@ class FeatureMaps:
         differences: Floats | None = None,
     ) -> Sheet:
         """Lay out what `grid` draws, to be painted while it is written; with the parameters of `grid`."""
-        found = self.summary(tile)
+        found = self.summary(tile, moments=False)
         _, after = overview.scales(self.picture.size, HW(*self.shape[1:]), tile)
         maps = found.maps
         if after >= 1:
@@ -603,8 +612,8 @@ class FeatureMaps:
             self.filters,
             found.planes,
             maps,
-            parts=None if parts is None else [survey(row, after) for row in parts],
-            differences=None if differences is None else survey(differences, after),
+            parts=None if parts is None else [survey(row, after, moments=False) for row in parts],
+            differences=None if differences is None else survey(differences, after, moments=False),
             tile=tile,
             columns=columns,
             colormap=colormap,

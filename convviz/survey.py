@@ -41,7 +41,8 @@ class Field:
     low, high : float
         Its extremes.
     mean, std : float
-        Mean and deviation of its values; the deviation is no estimate.
+        Mean and deviation of its values; the deviation is no estimate. Not a number
+        where they were not asked for.
     small : ndarray or Rows, shape (h, w), float32
         The values, brought to the size at which they are drawn.
     """
@@ -64,6 +65,8 @@ class Survey:
         Rows and columns of each.
     scale : float
         A fraction to reduce them by, averaging areas; from 1 on there are no small copies.
+    moments : bool
+        Whether to sum up mean and deviation, which take most of the time.
 
     Examples
     --------
@@ -71,11 +74,12 @@ class Survey:
     >>> survey.look(0, 3, np.array([[-2, -2]], np.float32))
     >>> survey.look(0, 0, np.array([[1, 3], [5, 7], [0, 0]], np.float32))
     >>> field = survey.fields()[0]
-    >>> field.low, field.high, field.mean, field.small.tolist()
+    >>> field.low, field.high, round(field.mean, 6), field.small.tolist()
     (-2.0, 7.0, 1.5, [[4.0], [-1.0]])
     """
 
-    def __init__(self, count: int, size: HW, scale: float = 1) -> None:
+    def __init__(self, count: int, size: HW, scale: float = 1, *, moments: bool = True) -> None:
+        self._moments = moments
         small = reduced(size, scale)
         self._edges = _edges(size.h, small.h), np.array(_edges(size.w, small.w))
         self._reduces = scale < 1
@@ -89,7 +93,7 @@ class Survey:
         for first in range(0, len(values), step):
             part = values[first : first + step]
             self._parts[index][top + first] = _Part.of(
-                part, self._sums(top + first, part) if self._reduces else (0, None)
+                part, self._sums(top + first, part) if self._reduces else (0, None), self._moments
             )
 
     def _sums(self, top: int, values: Floats) -> tuple[int, Floats]:
@@ -128,14 +132,14 @@ class Survey:
         return Field(all_of_it.low, all_of_it.high, all_of_it.mean, deviation, whole)
 
 
-def survey(values: Floats, scale: float = 1) -> list[Field]:
+def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[Field]:
     """Sum up whole arrays, in several threads.
 
     Parameters
     ----------
     values : ndarray, shape (N, H, W), float32
         The arrays.
-    scale : float
+    scale, moments
         As for `Survey`.
 
     Returns
@@ -150,7 +154,7 @@ def survey(values: Floats, scale: float = 1) -> list[Field]:
     (3.0, 1.8708)
     """
     count, height, width = values.shape
-    looking = Survey(count, HW(height, width), scale)
+    looking = Survey(count, HW(height, width), scale, moments=moments)
     step = max(1, 8 * _TOGETHER // width)
 
     def work(mine: Iterator[tuple[int, int]]) -> None:
@@ -194,12 +198,17 @@ class _Part:
     sums: Floats | None = None
 
     @classmethod
-    def of(cls, values: Floats, sums: tuple[int, Floats | None]) -> "_Part":
+    def of(cls, values: Floats, sums: tuple[int, Floats | None], moments: bool) -> "_Part":
         """Look at values, few enough to stay in a cache."""
-        wide = values.astype(np.float64).reshape(-1)
-        mean = float(wide.mean())
-        wide -= mean
-        return cls(float(values.min()), float(values.max()), wide.size, mean, float(wide @ wide), *sums)
+        low, high = float(values.min()), float(values.max())
+        if not moments:
+            return cls(low, high, values.size, math.nan, math.nan, *sums)
+        # Deviations from one of the values: that far from it, squares keep their digits.
+        first = float(values[0, 0])
+        wide = np.subtract(values, first, dtype=np.float64).reshape(-1)
+        mean = float(wide.sum()) / wide.size
+        squares = max(float(wide @ wide) - wide.size * mean**2, 0.0)
+        return cls(low, high, wide.size, first + mean, squares, *sums)
 
     def joined(self, other: "_Part") -> "_Part":
         """Put two parts together; Chan, Golub and LeVeque, "Updating formulae", 1979."""

@@ -4,6 +4,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 
+from convviz import parallel
 from convviz.batch.plan import Job, Outcome
 
 Work = Callable[[Job], Outcome]
@@ -20,7 +21,7 @@ def run_local(jobs: Sequence[Job], work: Work, *, workers: int) -> Iterator[Outc
         A function of a module, or a partial of one, that does one job and
         reports what it cannot do in its outcome.
     workers : int
-        Processes; with one, the work is done in this process.
+        Processes, with one thread each; with one, the work is done in this process.
 
     Yields
     ------
@@ -28,12 +29,19 @@ def run_local(jobs: Sequence[Job], work: Work, *, workers: int) -> Iterator[Outc
         One per job, in the order in which they end. Closing the iterator leaves
         out what has not begun.
     """
-    if workers == 1 or len(jobs) == 1:
-        yield from map(work, jobs)
+    if workers == 1:
+        before = parallel.threads()
+        parallel.limit(1)
+        try:
+            yield from map(work, jobs)
+        finally:
+            parallel.limit(before)
         return
     # A fresh interpreter per worker: forking a process whose libraries have threads may deadlock.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(jobs)), mp_context=context, initializer=parallel.limit, initargs=(1,)
+    ) as pool:
         waiting = iter(jobs)
         running: set[Future[Outcome]] = set()
         try:

@@ -4,6 +4,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -306,41 +307,42 @@ def sheet(heading: Sequence[str], sections: Sequence[Section], legend: Legend | 
         (size, row)
         for index, words in enumerate(heading)
         for size in [round(text * 1.25) if index == 0 else text]
-        for row in _wrap(
-            words, font(size), max(max(width * columns for _, width, columns in plans), 36 * text)
-        )
+        for row in _wrap(words, size, max(max(width * columns for _, width, columns in plans), 36 * text))
     ]
     width = max(
         *(columns * (cell + gap) + gap for _, cell, columns in plans),
-        *(math.ceil(font(size).getlength(row)) + 2 * gap for size, row in lines),
+        *(math.ceil(_length(row, size)) + 2 * gap for size, row in lines),
         (30 * text if legend else 0),
     )
-    legend_rows = _wrap(legend.note, font(text), width - 2 * gap) if legend else []
+    legend_rows = _wrap(legend.note, text, width - 2 * gap) if legend else []
 
-    def write_heading(draw: ImageDraw.ImageDraw, _: Image.Image) -> None:
-        y = gap
-        for index, (size, row) in enumerate(lines):
-            draw.text((gap, y), row, fill=INK if index == 0 else FAINT, font=font(size))
-            y += round(size * 1.35)
-
-    top = gap + sum(round(size * 1.35) for size, _ in lines) + gap // 2
-    parts = [(top - FRAME, _written(width, top - FRAME, write_heading))]
+    top, headings = gap, []
+    for index, (size, row) in enumerate(lines):
+        headings.append(_Words(gap, top, row, size, INK if index == 0 else FAINT))
+        top += round(size * 1.35)
+    top += gap // 2
+    parts = [(top - FRAME, functools.partial(_written, width, top - FRAME, headings))]
     for section, (heights, cell, columns) in zip(sections, plans, strict=True):
         places = [gap + column * (cell + gap) for column in range(columns)]
         for index, height in enumerate(heights):
             tiles = list(zip(places, section.tiles[index * columns : (index + 1) * columns], strict=False))
             parts.append((height + 2 * FRAME, functools.partial(_tiles, width, tiles, section.frame)))
-            captions = functools.partial(_captions, tiles=tiles, cell=cell, text=text, line=line)
-            below = 2 * line + gap - 2 * FRAME
-            parts.append((below, _written(width, below, captions)))
+            y, below = text // 3 - FRAME, 2 * line + gap - 2 * FRAME
+            captions = [
+                _Words(x, y + offset, _cut(words, text, cell), text, colour)
+                for x, tile in tiles
+                for words, offset, colour in ((tile.name, 0, INK), (tile.note, line, FAINT))
+            ]
+            parts.append((below, functools.partial(_written, width, below, captions)))
+    below = gap // 2 + FRAME
     if legend:
+        below += 3 * text + round(text * 1.3) * len(legend_rows) + gap
         draw_legend = functools.partial(
-            _draw_legend, legend=legend, rows=legend_rows, x=gap, text=text, width=width - 2 * gap
+            _legend, width, below, legend=legend, rows=legend_rows, x=gap, text=text
         )
-        below = 3 * text + round(text * 1.3) * len(legend_rows) + gap
-        parts.append((below + gap // 2 + FRAME, _written(width, below + gap // 2 + FRAME, draw_legend)))
+        parts.append((below, draw_legend))
     else:
-        parts.append((gap // 2 + FRAME, _written(width, gap // 2 + FRAME, lambda *_: None)))
+        parts.append((below, functools.partial(_written, width, below, [])))
     height = sum(rows for rows, _ in parts)
     if width * height > MAX_SHEET_PIXELS:
         raise SpecError(
@@ -350,34 +352,35 @@ def sheet(heading: Sequence[str], sections: Sequence[Section], legend: Legend | 
     return Sheet(height, width, parts)
 
 
-def _written(
-    width: int, height: int, write: Callable[[ImageDraw.ImageDraw, Image.Image], None]
-) -> Callable[[], Paint]:
-    """Make a strip of words, drawn as a whole when it begins."""
+class _Words(NamedTuple):
+    """A line of words on a strip, by its top left corner."""
 
-    def begin() -> Paint:
-        image = Image.new("RGB", (width, height), PAPER)
-        write(ImageDraw.Draw(image), image)
-        pixels = np.asarray(image)
-        return lambda top, bottom: pixels[top:bottom]
-
-    return begin
+    x: int
+    y: int
+    text: str
+    size: int
+    colour: tuple[int, int, int]
 
 
-def _captions(
-    draw: ImageDraw.ImageDraw,
-    _: Image.Image,
-    *,
-    tiles: Sequence[tuple[int, Tile]],
-    cell: int,
-    text: int,
-    line: int,
-) -> None:
-    """Write the two lines below every tile of a row."""
-    y = text // 3 - FRAME
-    for x, tile in tiles:
-        draw.text((x, y), _cut(tile.name, font(text), cell), fill=INK, font=font(text))
-        draw.text((x, y + line), _cut(tile.note, font(text), cell), fill=FAINT, font=font(text))
+def _written(width: int, height: int, lines: Sequence[_Words]) -> Paint:
+    """Begin a strip of words."""
+    pixels = np.full((height, width, 3), 255, np.uint8)
+    for words in lines:
+        image, left = _image_of(words.text, words.size, words.colour)
+        x, right = words.x - left, min(words.x - left + image.shape[1], width)
+        bottom = min(words.y + image.shape[0], height)
+        pixels[words.y : bottom, x:right] = image[: bottom - words.y, : right - x]
+    return lambda top, bottom: pixels[top:bottom]
+
+
+# The sheets of a folder share most of their words.
+@functools.lru_cache(maxsize=1024)
+def _image_of(text: str, size: int, colour: tuple[int, int, int]) -> tuple[Bytes, int]:
+    """Draw words on paper; with the columns that letters may reach to the left of where they begin."""
+    left = size // 4
+    image = Image.new("RGB", (math.ceil(_length(text, size)) + 2 * left, size * 3 // 2), PAPER)
+    ImageDraw.Draw(image).text((left, 0), text, fill=colour, font=font(size))
+    return np.asarray(image), left
 
 
 def _plan(section: Section, least: int) -> tuple[list[int], int, int]:
@@ -458,19 +461,12 @@ def _enlarged(tile: Tile) -> Bytes:
     return np.asarray(image)
 
 
-def _draw_legend(
-    draw: ImageDraw.ImageDraw,
-    image: Image.Image,
-    *,
-    legend: Legend,
-    rows: Sequence[str],
-    x: int,
-    text: int,
-    width: int,
-) -> None:
-    """Draw the bar of levels, its marks and the note below."""
+def _legend(width: int, height: int, *, legend: Legend, rows: Sequence[str], x: int, text: int) -> Paint:
+    """Begin the strip with the bar of levels, its marks and the note below."""
     y = text // 2 + FRAME
-    length, thick = min(width, 44 * text), text
+    length, thick = min(width - 2 * x, 44 * text), text
+    image = Image.new("RGB", (min(width, length + 3 * x), y + 2 * thick + text), PAPER)
+    draw = ImageDraw.Draw(image)
     levels = np.round(np.linspace(0, 255, length)).astype(np.uint8)
     bar = np.broadcast_to(levels, (thick, length))
     image.paste(
@@ -482,24 +478,35 @@ def _draw_legend(
         anchor = "lt" if level < 64 else "rt" if level > 191 else "mt"
         draw.line((at, y + thick, at, y + thick + text // 3), fill=FAINT)
         draw.text((at, y + thick + text // 2), words, fill=INK, font=font(text), anchor=anchor)
-    for index, row in enumerate(rows):
-        draw.text((x, y + 2 * thick + text + index * round(text * 1.3)), row, fill=FAINT, font=font(text))
+    notes = [
+        _Words(x, y + 2 * thick + text + index * round(text * 1.3), row, text, FAINT)
+        for index, row in enumerate(rows)
+    ]
+    pixels = _written(width, height, notes)(0, height)
+    pixels[: image.height, : image.width] = np.asarray(image)
+    return lambda top, bottom: pixels[top:bottom]
 
 
-def _cut(words: str, face: ImageFont.FreeTypeFont, width: int) -> str:
+@functools.lru_cache(maxsize=4096)
+def _length(words: str, size: int) -> float:
+    """Measure words, in pixels."""
+    return font(size).getlength(words)
+
+
+def _cut(words: str, size: int, width: int) -> str:
     """Shorten a caption to its column, with an ellipsis."""
-    if face.getlength(words) <= width:
+    if _length(words, size) <= width:
         return words
-    while words and face.getlength(words + "…") > width:
+    while words and _length(words + "…", size) > width:
         words = words[:-1]
     return words + "…"
 
 
-def _wrap(words: str, face: ImageFont.FreeTypeFont, width: int) -> list[str]:
+def _wrap(words: str, size: int, width: int) -> list[str]:
     """Break a line between words."""
     rows: list[str] = []
     for word in words.split(" "):
-        if rows and face.getlength(f"{rows[-1]} {word}") <= width:
+        if rows and _length(f"{rows[-1]} {word}", size) <= width:
             rows[-1] += f" {word}"
         else:
             rows.append(word)

@@ -117,7 +117,7 @@ def run(
     changed = None if differences is None else result.largest(differences)
     start = time.perf_counter()
     with progress(result.shape[1], "rows", wanted=not quiet) as advance:
-        found = result.summary(picture.tile, advance=advance)
+        found = result.summary(picture.tile, moments=not quiet or json, advance=advance)
     # Maps that are not kept are computed while they are looked through.
     compute_seconds = result.seconds or time.perf_counter() - start
 
