@@ -10,6 +10,7 @@ import importlib.util
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from convviz import parallel
 from convviz.errors import BackendError, UnknownNameError
 from convviz.geometry import HW
 
@@ -52,10 +53,11 @@ BACKENDS = (
 )
 DEVICES = tuple(dict.fromkeys(device for backend in BACKENDS for device in backend.devices))
 
-# What `auto` weighs, measured on two cores in 2026: importing torch took 1.5 s; numpy did about 20e9
-# multiply-adds per second on 3->6 and 3->64 layers of 3x3 taps at 512x512 and above, torch no more.
+# What `auto` weighs, measured in 2026 on one core of a server (`convviz bench` measures it on any machine):
+# torch takes 1.5 s to import, and then does dense layers, where it is at its best, at 90e9 multiply-adds a
+# second where numpy's OpenBLAS does 50e9. On layers of few planes and filters neither is far from the other.
 IMPORT_TORCH_SECONDS = 1.5
-NUMPY_MACS_PER_SECOND = 20e9
+NUMPY_MACS_PER_SECOND, TORCH_MACS_PER_SECOND = 50e9, 90e9
 
 
 def names() -> tuple[str, ...]:
@@ -89,7 +91,7 @@ def choose(name: str, *, macs: int, device: str = "cpu") -> str:
 
     Notes
     -----
-    numpy is taken when it would finish before torch could be imported, and
+    numpy is taken where torch would not make up for the time to import it, and
     where torch is not installed.
 
     Examples
@@ -104,8 +106,8 @@ def choose(name: str, *, macs: int, device: str = "cpu") -> str:
         return name
     if device != "cpu":
         return next(backend.name for backend in BACKENDS if device in backend.devices)
-    quick = macs / NUMPY_MACS_PER_SECOND < IMPORT_TORCH_SECONDS
-    return "numpy" if quick or importlib.util.find_spec("torch") is None else "torch"
+    saved = macs * (1 / NUMPY_MACS_PER_SECOND - 1 / TORCH_MACS_PER_SECOND) / parallel.threads()
+    return "numpy" if saved < IMPORT_TORCH_SECONDS or importlib.util.find_spec("torch") is None else "torch"
 
 
 def load(name: str) -> CrossCorrelate:
