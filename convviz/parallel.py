@@ -27,6 +27,11 @@ def limit(threads: int) -> None:
     _limit = threads
 
 
+def limited() -> int:
+    """Tell what was asked for by `limit`; 0 if nothing was."""
+    return _limit
+
+
 def threads() -> int:
     """Tell how many threads a computation may take.
 

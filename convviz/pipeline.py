@@ -714,7 +714,7 @@ def run(
         The numbers of the layer: a bank, a weight, or a weight and a bias. By
         default those that torch draws with seed 0.
     backend : {"auto", "numpy", "torch"}
-        What computes; "auto" takes numpy where it is done before torch is imported.
+        What computes; "auto" takes torch where that makes up for the time to load it.
     device : {"cpu", "cuda", "mps"}
         Where torch computes.
     keep : bool

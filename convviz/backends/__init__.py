@@ -110,6 +110,16 @@ def choose(name: str, *, macs: int, device: str = "cpu") -> str:
     return "numpy" if saved < IMPORT_TORCH_SECONDS or importlib.util.find_spec("torch") is None else "torch"
 
 
+def devices(name: str) -> tuple[str, ...]:
+    """List the devices that the backend `name` finds here; none where its package is not installed."""
+    row = _row(name)
+    if importlib.util.find_spec(row.requires) is None:
+        return ()
+    if len(row.devices) == 1:
+        return row.devices
+    return cast("tuple[str, ...]", importlib.import_module(row.module).devices())
+
+
 def load(name: str) -> CrossCorrelate:
     """Import the backend `name` and give its function.
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from convviz import parallel
 from convviz.errors import BackendError
 from convviz.geometry import HW
 
@@ -53,10 +54,11 @@ def cross_correlate(
     the maps and for its own order of them: at 1024x1024, bands took 0.3 of the time
     for 3 planes and 6 filters of 3x3, 0.6 for 64 filters, 0.7 for 64 planes too.
     """
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available[device]:
-        have = ", ".join(name for name, there in available.items() if there)
+    if device not in devices():
+        have = ", ".join(devices())
         raise BackendError(f"torch {torch.__version__} finds no {device} device here; it has: {have}.")
+    if parallel.limited() and parallel.limited() != torch.get_num_threads():
+        torch.set_num_threads(parallel.limited())
     # TensorFloat-32 keeps 10 bits of the products, too few to be shown as the layer's numbers.
     exact = torch.backends.cudnn.flags(allow_tf32=False) if device == "cuda" else contextlib.nullcontext()
     given, filters = _tensor(x, device), _tensor(weight, device)
@@ -83,6 +85,12 @@ def cross_correlate(
         for top, band in zip(range(0, height, step), bands, strict=True):
             maps[:, top : top + step] = band.numpy()
         return maps
+
+
+def devices() -> tuple[str, ...]:
+    """List the devices that torch finds here."""
+    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return tuple(name for name, there in found.items() if there)
 
 
 def _tensor(array: NDArray[np.float32], device: str) -> torch.Tensor:

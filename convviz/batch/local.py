@@ -30,7 +30,7 @@ def run_local(jobs: Sequence[Job], work: Work, *, workers: int) -> Iterator[Outc
         out what has not begun.
     """
     if workers == 1:
-        before = parallel.threads()
+        before = parallel.limited()
         parallel.limit(1)
         try:
             yield from map(work, jobs)

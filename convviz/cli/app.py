@@ -28,6 +28,7 @@ COMMANDS = {
     "shape": "Calculate the shape that a layer gives, with every number put in.",
     "kernels": "List the presets, or show one as numbers with its source.",
     "batch": "Do what run does for every picture in FOLDER, and write into OUT.",
+    "bench": "Time a layer on INPUT with every backend, device and number of threads of this machine.",
 }
 
 

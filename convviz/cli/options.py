@@ -128,7 +128,7 @@ OPTIONS: dict[str, Any] = {
         "backend",
         ("auto", *backends.names()),
         COMPUTE,
-        "What computes; auto takes numpy where it is done before torch is imported.",
+        "What computes; auto takes torch where that makes up for the time to load it.",
         "-b",
     ),
     "device": _words("device", backends.DEVICES, COMPUTE, "Where torch computes."),

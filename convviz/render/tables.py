@@ -54,6 +54,22 @@ def statistics(rows: Iterable[tuple[int, str, float, float, float, float]], *, w
     return table
 
 
+def rates(rows: Iterable[tuple[str, str, int | None, float, float, float, float]]) -> Table:
+    """Tabulate what was timed: backend, device, threads, seconds with their extremes, operations a second."""
+    table = _table("backend", "device", "threads", "ms", "range", "GFLOP/s", left=(0, 1))
+    for backend, device, threads, *seconds, flops in rows:
+        median, least, greatest = (number(1e3 * of, digits=3) for of in seconds)
+        table.add_row(
+            backend,
+            device,
+            str(threads or ""),
+            median,
+            f"{least} to {greatest}",
+            number(flops / 1e9, digits=3),
+        )
+    return table
+
+
 def decimals(values: Floats) -> int | None:
     """Choose the decimals that show 4 significant digits of the largest value.
 
@@ -70,7 +86,7 @@ def decimals(values: Floats) -> int | None:
     largest = float(np.abs(values).max())
     if bool((values == np.round(values)).all()) and largest < 1e7:
         return 0
-    digits = 3 - math.floor(math.log10(largest))
+    digits = max(3 - math.floor(math.log10(largest)), 0)
     return digits if digits <= 6 and largest < 1e7 else None
 
 

@@ -38,6 +38,7 @@ LEVELS = {
     "pipeline": 6,
     "exercise": 7,
     "scene": 7,
+    "measure": 7,
     "batch": 7,
     "cli": 8,
     "__main__": 8,

@@ -273,6 +273,14 @@ def test_groups_say_which_planes_feed_which_maps_and_what_that_saves(convviz, ph
     assert "saved: 54 weights instead of 162, 35,640 multiply-adds instead of 106,920" in done.stdout
 
 
+def test_a_table_of_large_values_that_are_not_whole_has_no_decimals(convviz, tmp_path):
+    path = tmp_path / "large.csv"
+    path.write_text("10000,0.5\n0.25,2")
+    done = convviz("run", path, "-K", "1", "--table")
+    assert done.returncode == 0, done.stderr
+    assert "10000" in done.stdout
+
+
 def test_partial_maps_stand_in_tables_and_in_json(convviz, classic):
     """Nine ones of R, three of G, six of B; groups leave a filter its own plane."""
     words = ("run", classic.name, "-K", ONES, "--partial", "--table")
