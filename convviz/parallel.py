@@ -77,20 +77,30 @@ def share(items: Iterable[Item], work: Callable[[Iterator[Item]], object]) -> No
     # The iterator of a tuple is advanced in one step: no two threads are given the same item.
     shared = iter(tuple(items))
 
-    def work_here() -> None:
+    def work_here(place: int) -> None:
         _here.sharing = True
         try:
+            _spread(place)
             work(shared)
         finally:
             _here.sharing = False
 
     with _one_blas_thread():
-        others = [_pool(count - 1).submit(work_here) for _ in range(count - 1)]
+        others = [_pool(count - 1).submit(work_here, place) for place in range(1, count)]
         try:
-            work_here()
+            work_here(0)
         finally:
             for other in others:
                 other.result()
+
+
+def _spread(place: int) -> None:
+    """Move this thread to a core of its own, and leave it free to be moved on."""
+    if hasattr(os, "sched_setaffinity"):
+        allowed = os.sched_getaffinity(0)  # of this thread
+        if place < len(allowed):
+            os.sched_setaffinity(0, {sorted(allowed)[place]})
+            os.sched_setaffinity(0, allowed)
 
 
 @functools.cache

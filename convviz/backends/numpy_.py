@@ -16,8 +16,8 @@ Floats = NDArray[np.float32]
 # One band of rows is laid out at a time; this many bytes stay in a second-level cache with the result.
 _BAND_BYTES = 1 << 20
 
-# A second thread pays from this many multiply-adds on: about 0.3 ms of work, measured on two cores in 2026.
-_MACS_TO_SHARE = 8e6
+# A second thread pays from this many multiply-adds on: about 0.4 ms of work, measured on two cores in 2026.
+_MACS_TO_SHARE = 1.2e7
 
 # What a product does in a nanosecond, in multiply-adds, by the rows of its left matrix: measured with
 # OpenBLAS and AVX2 in 2026 on 576 columns by 512. One row is a product with a vector; from 32 rows on
