@@ -321,12 +321,12 @@ class Axis:
         return tuple(first + tap * self.dilation for tap in range(self.kernel))
 
     def read_by(self, pixel: int) -> tuple[tuple[int, int], ...]:
-        """List the windows that read an input pixel, each with the tap that meets it.
+        """List the windows that read a pixel or a cell of the padding, each with the tap that meets it.
 
         Parameters
         ----------
         pixel : int
-            Index of the pixel, from 0 to ``input - 1``.
+            Index of the pixel, from 0 to ``input - 1``; outside of that in the padding.
 
         Returns
         -------

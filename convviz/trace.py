@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.errors import BackendError, SpecError
-from convviz.geometry import HW, check_inside, source_of
+from convviz.geometry import HW, Axis, check_inside, source_of
 from convviz.images import Picture
 from convviz.layers import Conv2d
 from convviz.text import plural
@@ -215,6 +215,9 @@ class Feed:
         Row and column of the weight in the kernel.
     weight : float
         The weight.
+    cell : HW
+        Row and column of the cell that the tap meets: the pixel, or a cell of the
+        padding that copies it, whose row or column is outside of the input.
     """
 
     index: int
@@ -222,10 +225,11 @@ class Feed:
     output: HW
     tap: HW
     weight: float
+    cell: HW
 
 
 def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, at: HW) -> list[Feed]:
-    """List every output that an input pixel feeds where it stands; copies of it in the padding feed more.
+    """List every output that an input pixel feeds, where it stands and through its copies in the padding.
 
     Parameters
     ----------
@@ -241,7 +245,8 @@ def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, at: HW) ->
     Returns
     -------
     list of Feed
-        By map, then channel, then output position.
+        By map, then channel, then output position; one entry per product, so several
+        for an output whose window holds copies of the pixel.
 
     Raises
     ------
@@ -258,9 +263,16 @@ def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, at: HW) ->
     """
     check_inside("pixel", at, picture.size, "the input")
     height, width = layer.axes(picture.size)
-    places = [
-        (HW(y, x), HW(row, column)) for y, row in height.read_by(at.h) for x, column in width.read_by(at.w)
-    ]
+    rows, columns = (
+        sorted(
+            (window, tap, cell)
+            for cell in _cells_of(pixel, axis, layer.padding_mode)
+            for window, tap in axis.read_by(cell)
+        )
+        for pixel, axis in ((at.h, height), (at.w, width))
+    )
+    places = [(HW(y, x), HW(row, column), HW(i, j)) for y, row, i in rows for x, column, j in columns]
+    places.sort(key=lambda place: tuple(place[0]))
     planes = layer.weight_shape[1]
     per_group = layer.out_channels // layer.groups
     return [
@@ -270,11 +282,18 @@ def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, at: HW) ->
             output,
             tap,
             float(filters.weight[index, plane, tap.h, tap.w]),
+            cell,
         )
         for index in range(layer.out_channels)
         for plane in range(planes)
-        for output, tap in places
+        for output, tap, cell in places
     ]
+
+
+def _cells_of(pixel: int, axis: Axis, padding_mode: str) -> list[int]:
+    """List the cells along an axis that hold a pixel: its own, and those of the padding that copy it."""
+    cells = range(-axis.before, axis.input + axis.after)
+    return [cell for cell in cells if source_of(cell, axis.input, padding_mode) == pixel]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -55,11 +55,9 @@ def test_the_products_of_all_weights_of_a_filter_add_up_to_its_map(case):
 @settings(max_examples=60, deadline=None)
 @given(positions())
 def test_a_pixel_changes_exactly_the_values_that_it_is_said_to_feed(case):
-    """Without copies in the padding; weights drawn at random are never 0."""
+    """In every padding mode: copies in the padding change with the pixel."""
     result, at, _ = case
     layer = result.layer
-    if layer.padding_mode != "zeros":
-        return
     at = HW(min(at[0], 7), min(at[1], 8))
     changed = result.picture.x.copy()
     changed[:, at.h, at.w] += 1
@@ -68,6 +66,24 @@ def test_a_pixel_changes_exactly_the_values_that_it_is_said_to_feed(case):
     for feed in trace_pixel(layer, result.picture, result.filters, at):
         expected[feed.index, feed.output.h, feed.output.w] += feed.weight
     np.testing.assert_allclose(after.maps - result.maps, expected, atol=1e-5)
+
+
+def test_a_pixel_feeds_through_its_copies_in_the_padding():
+    """Reflected by 1, row 1 is copied to row -1: output 0,0 meets pixel 1,1 with all four corners."""
+    layer = convviz.Conv2d(1, 1, 3, padding=1, bias=False, padding_mode="reflect")
+    taps = np.arange(1, 10, dtype=np.float32).reshape(1, 1, 3, 3)
+    result = convviz.run(np.arange(25.0).reshape(5, 5), layer, taps)
+    feeds = [
+        feed
+        for feed in trace_pixel(layer, result.picture, result.filters, HW(1, 1))
+        if feed.output == HW(0, 0)
+    ]
+    assert [(tuple(feed.tap), tuple(feed.cell), feed.weight) for feed in feeds] == [
+        ((0, 0), (-1, -1), 1),
+        ((0, 2), (-1, 1), 3),
+        ((2, 0), (1, -1), 7),
+        ((2, 2), (1, 1), 9),
+    ]
 
 
 def test_a_map_that_does_not_add_up_is_an_error():

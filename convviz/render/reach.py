@@ -92,7 +92,9 @@ def draw_weight(
     plane_panel = _Panel(
         f"{found.channel_name} plane: shaded where multiplied", picture.x[found.channel], met
     )
-    map_panel = _Panel(f"{found.name}: shaded where fed", maps[index], found.inside)
+    # Padding of zeros feeds nothing; copies of pixels do.
+    fed = found.inside if layer.padding_mode == "zeros" else np.ones_like(found.inside)
+    map_panel = _Panel(f"{found.name}: shaded where fed", maps[index], fed)
     colour = ORANGE if found.weight >= 0 else PURPLE
     return _draw(heading, picture, layer.edges(size), plane_panel, kernel, [found.tap], map_panel, colour)
 
@@ -133,7 +135,10 @@ def draw_pixel(
     for feed in chosen:
         fed[tuple(feed.output)] = True
     name = filters.names[index]
-    heading = f"pixel {at.h},{at.w} feeds {plural(len(chosen), 'value')} of {name}"
+    heading = f"pixel {at.h},{at.w} feeds {plural(int(fed.sum()), 'value')} of {name}"
+    copies = sum(feed.cell != at for feed in chosen)
+    if copies:
+        heading += f", {copies} of {plural(len(chosen), 'product')} through copies in the padding"
     plane_panel = _Panel(f"{picture.channels[channel]} plane", picture.x[channel], met)
     map_panel = _Panel(f"{name}: shaded where fed", maps[index], fed)
     taps = [feed.tap for feed in chosen]

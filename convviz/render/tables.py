@@ -155,11 +155,12 @@ def targets(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
     return table
 
 
-def feeds(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
-    """Tabulate what a pixel feeds: map, channel, output position, tap, weight."""
-    table = _table("map", "channel", "output", "tap", "weight", left=(0, 1), folding=0)
+def feeds(rows: Iterable[tuple[str, str, str, str, str, str]], *, cells: bool) -> Table:
+    """Tabulate what a pixel feeds: map, channel, output position, tap, weight, and the cell if wanted."""
+    headings = ("map", "channel", "output", "tap", "weight", *(["cell"] if cells else []))
+    table = _table(*headings, left=(0, 1), folding=0)
     for name, channel, *rest in rows:
-        table.add_row(plain(name), plain(channel), *rest)
+        table.add_row(plain(name), plain(channel), *rest[: len(headings) - 2])
     return table
 
 

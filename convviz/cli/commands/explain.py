@@ -202,16 +202,28 @@ def _pixel(result: Any, at: HW, index: int) -> _Explained:
         )
         count = len({feed.output for feed in feeds})
         answer(f"pixel {at.h},{at.w} ({words}) feeds {plural(count, 'position')} of every map that reads it")
+        copied = any(feed.cell != at for feed in feeds)
+        if copied:
+            answer("cells in brackets are copies of it in the padding")
+        if not feeds:
+            answer("no window holds it: the stride passes it by, or it lies past the last window")
+            return
         tables.console().print(
             tables.feeds(
                 (
-                    result.names[feed.index],
-                    picture.channels[feed.channel],
-                    f"{feed.output.h},{feed.output.w}",
-                    f"{feed.tap.h},{feed.tap.w}",
-                    number(feed.weight, digits=6),
-                )
-                for feed in feeds
+                    (
+                        result.names[feed.index],
+                        picture.channels[feed.channel],
+                        f"{feed.output.h},{feed.output.w}",
+                        f"{feed.tap.h},{feed.tap.w}",
+                        number(feed.weight, digits=6),
+                        f"{feed.cell.h},{feed.cell.w}"
+                        if feed.cell == at
+                        else f"({feed.cell.h},{feed.cell.w})",
+                    )
+                    for feed in feeds
+                ),
+                cells=copied,
             )
         )
 
@@ -227,6 +239,7 @@ def _pixel(result: Any, at: HW, index: int) -> _Explained:
                     "output": list(feed.output),
                     "tap": list(feed.tap),
                     "weight": feed.weight,
+                    "cell": list(feed.cell),
                 }
                 for feed in feeds
             ],
