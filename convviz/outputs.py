@@ -29,6 +29,7 @@ def write_sheet(
     *,
     force: bool = False,
     inputs: Sequence[Path] = (),
+    advance: Callable[[int], None] = lambda rows: None,
 ) -> None:
     """Write a picture as PNG.
 
@@ -44,6 +45,8 @@ def write_sheet(
         Replace a file that convviz did not write.
     inputs : sequence of Path
         Files that are never replaced.
+    advance : callable
+        Told how many rows were written, as they are.
 
     Raises
     ------
@@ -52,7 +55,7 @@ def write_sheet(
     """
     picture = np.asarray(image) if isinstance(image, Image.Image) else image
     with _writing(path, force=force, inputs=inputs) as file:
-        png.write(file, picture, arrays.signed_text(description))
+        png.write(file, picture, arrays.signed_text(description), advance=advance)
 
 
 def _writing(
@@ -217,6 +220,7 @@ def write_maps(
     scale: str = "map",
     force: bool = False,
     inputs: Sequence[Path] = (),
+    advance: Callable[[int], None] = lambda rows: None,
 ) -> list[Path]:
     """Write every map as a PNG of its own, one pixel per value.
 
@@ -237,6 +241,9 @@ def write_maps(
         As for `write_sheet`.
     colormap, scale : str
         As for `convviz.render.overview.draw`.
+    advance : callable
+        Told how many rows of how many maps were written, as they are: all together
+        the number of maps times that of their rows.
 
     Returns
     -------
@@ -269,7 +276,7 @@ def write_maps(
                 )
             for band in bands(some):
                 for writer, tone, values in zip(writers, chosen[some], band, strict=True):
-                    writer.paint(len(values), Toned([values], tone, table).rows)
+                    writer.paint(len(values), Toned([values], tone, table).rows, advance=advance)
             for writer in writers:
                 writer.close()
     return paths

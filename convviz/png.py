@@ -53,7 +53,13 @@ class Painted(Protocol):
         ...
 
 
-def write(file: BinaryIO, picture: Painted | Bytes, text: Mapping[str, str]) -> None:
+def write(
+    file: BinaryIO,
+    picture: Painted | Bytes,
+    text: Mapping[str, str],
+    *,
+    advance: Callable[[int], None] = lambda rows: None,
+) -> None:
     """Write a PNG with metadata.
 
     Parameters
@@ -64,6 +70,8 @@ def write(file: BinaryIO, picture: Painted | Bytes, text: Mapping[str, str]) -> 
         The pixels: grey, or RGB or RGBA.
     text : mapping of str
         Keywords and texts.
+    advance : callable
+        Told how many rows were written, as they are.
 
     Examples
     --------
@@ -81,7 +89,7 @@ def write(file: BinaryIO, picture: Painted | Bytes, text: Mapping[str, str]) -> 
     else:
         writer = Writer(file, picture.height, picture.width, picture.channels, text)
         for height, paint in picture.strips():
-            writer.paint(height, paint)
+            writer.paint(height, paint, advance=advance)
     writer.close()
 
 
@@ -140,7 +148,7 @@ class Writer:
         """Add rows, shape (rows, width) or (rows, width, channels), uint8."""
         self.paint(len(rows), lambda top, bottom: rows[top:bottom])
 
-    def paint(self, height: int, paint: Paint) -> None:
+    def paint(self, height: int, paint: Paint, *, advance: Callable[[int], None] = lambda rows: None) -> None:
         """Add rows that are painted piece by piece.
 
         Parameters
@@ -150,12 +158,16 @@ class Writer:
         paint : callable
             Gives the rows from ``top`` to ``bottom``, counted from the first of
             these; called from several threads.
+        advance : callable
+            Told how many rows were written, as they are.
         """
         step = max(1, _PIECE_BYTES // self._above.size)
         # So many pieces are held at a time, packed and not.
         most = 16 * parallel.threads() * step
         for start in range(0, height, most):
-            self._paint(range(start, min(start + most, height), step), height, paint)
+            end = min(start + most, height)
+            self._paint(range(start, end, step), height, paint)
+            advance(end - start)
         self._left -= height
 
     def _paint(self, tops: range, height: int, paint: Paint) -> None:

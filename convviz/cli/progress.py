@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -10,13 +11,13 @@ PATIENCE_SECONDS = 2.0
 
 
 @contextlib.contextmanager
-def progress(total: int, what: str, *, wanted: bool = True) -> Iterator[Callable[[int], None]]:
+def progress(total: int | None, what: str, *, wanted: bool = True) -> Iterator[Callable[[int], None]]:
     """Show how many of `total` are done, how fast, and the time left, from two seconds on.
 
     Parameters
     ----------
-    total : int
-        Files, rows or whatever is counted.
+    total : int or None
+        Files, rows or whatever is counted; None where nothing can be.
     what : str
         Their name, in the plural.
     wanted : bool
@@ -25,46 +26,67 @@ def progress(total: int, what: str, *, wanted: bool = True) -> Iterator[Callable
     Yields
     ------
     callable
-        To be told how many more are done.
+        To be told how many more are done, from any thread.
     """
     if not wanted or not sys.stderr.isatty():
         yield lambda more: None
         return
-    start, done = time.monotonic(), 0
-    with contextlib.ExitStack() as stack:
-        move: Callable[[int], None] | None = None
+    bar = _Bar(total, what)
+    timer = threading.Timer(PATIENCE_SECONDS, bar.begin)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield bar.advance
+    finally:
+        timer.cancel()
+        bar.end()
 
-        def advance(more: int) -> None:
-            nonlocal done, move
-            done += more
-            if move is None and time.monotonic() - start > PATIENCE_SECONDS:
-                move = stack.enter_context(_bar(total, what, done))
-            if move is not None:
-                move(done)
 
-        yield advance
+class _Bar:
+    """A bar that is drawn from when it is told to begin; it goes away at the end."""
+
+    def __init__(self, total: int | None, what: str) -> None:
+        self._total, self._what = total, what
+        self._lock = threading.Lock()
+        self._done, self._ended = 0, False
+        self._show: Callable[[int], None] | None = None
+        self._stack = contextlib.ExitStack()
+
+    def begin(self) -> None:
+        """Draw it."""
+        with self._lock:
+            if not self._ended:
+                self._show = self._stack.enter_context(_drawn(self._total, self._what, self._done))
+
+    def advance(self, more: int) -> None:
+        """Move it on."""
+        with self._lock:
+            self._done += more
+            if self._show is not None:
+                self._show(self._done)
+
+    def end(self) -> None:
+        """Take it away."""
+        with self._lock:
+            self._ended = True
+            self._stack.close()
 
 
 @contextlib.contextmanager
-def _bar(total: int, what: str, begun: int) -> Iterator[Callable[[int], None]]:
-    """Draw the bar; it goes away when it is left."""
+def _drawn(total: int | None, what: str, begun: int) -> Iterator[Callable[[int], None]]:
+    """Draw a bar with rich."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
+    counts = (MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), *(counts if total is not None else ()))
     start = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total, rate="")
+        task = bar.add_task(what, total=total, completed=begun, rate="")
 
-        def move(done: int) -> None:
+        def show(done: int) -> None:
             seconds = time.monotonic() - start
             rate = f"{(done - begun) / seconds:.1f}/s" if seconds > 0.5 else ""
             bar.update(task, completed=done, rate=rate)
 
-        yield move
+        yield show

@@ -103,7 +103,8 @@ def run(
     tapset = weights.prepare(layer)
 
     start = time.perf_counter()
-    image = read_input(input, reading)
+    with progress(None, "reading", wanted=not quiet):
+        image = read_input(input, reading)
     read_seconds = time.perf_counter() - start
     conv, bank, remarks = weights.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
     whole = save is not None or table or check or partial or layer.flip
@@ -125,21 +126,24 @@ def run(
     inputs = [*layer.files, *([] if input == "-" else [Path(input)])]
     description = result.description(layer, reading, picture)
     sheet = result.sheet(**asdict(picture), parts=parts, differences=differences)
-    outputs.write_sheet(sheet, target, description, force=force, inputs=inputs)
+    with progress(sheet.height, "rows of the sheet", wanted=not quiet) as advance:
+        outputs.write_sheet(sheet, target, description, force=force, inputs=inputs, advance=advance)
     written = [target]
     if maps is not None:
-        written += outputs.write_maps(
-            result.names,
-            HW(*result.shape[1:]),
-            [(of.low, of.high) for of in found.maps],
-            result.bands,
-            maps,
-            description,
-            colormap=picture.colormap,
-            scale=picture.scale,
-            force=force,
-            inputs=inputs,
-        )
+        with progress(result.shape[0] * result.shape[1], "rows of maps", wanted=not quiet) as advance:
+            written += outputs.write_maps(
+                result.names,
+                HW(*result.shape[1:]),
+                [(of.low, of.high) for of in found.maps],
+                result.bands,
+                maps,
+                description,
+                colormap=picture.colormap,
+                scale=picture.scale,
+                force=force,
+                inputs=inputs,
+                advance=advance,
+            )
     if save is not None:
         stored = result.arrays(parts=parts, differences=differences)
         outputs.save_arrays(stored, save, description, force=force, inputs=inputs)
