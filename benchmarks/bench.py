@@ -22,7 +22,7 @@ import numpy as np
 import pictures
 import PIL
 import torch
-from timing import Pair, in_turn, process, seconds_of
+from timing import Pair, in_turn, peak_memory, process, seconds_of
 
 import convviz
 from convviz import backends, parallel, pipeline
@@ -194,8 +194,8 @@ def whole_processes(work: Path, quick: bool) -> Iterator[str]:
         ours = [*CONVVIZ, "run", source, "-O", "6", "-p", "1", "--tile", tile, "-o", work / "ours.png"]
         theirs = [PYTHON, HERE / "rivals" / script, source, tile, work / "theirs.png", weights]
         pair = in_turn(
-            lambda ours=ours: process(ours)[0],
-            lambda theirs=theirs: process(theirs)[0],
+            lambda ours=ours: process(ours),
+            lambda theirs=theirs: process(theirs),
             pairs=3 if quick else 7,
             most_seconds=25,
         )
@@ -224,10 +224,10 @@ def start_up(quick: bool) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for arguments in (["shape", "3x224x224"], ["--help"], ["run", "--help"]):
         pair = in_turn(
-            lambda arguments=arguments: process([*CONVVIZ, *arguments])[0],
+            lambda arguments=arguments: process([*CONVVIZ, *arguments]),
             lambda arguments=arguments: process(
                 [PYTHON, HERE / "rivals" / "empty_typer.py", *arguments], **environment
-            )[0],
+            ),
             pairs=9 if quick else 31,
         )
         words = " ".join(arguments)
@@ -247,11 +247,11 @@ def folders(work: Path, quick: bool) -> Iterator[str]:
     def ours(workers: int) -> float:
         out = Path(tempfile.mkdtemp(dir=work))
         words = [source, out, "-O", "6", "-p", "1", "--tile", "full", "--workers", workers, "--quiet"]
-        return process([*CONVVIZ, "batch", *words])[0]
+        return process([*CONVVIZ, "batch", *words])
 
     def other(way: str, *rest: object) -> float:
         out = Path(tempfile.mkdtemp(dir=work))
-        return process([PYTHON, HERE / "rivals" / "folder.py", way, source, out, *rest])[0]
+        return process([PYTHON, HERE / "rivals" / "folder.py", way, source, out, *rest])
 
     def few_by_torch() -> float:
         few = work / "few"
@@ -259,7 +259,7 @@ def folders(work: Path, quick: bool) -> Iterator[str]:
         for file in sorted(source.iterdir())[: count // 5]:
             shutil.copy(file, few)
         out = Path(tempfile.mkdtemp(dir=work))
-        return 5 * process([PYTHON, HERE / "rivals" / "folder.py", "torch", few, out])[0]
+        return 5 * process([PYTHON, HERE / "rivals" / "folder.py", "torch", few, out])
 
     yield "## `convviz batch` on a folder"
     yield ""
@@ -292,10 +292,10 @@ def memory(work: Path, quick: bool) -> Iterator[str]:
     )
 
     def peak(*words: object) -> float:
-        return process([*CONVVIZ, "run", *words, "-O", "6", "-p", "1", "-o", work / "ours.png"])[1]
+        return peak_memory([*CONVVIZ, "run", *words, "-O", "6", "-p", "1", "-o", work / "ours.png"])
 
     def decoded(path: Path) -> float:
-        return process([PYTHON, "-c", decode, path])[1]
+        return peak_memory([PYTHON, "-c", decode, path])
 
     yield "## Memory"
     yield ""

@@ -75,28 +75,40 @@ def seconds_of(call: Callable[[], object], repeat: int = 1) -> float:
     return (time.perf_counter() - start) / repeat
 
 
-def process(command: Sequence[str | Path], **environment: str) -> tuple[float, int]:
-    """Run a whole process; gives its seconds and its peak memory in bytes.
+# A process is charged with the memory of the one that starts it; so a small one starts what is measured.
+_WATCH = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(done.returncode)
+"""
+
+
+def process(command: Sequence[str | Path], **environment: str) -> float:
+    """Run a whole process and give its seconds.
 
     Raises
     ------
     RuntimeError
         If it fails, with what it said.
     """
+    start = time.perf_counter()
+    _run(command, environment)
+    return time.perf_counter() - start
+
+
+def peak_memory(command: Sequence[str | Path]) -> int:
+    """Run a whole process and give the most memory that it held, in bytes."""
+    kilobytes = int(_run([sys.executable, "-S", "-c", _WATCH, *command], {}))
+    return kilobytes * (1 if sys.platform == "darwin" else 1024)
+
+
+def _run(command: Sequence[str | Path], environment: dict[str, str]) -> str:
+    """Run a process; gives what it wrote to stdout."""
     # As for a user, modules are compiled once; some environments switch that off.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    start = time.perf_counter()
-    child = subprocess.Popen(
-        [str(word) for word in command],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=kept | environment,
-    )
-    assert child.stderr is not None
-    said = child.stderr.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - start
-    if child.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))} failed: {said.decode()}")
-    return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, env=kept | environment, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)} failed: {done.stderr}")
+    return done.stdout
