@@ -105,12 +105,10 @@ class Sheet:
     def _kernels(self) -> list[Block]:
         """Write the weights and the biases."""
         layer = self.layer
-        planes = layer.weight_shape[1]
         blocks: list[Block] = []
         for index, one in enumerate(self.bank.weight):
-            first = index // (layer.out_channels // layer.groups) * planes
-            for plane, kernel in enumerate(one):
-                blocks += [Heading(f"Kernel of map {index} on channel {first + plane}"), _grid(kernel)]
+            for channel, kernel in zip(layer.planes_of(index), one, strict=True):
+                blocks += [Heading(f"Kernel of map {index} on channel {channel}"), _grid(kernel)]
             if self.bank.bias is not None:
                 blocks.append(Text(f"Bias of map {index}: {number(float(self.bank.bias[index]), digits=9)}"))
         return blocks

@@ -217,6 +217,29 @@ class Conv2d:
             text += f" (in {self.groups} groups, each filter reads {planes} of {self.in_channels} channels)"
         return text
 
+    def planes_of(self, index: int) -> range:
+        """List the planes that one filter reads: those of its own group.
+
+        Parameters
+        ----------
+        index : int
+            The filter, and so the feature map; from 0 to ``out_channels - 1``.
+
+        Returns
+        -------
+        range
+            Indices of the ``in_channels // groups`` planes, counted from 0.
+
+        Examples
+        --------
+        >>> layer = Conv2d(4, 6, 3, groups=2)
+        >>> layer.planes_of(2), layer.planes_of(3)
+        (range(0, 2), range(2, 4))
+        """
+        planes = self.weight_shape[1]
+        first = index // (self.out_channels // self.groups) * planes
+        return range(first, first + planes)
+
     def edges(self, size: HW) -> Edges:
         """Resolve the padding for an input of `size` pixels.
 

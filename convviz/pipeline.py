@@ -523,14 +523,11 @@ class FeatureMaps:
         """List the maps with their names, each after its parts where those are given."""
         if parts is None:
             return list(zip(self.names, self.maps, strict=True))
-        planes, per_group = parts.shape[1], self.layer.out_channels // self.layer.groups
         found: list[tuple[str, Floats]] = []
         for index, (name, values) in enumerate(zip(self.names, self.maps, strict=True)):
-            first = index // per_group * planes
-            channels = self.picture.channels[first : first + planes]
             found += [
-                (f"{name}: {channel} part", part)
-                for channel, part in zip(channels, parts[index], strict=True)
+                (f"{name}: {self.picture.channels[plane]} part", part)
+                for plane, part in zip(self.layer.planes_of(index), parts[index], strict=True)
             ]
             found.append((name, values))
         return found

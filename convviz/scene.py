@@ -54,13 +54,12 @@ def direct(
     check_index("map", index, layer.out_channels)
     height, width = layer.axes(size)
     scene = Scene(_title(layer, size, height, width), height, width, padding_mode=layer.padding_mode)
-    planes = layer.weight_shape[1]
-    first = index // (layer.out_channels // layer.groups) * planes
-    scene = replace(scene, channels=_names(picture, first, planes))
+    planes = layer.planes_of(index)
+    scene = replace(scene, channels=_names(picture, planes))
     if picture is None or bank is None:
         return scene
     maps = pipeline.run(picture, layer, bank).maps
-    return replace(scene, planes=picture.x[first : first + planes], values=maps[index])
+    return replace(scene, planes=picture.x[planes], values=maps[index])
 
 
 def transposed(
@@ -125,7 +124,7 @@ def transposed(
         axes.append(found)
     height, width = axes
     title = "transposed " + _title(layer, size, height, width, output_padding)
-    scene = Scene(title, height, width, layer.stride, channels=_names(picture, 0, layer.in_channels))
+    scene = Scene(title, height, width, layer.stride, channels=_names(picture, range(layer.in_channels)))
     if picture is None or weight is None:
         return scene
     values = _correlate(picture.x, weight, scene, layer.dilation)
@@ -154,11 +153,11 @@ def transposed_weight(layer: Conv2d, settings: LayerSettings, bank: FilterBank) 
     return seeded(swapped, settings.seed).weight
 
 
-def _names(picture: Picture | None, first: int, planes: int) -> tuple[str, ...]:
+def _names(picture: Picture | None, planes: range) -> tuple[str, ...]:
     """Call the planes that are shown."""
     if picture is not None:
-        return tuple(f"{name} plane" for name in picture.channels[first : first + planes])
-    return tuple(f"plane {first + plane}" for plane in range(planes))
+        return tuple(f"{name} plane" for name in picture.channels[planes.start : planes.stop])
+    return tuple(f"plane {plane}" for plane in planes)
 
 
 def _title(layer: Conv2d, size: HW, height: Axis, width: Axis, output_padding: HW = HW(0, 0)) -> str:

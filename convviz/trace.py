@@ -168,16 +168,14 @@ def trace(
     size = picture.size
     height, width = layer.axes(size)
     rows, columns = height.reads(at.h), width.reads(at.w)
-    planes = layer.weight_shape[1]
-    first = index // (layer.out_channels // layer.groups) * planes
     channels = tuple(
         ChannelTrace(
             channel,
             picture.channels[channel],
             read(layer, picture.x[channel], rows, columns),
-            filters.weight[index, channel - first],
+            kernel,
         )
-        for channel in range(first, first + planes)
+        for channel, kernel in zip(layer.planes_of(index), filters.weight[index], strict=True)
     )
     found = Trace(
         at,
@@ -273,19 +271,10 @@ def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, at: HW) ->
     )
     places = [(HW(y, x), HW(row, column), HW(i, j)) for y, row, i in rows for x, column, j in columns]
     places.sort(key=lambda place: tuple(place[0]))
-    planes = layer.weight_shape[1]
-    per_group = layer.out_channels // layer.groups
     return [
-        Feed(
-            index,
-            index // per_group * planes + plane,
-            output,
-            tap,
-            float(filters.weight[index, plane, tap.h, tap.w]),
-            cell,
-        )
+        Feed(index, channel, output, tap, float(filters.weight[index, plane, tap.h, tap.w]), cell)
         for index in range(layer.out_channels)
-        for plane in range(planes)
+        for plane, channel in enumerate(layer.planes_of(index))
         for output, tap, cell in places
     ]
 
@@ -381,7 +370,7 @@ def trace_weight(
     check_index("weight: map", index, maps)
     check_index("weight: channel", plane, planes)
     check_inside("weight", tap, HW(kh, kw), "the kernel")
-    channel = index // (maps // layer.groups) * planes + plane
+    channel = layer.planes_of(index)[plane]
     height, width = layer.axes(picture.size)
     rows = tuple(height.reads(window)[tap.h] for window in range(height.output))
     columns = tuple(width.reads(window)[tap.w] for window in range(width.output))

@@ -141,14 +141,14 @@ def unfold(
             )
     per_group = layer.out_channels // layer.groups
     group = index // per_group
-    first = group * planes
     own = slice(group * per_group, (group + 1) * per_group)
+    inputs = picture.x[layer.planes_of(index)]
     height, width = layer.axes(size)
     # Input row under every (output row, tap row), and the same for columns.
     under_rows = np.array([height.reads(window) for window in range(h)])
     under_columns = np.array([width.reads(window) for window in range(w)])
     flat = (under_rows.ravel().tolist(), under_columns.ravel().tolist())
-    patches = np.stack([read(layer, plane, *flat) for plane in picture.x[first : first + planes]])
+    patches = np.stack([read(layer, plane, *flat) for plane in inputs])
     outside = np.broadcast_to(~inside(size, *flat), patches.shape)
 
     def columns(array: NDArray[Any]) -> NDArray[Any]:
@@ -168,7 +168,7 @@ def unfold(
         columns(outside),
         matrix,
         stored,
-        picture.x[first : first + planes].ravel(),
+        inputs.ravel(),
         bias[own],
         backend,
         0.0,

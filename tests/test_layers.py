@@ -111,6 +111,13 @@ def test_a_layer_that_torch_would_refuse_is_refused_with_the_numbers(arguments, 
         Conv2d(**{**legal, **arguments})
 
 
+def test_a_filter_reads_the_planes_of_its_own_group():
+    """Two groups halve six planes and four filters: the first two filters read planes 0 to 2."""
+    layer = Conv2d(6, 4, 3, groups=2)
+    assert [list(layer.planes_of(index)) for index in range(4)] == 2 * [[0, 1, 2]] + 2 * [[3, 4, 5]]
+    assert list(Conv2d(3, 6, 3).planes_of(5)) == [0, 1, 2]
+
+
 def test_an_unknown_padding_mode_is_met_with_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'reflect'"):
         Conv2d(3, 6, 3, padding_mode="reflct")

@@ -144,13 +144,12 @@ def _partial_rows(
     parts: Sequence[Sequence[Field]],
 ) -> list[_Row]:
     """List the parts of every filter: one per plane, with nothing for a plane that it does not read."""
-    planes, per_group = len(parts[0]), layer.out_channels // layer.groups
     rows: list[_Row] = []
     for index, (name, field) in enumerate(zip(filters.names, maps, strict=True)):
-        first = index // per_group * planes
+        read = layer.planes_of(index)
         row: _Row = [
-            (f"{channel} part", parts[index][plane - first])
-            if first <= plane < first + planes
+            (f"{channel} part", parts[index][plane - read.start])
+            if plane in read
             else (f"{channel}: not read", None)
             for plane, channel in enumerate(picture.channels)
         ]

@@ -128,7 +128,7 @@ def draw_pixel(
         the outputs shaded.
     """
     size = picture.size
-    channel = index // (layer.out_channels // layer.groups) * layer.weight_shape[1]
+    channel = layer.planes_of(index)[0]
     chosen = [feed for feed in feeds if (feed.index, feed.channel) == (index, channel)]
     met, fed = np.zeros(tuple(size), bool), np.zeros(maps.shape[1:], bool)
     met[tuple(at)] = True
