@@ -4,11 +4,13 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 
 from convviz import backends, parsing, settings
+from convviz.errors import SpecError
 from convviz.kernels import complete, parse_request
 from convviz.layers import PADDING_MODES
 
@@ -155,6 +157,13 @@ OPTIONS: dict[str, Any] = {
     ),
 }
 
+InputFile = Annotated[
+    str, typer.Argument(metavar="INPUT", help="An image, numbers (.json .csv .npy), or - for stdin.")
+]
+DrawingFile = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", rich_help_panel=OUTPUT, help="Draw it: .png or .svg."),
+]
 Json = Annotated[bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON document.")]
 Force = Annotated[
     bool, typer.Option("--force", rich_help_panel=OUTPUT, help="Replace files that convviz did not write.")
@@ -163,6 +172,23 @@ Quiet = Annotated[
     bool,
     typer.Option("-q", "--quiet", rich_help_panel=OUTPUT, help="Print the paths written and nothing else."),
 ]
+
+
+def map_option(panel: str, text: str) -> Any:
+    """Make the row of the option that chooses one map."""
+    return _option("--map", parser=parsing.whole("map", least=0), metavar="N", panel=panel, text=text)
+
+
+def check_drawing_file(path: Path | None) -> None:
+    """Refuse a name that ends like no drawing.
+
+    Raises
+    ------
+    SpecError
+        If `path` ends neither in .png nor in .svg.
+    """
+    if path is not None and path.suffix.lower() not in (".png", ".svg"):
+        raise SpecError(f"output: a drawing ends in .png or .svg, not {path.suffix!r}.")
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

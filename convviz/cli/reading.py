@@ -12,3 +12,8 @@ def read_input(name: str, settings: InputSettings) -> Picture:
     """Read a file, or stdin where the name is ``-``."""
     source = sys.stdin.buffer if name == "-" else Path(name)
     return images.read(source, mode=settings.mode, value_range=settings.range, resize=settings.resize)
+
+
+def input_files(name: str | None) -> list[Path]:
+    """List the file that INPUT is, which is never replaced: none for stdin or without INPUT."""
+    return [] if name in (None, "-") else [Path(name)]

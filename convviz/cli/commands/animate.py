@@ -8,7 +8,7 @@ import typer
 
 from convviz import parsing
 from convviz.cli.console import answer, remark
-from convviz.cli.options import LAYER, OUTPUT, Force, with_settings
+from convviz.cli.options import LAYER, OUTPUT, Force, map_option, with_settings
 from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.settings import InputSettings, LayerSettings
@@ -49,15 +49,7 @@ def animate(
             help="Planes of the abstract squares.",
         ),
     ] = None,
-    map: Annotated[
-        int | None,
-        typer.Option(
-            parser=parsing.whole("map", least=0),
-            metavar="N",
-            rich_help_panel="Scene",
-            help="The map to fill.",
-        ),
-    ] = None,
+    map: Annotated[int | None, map_option("Scene", "The map to fill.")] = None,
     style: Annotated[
         str,
         typer.Option(
@@ -136,6 +128,7 @@ def animate(
     if svg and frames is None:
         raise SpecError("svg goes with --frames DIR.")
 
+    from convviz.cli.reading import input_files
     from convviz.render.animation import Animation
 
     if gallery is not None:
@@ -157,7 +150,7 @@ def animate(
         layer, reading, input, size, channels or 1, map or 0, transposed, output_padding or HW(0, 0)
     )
     animation = Animation(scene, style)  # type: ignore[arg-type]  # checked by its parser
-    inputs = [*layer.files, *([Path(input)] if input not in (None, "-") else [])]
+    inputs = [*layer.files, *input_files(input)]
     answer(f"{scene.title}; {plural(scene.frames, 'frame')}")
     if frames is not None:
         _write_frames(animation, frames, svg=svg, force=force, inputs=inputs)

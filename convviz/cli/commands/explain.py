@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from convviz import parsing
 from convviz.cli.console import answer, answer_json, remark
-from convviz.cli.options import OUTPUT, Force, Json, with_settings
+from convviz.cli.options import (
+    DrawingFile,
+    Force,
+    InputFile,
+    Json,
+    check_drawing_file,
+    map_option,
+    with_settings,
+)
 from convviz.errors import SpecError
 from convviz.geometry import HW, padding_shares
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings
@@ -18,9 +25,7 @@ from convviz.text import number, plural, printable
 
 @with_settings
 def explain(
-    input: Annotated[
-        str, typer.Argument(metavar="INPUT", help="An image, numbers (.json .csv .npy), or - for stdin.")
-    ],
+    input: InputFile,
     layer: LayerSettings,
     reading: InputSettings,
     compute: ComputeSettings,
@@ -33,15 +38,7 @@ def explain(
             help="The output value to take apart.",
         ),
     ] = None,
-    map: Annotated[
-        int | None,
-        typer.Option(
-            parser=parsing.whole("map", least=0),
-            metavar="N",
-            rich_help_panel="What",
-            help="The map it stands in.",
-        ),
-    ] = None,
+    map: Annotated[int | None, map_option("What", "The map it stands in.")] = None,
     pixel: Annotated[
         HW | None,
         typer.Option(
@@ -68,16 +65,7 @@ def explain(
             help="The layer as matrix products: im2col, and one matrix for a map.",
         ),
     ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Draw it: .png or .svg.",
-        ),
-    ] = None,
+    output: DrawingFile = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
@@ -101,11 +89,10 @@ def explain(
             "give one of --at Y,X for an output value, --pixel Y,X for an input pixel, --weight O,I,Y,X "
             "for a weight, --as-matrix for the whole layer."
         )
-    if output is not None and output.suffix.lower() not in (".png", ".svg"):
-        raise SpecError(f"output: a drawing ends in .png or .svg, not {output.suffix!r}.")
+    check_drawing_file(output)
 
     from convviz import outputs, pipeline, weights
-    from convviz.cli.reading import read_input
+    from convviz.cli.reading import input_files, read_input
 
     tapset = weights.prepare(layer)
     picture = read_input(input, reading)
@@ -123,7 +110,7 @@ def explain(
         explained = _matrix(result, map or 0)
 
     if output is not None:
-        inputs = [*layer.files, *([] if input == "-" else [Path(input)])]
+        inputs = [*layer.files, *input_files(input)]
         outputs.write_drawing(explained.draw(), output, result.description(), force=force, inputs=inputs)
     if json:
         answer_json(explained.document())

@@ -1,14 +1,21 @@
 """``convviz pad``."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from convviz import parsing
 from convviz.cli.console import answer, answer_json, remark
-from convviz.cli.options import LAYER, OPTIONS, OUTPUT, Force, Json, with_settings
-from convviz.errors import SpecError
+from convviz.cli.options import (
+    LAYER,
+    OPTIONS,
+    DrawingFile,
+    Force,
+    InputFile,
+    Json,
+    check_drawing_file,
+    with_settings,
+)
 from convviz.geometry import HW
 from convviz.layers import PADDING_MODES, Conv2d
 from convviz.settings import InputSettings
@@ -20,9 +27,7 @@ MOST_CELLS = 40
 
 @with_settings
 def pad(
-    input: Annotated[
-        str, typer.Argument(metavar="INPUT", help="An image, numbers (.json .csv .npy), or - for stdin.")
-    ],
+    input: InputFile,
     reading: InputSettings,
     padding: Annotated[str, OPTIONS["padding"]] = "1",
     padding_mode: Annotated[str, OPTIONS["padding_mode"]] = "zeros",
@@ -44,10 +49,7 @@ def pad(
             "--all-modes", rich_help_panel=LAYER, help="Show all four padding modes below each other."
         ),
     ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE", rich_help_panel=OUTPUT, help="Draw it: .png or .svg."),
-    ] = None,
+    output: DrawingFile = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
@@ -61,11 +63,10 @@ def pad(
 
         convviz pad cat.jpg --padding 40 --all-modes -o padding.png
     """
-    if output is not None and output.suffix.lower() not in (".png", ".svg"):
-        raise SpecError(f"output: a drawing ends in .png or .svg, not {output.suffix!r}.")
+    check_drawing_file(output)
 
     from convviz import __version__, outputs, pipeline
-    from convviz.cli.reading import read_input
+    from convviz.cli.reading import input_files, read_input
     from convviz.render import padding as rendering
     from convviz.render import tables
 
@@ -81,9 +82,8 @@ def pad(
         remark(text)
     if output is not None:
         description = {"version": __version__, "padding": str(edges), "modes": ",".join(modes)}
-        inputs = [] if input == "-" else [Path(input)]
         drawing = rendering.draw(picture, padded, edges)
-        outputs.write_drawing(drawing, output, description, force=force, inputs=inputs)
+        outputs.write_drawing(drawing, output, description, force=force, inputs=input_files(input))
     if json:
         answer_json(
             {

@@ -10,7 +10,7 @@ import typer
 from convviz import parsing
 from convviz.cli.commands.code import program_of, refuse_stdin
 from convviz.cli.console import answer, answer_json, remark
-from convviz.cli.options import OUTPUT, Force, Json, Quiet, with_settings
+from convviz.cli.options import OUTPUT, Force, InputFile, Json, Quiet, with_settings
 from convviz.errors import SpecError
 from convviz.geometry import HW, check_inside
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
@@ -19,9 +19,7 @@ from convviz.text import printable
 
 @with_settings
 def run(
-    input: Annotated[
-        str, typer.Argument(metavar="INPUT", help="An image, numbers (.json .csv .npy), or - for stdin.")
-    ],
+    input: InputFile,
     layer: LayerSettings,
     reading: InputSettings,
     compute: ComputeSettings,
@@ -96,7 +94,7 @@ def run(
 
     from convviz import outputs, pipeline, weights
     from convviz.cli.progress import progress
-    from convviz.cli.reading import read_input
+    from convviz.cli.reading import input_files, read_input
     from convviz.render.tone import colours
 
     colours(picture.colormap)
@@ -123,7 +121,7 @@ def run(
     compute_seconds = result.seconds or time.perf_counter() - start
 
     start = time.perf_counter()
-    inputs = [*layer.files, *([] if input == "-" else [Path(input)])]
+    inputs = [*layer.files, *input_files(input)]
     description = result.description(layer, reading, picture)
     sheet = result.sheet(**asdict(picture), parts=parts, differences=differences)
     with progress(sheet.height, "rows of the sheet", wanted=not quiet) as advance:
