@@ -14,6 +14,7 @@ from convviz.text import plural
 Mode = Literal["rgb", "gray", "rgba"]
 ValueRange = Literal["unit", "byte", "raw"]
 Scale = Literal["map", "global"]
+Style = Literal["flat", "iso"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from PIL import Image, PngImagePlugin
 
@@ -13,10 +12,8 @@ from convviz.render.cells import ORANGE, ink_on, mixed, type_size
 from convviz.render.drawing import Canvas, Colour, Drawing, Label, Lines, Point, Polygon, Shape, to_svg
 from convviz.render.grid import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, font
 from convviz.render.tone import Floats
+from convviz.settings import Style
 from convviz.text import number, plural
-
-Style = Literal["flat", "iso"]
-STYLES: tuple[Style, ...] = ("flat", "iso")
 
 MOST_FRAMES = 10_000
 # One byte per pixel of every frame, before compression; that many are held while a file is written.
@@ -266,8 +263,8 @@ class Animation:
                     )
             shapes.append(Polygon(sheet.box(*box), None, ORANGE, 2.5))
         target = self._output.box(y, x)
-        corners = self._inputs[0].box(*box)
         if self.style == "iso":
+            corners = self._inputs[0].box(*box)
             shapes += [Lines((a, b), ORANGE, 1.2) for a, b in zip(corners, target, strict=True)]
         else:
             for sheet in self._inputs:

@@ -2,6 +2,7 @@
 
 import io
 import xml.etree.ElementTree as ET
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ import convviz
 from convviz.errors import SpecError
 from convviz.geometry import HW, Axis
 from convviz.images import as_picture
-from convviz.render.animation import _NOW, STYLES, Animation, Scene, encode, paletted
+from convviz.render.animation import _NOW, Animation, Scene, encode, paletted
 from convviz.render.drawing import Label
 from convviz.scene import direct
+from convviz.settings import Style
 
 TALL, WIDE = Axis(7, 3, 2, 1, 1, 0), Axis(5, 2, 1, 2, 2, 1)
 
@@ -23,7 +25,7 @@ def scene_of(count):
     return Scene("", Axis(1, 1, 1, 1, 0, 0), Axis(count, 1, 1, 1, 0, 0))
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", get_args(Style))
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".apng"])
 def test_a_file_has_one_frame_per_output_cell_and_loops(suffix, style):
     """(7 + 1 - 3) // 2 + 1 rows and 5 + 3 - 3 + 1 columns."""
@@ -40,7 +42,7 @@ def test_a_file_has_one_frame_per_output_cell_and_loops(suffix, style):
         )
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", get_args(Style))
 def test_the_cell_that_is_made_moves_from_the_left_then_down(style):
     places = []
     for image in Animation(Scene("", TALL, WIDE), style).images():
@@ -64,7 +66,7 @@ def test_the_last_frame_shows_every_number():
         assert convviz.text.number(float(value), digits=3) in words
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", get_args(Style))
 @pytest.mark.parametrize("count", [1, 3])
 def test_no_label_leaves_the_paper(style, count):
     scene = Scene("a title " * 6, TALL, WIDE, channels=("input plane",) * count)

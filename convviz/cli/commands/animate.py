@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
-from convviz import parsing
+from convviz import __version__, parsing
 from convviz.cli.console import answer, remark
 from convviz.cli.options import LAYER, OUTPUT, Force, map_option, with_settings
 from convviz.errors import SpecError
 from convviz.geometry import HW
-from convviz.settings import InputSettings, LayerSettings
+from convviz.settings import InputSettings, LayerSettings, Style
 from convviz.text import plural, printable
 
 # Larger inputs have cells too small to be read; a picture without --resize is brought to the second.
@@ -51,10 +51,10 @@ def animate(
     ] = None,
     map: Annotated[int | None, map_option("Scene", "The map to fill.")] = None,
     style: Annotated[
-        str,
+        Style,
         typer.Option(
-            parser=parsing.choice("style", ("flat", "iso")),
-            metavar="flat|iso",
+            parser=parsing.choice("style", get_args(Style)),
+            metavar="|".join(get_args(Style)),
             rich_help_panel="Scene",
             help="From above, or tilted.",
         ),
@@ -128,6 +128,7 @@ def animate(
     if svg and frames is None:
         raise SpecError("svg goes with --frames DIR.")
 
+    from convviz import outputs
     from convviz.cli.reading import input_files
     from convviz.render.animation import Animation
 
@@ -138,7 +139,7 @@ def animate(
 
         for name, scene in cases(None if input is None else Path(input)).items():
             target = gallery / f"{name}.gif"
-            _write(Animation(scene, style), target, ms=ms, force=force)  # type: ignore[arg-type]  # checked
+            outputs.write_animation(Animation(scene, style), target, _described(scene), ms=ms, force=force)
             answer(f"{plural(scene.frames, 'frame'):>10}  {printable(str(target))}")
         return
     if (input is None) == (size is None):
@@ -149,16 +150,16 @@ def animate(
     scene = _scene(
         layer, reading, input, size, channels or 1, map or 0, transposed, output_padding or HW(0, 0)
     )
-    animation = Animation(scene, style)  # type: ignore[arg-type]  # checked by its parser
+    animation = Animation(scene, style)
     inputs = [*layer.files, *input_files(input)]
     answer(f"{scene.title}; {plural(scene.frames, 'frame')}")
     if frames is not None:
-        _write_frames(animation, frames, svg=svg, force=force, inputs=inputs)
+        outputs.write_frames(animation, frames, _described(scene), svg=svg, force=force, inputs=inputs)
         answer(printable(str(frames)))
     if output is not None or frames is None:
         stem = "squares" if input is None else "stdin" if input == "-" else Path(input).stem
         target = output or Path(f"{stem}-animation.gif")
-        _write(animation, target, ms=ms, force=force, inputs=inputs)
+        outputs.write_animation(animation, target, _described(scene), ms=ms, force=force, inputs=inputs)
         answer(printable(str(target)))
 
 
@@ -220,17 +221,6 @@ def _small(name: str, reading: InputSettings) -> Any:
     return found
 
 
-def _write(animation: Any, path: Path, *, ms: int, force: bool, inputs: Any = ()) -> None:
-    """Write one animated picture."""
-    from convviz import __version__, outputs
-
-    description = {"version": __version__, "animation": animation.scene.title}
-    outputs.write_animation(animation, path, description, ms=ms, force=force, inputs=inputs)
-
-
-def _write_frames(animation: Any, folder: Path, *, svg: bool, force: bool, inputs: Any) -> None:
-    """Write every frame by its number."""
-    from convviz import __version__, outputs
-
-    description = {"version": __version__, "animation": animation.scene.title}
-    outputs.write_frames(animation, folder, description, svg=svg, force=force, inputs=inputs)
+def _described(scene: Any) -> dict[str, str]:
+    """Describe an animation for the metadata of its files."""
+    return {"version": __version__, "animation": scene.title}
