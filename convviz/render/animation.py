@@ -8,7 +8,7 @@ from PIL import Image, PngImagePlugin
 
 from convviz.errors import SpecError
 from convviz.geometry import HW, Axis, source_of
-from convviz.render.cells import ORANGE, ink_on, mixed, type_size
+from convviz.render.cells import ORANGE, centred, ink_on, mixed, type_size
 from convviz.render.drawing import Canvas, Colour, Drawing, Label, Lines, Point, Polygon, Shape, to_svg
 from convviz.render.grid import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, font
 from convviz.render.tone import Floats
@@ -110,8 +110,7 @@ class _Sheet:
         """Draw one cell with its number."""
         shapes: list[Shape] = [Polygon(self.box(row, column), fill, RULE, 1, dashed=dashed)]
         if word and size:
-            x, y = self.at(row + 0.5, column + 0.5)
-            shapes.append(Label(x, y + 0.36 * size, word, ink_on(fill), size, anchor="middle"))
+            shapes.append(centred(word, *self.at(row + 0.5, column + 0.5), ink_on(fill), size))
         return shapes
 
 

@@ -44,10 +44,21 @@ def signed_fills(values: NDArray[np.floating], peak: float) -> list[list[Colour]
     return [[signed_fill(value / (peak or 1.0)) for value in row] for row in values.tolist()]
 
 
+def level_fills(levels: Bytes) -> list[list[Colour]]:
+    """List the colours of a picture, shape (H, W, 3), as fills of cells."""
+    return [[(red, green, blue) for red, green, blue in row] for row in levels.tolist()]
+
+
 def ink_on(fill: Colour) -> Colour:
     """Choose black or white, whichever is read better."""
     red, green, blue = fill
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 127 else PAPER
+
+
+def centred(word: str, x: float, y: float, ink: Colour, size: int) -> Label:
+    """Set a word with its middle at a point."""
+    # A label stands on its baseline, and digits are about 0.72 of the size high.
+    return Label(x, y + 0.36 * size, word, ink, size, anchor="middle")
 
 
 def cells(
@@ -94,9 +105,7 @@ def cells(
                 squares.append(Rectangle(left, top, cell, cell, fill, RULE, 1, dashed=is_dashed))
             if word and size:
                 ink = FAINT if fill is None else ink_on(fill)
-                labels.append(
-                    Label(left + cell / 2, top + cell / 2 + 0.36 * size, word, ink, size, anchor="middle")
-                )
+                labels.append(centred(word, left + cell / 2, top + cell / 2, ink, size))
     return [*squares, *labels]
 
 

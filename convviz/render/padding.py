@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from convviz.geometry import HW, Edges
 from convviz.images import Picture
-from convviz.render.cells import cells, tinted
+from convviz.render.cells import cells, level_fills, tinted
 from convviz.render.drawing import Drawing, Label, Rectangle, Shape
 from convviz.render.drawing import Picture as Bitmap
 from convviz.render.grid import FAINT, INK, INPUT_BLUE, PAPER, font, picture_levels
@@ -92,8 +92,7 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
             shapes.append(Bitmap(x, y, tile_w, tile_h, levels))
             if numbers is not None and scale >= 12:
                 words = words_of(numbers, marked, digits=3)
-                fills = [[(r, g, b) for r, g, b in row] for row in levels.tolist()]
-                shapes += cells(words, fills, x, y, scale, dashed=marked)
+                shapes += cells(words, level_fills(levels), x, y, scale, dashed=marked)
             inner = (x + edges.left * scale, y + edges.top * scale, size.w * scale, size.h * scale)
             shapes.append(Rectangle(*inner, None, INPUT_BLUE, 2))
             shapes.append(Rectangle(x, y, tile_w, tile_h, None, FAINT, 1.2, dashed=True))

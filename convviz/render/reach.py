@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from convviz.geometry import HW, Edges
 from convviz.images import Picture
 from convviz.layers import Conv2d
-from convviz.render.cells import ORANGE, PURPLE, cells, signed_fills, tinted
+from convviz.render.cells import ORANGE, PURPLE, cells, level_fills, signed_fills, tinted
 from convviz.render.drawing import Colour, Drawing, Label, Lines, Rectangle, Shape
 from convviz.render.drawing import Picture as Bitmap
 from convviz.render.explanation import exact, span_of
@@ -230,7 +230,6 @@ def _array(panel: _Panel, tone: Tone, colour: Colour, x: float, y: float, scale:
     """Draw an array with its marked values shaded: as cells with numbers, or as pixels where it is large."""
     if scale >= _LEAST_CELL:
         levels = tinted(tone.levels(panel.values), panel.marked, colour)
-        fills = [[(red, green, blue) for red, green, blue in row] for row in levels.tolist()]
-        return cells(words_of(panel.values, digits=3), fills, x, y, scale)
+        return cells(words_of(panel.values, digits=3), level_fills(levels), x, y, scale)
     levels = tinted(tone.levels(reduce(panel.values, min(1.0, 2 * scale))), panel.marked, colour)
     return [Bitmap(x, y, panel.values.shape[1] * scale, panel.values.shape[0] * scale, levels)]
