@@ -174,7 +174,7 @@ def _draw(
     shapes: list[Shape] = [Label(gap, 34, heading, INK, 18)]
 
     left, upper = gap + edges.left * scale, top + edges.top * scale
-    tone = Tone(picture.low, max(picture.high, picture.low + 1e-6), "unit")
+    tone = Tone(picture.low, picture.high, "unit")
     shapes += [
         Label(gap, top - 10, plane.heading, INPUT_BLUE, 14),
         *_array(plane, tone, colour, left, upper, scale),

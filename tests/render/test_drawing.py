@@ -12,10 +12,10 @@ from rich.console import Console
 
 import convviz
 from convviz.geometry import HW
-from convviz.render import explanation, tables
+from convviz.render import explanation, reach, tables
 from convviz.render.drawing import Drawing, Label, Lines, Picture, Polygon, Rectangle, to_image, to_svg
 from convviz.render.matrices import Block, elided, side_by_side, words_of
-from convviz.trace import trace
+from convviz.trace import trace, trace_weight
 
 SVG = "{http://www.w3.org/2000/svg}"
 RED, BLUE = (200, 0, 0), (0, 0, 200)
@@ -120,6 +120,16 @@ def test_no_text_of_an_explanation_overlaps_another_or_leaves_the_paper(kernel, 
         assert box[2] <= drawing.width
         assert box[3] <= drawing.height
         assert not any(overlaps(box, other) for other in boxes[:index])
+
+
+def test_the_plane_of_a_weight_goes_from_black_to_white_however_little_it_spans():
+    """At stride 2 the weight meets columns 0 and 2; the least and the largest value stay as they are."""
+    layer = convviz.Conv2d(1, 1, 1, stride=2, bias=False)
+    result = convviz.run(np.array([[[0, -1e-8, 0, 1e-8]]]), layer)
+    found = trace_weight(layer, result.picture, result.filters, (0, 0, 0, 0))
+    drawing = reach.draw_weight(found, layer, result.picture, result.filters, result.maps)
+    fills = [shape.fill for shape in drawing.shapes if isinstance(shape, Rectangle)]
+    assert (fills[1], fills[3]) == ((0, 0, 0), (255, 255, 255))
 
 
 def test_a_drawing_shows_every_product():
