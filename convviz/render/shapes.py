@@ -112,7 +112,9 @@ def _some(noun: str, names: Sequence[str]) -> str:
     return f"{noun}{'' if len(names) == 1 else 's'} {words}"
 
 
-def flip_lines(names: Sequence[str], symmetric: Sequence[bool], largest: tuple[float, str, HW]) -> list[str]:
+def flip_lines(
+    names: Sequence[str], symmetric: Sequence[bool], largest: tuple[float, str, HW] | None
+) -> list[str]:
     r"""Write what true convolution changes, and which kernels it cannot change.
 
     Parameters
@@ -121,8 +123,9 @@ def flip_lines(names: Sequence[str], symmetric: Sequence[bool], largest: tuple[f
         What the maps are called.
     symmetric : sequence of bool
         Whether the half turn leaves each filter as it is.
-    largest : (float, str, HW)
-        The largest difference from cross-correlation, and the map and the position where it stands.
+    largest : (float, str, HW) or None
+        The largest difference from cross-correlation, and the map and the position where it stands;
+        None where every filter is symmetric.
 
     Examples
     --------
@@ -130,9 +133,9 @@ def flip_lines(names: Sequence[str], symmetric: Sequence[bool], largest: tuple[f
     flip: true convolution differs from cross-correlation by 0.5 at most (ramp, row 1, column 2)
     flip: map box stays as it is: its kernels are symmetric under the half turn
     """
-    same = [name for name, equal in zip(names, symmetric, strict=True) if equal]
-    if len(same) == len(names):
+    if largest is None:
         return ["flip: every kernel is symmetric under the half turn, so nothing changes"]
+    same = [name for name, equal in zip(names, symmetric, strict=True) if equal]
     value, name, at = largest
     lines = [
         f"flip: true convolution differs from cross-correlation by {number(value)} at most "

@@ -217,8 +217,7 @@ def _report(
         apart = result.apart(parts)
         answer(f"parts: the sums of the columns and the bias differ from the maps by {apart:.2g} at most")
     if flipped:
-        nothing = (0.0, "", HW(0, 0))
-        for line in shapes.flip_lines(result.names, result.filters.symmetric, changed or nothing):
+        for line in shapes.flip_lines(result.names, result.filters.symmetric, changed):
             answer(printable(line))
     answer()
     console = tables.console()
