@@ -1,15 +1,13 @@
 """One two-dimensional kernel as a checked value."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.text import plural, printable
 
 Taps = tuple[tuple[float, ...], ...]
-
-_FLIPPED = " flipped"
 
 
 def shown(text: str, *, most: int = 40) -> str:
@@ -133,39 +131,6 @@ class Kernel:
         """
         weights = [weight for row in self.weights for weight in row]
         return math.fsum(w for w in weights if w < 0), math.fsum(w for w in weights if w > 0)
-
-    @property
-    def literal(self) -> str:
-        """The taps as text that `parse_taps` reads back.
-
-        Examples
-        --------
-        >>> Kernel("mean of four", ((1, 1), (1, 1)), divisor=4).literal
-        '1 1; 1 1 / 4'
-        """
-        rows = "; ".join(" ".join(exact(tap) for tap in row) for row in self.taps)
-        return rows if self.divisor == 1 else f"{rows} / {exact(self.divisor)}"
-
-    def flipped(self) -> "Kernel":
-        """Turn the kernel by 180 degrees, which makes the layer a convolution in the mathematical sense.
-
-        Returns
-        -------
-        Kernel
-            The turned kernel, of the same size. What is the same either way round is
-            returned as it is; any other loses `equals` and `about`, which
-            describe the unturned taps, and says so in its name.
-
-        Examples
-        --------
-        >>> Kernel("difference", ((-1, 1),)).flipped()
-        Kernel(name='difference flipped', taps=((1, -1),), divisor=1, source='', equals='', about='')
-        """
-        taps = tuple(row[::-1] for row in self.taps[::-1])
-        if taps == self.taps:
-            return self
-        name = self.name.removesuffix(_FLIPPED) if self.name.endswith(_FLIPPED) else self.name + _FLIPPED
-        return replace(self, name=name, taps=taps, equals="", about="")
 
 
 def _is_finite(value: object) -> bool:

@@ -40,17 +40,6 @@ def preset_names() -> list[str]:
     return [*_FIXED, *_FORMULAS]
 
 
-def set_names() -> list[str]:
-    """List the names that stand for several presets, in table order.
-
-    Examples
-    --------
-    >>> "kirsch" in set_names()
-    True
-    """
-    return list(SETS)
-
-
 def find(text: str) -> tuple[Kernel, ...]:
     """Look up a preset or a set.
 

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from convviz.errors import SpecError, UnknownNameError
-from convviz.kernels import FORMULAS, PRESETS, SETS, complete, entries, find, preset_names, set_names
+from convviz.kernels import FORMULAS, PRESETS, SETS, complete, entries, find, preset_names
 
 HEAVY = {"numpy", "PIL", "torch", "rich", "json", "csv", "fractions", "decimal"}
 
@@ -15,7 +15,6 @@ def test_every_name_finds_the_kernel_of_that_name():
 
 def test_names_come_in_table_order():
     assert preset_names() == [kernel.name for kernel in PRESETS] + [formula.name for formula in FORMULAS]
-    assert set_names() == list(SETS)
 
 
 def test_blanks_round_a_name_do_not_matter():
@@ -114,7 +113,7 @@ def test_completion_offers_what_can_follow(typed, offered):
 def test_every_completion_has_one_line_of_help():
     rows = complete("") + complete("gabor:")
     assert all(text and "\n" not in text for _, text in rows)
-    assert {name for name, _ in complete("")} == {*preset_names(), *set_names()}
+    assert {name for name, _ in complete("")} == {*preset_names(), *SETS}
 
 
 def test_kernels_load_nothing_heavy():
