@@ -74,14 +74,24 @@ def share(items: Iterable[Item], work: Callable[[Iterator[Item]], object]) -> No
     if count == 1 or getattr(_here, "sharing", False):
         work(iter(items))
         return
-    # The iterator of a tuple is advanced in one step: no two threads are given the same item.
-    shared = iter(tuple(items))
+    # The iterators of tuples and ranges are advanced in one step: no two threads are given the same item.
+    shared: Iterator[Any] = iter(items if isinstance(items, range) else tuple(items))
+    ended = threading.Event()
+
+    def mine() -> Iterator[Item]:
+        for item in shared:
+            yield item
+            if ended.is_set():  # by an error: nobody needs the rest
+                return
 
     def work_here(place: int) -> None:
         _here.sharing = True
         try:
             _spread(place)
-            work(shared)
+            work(mine())
+        except BaseException:
+            ended.set()
+            raise
         finally:
             _here.sharing = False
 

@@ -1,6 +1,7 @@
 """Sharing work over threads."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -76,3 +77,19 @@ def test_one_thread_is_the_caller(monkeypatch):
     names = []
     parallel.share([1], lambda mine: names.append(threading.current_thread()))
     assert names == [threading.main_thread()]
+
+
+def test_after_an_error_the_other_threads_do_not_go_on(three_threads):
+    """Ten thousand items of a millisecond would take five seconds on two threads."""
+    done = []
+
+    def work(mine):
+        for item in mine:
+            if threading.current_thread() is threading.main_thread():
+                raise KeyboardInterrupt
+            time.sleep(0.001)
+            done.append(item)
+
+    with pytest.raises(KeyboardInterrupt):
+        parallel.share(range(10_000), work)
+    assert len(done) < 1000
