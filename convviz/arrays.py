@@ -20,8 +20,10 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from convviz import memory
 from convviz.errors import InputError
 from convviz.files import shown
+from convviz.marks import MARK
 from convviz.text import plural, printable
 
 Floats = NDArray[np.float32]
@@ -53,9 +55,6 @@ _BROKEN = (
 # A picture has three axes and a weight has four.
 _MOST_AXES = 4
 
-# What our files carry, each in the place that its format has for words.
-MARK = "convviz"
-
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -69,12 +68,15 @@ def read_bytes(path: Path) -> bytes:
         device is never opened, for that could wait for ever.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
             what = "a folder; use convviz batch for folders" if path.is_dir() else "not an ordinary file"
             raise InputError(f"cannot read {shown(path)}: it is {what}.")
+        memory.need(found.st_size, f"the bytes of {shown(path)}", "make the file smaller", error=InputError)
         return path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"cannot read {shown(path)}: there is no such file; check the path.") from None
+        what = "the link leads to no file" if path.is_symlink() else "there is no such file; check the path"
+        raise InputError(f"cannot read {shown(path)}: {what}.") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise InputError(f"cannot read {shown(path)}: {reason.lower()}.") from None
@@ -367,11 +369,6 @@ def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any
         yield key, values
 
 
-def signed_text(description: dict[str, str]) -> dict[str, str]:
-    """Make the metadata by which a file is known as ours of what describes the run."""
-    return {MARK: json.dumps(description, ensure_ascii=False)}
-
-
 def write_arrays(file: BinaryIO, suffix: str, stored: dict[str, NDArray[Any]], text: dict[str, str]) -> None:
     """Write arrays, always with the same bytes for the same arrays.
 
@@ -385,7 +382,7 @@ def write_arrays(file: BinaryIO, suffix: str, stored: dict[str, NDArray[Any]], t
     stored : dict of ndarray
         What to write, by name.
     text : dict of str
-        As `signed_text` gives it; a .npy file has no place for it.
+        As `convviz.marks.signed_text` gives it; a .npy file has no place for it.
     """
     if suffix == ".npy":
         np.lib.format.write_array(file, stored["maps"], allow_pickle=False)
@@ -404,57 +401,3 @@ def write_arrays(file: BinaryIO, suffix: str, stored: dict[str, NDArray[Any]], t
         # One entry alone: safetensors writes several in an order that differs between runs.
         mark = json.dumps(json.loads(text[MARK]) | words, ensure_ascii=False)
         file.write(safetensors.numpy.save(tensors, metadata={MARK: mark}))
-
-
-def is_ours(path: Path) -> bool:
-    """Tell whether convviz wrote a file: by its metadata, which .npy has no place for.
-
-    Parameters
-    ----------
-    path : Path
-        An existing file.
-
-    Returns
-    -------
-    bool
-        Whether it carries our mark.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(1 << 20)
-            suffix = path.suffix.lower()
-            if suffix == ".gif":
-                return head.startswith(b"GIF8") and f"{MARK} ".encode() in head
-            if suffix in (".webp", ".md", ".html"):  # the mark stands at the end
-                file.seek(max(path.stat().st_size - (1 << 16), 0))
-                lead = "" if suffix == ".webp" else "<!-- "
-                return f"{lead}{MARK} ".encode() in file.read()
-            if suffix in (".png", ".apng"):
-                return head.startswith(b"\x89PNG\r\n\x1a\n") and _has_text_chunk(head)
-            if suffix == ".safetensors":
-                header = json.loads(head[8 : 8 + int.from_bytes(head[:8], "little")])
-                return MARK in (header.get("__metadata__") or {})
-            if suffix == ".jsonl":  # the report of a batch, by its first line
-                first = json.loads(head.split(b"\n", 1)[0])
-                return all(key in first for key in ("path", "status", "output"))
-            if suffix == ".svg":
-                return f"<!-- {MARK} ".encode() in head[:200]
-            if suffix == ".npz":
-                with zipfile.ZipFile(path) as archive:
-                    return archive.comment.startswith(f"{MARK} ".encode())
-    except (*_BROKEN, AttributeError):
-        return False
-    return False
-
-
-def _has_text_chunk(head: bytes) -> bool:
-    """Look for our text chunk before the pixels of a PNG."""
-    at = 8
-    while at + 8 <= len(head):
-        length, kind = int.from_bytes(head[at : at + 4], "big"), head[at + 4 : at + 8]
-        if kind in (b"tEXt", b"iTXt", b"zTXt") and head[at + 8 :].startswith(MARK.encode() + b"\0"):
-            return True
-        if kind == b"IDAT":
-            return False
-        at += 12 + length
-    return False

@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-import stat
+import re
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
@@ -11,6 +11,9 @@ from typing import BinaryIO
 
 from convviz.errors import OutputError
 from convviz.text import printable
+
+if os.name == "posix":
+    import fcntl
 
 # What `find_files` takes for pictures; Pillow reads all of these.
 PICTURE_SUFFIXES = frozenset(
@@ -49,6 +52,11 @@ PICTURE_SUFFIXES = frozenset(
         "xpm",
     ]
 )
+
+
+# Files that are being written have such names until they are whole.
+_UNFINISHED = re.compile(r"\.convviz-[0-9a-f]{16}")
+_unfinished: set[Path] = set()
 
 
 def shown(path: str | PurePath) -> str:
@@ -98,22 +106,78 @@ def writing(
     ...     path.read_bytes()
     b'12'
     """
-    try:
+    with reported(path):
         check_place(path, force=force, is_ours=is_ours, inputs=inputs)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Short, so that a name of the greatest length still has room; unique, so that two runs do not meet.
         temporary = path.parent / f".convviz-{os.urandom(8).hex()}"
+        _unfinished.add(temporary)
         try:
             # Not through tempfile: its files are private, these have the permissions of any new file.
             with temporary.open("xb") as file:
+                _hold(file)
                 yield file
             temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
+        finally:
+            _delete(temporary)
+
+
+@contextlib.contextmanager
+def reported(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a place is written to into an `OutputError` of one line."""
+    try:
+        yield
     except OSError as error:
-        raise OutputError(f"cannot write {shown(path)}: {_reason(error)}.") from None
+        raise OutputError(f"cannot write {shown(path)}: {reason_of(error)}.") from None
+
+
+def _hold(file: BinaryIO) -> bool:
+    """Lock a file, which its process does until it ends in whatever way; tells whether nobody else does."""
+    if os.name != "posix":
+        return True  # an open file cannot be deleted there
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def _delete(unfinished: Path) -> None:
+    """Delete a file that is not whole; if it became whole, it is gone from here."""
+    with contextlib.suppress(OSError):
+        unfinished.unlink(missing_ok=True)
+    _unfinished.discard(unfinished)
+
+
+def delete_unfinished() -> None:
+    """Delete what this process has begun to write; for its end, which may come at any moment."""
+    for path in list(_unfinished):
+        _delete(path)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what processes that were killed left half written in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look; not in the folders in it. What a living process is writing
+        stays.
+    """
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if _UNFINISHED.fullmatch(path.name):
+                # Without waiting: something else may have such a name.
+                with contextlib.suppress(OSError), open(path, "rb", opener=_open_at_once) as file:
+                    if _hold(file):
+                        path.unlink()
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file, and do not wait for whom a pipe would wait for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def check_place(path: Path, *, force: bool, is_ours: Callable[[Path], bool], inputs: Sequence[Path]) -> None:
@@ -133,8 +197,8 @@ def check_place(path: Path, *, force: bool, is_ours: Callable[[Path], bool], inp
         raise OutputError(f"{shown(path)} exists and convviz did not write it; --force replaces it.")
 
 
-def _reason(error: OSError) -> str:
-    """Word the usual reasons with their remedy."""
+def reason_of(error: OSError) -> str:
+    """Word the usual reasons for which nothing can be written, with their remedy."""
     words = {
         errno.EACCES: "permission denied; choose another folder",
         errno.EPERM: "permission denied; choose another folder",
@@ -144,11 +208,19 @@ def _reason(error: OSError) -> str:
         errno.ENOTDIR: "part of the path is a file; choose another folder",
         errno.EEXIST: "part of the path is a file; choose another folder",
         errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+        errno.EMFILE: "too many files are open; raise ulimit -n",
+        errno.EBADF: "it is closed",
     }
     return words.get(error.errno or 0, printable(error.strerror or str(error)).lower())
 
 
-def find_files(folder: Path, *, pattern: str | None = None, exclude: Path | None = None) -> Iterator[Path]:
+def find_files(
+    folder: Path,
+    *,
+    pattern: str | None = None,
+    exclude: Path | None = None,
+    unread: Callable[[OSError], None] = lambda error: None,
+) -> Iterator[Path]:
     """List the pictures below a folder.
 
     Parameters
@@ -161,13 +233,15 @@ def find_files(folder: Path, *, pattern: str | None = None, exclude: Path | None
         those with one of `PICTURE_SUFFIXES`, in upper or lower case.
     exclude : Path, optional
         A folder to leave out with all that is in it.
+    unread : callable
+        Told of every folder that cannot be looked into.
 
     Yields
     ------
     Path
         Relative to `folder`, in the order of their names, those of a folder before
-        those of the folders in it; ordinary files only. A folder that may not be
-        read is passed over.
+        those of the folders in it: all that is no folder, with pipes and links
+        that lead nowhere, so that whoever reads can name them.
 
     Examples
     --------
@@ -178,24 +252,27 @@ def find_files(folder: Path, *, pattern: str | None = None, exclude: Path | None
     ...     [str(path) for path in find_files(Path(folder))]
     ['a.JPG', 'b.png']
     """
-    left_out = exclude.resolve() if exclude is not None else None
-    for parent, folders, names in os.walk(folder):
+    left_out = _identity(exclude)
+    for parent, folders, names in os.walk(folder, onerror=unread):
         here = Path(parent)
         folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and (here / name).resolve() != left_out
+            name
+            for name in folders
+            if not name.startswith(".") and (left_out is None or _identity(here / name) != left_out)
         )
         for name in sorted(names):
             relative = (here / name).relative_to(folder)
-            if not name.startswith(".") and _wanted(relative, pattern) and _is_file(here / name):
+            if not name.startswith(".") and _wanted(relative, pattern):
                 yield relative
 
 
-def _is_file(path: Path) -> bool:
-    """Tell whether there is an ordinary file that may be looked at."""
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Tell one folder from all others by what the file system knows; nothing if there is none."""
     try:
-        return stat.S_ISREG(path.stat().st_mode)
+        found = path.stat() if path is not None else None
     except OSError:
-        return False
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def _wanted(relative: Path, pattern: str | None) -> bool:

@@ -18,17 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from convviz import arrays, parallel
+from convviz import arrays, memory, parallel
 from convviz.errors import InputError, SpecError
 from convviz.files import shown
 from convviz.geometry import HW
-from convviz.settings import Mode, ValueRange
+from convviz.settings import MAX_PIXELS, Mode, ValueRange
 from convviz.text import number, plural, printable
 
 Floats = NDArray[np.float32]
-
-# Half a gigapixel of RGB is 6 GB as float32.
-MAX_PIXELS = 500_000_000
 
 # A picture of more samples than the first stays as it was decoded, with a byte for each, and its rows become
 # floats when they are asked for: that is quicker than memory which was not touched before. One of more than
@@ -322,6 +319,46 @@ def read(
     else:
         name, data = "stdin", source.read()
         suffix = _kind_of(data)
+    return decode(
+        data, name, suffix, mode=mode, value_range=value_range, resize=resize, max_pixels=max_pixels
+    )
+
+
+def decode(
+    data: bytes,
+    name: str,
+    suffix: str,
+    *,
+    mode: Mode | None = None,
+    value_range: ValueRange = "unit",
+    resize: HW | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Picture:
+    """Read a picture or numbers from the bytes of a file; the rest is as for `read`.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    name : str
+        What messages call it.
+    suffix : str
+        One of ``.json``, ``.csv`` and ``.npy`` for numbers; anything else for a picture.
+    mode, value_range, resize, max_pixels
+        As for `read`.
+
+    Returns
+    -------
+    Picture
+        As `read` gives it.
+
+    Raises
+    ------
+    InputError, SpecError
+        As for `read`.
+    """
+    if resize is not None:
+        _check_resize(resize, max_pixels)
     if not data:
         raise InputError(f"cannot read {name}: it is empty.")
     if suffix in arrays.READABLE:
@@ -413,8 +450,11 @@ def _check_pixels(image: Image.Image, name: str, most: int) -> None:
     pixels = image.width * image.height
     if pixels > most:
         raise InputError(
-            f"{name} has {image.width} x {image.height} = {pixels:,} pixels; the limit is {most:,}."
+            f"{name} has {image.width} x {image.height} = {pixels:,} pixels; the limit is {most:,}, "
+            "which --max-pixels raises."
         )
+    decoded = pixels * len(image.getbands())
+    memory.need(decoded, f"the pixels of {name}", "make the picture smaller first", error=InputError)
 
 
 def _check_resize(size: HW, most: int) -> None:
@@ -422,7 +462,10 @@ def _check_resize(size: HW, most: int) -> None:
     if min(size) < 1:
         raise SpecError(f"resize must be at least 1 pixel on both axes, not {size}.")
     if size.h * size.w > most:
-        raise SpecError(f"resize to {size} makes {size.h * size.w:,} pixels; the limit is {most:,}.")
+        raise SpecError(
+            f"resize to {size} makes {size.h * size.w:,} pixels; the limit is {most:,}, "
+            "which --max-pixels raises."
+        )
 
 
 class _Samples(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convviz import arrays, files, png
+from convviz import arrays, files, marks, png
 from convviz.errors import OutputError
 from convviz.geometry import HW
 from convviz.render.animation import Animation, encode, paletted
@@ -25,7 +25,7 @@ _OPEN_FILES = 64
 def write_sheet(
     image: Image.Image | png.Painted | NDArray[np.uint8],
     path: Path,
-    description: dict[str, str],
+    description: dict[str, Any],
     *,
     force: bool = False,
     inputs: Sequence[Path] = (),
@@ -55,20 +55,20 @@ def write_sheet(
     """
     picture = np.asarray(image) if isinstance(image, Image.Image) else image
     with _writing(path, force=force, inputs=inputs) as file:
-        png.write(file, picture, arrays.signed_text(description), advance=advance)
+        png.write(file, picture, marks.signed_text(description), advance=advance)
 
 
 def _writing(
     path: Path, *, force: bool, inputs: Sequence[Path] = ()
 ) -> contextlib.AbstractContextManager[BinaryIO]:
     """Open a place that is free or ours."""
-    return files.writing(path, force=force, is_ours=arrays.is_ours, inputs=inputs)
+    return files.writing(path, force=force, is_ours=marks.is_ours, inputs=inputs)
 
 
 def write_drawing(
     drawing: Drawing,
     path: Path,
-    description: dict[str, str],
+    description: dict[str, Any],
     *,
     force: bool = False,
     inputs: Sequence[Path] = (),
@@ -92,12 +92,7 @@ def write_drawing(
     if path.suffix.lower() != ".svg":
         write_sheet(to_image(drawing, scale=2), path, description, force=force, inputs=inputs)
         return
-    _write_svg(to_svg(drawing, comment=_comment(description)), path, force=force, inputs=inputs)
-
-
-def _comment(description: dict[str, str]) -> str:
-    """Write what an SVG stores."""
-    return f"{arrays.MARK} {arrays.signed_text(description)[arrays.MARK]}"
+    _write_svg(to_svg(drawing, comment=marks.comment(description)), path, force=force, inputs=inputs)
 
 
 def _write_svg(text: str, path: Path, *, force: bool, inputs: Sequence[Path]) -> None:
@@ -106,7 +101,7 @@ def _write_svg(text: str, path: Path, *, force: bool, inputs: Sequence[Path]) ->
         file.write(text.encode())
 
 
-def write_page(text: str, path: Path, description: dict[str, str], *, force: bool = False) -> None:
+def write_page(text: str, path: Path, description: dict[str, Any], *, force: bool = False) -> None:
     """Write Markdown or HTML, with a comment by which it is known as ours.
 
     Parameters
@@ -123,7 +118,7 @@ def write_page(text: str, path: Path, description: dict[str, str], *, force: boo
     OutputError
         As for `write_sheet`.
     """
-    marked = f"{text}<!-- {_comment(description)} -->\n"
+    marked = f"{text}<!-- {marks.comment(description)} -->\n"
     with _writing(path, force=force) as file:
         file.write(marked.encode())
 
@@ -131,7 +126,7 @@ def write_page(text: str, path: Path, description: dict[str, str], *, force: boo
 def write_animation(
     animation: Animation,
     path: Path,
-    description: dict[str, str],
+    description: dict[str, Any],
     *,
     ms: int = 1000,
     force: bool = False,
@@ -155,16 +150,16 @@ def write_animation(
     OutputError
         As for `write_sheet`.
     """
-    text = arrays.signed_text(description)[arrays.MARK]
+    text = marks.signed_text(description)[marks.MARK]
     with _writing(path, force=force, inputs=inputs) as file:
         frames = paletted(animation)
-        file.write(encode(frames, path.suffix.lower(), ms=ms, mark=arrays.MARK, text=text))
+        file.write(encode(frames, path.suffix.lower(), ms=ms, mark=marks.MARK, text=text))
 
 
 def write_frames(
     animation: Animation,
     folder: Path,
-    description: dict[str, str],
+    description: dict[str, Any],
     *,
     svg: bool = False,
     force: bool = False,
@@ -196,7 +191,7 @@ def write_frames(
     digits = len(str(animation.scene.frames - 1))
     paths = []
     drawn: Iterable[str | Image.Image] = (
-        animation.svgs(comment=_comment(description)) if svg else animation.images()
+        animation.svgs(comment=marks.comment(description)) if svg else animation.images()
     )
     for index, frame in enumerate(drawn):
         path = folder / f"frame-{index:0{digits}d}{'.svg' if svg else '.png'}"
@@ -214,7 +209,7 @@ def write_maps(
     ends: Sequence[tuple[float, float]],
     bands: Callable[[slice], Iterable[Floats]],
     folder: Path,
-    description: dict[str, str],
+    description: dict[str, Any],
     *,
     colormap: str = "gray",
     scale: str = "map",
@@ -271,7 +266,7 @@ def write_maps(
                         size.h,
                         size.w,
                         1 if table is None else 3,
-                        arrays.signed_text(description | described),
+                        marks.signed_text(description | described),
                     )
                 )
             for band in bands(some):
@@ -296,7 +291,7 @@ def file_name(name: str) -> str:
 def save_arrays(
     stored: dict[str, NDArray[Any]],
     path: Path,
-    description: dict[str, str],
+    description: dict[str, Any],
     *,
     force: bool = False,
     inputs: Sequence[Path] = (),
@@ -323,4 +318,4 @@ def save_arrays(
             f"cannot save numbers as {path.name!r}; end the name with {', '.join(arrays.WRITABLE)}."
         )
     with _writing(path, force=force, inputs=inputs) as file:
-        arrays.write_arrays(file, suffix, stored, arrays.signed_text(description))
+        arrays.write_arrays(file, suffix, stored, marks.signed_text(description))

@@ -159,6 +159,27 @@ def numbers(field: str) -> Callable[[str], tuple[float, ...]]:
     return parse
 
 
+def seconds(field: str) -> Callable[[str], float]:
+    """Make a parser of a time above 0, in seconds.
+
+    Examples
+    --------
+    >>> seconds("timeout")("2.5")
+    2.5
+    """
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 < value < math.inf:
+            raise SpecError(f"{field}: expected a number of seconds above 0, such as 30, not {text!r}.")
+        return value
+
+    return parse
+
+
 def choice(field: str, known: Iterable[str]) -> Callable[[str], str]:
     """Make a parser that takes one of the `known` words.
 

@@ -1,6 +1,7 @@
 """From an input and a layer to feature maps: padding, backend, bias, and nothing else."""
 
 import io
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convviz import __version__, backends, images, outputs, parallel, settings
+from convviz import __version__, backends, images, memory, outputs, parallel, settings
 from convviz.errors import BackendError, ShapeError, SpecError
 from convviz.geometry import HW, Edges, source_of, span
 from convviz.images import Picture
@@ -34,6 +35,9 @@ _NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", 
 _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
 # What a band of rows may take, with the rows of the input that it is made from: it stays in a shared cache.
 _BAND_BYTES = 1 << 23
+# Of very wide rows so much is taken at most, and one row at least.
+_MOST_BAND_BYTES = 1 << 26
+_SMALLER = "ask for fewer maps, or a larger stride"
 # A second thread pays from this many values on.
 _VALUES_TO_SHARE = 1 << 19
 
@@ -66,6 +70,9 @@ def pad(x: Floats, edges: Edges, padding_mode: str = "zeros") -> Floats:
     """
     if not any(edges):
         return x
+    *others, h, w = x.shape
+    size = math.prod(others) * (h + sum(edges.height)) * (w + sum(edges.width)) * x.itemsize
+    memory.need(size, "the padded planes", "make the padding smaller")
     widths = [(0, 0)] * (x.ndim - 2) + [edges.height, edges.width]
     return cast("Floats", np.pad(x, widths, mode=cast("Any", _NUMPY_MODES[padding_mode])))
 
@@ -91,7 +98,10 @@ def apply(layer: Conv2d, x: Floats, bank: FilterBank, *, backend: str, device: s
     ndarray, shape (O, H', W'), float32
         The feature maps, with the bias added.
     """
-    padded = pad(x, layer.edges(HW(*x.shape[1:])), layer.padding_mode)
+    size = HW(*x.shape[1:])
+    h, w = layer.output_size(size)
+    memory.need(4 * layer.out_channels * h * w, f"{plural(layer.out_channels, 'map')} of {h}x{w}", _SMALLER)
+    padded = pad(x, layer.edges(size), layer.padding_mode)
     return _convolved(layer, padded, bank, backend=backend, device=device)
 
 
@@ -399,18 +409,27 @@ class FeatureMaps:
 
     def bands(self, chosen: slice = slice(None)) -> Iterator[Floats]:
         """Give the rows of the chosen maps from the top down, some at a time, shape (maps, rows, W')."""
-        for top, bottom in self._tops():
-            yield self.rows(top, bottom, chosen)
+        for top in self._tops():
+            yield self._band(top, chosen)
 
-    def _tops(self) -> list[tuple[int, int]]:
-        """Part the rows into bands."""
+    def _band(self, top: int, chosen: slice = slice(None)) -> Floats:
+        """Give the rows of one band."""
+        return self.rows(top, min(top + self._tops().step, self.shape[1]), chosen)
+
+    def _tops(self) -> range:
+        """Part the rows into bands; gives the first row of each."""
+        # A whole number of all that the numpy backend makes by one product, if there is room for it.
+        step = max(24, _BAND_BYTES // self._row_bytes // 24 * 24)
+        step = max(1, min(step, _MOST_BAND_BYTES // self._row_bytes))
+        return range(0, self.shape[1], step)
+
+    @property
+    def _row_bytes(self) -> int:
+        """What a row of all maps takes, with the rows of the input that it needs, as they are and padded."""
         planes, _, width = self.picture.shape
-        maps, height, columns = self.shape
-        # Twice the input: as it is, and padded.
-        row_bytes = 4 * (maps * columns + 2 * planes * width * self.layer.stride.h)
-        # A whole number of all that the numpy backend makes by one product.
-        step = max(24, _BAND_BYTES // row_bytes // 24 * 24)
-        return [(top, min(top + step, height)) for top in range(0, height, step)]
+        maps, _, columns = self.shape
+        padded = width + sum(self.layer.edges(self.picture.size).width)
+        return 4 * (maps * columns + planes * (width + padded) * self.layer.stride.h)
 
     def summary(
         self,
@@ -441,16 +460,20 @@ class FeatureMaps:
             return known
         count, *size = self.shape
         before, after = overview.scales(self.picture.size, HW(*size), tile)
+        tiles = count * math.prod(after * side for side in size) if after < 1 else 0
+        # Half as much again for what the backend lays out.
+        bands = 0 if self.kept else 1.5 * parallel.threads() * self._tops().step * self._row_bytes
+        memory.need(4 * tiles + bands, f"the tiles of {plural(count, 'map')}", _SMALLER)
         planes = self._plane_fields(before)
         looking = Survey(count, HW(*size), after, moments=moments)
 
-        def work(mine: Iterator[tuple[int, int]]) -> None:
-            for top, bottom in mine:
-                band = self.rows(top, bottom)
+        def work(mine: Iterator[int]) -> None:
+            for top in mine:
+                band = self._band(top)
                 self._check_finite(band, top)
                 for index, values in enumerate(band):
                     looking.look(index, top, values)
-                advance(bottom - top)
+                advance(band.shape[1])
 
         # torch has threads of its own.
         if self.backend == "numpy" or self.kept:
@@ -652,9 +675,12 @@ class FeatureMaps:
         else:
             outputs.save_arrays(self.arrays(parts=parts), path, self.description(), force=force)
 
-    def description(self, *chosen: Any) -> dict[str, str]:
+    def description(self, *chosen: Any) -> dict[str, Any]:
         """Describe the run for the metadata of a file: version, layer and settings."""
-        return {"version": __version__, "layer": repr(self.layer), **settings.as_text(*chosen)}
+        made = {"version": __version__, "layer": repr(self.layer), "backend": self.backend}
+        if self.device != "cpu":
+            made["device"] = self.device
+        return made | settings.as_text(*chosen)
 
     def _repr_png_(self) -> bytes:
         """Show the sheet in a notebook."""

@@ -1,7 +1,7 @@
 """What a user chooses, as checked values that fit into the metadata of a picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,12 @@ Mode = Literal["rgb", "gray", "rgba"]
 ValueRange = Literal["unit", "byte", "raw"]
 Scale = Literal["map", "global"]
 Style = Literal["flat", "iso"]
+
+# Settings whose options may be given more than once.
+REPEATED = ("kernel",)
+
+# Half a gigapixel of RGB is 6 GB as float32.
+MAX_PIXELS = 500_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +143,15 @@ class InputSettings:
         0 to 1, 0 to 255, or the stored numbers.
     resize : HW, optional
         Size to bring the picture to, in pixels.
+    max_pixels : int
+        Larger pictures are refused before they are decoded.
     """
 
     mode: Mode | None = None
     range: ValueRange = "unit"
     resize: HW | None = None
+    # No result depends on it, so it is no part of what describes one.
+    max_pixels: int = field(default=MAX_PIXELS, metadata={"described": False})
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +193,7 @@ class PictureSettings:
 
 
 def typed(value: Any) -> str:
-    """Write one value as a user would type it.
+    """Write one value as a user would type it after its option.
 
     Examples
     --------
@@ -201,16 +211,16 @@ def typed(value: Any) -> str:
     if isinstance(value, KernelRequest):  # a named tuple, so it comes before the other tuples
         return value.what if value.channel is None else f"{value.what}@{value.channel}"
     if isinstance(value, tuple):
-        numeric = all(isinstance(item, float) for item in value)
-        return ",".join(map(repr, value)) if numeric else "\n".join(map(typed, value))
+        return ",".join(map(repr, value))
     return str(value)
 
 
-def as_text(*groups: Any) -> dict[str, str]:
+def as_text(*groups: Any) -> dict[str, str | list[str]]:
     """Write settings as option names with the text that a user would type for them.
 
-    Only what differs from the default is written, so that a later version may
-    add settings without making older pictures unreadable.
+    An option that may be given more than once has a list. Only what differs from
+    the default is written, so that a later version may add settings without
+    making older pictures unreadable.
 
     Examples
     --------
@@ -218,8 +228,8 @@ def as_text(*groups: Any) -> dict[str, str]:
     {'stride': '2', 'flip': 'true', 'tile': 'full'}
     """
     return {
-        field.name.replace("_", "-"): typed(value)
+        of.name.replace("_", "-"): [typed(item) for item in value] if of.name in REPEATED else typed(value)
         for group in groups
-        for field in fields(group)
-        if (value := getattr(group, field.name)) != field.default
+        for of in fields(group)
+        if (value := getattr(group, of.name)) != of.default and of.metadata.get("described", True)
     }

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz import memory
 from convviz.arrays import ARCHIVES, read_archive, read_array
 from convviz.errors import InputError, SpecError
 from convviz.geometry import HW
 from convviz.kernels import Kernel, KernelRequest, parse_request, resolve
 from convviz.layers import Conv2d, as_padding
 from convviz.settings import LayerSettings
-from convviz.text import printable
+from convviz.text import plural, printable
 
 Floats = NDArray[np.float32]
 
@@ -135,12 +136,21 @@ def seeded(layer: Conv2d, seed: int = 0) -> FilterBank:
     >>> [round(float(w), 4) for w in bank.weight.ravel()]
     [-0.0037, 0.2682, -0.4115, -0.368]
     """
+    _check_memory(layer)
     words = np.random.RandomState(seed & 0xFFFFFFFF)
     gain = math.sqrt(2.0 / (1 + math.sqrt(5) ** 2))
     weight_bound = math.sqrt(3.0) * (gain / math.sqrt(layer.fan_in))
     weight = _uniform(words, layer.weight_parameters, weight_bound).reshape(layer.weight_shape)
     bias = _uniform(words, layer.out_channels, 1 / math.sqrt(layer.fan_in)) if layer.bias else None
     return FilterBank(weight, bias, map_names(layer.out_channels))
+
+
+def _check_memory(layer: Conv2d) -> None:
+    """Refuse a layer whose numbers no memory holds."""
+    # While they are drawn or divided, float64 values and their float32 lie side by side; a map has a name.
+    size = 24 * layer.weight_parameters + 100 * layer.out_channels
+    weights, filters = plural(layer.weight_parameters, "weight"), plural(layer.out_channels, "filter")
+    memory.need(size, f"the {weights} of {filters}", "ask for fewer, or for smaller kernels")
 
 
 def _uniform(words: np.random.RandomState, count: int, bound: float) -> Floats:
@@ -305,8 +315,8 @@ def prepare(settings: LayerSettings) -> TapSet | None:
     True
     """
     tapset = load(settings.kernel) if settings.kernel else None
-    # As many planes as groups is legal for every number of groups.
-    _layer(settings, settings.groups, tapset)
+    # As many planes as groups is legal for every number of groups, and no layer has fewer.
+    _check_memory(_layer(settings, settings.groups, tapset))
     return tapset
 
 
@@ -362,6 +372,7 @@ def build(
     if tapset is None:
         tapset = load(settings.kernel)
     layer = _layer(settings, in_channels, tapset)
+    _check_memory(layer)
     bias = settings.bias_values if settings.bias_values is not None else tapset.bias
     weight, names = _lay_out(tapset.taps, layer, channels)
     with np.errstate(over="ignore"):  # FilterBank refuses what does not fit

@@ -5,8 +5,6 @@ import json
 import os
 import struct
 import zipfile
-import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convviz import arrays, png
+from convviz import arrays, marks
 from convviz.errors import InputError
 
 
@@ -396,7 +394,7 @@ STORED = {
     "weight": np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3)),
     "names": np.array(["sobel-x", "größer"]),
 }
-TEXT = arrays.signed_text({"input": "bücher.png"})
+TEXT = marks.signed_text({"input": "bücher.png"})
 
 
 def written(suffix):
@@ -428,7 +426,7 @@ def test_npz_says_who_wrote_it_and_how():
 
 def test_a_description_longer_than_a_zip_comment_is_cut():
     file = io.BytesIO()
-    arrays.write_arrays(file, ".npz", STORED, arrays.signed_text({"input": "ä" * 70_000}))
+    arrays.write_arrays(file, ".npz", STORED, marks.signed_text({"input": "ä" * 70_000}))
     with np.load(io.BytesIO(file.getvalue())) as found:
         np.testing.assert_array_equal(found["maps"], STORED["maps"])
 
@@ -452,54 +450,5 @@ def test_safetensors_holds_the_numbers_and_in_its_metadata_the_words(tmp_path):
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
 def test_what_we_write_we_know_and_read(tmp_path, suffix):
     path = archive(tmp_path, f"x{suffix}", written(suffix))
-    assert arrays.is_ours(path)
+    assert marks.is_ours(path)
     np.testing.assert_array_equal(arrays.read_archive(path)["weight"], STORED["weight"])
-
-
-# --- whose file it is
-
-
-def chunk(kind, body):
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-PNG_START = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
-PIXELS = chunk(b"IDAT", zlib.compress(b"\0\0"))
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "ours"),
-    [
-        pytest.param("x.png", PNG_START + chunk(b"tEXt", b"convviz\0{}") + PIXELS, True, id="tEXt"),
-        pytest.param("x.png", PNG_START + chunk(b"iTXt", b"convviz\0\0\0\0\0{}") + PIXELS, True, id="iTXt"),
-        pytest.param(
-            "x.png", PNG_START + chunk(b"tEXt", b"Title\0convviz\0") + PIXELS, False, id="another key"
-        ),
-        pytest.param("x.png", PNG_START + chunk(b"tEXt", b"convvizard\0") + PIXELS, False, id="a longer key"),
-        pytest.param("x.png", PNG_START + PIXELS, False, id="png without text"),
-        pytest.param("x.png", b"tEXtconvviz\0", False, id="no png"),
-        pytest.param("x.npz", b"PK\5\6" + bytes(16) + b"\2\0hi", False, id="zip with another comment"),
-        pytest.param("x.npz", b"PK", False, id="no zip"),
-        pytest.param(
-            "x.safetensors", tensors({"__metadata__": {"format": "pt"}}, b""), False, id="weights of torch"
-        ),
-        pytest.param("x.safetensors", tensors(b'{"__metadata__":null}', b""), False, id="no metadata"),
-        pytest.param("x.safetensors", tensors(b"[" * 500_000, b""), False, id="header without end"),
-        pytest.param("x.safetensors", b"", False, id="no bytes"),
-        pytest.param("x.npy", npy(np.zeros(1)), False, id="npy has no place for a mark"),
-        pytest.param("x.txt", b"convviz", False, id="other files"),
-    ],
-)
-def test_a_file_is_ours_by_its_mark_alone(tmp_path, name, data, ours):
-    assert arrays.is_ours(archive(tmp_path, name, data)) is ours
-
-
-def test_our_own_pictures_are_ours(tmp_path):
-    path = tmp_path / "x.png"
-    with path.open("wb") as file:
-        png.write(file, np.zeros((2, 3), np.uint8), TEXT)
-    assert arrays.is_ours(path)
-
-
-def test_a_missing_file_is_not_ours():
-    assert arrays.is_ours(Path("no", "such.png")) is False

@@ -1,5 +1,6 @@
 """Writing files whole or not at all, and finding pictures."""
 
+import contextlib
 import errno
 import os
 import stat
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from convviz.errors import OutputError
-from convviz.files import PICTURE_SUFFIXES, find_files, shown, writing
+from convviz.files import PICTURE_SUFFIXES, delete_unfinished, find_files, shown, sweep, writing
 
 
 def write_atomically(path, write, **options):
@@ -211,27 +212,56 @@ def test_folders_that_lead_back_to_themselves_are_not_followed(tmp_path):
     assert found(tmp_path) == ["sub/a.png"]
 
 
-def test_only_ordinary_files_are_found(tmp_path):
+def test_folders_are_no_files_and_all_else_is_for_the_reader_to_judge(tmp_path):
     make(tmp_path, "real.png")
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "broken.png").symlink_to(tmp_path / "nowhere")
     (tmp_path / "link.png").symlink_to(tmp_path / "real.png")
-    assert found(tmp_path) == ["link.png", "real.png"]
+    assert found(tmp_path) == ["broken.png", "link.png", "pipe.png", "real.png"]
 
 
-def test_a_folder_that_may_be_listed_but_not_entered_is_passed_over(tmp_path, monkeypatch):
-    """Root may enter any folder, so the refusal is played."""
+def test_a_folder_that_may_not_be_listed_is_told_of(tmp_path, monkeypatch):
+    """Root may list any folder, so the refusal is played."""
     make(tmp_path, "locked/a.png", "open/b.png")
-    real = Path.stat
+    real = os.scandir
 
-    def stat_or_refuse(self, **options):
-        if self.parent.name == "locked":
-            raise PermissionError(errno.EACCES, "Permission denied", str(self))
-        return real(self, **options)
+    def scandir_or_refuse(path):
+        if Path(path).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
 
-    monkeypatch.setattr(Path, "stat", stat_or_refuse)
-    assert found(tmp_path) == ["open/b.png"]
+    monkeypatch.setattr(os, "scandir", scandir_or_refuse)
+    unread = []
+    assert found(tmp_path, unread=unread.append) == ["open/b.png"]
+    assert [Path(error.filename).name for error in unread] == ["locked"]
+
+
+def test_what_a_killed_process_left_is_swept_away_and_what_a_living_one_writes_is_not(tmp_path):
+    left, other = tmp_path / ".convviz-0123456789abcdef", tmp_path / ".convviz-notes"
+    for path in (left, other):
+        path.write_bytes(b"half")
+    with writing(tmp_path / "whole.bin") as file:
+        file.write(b"12")
+        file.flush()
+        sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".convviz-notes", "whole.bin"]
+    assert (tmp_path / "whole.bin").read_bytes() == b"12"
+
+
+def test_sweeping_waits_for_no_pipe_and_needs_no_folder(tmp_path):
+    os.mkfifo(tmp_path / ".convviz-0123456789abcdef")
+    sweep(tmp_path)
+    sweep(tmp_path / "nowhere")
+
+
+def test_what_is_begun_can_be_deleted_at_any_moment(tmp_path):
+    with contextlib.suppress(OutputError), writing(tmp_path / "x.bin") as file:
+        file.write(b"1")
+        assert len(list(tmp_path.iterdir())) == 1
+        delete_unfinished()
+        assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_suffixes_of_pictures_are_written_as_they_are_compared():

@@ -1,7 +1,6 @@
 """Pictures that stay as decoded and maps that are not kept: the same results as with all in memory."""
 
 import io
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -20,20 +19,12 @@ def everything_is_large(monkeypatch):
     make_large(monkeypatch)
 
 
-def bands_of_five(result):
-    return list(pairwise([*range(0, result.shape[1], 5), result.shape[1]]))
-
-
 def make_large(patch, large=0):
     patch.setattr(images, "_SMALL", 0)
     patch.setattr(images, "_LARGE", large)
     patch.setattr(images, "_TOGETHER", 30)
     patch.setattr(pipeline, "_MOST_VALUES_TO_KEEP", 0)
-    patch.setattr(
-        pipeline.FeatureMaps,
-        "_tops",
-        lambda self: list(pairwise([*range(0, self.shape[1], 5), self.shape[1]])),
-    )
+    patch.setattr(pipeline.FeatureMaps, "_tops", lambda self: range(0, self.shape[1], 5))
     patch.setattr(parallel, "_limit", 2)
 
 

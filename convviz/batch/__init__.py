@@ -1,6 +1,17 @@
-"""Many files: a plan of unique outputs, and an engine that carries it out."""
+"""Many files: a plan of unique outputs, an engine that carries it out, and a journal of what is done."""
 
-from convviz.batch.local import run_local
-from convviz.batch.plan import Job, Outcome, make_plan
+from convviz.batch.journal import Journal, holding, settings_digest
+from convviz.batch.local import Stop, run_local
+from convviz.batch.plan import Job, Outcome, Plan, make_plan
 
-__all__ = ["Job", "Outcome", "make_plan", "run_local"]
+__all__ = [
+    "Job",
+    "Journal",
+    "Outcome",
+    "Plan",
+    "Stop",
+    "holding",
+    "make_plan",
+    "run_local",
+    "settings_digest",
+]

@@ -1,16 +1,144 @@
-"""The engine for one machine: a pool of processes."""
+"""The engine for one machine: processes that are given one file at a time."""
 
+import contextlib
 import multiprocessing
+import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 
-from convviz import parallel
+from convviz import files, memory, parallel
 from convviz.batch.plan import Job, Outcome
+from convviz.errors import BatchError
+from convviz.text import number
 
 Work = Callable[[Job], Outcome]
 
+# How long the files in hand may take when the batch is asked to stop.
+GRACE_SECONDS = 2.0
+# How often to look whether it was; a signal does not end every wait.
+_GLANCE_SECONDS = 0.1
+# So many processes in a row may end before they took a file.
+_FALSE_STARTS = 3
 
-def run_local(jobs: Sequence[Job], work: Work, *, workers: int) -> Iterator[Outcome]:
+# A fresh interpreter per worker: forking a process whose libraries have threads may deadlock.
+_CONTEXT = multiprocessing.get_context("spawn")
+
+
+class Stop:
+    """Whether a batch was asked to stop, and how often.
+
+    Examples
+    --------
+    >>> stop = Stop()
+    >>> stop.ask()
+    >>> stop.asked
+    1
+    """
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def ask(self) -> None:
+        """Ask for it; once more, and files in hand are not waited for."""
+        self.asked += 1
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """A process at the other end of a pipe, and what it is doing."""
+
+    process: SpawnProcess
+    pipe: Connection
+    ready: bool = False
+    job: Job | None = None
+    began: float = 0.0
+
+    @classmethod
+    def start(cls, work: Work, workers: int) -> "_Worker":
+        """Start a process that says when it is ready."""
+        ours, theirs = _CONTEXT.Pipe()
+        process = _CONTEXT.Process(target=_serve, args=(theirs, work, workers), daemon=True)
+        with _interrupts_held():
+            process.start()
+        # With no other copy of its end, the pipe tells when the process ends, in whatever way.
+        theirs.close()
+        return cls(process, ours)
+
+    def give(self, job: Job) -> None:
+        """Hand it a file."""
+        self.job, self.began = job, time.monotonic()
+        with contextlib.suppress(OSError):  # it ended just now, which the next look at the pipe tells
+            self.pipe.send(job)
+
+    def take(self) -> Outcome | None:
+        """Take what it has to say; raises EOFError or OSError where it ended."""
+        outcome: Outcome | None = self.pipe.recv()
+        self.ready, self.job = True, None
+        return outcome
+
+    def kill(self) -> None:
+        """End it, and delete what it did not finish."""
+        self.process.kill()
+        self.ended()
+
+    def ended(self) -> str:
+        """Wait for its end, delete what it did not finish, and tell how it ended."""
+        self.pipe.close()
+        self.process.join()
+        if self.job is not None:
+            files.sweep(self.job.target.parent)
+        return _ending(self.process.exitcode or 0)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Start processes that Ctrl-C, which reaches all of the terminal, does not hit before they ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # which would let them through again, if it began later
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ending(status: int) -> str:
+    """Word the exit status of a process."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return f"{name}, as when memory runs out" if name == "SIGKILL" else name
+
+
+def _serve(pipe: Connection, work: Work, workers: int) -> None:
+    """Work on one file after the other, in a process of its own, until the other end is closed."""
+    # Ctrl-C reaches every process of the terminal; the one that hands out the files decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parallel.limit(1)
+    memory.share_with(workers)
+    with contextlib.suppress(EOFError, OSError):
+        pipe.send(None)
+        while True:
+            pipe.send(work(pipe.recv()))
+
+
+def run_local(
+    jobs: Sequence[Job],
+    work: Work,
+    *,
+    workers: int,
+    timeout: float | None = None,
+    stop: Stop | None = None,
+) -> Iterator[Outcome]:
     """Do every job, and give the outcomes as they come.
 
     Parameters
@@ -21,39 +149,80 @@ def run_local(jobs: Sequence[Job], work: Work, *, workers: int) -> Iterator[Outc
         A function of a module, or a partial of one, that does one job and
         reports what it cannot do in its outcome.
     workers : int
-        Processes, with one thread each; with one, the work is done in this process.
+        Processes, with one thread each. Where one ends before its file is done,
+        the file has failed, and another process takes its place.
+    timeout : float, optional
+        Seconds after which a file has failed.
+    stop : Stop, optional
+        Where to look whether to stop: then files in hand have `GRACE_SECONDS`,
+        and what is not done has no outcome.
 
     Yields
     ------
     Outcome
-        One per job, in the order in which they end. Closing the iterator leaves
-        out what has not begun.
+        One per job, in the order in which they end.
+
+    Raises
+    ------
+    BatchError
+        If the processes end before they begin.
     """
-    if workers == 1:
-        before = parallel.limited()
-        parallel.limit(1)
-        try:
-            yield from map(work, jobs)
-        finally:
-            parallel.limit(before)
-        return
-    # A fresh interpreter per worker: forking a process whose libraries have threads may deadlock.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=context, initializer=parallel.limit, initargs=(1,)
-    ) as pool:
-        waiting = iter(jobs)
-        running: set[Future[Outcome]] = set()
-        try:
-            while True:
-                # A short queue, so that stopping early leaves little behind.
-                while len(running) < 2 * workers and (job := next(waiting, None)) is not None:
-                    running.add(pool.submit(work, job))
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        finally:
-            for future in running:
-                future.cancel()
+    stop = stop or Stop()
+    waiting = iter(jobs)
+    following = next(waiting, None)
+    crew: list[_Worker] = []
+    false_starts, last = 0, float("inf")
+    count = min(workers, len(jobs))
+    try:
+        while True:
+            if stop.asked:
+                following = None
+                last = min(last, time.monotonic() + (GRACE_SECONDS if stop.asked == 1 else 0))
+            while following is not None and len(crew) < count:
+                crew.append(_Worker.start(work, count))
+            for worker in crew:
+                if following is not None and worker.ready and worker.job is None:
+                    worker.give(following)
+                    following = next(waiting, None)
+            busy = [worker for worker in crew if worker.job is not None]
+            now = time.monotonic()
+            if (not busy and following is None) or now >= last or stop.asked > 1:
+                return
+            patience = _GLANCE_SECONDS
+            if timeout is not None and busy:
+                patience = min(patience, max(0, min(worker.began for worker in busy) + timeout - now))
+            ready = set(wait([worker.pipe for worker in crew], patience))
+            now = time.monotonic()
+            for worker in list(crew):
+                job = worker.job
+                if worker.pipe in ready:
+                    try:
+                        outcome = worker.take()
+                        false_starts = 0
+                    except (EOFError, OSError):
+                        crew.remove(worker)
+                        ending = worker.ended()
+                        outcome = None
+                        if job is None:
+                            false_starts += 1
+                            if false_starts == _FALSE_STARTS:
+                                raise BatchError(
+                                    f"no process can be started for the work ({ending})."
+                                ) from None
+                        elif not stop.asked:
+                            outcome = _failed(worker, f"the process that worked on it ended ({ending}).")
+                    if outcome is not None:
+                        yield outcome
+                elif timeout is not None and job is not None and now - worker.began >= timeout:
+                    crew.remove(worker)
+                    worker.kill()
+                    yield _failed(worker, f"it took longer than {number(timeout)} s, the --timeout.")
+    finally:
+        for worker in crew:
+            worker.kill()
+
+
+def _failed(worker: _Worker, reason: str) -> Outcome:
+    """Report the file that a process held."""
+    assert worker.job is not None
+    return Outcome(worker.job.name, worker.job.target, reason=reason, seconds=time.monotonic() - worker.began)

@@ -1,11 +1,15 @@
 """What a batch will do: every input with an output of its own."""
 
+import hashlib
+import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from convviz.errors import InputError, SpecError
-from convviz.files import find_files
-from convviz.text import printable
+from convviz.files import find_files, shown
+
+# The longest name that file systems in use today take, in bytes.
+_LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,27 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """An input file as it was when it was read.
+
+    Parameters
+    ----------
+    size : int
+        Bytes.
+    modified, changed : int
+        When its content and when anything about it was last changed, in
+        nanoseconds; the second one nobody can set.
+    sha256 : str
+        The digest of its content.
+    """
+
+    size: int
+    modified: int
+    changed: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one file.
 
@@ -43,6 +68,12 @@ class Outcome:
         Shapes of the picture and of the maps; empty if it failed.
     seconds : float
         How long it took.
+    source : Source, optional
+        What was read; None if it failed.
+    written : int
+        Bytes of the output.
+    unchanged : bool
+        Whether an earlier run had done it already.
     """
 
     name: str
@@ -52,11 +83,30 @@ class Outcome:
     input_shape: tuple[int, ...] = ()
     output_shape: tuple[int, ...] = ()
     seconds: float = 0.0
+    source: Source | None = None
+    written: int = 0
+    unchanged: bool = False
 
     @property
-    def ok(self) -> bool:
-        """Whether the output was written."""
-        return not self.reason
+    def status(self) -> str:
+        """One word for it: done, failed, or unchanged since an earlier run did it."""
+        return "failed" if self.reason else "unchanged" if self.unchanged else "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What there is to do.
+
+    Parameters
+    ----------
+    jobs : list of Job
+        In the order of the names.
+    unread : list of Outcome
+        Folders that could not be looked into, as failures.
+    """
+
+    jobs: list[Job]
+    unread: list[Outcome]
 
 
 def output_name(name: str) -> str:
@@ -66,17 +116,26 @@ def output_name(name: str) -> str:
     -------
     str
         The whole name of the input with ``.png`` after it: it depends on nothing
-        else, and two inputs cannot share it.
+        else, and two inputs do not share it. Where that is more than a file system
+        takes, the name is cut, and a digest of the whole name stands in for the rest.
 
     Examples
     --------
     >>> output_name("a/cat.jpg"), output_name("a/cat.png")
     ('a/cat.jpg.png', 'a/cat.png.png')
+    >>> print(output_name("x" * 251 + ".jpg"))  # doctest: +ELLIPSIS
+    xxx...xxx~....png
     """
-    return f"{name}.png"
+    path = PurePosixPath(name)
+    if len(os.fsencode(path.name)) + len(".png") <= _LONGEST_NAME:
+        return f"{name}.png"
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()
+    # What is cut in the middle of a character of several bytes loses that character.
+    kept = os.fsencode(path.name)[: _LONGEST_NAME - len(f"~{digest}.png")].decode("utf-8", "ignore")
+    return str(path.with_name(f"{kept}~{digest}.png"))
 
 
-def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> list[Job]:
+def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
     """Pair every picture below a folder with its output.
 
     Parameters
@@ -90,27 +149,60 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> list[Jo
 
     Returns
     -------
-    list of Job
-        In the order of the names.
+    Plan
+        What there is to do.
 
     Raises
     ------
     InputError
         If there is no such folder, or no picture in it.
     SpecError
-        If both folders are one.
+        If both folders are one, or an output would take the place of an input.
     """
+    if _found(folder, "the folder") is None:
+        raise InputError(f"the folder {shown(folder)} does not exist; check the path.")
     if not folder.is_dir():
-        what = (
-            "is not a folder; use convviz run for one file"
-            if folder.exists()
-            else "does not exist; check the path"
-        )
-        raise InputError(f"the folder {printable(str(folder))!r} {what}.")
-    if out.exists() and out.samefile(folder):
+        raise InputError(f"the folder {shown(folder)} is not a folder; use convviz run for one file.")
+    if _found(out, "the output folder") == _found(folder, "the folder"):
         raise SpecError("the output folder is the input folder; choose another, which may lie inside it.")
-    names = list(find_files(folder, pattern=pattern, exclude=out))
-    if not names:
+    unread: list[Outcome] = []
+
+    def note(error: OSError) -> None:
+        name = Path(error.filename or folder).relative_to(folder).as_posix()
+        unread.append(Outcome(f"{name}/", out / name, reason=f"{(error.strerror or str(error)).lower()}."))
+
+    jobs = [
+        Job(name.as_posix(), folder / name, out / output_name(name.as_posix()))
+        for name in find_files(folder, pattern=pattern, exclude=out, unread=note)
+    ]
+    if not jobs and not unread:
         wanted = f"file like {pattern!r}" if pattern else "picture"
-        raise InputError(f"there is no {wanted} in {printable(str(folder))!r}.")
-    return [Job(name.as_posix(), folder / name, out / output_name(name.as_posix())) for name in names]
+        raise InputError(f"there is no {wanted} in {shown(folder)}.")
+    _check_targets(jobs, folder.resolve(), out.resolve())
+    return Plan(jobs, unread)
+
+
+def _found(path: Path, what: str) -> tuple[int, int] | None:
+    """Tell a folder from all others by what the file system knows; nothing if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise InputError(f"{what} {shown(path)} cannot be used: {reason.lower()}.") from None
+    return found.st_dev, found.st_ino
+
+
+def _check_targets(jobs: list[Job], folder: Path, out: Path) -> None:
+    """Refuse outputs that would take the place of an input, or of each other."""
+    # Where the input does not lie in the output, no output can be an input.
+    taken = {folder / job.name: job.name for job in jobs} if folder.is_relative_to(out) else {}
+    for job in jobs:
+        target = out / output_name(job.name)
+        if target in taken:
+            raise SpecError(
+                f"the output of {shown(job.name)} would take the place of {shown(taken[target])}; "
+                "choose another folder for the output."
+            )
+        taken[target] = f"the output of {job.name}"

@@ -1,11 +1,14 @@
 """What a batch does with one file: a pure function of the job and the settings."""
 
+import hashlib
 import time
 from dataclasses import asdict
+from pathlib import Path
 
-from convviz import images, outputs, pipeline, weights
-from convviz.batch.plan import Job, Outcome
-from convviz.errors import ConvvizError
+from convviz import arrays, images, outputs, pipeline, weights
+from convviz.batch.plan import Job, Outcome, Source
+from convviz.errors import ConvvizError, InputError
+from convviz.files import shown
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
 
 
@@ -36,7 +39,16 @@ def picture_of(
     """
     start = time.perf_counter()
     try:
-        image = images.read(job.source, mode=reading.mode, value_range=reading.range, resize=reading.resize)
+        data, source = _read(job)
+        image = images.decode(
+            data,
+            shown(job.source),
+            job.source.suffix.lower(),
+            mode=reading.mode,
+            value_range=reading.range,
+            resize=reading.resize,
+            max_pixels=reading.max_pixels,
+        )
         conv, bank, remarks = weights.build(layer, image.shape[0], channels=image.channels)
         result = pipeline.run(image, conv, bank, compute.backend, device=compute.device, keep=False)
         sheet = result.sheet(**asdict(picture))
@@ -54,4 +66,27 @@ def picture_of(
         input_shape=image.shape,
         output_shape=result.shape,
         seconds=time.perf_counter() - start,
+        source=source,
+        written=_size(job.target),
     )
+
+
+def _size(path: Path) -> int:
+    """Look how long a file is; one that was taken away is 0 bytes long."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _read(job: Job) -> tuple[bytes, Source]:
+    """Read a file, and note what it was before it was read: if it changes meanwhile, a later run sees it."""
+    try:
+        found = job.source.stat()
+    except OSError:
+        found = None  # reading it says why
+    data = arrays.read_bytes(job.source)
+    if found is None:
+        raise InputError(f"{shown(job.source)} came into being just now; try again.")
+    digest = hashlib.sha256(data).hexdigest()
+    return data, Source(found.st_size, found.st_mtime_ns, found.st_ctime_ns, digest)

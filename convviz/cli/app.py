@@ -12,7 +12,10 @@ import typer
 
 from convviz import __version__
 from convviz.cli.exits import STATUS, Exit
-from convviz.errors import ConvvizError
+from convviz.cli.signals import Ended, raise_when_ended
+from convviz.cli.streams import NobodyReads, open_streams
+from convviz.errors import ConvvizError, OutputError
+from convviz.files import delete_unfinished
 from convviz.text import printable
 
 # One module and one function of the same name for each, in the order of the help, with the first line of its
@@ -27,6 +30,7 @@ COMMANDS = {
     "and the answers.",
     "shape": "Calculate the shape that a layer gives, with every number put in.",
     "kernels": "List the presets, or show one as numbers with its source.",
+    "inspect": "Print the settings that a file of convviz was made with.",
     "batch": "Do what run does for every picture in FOLDER, and write into OUT.",
     "bench": "Time a layer on INPUT with every backend, device and number of threads of this machine.",
 }
@@ -96,46 +100,69 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Loading modules makes many objects and no garbage: looking for some as often as usual took 6 % of a run.
     gc.set_threshold(100_000)
-    status = status_of(sys.argv[1:] if arguments is None else arguments)
+    open_streams()
+    raise_when_ended()
+    try:
+        status = status_of(sys.argv[1:] if arguments is None else arguments)
+    except (KeyboardInterrupt, Ended):  # another one, while the first was seen to
+        delete_unfinished()
+        status = Exit.INTERRUPTED
     # All files are closed and all is written. To take the process apart took another 18 % of a run.
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):  # whoever read it is gone
-            if stream is not None:
-                stream.flush()
     os._exit(status)
 
 
 def status_of(arguments: Sequence[str]) -> int:
     """Run the command line and give its exit status; a bug leaves as a traceback."""
+    try:
+        status = _status_of(arguments)
+        sys.stdout.flush()
+    except ConvvizError as error:
+        status = _failed(str(error), STATUS[type(error)])
+    except NobodyReads:
+        status = Exit.OK
+    except KeyboardInterrupt:
+        status = _failed("interrupted.", Exit.INTERRUPTED)
+    except Ended as end:
+        status = _failed(f"ended by {end.number.name}.", Exit.SIGNAL + end.number)
+    finally:
+        # Whatever happened, and wherever: what is not whole goes away.
+        delete_unfinished()
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    return status
+
+
+def _status_of(arguments: Sequence[str]) -> int:
+    """Run the command line; what Typer and the interpreter raise becomes a message."""
     # A command is named first; what completes a line for the shell gets the line in another way.
     app = make_app(COMMANDS if "_CONVVIZ_COMPLETE" in os.environ else arguments[:1])
     try:
         status = app(list(arguments), prog_name="convviz", standalone_mode=False)
-        sys.stdout.flush()
-        if status == Exit.INTERRUPTED:  # Typer makes a status of Ctrl-C
-            _complain("interrupted.")
-    except ConvvizError as error:
-        _complain(str(error))
-        return STATUS[type(error)]
     except typer.TyperException as error:
-        _complain(_lower(error.format_message()) + " (convviz --help lists what there is)")
-        return Exit.USAGE
+        return _failed(_lower(error.format_message()) + " (convviz --help lists what there is)", Exit.USAGE)
     except MemoryError as error:
-        _complain(f"not enough memory ({error or 'none left'}); make the layer or the picture smaller.")
-        return Exit.USAGE
-    except (KeyboardInterrupt, typer.Abort):
-        _complain("interrupted.")
-        return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; what is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
+        return _failed(
+            f"not enough memory ({error or 'none left'}); make the layer or the picture smaller.", Exit.USAGE
+        )
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    if status == Exit.INTERRUPTED:  # Typer makes a status of Ctrl-C
+        raise KeyboardInterrupt
     return status if isinstance(status, int) else Exit.OK
+
+
+def _failed(message: str, status: int) -> int:
+    """Complain, after all that stands on stdout; gives the status."""
+    with contextlib.suppress(NobodyReads, OutputError):
+        sys.stdout.flush()
+    _complain(message)
+    return status
 
 
 def _complain(message: str) -> None:
     """Write one line on stderr."""
-    print(f"convviz: {printable(message)}", file=sys.stderr)  # noqa: T201  # the one place that reports errors
+    with contextlib.suppress(OSError):  # there is nobody else to tell
+        print(f"convviz: {printable(message)}", file=sys.stderr)  # noqa: T201  # the one place that reports errors
 
 
 def _lower(message: str) -> str:

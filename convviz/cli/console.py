@@ -1,5 +1,6 @@
 """Answers on stdout, remarks on stderr."""
 
+import contextlib
 import json
 import sys
 from typing import Any
@@ -13,11 +14,17 @@ def answer(text: str = "") -> None:
 
 
 def answer_json(document: Any) -> None:
-    """Write one JSON document on stdout."""
-    answer(json.dumps(document, ensure_ascii=False, allow_nan=False))
+    """Write one JSON document on stdout; what its encoding lacks stands there as JSON writes it in ASCII."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(document, allow_nan=False)
+    answer(text)
 
 
 def remark(text: str) -> None:
     """Write one line on stderr; stdout comes first, so that the two stay in order on a terminal."""
     sys.stdout.flush()
-    sys.stderr.write(f"{printable(text)}\n")
+    with contextlib.suppress(OSError):  # there is nobody else to tell
+        sys.stderr.write(f"{printable(text)}\n")

@@ -25,6 +25,7 @@ class Exit(IntEnum):
     BACKEND = 5
     BATCH = 6
     INTERRUPTED = 130
+    SIGNAL = 128  # and the number of the signal that ended it
 
 
 STATUS: dict[type[ConvvizError], Exit] = {

@@ -2,15 +2,16 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 
-from convviz import backends, parsing, settings
-from convviz.errors import SpecError
+from convviz import backends, marks, parsing, settings
+from convviz.errors import InputError, SpecError
+from convviz.files import shown
 from convviz.kernels import complete, parse_request
 from convviz.layers import PADDING_MODES
 
@@ -125,6 +126,13 @@ OPTIONS: dict[str, Any] = {
         panel=INPUT,
         text="Bring the picture to this size first, in pixels.",
     ),
+    "max_pixels": _option(
+        "--max-pixels",
+        parser=parsing.whole("max_pixels"),
+        metavar="N",
+        panel=INPUT,
+        text="Refuse larger pictures before they are decoded.",
+    ),
     # the arithmetic
     "backend": _words(
         "backend",
@@ -191,11 +199,54 @@ def check_drawing_file(path: Path | None) -> None:
         raise SpecError(f"output: a drawing ends in .png or .svg, not {path.suffix!r}.")
 
 
+def settings_in(path: Path) -> dict[str, Any]:
+    """Read the settings that a file of ours was made with.
+
+    Returns
+    -------
+    dict
+        Option names without their hyphens in front, with what a user would type
+        for them; and ``version``, ``layer`` and the like.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it holds none.
+    """
+    found = marks.description_of(path)
+    if found is None:
+        what = "holds no settings" if path.exists() else "does not exist"
+        raise InputError(f"{shown(path)} {what}; give a file that convviz wrote, such as NAME-maps.png.")
+    return found
+
+
+def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None], None]:
+    """Make what turns the settings of a file into the defaults of the options called `names`."""
+    known = set(names) | {"partial"}
+
+    def take_over(context: typer.Context, path: Path | None) -> None:
+        if path is not None:
+            found = {name.replace("-", "_"): text for name, text in settings_in(path).items()}
+            context.default_map = {
+                name: text for name, text in found.items() if name in known and _as_typed(name, text)
+            }
+
+    return take_over
+
+
+def _as_typed(name: str, value: Any) -> bool:
+    """Tell whether a value from a file could have been typed; whoever wrote the file could write anything."""
+    if name in settings.REPEATED:
+        return isinstance(value, list) and all(isinstance(text, str) for text in value)
+    return isinstance(value, str)
+
+
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option per field of every settings group among its parameters.
 
     A parameter whose annotation is a dataclass of `convviz.settings` becomes the
     options of its fields, with their defaults; the command gets the checked value.
+    With a layer among them, the command takes the settings of a picture by ``--like``.
     """
     signature = inspect.signature(command, eval_str=True)
     groups: dict[str, Any] = {
@@ -208,7 +259,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
             continue
         for field in fields(groups[name]):
             # Typer parses a default as it parses what is typed, so defaults are given as text.
-            many = field.name == "kernel"
+            many = field.name in settings.REPEATED
             default = None if many or field.default is None else settings.typed(field.default)
             flag = isinstance(field.default, bool)
             kind: Any = bool if flag else list[str] | None if many else str | None if default is None else str
@@ -221,8 +272,25 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
                 )
             )
 
+    if settings.LayerSettings in groups.values():
+        names = [field.name for group in groups.values() for field in fields(group)]
+        like = typer.Option(
+            "--like",
+            metavar="PICTURE",
+            rich_help_panel=LAYER,
+            is_eager=True,
+            callback=_taking_over(names),
+            help="Take over the settings that convviz stored in a picture; options given here win.",
+        )
+        parameters.append(
+            inspect.Parameter(
+                "like", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Path | None, like]
+            )
+        )
+
     @functools.wraps(command)
     def call(**values: Any) -> None:
+        values.pop("like", None)
         for name, group in groups.items():
             chosen = {field.name: values.pop(field.name) for field in fields(group)}
             if "kernel" in chosen:

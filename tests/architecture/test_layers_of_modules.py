@@ -19,8 +19,10 @@ LEVELS = {
     "geometry": 0,
     "text": 0,
     "files": 0,
+    "memory": 0,
     "parallel": 0,
     "layers": 1,
+    "marks": 1,
     "parsing": 1,
     "suggest": 1,
     "kernels": 2,
@@ -43,15 +45,18 @@ LEVELS = {
     "cli": 8,
     "__main__": 8,
 }
-# Imports inside of functions: the bodies of commands, the look-up of backends, the public names; one colour
-# scale package that few pictures need, one for threads that the command line does without, one that not
-# every machine has, and a progress bar that is drawn only after a while.
+# Imports inside of functions: the bodies of commands, the look-up of backends, the public names; the
+# command line, which Ctrl-C may interrupt; one colour scale package that few pictures need, one for threads
+# that the command line does without, one that not every machine has, one that is asked how much memory there
+# is, and a progress bar that is drawn only after a while.
 LAZY = {
     "cli/commands",
     "cli/progress.py",
+    "__main__.py",
     "backends/__init__.py",
     "__init__.py",
     "render/tone.py",
+    "memory.py",
     "parallel.py",
     "png.py",
 }
@@ -68,7 +73,9 @@ def part_of(path):
 
 def imports(tree):
     """List (module, whether at the top) of every import."""
-    top = {id(node) for node in tree.body}
+    # What depends on the system stands under a condition at the top.
+    conditional = [node for branch in tree.body if isinstance(branch, ast.If) for node in branch.body]
+    top = {id(node) for node in tree.body + conditional}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:

@@ -1,20 +1,26 @@
 """``convviz batch``."""
 
+import contextlib
 import functools
 import json as json_text
 import os
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from signal import SIGINT
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convviz import parsing
+from convviz import files, parsing
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import Force, Json, Quiet, with_settings
-from convviz.errors import BatchError, OutputError
+from convviz.cli.signals import Ended, asking
+from convviz.errors import BatchError
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
 from convviz.text import plural, printable
+
+if TYPE_CHECKING:
+    from convviz.batch import Outcome
 
 BATCH = "Batch"
 
@@ -46,9 +52,21 @@ def batch(
             metavar="FILE.jsonl", rich_help_panel=BATCH, help="Write one JSON line per input, as it is done."
         ),
     ] = None,
+    redo: Annotated[
+        bool, typer.Option("--redo", rich_help_panel=BATCH, help="Do again what an earlier run did.")
+    ] = False,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", rich_help_panel=BATCH, help="Stop at the first file that fails.")
     ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            parser=parsing.seconds("timeout"),
+            metavar="SECONDS",
+            rich_help_panel=BATCH,
+            help="Give up on a file after so long.",
+        ),
+    ] = None,
     json: Json = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -56,7 +74,8 @@ def batch(
     """Do what run does for every picture in FOLDER, and write into OUT.
 
     OUT mirrors the tree of FOLDER: a/cat.jpg becomes a/cat.jpg.png. A file that cannot be read is named
-    at the end and never stops the others.
+    at the end and never stops the others. What an earlier run did is left as it is: done are the files
+    that are missing or failed, those that changed, and all of them where the settings did.
 
     For example:
 
@@ -64,55 +83,86 @@ def batch(
 
         convviz batch photos maps --out-channels 6 --padding 1 --pattern '*.jpg' --workers 2
     """
-    from convviz import arrays, files, weights
-    from convviz.batch import make_plan, run_local
+    from convviz import marks, weights
+    from convviz.batch import Journal, Outcome, Stop, holding, make_plan, run_local, settings_digest
     from convviz.batch.work import picture_of
     from convviz.cli.progress import progress
     from convviz.render.tone import colours
 
     colours(picture.colormap)
     weights.prepare(layer)
-    jobs = make_plan(folder, out, pattern=pattern)
+    plan = make_plan(folder, out, pattern=pattern)
     if report is not None:
-        taken = [*layer.files, *(path for job in jobs for path in (job.source, job.target))]
-        files.check_place(report, force=force, is_ours=arrays.is_ours, inputs=taken)
+        taken = [*layer.files, *(path for job in plan.jobs for path in (job.source, job.target))]
+        files.check_place(report, force=force, is_ours=marks.is_ours, inputs=taken)
     work = functools.partial(
         picture_of, layer=layer, reading=reading, compute=compute, picture=picture, force=force
     )
-    count = workers or os.cpu_count() or 1
     start = time.perf_counter()
-    done, failed = 0, []
-    with progress(len(jobs), "files", wanted=not quiet) as advance, _Report(report) as lines:
-        outcomes = run_local(jobs, work, workers=count)
-        for outcome in outcomes:
+    counts = {"done": 0, "unchanged": 0, "failed": 0}
+    failed: list[Outcome] = []
+    stop = Stop()
+    digest = settings_digest(layer, reading, compute, picture)
+    with _Report(report) as lines, holding(out), Journal(out, digest) as journal, asking(stop.ask) as signals:
+
+        def note(outcome: Outcome) -> None:
+            counts[outcome.status] += 1
             lines.write(outcome)
-            advance(1)
-            if outcome.ok:
-                done += 1
-                continue
-            failed.append(outcome)
-            if fail_fast:
-                outcomes.close()  # type: ignore[attr-defined]  # an iterator that is a generator
-                break
+            journal.add(outcome)
+            if outcome.status == "failed":
+                failed.append(outcome)
+                if fail_fast:
+                    stop.ask()
+
+        due = []
+        for job in plan.jobs:
+            earlier = None if redo else journal.unchanged(job)
+            if earlier is None:
+                due.append(job)
+            else:
+                note(earlier)
+        for outcome in plan.unread:
+            note(outcome)
+        for place in {job.target.parent for job in due}:
+            files.sweep(place)
+        with progress(len(due), "files", wanted=not quiet) as advance:
+            for outcome in run_local(
+                due, work, workers=workers or os.cpu_count() or 1, timeout=timeout, stop=stop
+            ):
+                note(outcome)
+                advance(1)
     seconds = time.perf_counter() - start
+    failed.sort(key=lambda outcome: outcome.name)
+    total = len(plan.jobs) + len(plan.unread)
+    left = total - sum(counts.values())
     if json:
         answer_json(
             {
-                "files": len(jobs),
-                "done": done,
+                "files": total,
+                "done": counts["done"],
+                "unchanged": counts["unchanged"],
                 "failed": [{"path": outcome.name, "reason": outcome.reason} for outcome in failed],
+                "left": left,
                 "seconds": seconds,
             }
         )
     elif not quiet:
-        speed = f"{seconds:.1f} s ({done / max(seconds, 1e-9):.1f} per second)"
-        answer(f"{done} of {plural(len(jobs), 'picture')} done in {speed}, written to {printable(str(out))}")
-    for outcome in sorted(failed, key=lambda outcome: outcome.name):
+        rate = f" ({counts['done'] / max(seconds, 1e-9):.1f} per second)" if counts["done"] else ""
+        speed = f"{seconds:.1f} s{rate}"
+        before = f", {counts['unchanged']:,} unchanged since an earlier run" if counts["unchanged"] else ""
+        answer(
+            f"{counts['done']:,} of {plural(total, 'picture')} done in {speed}{before}, "
+            f"written to {printable(str(out))}"
+        )
+    for outcome in failed:
         remark(f"failed: {outcome.name}: {outcome.reason}")
+    if signals:
+        if left:
+            remark(f"{plural(left, 'file')} not done; the same command goes on with them.")
+        raise KeyboardInterrupt if signals[0] == SIGINT else Ended(signals[0])
     if failed:
-        left = len(jobs) - done - len(failed)
-        stopped = f"; {plural(left, 'file')} not begun or not waited for, as --fail-fast says" if left else ""
-        raise BatchError(f"{plural(len(failed), 'file')} of {len(jobs)} failed{stopped}.")
+        stopped = f"; {plural(left, 'file')} not done, as --fail-fast says" if left else ""
+        raise BatchError(f"{plural(len(failed), 'file')} of {total:,} failed{stopped}.")
 
 
 class _Report:
@@ -124,33 +174,30 @@ class _Report:
 
     def __enter__(self) -> "_Report":
         if self._path is not None:
-            try:
+            with files.reported(self._path):
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._path.open("w", encoding="utf-8")
-            except OSError as error:
-                where = printable(str(self._path))
-                raise OutputError(
-                    f"cannot write the report {where!r}: {error.strerror}; choose another place."
-                ) from None
         return self
 
-    def write(self, outcome: Any) -> None:
+    def write(self, outcome: "Outcome") -> None:
         """Write one line."""
-        if self._file is None:
+        if self._path is None:
             return
         line = {
             "path": outcome.name,
-            "status": "done" if outcome.ok else "failed",
-            "output": str(outcome.target) if outcome.ok else None,
+            "status": outcome.status,
+            "output": None if outcome.reason else str(outcome.target),
             "input_shape": list(outcome.input_shape),
             "output_shape": list(outcome.output_shape),
             "seconds": round(outcome.seconds, 6),
             "reason": outcome.reason or None,
             "remarks": list(outcome.remarks),
         }
-        self._file.write(json_text.dumps(line) + "\n")
-        self._file.flush()
+        with files.reported(self._path):
+            self._file.write(json_text.dumps(line) + "\n")
+            self._file.flush()
 
     def __exit__(self, *error: object) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # every line was flushed
+                self._file.close()

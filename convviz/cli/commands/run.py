@@ -122,7 +122,7 @@ def run(
 
     start = time.perf_counter()
     inputs = [*layer.files, *input_files(input)]
-    description = result.description(layer, reading, picture)
+    description = result.description(layer, reading, picture) | ({"partial": "true"} if partial else {})
     sheet = result.sheet(**asdict(picture), parts=parts, differences=differences)
     with progress(sheet.height, "rows of the sheet", wanted=not quiet) as advance:
         outputs.write_sheet(sheet, target, description, force=force, inputs=inputs, advance=advance)

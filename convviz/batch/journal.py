@@ -1,0 +1,220 @@
+"""What earlier runs of a batch did, so that the next one does the rest."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from convviz import __version__, files
+from convviz.batch.plan import Job, Outcome, Source
+from convviz.errors import InputError, OutputError
+from convviz.files import shown
+from convviz.settings import LayerSettings, as_text
+
+# In the output folder; what begins with a dot is never taken for an input.
+FOLDER = ".convviz"
+
+
+@contextlib.contextmanager
+def holding(out: Path) -> Iterator[None]:
+    """Be the only batch that writes into a folder, until its process ends in whatever way.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder; made if missing.
+
+    Raises
+    ------
+    OutputError
+        If another batch holds it, or nothing can be written there.
+    """
+    place = out / FOLDER
+    with files.reported(out):
+        place.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(place / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise OutputError(
+                f"another batch is writing into {shown(out)}; wait for it, or choose another folder."
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def settings_digest(layer: LayerSettings, *others: Any) -> str:
+    """Write all that an output depends on, apart from its input, in a few characters.
+
+    Parameters
+    ----------
+    layer : LayerSettings
+        The layer; the content of the files that its kernels come from counts.
+    *others
+        The other settings.
+
+    Returns
+    -------
+    str
+        Sixteen hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        If one of those files cannot be read.
+    """
+    described: dict[str, Any] = {"version": __version__, **as_text(layer, *others)}
+    described["files"] = [digest_of(path) for path in layer.files]
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def digest_of(path: Path) -> str:
+    """Digest the content of a file."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"cannot read {shown(path)}: {(error.strerror or str(error)).lower()}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One output that an earlier run wrote.
+
+    Parameters
+    ----------
+    path : str
+        The name of the job.
+    settings : str
+        What `settings_digest` gave.
+    source : Source
+        The input as it was.
+    written : int
+        Bytes of the output.
+    input_shape, output_shape : tuple of int
+        Of the picture and of its maps.
+    remarks : tuple of str
+        What was changed on the way.
+    """
+
+    path: str
+    settings: str
+    source: Source
+    written: int
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    remarks: tuple[str, ...]
+
+
+class Journal:
+    """The outputs in a folder, one line each, written as they are made.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    settings : str
+        What `settings_digest` gives for this run.
+    """
+
+    def __init__(self, out: Path, settings: str) -> None:
+        self._path = out / FOLDER / "journal.jsonl"
+        self._settings = settings
+        self._entries = _entries_of(self._path)
+        self._file: Any = None
+
+    def unchanged(self, job: Job) -> Outcome | None:
+        """Give the outcome of an earlier run, if its output is still what this run would make."""
+        entry = self._entries.get(job.name)
+        if entry is None or entry.settings != self._settings:
+            return None
+        try:
+            found, written = job.source.stat(), job.target.stat().st_size
+        except OSError:
+            return None
+        was = entry.source
+        if (found.st_size, found.st_mtime_ns, written) != (was.size, was.modified, entry.written):
+            return None
+        # A new date of change without one of content: copied, given away, or altered behind a set date.
+        if found.st_ctime_ns != was.changed:
+            with contextlib.suppress(InputError):
+                if digest_of(job.source) == was.sha256:
+                    self._entries[job.name] = replace(entry, source=replace(was, changed=found.st_ctime_ns))
+                    return self._outcome(entry, job)
+            return None
+        return self._outcome(entry, job)
+
+    def _outcome(self, entry: Entry, job: Job) -> Outcome:
+        return Outcome(
+            job.name,
+            job.target,
+            remarks=entry.remarks,
+            input_shape=entry.input_shape,
+            output_shape=entry.output_shape,
+            source=entry.source,
+            written=entry.written,
+            unchanged=True,
+        )
+
+    def add(self, outcome: Outcome) -> None:
+        """Note an output that was made."""
+        if outcome.status != "done" or outcome.source is None:
+            return
+        self._entries[outcome.name] = entry = Entry(
+            outcome.name,
+            self._settings,
+            outcome.source,
+            outcome.written,
+            outcome.input_shape,
+            outcome.output_shape,
+            outcome.remarks,
+        )
+        with files.reported(self._path):
+            self._file.write(_line(entry))
+            self._file.flush()
+
+    def __enter__(self) -> "Journal":
+        with files.reported(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("a", encoding="utf-8")
+            # What a killed run wrote last may be half a line.
+            self._file.write("\n")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Write it anew, in the order of the names.
+
+        So two folders with the same outputs have the same journal, however often
+        the making of them was interrupted.
+        """
+        with contextlib.suppress(OSError):  # every line was flushed
+            self._file.close()
+        with files.writing(self._path, force=True) as file:
+            file.writelines(_line(self._entries[path]).encode() for path in sorted(self._entries))
+
+
+def _line(entry: Entry) -> str:
+    """Write one entry."""
+    return json.dumps(asdict(entry)) + "\n"
+
+
+def _entries_of(path: Path) -> dict[str, Entry]:
+    """Read a journal; a line that is none is passed over, and its output made again."""
+    entries = {}
+    with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+                found = json.loads(line)
+                found["source"] = Source(**found["source"])
+                for name in ("input_shape", "output_shape", "remarks"):
+                    found[name] = tuple(found[name])
+                entry = Entry(**found)
+                entries[entry.path] = entry
+    return entries

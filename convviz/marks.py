@@ -1,0 +1,142 @@
+"""The mark that our files carry: what they were made with, and how they are known to be ours."""
+
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+# Before the description, in the place that each format has for words; a .npy file has none.
+MARK = "convviz"
+
+# How far into a file its mark is looked for, from the end where it stands.
+_LENGTH = 1 << 20
+
+
+def signed_text(description: dict[str, Any]) -> dict[str, str]:
+    """Make the metadata by which a file is known as ours of what describes the run."""
+    return {MARK: json.dumps(description, ensure_ascii=False)}
+
+
+def comment(description: dict[str, Any]) -> str:
+    """Write the mark as a comment for XML and HTML, which may hold no two hyphens in a row."""
+    return f"{MARK} {signed_text(description)[MARK]}".replace("--", "-\\u002d")
+
+
+def description_of(path: Path) -> dict[str, Any] | None:
+    """Read what a file says that it was made with.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file.
+
+    Returns
+    -------
+    dict or None
+        The words that `signed_text` was given; None if convviz did not write the
+        file, or it cannot be read. Whoever wrote it could write anything.
+    """
+    try:
+        # What follows, such as the end of a comment, is no part of it.
+        found, _ = json.JSONDecoder().raw_decode(_text_of(path) or "")
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether convviz wrote a file: by its mark, which .npy has no place for.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file.
+
+    Returns
+    -------
+    bool
+        Whether it carries our mark, or is the report of a batch.
+    """
+    if path.suffix.lower() == ".jsonl":
+        return _is_report(path)
+    return _text_of(path) is not None
+
+
+def _is_report(path: Path) -> bool:
+    """Know the report of a batch by its first line."""
+    try:
+        with path.open("rb") as file:
+            first = json.loads(file.readline(_LENGTH))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and {"path", "status", "output"} <= first.keys()
+
+
+def _text_of(path: Path) -> str | None:
+    """Find the words behind the mark of a file."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_LENGTH)
+            file.seek(max(path.stat().st_size - _LENGTH, 0))
+            return _words(path, head, file.read(_LENGTH))
+    except (OSError, ValueError, LookupError, AttributeError, RecursionError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+def _words(path: Path, head: bytes, tail: bytes) -> str | None:
+    """Find the words behind the mark, in each format in its way."""
+    mark = f"{MARK} ".encode()
+    match path.suffix.lower():
+        case ".png" | ".apng":
+            return _chunk(head)
+        case ".gif":
+            return _gif_comment(head, mark)
+        case ".svg":
+            return _after(b"<!-- " + mark, head[:200], head)
+        case ".md" | ".html":
+            return _after(b"<!-- " + mark, tail, tail)
+        case ".webp":
+            return _after(mark, tail, tail)
+        case ".npz":
+            with zipfile.ZipFile(path) as archive:
+                return _after(mark, archive.comment[: len(mark)], archive.comment)
+        case ".safetensors":
+            header = json.loads(head[8 : 8 + int.from_bytes(head[:8], "little")])
+            found = (header.get("__metadata__") or {}).get(MARK)
+            return found if isinstance(found, str) else None
+    return None
+
+
+def _after(mark: bytes, where: bytes, data: bytes) -> str | None:
+    """Take what follows the last mark, which must stand in `where`."""
+    at = where.rfind(mark)
+    return None if at < 0 else data[at + len(mark) :].decode("utf-8", "replace")
+
+
+def _chunk(head: bytes) -> str | None:
+    """Find our text before the pixels of a PNG."""
+    at = 8 if head.startswith(b"\x89PNG\r\n\x1a\n") else len(head)
+    while at + 8 <= len(head):
+        length, kind = int.from_bytes(head[at : at + 4], "big"), head[at + 4 : at + 8]
+        key, _, rest = head[at + 8 : at + 8 + length].partition(b"\0")
+        if key == MARK.encode() and kind == b"tEXt":
+            return rest.decode("latin-1")
+        if key == MARK.encode() and kind == b"iTXt" and rest[:1] == b"\0":  # not compressed
+            return rest[2:].split(b"\0", 2)[2].decode("utf-8", "replace")
+        if kind == b"IDAT":
+            return None
+        at += 12 + length
+    return None
+
+
+def _gif_comment(head: bytes, mark: bytes) -> str | None:
+    """Put the pieces of our comment in a GIF together, of at most 255 bytes each."""
+    at = head.find(mark, 3) if head.startswith(b"GIF8") else -1
+    if at < 3 or head[at - 3 : at - 1] != b"!\xfe":
+        return None
+    text, at = b"", at - 1
+    while at < len(head) and head[at]:
+        text += head[at + 1 : at + 1 + head[at]]
+        at += 1 + head[at]
+    return text[len(mark) :].decode("utf-8", "replace")

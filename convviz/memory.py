@@ -1,0 +1,132 @@
+"""How much memory there is: what needs more is refused, for what is granted but missing ends the process."""
+
+import contextlib
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from convviz.errors import ConvvizError, SpecError
+from convviz.text import amount
+
+# So much is there wherever Python runs, and to ask takes longer than to use it.
+_ALWAYS = 1 << 26
+
+_sharers = 1
+
+
+def share_with(processes: int) -> None:
+    """Take as many processes at once into account, this one among them."""
+    global _sharers
+    _sharers = processes
+
+
+def need(size: float, what: str, remedy: str, *, error: type[ConvvizError] = SpecError) -> None:
+    """Refuse what the memory of this machine cannot hold, before any of it is asked for.
+
+    Parameters
+    ----------
+    size : float
+        Bytes that will be held at once, at least.
+    what : str
+        What needs them, as the subject of a sentence in the plural.
+    remedy : str
+        What would need less.
+    error : type
+        What to raise.
+
+    Raises
+    ------
+    SpecError
+        Or what `error` says, if there are not as many.
+
+    Examples
+    --------
+    >>> need(1e30, "a million filters", "ask for fewer")
+    Traceback (most recent call last):
+    ...
+    convviz.errors.SpecError: a million filters need 9.09e+17 TiB of memory, ...; ask for fewer.
+    """
+    if size <= _ALWAYS:
+        return
+    free = available() / _sharers
+    if size > free:
+        raise error(f"{what} need {amount(size)} of memory, and {amount(free)} are free; {remedy}.")
+
+
+def available() -> float:
+    """Tell how many bytes this process may still take; infinite where nothing limits it.
+
+    That is the memory which the system can free without swapping, with the
+    swap that is left, and no more than the limits on this process or its
+    control group (as in a container) leave.
+    """
+    return max(0.0, min(_of_machine(), _of_groups(), _of_process()))
+
+
+def _of_machine() -> float:
+    """Ask the operating system."""
+    import psutil
+
+    return float(psutil.virtual_memory().available + psutil.swap_memory().free)
+
+
+def _of_process() -> float:
+    """Look at the limit on this process, as ``ulimit -v`` sets it."""
+    if sys.platform == "win32":
+        return math.inf
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return math.inf
+    import psutil
+
+    return float(limit - psutil.Process().memory_info().vms)
+
+
+def _of_groups(root: Path = Path("/sys/fs/cgroup"), of: Path = Path("/proc/self/cgroup")) -> float:
+    """Look at the limits on the control groups of Linux that this process is in."""
+    free = math.inf
+    with contextlib.suppress(OSError):
+        for line in of.read_text().splitlines():
+            _, controllers, place = line.split(":", 2)
+            if not controllers:  # version 2 has one tree
+                top, names = root, ("memory.max", "memory.current")
+            elif "memory" in controllers.split(","):
+                top, names = root / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            else:
+                continue
+            # A container sees its own group as the root, under whatever name it has outside.
+            for group in _upwards(top, place):
+                limit, used = (_number(group / name) for name in names)
+                if limit is not None and used is not None:
+                    free = min(free, limit - used + _cached(group / "memory.stat"))
+    return free
+
+
+def _upwards(top: Path, place: str) -> Iterator[Path]:
+    """List a group and all that it is part of."""
+    group = top / place.strip("/")
+    yield group
+    while group != top:
+        group = group.parent
+        yield group
+
+
+def _number(path: Path) -> int | None:
+    """Read a number of bytes; nothing where there is no limit."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):  # ValueError: "max"
+        return None
+
+
+def _cached(path: Path) -> int:
+    """Read how much of what a group uses are files that the system can drop."""
+    try:
+        words = path.read_text().split()
+    except OSError:
+        return 0
+    found = dict(zip(words[::2], words[1::2], strict=False))
+    return int(found.get("inactive_file", 0))
