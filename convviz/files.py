@@ -106,8 +106,8 @@ def writing(
     ...     path.read_bytes()
     b'12'
     """
+    check_place(path, force=force, is_ours=is_ours, inputs=inputs)
     with reported(path):
-        check_place(path, force=force, is_ours=is_ours, inputs=inputs)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Short, so that a name of the greatest length still has room; unique, so that two runs do not meet.
         temporary = path.parent / f".convviz-{os.urandom(8).hex()}"
@@ -181,20 +181,36 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 def check_place(path: Path, *, force: bool, is_ours: Callable[[Path], bool], inputs: Sequence[Path]) -> None:
-    """Refuse a place that is not free to be taken."""
+    """Refuse a place that is not free to be taken, with the parameters of `writing`."""
+    _check_name(path)
+    check_folder(path.parent)
+    with reported(path):
+        if path.is_dir():
+            raise OutputError(f"cannot write {shown(path)}: it is a folder; give the name of a file.")
+        if not path.exists():
+            return
+        for source in inputs:
+            if source.exists() and path.samefile(source):
+                raise OutputError(f"cannot write {shown(path)}: it is the input; choose another name.")
+        if not path.is_file():
+            raise OutputError(f"cannot write {shown(path)}: it is not an ordinary file; choose another name.")
+        if not force and not is_ours(path):
+            raise OutputError(f"{shown(path)} exists and convviz did not write it; --force replaces it.")
+
+
+def _check_name(path: Path) -> None:
+    """Refuse what no file system takes for a name."""
     if "\0" in str(path):
         raise OutputError(f"cannot write {shown(path)}: a name has no null character; choose another name.")
-    if path.is_dir():
-        raise OutputError(f"cannot write {shown(path)}: it is a folder; give the name of a file.")
-    if not path.exists():
-        return
-    for source in inputs:
-        if source.exists() and path.samefile(source):
-            raise OutputError(f"cannot write {shown(path)}: it is the input; choose another name.")
-    if not path.is_file():
-        raise OutputError(f"cannot write {shown(path)}: it is not an ordinary file; choose another name.")
-    if not force and not is_ours(path):
-        raise OutputError(f"{shown(path)} exists and convviz did not write it; --force replaces it.")
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a place where no folder is and none can be made."""
+    _check_name(path)
+    with reported(path):
+        found = next((place for place in (path, *path.parents) if place.exists()), None)
+        if found is not None and not found.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "")
 
 
 def reason_of(error: OSError) -> str:

@@ -37,7 +37,7 @@ _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
 _BAND_BYTES = 1 << 23
 # Of very wide rows so much is taken at most, and one row at least.
 _MOST_BAND_BYTES = 1 << 26
-_SMALLER = "ask for fewer maps, or a larger stride"
+_SMALLER = "ask for fewer or smaller maps: less padding, a larger stride"
 # A second thread pays from this many values on.
 _VALUES_TO_SHARE = 1 << 19
 

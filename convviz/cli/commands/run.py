@@ -92,12 +92,21 @@ def run(
     if code:
         refuse_stdin(input)
 
-    from convviz import outputs, pipeline, weights
+    from convviz import arrays, files, marks, outputs, pipeline, weights
     from convviz.cli.progress import progress
     from convviz.cli.reading import input_files, read_input
     from convviz.render.tone import colours
 
     colours(picture.colormap)
+    if save is not None and save.suffix.lower() not in arrays.WRITABLE:
+        raise SpecError(
+            f"save: the name of exact numbers ends in {', '.join(arrays.WRITABLE)}, not {save.suffix!r}."
+        )
+    inputs = [*layer.files, *input_files(input)]
+    for place in filter(None, (target, save)):
+        files.check_place(place, force=force, is_ours=marks.is_ours, inputs=inputs)
+    if maps is not None:
+        files.check_folder(maps)
     tapset = weights.prepare(layer)
 
     start = time.perf_counter()
@@ -110,6 +119,7 @@ def run(
     if at is not None:
         check_inside("at", at, HW(*result.shape[1:]), "the maps")
     agreement = pipeline.check(result, device=compute.device) if check else None
+    text = program_of(input, image, conv, bank, layer, reading) if code else ""
     parts = result.partial() if partial else None
     # Where every kernel is symmetric there is nothing to draw.
     differences = result.flip_difference() if layer.flip and not all(bank.symmetric) else None
@@ -121,7 +131,6 @@ def run(
     compute_seconds = result.seconds or time.perf_counter() - start
 
     start = time.perf_counter()
-    inputs = [*layer.files, *input_files(input)]
     description = result.description(layer, reading, picture) | ({"partial": "true"} if partial else {})
     sheet = result.sheet(**asdict(picture), parts=parts, differences=differences)
     with progress(sheet.height, "rows of the sheet", wanted=not quiet) as advance:
@@ -180,7 +189,7 @@ def run(
     else:
         _report(result, written, parts=parts, flipped=layer.flip, changed=changed, table=table, at=at)
         if code:
-            answer("\n" + program_of(input, image, conv, bank, layer, reading))
+            answer("\n" + text)
     if show:
         _show(sheet.image())
 
