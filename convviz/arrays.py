@@ -311,8 +311,32 @@ def read_archive(path: Path) -> dict[str, Floats]:
     InputError
         If the file cannot be read, or an array is none of finite numbers.
     """
-    name, data = shown(path), read_bytes(path)
-    found = _from_safetensors(data, name) if path.suffix.lower() == ".safetensors" else _from_npz(data, name)
+    return parse_archive(read_bytes(path), shown(path), path.suffix.lower())
+
+
+def parse_archive(data: bytes, name: str, suffix: str) -> dict[str, Floats]:
+    """Read the arrays of numbers in the bytes of an archive.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    name : str
+        What messages call it.
+    suffix : str
+        One of `ARCHIVES`.
+
+    Returns
+    -------
+    dict of ndarray, float32
+        As `read_archive` gives them.
+
+    Raises
+    ------
+    InputError
+        As for `read_archive`.
+    """
+    found = _from_safetensors(data, name) if suffix == ".safetensors" else _from_npz(data, name)
     return {
         key: _finite(value, f"{name}, array {key!r}") for key, value in found if value.dtype.kind not in "US"
     }
@@ -326,6 +350,11 @@ def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
                 if not member.endswith(".npy"):
                     continue
                 key = member.removesuffix(".npy")
+                # zipfile unpacks no more than is announced here.
+                size = archive.getinfo(member).file_size
+                memory.need(
+                    size, f"the bytes of array {key!r} in {name}", "make it smaller", error=InputError
+                )
                 yield key, _from_npy(archive.read(member), f"{name}, array {key!r}")
     except _BROKEN as error:
         reason = printable(str(error))[:80].lower()

@@ -1,0 +1,73 @@
+"""A fuzz target for everything that reads numbers, kernels, pictures and metadata from strangers.
+
+As a program it runs under atheris, for as long as its options say::
+
+    python tests/fuzz/readers.py -max_total_time=600 corpus
+"""
+
+import contextlib
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from convviz import arrays, images, marks
+from convviz.errors import ConvvizError
+from convviz.kernels import parse_request, parse_taps, resolve
+
+KINDS = (*arrays.READABLE, *arrays.ARCHIVES, ".png", ".svg", ".gif", ".webp", ".html", "picture", "taps")
+# What a fuzzer makes of a header may ask for much; a real limit is that of the machine.
+MOST_PIXELS = 100_000
+
+
+def read(kind, data):
+    """Read bytes as what `kind` says.
+
+    What is read must be finite numbers of float32, and what is refused must be refused in one line that
+    never tells how to switch the safety off. Any other error is a bug.
+    """
+    try:
+        for values in _values(kind, data):
+            assert values.dtype == np.float32
+            assert np.isfinite(values).all()
+    except ConvvizError as error:
+        message = str(error)
+        assert message.isprintable(), message
+        assert "allow_pickle" not in message
+        assert "weights_only" not in message
+
+
+def _values(kind, data):
+    if kind in arrays.READABLE:
+        return [arrays.parse_array(data, "'x'", kind)]
+    if kind in arrays.ARCHIVES:
+        return list(arrays.parse_archive(data, "'x'", kind).values())
+    if kind == "picture":
+        return [images.decode(data, "'x'", "", max_pixels=MOST_PIXELS).x]
+    if kind == "taps":
+        text = data.decode("utf-8", "replace")
+        request = parse_request(text)
+        found = (parse_taps(text),) if request.kind == "taps" else resolve(request)
+        return [np.array(kernel.taps, np.float32) for kernel in found if max(map(max, kernel.taps)) < 1e30]
+    with tempfile.NamedTemporaryFile(suffix=kind) as file:
+        file.write(data)
+        file.flush()
+        found = marks.description_of(Path(file.name))
+        assert found is None or isinstance(found, dict)
+    return []
+
+
+def one_input(data):
+    """Read what atheris made: the kind by the first byte, then the file."""
+    if data:
+        read(KINDS[data[0] % len(KINDS)], data[1:])
+
+
+if __name__ == "__main__":
+    import atheris
+
+    atheris.instrument_all()
+    atheris.Setup(sys.argv, one_input)
+    with contextlib.suppress(SystemExit):
+        atheris.Fuzz()
