@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -414,7 +415,9 @@ def write_arrays(file: BinaryIO, suffix: str, stored: dict[str, NDArray[Any]], t
         As `convviz.marks.signed_text` gives it; a .npy file has no place for it.
     """
     if suffix == ".npy":
-        np.lib.format.write_array(file, stored["maps"], allow_pickle=False)
+        # Into a file numpy writes by itself, and of a full disk it says no more than how much is missing.
+        through = SimpleNamespace(write=file.write)
+        np.lib.format.write_array(through, stored["maps"], allow_pickle=False)
     elif suffix == ".npz":
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for key, array in stored.items():

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -53,6 +54,9 @@ PICTURE_SUFFIXES = frozenset(
     ]
 )
 
+
+# In bytes, of the file systems in use today.
+_LONGEST_NAME = 255
 
 # Files that are being written have such names until they are whole.
 _UNFINISHED = re.compile(r"\.convviz-[0-9a-f]{16}")
@@ -182,8 +186,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 def check_place(path: Path, *, force: bool, is_ours: Callable[[Path], bool], inputs: Sequence[Path]) -> None:
     """Refuse a place that is not free to be taken, with the parameters of `writing`."""
-    _check_name(path)
-    check_folder(path.parent)
+    check_folder(path.parent, of=path)
     with reported(path):
         if path.is_dir():
             raise OutputError(f"cannot write {shown(path)}: it is a folder; give the name of a file.")
@@ -198,16 +201,12 @@ def check_place(path: Path, *, force: bool, is_ours: Callable[[Path], bool], inp
             raise OutputError(f"{shown(path)} exists and convviz did not write it; --force replaces it.")
 
 
-def _check_name(path: Path) -> None:
-    """Refuse what no file system takes for a name."""
-    if "\0" in str(path):
-        raise OutputError(f"cannot write {shown(path)}: a name has no null character; choose another name.")
-
-
-def check_folder(path: Path) -> None:
-    """Refuse a place where no folder is and none can be made."""
-    _check_name(path)
-    with reported(path):
+def check_folder(path: Path, *, of: Path | None = None) -> None:
+    """Refuse a place where no folder is and none can be made; `of` is what shall be written there."""
+    named = path if of is None else of
+    if "\0" in str(named):
+        raise OutputError(f"cannot write {shown(named)}: a name has no null character; choose another name.")
+    with reported(named):
         found = next((place for place in (path, *path.parents) if place.exists()), None)
         if found is not None and not found.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "")
@@ -228,6 +227,37 @@ def reason_of(error: OSError) -> str:
         errno.EBADF: "it is closed",
     }
     return words.get(error.errno or 0, printable(error.strerror or str(error)).lower())
+
+
+def fitting(name: str, ending: str) -> str:
+    """Name a file after another one, whatever the length of that.
+
+    Parameters
+    ----------
+    name : str
+        The name to begin with; no path.
+    ending : str
+        What to put behind it.
+
+    Returns
+    -------
+    str
+        Both together; where that is longer than file systems take, the name is cut,
+        and a digest of the whole name stands in for the rest.
+
+    Examples
+    --------
+    >>> fitting("cat.jpg", ".png")
+    'cat.jpg.png'
+    >>> len(fitting("x" * 255, ".png"))
+    255
+    """
+    if len(os.fsencode(name + ending)) <= _LONGEST_NAME:
+        return name + ending
+    ending = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()}{ending}"
+    # What is cut in the middle of a character of several bytes loses that character.
+    kept = os.fsencode(name)[: _LONGEST_NAME - len(ending)].decode("utf-8", "ignore")
+    return kept + ending
 
 
 def find_files(

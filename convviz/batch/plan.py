@@ -1,15 +1,10 @@
 """What a batch will do: every input with an output of its own."""
 
-import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from convviz.errors import InputError, SpecError
-from convviz.files import find_files, shown
-
-# The longest name that file systems in use today take, in bytes.
-_LONGEST_NAME = 255
+from convviz.files import find_files, fitting, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,23 +111,16 @@ def output_name(name: str) -> str:
     -------
     str
         The whole name of the input with ``.png`` after it: it depends on nothing
-        else, and two inputs do not share it. Where that is more than a file system
-        takes, the name is cut, and a digest of the whole name stands in for the rest.
+        else, and two inputs do not share it. Names that are too long are cut, as
+        `convviz.files.fitting` says.
 
     Examples
     --------
     >>> output_name("a/cat.jpg"), output_name("a/cat.png")
     ('a/cat.jpg.png', 'a/cat.png.png')
-    >>> print(output_name("x" * 251 + ".jpg"))  # doctest: +ELLIPSIS
-    xxx...xxx~....png
     """
     path = PurePosixPath(name)
-    if len(os.fsencode(path.name)) + len(".png") <= _LONGEST_NAME:
-        return f"{name}.png"
-    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()
-    # What is cut in the middle of a character of several bytes loses that character.
-    kept = os.fsencode(path.name)[: _LONGEST_NAME - len(f"~{digest}.png")].decode("utf-8", "ignore")
-    return str(path.with_name(f"{kept}~{digest}.png"))
+    return path.with_name(fitting(path.name, ".png")).as_posix()
 
 
 def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:

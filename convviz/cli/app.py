@@ -36,6 +36,9 @@ COMMANDS = {
 }
 
 
+_LEAST_COLUMNS = 20
+
+
 def make_app(loaded: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
     """Make the application.
 
@@ -56,7 +59,9 @@ def make_app(loaded: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
     )
     for name, summary in COMMANDS.items():
         if name in loaded:
-            app.command()(getattr(importlib.import_module(f"convviz.cli.commands.{name}"), name))
+            command = getattr(importlib.import_module(f"convviz.cli.commands.{name}"), name)
+            # python -OO leaves out the texts of functions.
+            app.command(help=None if command.__doc__ else summary)(command)
         else:
             app.command(name, help=summary)(_not_loaded)
     app.callback(invoke_without_command=True)(top)
@@ -102,6 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     gc.set_threshold(100_000)
     open_streams()
     raise_when_ended()
+    # Nothing can be laid out in fewer columns; rich would print nothing, and 0 is what no terminal has.
+    if (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns) < _LEAST_COLUMNS:
+        os.environ["COLUMNS"] = str(_LEAST_COLUMNS if int(columns) else 80)
     try:
         status = status_of(sys.argv[1:] if arguments is None else arguments)
     except (KeyboardInterrupt, Ended):  # another one, while the first was seen to

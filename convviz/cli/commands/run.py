@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convviz import parsing
+from convviz import files, parsing
 from convviz.cli.commands.code import program_of, refuse_stdin
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import OUTPUT, Force, InputFile, Json, Quiet, with_settings
@@ -92,7 +92,7 @@ def run(
     if code:
         refuse_stdin(input)
 
-    from convviz import arrays, files, marks, outputs, pipeline, weights
+    from convviz import arrays, marks, outputs, pipeline, weights
     from convviz.cli.progress import progress
     from convviz.cli.reading import input_files, read_input
     from convviz.render.tone import colours
@@ -196,7 +196,7 @@ def run(
 
 def default_output(name: str) -> Path:
     """Name the picture after its input, in the current folder."""
-    return Path(f"{'stdin' if name == '-' else Path(name).stem}-maps.png")
+    return Path(files.fitting("stdin" if name == "-" else Path(name).stem, "-maps.png"))
 
 
 def _report(
