@@ -9,6 +9,9 @@ Kind = Literal["preset", "taps", "file"]
 
 FILE_SUFFIXES = (".json", ".csv", ".npy", ".npz", ".safetensors")
 
+# What holds pickles, which are programs.
+_PROGRAMS = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+
 _CHANNELS = {"R": 0, "G": 1, "B": 2, "A": 3}
 _MINUS = "\N{MINUS SIGN}"  # what web pages and word processors print
 
@@ -51,7 +54,8 @@ def parse_request(text: str) -> KernelRequest:
     Raises
     ------
     SpecError
-        If there is no text, or what follows ``@`` is no channel.
+        If there is no text, what follows ``@`` is no channel, or the file is of a kind
+        that can run code.
 
     Examples
     --------
@@ -71,6 +75,11 @@ def parse_request(text: str) -> KernelRequest:
                 f"kernel {shown(what)}: '@{shown(tail)}' names no channel; "
                 "write @R, @G, @B, @A or an index such as @0."
             )
+    if what.lower().endswith(_PROGRAMS):
+        raise SpecError(
+            f"kernel {shown(what)}: such a file can run any code when it is loaded, so it is not read; "
+            "store the weight as .safetensors or .npy."
+        )
     if not what:
         raise SpecError(
             "a kernel needs a name, numbers or a file, such as sobel-x or '0 1 0; 1 -4 1; 0 1 0'."

@@ -6,12 +6,12 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from convviz import __version__, parsing
+from convviz import __version__, files, parsing
 from convviz.cli.console import answer, remark
 from convviz.cli.options import LAYER, OUTPUT, Force, map_option, with_settings
 from convviz.errors import SpecError
 from convviz.geometry import HW
-from convviz.settings import InputSettings, LayerSettings, Style
+from convviz.settings import InputSettings, LayerSettings, Style, as_text
 from convviz.text import plural, printable
 
 # Larger inputs have cells too small to be read; a picture without --resize is brought to the second.
@@ -135,11 +135,20 @@ def animate(
     if gallery is not None:
         if size is not None or frames is not None or output is not None:
             raise SpecError("gallery has cases of its own; leave out --size, --frames and --output.")
+        if transposed or channels is not None or map is not None or layer != LayerSettings():
+            raise SpecError("gallery has cases of its own; leave out --channels, --map and all of the layer.")
         from convviz.scene import gallery as cases
 
         for name, scene in cases(None if input is None else Path(input)).items():
             target = gallery / f"{name}.gif"
-            outputs.write_animation(Animation(scene, style), target, _described(scene), ms=ms, force=force)
+            outputs.write_animation(
+                Animation(scene, style),
+                target,
+                _described(scene),
+                ms=ms,
+                force=force,
+                inputs=input_files(input),
+            )
             answer(f"{plural(scene.frames, 'frame'):>10}  {printable(str(target))}")
         return
     if (input is None) == (size is None):
@@ -152,14 +161,15 @@ def animate(
     )
     animation = Animation(scene, style)
     inputs = [*layer.files, *input_files(input)]
+    described = _described(scene, layer, reading)
     answer(f"{scene.title}; {plural(scene.frames, 'frame')}")
     if frames is not None:
-        outputs.write_frames(animation, frames, _described(scene), svg=svg, force=force, inputs=inputs)
+        outputs.write_frames(animation, frames, described, svg=svg, force=force, inputs=inputs)
         answer(printable(str(frames)))
     if output is not None or frames is None:
         stem = "squares" if input is None else "stdin" if input == "-" else Path(input).stem
-        target = output or Path(f"{stem}-animation.gif")
-        outputs.write_animation(animation, target, _described(scene), ms=ms, force=force, inputs=inputs)
+        target = output or Path(files.fitting(stem, "-animation.gif"))
+        outputs.write_animation(animation, target, described, ms=ms, force=force, inputs=inputs)
         answer(printable(str(target)))
 
 
@@ -221,6 +231,6 @@ def _small(name: str, reading: InputSettings) -> Any:
     return found
 
 
-def _described(scene: Any) -> dict[str, str]:
+def _described(scene: Any, *chosen: Any) -> dict[str, Any]:
     """Describe an animation for the metadata of its files."""
-    return {"version": __version__, "animation": scene.title}
+    return {"version": __version__, "animation": scene.title, **as_text(*chosen)}

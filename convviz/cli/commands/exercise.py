@@ -10,7 +10,7 @@ from convviz.cli.console import answer
 from convviz.cli.options import OUTPUT, Force, with_settings
 from convviz.errors import SpecError
 from convviz.geometry import HW
-from convviz.settings import LayerSettings
+from convviz.settings import LayerSettings, as_text
 from convviz.text import printable
 
 SHEET = "Sheet"
@@ -83,5 +83,5 @@ def exercise(
     for path, title, blocks in ((output, "Worksheet", questions), (beside, "Answers", answers)):
         html = path.suffix.lower() == ".html"
         text = worksheet.to_html(blocks, title=title) if html else worksheet.to_markdown(blocks)
-        outputs.write_page(text, path, {"version": __version__, "seed": str(layer.seed)}, force=force)
+        outputs.write_page(text, path, {"version": __version__, **as_text(layer)}, force=force)
         answer(printable(str(path)))

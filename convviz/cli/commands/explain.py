@@ -111,7 +111,9 @@ def explain(
 
     if output is not None:
         inputs = [*layer.files, *input_files(input)]
-        outputs.write_drawing(explained.draw(), output, result.description(), force=force, inputs=inputs)
+        outputs.write_drawing(
+            explained.draw(), output, result.description(layer, reading), force=force, inputs=inputs
+        )
     if json:
         answer_json(explained.document())
         return
