@@ -136,3 +136,11 @@ def test_the_share_of_the_work_that_meets_padding_is_stated(convviz):
     assert "padding: 88.89% of the outputs touch it, 39.51% of the products meet it" in done.stdout
     document = json.loads(convviz("shape", "1x3x3", "-p", "1", "--json").stdout)
     assert document["padding_shares"] == {"outputs": pytest.approx(8 / 9), "products": pytest.approx(32 / 81)}
+
+
+def test_a_target_keeps_the_size_of_a_named_kernel(convviz):
+    """A preset of 5x5: every suggestion has that many taps."""
+    document = json.loads(
+        convviz("shape", "3x32x32", "--target", "16x16", "-K", "gaussian-5", "--json").stdout
+    )
+    assert {tuple(row["kernel_size"]) for row in document["suggestions"]} == {(5, 5)}

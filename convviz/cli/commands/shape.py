@@ -7,6 +7,7 @@ import typer
 from convviz import parsing
 from convviz.cli.console import answer, answer_json
 from convviz.cli.options import Json, with_settings
+from convviz.errors import SpecError
 from convviz.geometry import HW, Axis, Edges, padding_shares
 from convviz.kernels import resolve
 from convviz.layers import Conv2d
@@ -120,11 +121,19 @@ def _axis(axis: Axis) -> dict[str, Any]:
 
 def _show_targets(size: HW, target: HW, settings: LayerSettings, *, json: bool) -> None:
     """List the settings nearest to a wanted output."""
-    kept = settings.padding if isinstance(settings.padding, Edges) and any(settings.padding) else None
+    edges = settings.padding
+    if not isinstance(edges, Edges) or (edges.top, edges.left) != (edges.bottom, edges.right):
+        raise SpecError(
+            f"target: padding is looked for with equal sides, so {typed(edges)} cannot be kept; "
+            "leave out --padding, or give one number or HxW."
+        )
+    kept = edges if any(edges) else None
     found = suggest(
         size,
         target,
-        kernel_size=settings.kernel_size,
+        kernel_size=_layer(settings, settings.groups).kernel_size
+        if settings.kernel
+        else settings.kernel_size,
         stride=settings.stride if settings.stride != HW(1, 1) else None,
         padding=HW(kept.top, kept.left) if kept else None,
         dilation=settings.dilation,
