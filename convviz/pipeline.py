@@ -107,11 +107,17 @@ def apply(layer: Conv2d, x: Floats, bank: FilterBank, *, backend: str, device: s
 
 def _convolved(layer: Conv2d, padded: Floats, bank: FilterBank, *, backend: str, device: str) -> Floats:
     """Cross-correlate what is padded already, and add the bias."""
+    # A step beyond the input leaves one window or one tap, like one as long as the input; and machines do
+    # not count as far as a user may.
+    stride, dilation = (
+        HW(*(min(step, length) for step, length in zip(steps, padded.shape[1:], strict=True)))
+        for steps in (layer.stride, layer.dilation)
+    )
     maps: Floats = backends.load(backend)(
         padded,
         bank.weight,
-        stride=layer.stride,
-        dilation=layer.dilation,
+        stride=stride,
+        dilation=dilation,
         groups=layer.groups,
         device=device,
     )

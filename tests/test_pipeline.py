@@ -156,3 +156,14 @@ def test_padding_nothing_copies_nothing():
     x = np.ones((1, 2, 2), np.float32)
     assert pipeline.pad(x, convviz.Edges(0, 0, 0, 0)) is x
     assert HW(*pipeline.pad(x, convviz.Edges(1, 0, 0, 2)).shape[1:]) == HW(3, 4)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_a_step_beyond_all_machines_leaves_one_window(backend):
+    """No whole number of 64 bits holds it. The one window begins at the top left."""
+    x = np.arange(12, dtype=np.float32).reshape(1, 3, 4) + 5
+    ones = np.ones((1, 1, 2, 2), np.float32)
+    found = convviz.conv2d(x, ones, stride=10**20, backend=backend)
+    assert found.tolist() == [[[5 + 6 + 9 + 10]]]
+    found = convviz.conv2d(x, np.ones((1, 1, 1, 1)), stride=(10**20, 2), dilation=10**20, backend=backend)
+    assert found.tolist() == [[[5, 7]]]

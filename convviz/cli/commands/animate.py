@@ -173,6 +173,10 @@ def animate(
         answer(printable(str(target)))
 
 
+# Cells a side with the border, or with the zeros that stretch the input of a transposed convolution.
+_MOST_GRID = 2 * MOST_SIDE
+
+
 def _scene(
     layer: LayerSettings,
     reading: InputSettings,
@@ -200,6 +204,12 @@ def _scene(
     conv, bank, remarks = weights.build(asked, channels, tapset=tapset, channels=names)
     for text in (*(picture.remarks if picture else ()), *remarks):
         remark(text)
+    stretch = conv.stride if transposed else HW(1, 1)
+    grid = conv.edges(size).around(HW((size.h - 1) * stretch.h + 1, (size.w - 1) * stretch.w + 1))
+    if max(grid) > _MOST_GRID:
+        raise SpecError(
+            f"at most {_MOST_GRID}x{_MOST_GRID} cells can be read, not {grid} with padding and stride."
+        )
     if not transposed:
         return scene.direct(conv, size, picture=picture, bank=bank, index=index)
     weight = scene.transposed_weight(conv, layer, bank)
