@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import math
 import re
 import struct
@@ -81,6 +82,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 # Pillow's guard against decompression bombs is a global, ours an argument: the global rests while we read.
 _pillow_guard = threading.Lock()
+_pillow_log = logging.getLogger("PIL")
 
 
 class Planes(Protocol):
@@ -392,10 +394,14 @@ def _quiet() -> Iterator[None]:
     with _pillow_guard, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        # It reports what it then raises too.
+        level = _pillow_log.level
+        _pillow_log.setLevel(logging.CRITICAL + 1)
         try:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+            _pillow_log.setLevel(level)
 
 
 @contextlib.contextmanager
@@ -509,7 +515,9 @@ class _Decoded:
 def _decode(image: Image.Image, data: bytes | None) -> _Decoded:
     """Decode the first frame of a picture, opened from `data`, at full precision."""
     remarks = []
-    frames = getattr(image, "n_frames", 1)
+    frames = 1
+    with contextlib.suppress(*_BROKEN):  # the first one may be whole all the same
+        frames = getattr(image, "n_frames", 1)
     if frames > 1:
         remarks.append(f"frame 1 of {frames} taken")
     tags = getattr(image, "tag_v2", {})

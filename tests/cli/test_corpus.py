@@ -1,0 +1,105 @@
+"""The odd pictures by which Pillow tests itself: all that Pillow reads is done, all else is named."""
+
+import json
+import subprocess
+import sys
+import tarfile
+
+import PIL
+import pytest
+
+from convviz.files import PICTURE_SUFFIXES
+from convviz.images import _NOT_READ
+
+# What Pillow reads and convviz refuses, with words of the reason.
+REFUSED = {
+    "limit": "larger than what --max-pixels allows",
+    "memory": "more than the memory",
+    "infinite or not a number": "values that no picture of a map could show",
+    "separate planes of 16 bits that are not RGB or RGBA": "Pillow takes the bytes of those for samples",
+}
+
+
+@pytest.fixture(scope="module")
+def corpus(request):
+    """The pictures in the source distribution of the Pillow that is installed; fetched once, and kept."""
+    kept = request.config.cache.mkdir("pillow-corpus") / PIL.__version__
+    folder = kept / f"pillow-{PIL.__version__}" / "Tests" / "images"
+    if not folder.is_dir():
+        kept.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+        try:
+            subprocess.run(
+                [*command, "--dest", kept, f"pillow=={PIL.__version__}"],
+                check=True,
+                capture_output=True,
+                timeout=240,
+            )
+        except (subprocess.SubprocessError, OSError):
+            pytest.skip("the source distribution of Pillow cannot be had here")
+        (archive,) = kept.glob("*.tar.gz")
+        with tarfile.open(archive) as packed:
+            packed.extractall(kept, filter="data")
+        archive.unlink()
+    return folder
+
+
+READ = """
+import sys, warnings
+from PIL import Image
+warnings.simplefilter("ignore")
+for path in sys.stdin.read().splitlines():
+    try:
+        image = Image.open(path)
+        image.load()
+    except Exception:
+        continue
+    print(image.format, path)
+"""
+
+
+def read_by_pillow(paths):
+    """List what Pillow itself reads, in a process of its own, where nothing has changed its settings."""
+    done = subprocess.run(
+        [sys.executable, "-c", READ],
+        input="\n".join(map(str, paths)),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    found = [line.split(" ", 1) for line in done.stdout.splitlines()]
+    return {path for kind, path in found if kind not in _NOT_READ}
+
+
+def test_all_that_pillow_reads_is_done_and_all_else_is_named(corpus, tmp_path):
+    files = {
+        path.relative_to(corpus).as_posix(): path
+        for path in corpus.rglob("*")
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.is_dir()
+    }
+    assert len(files) > 500
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "convviz", "batch", corpus, tmp_path / "maps", "--kernel-size", "1"),
+            *("-O", "1", "--tile", "32", "--timeout", "60", "--workers", "2"),
+            *("--report", tmp_path / "report.jsonl", "--max-pixels", "20000000"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=400,
+    )
+    assert done.returncode == 6
+    assert "Traceback" not in done.stderr
+    lines = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
+    assert {line["path"] for line in lines} == files.keys()
+    wrong, read = [], read_by_pillow(files.values())
+    for line in lines:
+        reason = line["reason"] or ""
+        assert reason.isprintable()
+        assert line["path"] in done.stderr or not reason
+        allowed = any(words in reason for words in REFUSED)
+        if (str(files[line["path"]]) in read) != (line["status"] == "done") and not allowed:
+            wrong.append((line["path"], line["status"], reason))
+    assert not wrong, "\n".join(map(str, wrong))
