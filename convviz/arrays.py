@@ -174,6 +174,7 @@ def _text(data: bytes, name: str) -> str:
 def _from_json(data: bytes, name: str) -> NDArray[np.float64]:
     """Read nested lists of numbers."""
     text = _text(data, name)
+    _check_count(data.count(b",") + 1, name)
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
@@ -190,6 +191,12 @@ def _from_json(data: bytes, name: str) -> NDArray[np.float64]:
         raise InputError(f"{name}: expected nested lists of numbers, not {type(document).__name__}.")
     _check_lists(document, name)
     return np.array(document, np.float64)  # whole numbers of any length among them
+
+
+def _check_count(numbers: int, name: str) -> None:
+    """Refuse a text with more numbers than there is memory for."""
+    what = f"the {plural(numbers, 'number')} of {name}"
+    memory.need_objects(numbers, what, "store them as .npy", error=InputError)
 
 
 def _check_lists(document: list[Any], name: str) -> None:
@@ -237,7 +244,9 @@ def _json_word(item: Any) -> str:
 def _from_csv(data: bytes, name: str) -> list[Any]:
     """Read planes of numbers with an empty line between them."""
     planes: list[list[list[float]]] = [[]]
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", _text(data, name)), 1):
+    text = _text(data, name)
+    _check_count(sum(map(data.count, (b",", b";", b" ", b"\t", b"\n"))) + 1, name)
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
         if not line.strip():
             if planes[-1]:
                 planes.append([])

@@ -12,6 +12,9 @@ from convviz.text import amount
 # So much is there wherever Python runs, and to ask takes longer than to use it.
 _ALWAYS = 1 << 26
 
+# A float of Python with its place in a list, and its digits in a text.
+_NUMBER_BYTES = 24 + 8 + 20
+
 _sharers = 1
 
 
@@ -52,6 +55,11 @@ def need(size: float, what: str, remedy: str, *, error: type[ConvvizError] = Spe
     free = available() / _sharers
     if size > free:
         raise error(f"{what} need {amount(size)} of memory, and {amount(free)} are free; {remedy}.")
+
+
+def need_objects(count: int, what: str, remedy: str, *, error: type[ConvvizError] = SpecError) -> None:
+    """Refuse so many numbers of Python, with the list that they stand in, as `need` does bytes."""
+    need(_NUMBER_BYTES * count, what, remedy, error=error)
 
 
 def available() -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from convviz import memory
+from convviz import arrays, memory
 from convviz.errors import InputError, SpecError
 
 
@@ -96,3 +96,14 @@ def test_a_limit_on_the_process_counts():
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30)),
     )
     assert 1 << 30 < float(done.stdout) < 3 << 30
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"), [(".json", b"[" + b"1," * 99_999 + b"1]"), (".csv", b"1," * 100_000)]
+)
+def test_a_text_of_more_numbers_than_fit_is_refused_before_it_is_read(monkeypatch, suffix, text):
+    """A hundred thousand numbers of 52 bytes, where there are five million bytes."""
+    monkeypatch.setattr(memory, "_ALWAYS", 0)
+    monkeypatch.setattr(memory, "available", lambda: 5e6)
+    with pytest.raises(InputError, match=r"^the 100,00[01] numbers of 'x' need 4\.96 MiB of memory"):
+        arrays.parse_array(text, "'x'", suffix)

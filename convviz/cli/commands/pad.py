@@ -65,7 +65,7 @@ def pad(
     """
     check_drawing_file(output)
 
-    from convviz import __version__, outputs, pipeline
+    from convviz import __version__, memory, outputs, pipeline
     from convviz.cli.reading import input_files, read_input
     from convviz.render import padding as rendering
     from convviz.render import tables
@@ -85,6 +85,10 @@ def pad(
         drawing = rendering.draw(picture, padded, edges)
         outputs.write_drawing(drawing, output, description, force=force, inputs=input_files(input))
     if json:
+        values = sum(planes.size for planes in padded.values())
+        memory.need_objects(
+            values, "the padded planes as JSON", "leave out --json, or make the input smaller"
+        )
         answer_json(
             {
                 "input_shape": list(picture.x.shape),

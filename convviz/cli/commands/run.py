@@ -1,5 +1,6 @@
 """``convviz run``."""
 
+import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -92,7 +93,7 @@ def run(
     if code:
         refuse_stdin(input)
 
-    from convviz import arrays, marks, outputs, pipeline, weights
+    from convviz import arrays, marks, memory, outputs, pipeline, weights
     from convviz.cli.progress import progress
     from convviz.cli.reading import input_files, read_input
     from convviz.render.tone import colours
@@ -179,6 +180,8 @@ def run(
                 "symmetric": list(bank.symmetric),
             }
         if table:
+            count = math.prod(result.shape) * (1 if parts is None else 1 + parts.shape[1])
+            memory.need_objects(count, "the values as JSON", "leave out --table, or take --save")
             document["values"] = result.maps.tolist()
             if parts is not None:
                 document["partial"]["values"] = parts.tolist()
