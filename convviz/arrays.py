@@ -5,7 +5,6 @@ import json
 import lzma
 import math
 import re
-import stat
 import struct
 import tokenize
 import warnings
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from convviz import memory
 from convviz.errors import InputError
-from convviz.files import shown
+from convviz.files import read_bytes, shown
 from convviz.marks import MARK
 from convviz.text import plural, printable
 
@@ -57,30 +56,6 @@ _BROKEN = (
 _MOST_AXES = 4
 
 _LARGEST = float(np.finfo(np.float32).max)
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read an ordinary file whole.
-
-    Raises
-    ------
-    InputError
-        If it is missing, not an ordinary file, or may not be read. A pipe or a
-        device is never opened, for that could wait for ever.
-    """
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            what = "a folder; use convviz batch for folders" if path.is_dir() else "not an ordinary file"
-            raise InputError(f"cannot read {shown(path)}: it is {what}.")
-        memory.need(found.st_size, f"the bytes of {shown(path)}", "make the file smaller", error=InputError)
-        return path.read_bytes()
-    except FileNotFoundError:
-        what = "the link leads to no file" if path.is_symlink() else "there is no such file; check the path"
-        raise InputError(f"cannot read {shown(path)}: {what}.") from None
-    except (OSError, ValueError) as error:  # ValueError: a name with a null character
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise InputError(f"cannot read {shown(path)}: {reason.lower()}.") from None
 
 
 def read_array(path: Path) -> Floats:

@@ -16,6 +16,24 @@ class SpecError(ConvvizError):
     """An argument that no layer, kernel or option can take."""
 
 
+class SourceError(SpecError):
+    """Something in a text that a user wrote, at one place in it.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong.
+    text : str
+        The text.
+    at : int
+        The place, counted from 0.
+    """
+
+    def __init__(self, message: str, text: str, at: int) -> None:
+        super().__init__(message)
+        self.text, self.at = text, at
+
+
 class ShapeError(ConvvizError):
     """A layer that does not fit the shape of its input."""
 

@@ -5,12 +5,14 @@ import errno
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from convviz.errors import OutputError
+from convviz import memory
+from convviz.errors import InputError, OutputError
 from convviz.text import printable
 
 if os.name == "posix":
@@ -258,6 +260,30 @@ def fitting(name: str, ending: str) -> str:
     # What is cut in the middle of a character of several bytes loses that character.
     kept = os.fsencode(name)[: _LONGEST_NAME - len(ending)].decode("utf-8", "ignore")
     return kept + ending
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read an ordinary file whole.
+
+    Raises
+    ------
+    InputError
+        If it is missing, not an ordinary file, or may not be read. A pipe or a
+        device is never opened, for that could wait for ever.
+    """
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            what = "a folder; use convviz batch for folders" if path.is_dir() else "not an ordinary file"
+            raise InputError(f"cannot read {shown(path)}: it is {what}.")
+        memory.need(found.st_size, f"the bytes of {shown(path)}", "make the file smaller", error=InputError)
+        return path.read_bytes()
+    except FileNotFoundError:
+        what = "the link leads to no file" if path.is_symlink() else "there is no such file; check the path"
+        raise InputError(f"cannot read {shown(path)}: {what}.") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise InputError(f"cannot read {shown(path)}: {reason.lower()}.") from None
 
 
 def find_files(

@@ -21,7 +21,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from convviz import arrays, memory, parallel
 from convviz.errors import InputError, SpecError
-from convviz.files import shown
+from convviz.files import read_bytes, shown
 from convviz.geometry import HW
 from convviz.settings import MAX_PIXELS, Mode, ValueRange
 from convviz.text import number, plural, printable
@@ -317,7 +317,7 @@ def read(
         _check_resize(resize, max_pixels)
     if isinstance(source, str | Path):
         path = Path(source)
-        name, data, suffix = shown(path), arrays.read_bytes(path), path.suffix.lower()
+        name, data, suffix = shown(path), read_bytes(path), path.suffix.lower()
     else:
         name, data = "stdin", source.read()
         suffix = _kind_of(data)

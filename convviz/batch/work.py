@@ -5,10 +5,10 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from convviz import arrays, images, outputs, pipeline, weights
+from convviz import images, outputs, pipeline, weights
 from convviz.batch.plan import Job, Outcome, Source
 from convviz.errors import ConvvizError, InputError
-from convviz.files import shown
+from convviz.files import read_bytes, shown
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
 
 
@@ -85,7 +85,7 @@ def _read(job: Job) -> tuple[bytes, Source]:
         found = job.source.stat()
     except OSError:
         found = None  # reading it says why
-    data = arrays.read_bytes(job.source)
+    data = read_bytes(job.source)
     if found is None:
         raise InputError(f"{shown(job.source)} came into being just now; try again.")
     digest = hashlib.sha256(data).hexdigest()

@@ -14,7 +14,7 @@ from convviz import __version__
 from convviz.cli.exits import STATUS, Exit
 from convviz.cli.signals import Ended, raise_when_ended
 from convviz.cli.streams import NobodyReads, open_streams
-from convviz.errors import ConvvizError, OutputError
+from convviz.errors import ConvvizError, OutputError, SourceError
 from convviz.files import delete_unfinished
 from convviz.text import printable
 
@@ -124,6 +124,9 @@ def status_of(arguments: Sequence[str]) -> int:
     try:
         status = _status_of(arguments)
         sys.stdout.flush()
+    except SourceError as error:
+        status = _failed(str(error), Exit.USAGE)
+        _point(error.text, error.at)
     except ConvvizError as error:
         status = _failed(str(error), STATUS[type(error)])
     except NobodyReads:
@@ -171,6 +174,13 @@ def _complain(message: str) -> None:
     """Write one line on stderr."""
     with contextlib.suppress(OSError):  # there is nobody else to tell
         print(f"convviz: {printable(message)}", file=sys.stderr)  # noqa: T201  # the one place that reports errors
+
+
+def _point(text: str, at: int) -> None:
+    """Show the culprit in what the user wrote; what cannot be printed takes more than its place."""
+    before = printable(text[:at])
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"  {before}{printable(text[at:])}\n  {' ' * len(before)}^\n")
 
 
 def _lower(message: str) -> str:

@@ -9,6 +9,7 @@ from convviz.errors import (
     InputError,
     OutputError,
     ShapeError,
+    SourceError,
     SpecError,
     UnknownNameError,
 )
@@ -30,6 +31,7 @@ class Exit(IntEnum):
 
 STATUS: dict[type[ConvvizError], Exit] = {
     SpecError: Exit.USAGE,
+    SourceError: Exit.USAGE,
     ShapeError: Exit.USAGE,
     UnknownNameError: Exit.USAGE,
     InputError: Exit.INPUT,

@@ -21,7 +21,7 @@ def plain(text: str) -> Text:
     return Text(printable(text))
 
 
-def _table(*headings: str, left: Iterable[int] = (0,), folding: int | None = None) -> Table:
+def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None = None) -> Table:
     """Make a table in the one look of all tables.
 
     Columns are flush right but for those in `left`. Where the terminal is narrow,
@@ -45,7 +45,7 @@ def statistics(rows: Iterable[tuple[int, str, float, float, float, float]], *, w
 
     Below 60 characters the columns stand closer and the numbers have one digit less.
     """
-    table = _table("", "map", "min", "max", "mean", "std", left=(1,), folding=1)
+    table = bare_table("", "map", "min", "max", "mean", "std", left=(1,), folding=1)
     digits = 4
     if width < 60:
         table.padding, table.collapse_padding, digits = (0, 0), True, 3
@@ -56,7 +56,7 @@ def statistics(rows: Iterable[tuple[int, str, float, float, float, float]], *, w
 
 def rates(rows: Iterable[tuple[str, str, int | None, float, float, float, float]]) -> Table:
     """Tabulate what was timed: backend, device, threads, seconds with their extremes, operations a second."""
-    table = _table("backend", "device", "threads", "ms", "range", "GFLOP/s", left=(0, 1))
+    table = bare_table("backend", "device", "threads", "ms", "range", "GFLOP/s", left=(0, 1))
     for backend, device, threads, *seconds, flops in rows:
         median, least, greatest = (number(1e3 * of, digits=3) for of in seconds)
         table.add_row(
@@ -149,7 +149,7 @@ def values(
 
 def targets(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
     """Tabulate settings near a wanted output: kernel, stride, padding, output, options to type."""
-    table = _table("kernel", "stride", "padding", "output", "options", left=(4,))
+    table = bare_table("kernel", "stride", "padding", "output", "options", left=(4,))
     for row in rows:
         table.add_row(*row)
     return table
@@ -158,7 +158,7 @@ def targets(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
 def feeds(rows: Iterable[tuple[str, str, str, str, str, str]], *, cells: bool) -> Table:
     """Tabulate what a pixel feeds: map, channel, output position, tap, weight, and the cell if wanted."""
     headings = ("map", "channel", "output", "tap", "weight", *(["cell"] if cells else []))
-    table = _table(*headings, left=(0, 1), folding=0)
+    table = bare_table(*headings, left=(0, 1), folding=0)
     for name, channel, *rest in rows:
         table.add_row(plain(name), plain(channel), *rest[: len(headings) - 2])
     return table
@@ -166,7 +166,7 @@ def feeds(rows: Iterable[tuple[str, str, str, str, str, str]], *, cells: bool) -
 
 def products(rows: Iterable[tuple[str, str, str, str]]) -> Table:
     """Tabulate what one weight does: output position, input position, value there, product."""
-    table = _table("output", "input", "value", "product", left=())
+    table = bare_table("output", "input", "value", "product", left=())
     for row in rows:
         table.add_row(*row)
     return table
@@ -180,7 +180,7 @@ def kernel_list(rows: Iterable[tuple[str, str, float, float, str]], *, width: in
     wide = width >= 64
     headings = ("kernel", "size", "min", "max", "shows") if wide else ("kernel", "size", "shows")
     last = len(headings) - 1
-    table = _table(*headings, left=(0, last), folding=last)
+    table = bare_table(*headings, left=(0, last), folding=last)
     for name, size, low, high, about in rows:
         table.add_row(name, size, *((number(low), number(high)) if wide else ()), plain(about))
     return table

@@ -30,19 +30,44 @@ def shape(
             help="List the settings nearest to this output; what you set yourself is kept.",
         ),
     ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            rich_help_panel="Layer",
+            help='Several layers: "conv 10 k3 | relu | maxpool 2".',
+        ),
+    ] = None,
+    net: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.toml",
+            rich_help_panel="Layer",
+            help="A whole net: alexnet, lenet5, resnet18, vgg16, or a file.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Calculate the shape that a layer gives, with every number put in.
 
     Needs no image and computes no convolution: padded size, span of the dilated kernel, what the stride
-    never reads, parameters, multiply-adds, memory.
+    never reads, parameters, multiply-adds, memory. Of several layers, a table.
 
     For example:
 
         convviz shape 3x227x227 --out-channels 96 --kernel-size 11 --stride 4
 
         convviz shape 3x224x224 --target 112x112
+
+        convviz shape 3x224x224 --net vgg16
     """
+    if layers is not None or net is not None:
+        if (layers is not None and net is not None) or target is not None or layer != LayerSettings():
+            raise SpecError(
+                "layers, net: give one of them, and without the options of a single layer or --target."
+            )
+        _show_net(input, layers, net, json=json)
+        return
     channels, size = _input_shape(input)
     if target is not None:
         _show_targets(size, target, layer, json=json)
@@ -55,6 +80,33 @@ def shape(
     from convviz.render.shapes import shape_report
 
     for line in shape_report(conv, size):
+        answer(line)
+
+
+def _show_net(input: str, layers: str | None, name: str | None, *, json: bool) -> None:
+    """Tabulate several layers."""
+    from convviz.net import find_net, parse_layers
+    from convviz.render.layers import document, net_lines, net_table
+    from convviz.render.tables import console
+
+    found = parse_layers(layers) if layers is not None else find_net(name or "")
+    channels, size = _input_shape(input)
+    placed = found.place((channels, *size))
+    if json:
+        answer_json(
+            {
+                "input_shape": [channels, *size],
+                "output_shape": list(placed[-1].output_shape),
+                "parameters": {"total": sum(one.layer.parameters for one in placed)},
+                "macs": sum(one.macs for one in placed),
+                "layers": document(placed),
+            }
+        )
+        return
+    screen = console()
+    screen.print(net_table(placed, width=screen.width))
+    answer()
+    for line in net_lines(placed):
         answer(line)
 
 

@@ -1,0 +1,517 @@
+"""Several layers in a row, or with branches: read from text or TOML, and measured for an input."""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from convviz import modules
+from convviz.errors import ConvvizError, InputError, ShapeError, SourceError, SpecError, UnknownNameError
+from convviz.files import read_bytes, shown
+from convviz.geometry import HW, Edges
+from convviz.layers import PADDING_MODES, Conv2d
+from convviz.modules import Shape, shape_text
+
+AnyLayer = Any  # a Conv2d or one of convviz.modules
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of layer: how it is called, and which of its arguments the input decides.
+
+    Parameters
+    ----------
+    layer : type
+        The layer.
+    words : tuple of str
+        What it is called in a stack that is written as text.
+    first : str
+        The argument that a bare number gives; empty if there is none.
+    needed : bool
+        Whether that number must be there.
+    letters : dict of str
+        Letters before a number, and the arguments that those give.
+    flags : dict
+        Words by themselves, with the arguments that they give.
+    inferred : str
+        The argument that is the number of channels, or of values, of the input.
+    """
+
+    layer: Callable[..., AnyLayer]
+    words: tuple[str, ...]
+    first: str = ""
+    needed: bool = False
+    letters: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    inferred: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of torch."""
+        return str(getattr(self.layer, "__name__", self.layer))
+
+
+_NO_BIAS: dict[str, tuple[str, Any]] = {"nobias": ("bias", False)}
+_CONV_LETTERS = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g": "groups"}
+_MODES = {mode: ("padding_mode", mode) for mode in PADDING_MODES}
+
+KINDS = (
+    Kind(
+        Conv2d,
+        ("conv",),
+        "out_channels",
+        True,
+        _CONV_LETTERS,
+        _NO_BIAS | _MODES | {"same": ("padding", "same")},
+        "in_channels",
+    ),
+    Kind(
+        modules.ConvTranspose2d,
+        ("convtranspose", "deconv"),
+        "out_channels",
+        True,
+        _CONV_LETTERS | {"o": "output_padding"},
+        _NO_BIAS,
+        "in_channels",
+    ),
+    Kind(
+        modules.MaxPool2d,
+        ("maxpool",),
+        "kernel_size",
+        True,
+        {"s": "stride", "p": "padding", "d": "dilation"},
+        {"ceil": ("ceil_mode", True)},
+    ),
+    Kind(
+        modules.AvgPool2d,
+        ("avgpool",),
+        "kernel_size",
+        True,
+        {"s": "stride", "p": "padding"},
+        {"ceil": ("ceil_mode", True), "nopad": ("count_include_pad", False)},
+    ),
+    Kind(modules.AdaptiveAvgPool2d, ("adaptiveavgpool",), "output_size", True),
+    Kind(modules.BatchNorm2d, ("batchnorm", "bn"), inferred="num_features"),
+    Kind(modules.ReLU, ("relu",)),
+    Kind(modules.LeakyReLU, ("leakyrelu",), "negative_slope"),
+    Kind(modules.SiLU, ("silu",)),
+    Kind(modules.Sigmoid, ("sigmoid",)),
+    Kind(modules.Flatten, ("flatten",)),
+    Kind(modules.Linear, ("linear",), "out_features", True, {}, _NO_BIAS, "in_features"),
+    Kind(modules.Softmax, ("softmax",)),
+    Kind(modules.Add, ("add",)),
+)
+_BY_WORD = {word: kind for kind in KINDS for word in kind.words}
+_BY_NAME = {kind.name: kind for kind in KINDS}
+
+INPUT = "input"
+
+_NETS = Path(__file__).with_name("nets")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One layer as it was written, before the input is known.
+
+    Parameters
+    ----------
+    name : str
+        What it is called; no two steps share a name.
+    kind : Kind
+        What it is.
+    arguments : dict
+        Those of torch that were written.
+    inputs : tuple of str
+        The steps that it reads; "input" is the input.
+    """
+
+    name: str
+    kind: Kind
+    arguments: Mapping[str, Any]
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One layer of a net for one input.
+
+    Parameters
+    ----------
+    name : str
+        As in its `Step`.
+    layer : Conv2d or a layer of `convviz.modules`
+        The layer.
+    inputs : tuple of str
+        The steps that it reads.
+    input_shapes : tuple of tuple of int
+        Their shapes.
+    output_shape : tuple of int
+        Shape of what it gives.
+    macs : int
+        Multiply-adds.
+    height, width : Reach or None
+        What one output value sees along each axis; None where it sees the whole input.
+    """
+
+    name: str
+    layer: AnyLayer
+    inputs: tuple[str, ...]
+    input_shapes: tuple[Shape, ...]
+    output_shape: Shape
+    macs: int
+    height: "Reach | None"
+    width: "Reach | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What output values see of the input along one axis: value i sees from `first + i * jump` on.
+
+    Parameters
+    ----------
+    jump : Fraction
+        Input pixels between the fields of neighbouring values: the effective stride.
+    first, last : Fraction
+        The first and the last input pixel that output value 0 sees; below 0 lies padding.
+    """
+
+    jump: Fraction = Fraction(1)
+    first: Fraction = Fraction(0)
+    last: Fraction = Fraction(0)
+
+    @property
+    def size(self) -> int:
+        """Pixels from the first to the last: the receptive field."""
+        return int(self.last - self.first) + 1
+
+    @property
+    def padding(self) -> Fraction:
+        """Pixels before the input that value 0 sees: the effective padding."""
+        return -self.first
+
+    @property
+    def centre(self) -> Fraction:
+        """Middle of the field of value 0, in pixels; 0 is the middle of the first pixel."""
+        return (self.first + self.last) / 2
+
+    def through(self, kernel: int, stride: int, dilation: int, before: int) -> "Reach":
+        """See through the windows of one more layer.
+
+        Examples
+        --------
+        >>> Reach().through(3, 2, 1, 1).through(3, 1, 1, 1)
+        Reach(jump=Fraction(2, 1), first=Fraction(-3, 1), last=Fraction(3, 1))
+        """
+        return Reach(
+            self.jump * stride,
+            self.first - before * self.jump,
+            self.last + (dilation * (kernel - 1) - before) * self.jump,
+        )
+
+    def through_transposed(self, kernel: int, stride: int, dilation: int, padding: int) -> "Reach":
+        """See through a transposed convolution, whose output values do not all see equally many."""
+        # Output o reads input i where o = i * stride - padding + tap * dilation; the outputs of one period,
+        # from 0 to stride - 1, are all that there are, and lie 1 / stride apart.
+        reads = [
+            Fraction((o + padding - tap * dilation) // stride) - Fraction(o, stride)
+            for o in range(stride)
+            for tap in range(kernel)
+            if (o + padding - tap * dilation) % stride == 0
+        ]
+        low, high = (min(reads), max(reads)) if reads else (Fraction(0), Fraction(0))
+        return Reach(self.jump / stride, self.first + low * self.jump, self.last + high * self.jump)
+
+    def joined(self, other: "Reach") -> "Reach":
+        """See what either sees."""
+        return Reach(self.jump, min(self.first, other.first), max(self.last, other.last))
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """Layers, each of which reads the input or layers before it.
+
+    Parameters
+    ----------
+    steps : tuple of Step
+        In the order in which they are computed.
+    name : str
+        What the net is called.
+    """
+
+    steps: tuple[Step, ...]
+    name: str = ""
+
+    def place(self, shape: Shape) -> list[Placed]:
+        """Build every layer for an input.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Channels, height and width of the input.
+
+        Returns
+        -------
+        list of Placed
+            One per step.
+
+        Raises
+        ------
+        SpecError, ShapeError
+            If a layer does not fit what it reads; the message names it.
+
+        Examples
+        --------
+        >>> net = parse_layers("conv 6 k5 | relu | maxpool 2")
+        >>> [placed.output_shape for placed in net.place((1, 32, 32))]
+        [(6, 28, 28), (6, 28, 28), (6, 14, 14)]
+        """
+        shapes: dict[str, Shape] = {INPUT: shape}
+        reaches: dict[str, tuple[Reach | None, Reach | None]] = {INPUT: (Reach(), Reach())}
+        found = []
+        for step in self.steps:
+            inputs = tuple(shapes[name] for name in step.inputs)
+            try:
+                layer = _layer(step, inputs[0])
+                output, macs = _measured(layer, inputs)
+            except ConvvizError as error:
+                raise type(error)(f"layer {step.name!r}: {error}") from None
+            seen = [reaches[name] for name in step.inputs]
+            height, width = (_reach(layer, [pair[axis] for pair in seen], inputs[0], axis) for axis in (0, 1))
+            shapes[step.name], reaches[step.name] = output, (height, width)
+            found.append(Placed(step.name, layer, step.inputs, inputs, output, macs, height, width))
+        return found
+
+
+def _layer(step: Step, shape: Shape) -> AnyLayer:
+    """Build one layer, with what its input decides."""
+    arguments = dict(step.arguments)
+    if step.kind.inferred:
+        known = arguments.setdefault(step.kind.inferred, shape[0])
+        if known != shape[0]:
+            raise ShapeError(f"{step.kind.inferred} is {known}, but its input is {shape_text(shape)}.")
+    if step.kind.layer is Conv2d:
+        arguments.setdefault("kernel_size", 3)
+    try:
+        return step.kind.layer(**arguments)
+    except TypeError as error:
+        raise SpecError(f"{step.kind.name}: {error}.") from None
+
+
+def _measured(layer: AnyLayer, inputs: Sequence[Shape]) -> tuple[Shape, int]:
+    """Tell what a layer gives, and what that costs."""
+    if not isinstance(layer, Conv2d):
+        if not isinstance(layer, modules.Add) and len(inputs) > 1:
+            raise ShapeError(f"it reads one input, not {len(inputs)}.")
+        return layer.output_shape(*inputs), layer.macs(inputs[0])
+    (shape,) = inputs
+    if len(shape) != 3 or shape[0] != layer.in_channels:
+        raise ShapeError(f"it reads {layer.in_channels} planes, not {shape_text(shape)}.")
+    size = HW(*shape[1:])
+    return (layer.out_channels, *layer.output_size(size)), layer.macs(size)
+
+
+def _reach(layer: AnyLayer, seen: Sequence[Reach | None], shape: Shape, axis: int) -> Reach | None:
+    """Tell what a value sees along one axis through one more layer."""
+    before = seen[0]
+    if (
+        before is None
+        or None in seen
+        or isinstance(layer, modules.Flatten | modules.Linear | modules.AdaptiveAvgPool2d | modules.Softmax)
+    ):
+        return None
+    for other in seen[1:]:
+        assert other is not None
+        before = before.joined(other)
+    name = "hw"[axis]
+    if isinstance(layer, Conv2d):
+        edges: Edges = layer.edges(HW(*shape[1:]))
+        return before.through(
+            getattr(layer.kernel_size, name),
+            getattr(layer.stride, name),
+            getattr(layer.dilation, name),
+            (edges.top, edges.left)[axis],
+        )
+    if isinstance(layer, modules.ConvTranspose2d):
+        return before.through_transposed(
+            *(getattr(getattr(layer, of), name) for of in ("kernel_size", "stride", "dilation", "padding"))
+        )
+    if isinstance(layer, modules.MaxPool2d | modules.AvgPool2d):
+        return before.through(
+            *(getattr(getattr(layer, of), name) for of in ("kernel_size", "stride", "dilation", "padding"))
+        )
+    return before
+
+
+def parse_layers(text: str) -> Net:
+    """Read a stack that is written as text.
+
+    Parameters
+    ----------
+    text : str
+        Layers with bars between them, such as ``conv 10 k3 | relu | maxpool 2``:
+        a word, the number that matters most, then letters with numbers (k kernel, s
+        stride, p padding, d dilation, g groups, o output padding; ``k3x5`` is 3 high
+        and 5 wide) and words (``nobias``, ``same``, ``ceil``, a padding mode).
+
+    Returns
+    -------
+    Net
+        The layers, called by word and number: conv1, relu1, conv2.
+
+    Raises
+    ------
+    SourceError
+        If something is no layer or no argument; it knows the place.
+
+    Examples
+    --------
+    >>> [step.name for step in parse_layers("conv 10 | relu | conv 10 k3").steps]
+    ['conv1', 'relu1', 'conv2']
+    """
+    steps: list[Step] = []
+    counts: dict[str, int] = {}
+    at = 0
+    for part in text.split("|"):
+        words = [(at + found.start(), found.group()) for found in re.finditer(r"\S+", part)]
+        if not words:
+            raise SourceError("layers: a layer is missing here", text, at + len(part) // 2)
+        kind, arguments = _read_step(words, text)
+        word = kind.words[0]
+        counts[word] = counts.get(word, 0) + 1
+        before = steps[-1].name if steps else INPUT
+        steps.append(Step(f"{word}{counts[word]}", kind, arguments, (before,)))
+        at += len(part) + 1
+    return Net(tuple(steps))
+
+
+def _read_step(words: Sequence[tuple[int, str]], text: str) -> tuple[Kind, dict[str, Any]]:
+    """Read one layer from its words, which know their places."""
+    (place, word), *rest = words
+    kind = _BY_WORD.get(word.lower())
+    if kind is None or kind.layer is modules.Add:
+        error = UnknownNameError("layer", word, [known for known in _BY_WORD if known != "add"])
+        raise SourceError(f"layers: {error}", text, place)
+    arguments: dict[str, Any] = {}
+    for index, (at, item) in enumerate(rest):
+        name, value = _read_argument(kind, item, text, at, first=index == 0)
+        if name in arguments:
+            raise SourceError(f"layers: {name} is given twice", text, at)
+        arguments[name] = value
+    if kind.needed and kind.first not in arguments:
+        raise SourceError(f"layers: {word} needs a number, its {kind.first}", text, place + len(word))
+    return kind, arguments
+
+
+def _read_argument(kind: Kind, item: str, text: str, at: int, *, first: bool) -> tuple[str, Any]:
+    """Read one argument."""
+    if item.lower() in kind.flags:
+        return kind.flags[item.lower()]
+    if found := re.fullmatch(r"([a-z]?)(-?[0-9]{1,9})(?:x([0-9]{1,9}))?", item, re.ASCII | re.IGNORECASE):
+        letter, h, w = found[1].lower(), int(found[2]), found[3]
+        name = kind.letters.get(letter, "") if letter else kind.first if first else ""
+        if name:
+            return name, (h, int(w)) if w is not None else h
+    if first and kind.first == "negative_slope" and re.fullmatch(r"-?[0-9]*\.?[0-9]+", item, re.ASCII):
+        return kind.first, float(item)
+    known = [f"{letter} for {name}" for letter, name in kind.letters.items()] + list(kind.flags)
+    allowed = f"; it takes {', '.join(known)}" if known else ""
+    number = f" a number first, its {kind.first}," if kind.first and first else ""
+    raise SourceError(f"layers: {kind.words[0]} takes{number or ' no'} {item!r} here{allowed}", text, at)
+
+
+def read_net(path: Path) -> Net:
+    """Read a net from a TOML file.
+
+    Parameters
+    ----------
+    path : Path
+        A file with one ``[[layer]]`` per layer: ``type`` is the name of torch, ``name`` what
+        it is called, ``from`` one or more layers that it reads (the one before by
+        default; "input" is the input), and all else the arguments of torch.
+
+    Returns
+    -------
+    Net
+        The layers.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is no TOML.
+    SpecError
+        If a layer cannot be; the message names it.
+    """
+    try:
+        document = tomllib.loads(read_bytes(path).decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"cannot read {shown(path)}: it is no TOML ({error}).") from None
+    return net_of(document, shown(path), name=path.stem)
+
+
+def net_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Net:
+    """Make a net of what a TOML file holds."""
+    tables = document.get("layer")
+    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
+        raise SpecError(f"{where}: there is no [[layer]].")
+    steps: list[Step] = []
+    known = {INPUT}
+    for index, table in enumerate(tables):
+        arguments = dict(table)
+        kind_name = arguments.pop("type", None)
+        if not isinstance(kind_name, str):
+            raise SpecError(f'{where}: layer {index} has no type, such as type = "Conv2d".')
+        kind = _BY_NAME.get(kind_name) or _BY_WORD.get(kind_name.lower())
+        if kind is None:
+            raise SpecError(f"{where}: layer {index}: {UnknownNameError('layer', kind_name, _BY_NAME)}")
+        step_name = arguments.pop("name", f"{kind.words[0]}{index}")
+        inputs = arguments.pop("from", [steps[-1].name if steps else INPUT])
+        if not isinstance(step_name, str) or not step_name or step_name in known:
+            raise SpecError(f"{where}: layer {index}: the name {step_name!r} is taken, or none.")
+        for other in inputs if isinstance(inputs, list) else [inputs]:
+            if other not in known:
+                raise SpecError(
+                    f"{where}: layer {step_name!r} reads {other!r}, which does not come before it."
+                )
+        arguments = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()
+        }
+        chosen = tuple(inputs) if isinstance(inputs, list) else (inputs,)
+        steps.append(Step(step_name, kind, arguments, chosen))
+        known.add(step_name)
+    return Net(tuple(steps), name)
+
+
+def named_nets() -> tuple[str, ...]:
+    """Names of the nets that ship with convviz, as shapes alone.
+
+    Examples
+    --------
+    >>> named_nets()
+    ('alexnet', 'lenet5', 'resnet18', 'vgg16')
+    """
+    return tuple(sorted(path.stem for path in _NETS.glob("*.toml")))
+
+
+def find_net(text: str) -> Net:
+    """Find a net by its name, or read it from a .toml file.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no net of that name.
+    InputError, SpecError
+        As for `read_net`.
+
+    Examples
+    --------
+    >>> len(find_net("lenet5").steps)
+    12
+    """
+    if text.lower().endswith(".toml"):
+        return read_net(Path(text))
+    if text not in named_nets():
+        raise UnknownNameError("net", text, [*named_nets(), "FILE.toml"])
+    return read_net(_NETS / f"{text}.toml")

@@ -1,0 +1,108 @@
+"""The layers of a net in a table."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from convviz.net import Placed, Reach
+from convviz.render.tables import bare_table, plain
+from convviz.settings import typed
+from convviz.text import amount, number, plural, printable
+
+# What is left out first where the terminal is narrow, and so on; a net keeps its names and shapes.
+_LEFT_OUT = ("centre", "begins", "padding", "kernel", "stride", "every", "memory", "field", "multiply-adds")
+_GAP = 3  # characters between two columns
+
+
+def net_table(placed: Sequence[Placed], *, width: int) -> Table:
+    """Tabulate every layer: shape, windows, parameters, multiply-adds, memory, and what a value sees.
+
+    Parameters
+    ----------
+    placed : sequence of Placed
+        The layers.
+    width : int
+        Characters in one line; columns for which there is no room are left out whole.
+
+    Returns
+    -------
+    rich.table.Table
+        A row per layer.
+    """
+    columns = {
+        "layer": [printable(one.name) for one in placed],
+        "output": ["x".join(map(str, one.output_shape)) for one in placed],
+        **{
+            heading: [_argument(getattr(one.layer, name, None)) for one in placed]
+            for heading, name in (("kernel", "kernel_size"), ("stride", "stride"), ("padding", "padding"))
+        },
+        "parameters": [f"{one.layer.parameters:,}" for one in placed],
+        "multiply-adds": [f"{one.macs:,}" for one in placed],
+        "memory": [amount(4 * math.prod(one.output_shape)) for one in placed],
+        "field": [_axes(one, lambda reach: str(reach.size)) for one in placed],
+        "every": [_axes(one, lambda reach: number(float(reach.jump))) for one in placed],
+        "begins": [_axes(one, lambda reach: number(float(reach.first))) for one in placed],
+        "centre": [_axes(one, lambda reach: number(float(reach.centre))) for one in placed],
+    }
+    widths = {heading: max(map(len, [heading, *cells])) + _GAP for heading, cells in columns.items()}
+    for heading in _LEFT_OUT:
+        if sum(widths.values()) - _GAP > width:
+            del columns[heading], widths[heading]
+    found = bare_table(*columns)
+    for row in zip(*columns.values(), strict=True):
+        found.add_row(*map(plain, row))
+    return found
+
+
+def net_lines(placed: Sequence[Placed]) -> list[str]:
+    """Write what all layers come to, and what the columns mean."""
+    parameters = sum(one.layer.parameters for one in placed)
+    outputs = [4 * math.prod(one.output_shape) for one in placed]
+    return [
+        f"{plural(len(placed), 'layer')}: {plural(parameters, 'parameter')}, {amount(4 * parameters)} "
+        f"as float32; {sum(one.macs for one in placed):,} multiply-adds",
+        f"outputs: {amount(sum(outputs))} as float32 in all, the largest {amount(max(outputs))}",
+        "field: input pixels that one value depends on; every: pixels between the fields of neighbours;",
+        "begins, centre: of the field of the first value, in pixels of the input; below 0 lies padding",
+    ]
+
+
+def _axes(one: Placed, write: Any) -> str:
+    """Write a number of both axes, once if they agree."""
+    if one.height is None or one.width is None:
+        return "all"
+    height, width = write(one.height), write(one.width)
+    return height if height == width else f"{height}x{width}"
+
+
+def _argument(value: Any) -> str:
+    """Write an argument of a layer as it would be typed."""
+    return "" if value is None else typed(value)
+
+
+def document(placed: Sequence[Placed]) -> list[dict[str, Any]]:
+    """Give every layer as plain values."""
+    return [
+        {
+            "name": one.name,
+            "layer": repr(one.layer),
+            "inputs": list(one.inputs),
+            "output_shape": list(one.output_shape),
+            "parameters": one.layer.parameters,
+            "macs": one.macs,
+            "bytes": 4 * math.prod(one.output_shape),
+            "receptive_field": _plain(one, "size"),
+            "effective_stride": _plain(one, "jump"),
+            "effective_padding": _plain(one, "padding"),
+            "centre": _plain(one, "centre"),
+        }
+        for one in placed
+    ]
+
+
+def _plain(one: Placed, name: str) -> list[float] | None:
+    """Give a number of both axes."""
+    reaches: list[Reach | None] = [one.height, one.width]
+    return None if None in reaches else [float(getattr(reach, name)) for reach in reaches]

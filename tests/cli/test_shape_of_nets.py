@@ -1,0 +1,85 @@
+"""``convviz shape --layers`` and ``--net``: a table per layer, as JSON, and errors with their place."""
+
+import json
+
+import pytest
+
+STACK = "conv 10 k3 | relu | conv 10 k3 | relu | maxpool 2"
+
+
+def test_a_stack_is_a_table_with_totals(convviz):
+    """28 - 2 = 26, then 24, then 12; 1*10*9 + 10 and 10*10*9 + 10 parameters."""
+    done = convviz("shape", "1x28x28", "--layers", STACK)
+    assert done.returncode == 0
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert [row[:2] for row in rows if row and row[0].endswith(("1", "2"))] == [
+        ["conv1", "10x26x26"],
+        ["relu1", "10x26x26"],
+        ["conv2", "10x24x24"],
+        ["relu2", "10x24x24"],
+        ["maxpool1", "10x12x12"],
+    ]
+    assert "5 layers: 1,010 parameters" in done.stdout
+    # 26 * 26 * 90 + 24 * 24 * 900
+    assert "579,240 multiply-adds" in done.stdout
+
+
+def test_a_named_net_as_json(convviz):
+    document = json.loads(convviz("shape", "3x224x224", "--net", "vgg16", "--json").stdout)
+    assert document["parameters"]["total"] == 138_357_544
+    assert document["output_shape"] == [1000]
+    (last,) = [row for row in document["layers"] if row["name"] == "pool5"]
+    # 212 and 32 are those of Araujo, Norris and Sim, Computing receptive fields of convolutional neural
+    # networks, Distill 2019.
+    assert (last["receptive_field"], last["effective_stride"]) == ([212, 212], [32, 32])
+    assert document["layers"][-1]["receptive_field"] is None
+
+
+def test_a_net_of_a_file(convviz, tmp_path):
+    (tmp_path / "small.toml").write_text('[[layer]]\ntype = "Conv2d"\nout_channels = 4\nkernel_size = 5\n')
+    document = json.loads(convviz("shape", "1x9x9", "--net", "small.toml", "--json").stdout)
+    assert [row["output_shape"] for row in document["layers"]] == [[4, 5, 5]]
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 100, 140])
+def test_no_number_is_cut_on_a_narrow_terminal(convviz, columns):
+    done = convviz("shape", "3x224x224", "--net", "alexnet", env={"COLUMNS": str(columns)})
+    rows = [line.split() for line in done.stdout.splitlines()]
+    if columns >= 40:
+        assert ["fc1", "4096", "37,752,832"] in [row[:3] for row in rows]
+        assert max(len(line) for line in done.stdout.splitlines()[:22]) <= columns
+
+
+def test_an_error_points_at_its_place(convviz):
+    done = convviz("shape", "1x28x28", "--layers", "conv 10 k3 | rleu | conv 10")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "convviz: layers: no layer named 'rleu'; did you mean 'relu'?",
+        "  conv 10 k3 | rleu | conv 10",
+        "               ^",
+    ]
+
+
+def test_what_a_terminal_acts_upon_is_escaped_and_the_place_still_right(convviz):
+    done = convviz("shape", "1x28x28", "--layers", "\x1b[2J | x")
+    assert done.stderr.splitlines()[1:] == [r"  \x1b[2J | x", "  ^"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--layers", "conv 10", "--net", "vgg16"], "give one of them"),
+        (["--net", "vgg16", "--stride", "2"], "without the options of a single layer"),
+        (["--net", "vgg16", "--target", "2x2"], "or --target"),
+        (["--net", "vgg"], "no net named 'vgg'; did you mean 'vgg16'?"),
+        (["--layers", "conv 10 k99"], "layer 'conv1': height: a 99-tap kernel"),
+    ],
+)
+def test_what_cannot_be_is_one_line(convviz, arguments, message):
+    done = convviz("shape", "3x32x32", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+def test_a_missing_net_file_is_an_input_error(convviz):
+    assert convviz("shape", "3x32x32", "--net", "missing.toml").returncode == 3

@@ -1,0 +1,308 @@
+"""Nets: how they are written, and what they come to, held to torch's own modules."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import convviz
+from convviz import net
+from convviz.errors import InputError, ShapeError, SourceError, SpecError
+
+NETS = Path(convviz.__file__).parent / "nets"
+
+
+def named(name):
+    return net.read_net(NETS / f"{name}.toml")
+
+
+def convolution(*arguments, **more):
+    return torch.nn.Conv2d(*arguments, **more)
+
+
+def lenet5():
+    layers = [convolution(1, 6, 5), torch.nn.ReLU(), torch.nn.MaxPool2d(2)]
+    layers += [convolution(6, 16, 5), torch.nn.ReLU(), torch.nn.MaxPool2d(2), torch.nn.Flatten()]
+    for before, after in ((400, 120), (120, 84)):
+        layers += [torch.nn.Linear(before, after), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers, torch.nn.Linear(84, 10))
+
+
+def classifier(values):
+    layers = [torch.nn.Flatten()]
+    for before, after in ((values, 4096), (4096, 4096)):
+        layers += [torch.nn.Linear(before, after), torch.nn.ReLU()]
+    return [*layers, torch.nn.Linear(4096, 1000)]
+
+
+def alexnet():
+    layers, before = [], 3
+    for after, kernel, stride, padding, pool in (
+        (64, 11, 4, 2, True),
+        (192, 5, 1, 2, True),
+        (384, 3, 1, 1, False),
+        (256, 3, 1, 1, False),
+        (256, 3, 1, 1, True),
+    ):
+        layers += [convolution(before, after, kernel, stride, padding), torch.nn.ReLU()]
+        layers += [torch.nn.MaxPool2d(3, 2)] if pool else []
+        before = after
+    return torch.nn.Sequential(*layers, torch.nn.AdaptiveAvgPool2d(6), *classifier(256 * 36))
+
+
+def vgg16():
+    layers, before = [], 3
+    for block in ([64] * 2, [128] * 2, [256] * 3, [512] * 3, [512] * 3):
+        for after in block:
+            layers += [convolution(before, after, 3, padding=1), torch.nn.ReLU()]
+            before = after
+        layers.append(torch.nn.MaxPool2d(2))
+    return torch.nn.Sequential(*layers, torch.nn.AdaptiveAvgPool2d(7), *classifier(512 * 49))
+
+
+class Block(torch.nn.Module):
+    """Two convolutions round which the input is led."""
+
+    def __init__(self, before, after, stride):
+        super().__init__()
+        self.main = torch.nn.Sequential(
+            convolution(before, after, 3, stride, 1, bias=False),
+            torch.nn.BatchNorm2d(after),
+            torch.nn.ReLU(),
+            convolution(after, after, 3, 1, 1, bias=False),
+            torch.nn.BatchNorm2d(after),
+        )
+        short = [convolution(before, after, 1, stride, bias=False), torch.nn.BatchNorm2d(after)]
+        self.short = torch.nn.Sequential(*(short if stride > 1 else []))
+
+    def forward(self, x):
+        return torch.relu(self.main(x) + self.short(x))
+
+
+def resnet18():
+    layers = [convolution(3, 64, 7, 2, 3, bias=False), torch.nn.BatchNorm2d(64), torch.nn.ReLU()]
+    layers.append(torch.nn.MaxPool2d(3, 2, 1))
+    for before, after, stride in ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2)):
+        layers += [Block(before, after, stride), Block(after, after, 1)]
+    return torch.nn.Sequential(
+        *layers, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(512, 1000)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "build", "shape", "known"),
+    [
+        # Parameters as the papers and the documentation of torchvision give them.
+        ("lenet5", lenet5, (1, 32, 32), 61_706),
+        ("alexnet", alexnet, (3, 224, 224), 61_100_840),
+        ("vgg16", vgg16, (3, 224, 224), 138_357_544),
+        ("resnet18", resnet18, (3, 224, 224), 11_689_512),
+    ],
+)
+def test_a_named_net_is_that_of_torch(name, build, shape, known):
+    """Shapes, parameters and multiply-adds of convolutions and linear layers, in the order of computing."""
+    with torch.device("meta"):
+        module = build().eval()
+        seen = []
+
+        def note(layer, inputs, output):
+            if isinstance(layer, torch.nn.Conv2d):
+                seen.append((tuple(output.shape[1:]), layer.weight.numel() * output[0, 0].numel()))
+            elif isinstance(layer, torch.nn.Linear):
+                seen.append((tuple(output.shape[1:]), layer.weight.numel()))
+
+        for layer in module.modules():
+            layer.register_forward_hook(note)
+        module(torch.zeros(1, *shape))
+    placed = named(name).place(shape)
+    ours = [
+        (one.output_shape, one.macs) for one in placed if type(one.layer).__name__ in ("Conv2d", "Linear")
+    ]
+    assert sorted(ours) == sorted(seen)
+    assert placed[-1].output_shape == seen[-1][0]
+    total = sum(one.layer.parameters for one in placed)
+    assert total == known == sum(parameter.numel() for parameter in module.parameters())
+
+
+# --- receptive fields
+
+windows = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.integers(1, 2))
+stacks = st.lists(
+    st.tuples(st.sampled_from(["conv", "avgpool", "convtranspose"]), windows), min_size=1, max_size=4
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(stacks)
+def test_a_receptive_field_is_what_a_gradient_reaches(stack):
+    """All weights are positive, so that none cancel; means take the place of maxima, which hide some."""
+    words, layers = [], []
+    for kind, (kernel, stride, padding, dilation) in stack:
+        if kind == "conv":
+            words.append(f"conv 1 k{kernel} s{stride} p{padding} d{dilation} nobias")
+            layers.append(torch.nn.Conv2d(1, 1, kernel, stride, padding, dilation, bias=False))
+        elif kind == "avgpool":
+            padding = min(padding, kernel // 2)
+            words.append(f"avgpool {kernel} s{stride} p{padding}")
+            layers.append(torch.nn.AvgPool2d(kernel, stride, padding))
+        else:
+            words.append(f"convtranspose 1 k{kernel} s{stride} p{min(padding, kernel - 1)} nobias")
+            layers.append(
+                torch.nn.ConvTranspose2d(1, 1, kernel, stride, min(padding, kernel - 1), bias=False)
+            )
+    module = torch.nn.Sequential(*layers).double()
+    for parameter in module.parameters():
+        torch.nn.init.ones_(parameter)
+    side = 40
+    try:
+        placed = net.parse_layers(" | ".join(words)).place((1, side, side))[-1]
+    except ShapeError:
+        assume(False)
+    x = torch.zeros(1, 1, side, side, dtype=torch.float64, requires_grad=True)
+    y = module(x)
+    assert tuple(y.shape[1:]) == placed.output_shape
+    reach = placed.height
+    for index in {0, y.shape[2] // 2, y.shape[2] - 1}:
+        (gradient,) = torch.autograd.grad(y[0, 0, index].sum(), x, retain_graph=True)
+        rows = torch.nonzero(gradient[0, 0].sum(dim=1)).flatten().tolist()
+        low, high = reach.first + index * reach.jump, reach.last + index * reach.jump
+        # Near an edge a layer between may see its padding. A value behind a transposed convolution sees
+        # what is laid over it, and the field is that of a whole period.
+        if low >= 0 and high <= side - 1 and all(kind != "convtranspose" for kind, _ in stack):
+            assert (rows[0], rows[-1]) == (low, high)
+        elif rows:
+            assert low <= rows[0]
+            assert rows[-1] <= high
+
+
+def test_fields_by_hand():
+    """Three 3x3 layers with a stride of 2 in the first: 3, then 3 + 2 * 2 = 7, then 7 + 2 * 2 = 11."""
+    placed = net.parse_layers("conv 1 k3 s2 p1 | conv 1 k3 p1 | conv 1 k3 p1").place((1, 32, 32))
+    assert [one.height.size for one in placed] == [3, 7, 11]
+    assert [one.height.jump for one in placed] == [2, 2, 2]
+    assert [one.height.padding for one in placed] == [1, 3, 5]
+    assert [one.height.centre for one in placed] == [0, 0, 0]
+
+
+def test_a_sum_sees_what_either_of_its_inputs_sees():
+    """Round a 5x5 layer leads the input itself: 5 pixels; behind it 3 more taps see 7."""
+    document = {
+        "layer": [
+            {"type": "conv", "name": "a", "out_channels": 1, "kernel_size": 5, "padding": 2},
+            {"type": "Add", "name": "sum", "from": ["a", "input"]},
+            {"type": "conv", "name": "b", "out_channels": 1, "kernel_size": 3},
+        ]
+    }
+    placed = net.net_of(document, "'x'").place((1, 9, 9))
+    assert [one.height.size for one in placed] == [5, 5, 7]
+
+
+def test_what_follows_a_flatten_sees_everything():
+    placed = net.parse_layers("conv 1 | flatten | linear 2").place((1, 9, 9))
+    assert [one.height is None for one in placed] == [False, True, True]
+
+
+# --- how nets are written
+
+
+def test_a_stack_as_text():
+    placed = net.parse_layers(
+        "conv 10 k3x5 s2 p1 reflect nobias | BN | leakyrelu 0.2 | maxpool 2 ceil"
+    ).place((3, 32, 32))
+    assert [repr(one.layer) for one in placed] == [
+        "Conv2d(3, 10, kernel_size=(3, 5), stride=(2, 2), padding=(1, 1), bias=False, padding_mode=reflect)",
+        "BatchNorm2d(num_features=10, eps=1e-05, affine=True)",
+        "LeakyReLU(negative_slope=0.2)",
+        "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=True)",
+    ]
+    assert [one.name for one in placed] == ["conv1", "batchnorm1", "leakyrelu1", "maxpool1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "message"),
+    [
+        ("conv 10 | foo", 10, "no layer named 'foo'"),
+        ("conv 10 | rel", 10, "did you mean 'relu'?"),
+        ("conv x", 5, "conv takes a number first, its out_channels, 'x' here"),
+        ("conv 10 q3", 8, "conv takes no 'q3' here; it takes k for kernel_size"),
+        ("conv 10 k3 k5", 11, "kernel_size is given twice"),
+        ("maxpool", 7, "maxpool needs a number, its kernel_size"),
+        ("relu 3", 5, "relu takes no '3' here"),
+        ("conv 10 | | relu", 9, "a layer is missing here"),
+        ("", 0, "a layer is missing here"),
+        ("conv 10 k٣", 8, "takes no 'k٣' here"),
+        ("add", 0, "no layer named 'add'"),
+    ],
+)
+def test_what_is_no_layer_is_refused_with_its_place(text, at, message):
+    with pytest.raises(SourceError, match=r"^layers: ") as caught:
+        net.parse_layers(text)
+    assert message in str(caught.value)
+    assert (caught.value.text, caught.value.at) == (text, at)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("conv 10 k9", "layer 'conv1': height: a 9-tap kernel"),
+        ("conv 10 g4", "layer 'conv1': groups must divide"),
+        ("conv 10 k0", "layer 'conv1': kernel_size must be at least 1"),
+        ("flatten | conv 10", "layer 'conv1': it reads 192 planes, not 192"),
+        ("conv 4 | linear 10", "layer 'linear1': Linear"),
+        ("maxpool 9", "layer 'maxpool1': height: a window of 9"),
+    ],
+)
+def test_a_layer_that_does_not_fit_is_named(text, message):
+    with pytest.raises((ShapeError, SpecError), match=message):
+        net.parse_layers(text).place((3, 8, 8))
+
+
+def test_a_net_as_toml(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(
+        '[[layer]]\ntype = "Conv2d"\nname = "first"\nout_channels = 4\nkernel_size = [3, 5]\n'
+        '[[layer]]\ntype = "ReLU"\n[[layer]]\ntype = "maxpool"\nkernel_size = 2\nfrom = "first"\n'
+    )
+    found = net.read_net(path)
+    assert found.name == "small"
+    assert [(one.name, one.inputs, one.output_shape) for one in found.place((1, 9, 9))] == [
+        ("first", ("input",), (4, 7, 5)),
+        ("relu1", ("first",), (4, 7, 5)),
+        ("maxpool2", ("first",), (4, 3, 2)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("", SpecError, "there is no [[layer]]"),
+        ("layer = 3", SpecError, "there is no [[layer]]"),
+        ("[[layer]]\nname = 'a'", SpecError, "layer 0 has no type"),
+        ("[[layer]]\ntype = 'Conv3d'", SpecError, "no layer named 'Conv3d'; did you mean 'Conv2d'?"),
+        ("[[layer]]\ntype = 'ReLU'\nname = 'input'", SpecError, "the name 'input' is taken"),
+        ("[[layer]]\ntype = 'ReLU'\nfrom = 'x'", SpecError, "reads 'x', which does not come before it"),
+        ("[[layer]\n", InputError, "it is no TOML"),
+        ("\xff", InputError, "it is no TOML"),
+    ],
+)
+def test_a_file_that_is_no_net_is_refused(tmp_path, text, error, message):
+    path = tmp_path / "x.toml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(error) as caught:
+        net.read_net(path)
+    assert message in str(caught.value)
+
+
+def test_an_argument_that_a_layer_does_not_have_is_named():
+    document = {"layer": [{"type": "ReLU", "inplaced": True}]}
+    with pytest.raises(SpecError, match=r"layer .relu0.: ReLU: .*inplaced"):
+        net.net_of(document, "'x'").place((3, 8, 8))
+
+
+def test_a_reach_in_fractions():
+    """Up by two, then a 3x3 layer: half a pixel between neighbours."""
+    placed = net.parse_layers("convtranspose 1 k2 s2 | conv 1 k3").place((1, 8, 8))
+    assert placed[-1].height.jump == Fraction(1, 2)
