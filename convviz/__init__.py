@@ -20,10 +20,12 @@ if TYPE_CHECKING:
         SpecError,
         UnknownNameError,
     )
+    from convviz.forward import conv_transpose2d, run_net
     from convviz.geometry import HW, Edges
     from convviz.images import Picture, read
     from convviz.kernels import Kernel
     from convviz.layers import Conv2d
+    from convviz.net import Net, find_net, parse_layers, read_net
     from convviz.pipeline import FeatureMaps, conv2d, run
     from convviz.weights import FilterBank, kernel_bank, seeded
 
@@ -42,6 +44,8 @@ _HOMES = {
     "images": ("Picture", "read"),
     "kernels": ("Kernel",),
     "layers": ("Conv2d",),
+    "forward": ("conv_transpose2d", "run_net"),
+    "net": ("Net", "find_net", "parse_layers", "read_net"),
     "pipeline": ("FeatureMaps", "conv2d", "run"),
     "weights": ("FilterBank", "kernel_bank", "seeded"),
 }
@@ -58,6 +62,7 @@ __all__ = [
     "FilterBank",
     "InputError",
     "Kernel",
+    "Net",
     "OutputError",
     "Picture",
     "ShapeError",
@@ -65,9 +70,14 @@ __all__ = [
     "UnknownNameError",
     "__version__",
     "conv2d",
+    "conv_transpose2d",
+    "find_net",
     "kernel_bank",
+    "parse_layers",
     "read",
+    "read_net",
     "run",
+    "run_net",
     "seeded",
 ]
 

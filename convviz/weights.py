@@ -140,8 +140,8 @@ def seeded(layer: Conv2d, seed: int = 0) -> FilterBank:
     words = np.random.RandomState(seed & 0xFFFFFFFF)
     gain = math.sqrt(2.0 / (1 + math.sqrt(5) ** 2))
     weight_bound = math.sqrt(3.0) * (gain / math.sqrt(layer.fan_in))
-    weight = _uniform(words, layer.weight_parameters, weight_bound).reshape(layer.weight_shape)
-    bias = _uniform(words, layer.out_channels, 1 / math.sqrt(layer.fan_in)) if layer.bias else None
+    weight = uniform(words, layer.weight_parameters, weight_bound).reshape(layer.weight_shape)
+    bias = uniform(words, layer.out_channels, 1 / math.sqrt(layer.fan_in)) if layer.bias else None
     return FilterBank(weight, bias, map_names(layer.out_channels))
 
 
@@ -153,7 +153,7 @@ def _check_memory(layer: Conv2d) -> None:
     memory.need(size, f"the {weights} of {filters}", "ask for fewer, or for smaller kernels")
 
 
-def _uniform(words: np.random.RandomState, count: int, bound: float) -> Floats:
+def uniform(words: np.random.RandomState, count: int, bound: float) -> Floats:
     """Draw float32 numbers from U(-bound, bound) as torch does."""
     raw = words.randint(0, 2**32, size=count, dtype=np.uint32)
     low, high = np.float32(-bound), np.float32(bound)

@@ -41,6 +41,7 @@ LEVELS = {
     "outputs": 5,
     "pipeline": 6,
     "exercise": 7,
+    "forward": 7,
     "scene": 7,
     "measure": 7,
     "batch": 7,

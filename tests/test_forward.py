@@ -1,0 +1,201 @@
+"""What the layers beside Conv2d compute, held to torch."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import convviz
+from convviz import forward, modules, net
+from convviz.errors import ShapeError, SpecError
+
+pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
+
+
+def image(*shape):
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def close(ours, theirs):
+    assert ours.dtype == np.float32
+    assert ours.shape == tuple(theirs.shape)
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-5, atol=1e-5)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(1, 6),
+    st.integers(1, 6),
+    pair,
+    pair,
+    pair,
+    st.integers(0, 2),
+    st.data(),
+    st.booleans(),
+    st.sampled_from([1, 2]),
+)
+def test_transposed_convolution(h, w, kernel, stride, dilation, padding, data, bias, groups):
+    most = [max(s, d) - 1 for s, d in zip(stride, dilation, strict=True)]
+    added = tuple(data.draw(st.integers(0, limit)) for limit in most)
+    x, weight = image(4, h, w), image(4, 3, *kernel)
+    numbers = image(3 * groups) if bias else None
+    options = {
+        "stride": stride,
+        "padding": padding,
+        "output_padding": added,
+        "groups": groups,
+        "dilation": dilation,
+    }
+    theirs = torch.nn.functional.conv_transpose2d
+    tensors = [torch.from_numpy(array) for array in (x[None], weight)]
+    try:
+        expected = theirs(*tensors, None if numbers is None else torch.from_numpy(numbers), **options)[0]
+    except RuntimeError:
+        expected = torch.zeros(0)
+    if 0 in expected.shape:
+        with pytest.raises(ShapeError):
+            convviz.conv_transpose2d(x, weight, numbers, **options)
+        return
+    for backend in ("numpy", "torch"):
+        close(convviz.conv_transpose2d(x, weight, numbers, backend=backend, **options), expected)
+
+
+def test_several_inputs_are_done_one_by_one():
+    x, weight = image(2, 3, 4, 5), image(3, 2, 3, 3)
+    expected = torch.nn.functional.conv_transpose2d(torch.from_numpy(x), torch.from_numpy(weight), stride=2)
+    close(convviz.conv_transpose2d(x, weight, stride=2), expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data(), st.integers(1, 9), st.integers(1, 9), pair, pair, pair, st.booleans(), st.booleans())
+def test_pooling(data, h, w, kernel, stride, dilation, ceil_mode, include):
+    padding = tuple(data.draw(st.integers(0, side // 2)) for side in kernel)
+    x = image(2, h, w)
+    for ours, theirs in (
+        (
+            modules.MaxPool2d(kernel, stride, padding, dilation, ceil_mode),
+            torch.nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=ceil_mode),
+        ),
+        (
+            modules.AvgPool2d(kernel, stride, padding, ceil_mode, include),
+            torch.nn.AvgPool2d(kernel, stride, padding, ceil_mode, include),
+        ),
+    ):
+        try:
+            expected = theirs(torch.from_numpy(x)[None])[0]
+        except RuntimeError:
+            with pytest.raises(ShapeError):
+                forward.compute(ours, [x], {})
+            continue
+        close(forward.compute(ours, [x], {}), expected)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "shape"),
+    [
+        (modules.AdaptiveAvgPool2d((3, 4)), torch.nn.AdaptiveAvgPool2d((3, 4)), (2, 7, 9)),
+        (modules.AdaptiveAvgPool2d(5), torch.nn.AdaptiveAvgPool2d(5), (2, 3, 11)),
+        (modules.ReLU(), torch.nn.ReLU(), (2, 3, 4)),
+        (modules.LeakyReLU(0.2), torch.nn.LeakyReLU(0.2), (2, 3, 4)),
+        (modules.SiLU(), torch.nn.SiLU(), (2, 3, 4)),
+        (modules.Sigmoid(), torch.nn.Sigmoid(), (2, 3, 4)),
+        (modules.Softmax(), torch.nn.Softmax(1), (7,)),
+        (modules.Softmax(1), torch.nn.Softmax(1), (3, 4, 5)),
+        (modules.Softmax(-1), torch.nn.Softmax(-1), (3, 4, 5)),
+        (modules.Flatten(), torch.nn.Flatten(), (3, 4, 5)),
+    ],
+    ids=repr,
+)
+def test_layers_without_numbers(ours, theirs, shape):
+    x = 40 * image(*shape)  # far enough from 0 for an overflow where one could be
+    close(forward.compute(ours, [x], {}), theirs(torch.from_numpy(x)[None])[0])
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_batch_normalisation_by_stored_numbers(affine):
+    theirs = torch.nn.BatchNorm2d(4, eps=1e-3, affine=affine).eval()
+    for number in (theirs.running_mean, *theirs.parameters()):
+        torch.nn.init.normal_(number)
+    torch.nn.init.uniform_(theirs.running_var, 0.1, 4)
+    numbers = {name: value.numpy() for name, value in theirs.state_dict().items()}
+    x = image(4, 5, 6)
+    close(
+        forward.compute(modules.BatchNorm2d(4, 1e-3, affine), [x], numbers),
+        theirs(torch.from_numpy(x)[None])[0],
+    )
+
+
+def test_a_sum_of_inputs():
+    x = image(2, 3, 4)
+    np.testing.assert_array_equal(forward.compute(modules.Add(), [x, x, x], {}), x + x + x)
+    with pytest.raises(ShapeError, match="inputs of one shape"):
+        forward.compute(modules.Add(), [x, x[:1]], {})
+
+
+STACK = (
+    "conv 4 k3 p1 | bn | relu | maxpool 2 | convtranspose 6 k3 s2 p1 o1 g2 | silu | "
+    "conv 5 k3 d2 reflect p2 nobias | leakyrelu | avgpool 2 | adaptiveavgpool 3x2 | flatten | "
+    "linear 7 | sigmoid | linear 3 nobias | softmax"
+)
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**40 + 3])
+def test_a_seeded_net_is_torch_s_own_bit_by_bit_and_so_is_what_it_makes(seed):
+    torch.manual_seed(seed)
+    theirs = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, padding=1),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.ConvTranspose2d(4, 6, 3, 2, 1, 1, groups=2),
+        torch.nn.SiLU(),
+        torch.nn.Conv2d(6, 5, 3, dilation=2, padding=2, padding_mode="reflect", bias=False),
+        torch.nn.LeakyReLU(),
+        torch.nn.AvgPool2d(2),
+        torch.nn.AdaptiveAvgPool2d((3, 2)),
+        torch.nn.Flatten(),
+        torch.nn.Linear(30, 7),
+        torch.nn.Sigmoid(),
+        torch.nn.Linear(7, 3, bias=False),
+        torch.nn.Softmax(1),
+    ).eval()
+    ours = net.parse_layers(STACK)
+    x = image(3, 16, 18)
+    drawn = forward.seeded(ours.place(x.shape), seed)
+    for numbers, layer in zip(drawn.values(), theirs, strict=True):
+        state = {name: value for name, value in layer.state_dict().items() if value.ndim}
+        assert numbers.keys() == state.keys()
+        for name, value in numbers.items():
+            np.testing.assert_array_equal(value, state[name].numpy())
+    y = torch.from_numpy(x)[None]
+    for backend in ("numpy", "torch"):
+        made = forward.run_net(ours, x, seed=seed, backend=backend)
+        value = y
+        for array, layer in zip(made.values(), theirs, strict=True):
+            value = layer(value)
+            close(array, value[0])
+
+
+def test_resnet_18_computes():
+    """Every residual connection joins what belongs together, or shapes would differ."""
+    made = forward.run_net(net.find_net("resnet18"), image(3, 64, 64))
+    assert made["fc"].shape == (1000,)
+    block = [made[f"layer1.0.{name}"] for name in ("bn2", "add")]
+    np.testing.assert_array_equal(block[1], block[0] + made["maxpool"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error"),
+    [
+        ((np.zeros((3, 4)), np.zeros((1, 1, 1, 1))), {}, ShapeError),
+        ((np.zeros((1, 4, 4)), np.zeros((1, 1, 1))), {}, ShapeError),
+        ((np.zeros((2, 4, 4)), np.zeros((1, 1, 1, 1))), {}, ShapeError),
+        ((np.zeros((1, 4, 4)), np.zeros((1, 1, 3, 3))), {"output_padding": 1}, SpecError),
+        ((np.zeros((1, 1, 1)), np.zeros((1, 1, 1, 1))), {"padding": 1}, ShapeError),
+        ((np.zeros((1, 4, 4)), np.zeros((1, 1, 3, 3)), np.zeros(2)), {}, SpecError),
+    ],
+)
+def test_what_does_not_fit_is_refused(arguments, options, error):
+    with pytest.raises(error):
+        convviz.conv_transpose2d(*arguments, **options)
