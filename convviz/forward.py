@@ -347,6 +347,8 @@ def run_net(
     """
     image = np.asarray(x, np.float32)
     placed = net.place(image.shape)
+    outputs = sum(4 * math.prod(one.output_shape) for one in placed)
+    memory.need(outputs, f"the outputs of {plural(len(placed), 'layer')}", "make the input smaller")
     known = seeded(placed, seed) if numbers is None else numbers
     made: dict[str, Floats] = {"input": image}
     for one in placed:

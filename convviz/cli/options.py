@@ -165,6 +165,20 @@ OPTIONS: dict[str, Any] = {
     ),
 }
 
+LayersText = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT", rich_help_panel=LAYER, help='Several layers: "conv 10 k3 | relu | maxpool 2".'
+    ),
+]
+NetName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE.toml",
+        rich_help_panel=LAYER,
+        help="A whole net: alexnet, lenet5, resnet18, vgg16, or a file.",
+    ),
+]
 InputFile = Annotated[
     str, typer.Argument(metavar="INPUT", help="An image, numbers (.json .csv .npy), or - for stdin.")
 ]
@@ -222,7 +236,7 @@ def settings_in(path: Path) -> dict[str, Any]:
 
 def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None], None]:
     """Make what turns the settings of a file into the defaults of the options called `names`."""
-    known = set(names) | {"partial"}
+    known = {*names, "partial", "layers", "net", "layer_name"}
 
     def take_over(context: typer.Context, path: Path | None) -> None:
         if path is not None:

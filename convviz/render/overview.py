@@ -119,7 +119,7 @@ def draw(
     ]
     count = sum(map(len, rows))
     sections = [
-        _input_section(picture, planes, input_scale),
+        input_section(picture, planes, input_scale),
         grid.Section(tiles[:count], wide, grid.OUTPUT_TEAL),
         *(
             [grid.Section(tiles[count:], columns or grid.columns_for(len(below)), grid.FAINT)]
@@ -167,7 +167,7 @@ def _unread_tile(name: str, size: HW, scale: float) -> grid.Tile:
     return grid.Tile(name, "in another group", np.where(stripes, 238, 255).astype(np.uint8))
 
 
-def _input_section(picture: Picture, fields: Sequence[Field], scale: float) -> grid.Section:
+def input_section(picture: Picture, fields: Sequence[Field], scale: float) -> grid.Section:
     """Draw the input and, where it has several, its planes."""
     count = len(fields)
     cell = max(1, int(scale))

@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +11,19 @@ import typer
 from convviz import files, parsing
 from convviz.cli.commands.code import program_of, refuse_stdin
 from convviz.cli.console import answer, answer_json, remark
-from convviz.cli.options import OUTPUT, Force, InputFile, Json, Quiet, with_settings
-from convviz.errors import SpecError
+from convviz.cli.options import (
+    OUTPUT,
+    Force,
+    InputFile,
+    Json,
+    LayersText,
+    NetName,
+    Quiet,
+    with_settings,
+)
+from convviz.errors import SpecError, UnknownNameError
 from convviz.geometry import HW, check_inside
-from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
+from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings, as_text
 from convviz.text import printable
 
 
@@ -71,6 +80,12 @@ def run(
     show: Annotated[
         bool, typer.Option("--show", rich_help_panel=OUTPUT, help="Show the picture in the terminal.")
     ] = False,
+    layers: LayersText = None,
+    net: NetName = None,
+    layer_name: Annotated[
+        str | None,
+        typer.Option("--layer", metavar="NAME", rich_help_panel=OUTPUT, help="Of a net, this layer in full."),
+    ] = None,
     json: Json = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -90,6 +105,32 @@ def run(
     if target.suffix.lower() != ".png":
         raise SpecError(f"output: the picture is a PNG, so its name ends in .png, not {target.suffix!r}.")
 
+    if layers is not None or net is not None:
+        if (layers is not None and net is not None) or replace(layer, seed=0) != LayerSettings():
+            raise SpecError("layers, net: give one of them, and of the options of a layer --seed alone.")
+        if maps is not None or partial or table or code or at is not None or check:
+            raise SpecError(
+                "layers, net: leave out --maps, --partial, --table, --at, --code and --check, "
+                "which are for one layer."
+            )
+        _run_net(
+            input,
+            target,
+            layers,
+            net,
+            layer_name,
+            layer.seed,
+            reading,
+            compute,
+            picture,
+            save,
+            json,
+            force,
+            quiet,
+        )
+        return
+    if layer_name is not None:
+        raise SpecError("layer: goes with --layers or --net.")
     if code:
         refuse_stdin(input)
 
@@ -195,6 +236,90 @@ def run(
             answer("\n" + text)
     if show:
         _show(sheet.image())
+
+
+def _run_net(
+    input: str,
+    target: Path,
+    layers: str | None,
+    name: str | None,
+    only: str | None,
+    seed: int,
+    reading: InputSettings,
+    compute: ComputeSettings,
+    picture: PictureSettings,
+    save: Path | None,
+    json: bool,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Compute several layers and draw a strip for each."""
+    import numpy as np
+
+    from convviz import __version__, arrays, forward, marks, outputs
+    from convviz.cli.reading import input_files, read_input
+    from convviz.net import find_net, parse_layers
+    from convviz.render import strips, tables
+    from convviz.render.tone import colours
+
+    colours(picture.colormap)
+    found = parse_layers(layers) if layers is not None else find_net(name or "")
+    if only is not None and only not in {step.name for step in found.steps}:
+        raise UnknownNameError("layer", only, [step.name for step in found.steps])
+    if save is not None and save.suffix.lower() not in arrays.ARCHIVES:
+        raise SpecError(
+            f"save: of a net, the name ends in {', '.join(arrays.ARCHIVES)}, not {save.suffix!r}."
+        )
+    inputs = input_files(input)
+    for place in filter(None, (target, save)):
+        files.check_place(place, force=force, is_ours=marks.is_ours, inputs=inputs)
+    image = read_input(input, reading)
+    placed = found.place(image.shape)
+    made = forward.run_net(found, image.x, seed=seed, backend=compute.backend)
+    chosen = {"layers": layers, "net": name, "layer-name": only, "seed": str(seed) if seed else None}
+    description = {
+        "version": __version__,
+        **{key: value for key, value in chosen.items() if value is not None},
+        **as_text(reading, picture),
+    }
+    looks = asdict(picture)
+    if only is None and picture.tile == PictureSettings().tile:
+        looks["tile"] = strips.TILE
+    title = layers or found.name
+    sheet = strips.draw(image, title, placed, made, only=only, **looks)
+    outputs.write_sheet(sheet, target, description, force=force, inputs=inputs)
+    written = [target]
+    if save is not None:
+        outputs.save_arrays({"input": image.x, **made}, save, description, force=force, inputs=inputs)
+        written.append(save)
+    rows: list[tuple[int, str, float, float, float, float]] = []
+    for index, one in enumerate(placed):
+        low, high, mean, std = (float(of(made[one.name])) for of in (np.min, np.max, np.mean, np.std))
+        rows.append((index, one.name, low, high, mean, std))
+    if json:
+        answer_json(
+            {
+                "input": {"path": input, "shape": list(image.shape), "range": reading.range},
+                "output_shape": list(placed[-1].output_shape),
+                "parameters": sum(one.layer.parameters for one in placed),
+                "macs": sum(one.macs for one in placed),
+                "layers": [
+                    {"name": one.name, "layer": repr(one.layer), "output_shape": list(one.output_shape)}
+                    | dict(zip(("min", "max", "mean", "std"), row[2:], strict=True))
+                    for one, row in zip(placed, rows, strict=True)
+                ],
+                "files": [str(path) for path in written],
+            }
+        )
+        return
+    if not quiet:
+        for text in image.remarks:
+            remark(text)
+        screen = tables.console()
+        screen.print(tables.statistics(rows, width=screen.width))
+        answer()
+    for path in written:
+        answer(str(path) if quiet else printable(str(path)))
 
 
 def default_output(name: str) -> Path:

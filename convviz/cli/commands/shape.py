@@ -6,7 +6,7 @@ import typer
 
 from convviz import parsing
 from convviz.cli.console import answer, answer_json
-from convviz.cli.options import Json, with_settings
+from convviz.cli.options import Json, LayersText, NetName, with_settings
 from convviz.errors import SpecError
 from convviz.geometry import HW, Axis, Edges, padding_shares
 from convviz.kernels import resolve
@@ -30,22 +30,8 @@ def shape(
             help="List the settings nearest to this output; what you set yourself is kept.",
         ),
     ] = None,
-    layers: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            rich_help_panel="Layer",
-            help='Several layers: "conv 10 k3 | relu | maxpool 2".',
-        ),
-    ] = None,
-    net: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE.toml",
-            rich_help_panel="Layer",
-            help="A whole net: alexnet, lenet5, resnet18, vgg16, or a file.",
-        ),
-    ] = None,
+    layers: LayersText = None,
+    net: NetName = None,
     json: Json = False,
 ) -> None:
     """Calculate the shape that a layer gives, with every number put in.

@@ -1,0 +1,92 @@
+"""``convviz run --layers`` and ``--net``: a strip per layer, the numbers of torch, and what cannot be."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+STACK = "conv 9 k3 s2 | relu | maxpool 2 | flatten | linear 5 | softmax"
+
+
+@pytest.fixture
+def photo(tmp_path):
+    pixels = np.random.default_rng(4).integers(0, 256, (24, 30, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    return tmp_path
+
+
+def test_what_is_saved_is_what_torch_makes_for_the_seed(convviz, photo):
+    done = convviz("run", "photo.png", "--layers", STACK, "--seed", "3", "--save", "x.npz")
+    assert done.returncode == 0, done.stderr
+    torch.manual_seed(3)
+    layers = [torch.nn.Conv2d(3, 9, 3, 2), torch.nn.ReLU(), torch.nn.MaxPool2d(2), torch.nn.Flatten()]
+    layers += [torch.nn.Linear(9 * 5 * 7, 5), torch.nn.Softmax(1)]
+    with np.load(photo / "x.npz") as stored, Image.open(photo / "photo.png") as image:
+        value = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255
+        for name, layer in zip(
+            ("conv1", "relu1", "maxpool1", "flatten1", "linear1", "softmax1"), layers, strict=True
+        ):
+            value = layer(value)
+            np.testing.assert_allclose(stored[name], value[0].detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_every_layer_has_a_row_and_the_picture_is_named_last(convviz, photo):
+    lines = convviz("run", "photo.png", "--layers", STACK).stdout.splitlines()
+    names = [line.split()[1] for line in lines if line[:1].isdigit()]
+    assert names == ["conv1", "relu1", "maxpool1", "flatten1", "linear1", "softmax1"]
+    assert lines[-1] == "photo-maps.png"
+
+
+def test_json_has_the_layers(convviz, photo):
+    document = json.loads(convviz("run", "photo.png", "--layers", STACK, "--json").stdout)
+    assert document["output_shape"] == [5]
+    assert [row["output_shape"] for row in document["layers"]][:2] == [[9, 11, 14]] * 2
+    assert document["layers"][1]["min"] == 0
+    assert document["parameters"] == 9 * 3 * 9 + 9 + 9 * 5 * 7 * 5 + 5
+
+
+def test_a_strip_has_eight_maps_and_a_layer_in_full_has_all(convviz, photo):
+    """Nine maps: the ninth is drawn in full alone, and the sheets differ in height and width."""
+    convviz("run", "photo.png", "--layers", STACK, "-o", "strips.png")
+    convviz("run", "photo.png", "--layers", STACK, "--layer", "relu1", "-o", "full.png")
+    with Image.open(photo / "strips.png") as strips, Image.open(photo / "full.png") as full:
+        assert strips.size != full.size
+    narrow = convviz("run", "photo.png", "--layers", STACK, "--columns", "3", "-o", "three.png")
+    assert narrow.returncode == 0
+    with Image.open(photo / "three.png") as three, Image.open(photo / "strips.png") as strips:
+        assert three.width < strips.width
+
+
+def test_the_settings_are_taken_over(convviz, photo):
+    convviz("run", "photo.png", "--layers", STACK, "--seed", "5", "--colormap", "signed", "-o", "first.png")
+    convviz("run", "photo.png", "--like", "first.png", "-o", "second.png")
+    assert (photo / "first.png").read_bytes() == (photo / "second.png").read_bytes()
+
+
+def test_a_net_by_name(convviz, photo):
+    done = convviz("run", "photo.png", "--net", "lenet5", "--mode", "gray", "--resize", "32x32", "--quiet")
+    assert (done.returncode, done.stdout) == (0, "photo-maps.png\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--layers", "conv 2", "--net", "vgg16"], 2, "give one of them"),
+        (["--layers", "conv 2", "--padding", "1"], 2, "of the options of a layer --seed alone"),
+        (["--layers", "conv 2", "--table"], 2, "which are for one layer"),
+        (["--layers", "conv 2", "--layer", "conv2"], 2, "no layer named 'conv2'; did you mean 'conv1'?"),
+        (["--layer", "conv1"], 2, "goes with --layers or --net"),
+        (["--layers", "conv 2", "--save", "x.npy"], 2, "ends in .npz, .safetensors"),
+        (["--layers", "conv 2 k99"], 2, "layer 'conv1': height"),
+        (["--layers", "conv 2 p999999999"], 2, "of memory, and"),
+        (["--net", "missing.toml"], 3, "missing.toml"),
+        (["--layers", "conv 2", "-o", "photo.png"], 4, "it is the input"),
+    ],
+)
+def test_what_cannot_be_is_one_line(convviz, photo, arguments, status, message):
+    done = convviz("run", "photo.png", *arguments)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert message in done.stderr
+    assert not (photo / "photo-maps.png").exists()
