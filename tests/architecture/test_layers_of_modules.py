@@ -29,6 +29,7 @@ LEVELS = {
     "kernels": 2,
     "settings": 3,
     "net": 4,
+    "counts": 3,
     "arrays": 3,
     "weights": 3,
     "images": 3,

@@ -83,3 +83,19 @@ def test_what_cannot_be_is_one_line(convviz, arguments, message):
 
 def test_a_missing_net_file_is_an_input_error(convviz):
     assert convviz("shape", "3x32x32", "--net", "missing.toml").returncode == 3
+
+
+def test_counts_by_every_convention_with_its_tools(convviz):
+    """6 filters of 27 weights at 64 positions, and 384 values with a bias."""
+    done = convviz("shape", "3x8x8", "--padding", "1", "--counts")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert "10,368  multiply-adds, without bias" in lines[0]
+    assert "fvcore" in lines[1]
+    assert any(line.startswith("10,752  multiply-adds, and one for") for line in lines)
+    document = json.loads(convviz("shape", "3x8x8", "--layers", "conv 6 p1", "--counts", "--json").stdout)
+    assert document["counts"]["flops"] == 20_736
+    assert (
+        document["counts"]
+        == json.loads(convviz("shape", "3x8x8", "--padding", "1", "--counts", "--json").stdout)["counts"]
+    )

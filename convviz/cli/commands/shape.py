@@ -7,6 +7,7 @@ import typer
 from convviz import parsing
 from convviz.cli.console import answer, answer_json
 from convviz.cli.options import Json, LayersText, NetName, with_settings
+from convviz.counts import CONVENTIONS, counts
 from convviz.errors import SpecError
 from convviz.geometry import HW, Axis, Edges, padding_shares
 from convviz.kernels import resolve
@@ -30,6 +31,14 @@ def shape(
             help="List the settings nearest to this output; what you set yourself is kept.",
         ),
     ] = None,
+    counting: Annotated[
+        bool,
+        typer.Option(
+            "--counts",
+            rich_help_panel="Output",
+            help="Count by every convention, with the tools that use it.",
+        ),
+    ] = False,
     layers: LayersText = None,
     net: NetName = None,
     json: Json = False,
@@ -52,7 +61,7 @@ def shape(
             raise SpecError(
                 "layers, net: give one of them, and without the options of a single layer or --target."
             )
-        _show_net(input, layers, net, json=json)
+        _show_net(input, layers, net, counting=counting, json=json)
         return
     channels, size = _input_shape(input)
     if target is not None:
@@ -60,8 +69,12 @@ def shape(
         return
     conv = _layer(layer, channels)
     document = _document(conv, size)
+    found = counts([(conv, (channels, *size))])
     if json:
-        answer_json(document)
+        answer_json(document | ({"counts": found} if counting else {}))
+        return
+    if counting:
+        _show_counts(found)
         return
     from convviz.render.shapes import shape_report
 
@@ -69,7 +82,16 @@ def shape(
         answer(line)
 
 
-def _show_net(input: str, layers: str | None, name: str | None, *, json: bool) -> None:
+def _show_counts(found: dict[str, int]) -> None:
+    """Print the conventions below each other."""
+    width = max(len(f"{number:,}") for number in found.values())
+    for convention in CONVENTIONS:
+        answer(f"{found[convention.key]:>{width},}  {convention.about}")
+        answer(f"{'':{width}}  {convention.tools}")
+    answer("convolutions and linear layers are counted")
+
+
+def _show_net(input: str, layers: str | None, name: str | None, *, counting: bool, json: bool) -> None:
     """Tabulate several layers."""
     from convviz.net import find_net, parse_layers
     from convviz.render.layers import document, net_lines, net_table
@@ -78,9 +100,11 @@ def _show_net(input: str, layers: str | None, name: str | None, *, json: bool) -
     found = parse_layers(layers) if layers is not None else find_net(name or "")
     channels, size = _input_shape(input)
     placed = found.place((channels, *size))
+    counted = counts((one.layer, one.input_shapes[0]) for one in placed)
     if json:
         answer_json(
-            {
+            ({"counts": counted} if counting else {})
+            | {
                 "input_shape": [channels, *size],
                 "output_shape": list(placed[-1].output_shape),
                 "parameters": {"total": sum(one.layer.parameters for one in placed)},
@@ -88,6 +112,9 @@ def _show_net(input: str, layers: str | None, name: str | None, *, json: bool) -
                 "layers": document(placed),
             }
         )
+        return
+    if counting:
+        _show_counts(counted)
         return
     screen = console()
     screen.print(net_table(placed, width=screen.width))
