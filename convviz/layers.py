@@ -96,9 +96,9 @@ class Conv2d:
                     f"{_divisors(in_channels, out_channels)}."
                 )
         pairs = {
-            "kernel_size": _pair("kernel_size", kernel_size),
-            "stride": _pair("stride", stride),
-            "dilation": _pair("dilation", dilation),
+            "kernel_size": as_pair("kernel_size", kernel_size),
+            "stride": as_pair("stride", stride),
+            "dilation": as_pair("dilation", dilation),
         }
         if padding_mode not in PADDING_MODES:
             raise UnknownNameError("padding mode", str(padding_mode), PADDING_MODES)
@@ -381,14 +381,25 @@ def check_padding(edges: Edges, size: HW, padding_mode: str) -> None:
             )
 
 
-def _pair(name: str, value: int | tuple[int, int] | HW) -> HW:
-    """Take one number or a pair of numbers of at least 1."""
+def as_pair(name: str, value: int | tuple[int, int] | HW, *, least: int = 1) -> HW:
+    """Take one whole number or a pair of them for the argument `name`.
+
+    Raises
+    ------
+    SpecError
+        If it is neither, or one is below `least`.
+
+    Examples
+    --------
+    >>> as_pair("stride", 2)
+    HW(h=2, w=2)
+    """
     try:
         pair = HW.of(value)
     except SpecError as error:
         raise SpecError(f"{name}: {error}") from None
-    if min(pair) < 1:
-        raise SpecError(f"{name} must be at least 1 on both axes, not {pair}.")
+    if min(pair) < least:
+        raise SpecError(f"{name} must be at least {least} on both axes, not {pair}.")
     return pair
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from convviz.errors import ShapeError, SpecError
 from convviz.geometry import HW, span, transposed_axis
-from convviz.layers import Conv2d
+from convviz.layers import Conv2d, as_pair
 
 Shape = tuple[int, ...]
 IntPair = int | tuple[int, int] | HW
@@ -37,17 +37,6 @@ def _set(layer: object, **values: object) -> None:
     """Fill the fields of a frozen layer."""
     for name, value in values.items():
         object.__setattr__(layer, name, value)
-
-
-def _pair(name: str, value: IntPair, *, least: int = 1) -> HW:
-    """Take one whole number or a pair of them."""
-    try:
-        pair = HW.of(value)
-    except SpecError as error:
-        raise SpecError(f"{name}: {error}") from None
-    if min(pair) < least:
-        raise SpecError(f"{name} must be at least {least} on both axes, not {pair}.")
-    return pair
 
 
 def _count(name: str, value: int) -> int:
@@ -129,7 +118,7 @@ class ConvTranspose2d:
     ) -> None:
         # The checks of channels and groups are those of a convolution.
         like = Conv2d(in_channels, out_channels, kernel_size, stride, 0, dilation, groups, bias)
-        added = _pair("output_padding", output_padding, least=0)
+        added = as_pair("output_padding", output_padding, least=0)
         for axis in ("h", "w"):
             most = max(getattr(like.stride, axis), getattr(like.dilation, axis))
             if getattr(added, axis) >= most:
@@ -142,7 +131,7 @@ class ConvTranspose2d:
             out_channels=like.out_channels,
             kernel_size=like.kernel_size,
             stride=like.stride,
-            padding=_pair("padding", padding, least=0),
+            padding=as_pair("padding", padding, least=0),
             output_padding=added,
             groups=like.groups,
             bias=like.bias,
@@ -250,16 +239,16 @@ class _Pool:
         dilation: IntPair,
         ceil_mode: bool,
     ) -> None:
-        kernel = _pair("kernel_size", kernel_size)
-        edge = _pair("padding", padding, least=0)
+        kernel = as_pair("kernel_size", kernel_size)
+        edge = as_pair("padding", padding, least=0)
         if 2 * edge.h > kernel.h or 2 * edge.w > kernel.w:
             raise SpecError(f"padding must be at most half of the window {kernel}, not {edge}.")
         _set(
             self,
             kernel_size=kernel,
-            stride=kernel if stride is None else _pair("stride", stride),
+            stride=kernel if stride is None else as_pair("stride", stride),
             padding=edge,
-            dilation=_pair("dilation", dilation),
+            dilation=as_pair("dilation", dilation),
             ceil_mode=bool(ceil_mode),
         )
 
@@ -385,7 +374,7 @@ class AdaptiveAvgPool2d:
     output_size: HW
 
     def __init__(self, output_size: IntPair) -> None:
-        _set(self, output_size=_pair("output_size", output_size))
+        _set(self, output_size=as_pair("output_size", output_size))
 
     def __repr__(self) -> str:
         h, w = self.output_size

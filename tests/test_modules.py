@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convviz import modules
@@ -33,17 +33,6 @@ def agree(layer, module, shape):
     assert layer.output_shape(shape) == expected
     assert layer.parameters == parameters(module)
     assert repr(layer) == repr(module)
-
-
-def made(build, module, *arguments, **named):
-    """Build both, or see both refuse."""
-    try:
-        theirs = module(*arguments, **named)
-    except (RuntimeError, ValueError):
-        with pytest.raises(SpecError):
-            build(*arguments, **named)
-        assume(False)
-    return build(*arguments, **named), theirs
 
 
 @settings(max_examples=200, deadline=None)

@@ -44,6 +44,7 @@ def holding(out: Path) -> Iterator[None]:
             raise OutputError(
                 f"another batch is writing into {shown(out)}; wait for it, or choose another folder."
             ) from None
+    files.sweep(place)  # a run that was killed may have been writing its journal
     try:
         yield
     finally:

@@ -157,7 +157,7 @@ def test_fifty_kills_at_random_moments_lose_nothing(place, whole):
     kills = 0
     while kills < 50:
         process = begin(place, "--workers", "2")
-        time.sleep(chance.uniform(0.1, 0.9))
+        time.sleep(chance.uniform(0.1, 0.5))
         victims = [process.pid, *workers(process)]
         victim = chance.choice(victims) if chance.random() < 0.5 else process.pid
         number = chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

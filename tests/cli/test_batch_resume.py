@@ -149,6 +149,16 @@ def test_the_journal_does_not_grow_with_the_runs(convviz, done):
     assert path.read_bytes() == before
 
 
+def test_what_a_killed_run_left_half_written_is_deleted(convviz, done):
+    """Of an output that is missing, and of the journal."""
+    (done / "maps" / "deep" / "c.png.png").unlink()
+    left = [done / "maps" / place / ".convviz-0123456789abcdef" for place in ("deep", ".convviz")]
+    for path in left:
+        path.write_bytes(b"half")
+    assert again(convviz) == ALL | {"deep/c.png": "done"}
+    assert not any(path.exists() for path in left)
+
+
 def test_a_file_of_somebody_else_in_the_place_of_an_output_is_kept(convviz, done):
     (done / "maps" / "a.png.png").write_bytes(b"mine")
     assert again(convviz) == ALL | {"a.png": "failed"}
