@@ -115,15 +115,17 @@ def writing(
     check_place(path, force=force, is_ours=is_ours, inputs=inputs)
     with reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Short, so that a name of the greatest length still has room; unique, so that two runs do not meet.
-        temporary = path.parent / f".convviz-{os.urandom(8).hex()}"
-        _unfinished.add(temporary)
+        file = _begin(path.parent)
+        temporary = Path(file.name)
         try:
-            # Not through tempfile: its files are private, these have the permissions of any new file.
-            with temporary.open("xb") as file:
-                _hold(file)
+            with file:
                 yield file
-            temporary.replace(path)
+                if os.name == "posix":
+                    # While it is held: once it is closed, another process may sweep it away.
+                    file.flush()
+                    temporary.replace(path)
+            if os.name != "posix":  # no open file can be given another name
+                temporary.replace(path)
         finally:
             _delete(temporary)
 
@@ -135,6 +137,21 @@ def reported(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"cannot write {shown(path)}: {reason_of(error)}.") from None
+
+
+def _begin(folder: Path) -> BinaryIO:
+    """Open a new file that no other process takes for one that nobody writes any more."""
+    while True:
+        # Short, so that a name of the greatest length still has room; unique, so that two runs do not meet.
+        path = folder / f".convviz-{os.urandom(8).hex()}"
+        _unfinished.add(path)
+        # Not through tempfile: its files are private, these have the permissions of any new file.
+        file = path.open("xb")
+        # Another process may sweep it away before it is held.
+        if _hold(file) and path.exists():
+            return file
+        file.close()
+        _delete(path)
 
 
 def _hold(file: BinaryIO) -> bool:

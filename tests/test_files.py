@@ -4,10 +4,12 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
+from convviz import files
 from convviz.errors import OutputError
 from convviz.files import PICTURE_SUFFIXES, delete_unfinished, find_files, shown, sweep, writing
 
@@ -247,6 +249,38 @@ def test_what_a_killed_process_left_is_swept_away_and_what_a_living_one_writes_i
         sweep(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".convviz-notes", "whole.bin"]
     assert (tmp_path / "whole.bin").read_bytes() == b"12"
+
+
+def test_what_is_about_to_get_its_name_is_not_swept_away(tmp_path, monkeypatch):
+    """The last moment at which another process may look."""
+    real = Path.replace
+
+    def replace_after_a_sweep(path, target):
+        sweep(tmp_path)
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace_after_a_sweep)
+    with writing(tmp_path / "whole.bin") as file:
+        file.write(b"12")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"12"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be deleted there")
+def test_what_was_swept_away_before_it_was_held_is_begun_again(tmp_path, monkeypatch):
+    """The first moment at which another process may look."""
+    real, swept = files._hold, []
+
+    def hold_after_a_sweep(file):
+        if not swept:
+            Path(file.name).unlink()
+            swept.append(file.name)
+        return real(file)
+
+    monkeypatch.setattr(files, "_hold", hold_after_a_sweep)
+    with writing(tmp_path / "whole.bin") as file:
+        file.write(b"12")
+    assert swept
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"12"]
 
 
 def test_sweeping_waits_for_no_pipe_and_needs_no_folder(tmp_path):
