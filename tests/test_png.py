@@ -29,15 +29,13 @@ def pictures(draw):
 
 
 @settings(max_examples=150, deadline=None)
-@given(pictures(), st.lists(st.integers(1, 9)), st.integers(1, 300), st.integers(1, 3), st.booleans())
-def test_pixels_come_back_however_they_were_written(pixels, bands, piece, threads, slow):
+@given(pictures(), st.lists(st.integers(1, 9)), st.integers(1, 300), st.integers(1, 3))
+def test_pixels_come_back_however_they_were_written(pixels, bands, piece, threads):
     file = io.BytesIO()
     height, width, *channels = pixels.shape
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(png, "_PIECE_BYTES", piece)
         patch.setattr(parallel, "_limit", threads)
-        if slow:
-            patch.setattr(png, "_fast", None)
         writer = png.Writer(file, height, width, channels[0] if channels else 1, {"Title": "größer 大"})
         top = 0
         for rows in [*bands, height]:
