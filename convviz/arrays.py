@@ -116,14 +116,14 @@ def parse_array(data: bytes, name: str, suffix: str) -> Floats:
     }
     if suffix not in parsers:
         raise InputError(f"cannot read numbers from {name}; its name must end in {', '.join(READABLE)}.")
-    array = _finite(parsers[suffix](data, name), name)
+    array = finite(parsers[suffix](data, name), name)
     if array.ndim > _MOST_AXES:
         raise InputError(f"{name} has {array.ndim} axes; expected at most {_MOST_AXES}.")
     return array
 
 
-def _finite(values: Any, name: str) -> Floats:
-    """Bring numbers to float32, and refuse what that cannot hold."""
+def finite(values: Any, name: str) -> Floats:
+    """Bring numbers to float32, and refuse what that cannot hold; messages call them `name`."""
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name} holds {array.dtype} values; expected real numbers.")
@@ -321,10 +321,16 @@ def parse_archive(data: bytes, name: str, suffix: str) -> dict[str, Floats]:
     InputError
         As for `read_archive`.
     """
-    found = _from_safetensors(data, name) if suffix == ".safetensors" else _from_npz(data, name)
     return {
-        key: _finite(value, f"{name}, array {key!r}") for key, value in found if value.dtype.kind not in "US"
+        key: finite(value, f"{name}, array {key!r}")
+        for key, value in stored_arrays(data, name, suffix)
+        if value.dtype.kind not in "US"
     }
+
+
+def stored_arrays(data: bytes, name: str, suffix: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Give names and arrays of an archive as they are stored, with the parameters of `parse_archive`."""
+    return _from_safetensors(data, name) if suffix == ".safetensors" else _from_npz(data, name)
 
 
 def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:

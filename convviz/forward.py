@@ -9,11 +9,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from convviz import backends, memory, modules, pipeline
-from convviz.errors import ShapeError
+from convviz.arrays import finite
+from convviz.checkpoints import Checkpoint
+from convviz.errors import InputError, ShapeError
 from convviz.geometry import HW, Edges, transposed_axis
 from convviz.layers import Conv2d
 from convviz.net import Net, Placed
-from convviz.text import plural
+from convviz.text import plural, printable
 from convviz.weights import FilterBank, uniform
 
 Floats = NDArray[np.float32]
@@ -218,8 +220,8 @@ _COMPUTE: dict[type, Callable[..., Floats]] = {
 }
 
 
-def compute(layer: Any, inputs: Sequence[Floats], numbers: Numbers, *, backend: str = "numpy") -> Floats:
-    """Compute one layer.
+def compute(layer: Any, inputs: Sequence[Floats], numbers: Numbers) -> Floats:
+    """Compute one layer with numpy.
 
     Parameters
     ----------
@@ -229,8 +231,6 @@ def compute(layer: Any, inputs: Sequence[Floats], numbers: Numbers, *, backend: 
         What it reads: one array, or several for `Add`.
     numbers : dict of ndarray
         Its numbers, by the names of torch.
-    backend : {"numpy", "torch", "auto"}
-        What computes convolutions; everything else is numpy's.
 
     Returns
     -------
@@ -248,10 +248,9 @@ def compute(layer: Any, inputs: Sequence[Floats], numbers: Numbers, *, backend: 
         return np.asarray(sum(inputs[1:], x), np.float32)
     if isinstance(layer, Conv2d):
         bank = FilterBank.of(layer, numbers["weight"], numbers.get("bias"))
-        chosen = backends.choose(backend, macs=layer.macs(HW(*x.shape[1:])))
-        return pipeline.apply(layer, x, bank, backend=chosen)
+        return pipeline.apply(layer, x, bank, backend="numpy")
     if isinstance(layer, modules.ConvTranspose2d):
-        return _transposed(layer, x, numbers, backend)
+        return _transposed(layer, x, numbers, "numpy")
     return _COMPUTE[type(layer)](layer, x, numbers)
 
 
@@ -310,8 +309,106 @@ def seeded(placed: Sequence[Placed], seed: int = 0) -> dict[str, dict[str, Float
     return found
 
 
+def needed(layer: Any) -> dict[str, tuple[int, ...]]:
+    """Tell the shapes of the numbers that a layer has, by the names of torch.
+
+    Examples
+    --------
+    >>> needed(modules.Linear(400, 120))
+    {'weight': (120, 400), 'bias': (120,)}
+    """
+    if isinstance(layer, modules.BatchNorm2d):
+        names = ("weight", "bias", "running_mean", "running_var")
+        return dict.fromkeys(names if layer.affine else names[2:], (layer.num_features,))
+    if isinstance(layer, modules.Linear):
+        shape: tuple[int, ...] = (layer.out_features, layer.in_features)
+        outputs = layer.out_features
+    elif isinstance(layer, Conv2d | modules.ConvTranspose2d):
+        shape, outputs = layer.weight_shape, layer.out_channels
+    else:
+        return {}
+    return {"weight": shape} | ({"bias": (outputs,)} if layer.bias else {})
+
+
+def stored(
+    placed: Sequence[Placed], checkpoint: Checkpoint
+) -> tuple[dict[str, dict[str, Floats]], tuple[str, ...]]:
+    """Take the numbers of a net from a file of trained weights.
+
+    Parameters
+    ----------
+    placed : sequence of Placed
+        The layers.
+    checkpoint : Checkpoint
+        The file. Its arrays are called ``LAYER.weight`` and so on, perhaps with ``module.``
+        before all; or, if no layer has a name of the file, they are taken in order.
+
+    Returns
+    -------
+    numbers : dict of dict of ndarray
+        As for `run_net`.
+    remarks : tuple of str
+        What was done beyond taking each by its name.
+
+    Raises
+    ------
+    InputError
+        If an array is missing, has another shape, or is not finite.
+    """
+    held: dict[str, dict[str, NDArray[Any]]] = {}
+    for key, values in checkpoint.arrays.items():
+        prefix, _, last = key.rpartition(".")
+        held.setdefault(prefix, {})[last] = values
+    if all(prefix.startswith("module.") for prefix in held):
+        held = {prefix.removeprefix("module."): arrays for prefix, arrays in held.items()}
+    wanting = [one for one in placed if needed(one.layer)]
+    remarks: list[str] = []
+    if not any(one.name in held for one in wanting):
+        rows = [prefix for prefix, arrays in held.items() if "weight" in arrays or "running_mean" in arrays]
+        if len(rows) != len(wanting):
+            raise InputError(
+                f"{checkpoint.name} has no array called {wanting[0].name}.weight, and holds "
+                f"{plural(len(rows), 'layer')} with weights where the net has {len(wanting)}: "
+                f"{', '.join(map(printable, rows[:6]))}{' …' if len(rows) > 6 else ''}."
+                if wanting
+                else f"the net has no weights that {checkpoint.name} could give."
+            )
+        pairs = ", ".join(f"{one.name} = {row}" for one, row in zip(wanting, rows, strict=True))
+        remarks.append(
+            f"no name of the net is in {checkpoint.name}, so its layers are taken in order: {pairs}"
+        )
+        held = {one.name: held[row] for one, row in zip(wanting, rows, strict=True)}
+    found: dict[str, dict[str, Floats]] = {}
+    for one in wanting:
+        numbers: dict[str, Floats] = {}
+        for key, shape in needed(one.layer).items():
+            what = f"{checkpoint.name}: {one.name}.{key}"
+            if key not in held.get(one.name, {}):
+                raise InputError(f"{what}, of {one.layer}, is not there.")
+            values = held[one.name][key]
+            if values.shape != shape:
+                raise InputError(f"{what} has the shape {values.shape}, but {one.layer} needs {shape}.")
+            numbers[key] = finite(values, what)
+        if extra := {"weight", "bias"} & held[one.name].keys() - numbers.keys():
+            raise InputError(
+                f"{checkpoint.name}: {one.name}.{extra.pop()} is there, but {one.layer} has none."
+            )
+        found[one.name] = numbers
+    left = [prefix for prefix in held if prefix not in found]
+    if left:
+        names = ", ".join(map(printable, left[:6])) + (" …" if len(left) > 6 else "")
+        remarks.append(f"of {checkpoint.name} these are in no layer of the net: {names}")
+    return found, tuple(remarks)
+
+
 def run_net(
-    net: Net, x: Any, numbers: Mapping[str, Numbers] | None = None, *, seed: int = 0, backend: str = "numpy"
+    net: Net,
+    x: Any,
+    numbers: Mapping[str, Numbers] | None = None,
+    *,
+    seed: int = 0,
+    backend: str = "numpy",
+    device: str = "cpu",
 ) -> dict[str, Floats]:
     """Compute a net on one image.
 
@@ -326,7 +423,9 @@ def run_net(
     seed : int
         Seed of those.
     backend : {"numpy", "torch", "auto"}
-        What computes convolutions.
+        What computes.
+    device : {"cpu", "cuda", "mps"}
+        Where torch computes.
 
     Returns
     -------
@@ -350,9 +449,13 @@ def run_net(
     outputs = sum(4 * math.prod(one.output_shape) for one in placed)
     memory.need(outputs, f"the outputs of {plural(len(placed), 'layer')}", "make the input smaller")
     known = seeded(placed, seed) if numbers is None else numbers
+    chosen = backends.choose(backend, macs=sum(one.macs for one in placed), device=device)
+    if chosen == "torch":
+        made_by_torch: dict[str, Floats] = backends.load_torch_net().run(placed, image, known, device=device)
+        return made_by_torch
     made: dict[str, Floats] = {"input": image}
     for one in placed:
         inputs = [made[name] for name in one.inputs]
-        made[one.name] = compute(one.layer, inputs, known.get(one.name, {}), backend=backend)
+        made[one.name] = compute(one.layer, inputs, known.get(one.name, {}))
     del made["input"]
     return made

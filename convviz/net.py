@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -239,10 +239,41 @@ class Net:
         In the order in which they are computed.
     name : str
         What the net is called.
+    classes : tuple of str
+        What the values of the last layer stand for.
+    reading : dict of str
+        How a picture becomes the input: options of ``convviz run`` with what a user would
+        type for them, such as ``{"mode": "gray", "resize": "28x28"}``.
     """
 
     steps: tuple[Step, ...]
     name: str = ""
+    classes: tuple[str, ...] = ()
+    reading: Mapping[str, str] = field(default_factory=dict)
+
+    def until(self, name: str) -> "Net":
+        """Leave out what comes after a layer, and what that does not depend on.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such layer.
+
+        Examples
+        --------
+        >>> [step.name for step in parse_layers("conv 6 | relu | maxpool 2").until("relu1").steps]
+        ['conv1', 'relu1']
+        """
+        if name not in {step.name for step in self.steps}:
+            raise UnknownNameError("layer", name, [step.name for step in self.steps])
+        wanted = {name}
+        kept = []
+        for step in reversed(self.steps):
+            if step.name in wanted:
+                wanted.update(step.inputs)
+                kept.append(step)
+        last = kept[0].name == self.steps[-1].name
+        return replace(self, steps=tuple(reversed(kept)), classes=self.classes if last else ())
 
     def place(self, shape: Shape) -> list[Placed]:
         """Build every layer for an input.
@@ -274,8 +305,7 @@ class Net:
         for step in self.steps:
             inputs = tuple(shapes[name] for name in step.inputs)
             try:
-                layer = _layer(step, inputs[0])
-                output, macs = _measured(layer, inputs)
+                layer, output, macs = built(step, inputs)
             except ConvvizError as error:
                 raise type(error)(f"layer {step.name!r}: {error}") from None
             seen = [reaches[name] for name in step.inputs]
@@ -283,6 +313,46 @@ class Net:
             shapes[step.name], reaches[step.name] = output, (height, width)
             found.append(Placed(step.name, layer, step.inputs, inputs, output, macs, height, width))
         return found
+
+
+def kind_of(name: str) -> Kind:
+    """Find a kind of layer by the name of torch."""
+    return _BY_NAME[name]
+
+
+def built(step: Step, inputs: Sequence[Shape]) -> tuple[AnyLayer, Shape, int]:
+    """Build the layer of one step for the shapes of what it reads.
+
+    Returns
+    -------
+    layer : Conv2d or a layer of `convviz.modules`
+        The layer.
+    output : tuple of int
+        Shape of what it gives.
+    macs : int
+        Multiply-adds.
+
+    Raises
+    ------
+    SpecError, ShapeError
+        If it does not fit.
+    """
+    layer = _layer(step, inputs[0])
+    return layer, *_measured(layer, inputs)
+
+
+def alone(layer: Conv2d, size: HW) -> Placed:
+    """Place one convolution by itself.
+
+    Examples
+    --------
+    >>> alone(Conv2d(3, 6, 3), HW(8, 8)).output_shape
+    (6, 6, 6)
+    """
+    shape = (layer.in_channels, *size)
+    output, macs = _measured(layer, [shape])
+    height, width = (_reach(layer, [Reach()], shape, axis) for axis in (0, 1))
+    return Placed("map", layer, (INPUT,), (shape,), output, macs, height, width)
 
 
 def _layer(step: Step, shape: Shape) -> AnyLayer:
@@ -430,7 +500,9 @@ def read_net(path: Path) -> Net:
     path : Path
         A file with one ``[[layer]]`` per layer: ``type`` is the name of torch, ``name`` what
         it is called, ``from`` one or more layers that it reads (the one before by
-        default; "input" is the input), and all else the arguments of torch.
+        default; "input" is the input), and all else the arguments of torch. Before them may
+        stand ``classes``, what the last values stand for, and ``[input]``, options of
+        ``convviz run`` that say how a picture is read, such as ``resize = "28x28"``.
 
     Returns
     -------
@@ -481,7 +553,23 @@ def net_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Net:
         chosen = tuple(inputs) if isinstance(inputs, list) else (inputs,)
         steps.append(Step(step_name, kind, arguments, chosen))
         known.add(step_name)
-    return Net(tuple(steps), name)
+    return Net(tuple(steps), name, _classes(document, where), _reading(document, where))
+
+
+def _classes(document: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """Take what the last values stand for."""
+    names = document.get("classes", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SpecError(f'{where}: classes is a list of names, such as ["cat", "dog"].')
+    return tuple(names)
+
+
+def _reading(document: Mapping[str, Any], where: str) -> dict[str, str]:
+    """Take how the input is read."""
+    table = document.get("input", {})
+    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
+        raise SpecError(f'{where}: [input] has options as text, such as resize = "28x28".')
+    return table
 
 
 def named_nets() -> tuple[str, ...]:

@@ -198,6 +198,22 @@ def choice(field: str, known: Iterable[str]) -> Callable[[str], str]:
     return parse
 
 
+def choices(field: str, known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
+    """Make a parser that takes some of the `known` words, with commas between them.
+
+    Examples
+    --------
+    >>> choices("stat", ("sparsity", "energy"))("energy")
+    ('energy',)
+    """
+    one = choice(field, known)
+
+    def parse(text: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one(word.strip()) for word in text.split(",")))
+
+    return parse
+
+
 def chw(text: str) -> tuple[int, int, int] | None:
     """Parse an input shape ``CxHxW``, or give nothing when `text` is not of that form.
 

@@ -4,7 +4,7 @@ import io
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from convviz.geometry import HW, Edges, source_of, span
 from convviz.images import Picture
 from convviz.layers import Conv2d, PaddingLike
 from convviz.render import overview
-from convviz.render.grid import Sheet, columns_for
+from convviz.render.grid import Sheet, Tile, columns_for
 from convviz.survey import Field, Rows, Survey, survey
 from convviz.text import plural
 from convviz.weights import FilterBank, map_names, seeded
@@ -293,6 +293,11 @@ class MapStatistics:
     mean: float
     std: float
 
+    @property
+    def energy(self) -> float:
+        """Mean of the squares of all values."""
+        return self.mean**2 + self.std**2
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Summary:
@@ -537,6 +542,16 @@ class FeatureMaps:
             for index, (name, of) in enumerate(zip(self.names, fields, strict=True))
         ]
 
+    def sparsity(self) -> list[float]:
+        """Tell the share of zeros in every map."""
+        zeros = sum((band == 0).sum(axis=(1, 2)) for band in self.bands())
+        return [float(count) / math.prod(self.shape[1:]) for count in np.asarray(zeros)]
+
+    def strongest(self, count: int) -> list[int]:
+        """List the maps of the most energy, the strongest first."""
+        energies = [-row.energy for row in self.statistics()]
+        return [int(index) for index in np.argsort(energies, kind="stable")[:count]]
+
     def partial(self) -> Floats:
         """Compute the partial maps, shape (O, I / groups, H', W')."""
         return partial_maps(self.layer, self.picture.x, self.filters)
@@ -623,8 +638,13 @@ class FeatureMaps:
         scale: str = "map",
         parts: Floats | None = None,
         differences: Floats | None = None,
+        chosen: Sequence[int] | None = None,
+        beside: Sequence[Tile] = (),
     ) -> Sheet:
-        """Lay out what `grid` draws, to be painted while it is written; with the parameters of `grid`."""
+        """Lay out what `grid` draws, to be painted while it is written; with the parameters of `grid`.
+
+        `chosen` lists the maps to draw, all by default; `beside` are tiles to put beside the input.
+        """
         found = self.summary(tile, moments=False)
         _, after = overview.scales(self.picture.size, HW(*self.shape[1:]), tile)
         maps = found.maps
@@ -632,10 +652,13 @@ class FeatureMaps:
             # The maps of one row of tiles are painted at the same time.
             whole = self._whole(columns or columns_for(len(maps)))
             maps = [replace(field, small=rows) for field, rows in zip(maps, whole, strict=True)]
+        filters = self.filters
+        if chosen is not None:
+            maps, filters = [maps[index] for index in chosen], filters.chosen(chosen)
         return overview.draw(
             self.picture,
             self.layer,
-            self.filters,
+            filters,
             found.planes,
             maps,
             parts=None if parts is None else [survey(row, after, moments=False) for row in parts],
@@ -644,6 +667,7 @@ class FeatureMaps:
             columns=columns,
             colormap=colormap,
             scale=scale,
+            beside=beside,
         )
 
     def arrays(

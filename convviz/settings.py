@@ -43,6 +43,10 @@ class LayerSettings:
         One bias per map, for layers with kernels.
     flip : bool
         Turn every kernel half round, which makes the layer a true convolution.
+    weights : Path, optional
+        A file of trained weights, in place of kernels and seeded weights.
+    layer_name : str, optional
+        The layer of that file; the only one by default.
     """
 
     out_channels: int | None = None
@@ -57,11 +61,14 @@ class LayerSettings:
     kernel: tuple[KernelRequest, ...] = ()
     bias_values: tuple[float, ...] | None = None
     flip: bool = False
+    weights: Path | None = None
+    layer_name: str | None = None
 
     @property
     def files(self) -> list[Path]:
-        """The files that kernels are read from; like the input they are never replaced."""
-        return [Path(request.what) for request in self.kernel if request.kind == "file"]
+        """The files that numbers are read from; like the input they are never replaced."""
+        kernels = [Path(request.what) for request in self.kernel if request.kind == "file"]
+        return kernels if self.weights is None else [*kernels, self.weights]
 
     def conv2d(
         self, in_channels: int, *, sizes: Sequence[HW] = (), maps: int = 0, stored_bias: bool = False

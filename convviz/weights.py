@@ -1,8 +1,8 @@
 """Weights and biases of a layer: from torch's generator, from kernels, from files."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from convviz import memory
 from convviz.arrays import ARCHIVES, read_archive, read_array
-from convviz.errors import InputError, SpecError
+from convviz.checkpoints import read_checkpoint
+from convviz.errors import InputError, ShapeError, SpecError
 from convviz.geometry import HW
 from convviz.kernels import Kernel, KernelRequest, parse_request, resolve
 from convviz.layers import Conv2d, as_padding
-from convviz.settings import LayerSettings
+from convviz.settings import LayerSettings, typed
 from convviz.text import plural, printable
 
 Floats = NDArray[np.float32]
@@ -90,10 +91,11 @@ class FilterBank:
         """Turn every 2-D kernel half round: cross-correlation with it is convolution with the original."""
         return FilterBank(np.ascontiguousarray(self.weight[:, :, ::-1, ::-1]), self.bias, self.names)
 
-    def chosen(self, filters: slice) -> "FilterBank":
+    def chosen(self, filters: slice | Sequence[int]) -> "FilterBank":
         """Take some of the filters."""
+        places = range(len(self.names))[filters] if isinstance(filters, slice) else filters
         bias = None if self.bias is None else self.bias[filters]
-        return FilterBank(self.weight[filters], bias, self.names[filters])
+        return FilterBank(self.weight[filters], bias, tuple(self.names[place] for place in places))
 
     @property
     def symmetric(self) -> tuple[bool, ...]:
@@ -192,9 +194,18 @@ class Taps:
 
 @dataclass(frozen=True, slots=True)
 class TapSet:
-    """All filters that a user named."""
+    """All filters that a user named.
+
+    Parameters
+    ----------
+    taps : tuple of Taps
+        The filters.
+    stored : dict
+        What their file says of the layer beyond its numbers, as arguments of `Conv2d`.
+    """
 
     taps: tuple[Taps, ...]
+    stored: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def bias(self) -> tuple[float, ...] | None:
@@ -253,6 +264,26 @@ def load(requests: Sequence[KernelRequest]) -> TapSet:
                 )
             taps.append(replace(item, channel=request.channel))
     return TapSet(tuple(taps))
+
+
+def _trained(settings: LayerSettings) -> TapSet:
+    """Read one layer of a file of trained weights."""
+    assert settings.weights is not None
+    if settings.kernel or settings.out_channels or settings.kernel_size or settings.bias_values:
+        raise SpecError(
+            "weights: the file says filters, taps and biases; leave out --kernel, --out-channels, "
+            "--kernel-size and --bias-values."
+        )
+    checkpoint = read_checkpoint(settings.weights)
+    layer = checkpoint.find(settings.layer_name)
+    weight, bias = checkpoint.numbers(layer)
+    return TapSet(
+        tuple(
+            Taps(f"{layer.name}: {index}", one, bias=None if bias is None else float(bias[index]))
+            for index, one in enumerate(weight.astype(np.float64))
+        ),
+        layer.arguments,
+    )
 
 
 def _values(kernel: Kernel) -> NDArray[np.float64]:
@@ -314,7 +345,13 @@ def prepare(settings: LayerSettings) -> TapSet | None:
     >>> prepare(LayerSettings()) is None
     True
     """
+    if settings.layer_name is not None and settings.weights is None:
+        raise SpecError("layer: goes with --weights, or with a net.")
     tapset = load(settings.kernel) if settings.kernel else None
+    if settings.weights is not None:
+        tapset = _trained(settings)
+        _layer(settings, _planes(settings, tapset), tapset)
+        return tapset
     # As many planes as groups is legal for every number of groups, and no layer has fewer.
     _check_memory(_layer(settings, settings.groups, tapset))
     return tapset
@@ -324,12 +361,29 @@ def _layer(settings: LayerSettings, in_channels: int, tapset: TapSet | None) -> 
     """Build the layer that the kernels, or their absence, ask for."""
     if tapset is None:
         return settings.conv2d(in_channels)
+    settings = _with_stored(settings, tapset)
     return settings.conv2d(
         in_channels,
         sizes=tapset.sizes,
         maps=tapset.maps(settings.groups),
         stored_bias=tapset.bias is not None,
     )
+
+
+def _with_stored(settings: LayerSettings, tapset: TapSet) -> LayerSettings:
+    """Take what a file says of its layer, where the user did not say otherwise."""
+    default = LayerSettings()
+    stored: dict[str, Any] = {
+        name: as_padding(value) if name == "padding" else HW.of(value) if isinstance(value, tuple) else value
+        for name, value in tapset.stored.items()
+        if getattr(settings, name) == getattr(default, name)
+    }
+    return replace(settings, **stored)
+
+
+def _planes(settings: LayerSettings, tapset: TapSet) -> int:
+    """Count the planes that a layer from a file reads."""
+    return len(tapset.taps[0].values) * _with_stored(settings, tapset).groups
 
 
 def build(
@@ -365,12 +419,21 @@ def build(
     >>> bank.names, bank.weight[1, :, 1, 1].tolist()
     (('sobel-x', 'laplacian @G'), [0.0, -4.0, 0.0])
     """
-    if not settings.kernel:
+    if not settings.kernel and settings.weights is None:
         layer = _layer(settings, in_channels, None)
         bank = seeded(layer, settings.seed)
         return layer, bank.turned() if settings.flip else bank, ()
     if tapset is None:
-        tapset = load(settings.kernel)
+        tapset = _trained(settings) if settings.weights is not None else load(settings.kernel)
+    if settings.weights is not None and in_channels != (planes := _planes(settings, tapset)):
+        groups = in_channels // len(tapset.taps[0].values)
+        remedy = "what it reads is made by the layers before it: give the whole net, by --net or --until"
+        if planes < in_channels and settings.groups == 1 and in_channels == groups * planes:
+            remedy = f"for a layer of {groups} groups add --groups {groups}"
+        raise ShapeError(
+            f"the layer {printable(tapset.taps[0].name.rpartition(': ')[0])!r} reads "
+            f"{plural(planes, 'plane')}, but the input has {in_channels}; {remedy}."
+        )
     layer = _layer(settings, in_channels, tapset)
     _check_memory(layer)
     bias = settings.bias_values if settings.bias_values is not None else tapset.bias
@@ -381,7 +444,12 @@ def build(
     if len(set(tapset.sizes)) > 1 or tapset.sizes[0] != layer.kernel_size:
         smaller = dict.fromkeys(taps.name for taps in tapset.taps if taps.size != layer.kernel_size)
         remarks.append(f"{', '.join(smaller)} centred in zeros to fill {layer.kernel_size} taps")
-    if layer.bias and settings.bias_values is None:
+    if settings.weights is not None and not tapset.stored:
+        remarks.append(
+            f"a file of weights says nothing of stride, padding and groups: taken are {layer.stride}, "
+            f"{typed(settings.padding)} and {layer.groups}"
+        )
+    if layer.bias and settings.bias_values is None and settings.weights is None:
         without = [taps.name for taps in tapset.taps if taps.bias is None]
         more = (
             f"; {', '.join(without)} {'has' if len(without) == 1 else 'have'} none, so 0" if without else ""

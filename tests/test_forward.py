@@ -7,8 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import convviz
-from convviz import forward, modules, net
-from convviz.errors import ShapeError, SpecError
+from convviz import backends, forward, modules, net
+from convviz.checkpoints import read_checkpoint
+from convviz.errors import InputError, ShapeError, SpecError
+from convviz.geometry import HW
+from convviz.render.field import Box
 
 pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
@@ -199,3 +202,61 @@ def test_resnet_18_computes():
 def test_what_does_not_fit_is_refused(arguments, options, error):
     with pytest.raises(error):
         convviz.conv_transpose2d(*arguments, **options)
+
+
+def test_the_gradient_is_what_a_small_change_of_each_pixel_moves():
+    """Without a bend in the net, differences are exact but for rounding; outside of the box they are 0."""
+    found = net.parse_layers("conv 4 k3 s2 p1 | avgpool 2 s1 | conv 3 k3 d2 p2 reflect")
+    x = np.random.default_rng(3).normal(size=(2, 14, 13)).astype(np.float32)
+    placed = found.place(x.shape)
+    numbers = forward.seeded(placed, 4)
+    at = HW(2, 3)
+    gradient = backends.load_torch_net().gradient(placed, x, numbers, "conv2", at)
+
+    def value(image):
+        return forward.run_net(found, image, numbers)["conv2"][:, at.h, at.w].sum(dtype=np.float64)
+
+    box = Box.of(placed[-1].height, placed[-1].width, at).inside(HW(14, 13))
+    for plane, row, column in np.ndindex(x.shape):
+        changed = x.copy()
+        changed[plane, row, column] += 1
+        moved = value(changed) - value(x)
+        assert gradient[plane, row, column] == pytest.approx(moved, abs=2e-5)
+        if not (box.top <= row <= box.bottom and box.left <= column <= box.right):
+            assert gradient[plane, row, column] == 0
+
+
+def test_numbers_are_taken_by_their_names_and_checked(tmp_path):
+    found = net.parse_layers("conv 2 k3 | bn | flatten | linear 1")
+    placed = found.place((1, 4, 4))
+    state = {
+        "module.conv1.weight": np.ones((2, 1, 3, 3), np.float32),
+        "module.conv1.bias": np.zeros(2, np.float32),
+        **{
+            f"module.batchnorm1.{name}": np.ones(2, np.float32)
+            for name in ("weight", "bias", "running_mean", "running_var")
+        },
+        "module.batchnorm1.num_batches_tracked": np.array(3),
+        "module.linear1.weight": np.ones((1, 8), np.float32),
+        "module.linear1.bias": np.zeros(1, np.float32),
+        "module.spare.weight": np.ones(1, np.float32),
+    }
+
+    def stored(**changes):
+        path = tmp_path / "w.npz"
+        kept = {key: changes.get(key.removeprefix("module."), value) for key, value in state.items()}
+        np.savez(path, **{key: value for key, value in kept.items() if value is not None})
+        return forward.stored(placed, read_checkpoint(path))
+
+    numbers, remarks = stored()
+    assert numbers["conv1"]["weight"].shape == (2, 1, 3, 3)
+    assert set(numbers["batchnorm1"]) == {"weight", "bias", "running_mean", "running_var"}
+    assert "in no layer of the net: spare" in remarks[0]
+    for changes, words in (
+        ({"conv1.bias": None}, "conv1.bias, of Conv2d"),
+        ({"conv1.weight": np.ones((2, 1, 5, 5), np.float32)}, "has the shape (2, 1, 5, 5)"),
+        ({"batchnorm1.running_var": np.array([1, np.inf], np.float32)}, "not a finite number"),
+    ):
+        with pytest.raises(InputError) as caught:
+            stored(**changes)
+        assert words in str(caught.value)

@@ -142,6 +142,18 @@ def load(name: str) -> CrossCorrelate:
     return cast("CrossCorrelate", module.cross_correlate)
 
 
+def load_torch_net() -> Any:
+    """Import what computes whole nets by torch, and gradients through them.
+
+    Raises
+    ------
+    BackendError
+        If torch is not installed.
+    """
+    load("torch")
+    return importlib.import_module("convviz.backends.torch_net")
+
+
 def _row(name: str) -> Backend:
     """Find the row of a backend."""
     for backend in BACKENDS:

@@ -54,11 +54,7 @@ def cross_correlate(
     the maps and for its own order of them: at 1024x1024, bands took 0.3 of the time
     for 3 planes and 6 filters of 3x3, 0.6 for 64 filters, 0.7 for 64 planes too.
     """
-    if device not in devices():
-        have = ", ".join(devices())
-        raise BackendError(f"torch {torch.__version__} finds no {device} device here; it has: {have}.")
-    if parallel.limited() and parallel.limited() != torch.get_num_threads():
-        torch.set_num_threads(parallel.limited())
+    check_device(device)
     # TensorFloat-32 keeps 10 bits of the products, too few to be shown as the layer's numbers.
     exact = torch.backends.cudnn.flags(allow_tf32=False) if device == "cuda" else contextlib.nullcontext()
     given, filters = _tensor(x, device), _tensor(weight, device)
@@ -85,6 +81,21 @@ def cross_correlate(
         for top, band in zip(range(0, height, step), bands, strict=True):
             maps[:, top : top + step] = band.numpy()
         return maps
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there, and take as many threads as are ours.
+
+    Raises
+    ------
+    BackendError
+        If torch has no such device here.
+    """
+    if device not in devices():
+        have = ", ".join(devices())
+        raise BackendError(f"torch {torch.__version__} finds no {device} device here; it has: {have}.")
+    if parallel.limited() and parallel.limited() != torch.get_num_threads():
+        torch.set_num_threads(parallel.limited())
 
 
 def devices() -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What a batch does with one file: a pure function of the job and the settings."""
 
+import functools
 import hashlib
 import time
 from dataclasses import asdict
@@ -10,6 +11,9 @@ from convviz.batch.plan import Job, Outcome, Source
 from convviz.errors import ConvvizError, InputError
 from convviz.files import read_bytes, shown
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
+
+# Kernels and weights are read once for all files.
+_prepared = functools.lru_cache(maxsize=1)(weights.prepare)
 
 
 def picture_of(
@@ -49,7 +53,9 @@ def picture_of(
             resize=reading.resize,
             max_pixels=reading.max_pixels,
         )
-        conv, bank, remarks = weights.build(layer, image.shape[0], channels=image.channels)
+        conv, bank, remarks = weights.build(
+            layer, image.shape[0], tapset=_prepared(layer), channels=image.channels
+        )
         result = pipeline.run(image, conv, bank, compute.backend, device=compute.device, keep=False)
         sheet = result.sheet(**asdict(picture))
         description = result.description(layer, reading, picture)

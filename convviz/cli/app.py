@@ -30,6 +30,8 @@ COMMANDS = {
     "and the answers.",
     "shape": "Calculate the shape that a layer gives, with every number put in.",
     "kernels": "List the presets, or show one as numbers with its source.",
+    "layers": "List the convolutions inside trained weights, with the names that --layer takes.",
+    "filters": "Draw the filters of one layer of trained weights.",
     "inspect": "Print the settings that a file of convviz was made with.",
     "batch": "Do what run does for every picture in FOLDER, and write into OUT.",
     "bench": "Time a layer on INPUT with every backend, device and number of threads of this machine.",

@@ -109,6 +109,20 @@ OPTIONS: dict[str, Any] = {
         panel=LAYER,
         text="Biases of a layer with kernels, one per map.",
     ),
+    "weights": _option(
+        "--weights",
+        parser=Path,
+        metavar="FILE",
+        panel=LAYER,
+        text="Trained weights: .safetensors, .npz, .pt, .pth or .onnx.",
+    ),
+    "layer_name": _option(
+        "--layer",
+        parser=str,
+        metavar="NAME",
+        panel=LAYER,
+        text="The layer of --weights to apply; of a net, the layer to draw in full.",
+    ),
     "flip": typer.Option(
         "--flip", rich_help_panel=LAYER, help="Turn the kernels half round: true convolution."
     ),
@@ -174,10 +188,14 @@ LayersText = Annotated[
 NetName = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME|FILE.toml",
+        metavar="NAME|FILE",
         rich_help_panel=LAYER,
-        help="A whole net: alexnet, lenet5, resnet18, vgg16, or a file.",
+        help="A whole net: alexnet, lenet5, resnet18, vgg16, or a file .toml or .onnx.",
     ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", rich_help_panel=LAYER, help="Of a net, the layers up to this one."),
 ]
 InputFile = Annotated[
     str, typer.Argument(metavar="INPUT", help="An image, numbers (.json .csv .npy), or - for stdin.")
@@ -236,7 +254,7 @@ def settings_in(path: Path) -> dict[str, Any]:
 
 def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None], None]:
     """Make what turns the settings of a file into the defaults of the options called `names`."""
-    known = {*names, "partial", "layers", "net", "layer_name"}
+    known = {*names, "partial", "layers", "net", "until"}
 
     def take_over(context: typer.Context, path: Path | None) -> None:
         if path is not None:

@@ -78,7 +78,7 @@ def parse_request(text: str) -> KernelRequest:
     if what.lower().endswith(_PROGRAMS):
         raise SpecError(
             f"kernel {shown(what)}: such a file can run any code when it is loaded, so it is not read; "
-            "store the weight as .safetensors or .npy."
+            "store the weight as .safetensors or .npy, or take a state dict by --weights FILE --layer NAME."
         )
     if not what:
         raise SpecError(

@@ -6,13 +6,17 @@ from typing import Any
 
 from rich.table import Table
 
+from convviz.checkpoints import StoredLayer
+from convviz.geometry import HW
+from convviz.layers import as_padding
 from convviz.net import Placed, Reach
-from convviz.render.tables import bare_table, plain
+from convviz.render.tables import bare_table, plain, summed_up
 from convviz.settings import typed
 from convviz.text import amount, number, plural, printable
 
 # What is left out first where the terminal is narrow, and so on; a net keeps its names and shapes.
 _LEFT_OUT = ("centre", "begins", "padding", "kernel", "stride", "every", "memory", "field", "multiply-adds")
+_NAMES = ("min", "max", "mean", "std")
 _GAP = 3  # characters between two columns
 
 
@@ -46,14 +50,78 @@ def net_table(placed: Sequence[Placed], *, width: int) -> Table:
         "begins": [_axes(one, lambda reach: number(float(reach.first))) for one in placed],
         "centre": [_axes(one, lambda reach: number(float(reach.centre))) for one in placed],
     }
+    return _fitting(columns, _LEFT_OUT, width)
+
+
+def _fitting(columns: dict[str, list[str]], left_out: Sequence[str], width: int) -> Table:
+    """Make a table, without the columns for which there is no room."""
     widths = {heading: max(map(len, [heading, *cells])) + _GAP for heading, cells in columns.items()}
-    for heading in _LEFT_OUT:
-        if sum(widths.values()) - _GAP > width:
+    for heading in left_out:
+        if heading in columns and sum(widths.values()) - _GAP > width:
             del columns[heading], widths[heading]
     found = bare_table(*columns)
     for row in zip(*columns.values(), strict=True):
         found.add_row(*map(plain, row))
     return found
+
+
+def stored_table(stored: Sequence[StoredLayer], *, width: int) -> Table:
+    """Tabulate the convolutions of a file of weights.
+
+    Parameters
+    ----------
+    stored : sequence of StoredLayer
+        The layers.
+    width : int
+        Characters in one line; columns for which there is no room are left out whole.
+
+    Returns
+    -------
+    rich.table.Table
+        A row per layer: name, weight (O x I/groups x kh x kw), what the file says of
+        stride and padding, parameters, and the weights in numbers.
+    """
+    rows = [dict(zip(_NAMES, summed_up(layer.weight), strict=True)) for layer in stored]
+    columns = {
+        "layer": [printable(layer.name) for layer in stored],
+        "weight": ["x".join(map(str, layer.weight.shape)) for layer in stored],
+        "bias": ["no" if layer.bias is None else "yes" for layer in stored],
+        **{
+            heading: [_stored_argument(layer, heading) for layer in stored]
+            for heading in ("stride", "padding", "dilation", "groups")
+            if any(heading in layer.arguments for layer in stored)
+        },
+        "parameters": [f"{layer.parameters:,}" for layer in stored],
+        **{name: [number(row[name]) for row in rows] for name in _NAMES},
+    }
+    return _fitting(
+        columns, ("mean", "dilation", "std", "groups", "max", "min", "padding", "stride", "bias"), width
+    )
+
+
+def _stored_argument(layer: StoredLayer, name: str) -> str:
+    """Write what a file says of one argument, or its default."""
+    value = layer.arguments.get(name, 0 if name == "padding" else 1)
+    if name == "padding":
+        return typed(as_padding(value))
+    return typed(HW.of(value)) if isinstance(value, tuple) else str(value)
+
+
+def stored_document(layer: StoredLayer) -> dict[str, Any]:
+    """Give one layer of a file as plain values."""
+    # JSON has no infinity.
+    values = {
+        name: value if math.isfinite(value) else None
+        for name, value in zip(_NAMES, summed_up(layer.weight), strict=True)
+    }
+    return {
+        "name": layer.name,
+        "weight_shape": list(layer.weight.shape),
+        "bias": layer.bias is not None,
+        "parameters": layer.parameters,
+        **values,
+        "arguments": dict(layer.arguments),
+    }
 
 
 def net_lines(placed: Sequence[Placed]) -> list[str]:

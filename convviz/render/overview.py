@@ -55,6 +55,7 @@ def draw(
     columns: int | None = None,
     colormap: str = "gray",
     scale: str = "map",
+    beside: Sequence[grid.Tile] = (),
 ) -> grid.Sheet:
     """Draw a run on one sheet.
 
@@ -81,6 +82,8 @@ def draw(
         As for `convviz.render.tone.colours`.
     scale : {"map", "global"}
         Whether each map (or row of parts) has its own black and white.
+    beside : sequence of Tile
+        What to put beside the input.
 
     Returns
     -------
@@ -119,7 +122,7 @@ def draw(
     ]
     count = sum(map(len, rows))
     sections = [
-        input_section(picture, planes, input_scale),
+        input_section(picture, planes, input_scale, beside),
         grid.Section(tiles[:count], wide, grid.OUTPUT_TEAL),
         *(
             [grid.Section(tiles[count:], columns or grid.columns_for(len(below)), grid.FAINT)]
@@ -129,7 +132,8 @@ def draw(
     ]
     heading = (
         repr(layer),
-        f"{layer.sentence};  {len(planes)}x{picture.size} -> {len(maps)}x{size}",
+        f"{layer.sentence};  {len(planes)}x{picture.size} -> {layer.out_channels}x{size}"
+        + (f";  the {len(maps)} of most energy" if len(maps) < layer.out_channels else ""),
     )
     return grid.sheet(
         heading, sections, grid.legend_for(chosen, table, what="map" if parts is None else "row")
@@ -167,8 +171,10 @@ def _unread_tile(name: str, size: HW, scale: float) -> grid.Tile:
     return grid.Tile(name, "in another group", np.where(stripes, 238, 255).astype(np.uint8))
 
 
-def input_section(picture: Picture, fields: Sequence[Field], scale: float) -> grid.Section:
-    """Draw the input and, where it has several, its planes."""
+def input_section(
+    picture: Picture, fields: Sequence[Field], scale: float, beside: Sequence[grid.Tile] = ()
+) -> grid.Section:
+    """Draw the input and, where it has several, its planes; then what shall stand beside them."""
     count = len(fields)
     cell = max(1, int(scale))
 
@@ -184,4 +190,5 @@ def input_section(picture: Picture, fields: Sequence[Field], scale: float) -> gr
             ends = grid.extent(field.low, field.high)
             numbers = field.small[:] if scale > 1 else None
             tiles.append(grid.Tile(f"{name} plane", ends, levels, cell, numbers))
+    tiles += beside
     return grid.Section(tiles, grid.columns_for(len(tiles)), grid.INPUT_BLUE)

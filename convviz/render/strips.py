@@ -9,7 +9,8 @@ from convviz.geometry import HW
 from convviz.images import Picture
 from convviz.modules import Flatten, shape_text
 from convviz.net import Placed
-from convviz.render import grid, overview
+from convviz.render import field, grid, overview
+from convviz.render.field import Box
 from convviz.render.tone import Floats, colours, tones_between
 from convviz.survey import Field, survey
 from convviz.text import plural
@@ -31,6 +32,9 @@ def draw(
     columns: int | None = None,
     colormap: str = "gray",
     scale: str = "map",
+    seen: tuple[str, HW, Box, Floats | None] | None = None,
+    top: int | None = None,
+    said: str = "",
 ) -> grid.Sheet:
     """Draw what the layers of a net make of a picture.
 
@@ -54,6 +58,13 @@ def draw(
         As for `convviz.render.tone.colours`.
     scale : {"map", "global"}
         Whether each map, or each layer, has its own black and white.
+    seen : (str, HW, Box, ndarray or None), optional
+        What a value sees of the input, with the gradient where that is to be drawn, as
+        for `convviz.render.field.tiles`.
+    top : int, optional
+        Maps to draw of each layer, those of the most energy first.
+    said : str
+        What to say in the heading.
 
     Returns
     -------
@@ -61,31 +72,41 @@ def draw(
         Not painted yet.
     """
     table = colours(colormap)
-    planes = picture.x
     factor = grid.fit(picture.size, tile)
-    sections = [overview.input_section(picture, survey(planes, min(factor, 1), moments=False), factor)]
-    strips: list[tuple[Placed, int, float, list[Field]]] = []
+    planes = survey(picture.x, min(factor, 1), moments=False)
+    beside = []
+    if seen is not None:
+        name, at, box, gradient = seen
+        beside = field.tiles(picture, planes, name, at, box, cell=max(1, int(factor)), gradient=gradient)
+    sections = [overview.input_section(picture, planes, factor, beside)]
+    strips: list[tuple[Placed, Sequence[int], int, float, list[Field]]] = []
     for one in placed:
         # What is flattened was seen before.
         if (only is None and isinstance(one.layer, Flatten)) or (only is not None and one.name != only):
             continue
         values = _as_planes(made[one.name])
-        drawn = values if only is not None else values[: columns or MOST]
+        count = len(values) if only is not None else min(columns or MOST, len(values))
+        order: Sequence[int] = range(count)
+        if top is not None:
+            energy = np.square(values, dtype=np.float64).sum(axis=(1, 2))
+            order = [int(index) for index in np.argsort(-energy, kind="stable")[:top]]
         factor = grid.fit(HW(*values.shape[1:]), tile)
-        fields = survey(np.ascontiguousarray(drawn), min(factor, 1), moments=False)
-        strips.append((one, len(values), factor, fields))
+        found = survey(values[list(order)], min(factor, 1), moments=False)
+        strips.append((one, order, len(values), factor, found))
     # All are toned alike, so that 0 is the same everywhere.
     ends = []
-    for *_, fields in strips:
-        low, high = min(field.low for field in fields), max(field.high for field in fields)
-        ends += [(low, high) if scale == "global" else (field.low, field.high) for field in fields]
+    for *_, found in strips:
+        low, high = min(of.low for of in found), max(of.high for of in found)
+        ends += [(low, high) if scale == "global" else (of.low, of.high) for of in found]
     tones = tones_between(ends, scale="map", signed=colormap == "signed")
     left = iter(tones)
-    for one, count, factor, fields in strips:
-        of = f" of {count}" if len(fields) < count else ""
+    for one, order, count, factor, found in strips:
+        more = f" of {count}" if len(found) < count else ""
         tiles = [
-            grid.map_tile(_caption(one, index, of), field, next(left), scale=factor, colours=table)
-            for index, field in enumerate(fields)
+            grid.map_tile(
+                _caption(one, index, "" if place else more), of, next(left), scale=factor, colours=table
+            )
+            for place, (index, of) in enumerate(zip(order, found, strict=True))
         ]
         wide = columns or (MOST if only is None else grid.columns_for(len(tiles)))
         sections.append(grid.Section(tiles, wide, grid.OUTPUT_TEAL))
@@ -93,6 +114,7 @@ def draw(
     heading = (
         f"{title}: {plural(len(placed), 'layer')}, {plural(parameters, 'parameter')}",
         f"{shape_text(picture.shape)} -> {shape_text(placed[-1].output_shape)}",
+        *([said] if said else []),
     )
     return grid.sheet(
         heading, sections, grid.legend_for(tones, table, what="layer" if scale == "global" else "map")
@@ -112,4 +134,4 @@ def _caption(one: Placed, index: int, of: str) -> str:
     """Name a map by its layer, and say once how many there are."""
     if len(one.output_shape) == 1:
         return f"{one.name}: {plural(math.prod(one.output_shape), 'value')}"
-    return f"{one.name}: {index}{of}" if index == 0 else f"{one.name}: {index}"
+    return f"{one.name}: {index}{of}"

@@ -3,9 +3,11 @@
 import math
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -40,12 +42,25 @@ def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None =
     return table
 
 
-def statistics(rows: Iterable[tuple[int, str, float, float, float, float]], *, width: int) -> Table:
-    """Tabulate maps: index, name, minimum, maximum, mean, standard deviation.
+def summed_up(values: NDArray[Any]) -> tuple[float, float, float, float]:
+    """Tell minimum, maximum, mean and standard deviation, as `statistics` tabulates them.
+
+    Examples
+    --------
+    >>> summed_up(np.array([1.0, 3.0]))
+    (1.0, 3.0, 2.0, 1.0)
+    """
+    with np.errstate(invalid="ignore", over="ignore"):  # weights from anywhere need not be finite
+        wide = np.asarray(values, np.float64)
+        return float(wide.min()), float(wide.max()), float(wide.mean()), float(wide.std())
+
+
+def statistics(rows: Iterable[Sequence[Any]], *, width: int, more: Sequence[str] = ()) -> Table:
+    """Tabulate maps: index, name, minimum, maximum, mean, standard deviation, and what `more` names.
 
     Below 60 characters the columns stand closer and the numbers have one digit less.
     """
-    table = bare_table("", "map", "min", "max", "mean", "std", left=(1,), folding=1)
+    table = bare_table("", "map", "min", "max", "mean", "std", *more, left=(1,), folding=1)
     digits = 4
     if width < 60:
         table.padding, table.collapse_padding, digits = (0, 0), True, 3

@@ -32,6 +32,9 @@ LEVELS = {
     "counts": 3,
     "arrays": 3,
     "weights": 3,
+    "checkpoints": 3,
+    "onnxfile": 3,
+    "graphs": 5,
     "images": 3,
     "png": 3,
     "survey": 4,
@@ -62,7 +65,8 @@ LAZY = {
     "render/tone.py",
     "memory.py",
     "parallel.py",
-    "png.py",
+    "checkpoints.py",
+    "onnxfile.py",
 }
 
 

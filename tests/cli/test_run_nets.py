@@ -74,10 +74,10 @@ def test_a_net_by_name(convviz, photo):
     ("arguments", "status", "message"),
     [
         (["--layers", "conv 2", "--net", "vgg16"], 2, "give one of them"),
-        (["--layers", "conv 2", "--padding", "1"], 2, "of the options of a layer --seed alone"),
+        (["--layers", "conv 2", "--padding", "1"], 2, "of the options of a layer --seed or --weights alone"),
         (["--layers", "conv 2", "--table"], 2, "which are for one layer"),
         (["--layers", "conv 2", "--layer", "conv2"], 2, "no layer named 'conv2'; did you mean 'conv1'?"),
-        (["--layer", "conv1"], 2, "goes with --layers or --net"),
+        (["--layer", "conv1"], 2, "goes with --weights, or with a net"),
         (["--layers", "conv 2", "--save", "x.npy"], 2, "ends in .npz, .safetensors"),
         (["--layers", "conv 2 k99"], 2, "layer 'conv1': height"),
         (["--layers", "conv 2 p999999999"], 2, "of memory, and"),

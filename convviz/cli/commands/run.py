@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,11 +20,12 @@ from convviz.cli.options import (
     LayersText,
     NetName,
     Quiet,
+    Until,
     with_settings,
 )
-from convviz.errors import SpecError, UnknownNameError
+from convviz.errors import SpecError
 from convviz.geometry import HW, check_inside
-from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings, as_text
+from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
 from convviz.text import printable
 
 
@@ -82,9 +84,41 @@ def run(
     ] = False,
     layers: LayersText = None,
     net: NetName = None,
-    layer_name: Annotated[
-        str | None,
-        typer.Option("--layer", metavar="NAME", rich_help_panel=OUTPUT, help="Of a net, this layer in full."),
+    until: Until = None,
+    field: Annotated[
+        HW | None,
+        typer.Option(
+            parser=parsing.position("field"),
+            metavar="Y,X",
+            rich_help_panel=OUTPUT,
+            help="Draw what the output value at this place sees of the input.",
+        ),
+    ] = None,
+    effective: Annotated[
+        bool,
+        typer.Option(
+            "--effective",
+            rich_help_panel=OUTPUT,
+            help="With --field, lay over the picture how much each pixel counts (torch).",
+        ),
+    ] = False,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            parser=parsing.whole("top"),
+            metavar="N",
+            rich_help_panel=OUTPUT,
+            help="Of a layer, the N maps of the most energy, the strongest first.",
+        ),
+    ] = None,
+    stat: Annotated[
+        Any,
+        typer.Option(
+            parser=parsing.choices("stat", ("sparsity", "energy")),
+            metavar="sparsity,energy",
+            rich_help_panel=OUTPUT,
+            help="More columns of the table: the share of zeros, the mean square.",
+        ),
     ] = None,
     json: Json = False,
     force: Force = False,
@@ -105,21 +139,30 @@ def run(
     if target.suffix.lower() != ".png":
         raise SpecError(f"output: the picture is a PNG, so its name ends in .png, not {target.suffix!r}.")
 
-    if layers is not None or net is not None:
-        if (layers is not None and net is not None) or replace(layer, seed=0) != LayerSettings():
-            raise SpecError("layers, net: give one of them, and of the options of a layer --seed alone.")
+    if effective and field is None:
+        raise SpecError("effective: goes with --field Y,X.")
+    if layers is not None or net is not None or until is not None:
+        own = replace(layer, seed=0, weights=None, layer_name=None)
+        if (layers is not None and net is not None) or own != LayerSettings():
+            raise SpecError(
+                "layers, net: give one of them, and of the options of a layer --seed or --weights alone."
+            )
         if maps is not None or partial or table or code or at is not None or check:
             raise SpecError(
                 "layers, net: leave out --maps, --partial, --table, --at, --code and --check, "
                 "which are for one layer."
             )
-        _run_net(
+        from convviz.cli.nets import ChosenNet, run_net
+
+        sheet = run_net(
             input,
             target,
-            layers,
-            net,
-            layer_name,
-            layer.seed,
+            ChosenNet(layers, net, until, layer.weights, layer.seed),
+            layer.layer_name,
+            field,
+            effective,
+            top,
+            stat or (),
             reading,
             compute,
             picture,
@@ -128,9 +171,11 @@ def run(
             force,
             quiet,
         )
+        if show:
+            _show(sheet.image())
         return
-    if layer_name is not None:
-        raise SpecError("layer: goes with --layers or --net.")
+    if top is not None and (partial or layer.flip):
+        raise SpecError("top: leave out --partial and --flip, which are drawn for every map.")
     if code:
         refuse_stdin(input)
 
@@ -158,8 +203,9 @@ def run(
     conv, bank, remarks = weights.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
     whole = save is not None or table or check or partial or layer.flip
     result = pipeline.run(image, conv, bank, compute.backend, device=compute.device, keep=whole)
-    if at is not None:
-        check_inside("at", at, HW(*result.shape[1:]), "the maps")
+    for option, position in (("at", at), ("field", field)):
+        if position is not None:
+            check_inside(option, position, HW(*result.shape[1:]), "the maps")
     agreement = pipeline.check(result, device=compute.device) if check else None
     text = program_of(input, image, conv, bank, layer, reading) if code else ""
     parts = result.partial() if partial else None
@@ -174,7 +220,11 @@ def run(
 
     start = time.perf_counter()
     description = result.description(layer, reading, picture) | ({"partial": "true"} if partial else {})
-    sheet = result.sheet(**asdict(picture), parts=parts, differences=differences)
+    chosen = None if top is None else result.strongest(top)
+    beside, words = ([], []) if field is None else _field(result, found, field, picture.tile, effective)
+    sheet = result.sheet(
+        **asdict(picture), parts=parts, differences=differences, chosen=chosen, beside=beside
+    )
     with progress(sheet.height, "rows of the sheet", wanted=not quiet) as advance:
         outputs.write_sheet(sheet, target, description, force=force, inputs=inputs, advance=advance)
     written = [target]
@@ -212,7 +262,9 @@ def run(
             )
     if json:
         seconds = {"read": read_seconds, "compute": compute_seconds, "write": write_seconds}
-        document = _document(result, input, reading, written, seconds)
+        document = _document(result, input, reading, written, seconds, chosen, stat or ())
+        if field is not None:
+            document["field"] = {"at": list(field), "sees": words[0]}
         if parts is not None:
             document["partial"] = {"difference": result.apart(parts)}
         if layer.flip:
@@ -231,95 +283,22 @@ def run(
         for path in written:
             answer(str(path))
     else:
-        _report(result, written, parts=parts, flipped=layer.flip, changed=changed, table=table, at=at)
+        _report(
+            result,
+            written,
+            parts=parts,
+            flipped=layer.flip,
+            changed=changed,
+            table=table,
+            at=at,
+            words=words,
+            rows=_rows(result, chosen, stat or ()),
+            stats=stat or (),
+        )
         if code:
             answer("\n" + text)
     if show:
         _show(sheet.image())
-
-
-def _run_net(
-    input: str,
-    target: Path,
-    layers: str | None,
-    name: str | None,
-    only: str | None,
-    seed: int,
-    reading: InputSettings,
-    compute: ComputeSettings,
-    picture: PictureSettings,
-    save: Path | None,
-    json: bool,
-    force: bool,
-    quiet: bool,
-) -> None:
-    """Compute several layers and draw a strip for each."""
-    import numpy as np
-
-    from convviz import __version__, arrays, forward, marks, outputs
-    from convviz.cli.reading import input_files, read_input
-    from convviz.net import find_net, parse_layers
-    from convviz.render import strips, tables
-    from convviz.render.tone import colours
-
-    colours(picture.colormap)
-    found = parse_layers(layers) if layers is not None else find_net(name or "")
-    if only is not None and only not in {step.name for step in found.steps}:
-        raise UnknownNameError("layer", only, [step.name for step in found.steps])
-    if save is not None and save.suffix.lower() not in arrays.ARCHIVES:
-        raise SpecError(
-            f"save: of a net, the name ends in {', '.join(arrays.ARCHIVES)}, not {save.suffix!r}."
-        )
-    inputs = input_files(input)
-    for place in filter(None, (target, save)):
-        files.check_place(place, force=force, is_ours=marks.is_ours, inputs=inputs)
-    image = read_input(input, reading)
-    placed = found.place(image.shape)
-    made = forward.run_net(found, image.x, seed=seed, backend=compute.backend)
-    chosen = {"layers": layers, "net": name, "layer-name": only, "seed": str(seed) if seed else None}
-    description = {
-        "version": __version__,
-        **{key: value for key, value in chosen.items() if value is not None},
-        **as_text(reading, picture),
-    }
-    looks = asdict(picture)
-    if only is None and picture.tile == PictureSettings().tile:
-        looks["tile"] = strips.TILE
-    title = layers or found.name
-    sheet = strips.draw(image, title, placed, made, only=only, **looks)
-    outputs.write_sheet(sheet, target, description, force=force, inputs=inputs)
-    written = [target]
-    if save is not None:
-        outputs.save_arrays({"input": image.x, **made}, save, description, force=force, inputs=inputs)
-        written.append(save)
-    rows: list[tuple[int, str, float, float, float, float]] = []
-    for index, one in enumerate(placed):
-        low, high, mean, std = (float(of(made[one.name])) for of in (np.min, np.max, np.mean, np.std))
-        rows.append((index, one.name, low, high, mean, std))
-    if json:
-        answer_json(
-            {
-                "input": {"path": input, "shape": list(image.shape), "range": reading.range},
-                "output_shape": list(placed[-1].output_shape),
-                "parameters": sum(one.layer.parameters for one in placed),
-                "macs": sum(one.macs for one in placed),
-                "layers": [
-                    {"name": one.name, "layer": repr(one.layer), "output_shape": list(one.output_shape)}
-                    | dict(zip(("min", "max", "mean", "std"), row[2:], strict=True))
-                    for one, row in zip(placed, rows, strict=True)
-                ],
-                "files": [str(path) for path in written],
-            }
-        )
-        return
-    if not quiet:
-        for text in image.remarks:
-            remark(text)
-        screen = tables.console()
-        screen.print(tables.statistics(rows, width=screen.width))
-        answer()
-    for path in written:
-        answer(str(path) if quiet else printable(str(path)))
 
 
 def default_output(name: str) -> Path:
@@ -336,6 +315,9 @@ def _report(
     changed: tuple[float, str, HW] | None,
     table: bool,
     at: HW | None,
+    words: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    stats: Sequence[str],
 ) -> None:
     """Print the layer, the maps and what was written."""
     from convviz.render import shapes, tables
@@ -358,8 +340,9 @@ def _report(
             answer(printable(line))
     answer()
     console = tables.console()
-    rows = [(row.index, row.name, row.min, row.max, row.mean, row.std) for row in result.statistics()]
-    console.print(tables.statistics(rows, width=console.width))
+    console.print(tables.statistics(rows, width=console.width, more=stats))
+    for line in words:
+        answer(f"\n{line}")
     if table:
         for name, values in result.named(parts):
             answer(f"\n{printable(name)}  {HW(*values.shape)}")
@@ -370,6 +353,41 @@ def _report(
     answer()
     for path in written:
         console.print(tables.plain(str(path)), soft_wrap=True)
+
+
+def _rows(result: Any, chosen: Sequence[int] | None, stats: Sequence[str]) -> list[Sequence[Any]]:
+    """Tell the numbers of the maps, or of the chosen ones in their order."""
+    more: dict[str, list[float]] = {
+        "sparsity": result.sparsity() if "sparsity" in stats else [],
+        "energy": [row.energy for row in result.statistics()],
+    }
+    rows: list[Sequence[Any]] = [
+        (row.index, row.name, row.min, row.max, row.mean, row.std, *(more[name][row.index] for name in stats))
+        for row in result.statistics()
+    ]
+    return rows if chosen is None else [rows[index] for index in chosen]
+
+
+def _field(result: Any, found: Any, at: HW, tile: int | None, effective: bool) -> tuple[list[Any], list[str]]:
+    """Draw what one output value sees of the input, and say it in words."""
+    from convviz import backends
+    from convviz.net import alone
+    from convviz.render import field, overview
+
+    placed = alone(result.layer, result.picture.size)
+    assert placed.height is not None
+    assert placed.width is not None
+    box = field.Box.of(placed.height, placed.width, at)
+    before, _ = overview.scales(result.picture.size, HW(*result.shape[1:]), tile)
+    gradient = None
+    if effective:
+        bank = result.filters
+        numbers = {"map": {"weight": bank.weight} | ({} if bank.bias is None else {"bias": bank.bias})}
+        gradient = backends.load_torch_net().gradient([placed], result.picture.x, numbers, "map", at)
+    tiles = field.tiles(
+        result.picture, found.planes, "output", at, box, cell=max(1, int(before)), gradient=gradient
+    )
+    return tiles, [field.sentence("the output", at, box, result.picture.size)]
 
 
 def _show(grid: Any) -> None:
@@ -392,6 +410,8 @@ def _document(
     reading: InputSettings,
     written: list[Path],
     seconds: dict[str, float],
+    chosen: Sequence[int] | None,
+    stats: Sequence[str],
 ) -> dict[str, Any]:
     """Everything as plain values."""
     layer, size = result.layer, result.picture.size
@@ -413,15 +433,8 @@ def _document(
         "macs": layer.macs(size),
         "backend": result.backend,
         "maps": [
-            {
-                "index": row.index,
-                "name": row.name,
-                "min": row.min,
-                "max": row.max,
-                "mean": row.mean,
-                "std": row.std,
-            }
-            for row in result.statistics()
+            dict(zip(("index", "name", "min", "max", "mean", "std", *stats), row, strict=True))
+            for row in _rows(result, chosen, stats)
         ],
         "files": [str(path) for path in written],
         "seconds": seconds,

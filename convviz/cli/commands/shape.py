@@ -1,12 +1,13 @@
 """``convviz shape``."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from convviz import parsing
 from convviz.cli.console import answer, answer_json
-from convviz.cli.options import Json, LayersText, NetName, with_settings
+from convviz.cli.options import Json, LayersText, NetName, Until, with_settings
 from convviz.counts import CONVENTIONS, counts
 from convviz.errors import SpecError
 from convviz.geometry import HW, Axis, Edges, padding_shares
@@ -14,6 +15,9 @@ from convviz.kernels import resolve
 from convviz.layers import Conv2d
 from convviz.settings import LayerSettings, typed
 from convviz.suggest import suggest
+
+if TYPE_CHECKING:
+    from convviz.net import Net
 
 
 @with_settings
@@ -41,6 +45,7 @@ def shape(
     ] = False,
     layers: LayersText = None,
     net: NetName = None,
+    until: Until = None,
     json: Json = False,
 ) -> None:
     """Calculate the shape that a layer gives, with every number put in.
@@ -61,7 +66,7 @@ def shape(
             raise SpecError(
                 "layers, net: give one of them, and without the options of a single layer or --target."
             )
-        _show_net(input, layers, net, counting=counting, json=json)
+        _show_net(input, layers, net, until, counting=counting, json=json)
         return
     channels, size = _input_shape(input)
     if target is not None:
@@ -91,15 +96,15 @@ def _show_counts(found: dict[str, int]) -> None:
     answer("convolutions and linear layers are counted")
 
 
-def _show_net(input: str, layers: str | None, name: str | None, *, counting: bool, json: bool) -> None:
+def _show_net(
+    input: str, layers: str | None, name: str | None, until: str | None, *, counting: bool, json: bool
+) -> None:
     """Tabulate several layers."""
-    from convviz.net import find_net, parse_layers
     from convviz.render.layers import document, net_lines, net_table
     from convviz.render.tables import console
 
-    found = parse_layers(layers) if layers is not None else find_net(name or "")
     channels, size = _input_shape(input)
-    placed = found.place((channels, *size))
+    placed = _net(layers, name, until, (channels, *size)).place((channels, *size))
     counted = counts((one.layer, one.input_shapes[0]) for one in placed)
     if json:
         answer_json(
@@ -123,6 +128,19 @@ def _show_net(input: str, layers: str | None, name: str | None, *, counting: boo
         answer(line)
 
 
+def _net(layers: str | None, name: str | None, until: str | None, shape: tuple[int, ...]) -> "Net":
+    """Find the net; only a file of ONNX needs numpy."""
+    if name is not None and name.lower().endswith(".onnx"):
+        from convviz.checkpoints import read_checkpoint
+        from convviz.graphs import net_of_graph
+
+        return net_of_graph(read_checkpoint(Path(name)), shape, until=until)[0]
+    from convviz.net import find_net, parse_layers
+
+    found = parse_layers(layers) if layers is not None else find_net(name or "")
+    return found if until is None else found.until(until)
+
+
 def _input_shape(text: str) -> tuple[int, HW]:
     """Read channels and size from ``CxHxW`` or from a picture."""
     sizes = parsing.chw(text)
@@ -137,7 +155,7 @@ def _input_shape(text: str) -> tuple[int, HW]:
 
 def _layer(settings: LayerSettings, channels: int) -> Conv2d:
     """Build the layer; only kernels in files need numpy to tell their size."""
-    if any(request.kind == "file" for request in settings.kernel):
+    if settings.files:
         from convviz.weights import build
 
         return build(settings, channels)[0]

@@ -1,0 +1,270 @@
+"""The layers inside trained weights: state dicts of PyTorch, archives of arrays, ONNX."""
+
+import io
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz import arrays, memory, onnxfile
+from convviz.errors import BackendError, InputError, UnknownNameError
+from convviz.files import read_bytes, shown
+from convviz.text import plural, printable
+
+Floats = NDArray[np.float32]
+
+# What torch.save writes; it has no ending of its own.
+_TORCH = (".pt", ".pth", ".ckpt", ".bin")
+READABLE = (".safetensors", ".npz", *_TORCH, ".onnx")
+
+# What torch.load and the readers of pickles raise on damaged files.
+_BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    OverflowError,
+    zipfile.BadZipFile,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredLayer:
+    """A layer as a file holds it.
+
+    Parameters
+    ----------
+    name : str
+        What the file calls it.
+    weight : ndarray
+        As stored: (O, I / groups, kh, kw) of a convolution.
+    bias : ndarray, shape (O,), or None
+        As stored.
+    arguments : dict
+        What the file says beyond the numbers, as arguments of `Conv2d`: nothing in a
+        state dict; stride, padding, dilation and groups in ONNX.
+    """
+
+    name: str
+    weight: NDArray[Any]
+    bias: NDArray[Any] | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases."""
+        return self.weight.size + (0 if self.bias is None else self.bias.size)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """What a file of trained weights holds.
+
+    Parameters
+    ----------
+    name : str
+        The file, as messages call it.
+    arrays : dict of ndarray
+        Every array, by its name, in the order of the file.
+    convolutions : tuple of StoredLayer
+        The layers with four axes of weights.
+    graph : object, optional
+        Of an ONNX file, the model.
+    """
+
+    name: str
+    arrays: Mapping[str, NDArray[Any]]
+    convolutions: tuple[StoredLayer, ...]
+    graph: Any = None
+
+    def find(self, name: str | None) -> StoredLayer:
+        """Find a convolution by its name; without a name, the only one.
+
+        Raises
+        ------
+        UnknownNameError, InputError
+            If there is none of that name, or more than one to choose from.
+        """
+        known = {layer.name: layer for layer in self.convolutions}
+        if not known:
+            raise InputError(f"{self.name} holds no convolution: no array in it has four axes.")
+        if name is None and len(known) == 1:
+            return self.convolutions[0]
+        if name is None:
+            raise InputError(
+                f"{self.name} holds {plural(len(known), 'convolution')}; "
+                f"choose one with --layer, such as --layer {printable(next(iter(known)))}."
+            )
+        if name not in known:
+            raise UnknownNameError("convolution", name, known)
+        return known[name]
+
+    def numbers(self, layer: StoredLayer) -> tuple[Floats, Floats | None]:
+        """Give weight and bias of a layer as finite float32 numbers.
+
+        Raises
+        ------
+        InputError
+            If one of them is not finite; the message names the place.
+        """
+        weight = arrays.finite(layer.weight, f"{self.name}, the weight of {layer.name!r}")
+        if layer.bias is None:
+            return weight, None
+        return weight, arrays.finite(layer.bias, f"{self.name}, the bias of {layer.name!r}")
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read the layers of a file of trained weights; nothing in it is run.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.safetensors`` or ``.npz`` file; a state dict that ``torch.save`` wrote, ``.pt``
+        or ``.pth``; or a model ``.onnx``, for which the package onnx is needed.
+
+    Returns
+    -------
+    Checkpoint
+        Its arrays and convolutions. An array with four axes is the weight of a
+        convolution, called by its name without ``.weight``; its bias is the array
+        of that name with ``.bias``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or holds anything that loading would have to run.
+    BackendError
+        If the package for its format is not installed.
+    """
+    suffix, name = path.suffix.lower(), shown(path)
+    if suffix not in READABLE:
+        raise InputError(f"cannot read weights from {name}; its name must end in {', '.join(READABLE)}.")
+    data = read_bytes(path)
+    if suffix == ".onnx":
+        return _from_onnx(data, name, path.parent)
+    if suffix in _TORCH:
+        found = dict(_from_torch(data, name))
+    else:
+        found = dict(arrays.stored_arrays(data, name, suffix))
+        if suffix == ".safetensors":  # which orders them by their size
+            found = dict(sorted(found.items(), key=lambda item: _natural(item[0])))
+    found = {key: value for key, value in found.items() if value.dtype.kind in "biuf"}
+    return Checkpoint(name, found, tuple(_convolutions(found)))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Order names as people do: 2.weight before 10.weight.
+
+    Examples
+    --------
+    >>> sorted(["10.bias", "2.bias"], key=_natural)
+    ['2.bias', '10.bias']
+    """
+    return [
+        (int(part), "") if part.isascii() and part.isdigit() and len(part) < 19 else (-1, part)
+        for part in re.split(r"([0-9]+)", name)
+    ]
+
+
+def _convolutions(found: Mapping[str, NDArray[Any]]) -> Iterator[StoredLayer]:
+    """Take the arrays with four axes for weights."""
+    for key, weight in found.items():
+        if weight.ndim != 4 or not weight.size:
+            continue
+        name = key.removesuffix("weight").removesuffix(".") or key
+        # What `run --save` wrote holds its input and its maps too.
+        if key in ("input", "maps", "partial", "flip_difference") and "weight" in found:
+            continue
+        bias = found.get(f"{key.removesuffix('weight')}bias") if key.endswith("weight") else None
+        yield StoredLayer(name, weight, bias if bias is not None and bias.shape == weight.shape[:1] else None)
+
+
+def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Read the tensors of a state dict, and nothing but tensors."""
+    if _is_torchscript(data):
+        raise InputError(
+            f"cannot read {name}: it is TorchScript, a program with its weights, and loading one runs it; "
+            "save the state_dict() of the model instead."
+        )
+    memory.need(2 * len(data), f"the tensors of {name}", "make the file smaller", error=InputError)
+    try:
+        import torch
+    except ImportError:
+        raise BackendError(
+            f"{name} is a file of PyTorch, and torch is not installed; store the weights as .safetensors."
+        ) from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # about old protocols, and types of tensors that are refused below
+            document = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        culprit = re.search(r"GLOBAL ([\w.]+)", str(error))
+        what = f"it holds more than tensors ({culprit[1]})" if culprit else "it is damaged, or no state dict"
+        raise InputError(
+            f"cannot read {name}: {what}, and loading that could run any code; "
+            "save the state_dict() of the model instead."
+        ) from None
+    except _BROKEN as error:
+        reason = printable(str(error).partition("\n")[0])[:80]
+        raise InputError(f"cannot read {name}: it is damaged, or not of torch.save ({reason}).") from None
+    found = _state_dict(document, torch.Tensor)
+    if not found:
+        raise InputError(f"{name} holds no tensors by name; save the state_dict() of the model.")
+    for key, tensor in found.items():
+        dense = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+        if not dense or tensor.is_complex():
+            raise InputError(f"{name}: {key!r} is no plain tensor of real numbers.")
+        # numpy has no bfloat16, and no floats of 8 bits.
+        values = tensor.detach().resolve_neg()
+        yield key, (values.float() if values.is_floating_point() else values).numpy()
+
+
+def _is_torchscript(data: bytes) -> bool:
+    """Tell a program from a state dict: both are archives."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return any(re.fullmatch(r"[^/]+/(constants\.pkl|code/.*)", one) for one in archive.namelist())
+    except _BROKEN:
+        return False
+
+
+def _state_dict(document: Any, tensor: type) -> dict[str, Any]:
+    """Find the tensors by name: at the top, or in dicts below, as in ``{"state_dict": ..., "epoch": 3}``."""
+    if not isinstance(document, Mapping):
+        return {}
+    top: dict[str, Any] = {str(key): value for key, value in document.items() if isinstance(value, tensor)}
+    if any(one.ndim > 0 for one in top.values()):
+        return top
+    # The state of an optimizer has tensors of the same shapes.
+    below = {
+        str(key): found
+        for key, value in document.items()
+        if "optim" not in str(key) and (found := _state_dict(value, tensor))
+    }
+    if len(below) == 1:
+        return next(iter(below.values()))
+    return {f"{key}.{name}": value for key, found in below.items() for name, value in found.items()}
+
+
+def _from_onnx(data: bytes, name: str, folder: Path) -> Checkpoint:
+    """Read the numbers of an ONNX model, and its convolutions with their arguments."""
+    model = onnxfile.parse(data, name)
+    found = onnxfile.numbers(model, name, folder)
+    return Checkpoint(
+        name, found, tuple(StoredLayer(*one) for one in onnxfile.convolutions(model, found)), model
+    )

@@ -1,0 +1,119 @@
+"""``convviz filters``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convviz import __version__, parsing
+from convviz.cli.console import answer, answer_json
+from convviz.cli.options import OUTPUT, Force, Json, Quiet, with_settings
+from convviz.errors import SpecError
+from convviz.files import check_place, fitting
+from convviz.settings import PictureSettings, as_text
+from convviz.text import printable
+
+
+@with_settings
+def filters(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Weights: .safetensors, .npz, .pt, .pth or .onnx.")
+    ],
+    picture: PictureSettings,
+    layer_name: Annotated[
+        str | None,
+        typer.Option(
+            "--layer", metavar="NAME", rich_help_panel=OUTPUT, help="As convviz layers FILE lists them."
+        ),
+    ] = None,
+    sort: Annotated[
+        str,
+        typer.Option(
+            parser=parsing.choice("sort", ("stored", "energy")),
+            metavar="stored|energy",
+            rich_help_panel=OUTPUT,
+            help="As they are stored, or the greatest sum of squares first.",
+        ),
+    ] = "stored",
+    top: Annotated[
+        int | None,
+        typer.Option(
+            parser=parsing.whole("top"), metavar="N", rich_help_panel=OUTPUT, help="Only the first N."
+        ),
+    ] = None,
+    frequency: Annotated[
+        bool,
+        typer.Option(
+            "--frequency", rich_help_panel=OUTPUT, help="Beside each, its answer to every frequency."
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="The picture (.png).",
+            show_default="NAME-filters.png",
+        ),
+    ] = None,
+    json: Json = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw the filters of one layer of trained weights.
+
+    Filters that read three planes are drawn in colour, of others every 2-D kernel by itself.
+
+    For example:
+
+        convviz filters samples/digits.safetensors --layer conv1 --frequency
+    """
+    target = output if output is not None else Path(fitting(file.stem, "-filters.png"))
+    if target.suffix.lower() != ".png":
+        raise SpecError(f"output: the picture is a PNG, so its name ends in .png, not {target.suffix!r}.")
+    from convviz import marks, outputs
+    from convviz.checkpoints import read_checkpoint
+    from convviz.render import filters as drawn
+    from convviz.render.tables import console, statistics, summed_up
+
+    check_place(target, force=force, is_ours=marks.is_ours, inputs=[file])
+    found = read_checkpoint(file)
+    layer = found.find(layer_name)
+    weight, _ = found.numbers(layer)
+    chosen = drawn.order(weight, sort)[:top]
+    looks = asdict(picture)
+    if picture.tile is None or picture.tile == PictureSettings().tile:
+        looks["tile"] = 96
+    sheet = drawn.draw(layer.name, weight, chosen=chosen, frequency=frequency, **looks)
+    more = {"sort": sort, "top": str(top) if top else "", "frequency": "true" if frequency else ""}
+    description = {
+        "version": __version__,
+        "weights": str(file),
+        "layer-name": layer.name,
+        **{key: text for key, text in more.items() if text not in ("", "stored")},
+        **as_text(picture),
+    }
+    outputs.write_sheet(sheet, target, description, force=force, inputs=[file])
+    rows = [(index, f"filter {index}", *summed_up(weight[index])) for index in chosen]
+    if json:
+        answer_json(
+            {
+                "path": str(file),
+                "layer": layer.name,
+                "weight_shape": list(weight.shape),
+                "filters": [
+                    dict(zip(("index", "min", "max", "mean", "std"), (row[0], *row[2:]), strict=True))
+                    for row in rows
+                ],
+                "files": [str(target)],
+            }
+        )
+        return
+    if not quiet:
+        screen = console()
+        screen.print(statistics(rows, width=screen.width))
+        answer()
+    answer(str(target) if quiet else printable(str(target)))

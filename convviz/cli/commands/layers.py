@@ -1,0 +1,52 @@
+"""``convviz layers``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from convviz.cli.console import answer, answer_json
+from convviz.cli.options import Json
+from convviz.text import plural, printable
+
+
+def layers(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Weights: .safetensors, .npz, .pt, .pth or .onnx.")
+    ],
+    json: Json = False,
+) -> None:
+    """List the convolutions inside trained weights, with the names that --layer takes.
+
+    Nothing in the file is run: of a file of PyTorch only the tensors of a state dict are read.
+
+    For example:
+
+        convviz layers samples/digits.safetensors
+    """
+    from convviz.checkpoints import read_checkpoint
+    from convviz.render import layers as drawn
+    from convviz.render.tables import console
+
+    found = read_checkpoint(file)
+    total = sum(array.size for array in found.arrays.values())
+    inside = sum(layer.parameters for layer in found.convolutions)
+    if json:
+        document: dict[str, Any] = {
+            "path": str(file),
+            "layers": [drawn.stored_document(layer) for layer in found.convolutions],
+            "numbers": total,
+        }
+        answer_json(document)
+        return
+    if found.convolutions:
+        screen = console()
+        screen.print(drawn.stored_table(found.convolutions, width=screen.width))
+        answer()
+    count = len(found.convolutions)
+    parts = f"{plural(inside, 'parameter')} of {plural(total, 'number')} in the file"
+    answer(f"{plural(count, 'convolution')}: {parts}")
+    if count:
+        name = printable(found.convolutions[0].name)
+        answer(f"convviz filters {printable(str(file))} --layer {name} draws one")
+        answer(f"convviz run INPUT --weights {printable(str(file))} --layer {name} applies one")

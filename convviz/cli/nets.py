@@ -1,0 +1,294 @@
+"""Nets on the command line: which one, with which numbers, and what `run` makes of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convviz import __version__, arrays, backends, files, forward, marks, outputs
+from convviz.checkpoints import Checkpoint, read_checkpoint
+from convviz.cli.console import answer, answer_json, remark
+from convviz.cli.options import OPTIONS
+from convviz.cli.reading import input_files, read_input
+from convviz.errors import SpecError, UnknownNameError
+from convviz.geometry import HW, check_inside
+from convviz.graphs import net_of_graph
+from convviz.modules import Shape
+from convviz.net import Net, Placed, find_net, parse_layers
+from convviz.render import field, strips, tables
+from convviz.render.grid import Sheet
+from convviz.render.tone import Floats, colours
+from convviz.settings import ComputeSettings, InputSettings, PictureSettings, as_text
+from convviz.text import number, printable
+
+# Of a row of values with names so many are told.
+_BEST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenNet:
+    """What the options of a net ask for.
+
+    Parameters
+    ----------
+    layers : str, optional
+        A stack as text.
+    name : str, optional
+        The name of a net, or a file .toml or .onnx.
+    until : str, optional
+        The last layer.
+    weights : Path, optional
+        A file of trained weights.
+    seed : int
+        Seed of the weights otherwise.
+    """
+
+    layers: str | None = None
+    name: str | None = None
+    until: str | None = None
+    weights: Path | None = None
+    seed: int = 0
+
+    @property
+    def files(self) -> list[Path]:
+        """What is read, and so never replaced."""
+        named = self.name is not None and Path(self.name).suffix.lower() in (".toml", ".onnx")
+        found = [Path(self.name)] if named and self.name is not None else []
+        return found if self.weights is None else [*found, self.weights]
+
+    def described(self) -> dict[str, str]:
+        """Tell the options for the metadata of a picture."""
+        chosen = {
+            "layers": self.layers,
+            "net": self.name,
+            "until": self.until,
+            "weights": None if self.weights is None else str(self.weights),
+            "seed": str(self.seed) if self.seed else None,
+        }
+        return {key: value for key, value in chosen.items() if value is not None}
+
+
+@dataclass(slots=True)
+class Source:
+    """A net before its input is known, with the file of its weights."""
+
+    chosen: ChosenNet
+    net: Net | None
+    checkpoint: Checkpoint | None
+
+    @classmethod
+    def of(cls, chosen: ChosenNet) -> "Source":
+        """Read what can be read before the picture.
+
+        Raises
+        ------
+        SpecError, SourceError, UnknownNameError, InputError
+            If the net or its weights cannot be.
+        """
+        graph = chosen.name if chosen.name is not None and chosen.name.lower().endswith(".onnx") else None
+        if graph is None and chosen.layers is None and chosen.name is None:
+            if chosen.weights is None or chosen.weights.suffix.lower() != ".onnx":
+                raise SpecError("until: goes with --layers, --net or --weights FILE.onnx.")
+            graph = str(chosen.weights)
+        if graph is not None:
+            if chosen.weights not in (None, Path(graph)):
+                raise SpecError("weights: a net in ONNX has its own; leave out --weights.")
+            return cls(chosen, None, read_checkpoint(Path(graph)))
+        net = parse_layers(chosen.layers) if chosen.layers is not None else find_net(chosen.name or "")
+        if chosen.until is not None:
+            net = net.until(chosen.until)
+        return cls(chosen, net, None if chosen.weights is None else read_checkpoint(chosen.weights))
+
+    def reading(self, settings: InputSettings) -> InputSettings:
+        """Read the picture as the net asks for, where the user did not say otherwise."""
+        if self.net is None:
+            return settings
+        default = InputSettings()
+        for name, text in self.net.reading.items():
+            if name not in asdict(default) or name == "max_pixels":
+                raise UnknownNameError("option of [input]", name, list(asdict(default)))
+            if getattr(settings, name) == getattr(default, name):
+                try:
+                    settings = replace(settings, **{name: OPTIONS[name].parser(text)})
+                except ValueError as error:
+                    raise SpecError(f"[input] {name}: {error}") from None
+        return settings
+
+    def fill(self, shape: Shape) -> tuple[Net, list[Placed], dict[str, Any], tuple[str, ...]]:
+        """Build every layer for an input, with its numbers and remarks on those."""
+        if self.net is None:
+            assert self.checkpoint is not None
+            net, numbers = net_of_graph(self.checkpoint, shape, until=self.chosen.until)
+            placed = net.place(shape)
+            finite = {
+                name: {
+                    key: arrays.finite(value, f"{self.checkpoint.name}, the {key} of {name!r}")
+                    for key, value in held.items()
+                }
+                for name, held in numbers.items()
+            }
+            return replace(net, name=self.checkpoint.name.strip("'")), placed, finite, ()
+        placed = self.net.place(shape)
+        if self.checkpoint is None:
+            return self.net, placed, forward.seeded(placed, self.chosen.seed), ()
+        numbers, remarks = forward.stored(placed, self.checkpoint)
+        return self.net, placed, numbers, remarks
+
+
+def run_net(
+    input: str,
+    target: Path,
+    chosen: ChosenNet,
+    only: str | None,
+    at: HW | None,
+    effective: bool,
+    top: int | None,
+    stats: Sequence[str],
+    reading: InputSettings,
+    compute: ComputeSettings,
+    picture: PictureSettings,
+    save: Path | None,
+    json: bool,
+    force: bool,
+    quiet: bool,
+) -> Sheet:
+    """Compute several layers and draw a strip for each; the parameters are those of ``convviz run``."""
+    colours(picture.colormap)
+    if save is not None and save.suffix.lower() not in arrays.ARCHIVES:
+        raise SpecError(
+            f"save: of a net, the name ends in {', '.join(arrays.ARCHIVES)}, not {save.suffix!r}."
+        )
+    inputs = [*input_files(input), *chosen.files]
+    for place in filter(None, (target, save)):
+        files.check_place(place, force=force, is_ours=marks.is_ours, inputs=inputs)
+    source = Source.of(chosen)
+    if only is not None and source.net is not None:
+        _check_layer(only, [step.name for step in source.net.steps])
+    read_as = source.reading(reading)
+    image = read_input(input, read_as)
+    net, placed, numbers, remarks = source.fill(image.shape)
+    if only is not None:
+        _check_layer(only, [one.name for one in placed])
+    seen = None if at is None else _seen(placed, only, at)
+    made = forward.run_net(net, image.x, numbers, backend=compute.backend, device=compute.device)
+    predicted = _prediction(net, made[placed[-1].name])
+    gradient = None
+    if effective and at is not None and seen is not None:
+        gradient = backends.load_torch_net().gradient(placed, image.x, numbers, seen[0], at)
+
+    looks = asdict(picture)
+    if only is None and picture.tile == PictureSettings().tile:
+        looks["tile"] = strips.TILE
+    sheet = strips.draw(
+        image,
+        chosen.layers or net.name,
+        placed,
+        made,
+        only=only,
+        seen=None if seen is None or at is None else (*seen[:1], at, seen[1], gradient),
+        top=top,
+        said=_sentence(predicted),
+        **looks,
+    )
+    description: dict[str, Any] = {
+        "version": __version__,
+        **chosen.described(),
+        **({"layer-name": only} if only is not None else {}),
+        **as_text(reading, picture),
+    }
+    outputs.write_sheet(sheet, target, description, force=force, inputs=inputs)
+    written = [target]
+    if save is not None:
+        outputs.save_arrays({"input": image.x, **made}, save, description, force=force, inputs=inputs)
+        written.append(save)
+    rows = [(index, one.name, *_numbers(made[one.name], stats)) for index, one in enumerate(placed)]
+    words = [] if seen is None or at is None else [field.sentence(seen[0], at, seen[1], image.size)]
+    if not quiet:
+        if source.net is not None and source.net.reading:
+            asked = ", ".join(f"{key} {text}" for key, text in source.net.reading.items())
+            remark(f"the net asks for {asked}")
+        for text in (*image.remarks, *remarks):
+            remark(text)
+    if json:
+        names = ("min", "max", "mean", "std", *stats)
+        document = {
+            "input": {"path": input, "shape": list(image.shape), "range": read_as.range},
+            "output_shape": list(placed[-1].output_shape),
+            "parameters": sum(one.layer.parameters for one in placed),
+            "macs": sum(one.macs for one in placed),
+            "layers": [
+                {"name": one.name, "layer": repr(one.layer), "output_shape": list(one.output_shape)}
+                | dict(zip(names, row[2:], strict=True))
+                for one, row in zip(placed, rows, strict=True)
+            ],
+            "files": [str(path) for path in written],
+        }
+        if predicted:
+            document["prediction"] = [{"class": name, "value": value} for name, value in predicted]
+        if seen is not None and at is not None:
+            document["field"] = {"layer": seen[0], "at": list(at), **asdict(seen[1])}
+        answer_json(document)
+        return sheet
+    if not quiet:
+        screen = tables.console()
+        screen.print(tables.statistics(rows, width=screen.width, more=stats))
+        answer()
+        for line in (*words, *([_sentence(predicted)] if predicted else [])):
+            answer(printable(line))
+        if words or predicted:
+            answer()
+    for path in written:
+        answer(str(path) if quiet else printable(str(path)))
+    return sheet
+
+
+def _check_layer(name: str, known: Sequence[str]) -> None:
+    """Refuse a layer that the net has not."""
+    if name not in known:
+        raise UnknownNameError("layer", name, known)
+
+
+def _seen(placed: Sequence[Placed], only: str | None, at: HW) -> tuple[str, field.Box]:
+    """Find what a value sees: of the chosen layer, or of the last one whose values have a place."""
+    having = [one for one in placed if one.height is not None and len(one.output_shape) == 3]
+    found = next((one for one in having if one.name == only), having[-1] if only is None and having else None)
+    if found is None or found.height is None or found.width is None:
+        raise SpecError(
+            f"field: every value of {only!r} sees the whole input; choose a layer before with --layer."
+            if only is not None
+            else "field: every value of this net sees the whole input."
+        )
+    check_inside("field", at, HW(*found.output_shape[1:]), f"the maps of {found.name}")
+    return found.name, field.Box.of(found.height, found.width, at)
+
+
+def _numbers(values: Floats, stats: Sequence[str]) -> list[float]:
+    """Sum up what one layer makes."""
+    measures = {
+        "sparsity": lambda: float(np.mean(values == 0)),
+        "energy": lambda: float(np.mean(np.square(values, dtype=np.float64))),
+    }
+    return [*tables.summed_up(values), *(measures[name]() for name in stats)]
+
+
+def _prediction(net: Net, values: Floats) -> list[tuple[str, float]]:
+    """Name the greatest values of the last layer, where the net says what they stand for."""
+    if not net.classes:
+        return []
+    if values.shape != (len(net.classes),):
+        raise SpecError(
+            f"classes gives {len(net.classes)} names for {values.size} values; give one per value."
+        )
+    best = np.argsort(-values, kind="stable")[:_BEST]
+    return [(net.classes[index], float(values[index])) for index in best]
+
+
+def _sentence(predicted: Sequence[tuple[str, float]]) -> str:
+    """Word a prediction."""
+    if not predicted:
+        return ""
+    (first, value), *others = predicted
+    rest = ", ".join(f"{name} ({number(of, digits=3)})" for name, of in others)
+    return f"prediction: {first} ({number(value, digits=3)}); then {rest}" if rest else f"prediction: {first}"

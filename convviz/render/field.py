@@ -1,0 +1,155 @@
+"""What one output value sees of the input: a box on the picture, and how much each pixel in it counts."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.geometry import HW
+from convviz.images import Picture
+from convviz.net import Reach
+from convviz.render import grid
+from convviz.render.tone import Bytes, Floats
+from convviz.survey import Field
+
+_BOX = (213, 94, 0)  # orange, as positive is everywhere
+_DIM = 0.45  # what is left of the brightness outside of the box
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The rows and columns of the input that a value sees; what lies outside of the input is padding.
+
+    Parameters
+    ----------
+    top, bottom, left, right : int
+        First and last row, first and last column.
+    """
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @classmethod
+    def of(cls, height: Reach, width: Reach, at: HW) -> "Box":
+        """Find what the value at row and column `at` sees.
+
+        Examples
+        --------
+        >>> reach = Reach().through(3, 2, 1, 1)
+        >>> Box.of(reach, reach, HW(0, 5))
+        Box(top=-1, bottom=1, left=9, right=11)
+        """
+        ends = [
+            (math.floor(axis.first + place * axis.jump), math.ceil(axis.last + place * axis.jump))
+            for axis, place in ((height, at.h), (width, at.w))
+        ]
+        return cls(*ends[0], *ends[1])
+
+    def inside(self, size: HW) -> "Box":
+        """Leave out the padding."""
+        return Box(
+            max(self.top, 0), min(self.bottom, size.h - 1), max(self.left, 0), min(self.right, size.w - 1)
+        )
+
+    def __str__(self) -> str:
+        return f"rows {self.top} to {self.bottom}, columns {self.left} to {self.right}"
+
+
+def tiles(
+    picture: Picture,
+    planes: Sequence[Field],
+    name: str,
+    at: HW,
+    box: Box,
+    *,
+    cell: int = 1,
+    gradient: Floats | None = None,
+) -> list[grid.Tile]:
+    """Draw where the box lies on the picture, and what is in it.
+
+    Parameters
+    ----------
+    picture : Picture
+        The input.
+    planes : sequence of Field
+        Its planes, reduced or not.
+    name : str
+        The layer.
+    at : HW
+        Row and column of its value.
+    box : Box
+        What the value sees.
+    cell : int
+        Side of the square that each pixel of `planes` is drawn as.
+    gradient : ndarray, shape (C, H, W), float32, optional
+        How much each input value moves it: its magnitude is laid over what is in the box.
+
+    Returns
+    -------
+    list of Tile
+        Two, or none where the value sees padding alone.
+    """
+    size, seen = picture.size, box.inside(picture.size)
+    if seen.top > seen.bottom or seen.left > seen.right:
+        return []
+    whole = _coloured(grid.picture_levels([of.small for of in planes], picture.low, picture.high)[:], cell)
+    side = max(whole.shape[:2])
+    rows, columns = whole.shape[0] / size.h, whole.shape[1] / size.w
+    place = (
+        slice(math.floor(seen.top * rows), math.ceil((seen.bottom + 1) * rows)),
+        slice(math.floor(seen.left * columns), math.ceil((seen.right + 1) * columns)),
+    )
+    dimmed = whole * _DIM + 255 * (1 - _DIM) * 0.5
+    # Outside of it, so that a small box is seen too.
+    line = max(1, min(round(side / 160), 4))
+    around = tuple(slice(max(one.start - line, 0), one.stop + line) for one in place)
+    dimmed[around] = _BOX
+    dimmed[place] = whole[place]
+    inside = picture.rows(seen.top, seen.bottom + 1)[:, :, seen.left : seen.right + 1]
+    enlarged = max(1, side // max(inside.shape[1:]))
+    shown = _coloured(grid.picture_levels(list(inside), picture.low, picture.high)[:], enlarged)
+    note = f"{box.bottom - box.top + 1}x{box.right - box.left + 1}" + ("" if box == seen else " with padding")
+    if gradient is not None:
+        part = np.abs(gradient[:, seen.top : seen.bottom + 1, seen.left : seen.right + 1]).sum(axis=0)
+        share = part / max(float(part.max()), np.finfo(np.float32).tiny)
+        weight = _repeated(share.astype(np.float32), enlarged)[..., None]
+        shown = shown * _DIM * (1 - weight) + np.array(_BOX, np.float32) * weight
+        note += ", by gradient"
+    return [
+        grid.Tile(f"{name} at {at.h},{at.w}", f"of {size}", _bytes(dimmed)),
+        grid.Tile("sees", note, _bytes(shown)),
+    ]
+
+
+def _repeated(values: NDArray[Any], cell: int) -> NDArray[Any]:
+    """Draw every element as a square."""
+    return np.repeat(np.repeat(values, cell, axis=0), cell, axis=1)
+
+
+def _coloured(levels: Bytes, cell: int) -> Floats:
+    """Bring grey or colour to three planes of numbers."""
+    drawn = _repeated(levels, cell).astype(np.float32)
+    return np.stack([drawn] * 3, axis=-1) if drawn.ndim == 2 else drawn
+
+
+def _bytes(drawn: Floats) -> Bytes:
+    """Bring numbers back to levels."""
+    return np.clip(drawn.round(), 0, 255).astype(np.uint8)
+
+
+def sentence(name: str, at: HW, box: Box, size: HW) -> str:
+    """Say in words what is drawn.
+
+    Examples
+    --------
+    >>> sentence("conv1", HW(0, 0), Box(-1, 1, 0, 2), HW(8, 8))
+    'conv1 at 0,0 sees rows -1 to 1, columns 0 to 2 (3x3), the padding too'
+    """
+    seen = box.inside(size)
+    more = "" if seen == box else ", the padding too"
+    return f"{name} at {at.h},{at.w} sees {box} ({box.bottom - box.top + 1}x{box.right - box.left + 1}){more}"

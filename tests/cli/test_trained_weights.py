@@ -1,0 +1,297 @@
+"""``convviz layers``, ``filters``, ``run --weights``, ``--field``, ``--top``, ``--stat`` by the command."""
+
+import json
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+
+
+def trained():
+    torch.manual_seed(8)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 5, 3, stride=2, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(5, 4, 3, bias=False),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4, 3),
+    )
+
+
+STACK = "conv 5 k3 s2 p1 | relu | conv 4 k3 nobias | adaptiveavgpool 1 | flatten | linear 3"
+
+
+@pytest.fixture
+def place(tmp_path):
+    pixels = np.random.default_rng(6).integers(0, 256, (22, 26, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    torch.save(trained().state_dict(), tmp_path / "w.pt")
+    safetensors.torch.save_file(trained().state_dict(), tmp_path / "w.safetensors")
+    return tmp_path
+
+
+def image(place):
+    with Image.open(place / "photo.png") as picture:
+        return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] / 255
+
+
+def test_layers_lists_every_convolution_with_the_name_to_use(convviz, place):
+    done = convviz("layers", "w.pt")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split()[:4] == ["layer", "weight", "bias", "parameters"]
+    assert lines[2].split()[:4] == ["0", "5x3x3x3", "yes", "140"]
+    assert lines[3].split()[:4] == ["2", "4x5x3x3", "no", "180"]
+    assert "2 convolutions: 320 parameters of 335 numbers in the file" in done.stdout
+    document = json.loads(convviz("layers", "w.pt", "--json").stdout)
+    weight = trained()[0].weight.detach().numpy().astype(np.float64)
+    assert document["layers"][0]["weight_shape"] == [5, 3, 3, 3]
+    assert document["layers"][0]["mean"] == pytest.approx(weight.mean())
+    assert document["layers"][0]["std"] == pytest.approx(weight.std())
+
+
+@pytest.mark.parametrize("columns", [40, 200])
+def test_the_table_of_layers_fits(convviz, place, columns):
+    done = convviz("layers", "w.pt", env={"COLUMNS": str(columns)})
+    rows = [line for line in done.stdout.splitlines() if line[:1].isdigit()][:2]
+    assert all("3x3" in row for row in rows)
+    assert max(map(len, rows)) <= columns
+
+
+@pytest.mark.parametrize("file", ["w.pt", "w.safetensors"])
+def test_one_trained_layer_makes_what_torch_makes(convviz, place, file):
+    done = convviz(
+        "run", "photo.png", "--weights", file, "--layer", "0", "-s", "2", "-p", "1", "--save", "y.npz"
+    )
+    assert done.returncode == 0, done.stderr
+    with torch.no_grad(), np.load(place / "y.npz") as stored:
+        np.testing.assert_allclose(stored["maps"], trained()[0](image(place))[0].numpy(), atol=1e-6)
+
+
+def test_the_settings_are_in_the_picture_and_can_be_taken_over(convviz, place):
+    convviz("run", "photo.png", "--weights", "w.pt", "--layer", "0", "-s", "2", "-o", "a.png")
+    convviz("run", "photo.png", "--like", "a.png", "-o", "b.png")
+    assert (place / "a.png").read_bytes() == (place / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize("file", ["w.pt", "w.safetensors"])
+def test_a_stack_takes_trained_weights_in_order_where_no_name_fits(convviz, place, file):
+    done = convviz("run", "photo.png", "--layers", STACK, "--weights", file, "--save", "y.npz")
+    assert done.returncode == 0, done.stderr
+    assert "taken in order: conv1 = 0, conv2 = 2, linear1 = 5" in done.stderr
+    with torch.no_grad(), np.load(place / "y.npz") as stored:
+        np.testing.assert_allclose(stored["linear1"], trained()(image(place))[0].numpy(), atol=1e-6)
+
+
+NET = """
+classes = ["cat", "dog", "cow"]
+[input]
+resize = "11x13"
+[[layer]]
+type = "Conv2d"
+name = "0"
+out_channels = 5
+kernel_size = 3
+stride = 2
+padding = 1
+[[layer]]
+type = "ReLU"
+[[layer]]
+type = "Conv2d"
+name = "2"
+out_channels = 4
+kernel_size = 3
+bias = false
+[[layer]]
+type = "AdaptiveAvgPool2d"
+output_size = 1
+[[layer]]
+type = "Flatten"
+[[layer]]
+type = "Linear"
+name = "5"
+out_features = 3
+"""
+
+
+def test_a_net_says_how_the_picture_is_read_and_what_its_values_stand_for(convviz, place):
+    (place / "net.toml").write_text(NET)
+    done = convviz("run", "photo.png", "--net", "net.toml", "--weights", "w.pt", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["input"]["shape"] == [3, 11, 13]
+    assert "the net asks for resize 11x13" in done.stderr
+    values = {row["class"]: row["value"] for row in document["prediction"]}
+    best = document["prediction"][0]["class"]
+    assert values[best] == max(values.values())
+    convviz("run", "photo.png", "--net", "net.toml", "--weights", "w.pt", "--save", "y.npz")
+    with np.load(place / "y.npz") as stored:
+        expected = trained()(torch.from_numpy(stored["input"])[None])[0].tolist()
+    assert [values[name] for name in ("cat", "dog", "cow")] == pytest.approx(expected, abs=1e-6)
+    text = convviz("run", "photo.png", "--net", "net.toml", "--weights", "w.pt").stdout
+    assert f"prediction: {best} (" in text
+
+
+def test_until_computes_no_more(convviz, place):
+    document = json.loads(convviz("run", "photo.png", "--layers", STACK, "--until", "conv2", "--json").stdout)
+    assert [row["name"] for row in document["layers"]] == ["conv1", "relu1", "conv2"]
+    shapes = json.loads(convviz("shape", "3x22x26", "--layers", STACK, "--until", "relu1", "--json").stdout)
+    assert shapes["output_shape"] == [5, 11, 13]
+
+
+def test_top_lists_the_maps_of_most_energy_first(convviz, place):
+    document = json.loads(
+        convviz(
+            "run",
+            "photo.png",
+            "-O",
+            "5",
+            "--top",
+            "3",
+            "--stat",
+            "energy,sparsity",
+            "--json",
+            "--save",
+            "y.npz",
+        ).stdout
+    )
+    with np.load(place / "y.npz") as stored:
+        energy = np.square(stored["maps"].astype(np.float64)).mean(axis=(1, 2))
+    assert [row["index"] for row in document["maps"]] == np.argsort(-energy)[:3].tolist()
+    assert [row["energy"] for row in document["maps"]] == pytest.approx(sorted(energy)[::-1][:3], rel=1e-6)
+
+
+def test_sparsity_is_the_share_of_zeros(convviz, place):
+    """The maps of a layer and of its ReLU: a black picture has zeros alone."""
+    document = json.loads(
+        convviz(
+            "run", "photo.png", "--layers", STACK, "--stat", "sparsity", "--json", "--save", "y.npz"
+        ).stdout
+    )
+    with np.load(place / "y.npz") as stored:
+        assert document["layers"][1]["sparsity"] == pytest.approx((stored["relu1"] == 0).mean())
+        assert document["layers"][0]["sparsity"] == 0
+    Image.new("L", (9, 9)).save(place / "black.png")
+    one = json.loads(convviz("run", "black.png", "-K", "sobel", "--stat", "sparsity", "--json").stdout)
+    assert [row["sparsity"] for row in one["maps"]] == [1, 1]
+
+
+def test_field_says_and_draws_what_a_value_sees(convviz, place):
+    """3x3 windows at stride 2 with padding 1, then 3x3: 7 pixels from 4y - 3 on."""
+    document = json.loads(
+        convviz("run", "photo.png", "--layers", STACK, "--layer", "conv2", "--field", "1,2", "--json").stdout
+    )
+    assert document["field"] == {
+        "layer": "conv2",
+        "at": [1, 2],
+        "top": 1,
+        "bottom": 7,
+        "left": 3,
+        "right": 9,
+    }
+    done = convviz("run", "photo.png", "-s", "2", "-p", "1", "--field", "0,3")
+    assert "the output at 0,3 sees rows -1 to 1, columns 5 to 7 (3x3), the padding too" in done.stdout
+    convviz("run", "photo.png", "-s", "2", "-p", "1", "-o", "plain.png")
+    with Image.open(place / "photo-maps.png") as marked, Image.open(place / "plain.png") as plain:
+        assert marked.width > plain.width
+
+
+def test_the_effective_field_changes_the_picture(convviz, place):
+    for name, more in (("a.png", []), ("b.png", ["--effective"])):
+        convviz(
+            "run", "photo.png", "--layers", STACK, "--layer", "conv2", "--field", "1,2", "-o", name, *more
+        )
+    with Image.open(place / "a.png") as plain, Image.open(place / "b.png") as laid:
+        assert plain.size == laid.size
+        assert np.asarray(plain).tolist() != np.asarray(laid).tolist()
+
+
+def test_filters_in_colour_and_by_plane(convviz, place):
+    """A layer of one filter that is red alone, and one of five planes."""
+    weight = torch.zeros(1, 3, 2, 2)
+    weight[0, 0, 0, 0] = 1
+    torch.save({"c.weight": weight}, place / "red.pt")
+    done = convviz("filters", "red.pt", "-o", "red.png", "--tile", "40")
+    assert done.returncode == 0, done.stderr
+    with Image.open(place / "red.png") as picture:
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(100_000)}
+    assert (255, 128, 128) in colours  # red on mid grey
+    assert (128, 128, 128) in colours
+    assert convviz("filters", "w.pt", "--layer", "2", "--frequency", "--sort", "energy").returncode == 0
+    assert (place / "w-filters.png").is_file()
+    document = json.loads(
+        convviz("filters", "w.pt", "--layer", "2", "--sort", "energy", "--top", "2", "--json").stdout
+    )
+    energy = trained()[2].weight.detach().square().sum(dim=(1, 2, 3))
+    assert [row["index"] for row in document["filters"]] == energy.argsort(descending=True)[:2].tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["run", "photo.png", "--weights", "w.pt"], 3, "2 convolutions; choose one with --layer"),
+        (["run", "photo.png", "--weights", "w.pt", "--layer", "1"], 2, "no convolution named '1'"),
+        (
+            ["run", "photo.png", "--weights", "w.pt", "--layer", "2"],
+            2,
+            "'2' reads 5 planes, but the input has 3",
+        ),
+        (["run", "photo.png", "--weights", "no.pt", "--layer", "2"], 3, "there is no such file"),
+        (["run", "photo.png", "--weights", "w.pt", "-K", "sobel"], 2, "leave out --kernel"),
+        (["run", "photo.png", "--weights", "w.h5"], 3, "must end in"),
+        (["run", "photo.png", "--layer", "x"], 2, "goes with --weights"),
+        (["run", "photo.png", "--until", "x"], 2, "goes with --layers"),
+        (["run", "photo.png", "--until", "x", "--weights", "w.pt"], 2, "goes with --layers"),
+        (["run", "photo.png", "--layers", STACK, "--until", "x"], 2, "no layer named 'x'"),
+        (
+            ["run", "photo.png", "--layers", "conv 4 k3", "--weights", "w.pt"],
+            3,
+            "holds 3 layers with weights",
+        ),
+        (
+            ["run", "photo.png", "--layers", "conv 5 k5|conv 4 k3|flatten|linear 3", "--weights", "w.pt"],
+            3,
+            "shape",
+        ),
+        (["run", "photo.png", "--effective"], 2, "goes with --field"),
+        (["run", "photo.png", "--field", "99,0"], 2, "field"),
+        (
+            ["run", "photo.png", "--layers", STACK, "--layer", "linear1", "--field", "0,0"],
+            2,
+            "sees the whole",
+        ),
+        (["run", "photo.png", "--top", "0"], 2, "top must be at least 1"),
+        (["run", "photo.png", "--top", "2", "--partial"], 2, "leave out --partial"),
+        (["run", "photo.png", "--stat", "median"], 2, "no stat named 'median'"),
+        (["filters", "w.pt"], 3, "choose one with --layer"),
+        (["filters", "w.pt", "--layer", "0", "-o", "x.svg"], 2, "ends in .png"),
+        (["filters", "w.pt", "--layer", "0", "-o", "w.pt.png/x.png", "--sort", "size"], 2, "no sort named"),
+        (["layers", "photo.png"], 3, "must end in"),
+        (
+            ["explain", "photo.png", "--at", "0,0", "--weights", "w.pt", "--layer", "3"],
+            2,
+            "no convolution named",
+        ),
+    ],
+)
+def test_what_cannot_be_is_one_line(convviz, place, arguments, status, words):
+    done = convviz(*arguments)
+    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert words in done.stderr
+
+
+def test_the_other_commands_take_trained_weights_too(convviz, place):
+    weights = ["--weights", "w.pt", "--layer", "0"]
+    assert convviz("explain", "photo.png", "--at", "2,3", *weights).returncode == 0
+    assert "5 filters x 3 channels" in convviz("shape", "3x22x26", *weights).stdout
+    (place / "in").mkdir()
+    (place / "photo.png").rename(place / "in" / "photo.png")
+    assert convviz("batch", "in", "out", *weights).returncode == 0
+    again = convviz("batch", "in", "out", *weights)
+    assert "1 unchanged" in again.stdout
+    torch.save({"0.weight": torch.ones(1, 3, 1, 1)}, place / "w.pt")
+    assert "1 of 1 picture done" in convviz("batch", "in", "out", *weights).stdout

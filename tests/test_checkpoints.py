@@ -1,0 +1,205 @@
+"""Trained weights from files: what is found in them, and what is never run."""
+
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from convviz import weights
+from convviz.checkpoints import READABLE, read_checkpoint
+from convviz.errors import InputError, ShapeError, SpecError, UnknownNameError
+from convviz.geometry import HW
+from convviz.settings import LayerSettings
+
+
+def small():
+    torch.manual_seed(5)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, (3, 5)),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.Conv2d(4, 2, 1, bias=False),
+        torch.nn.Flatten(),
+        torch.nn.Linear(8, 2),
+    )
+
+
+def as_npz(state, path):
+    np.savez(path, **{key: value.numpy() for key, value in state.items()})
+
+
+WRITERS = {
+    ".pt": torch.save,
+    ".pth": lambda state, path: torch.save({"epoch": 3, "state_dict": state, "best": 0.9}, path),
+    ".ckpt": lambda state, path: torch.save(state, path, _use_new_zipfile_serialization=False),
+    ".safetensors": safetensors.torch.save_file,
+    ".npz": as_npz,
+}
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_every_format_gives_the_convolutions_with_their_numbers(suffix, tmp_path):
+    state = small().state_dict()
+    path = tmp_path / f"weights{suffix}"
+    WRITERS[suffix](state, path)
+    found = read_checkpoint(path)
+    assert [layer.name for layer in found.convolutions] == ["0", "2"]
+    assert [layer.parameters for layer in found.convolutions] == [4 * 3 * 15 + 4, 8]
+    assert set(found.arrays) == set(state)
+    weight, bias = found.numbers(found.find("0"))
+    np.testing.assert_array_equal(weight, state["0.weight"].numpy())
+    np.testing.assert_array_equal(bias, state["0.bias"].numpy())
+    assert found.numbers(found.find("2"))[1] is None
+
+
+def test_natural_order_where_the_format_has_another(tmp_path):
+    state = {f"{index}.weight": torch.zeros(1, 1, 1 + index, 1) for index in (10, 9, 1)}
+    safetensors.torch.save_file(state, tmp_path / "x.safetensors")
+    found = read_checkpoint(tmp_path / "x.safetensors")
+    assert [layer.name for layer in found.convolutions] == ["1", "9", "10"]
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64])
+def test_other_floats_become_float32(kind, tmp_path):
+    torch.save({"c.weight": torch.full((1, 1, 1, 2), 0.5, dtype=kind)}, tmp_path / "x.pt")
+    found = read_checkpoint(tmp_path / "x.pt")
+    assert found.numbers(found.find(None))[0].tolist() == [[[[0.5, 0.5]]]]
+
+
+def test_the_optimizer_is_passed_over_and_several_models_keep_their_names(tmp_path):
+    model = small()
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.zeros(1, 3, 4, 6))[0, 0].backward()
+    optimizer.step()
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "one.pt")
+    assert [layer.name for layer in read_checkpoint(tmp_path / "one.pt").convolutions] == ["0", "2"]
+    torch.save({"a": model.state_dict(), "b": model.state_dict()}, tmp_path / "two.pt")
+    names = [layer.name for layer in read_checkpoint(tmp_path / "two.pt").convolutions]
+    assert names == ["a.0", "a.2", "b.0", "b.2"]
+
+
+class Evil:
+    """Would write a file if it were loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def whole_model(path):
+    torch.save(small(), path)
+
+
+def script(path):
+    torch.jit.trace(torch.nn.Conv2d(1, 1, 1), torch.zeros(1, 1, 2, 2)).save(path)
+
+
+def evil(path):
+    torch.save({"c.weight": torch.zeros(1, 1, 1, 1), "x": Evil(path.parent / "run")}, path)
+
+
+def plain_pickle(path):
+    path.write_bytes(pickle.dumps(Evil(path.parent / "run")))
+
+
+def archive(path):
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("notes.txt", "no weights")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (whole_model, "more than tensors (torch.nn.modules.container.Sequential)"),
+        (script, "TorchScript, a program"),
+        (evil, "more than tensors"),
+        (plain_pickle, "could run any code"),
+        (archive, "damaged"),
+        (lambda path: path.write_bytes(b"\x80\x02"), "damaged"),
+        (lambda path: path.write_bytes(b""), "damaged"),
+        (lambda path: torch.save({"lr": 0.1}, path), "no tensors by name"),
+        (lambda path: torch.save([torch.zeros(1)], path), "no tensors by name"),
+        (lambda path: torch.save({"x": torch.zeros(2, dtype=torch.cfloat)}, path), "no plain tensor"),
+        (lambda path: torch.save({"x": torch.eye(3).to_sparse()}, path), "no plain tensor"),
+    ],
+    ids=range(11),
+)
+def test_what_is_no_state_dict_is_refused_and_never_run(write, words, tmp_path):
+    write(tmp_path / "x.pt")
+    with pytest.raises(InputError) as caught:
+        read_checkpoint(tmp_path / "x.pt")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "weights_only" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_names_and_endings_are_checked(tmp_path):
+    with pytest.raises(InputError, match=r"must end in"):
+        read_checkpoint(tmp_path / "x.h5")
+    torch.save(small().state_dict(), tmp_path / "x.pt")
+    found = read_checkpoint(tmp_path / "x.pt")
+    with pytest.raises(UnknownNameError, match="no convolution named '1'"):
+        found.find("1")
+    with pytest.raises(InputError, match="2 convolutions; choose one with --layer, such as --layer 0"):
+        found.find(None)
+    torch.save({"l.weight": torch.zeros(2, 2)}, tmp_path / "none.pt")
+    with pytest.raises(InputError, match="no array in it has four axes"):
+        read_checkpoint(tmp_path / "none.pt").find(None)
+    assert ".onnx" in READABLE
+
+
+def test_numbers_that_are_not_finite_are_named_when_they_are_used(tmp_path):
+    weight = torch.zeros(1, 1, 2, 2)
+    weight[0, 0, 1, 0] = torch.nan
+    torch.save({"c.weight": weight}, tmp_path / "x.pt")
+    found = read_checkpoint(tmp_path / "x.pt")
+    with pytest.raises(InputError, match=r"nan is not a finite number of float32, at \[0\]\[0\]\[1\]\[0\]"):
+        found.numbers(found.find("c"))
+
+
+# --- as the numbers of one layer
+
+
+@pytest.fixture
+def file(tmp_path):
+    torch.save(small().state_dict(), tmp_path / "x.pt")
+    return tmp_path / "x.pt"
+
+
+def test_a_layer_of_a_file_becomes_a_layer_with_its_weight_and_bias(file):
+    layer, bank, remarks = weights.build(LayerSettings(weights=file, layer_name="0", stride=HW(2, 1)), 3)
+    assert (layer.in_channels, layer.out_channels, layer.kernel_size, layer.bias) == (3, 4, HW(3, 5), True)
+    assert layer.stride == HW(2, 1)
+    np.testing.assert_array_equal(bank.weight, small().state_dict()["0.weight"].numpy())
+    np.testing.assert_array_equal(bank.bias, small().state_dict()["0.bias"].numpy())
+    assert bank.names == ("0: 0", "0: 1", "0: 2", "0: 3")
+    assert "nothing of stride, padding and groups" in remarks[0]
+
+
+def test_an_input_of_other_planes_is_told_what_the_layer_reads(file):
+    with pytest.raises(ShapeError, match="'2' reads 4 planes, but the input has 3; what it reads is made"):
+        weights.build(LayerSettings(weights=file, layer_name="2"), 3)
+    torch.save({"d.weight": torch.zeros(6, 1, 3, 3)}, file)
+    with pytest.raises(ShapeError, match=r"reads 1 plane, but the input has 3; .* add --groups 3"):
+        weights.build(LayerSettings(weights=file), 3)
+    layer, _, _ = weights.build(LayerSettings(weights=file, groups=3), 3)
+    assert layer.weight_shape == (6, 1, 3, 3)
+
+
+@pytest.mark.parametrize(
+    "more", [{"out_channels": 4}, {"kernel_size": HW(3, 3)}, {"bias_values": (1.0,)}], ids=str
+)
+def test_what_the_file_says_cannot_be_said_again(file, more):
+    with pytest.raises(SpecError, match="the file says filters, taps and biases"):
+        weights.prepare(LayerSettings(weights=file, layer_name="0", **more))
+
+
+def test_a_name_needs_a_file():
+    with pytest.raises(SpecError, match="goes with --weights"):
+        weights.prepare(LayerSettings(layer_name="0"))
