@@ -109,6 +109,9 @@ _BY_NAME = {kind.name: kind for kind in KINDS}
 
 INPUT = "input"
 
+# What stands at the top of a TOML file.
+_KEYS = ("layer", "classes", "input")
+
 _NETS = Path(__file__).with_name("nets")
 
 
@@ -525,6 +528,9 @@ def read_net(path: Path) -> Net:
 
 def net_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Net:
     """Make a net of what a TOML file holds."""
+    for key in document:
+        if key not in _KEYS:
+            raise SpecError(f"{where}: {UnknownNameError('key', key, _KEYS)}")
     tables = document.get("layer")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise SpecError(f"{where}: there is no [[layer]].")

@@ -24,6 +24,8 @@ PICTURES = {
     "animate-flat.gif": "animate --size 7x5 -k 3x2 -s 2x1 -d 1x2 -p 1,0,2,1",
     "animate-iso.gif": "animate --size 5x5 -s 2 -p 1 --style iso",
     "animate-transposed.gif": "animate --size 3x3 --transposed -s 2 -p 1 --output-padding 1 --style iso",
+    "digits.png": "run samples/digit.png --net samples/digits.toml --weights samples/digits.safetensors",
+    "filters.png": "filters samples/digits.safetensors --layer conv1 --frequency",
     "matrix.png": "explain samples/gray-5x5.csv --as-matrix --kernel sobel-x",
     "weight.png": "explain samples/gray-5x5.csv --weight 0,0,0,2 --kernel sobel-y --padding 1 --stride 1x2",
 }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import convviz
 from convviz import net
-from convviz.errors import InputError, ShapeError, SourceError, SpecError
+from convviz.errors import InputError, ShapeError, SourceError, SpecError, UnknownNameError
 
 NETS = Path(convviz.__file__).parent / "nets"
 
@@ -306,3 +306,44 @@ def test_a_reach_in_fractions():
     """Up by two, then a 3x3 layer: half a pixel between neighbours."""
     placed = net.parse_layers("convtranspose 1 k2 s2 | conv 1 k3").place((1, 8, 8))
     assert placed[-1].height.jump == Fraction(1, 2)
+
+
+LAYER = '[[layer]]\ntype = "ReLU"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("class = []\n" + LAYER, "no key named 'class'; did you mean 'classes'"),
+        ("classes = [1]\n" + LAYER, "classes is a list of names"),
+        ("[input]\nresize = 28\n" + LAYER, "options as text"),
+    ],
+)
+def test_what_stands_before_the_layers_is_checked(text, words, tmp_path):
+    (tmp_path / "n.toml").write_text(text)
+    with pytest.raises(SpecError) as caught:
+        net.read_net(tmp_path / "n.toml")
+    assert words in str(caught.value)
+
+
+def test_a_net_can_be_cut():
+    """What the last layer does not read is left out, and with it what the values stand for."""
+    whole = net.net_of(
+        {
+            "classes": ["a"],
+            "input": {"mode": "gray"},
+            "layer": [
+                {"type": "ReLU", "name": "a"},
+                {"type": "Sigmoid", "name": "b", "from": "input"},
+                {"type": "Add", "name": "c", "from": ["a", "input"]},
+                {"type": "Add", "name": "d", "from": ["b", "c"]},
+            ],
+        },
+        "x",
+    )
+    cut = whole.until("c")
+    assert [step.name for step in cut.steps] == ["a", "c"]
+    assert (cut.classes, cut.reading) == ((), {"mode": "gray"})
+    assert whole.until("d") == whole
+    with pytest.raises(UnknownNameError):
+        whole.until("e")

@@ -12,8 +12,10 @@ from PIL import Image
 import convviz
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-# What is written by hand is not made again: the script itself, and the cases of the gallery.
-NAMES = sorted(path.name for path in SAMPLES.iterdir() if path.suffix not in (".py", ".toml", ""))
+# Scripts, the cases of the gallery and the net of digits are not made here.
+NAMES = sorted(
+    path.name for path in SAMPLES.iterdir() if path.suffix not in (".py", ".toml", ".safetensors", "")
+)
 
 
 def make(folder):

@@ -90,7 +90,9 @@ def draw(
         if top is not None:
             energy = np.square(values, dtype=np.float64).sum(axis=(1, 2))
             order = [int(index) for index in np.argsort(-energy, kind="stable")[:top]]
-        factor = grid.fit(HW(*values.shape[1:]), tile)
+        # A row has room for its numbers.
+        longest = 2 * tile if tile is not None and len(one.output_shape) == 1 else tile
+        factor = grid.fit(HW(*values.shape[1:]), longest)
         found = survey(values[list(order)], min(factor, 1), moments=False)
         strips.append((one, order, len(values), factor, found))
     # All are toned alike, so that 0 is the same everywhere.

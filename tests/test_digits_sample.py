@@ -1,0 +1,85 @@
+"""The trained net of the samples: what it is, and that it reads digits."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import convviz
+from convviz import forward
+from convviz.checkpoints import read_checkpoint
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+WEIGHTS = SAMPLES / "digits.safetensors"
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    placed = convviz.read_net(SAMPLES / "digits.toml").place((1, 28, 28))
+    found, remarks = forward.stored(placed, read_checkpoint(WEIGHTS))
+    assert remarks == ()
+    return found
+
+
+def theirs():
+    """The same net of torch's modules."""
+    made = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 8, 5),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Conv2d(8, 16, 5),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Flatten(),
+        torch.nn.Linear(256, 10),
+        torch.nn.Softmax(1),
+    )
+    stored = read_checkpoint(WEIGHTS).arrays
+    for index, name in ((0, "conv1"), (3, "conv2"), (7, "fc")):
+        for key in ("weight", "bias"):
+            getattr(made[index], key).data = torch.from_numpy(np.array(stored[f"{name}.{key}"]))
+    return made
+
+
+def test_the_file_is_small():
+    assert WEIGHTS.stat().st_size <= 300_000
+
+
+def test_it_reads_the_sample_as_torch_does(numbers):
+    net = convviz.read_net(SAMPLES / "digits.toml")
+    x = convviz.read(SAMPLES / "digit.png", mode="gray").x
+    made = convviz.run_net(net, x, numbers)
+    value = torch.from_numpy(x)[None]
+    for array, layer in zip(made.values(), theirs(), strict=True):
+        value = layer(value)
+        np.testing.assert_allclose(array, value[0].detach().numpy(), rtol=1e-4, atol=1e-5)
+    assert net.classes[int(made["softmax"].argmax())] == "7"
+    assert made["softmax"].max() > 0.9
+
+
+def test_it_reads_what_it_was_not_trained_on():
+    """Of 360 digits a net that guessed would read 36."""
+    pytest.importorskip("sklearn")
+    script = runpy.run_path(str(SAMPLES / "train_digits.py"))
+    images, labels = script["pictures"]()
+    unseen = torch.from_numpy(images[-script["TEST"] :])[:, None]
+    with torch.no_grad():
+        found = theirs()(unseen).argmax(1).numpy()
+    assert (found == labels[-script["TEST"] :]).mean() >= 0.97
+
+
+def test_the_command_says_what_it_reads(tmp_path):
+    command = ["run", "digit.png", "--net", "digits.toml", "--weights", "digits.safetensors"]
+    done = subprocess.run(
+        [sys.executable, "-m", "convviz", *command, "-o", str(tmp_path / "x.png")],
+        cwd=SAMPLES,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "prediction: 7 (0.99" in done.stdout
