@@ -1,8 +1,9 @@
 """Several layers in a row, or with branches: read from text or TOML, and measured for an input."""
 
+import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -109,6 +110,10 @@ _BY_NAME = {kind.name: kind for kind in KINDS}
 
 INPUT = "input"
 
+# Values that a transposed convolution makes see alike again after `stride` values; more than so many pairs of
+# those with the ones before are not followed.
+_LONGEST = 1 << 16
+
 # What stands at the top of a TOML file.
 _KEYS = ("layer", "classes", "input")
 
@@ -171,34 +176,66 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What output values see of the input along one axis: value i sees from `first + i * jump` on.
+    """What output values see of the input along one axis.
+
+    Behind a transposed convolution neighbours see differently much, and so they do again
+    after every so many values: value ``period * q + r`` sees the pixels from
+    ``firsts[r] + q * shift`` to ``lasts[r] + q * shift``, where the period is ``len(firsts)``.
 
     Parameters
     ----------
-    jump : Fraction
-        Input pixels between the fields of neighbouring values: the effective stride.
-    first, last : Fraction
-        The first and the last input pixel that output value 0 sees; below 0 lies padding.
+    firsts, lasts : tuple of int
+        The first and the last input pixel that each value of one period sees; below
+        0 lies padding. A value that sees nothing has its first after its last.
+    shift : int
+        Input pixels from one period to the next.
     """
 
-    jump: Fraction = Fraction(1)
-    first: Fraction = Fraction(0)
-    last: Fraction = Fraction(0)
+    firsts: tuple[int, ...] = (0,)
+    lasts: tuple[int, ...] = (0,)
+    shift: int = 1
+
+    def at(self, index: int) -> tuple[int, int]:
+        """Tell the first and the last pixel that one value sees.
+
+        Examples
+        --------
+        >>> Reach().through(3, 2, 1, 1).at(5)
+        (9, 11)
+        """
+        turns, phase = divmod(index, len(self.firsts))
+        return self.firsts[phase] + turns * self.shift, self.lasts[phase] + turns * self.shift
+
+    @property
+    def jump(self) -> Fraction:
+        """Input pixels between the fields of neighbouring values, in the mean: the effective stride."""
+        return Fraction(self.shift, len(self.firsts))
 
     @property
     def size(self) -> int:
-        """Pixels from the first to the last: the receptive field."""
-        return int(self.last - self.first) + 1
+        """Pixels from the first to the last, of the values that see most: the receptive field."""
+        return max(last - first + 1 for first, last in zip(self.firsts, self.lasts, strict=True))
 
     @property
-    def padding(self) -> Fraction:
+    def padding(self) -> int:
         """Pixels before the input that value 0 sees: the effective padding."""
-        return -self.first
+        return -self.firsts[0]
 
     @property
     def centre(self) -> Fraction:
         """Middle of the field of value 0, in pixels; 0 is the middle of the first pixel."""
-        return (self.first + self.last) / 2
+        return Fraction(self.firsts[0] + self.lasts[0], 2)
+
+    def _union(self, indices: Iterable[int]) -> tuple[int, int]:
+        """Tell what some values see together; nothing is one pixel after the last."""
+        seen = [self.at(index) for index in indices]
+        seen = [(first, last) for first, last in seen if first <= last] or [(0, -1)]
+        return min(first for first, _ in seen), max(last for _, last in seen)
+
+    def _ends(self, count: int) -> Iterable[int]:
+        """Choose the taps that matter: what lies a whole period further inside sees no further."""
+        period = len(self.firsts)
+        return sorted({*range(min(count, period)), *range(max(0, count - period), count)})
 
     def through(self, kernel: int, stride: int, dilation: int, before: int) -> "Reach":
         """See through the windows of one more layer.
@@ -206,30 +243,54 @@ class Reach:
         Examples
         --------
         >>> Reach().through(3, 2, 1, 1).through(3, 1, 1, 1)
-        Reach(jump=Fraction(2, 1), first=Fraction(-3, 1), last=Fraction(3, 1))
+        Reach(firsts=(-3,), lasts=(3,), shift=2)
         """
-        return Reach(
-            self.jump * stride,
-            self.first - before * self.jump,
-            self.last + (dilation * (kernel - 1) - before) * self.jump,
-        )
-
-    def through_transposed(self, kernel: int, stride: int, dilation: int, padding: int) -> "Reach":
-        """See through a transposed convolution, whose output values do not all see equally many."""
-        # Output o reads input i where o = i * stride - padding + tap * dilation; the outputs of one period,
-        # from 0 to stride - 1, are all that there are, and lie 1 / stride apart.
-        reads = [
-            Fraction((o + padding - tap * dilation) // stride) - Fraction(o, stride)
-            for o in range(stride)
-            for tap in range(kernel)
-            if (o + padding - tap * dilation) % stride == 0
+        period = len(self.firsts) // math.gcd(len(self.firsts), stride)
+        taps = self._ends(kernel)
+        ends = [
+            self._union(phase * stride - before + tap * dilation for tap in taps) for phase in range(period)
         ]
-        low, high = (min(reads), max(reads)) if reads else (Fraction(0), Fraction(0))
-        return Reach(self.jump / stride, self.first + low * self.jump, self.last + high * self.jump)
+        firsts, lasts = zip(*ends, strict=True)
+        return Reach(firsts, lasts, self.shift * stride * period // len(self.firsts))
 
-    def joined(self, other: "Reach") -> "Reach":
-        """See what either sees."""
-        return Reach(self.jump, min(self.first, other.first), max(self.last, other.last))
+    def through_transposed(self, kernel: int, stride: int, dilation: int, padding: int) -> "Reach | None":
+        """See through a transposed convolution; None where the period would be longer than `_LONGEST`.
+
+        Output o reads input i where ``o = i * stride - padding + tap * dilation``.
+
+        Examples
+        --------
+        >>> Reach().through_transposed(3, 2, 1, 1)
+        Reach(firsts=(0, 0), lasts=(0, 1), shift=1)
+        """
+        period = len(self.firsts) * stride
+        if period * len(self.firsts) > _LONGEST:
+            return None
+        # Taps of the same residue are so far apart, and read inputs so far apart.
+        step = stride // math.gcd(stride, dilation)
+        first_tap = {tap * dilation % stride: tap for tap in range(min(kernel, step))}
+        ends = []
+        for phase in range(period):
+            tap = first_tap.get((phase + padding) % stride)
+            if tap is None:
+                ends.append((0, -1))
+                continue
+            taps = (tap + step * turn for turn in self._ends((kernel - 1 - tap) // step + 1))
+            ends.append(self._union((phase + padding - one * dilation) // stride for one in taps))
+        firsts, lasts = zip(*ends, strict=True)
+        return Reach(firsts, lasts, self.shift)
+
+    def joined(self, other: "Reach") -> "Reach | None":
+        """See what either sees; None where the two run apart along the axis."""
+        if self.jump != other.jump:
+            return None
+        period = math.lcm(len(self.firsts), len(other.firsts))
+        ends = []
+        for index in range(period):
+            both = [pair for pair in (self.at(index), other.at(index)) if pair[0] <= pair[1]] or [(0, -1)]
+            ends.append((min(first for first, _ in both), max(last for _, last in both)))
+        firsts, lasts = zip(*ends, strict=True)
+        return Reach(firsts, lasts, self.shift * period // len(self.firsts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,16 +450,17 @@ def _measured(layer: AnyLayer, inputs: Sequence[Shape]) -> tuple[Shape, int]:
 def _reach(layer: AnyLayer, seen: Sequence[Reach | None], shape: Shape, axis: int) -> Reach | None:
     """Tell what a value sees along one axis through one more layer."""
     before = seen[0]
-    if (
-        before is None
-        or None in seen
-        or isinstance(layer, modules.Flatten | modules.Linear | modules.AdaptiveAvgPool2d | modules.Softmax)
-    ):
+    if before is None or isinstance(layer, modules.Flatten | modules.Linear):
         return None
     for other in seen[1:]:
-        assert other is not None
-        before = before.joined(other)
+        before = before.joined(other) if before is not None and other is not None else None
     name = "hw"[axis]
+    if before is None or (isinstance(layer, modules.Softmax) and layer.axis(shape) != 0):
+        return None
+    if isinstance(layer, modules.AdaptiveAvgPool2d):
+        windows = getattr(layer.output_size, name)
+        step = shape[1 + axis] // windows
+        return before.through(step, step, 1, 0) if step * windows == shape[1 + axis] and step > 0 else None
     if isinstance(layer, Conv2d):
         edges: Edges = layer.edges(HW(*shape[1:]))
         return before.through(
@@ -407,12 +469,9 @@ def _reach(layer: AnyLayer, seen: Sequence[Reach | None], shape: Shape, axis: in
             getattr(layer.dilation, name),
             (edges.top, edges.left)[axis],
         )
-    if isinstance(layer, modules.ConvTranspose2d):
-        return before.through_transposed(
-            *(getattr(getattr(layer, of), name) for of in ("kernel_size", "stride", "dilation", "padding"))
-        )
-    if isinstance(layer, modules.MaxPool2d | modules.AvgPool2d):
-        return before.through(
+    if isinstance(layer, modules.ConvTranspose2d | modules.MaxPool2d | modules.AvgPool2d):
+        through = before.through_transposed if isinstance(layer, modules.ConvTranspose2d) else before.through
+        return through(
             *(getattr(getattr(layer, of), name) for of in ("kernel_size", "stride", "dilation", "padding"))
         )
     return before

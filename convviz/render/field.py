@@ -44,11 +44,7 @@ class Box:
         >>> Box.of(reach, reach, HW(0, 5))
         Box(top=-1, bottom=1, left=9, right=11)
         """
-        ends = [
-            (math.floor(axis.first + place * axis.jump), math.ceil(axis.last + place * axis.jump))
-            for axis, place in ((height, at.h), (width, at.w))
-        ]
-        return cls(*ends[0], *ends[1])
+        return cls(*height.at(at.h), *width.at(at.w))
 
     def inside(self, size: HW) -> "Box":
         """Leave out the padding."""

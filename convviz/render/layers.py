@@ -47,7 +47,7 @@ def net_table(placed: Sequence[Placed], *, width: int) -> Table:
         "memory": [amount(4 * math.prod(one.output_shape)) for one in placed],
         "field": [_axes(one, lambda reach: str(reach.size)) for one in placed],
         "every": [_axes(one, lambda reach: number(float(reach.jump))) for one in placed],
-        "begins": [_axes(one, lambda reach: number(float(reach.first))) for one in placed],
+        "begins": [_axes(one, lambda reach: str(-reach.padding)) for one in placed],
         "centre": [_axes(one, lambda reach: number(float(reach.centre))) for one in placed],
     }
     return _fitting(columns, _LEFT_OUT, width)
