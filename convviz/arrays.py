@@ -222,6 +222,11 @@ def _from_csv(data: bytes, name: str) -> list[Any]:
     text = _text(data, name)
     _check_count(sum(map(data.count, (b",", b";", b" ", b"\t", b"\n"))) + 1, name)
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+        if "," in line and ";" in line:
+            raise InputError(
+                f"{name}: line {number} has commas and semicolons; write numbers with points, and part them "
+                "by one of both."
+            )
         if not line.strip():
             if planes[-1]:
                 planes.append([])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convviz import backends, memory, modules, pipeline
 from convviz.arrays import finite
 from convviz.checkpoints import Checkpoint
-from convviz.errors import InputError, ShapeError
+from convviz.errors import InputError, ShapeError, SpecError
 from convviz.geometry import HW, Edges, transposed_axis
 from convviz.layers import Conv2d
 from convviz.net import Net, Placed
@@ -401,6 +401,12 @@ def stored(
     return found, tuple(remarks)
 
 
+def _check_finite(name: str, values: Floats) -> None:
+    """Refuse what float32 could not hold."""
+    if not np.isfinite(values).all():
+        raise SpecError(f"layer {name!r} overflows float32; scale the input or the weights.")
+
+
 def run_net(
     net: Net,
     x: Any,
@@ -452,10 +458,14 @@ def run_net(
     chosen = backends.choose(backend, macs=sum(one.macs for one in placed), device=device)
     if chosen == "torch":
         made_by_torch: dict[str, Floats] = backends.load_torch_net().run(placed, image, known, device=device)
+        for name, values in made_by_torch.items():
+            _check_finite(name, values)
         return made_by_torch
     made: dict[str, Floats] = {"input": image}
     for one in placed:
         inputs = [made[name] for name in one.inputs]
-        made[one.name] = compute(one.layer, inputs, known.get(one.name, {}))
+        with np.errstate(over="ignore", invalid="ignore"):
+            made[one.name] = compute(one.layer, inputs, known.get(one.name, {}))
+        _check_finite(one.name, made[one.name])
     del made["input"]
     return made

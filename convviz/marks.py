@@ -1,6 +1,8 @@
 """The mark that our files carry: what they were made with, and how they are known to be ours."""
 
 import json
+import math
+import stat
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,7 +17,12 @@ _LENGTH = 1 << 20
 
 def signed_text(description: dict[str, Any]) -> dict[str, str]:
     """Make the metadata by which a file is known as ours of what describes the run."""
-    return {MARK: json.dumps(description, ensure_ascii=False)}
+    text = json.dumps(description, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a file whose name is not of this encoding
+        text = json.dumps(description)
+    return {MARK: text}
 
 
 def comment(description: dict[str, Any]) -> str:
@@ -39,10 +46,18 @@ def description_of(path: Path) -> dict[str, Any] | None:
     """
     try:
         # What follows, such as the end of a comment, is no part of it.
-        found, _ = json.JSONDecoder().raw_decode(_text_of(path) or "")
+        found, _ = json.JSONDecoder(parse_constant=_finite, parse_float=_finite).raw_decode(
+            _text_of(path) or ""
+        )
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _finite(text: str) -> float | None:
+    """Take a number; of NaN and infinity, which JSON has not and others may write, nothing."""
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def is_ours(path: Path) -> bool:
@@ -67,7 +82,9 @@ def _is_report(path: Path) -> bool:
     """Know the report of a batch by its first line."""
     try:
         with path.open("rb") as file:
-            first = json.loads(file.readline(_LENGTH))
+            line = file.readline(_LENGTH)
+            # Of a batch that was ended before its first file there is nothing.
+            first = json.loads(line) if line else {"path": "", "status": "", "output": ""}
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(first, dict) and {"path", "status", "output"} <= first.keys()
@@ -76,6 +93,8 @@ def _is_report(path: Path) -> bool:
 def _text_of(path: Path) -> str | None:
     """Find the words behind the mark of a file."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would keep us waiting
+            return None
         with path.open("rb") as file:
             head = file.read(_LENGTH)
             file.seek(max(path.stat().st_size - _LENGTH, 0))

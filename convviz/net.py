@@ -1,5 +1,6 @@
 """Several layers in a row, or with branches: read from text or TOML, and measured for an input."""
 
+import inspect
 import math
 import re
 import tomllib
@@ -15,6 +16,7 @@ from convviz.files import read_bytes, shown
 from convviz.geometry import HW, Edges
 from convviz.layers import PADDING_MODES, Conv2d
 from convviz.modules import Shape, shape_text
+from convviz.text import printable
 
 AnyLayer = Any  # a Conv2d or one of convviz.modules
 
@@ -371,7 +373,8 @@ class Net:
             try:
                 layer, output, macs = built(step, inputs)
             except ConvvizError as error:
-                raise type(error)(f"layer {step.name!r}: {error}") from None
+                kind = ShapeError if isinstance(error, ShapeError) else SpecError
+                raise kind(f"layer {step.name!r}: {error}") from None
             seen = [reaches[name] for name in step.inputs]
             height, width = (_reach(layer, [pair[axis] for pair in seen], inputs[0], axis) for axis in (0, 1))
             shapes[step.name], reaches[step.name] = output, (height, width)
@@ -421,27 +424,57 @@ def alone(layer: Conv2d, size: HW) -> Placed:
 
 def _layer(step: Step, shape: Shape) -> AnyLayer:
     """Build one layer, with what its input decides."""
+    _check_arguments(step)
     arguments = dict(step.arguments)
     if step.kind.inferred:
         known = arguments.setdefault(step.kind.inferred, shape[0])
         if known != shape[0]:
             raise ShapeError(f"{step.kind.inferred} is {known}, but its input is {shape_text(shape)}.")
-    if step.kind.layer is Conv2d:
-        arguments.setdefault("kernel_size", 3)
-    try:
-        return step.kind.layer(**arguments)
-    except TypeError as error:
-        raise SpecError(f"{step.kind.name}: {error}.") from None
+    return step.kind.layer(**arguments)
+
+
+_NUMBER = r"-?([0-9]+\.?|[0-9]*\.[0-9]+)(e-?[0-9]{1,2})?"
+_FLAGS = ("bias", "ceil_mode", "count_include_pad", "affine")
+_NUMBERS = ("negative_slope", "eps")
+_COUNTS = ("in_channels", "out_channels", "groups", "num_features", "in_features", "out_features", "dim")
+
+
+def _check_arguments(step: Step) -> None:
+    """Refuse arguments that a layer does not have, that are missing, or of another type."""
+    known = inspect.signature(step.kind.layer).parameters
+    for name, value in step.arguments.items():
+        if name not in known:
+            raise SpecError(f"{step.kind.name}: {UnknownNameError('argument', name, known)}")
+        if name in _FLAGS:
+            wanted, fits = "true or false", isinstance(value, bool)
+        elif name in _NUMBERS:
+            wanted, fits = "a number", _is_number(value) and math.isfinite(value)
+        elif name in _COUNTS:
+            wanted, fits = "a whole number", isinstance(value, int) and not isinstance(value, bool)
+        else:
+            continue  # pairs and words are checked by the layer
+        if not fits:
+            raise SpecError(f"{step.kind.name}: {name} must be {wanted}, not {value!r}.")
+    for name, parameter in known.items():
+        if parameter.default is parameter.empty and name not in (*step.arguments, step.kind.inferred):
+            raise SpecError(f"{step.kind.name} needs {name}; say what it is.")
+
+
+def _is_number(value: Any) -> bool:
+    """Tell a number from all else; a truth value is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _measured(layer: AnyLayer, inputs: Sequence[Shape]) -> tuple[Shape, int]:
     """Tell what a layer gives, and what that costs."""
+    if not isinstance(layer, modules.Add) and len(inputs) > 1:
+        raise ShapeError(f"it reads one input, not {len(inputs)}.")
     if not isinstance(layer, Conv2d):
-        if not isinstance(layer, modules.Add) and len(inputs) > 1:
-            raise ShapeError(f"it reads one input, not {len(inputs)}.")
         return layer.output_shape(*inputs), layer.macs(inputs[0])
     (shape,) = inputs
-    if len(shape) != 3 or shape[0] != layer.in_channels:
+    if len(shape) != 3:
+        raise ShapeError(f"it reads planes, not a row of {shape_text(shape)} values; put it before Flatten.")
+    if shape[0] != layer.in_channels:
         raise ShapeError(f"it reads {layer.in_channels} planes, not {shape_text(shape)}.")
     size = HW(*shape[1:])
     return (layer.out_channels, *layer.output_size(size)), layer.macs(size)
@@ -532,6 +565,8 @@ def _read_step(words: Sequence[tuple[int, str]], text: str) -> tuple[Kind, dict[
         if name in arguments:
             raise SourceError(f"layers: {name} is given twice", text, at)
         arguments[name] = value
+    if kind.layer is Conv2d:
+        arguments.setdefault("kernel_size", 3)
     if kind.needed and kind.first not in arguments:
         raise SourceError(f"layers: {word} needs a number, its {kind.first}", text, place + len(word))
     return kind, arguments
@@ -544,9 +579,9 @@ def _read_argument(kind: Kind, item: str, text: str, at: int, *, first: bool) ->
     if found := re.fullmatch(r"([a-z]?)(-?[0-9]{1,9})(?:x([0-9]{1,9}))?", item, re.ASCII | re.IGNORECASE):
         letter, h, w = found[1].lower(), int(found[2]), found[3]
         name = kind.letters.get(letter, "") if letter else kind.first if first else ""
-        if name:
+        if name and (w is None or name not in (*_COUNTS, *_NUMBERS)):
             return name, (h, int(w)) if w is not None else h
-    if first and kind.first == "negative_slope" and re.fullmatch(r"-?[0-9]*\.?[0-9]+", item, re.ASCII):
+    if first and kind.first == "negative_slope" and re.fullmatch(_NUMBER, item, re.ASCII):
         return kind.first, float(item)
     known = [f"{letter} for {name}" for letter, name in kind.letters.items()] + list(kind.flags)
     allowed = f"; it takes {', '.join(known)}" if known else ""
@@ -580,9 +615,9 @@ def read_net(path: Path) -> Net:
     """
     try:
         document = tomllib.loads(read_bytes(path).decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of a number of thousands of digits
         raise InputError(f"cannot read {shown(path)}: it is no TOML ({error}).") from None
-    return net_of(document, shown(path), name=path.stem)
+    return net_of(document, shown(path), name=printable(path.stem))
 
 
 def net_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Net:
@@ -607,8 +642,13 @@ def net_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Net:
         inputs = arguments.pop("from", [steps[-1].name if steps else INPUT])
         if not isinstance(step_name, str) or not step_name or step_name in known:
             raise SpecError(f"{where}: layer {index}: the name {step_name!r} is taken, or none.")
+        # Results are stored by these names, in archives whose members they become.
+        if not step_name.isprintable() or {"..", "", "__metadata__"} & set(step_name.split("/")):
+            raise SpecError(f"{where}: layer {index}: the name {step_name!r} cannot be that of a file.")
+        if inputs == []:
+            raise SpecError(f"{where}: layer {step_name!r} reads nothing; say what, such as from = 'input'.")
         for other in inputs if isinstance(inputs, list) else [inputs]:
-            if other not in known:
+            if not isinstance(other, str) or other not in known:
                 raise SpecError(
                     f"{where}: layer {step_name!r} reads {other!r}, which does not come before it."
                 )

@@ -228,6 +228,8 @@ def chw(text: str) -> tuple[int, int, int] | None:
     ((3, 224, 224), None)
     """
     if not re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9}){1,3}", text, re.ASCII):
+        if re.fullmatch(r"[0-9]+([^0-9.][0-9]+)*", text):
+            raise SpecError(f"shape: expected channels x height x width, such as 3x224x224, not {text!r}.")
         return None
     sizes = tuple(int(part) for part in text.split("x"))
     if len(sizes) != 3:

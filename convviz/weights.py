@@ -303,7 +303,7 @@ def _from_file(path: Path) -> list[Taps]:
         bias = arrays.get("bias")
     else:
         weight = read_array(path)
-    name = path.stem
+    name = printable(path.stem)
     values = weight.astype(np.float64)
     if values.ndim in (2, 3):
         return [Taps(name, values)]

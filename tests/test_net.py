@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import convviz
 from convviz import net
-from convviz.errors import InputError, ShapeError, SourceError, SpecError, UnknownNameError
+from convviz.errors import ConvvizError, InputError, ShapeError, SourceError, SpecError, UnknownNameError
 
 NETS = Path(convviz.__file__).parent / "nets"
 
@@ -280,7 +280,7 @@ def test_what_is_no_layer_is_refused_with_its_place(text, at, message):
         ("conv 10 k9", "layer 'conv1': height: a 9-tap kernel"),
         ("conv 10 g4", "layer 'conv1': groups must divide"),
         ("conv 10 k0", "layer 'conv1': kernel_size must be at least 1"),
-        ("flatten | conv 10", "layer 'conv1': it reads 192 planes, not 192"),
+        ("flatten | conv 10", "layer 'conv1': it reads planes, not a row of 192 values"),
         ("conv 4 | linear 10", "layer 'linear1': Linear"),
         ("maxpool 9", "layer 'maxpool1': height: a window of 9"),
     ],
@@ -377,3 +377,55 @@ def test_a_net_can_be_cut():
     assert whole.until("d") == whole
     with pytest.raises(UnknownNameError):
         whole.until("e")
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (
+            'type = "Conv2d"\nout_channels = 2\nkernel_size = 3\npadding_mode = "refelct"',
+            "did you mean 'reflect'",
+        ),
+        ('type = "Conv2d"\nkernel_size = 3', "Conv2d needs out_channels"),
+        ('type = "Conv2d"\nout_channels = 2', "Conv2d needs kernel_size"),
+        ('type = "Conv2d"\nout_channels = "2"\nkernel_size = 3', "out_channels must be a whole number"),
+        ('type = "Conv2d"\nout_channels = 2\nkernel_size = 3\nbias = "false"', "bias must be true or false"),
+        ('type = "Conv2d"\nout_channels = 2\nkernel_size = 3\nfrom = ["input", "input"]', "reads one input"),
+        ('type = "Flatten"\nstart_dim = 1', "no argument named 'start_dim'"),
+        ('type = "Softmax"\ndim = 1.5', "dim must be a whole number"),
+        ('type = "LeakyReLU"\nnegative_slope = "abc"', "negative_slope must be a number"),
+        ('type = "LeakyReLU"\nnegative_slope = nan', "negative_slope must be a number"),
+        ('type = "BatchNorm2d"\neps = "x"', "eps must be a number"),
+        ('type = "ReLU"\nfrom = []', "reads nothing"),
+        ('type = "ReLU"\nfrom = [["a"]]', "does not come before it"),
+        ('type = "ReLU"\nfrom = {a = 1}', "does not come before it"),
+        ('type = "ReLU"\nname = "../../evil"', "cannot be that of a file"),
+        ('type = "ReLU"\nname = "x\\u0000y"', "cannot be that of a file"),
+        ('type = "ReLU"\nname = "__metadata__"', "cannot be that of a file"),
+        ("type = " + "1" * 5000, "no TOML"),
+    ],
+)
+def test_what_a_file_cannot_say_is_one_line(layer, words, tmp_path):
+    (tmp_path / "n.toml").write_text("[[layer]]\n" + layer + "\n")
+    with pytest.raises(ConvvizError) as caught:
+        net.read_net(tmp_path / "n.toml").place((3, 8, 8))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_planes_are_asked_for_in_words():
+    with pytest.raises(ShapeError, match="reads planes, not a row of 640 values; put it before Flatten"):
+        net.parse_layers("conv 10 k3 | flatten | conv 3").place((1, 10, 10))
+
+
+def test_lenet_5_is_for_32x32():
+    with pytest.raises(ShapeError, match="in_features is 400"):
+        named("lenet5").place((3, 512, 512))
+
+
+@pytest.mark.parametrize(("text", "slope"), [("1e-2", 0.01), ("1.", 1.0), (".5", 0.5), ("0.2", 0.2)])
+def test_a_slope_is_any_number(text, slope):
+    (step,) = net.parse_layers(f"leakyrelu {text}").steps
+    assert step.arguments == {"negative_slope": slope}
+    with pytest.raises(SourceError):
+        net.parse_layers("leakyrelu 1x2")

@@ -2,7 +2,10 @@
 
 import contextlib
 import json
+import os
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 from convviz.text import printable
@@ -16,11 +19,22 @@ def answer(text: str = "") -> None:
 def answer_json(document: Any) -> None:
     """Write one JSON document on stdout; what its encoding lacks stands there as JSON writes it in ASCII."""
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    # JSON lets these stand, but a terminal acts upon them.
+    text = re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(document, allow_nan=False)
     answer(text)
+
+
+def answer_path(path: Path, *, quiet: bool = False) -> None:
+    """Write the path of a file; for a program that reads it, in the bytes of its name."""
+    if quiet and not sys.stdout.isatty():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(os.fsencode(path) + b"\n")
+    else:
+        answer(printable(str(path)))
 
 
 def remark(text: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from convviz import __version__, arrays, backends, files, forward, marks, outputs
 from convviz.checkpoints import Checkpoint, read_checkpoint
-from convviz.cli.console import answer, answer_json, remark
+from convviz.cli.console import answer, answer_json, answer_path, remark
 from convviz.cli.options import OPTIONS
 from convviz.cli.reading import input_files, read_input
 from convviz.errors import SpecError, UnknownNameError
@@ -240,7 +240,7 @@ def run_net(
         if words or predicted:
             answer()
     for path in written:
-        answer(str(path) if quiet else printable(str(path)))
+        answer_path(path, quiet=quiet)
     return sheet
 
 

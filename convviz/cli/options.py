@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -252,16 +252,26 @@ def settings_in(path: Path) -> dict[str, Any]:
     return found
 
 
-def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None], None]:
-    """Make what turns the settings of a file into the defaults of the options called `names`."""
-    known = {*names, "partial", "layers", "net", "until"}
+# What makes a net, where a layer is given otherwise.
+NET_OPTIONS = ("layers", "net", "until")
 
-    def take_over(context: typer.Context, path: Path | None) -> None:
+
+def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None], Path | None]:
+    """Make what turns the settings of a file into the defaults of the options called `names`."""
+    known = {*names, "partial", *NET_OPTIONS}
+
+    def take_over(context: typer.Context, path: Path | None) -> Path | None:
         if path is not None:
             found = {name.replace("-", "_"): text for name, text in settings_in(path).items()}
+            taken = {parameter.name for parameter in context.command.params}
+            if net := next((name for name in NET_OPTIONS if name in found and name not in taken), None):
+                raise SpecError(
+                    f"like: {shown(path)} is of a whole net (--{net}), which no layer can stand for."
+                )
             context.default_map = {
                 name: text for name, text in found.items() if name in known and _as_typed(name, text)
             }
+        return path
 
     return take_over
 
@@ -271,6 +281,24 @@ def _as_typed(name: str, value: Any) -> bool:
     if name in settings.REPEATED:
         return isinstance(value, list) and all(isinstance(text, str) for text in value)
     return isinstance(value, str)
+
+
+def _let_typed_win(context: typer.Context, values: dict[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Forget the net of a picture where another, or a layer, is typed; and its layer where a net is."""
+    sources = {name: context.get_parameter_source(name) for name in values}
+    typed = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+    of_layer = {field.name for field in fields(settings.LayerSettings)} - {"seed", "weights", "layer_name"}
+    if typed & {"layers", "net"}:
+        left = ({*NET_OPTIONS, "layer_name"} | of_layer) - typed
+    elif typed & of_layer:
+        left = {*NET_OPTIONS} - typed
+    else:
+        return
+    for name in left & values.keys():
+        default = defaults[name]
+        # A default is written as it would be typed, and the parsers have run already.
+        parser = getattr(OPTIONS.get(name), "parser", None)
+        values[name] = parser(default) if parser is not None and isinstance(default, str) else default
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -315,14 +343,21 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
             help="Take over the settings that convviz stored in a picture; options given here win.",
         )
         parameters.append(
+            inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        )
+        parameters.append(
             inspect.Parameter(
                 "like", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Path | None, like]
             )
         )
 
+    defaults = {parameter.name: parameter.default for parameter in parameters}
+
     @functools.wraps(command)
     def call(**values: Any) -> None:
-        values.pop("like", None)
+        context = values.pop("context", None)
+        if values.pop("like", None) is not None:
+            _let_typed_win(context, values, defaults)
         for name, group in groups.items():
             chosen = {field.name: values.pop(field.name) for field in fields(group)}
             if "kernel" in chosen:

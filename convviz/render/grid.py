@@ -2,6 +2,7 @@
 
 import functools
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -497,9 +498,8 @@ def _cut(words: str, size: int, width: int) -> str:
     """Shorten a caption to its column, with an ellipsis."""
     if _length(words, size) <= width:
         return words
-    while words and _length(words + "…", size) > width:
-        words = words[:-1]
-    return words + "…"
+    fits = bisect_right(range(len(words)), width, key=lambda end: math.ceil(_length(words[:end] + "…", size)))
+    return words[: max(fits - 1, 0)] + "…"
 
 
 def _wrap(words: str, size: int, width: int) -> list[str]:

@@ -6,6 +6,9 @@ from convviz.geometry import HW, Axis, padding_shares
 from convviz.layers import Conv2d
 from convviz.text import amount, number, plural
 
+# Taps of all windows together; more are not looked through one by one.
+_MOST_LISTED = 1_000_000
+
 
 def formula(name: str, axis: Axis) -> list[str]:
     r"""Write the shape calculation of one axis with the numbers put in.
@@ -53,6 +56,14 @@ def indices(found: Sequence[int]) -> str:
     if len(words) > 8:
         words = [*words[:4], f"… ({len(words) - 6} more) …", *words[-2:]]
     return ", ".join(words) or "none"
+
+
+def _skipped(axis: Axis) -> str:
+    """List what is never read; of more pixels than a picture has that would take minutes."""
+    leaps = axis.dilation > 1 or axis.stride > axis.kernel
+    if leaps and max(axis.input, axis.output * axis.kernel) > _MOST_LISTED:
+        return "not listed for so many"
+    return indices(axis.skipped)
 
 
 def counting(layer: Conv2d, size: HW) -> list[str]:
@@ -174,7 +185,7 @@ def shape_report(layer: Conv2d, size: HW) -> list[str]:
             f"{name}: {axis.padded} {what} with padding ({axis.before} + {axis.input} + {axis.after}); "
             f"one window spans {axis.span} ({plural(axis.kernel, 'tap')}, dilation {axis.dilation})",
             f"{' ' * len(name)}  past the last window: {plural(axis.unread, what[:-1])} of the padded input; "
-            f"input {what} never read: {indices(axis.skipped)}",
+            f"input {what} never read: {_skipped(axis)}",
         ]
     if any(layer.edges(size)):
         lines += ["", padding_line(*axes.values())]

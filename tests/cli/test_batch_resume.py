@@ -174,3 +174,28 @@ def test_an_output_never_takes_the_place_of_an_input(convviz, tmp_path):
     done = convviz("batch", "all/in", "all")
     assert done.returncode == 2
     assert "would take the place of 'x.png.png'" in done.stderr
+
+
+def test_a_batch_that_is_refused_leaves_the_report_of_the_other_alone(convviz, tmp_path):
+    """The lock is that of the output folder; it comes before the report."""
+    from convviz.batch import holding
+
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "in" / "a.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "r.jsonl").write_text('{"path": "a.png", "status": "done", "output": "x"}\n')
+    before = (tmp_path / "r.jsonl").read_bytes()
+    with holding(tmp_path / "out"):
+        done = convviz("batch", "in", "out", "--report", "r.jsonl")
+    assert done.returncode == 4
+    assert (tmp_path / "r.jsonl").read_bytes() == before
+
+
+def test_a_report_without_a_line_is_ours(convviz, tmp_path):
+    """A batch that was ended before its first file was done leaves one."""
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "in" / "a.png")
+    (tmp_path / "r.jsonl").touch()
+    done = convviz("batch", "in", "out", "--report", "r.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "r.jsonl").read_text().splitlines()) == 1

@@ -242,7 +242,7 @@ def test_the_options_of_the_picture_change_its_size(convviz, photo):
             id="more filters than memory",
         ),
         pytest.param(["--colormap", "viridia"], 2, "did you mean 'viridis'?", id="colormap"),
-        pytest.param(["--at", "99,0"], 2, "rows go to 21", id="a position outside"),
+        pytest.param(["--table", "--at", "99,0"], 2, "rows go to 21", id="a position outside"),
         pytest.param(["-o", "out.gif"], 2, "ends in .png", id="another format"),
         pytest.param(
             ["--save", "out.mat"], 2, "save: the name of exact numbers ends in .npz", id="another archive"

@@ -11,7 +11,7 @@ from convviz.cli.console import answer, remark
 from convviz.cli.options import LAYER, OUTPUT, Force, map_option, with_settings
 from convviz.errors import SpecError
 from convviz.geometry import HW
-from convviz.settings import InputSettings, LayerSettings, Style, as_text
+from convviz.settings import InputSettings, LayerSettings, Style, as_text, typed
 from convviz.text import plural, printable
 
 # Larger inputs have cells too small to be read; a picture without --resize is brought to the second.
@@ -156,12 +156,24 @@ def animate(
     if channels is not None and input is not None:
         raise SpecError("channels go with --size; INPUT has its own.")
 
+    if frames is not None and output is not None and output.parent.resolve() == frames.resolve():
+        raise SpecError("output: lies where --frames writes; choose another folder.")
     scene = _scene(
         layer, reading, input, size, channels or 1, map or 0, transposed, output_padding or HW(0, 0)
     )
     animation = Animation(scene, style)
     inputs = [*layer.files, *input_files(input)]
-    described = _described(scene, layer, reading)
+    chosen = {
+        "size": None if size is None else str(size),
+        "channels": None if channels is None else str(channels),
+        "map": None if map is None else str(map),
+        "style": None if style == "flat" else style,
+        "transposed": "true" if transposed else None,
+        "output-padding": None if output_padding is None else typed(output_padding),
+    }
+    described = _described(scene, layer, reading) | {
+        key: text for key, text in chosen.items() if text is not None
+    }
     answer(f"{scene.title}; {plural(scene.frames, 'frame')}")
     if frames is not None:
         outputs.write_frames(animation, frames, described, svg=svg, force=force, inputs=inputs)
@@ -243,4 +255,4 @@ def _small(name: str, reading: InputSettings) -> Any:
 
 def _described(scene: Any, *chosen: Any) -> dict[str, Any]:
     """Describe an animation for the metadata of its files."""
-    return {"version": __version__, "animation": scene.title, **as_text(*chosen)}
+    return {"version": __version__, "command": "animate", "animation": scene.title, **as_text(*chosen)}

@@ -103,7 +103,7 @@ def batch(
     failed: list[Outcome] = []
     stop = Stop()
     digest = settings_digest(layer, reading, compute, picture)
-    with _Report(report) as lines, holding(out), Journal(out, digest) as journal, asking(stop.ask) as signals:
+    with holding(out), _Report(report) as lines, Journal(out, digest) as journal, asking(stop.ask) as signals:
 
         def note(outcome: Outcome) -> None:
             counts[outcome.status] += 1

@@ -80,8 +80,10 @@ def exercise(
         answer(worksheet.to_markdown([*questions, *answers]).rstrip("\n"))
         return
     beside = output.with_name(f"{output.stem}-answers{output.suffix}")
+    description = {"version": __version__, "command": "exercise", **as_text(layer)}
+    description |= {"size": str(size), "channels": str(channels), "sheets": str(sheets)}
     for path, title, blocks in ((output, "Worksheet", questions), (beside, "Answers", answers)):
         html = path.suffix.lower() == ".html"
         text = worksheet.to_html(blocks, title=title) if html else worksheet.to_markdown(blocks)
-        outputs.write_page(text, path, {"version": __version__, **as_text(layer)}, force=force)
+        outputs.write_page(text, path, description, force=force)
         answer(printable(str(path)))

@@ -89,6 +89,8 @@ def explain(
             "give one of --at Y,X for an output value, --pixel Y,X for an input pixel, --weight O,I,Y,X "
             "for a weight, --as-matrix for the whole layer."
         )
+    if weight is not None and map is not None:
+        raise SpecError("map: a weight belongs to one filter, the first number of --weight; leave out --map.")
     check_drawing_file(output)
 
     from convviz import outputs, pipeline, weights
@@ -111,9 +113,19 @@ def explain(
 
     if output is not None:
         inputs = [*layer.files, *input_files(input)]
-        outputs.write_drawing(
-            explained.draw(), output, result.description(layer, reading), force=force, inputs=inputs
-        )
+        places = {"at": at, "pixel": pixel, "weight": weight}
+        description = {
+            **result.description(layer, reading),
+            "command": "explain",
+            **{
+                key: ",".join(str(part) for part in place)
+                for key, place in places.items()
+                if place is not None
+            },
+            **({"as-matrix": "true"} if as_matrix else {}),
+            **({"map": str(map)} if map is not None else {}),
+        }
+        outputs.write_drawing(explained.draw(), output, description, force=force, inputs=inputs)
     if json:
         answer_json(explained.document())
         return

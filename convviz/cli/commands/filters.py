@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 
 from convviz import __version__, parsing
-from convviz.cli.console import answer, answer_json
+from convviz.cli.console import answer, answer_json, answer_path
 from convviz.cli.options import OUTPUT, Force, Json, Quiet, with_settings
 from convviz.errors import SpecError
 from convviz.files import check_place, fitting
 from convviz.settings import PictureSettings, as_text
-from convviz.text import printable
 
 
 @with_settings
@@ -91,6 +90,7 @@ def filters(
     more = {"sort": sort, "top": str(top) if top else "", "frequency": "true" if frequency else ""}
     description = {
         "version": __version__,
+        "command": "filters",
         "weights": str(file),
         "layer-name": layer.name,
         **{key: text for key, text in more.items() if text not in ("", "stored")},
@@ -116,4 +116,4 @@ def filters(
         screen = console()
         screen.print(statistics(rows, width=screen.width))
         answer()
-    answer(str(target) if quiet else printable(str(target)))
+    answer_path(target, quiet=quiet)

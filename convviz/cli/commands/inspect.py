@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from convviz.cli.app import COMMANDS, make_app
 from convviz.cli.console import answer, answer_json
-from convviz.cli.options import OPTIONS, Json, settings_in
+from convviz.cli.options import Json, settings_in
 from convviz.text import printable
 
 
@@ -29,9 +30,9 @@ def inspect(
         convviz run another.jpg --like harbour-maps.png
     """
     found = settings_in(file)
-    command = shlex.join(["convviz", "run", "INPUT", *_options(found)])
+    command = _command(found)
     if json:
-        answer_json({"path": str(file), **found, "command": command})
+        answer_json({**found, "path": str(file), "command": command})
         return
     width = max(map(len, found), default=0)
     for name, value in found.items():
@@ -41,11 +42,32 @@ def inspect(
     answer(printable(command))
 
 
-def _options(found: dict[str, Any]) -> list[str]:
-    """Write the settings as they would be typed."""
+# Options with another name than their setting.
+_NAMES = {"layer-name": "layer"}
+
+
+def _command(found: dict[str, Any]) -> str:
+    """Write the command that makes such a file."""
+    command = found.get("command")
+    command = command if isinstance(command, str) and command in COMMANDS else "run"
+    source = {"exercise": [], "filters": [str(found.get("weights", "FILE"))]}.get(command, ["INPUT"])
+    if command == "animate" and "size" in found:
+        source = []
+    return shlex.join(["convviz", command, *source, *_options(found, command)])
+
+
+def _options(found: dict[str, Any], command: str) -> list[str]:
+    """Write the settings as they would be typed; what is no option tells more of the file."""
+    group: Any = typer.main.get_command(make_app([command]))
+    known = {
+        option
+        for parameter in group.commands[command].params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     words: list[str] = []
-    for name, value in found.items():
-        if name.replace("-", "_") not in (*OPTIONS, "partial"):
+    for key, value in found.items():
+        name = _NAMES.get(key, key)
+        if f"--{name}" not in known or key == "layer":  # as text, beside what it is made of
             continue
         for text in value if isinstance(value, list) else [value]:
             if text in ("true", "false"):

@@ -1,6 +1,6 @@
 """``convviz pad``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,9 +16,10 @@ from convviz.cli.options import (
     check_drawing_file,
     with_settings,
 )
+from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.layers import PADDING_MODES, Conv2d
-from convviz.settings import InputSettings
+from convviz.settings import InputSettings, as_text
 from convviz.text import printable
 
 # Planes up to this size are printed; nobody reads larger ones.
@@ -63,6 +64,8 @@ def pad(
 
         convviz pad cat.jpg --padding 40 --all-modes -o padding.png
     """
+    if all_modes and padding_mode != "zeros":
+        raise SpecError("all-modes: shows every mode; leave out --padding-mode.")
     check_drawing_file(output)
 
     from convviz import __version__, memory, outputs, pipeline
@@ -81,7 +84,12 @@ def pad(
     for text in picture.remarks:
         remark(text)
     if output is not None:
-        description = {"version": __version__, "padding": str(edges), "modes": ",".join(modes)}
+        description: dict[str, Any] = {"version": __version__, "command": "pad", "padding": str(edges)}
+        if all_modes:
+            description["all-modes"] = "true"
+        elif padding_mode != "zeros":
+            description["padding-mode"] = padding_mode
+        description |= as_text(reading)
         drawing = rendering.draw(picture, padded, edges)
         outputs.write_drawing(drawing, output, description, force=force, inputs=input_files(input))
     if json:

@@ -1,6 +1,7 @@
 """``convviz run``."""
 
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -11,7 +12,7 @@ import typer
 
 from convviz import files, parsing
 from convviz.cli.commands.code import program_of, refuse_stdin
-from convviz.cli.console import answer, answer_json, remark
+from convviz.cli.console import answer, answer_json, answer_path, remark
 from convviz.cli.options import (
     OUTPUT,
     Force,
@@ -174,6 +175,14 @@ def run(
         if show:
             _show(sheet.image())
         return
+    if at is not None and not table:
+        raise SpecError("at: goes with --table.")
+    if partial and picture.columns is not None:
+        raise SpecError("columns: with --partial every filter has a row of its own; leave one of them out.")
+    if maps is not None and target.parent.resolve() == maps.resolve() and re.match("[0-9]+-", target.name):
+        raise SpecError(
+            f"output: --maps writes files with such names into {printable(str(maps))!r}; choose another."
+        )
     if top is not None and (partial or layer.flip):
         raise SpecError("top: leave out --partial and --flip, which are drawn for every map.")
     if code:
@@ -272,6 +281,8 @@ def run(
                 "difference": changed[0] if changed else 0.0,
                 "symmetric": list(bank.symmetric),
             }
+        if code:
+            document["code"] = text
         if table:
             count = math.prod(result.shape) * (1 if parts is None else 1 + parts.shape[1])
             memory.need_objects(count, "the values as JSON", "leave out --table, or take --save")
@@ -281,7 +292,7 @@ def run(
         answer_json(document)
     elif quiet:
         for path in written:
-            answer(str(path))
+            answer_path(path, quiet=True)
     else:
         _report(
             result,

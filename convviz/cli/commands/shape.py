@@ -1,5 +1,6 @@
 """``convviz shape``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,12 +63,18 @@ def shape(
         convviz shape 3x224x224 --net vgg16
     """
     if layers is not None or net is not None:
-        if (layers is not None and net is not None) or target is not None or layer != LayerSettings():
+        if (
+            (layers is not None and net is not None)
+            or target is not None
+            or replace(layer, seed=0) != LayerSettings()
+        ):
             raise SpecError(
                 "layers, net: give one of them, and without the options of a single layer or --target."
             )
         _show_net(input, layers, net, until, counting=counting, json=json)
         return
+    if target is not None and counting:
+        raise SpecError("counts: is of one layer, and --target lists several; leave one of them out.")
     channels, size = _input_shape(input)
     if target is not None:
         _show_targets(size, target, layer, json=json)
