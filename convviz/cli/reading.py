@@ -11,13 +11,7 @@ from convviz.settings import InputSettings
 def read_input(name: str, settings: InputSettings) -> Picture:
     """Read a file, or stdin where the name is ``-``."""
     source = sys.stdin.buffer if name == "-" else Path(name)
-    return images.read(
-        source,
-        mode=settings.mode,
-        value_range=settings.range,
-        resize=settings.resize,
-        max_pixels=settings.max_pixels,
-    )
+    return images.read(source, **settings.arguments)
 
 
 def input_files(name: str | None) -> list[Path]:

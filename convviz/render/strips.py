@@ -93,6 +93,7 @@ def draw(
     heading = (
         f"{title}: {plural(len(placed), 'layer')}, {plural(parameters, 'parameter')}",
         f"{shape_text(picture.shape)} -> {shape_text(placed[-1].output_shape)}",
+        *overview.normalization_lines(picture),
     )
     return grid.sheet(
         heading, sections, grid.legend_for(tones, table, what="layer" if scale == "global" else "map")

@@ -40,6 +40,17 @@ def inputs(tmp_path, classic):
         pytest.param("colour.png", ["--flip", "--no-bias", "-p", "valid", "-d", "2"], id="true convolution"),
         pytest.param("colour.png", ["--mode", "gray", "--range", "byte"], id="grey of colour"),
         pytest.param("colour.png", ["--resize", "8x9"], id="resized"),
+        pytest.param("colour.png", ["--resize", "short:9"], id="brought to a shorter side"),
+        pytest.param("colour.png", ["--crop", "9x6"], id="the middle of it"),
+        pytest.param(
+            "colour.png",
+            ["--resize", "short:12", "--crop", "8x9", "--normalize", "imagenet", "-p", "1"],
+            id="as trained nets expect it",
+        ),
+        pytest.param("gray16.png", ["--normalize", "0.5,0.25", "--crop", "5"], id="sixteen bits, normalised"),
+        pytest.param(
+            "numbers.npy", ["--normalize", "0,1,2,3,1,2,3,4", "--resize", "short:5"], id="numbers, normalised"
+        ),
         pytest.param("gray.png", ["-K", "identity"], id="grey"),
         pytest.param(
             "gray.png", ["--mode", "rgb", "-p", "1", "--padding-mode", "circular"], id="grey as colour"

@@ -299,7 +299,7 @@ def _run_net(
     if json:
         answer_json(
             {
-                "input": {"path": input, "shape": list(image.shape), "range": reading.range},
+                "input": _input_document(input, image, reading),
                 "output_shape": list(placed[-1].output_shape),
                 "parameters": sum(one.layer.parameters for one in placed),
                 "macs": sum(one.macs for one in placed),
@@ -386,6 +386,21 @@ def _show(grid: Any) -> None:
     tables.console().print(TerminalImage(grid, width="auto"))
 
 
+def _input_document(name: str, picture: Any, reading: InputSettings) -> dict[str, Any]:
+    """List the input as plain values, with what was done to it."""
+    document: dict[str, Any] = {"path": name, "shape": list(picture.shape), "range": reading.range}
+    if picture.resized is not None:
+        document["resize"] = list(picture.resized)
+    if reading.crop is not None:
+        document["crop"] = list(reading.crop)
+    if picture.normalized is not None:
+        document["normalize"] = {
+            "mean": list(picture.normalized.mean),
+            "std": list(picture.normalized.std),
+        }
+    return document
+
+
 def _document(
     result: Any,
     name: str,
@@ -396,7 +411,7 @@ def _document(
     """Everything as plain values."""
     layer, size = result.layer, result.picture.size
     return {
-        "input": {"path": name, "shape": list(result.picture.shape), "range": reading.range},
+        "input": _input_document(name, result.picture, reading),
         "layer": {
             "in_channels": layer.in_channels,
             "out_channels": layer.out_channels,
