@@ -23,7 +23,7 @@ from convviz import arrays, memory, parallel
 from convviz.errors import InputError, SpecError
 from convviz.files import read_bytes, shown
 from convviz.geometry import HW
-from convviz.preparation import Normalization, ShortSide, crop_corner
+from convviz.preparation import Normalization, ShortSide, crop_corner, resized_size
 from convviz.settings import MAX_PIXELS, Mode, ValueRange
 from convviz.text import number, plural, printable
 
@@ -337,7 +337,7 @@ def read(
             [3., 4.]]], dtype=float32)
     """
     if resize is not None:
-        _check_resize(_size_made(resize, HW(1, 1)), max_pixels)
+        _check_resize(resized_size(resize, HW(1, 1)), max_pixels)
     if isinstance(source, str | Path):
         path = Path(source)
         name, data, suffix = shown(path), read_bytes(path), path.suffix.lower()
@@ -393,7 +393,7 @@ def decode(
         As for `read`.
     """
     if resize is not None:
-        _check_resize(_size_made(resize, HW(1, 1)), max_pixels)
+        _check_resize(resized_size(resize, HW(1, 1)), max_pixels)
     if not data:
         raise InputError(f"cannot read {name}: it is empty.")
     if suffix in arrays.READABLE:
@@ -409,7 +409,7 @@ def decode(
             decoded = _decode(image, data)
         picture = _finish(decoded, name, mode=mode, value_range=value_range)
     if resize is not None:
-        picture = _resized(picture, _size_made(resize, picture.size), max_pixels)
+        picture = _resized(picture, resized_size(resize, picture.size), max_pixels)
     if crop is not None:
         picture = _cropped(picture, crop)
     return picture if normalize is None else _normalized(picture, normalize)
@@ -498,11 +498,6 @@ def _check_pixels(image: Image.Image, name: str, most: int) -> None:
         )
     decoded = pixels * len(image.getbands())
     memory.need(decoded, f"the pixels of {name}", "make the picture smaller first", error=InputError)
-
-
-def _size_made(resize: HW | ShortSide, size: HW) -> HW:
-    """Tell the size that a picture is brought to."""
-    return resize if isinstance(resize, HW) else resize.size_of(size)
 
 
 def _check_resize(size: HW, most: int) -> None:

@@ -138,6 +138,29 @@ def _listed(values: tuple[float, ...]) -> str:
 IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "imagenet")
 
 
+def resized_size(resize: HW | ShortSide, size: HW) -> HW:
+    """Tell the size that a picture is brought to.
+
+    Parameters
+    ----------
+    resize : HW or ShortSide
+        What was asked for.
+    size : HW
+        Size of the picture, in pixels.
+
+    Returns
+    -------
+    HW
+        The size made, in pixels.
+
+    Examples
+    --------
+    >>> print(resized_size(HW(3, 4), HW(30, 60)), resized_size(ShortSide(3), HW(30, 60)))
+    3x4 3x6
+    """
+    return resize if isinstance(resize, HW) else resize.size_of(size)
+
+
 def crop_corner(size: HW, crop: HW) -> HW:
     """Tell the first row and column of the middle of a picture.
 

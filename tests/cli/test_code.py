@@ -76,6 +76,14 @@ def test_the_program_makes_the_same_maps(convviz, inputs, name, options):
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-5 * max(1, np.abs(ours).max()))
 
 
+def test_what_was_done_to_the_input_is_said(convviz, inputs):
+    done = convviz("code", "gray.png", "--crop", "5", "--normalize", "0.5,0.25")
+    assert done.stderr.splitlines() == [
+        "cropped from 14x17 to 5x5, the middle",
+        "normalised with mean 0.5 and deviation 0.25",
+    ]
+
+
 def test_stdin_has_no_name_that_a_program_could_open(convviz):
     done = convviz("code", "-")
     assert (done.returncode, done.stderr) == (2, "convviz: a program cannot open stdin; give a file.\n")

@@ -33,7 +33,7 @@ def code(
 
     picture = read_input(input, reading)
     conv, bank, remarks = weights.build(layer, picture.x.shape[0], channels=picture.channels)
-    for text in remarks:
+    for text in (*picture.remarks, *remarks):
         remark(text)
     answer(program_of(input, picture, conv, bank, layer, reading))
 
