@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from convviz.layers import Conv2d
     from convviz.net import Net, find_net, parse_layers, read_net
     from convviz.pipeline import FeatureMaps, conv2d, run
+    from convviz.preparation import Normalization, ShortSide
     from convviz.weights import FilterBank, kernel_bank, seeded
 
 _HOMES = {
@@ -47,6 +48,7 @@ _HOMES = {
     "forward": ("conv_transpose2d", "run_net"),
     "net": ("Net", "find_net", "parse_layers", "read_net"),
     "pipeline": ("FeatureMaps", "conv2d", "run"),
+    "preparation": ("Normalization", "ShortSide"),
     "weights": ("FilterBank", "kernel_bank", "seeded"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -63,9 +65,11 @@ __all__ = [
     "InputError",
     "Kernel",
     "Net",
+    "Normalization",
     "OutputError",
     "Picture",
     "ShapeError",
+    "ShortSide",
     "SpecError",
     "UnknownNameError",
     "__version__",

@@ -23,6 +23,7 @@ from convviz import arrays, memory, parallel
 from convviz.errors import InputError, SpecError
 from convviz.files import read_bytes, shown
 from convviz.geometry import HW
+from convviz.preparation import Normalization, ShortSide, crop_corner, resized_size
 from convviz.settings import MAX_PIXELS, Mode, ValueRange
 from convviz.text import number, plural, printable
 
@@ -114,9 +115,13 @@ class Picture:
     channels : tuple of str
         What to call each plane.
     low, high : float
-        The values to be drawn as black and as white.
+        The values to be drawn as black and as white, as they were before `normalized`.
     remarks : tuple of str
         What was changed since the file, in a few words each.
+    resized : HW, optional
+        The size that it was brought to, before anything was cut off, in pixels.
+    normalized : Normalization, optional
+        What was done to the values of each plane.
 
     Raises
     ------
@@ -135,6 +140,8 @@ class Picture:
     low: float = 0.0
     high: float = 1.0
     remarks: tuple[str, ...] = ()
+    resized: HW | None = None
+    normalized: Normalization | None = None
     _whole: list[Floats] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -160,6 +167,13 @@ class Picture:
     def size(self) -> HW:
         """Height and width, in pixels."""
         return HW(*self.shape[1:])
+
+    @property
+    def ends(self) -> tuple[tuple[float, float], ...]:
+        """What to draw as black and as white in each plane, so that it looks as before `normalized`."""
+        if self.normalized is None:
+            return ((self.low, self.high),) * self.shape[0]
+        return _ends_after(self.normalized, self.low, self.high)
 
     @property
     def x(self) -> Floats:
@@ -271,7 +285,9 @@ def read(
     *,
     mode: Mode | None = None,
     value_range: ValueRange = "unit",
-    resize: HW | None = None,
+    resize: HW | ShortSide | None = None,
+    crop: HW | None = None,
+    normalize: Normalization | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Picture:
     r"""Read a picture or a file of numbers.
@@ -287,8 +303,12 @@ def read(
     value_range : {"unit", "byte", "raw"}
         0 to 1, which divides by the largest value of the format (255, 65535,
         ...); 0 to 255; or as stored. Float pictures are stored in units already.
-    resize : HW, optional
+    resize : HW or ShortSide, optional
         Size to bring it to, in pixels: bilinear, and averaging where it shrinks.
+    crop : HW, optional
+        Size of the middle that is kept of it then, in pixels.
+    normalize : Normalization, optional
+        What is subtracted from the values in the end, and what they are divided by.
     max_pixels : int
         Larger pictures are refused before they are decoded, and larger sizes
         before they are made.
@@ -304,8 +324,11 @@ def read(
         If the file is missing, damaged, no picture, too large, or has values that
         are not finite.
     SpecError
-        If `mode` asks numbers for planes that they do not have, or `resize` is
-        less than one pixel or more than `max_pixels`.
+        If `mode` asks numbers for planes that they do not have, `resize` is less
+        than one pixel or more than `max_pixels`, or `normalize` is for other planes
+        or for values of another order.
+    ShapeError
+        If `crop` is less than one pixel, or larger than the picture.
 
     Examples
     --------
@@ -314,7 +337,7 @@ def read(
             [3., 4.]]], dtype=float32)
     """
     if resize is not None:
-        _check_resize(resize, max_pixels)
+        _check_resize(resized_size(resize, HW(1, 1)), max_pixels)
     if isinstance(source, str | Path):
         path = Path(source)
         name, data, suffix = shown(path), read_bytes(path), path.suffix.lower()
@@ -322,7 +345,15 @@ def read(
         name, data = "stdin", source.read()
         suffix = _kind_of(data)
     return decode(
-        data, name, suffix, mode=mode, value_range=value_range, resize=resize, max_pixels=max_pixels
+        data,
+        name,
+        suffix,
+        mode=mode,
+        value_range=value_range,
+        resize=resize,
+        crop=crop,
+        normalize=normalize,
+        max_pixels=max_pixels,
     )
 
 
@@ -333,7 +364,9 @@ def decode(
     *,
     mode: Mode | None = None,
     value_range: ValueRange = "unit",
-    resize: HW | None = None,
+    resize: HW | ShortSide | None = None,
+    crop: HW | None = None,
+    normalize: Normalization | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Picture:
     """Read a picture or numbers from the bytes of a file; the rest is as for `read`.
@@ -346,7 +379,7 @@ def decode(
         What messages call it.
     suffix : str
         One of ``.json``, ``.csv`` and ``.npy`` for numbers; anything else for a picture.
-    mode, value_range, resize, max_pixels
+    mode, value_range, resize, crop, normalize, max_pixels
         As for `read`.
 
     Returns
@@ -356,11 +389,11 @@ def decode(
 
     Raises
     ------
-    InputError, SpecError
+    InputError, SpecError, ShapeError
         As for `read`.
     """
     if resize is not None:
-        _check_resize(resize, max_pixels)
+        _check_resize(resized_size(resize, HW(1, 1)), max_pixels)
     if not data:
         raise InputError(f"cannot read {name}: it is empty.")
     if suffix in arrays.READABLE:
@@ -375,7 +408,11 @@ def decode(
         with _quiet(), _opened(data, name, max_pixels) as image:
             decoded = _decode(image, data)
         picture = _finish(decoded, name, mode=mode, value_range=value_range)
-    return picture if resize is None or resize == picture.size else _resized(picture, resize)
+    if resize is not None:
+        picture = _resized(picture, resized_size(resize, picture.size), max_pixels)
+    if crop is not None:
+        picture = _cropped(picture, crop)
+    return picture if normalize is None else _normalized(picture, normalize)
 
 
 def _kind_of(data: bytes) -> str:
@@ -833,27 +870,116 @@ class _Floats:
         return colour
 
     def whole(self) -> Floats:
-        """Make all rows, in several threads and while they are in a second-level cache."""
-        planes, h, w = self.shape
-        x = np.empty(self.shape, np.float32)
-        step = max(1, _TOGETHER // (planes * w))
-
-        def work(mine: Iterator[int]) -> None:
-            for top in mine:
-                x[:, top : top + step] = self.rows(top, min(top + step, h))
-
-        if x.size >= _SAMPLES_TO_SHARE:
-            parallel.share(range(0, h, step), work)
-        else:
-            work(iter(range(0, h, step)))
-        return x
+        """Make all rows."""
+        return _whole(self)
 
 
-def _resized(picture: Picture, size: HW) -> Picture:
+def _whole(planes: Planes) -> Floats:
+    """Make all rows, in several threads and while they are in a second-level cache."""
+    count, h, w = planes.shape
+    x = np.empty(planes.shape, np.float32)
+    step = max(1, _TOGETHER // (count * w))
+
+    def work(mine: Iterator[int]) -> None:
+        for top in mine:
+            x[:, top : top + step] = planes.rows(top, min(top + step, h))
+
+    if x.size >= _SAMPLES_TO_SHARE:
+        parallel.share(range(0, h, step), work)
+    else:
+        work(iter(range(0, h, step)))
+    return x
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """The planes of a large picture, cut and normalised when their rows are asked for."""
+
+    planes: Planes
+    corner: HW
+    size: HW
+    normalization: Normalization | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Planes, height and width."""
+        return self.planes.shape[0], *self.size
+
+    def rows(self, top: int, bottom: int) -> Floats:
+        """Make some rows of all planes."""
+        x = self.planes.rows(self.corner.h + top, self.corner.h + bottom)
+        x = x[:, :, self.corner.w : self.corner.w + self.size.w]
+        return x if self.normalization is None else _subtracted_and_divided(x, self.normalization)
+
+    def whole(self) -> Floats:
+        """Make all rows."""
+        return _whole(self)
+
+
+def _resized(picture: Picture, size: HW, max_pixels: int) -> Picture:
     """Resize every plane in float32; shrinking averages, so that no pixel is passed over."""
+    if size == picture.size:
+        return replace(picture, resized=size)
+    _check_resize(size, max_pixels)
     planes = [
         np.asarray(Image.fromarray(plane).resize((size.w, size.h), Image.Resampling.BILINEAR))
         for plane in picture.x
     ]
     remark = f"resized from {picture.size} to {size}"
-    return replace(picture, planes=np.stack(planes), remarks=(*picture.remarks, remark))
+    return replace(picture, planes=np.stack(planes), remarks=(*picture.remarks, remark), resized=size)
+
+
+def _cropped(picture: Picture, size: HW) -> Picture:
+    """Keep the middle of a picture."""
+    corner = crop_corner(picture.size, size)
+    if size == picture.size:
+        return picture
+    planes: Floats | Planes
+    if isinstance(picture.planes, np.ndarray):
+        planes = np.ascontiguousarray(
+            picture.planes[:, corner.h : corner.h + size.h, corner.w : corner.w + size.w]
+        )
+    else:
+        planes = _Prepared(picture.planes, corner, size)
+        # What is left of a large picture may be small, and the rest need not be held.
+        if math.prod(planes.shape) <= _SMALL:
+            planes = planes.whole()
+    remark = f"cropped from {picture.size} to {size}, the middle"
+    return replace(picture, planes=planes, remarks=(*picture.remarks, remark))
+
+
+def _normalized(picture: Picture, normalization: Normalization) -> Picture:
+    """Normalise the planes of a picture."""
+    each = normalization.of(picture.shape[0])
+    # All values lie between those drawn as black and as white, and so they do afterwards.
+    if not all(
+        -math.inf < low < high < math.inf for low, high in _ends_after(each, picture.low, picture.high)
+    ):
+        raise SpecError(
+            f"normalize: with {normalization.sentence}, float32 cannot tell values from "
+            f"{number(picture.low)} to {number(picture.high)} apart; give numbers that are nearer to them."
+        )
+    planes: Floats | Planes
+    if isinstance(picture.planes, np.ndarray):
+        planes = _subtracted_and_divided(picture.planes, each)
+    else:
+        planes = _Prepared(picture.planes, HW(0, 0), picture.size, each)
+    remark = f"normalised with {normalization.sentence}"
+    return replace(picture, planes=planes, remarks=(*picture.remarks, remark), normalized=each)
+
+
+def _ends_after(normalization: Normalization, low: float, high: float) -> tuple[tuple[float, float], ...]:
+    """Tell what becomes of two values in each plane."""
+    values = np.array([[[low, high]]], np.float32)
+    return tuple((float(a), float(b)) for a, b in _subtracted_and_divided(values, normalization)[:, 0])
+
+
+def _subtracted_and_divided(x: Floats, normalization: Normalization) -> Floats:
+    """Subtract the mean of each plane and divide by its deviation, in float32 as torchvision does."""
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the picture is refused before
+        mean, std = (
+            np.array(values, np.float32)[:, None, None] for values in (normalization.mean, normalization.std)
+        )
+        moved = x - mean
+        moved /= std
+    return moved

@@ -271,7 +271,7 @@ def write_maps(
                 )
             for band in bands(some):
                 for writer, tone, values in zip(writers, chosen[some], band, strict=True):
-                    writer.paint(len(values), Toned([values], tone, table).rows, advance=advance)
+                    writer.paint(len(values), Toned([values], [tone], table).rows, advance=advance)
             for writer in writers:
                 writer.close()
     return paths

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from convviz.errors import SpecError, UnknownNameError
 from convviz.geometry import HW, Edges
 from convviz.layers import Padding
+from convviz.preparation import IMAGENET, Normalization, ShortSide
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 
@@ -41,8 +42,8 @@ def whole(field: str, *, least: int = 1, most: int | None = None) -> Callable[[s
     return parse
 
 
-def pair(field: str, *, least: int = 1) -> Callable[[str], HW]:
-    """Make a parser of ``N`` or ``HxW``.
+def pair(field: str, *, least: int = 1, expected: str = "N or HxW, such as 3 or 3x5") -> Callable[[str], HW]:
+    """Make a parser of ``N`` or ``HxW``; messages say what was `expected`.
 
     Examples
     --------
@@ -53,7 +54,7 @@ def pair(field: str, *, least: int = 1) -> Callable[[str], HW]:
     def parse(text: str) -> HW:
         numbers = [_whole(part) for part in text.lower().split("x")]
         if len(numbers) not in (1, 2) or None in numbers:
-            raise SpecError(f"{field}: expected N or HxW, such as 3 or 3x5, not {text!r}.")
+            raise SpecError(f"{field}: expected {expected}, not {text!r}.")
         h, w = numbers * 2 if len(numbers) == 1 else numbers
         value = HW(h or 0, w or 0)
         if min(value) < least:
@@ -61,6 +62,28 @@ def pair(field: str, *, least: int = 1) -> Callable[[str], HW]:
         return value
 
     return parse
+
+
+def resize(text: str) -> HW | ShortSide:
+    """Parse ``N``, ``HxW`` or ``short:N``.
+
+    Raises
+    ------
+    SpecError
+        If `text` is none of these, or a side is less than 1.
+
+    Examples
+    --------
+    >>> print(resize("64"), resize("48x64"), resize("short:256"))
+    64x64 48x64 short:256
+    """
+    expected = "N, HxW or short:N, such as 224x224 or short:256"
+    if not text.startswith("short:"):
+        return pair("resize", expected=expected)(text)
+    length = _whole(text.removeprefix("short:"))
+    if length is None:
+        raise SpecError(f"resize: expected {expected}, not {text!r}.")
+    return ShortSide(length)
 
 
 def padding(text: str) -> Padding:
@@ -146,17 +169,48 @@ def numbers(field: str) -> Callable[[str], tuple[float, ...]]:
     """
 
     def parse(text: str) -> tuple[float, ...]:
-        try:
-            values = tuple(float(part) for part in text.split(","))
-        except ValueError:
-            values = ()
-        if not values or not all(math.isfinite(value) for value in values):
+        values = _floats(text)
+        if values is None:
             raise SpecError(
                 f"{field}: expected numbers with commas between them, such as 0.5,-1, not {text!r}."
             )
         return values
 
     return parse
+
+
+def _floats(text: str) -> tuple[float, ...] | None:
+    """Read finite numbers with commas between them, or nothing."""
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        return None
+    return values if all(math.isfinite(value) for value in values) else None
+
+
+def normalization(text: str) -> Normalization:
+    """Parse ``imagenet``, ``MEAN,STD``, or the means of all planes and then their deviations.
+
+    Raises
+    ------
+    SpecError
+        If `text` is none of these, or a deviation is not above 0.
+
+    Examples
+    --------
+    >>> normalization("0.5,0.25"), normalization("1,2,3,4").std
+    (Normalization(mean=(0.5,), std=(0.25,), name=''), (3.0, 4.0))
+    """
+    if text == IMAGENET.name:
+        return IMAGENET
+    values = _floats(text)
+    if values is None:
+        raise SpecError(
+            f"normalize: expected {IMAGENET.name}, MEAN,STD, or the means of all planes and then their "
+            f"deviations, such as 0.5,0.25, not {text!r}."
+        )
+    half = len(values) // 2
+    return Normalization(values[:half], values[half:])
 
 
 def seconds(field: str) -> Callable[[str], float]:

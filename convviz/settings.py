@@ -9,6 +9,7 @@ from convviz.errors import SpecError
 from convviz.geometry import HW, Edges
 from convviz.kernels import KernelRequest
 from convviz.layers import Conv2d, Padding, PaddingMode
+from convviz.preparation import Normalization, ShortSide
 from convviz.text import plural
 
 Mode = Literal["rgb", "gray", "rgba"]
@@ -148,17 +149,47 @@ class InputSettings:
         Planes to read; those that the picture has by default, without alpha.
     range : {"unit", "byte", "raw"}
         0 to 1, 0 to 255, or the stored numbers.
-    resize : HW, optional
+    resize : HW or ShortSide, optional
         Size to bring the picture to, in pixels.
+    crop : HW, optional
+        Size of the middle that is kept of it then, in pixels.
+    normalize : Normalization, optional
+        What is subtracted from the values in the end, and what they are divided by.
     max_pixels : int
         Larger pictures are refused before they are decoded.
+
+    Raises
+    ------
+    SpecError
+        If the values that a normalisation by name is for are not those of `range`.
     """
 
     mode: Mode | None = None
     range: ValueRange = "unit"
-    resize: HW | None = None
+    resize: HW | ShortSide | None = None
+    crop: HW | None = None
+    normalize: Normalization | None = None
     # No result depends on it, so it is no part of what describes one.
     max_pixels: int = field(default=MAX_PIXELS, metadata={"described": False})
+
+    def __post_init__(self) -> None:
+        if self.normalize is not None and self.normalize.name and self.range != "unit":
+            raise SpecError(
+                f"normalize {self.normalize} is for values from 0 to 1, not for --range {self.range}; "
+                "leave out --range, or give the numbers."
+            )
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What `convviz.images.read` and `convviz.images.decode` take, by its name there."""
+        return {
+            "mode": self.mode,
+            "value_range": self.range,
+            "resize": self.resize,
+            "crop": self.crop,
+            "normalize": self.normalize,
+            "max_pixels": self.max_pixels,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,12 @@ from PIL import Image, ImageOps
 
 from convviz import images
 from convviz import png as png_file
-from convviz.errors import InputError, SpecError
+from convviz.errors import InputError, ShapeError, SpecError
 from convviz.geometry import HW
 from convviz.images import Picture, as_picture, read
+from convviz.preparation import IMAGENET, Normalization, ShortSide
+from convviz.render import overview
+from convviz.survey import survey
 
 # --- writers that share nothing with Pillow
 
@@ -576,6 +579,147 @@ def test_the_size_that_a_picture_has_is_no_resizing():
 def test_a_size_that_nobody_can_make_is_refused_before_reading(size, message):
     with pytest.raises(SpecError, match=message):
         read("there is no such file.png", resize=size)
+
+
+@pytest.mark.parametrize(
+    ("shape", "short", "size"),
+    [
+        pytest.param((12, 17), 8, HW(8, 11), id="8 * 17 / 12 is 11 and a third"),
+        pytest.param((17, 12), 8, HW(11, 8), id="upright"),
+        pytest.param((5, 9), 10, HW(10, 18), id="larger"),
+        pytest.param((4, 4), 3, HW(3, 3), id="a square"),
+        pytest.param((12, 17), 12, HW(12, 17), id="as it is"),
+    ],
+)
+def test_the_shorter_side_decides_and_the_longer_one_is_cut_to_whole_pixels(shape, short, size):
+    data = png(noise(*shape, dtype=np.uint8))
+    picture = opened(data, resize=ShortSide(short))
+    assert (picture.size, picture.resized) == (size, size)
+    np.testing.assert_array_equal(picture.x, opened(data, resize=size).x)
+
+
+def test_a_shorter_side_whose_longer_one_is_beyond_the_limit_is_refused():
+    with pytest.raises(SpecError, match="resize to 10x500 makes 5,000 pixels; the limit is 4,999"):
+        opened(png(np.zeros((1, 50), np.uint8)), resize=ShortSide(10), max_pixels=4999)
+
+
+# --- cropping
+
+
+@pytest.mark.parametrize(
+    ("length", "kept", "first"),
+    [(5, 5, 0), (6, 4, 1), (5, 4, 0), (7, 4, 2), (9, 4, 2), (11, 4, 4)],
+    ids=["all", "1", "0.5 is 0", "1.5 is 2", "2.5 is 2", "3.5 is 4"],
+)
+def test_the_middle_begins_at_half_of_the_rest_rounded_to_even(length, kept, first):
+    """The offset of torchvision's CenterCrop: round((length - kept) / 2.0)."""
+    ramp = np.arange(3 * length, dtype=np.uint8).reshape(3, length)
+    across, down = raw(png(ramp), crop=HW(3, kept)), raw(png(ramp.T), crop=HW(kept, 3))
+    np.testing.assert_array_equal(across.x[0], ramp[:, first : first + kept])
+    np.testing.assert_array_equal(down.x[0], ramp.T[first : first + kept])
+    assert across.x.flags.c_contiguous
+    assert across.remarks == (() if kept == length else (f"cropped from 3x{length} to 3x{kept}, the middle",))
+
+
+def test_what_is_cropped_is_the_resized_picture():
+    data = png(noise(12, 18, dtype=np.uint8))
+    picture = opened(data, resize=ShortSide(6), crop=HW(4, 4))
+    np.testing.assert_array_equal(picture.x, opened(data, resize=HW(6, 9)).x[:, 1:5, 2:6])
+    assert picture.remarks == ("resized from 12x18 to 6x9", "cropped from 6x9 to 4x4, the middle")
+
+
+def test_numbers_are_cropped_as_pictures_are():
+    np.testing.assert_array_equal(
+        opened(b"[[1, 2, 3], [4, 5, 6], [7, 8, 9]]", crop=HW(1, 3)).x, [[[4, 5, 6]]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("crop", "message"),
+    [
+        (HW(3, 6), "crop 3x6 is larger than the picture of 4x5; .* --resize"),
+        (HW(5, 5), "crop 5x5 is larger than the picture of 4x5"),
+        (HW(0, 2), "crop must be at least 1 pixel on both axes, not 0x2"),
+    ],
+)
+def test_a_middle_that_is_not_there_is_refused(crop, message):
+    with pytest.raises(ShapeError, match=message):
+        opened(png(np.zeros((4, 5), np.uint8)), crop=crop)
+
+
+# --- normalising
+
+
+def test_the_numbers_of_imagenet_take_white_and_black_where_torchvision_takes_them():
+    """By hand: (1 - 0.485) / 0.229 = 2.2489, -0.485 / 0.229 = -2.1179, and so on."""
+    picture = opened(png(np.uint8([[[255] * 3, [0] * 3]])), normalize=IMAGENET)
+    expected = [[[2.2489, -2.1179]], [[2.4286, -2.0357]], [[2.6400, -1.8044]]]
+    np.testing.assert_allclose(picture.x, expected, atol=5e-5)
+    (remark,) = picture.remarks
+    assert remark == "normalised with mean 0.485,0.456,0.406 and deviation 0.229,0.224,0.225"
+
+
+def test_normalised_planes_are_bit_for_bit_those_of_torchvision():
+    """Its Normalize is ``tensor.sub_(mean).div_(std)``, all of float32."""
+    torch = pytest.importorskip("torch")
+    samples = noise(9, 7, 3, dtype=np.uint8)
+    x = torch.from_numpy(samples.transpose(2, 0, 1).copy()).float().div(255)
+    mean, std = (torch.tensor(of)[:, None, None] for of in (IMAGENET.mean, IMAGENET.std))
+    picture = opened(png(samples), normalize=IMAGENET)
+    np.testing.assert_array_equal(picture.x, x.sub_(mean).div_(std).numpy())
+
+
+@pytest.mark.parametrize(
+    ("options", "planes"),
+    [({}, 3), ({"mode": "gray"}, 1), ({"mode": "rgba"}, 4), ({"value_range": "byte"}, 3)],
+    ids=["colour", "grey", "with alpha", "bytes"],
+)
+def test_one_mean_and_one_deviation_are_for_all_planes(options, planes):
+    data = png(noise(4, 5, 3, dtype=np.uint8))
+    plain = opened(data, **options)
+    picture = opened(data, normalize=Normalization((0.5,), (0.25,)), **options)
+    np.testing.assert_array_equal(picture.x, (plain.x - np.float32(0.5)) * 4)
+    assert picture.normalized == Normalization((0.5,) * planes, (0.25,) * planes)
+    assert picture.ends == (((plain.low - 0.5) * 4, (plain.high - 0.5) * 4),) * planes
+
+
+def test_numbers_have_a_mean_and_a_deviation_per_plane():
+    picture = opened(b"[[[1, 2]], [[3, 4]]]", normalize=Normalization((1, 2), (2, 4)))
+    np.testing.assert_array_equal(picture.x, [[[0, 0.5]], [[0.25, 0.5]]])
+
+
+@pytest.mark.parametrize(
+    ("planes", "normalize", "message"),
+    [
+        (1, IMAGENET, "normalize imagenet is for 3 planes, but the input has 1; .*--mode"),
+        (3, Normalization((1, 2), (3, 4)), "4 numbers for 3 planes; give MEAN,STD for all of them, or 6 num"),
+        (1, Normalization((1, 2), (3, 4)), "4 numbers for 1 plane; give MEAN,STD"),
+        (
+            1,
+            Normalization((1e30,), (1.0,)),
+            "mean 1e.30 and deviation 1.0, float32 cannot tell .* 0 to 1 apart",
+        ),
+        (1, Normalization((0.0,), (1e-46,)), "float32 cannot tell"),
+        (1, Normalization((0.0,), (1e-39,)), "float32 cannot tell"),
+        (1, Normalization((1e300,), (1.0,)), "float32 cannot tell"),
+        (1, Normalization((0.0,), (1e300,)), "float32 cannot tell"),
+    ],
+)
+def test_numbers_that_do_not_fit_the_planes_are_refused(planes, normalize, message):
+    with pytest.raises(SpecError, match=message):
+        opened(png(noise(2, 3, planes, dtype=np.uint8)), normalize=normalize)
+
+
+@pytest.mark.parametrize("normalize", [IMAGENET, Normalization((-3.0,), (100.0,))])
+def test_every_level_is_drawn_as_it_was(normalize):
+    data = png(np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3))
+    drawn = []
+    for picture in (opened(data), opened(data, normalize=normalize)):
+        section = overview.input_section(picture, survey(picture.x), 1)
+        drawn.append([tile.levels[:] for tile in section.tiles])
+    assert len(drawn[0]) == 4
+    for plain, normalised in zip(*drawn, strict=True):
+        np.testing.assert_array_equal(plain, normalised)
 
 
 # --- numbers

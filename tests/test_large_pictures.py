@@ -12,6 +12,7 @@ import convviz
 from convviz import images, outputs, parallel, pipeline
 from convviz.errors import SpecError
 from convviz.geometry import HW
+from convviz.preparation import IMAGENET, Normalization
 
 
 @pytest.fixture
@@ -54,6 +55,42 @@ def test_planes_made_row_by_row_are_those_made_at_once(monkeypatch, stored, mode
     np.testing.assert_array_equal(large.rows(3, 8), whole.x[:, 3:8])
     np.testing.assert_array_equal(large.x, whole.x)
     assert large.x is large.x
+
+
+PREPARED = [
+    pytest.param({"crop": HW(7, 5)}, id="the middle"),
+    pytest.param({"normalize": IMAGENET}, id="normalised"),
+    pytest.param({"crop": HW(8, 11), "normalize": Normalization((0.5,), (0.25,))}, id="both"),
+]
+
+
+@pytest.mark.parametrize("options", PREPARED)
+def test_prepared_planes_made_row_by_row_are_those_made_at_once(everything_is_large, monkeypatch, options):
+    data = encoded(noise(13, 11, 3))
+    large = images.read(io.BytesIO(data), **options)
+    assert not isinstance(large.planes, np.ndarray)
+    monkeypatch.undo()
+    whole = images.read(io.BytesIO(data), **options)
+    assert isinstance(whole.planes, np.ndarray)
+    assert (large.shape, large.remarks, large.ends) == (whole.shape, whole.remarks, whole.ends)
+    np.testing.assert_array_equal(large.rows(2, 6), whole.x[:, 2:6])
+    np.testing.assert_array_equal(large.x, whole.x)
+
+
+@pytest.mark.parametrize("options", PREPARED)
+def test_a_large_picture_is_never_whole_because_it_is_prepared(everything_is_large, monkeypatch, options):
+    monkeypatch.setattr(images, "_whole", None)
+    picture = images.read(io.BytesIO(encoded(noise(23, 11, 3))), **options)
+    result = convviz.run(picture, convviz.Conv2d(3, 2, 3, padding=1), backend="numpy")
+    result.grid(tile=20)
+    assert result.summary(20).maps[0].low < result.summary(20).maps[0].high
+
+
+def test_the_small_middle_of_a_large_picture_lets_go_of_the_rest(monkeypatch):
+    make_large(monkeypatch)
+    monkeypatch.setattr(images, "_SMALL", 3 * 4 * 4)
+    picture = images.read(io.BytesIO(encoded(noise(13, 11, 3))), crop=HW(4, 4))
+    assert isinstance(picture.planes, np.ndarray)
 
 
 def test_a_turned_picture_and_one_of_16_bits_are_large_too(everything_is_large):

@@ -6,6 +6,7 @@ from convviz import parsing
 from convviz.errors import SpecError
 from convviz.geometry import HW, Edges
 from convviz.kernels import parse_request
+from convviz.preparation import IMAGENET, Normalization, ShortSide
 from convviz.settings import InputSettings, LayerSettings, PictureSettings, as_text, typed
 
 
@@ -45,6 +46,18 @@ def test_only_what_differs_from_the_default_is_written():
     assert as_text(LayerSettings(), InputSettings(), PictureSettings()) == {}
 
 
+def test_imagenet_is_described_by_its_name_and_its_numbers_by_themselves():
+    assert as_text(InputSettings(normalize=IMAGENET)) == {"normalize": "imagenet"}
+    numbers = Normalization(IMAGENET.mean, IMAGENET.std)
+    assert as_text(InputSettings(normalize=numbers)) == {"normalize": "0.485,0.456,0.406,0.229,0.224,0.225"}
+
+
+def test_imagenet_is_for_values_from_0_to_1_and_its_numbers_for_any():
+    with pytest.raises(SpecError, match="imagenet is for values from 0 to 1, not for --range byte"):
+        InputSettings(range="byte", normalize=IMAGENET)
+    InputSettings(range="byte", normalize=Normalization(IMAGENET.mean, IMAGENET.std))
+
+
 @pytest.mark.parametrize(
     ("value", "parse"),
     [
@@ -54,6 +67,10 @@ def test_only_what_differs_from_the_default_is_written():
         (Edges(1, 0, 2, 1), parsing.padding),
         ("same", parsing.padding),
         ((0.1, -2.0), parsing.numbers("bias-values")),
+        (ShortSide(256), parsing.resize),
+        (HW(3, 4), parsing.resize),
+        (IMAGENET, parsing.normalization),
+        (Normalization((0.5, -1.0), (0.25, 1e-05)), parsing.normalization),
         (None, parsing.tile),
         (64, parsing.tile),
         (parse_request("sobel-x@G"), parse_request),

@@ -44,15 +44,7 @@ def picture_of(
     start = time.perf_counter()
     try:
         data, source = _read(job)
-        image = images.decode(
-            data,
-            shown(job.source),
-            job.source.suffix.lower(),
-            mode=reading.mode,
-            value_range=reading.range,
-            resize=reading.resize,
-            max_pixels=reading.max_pixels,
-        )
+        image = images.decode(data, shown(job.source), job.source.suffix.lower(), **reading.arguments)
         conv, bank, remarks = weights.build(
             layer, image.shape[0], tapset=_prepared(layer), channels=image.channels
         )

@@ -11,7 +11,7 @@ from convviz import __version__, arrays, backends, files, forward, marks, output
 from convviz.checkpoints import Checkpoint, read_checkpoint
 from convviz.cli.console import answer, answer_json, answer_path, remark
 from convviz.cli.options import OPTIONS
-from convviz.cli.reading import input_files, read_input
+from convviz.cli.reading import input_document, input_files, read_input
 from convviz.errors import SpecError, UnknownNameError
 from convviz.geometry import HW, check_inside
 from convviz.graphs import net_of_graph
@@ -214,7 +214,7 @@ def run_net(
     if json:
         names = ("min", "max", "mean", "std", *stats)
         document = {
-            "input": {"path": input, "shape": list(image.shape), "range": read_as.range},
+            "input": input_document(input, image, read_as),
             "output_shape": list(placed[-1].output_shape),
             "parameters": sum(one.layer.parameters for one in placed),
             "macs": sum(one.macs for one in placed),

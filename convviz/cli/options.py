@@ -135,10 +135,24 @@ OPTIONS: dict[str, Any] = {
     ),
     "resize": _option(
         "--resize",
-        parser=parsing.pair("resize"),
+        parser=parsing.resize,
+        metavar="HxW|short:N",
+        panel=INPUT,
+        text="Bring the picture to this size first, in pixels; short:N keeps its proportions.",
+    ),
+    "crop": _option(
+        "--crop",
+        parser=parsing.pair("crop"),
         metavar="HxW",
         panel=INPUT,
-        text="Bring the picture to this size first, in pixels.",
+        text="Then keep the middle of it, so many pixels.",
+    ),
+    "normalize": _option(
+        "--normalize",
+        parser=parsing.normalization,
+        metavar="imagenet|MEAN,STD|m,…,s,…",
+        panel=INPUT,
+        text="In the end, subtract a mean and divide by a deviation: one of each, or one of each per plane.",
     ),
     "max_pixels": _option(
         "--max-pixels",

@@ -199,7 +199,7 @@ def _plane(
     low_x, high_x = min(0, found.columns[0]), max(size.w, found.columns[-1] + 1)
     scale = side / max(high_y - low_y, high_x - low_x)
     left, top = x - low_x * scale, y - low_y * scale
-    levels = picture_levels([picture.x[channel]], picture.low, picture.high)[:]
+    levels = picture_levels([picture.x[channel]], [picture.ends[channel]])[:]
     w_x, w_y = left + found.columns[0] * scale, top + found.rows[0] * scale
     w_w = (found.columns[-1] - found.columns[0] + 1) * scale
     w_h = (found.rows[-1] - found.rows[0] + 1) * scale

@@ -93,7 +93,7 @@ def tiles(
     size, seen = picture.size, box.inside(picture.size)
     if seen.top > seen.bottom or seen.left > seen.right:
         return []
-    whole = _coloured(grid.picture_levels([of.small for of in planes], picture.low, picture.high)[:], cell)
+    whole = _coloured(grid.picture_levels([of.small for of in planes], picture.ends)[:], cell)
     side = max(whole.shape[:2])
     rows, columns = whole.shape[0] / size.h, whole.shape[1] / size.w
     place = (
@@ -108,7 +108,7 @@ def tiles(
     dimmed[place] = whole[place]
     inside = picture.rows(seen.top, seen.bottom + 1)[:, :, seen.left : seen.right + 1]
     enlarged = max(1, side // max(inside.shape[1:]))
-    shown = _coloured(grid.picture_levels(list(inside), picture.low, picture.high)[:], enlarged)
+    shown = _coloured(grid.picture_levels(list(inside), picture.ends)[:], enlarged)
     note = f"{box.bottom - box.top + 1}x{box.right - box.left + 1}" + ("" if box == seen else " with padding")
     if gradient is not None:
         part = np.abs(gradient[:, seen.top : seen.bottom + 1, seen.left : seen.right + 1]).sum(axis=0)

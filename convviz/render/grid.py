@@ -33,19 +33,19 @@ class Toned:
     ----------
     planes : sequence of Rows, shape (H, W), float32
         One plane, or three of a colour picture.
-    tone : Tone
-        How values become levels.
+    tones : sequence of Tone
+        How the values of each plane become levels.
     colours : ndarray, shape (256, 3), uint8, optional
         The colour of each level of one plane.
 
     Examples
     --------
-    >>> Toned([np.array([[0, 1], [2, 3]], np.float32)], Tone(0, 3, "unit"))[1:]
+    >>> Toned([np.array([[0, 1], [2, 3]], np.float32)], [Tone(0, 3, "unit")])[1:]
     array([[170, 255]], dtype=uint8)
     """
 
     planes: Sequence[Rows]
-    tone: Tone
+    tones: Sequence[Tone]
     colours: Bytes | None = None
 
     @property
@@ -58,7 +58,7 @@ class Toned:
         return self[top:bottom]
 
     def __getitem__(self, rows: slice) -> Bytes:
-        levels = [self.tone.levels(plane[rows]) for plane in self.planes]
+        levels = [tone.levels(plane[rows]) for plane, tone in zip(self.planes, self.tones, strict=True)]
         if len(levels) > 1:
             return np.stack(levels, axis=-1)
         return levels[0] if self.colours is None else self.colours[levels[0]]
@@ -195,7 +195,7 @@ def map_tile(name: str, field: Field, tone: Tone, *, scale: float, colours: Byte
     return Tile(
         name,
         extent(field.low, field.high),
-        Toned([field.small], tone, colours),
+        Toned([field.small], [tone], colours),
         cell=max(1, int(scale)),
         numbers=field.small[:] if scale > 1 else None,
     )
@@ -537,6 +537,10 @@ def legend_for(tones: Sequence[Tone], colours: Bytes | None, *, what: str = "map
     return Legend(colours, marks, "; ".join(word for word in words if word))
 
 
-def picture_levels(planes: Sequence[Rows], low: float, high: float) -> Toned:
-    """Turn planes (H, W) into grey, or three and more into colour; those after the third are left out."""
-    return Toned(planes[:3] if len(planes) >= 3 else planes[:1], Tone(low, high, "unit"))
+def picture_levels(planes: Sequence[Rows], ends: Sequence[tuple[float, float]]) -> Toned:
+    """Turn planes (H, W) into grey, or three and more into colour; those after the third are left out.
+
+    `ends` are the values of each plane to be drawn as black and as white.
+    """
+    count = 3 if len(planes) >= 3 else 1
+    return Toned(planes[:count], [Tone(low, high, "unit") for low, high in ends[:count]])

@@ -134,6 +134,7 @@ def draw(
         repr(layer),
         f"{layer.sentence};  {len(planes)}x{picture.size} -> {layer.out_channels}x{size}"
         + (f";  the {len(maps)} of most energy" if len(maps) < layer.out_channels else ""),
+        *normalization_lines(picture),
     )
     return grid.sheet(
         heading, sections, grid.legend_for(chosen, table, what="map" if parts is None else "row")
@@ -171,6 +172,13 @@ def _unread_tile(name: str, size: HW, scale: float) -> grid.Tile:
     return grid.Tile(name, "in another group", np.where(stripes, 238, 255).astype(np.uint8))
 
 
+def normalization_lines(picture: Picture) -> list[str]:
+    """Say in the heading why the captions of the planes do not fit what is seen; nothing if they do."""
+    if picture.normalized is None:
+        return []
+    return [f"input normalised with {picture.normalized.sentence}; its planes are drawn as before"]
+
+
 def input_section(
     picture: Picture, fields: Sequence[Field], scale: float, beside: Sequence[grid.Tile] = ()
 ) -> grid.Section:
@@ -180,13 +188,13 @@ def input_section(
 
     tiles = []
     if count <= 4 and count != 2:
-        levels = grid.picture_levels([field.small for field in fields], picture.low, picture.high)
+        levels = grid.picture_levels([field.small for field in fields], picture.ends)
         ends = grid.extent(min(field.low for field in fields), max(field.high for field in fields))
         numbers = fields[0].small[:] if count == 1 and scale > 1 else None
         tiles.append(grid.Tile(f"input {picture.size}", ends, levels, cell, numbers))
     if count > 1:
-        for name, field in zip(picture.channels, fields, strict=True):
-            levels = grid.picture_levels([field.small], picture.low, picture.high)
+        for name, field, drawn in zip(picture.channels, fields, picture.ends, strict=True):
+            levels = grid.picture_levels([field.small], [drawn])
             ends = grid.extent(field.low, field.high)
             numbers = field.small[:] if scale > 1 else None
             tiles.append(grid.Tile(f"{name} plane", ends, levels, cell, numbers))

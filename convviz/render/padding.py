@@ -82,13 +82,13 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
     for row, (mode, planes) in enumerate(padded.items()):
         y = head + row * pitch + 26
         shapes.append(Label(gap, y - 10, f"{mode} padding", INK, 15))
-        views: list[tuple[Floats, Floats | None]] = [(planes[:3], None)] if colour else []
-        views += [(plane[None], plane) for plane in planes]
-        for index, (view, numbers) in enumerate(views):
+        views = [(planes[:3], picture.ends[:3], None)] if colour else []
+        views += [(plane[None], (ends,), plane) for plane, ends in zip(planes, picture.ends, strict=True)]
+        for index, (view, ends, numbers) in enumerate(views):
             x = gap + index * column
             # Twice the resolution that the drawing needs is as much as can be seen.
             small = [reduce(plane, min(1.0, 2 * scale)) for plane in view]
-            levels = tinted(picture_levels(small, picture.low, picture.high)[:], marked, INPUT_BLUE)
+            levels = tinted(picture_levels(small, ends)[:], marked, INPUT_BLUE)
             shapes.append(Bitmap(x, y, tile_w, tile_h, levels))
             if numbers is not None and scale >= 12:
                 words = words_of(numbers, marked, digits=3)

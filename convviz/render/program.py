@@ -47,7 +47,7 @@ def program(
     settings : LayerSettings
         Where the numbers come from: torch's generator, or kernels.
     reading : InputSettings
-        How the input becomes numbers.
+        How the input becomes numbers; `resize` as a size.
     size : HW
         Size of the input once it is read, in pixels.
 
@@ -124,12 +124,22 @@ def _reading(path: str, source: Source, reading: InputSettings) -> tuple[str, li
         text += "\nplanes = np.tensordot(np.float32([0.299, 0.587, 0.114]), planes, axes=1)[None]"
     if source in ("gray", "gray16") and reading.mode == "rgb":
         text += "\nplanes = np.repeat(planes, 3, axis=0)"
-    if reading.resize is not None:
+    if isinstance(reading.resize, HW):
         size = (reading.resize.w, reading.resize.h)
         text += (
             "\nplanes = np.stack([\n"
             f"    Image.fromarray(plane).resize({size}, Image.Resampling.BILINEAR) for plane in planes\n])"
         )
+    if reading.crop is not None:
+        h, w = reading.crop
+        text += (
+            f"\ntop, left = round((planes.shape[1] - {h}) / 2), round((planes.shape[2] - {w}) / 2)"
+            f"\nplanes = planes[:, top : top + {h}, left : left + {w}]"
+        )
+    if reading.normalize is not None:
+        for word, values in (("mean", reading.normalize.mean), ("std", reading.normalize.std)):
+            text += f"\n{word} = np.float32({list(values)})[:, None, None]"
+        text += "\nplanes = (planes - mean) / std"
     return text, imports
 
 

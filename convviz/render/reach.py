@@ -96,7 +96,17 @@ def draw_weight(
     fed = found.inside if layer.padding_mode == "zeros" else np.ones_like(found.inside)
     map_panel = _Panel(f"{found.name}: shaded where fed", maps[index], fed)
     colour = ORANGE if found.weight >= 0 else PURPLE
-    return _draw(heading, picture, layer.edges(size), plane_panel, kernel, [found.tap], map_panel, colour)
+    return _draw(
+        heading,
+        picture.ends[found.channel],
+        size,
+        layer.edges(size),
+        plane_panel,
+        kernel,
+        [found.tap],
+        map_panel,
+        colour,
+    )
 
 
 def draw_pixel(
@@ -142,9 +152,9 @@ def draw_pixel(
     plane_panel = _Panel(f"{picture.channels[channel]} plane", picture.x[channel], met)
     map_panel = _Panel(f"{name}: shaded where fed", maps[index], fed)
     taps = [feed.tap for feed in chosen]
-    return _draw(
-        heading, picture, layer.edges(size), plane_panel, filters.weight[index, 0], taps, map_panel, ORANGE
-    )
+    kernel = filters.weight[index, 0]
+    ends = picture.ends[channel]
+    return _draw(heading, ends, size, layer.edges(size), plane_panel, kernel, taps, map_panel, ORANGE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,7 +168,8 @@ class _Panel:
 
 def _draw(
     heading: str,
-    picture: Picture,
+    ends: tuple[float, float],
+    size: HW,
     edges: Edges,
     plane: _Panel,
     kernel: Floats,
@@ -167,14 +178,13 @@ def _draw(
     colour: Colour,
 ) -> Drawing:
     """Draw a plane, a kernel with some taps framed, and a map, from the left."""
-    size = picture.size
     gap, top, cell = 30.0, 92.0, 46.0
     around = edges.around(size)
     scale = min(_SIDE / max(around), cell)
     shapes: list[Shape] = [Label(gap, 34, heading, INK, 18)]
 
     left, upper = gap + edges.left * scale, top + edges.top * scale
-    tone = Tone(picture.low, picture.high, "unit")
+    tone = Tone(*ends, "unit")
     shapes += [
         Label(gap, top - 10, plane.heading, INPUT_BLUE, 14),
         *_array(plane, tone, colour, left, upper, scale),

@@ -116,6 +116,7 @@ def draw(
     heading = (
         f"{title}: {plural(len(placed), 'layer')}, {plural(parameters, 'parameter')}",
         f"{shape_text(picture.shape)} -> {shape_text(placed[-1].output_shape)}",
+        *overview.normalization_lines(picture),
         *([said] if said else []),
     )
     return grid.sheet(

@@ -25,6 +25,7 @@ LEVELS = {
     "marks": 1,
     "modules": 2,
     "parsing": 1,
+    "preparation": 1,
     "suggest": 1,
     "kernels": 2,
     "settings": 3,

@@ -111,6 +111,29 @@ def test_other_settings_and_redo_do_all_again(convviz, done, more):
     assert set(again(convviz, *more).values()) == {"done", "failed"}
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (["--normalize", "0.5,0.25"], ["--normalize", "0.5,0.5"]),
+        (["--normalize", "imagenet"], []),
+        (["--crop", "8"], ["--crop", "8x9"]),
+        (["--resize", "short:8"], ["--resize", "8"]),
+    ],
+    ids=["another deviation", "no longer normalised", "another middle", "another size"],
+)
+def test_another_preparation_does_all_again_and_the_same_one_nothing(convviz, done, first, second):
+    assert set(again(convviz, *first).values()) == {"done", "failed"}
+    assert again(convviz, *first) == ALL
+    assert set(again(convviz, *second).values()) == {"done", "failed"}
+
+
+def test_a_picture_smaller_than_the_middle_fails_alone(convviz, done):
+    draw(done / "photos" / "broken.png", 9)
+    Image.new("RGB", (5, 20)).save(done / "photos" / "a.png")
+    found = again(convviz, "--crop", "10")
+    assert found == {"a.png": "failed", "b.png": "done", "deep/c.png": "done", "broken.png": "done"}
+
+
 def test_a_limit_that_is_raised_does_not_do_all_again(convviz, done):
     assert again(convviz, "--max-pixels", "1000000") == ALL
 

@@ -40,6 +40,17 @@ def inputs(tmp_path, classic):
         pytest.param("colour.png", ["--flip", "--no-bias", "-p", "valid", "-d", "2"], id="true convolution"),
         pytest.param("colour.png", ["--mode", "gray", "--range", "byte"], id="grey of colour"),
         pytest.param("colour.png", ["--resize", "8x9"], id="resized"),
+        pytest.param("colour.png", ["--resize", "short:9"], id="brought to a shorter side"),
+        pytest.param("colour.png", ["--crop", "9x6"], id="the middle of it"),
+        pytest.param(
+            "colour.png",
+            ["--resize", "short:12", "--crop", "8x9", "--normalize", "imagenet", "-p", "1"],
+            id="as trained nets expect it",
+        ),
+        pytest.param("gray16.png", ["--normalize", "0.5,0.25", "--crop", "5"], id="sixteen bits, normalised"),
+        pytest.param(
+            "numbers.npy", ["--normalize", "0,1,2,3,1,2,3,4", "--resize", "short:5"], id="numbers, normalised"
+        ),
         pytest.param("gray.png", ["-K", "identity"], id="grey"),
         pytest.param(
             "gray.png", ["--mode", "rgb", "-p", "1", "--padding-mode", "circular"], id="grey as colour"
@@ -63,6 +74,14 @@ def test_the_program_makes_the_same_maps(convviz, inputs, name, options):
     ours, theirs = np.array(document["values"]), np.load(inputs / "theirs.npy")
     assert theirs.shape == ours.shape
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-5 * max(1, np.abs(ours).max()))
+
+
+def test_what_was_done_to_the_input_is_said(convviz, inputs):
+    done = convviz("code", "gray.png", "--crop", "5", "--normalize", "0.5,0.25")
+    assert done.stderr.splitlines() == [
+        "cropped from 14x17 to 5x5, the middle",
+        "normalised with mean 0.5 and deviation 0.25",
+    ]
 
 
 def test_stdin_has_no_name_that_a_program_could_open(convviz):

@@ -83,6 +83,41 @@ def test_json_is_one_document_with_the_documented_keys(convviz, classic):
     assert set(document["seconds"]) == {"read", "compute", "write"}
 
 
+def test_what_was_done_to_the_input_is_said_and_stands_in_json(convviz, classic):
+    """Of 3x3 numbers, 6x6, and of these the middle 4x3."""
+    done = convviz(
+        "run", classic.name, "--resize", "short:6", "--crop", "4x3", "--normalize", "0.5,2", "--json"
+    )
+    assert json.loads(done.stdout)["input"] == {
+        "path": "classic.json",
+        "shape": [3, 4, 3],
+        "range": "unit",
+        "resize": [6, 6],
+        "crop": [4, 3],
+        "normalize": {"mean": [0.5, 0.5, 0.5], "std": [2.0, 2.0, 2.0]},
+    }
+    assert done.stderr.splitlines()[:3] == [
+        "resized from 3x3 to 6x6",
+        "cropped from 6x6 to 4x3, the middle",
+        "normalised with mean 0.5 and deviation 2.0",
+    ]
+    found = json.loads(convviz("inspect", "classic-maps.png", "--json").stdout)
+    assert {name: found[name] for name in ("resize", "crop", "normalize")} == {
+        "resize": "short:6",
+        "crop": "4x3",
+        "normalize": "0.5,2.0",
+    }
+
+
+def test_a_net_gets_the_normalised_planes(convviz, classic):
+    done = convviz(
+        "run", classic.name, "--layers", "conv 1 k1", "--normalize", "1,2", "--save", "x.npz", "--json"
+    )
+    assert json.loads(done.stdout)["input"]["normalize"] == {"mean": [1.0] * 3, "std": [2.0] * 3}
+    with np.load(classic.parent / "x.npz") as stored:
+        np.testing.assert_array_equal(stored["input"][1], [[-0.5, 0, -0.5]] * 3)
+
+
 def test_save_stores_the_exact_numbers_under_the_documented_names(convviz, classic):
     done = convviz("run", classic.name, "-O", "2", "--save", "out.npz", "--partial")
     assert done.returncode == 0, done.stderr

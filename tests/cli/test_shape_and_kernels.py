@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 
 def test_the_first_layer_of_alexnet_has_its_known_shape_and_parameters(convviz):
@@ -19,6 +20,35 @@ def test_the_first_layer_of_alexnet_has_its_known_shape_and_parameters(convviz):
     # 96 * 55 * 55 values of four bytes are 1,161,600 bytes.
     assert "290,400 values, 1.11 MiB as float32" in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "expected"),
+    [
+        # The longer side is int(256 * 500 / 375) = 341.
+        ("3x375x500", ["--resize", "short:256"], [3, 256, 341]),
+        ("3x375x500", ["--resize", "short:256", "--crop", "224x300"], [3, 224, 300]),
+        ("3x40x30", ["--mode", "gray", "--resize", "20x10", "--normalize", "0.5,0.25"], [1, 20, 10]),
+        ("1x8x8", ["--mode", "rgba"], [4, 8, 8]),
+    ],
+    ids=["the shorter side", "the middle", "a grey one", "with alpha"],
+)
+@pytest.mark.parametrize("net", [[], ["--layers", "conv 2 k1"]], ids=["a layer", "a net"])
+def test_a_shape_is_prepared_as_a_picture_of_it_would_be(convviz, tmp_path, shape, options, expected, net):
+    c, h, w = map(int, shape.split("x"))
+    Image.new("RGB" if c == 3 else "L", (w, h)).save(tmp_path / "picture.png")
+    for what in (shape, "picture.png"):
+        done = convviz("shape", what, *options, *net, "--json")
+        assert json.loads(done.stdout)["input_shape"] == expected
+
+
+def test_what_was_done_to_a_picture_is_said_with_its_shape(convviz, tmp_path):
+    Image.new("RGB", (40, 30)).save(tmp_path / "picture.png")
+    done = convviz("shape", "picture.png", "--resize", "short:20", "--crop", "16")
+    assert done.stderr.splitlines() == [
+        "resized from 30x40 to 20x26",
+        "cropped from 20x26 to 16x16, the middle",
+    ]
 
 
 def test_the_rows_that_the_stride_leaves_out_are_named(convviz):

@@ -1,12 +1,16 @@
 """The picture of a run, decoded: what stands where, and in which colour."""
 
+import json
+
 import numpy as np
 import pytest
 
 import convviz
+from convviz import images
 from convviz.errors import SpecError
 from convviz.geometry import HW
-from convviz.render import grid
+from convviz.preparation import Normalization
+from convviz.render import grid, overview
 from convviz.render.grid import FAINT, INPUT_BLUE, OUTPUT_TEAL, Section, Tile, columns_for, fit, sheet
 
 CLASSIC = np.array([[[1, 1, 1]] * 3, [[0, 1, 0]] * 3, [[1, 0, 1]] * 3], np.float32)
@@ -34,6 +38,23 @@ def test_input_planes_and_maps_stand_in_frames_of_their_colours():
     image = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3, padding=1)).grid()
     assert len(frames(image, INPUT_BLUE)) == 4
     assert len(frames(image, OUTPUT_TEAL)) == 2
+
+
+def test_the_heading_says_that_the_planes_are_normalised():
+    plain = images.from_numbers(CLASSIC, "classic")
+    assert overview.normalization_lines(plain) == []
+    normalised = images.decode(
+        json.dumps(CLASSIC.tolist()).encode(), "classic", ".json", normalize=Normalization((0.5,), (0.25,))
+    )
+    (line,) = overview.normalization_lines(normalised)
+    assert "mean 0.5,0.5,0.5 and deviation 0.25,0.25,0.25" in line
+    layer = convviz.Conv2d(3, 1, 3)
+    ours, theirs = (convviz.run(picture, layer).grid() for picture in (normalised, plain))
+    assert ours.height > theirs.height
+    # Captions tell the normalised values; the colours are those of the input.
+    for mine, other in zip(frames(ours, INPUT_BLUE), frames(theirs, INPUT_BLUE), strict=True):
+        corner = inside(ours, mine)[3, 3], inside(theirs, other)[3, 3]
+        assert (corner[0] == corner[1]).all()
 
 
 def test_small_inputs_are_enlarged_without_smoothing():

@@ -234,15 +234,16 @@ def _small(name: str, reading: InputSettings) -> Any:
     """Read the input, a large picture in a size whose cells can be read."""
     from convviz.cli.reading import read_input
 
-    if reading.resize is not None and max(reading.resize) > MOST_SIDE:
-        raise SpecError(f"resize: at most {MOST_SIDE}x{MOST_SIDE} cells can be read, not {reading.resize}.")
+    field, asked = ("crop", reading.crop) if reading.crop else ("resize", reading.resize)
+    if isinstance(asked, HW) and max(asked) > MOST_SIDE:
+        raise SpecError(f"{field}: at most {MOST_SIDE}x{MOST_SIDE} cells can be read, not {asked}.")
     picture = read_input(name, reading)
     if max(picture.size) <= MOST_SIDE:
         return picture
     if name == "-" or reading.resize is not None:
         raise SpecError(
             f"an input of {picture.size} has more than {MOST_SIDE}x{MOST_SIDE} cells; "
-            "give a smaller one, or --resize for a picture."
+            "give a smaller one, or --resize or --crop for a picture."
         )
     part = USUAL_SIDE / max(picture.size)
     small = HW(*(max(1, round(side * part)) for side in picture.size))

@@ -1,5 +1,6 @@
 """``convviz code``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +33,7 @@ def code(
 
     picture = read_input(input, reading)
     conv, bank, remarks = weights.build(layer, picture.x.shape[0], channels=picture.channels)
-    for text in remarks:
+    for text in (*picture.remarks, *remarks):
         remark(text)
     answer(program_of(input, picture, conv, bank, layer, reading))
 
@@ -51,6 +52,8 @@ def program_of(
 
     from convviz.render.program import program, reads_as
 
+    # The program is for this input, so the size that it is brought to is written as numbers.
+    reading = replace(reading, resize=picture.resized)
     source = _source(Path(name), reading)
     planes = None if source is None else reads_as(name, source, reading)
     # Depths, separators and encodings that convviz knows and a short program does not are found by trying.

@@ -190,7 +190,7 @@ def run(
 
     from convviz import arrays, marks, memory, outputs, pipeline, weights
     from convviz.cli.progress import progress
-    from convviz.cli.reading import input_files, read_input
+    from convviz.cli.reading import input_document, input_files, read_input
     from convviz.render.tone import colours
 
     colours(picture.colormap)
@@ -271,7 +271,8 @@ def run(
             )
     if json:
         seconds = {"read": read_seconds, "compute": compute_seconds, "write": write_seconds}
-        document = _document(result, input, reading, written, seconds, chosen, stat or ())
+        source = input_document(input, result.picture, reading)
+        document = _document(result, source, written, seconds, chosen, stat or ())
         if field is not None:
             document["field"] = {"at": list(field), "sees": words[0]}
         if parts is not None:
@@ -417,8 +418,7 @@ def _show(grid: Any) -> None:
 
 def _document(
     result: Any,
-    name: str,
-    reading: InputSettings,
+    source: dict[str, Any],
     written: list[Path],
     seconds: dict[str, float],
     chosen: Sequence[int] | None,
@@ -427,7 +427,7 @@ def _document(
     """Everything as plain values."""
     layer, size = result.layer, result.picture.size
     return {
-        "input": {"path": name, "shape": list(result.picture.shape), "range": reading.range},
+        "input": source,
         "layer": {
             "in_channels": layer.in_channels,
             "out_channels": layer.out_channels,

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convviz import parsing
-from convviz.cli.console import answer, answer_json
+from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import Json, LayersText, NetName, Until, with_settings
 from convviz.counts import CONVENTIONS, counts
 from convviz.errors import SpecError
 from convviz.geometry import HW, Axis, Edges, padding_shares
 from convviz.kernels import resolve
 from convviz.layers import Conv2d
-from convviz.settings import LayerSettings, typed
+from convviz.preparation import crop_corner, resized_size
+from convviz.settings import InputSettings, LayerSettings, typed
 from convviz.suggest import suggest
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def shape(
         str, typer.Argument(metavar="SHAPE|IMAGE", help="3x224x224: channels x height x width.")
     ],
     layer: LayerSettings,
+    reading: InputSettings,
     target: Annotated[
         HW | None,
         typer.Option(
@@ -52,7 +54,8 @@ def shape(
     """Calculate the shape that a layer gives, with every number put in.
 
     Needs no image and computes no convolution: padded size, span of the dilated kernel, what the stride
-    never reads, parameters, multiply-adds, memory. Of several layers, a table.
+    never reads, parameters, multiply-adds, memory. Of several layers, a table. The options of the input
+    change the shape as they would change a picture of that shape.
 
     For example:
 
@@ -60,7 +63,7 @@ def shape(
 
         convviz shape 3x224x224 --target 112x112
 
-        convviz shape 3x224x224 --net vgg16
+        convviz shape 3x375x500 --resize short:256 --crop 224 --net vgg16
     """
     if layers is not None or net is not None:
         if (
@@ -71,11 +74,11 @@ def shape(
             raise SpecError(
                 "layers, net: give one of them, and without the options of a single layer or --target."
             )
-        _show_net(input, layers, net, until, counting=counting, json=json)
+        _show_net(input, reading, layers, net, until, counting=counting, json=json)
         return
     if target is not None and counting:
         raise SpecError("counts: is of one layer, and --target lists several; leave one of them out.")
-    channels, size = _input_shape(input)
+    channels, size = _input_shape(input, reading)
     if target is not None:
         _show_targets(size, target, layer, json=json)
         return
@@ -104,13 +107,20 @@ def _show_counts(found: dict[str, int]) -> None:
 
 
 def _show_net(
-    input: str, layers: str | None, name: str | None, until: str | None, *, counting: bool, json: bool
+    input: str,
+    reading: InputSettings,
+    layers: str | None,
+    name: str | None,
+    until: str | None,
+    *,
+    counting: bool,
+    json: bool,
 ) -> None:
     """Tabulate several layers."""
     from convviz.render.layers import document, net_lines, net_table
     from convviz.render.tables import console
 
-    channels, size = _input_shape(input)
+    channels, size = _input_shape(input, reading)
     placed = _net(layers, name, until, (channels, *size)).place((channels, *size))
     counted = counts((one.layer, one.input_shapes[0]) for one in placed)
     if json:
@@ -148,16 +158,29 @@ def _net(layers: str | None, name: str | None, until: str | None, shape: tuple[i
     return found if until is None else found.until(until)
 
 
-def _input_shape(text: str) -> tuple[int, HW]:
-    """Read channels and size from ``CxHxW`` or from a picture."""
-    sizes = parsing.chw(text)
-    if sizes is not None:
-        return sizes[0], HW(*sizes[1:])
-    from convviz.cli.reading import read_input
-    from convviz.settings import InputSettings
+# Planes of a picture that is read in a mode.
+_PLANES = {"gray": 1, "rgb": 3, "rgba": 4}
 
-    picture = read_input(text, InputSettings())
-    return picture.x.shape[0], picture.size
+
+def _input_shape(text: str, reading: InputSettings) -> tuple[int, HW]:
+    """Take channels and size from ``CxHxW`` or from a picture, as they are once it is prepared."""
+    sizes = parsing.chw(text)
+    if sizes is None:
+        from convviz.cli.reading import read_input
+
+        picture = read_input(text, reading)
+        for done in picture.remarks:
+            remark(done)
+        return picture.shape[0], picture.size
+    channels, size = _PLANES.get(reading.mode or "", sizes[0]), HW(*sizes[1:])
+    if reading.resize is not None:
+        size = resized_size(reading.resize, size)
+    if reading.crop is not None:
+        crop_corner(size, reading.crop)
+        size = reading.crop
+    if reading.normalize is not None:
+        reading.normalize.of(channels)
+    return channels, size
 
 
 def _layer(settings: LayerSettings, channels: int) -> Conv2d:
