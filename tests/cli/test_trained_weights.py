@@ -55,7 +55,7 @@ def test_layers_lists_every_convolution_with_the_name_to_use(convviz, place):
 
 @pytest.mark.parametrize("columns", [40, 200])
 def test_the_table_of_layers_fits(convviz, place, columns):
-    done = convviz("layers", "w.pt", env={"COLUMNS": str(columns)})
+    done = convviz("layers", "w.safetensors", env={"COLUMNS": str(columns)})
     rows = [line for line in done.stdout.splitlines() if line[:1].isdigit()][:2]
     assert all("3x3" in row for row in rows)
     assert max(map(len, rows)) <= columns
@@ -72,7 +72,7 @@ def test_one_trained_layer_makes_what_torch_makes(convviz, place, file):
 
 
 def test_the_settings_are_in_the_picture_and_can_be_taken_over(convviz, place):
-    convviz("run", "photo.png", "--weights", "w.pt", "--layer", "0", "-s", "2", "-o", "a.png")
+    convviz("run", "photo.png", "--weights", "w.safetensors", "--layer", "0", "-s", "2", "-o", "a.png")
     convviz("run", "photo.png", "--like", "a.png", "-o", "b.png")
     assert (place / "a.png").read_bytes() == (place / "b.png").read_bytes()
 
@@ -119,7 +119,7 @@ out_features = 3
 
 def test_a_net_says_how_the_picture_is_read_and_what_its_values_stand_for(convviz, place):
     (place / "net.toml").write_text(NET)
-    done = convviz("run", "photo.png", "--net", "net.toml", "--weights", "w.pt", "--json")
+    done = convviz("run", "photo.png", "--net", "net.toml", "--weights", "w.safetensors", "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["input"]["shape"] == [3, 11, 13]
@@ -127,11 +127,11 @@ def test_a_net_says_how_the_picture_is_read_and_what_its_values_stand_for(convvi
     values = {row["class"]: row["value"] for row in document["prediction"]}
     best = document["prediction"][0]["class"]
     assert values[best] == max(values.values())
-    convviz("run", "photo.png", "--net", "net.toml", "--weights", "w.pt", "--save", "y.npz")
+    convviz("run", "photo.png", "--net", "net.toml", "--weights", "w.safetensors", "--save", "y.npz")
     with np.load(place / "y.npz") as stored:
         expected = trained()(torch.from_numpy(stored["input"])[None])[0].tolist()
     assert [values[name] for name in ("cat", "dog", "cow")] == pytest.approx(expected, abs=1e-6)
-    text = convviz("run", "photo.png", "--net", "net.toml", "--weights", "w.pt").stdout
+    text = convviz("run", "photo.png", "--net", "net.toml", "--weights", "w.safetensors").stdout
     assert f"prediction: {best} (" in text
 
 
@@ -213,17 +213,19 @@ def test_filters_in_colour_and_by_plane(convviz, place):
     """A layer of one filter that is red alone, and one of five planes."""
     weight = torch.zeros(1, 3, 2, 2)
     weight[0, 0, 0, 0] = 1
-    torch.save({"c.weight": weight}, place / "red.pt")
-    done = convviz("filters", "red.pt", "-o", "red.png", "--tile", "40")
+    safetensors.torch.save_file({"c.weight": weight}, place / "red.safetensors")
+    done = convviz("filters", "red.safetensors", "-o", "red.png", "--tile", "40")
     assert done.returncode == 0, done.stderr
     with Image.open(place / "red.png") as picture:
         colours = {colour for _, colour in picture.convert("RGB").getcolors(100_000)}
     assert (255, 128, 128) in colours  # red on mid grey
     assert (128, 128, 128) in colours
-    assert convviz("filters", "w.pt", "--layer", "2", "--frequency", "--sort", "energy").returncode == 0
+    assert (
+        convviz("filters", "w.safetensors", "--layer", "2", "--frequency", "--sort", "energy").returncode == 0
+    )
     assert (place / "w-filters.png").is_file()
     document = json.loads(
-        convviz("filters", "w.pt", "--layer", "2", "--sort", "energy", "--top", "2", "--json").stdout
+        convviz("filters", "w.safetensors", "--layer", "2", "--sort", "energy", "--top", "2", "--json").stdout
     )
     energy = trained()[2].weight.detach().square().sum(dim=(1, 2, 3))
     assert [row["index"] for row in document["filters"]] == energy.argsort(descending=True)[:2].tolist()
@@ -232,27 +234,34 @@ def test_filters_in_colour_and_by_plane(convviz, place):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["run", "photo.png", "--weights", "w.pt"], 3, "2 convolutions; choose one with --layer"),
-        (["run", "photo.png", "--weights", "w.pt", "--layer", "1"], 2, "no convolution named '1'"),
+        (["run", "photo.png", "--weights", "w.safetensors"], 3, "2 convolutions; choose one with --layer"),
+        (["run", "photo.png", "--weights", "w.safetensors", "--layer", "1"], 2, "no convolution named '1'"),
         (
-            ["run", "photo.png", "--weights", "w.pt", "--layer", "2"],
+            ["run", "photo.png", "--weights", "w.safetensors", "--layer", "2"],
             2,
             "'2' reads 5 planes, but the input has 3",
         ),
         (["run", "photo.png", "--weights", "no.pt", "--layer", "2"], 3, "there is no such file"),
-        (["run", "photo.png", "--weights", "w.pt", "-K", "sobel"], 2, "leave out --kernel"),
+        (["run", "photo.png", "--weights", "w.safetensors", "-K", "sobel"], 2, "leave out --kernel"),
         (["run", "photo.png", "--weights", "w.h5"], 3, "must end in"),
         (["run", "photo.png", "--layer", "x"], 2, "goes with --weights"),
         (["run", "photo.png", "--until", "x"], 2, "goes with --layers"),
-        (["run", "photo.png", "--until", "x", "--weights", "w.pt"], 2, "goes with --layers"),
+        (["run", "photo.png", "--until", "x", "--weights", "w.safetensors"], 2, "goes with --layers"),
         (["run", "photo.png", "--layers", STACK, "--until", "x"], 2, "no layer named 'x'"),
         (
-            ["run", "photo.png", "--layers", "conv 4 k3", "--weights", "w.pt"],
+            ["run", "photo.png", "--layers", "conv 4 k3", "--weights", "w.safetensors"],
             3,
             "holds 3 layers with weights",
         ),
         (
-            ["run", "photo.png", "--layers", "conv 5 k5|conv 4 k3|flatten|linear 3", "--weights", "w.pt"],
+            [
+                "run",
+                "photo.png",
+                "--layers",
+                "conv 5 k5|conv 4 k3|flatten|linear 3",
+                "--weights",
+                "w.safetensors",
+            ],
             3,
             "shape",
         ),
@@ -266,12 +275,16 @@ def test_filters_in_colour_and_by_plane(convviz, place):
         (["run", "photo.png", "--top", "0"], 2, "top must be at least 1"),
         (["run", "photo.png", "--top", "2", "--partial"], 2, "leave out --partial"),
         (["run", "photo.png", "--stat", "median"], 2, "no stat named 'median'"),
-        (["filters", "w.pt"], 3, "choose one with --layer"),
-        (["filters", "w.pt", "--layer", "0", "-o", "x.svg"], 2, "ends in .png"),
-        (["filters", "w.pt", "--layer", "0", "-o", "w.pt.png/x.png", "--sort", "size"], 2, "no sort named"),
+        (["filters", "w.safetensors"], 3, "choose one with --layer"),
+        (["filters", "w.safetensors", "--layer", "0", "-o", "x.svg"], 2, "ends in .png"),
+        (
+            ["filters", "w.safetensors", "--layer", "0", "-o", "w.safetensors.png/x.png", "--sort", "size"],
+            2,
+            "no sort named",
+        ),
         (["layers", "photo.png"], 3, "must end in"),
         (
-            ["explain", "photo.png", "--at", "0,0", "--weights", "w.pt", "--layer", "3"],
+            ["explain", "photo.png", "--at", "0,0", "--weights", "w.safetensors", "--layer", "3"],
             2,
             "no convolution named",
         ),
@@ -285,7 +298,7 @@ def test_what_cannot_be_is_one_line(convviz, place, arguments, status, words):
 
 
 def test_the_other_commands_take_trained_weights_too(convviz, place):
-    weights = ["--weights", "w.pt", "--layer", "0"]
+    weights = ["--weights", "w.safetensors", "--layer", "0"]
     assert convviz("explain", "photo.png", "--at", "2,3", *weights).returncode == 0
     assert "5 filters x 3 channels" in convviz("shape", "3x22x26", *weights).stdout
     (place / "in").mkdir()
@@ -293,5 +306,5 @@ def test_the_other_commands_take_trained_weights_too(convviz, place):
     assert convviz("batch", "in", "out", *weights).returncode == 0
     again = convviz("batch", "in", "out", *weights)
     assert "1 unchanged" in again.stdout
-    torch.save({"0.weight": torch.ones(1, 3, 1, 1)}, place / "w.pt")
+    safetensors.torch.save_file({"0.weight": torch.ones(1, 3, 1, 1)}, place / "w.safetensors")
     assert "1 of 1 picture done" in convviz("batch", "in", "out", *weights).stdout
