@@ -746,9 +746,49 @@ class _RowsOf:
         return values
 
 
+def of_module(module: Any) -> tuple[Conv2d, FilterBank]:
+    """Take a ``torch.nn.Conv2d`` as a layer with its numbers.
+
+    Parameters
+    ----------
+    module : torch.nn.Conv2d
+        The module, on any device.
+
+    Returns
+    -------
+    layer : Conv2d
+        The same layer.
+    bank : FilterBank
+        Copies of its weight and its bias.
+
+    Raises
+    ------
+    SpecError
+        If it is no such module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer, bank = of_module(torch.nn.Conv2d(3, 6, 3, padding=1, bias=False))
+    >>> layer, bank.weight.shape
+    (Conv2d(3, 6, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False), (6, 3, 3, 3))
+    """
+    names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
+    if type(module).__name__ != "Conv2d" or not all(hasattr(module, name) for name in (*names, "weight")):
+        raise SpecError(f"a layer is a Conv2d of convviz or of torch.nn, not {type(module).__name__}.")
+    bias = module.bias
+    arguments = {name: getattr(module, name) for name in names}
+    layer = Conv2d(**arguments, bias=bias is not None, padding_mode=module.padding_mode)
+    weight, bias = (
+        None if tensor is None else tensor.detach().cpu().float().numpy().copy()
+        for tensor in (module.weight, bias)
+    )
+    return layer, FilterBank.of(layer, weight, bias)
+
+
 def run(
     image: Any,
-    layer: Conv2d,
+    layer: Any,
     weights: Any = None,
     backend: str = "auto",
     *,
@@ -761,8 +801,8 @@ def run(
     ----------
     image : str, Path, Picture or array_like, shape (C, H, W) or (H, W)
         A file, a picture already read, or numbers.
-    layer : Conv2d
-        The layer.
+    layer : Conv2d or torch.nn.Conv2d
+        The layer; a module of torch brings its numbers.
     weights : FilterBank, array_like or (array_like, array_like), optional
         The numbers of the layer: a bank, a weight, or a weight and a bias. By
         default those that torch draws with seed 0.
@@ -796,6 +836,9 @@ def run(
     >>> result.maps.tolist()
     [[[27.0, 27.0], [27.0, 27.0]]]
     """
+    if not isinstance(layer, Conv2d):
+        layer, own = of_module(layer)
+        weights = own if weights is None else weights
     picture = images.as_picture(image)
     planes = picture.shape[0]
     if planes != layer.in_channels:

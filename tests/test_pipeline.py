@@ -167,3 +167,20 @@ def test_a_step_beyond_all_machines_leaves_one_window(backend):
     assert found.tolist() == [[[5 + 6 + 9 + 10]]]
     found = convviz.conv2d(x, np.ones((1, 1, 1, 1)), stride=(10**20, 2), dilation=10**20, backend=backend)
     assert found.tolist() == [[[5, 7]]]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"padding": "same", "padding_mode": "reflect"}, {"groups": 3, "stride": (2, 1)}]
+)
+def test_a_module_of_torch_brings_its_numbers(options):
+    torch.manual_seed(4)
+    module = torch.nn.Conv2d(3, 6, (3, 5), **options)
+    x = np.random.default_rng(2).normal(size=(3, 12, 13)).astype(np.float32)
+    result = pipeline.run(x, module)
+    with torch.no_grad():
+        np.testing.assert_allclose(result.maps, module(torch.from_numpy(x)[None])[0].numpy(), atol=1e-5)
+
+
+def test_what_is_no_layer_is_named():
+    with pytest.raises(SpecError, match="not Linear"):
+        pipeline.run(np.zeros((3, 4, 4)), torch.nn.Linear(3, 3))
