@@ -46,6 +46,7 @@ LEVELS = {
     "outputs": 5,
     "pipeline": 6,
     "exercise": 7,
+    "explore": 7,
     "forward": 7,
     "scene": 7,
     "measure": 7,

@@ -1,0 +1,74 @@
+"""``convviz explore``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convviz.cli.console import answer_path, remark
+from convviz.cli.options import OUTPUT, Force, InputFile, Quiet, with_settings
+from convviz.errors import SpecError
+from convviz.files import check_place, fitting
+from convviz.settings import InputSettings, LayerSettings, as_text
+
+
+@with_settings
+def explore(
+    input: InputFile,
+    layer: LayerSettings,
+    reading: InputSettings,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="The page (.html).",
+            show_default="NAME-explore.html",
+        ),
+    ] = None,
+    opened: Annotated[
+        bool, typer.Option("--open", rich_help_panel=OUTPUT, help="Open the page in the browser.")
+    ] = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a page on which the layer can be touched: point at a value, change a setting, see what follows.
+
+    The page is one file that needs no network and no server. It computes in the browser, with the numbers
+    of convviz; its address holds the settings, so that a copied link shows the same.
+
+    For example:
+
+        convviz explore cat.jpg --out-channels 6 --padding 1
+
+        convviz explore numbers.csv -K sobel-x --open
+    """
+    stem = "stdin" if input == "-" else Path(input).stem
+    target = output if output is not None else Path(fitting(stem, "-explore.html"))
+    if target.suffix.lower() != ".html":
+        raise SpecError(f"output: a page ends in .html, not {target.suffix!r}.")
+
+    from convviz import __version__, marks, outputs, weights
+    from convviz.cli.reading import input_files, read_input
+    from convviz.explore import page
+
+    inputs = [*layer.files, *input_files(input)]
+    check_place(target, force=force, is_ours=marks.is_ours, inputs=inputs)
+    tapset = weights.prepare(layer)
+    picture = read_input(input, reading)
+    conv, bank, remarks = weights.build(layer, picture.shape[0], tapset=tapset, channels=picture.channels)
+    conv.output_size(picture.size)
+    words = [f"--{name} {text}" for name, text in as_text(reading).items()]
+    text = page(input, picture, conv, bank, layer, reading=words)
+    description = {"version": __version__, "command": "explore", **as_text(layer, reading)}
+    outputs.write_page(text, target, description, force=force)
+    if not quiet:
+        for note in (*picture.remarks, *remarks):
+            remark(note)
+    answer_path(target, quiet=quiet)
+    if opened:
+        import webbrowser
+
+        webbrowser.open(target.resolve().as_uri())
