@@ -264,7 +264,7 @@
     const image = small.getContext("2d").createImageData(width, height);
     paint(image.data);
     small.getContext("2d").putImageData(image, 0, 0);
-    const found = { kind, index, canvas, small, height, width, marks: [], values: null };
+    const found = { kind, index, canvas, small, pixels: image.data, height, width, marks: [], values: null };
     panes.push(found);
     listen(found);
     return found;
@@ -363,7 +363,7 @@
           box.setAttribute("aria-label", `weight of the ${names[first + plane]} plane, row ${y}, column ${x}`);
           box.addEventListener("change", () => edit(at, box));
           for (const event of ["pointerenter", "focus"]) box.addEventListener(event, () => point({ kind: "weight", place: [plane, y, x] }));
-          box.addEventListener("pointerleave", () => point(null));
+          for (const event of ["pointerleave", "blur"]) box.addEventListener(event, () => point(null));
           cell.append(box);
         }
       }
@@ -443,7 +443,7 @@
     ink.font = `${Math.min(14, one.scale / 3.4)}px system-ui, sans-serif`;
     ink.textAlign = "center";
     ink.textBaseline = "middle";
-    const colours = one.small.getContext("2d").getImageData(0, 0, one.width, one.height).data;
+    const colours = one.pixels;
     for (let y = Math.floor(one.top); y < Math.min(one.height, one.top + tall / one.scale); y++)
       for (let x = Math.floor(one.left); x < Math.min(one.width, one.left + wide / one.scale); x++) {
         const [cx, cy] = [(x - one.left + 0.5) * one.scale, (y - one.top + 0.5) * one.scale];
@@ -555,9 +555,29 @@
   };
 
   function listen(one) {
-    one.canvas.addEventListener("pointermove", (event) => point(cellAt(one, event)));
+    let held = null; // where a drag began, and what was seen then
+    let dragged = false;
+    one.canvas.addEventListener("pointerdown", (event) => {
+      dragged = false;
+      if (view.scale > 1) {
+        held = { x: event.clientX, y: event.clientY, view: { ...view } };
+        one.canvas.setPointerCapture(event.pointerId);
+      }
+    });
+    one.canvas.addEventListener("pointermove", (event) => {
+      if (!held) return point(cellAt(one, event));
+      const [dx, dy] = [event.clientX - held.x, event.clientY - held.y];
+      dragged = dragged || Math.hypot(dx, dy) > 4;
+      if (!dragged) return;
+      const within = (value) => Math.max(0, Math.min(1, value));
+      view.x = within(held.view.x - dx / (one.scale * one.width));
+      view.y = within(held.view.y - dy / (one.scale * one.height));
+      drawAll();
+    });
+    for (const event of ["pointerup", "pointercancel"]) one.canvas.addEventListener(event, () => (held = null));
     one.canvas.addEventListener("pointerleave", () => point(null));
     one.canvas.addEventListener("click", (event) => {
+      if (dragged) return;
       const what = cellAt(one, event);
       const same = pinned && what && pinned.kind === what.kind && String(pinned.place) === String(what.place);
       pin(same ? null : what);
@@ -649,6 +669,33 @@
     link.click();
   }
 
+  /** The map as a document: squares with their numbers, or, where those would be too many, as a picture. */
+  function svg() {
+    const one = panes.find((found) => found.canvas.id === "mapCanvas");
+    const { height, width, pixels, values } = one;
+    const side = 40;
+    const cells = [];
+    for (let at = 0; height * width <= 4096 && at < values.length; at++) {
+      const [x, y] = [(at % width) * side, Math.floor(at / width) * side];
+      const [red, green, blue] = pixels.subarray(4 * at, 4 * at + 3);
+      const ink = 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#101418" : "#ffffff";
+      cells.push(
+        `<rect x="${x}" y="${y}" width="${side}" height="${side}" fill="rgb(${red},${green},${blue})"/>`,
+        `<text x="${x + side / 2}" y="${y + side / 2 + 4}" fill="${ink}">${Number(values[at].toPrecision(3))}</text>`,
+      );
+    }
+    if (!cells.length)
+      cells.push(`<image width="${width * side}" height="${height * side}" image-rendering="pixelated" href="${one.small.toDataURL()}"/>`);
+    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width * side} ${height * side}" ` +
+      `font-family="system-ui, sans-serif" font-size="12" text-anchor="middle">${cells.join("")}</svg>`;
+  }
+
+  function saveSvg() {
+    const href = URL.createObjectURL(new Blob([svg()], { type: "image/svg+xml" }));
+    Object.assign(document.createElement("a"), { download: `map-${state.map}.svg`, href }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 1000);
+  }
+
   // --- start
 
   $("preset").append(
@@ -668,6 +715,7 @@
   $("zoomOut").addEventListener("click", () => zoom(0.5));
   $("whole").addEventListener("click", () => zoom(1 / view.scale));
   $("png").addEventListener("click", savePng);
+  $("svg").addEventListener("click", saveSvg);
   $("upload").addEventListener("change", (event) => event.target.files[0] && load(event.target.files[0]));
   $("original").addEventListener("click", () => replace(original(), data.channels, data.low, data.high));
   document.addEventListener("paste", (event) => {
@@ -681,5 +729,7 @@
   });
   dark.addEventListener("change", drawAll);
   if (!attempt(stateOf(location.hash.slice(1)))) attempt({ ...data.state });
-  window.convviz = { state: () => state, values: () => made, bank: () => bank };
+  // For tests, and for whoever wants to look deeper.
+  const seen = () => (({ left, top, scale }) => ({ left, top, scale }))(panes.find((one) => one.canvas.id === "mapCanvas"));
+  window.convviz = { state: () => state, values: () => made, bank: () => bank, svg, seen };
 })();
