@@ -249,8 +249,23 @@
 
   let panes = [];
 
-  /** Make a canvas with a caption. */
-  function pane(parent, kind, index, caption, height, width, paint, label) {
+  // What an array looks like, while it is there: the planes of the input stay when settings change.
+  const looks = new WeakMap();
+
+  function painted(key, height, width, paint) {
+    if (!looks.has(key)) {
+      const small = document.createElement("canvas");
+      [small.width, small.height] = [width, height];
+      const image = small.getContext("2d").createImageData(width, height);
+      paint(image.data);
+      small.getContext("2d").putImageData(image, 0, 0);
+      looks.set(key, { small, pixels: image.data });
+    }
+    return looks.get(key);
+  }
+
+  /** Make a canvas with a caption; `key` is what it shows. */
+  function pane(parent, kind, index, key, caption, height, width, paint, label) {
     const figure = document.createElement("figure");
     const canvas = document.createElement("canvas");
     const words = document.createElement("figcaption");
@@ -259,12 +274,8 @@
     canvas.setAttribute("aria-label", label);
     figure.append(canvas, words);
     $(parent).append(figure);
-    const small = document.createElement("canvas");
-    [small.width, small.height] = [width, height];
-    const image = small.getContext("2d").createImageData(width, height);
-    paint(image.data);
-    small.getContext("2d").putImageData(image, 0, 0);
-    const found = { kind, index, canvas, small, pixels: image.data, height, width, marks: [], values: null };
+    const { small, pixels } = painted(key, height, width, paint);
+    const found = { kind, index, canvas, small, pixels, height, width, marks: [], values: null };
     panes.push(found);
     listen(found);
     return found;
@@ -300,7 +311,11 @@
     }
     return [least, most];
   };
-  const extent = (values) => ends(values).map(short).join(" to ");
+  const extents = new WeakMap();
+  const extent = (values) => {
+    if (!extents.has(values)) extents.set(values, ends(values).map(short).join(" to "));
+    return extents.get(values);
+  };
 
   function build() {
     const focused = document.activeElement && document.activeElement.id;
@@ -308,7 +323,7 @@
     for (const id of ["planes", "parts", "output"]) $(id).replaceChildren();
     const { height, width, planes } = picture;
     if (planes.length >= 3)
-      pane("planes", "input", -1, `input ${height}x${width}`, height, width, (pixels) => {
+      pane("planes", "input", -1, picture, `input ${height}x${width}`, height, width, (pixels) => {
         const scale = 255 / (high - low);
         for (let at = 0; at < height * width; at++) {
           for (let channel = 0; channel < 3; channel++) pixels[4 * at + channel] = (planes[channel][at] - low) * scale;
@@ -316,18 +331,18 @@
         }
       }, `input, ${height} by ${width} pixels`);
     planes.forEach((values, index) => {
-      const made = pane("planes", "input", index, `${names[index]} plane: ${extent(values)}`, height, width,
+      const made = pane("planes", "input", index, values, `${names[index]} plane: ${extent(values)}`, height, width,
         grey(values, low, high), `${names[index]} plane`);
       made.values = values;
     });
     const first = Math.floor(state.map / (state.outChannels / state.groups)) * (planes.length / state.groups);
     made.parts.forEach((values, index) => {
-      const part = pane("parts", "output", index, `${names[first + index]} part: ${extent(values)}`, made.height, made.width,
+      const part = pane("parts", "output", index, values, `${names[first + index]} part: ${extent(values)}`, made.height, made.width,
         signed(values), `what the ${names[first + index]} plane adds to map ${state.map}`);
       part.values = values;
     });
     const values = made.maps[state.map];
-    const output = pane("output", "output", -1, `map ${state.map}: ${extent(values)}`, made.height, made.width,
+    const output = pane("output", "output", -1, values, `map ${state.map}: ${extent(values)}`, made.height, made.width,
       signed(values), `feature map ${state.map}, ${made.height} by ${made.width}; arrow keys move`);
     output.values = values;
     output.canvas.tabIndex = 0;

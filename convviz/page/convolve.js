@@ -119,6 +119,26 @@ const Convolve = (() => {
       sum[x] += u * values[i] + v * values[j] + w * values[k];
   }
 
+  /** Add what the taps of a 3x3 kernel make of every window: as `threeTaps`, and in half of its time. */
+  function nineTaps(sum, values, weight, at, starts, columns, runs, step) {
+    const [a, b, c] = runs;
+    const first = Math.max(a.first, b.first, c.first);
+    const last = Math.max(first, Math.min(a.last, b.last, c.last));
+    for (let tap = 0; tap < 9; tap++) {
+      const start = starts[Math.floor(tap / 3)];
+      oneTap(sum, values, weight[at + tap], start, columns[tap % 3], 0, Math.min(first, sum.length));
+      oneTap(sum, values, weight[at + tap], start, columns[tap % 3], last, sum.length);
+    }
+    const [p, q, r] = starts;
+    let [i, j, k] = [a, b, c].map((one) => one.offset + first * step);
+    const [w0, w1, w2, w3, w4, w5, w6, w7, w8] = weight.subarray(at, at + 9);
+    for (let x = first; x < last; x++, i += step, j += step, k += step)
+      sum[x] +=
+        w0 * values[p + i] + w1 * values[p + j] + w2 * values[p + k] +
+        w3 * values[q + i] + w4 * values[q + j] + w5 * values[q + k] +
+        w6 * values[r + i] + w7 * values[r + j] + w8 * values[r + k];
+  }
+
   /**
    * Cross-correlate: the maps, and on request what every plane adds to the map `partsOf`.
    *
@@ -141,6 +161,7 @@ const Convolve = (() => {
     const maps = [];
     const parts = [];
     const sum = new Float64Array(w);
+    const before = new Float64Array(w);
     for (let filter = 0; filter < layer.outChannels; filter++) {
       const map = new Float32Array(h * w);
       const group = Math.floor(filter / filtersInGroup);
@@ -151,19 +172,24 @@ const Convolve = (() => {
         sum.fill(bias);
         for (let plane = 0; plane < inGroup; plane++) {
           const values = planes[group * inGroup + plane];
-          const before = wanted ? Float64Array.from(sum) : null;
+          if (wanted) before.set(sum);
           for (let ky = 0; ky < kh; ky++) {
             const row = rows[ky][y];
             if (row < 0) continue;
             const start = row * width;
             const at = ((filter * inGroup + plane) * kh + ky) * kw;
+            if (kh === 3 && kw === 3 && ky === 0 && rows[1][y] >= 0 && rows[2][y] >= 0) {
+              const starts = [start, rows[1][y] * width, rows[2][y] * width];
+              nineTaps(sum, values, bank.weight, at, starts, columns, runs, layer.stride[1]);
+              break;
+            }
             let kx = 0;
             // Three taps at a time load and store every sum once, which halves the time.
             for (; kx + 2 < kw; kx += 3)
               threeTaps(sum, values, bank.weight, at + kx, start, columns, runs, kx, layer.stride[1]);
             for (; kx < kw; kx++) oneTap(sum, values, bank.weight[at + kx], start, columns[kx], 0, w);
           }
-          if (before) for (let x = 0; x < w; x++) parts[plane][y * w + x] = sum[x] - before[x];
+          if (wanted) for (let x = 0; x < w; x++) parts[plane][y * w + x] = sum[x] - before[x];
         }
         map.set(sum, y * w);
       }
