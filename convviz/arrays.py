@@ -33,7 +33,7 @@ ARCHIVES = (".npz", ".safetensors")
 WRITABLE = (".npz", ".npy", ".safetensors")
 
 # What numpy's readers raise on damaged files and archives.
-_BROKEN = (
+BROKEN = (
     OSError,
     EOFError,
     ValueError,
@@ -271,7 +271,7 @@ def _from_npy(data: bytes, name: str) -> NDArray[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that Python 2 wrote it
             array = np.lib.format.read_array(file, allow_pickle=False)
-    except _BROKEN as error:
+    except BROKEN as error:
         if "Object arrays" in str(error):
             reason = "it holds Python objects, and loading those could run any code"
         else:
@@ -352,7 +352,7 @@ def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
                     size, f"the bytes of array {key!r} in {name}", "make it smaller", error=InputError
                 )
                 yield key, _from_npy(archive.read(member), f"{name}, array {key!r}")
-    except _BROKEN as error:
+    except BROKEN as error:
         reason = printable(str(error))[:80].lower()
         raise InputError(f"cannot read {name}: it is no archive of numpy ({reason}).") from None
 

@@ -24,21 +24,8 @@ Floats = NDArray[np.float32]
 _TORCH = (".pt", ".pth", ".ckpt", ".bin")
 READABLE = (".safetensors", ".npz", *_TORCH, ".onnx")
 
-# What torch.load and the readers of pickles raise on damaged files.
-_BROKEN = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    AssertionError,
-    RuntimeError,
-    MemoryError,
-    OverflowError,
-    zipfile.BadZipFile,
-)
+# What torch.load raises on damaged files, beside what all readers do.
+_BROKEN = (*arrays.BROKEN, AttributeError, AssertionError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -254,6 +254,27 @@ def compute(layer: Any, inputs: Sequence[Floats], numbers: Numbers) -> Floats:
     return _COMPUTE[type(layer)](layer, x, numbers)
 
 
+def needed(layer: Any) -> dict[str, tuple[int, ...]]:
+    """Tell the shapes of the numbers that a layer has, by the names of torch.
+
+    Examples
+    --------
+    >>> needed(modules.Linear(400, 120))
+    {'weight': (120, 400), 'bias': (120,)}
+    """
+    if isinstance(layer, modules.BatchNorm2d):
+        names = ("weight", "bias", "running_mean", "running_var")
+        return dict.fromkeys(names if layer.affine else names[2:], (layer.num_features,))
+    if isinstance(layer, modules.Linear):
+        shape: tuple[int, ...] = (layer.out_features, layer.in_features)
+        outputs = layer.out_features
+    elif isinstance(layer, Conv2d | modules.ConvTranspose2d):
+        shape, outputs = layer.weight_shape, layer.out_channels
+    else:
+        return {}
+    return {"weight": shape} | ({"bias": (outputs,)} if layer.bias else {})
+
+
 def seeded(placed: Sequence[Placed], seed: int = 0) -> dict[str, dict[str, Floats]]:
     """Draw the numbers of a net that torch would, without importing torch.
 
@@ -281,18 +302,13 @@ def seeded(placed: Sequence[Placed], seed: int = 0) -> dict[str, dict[str, Float
     found: dict[str, dict[str, Floats]] = {}
     for one in placed:
         layer = one.layer
+        shapes = needed(layer)
         numbers: dict[str, Floats] = {}
         if isinstance(layer, modules.BatchNorm2d):
-            ones, zeros = np.ones(layer.num_features, np.float32), np.zeros(layer.num_features, np.float32)
-            numbers = {"running_mean": zeros, "running_var": ones}
-            if layer.affine:
-                numbers |= {"weight": ones, "bias": zeros}
-        elif isinstance(layer, Conv2d | modules.ConvTranspose2d | modules.Linear):
-            shape = (
-                (layer.out_features, layer.in_features)
-                if isinstance(layer, modules.Linear)
-                else layer.weight_shape
-            )
+            begins = {"weight": np.ones, "bias": np.zeros, "running_mean": np.zeros, "running_var": np.ones}
+            numbers = {name: begins[name](shape, np.float32) for name, shape in shapes.items()}
+        elif shapes:
+            shape = shapes["weight"]
             count, fan_in = math.prod(shape), math.prod(shape[1:])
             memory.need(
                 24 * count, f"the {plural(count, 'weight')} of layer {one.name!r}", "take a smaller net"
@@ -302,32 +318,10 @@ def seeded(placed: Sequence[Placed], seed: int = 0) -> dict[str, dict[str, Float
             numbers["weight"] = uniform(words, count, math.sqrt(3.0) * (gain / math.sqrt(fan_in))).reshape(
                 shape
             )
-            if layer.bias:
-                outputs = shape[0] if not isinstance(layer, modules.ConvTranspose2d) else layer.out_channels
-                numbers["bias"] = uniform(words, outputs, 1 / math.sqrt(fan_in))
+            if "bias" in shapes:
+                numbers["bias"] = uniform(words, math.prod(shapes["bias"]), 1 / math.sqrt(fan_in))
         found[one.name] = numbers
     return found
-
-
-def needed(layer: Any) -> dict[str, tuple[int, ...]]:
-    """Tell the shapes of the numbers that a layer has, by the names of torch.
-
-    Examples
-    --------
-    >>> needed(modules.Linear(400, 120))
-    {'weight': (120, 400), 'bias': (120,)}
-    """
-    if isinstance(layer, modules.BatchNorm2d):
-        names = ("weight", "bias", "running_mean", "running_var")
-        return dict.fromkeys(names if layer.affine else names[2:], (layer.num_features,))
-    if isinstance(layer, modules.Linear):
-        shape: tuple[int, ...] = (layer.out_features, layer.in_features)
-        outputs = layer.out_features
-    elif isinstance(layer, Conv2d | modules.ConvTranspose2d):
-        shape, outputs = layer.weight_shape, layer.out_channels
-    else:
-        return {}
-    return {"weight": shape} | ({"bias": (outputs,)} if layer.bias else {})
 
 
 def stored(

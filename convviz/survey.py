@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,6 +167,18 @@ def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[Fi
     else:
         work(iter(items))
     return looking.fields(list(values) if scale >= 1 else None)
+
+
+def by_energy(values: NDArray[Any]) -> list[int]:
+    """Order arrays (N, ...), those with the greatest sum of squares first; equals stay as they stand.
+
+    Examples
+    --------
+    >>> by_energy(np.array([[1], [-3], [2]], np.float32))
+    [1, 2, 0]
+    """
+    energy = np.square(values, dtype=np.float64).reshape(len(values), -1).sum(axis=1)
+    return [int(index) for index in np.argsort(-energy, kind="stable")]
 
 
 def reduced(size: HW, scale: float) -> HW:

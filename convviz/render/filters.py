@@ -17,27 +17,6 @@ _FREQUENCIES = 64
 _BETWEEN = (196, 219, 238)
 
 
-def order(weight: Floats, how: str) -> list[int]:
-    """Order filters.
-
-    Parameters
-    ----------
-    weight : ndarray, shape (O, I / groups, kh, kw), float32
-        The filters.
-    how : {"stored", "energy"}
-        As they are, or those with the greatest sum of squares first.
-
-    Examples
-    --------
-    >>> order(np.array([1, -3, 2], np.float32).reshape(3, 1, 1, 1), "energy")
-    [1, 2, 0]
-    """
-    if how == "stored":
-        return list(range(len(weight)))
-    energy = np.square(weight, dtype=np.float64).sum(axis=(1, 2, 3))
-    return [int(index) for index in np.argsort(-energy, kind="stable")]
-
-
 def response(weight: Floats) -> Floats:
     """Tell how strongly one filter answers to waves of every frequency.
 

@@ -3,8 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from convviz.geometry import HW
 from convviz.images import Picture
 from convviz.modules import Flatten, shape_text
@@ -12,7 +10,7 @@ from convviz.net import Placed
 from convviz.render import field, grid, overview
 from convviz.render.field import Box
 from convviz.render.tone import Floats, colours, tones_between
-from convviz.survey import Field, survey
+from convviz.survey import Field, by_energy, survey
 from convviz.text import plural
 
 # Tiles in one strip, and their longest side where nothing else is asked for.
@@ -88,8 +86,7 @@ def draw(
         count = len(values) if only is not None else min(columns or MOST, len(values))
         order: Sequence[int] = range(count)
         if top is not None:
-            energy = np.square(values, dtype=np.float64).sum(axis=(1, 2))
-            order = [int(index) for index in np.argsort(-energy, kind="stable")[:top]]
+            order = by_energy(values)[:top]
         # A row has room for its numbers.
         longest = 2 * tile if tile is not None and len(one.output_shape) == 1 else tile
         factor = grid.fit(HW(*values.shape[1:]), longest)

@@ -77,12 +77,13 @@ def filters(
     from convviz.checkpoints import read_checkpoint
     from convviz.render import filters as drawn
     from convviz.render.tables import console, statistics, summed_up
+    from convviz.survey import by_energy
 
     check_place(target, force=force, is_ours=marks.is_ours, inputs=[file])
     found = read_checkpoint(file)
     layer = found.find(layer_name)
     weight, _ = found.numbers(layer)
-    chosen = drawn.order(weight, sort)[:top]
+    chosen = (by_energy(weight) if sort == "energy" else list(range(len(weight))))[:top]
     looks = asdict(picture)
     if picture.tile is None or picture.tile == PictureSettings().tile:
         looks["tile"] = 96
