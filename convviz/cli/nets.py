@@ -1,6 +1,6 @@
 """Nets on the command line: which one, with which numbers, and what `run` makes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,7 @@ def run_net(
     at: HW | None,
     effective: bool,
     top: int | None,
+    drawn: Mapping[str, str],
     stats: Sequence[str],
     reading: InputSettings,
     compute: ComputeSettings,
@@ -154,15 +155,18 @@ def run_net(
     force: bool,
     quiet: bool,
 ) -> Sheet:
-    """Compute several layers and draw a strip for each; the parameters are those of ``convviz run``."""
+    """Compute several layers and draw a strip for each; the parameters are those of ``convviz run``.
+
+    `drawn` tells those of them, for the metadata, that change nothing but the picture.
+    """
     colours(picture.colormap)
     if save is not None and save.suffix.lower() not in arrays.ARCHIVES:
         raise SpecError(
             f"save: of a net, the name ends in {', '.join(arrays.ARCHIVES)}, not {save.suffix!r}."
         )
     inputs = [*input_files(input), *chosen.files]
-    for place in filter(None, (target, save)):
-        files.check_place(place, force=force, is_ours=marks.is_ours, inputs=inputs)
+    for written_to in filter(None, (target, save)):
+        files.check_place(written_to, force=force, is_ours=marks.is_ours, inputs=inputs)
     source = Source.of(chosen)
     if only is not None and source.net is not None:
         _check_layer(only, [step.name for step in source.net.steps])
@@ -174,9 +178,10 @@ def run_net(
     seen = None if at is None else _seen(placed, only, at)
     made = forward.run_net(net, image.x, numbers, backend=compute.backend, device=compute.device)
     predicted = _prediction(net, made[placed[-1].name])
+    told = _sentence(predicted)
     gradient = None
-    if effective and at is not None and seen is not None:
-        gradient = backends.load_torch_net().gradient(placed, image.x, numbers, seen[0], at)
+    if effective and seen is not None:
+        gradient = backends.load_torch_net().gradient(placed, image.x, numbers, *seen[:2])
 
     looks = asdict(picture)
     if only is None and picture.tile == PictureSettings().tile:
@@ -187,9 +192,9 @@ def run_net(
         placed,
         made,
         only=only,
-        seen=None if seen is None or at is None else (*seen[:1], at, seen[1], gradient),
+        seen=None if seen is None else (*seen, gradient),
         top=top,
-        said=_sentence(predicted),
+        said=told,
         **looks,
     )
     description: dict[str, Any] = {
@@ -197,6 +202,7 @@ def run_net(
         **chosen.described(),
         **({"layer-name": only} if only is not None else {}),
         **as_text(reading, picture),
+        **drawn,
     }
     outputs.write_sheet(sheet, target, description, force=force, inputs=inputs)
     written = [target]
@@ -204,7 +210,6 @@ def run_net(
         outputs.save_arrays({"input": image.x, **made}, save, description, force=force, inputs=inputs)
         written.append(save)
     rows = [(index, one.name, *_numbers(made[one.name], stats)) for index, one in enumerate(placed)]
-    words = [] if seen is None or at is None else [field.sentence(seen[0], at, seen[1], image.size)]
     if not quiet:
         if source.net is not None and source.net.reading:
             asked = ", ".join(f"{key} {text}" for key, text in source.net.reading.items())
@@ -227,17 +232,19 @@ def run_net(
         }
         if predicted:
             document["prediction"] = [{"class": name, "value": value} for name, value in predicted]
-        if seen is not None and at is not None:
-            document["field"] = {"layer": seen[0], "at": list(at), **asdict(seen[1])}
+        if seen is not None:
+            name, place, box = seen
+            document["field"] = {"layer": name, "at": list(place), **asdict(box)}
         answer_json(document)
         return sheet
     if not quiet:
         screen = tables.console()
         screen.print(tables.statistics(rows, width=screen.width, more=stats))
         answer()
-        for line in (*words, *([_sentence(predicted)] if predicted else [])):
+        words = ["" if seen is None else field.sentence(*seen, image.size), told]
+        for line in filter(None, words):
             answer(printable(line))
-        if words or predicted:
+        if any(words):
             answer()
     for path in written:
         answer_path(path, quiet=quiet)
@@ -250,7 +257,7 @@ def _check_layer(name: str, known: Sequence[str]) -> None:
         raise UnknownNameError("layer", name, known)
 
 
-def _seen(placed: Sequence[Placed], only: str | None, at: HW) -> tuple[str, field.Box]:
+def _seen(placed: Sequence[Placed], only: str | None, at: HW) -> tuple[str, HW, field.Box]:
     """Find what a value sees: of the chosen layer, or of the last one whose values have a place."""
     having = [one for one in placed if one.height is not None and len(one.output_shape) == 3]
     found = next((one for one in having if one.name == only), having[-1] if only is None and having else None)
@@ -261,7 +268,7 @@ def _seen(placed: Sequence[Placed], only: str | None, at: HW) -> tuple[str, fiel
             else "field: every value of this net sees the whole input."
         )
     check_inside("field", at, HW(*found.output_shape[1:]), f"the maps of {found.name}")
-    return found.name, field.Box.of(found.height, found.width, at)
+    return found.name, at, field.Box.of(found.height, found.width, at)
 
 
 def _numbers(values: Floats, stats: Sequence[str]) -> list[float]:

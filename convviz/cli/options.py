@@ -272,7 +272,7 @@ NET_OPTIONS = ("layers", "net", "until")
 
 def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None], Path | None]:
     """Make what turns the settings of a file into the defaults of the options called `names`."""
-    known = {*names, "partial", *NET_OPTIONS}
+    known = {*names, "partial", "field", "effective", "top", *NET_OPTIONS}
 
     def take_over(context: typer.Context, path: Path | None) -> Path | None:
         if path is not None:

@@ -140,3 +140,13 @@ def test_json_has_no_characters_that_a_terminal_acts_upon(convviz, place):
     done = convviz("run", "p\x9b.png", "--json", "-o", "x.png")
     assert "\x9b" not in done.stdout
     assert json.loads(done.stdout)["input"]["path"] == "p\x9b.png"
+
+
+@pytest.mark.parametrize("layers", [[], ["--layers", STACK]], ids=["one layer", "a net"])
+def test_what_is_drawn_beside_the_maps_is_stored_too(convviz, place, layers):
+    wanted = ["--field", "3,4", "--effective", "--top", "2"]
+    convviz("run", "photo.png", *layers, *wanted, "-o", "a.png")
+    assert "--field 3,4 --effective --top 2" in last_line(convviz("inspect", "a.png"))
+    done = convviz("run", "photo.png", "--like", "a.png", "-o", "b.png")
+    assert done.returncode == 0, done.stderr
+    assert (place / "a.png").read_bytes() == (place / "b.png").read_bytes()

@@ -142,6 +142,12 @@ def run(
 
     if effective and field is None:
         raise SpecError("effective: goes with --field Y,X.")
+    drawn = {
+        **({"partial": "true"} if partial else {}),
+        **({} if field is None else {"field": f"{field.h},{field.w}"}),
+        **({"effective": "true"} if effective else {}),
+        **({} if top is None else {"top": str(top)}),
+    }
     if layers is not None or net is not None or until is not None:
         own = replace(layer, seed=0, weights=None, layer_name=None)
         if (layers is not None and net is not None) or own != LayerSettings():
@@ -163,6 +169,7 @@ def run(
             field,
             effective,
             top,
+            drawn,
             stat or (),
             reading,
             compute,
@@ -181,7 +188,7 @@ def run(
         raise SpecError("columns: with --partial every filter has a row of its own; leave one of them out.")
     if maps is not None and target.parent.resolve() == maps.resolve() and re.match("[0-9]+-", target.name):
         raise SpecError(
-            f"output: --maps writes files with such names into {printable(str(maps))!r}; choose another."
+            f"output: --maps writes files with such names into {files.shown(maps)}; choose another."
         )
     if top is not None and (partial or layer.flip):
         raise SpecError("top: leave out --partial and --flip, which are drawn for every map.")
@@ -228,7 +235,7 @@ def run(
     compute_seconds = result.seconds or time.perf_counter() - start
 
     start = time.perf_counter()
-    description = result.description(layer, reading, picture) | ({"partial": "true"} if partial else {})
+    description = result.description(layer, reading, picture) | drawn
     chosen = None if top is None else result.strongest(top)
     beside, words = ([], []) if field is None else _field(result, found, field, picture.tile, effective)
     sheet = result.sheet(
