@@ -228,6 +228,25 @@ Quiet = Annotated[
 ]
 
 
+def output_option(text: str, default: str = "") -> Any:
+    """Make the row of the option that says where to write; `default` tells the name without it."""
+    return typer.Option(
+        "-o", "--output", metavar="FILE", rich_help_panel=OUTPUT, help=text, show_default=default or True
+    )
+
+
+def check_png(path: Path) -> None:
+    """Refuse a name that ends like no picture of maps.
+
+    Raises
+    ------
+    SpecError
+        If `path` does not end in .png.
+    """
+    if path.suffix.lower() != ".png":
+        raise SpecError(f"output: the picture is a PNG, so its name ends in .png, not {path.suffix!r}.")
+
+
 def map_option(panel: str, text: str) -> Any:
     """Make the row of the option that chooses one map."""
     return _option("--map", parser=parsing.whole("map", least=0), metavar="N", panel=panel, text=text)

@@ -8,7 +8,7 @@ import typer
 
 from convviz import __version__, files, parsing
 from convviz.cli.console import answer, remark
-from convviz.cli.options import LAYER, OUTPUT, Force, map_option, with_settings
+from convviz.cli.options import LAYER, OUTPUT, Force, map_option, output_option, with_settings
 from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.settings import InputSettings, LayerSettings, Style, as_text, typed
@@ -73,14 +73,7 @@ def animate(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Where to write: .gif, .webp, .png or .apng.",
-            show_default="NAME-animation.gif",
-        ),
+        output_option("Where to write: .gif, .webp, .png or .apng.", "NAME-animation.gif"),
     ] = None,
     frames: Annotated[
         Path | None,

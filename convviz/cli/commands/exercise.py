@@ -7,7 +7,7 @@ import typer
 
 from convviz import parsing
 from convviz.cli.console import answer
-from convviz.cli.options import OUTPUT, Force, with_settings
+from convviz.cli.options import Force, output_option, with_settings
 from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.settings import LayerSettings, as_text
@@ -45,13 +45,7 @@ def exercise(
     ] = "1",  # type: ignore[assignment]
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Where to write: .md, or .html to print. The answers go beside it, as NAME-answers.",
-        ),
+        output_option("Where to write: .md, or .html to print. The answers go beside it, as NAME-answers."),
     ] = None,
     force: Force = False,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from convviz.cli.console import answer_path, remark
-from convviz.cli.options import OUTPUT, Force, InputFile, Quiet, with_settings
+from convviz.cli.options import OUTPUT, Force, InputFile, Quiet, output_option, with_settings
 from convviz.errors import SpecError
 from convviz.files import check_place, fitting
 from convviz.settings import InputSettings, LayerSettings, as_text
@@ -19,14 +19,7 @@ def explore(
     reading: InputSettings,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="The page (.html).",
-            show_default="NAME-explore.html",
-        ),
+        output_option("The page (.html).", "NAME-explore.html"),
     ] = None,
     opened: Annotated[
         bool, typer.Option("--open", rich_help_panel=OUTPUT, help="Open the page in the browser.")

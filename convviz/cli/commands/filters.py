@@ -8,8 +8,7 @@ import typer
 
 from convviz import __version__, parsing
 from convviz.cli.console import answer, answer_json, answer_path
-from convviz.cli.options import OUTPUT, Force, Json, Quiet, with_settings
-from convviz.errors import SpecError
+from convviz.cli.options import OUTPUT, Force, Json, Quiet, check_png, output_option, with_settings
 from convviz.files import check_place, fitting
 from convviz.settings import PictureSettings, as_text
 
@@ -49,14 +48,7 @@ def filters(
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="The picture (.png).",
-            show_default="NAME-filters.png",
-        ),
+        output_option("The picture (.png).", "NAME-filters.png"),
     ] = None,
     json: Json = False,
     force: Force = False,
@@ -71,8 +63,7 @@ def filters(
         convviz filters samples/digits.safetensors --layer conv1 --frequency
     """
     target = output if output is not None else Path(fitting(file.stem, "-filters.png"))
-    if target.suffix.lower() != ".png":
-        raise SpecError(f"output: the picture is a PNG, so its name ends in .png, not {target.suffix!r}.")
+    check_png(target)
     from convviz import marks, outputs
     from convviz.checkpoints import read_checkpoint
     from convviz.render import filters as drawn

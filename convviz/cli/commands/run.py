@@ -22,6 +22,8 @@ from convviz.cli.options import (
     NetName,
     Quiet,
     Until,
+    check_png,
+    output_option,
     with_settings,
 )
 from convviz.errors import SpecError
@@ -43,14 +45,7 @@ def run(
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="The picture (.png).",
-            show_default="NAME-maps.png",
-        ),
+        output_option("The picture (.png).", "NAME-maps.png"),
     ] = None,
     maps: Annotated[
         Path | None, typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Write every map, full size.")
@@ -137,8 +132,7 @@ def run(
         convviz run cat.jpg -K sobel -K gaussian:sigma=2 --stride 2 -o small.png
     """
     target = output if output is not None else default_output(input)
-    if target.suffix.lower() != ".png":
-        raise SpecError(f"output: the picture is a PNG, so its name ends in .png, not {target.suffix!r}.")
+    check_png(target)
 
     if effective and field is None:
         raise SpecError("effective: goes with --field Y,X.")
