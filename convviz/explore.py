@@ -1,25 +1,34 @@
-"""One page on which a layer can be touched: one HTML file, which needs nothing from elsewhere."""
+"""A page on which a layer, or each layer of a net, can be touched: one HTML file that needs nothing else."""
 
 import base64
+import dataclasses
 import html
 import json
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 import numpy as np
 
+from convviz import modules
 from convviz.errors import SpecError
+from convviz.forward import Numbers
+from convviz.geometry import HW
 from convviz.images import Picture
 from convviz.kernels import entries
 from convviz.layers import Conv2d
+from convviz.net import Net, Placed
 from convviz.settings import LayerSettings, typed
 from convviz.text import printable
 from convviz.weights import FilterBank
 
-# More would not be computed again while somebody waits.
+# More would not be computed again while somebody waits, or would be no page to send to anybody.
 MOST_PIXELS, MOST_FILTERS = 1 << 22, 64
+MOST_MACS, MOST_NUMBERS = 1 << 31, 1 << 22
+
+_SCRIPTS = ("convolve", "layers", "paint", "work", "settings", "words", "panes", "app")
 
 
 def page(
@@ -31,7 +40,7 @@ def page(
     *,
     reading: Sequence[str] = (),
 ) -> str:
-    """Write the page of a run.
+    """Write the page of a layer.
 
     Parameters
     ----------
@@ -66,25 +75,185 @@ def page(
     >>> page("x.png", picture, layer, seeded(layer), LayerSettings()).startswith("<!doctype html>")
     True
     """
+    if layer.out_channels > MOST_FILTERS:
+        raise SpecError(f"a page has room for {MOST_FILTERS} filters, not {layer.out_channels}.")
+    edges = layer.edges(picture.size)
+    given = bool(settings.files or settings.kernel)
+    # The page turns them itself.
+    own = bank.turned() if settings.flip else bank
+    numbers = {"weight": own.weight} | ({} if own.bias is None else {"bias": own.bias})
+    output = (layer.out_channels, *layer.output_size(picture.size))
+    placed = Placed("conv", layer, ("input",), (picture.shape,), output, 0, None, None)
+    chosen = {
+        "outChannels": layer.out_channels,
+        "preset": "page" if given else "seed",
+        "seed": settings.seed & 0xFFFFFFFF,
+        "kernelH": layer.kernel_size.h,
+        "kernelW": layer.kernel_size.w,
+        "strideH": layer.stride.h,
+        "strideW": layer.stride.w,
+        "padTop": edges.top,
+        "padBottom": edges.bottom,
+        "padLeft": edges.left,
+        "padRight": edges.right,
+        "mode": layer.padding_mode,
+        "dilationH": layer.dilation.h,
+        "dilationW": layer.dilation.w,
+        "groups": layer.groups,
+        "bias": layer.bias,
+        "flip": settings.flip,
+    }
+    more = {
+        "single": True,
+        "given": given,
+        "words": _words(settings),
+        "reading": list(reading),
+        "layers": [_layer(placed, numbers)],
+    }
+    return _written(path, picture, more, chosen)
+
+
+def net_page(
+    path: str,
+    picture: Picture,
+    net: Net,
+    placed: Sequence[Placed],
+    numbers: Mapping[str, Numbers],
+    *,
+    command: Sequence[str] = (),
+) -> str:
+    """Write the page of a net: a panel for each of its layers.
+
+    Parameters
+    ----------
+    path : str
+        What the picture is called.
+    picture : Picture
+        The input.
+    net : Net
+        The net.
+    placed : sequence of Placed
+        Its layers for this input.
+    numbers : dict of dict of ndarray
+        Their numbers, by the names of the layers.
+    command : sequence of str
+        The words of the command that makes the same maps.
+
+    Returns
+    -------
+    str
+        HTML with styles, scripts, picture and numbers in it.
+
+    Raises
+    ------
+    SpecError
+        If the picture or the net is too large for a page.
+
+    Examples
+    --------
+    >>> from convviz.forward import seeded
+    >>> from convviz.net import parse_layers
+    >>> picture = Picture(np.zeros((1, 8, 8), np.float32), ("gray",))
+    >>> net = parse_layers("conv 2 k3 | relu | maxpool 2")
+    >>> placed = net.place(picture.shape)
+    >>> net_page("x.png", picture, net, placed, seeded(placed)).startswith("<!doctype html>")
+    True
+    """
+    for what, count, most in (
+        ("multiply-adds", sum(one.macs for one in placed), MOST_MACS),
+        ("numbers", sum(one.layer.parameters for one in placed), MOST_NUMBERS),
+    ):
+        if count > most:
+            raise SpecError(
+                f"a page has room for a net of {most:,} {what}, not {count:,}; take its first layers "
+                f"with --until{', or a smaller picture with --resize' if what == 'multiply-adds' else ''}."
+            )
+    more = {
+        "single": False,
+        "given": False,
+        "words": list(command),
+        "reading": [],
+        "layers": [_layer(one, numbers.get(one.name, {})) for one in placed],
+        "classes": list(net.classes),
+    }
+    return _written(path, picture, more, {})
+
+
+def _written(path: str, picture: Picture, more: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
+    """Put styles, scripts and data into the page."""
     if picture.size.h * picture.size.w > MOST_PIXELS:
         raise SpecError(
             f"a page has room for {MOST_PIXELS:,} pixels, not {picture.size}; bring the picture to fewer "
             "with --resize."
         )
-    if layer.out_channels > MOST_FILTERS:
-        raise SpecError(f"a page has room for {MOST_FILTERS} filters, not {layer.out_channels}.")
     name = printable(path)
+    low, high = picture.ends[0]
+    normal = picture.normalized
+    data = {
+        "path": name,
+        "shape": list(picture.shape),
+        "channels": list(picture.channels),
+        "low": low,
+        "high": high,
+        "planes": _planes(picture),
+        "normalize": None if normal is None else {"mean": list(normal.mean), "std": list(normal.std)},
+        "presets": [
+            {"name": one.kernel.name, "taps": one.kernel.taps, "divisor": one.kernel.divisor}
+            for one in entries()
+        ],
+        "classes": [],
+        "state": {"at": 0, "map": 0, "edits": {}} | _NO_LAYER | dict(chosen),
+    } | dict(more)
     parts = {
         "title": html.escape(f"{name}: convviz"),
         "heading": html.escape(name),
         "style": _part("page.css"),
-        "convolve": _part("convolve.js"),
-        "app": _part("app.js"),
+        **{script: _part(f"{script}.js") for script in _SCRIPTS},
         # A script of data ends at the first tag, wherever that stands.
-        "data": json.dumps(_data(name, picture, layer, bank, settings, reading)).replace("<", "\\u003c"),
+        "data": json.dumps(data).replace("<", "\\u003c"),
     }
     # In one pass: a name may look like one of the places.
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _part("page.html"))
+
+
+# The settings of a layer where there are several, none of which can be set.
+_NO_LAYER = dict.fromkeys(
+    (
+        *("outChannels", "kernelH", "kernelW", "strideH", "strideW", "dilationH", "dilationW", "groups"),
+        *("seed", "padTop", "padBottom", "padLeft", "padRight"),
+    ),
+    0,
+) | {"preset": "seed", "mode": "zeros", "bias": True, "flip": False}
+
+
+def _layer(one: Placed, numbers: Numbers) -> dict[str, Any]:
+    """Write one layer as plain values."""
+    layer = one.layer
+    if isinstance(layer, Conv2d):
+        height, width = one.input_shapes[0][1:]
+        options: dict[str, Any] = {
+            "outChannels": layer.out_channels,
+            "kernel": list(layer.kernel_size),
+            "stride": list(layer.stride),
+            "padding": list(layer.edges(HW(height, width))),
+            "mode": layer.padding_mode,
+            "dilation": list(layer.dilation),
+            "groups": layer.groups,
+        }
+    elif isinstance(layer, modules.Softmax):
+        options = {"axis": layer.axis(one.input_shapes[0])}
+    else:
+        of = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
+        options = {name: list(value) if isinstance(value, HW) else value for name, value in of.items()}
+    return {
+        "name": printable(one.name),
+        "kind": type(layer).__name__,
+        "text": str(layer),
+        "inputs": [printable(name) for name in one.inputs],
+        "shape": list(one.output_shape),
+        "options": options,
+        "numbers": {name: _packed(values) for name, values in numbers.items()},
+    }
 
 
 def _part(name: str) -> str:
@@ -92,73 +261,13 @@ def _part(name: str) -> str:
     return resources.files("convviz").joinpath("page", name).read_text(encoding="utf-8").rstrip("\n")
 
 
-def _data(
-    name: str,
-    picture: Picture,
-    layer: Conv2d,
-    bank: FilterBank,
-    settings: LayerSettings,
-    reading: Sequence[str],
-) -> dict[str, Any]:
-    """Gather what the page begins with."""
-    edges = layer.edges(picture.size)
-    given = bool(settings.files or settings.kernel)
-    # The page turns them itself.
-    own = bank.turned() if settings.flip else bank
-    low, high = picture.ends[0]
-    return {
-        "path": name,
-        "shape": list(picture.shape),
-        "channels": list(picture.channels),
-        "low": low,
-        "high": high,
-        "planes": _planes(picture),
-        "layer": {
-            "outChannels": layer.out_channels,
-            "kernel": list(layer.kernel_size),
-            "groups": layer.groups,
-        },
-        "weight": _packed(own.weight),
-        "bias": None if own.bias is None else _packed(own.bias),
-        "given": given,
-        "words": _words(settings),
-        "reading": list(reading),
-        "presets": [
-            {"name": one.kernel.name, "taps": one.kernel.taps, "divisor": one.kernel.divisor}
-            for one in entries()
-        ],
-        "state": {
-            "outChannels": layer.out_channels,
-            "preset": "page" if given else "seed",
-            "seed": settings.seed & 0xFFFFFFFF,
-            "kernelH": layer.kernel_size.h,
-            "kernelW": layer.kernel_size.w,
-            "strideH": layer.stride.h,
-            "strideW": layer.stride.w,
-            "padTop": edges.top,
-            "padBottom": edges.bottom,
-            "padLeft": edges.left,
-            "padRight": edges.right,
-            "mode": layer.padding_mode,
-            "dilationH": layer.dilation.h,
-            "dilationW": layer.dilation.w,
-            "groups": layer.groups,
-            "bias": layer.bias,
-            "flip": settings.flip,
-            "map": 0,
-            "own": None,
-            "ownBias": None,
-        },
-    }
-
-
 def _words(settings: LayerSettings) -> list[str]:
     """Write the options that name kernels or trained weights."""
-    words = [f"-K '{typed(request)}'" for request in settings.kernel]
+    words = [f"-K {shlex.quote(typed(request))}" for request in settings.kernel]
     if settings.weights is not None:
-        words.append(f"--weights '{printable(str(settings.weights))}'")
+        words.append(f"--weights {shlex.quote(printable(str(settings.weights)))}")
     if settings.layer_name is not None:
-        words.append(f"--layer '{printable(settings.layer_name)}'")
+        words.append(f"--layer {shlex.quote(printable(settings.layer_name))}")
     if settings.bias_values is not None:
         words.append(f"--bias-values {typed(settings.bias_values)}")
     return words

@@ -1,51 +1,66 @@
 """The page: what is in the file, and that its arithmetic is that of convviz."""
 
 import base64
-import html
 import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import npm
 import numpy as np
 import pytest
 
 import convviz
-from convviz import explore, pipeline, weights
+from convviz import explore, forward, pipeline, weights
 from convviz.errors import SpecError
 from convviz.images import Picture
+from convviz.net import find_net, parse_layers
 from convviz.settings import LayerSettings
 
-SCRIPT = Path(explore.__file__).with_name("page") / "convolve.js"
+PAGE = Path(explore.__file__).with_name("page")
 NODE = shutil.which("node")
 
+# The scripts see each other, as in the page.
 RUN = """
-const C = require(process.argv[1]);
+const [vm, fs] = [require("vm"), require("fs")];
+for (const path of process.argv.slice(1)) vm.runInThisContext(fs.readFileSync(path, "utf8"));
+const answer = vm.runInThisContext(`(one) => {
+  const planes = one.planes.map((plane) => Float32Array.from(plane));
+  const picture = { height: one.height, width: one.width, planes };
+  if (one.layers) {
+    for (const { numbers } of one.layers)
+      for (const [name, text] of Object.entries(numbers)) {
+        const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+        numbers[name] = new Float32Array(bytes.buffer);
+      }
+    const made = Layers.compute(picture, one.layers);
+    return Object.fromEntries(
+      Object.entries(made).map(([name, of]) => [name, of.planes.map((values) => Array.from(values))]));
+  }
+  const reason = Convolve.reason(picture.planes.length, one.height, one.width, one.layer);
+  if (reason) return { reason };
+  const bank = one.weight
+    ? { weight: Float32Array.from(one.weight), bias: one.bias && Float32Array.from(one.bias) }
+    : Convolve.seeded(picture.planes.length, one.layer, one.seed, one.withBias);
+  const made = Convolve.correlate(picture, one.layer, bank, 0);
+  const last = one.layer.outChannels - 1;
+  const place = [made.height - 1, Math.floor(made.width / 2)];
+  return {
+    size: [made.height, made.width],
+    maps: made.maps.map((map) => Array.from(map)),
+    parts: made.parts.map((map) => Array.from(map)),
+    last: Array.from(Convolve.correlate(picture, one.layer, bank, -1, [last, last + 1]).maps[0]),
+    weight: Array.from(bank.weight),
+    bias: bank.bias && Array.from(bank.bias),
+    place,
+    total: Convolve.products(picture, one.layer, bank, 0, ...place).total,
+    fed: Convolve.fed(one.layer, one.height, one.width, Math.floor(one.height / 2), 0),
+  };
+}`);
 let text = "";
 process.stdin.on("data", (part) => (text += part)).on("end", () => {
-  const answers = JSON.parse(text).map((one) => {
-    const planes = one.planes.map((plane) => Float32Array.from(plane));
-    const picture = { height: one.height, width: one.width, planes };
-    const reason = C.reason(picture.planes.length, one.height, one.width, one.layer);
-    if (reason) return { reason };
-    const bank = one.weight
-      ? { weight: Float32Array.from(one.weight), bias: one.bias && Float32Array.from(one.bias) }
-      : C.seeded(picture.planes.length, one.layer, one.seed, one.withBias);
-    const made = C.correlate(picture, one.layer, bank, 0);
-    const place = [made.height - 1, Math.floor(made.width / 2)];
-    return {
-      size: [made.height, made.width],
-      maps: made.maps.map((map) => Array.from(map)),
-      parts: made.parts.map((map) => Array.from(map)),
-      weight: Array.from(bank.weight),
-      bias: bank.bias && Array.from(bank.bias),
-      place,
-      total: C.products(picture, one.layer, bank, 0, ...place).total,
-      fed: C.fed(one.layer, one.height, one.width, Math.floor(one.height / 2), 0),
-    };
-  });
-  process.stdout.write(JSON.stringify(answers));
+  process.stdout.write(JSON.stringify(JSON.parse(text).map(answer)));
 });
 """
 needs_node = pytest.mark.skipif(
@@ -55,7 +70,11 @@ needs_node = pytest.mark.skipif(
 
 def computed(*cases):
     done = subprocess.run(
-        [NODE, "-e", RUN, SCRIPT], input=json.dumps(cases), capture_output=True, text=True, check=True
+        [NODE, "-e", RUN, PAGE / "convolve.js", PAGE / "layers.js"],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return json.loads(done.stdout)
 
@@ -120,6 +139,70 @@ def test_the_arithmetic_of_the_page_is_that_of_convviz():
         np.testing.assert_allclose(parts, result.partial()[0], rtol=1e-4, atol=1e-5)
         y, x = found["place"]
         assert found["total"] == pytest.approx(float(result.maps[0, y, x]), abs=1e-5)
+        assert found["last"] == found["maps"][-1]
+        assert found["fed"] == feeds(result.layer, result.picture.size)
+
+
+def feeds(layer, size):
+    """Which outputs the pixel in the middle of the first column feeds, by a picture of pixel numbers."""
+    numbered = np.arange(size.h * size.w, dtype=np.float32).reshape(1, *size) + 1
+    padded = pipeline.pad(numbered, layer.edges(size), layer.padding_mode)[0]
+    one = numbered[0, size.h // 2, 0]
+    found = []
+    for y, x in np.ndindex(*layer.output_size(size)):
+        for ky, kx in np.ndindex(*layer.kernel_size):
+            row, column = (
+                y * layer.stride.h + ky * layer.dilation.h,
+                x * layer.stride.w + kx * layer.dilation.w,
+            )
+            if padded[row, column] == one:
+                found.append({"y": y, "x": x, "tap": [ky, kx]})
+    return sorted(found, key=lambda one: (one["y"], one["tap"][0], one["x"], one["tap"][1]))
+
+
+STACKS = [
+    "conv 4 k3 p1 | relu | maxpool 2",
+    "conv 4 k3 s2 p1 reflect | bn | leakyrelu 0.2 | avgpool 3 s2 p1 nopad ceil",
+    "conv 4 k3 | avgpool 3x2 s1 p1 | maxpool 3 s2 p1 d2 ceil",
+    "deconv 3 k4 s2 p1 o1 | silu | maxpool 3 s2 p1 ceil",
+    "conv 4 k1 | deconv 6 k3x2 s3 g2 d2 nobias | adaptiveavgpool 5x4",
+    "conv 4 k2x3 d2 | sigmoid | adaptiveavgpool 3 | flatten | linear 5 | softmax",
+    "conv 3 k1 g3 | softmax",
+]
+
+
+@needs_node
+@pytest.mark.parametrize("stack", [*STACKS, "resnet18"])
+def test_every_layer_of_the_page_makes_what_convviz_makes(stack):
+    chance = np.random.default_rng(len(stack))
+    net = find_net(stack).until("layer1.0.relu2") if stack == "resnet18" else parse_layers(stack)
+    x = chance.normal(size=(3, 13, 11)).astype(np.float32)
+    placed = net.place(x.shape)
+    # Random means and variances too: those that torch begins with change nothing.
+    numbers = {
+        one.name: {
+            name: np.asarray(
+                chance.uniform(0.5, 2, shape) if name == "running_var" else chance.normal(size=shape) / 4,
+                np.float32,
+            )
+            for name, shape in forward.needed(one.layer).items()
+        }
+        for one in placed
+    }
+    layers = [explore._layer(one, numbers[one.name]) for one in placed]
+    (found,) = computed({"height": 13, "width": 11, "planes": x.reshape(3, -1).tolist(), "layers": layers})
+    for name, expected in forward.run_net(net, x, numbers).items():
+        values = np.array(found[name]).reshape(expected.shape)
+        np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5 * max(1, np.abs(expected).max()))
+
+
+@needs_node
+def test_the_scripts_have_the_types_that_they_tell(pytestconfig):
+    """By the compiler of TypeScript, which reads JSDoc."""
+    compiler = npm.package(pytestconfig, "typescript@5") / "lib" / "tsc.js"
+    done = subprocess.run([NODE, compiler, "-p", PAGE], capture_output=True, text=True)
+    assert done.stdout == ""
+    assert done.returncode == 0
 
 
 @needs_node
@@ -172,7 +255,9 @@ def test_the_numbers_of_the_page_are_those_of_the_run():
     assert data["planes"]["kind"] == "u8"
     found = np.frombuffer(base64.b64decode(data["planes"]["data"]), np.uint8).reshape(3, 5, 4)
     np.testing.assert_array_equal(found, levels)
-    weight = np.frombuffer(base64.b64decode(data["weight"]), np.float32).reshape(6, 3, 3, 3)
+    weight = np.frombuffer(base64.b64decode(data["layers"][0]["numbers"]["weight"]), np.float32).reshape(
+        6, 3, 3, 3
+    )
     np.testing.assert_array_equal(weight, weights.seeded(convviz.Conv2d(3, 6, 3)).weight)
     other = data_of(made(x * np.float32(1.01)))
     assert other["planes"]["kind"] == "f32"
@@ -201,64 +286,13 @@ def test_what_is_too_large_for_a_page_is_refused():
         made(np.zeros((1, 2100, 2100), np.float32), "g")
     with pytest.raises(SpecError, match="64 filters"):
         made(np.zeros((3, 4, 4), np.float32), out_channels=65)
-
-
-# --- in a browser
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-@pytest.fixture
-def shown(tmp_path):
-    """Open a page in a browser without a network: its document once the script has run, and complaints."""
-
-    def show(text, place=""):
-        (tmp_path / "page.html").write_text(text)
-        command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000"]
-        command += ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path / 'profile'}"]
-        command += ["--enable-logging=stderr", "--dump-dom", f"{(tmp_path / 'page.html').as_uri()}#{place}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-        complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-        return html.unescape(done.stdout), complaints
-
-    return show
-
-
-def text_of(document, id):
-    found = re.search(rf'<(\w+) id="{id}"[^>]*>(.*?)</\1>', document, re.DOTALL)
-    return re.sub(r"</?p>", "\n", found[2])
-
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-
-
-@needs_browser
-@pytest.mark.parametrize(
-    "place",
-    ["", "strideH=2&strideW=2&padTop=1&mode=reflect&preset=sobel-x&outChannels=2&map=1"],
-)
-def test_a_browser_shows_the_value_of_the_backend(shown, place):
-    x = np.random.default_rng(3).integers(0, 256, (3, 9, 8)) / np.float32(255)
-    x = x.astype(np.float32)
-    document, complaints = shown(made(x), f"{place}&pin=output,1,2")
-    assert complaints == []
-    if place:
-        layer, bank = convviz.kernel_bank(
-            "sobel-x", "sobel-x", stride=2, padding=((1, 0), (0, 0)), padding_mode="reflect"
-        )
-        value = pipeline.run(x, layer, bank).maps[1, 1, 2]
-        assert "3x9x8 -> 2x4x3" in document
-        assert "-K sobel-x -K sobel-x -s 2 -p 1,0,0,0 --padding-mode reflect" in text_of(document, "command")
-    else:
-        value = pipeline.run(x, convviz.Conv2d(3, 6, 3)).maps[0, 1, 2]
-        assert "3x9x8 -> 6x7x6" in document
-        assert text_of(document, "command") == "convviz run x.png -O 6"
-    told = re.findall(r"at 1,2: .* = (-?[\d.e-]+)", text_of(document, "value"))
-    assert float(told[0]) == pytest.approx(float(value), rel=2e-3, abs=2e-4)
-
-
-@needs_browser
-def test_an_address_that_is_not_legal_leaves_the_page_as_it_was(shown):
-    document, complaints = shown(made(np.zeros((3, 6, 6), np.float32)), "kernelH=9")
-    assert complaints == []
-    assert "6 filters x 3 channels" in document
+    for side, stack, words in (
+        (12, "conv 64 k3 | conv 999 k9", "numbers, not 5,"),
+        (400, "conv 900 k5 p2", "multiply-adds"),
+    ):
+        net = parse_layers(stack)
+        x = np.zeros((3, side, side), np.float32)
+        placed = net.place(x.shape)
+        with pytest.raises(SpecError, match=words) as caught:
+            explore.net_page("x.png", Picture(x, tuple("RGB")), net, placed, {})
+        assert "--until" in str(caught.value)

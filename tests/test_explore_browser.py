@@ -1,17 +1,22 @@
 """The page of ``convviz explore`` in a browser: pointed at, typed into, given pictures, by keys alone."""
 
+import shlex
 import shutil
 import subprocess
-import tarfile
+import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
+import npm
 import numpy as np
 import pytest
 from PIL import Image
 
 import convviz
-from convviz import explore, pipeline, weights
+from convviz import explore, forward, images, parsing, pipeline, weights
+from convviz.checkpoints import read_checkpoint
 from convviz.images import Picture
+from convviz.net import find_net
 from convviz.settings import LayerSettings
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -26,6 +31,7 @@ pytestmark = pytest.mark.skipif(
     reason="Chromium and its driver (Debian: chromium-driver) are not installed",
 )
 
+SAMPLES = Path(__file__).parent.parent / "samples"
 X = (np.random.default_rng(3).integers(0, 256, (3, 9, 8)) / np.float32(255)).astype(np.float32)
 
 
@@ -45,14 +51,15 @@ def browser():
 def opened(browser, tmp_path):
     """Open the page of a layer on X; afterwards the console has no message, and nothing was asked for."""
 
-    def show(place="", *, x=X, width=1200, **chosen):
+    def show(place="", *, text="", x=X, width=1200, **chosen):
         settings = LayerSettings(**chosen)
         layer, bank, _ = weights.build(settings, x.shape[0])
         path = tmp_path / "page.html"
-        path.write_text(explore.page("x.png", Picture(x, tuple("RGB")), layer, bank, settings))
+        path.write_text(text or explore.page("x.png", Picture(x, tuple("RGB")), layer, bank, settings))
         browser.set_window_size(width, 900)
         browser.get("about:blank")
         browser.get(f"{path.as_uri()}#{place}")
+        settle(browser)
         return browser
 
     yield show
@@ -61,14 +68,43 @@ def opened(browser, tmp_path):
     assert [name for name in asked if not name.startswith(("data:", "blob:"))] == []
 
 
+@pytest.fixture
+def opened_net(opened):
+    """Open the page of the net that reads digits."""
+
+    def show(place="", until=None):
+        net, placed, numbers = digits(until)
+        picture = images.read(SAMPLES / "digit.png", mode="gray", resize=parsing.resize("28x28"))
+        return opened(
+            place, text=explore.net_page("digit.png", picture, net, placed, numbers, command=["convviz"])
+        )
+
+    return show
+
+
+def digits(until=None):
+    net = find_net(str(SAMPLES / "digits.toml"))
+    net = net if until is None else net.until(until)
+    placed = net.place((1, 28, 28))
+    numbers, _ = forward.stored(placed, read_checkpoint(SAMPLES / "digits.safetensors"))
+    return net, placed, numbers
+
+
+def settle(browser):
+    """Wait until what was chosen is computed and shown."""
+    browser.execute_async_script("window.convviz.settled().then(arguments[0])")
+
+
 def shown(browser, id):
+    settle(browser)
     return browser.find_element(By.ID, id).text
 
 
 def maps(browser):
+    settle(browser)
     found = browser.execute_script(
-        "const made = window.convviz.values();"
-        "return [made.height, made.width, made.maps.map((map) => Array.from(map))]"
+        "const made = window.convviz.shown().output;"
+        "return [made.height, made.width, made.planes.map((map) => Array.from(map))]"
     )
     return np.array(found[2]).reshape(-1, found[0], found[1])
 
@@ -85,7 +121,8 @@ def write(browser, id, text):
 
 def at(browser, id, y, x, size):
     """Move the pointer to the middle of a cell."""
-    canvas = browser.find_element(By.ID, id)
+    place = (By.CSS_SELECTOR, "figure.plane canvas") if id == "planes canvas" else (By.ID, id)
+    canvas = browser.find_element(*place)
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
     box = canvas.rect
     ActionChains(browser).move_to_element_with_offset(
@@ -100,13 +137,34 @@ def test_pointing_shows_the_products_and_a_click_pins(opened):
     expected = pipeline.run(X, convviz.Conv2d(3, 6, 3)).maps
     np.testing.assert_allclose(maps(browser), expected, atol=1e-6)
     at(browser, "mapCanvas", 2, 4, (7, 6))
-    text = shown(browser, "value")
+    text = shown(browser, "told")
     assert "map 0 at 2,4" in text
     assert float(text.rpartition("= ")[2]) == pytest.approx(float(expected[0, 2, 4]), rel=1e-3, abs=1e-4)
     ActionChains(browser).click().perform()
     at(browser, "mapCanvas", 5, 1, (7, 6))
-    assert "map 0 at 2,4" in shown(browser, "value")
-    assert "pin=output%2C2%2C4" in browser.current_url
+    assert "map 0 at 2,4" in shown(browser, "told")
+    assert "pin=output,2,4" in browser.current_url
+
+
+def test_an_input_pixel_tells_which_outputs_it_feeds(opened):
+    """With a border that mirrors, the pixels beside the edge are read more than once."""
+    browser = opened("padTop=1&padLeft=1&mode=reflect")
+    at(browser, "planes canvas", 1, 1, X.shape[1:])
+    # Rows 0 to 2 and columns 0 to 2 have a window with the pixel; window 0 meets it as border too.
+    told = shown(browser, "told")
+    assert told.startswith(f"input at 1,1: R {float(X[0, 1, 1]):.4g}")
+    assert "feeds 16 outputs: 0,0 by weight 0,0; 0,0 by weight 0,2" in told
+
+
+def test_a_weight_tells_what_it_multiplies(opened):
+    browser = opened()
+    box = browser.find_element(By.CSS_SELECTOR, '[data-place="1,2,0"]')
+    ActionChains(browser).move_to_element(box).perform()
+    weight = weights.seeded(convviz.Conv2d(3, 6, 3)).weight[0, 1, 2, 0]
+    assert f"weight {weight:.4g} at row 2, column 0: multiplies one pixel of every window, 42" in shown(
+        browser, "told"
+    )
+    assert len(browser.find_elements(By.CSS_SELECTOR, "td.lit")) == 1
 
 
 def test_a_weight_can_be_typed(opened):
@@ -124,6 +182,42 @@ def test_a_weight_can_be_typed(opened):
     box.send_keys("two", Keys.TAB)
     assert "a weight is a number, not 'two'" in shown(browser, "why")
     np.testing.assert_allclose(maps(browser), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_typed_kernels_can_be_saved_for_the_command(opened, tmp_path, flip):
+    """The command of the page makes the maps of the page, with the file that the page saves."""
+    browser = opened("preset=sobel-x&outChannels=2&padTop=1" + ("&flip=1" if flip else ""))
+    assert not browser.find_element(By.ID, "saveKernels").is_displayed()
+    box = browser.find_element(By.CSS_SELECTOR, '[data-place="2,0,1"]')
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys("0.3", Keys.TAB)
+    settle(browser)
+    assert "edits=0:" in browser.current_url
+    command = shlex.split(shown(browser, "command"))
+    assert browser.find_element(By.ID, "saveKernels").is_displayed()
+    text = browser.execute_script("const s = convviz.shown(); return Words.kernels(s.conv, s.bank, 3)")
+    (tmp_path / "kernels.json").write_text(text)
+    np.save(tmp_path / "x.npy", X)
+    command[2] = "x.npy"
+    run = [sys.executable, "-m", *command, "--save", "maps.npz", "--quiet"]
+    subprocess.run(run, cwd=tmp_path, check=True, timeout=120)
+    with np.load(tmp_path / "maps.npz") as stored:
+        assert stored["weight"][0, 2, 0, 1] == np.float32(0.3)
+        np.testing.assert_allclose(maps(browser), stored["maps"], atol=1e-6)
+
+
+def test_fast_typing_loses_nothing(opened):
+    """What is typed in the next cell stays while the maps of the last one are computed."""
+    browser = opened(x=np.zeros((3, 200, 200), np.float32))
+    box = browser.find_element(By.CSS_SELECTOR, '[data-place="0,0,0"]')
+    box.send_keys(Keys.CONTROL, "a")
+    keys = ActionChains(browser)
+    for value in "12345":
+        keys = keys.send_keys(value, Keys.TAB)
+    keys.perform()
+    settle(browser)
+    assert sorted(state(browser)["edits"].values()) == [1, 2, 3, 4, 5]
 
 
 def test_settings_are_taken_where_they_are_legal(opened):
@@ -176,6 +270,47 @@ def test_another_picture_can_be_chosen(opened, tmp_path):
     assert "3x9x8" in shown(browser, "sentence")
 
 
+def test_another_picture_can_be_pasted(opened):
+    browser = opened()
+    browser.execute_async_script(
+        """
+        const done = arguments[0];
+        const canvas = Object.assign(document.createElement("canvas"), { width: 7, height: 5 });
+        canvas.getContext("2d").fillRect(0, 0, 3, 5);
+        canvas.toBlob((blob) => {
+          const clipboardData = new DataTransfer();
+          clipboardData.items.add(new File([blob], "x.png", { type: "image/png" }));
+          document.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
+          done();
+        });
+        """
+    )
+    WebDriverWait(browser, 10).until(lambda _: "3x5x7" in shown(browser, "sentence"))
+
+
+def test_what_is_no_picture_is_told(opened, tmp_path):
+    browser = opened()
+    (tmp_path / "no.png").write_text("nothing")
+    browser.find_element(By.ID, "upload").send_keys(str(tmp_path / "no.png"))
+    WebDriverWait(browser, 10).until(lambda _: "cannot read this picture" in shown(browser, "why"))
+    assert "3x9x8" in shown(browser, "sentence")
+
+
+def test_the_map_can_be_had_as_png(opened, browser, tmp_path):
+    browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    opened("preset=sobel-x&outChannels=1&bias=0").find_element(By.ID, "png").click()
+    target = tmp_path / "map-0.png"
+    WebDriverWait(browser, 10).until(lambda _: target.is_file())
+    layer, bank = convviz.kernel_bank("sobel-x")
+    values = pipeline.run(X, layer, bank).maps[0]
+    pixels = np.array(Image.open(target).convert("RGB"))
+    assert pixels.shape == (*values.shape, 3)
+    peak = np.unravel_index(np.abs(values).argmax(), values.shape)
+    assert tuple(pixels[peak]) == ((213, 94, 0) if values[peak] > 0 else (94, 60, 153))
+
+
 def test_keys_alone_are_enough(opened):
     """From the top of the page by Tab to the map; arrows move, Escape lets go."""
     browser = opened()
@@ -189,9 +324,9 @@ def test_keys_alone_are_enough(opened):
     assert focused.get_attribute("id") == "mapCanvas"
     for key in (Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ARROW_RIGHT):
         browser.switch_to.active_element.send_keys(key)
-    assert "map 0 at 1,2" in shown(browser, "value")
+    assert "map 0 at 1,2" in shown(browser, "told")
     browser.switch_to.active_element.send_keys(Keys.ESCAPE)
-    assert shown(browser, "value") == ""
+    assert shown(browser, "told") == ""
 
 
 def test_the_map_can_be_had_as_svg(opened):
@@ -224,7 +359,7 @@ def test_a_zoomed_picture_can_be_dragged(opened):
 def test_play_slides_the_window(opened):
     browser = opened()
     browser.find_element(By.ID, "play").click()
-    WebDriverWait(browser, 10, 0.1).until(lambda _: "at 0,2" in shown(browser, "value"))
+    WebDriverWait(browser, 10, 0.1).until(lambda _: "at 0,2" in shown(browser, "told"))
     browser.find_element(By.ID, "play").click()
     assert browser.find_element(By.ID, "play").get_attribute("aria-pressed") == "false"
 
@@ -241,34 +376,78 @@ def test_no_width_needs_scrolling_sideways(opened, width):
     assert wide[0] <= wide[1] == width
 
 
-@pytest.fixture(scope="module")
-def axe(request):
-    """The rules of axe-core, fetched once from npm and kept."""
-    kept = request.config.cache.mkdir("axe-core")
-    script = kept / "package" / "axe.min.js"
-    if not script.is_file():
-        npm = shutil.which("npm")
-        if npm is None:
-            pytest.skip("npm, which fetches axe-core, is not installed")
-        try:
-            command = [npm, "pack", "--silent", "axe-core@4"]
-            subprocess.run(command, cwd=kept, check=True, capture_output=True, timeout=120)
-        except (subprocess.SubprocessError, OSError):
-            pytest.skip("axe-core cannot be had here")
-        (archive,) = kept.glob("axe-core-*.tgz")
-        with tarfile.open(archive) as packed:
-            packed.extractall(kept, filter="data")
-        archive.unlink()
-    return script.read_text(encoding="utf-8")
+def outputs(browser):
+    settle(browser)
+    found = browser.execute_script(
+        "return Object.fromEntries(Object.entries(convviz.net().outputs)"
+        ".map(([name, of]) => [name, of.planes.map((plane) => Array.from(plane))]))"
+    )
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def test_a_net_has_a_panel_for_each_layer(opened_net):
+    browser = opened_net()
+    net, placed, numbers = digits()
+    picture = images.read(SAMPLES / "digit.png", mode="gray", resize=parsing.resize("28x28"))
+    expected = forward.run_net(net, picture.x, numbers)
+    found = outputs(browser)
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name].reshape(values.shape), values, atol=1e-4)
+    buttons = browser.find_elements(By.CSS_SELECTOR, "#layers button")
+    assert [one.text.split()[0] for one in buttons] == [one.name for one in placed]
+    for index, one in enumerate(placed):
+        browser.find_elements(By.CSS_SELECTOR, "#layers button")[index].click()
+        assert shown(browser, "sentence").startswith(f"{one.name}: ")
+        values = expected[one.name].reshape(len(maps(browser)), -1)
+        np.testing.assert_allclose(maps(browser).reshape(values.shape), values, atol=1e-4)
+        # Every kind of layer says how its first value comes to be.
+        browser.find_element(By.ID, "mapCanvas").send_keys(Keys.ARROW_RIGHT)
+        told = shown(browser, "told").removesuffix(" (pinned)")
+        assert float(told.rpartition("= ")[2]) == pytest.approx(float(values.flat[0]), rel=6e-2, abs=1e-3)
+        browser.find_element(By.ID, "mapCanvas").send_keys(Keys.ESCAPE)
+    assert browser.find_element(By.CSS_SELECTOR, ".bars span").text == "7"
+
+
+def test_a_weight_of_a_net_can_be_typed(opened_net):
+    """What follows is computed again, to the prediction."""
+    browser = opened_net("at=3&map=5")
+    box = browser.find_element(By.CSS_SELECTOR, '[data-place="2,1,3"]')
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys("1.5", Keys.TAB)
+    net, _, numbers = digits()
+    numbers["conv2"]["weight"][5, 2, 1, 3] = 1.5
+    picture = images.read(SAMPLES / "digit.png", mode="gray", resize=parsing.resize("28x28"))
+    expected = forward.run_net(net, picture.x, numbers)
+    np.testing.assert_allclose(outputs(browser)["softmax"][0], expected["softmax"], atol=1e-4)
+    address = browser.current_url
+    browser.get("about:blank")
+    browser.get(address)
+    np.testing.assert_allclose(outputs(browser)["softmax"][0], expected["softmax"], atol=1e-4)
+
+
+def test_a_net_reads_another_picture_as_it_reads_its_own(opened_net, tmp_path):
+    browser = opened_net()
+    levels = np.random.default_rng(5).integers(0, 256, (28, 28, 3), np.uint8)
+    Image.fromarray(levels).save(tmp_path / "other.png")
+    browser.find_element(By.CSS_SELECTOR, "summary").click()
+    browser.find_element(By.ID, "upload").send_keys(str(tmp_path / "other.png"))
+    WebDriverWait(browser, 10).until(lambda _: browser.find_element(By.ID, "original").is_displayed())
+    net, _, numbers = digits()
+    picture = images.read(tmp_path / "other.png", mode="gray")
+    expected = forward.run_net(net, picture.x, numbers)
+    np.testing.assert_allclose(outputs(browser)["conv2"].reshape(16, 8, 8), expected["conv2"], atol=1e-3)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(opened, axe, scheme):
-    browser = opened("pin=output,2,2")
+@pytest.mark.parametrize("shows", ["a layer", "a net"])
+def test_axe_finds_nothing(opened, opened_net, pytestconfig, scheme, shows):
+    browser = opened("pin=output,2,2") if shows == "a layer" else opened_net("at=2&pin=output,2,2")
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     # By the debugger: the page lets no other script in.
-    browser.execute_script(axe)
+    browser.execute_script(
+        (npm.package(pytestconfig, "axe-core@4") / "axe.min.js").read_text(encoding="utf-8")
+    )
     found = browser.execute_async_script(
         "const done = arguments[0]; axe.run().then((all) => done(all.violations), (why) => done(String(why)))"
     )

@@ -20,7 +20,7 @@ from convviz.net import Net, Placed, find_net, parse_layers
 from convviz.render import field, strips, tables
 from convviz.render.grid import Sheet
 from convviz.render.tone import Floats, colours
-from convviz.settings import ComputeSettings, InputSettings, PictureSettings, as_text
+from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings, as_text
 from convviz.text import number, printable
 
 # Of a row of values with names so many are told.
@@ -50,6 +50,22 @@ class ChosenNet:
     until: str | None = None
     weights: Path | None = None
     seed: int = 0
+
+    @classmethod
+    def of(cls, layers: str | None, name: str | None, until: str | None, layer: LayerSettings) -> "ChosenNet":
+        """Take the options of a net.
+
+        Raises
+        ------
+        SpecError
+            If a layer is described too.
+        """
+        own = replace(layer, seed=0, weights=None, layer_name=None)
+        if (layers is not None and name is not None) or own != LayerSettings():
+            raise SpecError(
+                "layers, net: give one of them, and of the options of a layer --seed or --weights alone."
+            )
+        return cls(layers, name, until, layer.weights, layer.seed)
 
     @property
     def files(self) -> list[Path]:

@@ -1,632 +1,622 @@
 "use strict";
-/** The page: what is chosen, what is drawn, and what a pointer or a key asks for. */
+/**
+ * The page: it takes what is chosen, asks for what follows, and shows it.
+ *
+ * `conv` and `bank` are there where the layer is a Conv2d; `layer` where it is one of a net.
+ *
+ * @typedef {{layer: Placed|null, conv: Layer|null, bank: Bank|null, inputs: Picture[], output: Picture, map: number,
+ *   parts: Float32Array[], looks: {map: Look|null, parts: Look[]}|null, small: Look[]}} Shown
+ */
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const $ = (id) => document.getElementById(id);
-  const numberIds = ["outChannels", "seed", "kernelH", "kernelW", "strideH", "strideW", "dilationH", "dilationW",
-    "groups", "padTop", "padBottom", "padLeft", "padRight"];
-  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const MARK = "#d55e00";
+  const OTHER = "#0f857c";
+  const MOST_PLANES = 16;
+  const MOST_CELLS = 25;
+  const MOST_BARS = 20;
+  const STEP_MILLISECONDS = 400;
 
-  // --- values of the page
+  /** @type {(id: string) => any} */
+  const $ = (id) => document.getElementById(id);
+  /** @type {Data} */
+  const data = JSON.parse($("data").textContent);
 
   /** @type {Picture} */
-  let picture = null;
+  let picture;
   let names = data.channels;
-  let low = data.low;
-  let high = data.high;
-  let initial = null; // the weights that came with the page
-  let state = null;
-  let bank = null;
-  let made = null;
+  let [low, high] = [data.low, data.high];
+  /** @type {Placed[]} */
+  let given = []; // the layers as they came
+  /** @type {State} */
+  let state = data.state;
+  /** @type {Place|null} */
   let pinned = null;
+  /** @type {Place|null} */
   let pointed = null;
+  /** @type {Shown|null} */
+  let shown = null;
+  /** @type {{picture: Picture, edits: string, layers: Placed[], answer: NetAnswer}|null} */
+  let net = null;
   let timer = 0;
-  let view = { scale: 1, x: 0, y: 0 };
 
-  const floats = (text) => {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    return new Float32Array(bytes.buffer);
-  };
+  const { short } = Words;
 
-  /** Write a number in few characters. */
-  const short = (value) =>
-    value === 0 ? "0" : Number.isInteger(value) && Math.abs(value) < 1e7 ? String(value) : String(Number(value.toPrecision(4)));
-
-  const layerOf = (chosen) => ({
-    outChannels: chosen.outChannels,
-    kernel: [chosen.kernelH, chosen.kernelW],
-    stride: [chosen.strideH, chosen.strideW],
-    padding: [chosen.padTop, chosen.padBottom, chosen.padLeft, chosen.padRight],
-    mode: chosen.mode,
-    dilation: [chosen.dilationH, chosen.dilationW],
-    groups: chosen.groups,
-  });
-
-  // --- weights
-
-  /** The weights that are chosen: those of the page, of a seed, of a preset, or typed. */
-  function bankOf(chosen) {
-    const layer = layerOf(chosen);
-    const inGroup = picture.planes.length / layer.groups;
-    const count = layer.outChannels * inGroup * layer.kernel[0] * layer.kernel[1];
-    if (chosen.preset === "page" && initial && initial.weight.length === count && fitsPage(layer))
-      return turned({ weight: initial.weight.slice(), bias: chosen.bias ? initial.bias || new Float32Array(layer.outChannels) : null }, layer, chosen);
-    if (chosen.preset === "own" && chosen.own && chosen.own.length === count)
-      return { weight: Float32Array.from(chosen.own), bias: chosen.bias ? Float32Array.from(chosen.ownBias) : null };
-    const preset = data.presets.find((one) => one.name === chosen.preset);
-    if (preset) {
-      const weight = new Float32Array(count);
-      const size = layer.kernel[0] * layer.kernel[1];
-      for (let at = 0; at < count; at++) weight[at] = preset.taps.flat()[at % size] / preset.divisor;
-      return turned({ weight, bias: chosen.bias ? new Float32Array(layer.outChannels) : null }, layer, chosen);
-    }
-    return turned(Convolve.seeded(picture.planes.length, layer, chosen.seed, chosen.bias), layer, chosen);
-  }
-
-  const fitsPage = (layer) =>
-    ["outChannels", "groups"].every((name) => layer[name] === data.layer[name]) &&
-    layer.kernel.every((taps, axis) => taps === data.layer.kernel[axis]) &&
-    picture.planes.length === data.shape[0];
-
-  /** Turn every 2-D kernel half round where that is asked for. */
-  function turned(made, layer, chosen) {
-    if (!chosen.flip) return made;
-    const size = layer.kernel[0] * layer.kernel[1];
-    for (let first = 0; first < made.weight.length; first += size) made.weight.subarray(first, first + size).reverse();
+  /** @param {string} name @param {Record<string, any>} [properties] @param {(Node|string)[]} children @returns {any} */
+  function element(name, properties = {}, ...children) {
+    const made = Object.assign(document.createElement(name), properties);
+    made.append(...children);
     return made;
   }
 
-  // --- settings in the address and in the form
+  /** @param {string} text */
+  const floats = (text) => new Float32Array(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
 
-  function stateOf(text) {
-    const chosen = { ...data.state };
-    for (const part of new URLSearchParams(text)) {
-      const [name, value] = part;
-      if (numberIds.includes(name) || name === "map") chosen[name] = Number(value);
-      else if (name === "bias" || name === "flip") chosen[name] = value === "1";
-      else if (name === "mode" || name === "preset") chosen[name] = value;
-      else if (name === "own" || name === "ownBias") chosen[name] = value.split(",").map(Number);
-      else if (name === "pin") {
-        const [kind, ...place] = value.split(",");
-        pinned = { kind, place: place.map(Number) };
-      }
-    }
-    return chosen;
-  }
-
-  function remember() {
-    const words = new URLSearchParams();
-    for (const [name, value] of Object.entries(state)) {
-      if (JSON.stringify(value) === JSON.stringify(data.state[name]) || value === null) continue;
-      words.set(name, typeof value === "boolean" ? (value ? "1" : "0") : Array.isArray(value) ? value.join(",") : value);
-    }
-    if (pinned) words.set("pin", [pinned.kind, ...pinned.place].join(","));
-    history.replaceState(null, "", `#${words}`);
-  }
+  // --- choosing
 
   function fill() {
-    for (const id of numberIds) $(id).value = state[id];
-    for (const id of ["mode", "preset"]) $(id).value = state[id];
-    for (const id of ["bias", "flip"]) $(id).checked = state[id];
+    for (const id of Settings.NUMBERS) $(id).value = state[id];
+    for (const id of Settings.CHOICES) $(id).value = state[id];
+    for (const id of Settings.SWITCHES) $(id).checked = state[id];
   }
 
-  /** Take the form; what is not legal is not taken, and the page says why. */
+  /** Take the form. @param {string} changed */
   function take(changed) {
+    /** @type {any} */
     const wanted = { ...state };
-    for (const id of numberIds) wanted[id] = $(id).value === "" ? NaN : Number($(id).value);
-    for (const id of ["mode", "preset"]) wanted[id] = $(id).value;
-    for (const id of ["bias", "flip"]) wanted[id] = $(id).checked;
-    const preset = data.presets.find((one) => one.name === wanted.preset);
-    if (preset && changed === "preset") [wanted.kernelH, wanted.kernelW] = [preset.taps.length, preset.taps[0].length];
-    if (changed === "kernelH" || changed === "kernelW" || changed === "seed") {
-      if (wanted.preset !== "seed" && (changed === "seed" || !fitsKernel(wanted, preset))) wanted.preset = "seed";
-    }
-    if (wanted.preset === "own" && (changed === "outChannels" || changed === "groups")) wanted.preset = "seed";
-    attempt(wanted);
+    for (const id of Settings.NUMBERS) wanted[id] = $(id).value === "" ? NaN : Number($(id).value);
+    for (const id of Settings.CHOICES) wanted[id] = $(id).value;
+    for (const id of Settings.SWITCHES) wanted[id] = $(id).checked;
+    attempt(Settings.follow(state, wanted, changed, data, picture));
   }
 
-  const fitsKernel = (wanted, preset) =>
-    preset
-      ? preset.taps.length === wanted.kernelH && preset.taps[0].length === wanted.kernelW
-      : wanted.preset === "page" && wanted.kernelH === data.layer.kernel[0] && wanted.kernelW === data.layer.kernel[1];
-
+  /** Go on with a state if it is legal, else say why not. @param {State} wanted */
   function attempt(wanted) {
-    const layer = layerOf(wanted);
-    let wrong = Convolve.reason(picture.planes.length, picture.height, picture.width, layer);
-    if (!wrong && !(Number.isInteger(wanted.seed) && wanted.seed >= 0 && wanted.seed < 2 ** 32))
-      wrong = "seed takes whole numbers from 0 to 4294967295.";
-    if (!wrong && wanted.outChannels > 64) wrong = "out_channels goes up to 64 on this page.";
+    const wrong = Settings.reason(wanted, data, picture);
     $("why").textContent = wrong && `Not taken: ${wrong}`;
     if (wrong) return false;
-    state = { ...wanted, map: Math.min(wanted.map, wanted.outChannels - 1) };
+    state = wanted;
     fill();
     compute();
     return true;
   }
 
+  /** A weight was typed. @param {HTMLInputElement} box @param {string} index */
+  function edit(box, index) {
+    const value = Math.fround(Number(box.value.replace(",", ".")));
+    if (box.value.trim() === "" || !Number.isFinite(value)) {
+      $("why").textContent = `Not taken: a weight is a number, not '${box.value}'.`;
+      box.value = box.dataset.seen || "";
+      return;
+    }
+    // As it was seen: short, and so perhaps not quite what it is.
+    if (box.value === box.dataset.seen) return;
+    attempt({ ...state, edits: { ...state.edits, [`${state.at}:${index}`]: value } });
+  }
+
   // --- computing
 
+  let running = false;
+  let again = false;
+  /** @type {Promise<void>} */
+  let settled = Promise.resolve();
+
+  /** Compute what is chosen; what was chosen meanwhile is computed after it, the last alone. */
   function compute() {
-    const start = performance.now();
-    bank = bankOf(state);
-    made = Convolve.correlate(picture, layerOf(state), bank, state.map);
-    document.documentElement.dataset.milliseconds = (performance.now() - start).toFixed(1);
+    again = true;
+    if (running) return;
+    running = true;
+    settled = (async () => {
+      while (again) {
+        again = false;
+        const found = data.single ? await layerAlone() : await layerOfNet();
+        if (!again) show(found);
+      }
+      running = false;
+    })();
+  }
+
+  /** @returns {Promise<Shown>} */
+  async function layerAlone() {
+    const own = { weight: given[0].numbers.weight, bias: given[0].numbers.bias || null };
+    const conv = Settings.layerOf(state);
+    const bank = Settings.bankOf(state, data, own, picture.planes.length);
+    return convolved(null, conv, bank, picture, state.map);
+  }
+
+  /** @param {Placed|null} layer @param {Layer} conv @param {Bank} bank @param {Picture} input @param {number} map */
+  async function convolved(layer, conv, bank, input, map) {
+    const { filters, looks, small } = await Work.filters(input, conv, bank, map);
+    const output = { height: filters.height, width: filters.width, planes: filters.maps };
+    return { layer, conv, bank, inputs: [input], output, map, parts: filters.parts, looks, small };
+  }
+
+  /** @returns {Promise<Shown>} */
+  async function layerOfNet() {
+    const edits = JSON.stringify(state.edits);
+    if (!net || net.picture !== picture || net.edits !== edits) {
+      const layers = given.map((layer, at) => {
+        const numbers = Object.fromEntries(Object.entries(layer.numbers).map(([name, values]) => [name, values.slice()]));
+        if (layer.kind === "Conv2d") Settings.typed(state, at, { weight: numbers.weight, bias: numbers.bias || null });
+        return { ...layer, numbers };
+      });
+      const answer = await Work.net(picture, layers);
+      // A worker gives a copy back.
+      answer.outputs.input = picture;
+      net = { picture, edits, layers, answer };
+    }
+    const { outputs, small } = net.answer;
+    const layer = net.layers[Math.min(state.at, net.layers.length - 1)];
+    const inputs = layer.inputs.map((name) => outputs[name]);
+    const output = outputs[layer.name];
+    const map = Math.min(state.map, output.planes.length - 1);
+    if (layer.kind === "Conv2d") {
+      const bank = { weight: layer.numbers.weight, bias: layer.numbers.bias || null };
+      return convolved(layer, layer.options, bank, inputs[0], map);
+    }
+    const { height, width, planes } = output;
+    const looks = planes.map((values, at) => small[layer.name][at] || Paint.small(values, height, width, 96));
+    return { layer, conv: null, bank: null, inputs, output, map, parts: [], looks: null, small: looks };
+  }
+
+  // --- showing
+
+  /** @param {Shown} found */
+  function show(found) {
+    shown = found;
     if (pinned && !isInside(pinned)) pinned = null;
-    words();
-    build();
-    drawAll();
+    words(found);
+    build(found);
+    redraw();
     explain();
     remember();
   }
 
-  const isInside = ({ kind, place }) =>
-    kind === "output"
-      ? place[0] < made.height && place[1] < made.width
-      : kind === "input"
-        ? place[0] < picture.height && place[1] < picture.width
-        : place[0] < picture.planes.length / state.groups && place[1] < state.kernelH && place[2] < state.kernelW;
-
-  // --- words: sentence, shape, command, code
-
-  function words() {
-    const layer = layerOf(state);
-    const planes = picture.planes.length / layer.groups;
-    const kernels = layer.outChannels * planes;
-    $("sentence").textContent =
-      `${layer.outChannels} filter${layer.outChannels > 1 ? "s" : ""} x ${planes} channel${planes > 1 ? "s" : ""} = ` +
-      `${kernels} two-dimensional kernel${kernels > 1 ? "s" : ""} -> ${layer.outChannels} feature map${layer.outChannels > 1 ? "s" : ""}; ` +
-      `${picture.planes.length}x${picture.height}x${picture.width} -> ${layer.outChannels}x${made.height}x${made.width}`;
-    const axis = (name, n, at, before, after) => {
-      const [k, s, d] = [layer.kernel[at], layer.stride[at], layer.dilation[at]];
-      const room = n + before + after - Convolve.span(k, d);
-      return `${name} = floor((i + p + p' - d(k - 1) - 1) / s) + 1\n` +
-        `${" ".repeat(name.length)} = floor((${n} + ${before} + ${after} - ${d}*(${k} - 1) - 1) / ${s}) + 1\n` +
-        `${" ".repeat(name.length)} = floor(${room} / ${s}) + 1 = ${Math.floor(room / s) + 1}`;
-    };
-    const [top, bottom, left, right] = layer.padding;
-    $("shape").textContent = `${axis("height", picture.height, 0, top, bottom)}\n\n${axis("width", picture.width, 1, left, right)}`;
-    $("command").textContent = command(layer);
-    $("code").textContent = code(layer);
+  function remember() {
+    history.replaceState(null, "", Settings.address(state, pinned, data.state));
   }
 
-  const pair = ([h, w]) => (h === w ? String(h) : `${h}x${w}`);
-
-  function command(layer) {
-    const found = ["convviz run", /[^\w./-]/.test(data.path) ? `'${data.path.replaceAll("'", "'\\''")}'` : data.path, ...data.reading];
-    const preset = data.presets.find((one) => one.name === state.preset);
-    const own = state.preset === "own" || (state.preset === "page" && data.words.length === 0 && data.given);
-    if (preset) found.push(...Array(layer.outChannels).fill(`-K ${preset.name}`));
-    else if (state.preset === "page" && data.given) found.push(...data.words);
-    else {
-      found.push(`-O ${layer.outChannels}`);
-      if (pair(layer.kernel) !== "3") found.push(`-k ${pair(layer.kernel)}`);
-      if (state.seed) found.push(`--seed ${state.seed}`);
-      if (!state.bias) found.push("--no-bias");
-    }
-    if (pair(layer.stride) !== "1") found.push(`-s ${pair(layer.stride)}`);
-    const [top, bottom, left, right] = layer.padding;
-    if (top || bottom || left || right)
-      found.push(top === bottom && left === right ? `-p ${pair([top, left])}` : `-p ${layer.padding.join(",")}`);
-    if (layer.mode !== "zeros") found.push(`--padding-mode ${layer.mode}`);
-    if (pair(layer.dilation) !== "1") found.push(`-d ${pair(layer.dilation)}`);
-    if (layer.groups > 1) found.push(`-g ${layer.groups}`);
-    if (state.flip) found.push("--flip");
-    const text = found.join(" ");
-    return own || state.preset === "own" ? `${text}\n# the weights were typed here: see the code below` : text;
+  /** @param {Place} place */
+  function isInside({ kind, place }) {
+    const { inputs, output, conv } = /** @type {Shown} */ (shown);
+    if (kind === "output") return place[0] < output.height && place[1] < output.width;
+    if (kind === "input") return place[0] < inputs[0].height && place[1] < inputs[0].width;
+    return conv !== null && place[0] < inputs[0].planes.length / conv.groups && place[1] < conv.kernel[0] && place[2] < conv.kernel[1];
   }
 
-  function code(layer) {
-    const [top, bottom, left, right] = layer.padding;
-    const even = top === bottom && left === right;
-    const tuple = ([h, w]) => `(${h}, ${w})`;
-    const seeded = state.preset === "seed" || (state.preset === "page" && !data.given);
-    const lines = ["import torch", ""];
-    if (seeded) lines.push(`torch.manual_seed(${state.seed})`);
-    const more = [
-      `stride=${tuple(layer.stride)}`,
-      even ? `padding=${tuple([top, left])}` : "",
-      `dilation=${tuple(layer.dilation)}`,
-      `groups=${layer.groups}`,
-      `bias=${state.bias ? "True" : "False"}`,
-      layer.mode === "zeros" || !even ? "" : `padding_mode="${layer.mode}"`,
-    ].filter(Boolean);
-    lines.push(`layer = torch.nn.Conv2d(${picture.planes.length}, ${layer.outChannels}, ${tuple(layer.kernel)}, ${more.join(", ")})`);
-    if (!seeded) {
-      const shape = [layer.outChannels, picture.planes.length / layer.groups, ...layer.kernel];
-      const listed = bank.weight.length <= 500 ? Array.from(bank.weight, (value) => Number(value.toPrecision(9))).join(", ") : "…";
-      lines.push(`layer.weight.data = torch.tensor([${listed}]).reshape(${shape.join(", ")})`);
-      if (bank.bias) lines.push(`layer.bias.data = torch.tensor([${Array.from(bank.bias, (value) => Number(value.toPrecision(9))).join(", ")}])`);
-    } else if (state.flip) lines.push("layer.weight.data = layer.weight.data.flip(2, 3)");
-    if (!even) {
-      const mode = { zeros: "constant", reflect: "reflect", replicate: "replicate", circular: "circular" }[layer.mode];
-      lines.push(`x = torch.nn.functional.pad(x, (${left}, ${right}, ${top}, ${bottom}), mode="${mode}")`);
+  /** @param {Picture} of */
+  const shapeOf = ({ planes, height, width }) => [planes.length, height, width];
+
+  /** @param {Shown} found */
+  function words({ layer, conv, bank, inputs, output }) {
+    if (layer) {
+      const shapes = layer.inputs.map((name) => given.find((one) => one.name === name)?.shape || data.shape);
+      $("sentence").textContent = `${layer.name}: ${shapes.map((shape) => shape.join("x")).join(" and ")} -> ${layer.shape.join("x")}`;
+      $("command").textContent = data.words.join(" ");
+      $("code").textContent = `import torch\n\n${layer.name.replace(/\W/g, "_")} = torch.nn.${layer.text}`;
+    } else if (conv && bank) {
+      $("sentence").textContent = Words.sentence(conv, shapeOf(inputs[0]), shapeOf(output));
+      $("command").textContent = Words.command(state, data, bank);
+      $("code").textContent = Words.code(state, bank, inputs[0]);
     }
-    lines.push(`maps = layer(x)  # x: (1, ${picture.planes.length}, ${picture.height}, ${picture.width})`);
-    return lines.join("\n");
+    $("shapeSection").hidden = !conv;
+    if (conv) $("shape").textContent = Words.shape(conv, inputs[0].height, inputs[0].width);
+    const typed = Object.keys(state.edits).length;
+    $("saveKernels").hidden = !(data.single && /kernels\.json/.test($("command").textContent + $("code").textContent));
+    if (!$("why").textContent && typed && layer) $("why").textContent = `${Words.many(typed, "weight")} typed: the command has those of the file.`;
   }
 
-  // --- panes
-
-  let panes = [];
-
-  // What an array looks like, while it is there: the planes of the input stay when settings change.
-  const looks = new WeakMap();
-
-  function painted(key, height, width, paint) {
-    if (!looks.has(key)) {
-      const small = document.createElement("canvas");
-      [small.width, small.height] = [width, height];
-      const image = small.getContext("2d").createImageData(width, height);
-      paint(image.data);
-      small.getContext("2d").putImageData(image, 0, 0);
-      looks.set(key, { small, pixels: image.data });
-    }
-    return looks.get(key);
+  /** What the planes of an input are called. @param {Placed|null} layer @param {number} index @param {number} plane */
+  function nameOf(layer, index, plane) {
+    if (!layer || layer.inputs[index] === "input") return names[plane] || String(plane);
+    return shown?.inputs[index].planes.length === 1 ? layer.inputs[index] : `${layer.inputs[index]} ${plane}`;
   }
 
-  /** Make a canvas with a caption; `key` is what it shows. */
-  function pane(parent, kind, index, key, caption, height, width, paint, label) {
-    const figure = document.createElement("figure");
-    const canvas = document.createElement("canvas");
-    const words = document.createElement("figcaption");
-    words.textContent = caption;
-    canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", label);
-    figure.append(canvas, words);
-    $(parent).append(figure);
-    const { small, pixels } = painted(key, height, width, paint);
-    const found = { kind, index, canvas, small, pixels, height, width, marks: [], values: null };
-    panes.push(found);
-    listen(found);
-    return found;
+  /** Say below a canvas what it shows, with its least and its greatest value. @param {Pane} pane @param {string} what */
+  function caption({ canvas, look: { low: least, high: most } }, what) {
+    /** @type {any} */ (canvas.parentElement).querySelector("figcaption").textContent = `${what}: ${short(least, 3)} to ${short(most, 3)}`;
   }
 
-  const grey = (values, least, most) => (pixels) => {
-    const scale = most > least ? 255 / (most - least) : 0;
-    for (let at = 0; at < values.length; at++) {
-      const level = (values[at] - least) * scale;
-      pixels[4 * at] = pixels[4 * at + 1] = pixels[4 * at + 2] = level;
-      pixels[4 * at + 3] = 255;
-    }
-  };
+  /** Which planes of the inputs matter for a map. @param {Shown} found @returns {{index: number, plane: number}[]} */
+  function planesOf({ layer, conv, inputs, map }) {
+    const every = inputs[0].planes.map((_, plane) => ({ index: 0, plane }));
+    if (conv || !layer || ["ConvTranspose2d", "Flatten", "Linear", "Softmax"].includes(layer.kind)) return every;
+    return inputs.map((_, index) => ({ index, plane: map }));
+  }
 
-  /** Orange where positive, purple where negative, neutral at 0: the colours of the project, safe for the colour-blind. */
-  const signed = (values) => (pixels) => {
-    let peak = 0;
-    for (const value of values) peak = Math.max(peak, Math.abs(value));
-    for (let at = 0; at < values.length; at++) {
-      const part = peak ? values[at] / peak : 0;
-      const end = part >= 0 ? [213, 94, 0] : [94, 60, 153];
-      const much = Math.abs(part);
-      for (let channel = 0; channel < 3; channel++) pixels[4 * at + channel] = 247 + (end[channel] - 247) * much;
-      pixels[4 * at + 3] = 255;
-    }
-  };
+  let built = "";
 
-  const ends = (values) => {
-    let [least, most] = [Infinity, -Infinity];
-    for (const value of values) {
-      least = Math.min(least, value);
-      most = Math.max(most, value);
+  /** @param {Shown} found */
+  function build(found) {
+    const { layer, conv, inputs, output, map, looks } = found;
+    const focused = document.activeElement;
+    const key = focused instanceof HTMLElement ? focused.dataset.key || focused.id : "";
+    Panes.clear();
+    const all = planesOf(found);
+    const planes = all.slice(0, MOST_PLANES);
+    const vector = inputs[0].planes.length === 1 && inputs[0].height === 1 && !!layer;
+    const colour = inputs[0] === picture && picture.planes.length >= 3;
+    // Columns are kept while they have the same form, for somebody may be typing in one.
+    const form = JSON.stringify([planes, conv && conv.kernel, conv && conv.groups, map, state.at, vector, colour, names]);
+    const columns = $("columns");
+    if (form !== built) columns.replaceChildren(...(colour ? [column("colour")] : []), ...planes.map(({ plane }) => column(String(plane))));
+    columns.style.gridTemplateColumns = vector ? "minmax(0, 1fr)" : "";
+    $("planesHead").textContent = conv
+      ? `Planes, the kernels of filter ${map}, and what each plane adds`
+      : `What ${layer?.name} reads`;
+    $("more").textContent = all.length > planes.length ? `${planes.length} of ${all.length} planes are shown` : "";
+    if (colour) {
+      const { height, width } = picture;
+      const figure = figureOf(columns.children[0], "plane");
+      /** @type {any} */ (figure.querySelector("figcaption")).textContent = `input ${height}x${width}`;
+      Panes.add(figure, "input", -1, picture, () => Paint.colours(picture, low, high), null, `input, ${height} by ${width} pixels`, 340);
     }
-    return [least, most];
-  };
-  const extents = new WeakMap();
-  const extent = (values) => {
-    if (!extents.has(values)) extents.set(values, ends(values).map(short).join(" to "));
-    return extents.get(values);
-  };
-
-  function build() {
-    const focused = document.activeElement && document.activeElement.id;
-    panes = [];
-    for (const id of ["planes", "parts", "output"]) $(id).replaceChildren();
-    const { height, width, planes } = picture;
-    if (planes.length >= 3)
-      pane("planes", "input", -1, picture, `input ${height}x${width}`, height, width, (pixels) => {
-        const scale = 255 / (high - low);
-        for (let at = 0; at < height * width; at++) {
-          for (let channel = 0; channel < 3; channel++) pixels[4 * at + channel] = (planes[channel][at] - low) * scale;
-          pixels[4 * at + 3] = 255;
-        }
-      }, `input, ${height} by ${width} pixels`);
-    planes.forEach((values, index) => {
-      const made = pane("planes", "input", index, values, `${names[index]} plane: ${extent(values)}`, height, width,
-        grey(values, low, high), `${names[index]} plane`);
-      made.values = values;
+    planes.forEach(({ index, plane }, at) => {
+      const box = columns.children[at + (colour ? 1 : 0)];
+      const { height, width, planes: values } = inputs[index];
+      const name = nameOf(layer, index, plane);
+      const figure = figureOf(box, "plane");
+      const paint = () => inputs[index] === picture
+        ? Paint.grey(values[plane], height, width, low, high)
+        : Paint.signed(values[plane], height, width);
+      caption(Panes.add(figure, "input", plane, values[plane], paint, values[plane], `${name} plane`, vector ? 900 : 340), `${name} plane`);
+      if (conv) addends(found, box, plane, name, form !== built);
     });
-    const first = Math.floor(state.map / (state.outChannels / state.groups)) * (planes.length / state.groups);
-    made.parts.forEach((values, index) => {
-      const part = pane("parts", "output", index, values, `${names[first + index]} part: ${extent(values)}`, made.height, made.width,
-        signed(values), `what the ${names[first + index]} plane adds to map ${state.map}`);
-      part.values = values;
-    });
-    const values = made.maps[state.map];
-    const output = pane("output", "output", -1, values, `map ${state.map}: ${extent(values)}`, made.height, made.width,
-      signed(values), `feature map ${state.map}, ${made.height} by ${made.width}; arrow keys move`);
-    output.values = values;
-    output.canvas.tabIndex = 0;
-    output.canvas.id = "mapCanvas";
-    output.canvas.setAttribute("role", "application");
-    output.canvas.addEventListener("keydown", keys);
-    if (focused === "mapCanvas") output.canvas.focus();
-    buildKernels(first);
-    const choice = $("map");
-    if (choice.length !== state.outChannels)
-      choice.replaceChildren(...Array.from({ length: state.outChannels }, (_, index) => new Option(String(index), String(index))));
-    choice.value = String(state.map);
+    built = form;
+    const values = output.planes[map];
+    const figure = $("output");
+    const label = `feature map ${map}, ${output.height} by ${output.width}; arrow keys move`;
+    figure.querySelector("canvas")?.remove();
+    const pane = Panes.add(figure, "output", map, values, () => looks?.map || Paint.signed(values, output.height, output.width), values, label, 480);
+    caption(pane, `map ${map}`);
+    Object.assign(pane.canvas, { id: "mapCanvas", tabIndex: 0 });
+    pane.canvas.setAttribute("role", "application");
+    pane.canvas.addEventListener("keydown", keys);
+    thumbnails(found);
+    strips();
+    if (key && document.activeElement !== focused)
+      (document.getElementById(key) || /** @type {any} */ (document.querySelector(`[data-key="${CSS.escape(key)}"]`)))?.focus();
   }
 
-  /** Tables of weights, to see and to change. */
-  function buildKernels(first) {
-    const focused = document.activeElement && document.activeElement.dataset.place;
-    const inGroup = picture.planes.length / state.groups;
-    const size = state.kernelH * state.kernelW;
-    $("kernels").replaceChildren();
-    for (let plane = 0; plane < inGroup; plane++) {
-      const figure = document.createElement("figure");
-      const table = document.createElement("table");
-      for (let y = 0; y < state.kernelH; y++) {
-        const row = table.insertRow();
-        for (let x = 0; x < state.kernelW; x++) {
-          const at = (state.map * inGroup + plane) * size + y * state.kernelW + x;
-          const cell = row.insertCell();
-          const box = document.createElement("input");
-          box.value = short(bank.weight[at]);
-          box.dataset.place = [plane, y, x].join(",");
-          box.inputMode = "decimal";
-          box.setAttribute("aria-label", `weight of the ${names[first + plane]} plane, row ${y}, column ${x}`);
-          box.addEventListener("change", () => edit(at, box));
-          for (const event of ["pointerenter", "focus"]) box.addEventListener(event, () => point({ kind: "weight", place: [plane, y, x] }));
-          for (const event of ["pointerleave", "blur"]) box.addEventListener(event, () => point(null));
-          cell.append(box);
-        }
-      }
-      const words = document.createElement("figcaption");
-      words.textContent = `for ${names[first + plane]}`;
-      figure.append(table, words);
-      $("kernels").append(figure);
-    }
-    if (bank.bias) {
-      const label = document.createElement("label");
-      const box = document.createElement("input");
-      box.id = "biasValue";
-      box.value = short(bank.bias[state.map]);
-      box.inputMode = "decimal";
-      box.size = 8;
-      box.addEventListener("change", () => edit(-1, box));
-      label.append("bias ", box);
-      $("kernels").append(label);
-    }
-    if (focused) document.querySelector(`[data-place="${focused}"]`)?.focus();
+  /** @param {string} name @returns {HTMLElement} */
+  const column = (name) => element("div", { className: "column", ariaLabel: name });
+
+  /** The figure of a column, without its old canvas. @param {Element} box @param {string} className @returns {HTMLElement} */
+  function figureOf(box, className) {
+    const found = /** @type {HTMLElement|null} */ (box.querySelector(`.${className}`));
+    const figure = found || element("figure", { className }, element("figcaption"));
+    if (!found) box.append(figure);
+    figure.querySelector("canvas")?.remove();
+    return figure;
   }
 
-  function edit(at, box) {
-    const value = Number(box.value.replace(",", "."));
-    if (box.value.trim() === "" || !Number.isFinite(value)) {
-      $("why").textContent = `Not taken: a weight is a number, not '${box.value}'.`;
-      box.value = short(at < 0 ? bank.bias[state.map] : bank.weight[at]);
+  /**
+   * The kernel of a plane, and what it makes of it.
+   *
+   * @param {Shown} found @param {Element} box @param {number} plane @param {string} name @param {boolean} fresh
+   */
+  function addends({ conv, bank, inputs, output, map, parts, looks }, box, plane, name, fresh) {
+    if (!conv || !bank) return;
+    const inGroup = inputs[0].planes.length / conv.groups;
+    const first = Math.floor(map / (conv.outChannels / conv.groups)) * inGroup;
+    const at = plane - first;
+    if (at < 0 || at >= inGroup) {
+      if (fresh) box.append(element("p", { className: "other" }, `Filters of another group read the ${name} plane.`));
       return;
     }
-    const own = Array.from(bank.weight);
-    const ownBias = bank.bias ? Array.from(bank.bias) : [];
-    if (at < 0) ownBias[state.map] = value;
-    else own[at] = value;
-    attempt({ ...state, preset: "own", own, ownBias, flip: false });
+    kernel(conv, bank, box, map, at, inGroup, name, fresh);
+    const part = figureOf(box, "part");
+    const paint = () => looks?.parts[at] || Paint.signed(parts[at], output.height, output.width);
+    caption(Panes.add(part, "output", plane, parts[at], paint, parts[at], `what the ${name} plane adds to map ${map}`, 340), `= ${name} part`);
   }
 
-  // --- drawing
-
-  /** Size of one pixel of a pane on the screen, and which part is seen. */
-  function frame(one) {
-    const room = Math.min(one.kind === "input" ? 300 : 300, document.documentElement.clientWidth - 40);
-    const fit = room / Math.max(one.height, one.width);
-    const scale = fit >= 1 ? Math.max(1, Math.floor(fit)) : fit;
-    return { scale: scale * view.scale, room };
-  }
-
-  function drawAll() {
-    for (const one of panes) one.marks = [];
-    mark(pinned || pointed);
-    for (const one of panes) draw(one);
-  }
-
-  function draw(one) {
-    const { scale, room } = frame(one);
-    const ratio = window.devicePixelRatio || 1;
-    const [wide, tall] = [Math.min(room, one.width * scale), Math.min(room, one.height * scale)];
-    one.scale = scale;
-    one.left = Math.max(0, Math.min(one.width - wide / scale, view.x * one.width - wide / scale / 2));
-    one.top = Math.max(0, Math.min(one.height - tall / scale, view.y * one.height - tall / scale / 2));
-    one.canvas.width = Math.round(wide * ratio);
-    one.canvas.height = Math.round(tall * ratio);
-    one.canvas.style.width = `${wide}px`;
-    const ink = one.canvas.getContext("2d");
-    ink.setTransform(ratio, 0, 0, ratio, 0, 0);
-    ink.imageSmoothingEnabled = scale < 1;
-    ink.drawImage(one.small, one.left, one.top, wide / scale, tall / scale, 0, 0, wide, tall);
-    if (one.values && scale >= 34) numbersInto(ink, one, wide, tall);
-    for (const { rows, columns, width, colour } of one.marks) {
-      ink.strokeStyle = colour;
-      ink.lineWidth = width;
-      ink.strokeRect((columns[0] - one.left) * scale, (rows[0] - one.top) * scale,
-        (columns[1] - columns[0] + 1) * scale, (rows[1] - rows[0] + 1) * scale);
-    }
-  }
-
-  function numbersInto(ink, one, wide, tall) {
-    ink.font = `${Math.min(14, one.scale / 3.4)}px system-ui, sans-serif`;
-    ink.textAlign = "center";
-    ink.textBaseline = "middle";
-    const colours = one.pixels;
-    for (let y = Math.floor(one.top); y < Math.min(one.height, one.top + tall / one.scale); y++)
-      for (let x = Math.floor(one.left); x < Math.min(one.width, one.left + wide / one.scale); x++) {
-        const [cx, cy] = [(x - one.left + 0.5) * one.scale, (y - one.top + 0.5) * one.scale];
-        const text = String(Number(one.values[y * one.width + x].toPrecision(3)));
-        // The luminance of ITU-R BT.601 decides between dark and light ink.
-        const at = 4 * (y * one.width + x);
-        const light = 0.299 * colours[at] + 0.587 * colours[at + 1] + 0.114 * colours[at + 2] > 140;
-        ink.fillStyle = light ? "#101418" : "#ffffff";
-        ink.fillText(text, cx, cy);
+  /**
+   * A table of weights, to see and to change.
+   *
+   * @param {Layer} conv @param {Bank} bank @param {Element} box @param {number} map @param {number} at
+   * @param {number} inGroup @param {string} name @param {boolean} fresh
+   */
+  function kernel(conv, bank, box, map, at, inGroup, name, fresh) {
+    const [kh, kw] = conv.kernel;
+    const start = (map * inGroup + at) * kh * kw;
+    const figure = figureOf(box, "kernel");
+    /** @type {any} */ (figure.querySelector("figcaption")).textContent = `⋆ kernel for ${name}`;
+    figure.classList.toggle("large", kw > 3);
+    if (fresh) {
+      const table = element("table");
+      for (let y = 0; y < kh; y++) {
+        const row = table.insertRow();
+        for (let x = 0; x < kw; x++) {
+          const field = element("input", { inputMode: "decimal", ariaLabel: `weight of the ${name} plane, row ${y}, column ${x}` });
+          field.dataset.key = field.dataset.place = [at, y, x].join(",");
+          // A kernel that was turned is typed as it is seen.
+          const index = start + (state.flip ? kh * kw - 1 - (y * kw + x) : y * kw + x);
+          field.addEventListener("change", () => edit(field, String(index)));
+          for (const event of ["pointerenter", "focus"]) field.addEventListener(event, () => point({ kind: "weight", place: [at, y, x] }));
+          for (const event of ["pointerleave", "blur"]) field.addEventListener(event, () => point(null));
+          row.insertCell().append(field);
+        }
       }
+      figure.prepend(table);
+    }
+    let peak = 0;
+    for (const value of bank.weight) peak = Math.max(peak, Math.abs(value));
+    figure.querySelectorAll("input").forEach((field, index) => {
+      const value = bank.weight[start + index];
+      field.dataset.value = String(value);
+      const text = short(value, kw > 3 || Math.abs(value) < 0.01 ? 2 : 3);
+      // Somebody may be typing in it.
+      if (field !== document.activeElement || field.value === field.dataset.seen) field.value = text;
+      field.dataset.seen = text;
+      const shade = Paint.colour(value, peak);
+      field.style.background = `rgb(${shade.join()})`;
+      field.style.color = Paint.ink(shade);
+    });
   }
 
-  const MARK = "#d55e00";
-  const OTHER = "#0f857c";
+  /** One button per map. @param {Shown} found */
+  function thumbnails({ small, output, map, bank, layer }) {
+    const count = output.planes.length;
+    const choice = $("map");
+    if (choice.length !== count)
+      choice.replaceChildren(...Array.from({ length: count }, (_, at) => new Option(String(at), String(at))));
+    choice.value = String(map);
+    choice.hidden = count === 1;
+    $("thumbs").hidden = count === 1;
+    $("thumbs").replaceChildren(...(count === 1 ? [] : small.map((look, at) => {
+      const button = element("button", { type: "button", ariaLabel: `map ${at}` }, Panes.canvasOf(look), String(at));
+      button.setAttribute("aria-pressed", String(at === map));
+      button.dataset.key = `map${at}`;
+      button.addEventListener("click", () => attempt({ ...state, map: at }));
+      return button;
+    })));
+    const head = $("mapHead");
+    head.querySelector("label")?.remove();
+    if (bank && bank.bias) {
+      const value = bank.bias[map];
+      const field = element("input", { id: "biasValue", inputMode: "decimal", size: 7, value: short(value) });
+      field.dataset.seen = field.value;
+      field.addEventListener("change", () => edit(field, `b${map}`));
+      head.append(element("label", { className: "switch" }, "+ bias", field));
+    }
+    head.firstChild.textContent = `${layer && layer.kind !== "Conv2d" ? `What ${layer.name} makes` : "Feature map"} `;
+  }
 
-  function mark(what) {
+  /** One row per layer of a net. */
+  function strips() {
+    if (!net) return;
+    const { small } = net.answer;
+    $("layers").replaceChildren(...net.layers.map((layer, at) => {
+      const name = element("span", { className: "name" }, layer.name, element("span", {}, `${layer.kind} -> ${layer.shape.join("x")}`));
+      const strip = element("span", { className: "strip" }, ...(layer.shape.length === 3 ? small[layer.name].map(Panes.canvasOf) : []));
+      const button = element("button", { type: "button" }, name, strip);
+      button.setAttribute("aria-pressed", String(at === state.at));
+      button.dataset.key = `layer${at}`;
+      button.addEventListener("click", () => {
+        pinned = null;
+        attempt({ ...state, at, map: 0 });
+      });
+      return button;
+    }));
+    const list = $("layers");
+    const { offsetTop, offsetHeight } = list.children[Math.min(state.at, net.layers.length - 1)];
+    const top = offsetTop - list.offsetTop;
+    if (top < list.scrollTop || top + offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 2;
+  }
+
+  // --- marks
+
+  function redraw() {
     document.querySelectorAll("td.lit").forEach((cell) => cell.classList.remove("lit"));
-    if (!what) return;
-    const layer = layerOf(state);
-    const { kind, place } = what;
-    const add = (of, rows, columns, colour, width = 2) => {
-      for (const one of panes) if (one.kind === of) one.marks.push({ rows, columns, colour, width });
-    };
+    const what = pinned || pointed;
+    if (what?.kind === "weight") document.querySelector(`[data-place="${what.place.join(",")}"]`)?.parentElement?.classList.add("lit");
+    const marks = what ? marksOf(what) : [];
+    Panes.drawAll((pane) => marks.filter(({ kind, plane }) => kind === pane.kind && (plane === undefined || plane === pane.plane)));
+  }
+
+  /** @param {Place} what @returns {(Mark & {kind: string, plane?: number})[]} */
+  function marksOf({ kind, place }) {
+    const { conv, layer, inputs, output, map } = /** @type {Shown} */ (shown);
+    const { height, width } = inputs[0];
+    const cell = (/** @type {number} */ line) => ({ kind, rows: [place[0], place[0]], columns: [place[1], place[1]], colour: MARK, width: line });
     if (kind === "output") {
       const [y, x] = place;
-      add("output", [y, y], [x, x], MARK, 3);
-      const top = y * layer.stride[0] - layer.padding[0];
-      const left = x * layer.stride[1] - layer.padding[2];
-      for (let ky = 0; ky < layer.kernel[0]; ky++)
-        for (let kx = 0; kx < layer.kernel[1]; kx++)
-          if (layer.dilation[0] > 1 || layer.dilation[1] > 1) {
-            const [row, column] = [top + ky * layer.dilation[0], left + kx * layer.dilation[1]];
-            add("input", [row, row], [column, column], MARK, 1);
-          }
-      add("input", [top, top + Convolve.span(layer.kernel[0], layer.dilation[0]) - 1],
-        [left, left + Convolve.span(layer.kernel[1], layer.dilation[1]) - 1], MARK);
-    } else if (kind === "input") {
-      add("input", [place[0], place[0]], [place[1], place[1]], MARK, 3);
-      for (const { y, x } of Convolve.fed(layer, picture.height, picture.width, ...place)) add("output", [y, y], [x, x], OTHER, 2);
-    } else {
-      const [, ky, kx] = place;
-      document.querySelector(`[data-place="${place.join(",")}"]`)?.parentElement.classList.add("lit");
-      const top = ky * layer.dilation[0] - layer.padding[0];
-      const left = kx * layer.dilation[1] - layer.padding[2];
-      add("input", [Math.max(0, top), Math.min(picture.height - 1, top + (made.height - 1) * layer.stride[0])],
-        [Math.max(0, left), Math.min(picture.width - 1, left + (made.width - 1) * layer.stride[1])], OTHER);
+      const found = [cell(3)];
+      /** @param {number[]} rows @param {number[]} columns @param {number} line @param {number} [plane] */
+      const frame = (rows, columns, line, plane) => found.push(/** @type {any} */ ({ kind: "input", plane, rows, columns, colour: MARK, width: line }));
+      if (conv) {
+        const [top, left] = [y * conv.stride[0] - conv.padding[0], x * conv.stride[1] - conv.padding[2]];
+        if (Math.max(...conv.dilation) > 1)
+          for (let ky = 0; ky < conv.kernel[0]; ky++)
+            for (let kx = 0; kx < conv.kernel[1]; kx++) {
+              const [row, column] = [top + ky * conv.dilation[0], left + kx * conv.dilation[1]];
+              frame([row, row], [column, column], 1);
+            }
+        frame([top, top + Convolve.span(conv.kernel[0], conv.dilation[0]) - 1], [left, left + Convolve.span(conv.kernel[1], conv.dilation[1]) - 1], 2);
+      } else if (layer?.kind === "Flatten") {
+        const at = x % (height * width);
+        frame([Math.floor(at / width), Math.floor(at / width)], [at % width, at % width], 2, Math.floor(x / (height * width)));
+      } else if (layer && !["Linear", "Softmax", "ConvTranspose2d"].includes(layer.kind)) {
+        const [rows, columns] = Layers.reads(layer, inputs[0], y, x);
+        if (rows.length && columns.length) frame([rows[0], rows[rows.length - 1]], [columns[0], columns[columns.length - 1]], 2);
+      }
+      return found;
     }
+    if (kind === "input") {
+      const fed = conv ? Convolve.fed(conv, height, width, place[0], place[1]) : [];
+      return [cell(3), ...fed.map(({ y, x }) => ({ kind: "output", rows: [y, y], columns: [x, x], colour: OTHER, width: 2 }))];
+    }
+    if (!conv) return [];
+    const [, ky, kx] = place;
+    const inGroup = height && inputs[0].planes.length / conv.groups;
+    const plane = Math.floor(map / (conv.outChannels / conv.groups)) * inGroup + place[0];
+    const [top, left] = [ky * conv.dilation[0] - conv.padding[0], kx * conv.dilation[1] - conv.padding[2]];
+    const rows = [Math.max(0, top), Math.min(height - 1, top + (output.height - 1) * conv.stride[0])];
+    const columns = [Math.max(0, left), Math.min(width - 1, left + (output.width - 1) * conv.stride[1])];
+    return [{ kind: "input", plane, rows, columns, colour: OTHER, width: 3 }];
   }
 
-  // --- one value in words
+  // --- one value in words and tables
 
   function explain() {
+    const { conv, bank, layer, inputs, output, map } = /** @type {Shown} */ (shown);
     const box = $("value");
     box.replaceChildren();
     const what = pinned || pointed;
-    const say = (text) => box.append(Object.assign(document.createElement("p"), { textContent: text }));
-    if (!what) return;
-    const layer = layerOf(state);
-    if (what.kind === "output") {
-      const [y, x] = what.place;
-      const found = Convolve.products(picture, layer, bank, state.map, y, x);
-      for (const { plane, sum, cells } of found.planes) {
-        say(`${names[plane]}: ${cells.length <= 49
-          ? cells.map((cell) => `${short(cell.value)}*${short(cell.weight)}`).join(" + ")
-          : `${cells.length} products`} = ${short(sum)}`);
-      }
-      const terms = [...found.planes.map(({ sum }) => short(sum)), ...(bank.bias ? [`${short(found.bias)} (bias)`] : [])];
-      say(`map ${state.map} at ${y},${x}: ${terms.join(" + ")} = ${short(found.total)}`);
-    } else if (what.kind === "input") {
-      const [y, x] = what.place;
-      const found = Convolve.fed(layer, picture.height, picture.width, y, x);
-      const values = picture.planes.map((plane, index) => `${names[index]} ${short(plane[y * picture.width + x])}`).join(", ");
-      say(`input at ${y},${x}: ${values}`);
-      say(found.length
-        ? `feeds ${found.length} output${found.length > 1 ? "s" : ""}: ${found.slice(0, 12).map((one) => `${one.y},${one.x} by weight ${one.tap.join(",")}`).join("; ")}${found.length > 12 ? "; …" : ""}`
-        : "feeds no output: no window has a tap here");
-    } else {
-      const [plane, ky, kx] = what.place;
-      const size = state.kernelH * state.kernelW;
-      const inGroup = picture.planes.length / state.groups;
-      const value = bank.weight[(state.map * inGroup + plane) * size + ky * state.kernelW + kx];
-      say(`weight ${short(value)} at row ${ky}, column ${kx}: multiplies one pixel of every window, ${made.height * made.width} in all; the frame shows from where to where.`);
+    /** @param {string} text */
+    const tell = (text) => {
+      $("told").textContent = text && pinned ? `${text} (pinned)` : text;
+    };
+    if (!what) {
+      tell("");
+      if (output.height === 1 && layer) box.append(bars(output.planes[0]));
+      return;
     }
-    if (pinned) say("pinned; Escape lets go");
+    const [y, x] = what.place;
+    if (what.kind === "input") {
+      const values = inputs[0].planes.slice(0, MOST_PLANES).map((plane, index) => `${nameOf(layer, 0, index)} ${short(plane[y * inputs[0].width + x])}`);
+      const fed = conv ? Convolve.fed(conv, inputs[0].height, inputs[0].width, y, x) : [];
+      const feeds = fed.length
+        ? `; feeds ${Words.many(fed.length, "output")}: ${fed.slice(0, 9).map((one) => `${one.y},${one.x} by weight ${one.tap.join(",")}`).join("; ")}${fed.length > 9 ? "; …" : ""}`
+        : "; feeds no output: no window has a tap here";
+      return tell(`input at ${y},${x}: ${values.join(", ")}${conv ? feeds : ""}`);
+    }
+    if (what.kind === "weight") {
+      const field = /** @type {HTMLElement|null} */ (document.querySelector(`[data-place="${what.place.join(",")}"]`));
+      return tell(`weight ${short(Number(field?.dataset.value))} at row ${what.place[1]}, column ${what.place[2]}: ` +
+        `multiplies one pixel of every window, ${output.height * output.width} in all; the frame shows from where to where`);
+    }
+    const value = output.planes[map][y * output.width + x];
+    if (!conv || !bank) return tell(`${layer?.name}, map ${map} at ${y},${x}: ${reasonOf(y, x)} = ${short(value)}`);
+    const found = Convolve.products(inputs[0], conv, bank, map, y, x);
+    const terms = found.planes.slice(0, MOST_PLANES).map(({ plane, sum }) => `${nameOf(layer, 0, plane)} ${short(sum)}`);
+    if (found.planes.length > MOST_PLANES) terms.push(`${found.planes.length - MOST_PLANES} planes more`);
+    if (bank.bias) terms.push(`bias ${short(found.bias)}`);
+    tell(`map ${map} at ${y},${x}: ${terms.join(" + ")} = ${short(found.total)}`);
+    for (const { plane, sum, cells } of found.planes.slice(0, 8)) {
+      const name = element("strong", {}, nameOf(layer, 0, plane));
+      const total = element("span", {}, `sum ${short(sum)}`);
+      if (cells.length > MOST_CELLS) box.append(element("div", { className: "sum" }, name, `${cells.length} products: `, total));
+      else {
+        const out = (/** @type {Cell} */ { row, column }) => row < 0 || column < 0 || row >= inputs[0].height || column >= inputs[0].width;
+        const grids = [cells.map((cell) => cell.value), cells.map((cell) => cell.weight), cells.map((cell) => cell.product)]
+          .map((values, index) => grid(values, conv.kernel[1], index === 0 ? cells.map(out) : []));
+        box.append(element("div", { className: "sum" }, name, grids[0], "×", grids[1], "=", grids[2], "→", total));
+      }
+    }
   }
 
+  /** A small table of numbers; what is `faint` lies in the padding. @param {number[]} values @param {number} width @param {boolean[]} faint */
+  function grid(values, width, faint) {
+    const table = element("table");
+    for (let first = 0; first < values.length; first += width) {
+      const row = table.insertRow();
+      for (let at = first; at < first + width; at++) row.append(element("td", { className: faint[at] ? "out" : "" }, short(values[at], 3)));
+    }
+    return table;
+  }
+
+  /** How a layer that is no convolution makes one value. @param {number} y @param {number} x */
+  function reasonOf(y, x) {
+    const { layer, inputs, map, output } = /** @type {Shown} */ (shown);
+    if (!layer) return "";
+    const { kind, options, numbers } = layer;
+    const [first] = inputs;
+    /** @param {Picture} of */
+    const at = (of) => of.planes[Math.min(map, of.planes.length - 1)][y * of.width + x];
+    if (kind === "MaxPool2d" || kind === "AvgPool2d" || kind === "AdaptiveAvgPool2d") {
+      const [rows, columns] = Layers.reads(layer, first, y, x);
+      const seen = rows.flatMap((row) => columns.map((one) => short(first.planes[map][row * first.width + one], 3)));
+      const listed = seen.length > 16 ? `${seen.length} values` : seen.join(", ");
+      if (kind === "MaxPool2d") return `the greatest of ${listed}`;
+      return `the sum of ${listed}, by ${kind === "AvgPool2d" ? Layers.share(options, first, y, x) : seen.length}`;
+    }
+    if (kind === "Linear") {
+      const count = first.planes[0].length;
+      const products = Array.from(first.planes[0], (value, index) => ({ index, product: value * numbers.weight[x * count + index] }));
+      const most = products.sort((a, b) => Math.abs(b.product) - Math.abs(a.product)).slice(0, 5);
+      const bias = numbers.bias ? ` + bias ${short(numbers.bias[x])}` : "";
+      return `${count} products, the greatest ${most.map(({ index, product }) => `${short(product, 3)} of value ${index}`).join(", ")}${bias}`;
+    }
+    if (kind === "BatchNorm2d") {
+      const scale = numbers.weight ? ` * ${short(numbers.weight[map])} + ${short(numbers.bias[map])}` : "";
+      return `(${short(at(first))} - ${short(numbers.running_mean[map])}) / sqrt(${short(numbers.running_var[map])} + ${short(options.eps)})${scale}`;
+    }
+    if (kind === "Add") return inputs.map((one) => short(at(one))).join(" + ");
+    if (kind === "ConvTranspose2d") return "products of every input whose taps reach it";
+    if (kind === "Flatten") return `value ${x} in the order of planes, rows, columns`;
+    const value = short(at(first));
+    const forms = /** @type {Record<string, string>} */ ({
+      ReLU: `max(${value}, 0)`,
+      LeakyReLU: `${value}, times ${options.negative_slope} below 0`,
+      SiLU: `${value} * sigmoid(${value})`,
+      Sigmoid: `1 / (1 + exp(-(${value})))`,
+      Softmax: output.height === 1 ? `exp(${value}) over the sum of all exponentials` : `exp(${value}) over the sum along the axis`,
+    });
+    return forms[kind];
+  }
+
+  /** The values of a vector, the greatest first. @param {Float32Array} values */
+  function bars(values) {
+    const { layer } = /** @type {Shown} */ (shown);
+    const last = layer?.name === given[given.length - 1].name && data.classes.length === values.length;
+    const order = Array.from(values.keys()).sort((a, b) => values[b] - values[a]).slice(0, MOST_BARS);
+    const peak = Math.max(...values.map(Math.abs)) || 1;
+    return element("div", { className: "bars" }, ...order.flatMap((at) => [
+      element("span", {}, last ? data.classes[at] : String(at)),
+      element("div", { style: `width: ${(100 * Math.max(0, values[at])) / peak}%` }),
+      element("span", {}, short(values[at], 3)),
+    ]));
+  }
+
+  // --- pointing
+
+  /** @param {Place|null} what */
   function point(what) {
     pointed = what;
     if (pinned) return;
-    drawAll();
+    redraw();
     explain();
   }
 
+  /** @param {Place|null} what */
   function pin(what) {
     pinned = what;
-    drawAll();
+    redraw();
     explain();
     remember();
   }
 
-  // --- pointer and keys
-
-  const cellAt = (one, event) => {
-    const box = one.canvas.getBoundingClientRect();
-    const factor = (one.canvas.width / (window.devicePixelRatio || 1)) / (box.width - 4);
-    const x = Math.floor(one.left + ((event.clientX - box.left - 2) * factor) / one.scale);
-    const y = Math.floor(one.top + ((event.clientY - box.top - 2) * factor) / one.scale);
-    return x >= 0 && y >= 0 && x < one.width && y < one.height ? { kind: one.kind, place: [y, x] } : null;
-  };
-
-  function listen(one) {
-    let held = null; // where a drag began, and what was seen then
-    let dragged = false;
-    one.canvas.addEventListener("pointerdown", (event) => {
-      dragged = false;
-      if (view.scale > 1) {
-        held = { x: event.clientX, y: event.clientY, view: { ...view } };
-        one.canvas.setPointerCapture(event.pointerId);
-      }
-    });
-    one.canvas.addEventListener("pointermove", (event) => {
-      if (!held) return point(cellAt(one, event));
-      const [dx, dy] = [event.clientX - held.x, event.clientY - held.y];
-      dragged = dragged || Math.hypot(dx, dy) > 4;
-      if (!dragged) return;
-      const within = (value) => Math.max(0, Math.min(1, value));
-      view.x = within(held.view.x - dx / (one.scale * one.width));
-      view.y = within(held.view.y - dy / (one.scale * one.height));
-      drawAll();
-    });
-    for (const event of ["pointerup", "pointercancel"]) one.canvas.addEventListener(event, () => (held = null));
-    one.canvas.addEventListener("pointerleave", () => point(null));
-    one.canvas.addEventListener("click", (event) => {
-      if (dragged) return;
-      const what = cellAt(one, event);
-      const same = pinned && what && pinned.kind === what.kind && String(pinned.place) === String(what.place);
-      pin(same ? null : what);
-    });
+  /** Move along the map, or begin at its first value. @param {number} down @param {number} right */
+  function step(down, right) {
+    const { output } = /** @type {Shown} */ (shown);
+    const before = pinned?.kind === "output" ? pinned.place : [-down, -right];
+    const within = (/** @type {number} */ value, /** @type {number} */ count) => Math.max(0, Math.min(count - 1, value));
+    go(within(before[0] + down, output.height), within(before[1] + right, output.width));
   }
 
+  /** Pin an output and bring it into view. @param {number} y @param {number} x */
+  function go(y, x) {
+    const { output } = /** @type {Shown} */ (shown);
+    if (Panes.zoomed()) Panes.centre((y + 0.5) / output.height, (x + 0.5) / output.width);
+    pin({ kind: "output", place: [y, x] });
+  }
+
+  /** @param {KeyboardEvent} event */
   function keys(event) {
-    const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-    if (event.key === "Escape") {
-      pin(null);
-    } else if (moves[event.key]) {
+    const moves = /** @type {Record<string, number[]>} */ ({ ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] });
+    if (event.key === "Escape") pin(null);
+    else if (event.key === "+" || event.key === "-") zoom(event.key === "+" ? 2 : 0.5);
+    else if (moves[event.key]) {
       event.preventDefault();
-      const before = pinned && pinned.kind === "output" ? pinned.place : [0, 0];
-      const step = pinned && pinned.kind === "output" ? moves[event.key] : [0, 0];
-      pin({ kind: "output", place: [
-        Math.min(made.height - 1, Math.max(0, before[0] + step[0])),
-        Math.min(made.width - 1, Math.max(0, before[1] + step[1])),
-      ] });
-      reveal(pinned.place);
-    } else return;
+      step(moves[event.key][0], moves[event.key][1]);
+    }
   }
 
-  /** Bring a position of the map into view. */
-  function reveal([y, x]) {
-    if (view.scale > 1) [view.y, view.x] = [(y + 0.5) / made.height, (x + 0.5) / made.width];
-    drawAll();
-  }
-
+  /** @param {number} factor */
   function zoom(factor) {
-    view.scale = Math.max(1, Math.min(view.scale * factor, 512));
-    const at = pinned && pinned.kind === "output" ? pinned.place : null;
-    if (at) [view.y, view.x] = [(at[0] + 0.5) / made.height, (at[1] + 0.5) / made.width];
-    else if (view.scale === factor) [view.y, view.x] = [0.5, 0.5];
-    drawAll();
+    Panes.zoom(factor);
+    const { output } = /** @type {Shown} */ (shown);
+    if (pinned?.kind === "output" && Panes.zoomed()) Panes.centre((pinned.place[0] + 0.5) / output.height, (pinned.place[1] + 0.5) / output.width);
+    redraw();
   }
 
   function play() {
@@ -635,11 +625,10 @@
       timer = 0;
     } else {
       timer = setInterval(() => {
-        const at = pinned && pinned.kind === "output" ? pinned.place[0] * made.width + pinned.place[1] + 1 : 0;
-        const next = at % (made.height * made.width);
-        pin({ kind: "output", place: [Math.floor(next / made.width), next % made.width] });
-        reveal(pinned.place);
-      }, 400);
+        const { output: { height, width } } = /** @type {Shown} */ (shown);
+        const at = pinned?.kind === "output" ? pinned.place[0] * width + pinned.place[1] + 1 : 0;
+        go(Math.floor(at / width) % height, at % width);
+      }, STEP_MILLISECONDS);
     }
     $("play").setAttribute("aria-pressed", String(Boolean(timer)));
     $("play").textContent = timer ? "pause" : "play";
@@ -647,68 +636,119 @@
 
   // --- pictures
 
+  /** Take a picture of the user: for a net in the size and the planes that it reads. @param {Blob} source */
   async function load(source) {
-    const image = await createImageBitmap(source);
+    let image;
+    try {
+      image = await createImageBitmap(source);
+    } catch {
+      $("why").textContent = "Not taken: the browser cannot read this picture.";
+      return;
+    }
     const limit = Math.min(1, 1024 / Math.max(image.width, image.height));
-    const [width, height] = [Math.max(1, Math.round(image.width * limit)), Math.max(1, Math.round(image.height * limit))];
-    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    const [width, height] = data.single
+      ? [image.width, image.height].map((side) => Math.max(1, Math.round(side * limit)))
+      : [data.shape[2], data.shape[1]];
+    const canvas = element("canvas", { width, height });
     const ink = canvas.getContext("2d", { willReadFrequently: true });
     ink.drawImage(image, 0, 0, width, height);
     const { data: pixels } = ink.getImageData(0, 0, width, height);
-    const planes = [0, 1, 2].map((channel) => Float32Array.from({ length: width * height }, (_, at) => pixels[4 * at + channel] / 255));
-    replace({ height, width, planes }, ["R", "G", "B"], 0, 1);
-  }
-
-  function replace(given, channels, least, most) {
-    const before = [picture, names, low, high];
-    [picture, names, low, high] = [given, channels, least, most];
-    pinned = null;
-    if (!attempt(state)) {
-      const wanted = { ...state, groups: 1 };
-      if (!attempt(wanted)) [picture, names, low, high] = before;
+    const room = { length: width * height };
+    /** @type {Float32Array[]} */
+    let planes = [0, 1, 2].map((channel) => Float32Array.from(room, (_, at) => pixels[4 * at + channel] / 255));
+    let called = ["R", "G", "B"];
+    if (!data.single && data.shape[0] === 1) {
+      // The luminance of ITU-R BT.601, not rounded, as convviz reads it.
+      planes = [planes[0].map((red, at) => 0.299 * red + 0.587 * planes[1][at] + 0.114 * planes[2][at])];
+      called = data.channels;
     }
+    // As the picture of the page was prepared: from 0 to 1, or as bytes or words with --range.
+    let [least, most] = [0, data.low === 0 && [255, 65535].includes(data.high) ? data.high : 1];
+    if (data.normalize) {
+      [least, most] = [data.low, data.high];
+      const { mean, std } = data.normalize;
+      planes = planes.map((values, channel) => values.map((value) => (value - mean[channel % mean.length]) / std[channel % std.length]));
+    } else if (most !== 1) planes = planes.map((values) => values.map((value) => value * most));
+    if (!data.single && data.shape[0] !== planes.length) {
+      $("why").textContent = `Not taken: the net reads ${data.shape[0]} planes, which no picture has.`;
+      return;
+    }
+    replace({ height, width, planes }, called, least, most);
   }
 
+  /** Go on with another picture, or with the one before if no layer fits it. @param {Picture} other @param {string[]} called @param {number} least @param {number} most */
+  function replace(other, called, least, most) {
+    const before = { picture, names, low, high };
+    [picture, names, low, high] = [other, called, least, most];
+    pinned = null;
+    const wanted = Settings.follow({ ...state, preset: "" }, state, "", data, picture);
+    if (!attempt({ ...wanted, edits: data.single && before.picture.planes.length !== other.planes.length ? {} : state.edits }) &&
+      !attempt({ ...wanted, edits: {}, groups: 1 }))
+      ({ picture, names, low, high } = before);
+    $("original").hidden = picture === first;
+  }
+
+  /** @returns {Picture} */
   function original() {
     const [channels, height, width] = data.shape;
     const flat = data.planes.kind === "u8"
-      ? Float32Array.from(atob(data.planes.data), (letter) => Math.fround(letter.charCodeAt(0) / data.planes.divisor))
+      ? Float32Array.from(atob(data.planes.data), (letter) => letter.charCodeAt(0) / data.planes.divisor)
       : floats(data.planes.data);
-    const planes = Array.from({ length: channels }, (_, index) => flat.subarray(index * height * width, (index + 1) * height * width));
-    return { height, width, planes };
+    return { height, width, planes: Array.from({ length: channels }, (_, index) => flat.slice(index * height * width, (index + 1) * height * width)) };
   }
 
-  function savePng() {
-    const one = panes.find((found) => found.canvas.id === "mapCanvas");
-    const link = Object.assign(document.createElement("a"), { download: `map-${state.map}.png`, href: one.small.toDataURL() });
-    link.click();
+  // --- saving
+
+  /** @param {string} name @param {string} href */
+  const download = (name, href) => element("a", { download: name, href }).click();
+
+  /** @param {string} name @param {string} text @param {string} type */
+  function downloadText(name, text, type) {
+    const href = URL.createObjectURL(new Blob([text], { type }));
+    download(name, href);
+    setTimeout(() => URL.revokeObjectURL(href), 1000);
+  }
+
+  /** The map that is shown. */
+  function chosen() {
+    const { output, map } = /** @type {Shown} */ (shown);
+    const values = output.planes[map];
+    const look = Paint.signed(values, output.height, output.width);
+    return { ...look, values, map };
   }
 
   /** The map as a document: squares with their numbers, or, where those would be too many, as a picture. */
   function svg() {
-    const one = panes.find((found) => found.canvas.id === "mapCanvas");
-    const { height, width, pixels, values } = one;
+    const { height, width, pixels, values, ...look } = chosen();
     const side = 40;
     const cells = [];
     for (let at = 0; height * width <= 4096 && at < values.length; at++) {
       const [x, y] = [(at % width) * side, Math.floor(at / width) * side];
-      const [red, green, blue] = pixels.subarray(4 * at, 4 * at + 3);
-      const ink = 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#101418" : "#ffffff";
+      const rgb = pixels.subarray(4 * at, 4 * at + 3);
       cells.push(
-        `<rect x="${x}" y="${y}" width="${side}" height="${side}" fill="rgb(${red},${green},${blue})"/>`,
-        `<text x="${x + side / 2}" y="${y + side / 2 + 4}" fill="${ink}">${Number(values[at].toPrecision(3))}</text>`,
+        `<rect x="${x}" y="${y}" width="${side}" height="${side}" fill="rgb(${rgb.join()})"/>`,
+        `<text x="${x + side / 2}" y="${y + side / 2 + 4}" fill="${Paint.ink(rgb)}">${short(values[at], 3)}</text>`,
       );
     }
-    if (!cells.length)
-      cells.push(`<image width="${width * side}" height="${height * side}" image-rendering="pixelated" href="${one.small.toDataURL()}"/>`);
+    if (!cells.length) {
+      const href = Panes.canvasOf({ height, width, pixels, ...look }).toDataURL();
+      cells.push(`<image width="${width * side}" height="${height * side}" image-rendering="pixelated" href="${href}"/>`);
+    }
     return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width * side} ${height * side}" ` +
       `font-family="system-ui, sans-serif" font-size="12" text-anchor="middle">${cells.join("")}</svg>`;
   }
 
-  function saveSvg() {
-    const href = URL.createObjectURL(new Blob([svg()], { type: "image/svg+xml" }));
-    Object.assign(document.createElement("a"), { download: `map-${state.map}.svg`, href }).click();
-    setTimeout(() => URL.revokeObjectURL(href), 1000);
+  /** @param {string} id @param {string} of */
+  async function copy(id, of) {
+    try {
+      await navigator.clipboard.writeText($(of).textContent);
+      $(id).textContent = "copied";
+    } catch {
+      // A page from a file may not be let near the clipboard; then what is to be copied is marked.
+      getSelection()?.selectAllChildren($(of));
+      $(id).textContent = "marked: copy it by keys";
+    }
+    setTimeout(() => ($(id).textContent = "copy"), 2000);
   }
 
   // --- start
@@ -716,35 +756,60 @@
   $("preset").append(
     ...(data.given ? [new Option("of this page", "page")] : []),
     new Option("drawn by seed", "seed"),
-    new Option("typed here", "own"),
     ...data.presets.map((preset) => new Option(preset.name, preset.name)),
   );
-  picture = original();
-  initial = { weight: floats(data.weight), bias: data.bias ? floats(data.bias) : null };
-  state = { ...data.state };
-  for (const id of [...numberIds, "mode", "preset", "bias", "flip"]) $(id).addEventListener("change", () => take(id));
-  $("controls").addEventListener("submit", (event) => event.preventDefault());
+  const first = original();
+  picture = first;
+  given = data.layers.map((layer) => ({
+    ...layer,
+    numbers: Object.fromEntries(Object.entries(layer.numbers).map(([name, text]) => [name, floats(text)])),
+  }));
+  $("choice").hidden = !data.single;
+  $("layersSection").hidden = data.single;
+  $("settings").open = data.single && window.innerWidth > 700;
+  for (const id of [...Settings.NUMBERS, ...Settings.CHOICES, ...Settings.SWITCHES]) $(id).addEventListener("change", () => take(id));
+  $("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
   $("map").addEventListener("change", () => attempt({ ...state, map: Number($("map").value) }));
   $("play").addEventListener("click", play);
   $("zoomIn").addEventListener("click", () => zoom(2));
   $("zoomOut").addEventListener("click", () => zoom(0.5));
-  $("whole").addEventListener("click", () => zoom(1 / view.scale));
-  $("png").addEventListener("click", savePng);
-  $("svg").addEventListener("click", saveSvg);
-  $("upload").addEventListener("change", (event) => event.target.files[0] && load(event.target.files[0]));
-  $("original").addEventListener("click", () => replace(original(), data.channels, data.low, data.high));
+  $("whole").addEventListener("click", () => zoom(0));
+  $("png").addEventListener("click", () => download(`map-${state.map}.png`, Panes.canvasOf(chosen()).toDataURL()));
+  $("svg").addEventListener("click", () => downloadText(`map-${state.map}.svg`, svg(), "image/svg+xml"));
+  $("saveKernels").addEventListener("click", () => {
+    const { conv, bank, inputs } = /** @type {Shown} */ (shown);
+    if (conv && bank) downloadText("kernels.json", Words.kernels(conv, bank, inputs[0].planes.length), "application/json");
+  });
+  $("copyCommand").addEventListener("click", () => copy("copyCommand", "command"));
+  $("copyCode").addEventListener("click", () => copy("copyCode", "code"));
+  $("upload").addEventListener("change", (/** @type {any} */ event) => event.target.files[0] && load(event.target.files[0]));
+  $("original").addEventListener("click", () => replace(first, data.channels, data.low, data.high));
   document.addEventListener("paste", (event) => {
     const file = [...(event.clipboardData?.files || [])].find((one) => one.type.startsWith("image/"));
     if (file) load(file);
   });
-  window.addEventListener("resize", drawAll);
-  window.addEventListener("hashchange", () => {
-    pinned = null;
-    attempt(stateOf(location.hash.slice(1)));
+  Panes.hear({
+    point,
+    click: (what) => pin(pinned && what && pinned.kind === what.kind && String(pinned.place) === String(what.place) ? null : what),
   });
-  dark.addEventListener("change", drawAll);
-  if (!attempt(stateOf(location.hash.slice(1)))) attempt({ ...data.state });
+  window.addEventListener("resize", redraw);
+  window.addEventListener("hashchange", enter);
+
+  /** Take the state that the address holds, or the first one if it is not legal. */
+  function enter() {
+    const found = Settings.read(location.hash.slice(1), data.state);
+    pinned = found.pinned;
+    if (!attempt({ ...found.state, map: Math.min(found.state.map, data.single ? found.state.outChannels - 1 : found.state.map) })) {
+      pinned = null;
+      const why = $("why").textContent;
+      if (!shown) attempt(data.state);
+      $("why").textContent = why;
+    }
+  }
+  enter();
+
   // For tests, and for whoever wants to look deeper.
-  const seen = () => (({ left, top, scale }) => ({ left, top, scale }))(panes.find((one) => one.canvas.id === "mapCanvas"));
-  window.convviz = { state: () => state, values: () => made, bank: () => bank, svg, seen };
+  Object.assign(window, {
+    convviz: { state: () => state, shown: () => shown, net: () => net && net.answer, svg, settled: () => settled, seen: Panes.seen },
+  });
 })();

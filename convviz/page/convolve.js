@@ -1,22 +1,36 @@
 "use strict";
 /**
- * The arithmetic of the page: shapes, padding and cross-correlation as torch.nn.Conv2d defines them,
+ * The arithmetic of a convolution: shapes, padding and cross-correlation as torch.nn.Conv2d defines them,
  * and the weights that torch draws for a seed. No part of it knows of the page.
  *
+ * A `Pair` is [height, width], a `Padding` [top, bottom, left, right]; weights stand by filter, plane, row and column.
+ * Of a map, `filters` are the first and the one after the last that are wanted, `partsOf` the one whose parts are.
+ *
  * @typedef {{height: number, width: number, planes: Float32Array[]}} Picture
- * @typedef {{outChannels: number, kernel: number[], stride: number[], padding: number[], mode: string,
- *   dilation: number[], groups: number}} Layer  Sizes are [height, width], padding [top, bottom, left, right].
- * @typedef {{weight: Float32Array, bias: Float32Array|null}} Bank  Weights by filter, plane, row and column.
+ * @typedef {[number, number]} Pair
+ * @typedef {[number, number, number, number]} Padding
+ * @typedef {{outChannels: number, kernel: Pair, stride: Pair, padding: Padding, mode: string, dilation: Pair,
+ *   groups: number}} Layer
+ * @typedef {{weight: Float32Array, bias: Float32Array|null}} Bank
+ * @typedef {{height: number, width: number, maps: Float32Array[], parts: Float32Array[]}} Made
+ * @typedef {{y: number, x: number, row: number, column: number, value: number, weight: number, product: number}} Cell
+ * @typedef {{planes: {plane: number, sum: number, cells: Cell[]}[], bias: number, total: number}} Sum
+ * @typedef {{first: number, last: number, offset: number}} Run
  */
 const Convolve = (() => {
-  /** Pixels that one window covers along an axis. */
+  /** Pixels that one window covers along an axis. @param {number} taps @param {number} dilation */
   const span = (taps, dilation) => dilation * (taps - 1) + 1;
 
-  /** Number of windows along an axis; below 1 where none fits. */
+  /**
+   * Number of windows along an axis; below 1 where none fits.
+   *
+   * @param {number} input @param {number} taps @param {number} stride @param {number} before @param {number} after
+   * @param {number} dilation
+   */
   const outputLength = (input, taps, stride, before, after, dilation) =>
     Math.floor((input + before + after - span(taps, dilation)) / stride) + 1;
 
-  /** Size [height, width] of the maps. */
+  /** Size of the maps. @param {number} height @param {number} width @param {Layer} layer @returns {Pair} */
   function outputSize(height, width, layer) {
     const [top, bottom, left, right] = layer.padding;
     return [
@@ -31,6 +45,7 @@ const Convolve = (() => {
    * @param {number} channels @param {number} height @param {number} width @param {Layer} layer
    */
   function reason(channels, height, width, layer) {
+    /** @param {string} name @param {number[]} values @param {number} least */
     const whole = (name, values, least) =>
       values.every((value) => Number.isInteger(value) && value >= least)
         ? ""
@@ -50,29 +65,28 @@ const Convolve = (() => {
       return `groups must divide the ${channels} channels and the ${layer.outChannels} filters; legal here: ${legal.join(", ")}.`;
     }
     const [top, bottom, left, right] = layer.padding;
-    const spare = { reflect: 1, circular: 0 }[layer.mode];
-    for (const [name, length, before, after] of [
-      ["height", height, top, bottom],
-      ["width", width, left, right],
-    ]) {
-      if (spare !== undefined && Math.max(before, after) > length - spare)
+    const axes = [
+      { name: "height", length: height, before: top, after: bottom },
+      { name: "width", length: width, before: left, after: right },
+    ];
+    const spare = layer.mode === "reflect" ? 1 : layer.mode === "circular" ? 0 : null;
+    for (const { name, length, before, after } of axes)
+      if (spare !== null && Math.max(before, after) > length - spare)
         return `${layer.mode} padding of the ${name} may be ${length - spare} at most.`;
-    }
-    const [h, w] = outputSize(height, width, layer);
-    for (const [name, windows, length, axis, before, after] of [
-      ["height", h, height, 0, top, bottom],
-      ["width", w, width, 1, left, right],
-    ]) {
-      if (windows < 1) {
-        const spanned = span(layer.kernel[axis], layer.dilation[axis]);
-        const missing = spanned - length - before - after;
-        return `the kernel spans ${spanned} pixels of ${length + before + after} along the ${name}; pad by ${missing} more, or make it smaller.`;
-      }
+    for (const [axis, { name, length, before, after }] of axes.entries()) {
+      const spanned = span(layer.kernel[axis], layer.dilation[axis]);
+      const room = length + before + after;
+      if (spanned > room)
+        return `the kernel spans ${spanned} pixels of ${room} along the ${name}; pad by ${spanned - room} more, or make it smaller.`;
     }
     return "";
   }
 
-  /** Where the pixel of a padded axis comes from; -1 where it is a zero. */
+  /**
+   * Where the pixel of a padded axis comes from; -1 where it is a zero.
+   *
+   * @param {number} index @param {number} length @param {string} mode
+   */
   function source(index, length, mode) {
     if (index >= 0 && index < length) return index;
     if (mode === "replicate") return index < 0 ? 0 : length - 1;
@@ -81,7 +95,12 @@ const Convolve = (() => {
     return -1;
   }
 
-  /** Sources of the inputs under one tap, for every window along an axis. */
+  /**
+   * Sources of the inputs under one tap, for every window along an axis.
+   *
+   * @param {number} count @param {number} tap @param {number} stride @param {number} dilation @param {number} before
+   * @param {number} length @param {string} mode
+   */
   function sources(count, tap, stride, dilation, before, length, mode) {
     const found = new Int32Array(count);
     for (let window = 0; window < count; window++)
@@ -89,7 +108,11 @@ const Convolve = (() => {
     return found;
   }
 
-  /** The windows from `first` to `last` whose pixels under one tap lie evenly, window x at `x * step + offset`. */
+  /**
+   * The windows from `first` to `last` whose pixels under one tap lie evenly, window x at `x * step + offset`.
+   *
+   * @param {Int32Array} found @param {number} step @returns {Run}
+   */
   function run(found, step) {
     let first = 0;
     while (first < found.length && found[first] < 0) first++;
@@ -99,29 +122,44 @@ const Convolve = (() => {
     return { first, last, offset };
   }
 
-  /** Add what one tap makes of the windows from `first` to `last`, wherever their pixels come from. */
+  /**
+   * Add what one tap makes of the windows from `first` to `last`, wherever their pixels come from.
+   *
+   * @param {Float64Array} sum @param {Float32Array} values @param {number} weight @param {number} start
+   * @param {Int32Array} found @param {number} first @param {number} last
+   */
   function oneTap(sum, values, weight, start, found, first, last) {
     for (let x = first; x < last; x++) if (found[x] >= 0) sum[x] += weight * values[start + found[x]];
   }
 
-  /** Add what three neighbouring taps make of every window. */
+  /**
+   * Add what three neighbouring taps make of every window.
+   *
+   * @param {Float64Array} sum @param {Float32Array} values @param {Float32Array} weight @param {number} at
+   * @param {number} start @param {Int32Array[]} columns @param {Run[]} runs @param {number} kx @param {number} step
+   */
   function threeTaps(sum, values, weight, at, start, columns, runs, kx, step) {
-    const [a, b, c] = [runs[kx], runs[kx + 1], runs[kx + 2]];
+    const a = runs[kx], b = runs[kx + 1], c = runs[kx + 2];
     const first = Math.max(a.first, b.first, c.first);
     const last = Math.max(first, Math.min(a.last, b.last, c.last));
-    const [u, v, w] = [weight[at], weight[at + 1], weight[at + 2]];
+    const u = weight[at], v = weight[at + 1], w = weight[at + 2];
     for (let tap = 0; tap < 3; tap++) {
       oneTap(sum, values, weight[at + tap], start, columns[kx + tap], 0, Math.min(first, sum.length));
       oneTap(sum, values, weight[at + tap], start, columns[kx + tap], last, sum.length);
     }
-    let [i, j, k] = [a, b, c].map((run) => start + run.offset + first * step);
-    for (let x = first; x < last; x++, i += step, j += step, k += step)
-      sum[x] += u * values[i] + v * values[j] + w * values[k];
+    const from = values.subarray(start);
+    let i = a.offset + first * step, j = b.offset + first * step, k = c.offset + first * step;
+    for (let x = first; x < last; x++, i += step, j += step, k += step) sum[x] += u * from[i] + v * from[j] + w * from[k];
   }
 
-  /** Add what the taps of a 3x3 kernel make of every window: as `threeTaps`, and in half of its time. */
+  /**
+   * Add what the taps of a 3x3 kernel make of every window: as `threeTaps`, and in half of its time.
+   *
+   * @param {Float64Array} sum @param {Float32Array} values @param {Float32Array} weight @param {number} at
+   * @param {number[]} starts @param {Int32Array[]} columns @param {Run[]} runs @param {number} step
+   */
   function nineTaps(sum, values, weight, at, starts, columns, runs, step) {
-    const [a, b, c] = runs;
+    const a = runs[0], b = runs[1], c = runs[2];
     const first = Math.max(a.first, b.first, c.first);
     const last = Math.max(first, Math.min(a.last, b.last, c.last));
     for (let tap = 0; tap < 9; tap++) {
@@ -129,23 +167,28 @@ const Convolve = (() => {
       oneTap(sum, values, weight[at + tap], start, columns[tap % 3], 0, Math.min(first, sum.length));
       oneTap(sum, values, weight[at + tap], start, columns[tap % 3], last, sum.length);
     }
-    const [p, q, r] = starts;
-    let [i, j, k] = [a, b, c].map((one) => one.offset + first * step);
-    const [w0, w1, w2, w3, w4, w5, w6, w7, w8] = weight.subarray(at, at + 9);
+    // By hand what destructuring would do: this runs once per row, and took more time than all products.
+    const w0 = weight[at], w1 = weight[at + 1], w2 = weight[at + 2];
+    const w3 = weight[at + 3], w4 = weight[at + 4], w5 = weight[at + 5];
+    const w6 = weight[at + 6], w7 = weight[at + 7], w8 = weight[at + 8];
+    const upper = values.subarray(starts[0]);
+    const middle = values.subarray(starts[1]);
+    const lower = values.subarray(starts[2]);
+    let i = a.offset + first * step, j = b.offset + first * step, k = c.offset + first * step;
     for (let x = first; x < last; x++, i += step, j += step, k += step)
       sum[x] +=
-        w0 * values[p + i] + w1 * values[p + j] + w2 * values[p + k] +
-        w3 * values[q + i] + w4 * values[q + j] + w5 * values[q + k] +
-        w6 * values[r + i] + w7 * values[r + j] + w8 * values[r + k];
+        w0 * upper[i] + w1 * upper[j] + w2 * upper[k] +
+        w3 * middle[i] + w4 * middle[j] + w5 * middle[k] +
+        w6 * lower[i] + w7 * lower[j] + w8 * lower[k];
   }
 
   /**
    * Cross-correlate: the maps, and on request what every plane adds to the map `partsOf`.
    *
    * @param {Picture} picture @param {Layer} layer @param {Bank} bank @param {number} [partsOf]
-   * @returns {{height: number, width: number, maps: Float32Array[], parts: Float32Array[]}}
+   * @param {Pair} [filters] @returns {Made}
    */
-  function correlate(picture, layer, bank, partsOf = -1) {
+  function correlate(picture, layer, bank, partsOf = -1, filters = [0, layer.outChannels]) {
     const { height, width, planes } = picture;
     const [h, w] = outputSize(height, width, layer);
     const [kh, kw] = layer.kernel;
@@ -162,7 +205,7 @@ const Convolve = (() => {
     const parts = [];
     const sum = new Float64Array(w);
     const before = new Float64Array(w);
-    for (let filter = 0; filter < layer.outChannels; filter++) {
+    for (let filter = filters[0]; filter < filters[1]; filter++) {
       const map = new Float32Array(h * w);
       const group = Math.floor(filter / filtersInGroup);
       const bias = bank.bias ? bank.bias[filter] : 0;
@@ -201,8 +244,8 @@ const Convolve = (() => {
   /**
    * Write one output value as the products that it is the sum of.
    *
-   * @returns {{planes: {plane: number, sum: number, cells: {y: number, x: number, row: number, column: number,
-   *   value: number, weight: number, product: number}[]}[], bias: number, total: number}}
+   * @param {Picture} picture @param {Layer} layer @param {Bank} bank @param {number} filter @param {number} y
+   * @param {number} x @returns {Sum}
    */
   function products(picture, layer, bank, filter, y, x) {
     const inGroup = picture.planes.length / layer.groups;
@@ -231,25 +274,30 @@ const Convolve = (() => {
     return { planes, bias, total };
   }
 
-  /** The outputs that one input pixel feeds, with the tap that each meets it with (padding by zeros). */
+  /**
+   * The outputs that one input pixel feeds, with the tap that each meets it with: through the padding too.
+   *
+   * @param {Layer} layer @param {number} height @param {number} width @param {number} y @param {number} x
+   */
   function fed(layer, height, width, y, x) {
     const [h, w] = outputSize(height, width, layer);
-    const axis = (index, taps, stride, dilation, before, count) => {
+    /** @param {number} axis @param {number} count @param {number} before @param {number} length @param {number} index */
+    const along = (axis, count, before, length, index) => {
       const found = [];
-      for (let tap = 0; tap < taps; tap++) {
-        const at = index + before - tap * dilation;
-        if (at >= 0 && at % stride === 0 && at / stride < count) found.push({ at: at / stride, tap });
-      }
+      for (let window = 0; window < count; window++)
+        for (let tap = 0; tap < layer.kernel[axis]; tap++) {
+          const place = window * layer.stride[axis] + tap * layer.dilation[axis] - before;
+          if (source(place, length, layer.mode) === index) found.push({ window, tap });
+        }
       return found;
     };
-    const found = [];
-    for (const row of axis(y, layer.kernel[0], layer.stride[0], layer.dilation[0], layer.padding[0], h))
-      for (const column of axis(x, layer.kernel[1], layer.stride[1], layer.dilation[1], layer.padding[2], w))
-        found.push({ y: row.at, x: column.at, tap: [row.tap, column.tap] });
-    return found;
+    const columns = along(1, w, layer.padding[2], width, x);
+    return along(0, h, layer.padding[0], height, y).flatMap((row) =>
+      columns.map((column) => ({ y: row.window, x: column.window, tap: [row.tap, column.tap] })),
+    );
   }
 
-  /** The Mersenne Twister of Matsumoto and Nishimura (1998), as torch and numpy seed it with one number. */
+  /** The Mersenne Twister of Matsumoto and Nishimura (1998), as torch and numpy seed it. @param {number} seed */
   function words(seed) {
     const state = new Uint32Array(624);
     state[0] = seed >>> 0;
@@ -274,10 +322,15 @@ const Convolve = (() => {
     };
   }
 
-  /** The weights and biases of torch.manual_seed(seed); torch.nn.Conv2d(...), bit for bit. */
+  /**
+   * The weights and biases of torch.manual_seed(seed); torch.nn.Conv2d(...), bit for bit.
+   *
+   * @param {number} channels @param {Layer} layer @param {number} seed @param {boolean} withBias @returns {Bank}
+   */
   function seeded(channels, layer, seed, withBias) {
     const next = words(seed);
     const fanIn = (channels / layer.groups) * layer.kernel[0] * layer.kernel[1];
+    /** @param {number} count @param {number} bound */
     const draw = (count, bound) => {
       const low = Math.fround(-bound);
       const width = Math.fround(Math.fround(bound) - low);
@@ -292,4 +345,3 @@ const Convolve = (() => {
 
   return { span, outputLength, outputSize, reason, source, correlate, products, fed, seeded };
 })();
-if (typeof module !== "undefined") module.exports = Convolve;

@@ -1,12 +1,23 @@
 """``convviz explore``."""
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from convviz.cli.console import answer_path, remark
-from convviz.cli.options import OUTPUT, Force, InputFile, Quiet, output_option, with_settings
+from convviz.cli.options import (
+    OUTPUT,
+    Force,
+    InputFile,
+    LayersText,
+    NetName,
+    Quiet,
+    Until,
+    output_option,
+    with_settings,
+)
 from convviz.errors import SpecError
 from convviz.files import check_place, fitting
 from convviz.settings import InputSettings, LayerSettings, as_text
@@ -24,10 +35,13 @@ def explore(
     opened: Annotated[
         bool, typer.Option("--open", rich_help_panel=OUTPUT, help="Open the page in the browser.")
     ] = False,
+    layers: LayersText = None,
+    net: NetName = None,
+    until: Until = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a page on which the layer can be touched: point at a value, change a setting, see what follows.
+    """Write a page on which a layer or a net can be touched: point at a value, change a setting.
 
     The page is one file that needs no network and no server. It computes in the browser, with the numbers
     of convviz; its address holds the settings, so that a copied link shows the same.
@@ -37,6 +51,8 @@ def explore(
         convviz explore cat.jpg --out-channels 6 --padding 1
 
         convviz explore numbers.csv -K sobel-x --open
+
+        convviz explore digit.png --net digits.toml --weights digits.safetensors
     """
     stem = "stdin" if input == "-" else Path(input).stem
     target = output if output is not None else Path(fitting(stem, "-explore.html"))
@@ -44,18 +60,44 @@ def explore(
         raise SpecError(f"output: a page ends in .html, not {target.suffix!r}.")
 
     from convviz import __version__, marks, outputs, weights
+    from convviz.cli.commands.inspect import options_of
     from convviz.cli.reading import input_files, read_input
-    from convviz.explore import page
+    from convviz.explore import net_page, page
 
-    inputs = [*layer.files, *input_files(input)]
-    check_place(target, force=force, is_ours=marks.is_ours, inputs=inputs)
-    tapset = weights.prepare(layer)
-    picture = read_input(input, reading)
-    conv, bank, remarks = weights.build(layer, picture.shape[0], tapset=tapset, channels=picture.channels)
-    conv.output_size(picture.size)
-    words = [f"--{name} {text}" for name, text in as_text(reading).items()]
-    text = page(input, picture, conv, bank, layer, reading=words)
-    description = {"version": __version__, "command": "explore", **as_text(layer, reading)}
+    def typed(described: dict[str, Any]) -> list[str]:
+        """Write options as words of a shell."""
+        return [shlex.quote(word) for word in options_of(described, "run")]
+
+    if layers is not None or net is not None or until is not None:
+        from convviz.cli.nets import ChosenNet, Source
+
+        chosen = ChosenNet.of(layers, net, until, layer)
+        if layer.layer_name is not None:
+            raise SpecError("layer: the page has all layers; leave it out.")
+        inputs = [*input_files(input), *chosen.files]
+        check_place(target, force=force, is_ours=marks.is_ours, inputs=inputs)
+        source = Source.of(chosen)
+        picture = read_input(input, source.reading(reading))
+        found, placed, numbers, remarks = source.fill(picture.shape)
+        described = chosen.described() | as_text(reading)
+        text = net_page(
+            input,
+            picture,
+            found,
+            placed,
+            numbers,
+            command=["convviz run", shlex.quote(input), *typed(described)],
+        )
+    else:
+        inputs = [*layer.files, *input_files(input)]
+        check_place(target, force=force, is_ours=marks.is_ours, inputs=inputs)
+        tapset = weights.prepare(layer)
+        picture = read_input(input, reading)
+        conv, bank, remarks = weights.build(layer, picture.shape[0], tapset=tapset, channels=picture.channels)
+        conv.output_size(picture.size)
+        described = as_text(layer, reading)
+        text = page(input, picture, conv, bank, layer, reading=typed(as_text(reading)))
+    description = {"version": __version__, "command": "explore", **described}
     outputs.write_page(text, target, description, force=force)
     if not quiet:
         for note in (*picture.remarks, *remarks):

@@ -1,6 +1,7 @@
 """``convviz inspect``."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,10 +54,10 @@ def _command(found: dict[str, Any]) -> str:
     source = {"exercise": [], "filters": [str(found.get("weights", "FILE"))]}.get(command, ["INPUT"])
     if command == "animate" and "size" in found:
         source = []
-    return shlex.join(["convviz", command, *source, *_options(found, command)])
+    return shlex.join(["convviz", command, *source, *options_of(found, command)])
 
 
-def _options(found: dict[str, Any], command: str) -> list[str]:
+def options_of(found: Mapping[str, Any], command: str) -> list[str]:
     """Write the settings as they would be typed; what is no option tells more of the file."""
     group: Any = typer.main.get_command(make_app([command]))
     known = {

@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -143,22 +143,18 @@ def run(
         **({} if top is None else {"top": str(top)}),
     }
     if layers is not None or net is not None or until is not None:
-        own = replace(layer, seed=0, weights=None, layer_name=None)
-        if (layers is not None and net is not None) or own != LayerSettings():
-            raise SpecError(
-                "layers, net: give one of them, and of the options of a layer --seed or --weights alone."
-            )
+        from convviz.cli.nets import ChosenNet, run_net
+
+        chosen_net = ChosenNet.of(layers, net, until, layer)
         if maps is not None or partial or table or code or at is not None or check:
             raise SpecError(
                 "layers, net: leave out --maps, --partial, --table, --at, --code and --check, "
                 "which are for one layer."
             )
-        from convviz.cli.nets import ChosenNet, run_net
-
         sheet = run_net(
             input,
             target,
-            ChosenNet(layers, net, until, layer.weights, layer.seed),
+            chosen_net,
             layer.layer_name,
             field,
             effective,

@@ -1,0 +1,52 @@
+"""How long the page of ``convviz explore`` takes from a change to the picture, in a real Chromium.
+
+Run it with ``python benchmarks/page.py``; it needs Chromium and its driver, and selenium of the group
+``dev``. The layer: 512x512, 3 planes to 6 maps, 3x3. Every change draws other weights by a new
+seed, so that nothing is kept, and is over when maps, parts and small maps stand in their canvases.
+"""
+
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from selenium import webdriver
+
+CHANGES = 40
+WARM = 8
+
+CHANGE = """
+const [seed, done] = arguments;
+const box = document.getElementById("seed");
+box.value = seed;
+const start = performance.now();
+box.dispatchEvent(new Event("change"));
+window.convviz.settled().then(() => done(performance.now() - start));
+"""
+
+
+def main() -> None:
+    picture = Path(__file__).parent.parent / "samples" / "harbour.png"
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "page.html"
+        command = [sys.executable, "-m", "convviz", "explore", str(picture), "-O", "6", "-p", "1", "-q"]
+        subprocess.run([*command, "-o", str(page)], check=True, stdout=subprocess.DEVNULL)
+        options = webdriver.ChromeOptions()
+        options.binary_location = shutil.which("chromium") or ""
+        for word in ("--headless=new", "--no-sandbox", "--disable-gpu"):
+            options.add_argument(word)
+        service = webdriver.ChromeService(shutil.which("chromedriver"))
+        with webdriver.Chrome(options=options, service=service) as browser:
+            browser.get(page.as_uri())
+            times = [browser.execute_async_script(CHANGE, seed) for seed in range(1, CHANGES + 1)]
+    first, later = times[0], times[WARM:]
+    print(
+        f"{len(later)} changes, after {WARM} to warm up: median {statistics.median(later):.0f} ms, "
+        f"from {min(later):.0f} to {max(later):.0f} ms; the very first {first:.0f} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()

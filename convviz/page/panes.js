@@ -1,0 +1,202 @@
+"use strict";
+/**
+ * Canvases that show planes and maps: drawn from their pixels, zoomed and dragged together, with frames and numbers.
+ *
+ * @typedef {{rows: number[], columns: number[], colour: string, width: number}} Mark
+ * @typedef {{kind: "input"|"output", plane: number, canvas: HTMLCanvasElement, source: HTMLCanvasElement, look: Look,
+ *   values: Float32Array|null, marks: Mark[], most: number, scale: number, left: number, top: number}} Pane
+ */
+const Panes = (() => {
+  const NUMBERS_FROM = 34;
+  const LEAST_ROW = 28;
+
+  /** @type {Pane[]} */
+  let panes = [];
+  let view = { scale: 1, x: 0.5, y: 0.5 };
+  /** @type {{point: (place: Place|null, pane: Pane) => void, click: (place: Place|null, pane: Pane) => void}} */
+  let heard = { point: () => {}, click: () => {} };
+
+  // How an array looks, as a canvas, while the array is there: what stays the same is not painted again.
+  /** @type {WeakMap<object, {look: Look, source: HTMLCanvasElement}>} */
+  const painted = new WeakMap();
+
+  /** @param {Look} look */
+  function canvasOf(look) {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [look.width, look.height];
+    const ink = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    // Where such a canvas is shown larger, its cells are to be seen.
+    if (look.width < 48) canvas.style.imageRendering = "pixelated";
+    ink.putImageData(new ImageData(look.pixels, look.width, look.height), 0, 0);
+    return canvas;
+  }
+
+  /** Let go of all canvases. */
+  function clear() {
+    panes = [];
+  }
+
+  /**
+   * Put a canvas into a figure; `most` is the greatest side on the screen.
+   *
+   * @param {HTMLElement} figure @param {"input"|"output"} kind @param {number} plane @param {object} key
+   * @param {() => Look} paint @param {Float32Array|null} values @param {string} label @param {number} most
+   * @returns {Pane}
+   */
+  function add(figure, kind, plane, key, paint, values, label, most) {
+    const canvas = document.createElement("canvas");
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", label);
+    figure.prepend(canvas);
+    let found = painted.get(key);
+    if (!found) {
+      const look = paint();
+      found = { look, source: canvasOf(look) };
+      painted.set(key, found);
+    }
+    const pane = { kind, plane, canvas, ...found, values, marks: [], most, scale: 1, left: 0, top: 0 };
+    panes.push(pane);
+    listen(pane);
+    return pane;
+  }
+
+  // --- drawing
+
+  /** @param {Pane} pane @param {number} room */
+  function draw(pane, room) {
+    const { canvas, look: { width, height } } = pane;
+    const fit = room / Math.max(height, width);
+    const scale = (fit >= 1 ? Math.floor(fit) : fit) * view.scale;
+    const ratio = window.devicePixelRatio || 1;
+    const [wide, tall] = [Math.min(room, width * scale), Math.min(room, Math.max(height * scale, height === 1 ? LEAST_ROW : 0))];
+    pane.scale = scale;
+    pane.left = Math.max(0, Math.min(width - wide / scale, view.x * width - wide / scale / 2));
+    pane.top = Math.max(0, Math.min(height - tall / scale, view.y * height - tall / scale / 2));
+    const [w, h] = [Math.round(wide * ratio), Math.round(tall * ratio)];
+    if (canvas.width !== w || canvas.height !== h) {
+      [canvas.width, canvas.height] = [w, h];
+      canvas.style.width = `${wide}px`;
+    }
+    const ink = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    ink.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ink.imageSmoothingEnabled = scale < 1;
+    // A vector is drawn higher than it is wide, to be seen at all.
+    const rows = height === 1 ? 1 : tall / scale;
+    ink.drawImage(pane.source, pane.left, pane.top, wide / scale, rows, 0, 0, wide, tall);
+    if (pane.values && scale >= NUMBERS_FROM) write(ink, pane, wide, tall);
+    for (const { rows: [first, last], columns, width: line, colour } of pane.marks) {
+      ink.strokeStyle = colour;
+      ink.lineWidth = line;
+      ink.strokeRect((columns[0] - pane.left) * scale, (first - pane.top) * scale,
+        (columns[1] - columns[0] + 1) * scale, height === 1 ? tall : (last - first + 1) * scale);
+    }
+  }
+
+  /**
+   * Write the values into their cells.
+   *
+   * @param {CanvasRenderingContext2D} ink @param {Pane} pane @param {number} wide @param {number} tall
+   */
+  function write(ink, pane, wide, tall) {
+    const { look: { pixels, width, height }, scale, left, top } = pane;
+    const values = /** @type {Float32Array} */ (pane.values);
+    ink.font = `${Math.min(14, scale / 3.6)}px system-ui, sans-serif`;
+    ink.textAlign = "center";
+    ink.textBaseline = "middle";
+    for (let y = Math.floor(top); y < Math.min(height, top + tall / scale); y++)
+      for (let x = Math.floor(left); x < Math.min(width, left + wide / scale); x++) {
+        const at = y * width + x;
+        ink.fillStyle = Paint.ink(pixels.subarray(4 * at, 4 * at + 3));
+        ink.fillText(Words.short(values[at], 3), (x - left + 0.5) * scale, height === 1 ? tall / 2 : (y - top + 0.5) * scale);
+      }
+  }
+
+  /** Draw all of them, with the marks that `mark` gives each. @param {(pane: Pane) => Mark[]} mark */
+  function drawAll(mark) {
+    // All sizes are asked for before one is changed, else the browser lays the page out for each.
+    const rooms = panes.map(({ canvas, most }) =>
+      Math.max(40, Math.min(most, /** @type {HTMLElement} */ (canvas.parentElement).clientWidth - 4)));
+    panes.forEach((pane, at) => {
+      pane.marks = mark(pane);
+      draw(pane, rooms[at]);
+    });
+  }
+
+  // --- what is seen
+
+  /** @param {number} value */
+  const within = (value) => Math.max(0, Math.min(1, value));
+
+  /** Bring a place, as shares of height and width, to the middle. @param {number} y @param {number} x */
+  function centre(y, x) {
+    [view.y, view.x] = [within(y), within(x)];
+  }
+
+  /** @param {number} factor */
+  function zoom(factor) {
+    view.scale = Math.max(1, Math.min(view.scale * factor, 512));
+    if (view.scale === 1) centre(0.5, 0.5);
+  }
+
+  const zoomed = () => view.scale > 1;
+
+  /** What is seen of the map, in its cells. */
+  function seen() {
+    const { left, top, scale } = panes[panes.length - 1];
+    return { left, top, scale };
+  }
+
+  // --- pointer
+
+  /** The cell under a pointer. @param {Pane} pane @param {MouseEvent} event @returns {Place|null} */
+  function cellAt({ kind, canvas, look, left, top, scale }, event) {
+    const box = canvas.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left - canvas.clientLeft, event.clientY - box.top - canvas.clientTop]
+      .map((place) => (place * Number.parseFloat(canvas.style.width)) / canvas.clientWidth);
+    const [row, column] = [look.height === 1 ? 0 : Math.floor(top + y / scale), Math.floor(left + x / scale)];
+    const inside = row >= 0 && column >= 0 && row < look.height && column < look.width;
+    return inside ? { kind, place: [row, column] } : null;
+  }
+
+  /** @param {Pane} pane */
+  function listen(pane) {
+    const { canvas } = pane;
+    /** @type {{x: number, y: number, view: {x: number, y: number}}|null} */
+    let held = null; // where a drag began, and what was seen then
+    let dragged = false;
+    canvas.addEventListener("pointerdown", (event) => {
+      dragged = false;
+      if (view.scale > 1) {
+        held = { x: event.clientX, y: event.clientY, view: { ...view } };
+        canvas.setPointerCapture(event.pointerId);
+      }
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!held) return heard.point(cellAt(pane, event), pane);
+      const [dx, dy] = [event.clientX - held.x, event.clientY - held.y];
+      dragged = dragged || Math.hypot(dx, dy) > 4;
+      if (!dragged) return;
+      centre(held.view.y - dy / (pane.scale * pane.look.height), held.view.x - dx / (pane.scale * pane.look.width));
+      drawAll((one) => one.marks);
+    });
+    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (held = null));
+    canvas.addEventListener("pointerleave", () => heard.point(null, pane));
+    canvas.addEventListener("click", (event) => {
+      if (!dragged) heard.click(cellAt(pane, event), pane);
+    });
+    canvas.addEventListener("wheel", (event) => {
+      // As in maps: the wheel alone scrolls the page.
+      if (!event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      const cell = cellAt(pane, event);
+      zoom(event.deltaY < 0 ? 1.25 : 0.8);
+      if (cell && zoomed()) centre((cell.place[0] + 0.5) / pane.look.height, (cell.place[1] + 0.5) / pane.look.width);
+      drawAll((one) => one.marks);
+    }, { passive: false });
+  }
+
+  /** Tell who wants to know where the pointer is. @param {typeof heard} listener */
+  const hear = (listener) => (heard = listener);
+
+  return { canvasOf, clear, add, drawAll, centre, zoom, zoomed, seen, hear };
+})();

@@ -1,0 +1,168 @@
+"use strict";
+/**
+ * What is chosen: the state of the page, what is legal, and the address that holds it.
+ *
+ * `at` is the layer of a net that is shown, `map` which of its maps. `edits` are weights that were typed, by layer and
+ * index: "0:12" is weight 12 of layer 0, "0:b3" its bias 3.
+ *
+ * @typedef {{at: number, map: number, outChannels: number, preset: string, seed: number, kernelH: number,
+ *   kernelW: number, strideH: number, strideW: number, padTop: number, padBottom: number, padLeft: number,
+ *   padRight: number, mode: string, dilationH: number, dilationW: number, groups: number, bias: boolean,
+ *   flip: boolean, edits: Record<string, number>}} State
+ * @typedef {{kind: "output"|"input"|"weight", place: number[]}} Place
+ * @typedef {{name: string, taps: number[][], divisor: number}} Preset
+ * @typedef {{path: string, shape: number[], channels: string[], low: number, high: number,
+ *   planes: {kind: string, divisor: number, data: string}, single: boolean, layers: any[], given: boolean,
+ *   words: string[], reading: string[], normalize: {mean: number[], std: number[]}|null, presets: Preset[],
+ *   classes: string[], state: State}} Data
+ */
+const Settings = (() => {
+  const NUMBERS = /** @type {const} */ (["outChannels", "seed", "kernelH", "kernelW", "strideH", "strideW",
+    "dilationH", "dilationW", "groups", "padTop", "padBottom", "padLeft", "padRight"]);
+  const CHOICES = /** @type {const} */ (["mode", "preset"]);
+  const SWITCHES = /** @type {const} */ (["bias", "flip"]);
+  const MODES = ["zeros", "reflect", "replicate", "circular"];
+  const MOST_FILTERS = 64;
+
+  /** @param {State} state @returns {Layer} */
+  const layerOf = (state) => ({
+    outChannels: state.outChannels,
+    kernel: [state.kernelH, state.kernelW],
+    stride: [state.strideH, state.strideW],
+    padding: [state.padTop, state.padBottom, state.padLeft, state.padRight],
+    mode: state.mode,
+    dilation: [state.dilationH, state.dilationW],
+    groups: state.groups,
+  });
+
+  /** What makes the numbers of two states differ before any is typed. @param {State} state */
+  const basis = (state) =>
+    [state.outChannels, state.preset, state.seed, state.kernelH, state.kernelW, state.groups, state.bias].join();
+
+  /** Why a state cannot be, with what could; empty where it can. @param {State} state @param {Data} data @param {Picture} picture */
+  function reason(state, data, picture) {
+    if (!data.single) return "";
+    const whole = Number.isInteger(state.seed) && state.seed >= 0 && state.seed < 2 ** 32;
+    if (!whole) return "seed takes whole numbers from 0 to 4294967295.";
+    if (state.outChannels > MOST_FILTERS) return `out_channels goes up to ${MOST_FILTERS} on this page.`;
+    if (!MODES.includes(state.mode)) return `mode is one of ${MODES.join(", ")}.`;
+    const names = [...(data.given ? ["page"] : []), "seed", ...data.presets.map(({ name }) => name)];
+    if (!names.includes(state.preset)) return `weights are one of ${names.join(", ")}.`;
+    const preset = data.presets.find(({ name }) => name === state.preset);
+    if (preset && (preset.taps.length !== state.kernelH || preset.taps[0].length !== state.kernelW))
+      return `${preset.name} is ${preset.taps.length}x${preset.taps[0].length}.`;
+    if (state.preset === "page" && !fitsPage(state, data, picture)) return "the weights of this page are of another shape.";
+    return Convolve.reason(picture.planes.length, picture.height, picture.width, layerOf(state));
+  }
+
+  /** Whether the weights that came with the page fit. @param {State} state @param {Data} data @param {Picture} picture */
+  function fitsPage(state, data, picture) {
+    const own = data.state;
+    return picture.planes.length === data.shape[0] && own.outChannels === state.outChannels &&
+      own.groups === state.groups && own.kernelH === state.kernelH && own.kernelW === state.kernelW;
+  }
+
+  /**
+   * What somebody wants who changed one control: others follow where they must.
+   *
+   * @param {State} before @param {State} wanted @param {string} changed @param {Data} data @param {Picture} picture
+   * @returns {State}
+   */
+  function follow(before, wanted, changed, data, picture) {
+    const found = { ...wanted };
+    const preset = data.presets.find(({ name }) => name === found.preset);
+    if (changed === "preset") {
+      if (preset) [found.kernelH, found.kernelW] = [preset.taps.length, preset.taps[0].length];
+      else if (found.preset === "page")
+        [found.kernelH, found.kernelW, found.outChannels, found.groups] =
+          [data.state.kernelH, data.state.kernelW, data.state.outChannels, data.state.groups];
+    } else if (changed === "seed") {
+      found.preset = "seed";
+    } else if (preset && (preset.taps.length !== found.kernelH || preset.taps[0].length !== found.kernelW)) {
+      found.preset = "seed";
+    } else if (found.preset === "page" && !fitsPage(found, data, picture)) {
+      found.preset = "seed";
+    }
+    // What was typed belongs to the numbers that it was typed over.
+    if (data.single && basis(found) !== basis(before)) found.edits = {};
+    found.map = Math.max(0, Math.min(found.map, found.outChannels - 1));
+    return found;
+  }
+
+  /**
+   * The weights of a single layer: of the page, of a seed or of a preset, with what was typed, turned on request.
+   *
+   * @param {State} state @param {Data} data @param {Bank} own @param {number} channels @returns {Bank}
+   */
+  function bankOf(state, data, own, channels) {
+    const layer = layerOf(state);
+    const size = layer.kernel[0] * layer.kernel[1];
+    const count = (layer.outChannels * channels * size) / layer.groups;
+    const preset = data.presets.find(({ name }) => name === state.preset);
+    /** @type {Bank} */
+    let bank;
+    if (state.preset === "page") bank = { weight: own.weight.slice(), bias: own.bias && own.bias.slice() };
+    else if (preset) {
+      const taps = preset.taps.flat();
+      bank = { weight: Float32Array.from({ length: count }, (_, at) => taps[at % size] / preset.divisor), bias: null };
+    } else bank = Convolve.seeded(channels, layer, state.seed, state.bias);
+    if (!state.bias) bank.bias = null;
+    else bank.bias = bank.bias || new Float32Array(layer.outChannels);
+    typed(state, 0, bank);
+    if (state.flip)
+      for (let first = 0; first < count; first += size) bank.weight.subarray(first, first + size).reverse();
+    return bank;
+  }
+
+  /** Write what was typed for a layer into its weights. @param {State} state @param {number} at @param {Bank} bank */
+  function typed(state, at, bank) {
+    for (const [key, value] of Object.entries(state.edits)) {
+      const [layer, index] = key.split(":");
+      if (Number(layer) !== at) continue;
+      const [values, place] = index[0] === "b" ? [bank.bias, Number(index.slice(1))] : [bank.weight, Number(index)];
+      if (values && place < values.length) values[place] = value;
+    }
+  }
+
+  /** @param {State} state @param {Place|null} pinned @param {State} initial */
+  function address(state, pinned, initial) {
+    const words = new URLSearchParams();
+    for (const [name, value] of Object.entries(state)) {
+      if (name === "edits") {
+        const edits = Object.entries(state.edits).map(([key, one]) => `${key}:${one}`);
+        if (edits.length) words.set(name, edits.join(","));
+      } else if (value !== /** @type {any} */ (initial)[name]) words.set(name, typeof value === "boolean" ? (value ? "1" : "0") : String(value));
+    }
+    if (pinned) words.set("pin", [pinned.kind, ...pinned.place].join(","));
+    // The signs that these words are made of may stand in an address as they are.
+    return `#${words}`.replaceAll("%2C", ",").replaceAll("%3A", ":");
+  }
+
+  /** The state that an address holds. @param {string} text @param {State} initial @returns {{state: State, pinned: Place|null}} */
+  function read(text, initial) {
+    /** @type {any} */
+    const state = { ...initial, edits: {} };
+    /** @type {Place|null} */
+    let pinned = null;
+    for (const [name, value] of new URLSearchParams(text)) {
+      if (name === "map" || name === "at" || NUMBERS.some((one) => one === name)) state[name] = Number(value);
+      else if (SWITCHES.some((one) => one === name)) state[name] = value === "1";
+      else if (CHOICES.some((one) => one === name)) state[name] = value;
+      else if (name === "edits") {
+        for (const edit of value.split(",")) {
+          const found = /^(\d+:b?\d+):(-?[\d.]+(?:e[-+]?\d+)?)$/.exec(edit);
+          if (found && Number.isFinite(Number(found[2]))) state.edits[found[1]] = Number(found[2]);
+        }
+      } else if (name === "pin") {
+        const [kind, ...place] = value.split(",");
+        if ((kind === "output" || kind === "input" || kind === "weight") && place.every((one) => /^\d+$/.test(one)))
+          pinned = { kind, place: place.map(Number) };
+      }
+    }
+    const natural = (/** @type {number} */ value) => (Number.isInteger(value) && value >= 0 ? value : 0);
+    [state.map, state.at] = [natural(state.map), natural(state.at)];
+    return { state, pinned };
+  }
+
+  return { NUMBERS, CHOICES, SWITCHES, layerOf, reason, follow, bankOf, typed, address, read };
+})();

@@ -1,0 +1,124 @@
+"use strict";
+/** The words of the page: how many kernels and maps, the shape calculation, the command, the program. */
+const Words = (() => {
+  /** A number in few characters. @param {number} value @param {number} [digits] */
+  function short(value, digits = 4) {
+    if (Number.isInteger(value) && Math.abs(value) < 1e7) return String(value === 0 ? 0 : value);
+    return Math.abs(value) < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(digits)));
+  }
+
+  /** A float32 so that it is read back as the same. @param {number} value */
+  const exact = (value) => String(Number(value.toPrecision(9)));
+
+  /** @param {number} count @param {string} word */
+  const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+  /** @param {Layer} layer @param {number[]} input @param {number[]} output */
+  function sentence(layer, input, output) {
+    const planes = input[0] / layer.groups;
+    return `${many(layer.outChannels, "filter")} x ${many(planes, "channel")} = ` +
+      `${many(layer.outChannels * planes, "two-dimensional kernel")} -> ${many(layer.outChannels, "feature map")}; ` +
+      `${input.join("x")} -> ${output.join("x")}`;
+  }
+
+  /** The shape calculation. @param {Layer} layer @param {number} height @param {number} width */
+  function shape(layer, height, width) {
+    const [top, bottom, left, right] = layer.padding;
+    /** @param {string} name @param {number} axis @param {number} n @param {number} before @param {number} after */
+    const along = (name, axis, n, before, after) => {
+      const [k, s, d] = [layer.kernel[axis], layer.stride[axis], layer.dilation[axis]];
+      const room = n + before + after - Convolve.span(k, d);
+      const indent = " ".repeat(name.length);
+      return `${name} = floor((i + p + p' - d(k - 1) - 1) / s) + 1\n` +
+        `${indent} = floor((${n} + ${before} + ${after} - ${d}*(${k} - 1) - 1) / ${s}) + 1\n` +
+        `${indent} = floor(${room} / ${s}) + 1 = ${Math.floor(room / s) + 1}`;
+    };
+    return `${along("height", 0, height, top, bottom)}\n\n${along("width", 1, width, left, right)}`;
+  }
+
+  /** @param {Pair} pair */
+  const pair = ([h, w]) => (h === w ? String(h) : `${h}x${w}`);
+
+  /** A word of a shell. @param {string} text */
+  const quoted = (text) => (/[^\w./:=,-]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : text);
+
+  /** The command that makes the same maps. @param {State} state @param {Data} data @param {Bank} bank */
+  function command(state, data, bank) {
+    const layer = Settings.layerOf(state);
+    const found = ["convviz run", quoted(data.path), ...data.reading];
+    const preset = data.presets.some(({ name }) => name === state.preset);
+    // A bias that was taken away leaves numbers that no file of the user has.
+    const typed = Object.keys(state.edits).length > 0 || (state.preset === "page" && data.state.bias && !state.bias);
+    if (typed) found.push("-K kernels.json");
+    else if (preset) found.push(...Array(layer.outChannels).fill(`-K ${state.preset}`));
+    else if (state.preset === "page") found.push(...data.words);
+    else {
+      found.push(`-O ${layer.outChannels}`);
+      if (pair(layer.kernel) !== "3") found.push(`-k ${pair(layer.kernel)}`);
+      if (state.seed) found.push(`--seed ${state.seed}`);
+      if (!state.bias) found.push("--no-bias");
+    }
+    // A layer of kernels has a bias only where it is given.
+    if (typed && bank.bias && bank.bias.some(Boolean))
+      found.push(`--bias-values=${Array.from(bank.bias, exact).join(",")}`);
+    if (pair(layer.stride) !== "1") found.push(`-s ${pair(layer.stride)}`);
+    const [top, bottom, left, right] = layer.padding;
+    if (layer.padding.some(Boolean))
+      found.push(top === bottom && left === right ? `-p ${pair([top, left])}` : `-p ${layer.padding.join(",")}`);
+    if (layer.mode !== "zeros") found.push(`--padding-mode ${layer.mode}`);
+    if (pair(layer.dilation) !== "1") found.push(`-d ${pair(layer.dilation)}`);
+    if (layer.groups > 1) found.push(`-g ${layer.groups}`);
+    // Typed kernels are saved as they are seen, turned already.
+    if (state.flip && !typed) found.push("--flip");
+    return found.join(" ");
+  }
+
+  /** The weights as `convviz run -K kernels.json` reads them. @param {Layer} layer @param {Bank} bank @param {number} channels */
+  function kernels(layer, bank, channels) {
+    const [kh, kw] = layer.kernel;
+    let at = 0;
+    /** @param {number[]} sizes @returns {any} */
+    const nested = ([count, ...rest]) =>
+      Array.from({ length: count }, () => (rest.length ? nested(rest) : Number(exact(bank.weight[at++]))));
+    return JSON.stringify(nested([layer.outChannels, channels / layer.groups, kh, kw]));
+  }
+
+  /** The PyTorch program of a layer. @param {State} state @param {Bank} bank @param {Picture} picture */
+  function code(state, bank, picture) {
+    const layer = Settings.layerOf(state);
+    const channels = picture.planes.length;
+    const [top, bottom, left, right] = layer.padding;
+    const even = top === bottom && left === right;
+    /** @param {Pair} of */
+    const tuple = ([h, w]) => `(${h}, ${w})`;
+    const drawn = state.preset === "seed" && !Object.keys(state.edits).length;
+    const lines = ["import torch", ""];
+    if (drawn) lines.push(`torch.manual_seed(${state.seed})`);
+    const more = [
+      `stride=${tuple(layer.stride)}`,
+      even ? `padding=${tuple([top, left])}` : "",
+      `dilation=${tuple(layer.dilation)}`,
+      `groups=${layer.groups}`,
+      `bias=${state.bias ? "True" : "False"}`,
+      layer.mode === "zeros" || !even ? "" : `padding_mode="${layer.mode}"`,
+    ].filter(Boolean);
+    lines.push(`layer = torch.nn.Conv2d(${channels}, ${layer.outChannels}, ${tuple(layer.kernel)}, ${more.join(", ")})`);
+    if (drawn && state.flip) lines.push("layer.weight.data = layer.weight.data.flip(2, 3)");
+    else if (!drawn) {
+      const shape = [layer.outChannels, channels / layer.groups, ...layer.kernel].join(", ");
+      lines.push(bank.weight.length <= 500
+        ? `layer.weight.data = torch.tensor([${Array.from(bank.weight, exact).join(", ")}]).reshape(${shape})`
+        : `layer.weight.data = torch.tensor(json.load(open("kernels.json")))  # saved by the button above`);
+      if (bank.weight.length > 500) lines.unshift("import json");
+      if (bank.bias) lines.push(`layer.bias.data = torch.tensor([${Array.from(bank.bias, exact).join(", ")}])`);
+    }
+    if (!even) {
+      const mode = layer.mode === "zeros" ? "constant" : layer.mode;
+      lines.push(`x = torch.nn.functional.pad(x, (${left}, ${right}, ${top}, ${bottom}), mode="${mode}")`);
+    }
+    lines.push(`maps = layer(x)  # x: (1, ${channels}, ${picture.height}, ${picture.width})`);
+    return lines.join("\n");
+  }
+
+  return { short, exact, many, sentence, shape, command, kernels, code };
+})();

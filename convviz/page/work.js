@@ -1,0 +1,148 @@
+"use strict";
+/**
+ * Who computes: workers, so that the page stays free, or the page itself where a browser has none for it.
+ *
+ * @typedef {{filters: Made, looks: {map: Look|null, parts: Look[]}, small: Look[]}} Answer
+ * @typedef {{outputs: Record<string, Picture>, small: Record<string, Look[]>}} NetAnswer
+ */
+const Work = (() => {
+  const THUMB = 96;
+  const FEW = 6;
+
+  /**
+   * Answer what is asked; this is what runs in a worker. A picture is kept until the next one comes.
+   *
+   * @param {{picture: Picture|null}} kept @param {any} asked
+   */
+  function answer(kept, asked) {
+    if (asked.picture) kept.picture = asked.picture;
+    const picture = /** @type {Picture} */ (kept.picture);
+    if (asked.layers) {
+      const outputs = Layers.compute(picture, asked.layers);
+      const small = Object.fromEntries(
+        Object.entries(outputs).map(([name, { height, width, planes }]) => [
+          name,
+          planes.slice(0, FEW).map((values) => Paint.small(values, height, width, THUMB)),
+        ]),
+      );
+      return { outputs, small };
+    }
+    const { layer, bank, filters: [first, last], shown } = asked;
+    const made = Convolve.correlate(picture, layer, bank, shown, [first, last]);
+    const { height, width, maps, parts } = made;
+    const here = shown >= first && shown < last;
+    return {
+      filters: made,
+      looks: {
+        map: here ? Paint.signed(maps[shown - first], height, width) : null,
+        parts: parts.map((values) => Paint.signed(values, height, width)),
+      },
+      small: maps.map((values) => Paint.small(values, height, width, THUMB)),
+    };
+  }
+
+  /** What can be given away instead of copied. @param {any} found @returns {ArrayBuffer[]} */
+  function buffers(found) {
+    if (ArrayBuffer.isView(found)) return [/** @type {ArrayBuffer} */ (found.buffer)];
+    return found && typeof found === "object" ? Object.values(found).flatMap(buffers) : [];
+  }
+
+  /** Listen, in a worker. */
+  function serve() {
+    const kept = { picture: null };
+    self.onmessage = ({ data }) => {
+      const found = answer(kept, data.asked);
+      // The outputs of a net hold the picture too, which stays here.
+      const given = data.asked.layers ? [] : buffers(found);
+      /** @type {any} */ (self).postMessage({ id: data.id, found }, given);
+    };
+  }
+
+  /** @type {Worker[]} */
+  let workers = [];
+  /** @type {Map<number, (found: any) => void>} */
+  const waiting = new Map();
+  const here = { picture: null };
+  let next = 0;
+  let broken = false;
+
+  /** Start the workers from the scripts of the page itself: a page from a file may load no others. */
+  function start() {
+    const parts = ["convolve", "layersScript", "paint", "work"].map((id) => document.getElementById(id)?.textContent);
+    const source = URL.createObjectURL(new Blob([parts.join("\n"), "\nWork.serve();"], { type: "text/javascript" }));
+    const count = Math.max(1, Math.min(4, navigator.hardwareConcurrency || 1));
+    workers = Array.from({ length: count }, () => {
+      const worker = new Worker(source);
+      worker.onmessage = ({ data }) => {
+        waiting.get(data.id)?.(data.found);
+        waiting.delete(data.id);
+      };
+      worker.onerror = () => {
+        broken = true;
+        for (const done of waiting.values()) done(null);
+        waiting.clear();
+      };
+      return worker;
+    });
+  }
+
+  try {
+    if (typeof document !== "undefined") start();
+  } catch {
+    broken = true;
+  }
+
+  /** Ask one worker; null if it broke. @param {number} worker @param {any} asked @returns {Promise<any>} */
+  const ask = (worker, asked) =>
+    new Promise((done) => {
+      waiting.set(++next, done);
+      workers[worker].postMessage({ id: next, asked });
+    });
+
+  /** The picture that each worker has. @type {WeakMap<Worker, Picture>} */
+  const known = new WeakMap();
+
+  /**
+   * Ask as many workers as there are questions, each with the picture unless it has it.
+   *
+   * @param {Picture} picture @param {any[]} questions @returns {Promise<any[]>}
+   */
+  async function all(picture, questions) {
+    if (!broken) {
+      const found = await Promise.all(
+        questions.map((question, index) => {
+          const fresh = known.get(workers[index]) !== picture;
+          known.set(workers[index], picture);
+          return ask(index, fresh ? { ...question, picture } : question);
+        }),
+      );
+      if (!broken) return found;
+    }
+    return questions.map((question) => answer(here, { ...question, picture }));
+  }
+
+  /**
+   * The maps of a layer, with the parts of the one that is shown, and how both look.
+   *
+   * @param {Picture} picture @param {Layer} layer @param {Bank} bank @param {number} shown
+   * @returns {Promise<Answer>}
+   */
+  async function filters(picture, layer, bank, shown) {
+    const count = Math.max(1, Math.min(workers.length, layer.outChannels));
+    const bounds = Array.from({ length: count + 1 }, (_, part) => Math.round((part * layer.outChannels) / count));
+    const questions = bounds.slice(1).map((last, part) => ({ layer, bank, shown, filters: [bounds[part], last] }));
+    /** @type {Answer[]} */
+    const found = await all(picture, questions);
+    const shower = /** @type {Answer} */ (found.find((one) => one.looks.map));
+    return {
+      filters: { ...found[0].filters, maps: found.flatMap((one) => one.filters.maps), parts: shower.filters.parts },
+      looks: shower.looks,
+      small: found.flatMap((one) => one.small),
+    };
+  }
+
+  /** What every layer of a net makes. @param {Picture} picture @param {Placed[]} layers @returns {Promise<NetAnswer>} */
+  const net = async (picture, layers) => (await all(picture, [{ layers }]))[0];
+
+  return { serve, filters, net };
+})();
