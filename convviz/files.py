@@ -351,7 +351,7 @@ def find_files(
         )
         for name in sorted(names):
             relative = (here / name).relative_to(folder)
-            if not name.startswith(".") and _wanted(relative, pattern):
+            if is_wanted(relative, pattern):
                 yield relative
 
 
@@ -364,8 +364,10 @@ def _identity(path: Path | None) -> tuple[int, int] | None:
     return None if found is None else (found.st_dev, found.st_ino)
 
 
-def _wanted(relative: Path, pattern: str | None) -> bool:
-    """Tell whether a file is one to take."""
+def is_wanted(relative: PurePath, pattern: str | None) -> bool:
+    """Tell whether `find_files` takes a file."""
+    if relative.name.startswith("."):
+        return False
     if pattern is None:
         return relative.suffix.lower() in PICTURE_SUFFIXES
     return fnmatchcase(relative.name, pattern) or fnmatchcase(relative.as_posix(), pattern)

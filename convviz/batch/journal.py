@@ -2,13 +2,19 @@
 
 import contextlib
 import hashlib
+import heapq
+import itertools
 import json
-from collections.abc import Iterator
+import re
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import filelock
+import numpy as np
 
 from convviz import __version__, files
 from convviz.batch.plan import Job, Outcome, Source
@@ -117,6 +123,8 @@ class Entry:
 class Journal:
     """The outputs in a folder, one line each, written as they are made.
 
+    Of what earlier runs wrote it holds 16 bytes per output, and looks the rest up when it is asked.
+
     Parameters
     ----------
     out : Path
@@ -128,12 +136,12 @@ class Journal:
     def __init__(self, out: Path, settings: str) -> None:
         self._path = out / FOLDER / "journal.jsonl"
         self._settings = settings
-        self._entries = _entries_of(self._path)
         self._file: Any = None
+        self._index = _Index(self._path)
 
     def unchanged(self, job: Job) -> Outcome | None:
         """Give the outcome of an earlier run, if its output is still what this run would make."""
-        entry = self._entries.get(job.name)
+        entry = self._index.entry(job.name)
         if entry is None or entry.settings != self._settings:
             return None
         try:
@@ -147,7 +155,7 @@ class Journal:
         if found.st_ctime_ns != was.changed:
             with contextlib.suppress(InputError):
                 if digest_of(job.source) == was.sha256:
-                    self._entries[job.name] = replace(entry, source=replace(was, changed=found.st_ctime_ns))
+                    self._write(replace(entry, source=replace(was, changed=found.st_ctime_ns)))
                     return self._outcome(entry, job)
             return None
         return self._outcome(entry, job)
@@ -168,7 +176,7 @@ class Journal:
         """Note an output that was made."""
         if outcome.status != "done" or outcome.source is None:
             return
-        self._entries[outcome.name] = entry = Entry(
+        entry = Entry(
             outcome.name,
             self._settings,
             outcome.source,
@@ -177,6 +185,9 @@ class Journal:
             outcome.output_shape,
             outcome.remarks,
         )
+        self._write(entry)
+
+    def _write(self, entry: Entry) -> None:
         with files.reported(self._path):
             self._file.write(_line(entry))
             self._file.flush()
@@ -184,9 +195,9 @@ class Journal:
     def __enter__(self) -> "Journal":
         with files.reported(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("a", encoding="utf-8")
+            self._file = self._path.open("ab")
             # What a killed run wrote last may be half a line.
-            self._file.write("\n")
+            self._file.write(b"\n")
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -197,25 +208,99 @@ class Journal:
         """
         with contextlib.suppress(OSError):  # every line was flushed
             self._file.close()
+        self._index.close()
         with files.writing(self._path, force=True) as file:
-            file.writelines(_line(self._entries[path]).encode() for path in sorted(self._entries))
+            file.writelines(_tidied(self._path))
 
 
-def _line(entry: Entry) -> str:
+# How a line begins; a quotation mark in a name has a stroke before it.
+_NAME = re.compile(rb'{"path": "((?:[^"\\]|\\.)*)", "settings": ')
+
+# Lines that are sorted at once: about 20 MB.
+_LINES = 50_000
+
+
+class _Index:
+    """Where in a journal the last line of each name stands."""
+
+    def __init__(self, path: Path) -> None:
+        digests, places = array("Q"), array("q")
+        try:
+            self._file: Any = path.open("rb")
+        except FileNotFoundError:
+            self._file = None
+        else:
+            place = 0
+            for line in self._file:
+                if found := _NAME.match(line):
+                    digests.append(_digest(found[1]))
+                    places.append(place)
+                place += len(line)
+        found_digests = np.frombuffer(digests, np.uint64) if digests else np.empty(0, np.uint64)
+        order = np.argsort(found_digests, kind="stable")
+        self._digests = found_digests[order]
+        self._places = np.frombuffer(places, np.int64)[order] if places else np.empty(0, np.int64)
+
+    def entry(self, name: str) -> Entry | None:
+        """Read the entry of a name; a line that is none is passed over, and its output made again."""
+        digest = _digest(json.dumps(name)[1:-1].encode())
+        last = int(np.searchsorted(self._digests, np.uint64(digest), side="right")) - 1
+        while last >= 0 and self._digests[last] == digest:
+            self._file.seek(int(self._places[last]))
+            entry = _entry(self._file.readline())
+            if entry is not None and entry.path == name:
+                return entry
+            last -= 1
+        return None
+
+    def close(self) -> None:
+        """Close the journal."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _digest(name: bytes) -> int:
+    """Digest a name, as it stands in the journal."""
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest())
+
+
+def _line(entry: Entry) -> bytes:
     """Write one entry."""
-    return json.dumps(asdict(entry)) + "\n"
+    return json.dumps(asdict(entry)).encode() + b"\n"
 
 
-def _entries_of(path: Path) -> dict[str, Entry]:
-    """Read a journal; a line that is none is passed over, and its output made again."""
-    entries = {}
-    with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
-                found = json.loads(line)
-                found["source"] = Source(**found["source"])
-                for name in ("input_shape", "output_shape", "remarks"):
-                    found[name] = tuple(found[name])
-                entry = Entry(**found)
-                entries[entry.path] = entry
-    return entries
+def _entry(line: bytes) -> Entry | None:
+    """Read one line; nothing if it is no entry."""
+    try:
+        found = json.loads(line)
+        found["source"] = Source(**found["source"])
+        for name in ("input_shape", "output_shape", "remarks"):
+            found[name] = tuple(found[name])
+        return Entry(**found)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _tidied(path: Path) -> Iterator[bytes]:
+    """Give the last line of each name, in the order of the names; never all of them are in memory."""
+
+    def name_of(line: bytes) -> bytes:
+        found = _NAME.match(line)
+        assert found is not None
+        return found[1]
+
+    with contextlib.ExitStack() as stack, path.open("rb") as file:
+        lines = (line for line in file if _NAME.match(line) and line.endswith(b"}\n"))
+        runs: list[Iterable[bytes]] = []
+        while block := sorted(itertools.islice(lines, _LINES), key=name_of):
+            if len(block) < _LINES and not runs:
+                runs.append(block)
+                break
+            run = stack.enter_context(tempfile.TemporaryFile())
+            run.writelines(block)
+            run.seek(0)
+            runs.append(run)
+        # Both sorts keep the order of equal names: the last line is the latest.
+        for _, same in itertools.groupby(heapq.merge(*runs, key=name_of), name_of):
+            *_, last = same
+            yield last

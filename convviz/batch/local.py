@@ -4,7 +4,7 @@ import contextlib
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -132,7 +132,7 @@ def _serve(pipe: Connection, work: Work, workers: int) -> None:
 
 
 def run_local(
-    jobs: Sequence[Job],
+    jobs: Iterable[Job],
     work: Work,
     *,
     workers: int,
@@ -143,8 +143,8 @@ def run_local(
 
     Parameters
     ----------
-    jobs : sequence of Job
-        What to do.
+    jobs : iterable of Job
+        What to do; asked for the next one when a process is free.
     work : callable
         A function of a module, or a partial of one, that does one job and
         reports what it cannot do in its outcome.
@@ -172,14 +172,13 @@ def run_local(
     following = next(waiting, None)
     crew: list[_Worker] = []
     false_starts, last = 0, float("inf")
-    count = min(workers, len(jobs))
     try:
         while True:
             if stop.asked:
                 following = None
                 last = min(last, time.monotonic() + (GRACE_SECONDS if stop.asked == 1 else 0))
-            while following is not None and len(crew) < count:
-                crew.append(_Worker.start(work, count))
+            while following is not None and len(crew) < workers:
+                crew.append(_Worker.start(work, workers))
             for worker in crew:
                 if following is not None and worker.ready and worker.job is None:
                     worker.give(following)

@@ -1,10 +1,11 @@
 """What a batch will do: every input with an output of its own."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from convviz.errors import InputError, SpecError
-from convviz.files import find_files, fitting, shown
+from convviz.files import find_files, fitting, is_wanted, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +91,51 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What there is to do.
+    """What there is to do, listed anew each time: names by the million are never in memory together.
 
     Parameters
     ----------
-    jobs : list of Job
-        In the order of the names.
-    unread : list of Outcome
-        Folders that could not be looked into, as failures.
+    folder : Path
+        Where the pictures are.
+    out : Path
+        Where the same tree is made.
+    pattern : str or None
+        Names to take.
+    total : int
+        Pictures and folders that could not be looked into, when the plan was made.
     """
 
-    jobs: list[Job]
-    unread: list[Outcome]
+    folder: Path
+    out: Path
+    pattern: str | None
+    total: int = 0
+
+    def items(self) -> Iterator[Job | Outcome]:
+        """List the jobs folder by folder, and each folder that cannot be looked into, as a failure."""
+        unread: list[Outcome] = []
+
+        def note(error: OSError) -> None:
+            name = Path(error.filename or self.folder).relative_to(self.folder).as_posix()
+            reason = f"{(error.strerror or str(error)).lower()}."
+            unread.append(Outcome(f"{name}/", self.out / name, reason=reason))
+
+        for found in find_files(self.folder, pattern=self.pattern, exclude=self.out, unread=note):
+            yield from unread
+            unread.clear()
+            name = found.as_posix()
+            yield Job(name, self.folder / found, self.out / output_name(name))
+        yield from unread
+
+    def uses(self, path: Path) -> bool:
+        """Tell whether a file is one of its inputs or outputs."""
+        place = path.resolve()
+        folder, out = self.folder.resolve(), self.out.resolve()
+        if place.is_relative_to(folder) and not place.is_relative_to(out):
+            return is_wanted(place.relative_to(folder), self.pattern)
+        if place.is_relative_to(out):
+            name = place.relative_to(out).as_posix().removesuffix(".png")
+            return is_wanted(PurePosixPath(name), self.pattern) and (folder / name).exists()
+        return False
 
 
 def output_name(name: str) -> str:
@@ -153,21 +187,18 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
         raise InputError(f"the folder {shown(folder)} is not a folder; use convviz run for one file.")
     if _found(out, "the output folder") == _found(folder, "the folder"):
         raise SpecError("the output folder is the input folder; choose another, which may lie inside it.")
-    unread: list[Outcome] = []
-
-    def note(error: OSError) -> None:
-        name = Path(error.filename or folder).relative_to(folder).as_posix()
-        unread.append(Outcome(f"{name}/", out / name, reason=f"{(error.strerror or str(error)).lower()}."))
-
-    jobs = [
-        Job(name.as_posix(), folder / name, out / output_name(name.as_posix()))
-        for name in find_files(folder, pattern=pattern, exclude=out, unread=note)
-    ]
-    if not jobs and not unread:
+    plan = Plan(folder, out, pattern)
+    inside = folder.resolve().is_relative_to(out.resolve())
+    total = 0
+    for item in plan.items():
+        total += 1
+        # Where the input does not lie in the output, no output can be an input.
+        if inside and isinstance(item, Job):
+            _check_target(item, plan)
+    if not total:
         wanted = f"file like {pattern!r}" if pattern else "picture"
         raise InputError(f"there is no {wanted} in {shown(folder)}.")
-    _check_targets(jobs, folder.resolve(), out.resolve())
-    return Plan(jobs, unread)
+    return replace(plan, total=total)
 
 
 def _found(path: Path, what: str) -> tuple[int, int] | None:
@@ -182,15 +213,14 @@ def _found(path: Path, what: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _check_targets(jobs: list[Job], folder: Path, out: Path) -> None:
-    """Refuse outputs that would take the place of an input, or of each other."""
-    # Where the input does not lie in the output, no output can be an input.
-    taken = {folder / job.name: job.name for job in jobs} if folder.is_relative_to(out) else {}
-    for job in jobs:
-        target = out / output_name(job.name)
-        if target in taken:
-            raise SpecError(
-                f"the output of {shown(job.name)} would take the place of {shown(taken[target])}; "
-                "choose another folder for the output."
-            )
-        taken[target] = f"the output of {job.name}"
+def _check_target(job: Job, plan: Plan) -> None:
+    """Refuse an output that would take the place of an input."""
+    target, folder = plan.out.resolve() / output_name(job.name), plan.folder.resolve()
+    if not target.is_relative_to(folder):
+        return
+    name = target.relative_to(folder)
+    if is_wanted(name, plan.pattern) and target.is_file():
+        raise SpecError(
+            f"the output of {shown(job.name)} would take the place of {shown(name.as_posix())}; "
+            "choose another folder for the output."
+        )

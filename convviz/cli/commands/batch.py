@@ -5,6 +5,7 @@ import functools
 import json as json_text
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated, Any
@@ -84,7 +85,7 @@ def batch(
         convviz batch photos maps --out-channels 6 --padding 1 --pattern '*.jpg' --workers 2
     """
     from convviz import marks, weights
-    from convviz.batch import Journal, Outcome, Stop, holding, make_plan, run_local, settings_digest
+    from convviz.batch import Job, Journal, Outcome, Stop, holding, make_plan, run_local, settings_digest
     from convviz.batch.work import picture_of
     from convviz.cli.progress import progress
     from convviz.render.tone import colours
@@ -93,7 +94,7 @@ def batch(
     weights.prepare(layer)
     plan = make_plan(folder, out, pattern=pattern)
     if report is not None:
-        taken = [*layer.files, *(path for job in plan.jobs for path in (job.source, job.target))]
+        taken = [*layer.files, *([report] if plan.uses(report) else [])]
         files.check_place(report, force=force, is_ours=marks.is_ours, inputs=taken)
     work = functools.partial(
         picture_of, layer=layer, reading=reading, compute=compute, picture=picture, force=force
@@ -114,26 +115,30 @@ def batch(
                 if fail_fast:
                     stop.ask()
 
-        due = []
-        for job in plan.jobs:
-            earlier = None if redo else journal.unchanged(job)
-            if earlier is None:
-                due.append(job)
-            else:
-                note(earlier)
-        for outcome in plan.unread:
-            note(outcome)
-        for place in {job.target.parent for job in due}:
-            files.sweep(place)
-        with progress(len(due), "files", wanted=not quiet) as advance:
-            for outcome in run_local(
-                due, work, workers=workers or os.cpu_count() or 1, timeout=timeout, stop=stop
-            ):
+        def due() -> Iterator[Job]:
+            """Give what is left to do; folders come one after the other."""
+            swept = None
+            for item in plan.items():
+                if stop.asked:
+                    return
+                earlier = item if isinstance(item, Outcome) else None if redo else journal.unchanged(item)
+                if earlier is not None:
+                    note(earlier)
+                    advance(1)
+                elif isinstance(item, Job):
+                    if item.target.parent != swept:
+                        swept = item.target.parent
+                        files.sweep(swept)
+                    yield item
+
+        with progress(plan.total, "files", wanted=not quiet) as advance:
+            processes = min(workers or os.cpu_count() or 1, plan.total)
+            for outcome in run_local(due(), work, workers=processes, timeout=timeout, stop=stop):
                 note(outcome)
                 advance(1)
     seconds = time.perf_counter() - start
     failed.sort(key=lambda outcome: outcome.name)
-    total = len(plan.jobs) + len(plan.unread)
+    total = max(plan.total, sum(counts.values()))
     left = total - sum(counts.values())
     if json:
         answer_json(
