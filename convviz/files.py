@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from convviz import memory
+from convviz import memory, places
 from convviz.errors import InputError, OutputError
 from convviz.text import printable
 
@@ -61,6 +61,9 @@ PICTURE_SUFFIXES = frozenset(
 _LONGEST_NAME = 255
 
 # Files that are being written have such names until they are whole.
+# An address, of which a path keeps one stroke.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
+
 _UNFINISHED = re.compile(r"\.convviz-[0-9a-f]{16}")
 _unfinished: set[Path] = set()
 
@@ -113,6 +116,10 @@ def writing(
     b'12'
     """
     check_place(path, force=force, is_ours=is_ours, inputs=inputs)
+    if places.is_remote(path):
+        with places.sending(path) as file:
+            yield file
+        return
     with reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = _begin(path.parent)
@@ -189,6 +196,8 @@ def sweep(folder: Path) -> None:
         Where to look; not in the folders in it. What a living process is writing
         stays.
     """
+    if places.is_remote(folder):
+        return
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             if _UNFINISHED.fullmatch(path.name):
@@ -205,6 +214,13 @@ def _open_at_once(path: str, flags: int) -> int:
 
 def check_place(path: Path, *, force: bool, is_ours: Callable[[Path], bool], inputs: Sequence[Path]) -> None:
     """Refuse a place that is not free to be taken, with the parameters of `writing`."""
+    if places.is_remote(path):
+        places.check_writable(path)
+        with places.reported(path):
+            taken = path.exists() and not force and not is_ours(path)
+        if taken:
+            raise OutputError(f"{shown(path)} exists and convviz did not write it; --force replaces it.")
+        return
     check_folder(path.parent, of=path)
     with reported(path):
         if path.is_dir():
@@ -279,8 +295,16 @@ def fitting(name: str, ending: str) -> str:
     return kept + ending
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, *, size: int = 0) -> bytes:
     """Read an ordinary file whole.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is.
+    size : int
+        Its bytes as far as they are known; here they are asked for, which behind
+        an address would take a while.
 
     Raises
     ------
@@ -288,19 +312,28 @@ def read_bytes(path: Path) -> bytes:
         If it is missing, not an ordinary file, or may not be read. A pipe or a
         device is never opened, for that could wait for ever.
     """
+    if places.is_remote(path):
+        _make_room(path, size)
+        return places.read(path)
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             what = "a folder; use convviz batch for folders" if path.is_dir() else "not an ordinary file"
             raise InputError(f"cannot read {shown(path)}: it is {what}.")
-        memory.need(found.st_size, f"the bytes of {shown(path)}", "make the file smaller", error=InputError)
+        _make_room(path, found.st_size)
         return path.read_bytes()
     except FileNotFoundError:
         what = "the link leads to no file" if path.is_symlink() else "there is no such file; check the path"
+        if _ADDRESS.match(str(path)):
+            what = "addresses are for convviz batch; get the file first"
         raise InputError(f"cannot read {shown(path)}: {what}.") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise InputError(f"cannot read {shown(path)}: {reason.lower()}.") from None
+
+
+def _make_room(path: Path, size: int) -> None:
+    memory.need(size, f"the bytes of {shown(path)}", "make the file smaller", error=InputError)
 
 
 def find_files(

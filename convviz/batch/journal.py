@@ -7,16 +7,20 @@ import itertools
 import json
 import re
 import tempfile
+import time
 from array import array
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import filelock
 import numpy as np
 
-from convviz import __version__, files
+from convviz import __version__, files, places
 from convviz.batch.plan import Job, Outcome, Source
 from convviz.errors import InputError, OutputError
 from convviz.files import shown
@@ -40,6 +44,9 @@ def holding(out: Path) -> Iterator[None]:
     OutputError
         If another batch holds it, or nothing can be written there.
     """
+    if places.is_remote(out):  # where no lock would end with its process
+        yield
+        return
     place = out / FOLDER
     with files.reported(out):
         place.mkdir(parents=True, exist_ok=True)
@@ -84,6 +91,8 @@ def settings_digest(layer: LayerSettings, *others: Any) -> str:
 
 def digest_of(path: Path) -> str:
     """Digest the content of a file."""
+    if places.is_remote(path):
+        return hashlib.sha256(places.read(path)).hexdigest()
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -120,6 +129,28 @@ class Entry:
     remarks: tuple[str, ...]
 
 
+# What a source and the bytes of a target are now; nothing if one of them is not there.
+_Look = tuple[places.Seen, int]
+_Answer = Callable[[], _Look | None]
+
+# How many files behind an address are asked about at once.
+_QUESTIONS = 16
+
+
+def _look(item: Job | Outcome) -> _Look | None:
+    """Ask what an input is now, and how long its output."""
+    if isinstance(item, Outcome):
+        return None
+    try:
+        return places.seen(item.source), item.target.stat().st_size
+    except OSError:
+        return None
+
+
+def _nothing() -> None:
+    """Answer for what nobody needs to ask about."""
+
+
 class Journal:
     """The outputs in a folder, one line each, written as they are made.
 
@@ -134,30 +165,71 @@ class Journal:
     """
 
     def __init__(self, out: Path, settings: str) -> None:
-        self._path = out / FOLDER / "journal.jsonl"
+        self._mirror = _Mirror(out / FOLDER) if places.is_remote(out) else None
+        self._path = out / FOLDER / "journal.jsonl" if self._mirror is None else self._mirror.path
         self._settings = settings
         self._file: Any = None
         self._index = _Index(self._path)
 
-    def unchanged(self, job: Job) -> Outcome | None:
-        """Give the outcome of an earlier run, if its output is still what this run would make."""
-        entry = self._index.entry(job.name)
-        if entry is None or entry.settings != self._settings:
-            return None
-        try:
-            found, written = job.source.stat(), job.target.stat().st_size
-        except OSError:
-            return None
-        was = entry.source
-        if (found.st_size, found.st_mtime_ns, written) != (was.size, was.modified, entry.written):
-            return None
+    def compared(self, items: Iterable[Job | Outcome], *, remote: bool = False) -> Iterator[Job | Outcome]:
+        """Put the outcome of an earlier run in the place of a job whose output is still what it would be.
+
+        Parameters
+        ----------
+        items : iterable of Job and Outcome
+            What there is to do; outcomes are given back.
+        remote : bool
+            Whether files are behind addresses, which take a while to answer: many
+            are asked at once.
+
+        Yields
+        ------
+        Job or Outcome
+            In the same order.
+        """
+        for item, entry, answer in self._asked(items, remote):
+            look = answer() if entry is not None else None
+            if isinstance(item, Job) and entry is not None and look is not None:
+                yield self._compared(item, entry, look)
+            else:
+                yield item
+
+    def _asked(
+        self, items: Iterable[Job | Outcome], remote: bool
+    ) -> Iterator[tuple[Job | Outcome, Entry | None, _Answer]]:
+        """Give each with what an earlier run wrote about it, and with what tells how its files are now."""
+        if not remote:
+            for item in items:
+                yield item, self._known(item), partial(_look, item)
+            return
+        with ThreadPoolExecutor(_QUESTIONS) as pool:
+            waiting: deque[tuple[Job | Outcome, Entry | None, _Answer]] = deque()
+            try:
+                for item in items:
+                    entry = self._known(item)
+                    waiting.append((item, entry, pool.submit(_look, item).result if entry else _nothing))
+                    if len(waiting) >= 4 * _QUESTIONS:
+                        yield waiting.popleft()
+                while waiting:
+                    yield waiting.popleft()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _known(self, item: Job | Outcome) -> Entry | None:
+        entry = self._index.entry(item.name) if isinstance(item, Job) else None
+        return entry if entry is not None and entry.settings == self._settings else None
+
+    def _compared(self, job: Job, entry: Entry, look: _Look) -> Job | Outcome:
+        (found, written), was = look, entry.source
+        if (found.size, found.modified, written) != (was.size, was.modified, entry.written):
+            return job
         # A new date of change without one of content: copied, given away, or altered behind a set date.
-        if found.st_ctime_ns != was.changed:
+        if found.changed != was.changed or not found.certain:
             with contextlib.suppress(InputError):
                 if digest_of(job.source) == was.sha256:
-                    self._write(replace(entry, source=replace(was, changed=found.st_ctime_ns)))
+                    self._write(replace(entry, source=replace(was, changed=found.changed)))
                     return self._outcome(entry, job)
-            return None
+            return job
         return self._outcome(entry, job)
 
     def _outcome(self, entry: Entry, job: Job) -> Outcome:
@@ -191,6 +263,8 @@ class Journal:
         with files.reported(self._path):
             self._file.write(_line(entry))
             self._file.flush()
+        if self._mirror is not None:
+            self._mirror.add(_line(entry))
 
     def __enter__(self) -> "Journal":
         with files.reported(self._path):
@@ -211,7 +285,58 @@ class Journal:
         self._index.close()
         with files.writing(self._path, force=True) as file:
             file.writelines(_tidied(self._path))
+        if self._mirror is not None:
+            self._mirror.end()
 
+
+class _Mirror:
+    """The journal of a folder behind an address, where nothing can be appended: kept here, sent in parts."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._folder = tempfile.TemporaryDirectory(prefix="convviz-")
+        self.path = Path(self._folder.name) / "journal.jsonl"
+        self._pending: list[bytes] = []
+        self._sent = time.monotonic()
+        with self.path.open("wb") as file:
+            for part in self._parts():
+                file.write(files.read_bytes(part))
+
+    def _parts(self) -> list[Path]:
+        """List what there is: what was sent whole, then what was sent since."""
+        try:
+            names = sorted(name.name for name, _ in places.listed(self._place) if name.suffix == ".jsonl")
+        except InputError:  # no folder yet
+            return []
+        return [
+            self._place / name for name in sorted(names, key=lambda name: (name != "journal.jsonl", name))
+        ]
+
+    def add(self, line: bytes) -> None:
+        """Keep a line, and send those that wait from time to time: a run that is killed loses no more."""
+        self._pending.append(line)
+        if time.monotonic() - self._sent >= _SEND_SECONDS:
+            self._send(f"journal-{time.time_ns():020}.jsonl", b"".join(self._pending))
+            self._pending.clear()
+            self._sent = time.monotonic()
+
+    def _send(self, name: str, data: bytes) -> None:
+        with files.writing(self._place / name, force=True) as file:
+            file.write(data)
+
+    def end(self) -> None:
+        """Send it whole, and delete the parts."""
+        before = self._parts()
+        self._send("journal.jsonl", self.path.read_bytes())
+        for part in before:
+            if part.name != "journal.jsonl":
+                with places.reported(part):
+                    part.unlink()
+        self._folder.cleanup()
+
+
+# How often lines are sent to a folder behind an address.
+_SEND_SECONDS = 1.0
 
 # How a line begins; a quotation mark in a name has a stroke before it.
 _NAME = re.compile(rb'{"path": "((?:[^"\\]|\\.)*)", "settings": ')

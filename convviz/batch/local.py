@@ -48,7 +48,7 @@ class Stop:
 
 
 @dataclass(slots=True, eq=False)
-class _Worker:
+class Worker:
     """A process at the other end of a pipe, and what it is doing."""
 
     process: SpawnProcess
@@ -58,11 +58,11 @@ class _Worker:
     began: float = 0.0
 
     @classmethod
-    def start(cls, work: Work, workers: int) -> "_Worker":
+    def start(cls, work: Work, workers: int) -> "Worker":
         """Start a process that says when it is ready."""
         ours, theirs = _CONTEXT.Pipe()
         process = _CONTEXT.Process(target=_serve, args=(theirs, work, workers), daemon=True)
-        with _interrupts_held():
+        with interrupts_held():
             process.start()
         # With no other copy of its end, the pipe tells when the process ends, in whatever way.
         theirs.close()
@@ -95,7 +95,7 @@ class _Worker:
 
 
 @contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """Start processes that Ctrl-C, which reaches all of the terminal, does not hit before they ignore it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -170,7 +170,7 @@ def run_local(
     stop = stop or Stop()
     waiting = iter(jobs)
     following = next(waiting, None)
-    crew: list[_Worker] = []
+    crew: list[Worker] = []
     false_starts, last = 0, float("inf")
     try:
         while True:
@@ -178,7 +178,7 @@ def run_local(
                 following = None
                 last = min(last, time.monotonic() + (GRACE_SECONDS if stop.asked == 1 else 0))
             while following is not None and len(crew) < workers:
-                crew.append(_Worker.start(work, workers))
+                crew.append(Worker.start(work, workers))
             for worker in crew:
                 if following is not None and worker.ready and worker.job is None:
                     worker.give(following)
@@ -221,7 +221,7 @@ def run_local(
             worker.kill()
 
 
-def _failed(worker: _Worker, reason: str) -> Outcome:
+def _failed(worker: Worker, reason: str) -> Outcome:
     """Report the file that a process held."""
     assert worker.job is not None
     return Outcome(worker.job.name, worker.job.target, reason=reason, seconds=time.monotonic() - worker.began)

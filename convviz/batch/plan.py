@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from convviz import places
 from convviz.errors import InputError, SpecError
 from convviz.files import find_files, fitting, is_wanted, shown
 
@@ -18,11 +19,14 @@ class Job:
         Its path below the input folder, with forward slashes.
     source, target : Path
         The file to read and the file to write.
+    size : int or None
+        Bytes of the input, where they were told with its name.
     """
 
     name: str
     source: Path
     target: Path
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,14 @@ class Plan:
 
     def items(self) -> Iterator[Job | Outcome]:
         """List the jobs folder by folder, and each folder that cannot be looked into, as a failure."""
+        if places.is_remote(self.folder):
+            below = _below(self.out, self.folder)
+            for place, size in places.listed(self.folder):
+                hidden = any(part.startswith(".") for part in place.parts)
+                inside = below is not None and place.is_relative_to(below)
+                if not hidden and not inside and is_wanted(place, self.pattern):
+                    yield self._job(place.as_posix(), size)
+            return
         unread: list[Outcome] = []
 
         def note(error: OSError) -> None:
@@ -122,12 +134,21 @@ class Plan:
         for found in find_files(self.folder, pattern=self.pattern, exclude=self.out, unread=note):
             yield from unread
             unread.clear()
-            name = found.as_posix()
-            yield Job(name, self.folder / found, self.out / output_name(name))
+            yield self._job(found.as_posix())
         yield from unread
+
+    def _job(self, name: str, size: int | None = None) -> Job:
+        return Job(name, self.folder / name, self.out / output_name(name), size)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether its files are behind addresses."""
+        return places.is_remote(self.folder) or places.is_remote(self.out)
 
     def uses(self, path: Path) -> bool:
         """Tell whether a file is one of its inputs or outputs."""
+        if self.is_remote:
+            return False
         place = path.resolve()
         folder, out = self.folder.resolve(), self.out.resolve()
         if place.is_relative_to(folder) and not place.is_relative_to(out):
@@ -136,6 +157,17 @@ class Plan:
             name = place.relative_to(out).as_posix().removesuffix(".png")
             return is_wanted(PurePosixPath(name), self.pattern) and (folder / name).exists()
         return False
+
+
+def _below(path: Path, folder: Path) -> PurePosixPath | None:
+    """Tell where below a folder a path lies; nothing if it lies elsewhere."""
+    if places.is_remote(path) != places.is_remote(folder):
+        return None
+    if places.is_remote(path):
+        whole, root = PurePosixPath(str(path)), PurePosixPath(str(folder))
+    else:
+        whole, root = PurePosixPath(path.resolve().as_posix()), PurePosixPath(folder.resolve().as_posix())
+    return whole.relative_to(root) if whole.is_relative_to(root) else None
 
 
 def output_name(name: str) -> str:
@@ -181,14 +213,21 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
     SpecError
         If both folders are one, or an output would take the place of an input.
     """
-    if _found(folder, "the folder") is None:
-        raise InputError(f"the folder {shown(folder)} does not exist; check the path.")
-    if not folder.is_dir():
-        raise InputError(f"the folder {shown(folder)} is not a folder; use convviz run for one file.")
-    if _found(out, "the output folder") == _found(folder, "the folder"):
+    remote = places.is_remote(folder)
+    places.check_writable(out)
+    if not remote:
+        if _found(folder, "the folder") is None:
+            raise InputError(f"the folder {shown(folder)} does not exist; check the path.")
+        if not folder.is_dir():
+            raise InputError(f"the folder {shown(folder)} is not a folder; use convviz run for one file.")
+    if remote or places.is_remote(out):
+        same = str(folder).rstrip("/") == str(out).rstrip("/")
+    else:
+        same = _found(out, "the output folder") == _found(folder, "the folder")
+    if same:
         raise SpecError("the output folder is the input folder; choose another, which may lie inside it.")
     plan = Plan(folder, out, pattern)
-    inside = folder.resolve().is_relative_to(out.resolve())
+    inside = _below(folder, out) is not None
     total = 0
     for item in plan.items():
         total += 1
@@ -215,11 +254,8 @@ def _found(path: Path, what: str) -> tuple[int, int] | None:
 
 def _check_target(job: Job, plan: Plan) -> None:
     """Refuse an output that would take the place of an input."""
-    target, folder = plan.out.resolve() / output_name(job.name), plan.folder.resolve()
-    if not target.is_relative_to(folder):
-        return
-    name = target.relative_to(folder)
-    if is_wanted(name, plan.pattern) and target.is_file():
+    name = _below(job.target, plan.folder)
+    if name is not None and is_wanted(name, plan.pattern) and job.target.is_file():
         raise SpecError(
             f"the output of {shown(job.name)} would take the place of {shown(name.as_posix())}; "
             "choose another folder for the output."

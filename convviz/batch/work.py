@@ -1,24 +1,22 @@
 """What a batch does with one file: a pure function of the job and the settings."""
 
-import functools
 import hashlib
 import time
 from dataclasses import asdict
 from pathlib import Path
 
-from convviz import images, outputs, pipeline, weights
+from convviz import images, outputs, pipeline, places, weights
 from convviz.batch.plan import Job, Outcome, Source
 from convviz.errors import ConvvizError, InputError
 from convviz.files import read_bytes, shown
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
-
-# Kernels and weights are read once for all files.
-_prepared = functools.lru_cache(maxsize=1)(weights.prepare)
+from convviz.weights import TapSet
 
 
 def picture_of(
     job: Job,
     *,
+    tapset: TapSet | None,
     layer: LayerSettings,
     reading: InputSettings,
     compute: ComputeSettings,
@@ -31,6 +29,8 @@ def picture_of(
     ----------
     job : Job
         What to read and where to write.
+    tapset : TapSet or None
+        What `convviz.weights.prepare` made of the layer, where its files are.
     layer, reading, compute, picture
         The settings of the run.
     force : bool
@@ -45,9 +45,7 @@ def picture_of(
     try:
         data, source = _read(job)
         image = images.decode(data, shown(job.source), job.source.suffix.lower(), **reading.arguments)
-        conv, bank, remarks = weights.build(
-            layer, image.shape[0], tapset=_prepared(layer), channels=image.channels
-        )
+        conv, bank, remarks = weights.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
         result = pipeline.run(image, conv, bank, compute.backend, device=compute.device, keep=False)
         sheet = result.sheet(**asdict(picture))
         description = result.description(layer, reading, picture)
@@ -80,11 +78,11 @@ def _size(path: Path) -> int:
 def _read(job: Job) -> tuple[bytes, Source]:
     """Read a file, and note what it was before it was read: if it changes meanwhile, a later run sees it."""
     try:
-        found = job.source.stat()
+        found = places.seen(job.source)
     except OSError:
         found = None  # reading it says why
-    data = read_bytes(job.source)
+    data = read_bytes(job.source, size=found.size if found else 0)
     if found is None:
         raise InputError(f"{shown(job.source)} came into being just now; try again.")
     digest = hashlib.sha256(data).hexdigest()
-    return data, Source(found.st_size, found.st_mtime_ns, found.st_ctime_ns, digest)
+    return data, Source(found.size, found.modified, found.changed, digest)

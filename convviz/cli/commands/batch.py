@@ -16,7 +16,7 @@ from convviz import files, parsing
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import Force, Json, Quiet, with_settings
 from convviz.cli.signals import Ended, asking
-from convviz.errors import BatchError
+from convviz.errors import BatchError, SpecError
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
 from convviz.text import plural, printable
 
@@ -28,8 +28,13 @@ BATCH = "Batch"
 
 @with_settings
 def batch(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the pictures are, at any depth.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where the same tree is made.")],
+    folder: Annotated[
+        str,
+        typer.Argument(metavar="FOLDER", help="Where the pictures are, at any depth: a path or an address."),
+    ],
+    out: Annotated[
+        str, typer.Argument(metavar="OUT", help="Where the same tree is made: a path or an address.")
+    ],
     layer: LayerSettings,
     reading: InputSettings,
     compute: ComputeSettings,
@@ -41,6 +46,23 @@ def batch(
             metavar="N",
             rich_help_panel=BATCH,
             help="Processes; as many as there are cores.",
+        ),
+    ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            parser=parsing.choice("engine", ("local", "dask")),
+            metavar="local|dask",
+            rich_help_panel=BATCH,
+            help="Processes of this machine, or a cluster of Dask.",
+        ),
+    ] = "local",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tcp://HOST:PORT",
+            rich_help_panel=BATCH,
+            help="The scheduler of --engine dask; by default a cluster is started here.",
         ),
     ] = None,
     pattern: Annotated[
@@ -84,27 +106,49 @@ def batch(
 
         convviz batch photos maps --out-channels 6 --padding 1 --pattern '*.jpg' --workers 2
     """
+    if scheduler is not None and (engine != "dask" or workers is not None):
+        raise SpecError("scheduler: goes with --engine dask, and has workers of its own.")
+
     from convviz import marks, weights
-    from convviz.batch import Job, Journal, Outcome, Stop, holding, make_plan, run_local, settings_digest
+    from convviz.batch import (
+        Job,
+        Journal,
+        Outcome,
+        Stop,
+        holding,
+        make_plan,
+        run_dask,
+        run_local,
+        settings_digest,
+    )
     from convviz.batch.work import picture_of
     from convviz.cli.progress import progress
+    from convviz.places import place_of
     from convviz.render.tone import colours
 
     colours(picture.colormap)
-    weights.prepare(layer)
-    plan = make_plan(folder, out, pattern=pattern)
+    tapset = weights.prepare(layer)
+    target = place_of(out)
+    if out.startswith("memory://"):
+        remark("memory:// is gone when its process ends; choose another output to keep it.")
+    plan = make_plan(place_of(folder), target, pattern=pattern)
     if report is not None:
         taken = [*layer.files, *([report] if plan.uses(report) else [])]
         files.check_place(report, force=force, is_ours=marks.is_ours, inputs=taken)
     work = functools.partial(
-        picture_of, layer=layer, reading=reading, compute=compute, picture=picture, force=force
+        picture_of, tapset=tapset, layer=layer, reading=reading, compute=compute, picture=picture, force=force
     )
     start = time.perf_counter()
     counts = {"done": 0, "unchanged": 0, "failed": 0}
     failed: list[Outcome] = []
     stop = Stop()
     digest = settings_digest(layer, reading, compute, picture)
-    with holding(out), _Report(report) as lines, Journal(out, digest) as journal, asking(stop.ask) as signals:
+    with (
+        holding(target),
+        _Report(report) as lines,
+        Journal(target, digest) as journal,
+        asking(stop.ask) as signals,
+    ):
 
         def note(outcome: Outcome) -> None:
             counts[outcome.status] += 1
@@ -118,22 +162,28 @@ def batch(
         def due() -> Iterator[Job]:
             """Give what is left to do; folders come one after the other."""
             swept = None
-            for item in plan.items():
+            items = plan.items()
+            for item in items if redo else journal.compared(items, remote=plan.is_remote):
                 if stop.asked:
                     return
-                earlier = item if isinstance(item, Outcome) else None if redo else journal.unchanged(item)
-                if earlier is not None:
-                    note(earlier)
+                if isinstance(item, Outcome):
+                    note(item)
                     advance(1)
-                elif isinstance(item, Job):
-                    if item.target.parent != swept:
-                        swept = item.target.parent
-                        files.sweep(swept)
-                    yield item
+                    continue
+                if item.target.parent != swept:
+                    swept = item.target.parent
+                    files.sweep(swept)
+                yield item
 
         with progress(plan.total, "files", wanted=not quiet) as advance:
             processes = min(workers or os.cpu_count() or 1, plan.total)
-            for outcome in run_local(due(), work, workers=processes, timeout=timeout, stop=stop):
+            common: dict[str, Any] = {"workers": processes, "timeout": timeout, "stop": stop}
+            if engine == "dask":
+                tell = (lambda text: None) if quiet else remark
+                outcomes = run_dask(due(), work, total=plan.total, scheduler=scheduler, tell=tell, **common)
+            else:
+                outcomes = run_local(due(), work, **common)
+            for outcome in outcomes:
                 note(outcome)
                 advance(1)
     seconds = time.perf_counter() - start
@@ -157,7 +207,7 @@ def batch(
         before = f", {counts['unchanged']:,} unchanged since an earlier run" if counts["unchanged"] else ""
         answer(
             f"{counts['done']:,} of {plural(total, 'picture')} done in {speed}{before}, "
-            f"written to {printable(str(out))}"
+            f"written to {printable(out)}"
         )
     for outcome in failed:
         remark(f"failed: {outcome.name}: {outcome.reason}")

@@ -1,0 +1,258 @@
+"""Files and folders by address, such as ``s3://bucket/photos``, beside plain paths.
+
+An address becomes a path of universal-pathlib, which has the methods of `pathlib.Path` that are used
+here, over a file system of fsspec. Plain paths stay what they are.
+"""
+
+import contextlib
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any, BinaryIO
+
+from convviz.errors import InputError, OutputError, SpecError
+from convviz.text import printable
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_LOCAL = re.compile(r"(file|local)://")
+
+# Which extra brings what an address needs.
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "http": "http", "https": "http"}
+
+# Where a file that is being written is not seen before it is whole.
+_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "oci", "oss", "memory"})
+_READ_ONLY = frozenset({"zip", "tar", "http", "https", "data", "github", "git"})
+
+# Names in one answer of a server of S3.
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as its file system tells it without reading it.
+
+    Parameters
+    ----------
+    size : int
+        Bytes.
+    modified : int
+        When its content was last changed, in nanoseconds.
+    changed : int
+        When anything about it was last changed; behind an address, a digest of the version that is told.
+    certain : bool
+        Whether a change of the content would be seen here.
+    """
+
+    size: int
+    modified: int
+    changed: int
+    certain: bool = True
+
+
+def place_of(text: str) -> Path:
+    """Take a path or an address.
+
+    Parameters
+    ----------
+    text : str
+        As the user typed it.
+
+    Returns
+    -------
+    Path
+        A plain path, or a path of universal-pathlib.
+
+    Raises
+    ------
+    SpecError
+        If a package is missing, or the kind of address is unknown; the message names it.
+
+    Examples
+    --------
+    >>> place_of("photos/cat.jpg").name, is_remote(place_of("photos")), is_remote(place_of("memory://photos"))
+    ('cat.jpg', False, True)
+    """
+    if _LOCAL.match(text):
+        return Path(_LOCAL.sub("", text, count=1))
+    if not _ADDRESS.match(text):
+        return Path(text)
+    scheme = text.partition("://")[0].lower()
+    extra = _EXTRAS.get(scheme, "s3")
+    try:
+        from upath import UPath
+
+        place = UPath(text)
+        _ = place.fs
+    except ImportError as error:
+        raise SpecError(
+            f"an address {scheme}:// needs a package that is not installed ({printable(str(error))}): "
+            f"pip install 'convviz[{extra}]'."
+        ) from None
+    except ValueError as error:
+        raise SpecError(f"the address {text!r} cannot be used: {printable(str(error))}.") from None
+    except Exception as error:  # noqa: BLE001  # file systems raise what they like when they connect
+        raise SpecError(f"the address {text!r} cannot be used: {_reason(error)}.") from None
+    return place  # type: ignore[return-value]  # it has the methods of a path that are used
+
+
+def is_remote(path: PurePath) -> bool:
+    """Tell whether a path is one of universal-pathlib."""
+    return not isinstance(path, PurePath)
+
+
+def seen(path: Path) -> Seen:
+    """Ask about a file.
+
+    Raises
+    ------
+    OSError
+        If there is no such file.
+    """
+    found = path.stat()
+    if not is_remote(path):
+        return Seen(found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    info: dict[str, Any] = getattr(found, "info", None) or {}
+    told = [
+        str(info[key]) for key in ("ETag", "etag", "md5Hash", "crc32c", "CRC", "generation") if info.get(key)
+    ]
+    version = int.from_bytes(hashlib.blake2b(" ".join(told).encode(), digest_size=7).digest())
+    return Seen(
+        found.st_size or 0, int(found.st_mtime_ns or 0), version, certain=bool(told or found.st_mtime_ns)
+    )
+
+
+def read(path: Path) -> bytes:
+    """Read a file behind an address whole.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"cannot read {_shown(path)}: there is no such file; check the address.") from None
+    except Exception as error:  # noqa: BLE001  # each package has errors of its own
+        raise InputError(f"cannot read {_shown(path)}: {_reason(error)}.") from None
+
+
+def check_writable(path: Path) -> None:
+    """Refuse an address that nothing can be written to."""
+    if is_remote(path) and _scheme(path) in _READ_ONLY:
+        raise OutputError(
+            f"cannot write {_shown(path)}: {_scheme(path)}:// is for reading; choose another output."
+        )
+
+
+@contextlib.contextmanager
+def sending(path: Path) -> Iterator[BinaryIO]:
+    """Write a file behind an address: whole, or not at all.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written there.
+    """
+    check_writable(path)
+    with tempfile.NamedTemporaryFile(prefix="convviz-") as file:
+        yield file  # type: ignore[misc]  # the wrapper has all methods of a binary file
+        file.flush()
+        place: Any = path
+        with reported(path):
+            if _scheme(path) in _WHOLE:
+                place.fs.put_file(file.name, place.path)
+            else:
+                unfinished = place.parent / f".convviz-{place.name}"
+                place.fs.makedirs(place.parent.path, exist_ok=True)
+                place.fs.put_file(file.name, unfinished.path)
+                place.fs.mv(unfinished.path, place.path)
+
+
+@contextlib.contextmanager
+def reported(path: Path) -> Iterator[None]:
+    """Turn what goes wrong behind an address into an `OutputError` of one line."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # each package has errors of its own
+        raise OutputError(f"cannot write {_shown(path)}: {_reason(error)}.") from None
+
+
+def listed(folder: Path) -> Iterator[tuple[PurePosixPath, int | None]]:
+    """List all files below a folder behind an address, a page or a folder at a time.
+
+    Parameters
+    ----------
+    folder : Path
+        A path of universal-pathlib.
+
+    Yields
+    ------
+    name : PurePosixPath
+        Relative to the folder.
+    size : int or None
+        Bytes, where the listing tells.
+
+    Raises
+    ------
+    InputError
+        If it cannot be listed.
+    """
+    try:
+        yield from _pages(folder) if _scheme(folder) in ("s3", "s3a") else _folders(folder)
+    except FileNotFoundError:
+        raise InputError(f"the folder {_shown(folder)} does not exist; check the address.") from None
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001  # each package has errors of its own
+        raise InputError(f"the folder {_shown(folder)} cannot be listed: {_reason(error)}.") from None
+
+
+def _pages(folder: Any) -> Iterator[tuple[PurePosixPath, int | None]]:
+    """List what a server of S3 holds below a name, in pages, where s3fs would gather all of it."""
+    bucket, _, prefix = folder.path.rstrip("/").partition("/")
+    prefix = f"{prefix}/" if prefix else ""
+    more: dict[str, str] = {}
+    while True:
+        page = folder.fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=_PAGE, **more)
+        for one in page.get("Contents", []):
+            if not one["Key"].endswith("/"):
+                yield PurePosixPath(one["Key"][len(prefix) :]), one["Size"]
+        if not page.get("IsTruncated"):
+            return
+        more = {"ContinuationToken": page["NextContinuationToken"]}
+
+
+def _folders(folder: Any) -> Iterator[tuple[PurePosixPath, int | None]]:
+    """List one folder after the other."""
+    root = folder.path.rstrip("/")
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    folder.fs.invalidate_cache()
+    for parent, folders, names in folder.fs.walk(folder.path, detail=True, on_error=fail):
+        below = PurePosixPath(parent.rstrip("/")[len(root) :].lstrip("/"))
+        for name in sorted(folders):
+            if name.startswith("."):
+                del folders[name]
+        for name, info in sorted(names.items()):
+            if name:
+                yield below / name, info.get("size")
+
+
+def _scheme(path: Any) -> str:
+    return str(path.protocol)
+
+
+def _shown(path: Path) -> str:
+    return f"'{printable(str(path))}'"
+
+
+def _reason(error: Exception) -> str:
+    """Word an error of a package in one line."""
+    text = printable(" ".join(str(error).split())) or type(error).__name__
+    return text.rstrip(".")[:300]

@@ -1,0 +1,456 @@
+"""``convviz batch --engine dask``, and folders by address: real workers, a real server of S3."""
+
+import contextlib
+import functools
+import http.server
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convviz import __version__
+from convviz.batch import Job, Outcome, cluster, make_plan
+from convviz.errors import BatchError, InputError, SpecError
+from convviz.places import is_remote, place_of
+
+pytest.importorskip("distributed")
+FILES = 24
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Pictures at two depths that take some milliseconds each, and one that is broken."""
+    folder = tmp_path_factory.mktemp("inputs") / "photos"
+    (folder / "deep").mkdir(parents=True)
+    noise = np.random.default_rng(7)
+    for index in range(FILES):
+        place = folder / "deep" if index % 3 else folder
+        Image.fromarray(noise.integers(0, 256, (300, 260, 3), np.uint8)).save(place / f"{index}.png")
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(photos, tmp_path_factory):
+    """What the local engine makes of them."""
+    out = tmp_path_factory.mktemp("whole") / "maps"
+    done = batch(photos, out)
+    assert done.returncode == 6
+    return contents(out)
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    """A scheduler and two workers, each a process; gives the address."""
+    place = tmp_path_factory.mktemp("dask")
+    told = place / "scheduler.json"
+    common = ["--host", "127.0.0.1", "--no-dashboard"]
+    with contextlib.ExitStack() as stack:
+        dask(stack, place, "scheduler", "--port", "0", "--scheduler-file", told, *common)
+        wait_for(told.is_file)
+        address = json.loads(told.read_text())["address"]
+        for index in range(2):
+            dask(stack, place, "worker", address, "--nthreads", "1", *common, "--name", f"w{index}")
+        yield address
+
+
+def dask(stack, place, *words):
+    command = [Path(sys.executable).with_name("dask"), *map(str, words)]
+    log = stack.enter_context((place / "log").open("ab"))
+    process = subprocess.Popen(command, cwd=place, stdout=log, stderr=log, start_new_session=True)
+    stack.callback(end, process)
+    return process
+
+
+def end(process):
+    """End a process with all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def s3(photos):
+    """A server of S3 with the pictures in a bucket; gives the environment that leads to it."""
+    moto = pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    found = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in found.items():
+            patch.setenv(name, value)
+        bucket = place_of("s3://bucket-of-photos")
+        bucket.mkdir()
+        for path in photos.rglob("*.png"):
+            (bucket / "in" / path.relative_to(photos).as_posix()).write_bytes(path.read_bytes())
+        yield bucket
+    server.stop()
+
+
+def batch(folder, out, *more, **options):
+    command = [sys.executable, "-m", "convviz", "batch", str(folder), str(out), "--tile", "full", *more]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **options)
+
+
+def begin(folder, out, *more):
+    command = [sys.executable, "-m", "convviz", "batch", str(folder), str(out), "--tile", "full", *more]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def contents(folder):
+    """Every picture below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*.png")
+        if not path.name.startswith(".")
+    }
+
+
+def objects(folder):
+    """The same of a folder behind an address."""
+    names = folder.fs.find(folder.path, withdirs=False)
+    return {
+        name[len(folder.path) + 1 :]: folder.fs.cat_file(name) for name in names if ".convviz/" not in name
+    }
+
+
+def assert_same(found, whole):
+    """Compare by names, for pytest would take hours to word the difference of so many bytes."""
+    wrong = sorted(name for name in found.keys() | whole.keys() if found.get(name) != whole.get(name))
+    assert not wrong
+
+
+def wait_for(condition, seconds=60.0):
+    last = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < last, "it never came"
+        time.sleep(0.02)
+
+
+def report_of(path):
+    return {line["path"]: line["status"] for line in map(json.loads, path.read_text().splitlines())}
+
+
+# --- Dask
+
+
+def test_a_cluster_started_here_makes_the_same_tree(photos, whole, tmp_path):
+    done = batch(
+        photos, tmp_path / "maps", "--engine", "dask", "--workers", "2", "--report", "r.jsonl", cwd=tmp_path
+    )
+    assert done.returncode == 6
+    assert "failed: broken.png" in done.stderr
+    assert "dashboard: http://127.0.0.1:" in done.stderr
+    assert_same(contents(tmp_path / "maps"), whole)
+    statuses = list(report_of(tmp_path / "r.jsonl").values())
+    assert (statuses.count("done"), statuses.count("failed")) == (FILES, 1)
+
+
+def test_a_scheduler_by_its_address_makes_the_same_tree_and_a_second_run_does_nothing(
+    photos, whole, scheduler, tmp_path
+):
+    words = ("--engine", "dask", "--scheduler", scheduler)
+    assert batch(photos, tmp_path / "maps", *words).returncode == 6
+    assert_same(contents(tmp_path / "maps"), whole)
+    again = batch(photos, tmp_path / "maps", *words, "--json")
+    document = json.loads(again.stdout)
+    assert [document["done"], document["unchanged"], len(document["failed"])] == [0, FILES, 1]
+
+
+def test_a_worker_that_is_killed_loses_nothing(photos, whole, scheduler, tmp_path):
+    address = scheduler
+    out = tmp_path / "maps"
+    words = ["--engine", "dask", "--scheduler", address, "--report", str(tmp_path / "r.jsonl")]
+    with contextlib.ExitStack() as stack:
+        more = dask(
+            stack, tmp_path, "worker", address, "--nthreads", "1", "--no-dashboard", "--name", "doomed"
+        )
+        wait_for(lambda: b"Registered to" in (tmp_path / "log").read_bytes())
+        process = begin(photos, out, *words)
+        wait_for(lambda: out.is_dir() and len(contents(out)) >= 3)
+        end(more)
+        _, told = process.communicate(timeout=200)
+    assert process.returncode == 6, told
+    assert_same(contents(out), whole)
+    statuses = list(report_of(tmp_path / "r.jsonl").values())
+    assert (statuses.count("done"), statuses.count("failed")) == (FILES, 1)
+
+
+def test_a_driver_that_is_killed_goes_on_with_the_rest(photos, whole, scheduler, tmp_path):
+    out, words = tmp_path / "maps", ["--engine", "dask", "--scheduler", scheduler]
+    process = begin(photos, out, *words)
+    journal = out / ".convviz" / "journal.jsonl"
+    wait_for(lambda: journal.is_file() and journal.read_bytes().count(b"}\n") >= 4)
+    process.kill()
+    process.communicate()
+    kept = journal.read_bytes().count(b"}\n")
+    again = batch(photos, out, *words, "--json")
+    document = json.loads(again.stdout)
+    assert [document["done"], document["unchanged"]] == [FILES - kept, kept]
+    assert_same(contents(out), whole)
+
+
+def test_a_scheduler_that_is_lost_is_told(photos, tmp_path):
+    with contextlib.ExitStack() as stack:
+        common = ["--host", "127.0.0.1", "--no-dashboard"]
+        told = tmp_path / "scheduler.json"
+        head = dask(stack, tmp_path, "scheduler", "--port", "0", "--scheduler-file", told, *common)
+        wait_for(told.is_file)
+        address = json.loads(told.read_text())["address"]
+        dask(stack, tmp_path, "worker", address, "--nthreads", "1", *common)
+        out = tmp_path / "maps"
+        command = [
+            sys.executable,
+            "-m",
+            "convviz",
+            "batch",
+            photos,
+            out,
+            "--engine",
+            "dask",
+            "--tile",
+            "full",
+        ]
+        process = subprocess.Popen(
+            [*command, "--scheduler", address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        wait_for(lambda: out.is_dir() and len(contents(out)) >= 2)
+        end(head)
+        _, words = process.communicate(timeout=200)
+    assert process.returncode == 6, words
+    assert "the scheduler was lost" in words
+    assert "Traceback" not in words
+
+
+def test_a_scheduler_that_is_not_there_is_told(photos, tmp_path):
+    done = batch(photos, tmp_path / "maps", "--engine", "dask", "--scheduler", "tcp://127.0.0.1:9")
+    assert done.returncode == 6
+    assert "the scheduler tcp://127.0.0.1:9 cannot be reached" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def deadly(job):
+    """Work as it should not be; it notes each try."""
+    with job.target.open("a") as file:
+        file.write("tried\n")
+    if job.name == "deadly":
+        os._exit(3)
+    if job.name == "slow":
+        time.sleep(60)
+    return Outcome(job.name, job.target)
+
+
+def test_workers_that_are_missing_or_another_version_are_told(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 1)
+    older = tmp_path / "convviz-0.0.9.dist-info"
+    older.mkdir()
+    (older / "METADATA").write_text("Metadata-Version: 2.1\nName: convviz\nVersion: 0.0.9\n")
+    common = ["--host", "127.0.0.1", "--no-dashboard"]
+    with contextlib.ExitStack() as stack:
+        told = tmp_path / "scheduler.json"
+        dask(stack, tmp_path, "scheduler", "--port", "0", "--scheduler-file", told, *common)
+        wait_for(told.is_file)
+        address = json.loads(told.read_text())["address"]
+        with pytest.raises(BatchError, match=rf"has no workers; start one, such as: dask worker {address}"):
+            list(cluster.run_dask([], str, total=1, scheduler=address))
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        dask(stack, tmp_path, "worker", address, "--nthreads", "1", *common)
+        monkeypatch.delenv("PYTHONPATH")
+        done = None
+        while done is None or "has no workers" in done.stderr:
+            done = batch(photos, tmp_path / "maps", "--engine", "dask", "--scheduler", address)
+    assert done.returncode == 6
+    assert f"has convviz 0.0.9, but here is {__version__}; install that there." in done.stderr
+
+
+def test_a_file_that_ends_its_process_twice_is_reported_and_left(tmp_path):
+    jobs = [Job(name, tmp_path / name, tmp_path / name) for name in ("first", "deadly", "slow", "last")]
+    found = cluster.do_chunk(jobs, deadly, 1.0)
+    reasons = {outcome.name: outcome.reason for outcome in found}
+    assert reasons["first"] == reasons["last"] == ""
+    assert reasons["deadly"] == "it ended 2 processes that worked on it (exit status 3)."
+    assert reasons["slow"] == "it took longer than 1 s, the --timeout."
+    tries = {job.name: job.target.read_text().count("tried") for job in jobs}
+    assert tries == {"first": 1, "deadly": 2, "slow": 1, "last": 1}
+
+
+def test_work_goes_out_by_bytes(monkeypatch):
+    monkeypatch.setattr(cluster, "CHUNK_BYTES", 100)
+    jobs = [Job(str(size), Path("x"), Path("y"), size) for size in (60, 50, 1, 2, 3, 200, 4)]
+    chunks = [[job.name for job in chunk] for chunk in cluster._chunks(jobs, 3)]
+    assert chunks == [["60", "50"], ["1", "2", "3"], ["200"], ["4"]]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--scheduler", "tcp://127.0.0.1:9"),
+        ("--engine", "dask", "--scheduler", "tcp://h:1", "--workers", "2"),
+    ],
+)
+def test_a_scheduler_goes_with_dask_alone(photos, tmp_path, words):
+    done = batch(photos, tmp_path / "maps", *words)
+    assert done.returncode == 2
+    assert "scheduler: goes with --engine dask" in done.stderr
+
+
+# --- addresses
+
+
+@pytest.mark.parametrize("engine", ["local", "dask"])
+def test_s3_holds_the_same_tree(s3, whole, scheduler, engine):
+    """From one folder of a bucket into another, by processes of this machine and by Dask."""
+    words = ["--engine", "dask", "--workers", "2"] if engine == "dask" else ["--workers", "2"]
+    out = s3 / f"maps-{engine}"
+    done = batch(s3 / "in", out, *words)
+    assert done.returncode == 6, done.stderr
+    assert "failed: broken.png: cannot read 's3://bucket-of-photos/in/broken.png'" in done.stderr
+    assert_same(objects(out), whole)
+    again = json.loads(batch(s3 / "in", out, *words, "--json").stdout)
+    assert [again["done"], again["unchanged"], len(again["failed"])] == [0, FILES, 1]
+    # Something else in the place of an input, as long as it was.
+    before = (s3 / "in" / "0.png").read_bytes()
+    (s3 / "in" / "0.png").write_bytes(bytes(len(before)))
+    last = json.loads(batch(s3 / "in", out, *words, "--json").stdout)
+    (s3 / "in" / "0.png").write_bytes(before)
+    assert [last["done"], last["unchanged"], len(last["failed"])] == [0, FILES - 1, 2]
+
+
+def test_a_folder_here_goes_into_a_bucket_and_a_driver_that_was_killed_goes_on(s3, photos, whole):
+    out = s3 / "from-here"
+    command = [
+        sys.executable,
+        "-m",
+        "convviz",
+        "batch",
+        str(photos),
+        str(out),
+        "--tile",
+        "full",
+        "--workers",
+        "1",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def parts():
+        out.fs.invalidate_cache()
+        return out.fs.glob(f"{out.path}/.convviz/journal-*.jsonl")
+
+    wait_for(parts)
+    process.kill()
+    process.communicate()
+    kept = sum(out.fs.cat_file(part).count(b"}\n") for part in parts())
+    again = json.loads(batch(photos, out, "--json").stdout)
+    assert kept >= 1
+    assert [again["done"], again["unchanged"]] == [FILES - kept, kept]
+    assert_same(objects(out), whole)
+    assert not parts()
+
+
+def test_what_convviz_did_not_write_is_not_replaced(s3, photos):
+    out = s3 / "taken"
+    (out / "0.png.png").write_bytes(b"mine")
+    done = batch(photos, out)
+    assert "0.png.png' exists and convviz did not write it; --force replaces it." in done.stderr
+    assert (out / "0.png.png").read_bytes() == b"mine"
+    assert batch(photos, out, "--force").stderr.count("failed: ") == 1
+    assert (out / "0.png.png").read_bytes() != b"mine"
+
+
+def test_a_bucket_that_is_not_there_is_told(s3, tmp_path):
+    for source, target in (("s3://no-such-bucket/in", tmp_path), (tmp_path, "s3://no-such-bucket/out")):
+        shutil.copy(Path(__file__).parents[2] / "samples" / "pixel.png", tmp_path / "pixel.png")
+        done = batch(source, target if target != tmp_path else tmp_path / "out")
+        assert done.returncode in (3, 4, 6), done.stderr
+        assert "Traceback" not in done.stderr
+        assert "no-such-bucket" in done.stderr
+
+
+def test_an_archive_is_a_folder_to_read(photos, whole, tmp_path):
+    shutil.make_archive(str(tmp_path / "photos"), "zip", photos)
+    done = batch(f"zip://::{tmp_path / 'photos.zip'}", tmp_path / "maps")
+    assert done.returncode == 6, done.stderr
+    assert_same(contents(tmp_path / "maps"), whole)
+    refused = batch(photos, f"zip://maps::{tmp_path / 'photos.zip'}")
+    assert "zip:// is for reading; choose another output." in refused.stderr
+
+
+def test_memory_holds_folders_within_one_process(photos):
+    folder = place_of("memory://photos")
+    for name in ("a.png", "b/c.png", ".hidden/d.png", "notes.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes((photos / "0.png").read_bytes())
+    assert [item.name for item in make_plan(folder, place_of("memory://maps")).items()] == [
+        "a.png",
+        "b/c.png",
+    ]
+    assert make_plan(folder, folder / "b").total == 1
+    with pytest.raises(SpecError, match="the output folder is the input folder"):
+        make_plan(folder, place_of("memory://photos/"))
+    with pytest.raises(InputError, match="does not exist"):
+        make_plan(place_of("memory://nothing"), place_of("memory://maps"))
+    with pytest.raises(InputError, match="no file like"):
+        make_plan(folder, place_of("memory://maps"), pattern="*.jpg")
+
+
+def test_memory_is_gone_at_the_end_and_says_so(photos):
+    done = batch(photos, "memory://maps")
+    assert f"{FILES} of {FILES + 1} pictures done" in done.stdout
+    assert "memory:// is gone when its process ends; choose another output to keep it." in done.stderr
+
+
+def test_the_web_is_a_folder_to_read(photos, whole, tmp_path):
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=photos)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/"
+        done = batch(address, tmp_path / "maps")
+        again = json.loads(batch(address, tmp_path / "maps", "--json").stdout)
+        server.shutdown()
+    assert done.returncode == 6, done.stderr
+    assert_same(contents(tmp_path / "maps"), whole)
+    assert [again["done"], again["unchanged"]] == [0, FILES]
+    refused = batch(photos, "https://localhost/maps")
+    assert refused.returncode == 4
+    assert "https:// is for reading; choose another output." in refused.stderr
+
+
+def test_one_picture_by_address_is_told_how_to_go_on():
+    done = subprocess.run(
+        [sys.executable, "-m", "convviz", "run", "s3://bucket/cat.png"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "addresses are for convviz batch; get the file first." in done.stderr
+
+
+def test_a_package_that_is_missing_is_named():
+    with pytest.raises(SpecError, match=r"pip install 'convviz\[gs\]'"):
+        place_of("gs://bucket/photos")
+    with pytest.raises(SpecError, match="nothing://x"):
+        place_of("nothing://x")
+
+
+def test_a_file_address_is_a_plain_path(tmp_path):
+    assert place_of(f"file://{tmp_path}") == tmp_path
+    assert not is_remote(place_of("C:\\photos"))
