@@ -217,7 +217,7 @@ def check_place(path: Path, *, force: bool, is_ours: Callable[[Path], bool], inp
     if places.is_remote(path):
         places.check_writable(path)
         with places.reported(path):
-            taken = path.exists() and not force and not is_ours(path)
+            taken = not force and places.size_of(path) is not None and not is_ours(path)
         if taken:
             raise OutputError(f"{shown(path)} exists and convviz did not write it; --force replaces it.")
         return

@@ -30,7 +30,7 @@ def write_sheet(
     force: bool = False,
     inputs: Sequence[Path] = (),
     advance: Callable[[int], None] = lambda rows: None,
-) -> None:
+) -> int:
     """Write a picture as PNG.
 
     Parameters
@@ -48,6 +48,11 @@ def write_sheet(
     advance : callable
         Told how many rows were written, as they are.
 
+    Returns
+    -------
+    int
+        Its bytes.
+
     Raises
     ------
     OutputError
@@ -56,6 +61,7 @@ def write_sheet(
     picture = np.asarray(image) if isinstance(image, Image.Image) else image
     with _writing(path, force=force, inputs=inputs) as file:
         png.write(file, picture, marks.signed_text(description), advance=advance)
+        return file.tell()
 
 
 def _writing(

@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -26,6 +27,7 @@ _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "http": "http", "ht
 _WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "oci", "oss", "memory"})
 _READ_ONLY = frozenset({"zip", "tar", "http", "https", "data", "github", "git"})
 
+_S3 = ("s3", "s3a")
 # Names in one answer of a server of S3.
 _PAGE = 1000
 
@@ -114,14 +116,43 @@ def seen(path: Path) -> Seen:
     found = path.stat()
     if not is_remote(path):
         return Seen(found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    info: dict[str, Any] = getattr(found, "info", None) or {}
+    return _told({"size": found.st_size, **(getattr(found, "info", None) or {})})
+
+
+def _told(info: dict[str, Any]) -> Seen:
+    """Take what a file system tells of a file, or of one in a list: each has its own words."""
+    size = info.get("Size", info.get("size"))
+    date = next((info[key] for key in ("LastModified", "mtime", "updated", "created") if info.get(key)), 0)
     told = [
         str(info[key]) for key in ("ETag", "etag", "md5Hash", "crc32c", "CRC", "generation") if info.get(key)
     ]
-    version = int.from_bytes(hashlib.blake2b(" ".join(told).encode(), digest_size=7).digest())
-    return Seen(
-        found.st_size or 0, int(found.st_mtime_ns or 0), version, certain=bool(told or found.st_mtime_ns)
-    )
+    if isinstance(date, datetime):
+        date = date.timestamp()
+    modified = int(1e9 * date) if isinstance(date, int | float) else _digest(str(date))
+    return Seen(size or 0, modified, _digest(" ".join(told)), certain=bool(told or date))
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest())
+
+
+def size_of(path: Path) -> int | None:
+    """Ask for the bytes of a file; None if there is none.
+
+    Raises
+    ------
+    OSError
+        If it cannot be asked for.
+    """
+    place: Any = path
+    try:
+        if is_remote(path) and _scheme(path) in _S3:
+            # s3fs asks first whether it is a folder, which costs as much as writing it.
+            bucket, _, key = place.path.partition("/")
+            return int(place.fs.call_s3("head_object", Bucket=bucket, Key=key)["ContentLength"])
+        return path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def read(path: Path) -> bytes:
@@ -133,7 +164,8 @@ def read(path: Path) -> bytes:
         If it cannot be read.
     """
     try:
-        return path.read_bytes()
+        place: Any = path
+        return bytes(place.fs.cat_file(place.path))  # without asking for its length first
     except FileNotFoundError:
         raise InputError(f"cannot read {_shown(path)}: there is no such file; check the address.") from None
     except Exception as error:  # noqa: BLE001  # each package has errors of its own
@@ -158,7 +190,8 @@ def sending(path: Path) -> Iterator[BinaryIO]:
         If it cannot be written there.
     """
     check_writable(path)
-    with tempfile.NamedTemporaryFile(prefix="convviz-") as file:
+    # By the ending, file systems tell what they store.
+    with tempfile.NamedTemporaryFile(prefix="convviz-", suffix=path.suffix) as file:
         yield file  # type: ignore[misc]  # the wrapper has all methods of a binary file
         file.flush()
         place: Any = path
@@ -181,7 +214,7 @@ def reported(path: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {_shown(path)}: {_reason(error)}.") from None
 
 
-def listed(folder: Path) -> Iterator[tuple[PurePosixPath, int | None]]:
+def listed(folder: Path) -> Iterator[tuple[PurePosixPath, Seen | None]]:
     """List all files below a folder behind an address, a page or a folder at a time.
 
     Parameters
@@ -193,8 +226,8 @@ def listed(folder: Path) -> Iterator[tuple[PurePosixPath, int | None]]:
     ------
     name : PurePosixPath
         Relative to the folder.
-    size : int or None
-        Bytes, where the listing tells.
+    found : Seen or None
+        The file, as far as the list tells.
 
     Raises
     ------
@@ -202,7 +235,7 @@ def listed(folder: Path) -> Iterator[tuple[PurePosixPath, int | None]]:
         If it cannot be listed.
     """
     try:
-        yield from _pages(folder) if _scheme(folder) in ("s3", "s3a") else _folders(folder)
+        yield from _pages(folder) if _scheme(folder) in _S3 else _folders(folder)
     except FileNotFoundError:
         raise InputError(f"the folder {_shown(folder)} does not exist; check the address.") from None
     except InputError:
@@ -211,7 +244,7 @@ def listed(folder: Path) -> Iterator[tuple[PurePosixPath, int | None]]:
         raise InputError(f"the folder {_shown(folder)} cannot be listed: {_reason(error)}.") from None
 
 
-def _pages(folder: Any) -> Iterator[tuple[PurePosixPath, int | None]]:
+def _pages(folder: Any) -> Iterator[tuple[PurePosixPath, Seen | None]]:
     """List what a server of S3 holds below a name, in pages, where s3fs would gather all of it."""
     bucket, _, prefix = folder.path.rstrip("/").partition("/")
     prefix = f"{prefix}/" if prefix else ""
@@ -220,13 +253,13 @@ def _pages(folder: Any) -> Iterator[tuple[PurePosixPath, int | None]]:
         page = folder.fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=_PAGE, **more)
         for one in page.get("Contents", []):
             if not one["Key"].endswith("/"):
-                yield PurePosixPath(one["Key"][len(prefix) :]), one["Size"]
+                yield PurePosixPath(one["Key"][len(prefix) :]), _told(one)
         if not page.get("IsTruncated"):
             return
         more = {"ContinuationToken": page["NextContinuationToken"]}
 
 
-def _folders(folder: Any) -> Iterator[tuple[PurePosixPath, int | None]]:
+def _folders(folder: Any) -> Iterator[tuple[PurePosixPath, Seen | None]]:
     """List one folder after the other."""
     root = folder.path.rstrip("/")
 
@@ -241,7 +274,8 @@ def _folders(folder: Any) -> Iterator[tuple[PurePosixPath, int | None]]:
                 del folders[name]
         for name, info in sorted(names.items()):
             if name:
-                yield below / name, info.get("size")
+                found = _told(info)
+                yield below / name, found if found.certain else None
 
 
 def _scheme(path: Any) -> str:

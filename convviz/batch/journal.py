@@ -142,7 +142,8 @@ def _look(item: Job | Outcome) -> _Look | None:
     if isinstance(item, Outcome):
         return None
     try:
-        return places.seen(item.source), item.target.stat().st_size
+        written = places.size_of(item.target)
+        return None if written is None else (item.seen or places.seen(item.source), written)
     except OSError:
         return None
 

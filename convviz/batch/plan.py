@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from convviz import places
 from convviz.errors import InputError, SpecError
 from convviz.files import find_files, fitting, is_wanted, shown
+from convviz.places import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +20,14 @@ class Job:
         Its path below the input folder, with forward slashes.
     source, target : Path
         The file to read and the file to write.
-    size : int or None
-        Bytes of the input, where they were told with its name.
+    seen : Seen or None
+        The input, where it was told with its name.
     """
 
     name: str
     source: Path
     target: Path
-    size: int | None = None
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +119,11 @@ class Plan:
         """List the jobs folder by folder, and each folder that cannot be looked into, as a failure."""
         if places.is_remote(self.folder):
             below = _below(self.out, self.folder)
-            for place, size in places.listed(self.folder):
+            for place, seen in places.listed(self.folder):
                 hidden = any(part.startswith(".") for part in place.parts)
                 inside = below is not None and place.is_relative_to(below)
                 if not hidden and not inside and is_wanted(place, self.pattern):
-                    yield self._job(place.as_posix(), size)
+                    yield self._job(place.as_posix(), seen)
             return
         unread: list[Outcome] = []
 
@@ -137,8 +138,8 @@ class Plan:
             yield self._job(found.as_posix())
         yield from unread
 
-    def _job(self, name: str, size: int | None = None) -> Job:
-        return Job(name, self.folder / name, self.out / output_name(name), size)
+    def _job(self, name: str, seen: Seen | None = None) -> Job:
+        return Job(name, self.folder / name, self.out / output_name(name), seen)
 
     @property
     def is_remote(self) -> bool:

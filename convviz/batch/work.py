@@ -3,7 +3,6 @@
 import hashlib
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 from convviz import images, outputs, pipeline, places, weights
 from convviz.batch.plan import Job, Outcome, Source
@@ -49,7 +48,8 @@ def picture_of(
         result = pipeline.run(image, conv, bank, compute.backend, device=compute.device, keep=False)
         sheet = result.sheet(**asdict(picture))
         description = result.description(layer, reading, picture)
-        outputs.write_sheet(sheet, job.target, description, force=force, inputs=[job.source, *layer.files])
+        inputs = [job.source, *layer.files]
+        written = outputs.write_sheet(sheet, job.target, description, force=force, inputs=inputs)
     except ConvvizError as error:
         return Outcome(job.name, job.target, reason=str(error), seconds=time.perf_counter() - start)
     except MemoryError as error:
@@ -63,22 +63,14 @@ def picture_of(
         output_shape=result.shape,
         seconds=time.perf_counter() - start,
         source=source,
-        written=_size(job.target),
+        written=written,
     )
-
-
-def _size(path: Path) -> int:
-    """Look how long a file is; one that was taken away is 0 bytes long."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _read(job: Job) -> tuple[bytes, Source]:
     """Read a file, and note what it was before it was read: if it changes meanwhile, a later run sees it."""
     try:
-        found = places.seen(job.source)
+        found = job.seen or places.seen(job.source)
     except OSError:
         found = None  # reading it says why
     data = read_bytes(job.source, size=found.size if found else 0)

@@ -21,7 +21,7 @@ from PIL import Image
 from convviz import __version__
 from convviz.batch import Job, Outcome, cluster, make_plan
 from convviz.errors import BatchError, InputError, SpecError
-from convviz.places import is_remote, place_of
+from convviz.places import Seen, is_remote, place_of
 
 pytest.importorskip("distributed")
 FILES = 24
@@ -294,7 +294,8 @@ def test_a_file_that_ends_its_process_twice_is_reported_and_left(tmp_path):
 
 def test_work_goes_out_by_bytes(monkeypatch):
     monkeypatch.setattr(cluster, "CHUNK_BYTES", 100)
-    jobs = [Job(str(size), Path("x"), Path("y"), size) for size in (60, 50, 1, 2, 3, 200, 4)]
+    sizes = (60, 50, 1, 2, 3, 200, 4)
+    jobs = [Job(str(size), Path("x"), Path("y"), Seen(size, 0, 0)) for size in sizes]
     chunks = [[job.name for job in chunk] for chunk in cluster._chunks(jobs, 3)]
     assert chunks == [["60", "50"], ["1", "2", "3"], ["200"], ["4"]]
 
