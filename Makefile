@@ -21,6 +21,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/convviz run $(SAMPLE) --out-channels 6 --padding 1 --output demo.png
 	@echo "The picture is $(CURDIR)/demo.png"
+	@echo "For the commands of the README: . $(VENV)/bin/activate"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

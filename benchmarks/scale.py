@@ -359,6 +359,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="also write it here")
     parser.add_argument("--quick", action="store_true", help="fewer files")
     arguments = parser.parse_args()
+    # In the background of a script SIGINT is ignored, and so it would be in the processes started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     lines: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from convviz.checkpoints import Checkpoint, read_checkpoint
     from convviz.errors import (
         BackendError,
         BatchError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from convviz.weights import FilterBank, kernel_bank, seeded
 
 _HOMES = {
+    "checkpoints": ("Checkpoint", "read_checkpoint"),
     "errors": (
         "BackendError",
         "BatchError",
@@ -57,6 +59,7 @@ __all__ = [
     "HW",
     "BackendError",
     "BatchError",
+    "Checkpoint",
     "Conv2d",
     "ConvvizError",
     "Edges",
@@ -79,6 +82,7 @@ __all__ = [
     "kernel_bank",
     "parse_layers",
     "read",
+    "read_checkpoint",
     "read_net",
     "run",
     "run_net",

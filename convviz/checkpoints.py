@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz import arrays, memory, onnxfile
-from convviz.errors import BackendError, InputError, UnknownNameError
+from convviz.errors import BackendError, InputError, SpecError, UnknownNameError
 from convviz.files import read_bytes, shown
 from convviz.text import plural, printable
 
@@ -37,18 +37,40 @@ class StoredLayer:
     name : str
         What the file calls it.
     weight : ndarray
-        As stored: (O, I / groups, kh, kw) of a convolution.
+        As stored: (O, I / groups, kh, kw) of a convolution, (I, O / groups, kh, kw) of a transposed one.
     bias : ndarray, shape (O,), or None
         As stored.
     arguments : dict
         What the file says beyond the numbers, as arguments of `Conv2d`: nothing in a
         state dict; stride, padding, dilation and groups in ONNX.
+    transposed : bool
+        Whether it is a transposed convolution.
+    keys : tuple of tuple
+        Where the file holds weight and bias: the keys from the top of its dicts, one
+        after the other. Empty in ONNX.
     """
 
     name: str
     weight: NDArray[Any]
     bias: NDArray[Any] | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    transposed: bool = False
+    keys: tuple[tuple[Any, ...], ...] = ()
+
+    @property
+    def type(self) -> str:
+        """What torch calls it."""
+        return "ConvTranspose2d" if self.transposed else "Conv2d"
+
+    @property
+    def filters(self) -> NDArray[Any]:
+        """The weight filter by filter: (O, I / groups, kh, kw), of a transposed convolution too."""
+        if not self.transposed:
+            return self.weight
+        planes, maps, kh, kw = self.weight.shape
+        groups = self.arguments.get("groups", 1)
+        parts = self.weight.reshape(groups, planes // groups, maps, kh, kw)
+        return parts.swapaxes(1, 2).reshape(groups * maps, planes // groups, kh, kw)
 
     @property
     def parameters(self) -> int:
@@ -67,7 +89,7 @@ class Checkpoint:
     arrays : dict of ndarray
         Every array, by its name, in the order of the file.
     convolutions : tuple of StoredLayer
-        The layers with four axes of weights.
+        The layers with four axes of weights, transposed ones among them.
     graph : object, optional
         Of an ONNX file, the model.
     """
@@ -82,8 +104,8 @@ class Checkpoint:
 
         Raises
         ------
-        UnknownNameError, InputError
-            If there is none of that name, or more than one to choose from.
+        UnknownNameError, SpecError, InputError
+            If there is none of that name, it is no convolution, or more than one to choose from.
         """
         known = {layer.name: layer for layer in self.convolutions}
         if not known:
@@ -95,30 +117,34 @@ class Checkpoint:
                 f"{self.name} holds {plural(len(known), 'convolution')}; "
                 f"choose one with --layer, such as --layer {printable(next(iter(known)))}."
             )
+        if name not in known and any(key.startswith(f"{name}.") for key in self.arrays):
+            raise SpecError(
+                f"layer: {printable(name)!r} in {self.name} is no convolution: its weight has not four axes."
+            )
         if name not in known:
             raise UnknownNameError("convolution", name, known)
         return known[name]
 
     def numbers(self, layer: StoredLayer) -> tuple[Floats, Floats | None]:
-        """Give weight and bias of a layer as finite float32 numbers.
+        """Give the filters of a layer and its bias as finite float32 numbers.
 
         Raises
         ------
         InputError
             If one of them is not finite; the message names the place.
         """
-        weight = arrays.finite(layer.weight, f"{self.name}, the weight of {layer.name!r}")
+        weight = arrays.finite(layer.filters, f"{self.name}, the weight of {layer.name!r}")
         if layer.bias is None:
             return weight, None
         return weight, arrays.finite(layer.bias, f"{self.name}, the bias of {layer.name!r}")
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read the layers of a file of trained weights; nothing in it is run.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         A ``.safetensors`` or ``.npz`` file; a state dict that ``torch.save`` wrote, ``.pt``
         or ``.pth``; or a model ``.onnx``, for which the package onnx is needed.
 
@@ -127,7 +153,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Checkpoint
         Its arrays and convolutions. An array with four axes is the weight of a
         convolution, called by its name without ``.weight``; its bias is the array
-        of that name with ``.bias``.
+        of that name with ``.bias``. With more or fewer biases than filters it is
+        a transposed one, whose first axis counts planes.
 
     Raises
     ------
@@ -136,20 +163,24 @@ def read_checkpoint(path: Path) -> Checkpoint:
     BackendError
         If the package for its format is not installed.
     """
+    path = Path(path)
     suffix, name = path.suffix.lower(), shown(path)
     if suffix not in READABLE:
         raise InputError(f"cannot read weights from {name}; its name must end in {', '.join(READABLE)}.")
     data = read_bytes(path)
     if suffix == ".onnx":
         return _from_onnx(data, name, path.parent)
+    places: dict[str, tuple[Any, ...]] = {}
     if suffix in _TORCH:
-        found = dict(_from_torch(data, name))
+        found = {}
+        for key, places[key], values in _from_torch(data, name):
+            found[key] = values
     else:
         found = dict(arrays.stored_arrays(data, name, suffix))
         if suffix == ".safetensors":  # which orders them by their size
             found = dict(sorted(found.items(), key=lambda item: _natural(item[0])))
     found = {key: value for key, value in found.items() if value.dtype.kind in "biuf"}
-    return Checkpoint(name, found, tuple(_convolutions(found)))
+    return Checkpoint(name, found, tuple(_convolutions(found, places)))
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -166,8 +197,10 @@ def _natural(name: str) -> list[tuple[int, str]]:
     ]
 
 
-def _convolutions(found: Mapping[str, NDArray[Any]]) -> Iterator[StoredLayer]:
-    """Take the arrays with four axes for weights."""
+def _convolutions(
+    found: Mapping[str, NDArray[Any]], places: Mapping[str, tuple[Any, ...]]
+) -> Iterator[StoredLayer]:
+    """Take the arrays with four axes for weights; `places` tells which of them lie in dicts below."""
     for key, weight in found.items():
         if weight.ndim != 4 or not weight.size:
             continue
@@ -175,12 +208,23 @@ def _convolutions(found: Mapping[str, NDArray[Any]]) -> Iterator[StoredLayer]:
         # What `run --save` wrote holds its input and its maps too.
         if key in ("input", "maps", "partial", "flip_difference") and "weight" in found:
             continue
-        bias = found.get(f"{key.removesuffix('weight')}bias") if key.endswith("weight") else None
-        yield StoredLayer(name, weight, bias if bias is not None and bias.shape == weight.shape[:1] else None)
+        beside = f"{key.removesuffix('weight')}bias" if key.endswith("weight") else ""
+        bias = found.get(beside)
+        if bias is None or bias.ndim != 1 or not bias.size:
+            yield StoredLayer(name, weight, keys=(places.get(key, (key,)),))
+            continue
+        keys = tuple(places.get(one, (one,)) for one in (key, beside))
+        if len(bias) == len(weight):
+            yield StoredLayer(name, weight, bias, keys=keys)
+        elif len(bias) % weight.shape[1] == 0 and len(weight) % (groups := len(bias) // weight.shape[1]) == 0:
+            stored = {"groups": groups} if groups > 1 else {}
+            yield StoredLayer(name, weight, bias, stored, transposed=True, keys=keys)
+        else:
+            yield StoredLayer(name, weight, keys=keys[:1])
 
 
-def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Read the tensors of a state dict, and nothing but tensors."""
+def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], NDArray[Any]]]:
+    """Read the tensors of a state dict, and nothing but tensors: name, keys from the top, values."""
     if _is_torchscript(data):
         raise InputError(
             f"cannot read {name}: it is TorchScript, a program with its weights, and loading one runs it; "
@@ -204,7 +248,7 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
         what = f"it holds more than tensors ({culprit[1]})" if culprit else "it is damaged, or no state dict"
         raise InputError(
             f"cannot read {name}: {what}, and loading that could run any code; "
-            "save the state_dict() of the model instead."
+            'save its tensors instead: torch.save(model.state_dict(), "weights.pt").'
         ) from None
     except _BROKEN as error:
         reason = printable(str(error).partition("\n")[0])[:80]
@@ -212,13 +256,13 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
     found = _state_dict(document, torch.Tensor)
     if not found:
         raise InputError(f"{name} holds no tensors by name; save the state_dict() of the model.")
-    for key, tensor in found.items():
+    for key, (place, tensor) in found.items():
         dense = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
         if not dense or tensor.is_complex():
             raise InputError(f"{name}: {key!r} is no plain tensor of real numbers.")
         # numpy has no bfloat16, and no floats of 8 bits.
         values = tensor.detach().resolve_neg()
-        yield key, (values.float() if values.is_floating_point() else values).numpy()
+        yield key, place, (values.float() if values.is_floating_point() else values).numpy()
 
 
 def _is_torchscript(data: bytes) -> bool:
@@ -230,18 +274,25 @@ def _is_torchscript(data: bytes) -> bool:
         return False
 
 
-def _state_dict(document: Any, tensor: type) -> dict[str, Any]:
-    """Find the tensors by name: at the top, or in dicts below, as in ``{"state_dict": ..., "epoch": 3}``."""
+def _state_dict(
+    document: Any, tensor: type, at: tuple[Any, ...] = ()
+) -> dict[str, tuple[tuple[Any, ...], Any]]:
+    """Find the tensors by name: at the top, or in dicts below, as in ``{"state_dict": ..., "epoch": 3}``.
+
+    With each come the keys that lead to it, behind those in `at`.
+    """
     if not isinstance(document, Mapping):
         return {}
-    top: dict[str, Any] = {str(key): value for key, value in document.items() if isinstance(value, tensor)}
-    if any(one.ndim > 0 for one in top.values()):
+    top: dict[str, tuple[tuple[Any, ...], Any]] = {
+        str(key): ((*at, key), value) for key, value in document.items() if isinstance(value, tensor)
+    }
+    if any(one.ndim > 0 for _, one in top.values()):
         return top
     # The state of an optimizer has tensors of the same shapes.
     below = {
         str(key): found
         for key, value in document.items()
-        if "optim" not in str(key) and (found := _state_dict(value, tensor))
+        if "optim" not in str(key) and (found := _state_dict(value, tensor, (*at, key)))
     }
     if len(below) == 1:
         return next(iter(below.values()))

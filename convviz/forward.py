@@ -1,6 +1,7 @@
 """What the layers beside Conv2d compute, by their definitions, on one image without a batch."""
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -212,6 +213,7 @@ _COMPUTE: dict[type, Callable[..., Floats]] = {
     modules.BatchNorm2d: _batch_norm,
     modules.ReLU: lambda layer, x, numbers: np.maximum(x, 0),
     modules.LeakyReLU: lambda layer, x, numbers: np.where(x >= 0, x, np.float32(layer.negative_slope) * x),
+    modules.Dropout: lambda layer, x, numbers: x,
     modules.SiLU: lambda layer, x, numbers: x * _sigmoid(x),
     modules.Sigmoid: lambda layer, x, numbers: _sigmoid(x),
     modules.Softmax: lambda layer, x, numbers: _softmax(layer, x),
@@ -325,7 +327,7 @@ def seeded(placed: Sequence[Placed], seed: int = 0) -> dict[str, dict[str, Float
 
 
 def stored(
-    placed: Sequence[Placed], checkpoint: Checkpoint
+    placed: Sequence[Placed], checkpoint: Checkpoint, *, names: Sequence[str] | None = None
 ) -> tuple[dict[str, dict[str, Floats]], tuple[str, ...]]:
     """Take the numbers of a net from a file of trained weights.
 
@@ -336,6 +338,8 @@ def stored(
     checkpoint : Checkpoint
         The file. Its arrays are called ``LAYER.weight`` and so on, perhaps with ``module.``
         before all; or, if no layer has a name of the file, they are taken in order.
+    names : sequence of str, optional
+        Layers with numbers in the whole net, where `placed` is but its beginning.
 
     Returns
     -------
@@ -357,21 +361,23 @@ def stored(
         held = {prefix.removeprefix("module."): arrays for prefix, arrays in held.items()}
     wanting = [one for one in placed if needed(one.layer)]
     remarks: list[str] = []
-    if not any(one.name in held for one in wanting):
+    names = [one.name for one in wanting] if names is None else names
+    if not any(name in held for name in names):
         rows = [prefix for prefix, arrays in held.items() if "weight" in arrays or "running_mean" in arrays]
-        if len(rows) != len(wanting):
+        if len(rows) != len(names):
+            own = "; ONNX is a net by itself, --net FILE.onnx" if checkpoint.graph is not None else ""
             raise InputError(
-                f"{checkpoint.name} has no array called {wanting[0].name}.weight, and holds "
-                f"{plural(len(rows), 'layer')} with weights where the net has {len(wanting)}: "
-                f"{', '.join(map(printable, rows[:6]))}{' …' if len(rows) > 6 else ''}."
-                if wanting
+                f"{checkpoint.name} has no array called {names[0]}.weight, and holds "
+                f"{plural(len(rows), 'layer')} with weights where the net has {len(names)}: "
+                f"{', '.join(map(printable, rows[:6]))}{' …' if len(rows) > 6 else ''}{own}."
+                if names
                 else f"the net has no weights that {checkpoint.name} could give."
             )
-        pairs = ", ".join(f"{one.name} = {row}" for one, row in zip(wanting, rows, strict=True))
+        pairs = ", ".join(f"{name} = {row}" for name, row in zip(names, rows, strict=True))
         remarks.append(
             f"no name of the net is in {checkpoint.name}, so its layers are taken in order: {pairs}"
         )
-        held = {one.name: held[row] for one, row in zip(wanting, rows, strict=True)}
+        held = {name: held[row] for name, row in zip(names, rows, strict=True)}
     found: dict[str, dict[str, Floats]] = {}
     for one in wanting:
         numbers: dict[str, Floats] = {}
@@ -381,18 +387,34 @@ def stored(
                 raise InputError(f"{what}, of {one.layer}, is not there.")
             values = held[one.name][key]
             if values.shape != shape:
-                raise InputError(f"{what} has the shape {values.shape}, but {one.layer} needs {shape}.")
+                hint = _remedy(one, values.shape) if key == "weight" else ""
+                raise InputError(f"{what} has the shape {values.shape}, but {one.layer} needs {shape}{hint}.")
             numbers[key] = finite(values, what)
         if extra := {"weight", "bias"} & held[one.name].keys() - numbers.keys():
             raise InputError(
                 f"{checkpoint.name}: {one.name}.{extra.pop()} is there, but {one.layer} has none."
             )
         found[one.name] = numbers
-    left = [prefix for prefix in held if prefix not in found]
+    left = [prefix for prefix in held if prefix not in found and prefix not in names]
     if left:
         names = ", ".join(map(printable, left[:6])) + (" …" if len(left) > 6 else "")
         remarks.append(f"of {checkpoint.name} these are in no layer of the net: {names}")
     return found, tuple(remarks)
+
+
+def _remedy(one: Placed, stored: tuple[int, ...]) -> str:
+    """Say how the input could be what the weight of a layer is for; nothing if it could not."""
+    layer = one.layer
+    if isinstance(layer, Conv2d) and one.inputs == ("input",) and stored[2:] == layer.weight_shape[2:]:
+        planes = stored[1] * layer.groups
+        mode = {1: " (--mode gray)", 3: " (--mode rgb)"}.get(planes, "")
+        return f"; the net reads {plural(planes, 'plane')}, and the input has {layer.in_channels}{mode}"
+    if isinstance(layer, modules.Linear) and len(stored) == 2 and stored[0] == layer.out_features:
+        return (
+            f"; the net was made for inputs that come to {stored[1]} values there, and this one to "
+            f"{layer.in_features}: another size is needed (--resize, --crop)"
+        )
+    return ""
 
 
 def _check_finite(name: str, values: Floats) -> None:
@@ -404,7 +426,7 @@ def _check_finite(name: str, values: Floats) -> None:
 def run_net(
     net: Net,
     x: Any,
-    numbers: Mapping[str, Numbers] | None = None,
+    numbers: Mapping[str, Numbers] | Checkpoint | None = None,
     *,
     seed: int = 0,
     backend: str = "numpy",
@@ -418,8 +440,10 @@ def run_net(
         The layers.
     x : array_like, shape (C, H, W), float32
         The input.
-    numbers : dict of dict of ndarray, optional
-        The numbers of every layer; those of `seeded` by default.
+    numbers : dict of dict of ndarray, or Checkpoint, optional
+        The numbers of every layer by torch's names, such as ``{"conv1": {"weight": ...,
+        "bias": ...}}``, or a file of them as `read_checkpoint` gives it; those of
+        `seeded` by default.
     seed : int
         Seed of those.
     backend : {"numpy", "torch", "auto"}
@@ -436,6 +460,13 @@ def run_net(
     ------
     SpecError, ShapeError
         If a layer does not fit what it reads.
+    InputError
+        If the file does not hold what the net needs.
+
+    Warns
+    -----
+    UserWarning
+        If not every array of the file was taken by its name.
 
     Examples
     --------
@@ -448,7 +479,13 @@ def run_net(
     placed = net.place(image.shape)
     outputs = sum(4 * math.prod(one.output_shape) for one in placed)
     memory.need(outputs, f"the outputs of {plural(len(placed), 'layer')}", "make the input smaller")
-    known = seeded(placed, seed) if numbers is None else numbers
+    known: Mapping[str, Numbers]
+    if isinstance(numbers, Checkpoint):
+        known, remarks = stored(placed, numbers)
+        for remark in remarks:
+            warnings.warn(remark, stacklevel=2)
+    else:
+        known = seeded(placed, seed) if numbers is None else numbers
     chosen = backends.choose(backend, macs=sum(one.macs for one in placed), device=device)
     if chosen == "torch":
         made_by_torch: dict[str, Floats] = backends.load_torch_net().run(placed, image, known, device=device)

@@ -481,6 +481,28 @@ class LeakyReLU(_Pointwise):
 
 
 @dataclass(frozen=True, slots=True)
+class Dropout(_Pointwise):
+    """``x`` itself, as ``torch.nn.Dropout`` in evaluation; it drops values in training alone.
+
+    Parameters
+    ----------
+    p : float
+        The share that it drops in training, from 0 to 1.
+
+    Raises
+    ------
+    SpecError
+        If `p` is no share.
+    """
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise SpecError(f"p is the share that is dropped, from 0 to 1, not {self.p}.")
+
+
+@dataclass(frozen=True, slots=True)
 class SiLU(_Pointwise):
     """``x / (1 + exp(-x))``, as ``torch.nn.SiLU``."""
 

@@ -102,6 +102,7 @@ KINDS = (
     Kind(modules.LeakyReLU, ("leakyrelu",), "negative_slope"),
     Kind(modules.SiLU, ("silu",)),
     Kind(modules.Sigmoid, ("sigmoid",)),
+    Kind(modules.Dropout, ("dropout",), "p"),
     Kind(modules.Flatten, ("flatten",)),
     Kind(modules.Linear, ("linear",), "out_features", True, {}, _NO_BIAS, "in_features"),
     Kind(modules.Softmax, ("softmax",)),
@@ -317,6 +318,11 @@ class Net:
     classes: tuple[str, ...] = ()
     reading: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def numbered(self) -> tuple[str, ...]:
+        """Names of the layers that have numbers: weights, biases, statistics."""
+        return tuple(step.name for step in self.steps if step.kind.inferred)
+
     def until(self, name: str) -> "Net":
         """Leave out what comes after a layer, and what that does not depend on.
 
@@ -435,7 +441,7 @@ def _layer(step: Step, shape: Shape) -> AnyLayer:
 
 _NUMBER = r"-?([0-9]+\.?|[0-9]*\.[0-9]+)(e-?[0-9]{1,2})?"
 _FLAGS = ("bias", "ceil_mode", "count_include_pad", "affine")
-_NUMBERS = ("negative_slope", "eps")
+_NUMBERS = ("negative_slope", "eps", "p")
 _COUNTS = ("in_channels", "out_channels", "groups", "num_features", "in_features", "out_features", "dim")
 
 
@@ -579,9 +585,11 @@ def _read_argument(kind: Kind, item: str, text: str, at: int, *, first: bool) ->
     if found := re.fullmatch(r"([a-z]?)(-?[0-9]{1,9})(?:x([0-9]{1,9}))?", item, re.ASCII | re.IGNORECASE):
         letter, h, w = found[1].lower(), int(found[2]), found[3]
         name = kind.letters.get(letter, "") if letter else kind.first if first else ""
+        if name in _NUMBERS and w is None:
+            return name, float(h)
         if name and (w is None or name not in (*_COUNTS, *_NUMBERS)):
             return name, (h, int(w)) if w is not None else h
-    if first and kind.first == "negative_slope" and re.fullmatch(_NUMBER, item, re.ASCII):
+    if first and kind.first in _NUMBERS and re.fullmatch(_NUMBER, item, re.ASCII):
         return kind.first, float(item)
     known = [f"{letter} for {name}" for letter, name in kind.letters.items()] + list(kind.flags)
     allowed = f"; it takes {', '.join(known)}" if known else ""
@@ -589,12 +597,12 @@ def _read_argument(kind: Kind, item: str, text: str, at: int, *, first: bool) ->
     raise SourceError(f"layers: {kind.words[0]} takes{number or ' no'} {item!r} here{allowed}", text, at)
 
 
-def read_net(path: Path) -> Net:
+def read_net(path: str | Path) -> Net:
     """Read a net from a TOML file.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         A file with one ``[[layer]]`` per layer: ``type`` is the name of torch, ``name`` what
         it is called, ``from`` one or more layers that it reads (the one before by
         default; "input" is the input), and all else the arguments of torch. Before them may
@@ -613,6 +621,7 @@ def read_net(path: Path) -> Net:
     SpecError
         If a layer cannot be; the message names it.
     """
+    path = Path(path)
     try:
         document = tomllib.loads(read_bytes(path).decode())
     except (ValueError, RecursionError) as error:  # also of a number of thousands of digits

@@ -133,15 +133,16 @@ def node_name(node: Any, found: Mapping[str, NDArray[Any]]) -> str:
 
 def convolutions(
     model: Any, found: Mapping[str, NDArray[Any]]
-) -> Iterator[tuple[str, Any, Any, dict[str, Any]]]:
-    """Give name, weight, bias and arguments of every convolution whose numbers are stored."""
+) -> Iterator[tuple[str, Any, Any, dict[str, Any], bool]]:
+    """Give what is stored of every convolution: name, weight, bias, arguments, and if it is transposed."""
     for node in model.graph.node:
-        if node.op_type != "Conv" or len(node.input) < 2 or node.input[1] not in found:
+        if node.op_type not in ("Conv", "ConvTranspose") or len(node.input) < 2 or node.input[1] not in found:
             continue
         weight = found[node.input[1]]
         if weight.ndim == 4 and weight.size:
             bias = found.get(node.input[2]) if len(node.input) > 2 else None
-            yield node_name(node, found), weight, bias, conv_arguments(attributes(node))
+            transposed = node.op_type == "ConvTranspose"
+            yield node_name(node, found), weight, bias, conv_arguments(attributes(node)), transposed
 
 
 def conv_arguments(chosen: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from convviz.geometry import HW, Edges, source_of, span
 from convviz.images import Picture
 from convviz.layers import Conv2d, PaddingLike
 from convviz.render import overview
-from convviz.render.grid import Sheet, Tile, columns_for
+from convviz.render.field import NOTHING, Panel
+from convviz.render.grid import Sheet, columns_for
 from convviz.survey import Field, Rows, Survey, survey
 from convviz.text import plural
 from convviz.weights import FilterBank, map_names, seeded
@@ -639,11 +640,11 @@ class FeatureMaps:
         parts: Floats | None = None,
         differences: Floats | None = None,
         chosen: Sequence[int] | None = None,
-        beside: Sequence[Tile] = (),
+        seen: Panel = NOTHING,
     ) -> Sheet:
         """Lay out what `grid` draws, to be painted while it is written; with the parameters of `grid`.
 
-        `chosen` lists the maps to draw, all by default; `beside` are tiles to put beside the input.
+        `chosen` lists the maps to draw, all by default; `seen` is to be put beside the input.
         """
         found = self.summary(tile, moments=False)
         _, after = overview.scales(self.picture.size, HW(*self.shape[1:]), tile)
@@ -667,7 +668,7 @@ class FeatureMaps:
             columns=columns,
             colormap=colormap,
             scale=scale,
-            beside=beside,
+            seen=seen,
         )
 
     def arrays(

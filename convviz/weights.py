@@ -276,6 +276,11 @@ def _trained(settings: LayerSettings) -> TapSet:
         )
     checkpoint = read_checkpoint(settings.weights)
     layer = checkpoint.find(settings.layer_name)
+    if layer.transposed:
+        raise SpecError(
+            f"layer: {printable(layer.name)!r} is a transposed convolution, and --weights alone applies a "
+            "Conv2d; give the whole net, by --net, --layers or --until."
+        )
     weight, bias = checkpoint.numbers(layer)
     return TapSet(
         tuple(
@@ -427,7 +432,8 @@ def build(
         tapset = _trained(settings) if settings.weights is not None else load(settings.kernel)
     if settings.weights is not None and in_channels != (planes := _planes(settings, tapset)):
         groups = in_channels // len(tapset.taps[0].values)
-        remedy = "what it reads is made by the layers before it: give the whole net, by --net or --until"
+        whole = "--until" if settings.weights.suffix.lower() == ".onnx" else "--net"
+        remedy = f"what it reads is made by the layers before it: give the whole net, by {whole}"
         if planes < in_channels and settings.groups == 1 and in_channels == groups * planes:
             remedy = f"for a layer of {groups} groups add --groups {groups}"
         raise ShapeError(

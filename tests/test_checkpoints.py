@@ -54,6 +54,29 @@ def test_every_format_gives_the_convolutions_with_their_numbers(suffix, tmp_path
     assert found.numbers(found.find("2"))[1] is None
 
 
+@pytest.mark.parametrize(("planes", "maps", "groups"), [(4, 6, 1), (4, 6, 2), (1, 5, 1), (6, 3, 3)])
+def test_a_transposed_convolution_is_told_by_its_bias(planes, maps, groups, tmp_path):
+    layer = torch.nn.ConvTranspose2d(planes, maps, (2, 3), groups=groups)
+    torch.save(layer.state_dict(), tmp_path / "up.pt")
+    found = read_checkpoint(tmp_path / "up.pt")
+    (one,) = found.convolutions
+    assert (one.type, one.parameters) == ("ConvTranspose2d", sum(p.numel() for p in layer.parameters()))
+    weight, bias = found.numbers(one)
+    np.testing.assert_array_equal(bias, layer.bias.detach().numpy())
+    # A single value at a place of plane i comes out as the kernels of its group, in their maps.
+    for plane in range(planes):
+        x = torch.zeros(1, planes, 1, 1)
+        x[0, plane] = 1
+        made = (layer(x) - layer.bias[:, None, None])[0].detach().numpy()
+        group, inside = divmod(plane, planes // groups)
+        expected = np.zeros_like(made)
+        mine = slice(group * maps // groups, (group + 1) * maps // groups)
+        expected[mine] = weight[mine, inside]
+        np.testing.assert_allclose(made, expected, atol=1e-6)
+    with pytest.raises(SpecError, match="'weight' is a transposed convolution"):
+        weights.prepare(LayerSettings(weights=tmp_path / "up.pt"))
+
+
 def test_natural_order_where_the_format_has_another(tmp_path):
     state = {f"{index}.weight": torch.zeros(1, 1, 1 + index, 1) for index in (10, 9, 1)}
     safetensors.torch.save_file(state, tmp_path / "x.safetensors")
@@ -144,7 +167,9 @@ def test_names_and_endings_are_checked(tmp_path):
         read_checkpoint(tmp_path / "x.h5")
     torch.save(small().state_dict(), tmp_path / "x.pt")
     found = read_checkpoint(tmp_path / "x.pt")
-    with pytest.raises(UnknownNameError, match="no convolution named '1'"):
+    with pytest.raises(UnknownNameError, match="no convolution named '3'"):
+        found.find("3")
+    with pytest.raises(SpecError, match=r"'1' in .*x\.pt' is no convolution"):
         found.find("1")
     with pytest.raises(InputError, match="2 convolutions; choose one with --layer, such as --layer 0"):
         found.find(None)

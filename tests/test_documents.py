@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import convviz
 from convviz.cli.exits import Exit
 from convviz.kernels import preset_names
+from convviz.net import KINDS, net_of
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -83,6 +85,14 @@ def test_the_table_of_options_is_that_of_the_code():
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_net_in_the_document_is_one():
+    (text,) = blocks(ROOT / "docs" / "nets.md", "toml")
+    found = net_of(tomllib.loads(text), "nets.md")
+    assert [one.output_shape for one in found.place((1, 28, 28))][-1] == (2,) == (len(found.classes),)
+    said = (ROOT / "docs" / "nets.md").read_text(encoding="utf-8").split("| `type` |")[1].split("\n")[0]
+    assert [kind.name for kind in KINDS if not re.search(rf"\b{kind.name}\b", said)] == []
 
 
 def test_the_readme_counts_the_kernels_and_names_every_status():

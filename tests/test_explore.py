@@ -164,7 +164,7 @@ STACKS = [
     "conv 4 k3 p1 | relu | maxpool 2",
     "conv 4 k3 s2 p1 reflect | bn | leakyrelu 0.2 | avgpool 3 s2 p1 nopad ceil",
     "conv 4 k3 | avgpool 3x2 s1 p1 | maxpool 3 s2 p1 d2 ceil",
-    "deconv 3 k4 s2 p1 o1 | silu | maxpool 3 s2 p1 ceil",
+    "deconv 3 k4 s2 p1 o1 | silu | dropout 0.2 | maxpool 3 s2 p1 ceil",
     "conv 4 k1 | deconv 6 k3x2 s3 g2 d2 nobias | adaptiveavgpool 5x4",
     "conv 4 k2x3 d2 | sigmoid | adaptiveavgpool 3 | flatten | linear 5 | softmax",
     "conv 3 k1 g3 | softmax",

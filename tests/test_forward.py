@@ -102,6 +102,7 @@ def test_pooling(data, h, w, kernel, stride, dilation, ceil_mode, include):
         (modules.ReLU(), torch.nn.ReLU(), (2, 3, 4)),
         (modules.LeakyReLU(0.2), torch.nn.LeakyReLU(0.2), (2, 3, 4)),
         (modules.SiLU(), torch.nn.SiLU(), (2, 3, 4)),
+        (modules.Dropout(0.9), torch.nn.Dropout(0.9).eval(), (2, 3, 4)),
         (modules.Sigmoid(), torch.nn.Sigmoid(), (2, 3, 4)),
         (modules.Softmax(), torch.nn.Softmax(1), (7,)),
         (modules.Softmax(1), torch.nn.Softmax(1), (3, 4, 5)),

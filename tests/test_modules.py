@@ -125,6 +125,7 @@ def test_what_torch_prints_otherwise_has_the_same_shapes_and_parameters():
         (modules.BatchNorm2d(4), torch.nn.BatchNorm2d(4), (4, 3, 2)),
         (modules.BatchNorm2d(4, affine=False), torch.nn.BatchNorm2d(4, affine=False), (4, 3, 2)),
         (modules.Flatten(), torch.nn.Flatten(), (4, 3, 2)),
+        (modules.Dropout(0.3), torch.nn.Dropout(0.3), (5,)),
     ):
         assert ours.output_shape(shape) == tuple(theirs.eval()(torch.zeros(1, *shape)).shape[1:])
         assert ours.parameters == parameters(theirs)

@@ -76,6 +76,7 @@ _COMPUTE: dict[type, Callable[[Any, torch.Tensor, _Given], torch.Tensor]] = {
     ),
     modules.ReLU: lambda layer, x, given: functional.relu(x),
     modules.LeakyReLU: lambda layer, x, given: functional.leaky_relu(x, layer.negative_slope),
+    modules.Dropout: lambda layer, x, given: x,
     modules.SiLU: lambda layer, x, given: functional.silu(x),
     modules.Sigmoid: lambda layer, x, given: torch.sigmoid(x),
     modules.Softmax: lambda layer, x, given: functional.softmax(x, layer.dim),

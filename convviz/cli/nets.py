@@ -15,12 +15,13 @@ from convviz.cli.reading import input_document, input_files, read_input
 from convviz.errors import SpecError, UnknownNameError
 from convviz.geometry import HW, check_inside
 from convviz.graphs import net_of_graph
-from convviz.modules import Shape
+from convviz.modules import Shape, shape_text
 from convviz.net import Net, Placed, find_net, parse_layers
 from convviz.render import field, strips, tables
 from convviz.render.grid import Sheet
 from convviz.render.tone import Floats, colours
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings, as_text
+from convviz.survey import by_energy
 from convviz.text import number, printable
 
 # Of a row of values with names so many are told.
@@ -93,6 +94,8 @@ class Source:
     chosen: ChosenNet
     net: Net | None
     checkpoint: Checkpoint | None
+    # Before layers were left out: the file has numbers for those too.
+    whole: Net | None = None
 
     @classmethod
     def of(cls, chosen: ChosenNet) -> "Source":
@@ -113,15 +116,15 @@ class Source:
                 raise SpecError("weights: a net in ONNX has its own; leave out --weights.")
             return cls(chosen, None, read_checkpoint(Path(graph)))
         net = parse_layers(chosen.layers) if chosen.layers is not None else find_net(chosen.name or "")
-        if chosen.until is not None:
-            net = net.until(chosen.until)
-        return cls(chosen, net, None if chosen.weights is None else read_checkpoint(chosen.weights))
+        kept = net if chosen.until is None else net.until(chosen.until)
+        return cls(chosen, kept, None if chosen.weights is None else read_checkpoint(chosen.weights), net)
 
-    def reading(self, settings: InputSettings) -> InputSettings:
-        """Read the picture as the net asks for, where the user did not say otherwise."""
+    def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
+        """Read the picture as the net asks for, where the user did not say otherwise; and say so."""
         if self.net is None:
-            return settings
+            return settings, ()
         default = InputSettings()
+        taken = []
         for name, text in self.net.reading.items():
             if name not in asdict(default) or name == "max_pixels":
                 raise UnknownNameError("option of [input]", name, list(asdict(default)))
@@ -130,7 +133,8 @@ class Source:
                     settings = replace(settings, **{name: OPTIONS[name].parser(text)})
                 except ValueError as error:
                     raise SpecError(f"[input] {name}: {error}") from None
-        return settings
+                taken.append(f"{name} {text}")
+        return settings, (f"the net asks for {', '.join(taken)}",) if taken else ()
 
     def fill(self, shape: Shape) -> tuple[Net, list[Placed], dict[str, Any], tuple[str, ...]]:
         """Build every layer for an input, with its numbers and remarks on those."""
@@ -148,8 +152,12 @@ class Source:
             return replace(net, name=self.checkpoint.name.strip("'")), placed, finite, ()
         placed = self.net.place(shape)
         if self.checkpoint is None:
-            return self.net, placed, forward.seeded(placed, self.chosen.seed), ()
-        numbers, remarks = forward.stored(placed, self.checkpoint)
+            numbers = forward.seeded(placed, self.chosen.seed)
+            told = f"no --weights, so the numbers are those of a new net (seed {self.chosen.seed})"
+            # Such a net has learnt nothing that it could predict.
+            return replace(self.net, classes=()), placed, numbers, (told,) if numbers else ()
+        assert self.whole is not None
+        numbers, remarks = forward.stored(placed, self.checkpoint, names=self.whole.numbered)
         return self.net, placed, numbers, remarks
 
 
@@ -186,7 +194,7 @@ def run_net(
     source = Source.of(chosen)
     if only is not None and source.net is not None:
         _check_layer(only, [step.name for step in source.net.steps])
-    read_as = source.reading(reading)
+    read_as, asked = source.reading(reading)
     image = read_input(input, read_as)
     net, placed, numbers, remarks = source.fill(image.shape)
     if only is not None:
@@ -225,12 +233,14 @@ def run_net(
     if save is not None:
         outputs.save_arrays({"input": image.x, **made}, save, description, force=force, inputs=inputs)
         written.append(save)
-    rows = [(index, one.name, *_numbers(made[one.name], stats)) for index, one in enumerate(placed)]
+    rows = [_numbers(made[one.name], stats) for one in placed]
+    maps: list[tuple[Any, ...]] = []
+    if only is not None:
+        planes = strips.as_planes(made[only])
+        order = range(len(planes)) if top is None else by_energy(planes)[:top]
+        maps = [(index, f"{only}: {index}", *_numbers(planes[index], stats)) for index in order]
     if not quiet:
-        if source.net is not None and source.net.reading:
-            asked = ", ".join(f"{key} {text}" for key, text in source.net.reading.items())
-            remark(f"the net asks for {asked}")
-        for text in (*image.remarks, *remarks):
+        for text in (*asked, *image.remarks, *remarks):
             remark(text)
     if json:
         names = ("min", "max", "mean", "std", *stats)
@@ -241,11 +251,15 @@ def run_net(
             "macs": sum(one.macs for one in placed),
             "layers": [
                 {"name": one.name, "layer": repr(one.layer), "output_shape": list(one.output_shape)}
-                | dict(zip(names, row[2:], strict=True))
+                | dict(zip(names, row, strict=True))
                 for one, row in zip(placed, rows, strict=True)
             ],
             "files": [str(path) for path in written],
         }
+        if only is not None:
+            document["maps"] = [
+                {"index": row[0], "name": row[1]} | dict(zip(names, row[2:], strict=True)) for row in maps
+            ]
         if predicted:
             document["prediction"] = [{"class": name, "value": value} for name, value in predicted]
         if seen is not None:
@@ -255,7 +269,10 @@ def run_net(
         return sheet
     if not quiet:
         screen = tables.console()
-        screen.print(tables.statistics(rows, width=screen.width, more=stats))
+        if only is None:
+            screen.print(_table(placed, rows, screen.width, stats))
+        else:
+            screen.print(tables.statistics(maps, width=screen.width, more=stats))
         answer()
         words = ["" if seen is None else field.sentence(*seen, image.size), told]
         for line in filter(None, words):
@@ -265,6 +282,20 @@ def run_net(
     for path in written:
         answer_path(path, quiet=quiet)
     return sheet
+
+
+def _table(
+    placed: Sequence[Placed], rows: Sequence[Sequence[float]], width: int, stats: Sequence[str]
+) -> Any:
+    """Tabulate what the layers make, with their types and shapes where there is room."""
+    cells = {
+        "layer": [one.name for one in placed],
+        "type": [type(one.layer).__name__ for one in placed],
+        "shape": [shape_text(one.output_shape) for one in placed],
+    }
+    words = [name for name, least in (("layer", 0), ("type", 100), ("shape", 80)) if width >= least]
+    table = [(index, *(cells[name][index] for name in words), *row) for index, row in enumerate(rows)]
+    return tables.statistics(table, width=width, more=stats, words=words)
 
 
 def _check_layer(name: str, known: Sequence[str]) -> None:

@@ -547,6 +547,7 @@
     const forms = /** @type {Record<string, string>} */ ({
       ReLU: `max(${value}, 0)`,
       LeakyReLU: `${value}, times ${options.negative_slope} below 0`,
+      Dropout: `${value}, which is dropped in training alone`,
       SiLU: `${value} * sigmoid(${value})`,
       Sigmoid: `1 / (1 + exp(-(${value})))`,
       Softmax: output.height === 1 ? `exp(${value}) over the sum of all exponentials` : `exp(${value}) over the sum along the axis`,

@@ -187,6 +187,7 @@ const Layers = (() => {
     BatchNorm2d: batchNorm,
     ReLU: (_, x) => each(x, (value) => Math.max(value, 0)),
     LeakyReLU: ({ options }, x) => each(x, (value) => (value >= 0 ? value : options.negative_slope * value)),
+    Dropout: (_, x) => x,
     SiLU: (_, x) => each(x, (value) => value * sigmoid(value)),
     Sigmoid: (_, x) => each(x, sigmoid),
     Flatten: ({ shape }, x) => {

@@ -46,6 +46,11 @@ class Box:
         """
         return cls(*height.at(at.h), *width.at(at.w))
 
+    @property
+    def size(self) -> HW:
+        """Size in pixels, those of padding too."""
+        return HW(self.bottom - self.top + 1, self.right - self.left + 1)
+
     def inside(self, size: HW) -> "Box":
         """Leave out the padding."""
         return Box(
@@ -56,7 +61,26 @@ class Box:
         return f"rows {self.top} to {self.bottom}, columns {self.left} to {self.right}"
 
 
-def tiles(
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What a value sees, to be put on a sheet; by default nothing.
+
+    Parameters
+    ----------
+    tiles : tuple of Tile
+        Pictures for beside the input.
+    words : tuple of str
+        What they show, for the heading.
+    """
+
+    tiles: tuple[grid.Tile, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+NOTHING = Panel()
+
+
+def panel(
     picture: Picture,
     planes: Sequence[Field],
     name: str,
@@ -65,7 +89,7 @@ def tiles(
     *,
     cell: int = 1,
     gradient: Floats | None = None,
-) -> list[grid.Tile]:
+) -> Panel:
     """Draw where the box lies on the picture, and what is in it.
 
     Parameters
@@ -87,12 +111,13 @@ def tiles(
 
     Returns
     -------
-    list of Tile
-        Two, or none where the value sees padding alone.
+    Panel
+        Two tiles, or none where the value sees padding alone.
     """
     size, seen = picture.size, box.inside(picture.size)
+    words = [sentence(name, at, box, size)]
     if seen.top > seen.bottom or seen.left > seen.right:
-        return []
+        return Panel((), tuple(words))
     whole = _coloured(grid.picture_levels([of.small for of in planes], picture.ends)[:], cell)
     side = max(whole.shape[:2])
     rows, columns = whole.shape[0] / size.h, whole.shape[1] / size.w
@@ -107,19 +132,30 @@ def tiles(
     dimmed[around] = _BOX
     dimmed[place] = whole[place]
     inside = picture.rows(seen.top, seen.bottom + 1)[:, :, seen.left : seen.right + 1]
-    enlarged = max(1, side // max(inside.shape[1:]))
+    # Of padding no more than the picture is large: a deep layer sees far beyond.
+    before = HW(min(seen.top - box.top, size.h), min(seen.left - box.left, size.w))
+    after = HW(min(box.bottom - seen.bottom, size.h), min(box.right - seen.right, size.w))
+    drawn = HW(before.h + inside.shape[1] + after.h, before.w + inside.shape[2] + after.w)
+    enlarged = max(1, side // max(drawn))
     shown = _coloured(grid.picture_levels(list(inside), picture.ends)[:], enlarged)
-    note = f"{box.bottom - box.top + 1}x{box.right - box.left + 1}" + ("" if box == seen else " with padding")
     if gradient is not None:
         part = np.abs(gradient[:, seen.top : seen.bottom + 1, seen.left : seen.right + 1]).sum(axis=0)
         share = part / max(float(part.max()), np.finfo(np.float32).tiny)
         weight = _repeated(share.astype(np.float32), enlarged)[..., None]
         shown = shown * _DIM * (1 - weight) + np.array(_BOX, np.float32) * weight
-        note += ", by gradient"
-    return [
-        grid.Tile(f"{name} at {at.h},{at.w}", f"of {size}", _bytes(dimmed)),
-        grid.Tile("sees", note, _bytes(shown)),
-    ]
+        words.append("the more orange, the more a pixel counts: the gradient of the sum of all maps there")
+    padded = _coloured(grid.hatched(HW(drawn.h * enlarged, drawn.w * enlarged)), 1)
+    top, left = before.h * enlarged, before.w * enlarged
+    padded[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
+    return Panel(
+        (
+            grid.Tile("where it looks", f"a box in {size}", _bytes(dimmed)),
+            grid.Tile(
+                "what it sees", str(box.size) + ("" if box == seen else " with padding"), _bytes(padded)
+            ),
+        ),
+        tuple(words),
+    )
 
 
 def _repeated(values: NDArray[Any], cell: int) -> NDArray[Any]:
@@ -144,8 +180,8 @@ def sentence(name: str, at: HW, box: Box, size: HW) -> str:
     Examples
     --------
     >>> sentence("conv1", HW(0, 0), Box(-1, 1, 0, 2), HW(8, 8))
-    'conv1 at 0,0 sees rows -1 to 1, columns 0 to 2 (3x3), the padding too'
+    'conv1 at 0,0 sees rows -1 to 1, columns 0 to 2 of the input (3x3), padding among them'
     """
     seen = box.inside(size)
-    more = "" if seen == box else ", the padding too"
-    return f"{name} at {at.h},{at.w} sees {box} ({box.bottom - box.top + 1}x{box.right - box.left + 1}){more}"
+    more = "" if seen == box else ", padding among them"
+    return f"{name} at {at.h},{at.w} sees {box} of the input ({box.size}){more}"

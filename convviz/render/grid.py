@@ -436,7 +436,7 @@ def _enlarged(tile: Tile) -> Bytes:
         draw.line((0, y, w - 1, y), fill=RULE)
     if tile.numbers is None:
         return np.asarray(image)
-    words = [[number(float(value), digits=3) for value in row] for row in tile.numbers]
+    words = _cell_words(tile.numbers)
     longest = max((word for row in words for word in row), key=len)
     size = next(
         (
@@ -460,6 +460,26 @@ def _enlarged(tile: Tile) -> Bytes:
                 anchor="mm",
             )
     return np.asarray(image)
+
+
+def _cell_words(values: Floats) -> list[list[str]]:
+    """Write numbers for cells: three digits, and no more decimals than the largest needs.
+
+    Examples
+    --------
+    >>> _cell_words(np.array([[8.5149, -0.03168, 4e-5, 0]], np.float32))
+    [['8.51', '-0.032', '≈0', '0']]
+    """
+    peak = float(np.abs(values).max())
+    decimals = 3 - math.floor(math.log10(peak)) if peak else 0
+
+    def word(value: float) -> str:
+        if not value or 2 - math.floor(math.log10(abs(value))) <= decimals:
+            return number(value, digits=3)
+        # Rounded once: what three digits make of what is rounded already may differ.
+        return f"{value:.{decimals}f}".rstrip("0").rstrip(".") if abs(value) > 0.5 * 10**-decimals else "≈0"
+
+    return [[word(float(value)) for value in row] for row in values]
 
 
 def _legend(width: int, height: int, *, legend: Legend, rows: Sequence[str], x: int, text: int) -> Paint:
@@ -495,9 +515,12 @@ def _length(words: str, size: int) -> float:
 
 
 def _cut(words: str, size: int, width: int) -> str:
-    """Shorten a caption to its column, with an ellipsis."""
+    """Shorten a caption to its column, with an ellipsis; what follows a colon, such as an index, stays."""
     if _length(words, size) <= width:
         return words
+    head, colon, tail = words.rpartition(": ")
+    if colon and (room := width - _length(f": {tail}", size)) > width / 2:
+        return _cut(head, size, int(room)) + f": {tail}"
     fits = bisect_right(range(len(words)), width, key=lambda end: math.ceil(_length(words[:end] + "…", size)))
     return words[: max(fits - 1, 0)] + "…"
 
@@ -511,6 +534,12 @@ def _wrap(words: str, size: int, width: int) -> list[str]:
         else:
             rows.append(word)
     return rows
+
+
+def hatched(size: HW) -> Bytes:
+    """Draw what is not there: stripes of light grey, shape (H, W)."""
+    stripes = np.add.outer(np.arange(size.h), np.arange(size.w)) // 6 % 2 == 0
+    return np.where(stripes, 238, 255).astype(np.uint8)
 
 
 def legend_for(tones: Sequence[Tone], colours: Bytes | None, *, what: str = "map") -> Legend:

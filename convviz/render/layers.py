@@ -78,12 +78,14 @@ def stored_table(stored: Sequence[StoredLayer], *, width: int) -> Table:
     Returns
     -------
     rich.table.Table
-        A row per layer: name, weight (O x I/groups x kh x kw), what the file says of
+        A row per layer: name, its type where one is transposed, weight as stored (O x I/groups x kh x kw;
+        transposed I x O/groups x kh x kw), what the file says of
         stride and padding, parameters, and the weights in numbers.
     """
     rows = [dict(zip(_NAMES, summed_up(layer.weight), strict=True)) for layer in stored]
     columns = {
         "layer": [printable(layer.name) for layer in stored],
+        **({"type": [layer.type for layer in stored]} if any(one.transposed for one in stored) else {}),
         "weight": ["x".join(map(str, layer.weight.shape)) for layer in stored],
         "bias": ["no" if layer.bias is None else "yes" for layer in stored],
         **{
@@ -116,6 +118,7 @@ def stored_document(layer: StoredLayer) -> dict[str, Any]:
     }
     return {
         "name": layer.name,
+        "type": layer.type,
         "weight_shape": list(layer.weight.shape),
         "bias": layer.bias is not None,
         "parameters": layer.parameters,

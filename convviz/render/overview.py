@@ -8,6 +8,7 @@ from convviz.geometry import HW
 from convviz.images import Picture
 from convviz.layers import Conv2d
 from convviz.render import grid
+from convviz.render.field import NOTHING, Panel
 from convviz.render.tone import colours, tones_between
 from convviz.survey import Field, reduced
 from convviz.weights import FilterBank
@@ -55,7 +56,7 @@ def draw(
     columns: int | None = None,
     colormap: str = "gray",
     scale: str = "map",
-    beside: Sequence[grid.Tile] = (),
+    seen: Panel = NOTHING,
 ) -> grid.Sheet:
     """Draw a run on one sheet.
 
@@ -82,7 +83,7 @@ def draw(
         As for `convviz.render.tone.colours`.
     scale : {"map", "global"}
         Whether each map (or row of parts) has its own black and white.
-    beside : sequence of Tile
+    seen : Panel
         What to put beside the input.
 
     Returns
@@ -122,7 +123,7 @@ def draw(
     ]
     count = sum(map(len, rows))
     sections = [
-        input_section(picture, planes, input_scale, beside),
+        input_section(picture, planes, input_scale, seen),
         grid.Section(tiles[:count], wide, grid.OUTPUT_TEAL),
         *(
             [grid.Section(tiles[count:], columns or grid.columns_for(len(below)), grid.FAINT)]
@@ -135,6 +136,7 @@ def draw(
         f"{layer.sentence};  {len(planes)}x{picture.size} -> {layer.out_channels}x{size}"
         + (f";  the {len(maps)} of most energy" if len(maps) < layer.out_channels else ""),
         *normalization_lines(picture),
+        *seen.words,
     )
     return grid.sheet(
         heading, sections, grid.legend_for(chosen, table, what="map" if parts is None else "row")
@@ -168,8 +170,7 @@ def _partial_rows(
 def _unread_tile(name: str, size: HW, scale: float) -> grid.Tile:
     """Hatch the place of a part that is not there."""
     h, w = reduced(size, scale) if scale < 1 else HW(round(size.h * scale), round(size.w * scale))
-    stripes = np.add.outer(np.arange(h), np.arange(w)) // 6 % 2 == 0
-    return grid.Tile(name, "in another group", np.where(stripes, 238, 255).astype(np.uint8))
+    return grid.Tile(name, "in another group", grid.hatched(HW(h, w)))
 
 
 def normalization_lines(picture: Picture) -> list[str]:
@@ -180,7 +181,7 @@ def normalization_lines(picture: Picture) -> list[str]:
 
 
 def input_section(
-    picture: Picture, fields: Sequence[Field], scale: float, beside: Sequence[grid.Tile] = ()
+    picture: Picture, fields: Sequence[Field], scale: float, seen: Panel = NOTHING
 ) -> grid.Section:
     """Draw the input and, where it has several, its planes; then what shall stand beside them."""
     count = len(fields)
@@ -198,5 +199,5 @@ def input_section(
             ends = grid.extent(field.low, field.high)
             numbers = field.small[:] if scale > 1 else None
             tiles.append(grid.Tile(f"{name} plane", ends, levels, cell, numbers))
-    tiles += beside
+    tiles += seen.tiles
     return grid.Section(tiles, grid.columns_for(len(tiles)), grid.INPUT_BLUE)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convviz.checkpoints import StoredLayer
 from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.layers import Conv2d
@@ -31,6 +32,7 @@ def program(
     settings: LayerSettings,
     reading: InputSettings,
     size: HW,
+    stored: StoredLayer | None = None,
 ) -> str:
     """Write a program that makes the same maps of the same input.
 
@@ -45,11 +47,13 @@ def program(
     bank : FilterBank
         Its numbers.
     settings : LayerSettings
-        Where the numbers come from: torch's generator, or kernels.
+        Where the numbers come from: torch's generator, kernels, or a file of trained weights.
     reading : InputSettings
         How the input becomes numbers; `resize` as a size.
     size : HW
         Size of the input once it is read, in pixels.
+    stored : StoredLayer, optional
+        The layer of `settings.weights`.
 
     Returns
     -------
@@ -63,18 +67,24 @@ def program(
     """
     read, imports = _reading(path, source, reading)
     built = _layer(layer, settings, size)
+    place = "layer[-1]" if built[-1] == ")" else "layer"
+    if stored is not None and stored.keys:
+        filled, needed = _loaded(layer, settings, stored, place)
+    else:
+        filled, needed = _weights(layer, bank, settings, place), []
     lines = [
         *imports,
         "import numpy as np",
         "import torch",
         *(["from PIL import Image, ImageOps"] if source in _PICTURES else []),
         *(["from PIL import Image"] if source not in _PICTURES and reading.resize else []),
+        *needed,
         "",
         *read.splitlines(),
         f"x = torch.tensor(planes, dtype=torch.float32)  # {layer.in_channels} x {size.h} x {size.w}",
         "",
         *built,
-        *_weights(layer, bank, settings, "layer[-1]" if built[-1] == ")" else "layer"),
+        *filled,
         "",
         "with torch.no_grad():",
         f"    maps = layer(x[None])[0]  # {layer.out_channels} x {layer.output_size(size).h} x "
@@ -145,7 +155,7 @@ def _reading(path: str, source: Source, reading: InputSettings) -> tuple[str, li
 
 def _layer(layer: Conv2d, settings: LayerSettings, size: HW) -> list[str]:
     """Write the layer as torch prints it, which is how it is built."""
-    seed = [] if settings.kernel else [f"torch.manual_seed({settings.seed})"]
+    seed = [] if settings.kernel or settings.weights else [f"torch.manual_seed({settings.seed})"]
     text = layer.torch_repr(size)
     for word in ("valid", "same"):
         text = text.replace(f"padding={word}", f'padding="{word}"')
@@ -160,11 +170,8 @@ def _layer(layer: Conv2d, settings: LayerSettings, size: HW) -> list[str]:
 
 def _weights(layer: Conv2d, bank: FilterBank, settings: LayerSettings, place: str) -> list[str]:
     """Write the numbers into the layer at `place`, unless torch draws them."""
-    if not settings.kernel:
-        flipped = (
-            f"    {place}.weight.copy_({place}.weight.flip(2, 3))  # turned half round: true convolution"
-        )
-        return ["", "with torch.no_grad():", flipped] if settings.flip else []
+    if not settings.kernel and settings.weights is None:
+        return ["", "with torch.no_grad():", _flipped(place)] if settings.flip else []
     if bank.weight.size > MOST_WEIGHTS:
         raise SpecError(
             f"{bank.weight.size:,} weights are too many for a program; store them with "
@@ -180,6 +187,35 @@ def _weights(layer: Conv2d, bank: FilterBank, settings: LayerSettings, place: st
     if bank.bias is not None:
         lines.append(f"    {place}.bias.copy_(torch.tensor({_row(bank.bias)}))")
     return lines
+
+
+def _loaded(
+    layer: Conv2d, settings: LayerSettings, stored: StoredLayer, place: str
+) -> tuple[list[str], list[str]]:
+    """Load the numbers of a file into the layer at `place`; and what that imports."""
+    path = settings.weights
+    assert path is not None
+    kind = path.suffix.lower()
+    opened = {
+        ".safetensors": f"stored = load_file({str(path)!r})",
+        ".npz": f"stored = np.load({str(path)!r})",
+    }.get(kind, f'stored = torch.load({str(path)!r}, map_location="cpu", weights_only=True)')
+    lines = ["", opened, "with torch.no_grad():"]
+    for name, keys in zip(("weight", "bias"), stored.keys, strict=False):
+        if name == "bias" and not layer.bias:
+            continue
+        values = "stored" + "".join(f"[{key!r}]" for key in keys)
+        if kind == ".npz":
+            values = f"torch.from_numpy({values})"
+        lines.append(f"    {place}.{name}.copy_({values})")
+    if settings.flip:
+        lines.append(_flipped(place))
+    return lines, ["from safetensors.torch import load_file"] if kind == ".safetensors" else []
+
+
+def _flipped(place: str) -> str:
+    """Turn the kernels of the layer at `place`."""
+    return f"    {place}.weight.copy_({place}.weight.flip(2, 3))  # turned half round: true convolution"
 
 
 def _nested(values: np.ndarray) -> str:

@@ -58,7 +58,7 @@ def draw(
         Whether each map, or each layer, has its own black and white.
     seen : (str, HW, Box, ndarray or None), optional
         What a value sees of the input, with the gradient where that is to be drawn, as
-        for `convviz.render.field.tiles`.
+        for `convviz.render.field.panel`.
     top : int, optional
         Maps to draw of each layer, those of the most energy first.
     said : str
@@ -72,17 +72,17 @@ def draw(
     table = colours(colormap)
     factor = grid.fit(picture.size, tile)
     planes = survey(picture.x, min(factor, 1), moments=False)
-    beside = []
+    panel = field.NOTHING
     if seen is not None:
         name, at, box, gradient = seen
-        beside = field.tiles(picture, planes, name, at, box, cell=max(1, int(factor)), gradient=gradient)
-    sections = [overview.input_section(picture, planes, factor, beside)]
+        panel = field.panel(picture, planes, name, at, box, cell=max(1, int(factor)), gradient=gradient)
+    sections = [overview.input_section(picture, planes, factor, panel)]
     strips: list[tuple[Placed, Sequence[int], int, float, list[Field]]] = []
     for one in placed:
         # What is flattened was seen before.
         if (only is None and isinstance(one.layer, Flatten)) or (only is not None and one.name != only):
             continue
-        values = _as_planes(made[one.name])
+        values = as_planes(made[one.name])
         count = len(values) if only is not None else min(columns or MOST, len(values))
         order: Sequence[int] = range(count)
         if top is not None:
@@ -111,9 +111,11 @@ def draw(
         sections.append(grid.Section(tiles, wide, grid.OUTPUT_TEAL))
     parameters = sum(one.layer.parameters for one in placed)
     heading = (
-        f"{title}: {plural(len(placed), 'layer')}, {plural(parameters, 'parameter')}",
+        f"{title}: {plural(len(placed), 'layer')}, {plural(parameters, 'parameter')}"
+        + ("" if only is None else f"; here {only}"),
         f"{shape_text(picture.shape)} -> {shape_text(placed[-1].output_shape)}",
         *overview.normalization_lines(picture),
+        *panel.words,
         *([said] if said else []),
     )
     return grid.sheet(
@@ -121,7 +123,7 @@ def draw(
     )
 
 
-def _as_planes(values: Floats) -> Floats:
+def as_planes(values: Floats) -> Floats:
     """Lay a row of values out in lines of equal length, as one plane."""
     if values.ndim == 3:
         return values

@@ -55,17 +55,21 @@ def summed_up(values: NDArray[Any]) -> tuple[float, float, float, float]:
         return float(wide.min()), float(wide.max()), float(wide.mean()), float(wide.std())
 
 
-def statistics(rows: Iterable[Sequence[Any]], *, width: int, more: Sequence[str] = ()) -> Table:
-    """Tabulate maps: index, name, minimum, maximum, mean, standard deviation, and what `more` names.
+def statistics(
+    rows: Iterable[Sequence[Any]], *, width: int, more: Sequence[str] = (), words: Sequence[str] = ("map",)
+) -> Table:
+    """Tabulate maps: index, `words`, minimum, maximum, mean, standard deviation, and what `more` names.
 
     Below 60 characters the columns stand closer and the numbers have one digit less.
     """
-    table = bare_table("", "map", "min", "max", "mean", "std", *more, left=(1,), folding=1)
+    left = range(1, 1 + len(words))
+    table = bare_table("", *words, "min", "max", "mean", "std", *more, left=tuple(left), folding=1)
     digits = 4
     if width < 60:
         table.padding, table.collapse_padding, digits = (0, 0), True, 3
-    for index, name, *values in rows:
-        table.add_row(str(index), plain(name), *(number(value, digits=digits) for value in values))
+    for index, *cells in rows:
+        texts, values = cells[: len(words)], cells[len(words) :]
+        table.add_row(str(index), *map(plain, texts), *(number(value, digits=digits) for value in values))
     return table
 
 

@@ -1,6 +1,8 @@
 """``convviz layers``, ``filters``, ``run --weights``, ``--field``, ``--top``, ``--stat`` by the command."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -59,6 +61,35 @@ def test_the_table_of_layers_fits(convviz, place, columns):
     rows = [line for line in done.stdout.splitlines() if line[:1].isdigit()][:2]
     assert all("3x3" in row for row in rows)
     assert max(map(len, rows)) <= columns
+
+
+def as_npz(state, path):
+    np.savez(path, **{key: value.double().numpy() for key, value in state.items()})
+
+
+PACKED = {
+    "state.pt": torch.save,
+    "nested.pth": lambda state, path: torch.save({"epoch": 1, "model": {"net": state}}, path),
+    "w.safetensors": safetensors.torch.save_file,
+    "w.npz": as_npz,
+}
+
+
+@pytest.mark.parametrize("file", PACKED)
+@pytest.mark.parametrize(
+    "options", [[], ["--flip"], ["--no-bias", "-p", "1,0,2,1", "--padding-mode", "reflect"]]
+)
+def test_the_program_of_a_trained_layer_makes_the_same_maps(convviz, place, file, options):
+    PACKED[file](trained().state_dict(), place / file)
+    given = ["photo.png", "--weights", file, "--layer", "0", "-s", "2", *options]
+    printed = convviz("code", *given)
+    assert printed.returncode == 0, printed.stderr
+    program = printed.stdout + "\nnp.save('theirs.npy', maps.numpy())\n"
+    subprocess.run([sys.executable, "-c", program], cwd=place, check=True, capture_output=True)
+    assert convviz("run", *given, "--save", "ours.npy").returncode == 0
+    ours = np.load(place / "ours.npy")
+    assert len(np.unique(ours)) > 100
+    np.testing.assert_allclose(np.load(place / "theirs.npy"), ours, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("file", ["w.pt", "w.safetensors"])
@@ -193,7 +224,10 @@ def test_field_says_and_draws_what_a_value_sees(convviz, place):
         "right": 9,
     }
     done = convviz("run", "photo.png", "-s", "2", "-p", "1", "--field", "0,3")
-    assert "the output at 0,3 sees rows -1 to 1, columns 5 to 7 (3x3), the padding too" in done.stdout
+    assert (
+        "the output at 0,3 sees rows -1 to 1, columns 5 to 7 of the input (3x3), padding among them"
+        in done.stdout
+    )
     convviz("run", "photo.png", "-s", "2", "-p", "1", "-o", "plain.png")
     with Image.open(place / "photo-maps.png") as marked, Image.open(place / "plain.png") as plain:
         assert marked.width > plain.width
@@ -204,9 +238,37 @@ def test_the_effective_field_changes_the_picture(convviz, place):
         convviz(
             "run", "photo.png", "--layers", STACK, "--layer", "conv2", "--field", "1,2", "-o", name, *more
         )
-    with Image.open(place / "a.png") as plain, Image.open(place / "b.png") as laid:
-        assert plain.size == laid.size
-        assert np.asarray(plain).tolist() != np.asarray(laid).tolist()
+    orange = {}
+    for name in "ab":
+        with Image.open(place / f"{name}.png") as picture:
+            far = np.asarray(picture.convert("RGB"), int) - (213, 94, 0)
+            orange[name] = int((np.abs(far).sum(axis=2) < 120).sum())
+    assert orange["b"] > 1.2 * orange["a"] > 0
+
+
+def test_padding_that_a_value_sees_is_drawn_as_stripes(convviz, place):
+    """Of 5x5 taps in the corner 2 rows and columns lie outside: stripes of two greys beside the pixels."""
+    convviz("run", "photo.png", "-k", "5", "-p", "2", "--field", "0,0", "-o", "corner.png")
+    convviz("run", "photo.png", "-k", "5", "-p", "2", "--field", "9,9", "-o", "middle.png")
+    striped = {}
+    for name in ("corner", "middle"):
+        with Image.open(place / f"{name}.png") as picture:
+            striped[name] = int((np.asarray(picture.convert("RGB")) == 238).all(axis=2).sum())
+    assert striped["corner"] > striped["middle"] + 500
+
+
+def test_one_layer_of_a_net_lists_its_maps(convviz, place):
+    options = ["run", "photo.png", "--layers", STACK, "--layer", "conv1"]
+    convviz(*options, "--save", "made.npz")
+    with np.load(place / "made.npz") as stored:
+        maps = stored["conv1"].astype(np.float64)
+    order = np.argsort(-(maps**2).mean(axis=(1, 2)))
+    rows = [line.split() for line in convviz(*options, "--top", "2").stdout.splitlines()]
+    assert [row[:3] for row in rows if row[:1] and row[0].isdigit()] == [
+        [str(index), "conv1:", str(index)] for index in order[:2]
+    ]
+    document = json.loads(convviz(*options, "--json").stdout)
+    assert [row["mean"] for row in document["maps"]] == pytest.approx(list(maps.mean(axis=(1, 2))), abs=1e-6)
 
 
 def test_filters_in_colour_and_by_plane(convviz, place):

@@ -50,6 +50,7 @@ def program_of(
     """Write the program of a run, without the line break at its end."""
     import numpy as np
 
+    from convviz.checkpoints import read_checkpoint
     from convviz.render.program import program, reads_as
 
     # The program is for this input, so the size that it is brought to is written as numbers.
@@ -67,7 +68,10 @@ def program_of(
             "reading this file takes more than a short program; save it as an 8-bit PNG, or as numbers "
             "(.npy), first."
         )
-    return program(name, source, conv, bank, layer, reading, picture.size).rstrip("\n")
+    stored = None
+    if layer.weights is not None:
+        stored = read_checkpoint(layer.weights).find(layer.layer_name)
+    return program(name, source, conv, bank, layer, reading, picture.size, stored).rstrip("\n")
 
 
 def _source(path: Path, reading: InputSettings) -> Any:

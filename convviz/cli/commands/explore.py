@@ -77,8 +77,10 @@ def explore(
         inputs = [*input_files(input), *chosen.files]
         check_place(target, force=force, is_ours=marks.is_ours, inputs=inputs)
         source = Source.of(chosen)
-        picture = read_input(input, source.reading(reading))
+        read_as, asked = source.reading(reading)
+        picture = read_input(input, read_as)
         found, placed, numbers, remarks = source.fill(picture.shape)
+        remarks = (*asked, *remarks)
         described = chosen.described() | as_text(reading)
         text = net_page(
             input,

@@ -46,7 +46,9 @@ def layers(
     count = len(found.convolutions)
     parts = f"{plural(inside, 'parameter')} of {plural(total, 'number')} in the file"
     answer(f"{plural(count, 'convolution')}: {parts}")
-    if count:
+    if not count:
+        answer("no array in it has four axes; a net takes the others by their names (--net, --weights)")
+    else:
         name = printable(found.convolutions[0].name)
         answer(f"convviz filters {printable(str(file))} --layer {name} draws one")
         answer(f"convviz run INPUT --weights {printable(str(file))} --layer {name} applies one")

@@ -227,9 +227,13 @@ def run(
     start = time.perf_counter()
     description = result.description(layer, reading, picture) | drawn
     chosen = None if top is None else result.strongest(top)
-    beside, words = ([], []) if field is None else _field(result, found, field, picture.tile, effective)
+    seen, box = (None, None) if field is None else _field(result, found, field, picture.tile, effective)
     sheet = result.sheet(
-        **asdict(picture), parts=parts, differences=differences, chosen=chosen, beside=beside
+        **asdict(picture),
+        parts=parts,
+        differences=differences,
+        chosen=chosen,
+        **({} if seen is None else {"seen": seen}),
     )
     with progress(sheet.height, "rows of the sheet", wanted=not quiet) as advance:
         outputs.write_sheet(sheet, target, description, force=force, inputs=inputs, advance=advance)
@@ -270,8 +274,8 @@ def run(
         seconds = {"read": read_seconds, "compute": compute_seconds, "write": write_seconds}
         source = input_document(input, result.picture, reading)
         document = _document(result, source, written, seconds, chosen, stat or ())
-        if field is not None:
-            document["field"] = {"at": list(field), "sees": words[0]}
+        if field is not None and box is not None:
+            document["field"] = {"at": list(field), **asdict(box)}
         if parts is not None:
             document["partial"] = {"difference": result.apart(parts)}
         if layer.flip:
@@ -300,7 +304,7 @@ def run(
             changed=changed,
             table=table,
             at=at,
-            words=words,
+            words=() if seen is None else seen.words,
             rows=_rows(result, chosen, stat or ()),
             stats=stat or (),
         )
@@ -377,8 +381,8 @@ def _rows(result: Any, chosen: Sequence[int] | None, stats: Sequence[str]) -> li
     return rows if chosen is None else [rows[index] for index in chosen]
 
 
-def _field(result: Any, found: Any, at: HW, tile: int | None, effective: bool) -> tuple[list[Any], list[str]]:
-    """Draw what one output value sees of the input, and say it in words."""
+def _field(result: Any, found: Any, at: HW, tile: int | None, effective: bool) -> Any:
+    """Draw what one output value sees of the input, and tell where that is."""
     from convviz import backends
     from convviz.net import alone
     from convviz.render import field, overview
@@ -393,10 +397,10 @@ def _field(result: Any, found: Any, at: HW, tile: int | None, effective: bool) -
         bank = result.filters
         numbers = {"map": {"weight": bank.weight} | ({} if bank.bias is None else {"bias": bank.bias})}
         gradient = backends.load_torch_net().gradient([placed], result.picture.x, numbers, "map", at)
-    tiles = field.tiles(
-        result.picture, found.planes, "output", at, box, cell=max(1, int(before)), gradient=gradient
+    panel = field.panel(
+        result.picture, found.planes, "the output", at, box, cell=max(1, int(before)), gradient=gradient
     )
-    return tiles, [field.sentence("the output", at, box, result.picture.size)]
+    return panel, box
 
 
 def _show(grid: Any) -> None:
