@@ -34,8 +34,8 @@ def mosaic(path: Path, size: tuple[int, int]) -> None:
     sheet.save(path, quality=90)
 
 
-def folder(path: Path, count: int) -> None:
-    """Write many different pictures of 1024x768: parts of the photographs, some of them mirrored."""
+def folder(path: Path, count: int, size: tuple[int, int] = (1024, 768)) -> None:
+    """Write many different pictures of 4:3: parts of the photographs, some of them mirrored."""
     path.mkdir(parents=True)
     rng = np.random.default_rng(0)
     photos = photographs()
@@ -45,7 +45,7 @@ def folder(path: Path, count: int) -> None:
         w = int(min(photo.width, photo.height * 4 / 3) * share)
         h = w * 3 // 4
         left, top = (int(rng.integers(0, side + 1)) for side in (photo.width - w, photo.height - h))
-        part = photo.crop((left, top, left + w, top + h)).resize((1024, 768), Image.Resampling.LANCZOS)
+        part = photo.crop((left, top, left + w, top + h)).resize(size, Image.Resampling.LANCZOS)
         if rng.random() < 0.5:
             part = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         part.save(path / f"{index:03}.jpg", quality=90)

@@ -21,8 +21,10 @@ from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
 import pictures
+import psutil
 from PIL import Image
 from timing import Pair, in_turn, process
 
@@ -34,9 +36,27 @@ SETTINGS = ["-O", "6", "-p", "1"]
 MILLION = 1_000_000
 
 
+class Cluster(NamedTuple):
+    """Processes of Dask on this machine."""
+
+    address: str
+    scheduler: int
+    workers: list[int]
+
+    def seconds(self) -> tuple[float, float]:
+        """Tell how long the processors have worked for the scheduler, and for all workers."""
+
+        def of(pid: int) -> float:
+            one = psutil.Process(pid)
+            every = [one, *one.children(recursive=True)]
+            return sum(sum(each.cpu_times()[:2]) for each in every)
+
+        return of(self.scheduler), sum(map(of, self.workers))
+
+
 @contextlib.contextmanager
-def cluster(work: Path, workers: int) -> Iterator[str]:
-    """Start a scheduler and workers of one thread each; gives the address."""
+def cluster(work: Path, workers: int) -> Iterator[Cluster]:
+    """Start a scheduler and workers of one thread each."""
     place = Path(tempfile.mkdtemp(dir=work))
     told = place / "scheduler.json"
     common = ["--host", "127.0.0.1", "--no-dashboard"]
@@ -57,7 +77,8 @@ def cluster(work: Path, workers: int) -> Iterator[str]:
             start("worker", address, "--nthreads", "1")
         while (place / "log").read_bytes().count(b"Registered to") < workers:
             time.sleep(0.05)
-        yield address
+        scheduler, *others = (process.pid for process in started)
+        yield Cluster(address, scheduler, others)
     finally:
         for process in reversed(started):
             with contextlib.suppress(ProcessLookupError):
@@ -97,7 +118,7 @@ def rates(work: Path, count: int) -> Iterator[str]:
     yield "| workers | Dask | local engine | ratio of images/s |"
     yield "|---|---|---|---|"
     for workers in (1, 2, 4):
-        with cluster(work, workers) as address:
+        with cluster(work, workers) as (address, *_):
             pair = in_turn(
                 lambda address=address: batch(work, source, "--engine", "dask", "--scheduler", address),
                 lambda workers=workers: batch(work, source, "--workers", workers),
@@ -139,7 +160,7 @@ def overhead(work: Path, count: int) -> Iterator[str]:
     yield "| what | more per file, ms | more per command, s | pairs, ratio of the larger |"
     yield "|---|---|---|---|"
     for workers in (1, 2, 4):
-        with cluster(work, workers) as address:
+        with cluster(work, workers) as (address, *_):
             words = ("--engine", "dask", "--scheduler", address)
             pairs = [
                 in_turn(
@@ -183,6 +204,53 @@ def _spread(pair: Pair) -> str:
     return f"{pair.ratio:.2f} ({pair.spread[0]:.2f} to {pair.spread[1]:.2f})"
 
 
+def costs(work: Path, count: int) -> Iterator[str]:
+    """Tell what a file costs each process, and what goes in and out: of this all else is calculated."""
+    yield "## What a file costs"
+    yield ""
+    yield (
+        f"Seconds of processors in milliseconds per file, from {count} files against {count // 5} of them; "
+        "two workers of Dask, and bytes per file. The driver is the process of `convviz batch`."
+    )
+    yield ""
+    yield "| files | worker | driver | scheduler | bytes in | bytes out |"
+    yield "|---|---|---|---|---|---|"
+    with cluster(work, 2) as started:
+        for size in ((16, 12), (512, 384), (1024, 768), (2048, 1536)):
+            many, few = work / f"costs-{size[0]}", work / f"costs-{size[0]}-few"
+            pictures.folder(many, count, size)
+            few.mkdir()
+            names = sorted(many.iterdir())
+            for name in names[:: count // (count // 5)][: count // 5]:
+                (few / name.name).hardlink_to(name)
+            spent(work, few, started)  # all modules are loaded, and the memory is had
+            taken = [spent(work, source, started) for source in (many, few)]
+            driver, scheduler, worker = (
+                1000 * (a - b) / (count - count // 5)
+                for a, b in zip(*(each[:3] for each in taken), strict=True)
+            )
+            bytes_in = sum(name.stat().st_size for name in names) / count
+            yield (
+                f"| JPEG {size[0]}x{size[1]} | {worker:.1f} | {driver:.2f} | {scheduler:.2f} "
+                f"| {bytes_in:,.0f} | {taken[0][3] / count:,.0f} |"
+            )
+    yield ""
+
+
+def spent(work: Path, source: Path, started: Cluster) -> tuple[float, float, float, int]:
+    """Run a batch; gives the seconds of driver, scheduler and workers, and the bytes written."""
+    out = Path(tempfile.mkdtemp(dir=work)) / "maps"
+    before = started.seconds()
+    words = ["--engine", "dask", "--scheduler", started.address, "--quiet"]
+    running = subprocess.Popen([*CONVVIZ, "batch", source, out, *SETTINGS, *words])
+    _, status, used = os.wait4(running.pid, 0)
+    if status:
+        raise RuntimeError(f"the batch of {source} failed.")
+    scheduler, workers = (after - first for after, first in zip(started.seconds(), before, strict=True))
+    written = sum(path.stat().st_size for path in out.rglob("*.png"))
+    return used.ru_utime + used.ru_stime, scheduler, workers, written
+
+
 def memory(work: Path) -> Iterator[str]:
     """Measure the driver on a million names: it lists them, begins, and is asked to stop."""
     yield "## Memory of the driver for a million names"
@@ -194,7 +262,7 @@ def memory(work: Path) -> Iterator[str]:
     yield ""
     yield "| what | MiB | seconds until the first file |"
     yield "|---|---|---|"
-    with cluster(work, 2) as address:
+    with cluster(work, 2) as (address, *_):
         words = ["--engine", "dask", "--scheduler", address]
         for name, folders in (("a thousand folders of a thousand names", 1000), ("one folder", 1)):
             source = links(work / f"links-{folders}", folders)
@@ -368,6 +436,7 @@ def main() -> None:
             header(),
             rates(work, 40 if arguments.quick else 200),
             overhead(work, 300 if arguments.quick else 1000),
+            costs(work, 50 if arguments.quick else 200),
             memory(work),
         ]
         for part in parts:

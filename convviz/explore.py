@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from convviz.images import Picture
 from convviz.kernels import entries
 from convviz.layers import Conv2d
 from convviz.net import Net, Placed
+from convviz.render.program import built
 from convviz.settings import LayerSettings, typed
 from convviz.text import printable
 from convviz.weights import FilterBank
@@ -121,6 +123,7 @@ def net_page(
     numbers: Mapping[str, Numbers],
     *,
     command: Sequence[str] = (),
+    origin: str = "",
 ) -> str:
     """Write the page of a net: a panel for each of its layers.
 
@@ -138,6 +141,8 @@ def net_page(
         Their numbers, by the names of the layers.
     command : sequence of str
         The words of the command that makes the same maps.
+    origin : str
+        The line of Python before the layers: the seed of their numbers, or a comment.
 
     Returns
     -------
@@ -175,6 +180,7 @@ def net_page(
         "reading": [],
         "layers": [_layer(one, numbers.get(one.name, {})) for one in placed],
         "classes": list(net.classes),
+        "origin": origin,
     }
     return _written(path, picture, more, {})
 
@@ -202,11 +208,13 @@ def _written(path: str, picture: Picture, more: Mapping[str, Any], chosen: Mappi
             for one in entries()
         ],
         "classes": [],
+        "origin": "",
         "state": {"at": 0, "map": 0, "edits": {}} | _NO_LAYER | dict(chosen),
     } | dict(more)
     parts = {
-        "title": html.escape(f"{name}: convviz"),
-        "heading": html.escape(name),
+        "title": html.escape(f"{Path(name).name}: convviz"),
+        # Of where it lay only the command tells.
+        "heading": html.escape(Path(name).name),
         "style": _part("page.css"),
         **{script: _part(f"{script}.js") for script in _SCRIPTS},
         # A script of data ends at the first tag, wherever that stands.
@@ -229,8 +237,12 @@ _NO_LAYER = dict.fromkeys(
 def _layer(one: Placed, numbers: Numbers) -> dict[str, Any]:
     """Write one layer as plain values."""
     layer = one.layer
+    text = f"torch.nn.{layer}"
+    if isinstance(layer, modules.BatchNorm2d | modules.Dropout):
+        text += ".eval()"
     if isinstance(layer, Conv2d):
         height, width = one.input_shapes[0][1:]
+        text = " ".join(line.strip() for line in built(layer, HW(height, width)))
         options: dict[str, Any] = {
             "outChannels": layer.out_channels,
             "kernel": list(layer.kernel_size),
@@ -248,7 +260,7 @@ def _layer(one: Placed, numbers: Numbers) -> dict[str, Any]:
     return {
         "name": printable(one.name),
         "kind": type(layer).__name__,
-        "text": str(layer),
+        "text": text,
         "inputs": [printable(name) for name in one.inputs],
         "shape": list(one.output_shape),
         "options": options,

@@ -10,13 +10,14 @@ from xml.etree import ElementTree
 import npm
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import convviz
 from convviz import explore, forward, images, parsing, pipeline, weights
 from convviz.checkpoints import read_checkpoint
 from convviz.images import Picture
-from convviz.net import find_net
+from convviz.net import find_net, parse_layers
 from convviz.settings import LayerSettings
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -406,6 +407,30 @@ def test_a_net_has_a_panel_for_each_layer(opened_net):
         assert float(told.rpartition("= ")[2]) == pytest.approx(float(values.flat[0]), rel=6e-2, abs=1e-3)
         browser.find_element(By.ID, "mapCanvas").send_keys(Keys.ESCAPE)
     assert browser.find_element(By.CSS_SELECTOR, ".bars span").text == "7"
+    # Seen whichever layer is chosen: what the net takes the picture for.
+    assert buttons_text(browser)[-1].split("\n")[-1].startswith("7 (0.99")
+
+
+def buttons_text(browser):
+    return [one.text for one in browser.find_elements(By.CSS_SELECTOR, "#layers button")]
+
+
+def test_the_program_of_a_net_makes_what_the_page_does(opened):
+    net = parse_layers(
+        "conv 6 k3 p1 reflect | bn | relu | dropout | conv 4 k3 same | flatten | linear 3 | softmax"
+    )
+    x = np.random.default_rng(2).random((3, 7, 6), np.float32)
+    placed = net.place(x.shape)
+    numbers = forward.seeded(placed, 5)
+    picture = images.Picture(x, ("R", "G", "B"))
+    text = explore.net_page("x.npy", picture, net, placed, numbers, origin="torch.manual_seed(5)")
+    browser = opened(text=text)
+    program = shown(browser, "code")
+    found = {"x": torch.from_numpy(x)[None]}
+    exec(program, found)
+    made = forward.run_net(net, x, numbers)
+    for name in ("conv1", "dropout1", "conv2", "softmax1"):
+        np.testing.assert_allclose(found[f"{name}_out"].detach()[0], made[name], atol=1e-5)
 
 
 def test_a_weight_of_a_net_can_be_typed(opened_net):

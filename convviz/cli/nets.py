@@ -119,6 +119,13 @@ class Source:
         kept = net if chosen.until is None else net.until(chosen.until)
         return cls(chosen, kept, None if chosen.weights is None else read_checkpoint(chosen.weights), net)
 
+    @property
+    def origin(self) -> str:
+        """The line of Python that says where the numbers come from."""
+        if self.checkpoint is None:
+            return f"torch.manual_seed({self.chosen.seed})"
+        return f"# then load the numbers of {self.checkpoint.name}"
+
     def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
         """Read the picture as the net asks for, where the user did not say otherwise; and say so."""
         if self.net is None:

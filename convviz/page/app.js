@@ -191,7 +191,7 @@
       const shapes = layer.inputs.map((name) => given.find((one) => one.name === name)?.shape || data.shape);
       $("sentence").textContent = `${layer.name}: ${shapes.map((shape) => shape.join("x")).join(" and ")} -> ${layer.shape.join("x")}`;
       $("command").textContent = data.words.join(" ");
-      $("code").textContent = `import torch\n\n${layer.name.replace(/\W/g, "_")} = torch.nn.${layer.text}`;
+      $("code").textContent = Words.netCode(given, data);
     } else if (conv && bank) {
       $("sentence").textContent = Words.sentence(conv, shapeOf(inputs[0]), shapeOf(output));
       $("command").textContent = Words.command(state, data, bank);
@@ -383,10 +383,13 @@
   /** One row per layer of a net. */
   function strips() {
     if (!net) return;
-    const { small } = net.answer;
-    $("layers").replaceChildren(...net.layers.map((layer, at) => {
+    const { layers, answer: { small } } = net;
+    $("layers").replaceChildren(...layers.map((layer, at) => {
       const name = element("span", { className: "name" }, layer.name, element("span", {}, `${layer.kind} -> ${layer.shape.join("x")}`));
-      const strip = element("span", { className: "strip" }, ...(layer.shape.length === 3 ? small[layer.name].map(Panes.canvasOf) : []));
+      const strip = element("span", { className: "strip" }, ...small[layer.name].map(Panes.canvasOf));
+      if (layer.shape.length === 1) strip.classList.add("vector");
+      const best = at === layers.length - 1 ? prediction() : "";
+      if (best) name.append(element("strong", {}, best));
       const button = element("button", { type: "button" }, name, strip);
       button.setAttribute("aria-pressed", String(at === state.at));
       button.dataset.key = `layer${at}`;
@@ -397,7 +400,7 @@
       return button;
     }));
     const list = $("layers");
-    const { offsetTop, offsetHeight } = list.children[Math.min(state.at, net.layers.length - 1)];
+    const { offsetTop, offsetHeight } = list.children[Math.min(state.at, layers.length - 1)];
     const top = offsetTop - list.offsetTop;
     if (top < list.scrollTop || top + offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 2;
   }
@@ -553,6 +556,14 @@
       Softmax: output.height === 1 ? `exp(${value}) over the sum of all exponentials` : `exp(${value}) over the sum along the axis`,
     });
     return forms[kind];
+  }
+
+  /** What the net takes the picture for, where it says what its values stand for. */
+  function prediction() {
+    const values = net?.answer.outputs[given[given.length - 1].name].planes[0];
+    if (!values || data.classes.length !== values.length) return "";
+    const best = values.indexOf(Math.max(...values));
+    return `${data.classes[best]} (${short(values[best], 3)})`;
   }
 
   /** The values of a vector, the greatest first. @param {Float32Array} values */

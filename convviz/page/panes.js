@@ -107,7 +107,7 @@ const Panes = (() => {
       for (let x = Math.floor(left); x < Math.min(width, left + wide / scale); x++) {
         const at = y * width + x;
         ink.fillStyle = Paint.ink(pixels.subarray(4 * at, 4 * at + 3));
-        ink.fillText(Words.short(values[at], 3), (x - left + 0.5) * scale, height === 1 ? tall / 2 : (y - top + 0.5) * scale);
+        ink.fillText(Words.short(values[at], 3), (x - left + 0.5) * scale, height === 1 ? tall / 2 : (y - top + 0.5) * scale, scale - 4);
       }
   }
 

@@ -14,7 +14,7 @@
  * @typedef {{path: string, shape: number[], channels: string[], low: number, high: number,
  *   planes: {kind: string, divisor: number, data: string}, single: boolean, layers: any[], given: boolean,
  *   words: string[], reading: string[], normalize: {mean: number[], std: number[]}|null, presets: Preset[],
- *   classes: string[], state: State}} Data
+ *   classes: string[], origin: string, state: State}} Data
  */
 const Settings = (() => {
   const NUMBERS = /** @type {const} */ (["outChannels", "seed", "kernelH", "kernelW", "strideH", "strideW",

@@ -120,5 +120,27 @@ const Words = (() => {
     return lines.join("\n");
   }
 
-  return { short, exact, many, sentence, shape, command, kernels, code };
+  /** The PyTorch program of a net. @param {Placed[]} layers @param {Data} data */
+  function netCode(layers, data) {
+    /** @type {Record<string, string>} */
+    const made = { input: "x" };
+    /** @type {Set<string>} */
+    const taken = new Set();
+    const build = [];
+    const run = [];
+    for (const { name, kind, text, inputs } of layers) {
+      // Names of torch may hold dots, or begin with a digit.
+      let called = name.replace(/\W/g, "_").replace(/^(?=\d)/, "layer");
+      while (taken.has(called)) called += "_";
+      taken.add(called);
+      const read = inputs.map((one) => made[one]);
+      made[name] = `${called}_out`;
+      if (kind !== "Add") build.push(`${called} = ${text}`);
+      run.push(`${made[name]} = ${kind === "Add" ? read.join(" + ") : `${called}(${read.join(", ")})`}`);
+    }
+    run[0] += `  # x: (${[1, ...data.shape].join(", ")})`;
+    return ["import torch", "", ...(data.origin ? [data.origin] : []), ...build, "", ...run].join("\n");
+  }
+
+  return { short, exact, many, sentence, shape, command, kernels, code, netCode };
 })();

@@ -7,7 +7,7 @@
  */
 const Work = (() => {
   const THUMB = 96;
-  const FEW = 6;
+  const FEW = 16;
 
   /**
    * Answer what is asked; this is what runs in a worker. A picture is kept until the next one comes.

@@ -66,8 +66,8 @@ def program(
         If there are too many weights to write down.
     """
     read, imports = _reading(path, source, reading)
-    built = _layer(layer, settings, size)
-    place = "layer[-1]" if built[-1] == ")" else "layer"
+    made = _layer(layer, settings, size)
+    place = "layer[-1]" if made[-1] == ")" else "layer"
     if stored is not None and stored.keys:
         filled, needed = _loaded(layer, settings, stored, place)
     else:
@@ -83,7 +83,7 @@ def program(
         *read.splitlines(),
         f"x = torch.tensor(planes, dtype=torch.float32)  # {layer.in_channels} x {size.h} x {size.w}",
         "",
-        *built,
+        *made,
         *filled,
         "",
         "with torch.no_grad():",
@@ -154,18 +154,30 @@ def _reading(path: str, source: Source, reading: InputSettings) -> tuple[str, li
 
 
 def _layer(layer: Conv2d, settings: LayerSettings, size: HW) -> list[str]:
-    """Write the layer as torch prints it, which is how it is built."""
+    """Build the layer, with the seed where torch draws its numbers."""
     seed = [] if settings.kernel or settings.weights else [f"torch.manual_seed({settings.seed})"]
+    first, *rest = built(layer, size)
+    return [*seed, f"layer = {first}", *rest]
+
+
+def built(layer: Conv2d, size: HW) -> list[str]:
+    """Write the lines of Python that build a layer for an input of `size`: what torch prints, with quotes.
+
+    Examples
+    --------
+    >>> built(Conv2d(1, 2, 3, padding="same", padding_mode="reflect"), HW(5, 5))
+    ['torch.nn.Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1), padding="same", padding_mode="reflect")']
+    """
     text = layer.torch_repr(size)
     for word in ("valid", "same"):
         text = text.replace(f"padding={word}", f'padding="{word}"')
     for word in ("reflect", "replicate", "circular"):
         text = text.replace(f"padding_mode={word}", f'padding_mode="{word}"')
     if not text.startswith("Sequential"):
-        return [*seed, f"layer = torch.nn.{text}"]
+        return [f"torch.nn.{text}"]
     _, pad, conv, _ = text.splitlines()
     parts = [f"    torch.nn.{line.split(': ', 1)[1]}," for line in (pad, conv)]
-    return [*seed, "layer = torch.nn.Sequential(", *parts, ")"]
+    return ["torch.nn.Sequential(", *parts, ")"]
 
 
 def _weights(layer: Conv2d, bank: FilterBank, settings: LayerSettings, place: str) -> list[str]:

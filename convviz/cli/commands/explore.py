@@ -89,6 +89,7 @@ def explore(
             placed,
             numbers,
             command=["convviz run", shlex.quote(input), *typed(described)],
+            origin=source.origin,
         )
     else:
         inputs = [*layer.files, *input_files(input)]
