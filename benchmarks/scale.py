@@ -49,7 +49,8 @@ class Cluster(NamedTuple):
         def of(pid: int) -> float:
             one = psutil.Process(pid)
             every = [one, *one.children(recursive=True)]
-            return sum(sum(each.cpu_times()[:2]) for each in every)
+            # Their own, and those of processes that have ended.
+            return sum(sum(each.cpu_times()[:4]) for each in every)
 
         return of(self.scheduler), sum(map(of, self.workers))
 
@@ -209,30 +210,31 @@ def costs(work: Path, count: int) -> Iterator[str]:
     yield "## What a file costs"
     yield ""
     yield (
-        f"Seconds of processors in milliseconds per file, from {count} files against {count // 5} of them; "
+        f"Milliseconds of processors per file, from {count} files against {count // 5} of them (the "
+        f"smallest: {10 * count} against {2 * count}); "
         "two workers of Dask, and bytes per file. The driver is the process of `convviz batch`."
     )
     yield ""
     yield "| files | worker | driver | scheduler | bytes in | bytes out |"
     yield "|---|---|---|---|---|---|"
     with cluster(work, 2) as started:
-        for size in ((16, 12), (512, 384), (1024, 768), (2048, 1536)):
+        for size, files in (((16, 12), 10 * count), *(((512 * k, 384 * k), count) for k in (1, 2, 4))):
             many, few = work / f"costs-{size[0]}", work / f"costs-{size[0]}-few"
-            pictures.folder(many, count, size)
+            pictures.folder(many, files, size)
             few.mkdir()
             names = sorted(many.iterdir())
-            for name in names[:: count // (count // 5)][: count // 5]:
+            for name in names[::5]:
                 (few / name.name).hardlink_to(name)
             spent(work, few, started)  # all modules are loaded, and the memory is had
             taken = [spent(work, source, started) for source in (many, few)]
             driver, scheduler, worker = (
-                1000 * (a - b) / (count - count // 5)
+                1000 * (a - b) / (files - len(names[::5]))
                 for a, b in zip(*(each[:3] for each in taken), strict=True)
             )
-            bytes_in = sum(name.stat().st_size for name in names) / count
+            bytes_in = sum(name.stat().st_size for name in names) / files
             yield (
                 f"| JPEG {size[0]}x{size[1]} | {worker:.1f} | {driver:.2f} | {scheduler:.2f} "
-                f"| {bytes_in:,.0f} | {taken[0][3] / count:,.0f} |"
+                f"| {bytes_in:,.0f} | {taken[0][3] / files:,.0f} |"
             )
     yield ""
 

@@ -7,6 +7,7 @@ here, over a file system of fsspec. Plain paths stay what they are.
 import contextlib
 import hashlib
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -168,6 +169,22 @@ def read(path: Path) -> bytes:
         return bytes(place.fs.cat_file(place.path))  # without asking for its length first
     except FileNotFoundError:
         raise InputError(f"cannot read {_shown(path)}: there is no such file; check the address.") from None
+    except Exception as error:  # noqa: BLE001  # each package has errors of its own
+        raise InputError(f"cannot read {_shown(path)}: {_reason(error)}.") from None
+
+
+def fetch(path: Path, file: BinaryIO) -> None:
+    """Copy a file behind an address to the end of `file`, a block at a time.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    place: Any = path
+    try:
+        with place.fs.open(place.path, "rb") as remote:
+            shutil.copyfileobj(remote, file)
     except Exception as error:  # noqa: BLE001  # each package has errors of its own
         raise InputError(f"cannot read {_shown(path)}: {_reason(error)}.") from None
 

@@ -6,6 +6,7 @@ import heapq
 import itertools
 import json
 import re
+import shutil
 import tempfile
 import time
 from array import array
@@ -298,10 +299,10 @@ class _Mirror:
         self._folder = tempfile.TemporaryDirectory(prefix="convviz-")
         self.path = Path(self._folder.name) / "journal.jsonl"
         self._pending: list[bytes] = []
-        self._sent = time.monotonic()
+        self._begun = self._sent = time.monotonic()
         with self.path.open("wb") as file:
             for part in self._parts():
-                file.write(files.read_bytes(part))
+                places.fetch(part, file)
 
     def _parts(self) -> list[Path]:
         """List what there is: what was sent whole, then what was sent since."""
@@ -316,19 +317,19 @@ class _Mirror:
     def add(self, line: bytes) -> None:
         """Keep a line, and send those that wait from time to time: a run that is killed loses no more."""
         self._pending.append(line)
-        if time.monotonic() - self._sent >= _SEND_SECONDS:
-            self._send(f"journal-{time.time_ns():020}.jsonl", b"".join(self._pending))
+        now = time.monotonic()
+        # In a long run more rarely, so that there are hundreds of parts, not tens of thousands.
+        if now - self._sent >= max(_SEND_SECONDS, _SEND_SHARE * (now - self._begun)):
+            with files.writing(self._place / f"journal-{time.time_ns():020}.jsonl", force=True) as file:
+                file.writelines(self._pending)
             self._pending.clear()
-            self._sent = time.monotonic()
-
-    def _send(self, name: str, data: bytes) -> None:
-        with files.writing(self._place / name, force=True) as file:
-            file.write(data)
+            self._sent = now
 
     def end(self) -> None:
         """Send it whole, and delete the parts."""
         before = self._parts()
-        self._send("journal.jsonl", self.path.read_bytes())
+        with files.writing(self._place / "journal.jsonl", force=True) as file, self.path.open("rb") as whole:
+            shutil.copyfileobj(whole, file)
         for part in before:
             if part.name != "journal.jsonl":
                 with places.reported(part):
@@ -336,8 +337,8 @@ class _Mirror:
         self._folder.cleanup()
 
 
-# How often lines are sent to a folder behind an address.
-_SEND_SECONDS = 1.0
+# How often lines are sent to a folder behind an address: in seconds, or as a share of the time so far.
+_SEND_SECONDS, _SEND_SHARE = 1.0, 0.01
 
 # How a line begins; a quotation mark in a name has a stroke before it.
 _NAME = re.compile(rb'{"path": "((?:[^"\\]|\\.)*)", "settings": ')

@@ -94,6 +94,10 @@ class Outcome:
         return "failed" if self.reason else "unchanged" if self.unchanged else "done"
 
 
+# Names behind an address that are counted before work begins: a million take minutes to list.
+COUNTED = 10_000
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What there is to do, listed anew each time: names by the million are never in memory together.
@@ -108,12 +112,15 @@ class Plan:
         Names to take.
     total : int
         Pictures and folders that could not be looked into, when the plan was made.
+    counted : bool
+        Whether those are all; behind an address counting ends at `COUNTED`.
     """
 
     folder: Path
     out: Path
     pattern: str | None
     total: int = 0
+    counted: bool = True
 
     def items(self) -> Iterator[Job | Outcome]:
         """List the jobs folder by folder, and each folder that cannot be looked into, as a failure."""
@@ -232,6 +239,8 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
     total = 0
     for item in plan.items():
         total += 1
+        if remote and not inside and total == COUNTED:
+            return replace(plan, total=total, counted=False)
         # Where the input does not lie in the output, no output can be an input.
         if inside and isinstance(item, Job):
             _check_target(item, plan)

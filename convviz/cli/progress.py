@@ -17,7 +17,7 @@ def progress(total: int | None, what: str, *, wanted: bool = True) -> Iterator[C
     Parameters
     ----------
     total : int or None
-        Files, rows or whatever is counted; None where nothing can be.
+        Files, rows or whatever is counted; None where nobody knows how many there are.
     what : str
         Their name, in the plural.
     wanted : bool
@@ -78,8 +78,9 @@ def _drawn(total: int | None, what: str, begun: int) -> Iterator[Callable[[int],
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    counts = (MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    columns = (TextColumn(what), BarColumn(), *(counts if total is not None else ()))
+    rate_column = TextColumn("{task.fields[rate]}")
+    counts = (MofNCompleteColumn(), rate_column, TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), *((rate_column,) if total is None else counts))
     start = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total, completed=begun, rate="")
@@ -87,6 +88,8 @@ def _drawn(total: int | None, what: str, begun: int) -> Iterator[Callable[[int],
         def show(done: int) -> None:
             seconds = time.monotonic() - start
             rate = f"{(done - begun) / seconds:.1f}/s" if seconds > 0.5 else ""
+            if total is None:  # where nobody knows how many there are
+                rate = f"{done:,} {rate}"
             bar.update(task, completed=done, rate=rate)
 
         yield show

@@ -70,6 +70,19 @@ def test_a_broken_file_is_named_and_never_stops_the_others(convviz, photos):
     assert by_name["cat.png"]["output_shape"] == [6, 6, 7]
 
 
+def test_of_very_many_failures_the_first_thousand_are_named(convviz, tmp_path):
+    (tmp_path / "many").mkdir()
+    for index in range(1003):
+        (tmp_path / "many" / f"{index:04}.png").touch()
+    done = convviz("batch", "many", "maps", "--workers", "2")
+    assert done.returncode == 6
+    assert done.stderr.count("\nfailed: ") + done.stderr.startswith("failed: ") == 1000
+    assert "\nand 3 more; --report FILE names all of them\n" in done.stderr
+    assert "1,003 files of 1,003 failed" in done.stderr
+    document = json.loads(convviz("batch", "many", "maps", "--workers", "2", "--json").stdout)
+    assert len(document["failed"]) == 1003
+
+
 def test_a_layer_that_no_memory_holds_is_refused_before_any_file_is_begun(convviz, photos):
     done = convviz("batch", "photos", "maps", "-k", "3", "-O", "100000000000", "--workers", "2")
     assert done.returncode == 2

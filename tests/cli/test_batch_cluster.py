@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import http.server
+import importlib
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -392,6 +394,27 @@ def test_an_archive_is_a_folder_to_read(photos, whole, tmp_path):
     assert_same(contents(tmp_path / "maps"), whole)
     refused = batch(photos, f"zip://maps::{tmp_path / 'photos.zip'}")
     assert "zip:// is for reading; choose another output." in refused.stderr
+
+
+def test_very_many_names_behind_an_address_are_not_counted_first(photos, tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for index in range(10_001):
+            archive.writestr(f"{index:05}.png", b"")
+    source = f"zip://::{tmp_path / 'many.zip'}"
+    done = batch(source, tmp_path / "maps", "--fail-fast", "--workers", "1")
+    assert done.returncode == 6
+    assert "of at least 10,000 pictures done" in done.stdout
+    assert "of at least 10,000 failed; the rest not done, as --fail-fast says" in done.stderr
+    document = json.loads(batch(source, tmp_path / "maps", "--fail-fast", "--json").stdout)
+    assert (document["files"], document["left"]) == (10_000, None)
+    # What is listed is all of it, and is counted in the end.
+    plan = importlib.import_module("convviz.batch.plan")
+    monkeypatch.setattr(plan, "COUNTED", 5)
+    found = make_plan(
+        place_of(f"zip://::{shutil.make_archive(str(tmp_path / 'few'), 'zip', photos)}"), tmp_path
+    )
+    assert (found.total, found.counted) == (5, False)
+    assert len(list(found.items())) == FILES + 1
 
 
 def test_memory_holds_folders_within_one_process(photos):

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 BATCH = "Batch"
 
+# Failures that are named at the end; of ten million files all may fail, and a report takes them.
+MOST_NAMED = 1000
+
 
 @with_settings
 def batch(
@@ -140,7 +143,7 @@ def batch(
     )
     start = time.perf_counter()
     counts = {"done": 0, "unchanged": 0, "failed": 0}
-    failed: list[Outcome] = []
+    failed: list[tuple[str, str]] = []
     stop = Stop()
     digest = settings_digest(layer, reading, compute, picture)
     with (
@@ -155,7 +158,8 @@ def batch(
             lines.write(outcome)
             journal.add(outcome)
             if outcome.status == "failed":
-                failed.append(outcome)
+                if json or len(failed) < MOST_NAMED:
+                    failed.append((outcome.name, outcome.reason))
                 if fail_fast:
                     stop.ask()
 
@@ -175,7 +179,7 @@ def batch(
                     files.sweep(swept)
                 yield item
 
-        with progress(plan.total, "files", wanted=not quiet) as advance:
+        with progress(plan.total if plan.counted else None, "files", wanted=not quiet) as advance:
             processes = min(workers or os.cpu_count() or 1, plan.total)
             common: dict[str, Any] = {"workers": processes, "timeout": timeout, "stop": stop}
             if engine == "dask":
@@ -187,16 +191,20 @@ def batch(
                 note(outcome)
                 advance(1)
     seconds = time.perf_counter() - start
-    failed.sort(key=lambda outcome: outcome.name)
+    failed.sort()
     total = max(plan.total, sum(counts.values()))
-    left = total - sum(counts.values())
+    # Where more were to be listed, nobody knows how many are left.
+    unknown = not plan.counted and stop.asked
+    left = None if unknown else total - sum(counts.values())
+    least = "at least " if unknown else ""
+    rest = "" if left == 0 else "the rest" if left is None else plural(left, "file")
     if json:
         answer_json(
             {
                 "files": total,
                 "done": counts["done"],
                 "unchanged": counts["unchanged"],
-                "failed": [{"path": outcome.name, "reason": outcome.reason} for outcome in failed],
+                "failed": [{"path": name, "reason": reason} for name, reason in failed],
                 "left": left,
                 "seconds": seconds,
             }
@@ -206,18 +214,20 @@ def batch(
         speed = f"{seconds:.1f} s{rate}"
         before = f", {counts['unchanged']:,} unchanged since an earlier run" if counts["unchanged"] else ""
         answer(
-            f"{counts['done']:,} of {plural(total, 'picture')} done in {speed}{before}, "
+            f"{counts['done']:,} of {least}{plural(total, 'picture')} done in {speed}{before}, "
             f"written to {printable(out)}"
         )
-    for outcome in failed:
-        remark(f"failed: {outcome.name}: {outcome.reason}")
+    for name, reason in failed:
+        remark(f"failed: {name}: {reason}")
+    if more := counts["failed"] - len(failed):
+        remark(f"and {more:,} more; --report FILE names all of them")
     if signals:
-        if left:
-            remark(f"{plural(left, 'file')} not done; the same command goes on with them.")
+        if rest:
+            remark(f"{rest} not done; the same command goes on with them.")
         raise KeyboardInterrupt if signals[0] == SIGINT else Ended(signals[0])
     if failed:
-        stopped = f"; {plural(left, 'file')} not done, as --fail-fast says" if left else ""
-        raise BatchError(f"{plural(len(failed), 'file')} of {total:,} failed{stopped}.")
+        stopped = f"; {rest} not done, as --fail-fast says" if rest else ""
+        raise BatchError(f"{plural(counts['failed'], 'file')} of {least}{total:,} failed{stopped}.")
 
 
 class _Report:
