@@ -26,7 +26,7 @@ from typing import NamedTuple
 import pictures
 import psutil
 from PIL import Image
-from timing import Pair, in_turn, process
+from timing import Pair, in_turn, peak_memory, process
 
 from convviz import parallel
 
@@ -34,6 +34,14 @@ PYTHON = sys.executable
 CONVVIZ = [PYTHON, "-m", "convviz"]
 SETTINGS = ["-O", "6", "-p", "1"]
 MILLION = 1_000_000
+
+# What the driver lists, without what it makes of it.
+LISTING = f"""
+from convviz.batch import Plan
+from convviz.places import place_of
+plan = Plan(place_of("s3://photos"), place_of("s3://maps"), None)
+assert sum(1 for _ in plan.items()) == {MILLION}
+"""
 
 
 class Cluster(NamedTuple):
@@ -280,6 +288,11 @@ def memory(work: Path) -> Iterator[str]:
             yield "| S3, one prefix | {:.0f} | {:.0f} |".format(
                 *stopped("s3://photos", out, words, **environment)
             )
+            os.environ |= environment
+            start = time.perf_counter()
+            held = peak_memory([PYTHON, "-c", LISTING]) / 2**20
+            seconds = time.perf_counter() - start
+            yield f"| the listing of S3 alone, to its end | {held:.0f} | {seconds:.0f} in all |"
 
 
 def links(folder: Path, folders: int) -> Path:
