@@ -1,7 +1,7 @@
 """How `convviz batch` grows with files, pixels and workers, and what it holds: writes SCALE.md.
 
-Run it with ``python benchmarks/scale.py --output benchmarks/SCALE.md``; it takes about ten minutes and
-needs the group ``bench``. Dask's scheduler and its workers are processes of this machine, and
+Run it with ``python benchmarks/scale.py --output benchmarks/SCALE.md``; it takes about twenty minutes
+and needs the group ``bench``. Dask's scheduler and its workers are processes of this machine, and
 so is the server of S3, which holds nothing: it lists a million names and gives one picture for all.
 """
 
@@ -107,6 +107,11 @@ def header() -> Iterator[str]:
     yield ""
 
 
+def opened(title: str, text: str, *columns: str) -> Iterator[str]:
+    """Begin a part: its title, what was measured how, and the head of the table."""
+    yield from (f"## {title}", "", text, "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|")
+
+
 def batch(work: Path, source: object, *words: object, out: object = None, **environment: str) -> float:
     """Time one batch into a new folder."""
     target = out or Path(tempfile.mkdtemp(dir=work)) / "maps"
@@ -117,15 +122,15 @@ def rates(work: Path, count: int) -> Iterator[str]:
     """Time Dask beside the local engine with as many workers."""
     source = work / "photos"
     pictures.folder(source, count)
-    yield "## Images per second"
-    yield ""
-    yield (
+    yield from opened(
+        "Images per second",
         f"{count} JPEG files of 1024x768, 3 planes to 6 maps, default tiles, whole commands; scheduler and "
-        "workers had been started before."
+        "workers had been started before.",
+        "workers",
+        "Dask",
+        "local engine",
+        "ratio of images/s",
     )
-    yield ""
-    yield "| workers | Dask | local engine | ratio of images/s |"
-    yield "|---|---|---|---|"
     for workers in (1, 2, 4):
         with cluster(work, workers) as (address, *_):
             pair = in_turn(
@@ -159,15 +164,15 @@ def overhead(work: Path, count: int) -> Iterator[str]:
         each = (pair_many.ours - pair_many.theirs - pair_few.ours + pair_few.theirs) / files
         return 1000 * each, pair_few.ours - pair_few.theirs - each * count // 10
 
-    yield "## What Dask and S3 add"
-    yield ""
-    yield (
+    yield from opened(
+        "What Dask and S3 add",
         f"{count} and {count // 10} PNG files of 16x16, whole commands beside the local engine on plain "
-        "paths; milliseconds more per file (wanted: < 5 for Dask), and seconds more per command."
+        "paths; milliseconds more per file (wanted: < 5 for Dask), and seconds more per command.",
+        "what",
+        "more per file, ms",
+        "more per command, s",
+        "pairs, ratio of the larger",
     )
-    yield ""
-    yield "| what | more per file, ms | more per command, s | pairs, ratio of the larger |"
-    yield "|---|---|---|---|"
     for workers in (1, 2, 4):
         with cluster(work, workers) as (address, *_):
             words = ("--engine", "dask", "--scheduler", address)
@@ -215,16 +220,18 @@ def _spread(pair: Pair) -> str:
 
 def costs(work: Path, count: int) -> Iterator[str]:
     """Tell what a file costs each process, and what goes in and out: of this all else is calculated."""
-    yield "## What a file costs"
-    yield ""
-    yield (
+    yield from opened(
+        "What a file costs",
         f"Milliseconds of processors per file, from {count} files against {count // 5} of them (the "
         f"smallest: {10 * count} against {2 * count}); "
-        "two workers of Dask, and bytes per file. The driver is the process of `convviz batch`."
+        "two workers of Dask, and bytes per file. The driver is the process of `convviz batch`.",
+        "files",
+        "worker",
+        "driver",
+        "scheduler",
+        "bytes in",
+        "bytes out",
     )
-    yield ""
-    yield "| files | worker | driver | scheduler | bytes in | bytes out |"
-    yield "|---|---|---|---|---|---|"
     with cluster(work, 2) as started:
         for size, files in (((16, 12), 10 * count), *(((512 * k, 384 * k), count) for k in (1, 2, 4))):
             many, few = work / f"costs-{size[0]}", work / f"costs-{size[0]}-few"
@@ -263,15 +270,14 @@ def spent(work: Path, source: Path, started: Cluster) -> tuple[float, float, flo
 
 def memory(work: Path) -> Iterator[str]:
     """Measure the driver on a million names: it lists them, begins, and is asked to stop."""
-    yield "## Memory of the driver for a million names"
-    yield ""
-    yield (
+    yield from opened(
+        "Memory of the driver for a million names",
         "The most that the process of `convviz batch --engine dask` held, in MiB, from its start until "
-        "it was asked to stop by SIGINT after the first hundred files; two workers. Wanted: < 300."
+        "it was asked to stop by SIGINT after the first hundred files; two workers. Wanted: < 300.",
+        "what",
+        "MiB",
+        "seconds until the first file",
     )
-    yield ""
-    yield "| what | MiB | seconds until the first file |"
-    yield "|---|---|---|"
     with cluster(work, 2) as (address, *_):
         words = ["--engine", "dask", "--scheduler", address]
         for name, folders in (("a thousand folders of a thousand names", 1000), ("one folder", 1)):

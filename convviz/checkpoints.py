@@ -117,7 +117,7 @@ class Checkpoint:
                 f"{self.name} holds {plural(len(known), 'convolution')}; "
                 f"choose one with --layer, such as --layer {printable(next(iter(known)))}."
             )
-        if name not in known and any(key.startswith(f"{name}.") for key in self.arrays):
+        if name not in known and f"{name}.weight" in self.arrays:
             raise SpecError(
                 f"layer: {printable(name)!r} in {self.name} is no convolution: its weight has not four axes."
             )

@@ -397,8 +397,8 @@ def stored(
         found[one.name] = numbers
     left = [prefix for prefix in held if prefix not in found and prefix not in names]
     if left:
-        names = ", ".join(map(printable, left[:6])) + (" …" if len(left) > 6 else "")
-        remarks.append(f"of {checkpoint.name} these are in no layer of the net: {names}")
+        some = ", ".join(map(printable, left[:6])) + (" …" if len(left) > 6 else "")
+        remarks.append(f"of {checkpoint.name} these are in no layer of the net: {some}")
     return found, tuple(remarks)
 
 

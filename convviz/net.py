@@ -585,8 +585,6 @@ def _read_argument(kind: Kind, item: str, text: str, at: int, *, first: bool) ->
     if found := re.fullmatch(r"([a-z]?)(-?[0-9]{1,9})(?:x([0-9]{1,9}))?", item, re.ASCII | re.IGNORECASE):
         letter, h, w = found[1].lower(), int(found[2]), found[3]
         name = kind.letters.get(letter, "") if letter else kind.first if first else ""
-        if name in _NUMBERS and w is None:
-            return name, float(h)
         if name and (w is None or name not in (*_COUNTS, *_NUMBERS)):
             return name, (h, int(w)) if w is not None else h
     if first and kind.first in _NUMBERS and re.fullmatch(_NUMBER, item, re.ASCII):

@@ -202,10 +202,13 @@ class TapSet:
         The filters.
     stored : dict
         What their file says of the layer beyond its numbers, as arguments of `Conv2d`.
+    keys : tuple of tuple
+        Where a file of trained weights holds them, as `StoredLayer.keys`.
     """
 
     taps: tuple[Taps, ...]
     stored: Mapping[str, Any] = field(default_factory=dict)
+    keys: tuple[tuple[Any, ...], ...] = ()
 
     @property
     def bias(self) -> tuple[float, ...] | None:
@@ -288,6 +291,7 @@ def _trained(settings: LayerSettings) -> TapSet:
             for index, one in enumerate(weight.astype(np.float64))
         ),
         layer.arguments,
+        layer.keys,
     )
 
 

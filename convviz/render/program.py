@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convviz.checkpoints import StoredLayer
 from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.layers import Conv2d
@@ -32,7 +31,7 @@ def program(
     settings: LayerSettings,
     reading: InputSettings,
     size: HW,
-    stored: StoredLayer | None = None,
+    keys: Sequence[Sequence[Any]] = (),
 ) -> str:
     """Write a program that makes the same maps of the same input.
 
@@ -52,8 +51,8 @@ def program(
         How the input becomes numbers; `resize` as a size.
     size : HW
         Size of the input once it is read, in pixels.
-    stored : StoredLayer, optional
-        The layer of `settings.weights`.
+    keys : sequence of sequence
+        Where `settings.weights` holds weight and bias, as `convviz.weights.TapSet` tells.
 
     Returns
     -------
@@ -68,8 +67,8 @@ def program(
     read, imports = _reading(path, source, reading)
     made = _layer(layer, settings, size)
     place = "layer[-1]" if made[-1] == ")" else "layer"
-    if stored is not None and stored.keys:
-        filled, needed = _loaded(layer, settings, stored, place)
+    if keys:
+        filled, needed = _loaded(layer, settings, keys, place)
     else:
         filled, needed = _weights(layer, bank, settings, place), []
     lines = [
@@ -202,7 +201,7 @@ def _weights(layer: Conv2d, bank: FilterBank, settings: LayerSettings, place: st
 
 
 def _loaded(
-    layer: Conv2d, settings: LayerSettings, stored: StoredLayer, place: str
+    layer: Conv2d, settings: LayerSettings, places: Sequence[Sequence[Any]], place: str
 ) -> tuple[list[str], list[str]]:
     """Load the numbers of a file into the layer at `place`; and what that imports."""
     path = settings.weights
@@ -213,7 +212,7 @@ def _loaded(
         ".npz": f"stored = np.load({str(path)!r})",
     }.get(kind, f'stored = torch.load({str(path)!r}, map_location="cpu", weights_only=True)')
     lines = ["", opened, "with torch.no_grad():"]
-    for name, keys in zip(("weight", "bias"), stored.keys, strict=False):
+    for name, keys in zip(("weight", "bias"), places, strict=False):
         if name == "bias" and not layer.bias:
             continue
         values = "stored" + "".join(f"[{key!r}]" for key in keys)

@@ -31,11 +31,12 @@ def code(
     from convviz import weights
     from convviz.cli.reading import read_input
 
+    tapset = weights.prepare(layer)
     picture = read_input(input, reading)
-    conv, bank, remarks = weights.build(layer, picture.x.shape[0], channels=picture.channels)
+    conv, bank, remarks = weights.build(layer, picture.x.shape[0], tapset=tapset, channels=picture.channels)
     for text in (*picture.remarks, *remarks):
         remark(text)
-    answer(program_of(input, picture, conv, bank, layer, reading))
+    answer(program_of(input, picture, conv, bank, layer, reading, tapset))
 
 
 def refuse_stdin(name: str) -> None:
@@ -45,12 +46,11 @@ def refuse_stdin(name: str) -> None:
 
 
 def program_of(
-    name: str, picture: Any, conv: Any, bank: Any, layer: LayerSettings, reading: InputSettings
+    name: str, picture: Any, conv: Any, bank: Any, layer: LayerSettings, reading: InputSettings, tapset: Any
 ) -> str:
     """Write the program of a run, without the line break at its end."""
     import numpy as np
 
-    from convviz.checkpoints import read_checkpoint
     from convviz.render.program import program, reads_as
 
     # The program is for this input, so the size that it is brought to is written as numbers.
@@ -68,10 +68,8 @@ def program_of(
             "reading this file takes more than a short program; save it as an 8-bit PNG, or as numbers "
             "(.npy), first."
         )
-    stored = None
-    if layer.weights is not None:
-        stored = read_checkpoint(layer.weights).find(layer.layer_name)
-    return program(name, source, conv, bank, layer, reading, picture.size, stored).rstrip("\n")
+    keys = () if tapset is None else tapset.keys
+    return program(name, source, conv, bank, layer, reading, picture.size, keys).rstrip("\n")
 
 
 def _source(path: Path, reading: InputSettings) -> Any:

@@ -188,6 +188,7 @@ def run(
     from convviz import arrays, marks, memory, outputs, pipeline, weights
     from convviz.cli.progress import progress
     from convviz.cli.reading import input_document, input_files, read_input
+    from convviz.render.field import NOTHING
     from convviz.render.tone import colours
 
     colours(picture.colormap)
@@ -213,7 +214,7 @@ def run(
         if position is not None:
             check_inside(option, position, HW(*result.shape[1:]), "the maps")
     agreement = pipeline.check(result, device=compute.device) if check else None
-    text = program_of(input, image, conv, bank, layer, reading) if code else ""
+    text = program_of(input, image, conv, bank, layer, reading, tapset) if code else ""
     parts = result.partial() if partial else None
     # Where every kernel is symmetric there is nothing to draw.
     differences = result.flip_difference() if layer.flip and not all(bank.symmetric) else None
@@ -227,14 +228,10 @@ def run(
     start = time.perf_counter()
     description = result.description(layer, reading, picture) | drawn
     chosen = None if top is None else result.strongest(top)
-    seen, box = (None, None) if field is None else _field(result, found, field, picture.tile, effective)
-    sheet = result.sheet(
-        **asdict(picture),
-        parts=parts,
-        differences=differences,
-        chosen=chosen,
-        **({} if seen is None else {"seen": seen}),
-    )
+    seen, box = NOTHING, {}
+    if field is not None:
+        seen, box = _field(result, found, field, picture.tile, effective)
+    sheet = result.sheet(**asdict(picture), parts=parts, differences=differences, chosen=chosen, seen=seen)
     with progress(sheet.height, "rows of the sheet", wanted=not quiet) as advance:
         outputs.write_sheet(sheet, target, description, force=force, inputs=inputs, advance=advance)
     written = [target]
@@ -274,8 +271,8 @@ def run(
         seconds = {"read": read_seconds, "compute": compute_seconds, "write": write_seconds}
         source = input_document(input, result.picture, reading)
         document = _document(result, source, written, seconds, chosen, stat or ())
-        if field is not None and box is not None:
-            document["field"] = {"at": list(field), **asdict(box)}
+        if field is not None:
+            document["field"] = {"at": list(field), **box}
         if parts is not None:
             document["partial"] = {"difference": result.apart(parts)}
         if layer.flip:
@@ -304,7 +301,7 @@ def run(
             changed=changed,
             table=table,
             at=at,
-            words=() if seen is None else seen.words,
+            words=seen.words,
             rows=_rows(result, chosen, stat or ()),
             stats=stat or (),
         )
@@ -400,7 +397,7 @@ def _field(result: Any, found: Any, at: HW, tile: int | None, effective: bool) -
     panel = field.panel(
         result.picture, found.planes, "the output", at, box, cell=max(1, int(before)), gradient=gradient
     )
-    return panel, box
+    return panel, asdict(box)
 
 
 def _show(grid: Any) -> None:
