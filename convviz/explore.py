@@ -22,15 +22,19 @@ from convviz.kernels import entries
 from convviz.layers import Conv2d
 from convviz.net import Net, Placed
 from convviz.render.program import built
-from convviz.settings import LayerSettings, typed
+from convviz.settings import InputSettings, LayerSettings, as_text, typed
 from convviz.text import printable
 from convviz.weights import FilterBank
+
+_AS_IT_IS = InputSettings()
 
 # More would not be computed again while somebody waits, or would be no page to send to anybody.
 MOST_PIXELS, MOST_FILTERS = 1 << 22, 64
 MOST_MACS, MOST_NUMBERS = 1 << 31, 1 << 22
+# A layer alone is shared by several workers, and nothing follows it.
+MOST_MACS_ALONE = 1 << 33
 
-_SCRIPTS = ("convolve", "layers", "paint", "work", "settings", "words", "panes", "app")
+_SCRIPTS = ("convolve", "layers", "paint", "work", "settings", "pictures", "words", "panes", "app")
 
 
 def page(
@@ -40,7 +44,7 @@ def page(
     bank: FilterBank,
     settings: LayerSettings,
     *,
-    reading: Sequence[str] = (),
+    reading: InputSettings = _AS_IT_IS,
 ) -> str:
     """Write the page of a layer.
 
@@ -56,8 +60,8 @@ def page(
         Its numbers.
     settings : LayerSettings
         Where they come from.
-    reading : sequence of str
-        How the picture was read, as options of ``convviz run``.
+    reading : InputSettings
+        How the picture was read.
 
     Returns
     -------
@@ -79,6 +83,11 @@ def page(
     """
     if layer.out_channels > MOST_FILTERS:
         raise SpecError(f"a page has room for {MOST_FILTERS} filters, not {layer.out_channels}.")
+    if layer.macs(picture.size) > MOST_MACS_ALONE:
+        raise SpecError(
+            f"a page has room for a layer of {MOST_MACS_ALONE:,} multiply-adds, not "
+            f"{layer.macs(picture.size):,}; bring the picture to fewer pixels with --resize."
+        )
     edges = layer.edges(picture.size)
     given = bool(settings.files or settings.kernel)
     # The page turns them itself.
@@ -109,10 +118,10 @@ def page(
         "single": True,
         "given": given,
         "words": _words(settings),
-        "reading": list(reading),
+        "reading": _options(reading),
         "layers": [_layer(placed, numbers)],
     }
-    return _written(path, picture, more, chosen)
+    return _written(path, picture, reading, more, chosen)
 
 
 def net_page(
@@ -123,6 +132,8 @@ def net_page(
     numbers: Mapping[str, Numbers],
     *,
     command: Sequence[str] = (),
+    reading: InputSettings = _AS_IT_IS,
+    read_as: InputSettings | None = None,
     origin: str = "",
 ) -> str:
     """Write the page of a net: a panel for each of its layers.
@@ -140,7 +151,11 @@ def net_page(
     numbers : dict of dict of ndarray
         Their numbers, by the names of the layers.
     command : sequence of str
-        The words of the command that makes the same maps.
+        The options of ``convviz run`` that choose the net.
+    reading : InputSettings
+        How the picture was to be read.
+    read_as : InputSettings, optional
+        How it was read, where the net asks for more.
     origin : str
         The line of Python before the layers: the seed of their numbers, or a comment.
 
@@ -177,15 +192,17 @@ def net_page(
         "single": False,
         "given": False,
         "words": list(command),
-        "reading": [],
+        "reading": _options(reading),
         "layers": [_layer(one, numbers.get(one.name, {})) for one in placed],
         "classes": list(net.classes),
         "origin": origin,
     }
-    return _written(path, picture, more, {})
+    return _written(path, picture, read_as or reading, more, {})
 
 
-def _written(path: str, picture: Picture, more: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
+def _written(
+    path: str, picture: Picture, reading: InputSettings, more: Mapping[str, Any], chosen: Mapping[str, Any]
+) -> str:
     """Put styles, scripts and data into the page."""
     if picture.size.h * picture.size.w > MOST_PIXELS:
         raise SpecError(
@@ -202,6 +219,10 @@ def _written(path: str, picture: Picture, more: Mapping[str, Any], chosen: Mappi
         "low": low,
         "high": high,
         "planes": _planes(picture),
+        # What is done to another picture; its channels and its size are those that the page needs.
+        "prepared": _options(dataclasses.replace(reading, mode=None, resize=None, crop=None)),
+        "most": 1 if reading.range == "unit" else 255,
+        "mostMacs": MOST_MACS_ALONE,
         "normalize": None if normal is None else {"mean": list(normal.mean), "std": list(normal.std)},
         "presets": [
             {"name": one.kernel.name, "taps": one.kernel.taps, "divisor": one.kernel.divisor}
@@ -271,6 +292,15 @@ def _layer(one: Placed, numbers: Numbers) -> dict[str, Any]:
 def _part(name: str) -> str:
     """Read one part of the page."""
     return resources.files("convviz").joinpath("page", name).read_text(encoding="utf-8").rstrip("\n")
+
+
+def _options(reading: InputSettings) -> list[str]:
+    """Write how a picture is read as options of ``convviz run``."""
+    return [
+        f"--{name}{'=' if text.startswith('-') else ' '}{shlex.quote(text)}"
+        for name, text in as_text(reading).items()
+        if isinstance(text, str)
+    ]
 
 
 def _words(settings: LayerSettings) -> list[str]:

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,22 +11,51 @@ from pathlib import Path
 import npm
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 import convviz
 from convviz import explore, forward, pipeline, weights
+from convviz.cli.app import status_of
 from convviz.errors import SpecError
+from convviz.geometry import HW
 from convviz.images import Picture
+from convviz.kernels import entries, find, preset_names
 from convviz.net import find_net, parse_layers
-from convviz.settings import LayerSettings
+from convviz.preparation import IMAGENET, Normalization
+from convviz.settings import InputSettings, LayerSettings
 
+AS_IT_IS = InputSettings()
 PAGE = Path(explore.__file__).with_name("page")
 NODE = shutil.which("node")
+SCRIPTS = ("convolve", "layers", "settings", "pictures", "words")
 
 # The scripts see each other, as in the page.
 RUN = """
 const [vm, fs] = [require("vm"), require("fs")];
 for (const path of process.argv.slice(1)) vm.runInThisContext(fs.readFileSync(path, "utf8"));
 const answer = vm.runInThisContext(`(one) => {
+  if (one.state) {
+    const { data } = one;
+    const read = one.pixels && Pictures.read(Uint8ClampedArray.from(one.pixels), one.height, one.width, data);
+    const picture = read ? read.picture
+      : { height: one.height, width: one.width, planes: one.planes.map((plane) => Float32Array.from(plane)) };
+    const source = read ? { path: one.path, words: read.words } : { path: data.path, words: data.reading };
+    const conv = Settings.layerOf(one.state);
+    const reason = Settings.reason(one.state, data, picture);
+    if (reason) return { reason };
+    const bank = Settings.bankOf(one.state, data, one.own || {}, picture.planes.length);
+    const made = Convolve.correlate(picture, conv, bank);
+    return {
+      planes: picture.planes.map((values) => Array.from(values)),
+      maps: made.maps.map((map) => Array.from(map)),
+      size: [made.height, made.width],
+      code: Words.code(one.state, bank, picture),
+      command: Words.command(one.state, data, bank, source),
+      kernels: Words.kernels(conv, bank, picture.planes.length),
+    };
+  }
+  if (one.named) return Words.netCode(one.named, one.data);
   const planes = one.planes.map((plane) => Float32Array.from(plane));
   const picture = { height: one.height, width: one.width, planes };
   if (one.layers) {
@@ -36,7 +66,7 @@ const answer = vm.runInThisContext(`(one) => {
       }
     const made = Layers.compute(picture, one.layers);
     return Object.fromEntries(
-      Object.entries(made).map(([name, of]) => [name, of.planes.map((values) => Array.from(values))]));
+      Array.from(made, ([name, of]) => [name, of.planes.map((values) => Array.from(values))]));
   }
   const reason = Convolve.reason(picture.planes.length, one.height, one.width, one.layer);
   if (reason) return { reason };
@@ -70,7 +100,7 @@ needs_node = pytest.mark.skipif(
 
 def computed(*cases):
     done = subprocess.run(
-        [NODE, "-e", RUN, PAGE / "convolve.js", PAGE / "layers.js"],
+        [NODE, "-e", RUN, *(PAGE / f"{name}.js" for name in SCRIPTS)],
         input=json.dumps(cases),
         capture_output=True,
         text=True,
@@ -234,6 +264,176 @@ def test_what_is_not_legal_is_told_with_what_would_be(change, words):
     assert words in found["reason"]
 
 
+# --- what the page offers to copy
+
+
+def asked_of(x, reading=AS_IT_IS):
+    """Make a function that gives states of the page of a picture, as node takes them."""
+    names = ("gray",) if len(x) == 1 else tuple("RGBA"[: len(x)])
+    # The numbers are not needed here.
+    data = data_of(made(x, names, "x.npy", reading=reading)) | {"planes": None, "layers": []}
+    picture = {"planes": x.reshape(len(x), -1).tolist(), "height": x.shape[1], "width": x.shape[2]}
+    return lambda **state: picture | {"data": data, "state": data["state"] | state}
+
+
+def of_preset(name, **state):
+    (kernel,) = find(name)
+    return {"preset": name, "kernelH": kernel.size.h, "kernelW": kernel.size.w} | state
+
+
+def done_by_code(found, x):
+    """Execute the copied program, beside the file that the page saves."""
+    assert "reason" not in found, found
+    Path("kernels.json").write_text(found["kernels"])
+    names = {"x": torch.from_numpy(x)[None]}
+    exec(found["code"], names)
+    return names["maps"][0].detach().numpy()
+
+
+def done_by_command(found):
+    """Execute the copied command, beside the file that the page saves."""
+    assert "reason" not in found, found
+    Path("kernels.json").write_text(found["kernels"])
+    program, *words = shlex.split(found["command"])
+    assert program == "convviz"
+    assert status_of([*words, "--quiet", "--save", "maps.npz", "--force"]) == 0
+    with np.load("maps.npz") as stored:
+        return stored["maps"]
+
+
+def its_maps(found):
+    return np.array(found["maps"]).reshape(-1, *found["size"])
+
+
+@needs_node
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("bias", [False, True], ids=["no bias", "bias"])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_the_copied_program_makes_the_maps_of_the_page_for_every_preset(
+    groups, bias, dilation, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(4).random((4, 24, 23), np.float32)
+    options = {"groups": groups, "bias": bias, "dilationH": dilation, "outChannels": 2 * groups}
+    chosen = asked_of(x)
+    cases = [chosen(**of_preset(name, padTop=1, padLeft=2, **options)) for name in preset_names()]
+    assert len(cases) == len(entries())
+    for case, found in zip(cases, computed(*cases), strict=True):
+        np.testing.assert_allclose(
+            done_by_code(found, x), its_maps(found), rtol=1e-4, atol=1e-4, err_msg=case["state"]["preset"]
+        )
+
+
+@needs_node
+def test_the_copied_command_makes_the_maps_of_the_page(tmp_path, monkeypatch):
+    """Every preset once, and every kind of weights with every group, bias and padding."""
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(4).random((4, 24, 32), np.float32)
+    np.save("x.npy", x)
+    chosen = asked_of(x)
+    cases = [
+        chosen(**of_preset(name, groups=1 + at % 2, outChannels=2, bias=at % 4 > 1, dilationW=1 + at % 3))
+        for at, name in enumerate(preset_names())
+    ]
+    cases += [
+        chosen(
+            groups=groups,
+            bias=bias,
+            outChannels=4,
+            padTop=top,
+            mode=mode,
+            flip=flip,
+            edits=edits,
+            **weights,
+        )
+        for weights in (of_preset("sobel-x"), {"preset": "seed", "seed": 3, "kernelH": 2})
+        for groups in (1, 2, 4)
+        for bias, flip in ((False, True), (True, False))
+        for top, mode in ((0, "zeros"), (2, "reflect"))
+        for edits in ({}, {"0:1": 0.3, "0:b0": 2})
+    ]
+    for found in computed(*cases):
+        np.testing.assert_allclose(
+            done_by_command(found), its_maps(found), rtol=1e-4, atol=1e-4, err_msg=found["command"]
+        )
+
+
+@needs_node
+@pytest.mark.parametrize("size", [(20, 21), (40, 1500), (2060, 9)], ids=["small", "wide", "high"])
+@pytest.mark.parametrize(
+    ("channels", "reading"),
+    [
+        (3, InputSettings()),
+        (1, InputSettings(mode="gray", resize=HW(9, 9))),
+        (3, InputSettings(range="byte", normalize=Normalization((100.0, 90, 80), (50.0, 60, 70)))),
+        (3, InputSettings(normalize=IMAGENET)),
+        (1, InputSettings(range="raw")),
+    ],
+    ids=["as it is", "gray and resized", "bytes and normalised", "as imagenet", "raw"],
+)
+def test_the_command_and_the_program_of_another_picture_make_its_maps(
+    tmp_path, monkeypatch, size, channels, reading
+):
+    """Read as the first was, and brought to the size that the page has room for."""
+    monkeypatch.chdir(tmp_path)
+    levels = np.random.default_rng(size).integers(0, 256, (*size, 4), np.uint8)
+    levels[..., 3] = 255
+    Image.fromarray(levels[..., :3]).save("a picture.png")
+    first = np.random.default_rng(4).random((channels, 9, 9), np.float32)
+    case = asked_of(first, reading)(**of_preset("laplacian"))
+    case |= {"pixels": levels.ravel().tolist(), "height": size[0], "width": size[1], "path": "a picture.png"}
+    (found,) = computed(case)
+    tolerance = {"rtol": 1e-4, "atol": 1e-4 * np.abs(its_maps(found)).max()}
+    np.testing.assert_allclose(done_by_command(found), its_maps(found), **tolerance)
+    height, width = (side + 2 for side in found["size"])
+    x = np.array(found["planes"], np.float32).reshape(3, height, width)
+    np.testing.assert_allclose(done_by_code(found, x), its_maps(found), **tolerance)
+
+
+@needs_node
+def test_what_no_browser_could_compute_or_draw_is_refused_with_the_numbers():
+    chosen = asked_of(np.zeros((3, 64, 64), np.float32))
+    cases = [
+        (chosen(padTop=1_000_000), "1000062x62, but a browser draws at most 32767 pixels along a side"),
+        (chosen(padTop=30_000, padLeft=30_000), "need 60.6 GB, but this page can use 4 GB"),
+        (
+            chosen(padTop=5_000, padLeft=5_000, kernelH=31, kernelW=31, outChannels=1),
+            "these maps need 73,",
+        ),
+    ]
+    for found, (_, words) in zip(computed(*(case for case, _ in cases)), cases, strict=True):
+        assert words in found["reason"]
+        assert "pad less" in found["reason"]
+
+
+# Names that mean something to Python, to JavaScript, or to the program itself.
+ODD = ["__proto__", "constructor", "toString", "class", "torch", "x", "a", "a_out", "a.out", "1", "é", "None"]
+
+
+@needs_node
+def test_a_layer_may_be_called_as_it_likes():
+    """Every layer doubles what it reads: 2, 4, 8, in the page and in its program."""
+    named = [
+        {
+            "name": name,
+            "kind": "Conv2d",
+            "text": "torch.nn.Conv2d(1, 1, 1, bias=False).requires_grad_(False)",
+            "inputs": [before],
+            "shape": [1, 2, 2],
+            "options": plain(convviz.Conv2d(1, 1, 1), convviz.HW(2, 2)),
+            "numbers": {"weight": base64.b64encode(np.float32([2]).tobytes()).decode()},
+        }
+        for before, name in zip(["input", *ODD], ODD, strict=False)
+    ]
+    case = {"height": 2, "width": 2, "planes": [[1, 1, 1, 1]], "layers": named}
+    made, program = computed(case, {"named": named, "data": {"shape": [1, 2, 2], "origin": ""}})
+    assert [made[name][0][0] for name in ODD] == [2.0 ** (1 + at) for at in range(len(ODD))]
+    names = {"x": torch.ones(1, 1, 2, 2)}
+    exec(re.sub(r"(\w+) = torch\.nn.*", r"\g<0>\n\1.weight.fill_(2)", program), names)
+    last = program.split("\n")[-1].split(" = ")[0]
+    assert names[last].max() == 2.0 ** len(ODD)
+
+
 # --- the file
 
 
@@ -242,10 +442,11 @@ def data_of(text):
     return json.loads(found)
 
 
-def made(x, channels="RGB", name="x.png", **options):
-    picture = Picture(x, tuple(channels))
+def made(x, channels="RGB", name="x.png", reading=AS_IT_IS, **options):
+    normal = None if reading.normalize is None else reading.normalize.of(len(x))
+    picture = Picture(x, tuple(channels), normalized=normal)
     layer, bank, _ = weights.build(LayerSettings(**options), x.shape[0])
-    return explore.page(name, picture, layer, bank, LayerSettings(**options))
+    return explore.page(name, picture, layer, bank, LayerSettings(**options), reading=reading)
 
 
 def test_the_numbers_of_the_page_are_those_of_the_run():

@@ -16,8 +16,9 @@ from PIL import Image
 import convviz
 from convviz import explore, forward, images, parsing, pipeline, weights
 from convviz.checkpoints import read_checkpoint
+from convviz.cli.app import status_of
 from convviz.images import Picture
-from convviz.net import find_net, parse_layers
+from convviz.net import find_net, net_of, parse_layers
 from convviz.settings import LayerSettings
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -77,7 +78,8 @@ def opened_net(opened):
         net, placed, numbers = digits(until)
         picture = images.read(SAMPLES / "digit.png", mode="gray", resize=parsing.resize("28x28"))
         return opened(
-            place, text=explore.net_page("digit.png", picture, net, placed, numbers, command=["convviz"])
+            place,
+            text=explore.net_page("digit.png", picture, net, placed, numbers, command=["--net digits.toml"]),
         )
 
     return show
@@ -247,11 +249,77 @@ def test_settings_are_taken_where_they_are_legal(opened):
         write(browser, id, str(before[id]))
 
 
+def field_of_the_message(browser):
+    """The field that is marked as wrong, below which the message stands."""
+    settle(browser)
+    return browser.execute_script(
+        "return document.getElementById('why').previousElementSibling.querySelector('[aria-invalid]')?.id"
+    )
+
+
+def test_a_padding_that_no_machine_can_hold_is_refused_at_its_field(opened):
+    browser = opened()
+    before = maps(browser)
+    write(browser, "padTop", "1000000")
+    assert "1000007x6, but a browser draws at most 32767 pixels along a side" in shown(browser, "why")
+    assert field_of_the_message(browser) == "padTop"
+    np.testing.assert_array_equal(maps(browser), before)
+    write(browser, "padTop", "1")
+    assert shown(browser, "why") == ""
+    assert maps(browser).shape == (6, 8, 6)
+
+
+@pytest.mark.parametrize(
+    ("thrown", "words"),
+    [
+        ("new Float32Array(-1)", "this browser does not have the memory for these maps"),
+        ("null.planes", "Cannot read properties of null"),
+    ],
+    ids=["memory", "a fault of the page"],
+)
+def test_an_error_of_a_worker_is_told_and_the_page_goes_on(opened, thrown, words):
+    """A stride of 3 is what the worker cannot do."""
+    start = "const { height, width, planes } = picture;\n    const [h, w] = outputSize"
+    layer, bank, _ = weights.build(LayerSettings(), 3)
+    text = explore.page("x.png", Picture(X, tuple("RGB")), layer, bank, LayerSettings())
+    assert text.count(start) == 1
+    text = text.replace(start, f"if (layer.stride[0] === 3) {thrown};\n    {start}")
+    browser = opened(text=text)
+    before = maps(browser)
+    write(browser, "strideH", "3")
+    assert shown(browser, "why").startswith("Not computed: ")
+    assert words in shown(browser, "why")
+    assert field_of_the_message(browser) == "strideH"
+    assert state(browser)["strideH"] == 1
+    np.testing.assert_array_equal(maps(browser), before)
+    write(browser, "strideH", "2")
+    assert shown(browser, "why") == ""
+    expected = pipeline.run(X, convviz.Conv2d(3, 6, 3, (2, 1)), weights.seeded(layer)).maps
+    np.testing.assert_allclose(maps(browser), expected, atol=1e-6)
+
+
+def test_a_net_may_have_layers_with_the_names_of_every_object(opened):
+    layers = [
+        {"name": name, "type": "Conv2d", "out_channels": 1, "kernel_size": 1}
+        for name in ("__proto__", "constructor", "toString")
+    ]
+    net = net_of({"layer": layers}, "here")
+    placed = net.place(X.shape)
+    numbers = forward.seeded(placed, 1)
+    browser = opened(text=explore.net_page("x.png", Picture(X, tuple("RGB")), net, placed, numbers))
+    expected = forward.run_net(net, X, numbers)
+    for index, name in enumerate(expected):
+        browser.find_elements(By.CSS_SELECTOR, "#layers button")[index].click()
+        assert shown(browser, "sentence").startswith(f"{name}: ")
+        np.testing.assert_allclose(maps(browser), expected[name], atol=1e-6)
+
+
 def test_a_copied_address_shows_the_same(opened):
     browser = opened()
     write(browser, "kernelW", "5")
     Select(browser.find_element(By.ID, "preset")).select_by_visible_text("sobel-x")
     write(browser, "strideW", "2")
+    settle(browser)
     address, before, values = browser.current_url, state(browser), maps(browser)
     browser.get("about:blank")
     browser.get(address)
@@ -259,7 +327,9 @@ def test_a_copied_address_shows_the_same(opened):
     np.testing.assert_array_equal(maps(browser), values)
 
 
-def test_another_picture_can_be_chosen(opened, tmp_path):
+def test_another_picture_can_be_chosen(opened, tmp_path, monkeypatch):
+    """And the command of the page is one for that picture."""
+    monkeypatch.chdir(tmp_path)
     browser = opened()
     levels = np.random.default_rng(5).integers(0, 256, (12, 10, 3), np.uint8)
     Image.fromarray(levels).save(tmp_path / "other.png")
@@ -267,6 +337,11 @@ def test_another_picture_can_be_chosen(opened, tmp_path):
     WebDriverWait(browser, 10).until(lambda _: "3x12x10" in shown(browser, "sentence"))
     x = (levels.transpose(2, 0, 1) / np.float32(255)).astype(np.float32)
     np.testing.assert_allclose(maps(browser), pipeline.run(x, convviz.Conv2d(3, 6, 3)).maps, atol=1e-6)
+    _, *words = shlex.split(shown(browser, "command"))
+    assert words[:2] == ["run", "other.png"]
+    assert status_of([*words, "--quiet", "--save", "maps.npz"]) == 0
+    with np.load("maps.npz") as stored:
+        np.testing.assert_allclose(maps(browser), stored["maps"], atol=1e-6)
     browser.find_element(By.ID, "original").click()
     assert "3x9x8" in shown(browser, "sentence")
 
@@ -380,8 +455,8 @@ def test_no_width_needs_scrolling_sideways(opened, width):
 def outputs(browser):
     settle(browser)
     found = browser.execute_script(
-        "return Object.fromEntries(Object.entries(convviz.net().outputs)"
-        ".map(([name, of]) => [name, of.planes.map((plane) => Array.from(plane))]))"
+        "return Object.fromEntries(Array.from(convviz.net().outputs,"
+        " ([name, of]) => [name, of.planes.map((plane) => Array.from(plane))]))"
     )
     return {name: np.array(values) for name, values in found.items()}
 
@@ -461,6 +536,7 @@ def test_a_net_reads_another_picture_as_it_reads_its_own(opened_net, tmp_path):
     picture = images.read(tmp_path / "other.png", mode="gray")
     expected = forward.run_net(net, picture.x, numbers)
     np.testing.assert_allclose(outputs(browser)["conv2"].reshape(16, 8, 8), expected["conv2"], atol=1e-3)
+    assert shown(browser, "command") == "convviz run other.png --net digits.toml --mode gray"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

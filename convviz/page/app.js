@@ -24,6 +24,9 @@
   let picture;
   let names = data.channels;
   let [low, high] = [data.low, data.high];
+  /** @type {Source} */
+  const own = { path: data.path, words: data.reading };
+  let source = own;
   /** @type {Placed[]} */
   let given = []; // the layers as they came
   /** @type {State} */
@@ -65,17 +68,42 @@
     for (const id of Settings.NUMBERS) wanted[id] = $(id).value === "" ? NaN : Number($(id).value);
     for (const id of Settings.CHOICES) wanted[id] = $(id).value;
     for (const id of Settings.SWITCHES) wanted[id] = $(id).checked;
-    attempt(Settings.follow(state, wanted, changed, data, picture));
+    attempt(Settings.follow(state, wanted, changed, data, picture), $(changed));
   }
 
-  /** Go on with a state if it is legal, else say why not. @param {State} wanted */
-  function attempt(wanted) {
+  const why = $("why");
+  const home = why.parentElement;
+
+  /**
+   * Say what is wrong, at the field where it was asked for, or take that back.
+   *
+   * @param {string} text @param {HTMLElement|null} [field]
+   */
+  function tell(text, field) {
+    for (const one of document.querySelectorAll("[aria-invalid]"))
+      for (const name of ["aria-invalid", "aria-describedby"]) one.removeAttribute(name);
+    // Nothing is seen in settings that are folded.
+    const place = text && field && !field.closest("details:not([open])") && field.closest("fieldset label, figure, h2");
+    if (place && field) {
+      field.setAttribute("aria-invalid", "true");
+      field.setAttribute("aria-describedby", "why");
+      place.after(why);
+    } else home.append(why);
+    why.textContent = text;
+  }
+
+  /**
+   * Go on with a state if it is legal, else say why not, at the field that asked for it.
+   *
+   * @param {State} wanted @param {HTMLElement|null} [field]
+   */
+  function attempt(wanted, field = null) {
     const wrong = Settings.reason(wanted, data, picture);
-    $("why").textContent = wrong && `Not taken: ${wrong}`;
+    tell(wrong && `Not taken: ${wrong}`, field);
     if (wrong) return false;
     state = wanted;
     fill();
-    compute();
+    compute(field);
     return true;
   }
 
@@ -83,13 +111,13 @@
   function edit(box, index) {
     const value = Math.fround(Number(box.value.replace(",", ".")));
     if (box.value.trim() === "" || !Number.isFinite(value)) {
-      $("why").textContent = `Not taken: a weight is a number, not '${box.value}'.`;
+      tell(`Not taken: a weight is a number, not '${box.value}'.`, box);
       box.value = box.dataset.seen || "";
       return;
     }
     // As it was seen: short, and so perhaps not quite what it is.
     if (box.value === box.dataset.seen) return;
-    attempt({ ...state, edits: { ...state.edits, [`${state.at}:${index}`]: value } });
+    attempt({ ...state, edits: { ...state.edits, [`${state.at}:${index}`]: value } }, box);
   }
 
   // --- computing
@@ -99,19 +127,47 @@
   /** @type {Promise<void>} */
   let settled = Promise.resolve();
 
-  /** Compute what is chosen; what was chosen meanwhile is computed after it, the last alone. */
-  function compute() {
+  /** @type {HTMLElement|null} */
+  let asking = null; // the field that asked last
+  /** @type {{found: Shown, state: State, before: {picture: Picture, names: string[], low: number, high: number, source: Source}}|null} */
+  let good = null; // what was shown last
+
+  /**
+   * Compute what is chosen; what was chosen meanwhile is computed after it, the last alone. What cannot be computed or
+   * shown is told, and the page goes on with what it showed before.
+   *
+   * @param {HTMLElement|null} field
+   */
+  function compute(field) {
     again = true;
+    asking = field;
     if (running) return;
     running = true;
     settled = (async () => {
       while (again) {
         again = false;
-        const found = data.single ? await layerAlone() : await layerOfNet();
-        if (!again) show(found);
+        try {
+          const found = data.single ? await layerAlone() : await layerOfNet();
+          if (again) continue;
+          show(found);
+          good = { found, state, before: { picture, names, low, high, source } };
+        } catch (error) {
+          if (!again) fail(error);
+        }
       }
       running = false;
     })();
+  }
+
+  /** @param {unknown} error */
+  function fail(error) {
+    const words = error instanceof RangeError ? "this browser does not have the memory for these maps; make them smaller." : `${error}.`;
+    if (good) {
+      state = good.state;
+      ({ picture, names, low, high, source } = good.before);
+      show(good.found);
+    }
+    tell(`Not computed: ${words}`, asking);
   }
 
   /** @returns {Promise<Shown>} */
@@ -140,20 +196,20 @@
       });
       const answer = await Work.net(picture, layers);
       // A worker gives a copy back.
-      answer.outputs.input = picture;
+      answer.outputs.set("input", picture);
       net = { picture, edits, layers, answer };
     }
     const { outputs, small } = net.answer;
     const layer = net.layers[Math.min(state.at, net.layers.length - 1)];
-    const inputs = layer.inputs.map((name) => outputs[name]);
-    const output = outputs[layer.name];
+    const inputs = layer.inputs.map((name) => /** @type {Picture} */ (outputs.get(name)));
+    const output = /** @type {Picture} */ (outputs.get(layer.name));
     const map = Math.min(state.map, output.planes.length - 1);
     if (layer.kind === "Conv2d") {
       const bank = { weight: layer.numbers.weight, bias: layer.numbers.bias || null };
       return convolved(layer, layer.options, bank, inputs[0], map);
     }
     const { height, width, planes } = output;
-    const looks = planes.map((values, at) => small[layer.name][at] || Paint.small(values, height, width, 96));
+    const looks = planes.map((values, at) => small.get(layer.name)?.[at] || Paint.small(values, height, width, 96));
     return { layer, conv: null, bank: null, inputs, output, map, parts: [], looks: null, small: looks };
   }
 
@@ -162,6 +218,7 @@
   /** @param {Shown} found */
   function show(found) {
     shown = found;
+    $("original").hidden = picture === first;
     if (pinned && !isInside(pinned)) pinned = null;
     words(found);
     build(found);
@@ -190,18 +247,18 @@
     if (layer) {
       const shapes = layer.inputs.map((name) => given.find((one) => one.name === name)?.shape || data.shape);
       $("sentence").textContent = `${layer.name}: ${shapes.map((shape) => shape.join("x")).join(" and ")} -> ${layer.shape.join("x")}`;
-      $("command").textContent = data.words.join(" ");
+      $("command").textContent = Words.netCommand(data, source);
       $("code").textContent = Words.netCode(given, data);
     } else if (conv && bank) {
       $("sentence").textContent = Words.sentence(conv, shapeOf(inputs[0]), shapeOf(output));
-      $("command").textContent = Words.command(state, data, bank);
+      $("command").textContent = Words.command(state, data, bank, source);
       $("code").textContent = Words.code(state, bank, inputs[0]);
     }
     $("shapeSection").hidden = !conv;
     if (conv) $("shape").textContent = Words.shape(conv, inputs[0].height, inputs[0].width);
     const typed = Object.keys(state.edits).length;
     $("saveKernels").hidden = !(data.single && /kernels\.json/.test($("command").textContent + $("code").textContent));
-    if (!$("why").textContent && typed && layer) $("why").textContent = `${Words.many(typed, "weight")} typed: the command has those of the file.`;
+    if (!why.textContent && typed && layer) why.textContent = `${Words.many(typed, "weight")} typed: the command has those of the file.`;
   }
 
   /** What the planes of an input are called. @param {Placed|null} layer @param {number} index @param {number} plane */
@@ -237,6 +294,7 @@
     // Columns are kept while they have the same form, for somebody may be typing in one.
     const form = JSON.stringify([planes, conv && conv.kernel, conv && conv.groups, map, state.at, vector, colour, names]);
     const columns = $("columns");
+    if (form !== built && columns.contains(why)) home.append(why);
     if (form !== built) columns.replaceChildren(...(colour ? [column("colour")] : []), ...planes.map(({ plane }) => column(String(plane))));
     columns.style.gridTemplateColumns = vector ? "minmax(0, 1fr)" : "";
     $("planesHead").textContent = conv
@@ -386,7 +444,7 @@
     const { layers, answer: { small } } = net;
     $("layers").replaceChildren(...layers.map((layer, at) => {
       const name = element("span", { className: "name" }, layer.name, element("span", {}, `${layer.kind} -> ${layer.shape.join("x")}`));
-      const strip = element("span", { className: "strip" }, ...small[layer.name].map(Panes.canvasOf));
+      const strip = element("span", { className: "strip" }, ...(small.get(layer.name) || []).map(Panes.canvasOf));
       if (layer.shape.length === 1) strip.classList.add("vector");
       const best = at === layers.length - 1 ? prediction() : "";
       if (best) name.append(element("strong", {}, best));
@@ -560,7 +618,7 @@
 
   /** What the net takes the picture for, where it says what its values stand for. */
   function prediction() {
-    const values = net?.answer.outputs[given[given.length - 1].name].planes[0];
+    const values = net?.answer.outputs.get(given[given.length - 1].name)?.planes[0];
     if (!values || data.classes.length !== values.length) return "";
     const best = values.indexOf(Math.max(...values));
     return `${data.classes[best]} (${short(values[best], 3)})`;
@@ -648,56 +706,47 @@
 
   // --- pictures
 
-  /** Take a picture of the user: for a net in the size and the planes that it reads. @param {Blob} source */
-  async function load(source) {
+  /** Take a picture of the user. @param {Blob} file */
+  async function load(file) {
+    const wrong = Pictures.reason(data);
+    if (wrong) return tell(`Not taken: ${wrong}`, $("upload"));
     let image;
     try {
-      image = await createImageBitmap(source);
+      // The stored colours, as convviz reads them.
+      image = await createImageBitmap(file, { colorSpaceConversion: "none" });
     } catch {
-      $("why").textContent = "Not taken: the browser cannot read this picture.";
-      return;
+      return tell("Not taken: the browser cannot read this picture.", $("upload"));
     }
-    const limit = Math.min(1, 1024 / Math.max(image.width, image.height));
-    const [width, height] = data.single
-      ? [image.width, image.height].map((side) => Math.max(1, Math.round(side * limit)))
-      : [data.shape[2], data.shape[1]];
-    const canvas = element("canvas", { width, height });
-    const ink = canvas.getContext("2d", { willReadFrequently: true });
-    ink.drawImage(image, 0, 0, width, height);
-    const { data: pixels } = ink.getImageData(0, 0, width, height);
-    const room = { length: width * height };
-    /** @type {Float32Array[]} */
-    let planes = [0, 1, 2].map((channel) => Float32Array.from(room, (_, at) => pixels[4 * at + channel] / 255));
-    let called = ["R", "G", "B"];
-    if (!data.single && data.shape[0] === 1) {
-      // The luminance of ITU-R BT.601, not rounded, as convviz reads it.
-      planes = [planes[0].map((red, at) => 0.299 * red + 0.587 * planes[1][at] + 0.114 * planes[2][at])];
-      called = data.channels;
+    const { height, width } = image;
+    let pixels, read;
+    try {
+      const ink = element("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
+      ink.drawImage(image, 0, 0);
+      pixels = ink.getImageData(0, 0, width, height).data;
+      read = Pictures.read(pixels, height, width, data);
+    } catch {
+      return tell(`Not taken: this browser does not have the memory for a picture of ${height}x${width}.`, $("upload"));
     }
-    // As the picture of the page was prepared: from 0 to 1, or as bytes or words with --range.
-    let [least, most] = [0, data.low === 0 && [255, 65535].includes(data.high) ? data.high : 1];
-    if (data.normalize) {
-      [least, most] = [data.low, data.high];
-      const { mean, std } = data.normalize;
-      planes = planes.map((values, channel) => values.map((value) => (value - mean[channel % mean.length]) / std[channel % std.length]));
-    } else if (most !== 1) planes = planes.map((values) => values.map((value) => value * most));
-    if (!data.single && data.shape[0] !== planes.length) {
-      $("why").textContent = `Not taken: the net reads ${data.shape[0]} planes, which no picture has.`;
-      return;
-    }
-    replace({ height, width, planes }, called, least, most);
+    const { words, ...other } = read;
+    replace({ ...other, source: { path: file instanceof File ? file.name : "picture.png", words } });
+    // A canvas keeps colours multiplied by the opacity.
+    if (!why.textContent && pixels.some((/** @type {number} */ level, /** @type {number} */ at) => at % 4 === 3 && level < 255))
+      tell("This picture is partly transparent: browsers lose part of such colours, so the command makes other maps.", $("upload"));
   }
 
-  /** Go on with another picture, or with the one before if no layer fits it. @param {Picture} other @param {string[]} called @param {number} least @param {number} most */
-  function replace(other, called, least, most) {
-    const before = { picture, names, low, high };
-    [picture, names, low, high] = [other, called, least, most];
+  /**
+   * Go on with another picture, or with the one before if no layer fits it.
+   *
+   * @param {{picture: Picture, names: string[], low: number, high: number, source: Source}} other
+   */
+  function replace(other) {
+    const before = { picture, names, low, high, source };
+    ({ picture, names, low, high, source } = other);
     pinned = null;
     const wanted = Settings.follow({ ...state, preset: "" }, state, "", data, picture);
-    if (!attempt({ ...wanted, edits: data.single && before.picture.planes.length !== other.planes.length ? {} : state.edits }) &&
-      !attempt({ ...wanted, edits: {}, groups: 1 }))
-      ({ picture, names, low, high } = before);
-    $("original").hidden = picture === first;
+    const edits = data.single && before.picture.planes.length !== picture.planes.length ? {} : state.edits;
+    if (!attempt({ ...wanted, edits }, $("upload")) && !attempt({ ...wanted, edits: {}, groups: 1 }, $("upload")))
+      ({ picture, names, low, high, source } = before);
   }
 
   /** @returns {Picture} */
@@ -795,7 +844,7 @@
   $("copyCommand").addEventListener("click", () => copy("copyCommand", "command"));
   $("copyCode").addEventListener("click", () => copy("copyCode", "code"));
   $("upload").addEventListener("change", (/** @type {any} */ event) => event.target.files[0] && load(event.target.files[0]));
-  $("original").addEventListener("click", () => replace(first, data.channels, data.low, data.high));
+  $("original").addEventListener("click", () => replace({ picture: first, names: data.channels, low: data.low, high: data.high, source: own }));
   document.addEventListener("paste", (event) => {
     const file = [...(event.clipboardData?.files || [])].find((one) => one.type.startsWith("image/"));
     if (file) load(file);
@@ -813,9 +862,9 @@
     pinned = found.pinned;
     if (!attempt({ ...found.state, map: Math.min(found.state.map, data.single ? found.state.outChannels - 1 : found.state.map) })) {
       pinned = null;
-      const why = $("why").textContent;
+      const words = why.textContent;
       if (!shown) attempt(data.state);
-      $("why").textContent = why;
+      tell(words || "");
     }
   }
   enter();

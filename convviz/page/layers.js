@@ -206,16 +206,15 @@ const Layers = (() => {
   };
 
   /**
-   * Compute every layer: what each makes, by its name.
+   * Compute every layer: what each makes, by its name. A map, for a layer may be called as a property of every object.
    *
-   * @param {Picture} picture @param {Placed[]} layers @returns {Record<string, Picture>}
+   * @param {Picture} picture @param {Placed[]} layers @returns {Map<string, Picture>}
    */
   function compute(picture, layers) {
-    /** @type {Record<string, Picture>} */
-    const made = { input: picture };
+    const made = new Map([["input", picture]]);
     for (const layer of layers) {
-      const inputs = layer.inputs.map((name) => made[name]);
-      made[layer.name] = rules[layer.kind](layer, inputs[0], inputs);
+      const inputs = layer.inputs.map((name) => /** @type {Picture} */ (made.get(name)));
+      made.set(layer.name, rules[layer.kind](layer, inputs[0], inputs));
     }
     return made;
   }

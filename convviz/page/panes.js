@@ -24,7 +24,8 @@ const Panes = (() => {
   function canvasOf(look) {
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [look.width, look.height];
-    const ink = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    const ink = canvas.getContext("2d");
+    if (!ink) throw new RangeError("no canvas");
     // Where such a canvas is shown larger, its cells are to be seen.
     if (look.width < 48) canvas.style.imageRendering = "pixelated";
     ink.putImageData(new ImageData(look.pixels, look.width, look.height), 0, 0);

@@ -13,8 +13,9 @@
  * @typedef {{name: string, taps: number[][], divisor: number}} Preset
  * @typedef {{path: string, shape: number[], channels: string[], low: number, high: number,
  *   planes: {kind: string, divisor: number, data: string}, single: boolean, layers: any[], given: boolean,
- *   words: string[], reading: string[], normalize: {mean: number[], std: number[]}|null, presets: Preset[],
- *   classes: string[], origin: string, state: State}} Data
+ *   words: string[], reading: string[], prepared: string[], most: number, mostMacs: number,
+ *   normalize: {mean: number[], std: number[]}|null, presets: Preset[], classes: string[], origin: string,
+ *   state: State}} Data
  */
 const Settings = (() => {
   const NUMBERS = /** @type {const} */ (["outChannels", "seed", "kernelH", "kernelW", "strideH", "strideW",
@@ -23,6 +24,9 @@ const Settings = (() => {
   const SWITCHES = /** @type {const} */ (["bias", "flip"]);
   const MODES = ["zeros", "reflect", "replicate", "circular"];
   const MOST_FILTERS = 64;
+  // Of a canvas in Firefox; others draw larger ones.
+  const MOST_SIDE = 32767;
+  const GIGABYTE = 2 ** 30;
 
   /** @param {State} state @returns {Layer} */
   const layerOf = (state) => ({
@@ -52,7 +56,31 @@ const Settings = (() => {
     if (preset && (preset.taps.length !== state.kernelH || preset.taps[0].length !== state.kernelW))
       return `${preset.name} is ${preset.taps.length}x${preset.taps[0].length}.`;
     if (state.preset === "page" && !fitsPage(state, data, picture)) return "the weights of this page are of another shape.";
-    return Convolve.reason(picture.planes.length, picture.height, picture.width, layerOf(state));
+    const layer = layerOf(state);
+    return Convolve.reason(picture.planes.length, picture.height, picture.width, layer) || tooLarge(layer, data, picture);
+  }
+
+  /**
+   * Why this machine cannot compute or draw the maps of a legal layer; empty where it can.
+   *
+   * @param {Layer} layer @param {Data} data @param {Picture} picture
+   */
+  function tooLarge(layer, data, picture) {
+    const [height, width] = Convolve.outputSize(picture.height, picture.width, layer);
+    const planes = picture.planes.length / layer.groups;
+    const remedy = "pad less, or take larger strides.";
+    if (Math.max(height, width) > MOST_SIDE)
+      return `the maps would be ${height}x${width}, but a browser draws at most ${MOST_SIDE} pixels along a side; ${remedy}`;
+    // Values of 4 bytes for every map and part; each that is shown is also two pictures of 4 bytes per pixel.
+    const needed = 4 * height * width * (layer.outChannels + 3 * (planes + 1));
+    // Of a machine that does not tell, as most have. Half of it is left to the rest of the browser.
+    const there = ((/** @type {any} */ (globalThis.navigator)?.deviceMemory || 8) * GIGABYTE) / 2;
+    if (needed > there)
+      return `maps of ${height}x${width} need ${(needed / GIGABYTE).toFixed(1)} GB, but this page can use ${there / GIGABYTE} GB; ${remedy}`;
+    const macs = height * width * layer.outChannels * planes * layer.kernel[0] * layer.kernel[1];
+    if (macs > data.mostMacs)
+      return `these maps need ${macs.toLocaleString("en")} multiply-adds, but a page computes at most ${data.mostMacs.toLocaleString("en")}; ${remedy}`;
+    return "";
   }
 
   /** Whether the weights that came with the page fit. @param {State} state @param {Data} data @param {Picture} picture */

@@ -10,6 +10,10 @@ const Words = (() => {
   /** A float32 so that it is read back as the same. @param {number} value */
   const exact = (value) => String(Number(value.toPrecision(9)));
 
+  /** Numbers as a tensor of torch, which takes whole ones for integers unless told. @param {Float32Array} values */
+  const tensor = (values) =>
+    `torch.tensor([${Array.from(values, (one) => (Number.isFinite(one) ? exact(one) : `float("${one}")`)).join(", ")}], dtype=torch.float32)`;
+
   /** @param {number} count @param {string} word */
   const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
@@ -42,15 +46,19 @@ const Words = (() => {
   /** A word of a shell. @param {string} text */
   const quoted = (text) => (/[^\w./:=,-]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : text);
 
-  /** The command that makes the same maps. @param {State} state @param {Data} data @param {Bank} bank */
-  function command(state, data, bank) {
+  /** The begin of a command: a path is no option, whatever it begins with. @param {Source} source */
+  const run = ({ path }) => `convviz run ${quoted(path.length > 1 && path.startsWith("-") ? `./${path}` : path)}`;
+
+  /** The command that makes the same maps. @param {State} state @param {Data} data @param {Bank} bank @param {Source} source */
+  function command(state, data, bank, source) {
     const layer = Settings.layerOf(state);
-    const found = ["convviz run", quoted(data.path), ...data.reading];
+    const found = [run(source), ...source.words];
     const preset = data.presets.some(({ name }) => name === state.preset);
     // A bias that was taken away leaves numbers that no file of the user has.
     const typed = Object.keys(state.edits).length > 0 || (state.preset === "page" && data.state.bias && !state.bias);
     if (typed) found.push("-K kernels.json");
-    else if (preset) found.push(...Array(layer.outChannels).fill(`-K ${state.preset}`));
+    // A kernel of one plane makes a map of every group.
+    else if (preset) found.push(...Array(layer.outChannels / layer.groups).fill(`-K ${state.preset}`));
     else if (state.preset === "page") found.push(...data.words);
     else {
       found.push(`-O ${layer.outChannels}`);
@@ -107,10 +115,10 @@ const Words = (() => {
     else if (!drawn) {
       const shape = [layer.outChannels, channels / layer.groups, ...layer.kernel].join(", ");
       lines.push(bank.weight.length <= 500
-        ? `layer.weight.data = torch.tensor([${Array.from(bank.weight, exact).join(", ")}]).reshape(${shape})`
-        : `layer.weight.data = torch.tensor(json.load(open("kernels.json")))  # saved by the button above`);
-      if (bank.weight.length > 500) lines.unshift("import json");
-      if (bank.bias) lines.push(`layer.bias.data = torch.tensor([${Array.from(bank.bias, exact).join(", ")}])`);
+        ? `layer.weight.data = ${tensor(bank.weight)}.reshape(${shape})`
+        : `layer.weight.data = torch.tensor(json.loads(Path("kernels.json").read_text()), dtype=torch.float32)  # saved by the button above`);
+      if (bank.weight.length > 500) lines.unshift("import json", "from pathlib import Path", "");
+      if (bank.bias) lines.push(`layer.bias.data = ${tensor(bank.bias)}`);
     }
     if (!even) {
       const mode = layer.mode === "zeros" ? "constant" : layer.mode;
@@ -120,27 +128,34 @@ const Words = (() => {
     return lines.join("\n");
   }
 
+  // What a variable of Python cannot be called, or is called already.
+  const TAKEN = ("False None True and as assert async await break class continue def del elif else except finally for " +
+    "from global if import in is lambda nonlocal not or pass raise return try while with yield torch x").split(" ");
+
+  /** The command of a net. @param {Data} data @param {Source} source */
+  const netCommand = (data, source) => [run(source), ...data.words, ...source.words].join(" ");
+
   /** The PyTorch program of a net. @param {Placed[]} layers @param {Data} data */
   function netCode(layers, data) {
-    /** @type {Record<string, string>} */
-    const made = { input: "x" };
-    /** @type {Set<string>} */
-    const taken = new Set();
+    /** @type {Map<string, string>} */
+    const made = new Map([["input", "x"]]);
+    const taken = new Set(TAKEN);
     const build = [];
     const run = [];
     for (const { name, kind, text, inputs } of layers) {
       // Names of torch may hold dots, or begin with a digit.
       let called = name.replace(/\W/g, "_").replace(/^(?=\d)/, "layer");
-      while (taken.has(called)) called += "_";
-      taken.add(called);
-      const read = inputs.map((one) => made[one]);
-      made[name] = `${called}_out`;
+      while (taken.has(called) || taken.has(`${called}_out`)) called += "_";
+      const output = `${called}_out`;
+      taken.add(called).add(output);
+      const read = inputs.map((one) => made.get(one));
+      made.set(name, output);
       if (kind !== "Add") build.push(`${called} = ${text}`);
-      run.push(`${made[name]} = ${kind === "Add" ? read.join(" + ") : `${called}(${read.join(", ")})`}`);
+      run.push(`${output} = ${kind === "Add" ? read.join(" + ") : `${called}(${read.join(", ")})`}`);
     }
     run[0] += `  # x: (${[1, ...data.shape].join(", ")})`;
     return ["import torch", "", ...(data.origin ? [data.origin] : []), ...build, "", ...run].join("\n");
   }
 
-  return { short, exact, many, sentence, shape, command, kernels, code, netCode };
+  return { short, exact, many, sentence, shape, command, kernels, code, netCommand, netCode };
 })();

@@ -3,7 +3,7 @@
  * Who computes: workers, so that the page stays free, or the page itself where a browser has none for it.
  *
  * @typedef {{filters: Made, looks: {map: Look|null, parts: Look[]}, small: Look[]}} Answer
- * @typedef {{outputs: Record<string, Picture>, small: Record<string, Look[]>}} NetAnswer
+ * @typedef {{outputs: Map<string, Picture>, small: Map<string, Look[]>}} NetAnswer
  */
 const Work = (() => {
   const THUMB = 96;
@@ -19,12 +19,10 @@ const Work = (() => {
     const picture = /** @type {Picture} */ (kept.picture);
     if (asked.layers) {
       const outputs = Layers.compute(picture, asked.layers);
-      const small = Object.fromEntries(
-        Object.entries(outputs).map(([name, { height, width, planes }]) => [
-          name,
-          planes.slice(0, FEW).map((values) => Paint.small(values, height, width, THUMB)),
-        ]),
-      );
+      /** @type {Map<string, Look[]>} */
+      const small = new Map();
+      for (const [name, { height, width, planes }] of outputs)
+        small.set(name, planes.slice(0, FEW).map((values) => Paint.small(values, height, width, THUMB)));
       return { outputs, small };
     }
     const { layer, bank, filters: [first, last], shown } = asked;
@@ -51,16 +49,21 @@ const Work = (() => {
   function serve() {
     const kept = { picture: null };
     self.onmessage = ({ data }) => {
-      const found = answer(kept, data.asked);
-      // The outputs of a net hold the picture too, which stays here.
-      const given = data.asked.layers ? [] : buffers(found);
-      /** @type {any} */ (self).postMessage({ id: data.id, found }, given);
+      const page = /** @type {any} */ (self);
+      try {
+        const found = answer(kept, data.asked);
+        // The outputs of a net hold the picture too, which stays here.
+        page.postMessage({ id: data.id, found }, data.asked.layers ? [] : buffers(found));
+      } catch (error) {
+        // Too little memory is a RangeError; every other one keeps its words.
+        page.postMessage({ id: data.id, failed: { memory: error instanceof RangeError, words: String(error) } });
+      }
     };
   }
 
   /** @type {Worker[]} */
   let workers = [];
-  /** @type {Map<number, (found: any) => void>} */
+  /** @type {Map<number, {done: (found: any) => void, fail: (error: Error) => void}>} */
   const waiting = new Map();
   const here = { picture: null };
   let next = 0;
@@ -74,12 +77,14 @@ const Work = (() => {
     workers = Array.from({ length: count }, () => {
       const worker = new Worker(source);
       worker.onmessage = ({ data }) => {
-        waiting.get(data.id)?.(data.found);
+        const asked = waiting.get(data.id);
         waiting.delete(data.id);
+        if (data.failed) asked?.fail(data.failed.memory ? new RangeError(data.failed.words) : new Error(data.failed.words));
+        else asked?.done(data.found);
       };
       worker.onerror = () => {
         broken = true;
-        for (const done of waiting.values()) done(null);
+        for (const { done } of waiting.values()) done(null);
         waiting.clear();
       };
       return worker;
@@ -94,8 +99,8 @@ const Work = (() => {
 
   /** Ask one worker; null if it broke. @param {number} worker @param {any} asked @returns {Promise<any>} */
   const ask = (worker, asked) =>
-    new Promise((done) => {
-      waiting.set(++next, done);
+    new Promise((done, fail) => {
+      waiting.set(++next, { done, fail });
       workers[worker].postMessage({ id: next, asked });
     });
 
@@ -110,10 +115,13 @@ const Work = (() => {
   async function all(picture, questions) {
     if (!broken) {
       const found = await Promise.all(
-        questions.map((question, index) => {
+        questions.map(async (question, index) => {
           const fresh = known.get(workers[index]) !== picture;
+          // Not known until it has answered: a picture that was too much for it is sent again.
+          known.delete(workers[index]);
+          const answered = await ask(index, fresh ? { ...question, picture } : question);
           known.set(workers[index], picture);
-          return ask(index, fresh ? { ...question, picture } : question);
+          return answered;
         }),
       );
       if (!broken) return found;

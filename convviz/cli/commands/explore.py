@@ -88,7 +88,9 @@ def explore(
             found,
             placed,
             numbers,
-            command=["convviz run", shlex.quote(input), *typed(described)],
+            command=typed(chosen.described()),
+            reading=reading,
+            read_as=read_as,
             origin=source.origin,
         )
     else:
@@ -99,7 +101,7 @@ def explore(
         conv, bank, remarks = weights.build(layer, picture.shape[0], tapset=tapset, channels=picture.channels)
         conv.output_size(picture.size)
         described = as_text(layer, reading)
-        text = page(input, picture, conv, bank, layer, reading=typed(as_text(reading)))
+        text = page(input, picture, conv, bank, layer, reading=reading)
     description = {"version": __version__, "command": "explore", **described}
     outputs.write_page(text, target, description, force=force)
     if not quiet:
