@@ -24,7 +24,7 @@ from convviz import memory
 from convviz.errors import InputError
 from convviz.files import read_bytes, shown
 from convviz.marks import MARK
-from convviz.text import plural, printable
+from convviz.text import because, plural
 
 Floats = NDArray[np.float32]
 
@@ -353,8 +353,7 @@ def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
                 )
                 yield key, _from_npy(archive.read(member), f"{name}, array {key!r}")
     except BROKEN as error:
-        reason = printable(str(error))[:80].lower()
-        raise InputError(f"cannot read {name}: it is no archive of numpy ({reason}).") from None
+        raise InputError(f"cannot read {name}: it is no archive of numpy{because(error).lower()}.") from None
 
 
 # Of safetensors; its other types are complex, or floats of 8 bits and less.
@@ -380,8 +379,8 @@ def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any
     try:
         tensors = safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # it ships no types
     except safetensors.SafetensorError as error:
-        reason = printable(str(error))[:100].removeprefix("Error while deserializing: ")
-        raise InputError(f"cannot read {name}: it is no safetensors file ({reason}).") from None
+        reason = because(error).replace("Error while deserializing: ", "")
+        raise InputError(f"cannot read {name}: it is no safetensors file{reason}.") from None
     for key, tensor in tensors:
         kind = tensor["dtype"]
         if kind not in _TENSOR_TYPES:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from convviz import arrays, memory, onnxfile
 from convviz.errors import BackendError, InputError, SpecError, UnknownNameError
 from convviz.files import read_bytes, shown
-from convviz.text import plural, printable
+from convviz.text import because, plural, printable
 
 Floats = NDArray[np.float32]
 
@@ -251,8 +251,8 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], 
             'save its tensors instead: torch.save(model.state_dict(), "weights.pt").'
         ) from None
     except _BROKEN as error:
-        reason = printable(str(error).partition("\n")[0])[:80]
-        raise InputError(f"cannot read {name}: it is damaged, or not of torch.save ({reason}).") from None
+        what = "it is damaged, or not of torch.save"
+        raise InputError(f"cannot read {name}: {what}{because(error)}.") from None
     found = _state_dict(document, torch.Tensor)
     if not found:
         raise InputError(f"{name} holds no tensors by name; save the state_dict() of the model.")

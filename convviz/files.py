@@ -264,6 +264,13 @@ def reason_of(error: OSError) -> str:
     return words.get(error.errno or 0, printable(error.strerror or str(error)).lower())
 
 
+def unusable(error: OSError | ValueError) -> str:
+    """Word why a path cannot be used."""
+    if isinstance(error, OSError):
+        return printable(error.strerror or str(error)).lower()
+    return "no path holds a null character; check it"  # what Python raises a ValueError for
+
+
 def fitting(name: str, ending: str) -> str:
     """Name a file after another one, whatever the length of that.
 
@@ -328,8 +335,7 @@ def read_bytes(path: Path, *, size: int = 0) -> bytes:
             what = "addresses are for convviz batch; get the file first"
         raise InputError(f"cannot read {shown(path)}: {what}.") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise InputError(f"cannot read {shown(path)}: {reason.lower()}.") from None
+        raise InputError(f"cannot read {shown(path)}: {unusable(error)}.") from None
 
 
 def _make_room(path: Path, size: int) -> None:

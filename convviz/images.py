@@ -25,7 +25,7 @@ from convviz.files import read_bytes, shown
 from convviz.geometry import HW
 from convviz.preparation import Normalization, ShortSide, crop_corner, resized_size
 from convviz.settings import MAX_PIXELS, Mode, ValueRange
-from convviz.text import number, plural, printable
+from convviz.text import because, number, plural
 
 Floats = NDArray[np.float32]
 
@@ -239,8 +239,10 @@ def as_picture(value: Any) -> Picture:
         return _finish(decoded, "the image", mode=None, value_range="unit")
     try:
         values = np.asarray(value)
-    except ValueError as error:
-        raise InputError(f"the input is no array of numbers: {printable(str(error))[:120]}.") from None
+    except ValueError:
+        raise InputError(
+            "the input is no array of numbers; expected (height, width) or (channels, height, width)."
+        ) from None
     if values.dtype.kind not in "biuf":
         raise InputError(f"the input holds {values.dtype} values; expected real numbers.")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and that is refused
@@ -484,8 +486,7 @@ def _explained(name: str) -> Iterator[None]:
     except Image.DecompressionBombError:
         raise InputError(f"cannot read {name}: a picture inside it is larger than the limit.") from None
     except _BROKEN as error:
-        reason = printable(str(error))[:120] or type(error).__name__
-        raise InputError(f"cannot read {name}: it is damaged ({reason}).") from None
+        raise InputError(f"cannot read {name}: it is damaged{because(error)}.") from None
 
 
 def _check_pixels(image: Image.Image, name: str, most: int) -> None:
@@ -676,9 +677,9 @@ def _netpbm(image: Image.Image, data: bytes) -> tuple[NDArray[Any], float] | Non
         words = re.sub(rb"#[^\r\n]*", b"", stored).split(maxsplit=count)[:count]
         samples = np.array([int(word) for word in words], np.int64)
     if len(samples) < count:
-        raise ValueError(f"{len(samples):,} of {count:,} samples")
+        raise OSError(f"{len(samples):,} of {count:,} samples")
     if samples.max() > largest or samples.min() < 0:
-        raise ValueError(f"samples from {samples.min()} to {samples.max()}, but at most {largest} announced")
+        raise OSError(f"samples from {samples.min()} to {samples.max()}, but at most {largest} announced")
     return samples.reshape(shape), float(largest)
 
 

@@ -3,7 +3,6 @@
 import inspect
 import math
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from convviz import modules
-from convviz.errors import ConvvizError, InputError, ShapeError, SourceError, SpecError, UnknownNameError
-from convviz.files import read_bytes, shown
+from convviz.errors import ConvvizError, ShapeError, SourceError, SpecError, UnknownNameError
+from convviz.files import shown
 from convviz.geometry import HW, Edges
 from convviz.layers import PADDING_MODES, Conv2d
 from convviz.modules import Shape, shape_text
 from convviz.text import printable
+from convviz.tomlfile import read_toml
 
 AnyLayer = Any  # a Conv2d or one of convviz.modules
 
@@ -620,11 +620,7 @@ def read_net(path: str | Path) -> Net:
         If a layer cannot be; the message names it.
     """
     path = Path(path)
-    try:
-        document = tomllib.loads(read_bytes(path).decode())
-    except (ValueError, RecursionError) as error:  # also of a number of thousands of digits
-        raise InputError(f"cannot read {shown(path)}: it is no TOML ({error}).") from None
-    return net_of(document, shown(path), name=printable(path.stem))
+    return net_of(read_toml(path), shown(path), name=printable(path.stem))
 
 
 def net_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Net:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convviz import memory
 from convviz.errors import BackendError, InputError
-from convviz.text import printable
+from convviz.text import because, printable
 
 
 def parse(data: bytes, name: str) -> Any:
@@ -44,8 +44,7 @@ def parse(data: bytes, name: str) -> Any:
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError, RuntimeError) as error:
-        reason = printable(str(error))[:80]
-        raise InputError(f"cannot read {name}: it is damaged, or no ONNX ({reason}).") from None
+        raise InputError(f"cannot read {name}: it is damaged, or no ONNX{because(error)}.") from None
     if not model.graph.node:
         raise InputError(f"cannot read {name}: it is no ONNX model, for there is no graph in it.")
     return model
@@ -115,12 +114,11 @@ def _array(tensor: Any, name: str, folder: Path) -> NDArray[Any]:
         try:
             onnx.external_data_helper.load_external_data_for_tensor(tensor, str(folder))
         except (OSError, ValueError, RuntimeError, onnx.checker.ValidationError) as error:
-            raise InputError(f"cannot read {what} ({printable(str(error))[:80]}).") from None
+            raise InputError(f"cannot read {what}{because(error)}.") from None
     try:
         return np.asarray(onnx.numpy_helper.to_array(tensor))
     except (ValueError, TypeError, KeyError, RuntimeError, OverflowError, MemoryError) as error:
-        reason = printable(str(error))[:80]
-        raise InputError(f"cannot read {what}: it is damaged ({reason}).") from None
+        raise InputError(f"cannot read {what}: it is damaged{because(error)}.") from None
 
 
 def node_name(node: Any, found: Mapping[str, NDArray[Any]]) -> str:

@@ -22,6 +22,40 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+# Where Python's own exceptions are defined; the words of a library's own say what is wrong with a file.
+_OF_PYTHON = ("binascii", "builtins", "struct", "tokenize")
+
+
+def because(error: BaseException, *, most: int = 100) -> str:
+    """Give the words of another library's error in brackets, if they are meant for people.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was caught.
+    most : int
+        Characters to show at most.
+
+    Returns
+    -------
+    str
+        A space and the words in brackets, escaped; nothing for what Python raises
+        itself, which speaks of programs and not of files.
+
+    Examples
+    --------
+    >>> because(OSError("image file is truncated")), because(ValueError("invalid literal for int()"))
+    (' (image file is truncated)', '')
+    """
+    if isinstance(error, OSError) and error.strerror:
+        words = error.strerror.lower()
+    elif isinstance(error, OSError | SyntaxError | NotImplementedError):  # as Pillow uses them
+        words = str(error)
+    else:
+        words = "" if type(error).__module__ in _OF_PYTHON else str(error)
+    return f" ({words})" if (words := printable(words)[:most].rstrip(". ")) else ""
+
+
 def number(value: float, *, digits: int = 4) -> str:
     """Write a number in few characters: whole ones whole, others with `digits` significant digits.
 

@@ -16,7 +16,7 @@ from convviz import __version__, places
 from convviz.batch.local import GRACE_SECONDS, Stop, Work, Worker, interrupts_held
 from convviz.batch.plan import Job, Outcome
 from convviz.errors import BatchError, SpecError
-from convviz.text import number, printable
+from convviz.text import because, number, printable
 
 # What goes out at once: enough that sending it is cheap, little enough that nobody waits for the last one.
 CHUNK_BYTES, CHUNK_FILES = 16 << 20, 64
@@ -117,8 +117,9 @@ def _connect(stack: contextlib.ExitStack, distributed: Any, scheduler: str | Non
         client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
         return stack.enter_context(client)
     except (OSError, TimeoutError, ValueError) as error:
-        reason = printable(" ".join(str(error).split()))
-        raise BatchError(f"the scheduler {printable(str(scheduler))} cannot be reached: {reason}.") from None
+        raise BatchError(
+            f"the scheduler {printable(str(scheduler))} cannot be reached{because(error)}; check its address."
+        ) from None
 
 
 def _check_workers(client: Any) -> None:

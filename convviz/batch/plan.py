@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from convviz import places
 from convviz.errors import InputError, SpecError
-from convviz.files import find_files, fitting, is_wanted, shown
+from convviz.files import find_files, fitting, is_wanted, shown, unusable
 from convviz.places import Seen
 
 
@@ -257,8 +257,7 @@ def _found(path: Path, what: str) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise InputError(f"{what} {shown(path)} cannot be used: {reason.lower()}.") from None
+        raise InputError(f"{what} {shown(path)} cannot be used: {unusable(error)}.") from None
     return found.st_dev, found.st_ino
 
 

@@ -138,8 +138,8 @@ class Source:
             if getattr(settings, name) == getattr(default, name):
                 try:
                     settings = replace(settings, **{name: OPTIONS[name].parser(text)})
-                except ValueError as error:
-                    raise SpecError(f"[input] {name}: {error}") from None
+                except (SpecError, UnknownNameError) as error:
+                    raise SpecError(f"[input]: {error}") from None
                 taken.append(f"{name} {text}")
         return settings, (f"the net asks for {', '.join(taken)}",) if taken else ()
 

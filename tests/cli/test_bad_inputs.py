@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import pickle
+import re
 import shlex
 import socket
 import struct
@@ -13,10 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from convviz.cli.app import status_of
 
+# What Python says to programmers.
+PYTHONS = re.compile(
+    r"NoneType|invalid literal|could not convert|set_int_max_str_digits|object has no|positional argument"
+    r"|codec can't|to unpack|<class|<_io|not subscriptable|out of range|embedded null|[a-z]Error\b"
+)
 CASES = tomllib.loads(Path(__file__).with_name("bad_inputs.toml").read_text(encoding="utf-8"))["case"]
 
 
@@ -55,7 +62,16 @@ def png_of(width, height):
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
+def state():
+    """What torch.save writes of one layer."""
+    file = io.BytesIO()
+    torch.save({"weight": torch.ones(2, 3, 3, 3)}, file)
+    return file.getvalue()
+
+
+STATE = state()
 PIXELS = np.random.default_rng(3).integers(0, 256, (12, 16, 3), np.uint8)
+FIRST = picture(PIXELS)
 OBJECTS = np.array([[Bomb()]], object)
 HUGE = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000, 1000), }"
 FILES = {
@@ -104,6 +120,24 @@ FILES = {
     "nozip.npz": b"no zip",
     "bias.npz": npz(weight=np.ones((2, 3, 3, 3)), bias=np.ones(3)),
     "notensors.safetensors": b"\xff" * 20,
+    "digits.toml": b"[[layer]]\ntype = " + b"9" * 5000,
+    "deep.toml": b"a = " + b"[" * 5000 + b"]" * 5000,
+    "latin.toml": b"[a]\nsize = '\xff'",
+    "broken.toml": b"[a",
+    "no-samples.ppm": b"P2 2 2 9 x y z 1",
+    "no-size.ppm": b"P6 x 2 255 ",
+    "no-chunk.png": FIRST[:40],
+    "other-chunk.png": FIRST[:33] + b"\xff" * 30,
+    "no-directory.tif": b"II*\0\xff\xff\xff\x7f",
+    "odd-directory.tif": b"II*\0\x08\0\0\0\x02\0" + b"\x01\x01\x05\0\xff\xff\0\0" * 9,
+    "cut.npz": npz(weight=np.ones((2, 3, 3, 3)))[:-30],
+    "odd.npz": npz(weight=np.ones((2, 3, 3, 3))).replace(b"NUMPY", b"NUMQY"),
+    "cut.pt": STATE[:-40],
+    "odd.pt": STATE.replace(b"weight", b"w\xff\xff\xff\xff\xff"),
+    "bytes.pt": bytes(200),
+    "bytes.onnx": b"\xff" * 40,
+    "words.onnx": b"no graph",
+    "header.safetensors": struct.pack("<Q", 2) + b"{}" + bytes(9),
     "state.pt": pickle.dumps(Bomb()),
 }
 
@@ -140,6 +174,20 @@ def test_the_table_is_long_enough():
     assert len({case["command"] for case in CASES}) == len(CASES)
 
 
+DAMAGED = sorted(name for name in FILES if name.split(".")[0].split("-")[0] in ("cut", "odd", "no", "bytes"))
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_no_damaged_file_is_explained_in_the_words_of_python(name, folder, monkeypatch, capsys):
+    """Which words there are depends on the versions of the libraries; that they are for people does not."""
+    monkeypatch.chdir(folder)
+    command = ["layers", name] if name.endswith((".npz", ".pt", ".onnx")) else ["run", name]
+    assert status_of(command) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot read" in line
+    assert not PYTHONS.search(line), line
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["command"][:60])
 def test_what_nobody_can_mean_is_one_line(case, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
@@ -152,6 +200,7 @@ def test_what_nobody_can_mean_is_one_line(case, folder, monkeypatch, capsys):
     assert line.isprintable()
     for word in case["words"]:
         assert word in line
+    assert not PYTHONS.search(line)
     # Nothing is written, not even in part; and what would run code did not.
     assert contents(folder) == before
     assert not (folder / "exploded").exists()
