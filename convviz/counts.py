@@ -30,21 +30,24 @@ class Convention:
     tools: str
 
 
-# By what the tools' own sources and maintainers say: issue 69 of fvcore ("one fused multiply-add as one
-# flop"), issue 53 of thop, `conv_flops_counter_hook` of ptflops and mmcv, `conv_flop` of
-# torch.utils.flop_counter, `_conv_flops_compute` of DeepSpeed's flops profiler.
+# As each tool counts plain, grouped and transposed convolutions and linear layers; tests/test_counts.py asks
+# them, but for DeepSpeed, whose `_conv_flops_compute` and `_conv_trans_flops_compute` were run by hand.
 CONVENTIONS = (
-    Convention("macs", "multiply-adds, without bias", 'fvcore (called "flops"), thop ("MACs")'),
+    Convention(
+        "macs",
+        "multiply-adds, without bias",
+        'fvcore (called "flops"); thop ("MACs"), but transposed convolutions at every output',
+    ),
     Convention(
         "macs_with_bias",
         "multiply-adds, and one for every value with a bias",
-        'ptflops ("MACs"), mmcv ("flops")',
+        'ptflops ("MACs"); torchinfo ("mult-adds"), but transposed convolutions at every output',
     ),
     Convention("flops", "operations: two per multiply-add, without bias", "torch.utils.flop_counter"),
     Convention(
         "flops_with_bias",
         "operations, and one for every value with a bias",
-        "DeepSpeed's flops profiler, of convolutions",
+        "the flops profiler of DeepSpeed (0.19.8), but linear layers without bias",
     ),
     Convention(
         "macs_inside", "multiply-adds that do not meet padding", "none of these: what has to be computed"
