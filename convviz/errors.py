@@ -59,7 +59,7 @@ class UnknownNameError(ConvvizError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
         near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-        some = ", ".join(names[:12]) + (f" … ({len(names)} in all)" if len(names) > 12 else "")
+        some = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
         remedy = f"did you mean {near[0]!r}?" if near else f"choose from {some}."
         super().__init__(f"no {kind} named {name!r}; {remedy}")
 

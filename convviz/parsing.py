@@ -235,16 +235,18 @@ def seconds(field: str) -> Callable[[str], float]:
 
 
 def choice(field: str, known: Iterable[str]) -> Callable[[str], str]:
-    """Make a parser that takes one of the `known` words.
+    """Make a parser that takes one of the `known` words; grey may be spelt in both ways.
 
     Examples
     --------
-    >>> choice("scale", ("map", "global"))("map")
-    'map'
+    >>> choice("scale", ("map", "global"))("map"), choice("mode", ("rgb", "gray"))("grey")
+    ('map', 'gray')
     """
     words = tuple(known)
 
     def parse(text: str) -> str:
+        if text == "grey" and "gray" in words:
+            return "gray"
         if text not in words:
             raise UnknownNameError(field, text, words)
         return text

@@ -70,8 +70,8 @@ def test_every_message_names_its_field_and_what_is_legal(parser, text, message):
 
 
 def test_a_wrong_word_is_met_with_the_nearest():
-    with pytest.raises(UnknownNameError, match="no mode named 'grey'; did you mean 'gray'"):
-        parsing.choice("mode", ("rgb", "gray"))("grey")
+    with pytest.raises(UnknownNameError, match="no mode named 'grai'; did you mean 'gray'"):
+        parsing.choice("mode", ("rgb", "gray"))("grai")
 
 
 def test_a_file_name_is_no_shape():

@@ -139,6 +139,33 @@ def entries(text: str | None = None) -> tuple[Entry, ...]:
     return tuple(_fixed_entry(kernel) for kernel in found)
 
 
+def search(text: str) -> tuple[Entry, ...]:
+    """List the presets whose name, set, description or source holds every word of a text.
+
+    Parameters
+    ----------
+    text : str
+        Words, in capitals or small letters.
+
+    Returns
+    -------
+    tuple of Entry
+        As `entries` lists them; nothing where no preset has all of the words.
+
+    Examples
+    --------
+    >>> [entry.kernel.name for entry in search("unsharp")]
+    ['unsharp']
+    """
+    words = text.lower().split()
+
+    def told(entry: Entry) -> str:
+        about = SETS.get(entry.set_name, "")
+        return " ".join((entry.kernel.name, entry.kernel.about, entry.kernel.source, about)).lower()
+
+    return tuple(entry for entry in entries() if words and all(word in told(entry) for word in words))
+
+
 def complete(incomplete: str) -> list[tuple[str, str]]:
     """Offer the ways in which the name of a kernel can go on, for shells.
 

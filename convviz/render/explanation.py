@@ -55,8 +55,9 @@ def lines(found: Trace, size: HW, *, width: int) -> list[str]:
     list of str
         Lines without markup.
     """
+    named = f"map {found.index}"
     text = [
-        f"map {found.index} ({found.name}), row {found.at.h}, column {found.at.w}",
+        f"{named}{'' if found.name == named else f' ({found.name})'}, row {found.at.h}, column {found.at.w}",
         f"window: {span_of(found.rows, size.h, 'rows')}, {span_of(found.columns, size.w, 'columns')}",
     ]
     if not found.inside.all():

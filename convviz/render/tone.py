@@ -181,7 +181,7 @@ def colours(name: str) -> Bytes | None:
     >>> colours("signed")[ZERO_LEVEL].tolist()
     [247, 247, 247]
     """
-    if name == "gray":
+    if name in ("gray", "grey"):
         return None
     if name == "signed":
         return signed_colours()

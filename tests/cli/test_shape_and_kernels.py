@@ -1,9 +1,13 @@
 """``convviz shape``, ``convviz kernels`` and the frame of all commands, as processes."""
 
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from convviz.cli.app import status_of
+from convviz.kernels import entries
 
 
 def test_the_first_layer_of_alexnet_has_its_known_shape_and_parameters(convviz):
@@ -174,3 +178,84 @@ def test_a_target_keeps_the_size_of_a_named_kernel(convviz):
         convviz("shape", "3x32x32", "--target", "16x16", "-K", "gaussian-5", "--json").stdout
     )
     assert {tuple(row["kernel_size"]) for row in document["suggestions"]} == {(5, 5)}
+
+
+def here(capsys, *arguments):
+    """Run the command in this process; its status, stdout and stderr."""
+    status = status_of(arguments)
+    return status, *capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        # By the descriptions in the table: means over a neighbourhood.
+        ("blur", {"box", "gaussian"}),
+        ("BLUR", {"box", "gaussian"}),
+        # By the set alone: no name or description of its members says it.
+        ("compass", {f"kirsch-{one}" for one in ("n", "ne", "e", "se", "s", "sw", "w", "nw")}),
+    ],
+)
+def test_a_word_finds_kernels_by_name_set_and_description(capsys, words, expected):
+    status, stdout, _ = here(capsys, "kernels", words, "--json")
+    assert status == 0
+    assert expected <= {entry["name"].partition(":")[0] for entry in json.loads(stdout)}
+    status, stdout, _ = here(capsys, "kernels", words)
+    assert stdout.splitlines()[-2].endswith(
+        f" presets with {words!r} in the name, the set or the description."
+    )
+
+
+def test_no_number_of_kernels_contradicts_another(capsys):
+    """63 presets are listed; sets are names too, and were counted among them."""
+    _, stdout, _ = here(capsys, "kernels")
+    assert f"{len(entries())} presets" in stdout
+    status, _, stderr = here(capsys, "kernels", "zzzzz")
+    assert status == 2
+    assert "in all" not in stderr
+
+
+def test_a_layer_to_stop_at_needs_a_network(capsys):
+    status, stdout, stderr = here(capsys, "shape", "3x32x32", "--until", "conv1")
+    assert (status, stdout) == (2, "")
+    assert stderr == "convviz: until: names the last layer of a network; give --net or --layers too.\n"
+
+
+def test_a_target_that_nothing_reaches_is_said_to_be_out_of_reach(capsys):
+    """With a stride of 2 and no more than 15 taps, 10 pixels never make 100."""
+    _, stdout, _ = here(capsys, "shape", "3x10x10", "--target", "100", "--stride", "2")
+    assert stdout.startswith("no setting that was tried makes 100x100 of 10x10; these come nearest\n")
+    _, stdout, _ = here(capsys, "shape", "3x10x10", "--target", "100", "--stride", "2", "--json")
+    assert json.loads(stdout)["reached"] is False
+    _, stdout, _ = here(capsys, "shape", "3x10x10", "--target", "5", "--json")
+    assert json.loads(stdout)["reached"] is True
+
+
+@pytest.mark.parametrize(
+    ("shape", "remedy"),
+    [("224x200x3", "3x224x200"), ("28x28x1", "1x28x28"), ("512x7x7", ""), ("3x224x3", "")],
+)
+def test_channels_that_seem_to_come_last_are_remarked_on(capsys, shape, remedy):
+    status, _, stderr = here(capsys, "shape", shape, "-k", "1")
+    assert status == 0
+    assert stderr == "" if not remedy else stderr.endswith(f"if the channels come last, write {remedy}\n")
+
+
+def test_grey_may_be_spelt_in_both_ways(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (9, 9), (10, 20, 30)).save("x.png")
+    for first, second in (("gray", "grey"), ("grey", "gray")):
+        status, stdout, _ = here(
+            capsys, "run", "x.png", "--mode", first, "--colormap", second, "-o", f"{first}.png", "--json"
+        )
+        assert status == 0
+        assert json.loads(stdout)["input"]["shape"] == [1, 9, 9]
+    assert Path("gray.png").read_bytes().split(b"IDAT")[1] == Path("grey.png").read_bytes().split(b"IDAT")[1]
+
+
+def test_a_map_without_a_name_is_named_once(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("x.csv").write_text("1,2,3\n4,5,6\n7,8,9\n")
+    assert here(capsys, "explain", "x.csv", "--at", "0,0")[1].startswith("map 0, row 0, column 0\n")
+    named = here(capsys, "explain", "x.csv", "-K", "sobel-x", "--at", "0,0")[1]
+    assert named.startswith("map 0 (sobel-x), row 0, column 0\n")

@@ -6,16 +6,18 @@ import typer
 
 from convviz.cli.console import answer, answer_json
 from convviz.cli.options import Json
-from convviz.kernels import Entry, complete, entries, parse_request, parse_taps
+from convviz.errors import UnknownNameError
+from convviz.kernels import Entry, complete, entries, parse_request, parse_taps, search
 from convviz.kernels.kernel import exact
+from convviz.text import plural
 
 
 def kernels(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]",
-            help='A preset, a set, a formula, or literal taps ("1 2 1; 2 4 2; 1 2 1 / 16").',
+            metavar="[NAME|WORD]",
+            help='A preset, a set, a formula, literal taps ("1 2 1; 2 4 2; 1 2 1 / 16"), or a word to find.',
             autocompletion=complete,
         ),
     ] = None,
@@ -23,23 +25,33 @@ def kernels(
 ) -> None:
     """List the presets, or show one as numbers with its source.
 
-    The range is that of the output for inputs from 0 to 1.
+    A word that is no name is looked for in names, sets and descriptions. The range is that of the
+    output for inputs from 0 to 1.
 
     For example:
 
         convviz kernels
 
+        convviz kernels blur
+
         convviz kernels gaussian:sigma=1.5,size=7
     """
+    listed = name is None
     if name is None:
         found = entries()
+    elif parse_request(name).kind == "taps":
+        found = (Entry(parse_taps(name)),)
     else:
-        request = parse_request(name)
-        found = (Entry(parse_taps(name)),) if request.kind == "taps" else entries(name)
+        try:
+            found = entries(name)
+        except UnknownNameError:
+            found, listed = search(name), True
+            if not found:
+                raise
     if json:
         answer_json([_document(entry) for entry in found])
-    elif name is None:
-        _list(found)
+    elif listed:
+        _list(found, name)
     else:
         answer("\n\n".join("\n".join(_describe(entry)) for entry in found))
 
@@ -65,7 +77,7 @@ def _document(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _list(found: tuple[Entry, ...]) -> None:
+def _list(found: tuple[Entry, ...], word: str | None) -> None:
     """Print one line per preset."""
     from convviz.kernels import SETS
     from convviz.render import tables
@@ -78,7 +90,10 @@ def _list(found: tuple[Entry, ...]) -> None:
         rows.append((kernel.name, str(kernel.size), *kernel.range, about))
     console = tables.console()
     console.print(tables.kernel_list(rows, width=console.width))
-    answer(f"\n{len(found)} presets. Sets, which make one map for each member: {', '.join(SETS)}.")
+    if word is None:
+        answer(f"\n{len(found)} presets. Sets, which make one map for each member: {', '.join(SETS)}.")
+    else:
+        answer(f"\n{plural(len(found), 'preset')} with {word!r} in the name, the set or the description.")
     answer("convviz kernels NAME shows the numbers, the source and the parameters.")
 
 

@@ -76,6 +76,8 @@ def shape(
             )
         _show_net(input, reading, layers, net, until, counting=counting, json=json)
         return
+    if until is not None:
+        raise SpecError("until: names the last layer of a network; give --net or --layers too.")
     if target is not None and counting:
         raise SpecError("counts: is of one layer, and --target lists several; leave one of them out.")
     channels, size = _input_shape(input, reading)
@@ -158,6 +160,9 @@ def _net(layers: str | None, name: str | None, until: str | None, shape: tuple[i
     return found if until is None else found.until(until)
 
 
+# Channels of pictures: grey, red to blue, and with opacity.
+_COLOURS = (1, 3, 4)
+
 # Planes of a picture that is read in a mode.
 _PLANES = {"gray": 1, "rgb": 3, "rgba": 4}
 
@@ -172,6 +177,9 @@ def _input_shape(text: str, reading: InputSettings) -> tuple[int, HW]:
         for done in picture.remarks:
             remark(done)
         return picture.shape[0], picture.size
+    c, h, w = sizes
+    if w in _COLOURS and min(c, h) > max(_COLOURS):
+        remark(f"{text} is taken as {c} channels of {h}x{w}; if the channels come last, write {w}x{c}x{h}")
     channels, size = _PLANES.get(reading.mode or "", sizes[0]), HW(*sizes[1:])
     if reading.resize is not None:
         size = resized_size(reading.resize, size)
@@ -261,12 +269,16 @@ def _show_targets(size: HW, target: HW, settings: LayerSettings, *, json: bool) 
         }
         for row in found
     ]
+    reached = any(row.output == target for row in found)
     if json:
-        answer_json({"input": list(size), "target": list(target), "suggestions": rows})
+        answer_json({"input": list(size), "target": list(target), "reached": reached, "suggestions": rows})
         return
     from convviz.render import tables
 
-    answer(f"settings for {size} -> {target}, the nearest first")
+    if reached:
+        answer(f"settings for {size} -> {target}, the nearest first")
+    else:
+        answer(f"no setting that was tried makes {target} of {size}; these come nearest")
     tables.console().print(
         tables.targets(
             [
