@@ -282,7 +282,7 @@ def test_the_options_of_the_picture_change_its_size(convviz, photo):
         pytest.param(
             ["--save", "out.mat"], 2, "save: the name of exact numbers ends in .npz", id="another archive"
         ),
-        pytest.param(["--mode", "grey"], 2, "did you mean 'gray'?", id="mode"),
+        pytest.param(["--mode", "grai"], 2, "did you mean 'gray'?", id="mode"),
         pytest.param(["--backend", "cuda"], 2, "no backend named 'cuda'", id="backend"),
         pytest.param(
             ["-b", "numpy", "--device", "cuda"], 5, "numpy backend does not run on cuda", id="device"
