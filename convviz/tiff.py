@@ -113,6 +113,8 @@ class FloatPage:
         row = self.width * self.samples * self._kind.itemsize
         rows = min(tags.get(_ROWS, (self.height,))[0], self.height) or self.height
         places, sizes = tags.get(_STRIP_OFFSETS, ()), tags.get(_STRIP_BYTES, ())
+        if not row or not self.height:
+            raise ValueError("it has no pixels")
         if len(places) != len(sizes) or len(places) < math.ceil(self.height / rows):
             raise ValueError("it has too few strips")
         found = np.empty((self.height, self.width, self.samples), np.float32)

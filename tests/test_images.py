@@ -545,6 +545,8 @@ def test_floats_of_a_tiff_are_read_whatever_their_size(dtype, channels, order, d
             {"tag317": [3]}, "floats in a TIFF are read where they stand in strips", id="prediction"
         ),
         pytest.param({"strip": b"123"}, "it is damaged .*3 of", id="cut off"),
+        pytest.param({"tag256": [0]}, "it is damaged .*no pixels", id="no columns"),
+        pytest.param({"tag257": [0]}, "it is damaged .*no pixels", id="no rows"),
         pytest.param({"tag257": [1 << 30]}, "pixels; the limit is", id="announces more than the limit"),
         pytest.param(
             {"tag257": [50_000_000]}, "it is damaged .*too few strips", id="announces more than it has"
