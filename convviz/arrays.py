@@ -1,5 +1,7 @@
 """Numbers from and to files: nested lists, tables, and the formats of numpy and safetensors."""
 
+import codecs
+import contextlib
 import io
 import json
 import lzma
@@ -11,6 +13,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO
@@ -22,13 +25,13 @@ from numpy.typing import NDArray
 
 from convviz import memory
 from convviz.errors import InputError
-from convviz.files import read_bytes, shown
+from convviz.files import read_bytes, shown, split_member
 from convviz.marks import MARK
-from convviz.text import because, plural
+from convviz.text import amount, because, plural, printable
 
 Floats = NDArray[np.float32]
 
-READABLE = (".json", ".csv", ".npy")
+READABLE = (".json", ".csv", ".npy", ".npz")
 ARCHIVES = (".npz", ".safetensors")
 WRITABLE = (".npz", ".npy", ".safetensors")
 
@@ -55,6 +58,12 @@ BROKEN = (
 # A picture has three axes and a weight has four.
 _MOST_AXES = 4
 
+# A file of a few kilobytes may unpack to any size, and a text may name any number: what is larger than this
+# belongs into a .npy, whose size tells what it holds. A number of a text takes some 60 bytes at first.
+# The largest weights of a convolution in use have 150 MiB.
+_MOST_UNPACKED, _MOST_UNPACKED_WEIGHTS, _MOST_WRITTEN = 1 << 30, 1 << 28, 1 << 24
+_PIECE_BYTES = 1 << 20
+
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -65,7 +74,8 @@ def read_array(path: Path) -> Floats:
     ----------
     path : Path
         A ``.json`` file of nested lists, a ``.csv`` file, or a ``.npy`` file, where
-        truth values count as 0 and 1.
+        truth values count as 0 and 1; or one array of a ``.npz`` file, which is named
+        behind a colon if there are several.
 
     Returns
     -------
@@ -77,10 +87,11 @@ def read_array(path: Path) -> Floats:
     InputError
         If the file cannot be read or holds anything else; the message names the place.
     """
-    return parse_array(read_bytes(path), shown(path), path.suffix.lower())
+    file, member = split_member(path)
+    return parse_array(read_bytes(file), shown(file), file.suffix.lower(), member=member)
 
 
-def parse_array(data: bytes, name: str, suffix: str) -> Floats:
+def parse_array(data: bytes, name: str, suffix: str, *, member: str | None = None) -> Floats:
     r"""Read numbers from the bytes of a file.
 
     Parameters
@@ -92,6 +103,8 @@ def parse_array(data: bytes, name: str, suffix: str) -> Floats:
     suffix : str
         One of `READABLE`. In a CSV numbers are parted by commas, semicolons or
         blanks; an empty line begins the next plane.
+    member : str, optional
+        Which array of a .npz; by default its only one.
 
     Returns
     -------
@@ -113,6 +126,7 @@ def parse_array(data: bytes, name: str, suffix: str) -> Floats:
         ".json": _from_json,
         ".csv": _from_csv,
         ".npy": _from_npy,
+        ".npz": partial(_one_of_npz, member=member),
     }
     if suffix not in parsers:
         raise InputError(f"cannot read numbers from {name}; its name must end in {', '.join(READABLE)}.")
@@ -124,31 +138,57 @@ def parse_array(data: bytes, name: str, suffix: str) -> Floats:
 
 def finite(values: Any, name: str) -> Floats:
     """Bring numbers to float32, and refuse what that cannot hold; messages call them `name`."""
-    array = np.asarray(values)
+    array: NDArray[Any] = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name} holds {array.dtype} values; expected real numbers.")
     if not array.size:
         raise InputError(f"{name} holds no numbers (shape {array.shape}).")
-    with np.errstate(over="ignore"):  # what float64 cannot hold becomes infinite, and is refused below
-        bad = ~np.isfinite(array) | (np.abs(array.astype(np.float64)) > _LARGEST)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, and is refused
+        found: Floats = np.asarray(array, np.float32, order="C")
+        if np.isfinite(found.sum(dtype=np.float64)):  # that of finite float32 numbers is finite
+            return found
+    bad = ~np.isfinite(found)
     if bad.any():
         place = "".join(f"[{index}]" for index in np.argwhere(bad)[0])
         what = f"{array[tuple(np.argwhere(bad)[0])]} is not a finite number of float32"
         raise InputError(f"{name}: {what}, at {place or 'its one value'}.")
-    return np.asarray(array, np.float32, order="C")
+    return found
 
 
-def _text(data: bytes, name: str) -> str:
-    """Decode a text file."""
+# Editors and spreadsheets on Windows write such texts, and say so by their first bytes.
+_ENCODINGS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # it begins as UTF-16 does, so it comes before
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def text_of(data: bytes, name: str) -> str:
+    """Decode a text file: UTF-8, or what its byte order mark says.
+
+    Raises
+    ------
+    InputError
+        If it is no such text.
+
+    Examples
+    --------
+    >>> text_of("1 2".encode("utf-16"), "numbers")
+    '1 2'
+    """
+    encoding = next((known for mark, known in _ENCODINGS.items() if data.startswith(mark)), "utf-8")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise InputError(f"{name} is not text in UTF-8 (byte {error.start}).") from None
+        word = encoding.removesuffix("-sig").upper()
+        raise InputError(f"{name} is not text in {word} (byte {error.start}).") from None
 
 
 def _from_json(data: bytes, name: str) -> NDArray[np.float64]:
     """Read nested lists of numbers."""
-    text = _text(data, name)
+    text = text_of(data, name)
     _check_count(data.count(b",") + 1, name)
     try:
         document = json.loads(text)
@@ -169,45 +209,59 @@ def _from_json(data: bytes, name: str) -> NDArray[np.float64]:
 
 
 def _check_count(numbers: int, name: str) -> None:
-    """Refuse a text with more numbers than there is memory for."""
+    """Refuse a text with more numbers than there is memory for, or than any text has to hold."""
+    if numbers > _MOST_WRITTEN:
+        raise InputError(
+            f"{name} has up to {plural(numbers, 'number')}; the limit for text is {_MOST_WRITTEN:,}: "
+            "store them as .npy."
+        )
     what = f"the {plural(numbers, 'number')} of {name}"
     memory.need_objects(numbers, what, "store them as .npy", error=InputError)
 
 
 def _check_lists(document: list[Any], name: str) -> None:
     """Refuse lists that are not the same length throughout, and what is no number."""
-    level: list[tuple[str, Any]] = [("", document)]
-    depth = 0
-    while any(isinstance(item, list) for _, item in level):
+    level: list[tuple[str, list[Any]]] = [("", document)]
+    depth = 1
+    while True:
+        first, length = level[0][0], len(level[0][1])
+        for place, one in level:
+            if len(one) != length:
+                raise InputError(
+                    f"{name}: the list at {place} has {plural(len(one), 'item')}, "
+                    f"but the one at {first} has {length}."
+                )
+        if not any(isinstance(item, list) for _, one in level for item in one):
+            break
         depth += 1
         if depth > _MOST_AXES:
             raise InputError(
-                f"{name}: at {level[0][0]} begins a list on axis {depth}; expected at most {_MOST_AXES}."
+                f"{name}: at {first}[0] begins a list on axis {depth}; expected at most {_MOST_AXES}."
             )
-        length: int | None = None
         below = []
-        for place, item in level:
-            if not isinstance(item, list):
-                raise InputError(f"{name}: {_json_word(item)} stands at {place}, where others have lists.")
-            if length is not None and len(item) != length:
-                raise InputError(
-                    f"{name}: the list at {place} has {plural(len(item), 'item')}, "
-                    f"but the one at {level[0][0]} has {length}."
-                )
-            length = len(item)
-            below += [(f"{place}[{index}]", one) for index, one in enumerate(item)]
+        for place, one in level:
+            for index, item in enumerate(one):
+                if not isinstance(item, list):
+                    raise InputError(
+                        f"{name}: {_json_word(item)} stands at {place}[{index}], where others have lists."
+                    )
+                below.append((f"{place}[{index}]", item))
         level = below
-    for place, item in level:
-        if isinstance(item, bool) or not isinstance(item, int | float):
-            raise InputError(f"{name}: {_json_word(item)} at {place} is not a number.")
-        try:
-            fits = math.isfinite(item) and abs(item) <= _LARGEST
-        except OverflowError:
-            fits = False
-        if item != item:  # as NaN alone is
-            raise InputError(f"{name}: NaN at {place} is not a finite number.")
-        if not fits:
-            raise InputError(f"{name}: the number at {place} is infinite or too large for float32.")
+    # The place of a number is made only where it is wanted: there may be millions.
+    for place, one in level:
+        for index, item in enumerate(one):
+            if wrong := _wrong_number(item):
+                raise InputError(f"{name}: {wrong[0]} at {place}[{index}] {wrong[1]}.")
+
+
+def _wrong_number(item: Any) -> tuple[str, str] | None:
+    """Tell what is wrong with an item of JSON that should be a number: its name, and why."""
+    if isinstance(item, bool) or not isinstance(item, int | float):
+        return _json_word(item), "is not a number"
+    if item != item:  # as NaN alone is
+        return "NaN", "is not a finite number"
+    # Whole numbers of any length compare with floats exactly.
+    return None if abs(item) <= _LARGEST else ("the number", "is infinite or too large for float32")
 
 
 def _json_word(item: Any) -> str:
@@ -219,7 +273,7 @@ def _json_word(item: Any) -> str:
 def _from_csv(data: bytes, name: str) -> list[Any]:
     """Read planes of numbers with an empty line between them."""
     planes: list[list[list[float]]] = [[]]
-    text = _text(data, name)
+    text = text_of(data, name)
     _check_count(sum(map(data.count, (b",", b";", b" ", b"\t", b"\n"))) + 1, name)
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
         if "," in line and ";" in line:
@@ -265,21 +319,38 @@ def _csv_number(word: str, place: str) -> float:
 
 
 def _from_npy(data: bytes, name: str) -> NDArray[Any]:
-    """Read one array of numpy's own format; what would run code is refused."""
-    file = io.BytesIO(data)
+    """Take one array of numpy's own format, without a copy; what would run code is refused."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that Python 2 wrote it
-            array = np.lib.format.read_array(file, allow_pickle=False)
-    except BROKEN as error:
-        if "Object arrays" in str(error):
-            reason = "it holds Python objects, and loading those could run any code"
-        else:
-            reason = "it is damaged or not in numpy's format"
-        raise InputError(f"cannot read {name}: {reason}.") from None
-    if left := len(data) - file.tell():
-        raise InputError(f"cannot read {name}: there is more behind the array ({plural(left, 'byte')}).")
-    return array
+        kind, shape, by_columns, start = _npy_header(data)
+        if kind.hasobject:
+            raise InputError(
+                f"cannot read {name}: it holds Python objects, and loading those could run any code."
+            )
+        count = math.prod(shape)
+        left = len(data) - start - count * kind.itemsize
+        if left > 0:
+            raise InputError(f"cannot read {name}: there is more behind the array ({plural(left, 'byte')}).")
+        # Before anything is made: a header can announce any number of values.
+        if left < 0:
+            raise ValueError("cut off")
+        values = np.frombuffer(data, kind, count, start) if count else np.empty(0, kind)
+        return values.reshape(shape, order="F" if by_columns else "C")
+    except BROKEN:
+        raise InputError(f"cannot read {name}: it is damaged or not in numpy's format.") from None
+
+
+def _npy_header(data: bytes) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
+    """Read what a .npy begins with: type, shape, whether columns come first, and where the values start."""
+    file = io.BytesIO(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that Python 2 wrote it
+        version = np.lib.format.read_magic(file)
+        # The third version is for names of fields, which no array of numbers has.
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, by_columns, kind = read(file)
+    return kind, shape, by_columns, file.tell()
 
 
 def read_archive(path: Path) -> dict[str, Floats]:
@@ -294,7 +365,8 @@ def read_archive(path: Path) -> dict[str, Floats]:
     -------
     dict of ndarray, float32
         By name; arrays of text, such as names, are left out. The bfloat16 of
-        safetensors, which numpy lacks, becomes float32 exactly.
+        safetensors, which numpy lacks, becomes float32 exactly. A .npz may hold at most
+        256 MiB in all, for a small file can unpack to any size.
 
     Raises
     ------
@@ -326,6 +398,10 @@ def parse_archive(data: bytes, name: str, suffix: str) -> dict[str, Floats]:
     InputError
         As for `read_archive`.
     """
+    if suffix == ".npz":
+        with _opened_npz(data, name) as (archive, members):
+            size = sum(archive.getinfo(member).file_size for member in members.values())
+            _check_unpacked(size, f"the arrays of {name} unpack", _MOST_UNPACKED_WEIGHTS)
     return {
         key: finite(value, f"{name}, array {key!r}")
         for key, value in stored_arrays(data, name, suffix)
@@ -338,22 +414,63 @@ def stored_arrays(data: bytes, name: str, suffix: str) -> Iterator[tuple[str, ND
     return _from_safetensors(data, name) if suffix == ".safetensors" else _from_npz(data, name)
 
 
-def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Read every array of a numpy archive."""
+@contextlib.contextmanager
+def _opened_npz(data: bytes, name: str) -> Iterator[tuple[zipfile.ZipFile, dict[str, str]]]:
+    """Open an archive of numpy; give it with its members by the names of their arrays."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for member in archive.namelist():
-                if not member.endswith(".npy"):
-                    continue
-                key = member.removesuffix(".npy")
-                # zipfile unpacks no more than is announced here.
-                size = archive.getinfo(member).file_size
-                memory.need(
-                    size, f"the bytes of array {key!r} in {name}", "make it smaller", error=InputError
-                )
-                yield key, _from_npy(archive.read(member), f"{name}, array {key!r}")
+            yield (
+                archive,
+                {
+                    member.removesuffix(".npy"): member
+                    for member in archive.namelist()
+                    if member.endswith(".npy")
+                },
+            )
     except BROKEN as error:
         raise InputError(f"cannot read {name}: it is no archive of numpy{because(error).lower()}.") from None
+
+
+def _check_unpacked(size: int, what: str, most: int) -> None:
+    """Refuse what is larger than any file of this kind has to be."""
+    if size > most:
+        raise InputError(f"{what} to {amount(size)}; the limit is {amount(most)}: store the numbers as .npy.")
+
+
+def _unpacked(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
+    """Unpack a member of an archive, and no more of it than it announces."""
+    info = archive.getinfo(member)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise zipfile.BadZipFile("compressed in a way that numpy does not write")
+    memory.need(info.file_size, f"the bytes of {name}", "make it smaller", error=InputError)
+    # Read at once, zipfile unpacks all that there is before it cuts off what was not announced.
+    with archive.open(info) as file:
+        return b"".join(iter(partial(file.read, _PIECE_BYTES), b""))
+
+
+def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Read every array of a numpy archive."""
+    with _opened_npz(data, name) as (archive, members):
+        for key, member in members.items():
+            place = f"{name}, array {key!r}"
+            yield key, _from_npy(_unpacked(archive, member, place), place)
+
+
+def _one_of_npz(data: bytes, name: str, *, member: str | None) -> NDArray[Any]:
+    """Read one array of a numpy archive: the one that is named, or its only one."""
+    with _opened_npz(data, name) as (archive, members):
+        if member is None and len(members) == 1:
+            (member,) = members
+        if member not in members:
+            held = ", ".join(printable(key) for key in list(members)[:20]) or "none"
+            more = f" and {len(members) - 20:,} more" if len(members) > 20 else ""
+            what = f"holds {plural(len(members), 'array')}" if member is None else f"has no array {member!r}"
+            raise InputError(
+                f"{name} {what}; name one behind a colon, as in FILE.npz:NAME; it holds {held}{more}."
+            )
+        place = f"{name}, array {member!r}"
+        _check_unpacked(archive.getinfo(members[member]).file_size, f"{place} unpacks", _MOST_UNPACKED)
+        return _from_npy(_unpacked(archive, members[member], place), place)
 
 
 # Of safetensors; its other types are complex, or floats of 8 bits and less.

@@ -1,15 +1,17 @@
 """Writing files whole or not at all, and finding files in a folder."""
 
 import contextlib
+import difflib
 import errno
 import hashlib
+import itertools
 import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from convviz import memory, places
 from convviz.errors import InputError, OutputError
@@ -57,6 +59,9 @@ PICTURE_SUFFIXES = frozenset(
 )
 
 
+# To compare a name takes some 20 microseconds.
+_NAMES_COMPARED = 1000
+
 # In bytes, of the file systems in use today.
 _LONGEST_NAME = 255
 
@@ -73,9 +78,42 @@ def shown(path: str | PurePath) -> str:
     return f"'{printable(str(path))}'"
 
 
+class Stream:
+    """Stdout in the place of a file: takes its bytes, and counts them.
+
+    Parameters
+    ----------
+    file : binary file
+        What the bytes go to.
+    suffix : str
+        The kind of file, as the ending of a name.
+    """
+
+    def __init__(self, file: BinaryIO, suffix: str) -> None:
+        self._file, self.suffix = file, suffix
+        self._written = 0
+
+    def write(self, data: bytes) -> int:
+        """Write bytes."""
+        self._file.write(data)
+        self._written += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        """Count the bytes written."""
+        return self._written
+
+    def flush(self) -> None:
+        """Pass on what is held."""
+        self._file.flush()
+
+    def __str__(self) -> str:
+        return "-"
+
+
 @contextlib.contextmanager
 def writing(
-    path: Path,
+    path: Path | Stream,
     *,
     force: bool = False,
     is_ours: Callable[[Path], bool] = lambda path: False,
@@ -85,8 +123,8 @@ def writing(
 
     Parameters
     ----------
-    path : Path
-        Where the file shall be; a missing folder is made.
+    path : Path or Stream
+        Where the file shall be; a missing folder is made. A stream is written to.
     force : bool
         Replace any file, not only ours; an input never.
     is_ours : callable
@@ -115,6 +153,10 @@ def writing(
     ...     path.read_bytes()
     b'12'
     """
+    if isinstance(path, Stream):
+        yield cast("BinaryIO", path)
+        path.flush()
+        return
     check_place(path, force=force, is_ours=is_ours, inputs=inputs)
     if places.is_remote(path):
         with places.sending(path) as file:
@@ -212,8 +254,12 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def check_place(path: Path, *, force: bool, is_ours: Callable[[Path], bool], inputs: Sequence[Path]) -> None:
+def check_place(
+    path: Path | Stream, *, force: bool, is_ours: Callable[[Path], bool], inputs: Sequence[Path]
+) -> None:
     """Refuse a place that is not free to be taken, with the parameters of `writing`."""
+    if isinstance(path, Stream):
+        return
     if places.is_remote(path):
         places.check_writable(path)
         with places.reported(path):
@@ -322,6 +368,8 @@ def read_bytes(path: Path, *, size: int = 0) -> bytes:
     if places.is_remote(path):
         _make_room(path, size)
         return places.read(path)
+    if str(path) == ".":  # what an empty name becomes
+        raise InputError("the name of the input is empty or '.'; give a file, or - for stdin.")
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
@@ -330,12 +378,51 @@ def read_bytes(path: Path, *, size: int = 0) -> bytes:
         _make_room(path, found.st_size)
         return path.read_bytes()
     except FileNotFoundError:
-        what = "the link leads to no file" if path.is_symlink() else "there is no such file; check the path"
+        if path.is_symlink():
+            what = "the link leads to no file"
+        elif near := _nearest(path):
+            what = f"there is no such file; did you mean {shown(near)}?"
+            raise InputError(f"cannot read {shown(path)}: {what}") from None
+        else:
+            what = "there is no such file; check the path"
         if _ADDRESS.match(str(path)):
             what = "addresses are for convviz batch; get the file first"
         raise InputError(f"cannot read {shown(path)}: {what}.") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise InputError(f"cannot read {shown(path)}: {unusable(error)}.") from None
+
+
+def split_member(path: Path) -> tuple[Path, str | None]:
+    """Split the name of an array off the path of its archive.
+
+    Parameters
+    ----------
+    path : Path
+        ``FILE.npz:NAME``, or any other path.
+
+    Returns
+    -------
+    path : Path
+        The file.
+    member : str or None
+        The name of the array.
+
+    Examples
+    --------
+    >>> split_member(Path("frames.npz:conv1.weight"))[1], split_member(Path("frames.npz"))[1]
+    ('conv1.weight', None)
+    """
+    found = re.fullmatch(r"(.*\.npz):([^:]+)", str(path), re.IGNORECASE | re.DOTALL)
+    return (path, None) if found is None else (Path(found[1]), found[2])
+
+
+def _nearest(path: Path) -> Path | None:
+    """Find the file whose name is most like one that is not there; looked for among the first names alone."""
+    with contextlib.suppress(OSError, ValueError):
+        names = [entry.name for entry in itertools.islice(os.scandir(path.parent), _NAMES_COMPARED)]
+        close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
+        return path.with_name(close[0]) if close else None
+    return None
 
 
 def _make_room(path: Path, size: int) -> None:

@@ -1,7 +1,10 @@
 """Any picture or number file as planes of float32, with what was changed on the way."""
 
+import codecs
 import contextlib
+import importlib.util
 import io
+import itertools
 import logging
 import math
 import re
@@ -19,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from convviz import arrays, memory, parallel
+from convviz import arrays, memory, parallel, profiles, tiff
 from convviz.errors import InputError, SpecError
-from convviz.files import read_bytes, shown
+from convviz.files import read_bytes, shown, split_member
 from convviz.geometry import HW
 from convviz.preparation import Normalization, ShortSide, crop_corner, resized_size
 from convviz.settings import MAX_PIXELS, Mode, ValueRange
-from convviz.text import because, number, plural
+from convviz.text import amount, because, number, plural
 
 Floats = NDArray[np.float32]
 
@@ -66,6 +69,25 @@ _SIGNATURES = {
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
 }
+
+# And what is none that is read, with the remedy.
+_OTHERS = {
+    b"%!PS": "EPS would be drawn by another program, which is not run; export it as PNG",
+    b"%PDF-": "PDF is a document; export the page as PNG, as with pdftoppm -png -r 150 FILE.pdf page",
+    b"\xff\x0a": "JPEG XL is not read; convert it, as with djxl FILE.jxl picture.png",
+    b"\0\0\0\x0cJXL ": "JPEG XL is not read; convert it, as with djxl FILE.jxl picture.png",
+    b"\x76\x2f\x31\x01": "OpenEXR is not read; save its values as .npy, or as a TIFF of floats",
+    b"#?RADIANCE": "Radiance HDR is not read; save its values as .npy, or as a TIFF of floats",
+    b"\x89HDF": "HDF5 is not read; save the array as .npy",
+    b"gimp xcf": "XCF is not read; export the picture as PNG",
+    b"version https://git-lfs": "it is a pointer of Git LFS, not the file itself; get that by git lfs pull",
+    b"\x1f\x8b": "it is compressed by gzip; unpack it first",
+    b"PK\3\4": "it is a zip archive; unpack it first",
+}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+# A stream has no size that could be asked for before it is read.
+_MOST_STREAMED, _PIECE_BYTES = 1 << 31, 1 << 24
 
 _ORIENTATION = 0x0112  # of EXIF and of TIFF
 
@@ -206,13 +228,18 @@ def _count_of_others(x: NDArray[Any]) -> str:
     return f"{plural(count, 'value')} that {'is' if count == 1 else 'are'} infinite or not a number"
 
 
-def as_picture(value: Any) -> Picture:
+def as_picture(value: Any, *, planes: int | None = None) -> Picture:
     """Take a file, a Pillow image or numbers as an input.
 
     Parameters
     ----------
     value : Picture, str, Path, PIL.Image.Image, or array_like, shape (H, W) or (C, H, W)
-        A picture as it is, a file to be read, or numbers as they are.
+        A picture as it is, a file to be read, or numbers as they are. The order of
+        the axes of an array is told as in `from_numbers`; a tensor of torch always
+        has its channels first.
+    planes : int, optional
+        Planes of the layer that reads the input: an array whose first axis has as many
+        has its channels first.
 
     Returns
     -------
@@ -245,35 +272,93 @@ def as_picture(value: Any) -> Picture:
         ) from None
     if values.dtype.kind not in "biuf":
         raise InputError(f"the input holds {values.dtype} values; expected real numbers.")
+    torch = sys.modules.get("torch")  # whoever has a tensor has loaded it
+    first = torch is not None and isinstance(value, torch.Tensor)
+    first = first or (planes is not None and values.ndim > 2 and values.shape[-3] == planes)
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and that is refused
-        return from_numbers(values.astype(np.float32), "the input")
+        return from_numbers(values.astype(np.float32), "the input", channels_first=first)
 
 
-def from_numbers(values: Floats, name: str) -> Picture:
+def from_numbers(values: Floats, name: str, *, channels_first: bool = False) -> Picture:
     """Take numbers as planes, as they are.
+
+    Parameters
+    ----------
+    values : ndarray, float32
+        One plane (H, W), planes (C, H, W) as torch has them, or (H, W, C) where that is
+        clear; also one such input in a batch of 1.
+    name : str
+        What messages call it.
+    channels_first : bool
+        Whether the order of the axes is known, and not to be told from the shape.
+
+    Returns
+    -------
+    Picture
+        The planes; a remark says which axis was taken for the channels, where both
+        could be meant.
 
     Raises
     ------
     InputError
-        If they are neither one plane (H, W) nor planes (C, H, W).
+        If the shape is another one.
 
     Examples
     --------
     >>> from_numbers(np.zeros((2, 3, 4), np.float32), "zeros").channels
     ('0', '1')
+    >>> from_numbers(np.zeros((20, 30, 3), np.float32), "zeros").shape
+    (3, 20, 30)
     """
+    remarks = []
+    if values.ndim == 4 and values.shape[0] == 1:
+        values = values[0]
+    elif values.ndim == 4:
+        raise InputError(
+            f"{name} has shape {values.shape}, a batch of {values.shape[0]} inputs; give one of them, "
+            "of shape (channels, height, width)."
+        )
     if values.ndim == 2:
         values = values[None]
     if values.ndim != 3:
         raise InputError(
             f"{name} has shape {values.shape}; expected (height, width) or (channels, height, width)."
         )
+    order = None if channels_first else _order_of(values.shape)
+    if order is not None:
+        remarks.append(f"an array of shape {values.shape} is read as ({', '.join(order)})")
+    if order == _CHANNELS_LAST:
+        values = values.transpose(2, 0, 1)
     names = {1: _GRAY, 3: _RGB}.get(values.shape[0], tuple(str(index) for index in range(values.shape[0])))
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
     # Numbers that lie between 0 and 1, or 0 and 255, are drawn as a picture of those would be.
     if low >= 0:
         low, high = 0.0, 1.0 if high <= 1 else 255.0 if 64 < high <= 255 else high
-    return Picture(np.ascontiguousarray(values, np.float32), names, low, _above(low, high))
+    x = np.ascontiguousarray(values, np.float32)
+    return Picture(x, names, low, _above(low, high), tuple(remarks))
+
+
+_CHANNELS_FIRST, _CHANNELS_LAST = ("channels", "height", "width"), ("height", "width", "channels")
+
+
+def _order_of(shape: tuple[int, ...]) -> tuple[str, str, str] | None:
+    """Tell the order of the axes of an array where it is not plainly that of torch.
+
+    As many channels as a picture has, behind two longer axes, are those of a picture.
+    Activations of a deep layer, such as (2048, 8, 4), have many more channels than rows.
+
+    Examples
+    --------
+    >>> _order_of((20, 30, 3)), _order_of((3, 20, 3)), _order_of((3, 20, 30))
+    (('height', 'width', 'channels'), ('channels', 'height', 'width'), None)
+    """
+    first, middle, last = shape
+    if last not in (1, 3, 4):
+        return None
+    if first > 4 and middle > 4 and (first <= 4 * middle or middle >= 16):
+        return _CHANNELS_LAST
+    # Nobody takes a single plane, or a single column, for anything else.
+    return _CHANNELS_FIRST if first > 1 and last > 1 else None
 
 
 def _above(low: float, high: float) -> float:
@@ -290,6 +375,7 @@ def read(
     resize: HW | ShortSide | None = None,
     crop: HW | None = None,
     normalize: Normalization | None = None,
+    page: int = 1,
     max_pixels: int = MAX_PIXELS,
 ) -> Picture:
     r"""Read a picture or a file of numbers.
@@ -297,8 +383,9 @@ def read(
     Parameters
     ----------
     source : str, Path or binary file
-        A file by its path: numbers if it ends in .json, .csv or .npy, else a
-        picture. Of a stream the kind is told from its first bytes.
+        A file by its path: numbers if it ends in .json, .csv, .npy or .npz, else a
+        picture; ``FILE.npz:NAME`` is one array of several. Of a stream, of at most
+        2 GiB, the kind is told from its first bytes.
     mode : {"rgb", "gray", "rgba"}, optional
         Planes of a picture; by default those that it has, without alpha. Grey is
         0.299 R + 0.587 G + 0.114 B, not rounded.
@@ -311,6 +398,8 @@ def read(
         Size of the middle that is kept of it then, in pixels.
     normalize : Normalization, optional
         What is subtracted from the values in the end, and what they are divided by.
+    page : int
+        Which page of a TIFF, or frame of an animation, counted from 1.
     max_pixels : int
         Larger pictures are refused before they are decoded, and larger sizes
         before they are made.
@@ -341,10 +430,10 @@ def read(
     if resize is not None:
         _check_resize(resized_size(resize, HW(1, 1)), max_pixels)
     if isinstance(source, str | Path):
-        path = Path(source)
+        path, member = split_member(Path(source))
         name, data, suffix = shown(path), read_bytes(path), path.suffix.lower()
     else:
-        name, data = "stdin", source.read()
+        name, data, member = "stdin", _read_stream(source), None
         suffix = _kind_of(data)
     return decode(
         data,
@@ -355,8 +444,24 @@ def read(
         resize=resize,
         crop=crop,
         normalize=normalize,
+        page=page,
         max_pixels=max_pixels,
+        member=member,
     )
+
+
+def _read_stream(source: BinaryIO) -> bytes:
+    """Read a stream to its end, if that comes before the limit."""
+    data = io.BytesIO()
+    while piece := source.read(_PIECE_BYTES):
+        size = data.tell() + len(piece)
+        if size > _MOST_STREAMED:
+            raise InputError(
+                f"stdin has more than {amount(_MOST_STREAMED)}, the limit for a stream; name a file."
+            )
+        memory.need(size, "the bytes of stdin", "send less", error=InputError)
+        data.write(piece)
+    return data.getvalue()
 
 
 def decode(
@@ -364,11 +469,13 @@ def decode(
     name: str,
     suffix: str,
     *,
+    member: str | None = None,
     mode: Mode | None = None,
     value_range: ValueRange = "unit",
     resize: HW | ShortSide | None = None,
     crop: HW | None = None,
     normalize: Normalization | None = None,
+    page: int = 1,
     max_pixels: int = MAX_PIXELS,
 ) -> Picture:
     """Read a picture or numbers from the bytes of a file; the rest is as for `read`.
@@ -380,8 +487,11 @@ def decode(
     name : str
         What messages call it.
     suffix : str
-        One of ``.json``, ``.csv`` and ``.npy`` for numbers; anything else for a picture.
-    mode, value_range, resize, crop, normalize, max_pixels
+        One of ``.json``, ``.csv``, ``.npy`` and ``.npz`` for numbers; anything else for a
+        picture.
+    member : str, optional
+        Which array of a .npz; by default its only one.
+    mode, value_range, resize, crop, normalize, page, max_pixels
         As for `read`.
 
     Returns
@@ -399,7 +509,12 @@ def decode(
     if not data:
         raise InputError(f"cannot read {name}: it is empty.")
     if suffix in arrays.READABLE:
-        picture = from_numbers(arrays.parse_array(data, name, suffix), name)
+        if page != 1:
+            raise SpecError(f"page: {name} holds numbers, which have no pages; leave it out.")
+        values = arrays.parse_array(data, name, suffix, member=member)
+        # In a table the channels stand below each other.
+        picture = from_numbers(values, name, channels_first=suffix == ".csv")
+        _check_count(picture.size.h, picture.size.w, name, max_pixels)
         wanted = {"gray": 1, "rgb": 3, "rgba": 4, None: picture.x.shape[0]}[mode]
         if wanted != picture.x.shape[0]:
             raise SpecError(
@@ -407,8 +522,8 @@ def decode(
                 "numbers are taken as they are."
             )
     else:
-        with _quiet(), _opened(data, name, max_pixels) as image:
-            decoded = _decode(image, data)
+        with _quiet(), _explained(name):
+            decoded = _decoded_page(data, name, page, max_pixels)
         picture = _finish(decoded, name, mode=mode, value_range=value_range)
     if resize is not None:
         picture = _resized(picture, resized_size(resize, picture.size), max_pixels)
@@ -421,7 +536,12 @@ def _kind_of(data: bytes) -> str:
     """Tell numbers from pictures by the first bytes; an ending for numbers, nothing for pictures."""
     if data.startswith(b"\x93NUMPY"):
         return ".npy"
-    head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if data.startswith(b"PK\3\4"):
+        return ".npz"
+    head = data[:4096]
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        head = head.replace(b"\0", b"")[2:]
+    head = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"["):
         return ".json"
     return ".csv" if head and all(byte in b"0123456789+-.eE,; \t\r\n" for byte in head) else ""
@@ -443,18 +563,54 @@ def _quiet() -> Iterator[None]:
             _pillow_log.setLevel(level)
 
 
-@contextlib.contextmanager
-def _opened(data: bytes, name: str, max_pixels: int) -> Iterator[Image.Image]:
-    """Open a picture whose size is within the limit."""
-    with _explained(name):
-        image = _identified(data)
-        if image is None:
+def _decoded_page(data: bytes, name: str, page: int, max_pixels: int) -> "_Decoded":
+    """Decode one page of a picture whose size is within the limit."""
+    pages = list(itertools.islice(tiff.directories(data), page + 1 if page > 1 else 2))
+    if pages and page > len(pages):
+        raise InputError(f"{name} has {plural(len(pages), 'page')}, but page {page} is asked for.")
+    if pages and page > 1:
+        data = tiff.beginning_at(data, pages[page - 1])
+    image = _identified(data)
+    if image is None:
+        floats = tiff.float_page(data, name)
+        if floats is None:
             raise InputError(f"cannot read {name}: {_unidentified(data)}.")
+        _check_count(floats.height, floats.width, name, max_pixels)
+        memory.need(
+            4 * floats.height * floats.width * floats.samples,
+            f"the pixels of {name}",
+            "make the picture smaller first",
+            error=InputError,
+        )
+        decoded = _Decoded(floats.read(data), 0.0, floats.alpha, ())
+    else:
         with image:
+            # Of a Photoshop file the first is the whole picture, and the others are its layers.
+            with contextlib.suppress(*_BROKEN):  # the first page may be whole all the same
+                if not pages and image.format != "PSD" and getattr(image, "is_animated", False):
+                    pages = [0, 0]
+            if page > 1 and image.format != "TIFF":
+                _seek(image, page, name)
             _check_pixels(image, name, max_pixels)
             # An icon holds other pictures, whose own headers are read only now.
             Image.MAX_IMAGE_PIXELS = max(max_pixels, 1)
-            yield image
+            decoded = _decode(image, data)
+    if len(pages) < 2:
+        return decoded
+    return replace(
+        decoded, remarks=(f"page {page} of several taken; --page N takes another", *decoded.remarks)
+    )
+
+
+def _seek(image: Image.Image, page: int, name: str) -> None:
+    """Go to a frame of an animation."""
+    if image.format == "PSD":
+        raise InputError(f"{name} has layers, which are not read one by one; only page 1 is the picture.")
+    try:
+        image.seek(page - 1)
+    except EOFError:
+        count = getattr(image, "n_frames", 1)
+        raise InputError(f"{name} has {plural(count, 'page')}, but page {page} is asked for.") from None
 
 
 def _identified(data: bytes) -> Image.Image | None:
@@ -465,13 +621,36 @@ def _identified(data: bytes) -> Image.Image | None:
         formats = [known for known in Image.ID if known not in _NOT_READ]
         with contextlib.suppress(UnidentifiedImageError):
             return Image.open(io.BytesIO(data), formats=formats)
+    if _is_heic(data):
+        with contextlib.suppress(ImportError, UnidentifiedImageError):
+            importlib.import_module("pillow_heif").register_heif_opener()
+            return Image.open(io.BytesIO(data), formats=["HEIF"])
     return None
 
 
+def _is_heic(data: bytes) -> bool:
+    """Know HEIC and HEIF by the brand in their first box."""
+    return data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS
+
+
 def _unidentified(data: bytes) -> str:
-    """Say what is known of a file that no reader takes."""
-    if data.startswith(b"%!PS"):
-        return "EPS would be drawn by another program, which is not run"
+    """Say what is known of a file that no reader takes, and what to do."""
+    if _is_heic(data):
+        if importlib.util.find_spec("pillow_heif") is None:
+            return "HEIC needs pillow-heif, which is not installed: pip install 'convviz[heif]'"
+        return "it begins as HEIC does, but is damaged or of a sort that pillow-heif does not read"
+    head = data[:1024].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    if head.startswith(b"<svg") or (
+        head.startswith((b"<?xml", b"<!--", b"<!doctype svg")) and b"<svg" in head
+    ):
+        return "SVG is a drawing, without pixels; export it as PNG in the size that you want"
+    if head.startswith((b"<!doctype html", b"<html")):
+        return "it is a web page, not a picture; download the picture itself"
+    for signature, words in _OTHERS.items():
+        if data.startswith(signature):
+            return words
+    if data[4:8] == b"ftyp":
+        return "it is a film, or a picture in a container that is not read; export the picture as PNG"
     for signature, kind in _SIGNATURES.items():
         if data.startswith(signature):
             return f"it begins as {kind} does, but is damaged or of a sort that Pillow does not read"
@@ -491,14 +670,18 @@ def _explained(name: str) -> Iterator[None]:
 
 def _check_pixels(image: Image.Image, name: str, most: int) -> None:
     """Refuse a picture by the size in its header."""
-    pixels = image.width * image.height
-    if pixels > most:
+    _check_count(image.height, image.width, name, most)
+    decoded = image.width * image.height * len(image.getbands())
+    memory.need(decoded, f"the pixels of {name}", "make the picture smaller first", error=InputError)
+
+
+def _check_count(height: int, width: int, name: str, most: int) -> None:
+    """Refuse more pixels than the limit."""
+    if height * width > most:
         raise InputError(
-            f"{name} has {image.width} x {image.height} = {pixels:,} pixels; the limit is {most:,}, "
+            f"{name} has {width} x {height} = {height * width:,} pixels; the limit is {most:,}, "
             "which --max-pixels raises."
         )
-    decoded = pixels * len(image.getbands())
-    memory.need(decoded, f"the pixels of {name}", "make the picture smaller first", error=InputError)
 
 
 def _check_resize(size: HW, most: int) -> None:
@@ -551,13 +734,8 @@ class _Decoded:
 
 
 def _decode(image: Image.Image, data: bytes | None) -> _Decoded:
-    """Decode the first frame of a picture, opened from `data`, at full precision."""
+    """Decode the current frame of a picture, opened from `data`, at full precision."""
     remarks = []
-    frames = 1
-    with contextlib.suppress(*_BROKEN):  # the first one may be whole all the same
-        frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        remarks.append(f"frame 1 of {frames} taken")
     tags = getattr(image, "tag_v2", {})
     if data is not None and tags.get(_PLANAR_CONFIGURATION) == 2 and tags.get(_SAMPLES_PER_PIXEL, 1) == 1:
         # One plane is the same in either arrangement, but Pillow reads the one by a shortened raw mode.
@@ -578,6 +756,7 @@ def _decode(image: Image.Image, data: bytes | None) -> _Decoded:
         samples = _upright(array if array.ndim == 3 else array[:, :, None], orientation)
     if turned or orientation in range(2, 9):
         remarks.append("turned upright as its EXIF orientation says")
+    remarks += profiles.remarks_on(image.info, data or b"")
     return _Decoded(samples, full, samples.shape[2] in (2, 4), tuple(remarks))
 
 
@@ -632,6 +811,8 @@ def _sixteen_bit(image: Image.Image, data: bytes) -> NDArray[Any] | None:
     """
     raw_modes = _raw_modes(image)
     raw_mode = raw_modes.pop() if len(raw_modes) == 1 else ""
+    if image.tell():  # of an animation, whose frames Pillow puts together with 8 bits
+        return None
     if not raw_mode.endswith((";16B", ";16L", ";16N")):
         return None
     kind, order = raw_mode[:-1].removesuffix(";16"), raw_mode[-1]
@@ -766,6 +947,10 @@ def _stored_bits(image: Image.Image, data: bytes | None) -> int:
     head = (data or b"")[:65536]
     if image.format == "TIFF":
         return int(max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,))))
+    if image.format == "PNG" and image.tell():
+        return head[24]
+    if image.format == "HEIF" and (at := head.find(b"hvcC")) >= 0:
+        return (head[at + 21 : at + 22] or b"\0")[0] % 8 + 8
     if image.format == "SGI" and any(tile.codec_name == "SGI16" for tile in getattr(image, "tile", [])):
         return 16
     if image.format == "JPEG2000" and (at := head.find(b"\xff\x4f\xff\x51")) >= 0:

@@ -24,7 +24,7 @@ _OPEN_FILES = 64
 
 def write_sheet(
     image: Image.Image | png.Painted | NDArray[np.uint8],
-    path: Path,
+    path: Path | files.Stream,
     description: dict[str, Any],
     *,
     force: bool = False,
@@ -37,7 +37,7 @@ def write_sheet(
     ----------
     image : PIL.Image.Image, Sheet or ndarray, shape (H, W) or (H, W, C), uint8
         The picture.
-    path : Path
+    path : Path or Stream
         Where to write it.
     description : dict of str
         What to store with it; how a file is known to be ours.
@@ -65,7 +65,7 @@ def write_sheet(
 
 
 def _writing(
-    path: Path, *, force: bool, inputs: Sequence[Path] = ()
+    path: Path | files.Stream, *, force: bool, inputs: Sequence[Path] = ()
 ) -> contextlib.AbstractContextManager[BinaryIO]:
     """Open a place that is free or ours."""
     return files.writing(path, force=force, is_ours=marks.is_ours, inputs=inputs)
@@ -73,7 +73,7 @@ def _writing(
 
 def write_drawing(
     drawing: Drawing,
-    path: Path,
+    path: Path | files.Stream,
     description: dict[str, Any],
     *,
     force: bool = False,
@@ -101,13 +101,15 @@ def write_drawing(
     _write_svg(to_svg(drawing, comment=marks.comment(description)), path, force=force, inputs=inputs)
 
 
-def _write_svg(text: str, path: Path, *, force: bool, inputs: Sequence[Path]) -> None:
+def _write_svg(text: str, path: Path | files.Stream, *, force: bool, inputs: Sequence[Path]) -> None:
     """Write one document."""
     with _writing(path, force=force, inputs=inputs) as file:
         file.write(text.encode())
 
 
-def write_page(text: str, path: Path, description: dict[str, Any], *, force: bool = False) -> None:
+def write_page(
+    text: str, path: Path | files.Stream, description: dict[str, Any], *, force: bool = False
+) -> None:
     """Write Markdown or HTML, with a comment by which it is known as ours.
 
     Parameters
@@ -131,7 +133,7 @@ def write_page(text: str, path: Path, description: dict[str, Any], *, force: boo
 
 def write_animation(
     animation: Animation,
-    path: Path,
+    path: Path | files.Stream,
     description: dict[str, Any],
     *,
     ms: int = 1000,
@@ -296,7 +298,7 @@ def file_name(name: str) -> str:
 
 def save_arrays(
     stored: dict[str, NDArray[Any]],
-    path: Path,
+    path: Path | files.Stream,
     description: dict[str, Any],
     *,
     force: bool = False,
@@ -321,7 +323,7 @@ def save_arrays(
     suffix = path.suffix.lower()
     if suffix not in arrays.WRITABLE:
         raise OutputError(
-            f"cannot save numbers as {path.name!r}; end the name with {', '.join(arrays.WRITABLE)}."
+            f"cannot save numbers as {str(path)!r}; end the name with {', '.join(arrays.WRITABLE)}."
         )
     with _writing(path, force=force, inputs=inputs) as file:
         arrays.write_arrays(file, suffix, stored, marks.signed_text(description))

@@ -801,7 +801,7 @@ def run(
     Parameters
     ----------
     image : str, Path, Picture or array_like, shape (C, H, W) or (H, W)
-        A file, a picture already read, or numbers.
+        A file, a picture already read, or numbers; (H, W, C) where only that can be meant.
     layer : Conv2d or torch.nn.Conv2d
         The layer; a module of torch brings its numbers.
     weights : FilterBank, array_like or (array_like, array_like), optional
@@ -840,7 +840,7 @@ def run(
     if not isinstance(layer, Conv2d):
         layer, own = of_module(layer)
         weights = own if weights is None else weights
-    picture = images.as_picture(image)
+    picture = images.as_picture(image, planes=layer.in_channels)
     planes = picture.shape[0]
     if planes != layer.in_channels:
         raise ShapeError(f"the input has {plural(planes, 'channel')}, but {layer} reads {layer.in_channels}.")

@@ -155,6 +155,8 @@ class InputSettings:
         Size of the middle that is kept of it then, in pixels.
     normalize : Normalization, optional
         What is subtracted from the values in the end, and what they are divided by.
+    page : int
+        Which page of a TIFF, or frame of an animation, counted from 1.
     max_pixels : int
         Larger pictures are refused before they are decoded.
 
@@ -169,6 +171,7 @@ class InputSettings:
     resize: HW | ShortSide | None = None
     crop: HW | None = None
     normalize: Normalization | None = None
+    page: int = 1
     # No result depends on it, so it is no part of what describes one.
     max_pixels: int = field(default=MAX_PIXELS, metadata={"described": False})
 
@@ -188,6 +191,7 @@ class InputSettings:
             "resize": self.resize,
             "crop": self.crop,
             "normalize": self.normalize,
+            "page": self.page,
             "max_pixels": self.max_pixels,
         }
 

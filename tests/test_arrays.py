@@ -4,6 +4,7 @@ import io
 import json
 import os
 import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -90,7 +91,7 @@ def test_nested_lists_become_an_array(text, expected):
         pytest.param("5", "expected nested lists of numbers, not int", id="no list"),
         pytest.param("[1] x", "not JSON: extra data in line 1, column 5", id="trailing garbage"),
         pytest.param("[1,\n2", "not JSON: .* in line 2, column 2", id="cut off"),
-        pytest.param(b"\xff\xfe[\x00", r"not text in UTF-8 \(byte 0\)", id="UTF-16"),
+        pytest.param(b"\xff\xfe[\x00\x01", r"not text in UTF-16 \(byte 4\)", id="UTF-16, cut off"),
         pytest.param("[[[[[1]]]]]", r"begins a list on axis 5; expected at most 4", id="five axes"),
         pytest.param("[" * 70 + "1" + "]" * 70, "expected at most 4", id="more axes than numpy has"),
         pytest.param("[" * 200_000, "lists in lists without end", id="deeper than Python reads"),
@@ -145,6 +146,19 @@ def test_what_is_no_table_is_refused_with_its_place(text, message):
     with pytest.raises(InputError, match=message) as caught:
         parse(text, ".csv")
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize(("suffix", "text"), [(".json", "[[1, 2], [3, 4]]"), (".csv", "1;2\n3;4\n")])
+def test_a_byte_order_mark_says_how_a_text_is_encoded(encoding, suffix, text):
+    np.testing.assert_array_equal(parse(text.encode(encoding), suffix), [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(("suffix", "text"), [(".json", "[[1, 2], [3, 4]]"), (".csv", "1;2\n3;4\n5 6\n")])
+def test_a_text_has_a_limit_of_numbers(monkeypatch, suffix, text):
+    monkeypatch.setattr(arrays, "_MOST_WRITTEN", 3)
+    with pytest.raises(InputError, match=r"numbers; the limit for text is 3: store them as \.npy"):
+        parse(text, suffix)
 
 
 # --- .npy
@@ -339,6 +353,47 @@ def test_every_flipped_byte_of_an_archive_is_read_or_refused(tmp_path):
             messages.append(str(error))
     assert len(messages) > len(whole) / 2
     assert all(message.isprintable() for message in messages)
+
+
+def deflated(body, *, announced):
+    """Write a .npz of one array, which announces another size than its body unpacks to."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", body)
+    size = struct.pack("<I", len(body))
+    return file.getvalue().replace(size, struct.pack("<I", announced))
+
+
+def test_an_archive_unpacks_to_no_more_than_it_announces():
+    data = deflated(npy(np.zeros(1 << 23)), announced=200)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="cannot read 'bomb'"):
+            arrays.parse_array(data, "'bomb'", ".npz")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 23  # an eighth of what it holds
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_archive_has_a_limit_that_is_asked_for_before_it_is_unpacked(monkeypatch):
+    file = io.BytesIO()
+    np.savez_compressed(file, one=np.zeros(1000), two=np.zeros(1000))
+    monkeypatch.setattr(arrays, "_MOST_UNPACKED", 4000)
+    with pytest.raises(InputError, match=r"array 'one' unpacks to 7\.9\d KiB; the limit is 3\.91 KiB"):
+        arrays.parse_array(file.getvalue(), "'x.npz'", ".npz", member="one")
+    monkeypatch.setattr(arrays, "_MOST_UNPACKED", 9000)
+    assert arrays.parse_array(file.getvalue(), "'x.npz'", ".npz", member="one").shape == (1000,)
+    monkeypatch.setattr(arrays, "_MOST_UNPACKED_WEIGHTS", 9000)
+    with pytest.raises(InputError, match=r"the arrays of 'x\.npz' unpack to 15\.9 KiB; the limit is 8\.79"):
+        arrays.parse_archive(file.getvalue(), "'x.npz'", ".npz")
+
+
+def test_an_archive_packed_in_a_way_that_numpy_does_not_write_is_refused():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("x.npy", npy(np.zeros(3)))
+    with pytest.raises(InputError, match="compressed in a way that numpy does not write"):
+        arrays.parse_array(file.getvalue(), "'x'", ".npz")
 
 
 @pytest.mark.parametrize("name", ["x.npz", "x.safetensors"])

@@ -1,14 +1,19 @@
 """Pictures of every kind as planes, against files written here byte by byte."""
 
+import importlib.util
 import io
+import json
 import os
 import struct
+import sys
+import time
 import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageOps
 
 from convviz import images
@@ -448,12 +453,170 @@ def test_an_inked_jpeg_is_read_as_colours():
     assert picture.remarks == ("CMYK converted to RGB",)
 
 
-def test_the_first_frame_is_taken_and_the_others_counted():
+PAGED = {"TIFF": {}, "GIF": {}, "WEBP": {"lossless": True}, "PNG": {}}
+
+
+@pytest.mark.parametrize("kind", PAGED)
+def test_a_page_is_chosen_by_its_number_from_1(kind):
     frames = [Image.new("RGB", (2, 2), colour) for colour in ("red", "lime", "blue")]
-    data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    picture = opened(data)
-    np.testing.assert_array_equal(picture.x[:, 0, 0], [1, 0, 0])
-    assert "frame 1 of 3 taken" in picture.remarks
+    data = saved(frames[0], kind, save_all=True, append_images=frames[1:], **PAGED[kind])
+    first = opened(data)
+    np.testing.assert_array_equal(first.x[:, 0, 0], [1, 0, 0])
+    assert "page 1 of several taken; --page N takes another" in first.remarks
+    np.testing.assert_array_equal(opened(data, page=2).x[:, 0, 0], [0, 1, 0])
+    np.testing.assert_array_equal(opened(data, page=3).x[:, 0, 0], [0, 0, 1])
+    with pytest.raises(InputError, match="stdin has 3 pages, but page 4 is asked for"):
+        opened(data, page=4)
+
+
+def test_pages_of_16_bits_keep_them_whatever_their_number():
+    """Pillow reads the high and the low bytes in two passes, and both must be of the same page."""
+    pages = [noise(4, 3, 3, dtype=np.uint16), noise(5, 2, 3, dtype=np.uint16) // 2]
+    first, second = (tiff(page) for page in pages)
+    # The second directory and what it points to move behind the first file.
+    shift, count = len(first), struct.unpack_from("<H", second, 8)[0]
+    moved = bytearray(second)
+    for at in range(10, 10 + 12 * count, 12):
+        tag, _, length, value = struct.unpack_from("<HHII", second, at)
+        if length > 1 or tag == 273:
+            struct.pack_into("<I", moved, at + 8, value + shift)
+    data = bytearray(first + moved)
+    struct.pack_into("<I", data, 10 + 12 * struct.unpack_from("<H", first, 8)[0], shift + 8)
+    for number, page in enumerate(pages, 1):
+        np.testing.assert_array_equal(raw(bytes(data), page=number).x, planes(page))
+
+
+def test_pages_are_not_counted():
+    """Pillow would take hours to count 200,000 pages; each has an empty directory here."""
+    plain = tiff(np.uint8([[7]]))
+    at = 10 + 12 * struct.unpack_from("<H", plain, 8)[0]
+    data = bytearray(
+        plain
+        + b"".join(struct.pack("<HI", 0, len(plain) + 6 * index) for index in range(1, 200_000))
+        + bytes(6)
+    )
+    struct.pack_into("<I", data, at, len(plain))
+    begun = time.process_time()
+    picture = opened(bytes(data))
+    assert time.process_time() - begun < 2
+    assert picture.remarks == ("page 1 of several taken; --page N takes another",)
+
+
+def test_a_directory_that_leads_back_is_the_last():
+    data = bytearray(tiff(np.uint8([[7]])))
+    struct.pack_into("<I", data, 10 + 12 * struct.unpack_from("<H", data, 8)[0], 8)
+    with pytest.raises(InputError, match="stdin has 1 page, but page 2 is asked for"):
+        opened(bytes(data), page=2)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_picture_without_pages_has_one(kind):
+    data = saved(Image.new("RGB", (2, 2)), kind)
+    assert opened(data, page=1).remarks == ()
+    with pytest.raises(InputError, match="stdin has 1 page, but page 2 is asked for"):
+        opened(data, page=2)
+
+
+def test_numbers_have_no_pages():
+    with pytest.raises(SpecError, match="page: stdin holds numbers, which have no pages"):
+        opened(b"[[1, 2]]", page=2)
+
+
+# --- floats of TIFF that Pillow does not read
+
+
+@pytest.mark.parametrize("deflate", [False, True], ids=["plain", "deflated"])
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_of_a_tiff_are_read_whatever_their_size(dtype, channels, order, deflate):
+    samples = (np.arange(5 * 4 * channels).reshape(5, 4, channels) / 64).astype(dtype)
+    picture = opened(
+        tiff(samples, order=order, deflate=deflate, rows=2), mode="rgba" if channels == 4 else None
+    )
+    np.testing.assert_array_equal(picture.x, planes(samples))
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        pytest.param({"tag259": [5]}, "floats in a TIFF are read where they stand in strips", id="LZW"),
+        pytest.param(
+            {"tag317": [3]}, "floats in a TIFF are read where they stand in strips", id="prediction"
+        ),
+        pytest.param({"strip": b"123"}, "it is damaged .*3 of", id="cut off"),
+        pytest.param({"tag256": [0]}, "it is damaged .*no pixels", id="no columns"),
+        pytest.param({"tag257": [0]}, "it is damaged .*no pixels", id="no rows"),
+        pytest.param({"tag257": [1 << 30]}, "pixels; the limit is", id="announces more than the limit"),
+        pytest.param(
+            {"tag257": [50_000_000]}, "it is damaged .*too few strips", id="announces more than it has"
+        ),
+    ],
+)
+def test_floats_that_are_arranged_otherwise_are_refused_in_one_line(tags, message):
+    with pytest.raises(InputError, match=message):
+        opened(tiff(np.float16([[[1, 2, 3], [4, 5, 6]]]), **tags))
+
+
+# --- what is said of the colours
+
+
+def icc(name, *, version=4):
+    """Write the least of an ICC profile: a header, and a description as ISO 15076-1 has it."""
+    if version == 4:
+        text = name.encode("utf-16-be")
+        desc = (
+            b"mluc"
+            + bytes(4)
+            + struct.pack(">II", 1, 12)
+            + b"enUS"
+            + struct.pack(">II", len(text), 28)
+            + text
+        )
+    else:
+        desc = b"desc" + bytes(4) + struct.pack(">I", len(name) + 1) + name.encode() + bytes(79)
+    header = bytes(16) + b"RGB XYZ " + bytes(104)
+    return header + struct.pack(">I4sII", 1, b"desc", 144, len(desc)) + desc
+
+
+@pytest.mark.parametrize("version", [2, 4])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_a_colour_profile_that_is_not_srgb_is_named(kind, version):
+    data = saved(Image.new("RGB", (2, 2)), kind, icc_profile=icc("Display P3", version=version))
+    assert opened(data).remarks == ("colour profile 'Display P3' not applied; the values are those stored",)
+    data = saved(Image.new("RGB", (2, 2)), kind, icc_profile=icc("sRGB IEC61966-2.1", version=version))
+    assert opened(data).remarks == ()
+
+
+def test_a_damaged_profile_is_told_by_its_colour_space():
+    data = saved(Image.new("RGB", (2, 2)), "PNG", icc_profile=icc("Display P3")[:140])
+    assert opened(data).remarks == ("colour profile 'RGB' not applied; the values are those stored",)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "words"),
+    [
+        pytest.param([(b"gAMA", struct.pack(">I", 45455))], None, id="the gamma of sRGB"),
+        pytest.param([(b"gAMA", struct.pack(">I", 100_000))], "gamma of the gAMA chunk (1; ", id="linear"),
+        pytest.param(
+            [(b"gAMA", struct.pack(">I", 100_000)), (b"sRGB", b"\0")], None, id="sRGB goes before gAMA"
+        ),
+        pytest.param([(b"cICP", bytes([1, 13, 0, 1]))], None, id="sRGB by number"),
+        pytest.param(
+            [(b"cICP", bytes([9, 16, 0, 1]))], "colour space of the cICP chunk (BT.2020, PQ) not", id="HDR"
+        ),
+        pytest.param(
+            [(b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000))],
+            "primaries of the cHRM chunk (not those of sRGB) not",
+            id="primaries of P3",
+        ),
+    ],
+)
+def test_chunks_of_a_png_that_change_its_colours_are_named(chunks, words):
+    data = png(np.uint8([[1, 2]]), before=[chunk(kind, body) for kind, body in chunks])
+    remarks = opened(data).remarks
+    assert len(remarks) == (words is not None)
+    assert not words or remarks[0].startswith(words)
 
 
 # --- orientation
@@ -739,10 +902,78 @@ def test_one_plane_of_numbers_is_gray_and_three_are_colours():
     assert opened(b"[[[1]], [[2]], [[3]]]").channels == ("R", "G", "B")
 
 
-@pytest.mark.parametrize("text", [b"[1, 2]", b"[[[[1]]]]"], ids=["one axis", "four axes"])
-def test_numbers_with_other_axes_are_refused_with_their_shape(text):
-    with pytest.raises(InputError, match=r"has shape \(.*\); expected \(height, width\) or \(channels"):
-        opened(text)
+def test_numbers_with_one_axis_are_refused_with_their_shape():
+    with pytest.raises(InputError, match=r"has shape \(2,\); expected \(height, width\) or \(channels"):
+        opened(b"[1, 2]")
+
+
+def test_a_batch_of_one_is_one_input_and_one_of_two_is_refused():
+    x = np.arange(2 * 3 * 5 * 7).reshape(2, 3, 5, 7)
+    np.testing.assert_array_equal(as_picture(x[:1]).x, x[0])
+    with pytest.raises(InputError, match=r"has shape \(2, 3, 5, 7\), a batch of 2 inputs; give one of them"):
+        as_picture(x)
+
+
+LAST, FIRST = "(height, width, channels)", "(channels, height, width)"
+
+
+def as_bytes(x, kind):
+    """Write an array as a file of each kind that keeps its axes."""
+    file = io.BytesIO()
+    if kind == "npy":
+        np.save(file, x)
+    elif kind == "npz":
+        np.savez(file, x=x)
+    else:
+        file.write(json.dumps(x.tolist()).encode())
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "json", "python"])
+@pytest.mark.parametrize(
+    ("shape", "order"),
+    [
+        pytest.param((20, 30, 3), LAST, id="colours"),
+        pytest.param((1, 20, 30, 3), LAST, id="a batch of one of colours"),
+        pytest.param((28, 28, 1), LAST, id="a grey picture of Keras"),
+        pytest.param((5, 6, 4), LAST, id="small, with alpha"),
+        pytest.param((90, 20, 3), LAST, id="tall"),
+        pytest.param((3, 20, 3), FIRST, id="either could be meant"),
+        pytest.param((3, 20, 4), FIRST, id="three channels and four columns"),
+        pytest.param((64, 8, 4), FIRST, id="activations of a deep layer"),
+        pytest.param((32, 1, 1), None, id="activations of one pixel"),
+        pytest.param((3, 20, 30), None, id="channels first"),
+        pytest.param((6, 5, 5), None, id="six maps"),
+        pytest.param((1, 1, 5, 5), None, id="a batch of one"),
+    ],
+)
+def test_the_axis_of_the_channels_is_told_from_the_shape_and_said(kind, shape, order):
+    x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    picture = as_picture(x) if kind == "python" else opened(as_bytes(x, kind))
+    three = x.reshape(shape[-3:])
+    np.testing.assert_array_equal(picture.x, three.transpose(2, 0, 1) if order == LAST else three)
+    said = () if order is None else (f"an array of shape {shape[-3:]} is read as {order}",)
+    assert picture.remarks == said
+
+
+def test_a_table_and_a_tensor_have_their_channels_first_and_so_has_what_a_layer_reads():
+    x = np.arange(6 * 7 * 3, dtype=np.float32).reshape(6, 7, 3)
+    table = "\n\n".join("\n".join(",".join(map(str, row)) for row in plane) for plane in x)
+    for picture in (opened(table.encode()), as_picture(torch.from_numpy(x)), as_picture(x, planes=6)):
+        np.testing.assert_array_equal(picture.x, x)
+        assert picture.remarks == ()
+    assert as_picture(x, planes=3).shape == (3, 6, 7)
+
+
+def test_one_array_of_an_archive_is_read_by_its_name(tmp_path):
+    path = tmp_path / "frames.npz"
+    np.savez(path, one=np.ones((2, 3)), two=np.full((4, 5), 2))
+    np.testing.assert_array_equal(read(f"{path}:two").x, np.full((1, 4, 5), 2))
+    held = "name one behind a colon, as in FILE.npz:NAME; it holds one, two"
+    with pytest.raises(InputError, match=f"holds 2 arrays; {held}"):
+        read(path)
+    with pytest.raises(InputError, match=f"has no array 'three'; {held}"):
+        read(f"{path}:three")
 
 
 def test_a_mode_must_fit_the_planes_of_numbers():
@@ -760,6 +991,8 @@ def test_a_mode_must_fit_the_planes_of_numbers():
         pytest.param(b"1,2\n3,4\n", id="csv"),
         pytest.param(b"1 2\n3 4\n", id="csv with blanks"),
         pytest.param("\ufeff1;2\n3;4".encode(), id="csv of a spreadsheet"),
+        pytest.param("1,2\r\n3,4\r\n".encode("utf-16"), id="csv of PowerShell"),
+        pytest.param("[[1, 2], [3, 4]]".encode("utf-16"), id="json of PowerShell"),
         pytest.param(b"P2 2 2 255 1 2 3 4", id="a picture"),
         pytest.param(png(np.uint8([[1, 2], [3, 4]])), id="another picture"),
     ],
@@ -804,6 +1037,62 @@ def test_what_is_no_picture_is_refused_in_one_line(tmp_path, name, message):
         read(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\0\0\0\x20ftypheic" + bytes(20), "it begins as HEIC does, but is damaged"),
+        (b"\xff\x0a\xfa\x1f", "JPEG XL is not read; convert it, as with djxl"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL is not read; convert it, as with djxl"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="">', "SVG is a drawing, without pixels; export it as PNG"),
+        (b"%PDF-1.7", "PDF is a document; export the page as PNG"),
+        (b"<!DOCTYPE html><html>", "it is a web page, not a picture; download the picture itself"),
+        (b"version https://git-lfs.github.com/spec/v1", "it is a pointer of Git LFS"),
+        (b"\0\0\0\x20ftypisom" + bytes(20), "it is a film"),
+    ],
+)
+def test_a_format_that_is_not_read_is_named_by_its_first_bytes_with_the_remedy(tmp_path, data, message):
+    (tmp_path / "x.jpg").write_bytes(data)
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / "x.jpg")
+
+
+def test_without_its_reader_heic_is_named_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"HEIC needs pillow-heif, .*: pip install 'convviz\[heif\]'"):
+        opened(b"\0\0\0\x20ftypheic" + bytes(20))
+
+
+def test_heic_is_read_by_its_plug_in():
+    heif = pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    heif.from_pillow(Image.new("RGB", (64, 48), (200, 100, 50))).save(file, quality=90)
+    picture = opened(file.getvalue(), value_range="byte")
+    assert picture.shape == (3, 48, 64)
+    np.testing.assert_allclose(picture.x.mean((1, 2)), [200, 100, 50], atol=4)  # it loses some
+
+
+def test_a_stream_without_end_is_refused_at_the_limit(monkeypatch):
+    monkeypatch.setattr(images, "_MOST_STREAMED", 1 << 20)
+    monkeypatch.setattr(images, "_PIECE_BYTES", 1 << 18)
+    read_so_far = []
+
+    class Zeros:
+        def read(self, count):
+            read_so_far.append(count)
+            return bytes(count)
+
+    with pytest.raises(InputError, match="stdin has more than 1 MiB, the limit for a stream; name a file"):
+        read(Zeros())
+    assert sum(read_so_far) == (1 << 20) + (1 << 18)
+
+
+def test_numbers_have_the_limit_of_pictures():
+    assert opened(b"[[1, 2], [3, 4]]", max_pixels=4).size == HW(2, 2)
+    with pytest.raises(InputError, match="stdin has 2 x 2 = 4 pixels; the limit is 3"):
+        opened(b"[[1, 2], [3, 4]]", max_pixels=3)
+
+
 def test_a_name_reaches_no_terminal_unescaped(tmp_path):
     (tmp_path / "a\x1b[31m\nb.png").write_bytes(b"hello")
     with pytest.raises(InputError, match=r"a\\x1b\[31m\\nb\.png': it is not a picture") as caught:
@@ -834,7 +1123,9 @@ def test_a_device_is_not_read():
     ],
 )
 def test_formats_that_pillow_only_names_are_not_opened(data):
-    with pytest.raises(InputError, match=r"cannot read stdin: (EPS would be|it is not a picture)"):
+    with pytest.raises(
+        InputError, match=r"cannot read stdin: (EPS would be|it is not a picture|HDF5 is not)"
+    ):
         opened(data)
 
 

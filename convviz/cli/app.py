@@ -4,6 +4,7 @@ import contextlib
 import gc
 import importlib
 import os
+import re
 import sys
 from collections.abc import Collection, Sequence
 from typing import Annotated, NoReturn
@@ -40,6 +41,7 @@ COMMANDS = {
 
 
 _LEAST_COLUMNS = 20
+_ENDING = re.compile(r"[^=]\.[A-Za-z][A-Za-z0-9]{1,11}$")  # of a name; 1.5 has none
 
 
 def make_app(loaded: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
@@ -124,9 +126,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def status_of(arguments: Sequence[str]) -> int:
     """Run the command line and give its exit status; a bug leaves as a traceback."""
+    stdout = sys.stdout  # a command that writes a file there prints to stderr
     try:
         status = _status_of(arguments)
-        sys.stdout.flush()
+        stdout.flush()
     except SourceError as error:
         status = _failed(str(error), Exit.USAGE)
         _point(error.text, error.at)
@@ -139,6 +142,7 @@ def status_of(arguments: Sequence[str]) -> int:
     except Ended as end:
         status = _failed(f"ended by {end.number.name}.", Exit.SIGNAL + end.number)
     finally:
+        sys.stdout = stdout
         # Whatever happened, and wherever: what is not whole goes away.
         delete_unfinished()
     with contextlib.suppress(OSError):
@@ -153,7 +157,10 @@ def _status_of(arguments: Sequence[str]) -> int:
     try:
         status = app(list(arguments), prog_name="convviz", standalone_mode=False)
     except typer.TyperException as error:
-        return _failed(_lower(error.format_message()) + " (convviz --help lists what there is)", Exit.USAGE)
+        message = _lower(error.format_message())
+        if message.startswith("no such option") and (word := _dashed_name(arguments)):
+            return _failed(f"{message}; write ./{word} for a file whose name begins with '-'", Exit.USAGE)
+        return _failed(message + " (convviz --help lists what there is)", Exit.USAGE)
     except MemoryError as error:
         return _failed(
             f"not enough memory ({error or 'none left'}); make the layer or the picture smaller.", Exit.USAGE
@@ -163,6 +170,11 @@ def _status_of(arguments: Sequence[str]) -> int:
     if status == Exit.INTERRUPTED:  # Typer makes a status of Ctrl-C
         raise KeyboardInterrupt
     return status if isinstance(status, int) else Exit.OK
+
+
+def _dashed_name(arguments: Sequence[str]) -> str | None:
+    """Find a word that is the name of a file, and was taken for an option."""
+    return next((word for word in arguments if word.startswith("-") and _ENDING.search(word)), None)
 
 
 def _failed(message: str, status: int) -> int:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from convviz.files import Stream
 from convviz.text import printable
 
 
@@ -28,8 +29,10 @@ def answer_json(document: Any) -> None:
     answer(text)
 
 
-def answer_path(path: Path, *, quiet: bool = False) -> None:
+def answer_path(path: Path | Stream, *, quiet: bool = False) -> None:
     """Write the path of a file; for a program that reads it, in the bytes of its name."""
+    if isinstance(path, Stream):
+        return  # whoever reads stdout has the file
     if quiet and not sys.stdout.isatty():
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(path) + b"\n")

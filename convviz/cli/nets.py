@@ -12,6 +12,7 @@ from convviz.checkpoints import Checkpoint, read_checkpoint
 from convviz.cli.console import answer, answer_json, answer_path, remark
 from convviz.cli.options import OPTIONS
 from convviz.cli.reading import input_document, input_files, read_input
+from convviz.cli.writing import announce, tell_replaced
 from convviz.errors import SpecError, UnknownNameError
 from convviz.geometry import HW, check_inside
 from convviz.graphs import net_of_graph
@@ -170,7 +171,7 @@ class Source:
 
 def run_net(
     input: str,
-    target: Path,
+    target: Path | files.Stream,
     chosen: ChosenNet,
     only: str | None,
     at: HW | None,
@@ -181,7 +182,7 @@ def run_net(
     reading: InputSettings,
     compute: ComputeSettings,
     picture: PictureSettings,
-    save: Path | None,
+    save: Path | files.Stream | None,
     json: bool,
     force: bool,
     quiet: bool,
@@ -196,7 +197,7 @@ def run_net(
             f"save: of a net, the name ends in {', '.join(arrays.ARCHIVES)}, not {save.suffix!r}."
         )
     inputs = [*input_files(input), *chosen.files]
-    for written_to in filter(None, (target, save)):
+    for written_to in (target, *([save] if save else [])):
         files.check_place(written_to, force=force, is_ours=marks.is_ours, inputs=inputs)
     source = Source.of(chosen)
     if only is not None and source.net is not None:
@@ -235,6 +236,8 @@ def run_net(
         **as_text(reading, picture),
         **drawn,
     }
+    announce(sheet, force=force, quiet=quiet)
+    tell_replaced(target, description, quiet=quiet)
     outputs.write_sheet(sheet, target, description, force=force, inputs=inputs)
     written = [target]
     if save is not None:

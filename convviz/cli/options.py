@@ -11,7 +11,7 @@ import typer
 
 from convviz import backends, marks, parsing, settings
 from convviz.errors import InputError, SpecError
-from convviz.files import shown
+from convviz.files import Stream, shown
 from convviz.kernels import complete, parse_request
 from convviz.layers import PADDING_MODES
 
@@ -154,6 +154,13 @@ OPTIONS: dict[str, Any] = {
         panel=INPUT,
         text="In the end, subtract a mean and divide by a deviation: one of each, or one of each per plane.",
     ),
+    "page": _option(
+        "--page",
+        parser=parsing.whole("page"),
+        metavar="N",
+        panel=INPUT,
+        text="Page of a TIFF, or frame of a GIF, WebP or PNG, counted from 1.",
+    ),
     "max_pixels": _option(
         "--max-pixels",
         parser=parsing.whole("max_pixels"),
@@ -212,15 +219,22 @@ Until = Annotated[
     typer.Option(metavar="NAME", rich_help_panel=LAYER, help="Of a net, the layers up to this one."),
 ]
 InputFile = Annotated[
-    str, typer.Argument(metavar="INPUT", help="An image, numbers (.json .csv .npy), or - for stdin.")
+    str, typer.Argument(metavar="INPUT", help="An image, numbers (.json .csv .npy .npz), or - for stdin.")
 ]
 DrawingFile = Annotated[
     Path | None,
-    typer.Option("-o", "--output", metavar="FILE", rich_help_panel=OUTPUT, help="Draw it: .png or .svg."),
+    typer.Option(
+        "-o", "--output", metavar="FILE", rich_help_panel=OUTPUT, help="Draw it: .png or .svg; - for stdout."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON document.")]
 Force = Annotated[
-    bool, typer.Option("--force", rich_help_panel=OUTPUT, help="Replace files that convviz did not write.")
+    bool,
+    typer.Option(
+        "--force",
+        rich_help_panel=OUTPUT,
+        help="Replace files that convviz did not write; write huge pictures.",
+    ),
 ]
 Quiet = Annotated[
     bool,
@@ -235,7 +249,7 @@ def output_option(text: str, default: str = "") -> Any:
     )
 
 
-def check_png(path: Path) -> None:
+def check_png(path: Path | Stream) -> None:
     """Refuse a name that ends like no picture of maps.
 
     Raises
@@ -252,7 +266,7 @@ def map_option(panel: str, text: str) -> Any:
     return _option("--map", parser=parsing.whole("map", least=0), metavar="N", panel=panel, text=text)
 
 
-def check_drawing_file(path: Path | None) -> None:
+def check_drawing_file(path: Path | Stream | None) -> None:
     """Refuse a name that ends like no drawing.
 
     Raises
@@ -284,6 +298,11 @@ def settings_in(path: Path) -> dict[str, Any]:
         raise InputError(f"{shown(path)} {what}; give a file that convviz wrote, such as NAME-maps.png.")
     return found
 
+
+# Options that write, open or connect to something: no settings of a file, and never offered for pasting.
+NOT_OFFERED = frozenset(
+    {"output", "maps", "save", "frames", "gallery", "report", "force", "redo", "open", "engine", "scheduler"}
+)
 
 # What makes a net, where a layer is given otherwise.
 NET_OPTIONS = ("layers", "net", "until")

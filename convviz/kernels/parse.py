@@ -64,7 +64,8 @@ def parse_request(text: str) -> KernelRequest:
     >>> parse_request("0 1 0; 1 -4 1; 0 1 0").kind, parse_request("learned.npz").kind
     ('taps', 'file')
     """
-    what, channel = text.strip(), None
+    # A mark in front stands in files that Windows writes, and comes along with their text.
+    what, channel = text.removeprefix("\ufeff").strip(), None
     head, at, tail = what.rpartition("@")
     if at:
         channel = _channel(tail.strip())

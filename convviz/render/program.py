@@ -1,7 +1,9 @@
 """A run as a short PyTorch program that stands on its own."""
 
 import textwrap
+import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -9,13 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convviz.errors import SpecError
+from convviz.files import split_member
 from convviz.geometry import HW
 from convviz.layers import Conv2d
 from convviz.settings import InputSettings, LayerSettings
 from convviz.weights import FilterBank
 
 # What the file holds: numbers by their ending, or a picture by its planes and bits.
-Source = Literal["json", "csv", "npy", "colour", "gray", "gray16"]
+Source = Literal["json", "csv", "npy", "npz", "colour", "gray", "gray16"]
 
 _PICTURES = ("colour", "gray", "gray16")
 
@@ -32,6 +35,8 @@ def program(
     reading: InputSettings,
     size: HW,
     keys: Sequence[Sequence[Any]] = (),
+    *,
+    channels_last: bool = False,
 ) -> str:
     """Write a program that makes the same maps of the same input.
 
@@ -53,6 +58,8 @@ def program(
         Size of the input once it is read, in pixels.
     keys : sequence of sequence
         Where `settings.weights` holds weight and bias, as `convviz.weights.TapSet` tells.
+    channels_last : bool
+        Whether numbers stand in the file as (H, W, C).
 
     Returns
     -------
@@ -64,7 +71,7 @@ def program(
     SpecError
         If there are too many weights to write down.
     """
-    read, imports = _reading(path, source, reading)
+    read, imports = _reading(path, source, reading, channels_last)
     made = _layer(layer, settings, size)
     place = "layer[-1]" if made[-1] == ")" else "layer"
     if keys:
@@ -95,19 +102,23 @@ def program(
     return "\n".join(lines) + "\n"
 
 
-def reads_as(path: str, source: Source, reading: InputSettings) -> NDArray[np.float32] | None:
+def reads_as(
+    path: str, source: Source, reading: InputSettings, *, channels_last: bool = False
+) -> NDArray[np.float32] | None:
     """Run the lines that read the input, and give what they read; None where they fail."""
-    text, imports = _reading(path, source, reading)
+    text, imports = _reading(path, source, reading, channels_last)
     lines = [*imports, "import numpy as np", "from PIL import Image, ImageOps", text]
     found: dict[str, Any] = {}
     try:
-        exec("\n".join(lines), found)  # our own few lines, the same that the user is going to run
-    except (ValueError, OSError, Image.DecompressionBombError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # a short program leaves its file to its end
+            exec("\n".join(lines), found)  # our own few lines, the same that the user is going to run
+    except (ValueError, OSError, KeyError, Image.DecompressionBombError):
         return None
     return np.asarray(found["planes"], np.float32)
 
 
-def _reading(path: str, source: Source, reading: InputSettings) -> tuple[str, list[str]]:
+def _reading(path: str, source: Source, reading: InputSettings, channels_last: bool) -> tuple[str, list[str]]:
     """Write how the input is read into ``planes``, and what that imports first."""
     name = repr(path)
     imports = []
@@ -118,16 +129,25 @@ def _reading(path: str, source: Source, reading: InputSettings) -> tuple[str, li
         text = f'planes = np.loadtxt({name}, delimiter=",", dtype=np.float32)'
     elif source == "npy":
         text = f"planes = np.load({name}).astype(np.float32)"
+    elif source == "npz":
+        file, member = split_member(Path(path))
+        key = "archive.files[0]" if member is None else repr(member)
+        text = f"archive = np.load({str(file)!r})\nplanes = archive[{key}].astype(np.float32)"
     else:
         full = 65535 if source == "gray16" else 255
         mode = "" if source == "gray16" else f'.convert("{"L" if source == "gray" else "RGB"}")'
-        text = f"image = ImageOps.exif_transpose(Image.open({name})){mode}\n"
+        text = f"image = Image.open({name})\n"
+        if reading.page != 1:
+            text += f"image.seek({reading.page - 1})\n"
+        text += f"image = ImageOps.exif_transpose(image){mode}\n"
         text += "planes = np.asarray(image, np.float32)" + ("" if reading.range == "raw" else f" / {full}")
         if reading.range == "byte":
             text += " * 255"
         if source == "colour":
             text += "\nplanes = planes.transpose(2, 0, 1)  # channels first"
-    if source != "colour":
+    if channels_last:
+        text += "\nplanes = planes.reshape(planes.shape[-3:]).transpose(2, 0, 1)  # channels first"
+    elif source != "colour":
         text += "\nplanes = planes.reshape(-1, *planes.shape[-2:])  # channels first"
     if source == "colour" and reading.mode == "gray":
         text += "\nplanes = np.tensordot(np.float32([0.299, 0.587, 0.114]), planes, axes=1)[None]"

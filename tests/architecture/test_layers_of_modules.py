@@ -40,6 +40,8 @@ LEVELS = {
     "graphs": 5,
     "images": 3,
     "png": 3,
+    "profiles": 3,
+    "tiff": 3,
     "survey": 4,
     "backends": 4,
     "trace": 4,

@@ -115,7 +115,7 @@ FILES = {
     "line.npy": npy(np.ones(3)),
     "four-planes.npy": npy(np.ones((4, 3, 3))),
     "planes.npy": npy(np.ones((4, 12, 16))),
-    "four-axes.npy": npy(np.ones((1, 1, 2, 2))),
+    "four-axes.npy": npy(np.ones((2, 1, 2, 2))),
     "two.npz": npz(a=np.ones((3, 3)), b=np.ones((3, 3))),
     "nozip.npz": b"no zip",
     "bias.npz": npz(weight=np.ones((2, 3, 3, 3)), bias=np.ones(3)),

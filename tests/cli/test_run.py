@@ -96,7 +96,8 @@ def test_what_was_done_to_the_input_is_said_and_stands_in_json(convviz, classic)
         "crop": [4, 3],
         "normalize": {"mean": [0.5, 0.5, 0.5], "std": [2.0, 2.0, 2.0]},
     }
-    assert done.stderr.splitlines()[:3] == [
+    assert done.stderr.splitlines()[:4] == [
+        "an array of shape (3, 3, 3) is read as (channels, height, width)",
         "resized from 3x3 to 6x6",
         "cropped from 6x6 to 4x3, the middle",
         "normalised with mean 0.5 and deviation 2.0",

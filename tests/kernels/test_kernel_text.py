@@ -180,3 +180,9 @@ def test_a_request_is_told_apart_by_its_look(text, request_):
 def test_a_request_for_no_channel_or_nothing_is_refused(text, message):
     with pytest.raises(SpecError, match=message):
         parse_request(text)
+
+
+def test_a_byte_order_mark_in_front_is_no_part_of_a_kernel():
+    """A file of Windows, as in -K "$(cat kernel.txt)", begins with one."""
+    assert parse_request("\ufeff0 1; 1 0") == parse_request("0 1; 1 0")
+    assert parse_request("\ufeffsobel-x").what == "sobel-x"

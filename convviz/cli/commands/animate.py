@@ -7,8 +7,9 @@ from typing import Annotated, Any, get_args
 import typer
 
 from convviz import __version__, files, parsing
-from convviz.cli.console import answer, remark
+from convviz.cli.console import answer, answer_path, remark
 from convviz.cli.options import LAYER, OUTPUT, Force, map_option, output_option, with_settings
+from convviz.cli.writing import stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.settings import InputSettings, LayerSettings, Style, as_text, typed
@@ -113,7 +114,8 @@ def animate(
 
         convviz animate --size 3x3 --transposed --stride 2 --output-padding 1 -o up.gif
     """
-    suffix = ".gif" if output is None else output.suffix.lower()
+    written_to = stdout_for("output", output, ".gif")
+    suffix = ".gif" if written_to is None else written_to.suffix.lower()
     if suffix not in SUFFIXES:
         raise SpecError(f"output: an animation ends in {', '.join(SUFFIXES)}, not {suffix!r}.")
     if output_padding is not None and not transposed:
@@ -149,7 +151,11 @@ def animate(
     if channels is not None and input is not None:
         raise SpecError("channels go with --size; INPUT has its own.")
 
-    if frames is not None and output is not None and output.parent.resolve() == frames.resolve():
+    if (
+        frames is not None
+        and isinstance(written_to, Path)
+        and written_to.parent.resolve() == frames.resolve()
+    ):
         raise SpecError("output: lies where --frames writes; choose another folder.")
     scene = _scene(
         layer, reading, input, size, channels or 1, map or 0, transposed, output_padding or HW(0, 0)
@@ -172,10 +178,11 @@ def animate(
         outputs.write_frames(animation, frames, described, svg=svg, force=force, inputs=inputs)
         answer(printable(str(frames)))
     if output is not None or frames is None:
-        stem = "squares" if input is None else "stdin" if input == "-" else Path(input).stem
-        target = output or Path(files.fitting(stem, "-animation.gif"))
-        outputs.write_animation(animation, target, described, ms=ms, force=force, inputs=inputs)
-        answer(printable(str(target)))
+        stem = "squares" if input is None else stem_of(input)
+        written_to = written_to or Path(files.fitting(stem, "-animation.gif"))
+        tell_replaced(written_to, described)
+        outputs.write_animation(animation, written_to, described, ms=ms, force=force, inputs=inputs)
+        answer_path(written_to)
 
 
 # Cells a side with the border, or with the zeros that stretch the input of a transposed convolution.

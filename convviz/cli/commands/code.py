@@ -9,12 +9,15 @@ import typer
 from convviz.cli.console import answer, remark
 from convviz.cli.options import with_settings
 from convviz.errors import SpecError
+from convviz.files import split_member
 from convviz.settings import InputSettings, LayerSettings
 
 
 @with_settings
 def code(
-    input: Annotated[str, typer.Argument(metavar="INPUT", help="An image, or numbers (.json .csv .npy).")],
+    input: Annotated[
+        str, typer.Argument(metavar="INPUT", help="An image, or numbers (.json .csv .npy .npz).")
+    ],
     layer: LayerSettings,
     reading: InputSettings,
 ) -> None:
@@ -56,33 +59,47 @@ def program_of(
     # The program is for this input, so the size that it is brought to is written as numbers.
     reading = replace(reading, resize=picture.resized)
     source = _source(Path(name), reading)
-    planes = None if source is None else reads_as(name, source, reading)
-    # Depths, separators and encodings that convviz knows and a short program does not are found by trying.
     close = 1e-5 * max(float(abs(picture.x).max()), 1e-30)
-    if (
-        planes is None
-        or planes.shape != picture.x.shape
-        or not np.allclose(planes, picture.x, rtol=0, atol=close)
-    ):
+
+    def same(planes: Any) -> bool:
+        """Tell whether the program reads what convviz did."""
+        return (
+            planes is not None
+            and planes.shape == picture.x.shape
+            and np.allclose(planes, picture.x, rtol=0, atol=close)
+        )
+
+    # Depths, separators, encodings and orders of axes that convviz knows are found by trying.
+    last = False
+    if source is not None and not (fits := same(reads_as(name, source, reading))):
+        last = source in _NUMBERS and (fits := same(reads_as(name, source, reading, channels_last=True)))
+    if source is None or not fits:
         raise SpecError(
             "reading this file takes more than a short program; save it as an 8-bit PNG, or as numbers "
             "(.npy), first."
         )
     keys = () if tapset is None else tapset.keys
-    return program(name, source, conv, bank, layer, reading, picture.size, keys).rstrip("\n")
+    return program(name, source, conv, bank, layer, reading, picture.size, keys, channels_last=last).rstrip(
+        "\n"
+    )
+
+
+_NUMBERS = ("json", "csv", "npy", "npz")
 
 
 def _source(path: Path, reading: InputSettings) -> Any:
     """Tell what the program has to read, or nothing where no short program could."""
-    suffix = path.suffix.lower().removeprefix(".")
-    if suffix in ("json", "csv", "npy"):
+    suffix = split_member(path)[0].suffix.lower().removeprefix(".")
+    if suffix in _NUMBERS:
         return suffix
     from PIL import Image
 
     try:
         with Image.open(path) as image:
+            if reading.page != 1:
+                image.seek(reading.page - 1)
             mode = image.mode
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except (OSError, ValueError, EOFError, Image.DecompressionBombError):
         return None
     kinds = {"L": "gray", "LA": "gray", "I;16": "gray16", "RGB": "colour", "RGBA": "colour", "P": "colour"}
     return None if reading.mode == "rgba" else kinds.get(mode)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from convviz.cli.options import (
     map_option,
     with_settings,
 )
+from convviz.cli.writing import stdout_for, tell_replaced
 from convviz.errors import SpecError
 from convviz.geometry import HW, padding_shares
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings
@@ -91,7 +93,8 @@ def explain(
         )
     if weight is not None and map is not None:
         raise SpecError("map: a weight belongs to one filter, the first number of --weight; leave out --map.")
-    check_drawing_file(output)
+    target = stdout_for("output", output, ".png", json=json)
+    check_drawing_file(target)
 
     from convviz import outputs, pipeline, weights
     from convviz.cli.reading import input_files, read_input
@@ -111,7 +114,7 @@ def explain(
     else:
         explained = _matrix(result, map or 0)
 
-    if output is not None:
+    if target is not None:
         inputs = [*layer.files, *input_files(input)]
         places = {"at": at, "pixel": pixel, "weight": weight}
         description = {
@@ -125,13 +128,14 @@ def explain(
             **({"as-matrix": "true"} if as_matrix else {}),
             **({"map": str(map)} if map is not None else {}),
         }
-        outputs.write_drawing(explained.draw(), output, description, force=force, inputs=inputs)
+        tell_replaced(target, description)
+        outputs.write_drawing(explained.draw(), target, description, force=force, inputs=inputs)
     if json:
         answer_json(explained.document())
         return
     explained.show()
-    if output is not None:
-        answer(f"\n{printable(str(output))}")
+    if isinstance(target, Path):
+        answer(f"\n{printable(str(target))}")
 
 
 @dataclass(frozen=True, slots=True)

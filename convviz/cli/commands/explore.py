@@ -18,6 +18,7 @@ from convviz.cli.options import (
     output_option,
     with_settings,
 )
+from convviz.cli.writing import stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files import check_place, fitting
 from convviz.settings import InputSettings, LayerSettings, as_text
@@ -54,8 +55,9 @@ def explore(
 
         convviz explore digit.png --net digits.toml --weights digits.safetensors
     """
-    stem = "stdin" if input == "-" else Path(input).stem
-    target = output if output is not None else Path(fitting(stem, "-explore.html"))
+    target = stdout_for("output", output, ".html") or Path(fitting(stem_of(input), "-explore.html"))
+    if opened and not isinstance(target, Path):
+        raise SpecError("open: goes with a file; leave out -o -.")
     if target.suffix.lower() != ".html":
         raise SpecError(f"output: a page ends in .html, not {target.suffix!r}.")
 
@@ -103,12 +105,13 @@ def explore(
         described = as_text(layer, reading)
         text = page(input, picture, conv, bank, layer, reading=reading)
     description = {"version": __version__, "command": "explore", **described}
+    tell_replaced(target, description, quiet=quiet)
     outputs.write_page(text, target, description, force=force)
     if not quiet:
         for note in (*picture.remarks, *remarks):
             remark(note)
     answer_path(target, quiet=quiet)
-    if opened:
+    if opened and isinstance(target, Path):
         import webbrowser
 
         webbrowser.open(target.resolve().as_uri())

@@ -9,6 +9,7 @@ import typer
 from convviz import __version__, parsing
 from convviz.cli.console import answer, answer_json, answer_path
 from convviz.cli.options import OUTPUT, Force, Json, Quiet, check_png, output_option, with_settings
+from convviz.cli.writing import announce, stdout_for, tell_replaced
 from convviz.files import check_place, fitting
 from convviz.settings import PictureSettings, as_text
 
@@ -62,7 +63,7 @@ def filters(
 
         convviz filters samples/digits.safetensors --layer conv1 --frequency
     """
-    target = output if output is not None else Path(fitting(file.stem, "-filters.png"))
+    target = stdout_for("output", output, ".png", json=json) or Path(fitting(file.stem, "-filters.png"))
     check_png(target)
     from convviz import marks, outputs
     from convviz.checkpoints import read_checkpoint
@@ -88,6 +89,8 @@ def filters(
         **{key: text for key, text in more.items() if text not in ("", "stored")},
         **as_text(picture),
     }
+    announce(sheet, force=force, quiet=quiet)
+    tell_replaced(target, description, quiet=quiet)
     outputs.write_sheet(sheet, target, description, force=force, inputs=[file])
     rows = [(index, f"filter {index}", *summed_up(weight[index])) for index in chosen]
     if json:

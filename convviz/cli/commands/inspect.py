@@ -9,7 +9,7 @@ import typer
 
 from convviz.cli.app import COMMANDS, make_app
 from convviz.cli.console import answer, answer_json
-from convviz.cli.options import Json, settings_in
+from convviz.cli.options import NOT_OFFERED, Json, settings_in
 from convviz.text import printable
 
 
@@ -69,6 +69,9 @@ def options_of(found: Mapping[str, Any], command: str) -> list[str]:
     for key, value in found.items():
         name = _NAMES.get(key, key)
         if f"--{name}" not in known or key == "layer":  # as text, beside what it is made of
+            continue
+        # None describes a file of ours, and whoever pastes the line would write where a stranger chose.
+        if name in NOT_OFFERED:
             continue
         for text in value if isinstance(value, list) else [value]:
             if text in ("true", "false"):

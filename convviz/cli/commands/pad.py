@@ -1,5 +1,6 @@
 """``convviz pad``."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ from convviz.cli.options import (
     check_drawing_file,
     with_settings,
 )
+from convviz.cli.writing import stdout_for, tell_replaced
 from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.layers import PADDING_MODES, Conv2d
@@ -66,7 +68,8 @@ def pad(
     """
     if all_modes and padding_mode != "zeros":
         raise SpecError("all-modes: shows every mode; leave out --padding-mode.")
-    check_drawing_file(output)
+    target = stdout_for("output", output, ".png", json=json)
+    check_drawing_file(target)
 
     from convviz import __version__, memory, outputs, pipeline
     from convviz.cli.reading import input_files, read_input
@@ -83,7 +86,7 @@ def pad(
     }
     for text in picture.remarks:
         remark(text)
-    if output is not None:
+    if target is not None:
         description: dict[str, Any] = {"version": __version__, "command": "pad", "padding": str(edges)}
         if all_modes:
             description["all-modes"] = "true"
@@ -91,7 +94,8 @@ def pad(
             description["padding-mode"] = padding_mode
         description |= as_text(reading)
         drawing = rendering.draw(picture, padded, edges)
-        outputs.write_drawing(drawing, output, description, force=force, inputs=input_files(input))
+        tell_replaced(target, description)
+        outputs.write_drawing(drawing, target, description, force=force, inputs=input_files(input))
     if json:
         values = sum(planes.size for planes in padded.values())
         memory.need_objects(
@@ -107,12 +111,12 @@ def pad(
         return
     answer(f"{picture.size} with padding {edges} (top, bottom, left, right) is {edges.around(picture.size)}")
     if max(edges.around(picture.size)) > MOST_CELLS:
-        if output is None:
+        if target is None:
             remark(f"more than {MOST_CELLS} rows or columns are too many to print; -o FILE.png draws them.")
         padded = {}
     for mode, planes in padded.items():
         answer(f"\n{mode} padding; values in brackets are the border\n")
         for line in rendering.lines(picture, planes, edges, width=tables.console().width):
             answer(line)
-    if output is not None:
-        answer(f"\n{printable(str(output))}")
+    if isinstance(target, Path):
+        answer(f"\n{printable(str(target))}")

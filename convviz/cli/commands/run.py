@@ -26,6 +26,7 @@ from convviz.cli.options import (
     output_option,
     with_settings,
 )
+from convviz.cli.writing import announce, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.geometry import HW, check_inside
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
@@ -53,7 +54,9 @@ def run(
     save: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", rich_help_panel=OUTPUT, help="Write exact numbers: .npz, .npy or .safetensors."
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="Write exact numbers: .npz, .npy or .safetensors; - for .npz on stdout.",
         ),
     ] = None,
     partial: Annotated[
@@ -131,7 +134,8 @@ def run(
 
         convviz run cat.jpg -K sobel -K gaussian:sigma=2 --stride 2 -o small.png
     """
-    target = output if output is not None else default_output(input)
+    target = stdout_for("output", output, ".png", json=json) or default_output(input)
+    saved = stdout_for("save", save, ".npz", json=json)
     check_png(target)
 
     if effective and field is None:
@@ -164,7 +168,7 @@ def run(
             reading,
             compute,
             picture,
-            save,
+            saved,
             json,
             force,
             quiet,
@@ -176,7 +180,12 @@ def run(
         raise SpecError("at: goes with --table.")
     if partial and picture.columns is not None:
         raise SpecError("columns: with --partial every filter has a row of its own; leave one of them out.")
-    if maps is not None and target.parent.resolve() == maps.resolve() and re.match("[0-9]+-", target.name):
+    if (
+        maps is not None
+        and isinstance(target, Path)
+        and target.parent.resolve() == maps.resolve()
+        and re.match("[0-9]+-", target.name)
+    ):
         raise SpecError(
             f"output: --maps writes files with such names into {files.shown(maps)}; choose another."
         )
@@ -192,12 +201,12 @@ def run(
     from convviz.render.tone import colours
 
     colours(picture.colormap)
-    if save is not None and save.suffix.lower() not in arrays.WRITABLE:
+    if saved is not None and saved.suffix.lower() not in arrays.WRITABLE:
         raise SpecError(
-            f"save: the name of exact numbers ends in {', '.join(arrays.WRITABLE)}, not {save.suffix!r}."
+            f"save: the name of exact numbers ends in {', '.join(arrays.WRITABLE)}, not {saved.suffix!r}."
         )
     inputs = [*layer.files, *input_files(input)]
-    for place in filter(None, (target, save)):
+    for place in (target, *([saved] if saved else [])):
         files.check_place(place, force=force, is_ours=marks.is_ours, inputs=inputs)
     if maps is not None:
         files.check_folder(maps)
@@ -208,7 +217,7 @@ def run(
         image = read_input(input, reading)
     read_seconds = time.perf_counter() - start
     conv, bank, remarks = weights.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
-    whole = save is not None or table or check or partial or layer.flip
+    whole = saved is not None or table or check or partial or layer.flip
     result = pipeline.run(image, conv, bank, compute.backend, device=compute.device, keep=whole)
     for option, position in (("at", at), ("field", field)):
         if position is not None:
@@ -232,9 +241,11 @@ def run(
     if field is not None:
         seen, box = _field(result, found, field, picture.tile, effective)
     sheet = result.sheet(**asdict(picture), parts=parts, differences=differences, chosen=chosen, seen=seen)
+    announce(sheet, force=force, quiet=quiet)
+    tell_replaced(target, description, quiet=quiet)
     with progress(sheet.height, "rows of the sheet", wanted=not quiet) as advance:
         outputs.write_sheet(sheet, target, description, force=force, inputs=inputs, advance=advance)
-    written = [target]
+    written: list[Path | files.Stream] = [target]
     if maps is not None:
         with progress(result.shape[0] * result.shape[1], "rows of maps", wanted=not quiet) as advance:
             written += outputs.write_maps(
@@ -250,10 +261,10 @@ def run(
                 inputs=inputs,
                 advance=advance,
             )
-    if save is not None:
+    if saved is not None:
         stored = result.arrays(parts=parts, differences=differences)
-        outputs.save_arrays(stored, save, description, force=force, inputs=inputs)
-        written.append(save)
+        outputs.save_arrays(stored, saved, description, force=force, inputs=inputs)
+        written.append(saved)
     write_seconds = time.perf_counter() - start
 
     if not quiet:
@@ -313,12 +324,12 @@ def run(
 
 def default_output(name: str) -> Path:
     """Name the picture after its input, in the current folder."""
-    return Path(files.fitting("stdin" if name == "-" else Path(name).stem, "-maps.png"))
+    return Path(files.fitting(stem_of(name), "-maps.png"))
 
 
 def _report(
     result: Any,
-    written: list[Path],
+    written: Sequence[Path | files.Stream],
     *,
     parts: Any,
     flipped: bool,
@@ -362,7 +373,8 @@ def _report(
                 answer(left_out)
     answer()
     for path in written:
-        console.print(tables.plain(str(path)), soft_wrap=True)
+        if isinstance(path, Path):
+            console.print(tables.plain(str(path)), soft_wrap=True)
 
 
 def _rows(result: Any, chosen: Sequence[int] | None, stats: Sequence[str]) -> list[Sequence[Any]]:
@@ -417,7 +429,7 @@ def _show(grid: Any) -> None:
 def _document(
     result: Any,
     source: dict[str, Any],
-    written: list[Path],
+    written: Sequence[Path | files.Stream],
     seconds: dict[str, float],
     chosen: Sequence[int] | None,
     stats: Sequence[str],

@@ -1,0 +1,132 @@
+"""Where a command writes, and what is said before it does."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from convviz import marks, places
+from convviz.cli.console import remark
+from convviz.errors import OutputError, SpecError
+from convviz.files import Stream, shown, split_member
+from convviz.text import amount
+
+# Bytes of the pixels, before they are packed: a picture of the first is announced, one of the second refused.
+LARGE, TOO_LARGE = 100 << 20, 2 << 30
+
+# What follows from the settings, or changes no result.
+_NO_SETTINGS = {"version", "layer", "backend", "device", "animation"}
+
+# So many settings are named, each with so many characters.
+_NAMED, _LETTERS = 4, 40
+
+
+class Sized(Protocol):
+    """A picture that tells its size."""
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Bytes of a pixel."""
+        ...
+
+
+def stdout_for(option: str, path: Path | None, suffix: str, *, json: bool = False) -> Path | Stream | None:
+    """Give stdout where an option says ``-``; all that the command prints then goes to stderr.
+
+    Parameters
+    ----------
+    option : str
+        What messages call it.
+    path : Path, optional
+        What was typed.
+    suffix : str
+        The kind of file that stdout gets, as the ending of a name.
+    json : bool
+        Whether a document is asked for, which would be printed there too.
+
+    Returns
+    -------
+    Path, Stream or None
+        `path`, or stdout.
+
+    Raises
+    ------
+    SpecError
+        If stdout is a terminal, or something else is written there.
+    """
+    if path is None or str(path) != "-":
+        return path
+    if sys.stdout is sys.stderr:
+        raise SpecError(f"{option}: another option writes to stdout already; give one of them a file.")
+    if json:
+        raise SpecError(f"{option}: --json prints to stdout; leave it out, or give a file in place of -.")
+    if sys.stdout.isatty():
+        raise SpecError(
+            f"{option}: - writes a file of type {suffix} to stdout, which is a terminal; send it on to a "
+            "program or a file, or give a name."
+        )
+    sys.stdout.flush()
+    stream = Stream(sys.stdout.buffer, suffix)
+    sys.stdout = sys.stderr
+    return stream
+
+
+def stem_of(name: str) -> str:
+    """Give what the files that are made of an input are called after."""
+    return "stdin" if name == "-" else split_member(Path(name))[0].stem
+
+
+def announce(sheet: Sized, *, force: bool, quiet: bool = False) -> None:
+    """Say how large a picture is going to be, if it is large.
+
+    Raises
+    ------
+    OutputError
+        If it is too large to be meant, and `force` does not say that it is.
+    """
+    size = sheet.height * sheet.width * sheet.channels
+    words = f"{sheet.width:,} x {sheet.height:,} pixels, {amount(size)} before compression"
+    if size > TOO_LARGE and not force:
+        raise OutputError(
+            f"the picture would have {words}; the limit is {amount(TOO_LARGE)}: a smaller --tile makes it "
+            "smaller, --force writes it."
+        )
+    if size > LARGE and not quiet:
+        remark(f"the picture has {words}; a smaller --tile makes it smaller")
+
+
+def tell_replaced(path: Path | Stream, description: Mapping[str, Any], *, quiet: bool = False) -> None:
+    """Say that a file is replaced which was made with other settings."""
+    if quiet or isinstance(path, Stream) or places.is_remote(path):
+        return
+    found = marks.description_of(path)
+    if found is None:
+        return
+    new = json.loads(marks.signed_text(dict(description))[marks.MARK])
+    changed = [
+        f"{key} was {_short(found.get(key))}, now {_short(new.get(key))}"
+        for key in {**found, **new}
+        if key not in _NO_SETTINGS and found.get(key) != new.get(key)
+    ]
+    if changed:
+        more = f"; and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+        remark(f"{shown(path)} is replaced: {'; '.join(changed[:_NAMED])}{more}")
+
+
+def _short(value: Any) -> str:
+    """Write the value of a setting in few characters."""
+    if value is None:
+        return "not given"
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= _LETTERS else text[: _LETTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"

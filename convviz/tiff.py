@@ -1,0 +1,202 @@
+"""What Pillow does not read of TIFF: pages far into a file, and floats of other sorts than its own."""
+
+import math
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.errors import InputError
+
+# Tags, by their names in the specification of TIFF 6.0.
+_WIDTH, _LENGTH, _BITS, _COMPRESSION, _STRIP_OFFSETS, _SAMPLES = 256, 257, 258, 259, 273, 277
+_ROWS, _STRIP_BYTES, _PLANAR, _PREDICTOR, _EXTRA, _FORMAT = 278, 279, 284, 317, 338, 339
+_READ = {_WIDTH, _LENGTH, _BITS, _COMPRESSION, _STRIP_OFFSETS, _SAMPLES, _ROWS, _STRIP_BYTES, _PLANAR}
+_READ |= {_PREDICTOR, _EXTRA, _FORMAT}
+
+_FLOAT = 3
+_PLAIN, _DEFLATED = (1,), (8, 32946)
+
+# Types of numbers in a directory: 16 and 32 bits, and 64 in a BigTIFF.
+_TYPES = {3: "H", 4: "I", 16: "Q"}
+
+
+def directories(data: bytes) -> Iterator[int]:
+    """Give the places of the directories of a TIFF, one per page, as they are asked for.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+
+    Yields
+    ------
+    int
+        Where each begins, in bytes. What leads out of the file, or back, ends them.
+
+    Notes
+    -----
+    Pillow goes through all pages before with every page, so that 200,000 small ones
+    take it hours.
+    """
+    found = _layout(data)
+    if found is None:
+        return
+    order, word, counter, entry, start = found
+    seen = set()
+    (place,) = struct.unpack_from(order + word, data, start)
+    while place and place not in seen and place + struct.calcsize(counter) <= len(data):
+        seen.add(place)
+        yield place
+        (count,) = struct.unpack_from(order + counter, data, place)
+        behind = place + struct.calcsize(counter) + count * entry
+        if behind + struct.calcsize(word) > len(data):
+            return
+        (place,) = struct.unpack_from(order + word, data, behind)
+
+
+def beginning_at(data: bytes, place: int) -> bytes:
+    """Give a file whose first page is the one whose directory stands at `place`."""
+    found = _layout(data)
+    assert found is not None
+    order, word, _, _, start = found
+    return data[:start] + struct.pack(order + word, place) + data[start + struct.calcsize(word) :]
+
+
+def _layout(data: bytes) -> tuple[str, str, str, int, int] | None:
+    """Tell byte order, type of offsets, type of counts, bytes of an entry, and where the first offset is."""
+    order = {b"II": "<", b"MM": ">"}.get(data[:2])
+    if order is None or len(data) < 16:
+        return None
+    (version,) = struct.unpack_from(order + "H", data, 2)
+    return {42: (order, "I", "H", 12, 4), 43: (order, "Q", "Q", 20, 8)}.get(version)
+
+
+@dataclass(frozen=True, slots=True)
+class FloatPage:
+    """A page of floats in a TIFF.
+
+    Parameters
+    ----------
+    height, width, samples : int
+        Size, in pixels, and values of each pixel.
+    alpha : bool
+        Whether the last value is alpha.
+    """
+
+    height: int
+    width: int
+    samples: int
+    alpha: bool
+    _kind: np.dtype[Any]
+    _tags: Mapping[int, tuple[int, ...]]
+
+    def read(self, data: bytes) -> NDArray[np.float32]:
+        """Read its samples.
+
+        Parameters
+        ----------
+        data : bytes
+            The file.
+
+        Returns
+        -------
+        ndarray, shape (H, W, C), float32
+            The values as stored; what float32 cannot hold becomes infinite.
+        """
+        tags = self._tags
+        compression = tags.get(_COMPRESSION, (1,))[0]
+        row = self.width * self.samples * self._kind.itemsize
+        rows = min(tags.get(_ROWS, (self.height,))[0], self.height) or self.height
+        places, sizes = tags.get(_STRIP_OFFSETS, ()), tags.get(_STRIP_BYTES, ())
+        if not row or not self.height:
+            raise ValueError("it has no pixels")
+        if len(places) != len(sizes) or len(places) < math.ceil(self.height / rows):
+            raise ValueError("it has too few strips")
+        found = np.empty((self.height, self.width, self.samples), np.float32)
+        for index, top in enumerate(range(0, self.height, rows)):
+            bottom = min(top + rows, self.height)
+            wanted = (bottom - top) * row
+            strip = data[places[index] : places[index] + sizes[index]]
+            if compression in _DEFLATED:
+                strip = zlib.decompressobj().decompress(strip, wanted)
+            if len(strip) < wanted:
+                raise ValueError(f"{len(strip):,} of {wanted:,} bytes")
+            values = np.frombuffer(strip, self._kind, wanted // self._kind.itemsize)
+            with np.errstate(over="ignore"):
+                found[top:bottom] = values.reshape(bottom - top, self.width, self.samples)
+        return found
+
+
+def float_page(data: bytes, name: str) -> FloatPage | None:
+    """Find out whether the first page of a TIFF holds floats that are read here.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    name : str
+        What messages call it.
+
+    Returns
+    -------
+    FloatPage or None
+        The page: 16, 32 or 64 bits, 1 to 4 values per pixel, in strips; None where it
+        holds something else.
+
+    Raises
+    ------
+    InputError
+        If it holds floats that are arranged or compressed in another way.
+    """
+    place = next(directories(data), None)
+    tags = {} if place is None else _tags(data, place)
+    bits, samples = set(tags.get(_BITS, (1,))), tags.get(_SAMPLES, (1,))[0]
+    if set(tags.get(_FORMAT, (1,))) != {_FLOAT} or len(bits) != 1 or not bits <= {16, 32, 64}:
+        return None
+    compression = tags.get(_COMPRESSION, (1,))[0]
+    if (
+        compression not in (*_PLAIN, *_DEFLATED)
+        or tags.get(_PREDICTOR, (1,))[0] != 1
+        or (tags.get(_PLANAR, (1,))[0] != 1 and samples > 1)
+        or _STRIP_OFFSETS not in tags
+        or samples not in (1, 2, 3, 4)
+    ):
+        raise InputError(
+            f"cannot read {name}: floats in a TIFF are read where they stand in strips, pixel by pixel, not "
+            "compressed or deflated; store it so, or save the values as .npy."
+        )
+    order = "<" if data.startswith(b"II") else ">"
+    return FloatPage(
+        tags.get(_LENGTH, (0,))[0],
+        tags.get(_WIDTH, (0,))[0],
+        samples,
+        samples in (2, 4),
+        np.dtype(f"{order}f{bits.pop() // 8}"),
+        tags,
+    )
+
+
+def _tags(data: bytes, place: int) -> dict[int, tuple[int, ...]]:
+    """Read the entries of a directory that hold whole numbers and are wanted here."""
+    found = _layout(data)
+    assert found is not None
+    order, word, counter, entry, _ = found
+    inline = struct.calcsize(word)
+    (count,) = struct.unpack_from(order + counter, data, place)
+    tags = {}
+    at = place + struct.calcsize(counter)
+    for start in range(at, min(at + count * entry, len(data) - entry + 1), entry):
+        tag, kind, length = struct.unpack_from(f"{order}HH{word}", data, start)
+        if tag not in _READ or kind not in _TYPES:
+            continue
+        size = length * struct.calcsize(_TYPES[kind])
+        behind = start + entry - inline
+        values = behind if size <= inline else struct.unpack_from(order + word, data, behind)[0]
+        if values + size <= len(data):  # a number cannot announce more values than the file has
+            tags[tag] = struct.unpack_from(f"{order}{length}{_TYPES[kind]}", data, values)
+    return tags
