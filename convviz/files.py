@@ -121,7 +121,7 @@ def writing(
             yield file
         return
     with reported(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         file = _begin(path.parent)
         temporary = Path(file.name)
         try:
@@ -135,6 +135,17 @@ def writing(
                 temporary.replace(path)
         finally:
             _delete(temporary)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it that are missing, however many: pathlib calls itself for each."""
+    missing = []
+    for place in (path, *path.parents):
+        if place.is_dir():
+            break
+        missing.append(place)
+    for place in reversed(missing):
+        place.mkdir(exist_ok=True)
 
 
 @contextlib.contextmanager
@@ -225,14 +236,15 @@ def check_place(path: Path, *, force: bool, is_ours: Callable[[Path], bool], inp
     with reported(path):
         if path.is_dir():
             raise OutputError(f"cannot write {shown(path)}: it is a folder; give the name of a file.")
-        if not path.exists():
+        if not os.path.lexists(path):
             return
         for source in inputs:
-            if source.exists() and path.samefile(source):
+            if source.exists() and path.exists() and path.samefile(source):
                 raise OutputError(f"cannot write {shown(path)}: it is the input; choose another name.")
-        if not path.is_file():
+        if path.exists() and not path.is_file():
             raise OutputError(f"cannot write {shown(path)}: it is not an ordinary file; choose another name.")
-        if not force and not is_ours(path):
+        # What is put there takes the place of a link; a link that leads nowhere is somebody's too.
+        if not force and not (path.exists() and is_ours(path)):
             raise OutputError(f"{shown(path)} exists and convviz did not write it; --force replaces it.")
 
 
@@ -264,21 +276,34 @@ def reason_of(error: OSError) -> str:
     return words.get(error.errno or 0, printable(error.strerror or str(error)).lower())
 
 
-def fitting(name: str, ending: str) -> str:
-    """Name a file after another one, whatever the length of that.
+# What a name cannot hold: here, and on Windows, where some names also are those of devices.
+_NEVER = re.compile(r"[/\0]")
+_NEVER_ON_WINDOWS = re.compile(r'[<>:"/\\|?*\0-\x1f]|[. ]\Z')
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ .]*(\..*)?", re.IGNORECASE)
+# Names of no file, names of ours, and those that a digest makes.
+_NOT_FREE = re.compile(r"\A\.{0,2}\Z|\A\.convviz|~[0-9a-f]{64}", re.IGNORECASE)
+
+
+def fitting(name: str, ending: str, *, unlike: str = "", windows: bool = os.name == "nt") -> str:
+    """Name a file or a folder after another one, whatever that is called.
 
     Parameters
     ----------
     name : str
-        The name to begin with; no path.
+        The name to begin with.
     ending : str
         What to put behind it.
+    unlike : str
+        A longer text that tells it from others of this name.
+    windows : bool
+        Whether it shall be a name on Windows.
 
     Returns
     -------
     str
-        Both together; where that is longer than file systems take, the name is cut,
-        and a digest of the whole name stands in for the rest.
+        Both together. Where that is longer than file systems take, or no name of a
+        file, the name is cut, what no name can hold is replaced, and a digest of the
+        whole name stands in for the rest, so that no two names become one.
 
     Examples
     --------
@@ -286,13 +311,23 @@ def fitting(name: str, ending: str) -> str:
     'cat.jpg.png'
     >>> len(fitting("x" * 255, ".png"))
     255
+    >>> fitting("..", "")[:10]
+    '_~5ec1f7e7'
     """
-    if len(os.fsencode(name + ending)) <= _LONGEST_NAME:
-        return name + ending
-    ending = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()}{ending}"
+    whole = name + ending
+    never = _NEVER_ON_WINDOWS if windows else _NEVER
+    device = windows and _DEVICE.fullmatch(whole)
+    if not (unlike or device or never.search(whole) or _NOT_FREE.search(name)):
+        with contextlib.suppress(UnicodeEncodeError):  # no name in the encoding of this system
+            if len(os.fsencode(whole)) <= _LONGEST_NAME:
+                return whole
+    digest = hashlib.sha256((unlike or name).encode("utf-8", "surrogatepass")).hexdigest()
+    ending = f"~{digest}{ending}"
+    kept = ("_" if device else "") + never.sub("_", name.encode("utf-8", "ignore").decode())
+    if _NOT_FREE.search(name):
+        kept = "_" + kept.lstrip(".")
     # What is cut in the middle of a character of several bytes loses that character.
-    kept = os.fsencode(name)[: _LONGEST_NAME - len(ending)].decode("utf-8", "ignore")
-    return kept + ending
+    return kept.encode()[: _LONGEST_NAME - len(ending)].decode("utf-8", "ignore") + ending
 
 
 def read_bytes(path: Path, *, size: int = 0) -> bytes:

@@ -307,7 +307,7 @@ class _Mirror:
     def _parts(self) -> list[Path]:
         """List what there is: what was sent whole, then what was sent since."""
         try:
-            names = sorted(name.name for name, _ in places.listed(self._place) if name.suffix == ".jsonl")
+            names = [name for name, _ in places.listed(self._place) if re.fullmatch(_PART, name)]
         except InputError:  # no folder yet
             return []
         return [
@@ -336,6 +336,9 @@ class _Mirror:
                     part.unlink()
         self._folder.cleanup()
 
+
+# What a journal behind an address, and a part of one, is called.
+_PART = r"journal(-\d+)?\.jsonl"
 
 # How often lines are sent to a folder behind an address: in seconds, or as a share of the time so far.
 _SEND_SECONDS, _SEND_SHARE = 1.0, 0.01

@@ -1,5 +1,8 @@
 """What a batch will do: every input with an output of its own."""
 
+import functools
+import hashlib
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -114,6 +117,8 @@ class Plan:
         Pictures and folders that could not be looked into, when the plan was made.
     counted : bool
         Whether those are all; behind an address counting ends at `COUNTED`.
+    folds : bool
+        Whether names that differ only in case would be one output.
     """
 
     folder: Path
@@ -121,16 +126,44 @@ class Plan:
     pattern: str | None
     total: int = 0
     counted: bool = True
+    folds: bool = False
 
     def items(self) -> Iterator[Job | Outcome]:
         """List the jobs folder by folder, and each folder that cannot be looked into, as a failure."""
+        taken: set[int] = set()
+        linked = functools.lru_cache(maxsize=1)(self._link_above)  # files of a folder follow one another
+        for found in self._found():
+            if isinstance(found, Outcome):
+                yield found
+                continue
+            name, seen = found
+            target = output_path(self.out, name)
+            if self.folds:
+                folded = _folded(target)
+                if folded in taken:
+                    target = output_path(self.out, name, apart=True)
+                taken.add(folded)
+            if link := linked(target.parent):
+                reason = (
+                    f"cannot write {shown(target)}: {shown(link)} is a link; delete it, or choose another "
+                    "output folder."
+                )
+                yield Outcome(name, target, reason=reason)
+            else:
+                remote = places.is_remote(self.folder)
+                source = places.below(self.folder, name) if remote else self.folder / name
+                yield Job(name, source, target, seen)
+
+    def _found(self) -> Iterator[tuple[str, Seen | None] | Outcome]:
+        """List the names of the pictures, and each folder that cannot be looked into."""
         if places.is_remote(self.folder):
             below = _below(self.out, self.folder)
-            for place, seen in places.listed(self.folder):
-                hidden = any(part.startswith(".") for part in place.parts)
-                inside = below is not None and place.is_relative_to(below)
-                if not hidden and not inside and is_wanted(place, self.pattern):
-                    yield self._job(place.as_posix(), seen)
+            for name, seen in places.listed(self.folder):
+                path = PurePosixPath(name)
+                hidden = any(part.startswith(".") for part in path.parts)
+                inside = below is not None and path.is_relative_to(below)
+                if not hidden and not inside and is_wanted(path, self.pattern):
+                    yield name, seen
             return
         unread: list[Outcome] = []
 
@@ -142,11 +175,15 @@ class Plan:
         for found in find_files(self.folder, pattern=self.pattern, exclude=self.out, unread=note):
             yield from unread
             unread.clear()
-            yield self._job(found.as_posix())
+            yield found.as_posix(), None
         yield from unread
 
-    def _job(self, name: str, seen: Seen | None = None) -> Job:
-        return Job(name, self.folder / name, self.out / output_name(name), seen)
+    def _link_above(self, folder: Path) -> Path | None:
+        """Find a link on the way from the output folder to one in it."""
+        if places.is_remote(self.out):
+            return None
+        above = [folder, *folder.parents][: len(folder.parts) - len(self.out.parts)]
+        return next((place for place in above if places.is_link(place)), None)
 
     @property
     def is_remote(self) -> bool:
@@ -178,23 +215,42 @@ def _below(path: Path, folder: Path) -> PurePosixPath | None:
     return whole.relative_to(root) if whole.is_relative_to(root) else None
 
 
-def output_name(name: str) -> str:
-    """Name the output of an input, both relative to their folders.
+def output_path(out: Path, name: str, *, apart: bool = False) -> Path:
+    """Tell where the output of an input lies: always in `out`, whatever the name.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    name : str
+        The name of the input below its folder, as a file system, a bucket or an
+        archive tells it: it may hold anything.
+    apart : bool
+        Put a digest into the name, where another input has the same one.
 
     Returns
     -------
-    str
-        The whole name of the input with ``.png`` after it: it depends on nothing
-        else, and two inputs do not share it. Names that are too long are cut, as
-        `convviz.files.fitting` says.
+    Path
+        The same folders, and the whole name of the input with ``.png`` after it: it
+        depends on nothing else, and two inputs do not share it. What no name can be is
+        replaced, as `convviz.files.fitting` says.
 
     Examples
     --------
-    >>> output_name("a/cat.jpg"), output_name("a/cat.png")
-    ('a/cat.jpg.png', 'a/cat.png.png')
+    >>> [output_path(Path("maps"), name).as_posix() for name in ("a/cat.jpg", "a/cat.png")]
+    ['maps/a/cat.jpg.png', 'maps/a/cat.png.png']
+    >>> output_path(Path("maps"), "/../x.png").parts[0]
+    'maps'
     """
-    path = PurePosixPath(name)
-    return path.with_name(fitting(path.name, ".png")).as_posix()
+    *folders, last = name.split("/")
+    parts = [fitting(part, "") for part in folders]
+    return out.joinpath(*parts, fitting(last, ".png", unlike=name if apart else ""))
+
+
+def _folded(path: Path) -> int:
+    """Digest a path as a file system knows it that ignores case and how accents are composed."""
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", path.as_posix()).casefold())
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
 def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
@@ -234,7 +290,8 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
         same = _found(out, "the output folder") == _found(folder, "the folder")
     if same:
         raise SpecError("the output folder is the input folder; choose another, which may lie inside it.")
-    plan = Plan(folder, out, pattern)
+    folds = places.folds_case(out) and (remote or not places.folds_case(folder))
+    plan = Plan(folder, out, pattern, folds=folds)
     inside = _below(folder, out) is not None
     total = 0
     for item in plan.items():

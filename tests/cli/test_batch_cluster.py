@@ -337,6 +337,16 @@ def test_s3_holds_the_same_tree(s3, whole, scheduler, engine):
     assert [last["done"], last["unchanged"], len(last["failed"])] == [0, FILES - 1, 2]
 
 
+def test_no_key_of_a_bucket_leads_out_of_the_output_folder(s3, photos, tmp_path):
+    """A key with two slashes made an absolute path of what follows them."""
+    (s3 / f"keys//{tmp_path}/planted.png").write_bytes((photos / "0.png").read_bytes())
+    (s3 / "keys" / "a.png").write_bytes((photos / "0.png").read_bytes())
+    done = batch(s3 / "keys", tmp_path / "maps", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["maps"]
+    assert len(contents(tmp_path / "maps")) == 2
+
+
 def test_a_folder_here_goes_into_a_bucket_and_a_driver_that_was_killed_goes_on(s3, photos, whole):
     out = s3 / "from-here"
     command = [
