@@ -166,6 +166,20 @@ def test_a_cluster_started_here_makes_the_same_tree(photos, whole, tmp_path):
     assert (statuses.count("done"), statuses.count("failed")) == (FILES, 1)
 
 
+def test_workers_of_a_cluster_started_here_run_no_python_files_of_the_current_folder(photos, tmp_path):
+    for name in ("struct", "re", "types"):
+        (tmp_path / f"{name}.py").write_text(f"open('ran-{name}', 'w')\nraise SystemExit(9)\n")
+    words = ["batch", str(photos), "maps", "--engine", "dask", "--workers", "1", "--pattern", "0.png"]
+    (tmp_path / "bin").mkdir()
+    script = tmp_path / "bin" / "convviz"
+    script.write_text("from convviz.__main__ import main\nif __name__ == '__main__':\n    main()\n")
+    done = subprocess.run(
+        [sys.executable, script, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert list(tmp_path.glob("ran-*")) == []
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_scheduler_by_its_address_makes_the_same_tree_and_a_second_run_does_nothing(
     photos, whole, scheduler, tmp_path
 ):
