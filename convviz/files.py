@@ -18,38 +18,63 @@ from convviz.text import printable
 if os.name == "posix":
     import fcntl
 
-# What `find_files` takes for pictures; Pillow reads all of these.
+# What `find_files` takes for pictures: every ending of a format that `convviz.images` reads.
 PICTURE_SUFFIXES = frozenset(
     f".{ending}"
     for ending in [
         "apng",
         "avif",
+        "avifs",
+        "blp",
         "bmp",
+        "bw",
+        "cur",
+        "dcx",
         "dds",
         "dib",
+        "flc",
+        "fli",
+        "ftc",
+        "ftu",
+        "gbr",
         "gif",
+        "icb",
         "icns",
         "ico",
+        "iim",
         "im",
+        "j2c",
         "j2k",
         "jfif",
         "jp2",
+        "jpc",
         "jpe",
         "jpeg",
+        "jpf",
         "jpg",
         "jpx",
+        "mpo",
+        "msp",
         "pbm",
+        "pcd",
         "pcx",
+        "pfm",
         "pgm",
         "png",
         "pnm",
         "ppm",
         "psd",
+        "pxr",
         "qoi",
+        "ras",
+        "rgb",
+        "rgba",
         "sgi",
         "tga",
         "tif",
         "tiff",
+        "vda",
+        "vst",
         "webp",
         "xbm",
         "xpm",
@@ -219,8 +244,40 @@ def sweep(folder: Path) -> None:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open a file, and do not wait for whom a pipe would wait for."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    """Open a file that is no link, and do not wait for whom a pipe would wait for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
+
+
+def check_own(path: Path, *, folder: bool = False) -> None:
+    """Refuse a file that is changed where it is, if it may be somebody else's by another name.
+
+    Parameters
+    ----------
+    path : Path
+        A file of ours, or the place of one to come.
+    folder : bool
+        Whether it is a folder instead.
+
+    Raises
+    ------
+    OutputError
+        If there is a link, or something that is no such thing.
+    """
+    with reported(path):
+        try:
+            found = os.lstat(path)
+        except FileNotFoundError:
+            return
+    if places.is_link(path) or (not folder and stat.S_ISREG(found.st_mode) and found.st_nlink > 1):
+        what = "a link"
+    elif folder:
+        what = "" if stat.S_ISDIR(found.st_mode) else "not a folder"
+    elif stat.S_ISDIR(found.st_mode):
+        what = "a folder"
+    else:
+        what = "" if stat.S_ISREG(found.st_mode) else "not an ordinary file"
+    if what:
+        raise OutputError(f"cannot write {shown(path)}: it is {what}; delete it, or choose another folder.")
 
 
 def check_place(path: Path, *, force: bool, is_ours: Callable[[Path], bool], inputs: Sequence[Path]) -> None:
@@ -377,6 +434,7 @@ def find_files(
     pattern: str | None = None,
     exclude: Path | None = None,
     unread: Callable[[OSError], None] = lambda error: None,
+    passed: Callable[[Path], None] = lambda path: None,
 ) -> Iterator[Path]:
     """List the pictures below a folder.
 
@@ -392,6 +450,9 @@ def find_files(
         A folder to leave out with all that is in it.
     unread : callable
         Told of every folder that cannot be looked into.
+    passed : callable
+        Told of every file that is not taken and of every link to a folder, relative
+        to `folder`.
 
     Yields
     ------
@@ -410,17 +471,39 @@ def find_files(
     ['a.JPG', 'b.png']
     """
     left_out = _identity(exclude)
-    for parent, folders, names in os.walk(folder, onerror=unread):
-        here = Path(parent)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and (left_out is None or _identity(here / name) != left_out)
-        )
+    waiting = [folder]  # os.walk of Python 3.11 calls itself for each level
+    while waiting:
+        here = waiting.pop()
+        folders: list[str] = []
+        names: list[str] = []
+        try:
+            with os.scandir(here) as found:
+                for entry in found:
+                    (folders if _is_folder(entry) else names).append(entry.name)
+        except OSError as error:
+            unread(error)
+        inner = []
+        for name in sorted(folders):
+            if name.startswith(".") or (left_out is not None and _identity(here / name) == left_out):
+                continue
+            if places.is_link(here / name):
+                passed((here / name).relative_to(folder))
+            else:
+                inner.append(here / name)
+        waiting += reversed(inner)
         for name in sorted(names):
             relative = (here / name).relative_to(folder)
             if is_wanted(relative, pattern):
                 yield relative
+            elif not name.startswith("."):
+                passed(relative)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself
+        return False
 
 
 def _identity(path: Path | None) -> tuple[int, int] | None:

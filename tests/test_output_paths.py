@@ -1,7 +1,12 @@
 """Where the outputs of a batch lie: in the output folder, each in a place of its own."""
 
+import io
 import os
+import pickle
 import re
+import sys
+import tarfile
+import time
 import zipfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -14,6 +19,7 @@ from PIL import Image
 from convviz import files, places
 from convviz.batch import Job, Outcome, Plan, make_plan
 from convviz.batch.plan import output_path
+from convviz.errors import InputError, SpecError
 from convviz.places import place_of
 
 # What names are made of that lead elsewhere, and pieces that collide with them.
@@ -139,3 +145,63 @@ def test_an_address_stays_in_its_folder_and_keeps_what_a_key_holds():
     assert places.below(bucket, "/etc/x.png").path == "bucket/photos//etc/x.png"
     out = Plan(folder, place_of("memory://maps"), None).out
     assert PurePosixPath(output_path(out, "/etc/x.png").path).is_relative_to("/maps")
+
+
+def test_a_member_of_an_archive_that_grows_beyond_measure_is_not_read(tmp_path):
+    """100 MB of zeros are 100 kB in a zip and in a tar.gz: a thousand times."""
+    zeros = bytes(100 << 20)
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.writestr("x.png", zeros)
+        archive.writestr("small.png", bytes(1 << 20))
+    with tarfile.open(tmp_path / "bomb.tar.gz", "w:gz") as archive:
+        member = tarfile.TarInfo("x.png")
+        member.size = len(zeros)
+        archive.addfile(member, io.BytesIO(zeros))
+    for kind in ("zip", "tar"):
+        address = f"{kind}://::{tmp_path / 'bomb'}.{kind}{'.gz' if kind == 'tar' else ''}"
+        jobs = {job.name: job for job in make_plan(place_of(address), tmp_path / "maps").items()}
+        with pytest.raises(InputError, match=r"x\.png.*grow from .* KiB to 100 MiB, more than 100 times"):
+            files.read_bytes(jobs["x.png"].source)
+        if kind == "zip":
+            assert len(files.read_bytes(jobs["small.png"].source)) == 1 << 20
+
+
+def test_an_archive_is_listed_once_and_opened_once_however_many_members_it_has(tmp_path, monkeypatch):
+    """Its members were gone through for each folder, and read anew for each file."""
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for index in range(3000):
+            archive.writestr(f"{index}/a.png", b"x")
+    opened = []
+    real = zipfile.ZipFile.__init__
+    monkeypatch.setattr(zipfile.ZipFile, "__init__", lambda *a, **k: opened.append(1) or real(*a, **k))
+    folder = place_of(f"zip://::{tmp_path / 'many.zip'}")
+    begun = time.process_time()
+    jobs = list(make_plan(folder, tmp_path / "maps").items())
+    assert time.process_time() - begun < 5  # it took 20 s
+    assert len(jobs) == 3000
+    opened.clear()
+    for job in jobs[:20]:
+        assert files.read_bytes(pickle.loads(pickle.dumps(job)).source) == b"x"
+    assert len(opened) <= 1
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_an_address_without_its_archive_is_told_the_right_form(kind):
+    with pytest.raises(SpecError, match=f"names no archive; write {kind}://::ok.zip for all that is in it"):
+        place_of(f"{kind}://ok.zip")
+
+
+@pytest.mark.parametrize(
+    ("address", "remedy"),
+    [
+        ("s3://b/x", r"pip install 'convviz\[s3\]'\.$"),
+        ("github://o:r@main/x", r"pip install universal-pathlib requests\.$"),
+        ("abfs://c/x", r"pip install universal-pathlib adlfs\.$"),
+        ("zip://::x.zip", r"pip install universal-pathlib\.$"),
+    ],
+)
+def test_an_address_whose_package_is_missing_names_that_package(monkeypatch, address, remedy):
+    """Played: a machine without universal-pathlib."""
+    monkeypatch.setitem(sys.modules, "upath", None)
+    with pytest.raises(SpecError, match=remedy):
+        place_of(address)
