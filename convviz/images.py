@@ -58,6 +58,12 @@ _BROKEN = (
     zlib.error,
 )
 
+# How they say that a file is whole, but of a sort that they do not know.
+_UNSUPPORTED = re.compile(
+    "un(supported|implemented|known|recogni[sz]ed)|not (supported|implemented|available)|cannot handle",
+    re.IGNORECASE,
+)
+
 # What a file begins with that is a picture, whether or not Pillow can read it.
 _SIGNATURES = {
     b"\x89PNG": "PNG",
@@ -485,7 +491,9 @@ def _explained(name: str) -> Iterator[None]:
         raise InputError(f"cannot read {name}: a picture inside it is larger than the limit.") from None
     except _BROKEN as error:
         reason = printable(str(error))[:120] or type(error).__name__
-        raise InputError(f"cannot read {name}: it is damaged ({reason}).") from None
+        unread = isinstance(error, NotImplementedError) or _UNSUPPORTED.search(reason)
+        what = "it is of a sort that Pillow does not read" if unread else "it is damaged"
+        raise InputError(f"cannot read {name}: {what} ({reason}).") from None
 
 
 def _check_pixels(image: Image.Image, name: str, most: int) -> None:

@@ -1,5 +1,6 @@
 """What ``convviz batch`` writes beside the pictures: journal, lock, report, and its last words."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convviz import files
+from convviz import files, images
 from convviz.batch import Journal, Outcome
 from convviz.batch.plan import Source
 from convviz.cli.app import status_of
-from convviz.errors import OutputError
+from convviz.errors import InputError, OutputError
 
 
 @pytest.fixture
@@ -217,3 +218,16 @@ def test_a_tree_of_1200_levels_is_done(place, capsys):
         assert (place / "out").joinpath(*["d"] * 1200, "b.png.png").is_file()
     finally:  # for shutil calls itself too
         subprocess.run(["rm", "-rf", top, place / "out" / "d"], check=True)
+
+
+def test_what_libtiff_complains_of_does_not_reach_the_terminal_without_a_name(place, capfd):
+    """The codes of LZW in the middle are overwritten: libtiff writes about that to stderr by itself."""
+    noise = np.random.default_rng(1).integers(0, 256, (40, 40), np.uint8)
+    Image.fromarray(noise).save(place / "in" / "bad.tif", compression="tiff_lzw")
+    data = bytearray((place / "in" / "bad.tif").read_bytes())
+    data[300:600] = b"\xff" * 300
+    (place / "in" / "bad.tif").write_bytes(data)
+    with contextlib.suppress(InputError):
+        images.read(place / "in" / "bad.tif")
+    assert "tempfile.tif: " in capfd.readouterr().err  # its own word for the bytes that it was given
+    assert "tempfile.tif" not in batch(capfd)[2]
