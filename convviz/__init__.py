@@ -5,11 +5,15 @@ nothing: ``convviz.conv2d``, ``convviz.run`` and the values they take and give.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+
+# Not that of typing, which would load re and more before `python -m convviz` can refuse a planted one.
+TYPE_CHECKING = False
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from convviz.checkpoints import Checkpoint, read_checkpoint
     from convviz.errors import (
         BackendError,
@@ -90,7 +94,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Load a public name when it is first used."""
     if name not in _HOME_OF:
         raise AttributeError(f"module 'convviz' has no attribute {name!r}")

@@ -1,11 +1,15 @@
 """The program: ``convviz``, or ``python -m convviz``."""
 
+# Nothing here that Python has not loaded already: `python -m` looks into the current folder first.
 import os
 import sys
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
-def main() -> NoReturn:
+def main() -> "NoReturn":
     """Load the command line and run it.
 
     Here and not at the top, so that Ctrl-C says no more than it does later, and
@@ -20,5 +24,23 @@ def main() -> NoReturn:
     run()
 
 
+def _keep_modules_out() -> None:
+    """Take no modules from the current folder, which ``python -m`` looks into first.
+
+    A ``struct.py`` among somebody's pictures would be run. Where convviz itself is taken from there,
+    the folder comes last.
+    """
+    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  # not yet pathlib
+    try:
+        here = os.getcwd()  # noqa: PTH109
+    except OSError:  # it was deleted
+        return
+    if sys.path[0] == here and not sys.flags.safe_path:
+        del sys.path[0]
+        if home == here:
+            sys.path.append(here)
+
+
 if __name__ == "__main__":
+    _keep_modules_out()
     main()

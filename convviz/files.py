@@ -20,38 +20,63 @@ from convviz.text import printable
 if os.name == "posix":
     import fcntl
 
-# What `find_files` takes for pictures; Pillow reads all of these.
+# What `find_files` takes for pictures: every ending of a format that `convviz.images` reads.
 PICTURE_SUFFIXES = frozenset(
     f".{ending}"
     for ending in [
         "apng",
         "avif",
+        "avifs",
+        "blp",
         "bmp",
+        "bw",
+        "cur",
+        "dcx",
         "dds",
         "dib",
+        "flc",
+        "fli",
+        "ftc",
+        "ftu",
+        "gbr",
         "gif",
+        "icb",
         "icns",
         "ico",
+        "iim",
         "im",
+        "j2c",
         "j2k",
         "jfif",
         "jp2",
+        "jpc",
         "jpe",
         "jpeg",
+        "jpf",
         "jpg",
         "jpx",
+        "mpo",
+        "msp",
         "pbm",
+        "pcd",
         "pcx",
+        "pfm",
         "pgm",
         "png",
         "pnm",
         "ppm",
         "psd",
+        "pxr",
         "qoi",
+        "ras",
+        "rgb",
+        "rgba",
         "sgi",
         "tga",
         "tif",
         "tiff",
+        "vda",
+        "vst",
         "webp",
         "xbm",
         "xpm",
@@ -163,7 +188,7 @@ def writing(
             yield file
         return
     with reported(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         file = _begin(path.parent)
         temporary = Path(file.name)
         try:
@@ -177,6 +202,17 @@ def writing(
                 temporary.replace(path)
         finally:
             _delete(temporary)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it that are missing, however many: pathlib calls itself for each."""
+    missing = []
+    for place in (path, *path.parents):
+        if place.is_dir():
+            break
+        missing.append(place)
+    for place in reversed(missing):
+        place.mkdir(exist_ok=True)
 
 
 @contextlib.contextmanager
@@ -250,8 +286,40 @@ def sweep(folder: Path) -> None:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open a file, and do not wait for whom a pipe would wait for."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    """Open a file that is no link, and do not wait for whom a pipe would wait for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
+
+
+def check_own(path: Path, *, folder: bool = False) -> None:
+    """Refuse a file that is changed where it is, if it may be somebody else's by another name.
+
+    Parameters
+    ----------
+    path : Path
+        A file of ours, or the place of one to come.
+    folder : bool
+        Whether it is a folder instead.
+
+    Raises
+    ------
+    OutputError
+        If there is a link, or something that is no such thing.
+    """
+    with reported(path):
+        try:
+            found = os.lstat(path)
+        except FileNotFoundError:
+            return
+    if places.is_link(path) or (not folder and stat.S_ISREG(found.st_mode) and found.st_nlink > 1):
+        what = "a link"
+    elif folder:
+        what = "" if stat.S_ISDIR(found.st_mode) else "not a folder"
+    elif stat.S_ISDIR(found.st_mode):
+        what = "a folder"
+    else:
+        what = "" if stat.S_ISREG(found.st_mode) else "not an ordinary file"
+    if what:
+        raise OutputError(f"cannot write {shown(path)}: it is {what}; delete it, or choose another folder.")
 
 
 def check_place(
@@ -271,14 +339,15 @@ def check_place(
     with reported(path):
         if path.is_dir():
             raise OutputError(f"cannot write {shown(path)}: it is a folder; give the name of a file.")
-        if not path.exists():
+        if not os.path.lexists(path):
             return
         for source in inputs:
-            if source.exists() and path.samefile(source):
+            if source.exists() and path.exists() and path.samefile(source):
                 raise OutputError(f"cannot write {shown(path)}: it is the input; choose another name.")
-        if not path.is_file():
+        if path.exists() and not path.is_file():
             raise OutputError(f"cannot write {shown(path)}: it is not an ordinary file; choose another name.")
-        if not force and not is_ours(path):
+        # What is put there takes the place of a link; a link that leads nowhere is somebody's too.
+        if not force and not (path.exists() and is_ours(path)):
             raise OutputError(f"{shown(path)} exists and convviz did not write it; --force replaces it.")
 
 
@@ -317,21 +386,34 @@ def unusable(error: OSError | ValueError) -> str:
     return "no path holds a null character; check it"  # what Python raises a ValueError for
 
 
-def fitting(name: str, ending: str) -> str:
-    """Name a file after another one, whatever the length of that.
+# What a name cannot hold: here, and on Windows, where some names also are those of devices.
+_NEVER = re.compile(r"[/\0]")
+_NEVER_ON_WINDOWS = re.compile(r'[<>:"/\\|?*\0-\x1f]|[. ]\Z')
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ .]*(\..*)?", re.IGNORECASE)
+# Names of no file, names of ours, and those that a digest makes.
+_NOT_FREE = re.compile(r"\A\.{0,2}\Z|\A\.convviz|~[0-9a-f]{64}", re.IGNORECASE)
+
+
+def fitting(name: str, ending: str, *, unlike: str = "", windows: bool = os.name == "nt") -> str:
+    """Name a file or a folder after another one, whatever that is called.
 
     Parameters
     ----------
     name : str
-        The name to begin with; no path.
+        The name to begin with.
     ending : str
         What to put behind it.
+    unlike : str
+        A longer text that tells it from others of this name.
+    windows : bool
+        Whether it shall be a name on Windows.
 
     Returns
     -------
     str
-        Both together; where that is longer than file systems take, the name is cut,
-        and a digest of the whole name stands in for the rest.
+        Both together. Where that is longer than file systems take, or no name of a
+        file, the name is cut, what no name can hold is replaced, and a digest of the
+        whole name stands in for the rest, so that no two names become one.
 
     Examples
     --------
@@ -339,13 +421,23 @@ def fitting(name: str, ending: str) -> str:
     'cat.jpg.png'
     >>> len(fitting("x" * 255, ".png"))
     255
+    >>> fitting("..", "")[:10]
+    '_~5ec1f7e7'
     """
-    if len(os.fsencode(name + ending)) <= _LONGEST_NAME:
-        return name + ending
-    ending = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()}{ending}"
+    whole = name + ending
+    never = _NEVER_ON_WINDOWS if windows else _NEVER
+    device = windows and _DEVICE.fullmatch(whole)
+    if not (unlike or device or never.search(whole) or _NOT_FREE.search(name)):
+        with contextlib.suppress(UnicodeEncodeError):  # no name in the encoding of this system
+            if len(os.fsencode(whole)) <= _LONGEST_NAME:
+                return whole
+    digest = hashlib.sha256((unlike or name).encode("utf-8", "surrogatepass")).hexdigest()
+    ending = f"~{digest}{ending}"
+    kept = ("_" if device else "") + never.sub("_", name.encode("utf-8", "ignore").decode())
+    if _NOT_FREE.search(name):
+        kept = "_" + kept.lstrip(".")
     # What is cut in the middle of a character of several bytes loses that character.
-    kept = os.fsencode(name)[: _LONGEST_NAME - len(ending)].decode("utf-8", "ignore")
-    return kept + ending
+    return kept.encode()[: _LONGEST_NAME - len(ending)].decode("utf-8", "ignore") + ending
 
 
 def read_bytes(path: Path, *, size: int = 0) -> bytes:
@@ -435,6 +527,7 @@ def find_files(
     pattern: str | None = None,
     exclude: Path | None = None,
     unread: Callable[[OSError], None] = lambda error: None,
+    passed: Callable[[Path], None] = lambda path: None,
 ) -> Iterator[Path]:
     """List the pictures below a folder.
 
@@ -450,6 +543,9 @@ def find_files(
         A folder to leave out with all that is in it.
     unread : callable
         Told of every folder that cannot be looked into.
+    passed : callable
+        Told of every file that is not taken and of every link to a folder, relative
+        to `folder`.
 
     Yields
     ------
@@ -468,17 +564,39 @@ def find_files(
     ['a.JPG', 'b.png']
     """
     left_out = _identity(exclude)
-    for parent, folders, names in os.walk(folder, onerror=unread):
-        here = Path(parent)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and (left_out is None or _identity(here / name) != left_out)
-        )
+    waiting = [folder]  # os.walk of Python 3.11 calls itself for each level
+    while waiting:
+        here = waiting.pop()
+        folders: list[str] = []
+        names: list[str] = []
+        try:
+            with os.scandir(here) as found:
+                for entry in found:
+                    (folders if _is_folder(entry) else names).append(entry.name)
+        except OSError as error:
+            unread(error)
+        inner = []
+        for name in sorted(folders):
+            if name.startswith(".") or (left_out is not None and _identity(here / name) == left_out):
+                continue
+            if places.is_link(here / name):
+                passed((here / name).relative_to(folder))
+            else:
+                inner.append(here / name)
+        waiting += reversed(inner)
         for name in sorted(names):
             relative = (here / name).relative_to(folder)
             if is_wanted(relative, pattern):
                 yield relative
+            elif not name.startswith("."):
+                passed(relative)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself
+        return False
 
 
 def _identity(path: Path | None) -> tuple[int, int] | None:

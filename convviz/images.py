@@ -61,6 +61,12 @@ _BROKEN = (
     zlib.error,
 )
 
+# How they say that a file is whole, but of a sort that they do not know.
+_UNSUPPORTED = re.compile(
+    "un(supported|implemented|known|recogni[sz]ed)|not (supported|implemented|available)|cannot handle",
+    re.IGNORECASE,
+)
+
 # What a file begins with that is a picture, whether or not Pillow can read it.
 _SIGNATURES = {
     b"\x89PNG": "PNG",
@@ -665,7 +671,9 @@ def _explained(name: str) -> Iterator[None]:
     except Image.DecompressionBombError:
         raise InputError(f"cannot read {name}: a picture inside it is larger than the limit.") from None
     except _BROKEN as error:
-        raise InputError(f"cannot read {name}: it is damaged{because(error)}.") from None
+        unread = isinstance(error, NotImplementedError) or _UNSUPPORTED.search(str(error))
+        what = "it is of a sort that Pillow does not read" if unread else "it is damaged"
+        raise InputError(f"cannot read {name}: {what}{because(error)}.") from None
 
 
 def _check_pixels(image: Image.Image, name: str, most: int) -> None:

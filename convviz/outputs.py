@@ -285,6 +285,12 @@ def write_maps(
     return paths
 
 
+def older_maps(folder: Path, written: Sequence[Path | files.Stream]) -> list[Path]:
+    """List the maps in a folder that an earlier run wrote, and this one did not."""
+    found = sorted(path for path in folder.glob("[0-9]*-*.png") if path not in written)
+    return [path for path in found if "map" in (marks.description_of(path) or {})]
+
+
 def file_name(name: str) -> str:
     """Make part of a file name of what a map is called.
 

@@ -6,29 +6,46 @@ here, over a file system of fsspec. Plain paths stay what they are.
 
 import contextlib
 import hashlib
+import operator
+import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from convviz.errors import InputError, OutputError, SpecError
-from convviz.text import printable
+from convviz.text import amount, printable
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _LOCAL = re.compile(r"(file|local)://")
 
-# Which extra brings what an address needs.
+# Which extra brings what an address needs; for some others, which packages do.
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "http": "http", "https": "http"}
+_PACKAGES = {
+    "abfs": "adlfs",
+    "adl": "adlfs",
+    "az": "adlfs",
+    "github": "requests",
+    "hf": "huggingface_hub",
+    "libarchive": "libarchive-c",
+    "sftp": "paramiko",
+    "smb": "smbprotocol",
+    "ssh": "paramiko",
+    "webdav": "webdav4",
+}
 
 # Where a file that is being written is not seen before it is whole.
 _WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "oci", "oss", "memory"})
-_READ_ONLY = frozenset({"zip", "tar", "http", "https", "data", "github", "git"})
+_ARCHIVES = ("zip", "tar", "libarchive")
+_READ_ONLY = frozenset({*_ARCHIVES, "http", "https", "data", "github", "git"})
 
-_S3 = ("s3", "s3a")
+_S3, _WEB = ("s3", "s3a"), ("http", "https")
+# A member of an archive may grow so many times when it is unpacked, or to so many bytes.
+_MOST_TIMES, _SMALL = 100, 64 << 20
 # Names in one answer of a server of S3.
 _PAGE = 1000
 
@@ -83,7 +100,12 @@ def place_of(text: str) -> Path:
     if not _ADDRESS.match(text):
         return Path(text)
     scheme = text.partition("://")[0].lower()
-    extra = _EXTRAS.get(scheme, "s3")
+    if scheme in _ARCHIVES and "::" not in text:
+        archive = printable(text.partition("://")[2]) or "FILE"
+        raise SpecError(
+            f"the address {text!r} names no archive; write {scheme}://::{archive} for all that is in it, "
+            f"or {scheme}://FOLDER::{archive}."
+        )
     try:
         from upath import UPath
 
@@ -92,13 +114,22 @@ def place_of(text: str) -> Path:
     except ImportError as error:
         raise SpecError(
             f"an address {scheme}:// needs a package that is not installed ({printable(str(error))}): "
-            f"pip install 'convviz[{extra}]'."
+            f"pip install {_brought_by(scheme, error)}."
         ) from None
     except ValueError as error:
         raise SpecError(f"the address {text!r} cannot be used: {printable(str(error))}.") from None
     except Exception as error:  # noqa: BLE001  # file systems raise what they like when they connect
         raise SpecError(f"the address {text!r} cannot be used: {_reason(error)}.") from None
     return place  # type: ignore[return-value]  # it has the methods of a path that are used
+
+
+def _brought_by(scheme: str, error: ImportError) -> str:
+    """Name what brings the file system of an address."""
+    if scheme in _EXTRAS:
+        return f"'convviz[{_EXTRAS[scheme]}]'"
+    cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error
+    package = _PACKAGES.get(scheme, cause.name)
+    return " ".join(["universal-pathlib", *([package] if package and package != "upath" else [])])
 
 
 def is_remote(path: PurePath) -> bool:
@@ -166,8 +197,12 @@ def read(path: Path) -> bytes:
     """
     try:
         place: Any = path
-        return bytes(place.fs.cat_file(place.path))  # without asking for its length first
-    except FileNotFoundError:
+        system = _system(path)
+        _check_unpacked(path, system)
+        return bytes(system.cat_file(place.path))  # without asking for its length first
+    except InputError:
+        raise
+    except (FileNotFoundError, KeyError):  # an archive of zip looks names up
         raise InputError(f"cannot read {_shown(path)}: there is no such file; check the address.") from None
     except Exception as error:  # noqa: BLE001  # each package has errors of its own
         raise InputError(f"cannot read {_shown(path)}: {_reason(error)}.") from None
@@ -195,6 +230,23 @@ def check_writable(path: Path) -> None:
         raise OutputError(
             f"cannot write {_shown(path)}: {_scheme(path)}:// is for reading; choose another output."
         )
+
+
+def is_link(path: Path) -> bool:
+    """Tell whether a path is a link, of any kind that a system has for folders."""
+    return path.is_symlink() or bool(getattr(os.path, "isjunction", lambda path: False)(path))
+
+
+def folds_case(path: Path) -> bool:
+    """Tell whether names that differ only in case are one name where a path is or will be."""
+    if is_remote(path):
+        return False
+    for place in (path.absolute(), *path.absolute().parents):
+        other = place.name.swapcase()
+        if other != place.name and place.exists():
+            turned = place.with_name(other)
+            return turned.exists() and turned.samefile(place)
+    return False
 
 
 @contextlib.contextmanager
@@ -231,7 +283,7 @@ def reported(path: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {_shown(path)}: {_reason(error)}.") from None
 
 
-def listed(folder: Path) -> Iterator[tuple[PurePosixPath, Seen | None]]:
+def listed(folder: Path) -> Iterator[tuple[str, Seen | None]]:
     """List all files below a folder behind an address, a page or a folder at a time.
 
     Parameters
@@ -241,8 +293,9 @@ def listed(folder: Path) -> Iterator[tuple[PurePosixPath, Seen | None]]:
 
     Yields
     ------
-    name : PurePosixPath
-        Relative to the folder.
+    name : str
+        What follows the folder and a slash, letter by letter: an object's key may hold anything,
+        so ``/etc/x`` and ``..`` are possible names, and ``a//b`` is another one than ``a/b``.
     found : Seen or None
         The file, as far as the list tells.
 
@@ -261,7 +314,14 @@ def listed(folder: Path) -> Iterator[tuple[PurePosixPath, Seen | None]]:
         raise InputError(f"the folder {_shown(folder)} cannot be listed: {_reason(error)}.") from None
 
 
-def _pages(folder: Any) -> Iterator[tuple[PurePosixPath, Seen | None]]:
+def below(folder: Path, name: str) -> Path:
+    """Go from a folder to what `listed` named there; never to anything outside of it."""
+    # Where a name with a slash in front would be taken from the root, it leads nowhere.
+    rooted = name.startswith("/") and _scheme(folder) not in (*_S3, *_WEB)
+    return folder / (f"./{name}" if rooted else name)
+
+
+def _pages(folder: Any) -> Iterator[tuple[str, Seen | None]]:
     """List what a server of S3 holds below a name, in pages, where s3fs would gather all of it."""
     bucket, _, prefix = folder.path.rstrip("/").partition("/")
     prefix = f"{prefix}/" if prefix else ""
@@ -270,29 +330,83 @@ def _pages(folder: Any) -> Iterator[tuple[PurePosixPath, Seen | None]]:
         page = folder.fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=_PAGE, **more)
         for one in page.get("Contents", []):
             if not one["Key"].endswith("/"):
-                yield PurePosixPath(one["Key"][len(prefix) :]), _told(one)
+                yield one["Key"][len(prefix) :], _told(one)
         if not page.get("IsTruncated"):
             return
         more = {"ContinuationToken": page["NextContinuationToken"]}
 
 
-def _folders(folder: Any) -> Iterator[tuple[PurePosixPath, Seen | None]]:
-    """List one folder after the other."""
+def _folders(folder: Any) -> Iterator[tuple[str, Seen | None]]:
+    """List one folder after the other; an archive, which is one list, at once."""
     root = folder.path.rstrip("/")
+    system = _system(folder)
+    system.invalidate_cache()
+    if _is_archive(system):  # it would go through all of its members for each folder
+        system.ls(folder.path)
+        members = sorted(system.dir_cache.values(), key=operator.itemgetter("name"))
+        start = f"{root}/" if root else ""
+        files = (info for info in members if info["type"] == "file" and info["name"].startswith(start))
+        yield from ((info["name"][len(start) :], _known(info)) for info in files)
+        return
+    waiting = [folder.path]
+    while waiting:
+        here, inner = waiting.pop(), []
+        try:
+            found = system.ls(here, detail=True)
+        except FileNotFoundError:
+            if here == folder.path:
+                raise
+            continue  # it was there just now
+        for info in sorted(found, key=operator.itemgetter("name")):
+            path = info["name"].rstrip("/")
+            if info["type"] != "directory":
+                if name := path[len(root) :].removeprefix("/"):
+                    yield name, _known(info)
+            elif path != here.rstrip("/") and not path.rpartition("/")[2].startswith("."):
+                inner.append(path)
+        waiting += reversed(inner)
 
-    def fail(error: OSError) -> None:
-        raise error
 
-    folder.fs.invalidate_cache()
-    for parent, folders, names in folder.fs.walk(folder.path, detail=True, on_error=fail):
-        below = PurePosixPath(parent.rstrip("/")[len(root) :].lstrip("/"))
-        for name in sorted(folders):
-            if name.startswith("."):
-                del folders[name]
-        for name, info in sorted(names.items()):
-            if name:
-                found = _told(info)
-                yield below / name, found if found.certain else None
+def _known(info: dict[str, Any]) -> Seen | None:
+    """Take what a list tells of a file, if a change would be seen there."""
+    found = _told(info)
+    return found if found.certain else None
+
+
+# File systems of archives that are open in this process.
+_systems: dict[str, Any] = {}
+
+
+def _system(path: Any) -> Any:
+    """Give the file system of a path; of an archive, one for all paths that come here from other processes.
+
+    A path that was sent brings a file system of its own, which for an archive means
+    that all names of its members are read again.
+    """
+    if _scheme(path) not in _ARCHIVES:
+        return path.fs
+    key = f"{_scheme(path)} {dict(path.storage_options)}"
+    if key not in _systems:
+        _systems[key] = path.fs
+    return _systems[key]
+
+
+def _is_archive(system: Any) -> bool:
+    return hasattr(system, "dir_cache")
+
+
+def _check_unpacked(path: Any, system: Any) -> None:
+    """Refuse a member of an archive that grows beyond all measure when it is unpacked."""
+    if not _is_archive(system):
+        return
+    found = system.info(path.path)
+    # Within a tar nothing is packed, but the whole of it may be.
+    packed = found.get("compress_size") or system.of.fs.size(system.of.path)
+    if found["size"] > max(_SMALL, _MOST_TIMES * packed):
+        raise InputError(
+            f"cannot read {_shown(path)}: it would grow from {amount(packed)} to {amount(found['size'])}, "
+            f"more than {_MOST_TIMES} times; if it is what it should be, unpack the archive first."
+        )
 
 
 def _scheme(path: Any) -> str:
@@ -305,5 +419,7 @@ def _shown(path: Path) -> str:
 
 def _reason(error: Exception) -> str:
     """Word an error of a package in one line."""
+    if isinstance(error, RecursionError):
+        return "its folders lie too deep in one another"
     text = printable(" ".join(str(error).split())) or type(error).__name__
     return text.rstrip(".")[:300]

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from convviz import files
+from convviz import files, images
 from convviz.errors import OutputError
 from convviz.files import PICTURE_SUFFIXES, delete_unfinished, find_files, shown, sweep, writing
 
@@ -298,7 +299,12 @@ def test_what_is_begun_can_be_deleted_at_any_moment(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_suffixes_of_pictures_are_written_as_they_are_compared():
-    """All in small letters with the dot, and those that everybody uses are there."""
-    assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in PICTURE_SUFFIXES)
-    assert {".png", ".jpg", ".jpeg", ".gif", ".webp", ".tif", ".tiff", ".bmp"} <= PICTURE_SUFFIXES
+def test_the_endings_of_pictures_are_those_of_the_formats_that_are_read():
+    """Pillow tells which ending goes with which format; of stereo pictures (MPO) it tells none."""
+    Image.init()
+    registered = Image.registered_extensions().items()
+    # Pillow has some readers only with olefile, which is none of ours.
+    readable = {ending for ending, kind in registered if kind in Image.OPEN and kind not in images._NOT_READ}
+    assert readable - {".fpx", ".mic"} | {".mpo"} <= PICTURE_SUFFIXES
+    unread = {ending for ending, kind in registered if kind in images._NOT_READ or kind not in Image.OPEN}
+    assert PICTURE_SUFFIXES & unread <= {".mpo"}  # opened by the reader of JPEG

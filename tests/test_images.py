@@ -1286,3 +1286,13 @@ def test_a_written_png_has_its_pixels_and_its_words():
     np.testing.assert_array_equal(raw(file.getvalue()).x, planes(samples))
     with Image.open(io.BytesIO(file.getvalue())) as image:
         assert image.text == {"convviz": '{"a": "größer 大"}', "Title": "x"}
+
+
+def test_a_sort_that_is_not_read_is_not_called_damaged():
+    """A whole BMP whose header names a compression, in the bytes 30 to 33, that does not exist."""
+    data = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(data, "BMP")
+    changed = bytearray(data.getvalue())
+    changed[30] = 99
+    with pytest.raises(InputError, match=r"it is of a sort that Pillow does not read \(.*99.*\)\.$"):
+        read(io.BytesIO(changed))

@@ -3,12 +3,13 @@
 from convviz.batch.cluster import run_dask
 from convviz.batch.journal import Journal, holding, settings_digest
 from convviz.batch.local import Stop, run_local
-from convviz.batch.plan import Job, Outcome, Plan, make_plan
+from convviz.batch.plan import Job, Outcome, PassedOver, Plan, make_plan
 
 __all__ = [
     "Job",
     "Journal",
     "Outcome",
+    "PassedOver",
     "Plan",
     "Stop",
     "holding",

@@ -13,7 +13,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from convviz import __version__, places
-from convviz.batch.local import GRACE_SECONDS, Stop, Work, Worker, interrupts_held
+from convviz.batch.local import GRACE_SECONDS, Stop, Work, Worker, modules_kept_out, starting
 from convviz.batch.plan import Job, Outcome
 from convviz.errors import BatchError, SpecError
 from convviz.text import because, number, printable
@@ -103,8 +103,8 @@ def _connect(stack: contextlib.ExitStack, distributed: Any, scheduler: str | Non
         logging.getLogger(name).setLevel(logging.CRITICAL)
     address: Any = scheduler
     if scheduler is None:
-        # Ctrl-C reaches every process of the terminal; the one that hands out the files decides.
-        with interrupts_held():
+        stack.enter_context(modules_kept_out())  # by workers that take the place of others too
+        with starting():
             cluster = distributed.LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,

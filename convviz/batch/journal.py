@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import filelock
 import numpy as np
@@ -49,8 +49,10 @@ def holding(out: Path) -> Iterator[None]:
         yield
         return
     place = out / FOLDER
+    for path in (place, place / "lock"):
+        files.check_own(path, folder=path is place)
     with files.reported(out):
-        place.mkdir(parents=True, exist_ok=True)
+        files.make_folder(place)
         lock = filelock.FileLock(place / "lock")
         try:
             lock.acquire(timeout=0)
@@ -171,6 +173,7 @@ class Journal:
         self._path = out / FOLDER / "journal.jsonl" if self._mirror is None else self._mirror.path
         self._settings = settings
         self._file: Any = None
+        files.check_own(self._path)
         self._index = _Index(self._path)
 
     def compared(self, items: Iterable[Job | Outcome], *, remote: bool = False) -> Iterator[Job | Outcome]:
@@ -270,8 +273,8 @@ class Journal:
 
     def __enter__(self) -> "Journal":
         with files.reported(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("ab")
+            files.make_folder(self._path.parent)
+            self._file = self._path.open("a+b")
             # What a killed run wrote last may be half a line.
             self._file.write(b"\n")
         return self
@@ -282,11 +285,10 @@ class Journal:
         So two folders with the same outputs have the same journal, however often
         the making of them was interrupted.
         """
-        with contextlib.suppress(OSError):  # every line was flushed
-            self._file.close()
         self._index.close()
-        with files.writing(self._path, force=True) as file:
-            file.writelines(_tidied(self._path))
+        with files.writing(self._path, force=True) as file, self._file:
+            # Out of the file that is open: it may have been deleted with its folder meanwhile.
+            file.writelines(_tidied(self._file))
         if self._mirror is not None:
             self._mirror.end()
 
@@ -307,7 +309,7 @@ class _Mirror:
     def _parts(self) -> list[Path]:
         """List what there is: what was sent whole, then what was sent since."""
         try:
-            names = sorted(name.name for name, _ in places.listed(self._place) if name.suffix == ".jsonl")
+            names = [name for name, _ in places.listed(self._place) if re.fullmatch(_PART, name)]
         except InputError:  # no folder yet
             return []
         return [
@@ -336,6 +338,9 @@ class _Mirror:
                     part.unlink()
         self._folder.cleanup()
 
+
+# What a journal behind an address, and a part of one, is called.
+_PART = r"journal(-\d+)?\.jsonl"
 
 # How often lines are sent to a folder behind an address: in seconds, or as a share of the time so far.
 _SEND_SECONDS, _SEND_SHARE = 1.0, 0.01
@@ -408,7 +413,7 @@ def _entry(line: bytes) -> Entry | None:
         return None
 
 
-def _tidied(path: Path) -> Iterator[bytes]:
+def _tidied(file: BinaryIO) -> Iterator[bytes]:
     """Give the last line of each name, in the order of the names; never all of them are in memory."""
 
     def name_of(line: bytes) -> bytes:
@@ -416,7 +421,8 @@ def _tidied(path: Path) -> Iterator[bytes]:
         assert found is not None
         return found[1]
 
-    with contextlib.ExitStack() as stack, path.open("rb") as file:
+    with contextlib.ExitStack() as stack:
+        file.seek(0)
         lines = (line for line in file if _NAME.match(line) and line.endswith(b"}\n"))
         runs: list[Iterable[bytes]] = []
         while block := sorted(itertools.islice(lines, _LINES), key=name_of):

@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -62,7 +63,7 @@ class Worker:
         """Start a process that says when it is ready."""
         ours, theirs = _CONTEXT.Pipe()
         process = _CONTEXT.Process(target=_serve, args=(theirs, work, workers), daemon=True)
-        with interrupts_held():
+        with starting():
             process.start()
         # With no other copy of its end, the pipe tells when the process ends, in whatever way.
         theirs.close()
@@ -95,17 +96,42 @@ class Worker:
 
 
 @contextlib.contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Start processes that Ctrl-C, which reaches all of the terminal, does not hit before they ignore it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # which would let them through again, if it began later
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def starting() -> Iterator[None]:
+    """Start processes that take no modules from the current folder, and that Ctrl-C does not end.
+
+    Ctrl-C reaches all of the terminal; it is held until they ignore it.
+    """
+    with modules_kept_out():
+        if not hasattr(signal, "pthread_sigmask"):
+            yield
+            return
+        resource_tracker.ensure_running()  # which would let them through again, if it began later
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def modules_kept_out() -> Iterator[None]:
+    """Let processes that are started meanwhile take no modules from the current folder.
+
+    Python runs them as ``python -c``, which looks there first: a ``struct.py`` among
+    pictures from elsewhere would be run.
+    """
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if before is None:
+            os.environ.pop(_SAFE_PATH, None)
+        else:
+            os.environ[_SAFE_PATH] = before
+
+
+_SAFE_PATH = "PYTHONSAFEPATH"
 
 
 def _ending(status: int) -> str:

@@ -1,13 +1,18 @@
 """What a batch will do: every input with an output of its own."""
 
+import functools
+import hashlib
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from convviz import places
 from convviz.errors import InputError, SpecError
 from convviz.files import find_files, fitting, is_wanted, shown, unusable
 from convviz.places import Seen
+from convviz.text import plural, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class Plan:
         Pictures and folders that could not be looked into, when the plan was made.
     counted : bool
         Whether those are all; behind an address counting ends at `COUNTED`.
+    folds : bool
+        Whether names that differ only in case would be one output.
     """
 
     folder: Path
@@ -121,16 +128,51 @@ class Plan:
     pattern: str | None
     total: int = 0
     counted: bool = True
+    folds: bool = False
 
-    def items(self) -> Iterator[Job | Outcome]:
-        """List the jobs folder by folder, and each folder that cannot be looked into, as a failure."""
+    def items(self, passed: "PassedOver | None" = None) -> Iterator[Job | Outcome]:
+        """List the jobs folder by folder, and each folder that cannot be looked into, as a failure.
+
+        What is not taken is counted in `passed`.
+        """
+        taken: set[int] = set()
+        linked = functools.lru_cache(maxsize=1)(self._link_above)  # files of a folder follow one another
+        for found in self._found(PassedOver() if passed is None else passed):
+            if isinstance(found, Outcome):
+                yield found
+                continue
+            name, seen = found
+            target = output_path(self.out, name)
+            if self.folds:
+                folded = _folded(target)
+                if folded in taken:
+                    target = output_path(self.out, name, apart=True)
+                taken.add(folded)
+            if link := linked(target.parent):
+                reason = (
+                    f"cannot write {shown(target)}: {shown(link)} is a link; delete it, or choose another "
+                    "output folder."
+                )
+                yield Outcome(name, target, reason=reason)
+            else:
+                remote = places.is_remote(self.folder)
+                source = places.below(self.folder, name) if remote else self.folder / name
+                yield Job(name, source, target, seen)
+
+    def _found(self, passed: "PassedOver") -> Iterator[tuple[str, Seen | None] | Outcome]:
+        """List the names of the pictures, and each folder that cannot be looked into."""
         if places.is_remote(self.folder):
             below = _below(self.out, self.folder)
-            for place, seen in places.listed(self.folder):
-                hidden = any(part.startswith(".") for part in place.parts)
-                inside = below is not None and place.is_relative_to(below)
-                if not hidden and not inside and is_wanted(place, self.pattern):
-                    yield self._job(place.as_posix(), seen)
+            for name, seen in places.listed(self.folder):
+                path = PurePosixPath(name)
+                hidden = any(part.startswith(".") for part in path.parts)
+                inside = below is not None and path.is_relative_to(below)
+                if hidden or inside:
+                    continue
+                if is_wanted(path, self.pattern):
+                    yield name, seen
+                elif self.pattern is None:
+                    passed.file(path)
             return
         unread: list[Outcome] = []
 
@@ -139,14 +181,26 @@ class Plan:
             reason = f"{(error.strerror or str(error)).lower()}."
             unread.append(Outcome(f"{name}/", self.out / name, reason=reason))
 
-        for found in find_files(self.folder, pattern=self.pattern, exclude=self.out, unread=note):
+        def leave(path: Path) -> None:
+            if (self.folder / path).is_dir():
+                passed.link(path)
+            elif self.pattern is None:
+                passed.file(path)
+
+        for found in find_files(
+            self.folder, pattern=self.pattern, exclude=self.out, unread=note, passed=leave
+        ):
             yield from unread
             unread.clear()
-            yield self._job(found.as_posix())
+            yield found.as_posix(), None
         yield from unread
 
-    def _job(self, name: str, seen: Seen | None = None) -> Job:
-        return Job(name, self.folder / name, self.out / output_name(name), seen)
+    def _link_above(self, folder: Path) -> Path | None:
+        """Find a link on the way from the output folder to one in it."""
+        if places.is_remote(self.out):
+            return None
+        above = [folder, *folder.parents][: len(folder.parts) - len(self.out.parts)]
+        return next((place for place in above if places.is_link(place)), None)
 
     @property
     def is_remote(self) -> bool:
@@ -154,17 +208,65 @@ class Plan:
         return places.is_remote(self.folder) or places.is_remote(self.out)
 
     def uses(self, path: Path) -> bool:
-        """Tell whether a file is one of its inputs or outputs."""
-        if self.is_remote:
-            return False
-        place = path.resolve()
-        folder, out = self.folder.resolve(), self.out.resolve()
-        if place.is_relative_to(folder) and not place.is_relative_to(out):
-            return is_wanted(place.relative_to(folder), self.pattern)
-        if place.is_relative_to(out):
-            name = place.relative_to(out).as_posix().removesuffix(".png")
-            return is_wanted(PurePosixPath(name), self.pattern) and (folder / name).exists()
+        """Tell whether a file is one of its inputs or outputs, or could become one, or is kept for it."""
+        place = path.parent.resolve() / path.name
+        if not places.is_remote(self.out) and place.is_relative_to(self.out.resolve()):
+            below = place.relative_to(self.out.resolve())
+            return below.suffix.lower() == ".png" or below.as_posix().lower().startswith(".convviz")
+        if not places.is_remote(self.folder) and place.is_relative_to(self.folder.resolve()):
+            return is_wanted(place.relative_to(self.folder.resolve()), self.pattern)
         return False
+
+
+# Links, and endings, that are named one by one.
+_MOST_NAMED = 1000
+
+
+class PassedOver:
+    """What lies beside the pictures of a batch and is not taken.
+
+    Examples
+    --------
+    >>> passed = PassedOver()
+    >>> for name in ("a.txt", "b/c.TXT", "Makefile"):
+    ...     passed.file(PurePosixPath(name))
+    >>> passed.sentence
+    '3 files passed over (2 .txt, 1 without an ending); --pattern takes files by their names'
+    """
+
+    def __init__(self) -> None:
+        self.endings: Counter[str] = Counter()
+        self.links: list[str] = []
+        self.linked = 0
+
+    def file(self, path: PurePath) -> None:
+        """Count a file by its ending."""
+        ending = path.suffix.lower()
+        self.endings[ending if ending in self.endings or len(self.endings) < _MOST_NAMED else ".*"] += 1
+
+    def link(self, path: PurePath) -> None:
+        """Note a link to a folder."""
+        self.linked += 1
+        if len(self.links) < _MOST_NAMED:
+            self.links.append(path.as_posix())
+
+    @property
+    def sentence(self) -> str:
+        """One line about all of it; nothing if there is none."""
+        said = []
+        if self.endings:
+            first = self.endings.most_common(5)
+            named = [f"{count:,} {ending or 'without an ending'}" for ending, count in first]
+            if rest := self.endings.total() - sum(count for _, count in first):
+                named.append(f"{rest:,} others")
+            files = plural(self.endings.total(), "file")
+            said.append(f"{files} passed over ({', '.join(named)}); --pattern takes files by their names")
+        if self.linked:
+            more = f" and {self.linked - 3:,} others" if self.linked > 3 else ""
+            links = plural(self.linked, "link")
+            folders = "a folder" if self.linked == 1 else "folders"
+            said.append(f"{links} to {folders} not followed: {', '.join(self.links[:3])}{more}")
+        return "; ".join(said)
 
 
 def _below(path: Path, folder: Path) -> PurePosixPath | None:
@@ -178,23 +280,42 @@ def _below(path: Path, folder: Path) -> PurePosixPath | None:
     return whole.relative_to(root) if whole.is_relative_to(root) else None
 
 
-def output_name(name: str) -> str:
-    """Name the output of an input, both relative to their folders.
+def output_path(out: Path, name: str, *, apart: bool = False) -> Path:
+    """Tell where the output of an input lies: always in `out`, whatever the name.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    name : str
+        The name of the input below its folder, as a file system, a bucket or an
+        archive tells it: it may hold anything.
+    apart : bool
+        Put a digest into the name, where another input has the same one.
 
     Returns
     -------
-    str
-        The whole name of the input with ``.png`` after it: it depends on nothing
-        else, and two inputs do not share it. Names that are too long are cut, as
-        `convviz.files.fitting` says.
+    Path
+        The same folders, and the whole name of the input with ``.png`` after it: it
+        depends on nothing else, and two inputs do not share it. What no name can be is
+        replaced, as `convviz.files.fitting` says.
 
     Examples
     --------
-    >>> output_name("a/cat.jpg"), output_name("a/cat.png")
-    ('a/cat.jpg.png', 'a/cat.png.png')
+    >>> [output_path(Path("maps"), name).as_posix() for name in ("a/cat.jpg", "a/cat.png")]
+    ['maps/a/cat.jpg.png', 'maps/a/cat.png.png']
+    >>> output_path(Path("maps"), "/../x.png").parts[0]
+    'maps'
     """
-    path = PurePosixPath(name)
-    return path.with_name(fitting(path.name, ".png")).as_posix()
+    *folders, last = name.split("/")
+    parts = [fitting(part, "") for part in folders]
+    return out.joinpath(*parts, fitting(last, ".png", unlike=name if apart else ""))
+
+
+def _folded(path: Path) -> int:
+    """Digest a path as a file system knows it that ignores case and how accents are composed."""
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", path.as_posix()).casefold())
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
 def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
@@ -234,10 +355,12 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
         same = _found(out, "the output folder") == _found(folder, "the folder")
     if same:
         raise SpecError("the output folder is the input folder; choose another, which may lie inside it.")
-    plan = Plan(folder, out, pattern)
+    folds = places.folds_case(out) and (remote or not places.folds_case(folder))
+    plan = Plan(folder, out, pattern, folds=folds)
     inside = _below(folder, out) is not None
     total = 0
-    for item in plan.items():
+    passed = PassedOver()
+    for item in plan.items(passed):
         total += 1
         if remote and not inside and total == COUNTED:
             return replace(plan, total=total, counted=False)
@@ -246,7 +369,8 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
             _check_target(item, plan)
     if not total:
         wanted = f"file like {pattern!r}" if pattern else "picture"
-        raise InputError(f"there is no {wanted} in {shown(folder)}.")
+        rest = f"; {printable(passed.sentence)}" if passed.sentence else ""
+        raise InputError(f"there is no {wanted} in {shown(folder)}{rest}.")
     return replace(plan, total=total)
 
 

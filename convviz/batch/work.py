@@ -1,7 +1,10 @@
 """What a batch does with one file: a pure function of the job and the settings."""
 
+import contextlib
 import hashlib
+import os
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from convviz import images, outputs, pipeline, places, weights
@@ -43,7 +46,8 @@ def picture_of(
     start = time.perf_counter()
     try:
         data, source = _read(job)
-        image = images.decode(data, shown(job.source), job.source.suffix.lower(), **reading.arguments)
+        with _libraries_silent():
+            image = images.decode(data, shown(job.source), job.source.suffix.lower(), **reading.arguments)
         conv, bank, remarks = weights.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
         result = pipeline.run(image, conv, bank, compute.backend, device=compute.device, keep=False)
         sheet = result.sheet(**asdict(picture))
@@ -65,6 +69,24 @@ def picture_of(
         source=source,
         written=written,
     )
+
+
+@contextlib.contextmanager
+def _libraries_silent() -> Iterator[None]:
+    """Hold back what libraries in C write to stderr: libtiff complains there, and names no file."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    os.close(nothing)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _read(job: Job) -> tuple[bytes, Source]:

@@ -33,7 +33,7 @@ def test_the_tree_is_mirrored_and_no_two_inputs_share_an_output(convviz, photos,
     assert done.returncode == 0, done.stderr
     assert tree(photos.with_name("maps")) == ["cat.jpg.png", "cat.png.png", "deep/cat.png.png"]
     assert "3 of 3 pictures done" in done.stdout
-    assert done.stderr == ""
+    assert done.stderr == "1 file passed over (1 .txt); --pattern takes files by their names\n"
 
 
 def test_one_and_two_workers_write_the_same_bytes(convviz, photos):

@@ -166,6 +166,20 @@ def test_a_cluster_started_here_makes_the_same_tree(photos, whole, tmp_path):
     assert (statuses.count("done"), statuses.count("failed")) == (FILES, 1)
 
 
+def test_workers_of_a_cluster_started_here_run_no_python_files_of_the_current_folder(photos, tmp_path):
+    for name in ("struct", "re", "types"):
+        (tmp_path / f"{name}.py").write_text(f"open('ran-{name}', 'w')\nraise SystemExit(9)\n")
+    words = ["batch", str(photos), "maps", "--engine", "dask", "--workers", "1", "--pattern", "0.png"]
+    (tmp_path / "bin").mkdir()
+    script = tmp_path / "bin" / "convviz"
+    script.write_text("from convviz.__main__ import main\nif __name__ == '__main__':\n    main()\n")
+    done = subprocess.run(
+        [sys.executable, script, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert list(tmp_path.glob("ran-*")) == []
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_scheduler_by_its_address_makes_the_same_tree_and_a_second_run_does_nothing(
     photos, whole, scheduler, tmp_path
 ):
@@ -335,6 +349,16 @@ def test_s3_holds_the_same_tree(s3, whole, scheduler, engine):
     last = json.loads(batch(s3 / "in", out, *words, "--json").stdout)
     (s3 / "in" / "0.png").write_bytes(before)
     assert [last["done"], last["unchanged"], len(last["failed"])] == [0, FILES - 1, 2]
+
+
+def test_no_key_of_a_bucket_leads_out_of_the_output_folder(s3, photos, tmp_path):
+    """A key with two slashes made an absolute path of what follows them."""
+    (s3 / f"keys//{tmp_path}/planted.png").write_bytes((photos / "0.png").read_bytes())
+    (s3 / "keys" / "a.png").write_bytes((photos / "0.png").read_bytes())
+    done = batch(s3 / "keys", tmp_path / "maps", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["maps"]
+    assert len(contents(tmp_path / "maps")) == 2
 
 
 def test_a_folder_here_goes_into_a_bucket_and_a_driver_that_was_killed_goes_on(s3, photos, whole):

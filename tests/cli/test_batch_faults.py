@@ -236,6 +236,42 @@ def test_a_file_that_takes_too_long_is_given_up(place):
     assert not list((place / "maps").rglob(".convviz-*"))
 
 
+SCRIPT = """import sys
+from convviz.__main__ import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
+
+# What `python -m` itself takes from the current folder, before convviz is loaded, nobody can keep out.
+@pytest.mark.parametrize(
+    ("start", "planted"),
+    [
+        pytest.param(["bin/convviz"], ["struct", "re", "types", "signal", "png"], id="the script"),
+        pytest.param(["-m", "convviz"], ["struct", "re", "signal", "png"], id="python -m"),
+    ],
+)
+def test_python_files_in_the_current_folder_are_pictures_to_nobody_and_are_not_run(tmp_path, start, planted):
+    """A student's own re.py broke every batch; one from elsewhere could do anything."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "convviz").write_text(SCRIPT)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(photos / "a.png")
+    for name in planted:
+        (photos / f"{name}.py").write_text(f"open('ran-{name}', 'w')\nraise SystemExit(9)\n")
+    start = [str(tmp_path / word) if "/" in word else word for word in start]
+    done = subprocess.run(
+        [sys.executable, *start, "batch", ".", "../maps", "--workers", "1"],
+        cwd=photos,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert list(photos.glob("ran-*")) == []
+    assert (done.returncode, [path.name for path in outputs(tmp_path)]) == (0, ["a.png.png"]), done.stderr
+
+
 # --- the engine by itself
 
 

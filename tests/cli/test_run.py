@@ -377,3 +377,13 @@ def test_a_seed_of_twenty_digits_is_taken(convviz, classic):
     assert convviz("run", classic.name, "--seed", str(2**64 - 1)).returncode == 0
     done = convviz("run", classic.name, "--seed", str(2**64))
     assert "seed must be at most 18446744073709551615" in done.stderr
+
+
+def test_maps_of_an_earlier_run_are_named_and_nothing_is_deleted(convviz, classic):
+    """Six maps, then two, with other names from the third on; and a file of somebody else between them."""
+    convviz("run", classic, "-O", "6", "--maps", "maps")
+    (classic.parent / "maps" / "7-mine.png").write_bytes(b"mine")
+    done = convviz("run", classic, "-O", "2", "--maps", "maps")
+    assert "'maps' also has 4 maps of an earlier run (2-" in done.stderr
+    assert len(list((classic.parent / "maps").iterdir())) == 7
+    assert "earlier run" not in convviz("run", classic, "-O", "6", "--maps", "maps").stderr

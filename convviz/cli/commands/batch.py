@@ -4,8 +4,10 @@ import contextlib
 import functools
 import json as json_text
 import os
+import re
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,12 +18,12 @@ from convviz import files, parsing
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import Force, Json, Quiet, with_settings
 from convviz.cli.signals import Ended, asking
-from convviz.errors import BatchError, SpecError
+from convviz.errors import BatchError, ConvvizError, OutputError, SpecError
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
 from convviz.text import plural, printable
 
 if TYPE_CHECKING:
-    from convviz.batch import Outcome
+    from convviz.batch import Outcome, PassedOver
 
 BATCH = "Batch"
 
@@ -75,7 +77,9 @@ def batch(
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.jsonl", rich_help_panel=BATCH, help="Write one JSON line per input, as it is done."
+            metavar="FILE.jsonl|-",
+            rich_help_panel=BATCH,
+            help="Write one JSON line per input, as it is done; - writes to stdout.",
         ),
     ] = None,
     redo: Annotated[
@@ -109,6 +113,9 @@ def batch(
 
         convviz batch photos maps --out-channels 6 --padding 1 --pattern '*.jpg' --workers 2
     """
+    piped = report is not None and str(report) == "-"
+    if piped and json:
+        raise SpecError("report: - and --json both write to stdout; choose one of them.")
     if scheduler is not None and (engine != "dask" or workers is not None):
         raise SpecError("scheduler: goes with --engine dask, and has workers of its own.")
 
@@ -117,6 +124,7 @@ def batch(
         Job,
         Journal,
         Outcome,
+        PassedOver,
         Stop,
         holding,
         make_plan,
@@ -135,21 +143,27 @@ def batch(
     if out.startswith("memory://"):
         remark("memory:// is gone when its process ends; choose another output to keep it.")
     plan = make_plan(place_of(folder), target, pattern=pattern)
-    if report is not None:
-        taken = [*layer.files, *([report] if plan.uses(report) else [])]
-        files.check_place(report, force=force, is_ours=marks.is_ours, inputs=taken)
+    if report is not None and not piped:
+        if plan.uses(report):
+            raise OutputError(
+                f"cannot write {files.shown(report)}: this batch reads or writes a file of that name; "
+                "choose another name for the report."
+            )
+        files.check_place(report, force=force, is_ours=marks.is_ours, inputs=layer.files)
     work = functools.partial(
         picture_of, tapset=tapset, layer=layer, reading=reading, compute=compute, picture=picture, force=force
     )
     start = time.perf_counter()
     counts = {"done": 0, "unchanged": 0, "failed": 0}
     failed: list[tuple[str, str]] = []
+    remarks, passed = _Remarks(), PassedOver()
     stop = Stop()
     digest = settings_digest(layer, reading, compute, picture)
     with (
+        _held_back(counts) as trouble,
         holding(target),
-        _Report(report) as lines,
         Journal(target, digest) as journal,
+        _Report(report, piped=piped) as lines,
         asking(stop.ask) as signals,
     ):
 
@@ -157,6 +171,7 @@ def batch(
             counts[outcome.status] += 1
             lines.write(outcome)
             journal.add(outcome)
+            remarks.add(outcome)
             if outcome.status == "failed":
                 if json or len(failed) < MOST_NAMED:
                     failed.append((outcome.name, outcome.reason))
@@ -166,7 +181,7 @@ def batch(
         def due() -> Iterator[Job]:
             """Give what is left to do; folders come one after the other."""
             swept = None
-            items = plan.items()
+            items = plan.items(passed)
             for item in items if redo else journal.compared(items, remote=plan.is_remote):
                 if stop.asked:
                     return
@@ -190,6 +205,7 @@ def batch(
             for outcome in outcomes:
                 note(outcome)
                 advance(1)
+        lines.write_passed(passed)
     seconds = time.perf_counter() - start
     failed.sort()
     total = max(plan.total, sum(counts.values()))
@@ -206,6 +222,9 @@ def batch(
                 "unchanged": counts["unchanged"],
                 "failed": [{"path": name, "reason": reason} for name, reason in failed],
                 "left": left,
+                "remarks": remarks.documents,
+                "passed_over": dict(passed.endings.most_common()),
+                "links_not_followed": passed.links,
                 "seconds": seconds,
             }
         )
@@ -213,14 +232,19 @@ def batch(
         rate = f" ({counts['done'] / max(seconds, 1e-9):.1f} per second)" if counts["done"] else ""
         speed = f"{seconds:.1f} s{rate}"
         before = f", {counts['unchanged']:,} unchanged since an earlier run" if counts["unchanged"] else ""
-        answer(
+        say = remark if piped else answer
+        say(
             f"{counts['done']:,} of {least}{plural(total, 'picture')} done in {speed}{before}, "
             f"written to {printable(out)}"
         )
+        for line in filter(None, (*remarks.lines, passed.sentence)):
+            remark(line)
     for name, reason in failed:
         remark(f"failed: {name}: {reason}")
     if more := counts["failed"] - len(failed):
         remark(f"and {more:,} more; --report FILE names all of them")
+    if trouble:
+        raise trouble[0]
     if signals:
         if rest:
             remark(f"{rest} not done; the same command goes on with them.")
@@ -230,24 +254,75 @@ def batch(
         raise BatchError(f"{plural(counts['failed'], 'file')} of {least}{total:,} failed{stopped}.")
 
 
+@contextlib.contextmanager
+def _held_back(counts: Mapping[str, int]) -> Iterator[list[ConvvizError]]:
+    """Keep what ends a batch that is under way, so that what was done is told first."""
+    trouble: list[ConvvizError] = []
+    try:
+        yield trouble
+    except (OutputError, BatchError) as error:
+        if not any(counts.values()):
+            raise
+        trouble.append(error)
+
+
+_DIGITS = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?")
+
+
+class _Remarks:
+    """The remarks of all files, each kind once: those that differ in nothing but numbers are one kind."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, tuple[int, str, str, bool]] = {}
+
+    def add(self, outcome: "Outcome") -> None:
+        """Count the remarks on one file; the first file by name stands for its kind."""
+        for text in dict.fromkeys(outcome.remarks):
+            kind = _DIGITS.sub("0", text)
+            count, name, first, differ = self._kinds.get(kind, (0, outcome.name, text, False))
+            differ = differ or text != first
+            name, first = min((name, first), (outcome.name, text))
+            self._kinds[kind] = count + 1, name, first, differ
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        """Every kind as plain values, the most frequent first."""
+        found = sorted(self._kinds.values(), key=lambda kind: (-kind[0], kind[1], kind[2]))
+        return [
+            {"text": text, "files": count, "first": name, "numbers_differ": differ}
+            for count, name, text, differ in found
+        ]
+
+    @property
+    def lines(self) -> list[str]:
+        """Every kind in a line."""
+        return [
+            f"{kind['first']}: {kind['text']}"
+            if kind["files"] == 1
+            else f"{kind['files']:,} files: {kind['text']}"
+            + (f" (in {kind['first']}; the numbers differ)" if kind["numbers_differ"] else "")
+            for kind in self.documents
+        ]
+
+
 class _Report:
     """The report of a batch, one line per input, written as it goes."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, path: Path | None, *, piped: bool) -> None:
+        self._path, self._piped = path, piped
         self._file: Any = None
 
     def __enter__(self) -> "_Report":
-        if self._path is not None:
+        if self._path is not None and not self._piped:
             with files.reported(self._path):
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._path.open("w", encoding="utf-8")
+                files.make_folder(self._path.parent)
+                # In the place of a link, never through it.
+                self._path.unlink(missing_ok=True)
+                self._file = self._path.open("x", encoding="utf-8")
         return self
 
     def write(self, outcome: "Outcome") -> None:
         """Write one line."""
-        if self._path is None:
-            return
         line = {
             "path": outcome.name,
             "status": outcome.status,
@@ -258,9 +333,27 @@ class _Report:
             "reason": outcome.reason or None,
             "remarks": list(outcome.remarks),
         }
-        with files.reported(self._path):
-            self._file.write(json_text.dumps(line) + "\n")
-            self._file.flush()
+        self._write(line)
+
+    def write_passed(self, passed: "PassedOver") -> None:
+        """Write a line for each ending of files, and each link to a folder, that was passed over."""
+        rest = {"status": "passed over", "output": None}
+        for ending, count in passed.endings.most_common():
+            self._write({"path": f"*{ending}", **rest, "files": count, "reason": "not an ending of pictures"})
+        for name in passed.links:
+            self._write({"path": f"{name}/", **rest, "reason": "a link to a folder, which is not followed"})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self._path is None:
+            return
+        text = json_text.dumps(line)
+        if self._piped:
+            answer(text)
+            sys.stdout.flush()
+        else:
+            with files.reported(self._path):
+                self._file.write(text + "\n")
+                self._file.flush()
 
     def __exit__(self, *error: object) -> None:
         if self._file is not None:

@@ -30,7 +30,7 @@ from convviz.cli.writing import announce, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.geometry import HW, check_inside
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
-from convviz.text import printable
+from convviz.text import plural, printable
 
 
 @with_settings
@@ -270,6 +270,12 @@ def run(
     if not quiet:
         for text in (*image.remarks, *remarks):
             remark(text)
+        if maps is not None and (older := outputs.older_maps(maps, written)):
+            first = ", ".join(path.name for path in older[:3]) + (", …" if len(older) > 3 else "")
+            remark(
+                f"{files.shown(maps)} also has {plural(len(older), 'map')} of an earlier run ({first}); "
+                "delete them, or choose another folder."
+            )
         if compute.backend == "auto":
             remark(f"backend: {result.backend} (auto)")
         if agreement is not None:
