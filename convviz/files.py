@@ -40,6 +40,8 @@ PICTURE_SUFFIXES = frozenset(
         "ftu",
         "gbr",
         "gif",
+        "heic",
+        "heif",
         "icb",
         "icns",
         "ico",
