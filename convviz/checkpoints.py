@@ -5,7 +5,7 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,9 @@ class StoredLayer:
         Whether it is a transposed convolution.
     keys : tuple of tuple
         Where the file holds weight and bias: the keys from the top of its dicts, one
-        after the other. Empty in ONNX.
+        after the other. Empty in ONNX, and where the file holds them in parts.
+    remark : str
+        In what these numbers are not all that the file computes with.
     """
 
     name: str
@@ -56,6 +58,7 @@ class StoredLayer:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     transposed: bool = False
     keys: tuple[tuple[Any, ...], ...] = ()
+    remark: str = ""
 
     @property
     def type(self) -> str:
@@ -92,12 +95,29 @@ class Checkpoint:
         The layers with four axes of weights, transposed ones among them.
     graph : object, optional
         Of an ONNX file, the model.
+    left_out : dict of str
+        Why an array or a layer could not be read, by its name.
+    count : int
+        How many numbers the file stores.
     """
 
     name: str
     arrays: Mapping[str, NDArray[Any]]
     convolutions: tuple[StoredLayer, ...]
     graph: Any = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    count: int = 0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a table of the convolutions does not show: those left out, and numbers that are not all."""
+        found: dict[str, list[str]] = {}
+        for name, reason in self.left_out.items():
+            found.setdefault(f"not read: {reason}", []).append(name)
+        for layer in self.convolutions:
+            if layer.remark:
+                found.setdefault(layer.remark, []).append(layer.name)
+        return tuple(f"{_named(names)}: {text}" for text, names in found.items())
 
     def find(self, name: str | None) -> StoredLayer:
         """Find a convolution by its name; without a name, the only one.
@@ -108,6 +128,14 @@ class Checkpoint:
             If there is none of that name, it is no convolution, or more than one to choose from.
         """
         known = {layer.name: layer for layer in self.convolutions}
+        for missing in (name, f"{name}.weight"):
+            if name not in known and missing in self.left_out:
+                raise InputError(f"{self.name}, {printable(str(missing))!r}: {self.left_out[str(missing)]}.")
+        if not known and self.left_out:
+            first, reason = next(iter(self.left_out.items()))
+            raise InputError(
+                f"{self.name} holds no convolution that can be read; {printable(first)!r}: {reason}."
+            )
         if not known:
             raise InputError(f"{self.name} holds no convolution: no array in it has four axes.")
         if name is None and len(known) == 1:
@@ -137,6 +165,12 @@ class Checkpoint:
         if layer.bias is None:
             return weight, None
         return weight, arrays.finite(layer.bias, f"{self.name}, the bias of {layer.name!r}")
+
+
+def _named(names: Sequence[str], most: int = 6) -> str:
+    """List names for a message; of many the first ones, with their number."""
+    some = ", ".join(map(printable, names[:most]))
+    return some if len(names) <= most else f"{some} … ({len(names)} in all)"
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -180,7 +214,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         if suffix == ".safetensors":  # which orders them by their size
             found = dict(sorted(found.items(), key=lambda item: _natural(item[0])))
     found = {key: value for key, value in found.items() if value.dtype.kind in "biuf"}
-    return Checkpoint(name, found, tuple(_convolutions(found, places)))
+    count = sum(value.size for value in found.values())
+    return Checkpoint(name, found, tuple(_convolutions(found, places)), count=count)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -303,6 +338,11 @@ def _from_onnx(data: bytes, name: str, folder: Path) -> Checkpoint:
     """Read the numbers of an ONNX model, and its convolutions with their arguments."""
     model = onnxfile.parse(data, name)
     found = onnxfile.numbers(model, name, folder)
-    return Checkpoint(
-        name, found, tuple(StoredLayer(*one) for one in onnxfile.convolutions(model, found)), model
+    held, left_out = onnxfile.convolutions(model, found, name)
+    layers = (
+        StoredLayer(one.name, one.weight, one.bias, one.arguments, one.transposed, remark=one.remark)
+        for one in held
     )
+    made = {one for node in model.graph.node if node.op_type != "Constant" for one in node.output}
+    count = sum(value.size for key, value in found.items() if key not in made)
+    return Checkpoint(name, found, tuple(layers), model, left_out, count)
