@@ -615,16 +615,58 @@ def read_net(path: str | Path) -> Net:
     Raises
     ------
     InputError
-        If the file cannot be read, or is no TOML.
+        If the file cannot be read, or is no TOML with numbers of the usual size.
     SpecError
         If a layer cannot be; the message names it.
     """
     path = Path(path)
-    try:
-        document = tomllib.loads(read_bytes(path).decode())
-    except (ValueError, RecursionError) as error:  # also of a number of thousands of digits
-        raise InputError(f"cannot read {shown(path)}: it is no TOML ({error}).") from None
+    document = read_toml(path)
     return net_of(document, shown(path), name=printable(path.stem))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file, with or without a byte order mark.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict
+        Its tables; no number in it is infinite, and a whole one has at most 64 bits.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is no such TOML.
+    """
+    where = f"cannot read {shown(path)}"
+    try:
+        document = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{where}: it is no TOML ({printable(str(error))}).") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: it is no TOML, which is text in UTF-8 (byte {error.start}).") from None
+    except RecursionError:
+        raise InputError(
+            f"{where}: it is no TOML, for it has lists or tables in each other without end."
+        ) from None
+    except ValueError:  # of all that tomllib converts, only a number of thousands of digits is left
+        raise InputError(
+            f"{where}: it is no TOML, for it has a whole number of thousands of digits."
+        ) from None
+    level: list[tuple[str, Any]] = list(document.items())
+    while level:
+        place, value = level.pop()
+        if isinstance(value, dict):
+            level += [(f"{place}.{key}", one) for key, one in value.items()]
+        elif isinstance(value, list):
+            level += [(f"{place}[{index}]", one) for index, one in enumerate(value)]
+        elif (isinstance(value, int) and value.bit_length() > 63) or value in (math.inf, -math.inf):
+            raise InputError(f"{where}: the number at {printable(place)} is too large.")
+    return document
 
 
 def net_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Net:

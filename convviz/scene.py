@@ -1,6 +1,5 @@
 """Scenes for an animation: a layer on abstract squares or on numbers, direct or transposed."""
 
-import tomllib
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -15,6 +14,7 @@ from convviz.files import shown
 from convviz.geometry import HW, Axis, Edges, transposed_axis
 from convviz.images import Picture
 from convviz.layers import Conv2d, Padding
+from convviz.net import read_toml
 from convviz.render.animation import Scene
 from convviz.settings import LayerSettings, typed
 from convviz.trace import check_index
@@ -210,12 +210,7 @@ def gallery(path: Path | None = None) -> dict[str, Scene]:
     (15, 9)
     """
     where = path if path is not None else _classic()
-    try:
-        cases = tomllib.loads(where.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {shown(where)}: {(error.strerror or str(error)).lower()}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{shown(where)} is not TOML: {error}.") from None
+    cases = read_toml(where)
     return {name: _case(name, case, where) for name, case in cases.items()}
 
 
