@@ -112,7 +112,7 @@ def parse_array(data: bytes, name: str, suffix: str) -> Floats:
     parsers: dict[str, Callable[[bytes, str], Any]] = {
         ".json": _from_json,
         ".csv": _from_csv,
-        ".npy": _from_npy,
+        ".npy": lambda data, name: _from_npy(io.BytesIO(data), name),
     }
     if suffix not in parsers:
         raise InputError(f"cannot read numbers from {name}; its name must end in {', '.join(READABLE)}.")
@@ -129,13 +129,16 @@ def finite(values: Any, name: str) -> Floats:
         raise InputError(f"{name} holds {array.dtype} values; expected real numbers.")
     if not array.size:
         raise InputError(f"{name} holds no numbers (shape {array.shape}).")
-    with np.errstate(over="ignore"):  # what float64 cannot hold becomes infinite, and is refused below
-        bad = ~np.isfinite(array) | (np.abs(array.astype(np.float64)) > _LARGEST)
-    if bad.any():
-        place = "".join(f"[{index}]" for index in np.argwhere(bad)[0])
-        what = f"{array[tuple(np.argwhere(bad)[0])]} is not a finite number of float32"
+    # As float32, and as the float64 that layers are laid out in; an array may repeat what it stores.
+    memory.need(16 * array.size, f"the numbers of {name}", "make them fewer", error=InputError)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused below
+        numbers: Floats = np.asarray(array, np.float32, order="C")
+    if not np.isfinite(numbers).all():
+        first = tuple(np.argwhere(~np.isfinite(numbers))[0])
+        place = "".join(f"[{index}]" for index in first)
+        what = f"{array[first]} is not a finite number of float32"
         raise InputError(f"{name}: {what}, at {place or 'its one value'}.")
-    return np.asarray(array, np.float32, order="C")
+    return numbers
 
 
 def _text(data: bytes, name: str) -> str:
@@ -264,20 +267,20 @@ def _csv_number(word: str, place: str) -> float:
     return value
 
 
-def _from_npy(data: bytes, name: str) -> NDArray[Any]:
+def _from_npy(file: Any, name: str) -> NDArray[Any]:
     """Read one array of numpy's own format; what would run code is refused."""
-    file = io.BytesIO(data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that Python 2 wrote it
             array = np.lib.format.read_array(file, allow_pickle=False)
+            left = len(file.read())
     except BROKEN as error:
         if "Object arrays" in str(error):
             reason = "it holds Python objects, and loading those could run any code"
         else:
             reason = "it is damaged or not in numpy's format"
         raise InputError(f"cannot read {name}: {reason}.") from None
-    if left := len(data) - file.tell():
+    if left:
         raise InputError(f"cannot read {name}: there is more behind the array ({plural(left, 'byte')}).")
     return array
 
@@ -293,8 +296,8 @@ def read_archive(path: Path) -> dict[str, Floats]:
     Returns
     -------
     dict of ndarray, float32
-        By name; arrays of text, such as names, are left out. The bfloat16 of
-        safetensors, which numpy lacks, becomes float32 exactly.
+        By name; arrays of text, such as names, are left out. The bfloat16 and the floats
+        of 8 bits of safetensors, which numpy lacks, become float32 exactly.
 
     Raises
     ------
@@ -326,19 +329,24 @@ def parse_archive(data: bytes, name: str, suffix: str) -> dict[str, Floats]:
     InputError
         As for `read_archive`.
     """
-    return {
-        key: finite(value, f"{name}, array {key!r}")
-        for key, value in stored_arrays(data, name, suffix)
-        if value.dtype.kind not in "US"
-    }
+    found = {}
+    for key, value in stored_arrays(data, name, suffix):
+        if isinstance(value, str):
+            raise InputError(f"{name}, array {key!r} {value}.")
+        if value.dtype.kind not in "US":
+            found[key] = finite(value, f"{name}, array {key!r}")
+    return found
 
 
-def stored_arrays(data: bytes, name: str, suffix: str) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Give names and arrays of an archive as they are stored, with the parameters of `parse_archive`."""
+def stored_arrays(data: bytes, name: str, suffix: str) -> Iterator[tuple[str, NDArray[Any] | str]]:
+    """Give names and arrays of an archive as they are stored, with the parameters of `parse_archive`.
+
+    In place of an array that cannot be had comes the reason, as what follows its name.
+    """
     return _from_safetensors(data, name) if suffix == ".safetensors" else _from_npz(data, name)
 
 
-def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
+def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any] | str]]:
     """Read every array of a numpy archive."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -351,13 +359,14 @@ def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
                 memory.need(
                     size, f"the bytes of array {key!r} in {name}", "make it smaller", error=InputError
                 )
-                yield key, _from_npy(archive.read(member), f"{name}, array {key!r}")
+                with archive.open(member) as file:
+                    yield key, _from_npy(file, f"{name}, array {key!r}")
     except BROKEN as error:
         reason = printable(str(error))[:80].lower()
         raise InputError(f"cannot read {name}: it is no archive of numpy ({reason}).") from None
 
 
-# Of safetensors; its other types are complex, or floats of 8 bits and less.
+# Of safetensors; its other types are complex, or floats of less than 8 bits.
 _TENSOR_TYPES = {
     "BOOL": "?",
     "U8": "u1",
@@ -372,11 +381,17 @@ _TENSOR_TYPES = {
     "F16": "<f2",
     "F32": "<f4",
     "F64": "<f8",
+    "F8_E4M3": "u1",
+    "F8_E4M3FNUZ": "u1",
+    "F8_E5M2": "u1",
+    "F8_E5M2FNUZ": "u1",
+    "F8_E8M0": "u1",
 }
 
 
-def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Read every array of a safetensors file."""
+def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any] | str]]:
+    """Read every array of a safetensors file; of one that cannot be had, say why."""
+    memory.need(len(data), f"the arrays of {name}", "make the file smaller", error=InputError)
     try:
         tensors = safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # it ships no types
     except safetensors.SafetensorError as error:
@@ -385,13 +400,47 @@ def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any
     for key, tensor in tensors:
         kind = tensor["dtype"]
         if kind not in _TENSOR_TYPES:
-            raise InputError(
-                f"{name}, array {key!r} holds {kind} values; expected one of {', '.join(_TENSOR_TYPES)}."
-            )
+            yield key, f"holds {kind} values; expected one of {', '.join(_TENSOR_TYPES)}"
+            continue
         values = np.frombuffer(tensor["data"], _TENSOR_TYPES[kind]).reshape(tensor["shape"])
         if kind == "BF16":  # the upper half of a float32
             values = (values.astype(np.uint32) << 16).view(np.float32)
+        elif kind.startswith("F8"):
+            values = _floats_of_a_byte(kind)[values]
         yield key, values
+
+
+def _floats_of_a_byte(kind: str) -> Floats:
+    """List the 256 values of a float of 8 bits, by the byte that stands for each.
+
+    Notes
+    -----
+    E4M3 has a sign, 4 bits of exponent and 3 of fraction, and no infinity; E8M0 is an
+    exponent alone. FNUZ has neither infinity nor -0, and a bias that is 1 greater.
+    Open Compute Project, "OCP 8-bit Floating Point Specification", 2023; the FNUZ types are
+    those of Noune et al., "8-bit Numerical Formats for Deep Neural Networks", 2022.
+
+    Examples
+    --------
+    >>> table = _floats_of_a_byte("F8_E4M3")
+    >>> table[[0x01, 0x38, 0xC0, 0x7E]].tolist(), float(table[0x7F])
+    ([0.001953125, 1.0, -2.0, 448.0], nan)
+    """
+    codes = np.arange(256)
+    if kind == "F8_E8M0":
+        size = np.where(codes == 255, np.nan, np.exp2(codes - 127.0))
+        return np.asarray(size, np.float32)
+    bits = 3 if "E4M3" in kind else 2
+    bias = {3: 7, 2: 15}[bits] + ("FNUZ" in kind)
+    exponent, fraction = (codes & 0x7F) >> bits, (codes & (1 << bits) - 1) / (1 << bits)
+    size = np.where(exponent > 0, 1 + fraction, 2 * fraction) * np.exp2(exponent - float(bias))
+    if "FNUZ" in kind:
+        size[0x80] = np.nan
+    elif bits == 3:
+        size[[0x7F, 0xFF]] = np.nan
+    else:  # the greatest exponent is that of infinity and of what is not a number
+        size[exponent == 31] = np.where(fraction[exponent == 31] == 0, np.inf, np.nan)
+    return np.asarray(np.where(codes & 0x80, -size, size), np.float32)
 
 
 def write_arrays(file: BinaryIO, suffix: str, stored: dict[str, NDArray[Any]], text: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """The layers inside trained weights: state dicts of PyTorch, archives of arrays, ONNX."""
 
 import io
+import math
 import pickle
 import re
 import warnings
@@ -13,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz import arrays, memory, onnxfile
-from convviz.errors import BackendError, InputError, SpecError, UnknownNameError
+from convviz import arrays, memory, onnxfile, parametrized
+from convviz.errors import InputError, SpecError, UnknownNameError, importing
 from convviz.files import read_bytes, shown
 from convviz.text import plural, printable
 
@@ -113,19 +114,20 @@ class Checkpoint:
         """What a table of the convolutions does not show: those left out, and numbers that are not all."""
         found: dict[str, list[str]] = {}
         for name, reason in self.left_out.items():
-            found.setdefault(f"not read: {reason}", []).append(name)
+            found.setdefault(f"left out: {reason}", []).append(name)
         for layer in self.convolutions:
             if layer.remark:
                 found.setdefault(layer.remark, []).append(layer.name)
         return tuple(f"{_named(names)}: {text}" for text, names in found.items())
 
     def find(self, name: str | None) -> StoredLayer:
-        """Find a convolution by its name; without a name, the only one.
+        """Find a convolution by its name, or an end of it that no other has; without a name, the only one.
 
         Raises
         ------
         UnknownNameError, SpecError, InputError
-            If there is none of that name, it is no convolution, or more than one to choose from.
+            If there is none of that name, it is no convolution or could not be read, or there are more
+            than one to choose from.
         """
         known = {layer.name: layer for layer in self.convolutions}
         for missing in (name, f"{name}.weight"):
@@ -149,6 +151,9 @@ class Checkpoint:
             raise SpecError(
                 f"layer: {printable(name)!r} in {self.name} is no convolution: its weight has not four axes."
             )
+        ending = [one for one in known if one.endswith(f".{name}")]
+        if name not in known and len(ending) == 1:  # as behind the "module." of some wrapper
+            return known[ending[0]]
         if name not in known:
             raise UnknownNameError("convolution", name, known)
         return known[name]
@@ -185,10 +190,10 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     Returns
     -------
     Checkpoint
-        Its arrays and convolutions. An array with four axes is the weight of a
-        convolution, called by its name without ``.weight``; its bias is the array
-        of that name with ``.bias``. With more or fewer biases than filters it is
-        a transposed one, whose first axis counts planes.
+        Its arrays and convolutions. An array ``NAME.weight`` with four axes is the weight of
+        the convolution ``NAME``; its bias is ``NAME.bias``. With more or fewer biases than
+        filters it is a transposed one, whose first axis counts planes. A weight that is stored
+        in parts (weight norm, spectral norm, pruning) is put together.
 
     Raises
     ------
@@ -205,17 +210,40 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     if suffix == ".onnx":
         return _from_onnx(data, name, path.parent)
     places: dict[str, tuple[Any, ...]] = {}
+    given: dict[str, NDArray[Any] | str] = {}
     if suffix in _TORCH:
-        found = {}
         for key, places[key], values in _from_torch(data, name):
-            found[key] = values
+            given[key] = values
     else:
-        found = dict(arrays.stored_arrays(data, name, suffix))
+        given = dict(arrays.stored_arrays(data, name, suffix))
         if suffix == ".safetensors":  # which orders them by their size
-            found = dict(sorted(found.items(), key=lambda item: _natural(item[0])))
+            given = dict(sorted(given.items(), key=lambda item: _natural(item[0])))
+    left_out = {key: f"it {value}" for key, value in given.items() if isinstance(value, str)}
+    found = {key: value for key, value in given.items() if not isinstance(value, str)}
     found = {key: value for key, value in found.items() if value.dtype.kind in "biuf"}
-    count = sum(value.size for value in found.values())
-    return Checkpoint(name, found, tuple(_convolutions(found, places)), count=count)
+    if left_out and not found:
+        key, reason = next(iter(left_out.items()))
+        raise InputError(f"{name}, array {printable(key)!r}: {reason}.")
+    count = sum(map(_stored, found.values()))
+    whole = parametrized.joined(found, name)
+    left_out |= whole.left_out | {
+        key: "it has four axes, but only what is called NAME.weight is taken for the weight of a layer"
+        for key, value in whole.arrays.items()
+        if value.ndim == 4 and not _is_weight(key, whole.arrays)
+    }
+    layers = tuple(_convolutions(whole.arrays, places, whole.made_of))
+    return Checkpoint(name, whole.arrays, layers, left_out=left_out, count=count)
+
+
+def _is_weight(key: str, found: Mapping[str, NDArray[Any]]) -> bool:
+    """Tell whether an array with four axes is the weight of a layer, by its name, or as all that there is."""
+    # What `run --save` wrote holds its input and its maps too.
+    return key.endswith("weight") or len(found) == 1
+
+
+def _stored(values: NDArray[Any]) -> int:
+    """Count the numbers that are stored; an array may show one in many places."""
+    return math.prod(n for n, step in zip(values.shape, values.strides, strict=True) if step)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -233,45 +261,48 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def _convolutions(
-    found: Mapping[str, NDArray[Any]], places: Mapping[str, tuple[Any, ...]]
+    found: Mapping[str, NDArray[Any]], places: Mapping[str, tuple[Any, ...]], made_of: Mapping[str, str]
 ) -> Iterator[StoredLayer]:
-    """Take the arrays with four axes for weights; `places` tells which of them lie in dicts below."""
+    """Take the weights with four axes; `places` tells which lie in dicts below, `made_of` which in parts."""
     for key, weight in found.items():
-        if weight.ndim != 4 or not weight.size:
+        if weight.ndim != 4 or not weight.size or not _is_weight(key, found):
             continue
         name = key.removesuffix("weight").removesuffix(".") or key
-        # What `run --save` wrote holds its input and its maps too.
-        if key in ("input", "maps", "partial", "flip_difference") and "weight" in found:
-            continue
         beside = f"{key.removesuffix('weight')}bias" if key.endswith("weight") else ""
         bias = found.get(beside)
-        if bias is None or bias.ndim != 1 or not bias.size:
-            yield StoredLayer(name, weight, keys=(places.get(key, (key,)),))
-            continue
-        keys = tuple(places.get(one, (one,)) for one in (key, beside))
-        if len(bias) == len(weight):
-            yield StoredLayer(name, weight, bias, keys=keys)
-        elif len(bias) % weight.shape[1] == 0 and len(weight) % (groups := len(bias) // weight.shape[1]) == 0:
-            stored = {"groups": groups} if groups > 1 else {}
-            yield StoredLayer(name, weight, bias, stored, transposed=True, keys=keys)
-        else:
-            yield StoredLayer(name, weight, keys=keys[:1])
+        arguments, transposed = {}, False
+        if bias is not None and (bias.ndim != 1 or not bias.size):
+            bias = None
+        elif bias is not None and len(bias) != len(weight):
+            groups, more = divmod(len(bias), weight.shape[1])
+            if more or len(weight) % groups:
+                bias = None
+            else:
+                transposed, arguments = True, {"groups": groups} if groups > 1 else {}
+        stored_as = [key] if bias is None else [key, beside]
+        keys = tuple(places.get(one, (one,)) for one in stored_as)
+        if any(one in made_of or not places.get(one, one) for one in stored_as):
+            keys = ()
+        parted = made_of.get(key)
+        remark = f"its weight is computed from the parts that the file stores ({parted})" if parted else ""
+        yield StoredLayer(name, weight, bias, arguments, transposed, keys, remark)
 
 
-def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], NDArray[Any]]]:
-    """Read the tensors of a state dict, and nothing but tensors: name, keys from the top, values."""
+def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], NDArray[Any] | str]]:
+    """Read the tensors of a state dict, and nothing but tensors: name, keys from the top, values.
+
+    In place of the values of a tensor that cannot be had comes the reason; without keys
+    no program can load them as they are.
+    """
     if _is_torchscript(data):
         raise InputError(
             f"cannot read {name}: it is TorchScript, a program with its weights, and loading one runs it; "
             "save the state_dict() of the model instead."
         )
-    memory.need(2 * len(data), f"the tensors of {name}", "make the file smaller", error=InputError)
-    try:
+    unpacked = _unpacked(data)
+    memory.need(len(data) + unpacked, f"the tensors of {name}", "make the file smaller", error=InputError)
+    with importing("torch", f"{name} is a file of PyTorch, and reading it"):
         import torch
-    except ImportError:
-        raise BackendError(
-            f"{name} is a file of PyTorch, and torch is not installed; store the weights as .safetensors."
-        ) from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
@@ -292,12 +323,33 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], 
     if not found:
         raise InputError(f"{name} holds no tensors by name; save the state_dict() of the model.")
     for key, (place, tensor) in found.items():
-        dense = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+        dense = tensor.layout == torch.strided and tensor.device.type == "cpu"
         if not dense or tensor.is_complex():
-            raise InputError(f"{name}: {key!r} is no plain tensor of real numbers.")
-        # numpy has no bfloat16, and no floats of 8 bits.
-        values = tensor.detach().resolve_neg()
-        yield key, place, (values.float() if values.is_floating_point() else values).numpy()
+            yield key, place, "is no plain tensor of real numbers"
+        elif tensor.is_quantized:
+            # A program would have to do the same before it could load the numbers into a layer.
+            yield key, (), _numbers(tensor.detach().dequantize(), f"{name}, tensor {key!r}")
+        else:
+            yield key, place, _numbers(tensor.detach().resolve_neg(), f"{name}, tensor {key!r}")
+
+
+def _numbers(tensor: Any, name: str) -> NDArray[Any]:
+    """Give the numbers of a plain tensor, without memory for those that it repeats."""
+    # A tensor may show one stored number in any number of places; numpy can too.
+    memory.need(8 * tensor.numel(), f"the numbers of {name}", "store them as they are", error=InputError)
+    stored = tensor[tuple(slice(0, 1) if step == 0 else slice(None) for step in tensor.stride())]
+    # numpy has no bfloat16, and no floats of 8 bits.
+    values = (stored.float() if stored.is_floating_point() else stored).numpy()
+    return np.broadcast_to(values, tuple(tensor.shape))
+
+
+def _unpacked(data: bytes) -> int:
+    """Count the bytes in an archive once they are unpacked; what is no archive is as it is."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return sum(one.file_size for one in archive.infolist())
+    except _BROKEN:
+        return len(data)
 
 
 def _is_torchscript(data: bytes) -> bool:
@@ -344,5 +396,5 @@ def _from_onnx(data: bytes, name: str, folder: Path) -> Checkpoint:
         for one in held
     )
     made = {one for node in model.graph.node if node.op_type != "Constant" for one in node.output}
-    count = sum(value.size for key, value in found.items() if key not in made)
+    count = sum(_stored(value) for key, value in found.items() if key not in made)
     return Checkpoint(name, found, tuple(layers), model, left_out, count)

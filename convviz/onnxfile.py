@@ -1,5 +1,6 @@
 """What an ONNX file holds, read through the package onnx: numbers, nodes and their attributes."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz import memory
-from convviz.errors import BackendError, InputError
+from convviz.errors import InputError, importing
 from convviz.text import printable
 
 
@@ -35,13 +36,9 @@ def parse(data: bytes, name: str) -> Any:
     InputError
         If this is no model.
     """
-    try:
+    with importing("onnx", f"reading {name}", install="'convviz[onnx]'"):
         import onnx
         from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
-    except ImportError:
-        raise BackendError(
-            f"reading {name} needs the package onnx; install it with: pip install 'convviz[onnx]'"
-        ) from None
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError, RuntimeError) as error:
@@ -97,6 +94,9 @@ def numbers(model: Any, name: str, folder: Path) -> dict[str, NDArray[Any]]:
             value = attributes(node).get("value")
             filled = np.zeros(1, np.float32) if value is None else _array(value, name, folder)
             shape = tuple(int(side) for side in found[node.input[0]].ravel())
+            memory.need(
+                8 * math.prod(shape), f"the numbers of {name}", "store them as they are", error=InputError
+            )
             try:  # one number, seen in every place
                 found[node.output[0]] = np.broadcast_to(filled.reshape(-1)[:1], shape)
             except ValueError:

@@ -31,10 +31,13 @@ def layers(
     found = read_checkpoint(file)
     total = found.count
     inside = sum(layer.parameters for layer in found.convolutions)
+    rows = [drawn.statistics_of(layer) for layer in found.convolutions]
     if json:
         document: dict[str, Any] = {
             "path": str(file),
-            "layers": [drawn.stored_document(layer) for layer in found.convolutions],
+            "layers": [
+                drawn.stored_document(layer, row) for layer, row in zip(found.convolutions, rows, strict=True)
+            ],
             "numbers": total,
         }
         answer_json(document)
@@ -44,11 +47,13 @@ def layers(
         return
     if found.convolutions:
         screen = console()
-        screen.print(drawn.stored_table(found.convolutions, width=screen.width))
+        screen.print(drawn.stored_table(found.convolutions, rows, width=screen.width))
         answer()
     count = len(found.convolutions)
     parts = f"{plural(inside, 'parameter')} of {plural(total, 'number')} in the file"
     answer(f"{plural(count, 'convolution')}: {parts}")
+    if bad := drawn.not_finite(rows):
+        answer(bad)
     if not count and not found.left_out:
         answer("no array in it has four axes; a net takes the others by their names (--net, --weights)")
     elif count:
