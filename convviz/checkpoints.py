@@ -25,6 +25,9 @@ Floats = NDArray[np.float32]
 _TORCH = (".pt", ".pth", ".ckpt", ".bin")
 READABLE = (".safetensors", ".npz", *_TORCH, ".onnx")
 
+# The one thing that torch.load calls with a length from the file, and fills.
+_BYTES_OF_ANY_LENGTH = re.compile(rb"c(__builtin__|builtins)\nbytearray\n")
+
 # What torch.load raises on damaged files, beside what all readers do.
 _BROKEN = (*arrays.BROKEN, AttributeError, AssertionError)
 
@@ -301,6 +304,8 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], 
         )
     unpacked = _unpacked(data)
     memory.need(len(data) + unpacked, f"the tensors of {name}", "make the file smaller", error=InputError)
+    if _BYTES_OF_ANY_LENGTH.search(_pickled(data)):
+        raise _more_than_tensors(name, "bytearray")
     with importing("torch", f"{name} is a file of PyTorch, and reading it"):
         import torch
     try:
@@ -311,11 +316,7 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], 
             document = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         culprit = re.search(r"GLOBAL ([\w.]+)", str(error))
-        what = f"it holds more than tensors ({culprit[1]})" if culprit else "it is damaged, or no state dict"
-        raise InputError(
-            f"cannot read {name}: {what}, and loading that could run any code; "
-            'save its tensors instead: torch.save(model.state_dict(), "weights.pt").'
-        ) from None
+        raise _more_than_tensors(name, culprit[1] if culprit else None) from None
     except _BROKEN as error:
         reason = printable(str(error).partition("\n")[0])[:80]
         raise InputError(f"cannot read {name}: it is damaged, or not of torch.save ({reason}).") from None
@@ -341,6 +342,24 @@ def _numbers(tensor: Any, name: str) -> NDArray[Any]:
     # numpy has no bfloat16, and no floats of 8 bits.
     values = (stored.float() if stored.is_floating_point() else stored).numpy()
     return np.broadcast_to(values, tuple(tensor.shape))
+
+
+def _more_than_tensors(name: str, culprit: str | None) -> InputError:
+    """Say what torch.load would have to run."""
+    what = f"it holds more than tensors ({culprit})" if culprit else "it is damaged, or no state dict"
+    return InputError(
+        f"cannot read {name}: {what}, and loading that could run any code; "
+        'save its tensors instead: torch.save(model.state_dict(), "weights.pt").'
+    )
+
+
+def _pickled(data: bytes) -> bytes:
+    """Take the part that says how everything else is put together."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return b"".join(archive.read(one) for one in archive.namelist() if one.endswith("/data.pkl"))
+    except _BROKEN:
+        return data
 
 
 def _unpacked(data: bytes) -> int:

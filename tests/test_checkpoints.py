@@ -134,6 +134,13 @@ def plain_pickle(path):
     path.write_bytes(pickle.dumps(Evil(path.parent / "run")))
 
 
+class Long:
+    """Comes to a thousand million bytes when it is loaded."""
+
+    def __reduce__(self):
+        return bytearray, (10**9,)
+
+
 def archive(path):
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("notes.txt", "no weights")
@@ -147,6 +154,7 @@ def archive(path):
         (script, "TorchScript, a program"),
         (evil, "more than tensors"),
         (plain_pickle, "could run any code"),
+        (lambda path: torch.save({"x": Long()}, path), "more than tensors (bytearray)"),
         (archive, "damaged"),
         (lambda path: path.write_bytes(b"\x80\x02"), "damaged"),
         (lambda path: path.write_bytes(b""), "damaged"),
@@ -155,7 +163,7 @@ def archive(path):
         (lambda path: torch.save({"x": torch.zeros(2, dtype=torch.cfloat)}, path), "no plain tensor"),
         (lambda path: torch.save({"x": torch.eye(3).to_sparse()}, path), "no plain tensor"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_what_is_no_state_dict_is_refused_and_never_run(write, words, tmp_path):
     write(tmp_path / "x.pt")
@@ -209,11 +217,13 @@ def test_a_quantized_tensor_is_read_as_the_numbers_that_it_stands_for(tmp_path):
     [torch.zeros(1, 1, 2, 2, dtype=torch.cfloat), torch.ones(1, 1, 2, 2).to_sparse()],
     ids=["complex", "sparse"],
 )
-def test_a_tensor_that_cannot_be_read_is_named_and_the_others_are_read(other, tmp_path):
+def test_a_tensor_that_cannot_be_read_is_named_and_the_others_are_read(other, tmp_path, capsys):
     torch.save({"z.weight": other, "c.weight": torch.ones(1, 1, 2, 2)}, tmp_path / "x.pt")
     found = read_checkpoint(tmp_path / "x.pt")
     assert [layer.name for layer in found.convolutions] == ["c"]
     assert found.remarks == ("z.weight: left out: it is no plain tensor of real numbers",)
+    assert status_of(["layers", str(tmp_path / "x.pt"), "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["left_out"]) == ["z.weight"]
     with pytest.raises(InputError, match=r"'z.weight': it is no plain tensor"):
         found.find("z")
 

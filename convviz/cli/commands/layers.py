@@ -39,6 +39,7 @@ def layers(
                 drawn.stored_document(layer, row) for layer, row in zip(found.convolutions, rows, strict=True)
             ],
             "numbers": total,
+            "left_out": dict(found.left_out),
         }
         answer_json(document)
     for text in found.remarks:
