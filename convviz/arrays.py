@@ -143,6 +143,8 @@ def finite(values: Any, name: str) -> Floats:
         raise InputError(f"{name} holds {array.dtype} values; expected real numbers.")
     if not array.size:
         raise InputError(f"{name} holds no numbers (shape {array.shape}).")
+    # As float32, and as the float64 that layers are laid out in; an array may repeat what it stores.
+    memory.need(16 * array.size, f"the numbers of {name}", "make them fewer", error=InputError)
     with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, and is refused
         found: Floats = np.asarray(array, np.float32, order="C")
         if np.isfinite(found.sum(dtype=np.float64)):  # that of finite float32 numbers is finite
@@ -364,9 +366,9 @@ def read_archive(path: Path) -> dict[str, Floats]:
     Returns
     -------
     dict of ndarray, float32
-        By name; arrays of text, such as names, are left out. The bfloat16 of
-        safetensors, which numpy lacks, becomes float32 exactly. A .npz may hold at most
-        256 MiB in all, for a small file can unpack to any size.
+        By name; arrays of text, such as names, are left out. The bfloat16 and the floats
+        of 8 bits of safetensors, which numpy lacks, become float32 exactly. A .npz may
+        hold at most 256 MiB in all, for a small file can unpack to any size.
 
     Raises
     ------
@@ -402,15 +404,20 @@ def parse_archive(data: bytes, name: str, suffix: str) -> dict[str, Floats]:
         with _opened_npz(data, name) as (archive, members):
             size = sum(archive.getinfo(member).file_size for member in members.values())
             _check_unpacked(size, f"the arrays of {name} unpack", _MOST_UNPACKED_WEIGHTS)
-    return {
-        key: finite(value, f"{name}, array {key!r}")
-        for key, value in stored_arrays(data, name, suffix)
-        if value.dtype.kind not in "US"
-    }
+    found = {}
+    for key, value in stored_arrays(data, name, suffix):
+        if isinstance(value, str):
+            raise InputError(f"{name}, array {key!r} {value}.")
+        if value.dtype.kind not in "US":
+            found[key] = finite(value, f"{name}, array {key!r}")
+    return found
 
 
-def stored_arrays(data: bytes, name: str, suffix: str) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Give names and arrays of an archive as they are stored, with the parameters of `parse_archive`."""
+def stored_arrays(data: bytes, name: str, suffix: str) -> Iterator[tuple[str, NDArray[Any] | str]]:
+    """Give names and arrays of an archive as they are stored, with the parameters of `parse_archive`.
+
+    In place of an array that cannot be had comes the reason, as what follows its name.
+    """
     return _from_safetensors(data, name) if suffix == ".safetensors" else _from_npz(data, name)
 
 
@@ -448,7 +455,7 @@ def _unpacked(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
         return b"".join(iter(partial(file.read, _PIECE_BYTES), b""))
 
 
-def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
+def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any] | str]]:
     """Read every array of a numpy archive."""
     with _opened_npz(data, name) as (archive, members):
         for key, member in members.items():
@@ -473,7 +480,7 @@ def _one_of_npz(data: bytes, name: str, *, member: str | None) -> NDArray[Any]:
         return _from_npy(_unpacked(archive, members[member], place), place)
 
 
-# Of safetensors; its other types are complex, or floats of 8 bits and less.
+# Of safetensors; its other types are complex, or floats of less than 8 bits.
 _TENSOR_TYPES = {
     "BOOL": "?",
     "U8": "u1",
@@ -488,11 +495,17 @@ _TENSOR_TYPES = {
     "F16": "<f2",
     "F32": "<f4",
     "F64": "<f8",
+    "F8_E4M3": "u1",
+    "F8_E4M3FNUZ": "u1",
+    "F8_E5M2": "u1",
+    "F8_E5M2FNUZ": "u1",
+    "F8_E8M0": "u1",
 }
 
 
-def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Read every array of a safetensors file."""
+def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any] | str]]:
+    """Read every array of a safetensors file; of one that cannot be had, say why."""
+    memory.need(len(data), f"the arrays of {name}", "make the file smaller", error=InputError)
     try:
         tensors = safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # it ships no types
     except safetensors.SafetensorError as error:
@@ -501,13 +514,47 @@ def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any
     for key, tensor in tensors:
         kind = tensor["dtype"]
         if kind not in _TENSOR_TYPES:
-            raise InputError(
-                f"{name}, array {key!r} holds {kind} values; expected one of {', '.join(_TENSOR_TYPES)}."
-            )
+            yield key, f"holds {kind} values; expected one of {', '.join(_TENSOR_TYPES)}"
+            continue
         values = np.frombuffer(tensor["data"], _TENSOR_TYPES[kind]).reshape(tensor["shape"])
         if kind == "BF16":  # the upper half of a float32
             values = (values.astype(np.uint32) << 16).view(np.float32)
+        elif kind.startswith("F8"):
+            values = _floats_of_a_byte(kind)[values]
         yield key, values
+
+
+def _floats_of_a_byte(kind: str) -> Floats:
+    """List the 256 values of a float of 8 bits, by the byte that stands for each.
+
+    Notes
+    -----
+    E4M3 has a sign, 4 bits of exponent and 3 of fraction, and no infinity; E8M0 is an
+    exponent alone. FNUZ has neither infinity nor -0, and a bias that is 1 greater.
+    Open Compute Project, "OCP 8-bit Floating Point Specification", 2023; the FNUZ types are
+    those of Noune et al., "8-bit Numerical Formats for Deep Neural Networks", 2022.
+
+    Examples
+    --------
+    >>> table = _floats_of_a_byte("F8_E4M3")
+    >>> table[[0x01, 0x38, 0xC0, 0x7E]].tolist(), float(table[0x7F])
+    ([0.001953125, 1.0, -2.0, 448.0], nan)
+    """
+    codes = np.arange(256)
+    if kind == "F8_E8M0":
+        size = np.where(codes == 255, np.nan, np.exp2(codes - 127.0))
+        return np.asarray(size, np.float32)
+    bits = 3 if "E4M3" in kind else 2
+    bias = {3: 7, 2: 15}[bits] + ("FNUZ" in kind)
+    exponent, fraction = (codes & 0x7F) >> bits, (codes & (1 << bits) - 1) / (1 << bits)
+    size = np.where(exponent > 0, 1 + fraction, 2 * fraction) * np.exp2(exponent - float(bias))
+    if "FNUZ" in kind:
+        size[0x80] = np.nan
+    elif bits == 3:
+        size[[0x7F, 0xFF]] = np.nan
+    else:  # the greatest exponent is that of infinity and of what is not a number
+        size[exponent == 31] = np.where(fraction[exponent == 31] == 0, np.inf, np.nan)
+    return np.asarray(np.where(codes & 0x80, -size, size), np.float32)
 
 
 def write_arrays(file: BinaryIO, suffix: str, stored: dict[str, NDArray[Any]], text: dict[str, str]) -> None:

@@ -4,8 +4,11 @@ A message is one line in lower case: what was wrong, the numbers, the remedy.
 The command line maps each class to an exit status in ``convviz.cli.exits``.
 """
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+from convviz.text import printable
 
 
 class ConvvizError(Exception):
@@ -62,6 +65,46 @@ class UnknownNameError(ConvvizError):
         some = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
         remedy = f"did you mean {near[0]!r}?" if near else f"choose from {some}."
         super().__init__(f"no {kind} named {name!r}; {remedy}")
+
+
+@contextlib.contextmanager
+def importing(package: str, what: str, install: str | None = None) -> Iterator[None]:
+    """Say in one line that a package is missing, or that it is there but cannot be imported.
+
+    Parameters
+    ----------
+    package : str
+        The package that is imported inside.
+    what : str
+        What needs it, as the subject of a sentence.
+    install : str, optional
+        What ``pip install`` takes for it.
+
+    Raises
+    ------
+    BackendError
+        If the package, or something that it needs itself, cannot be imported.
+
+    Examples
+    --------
+    >>> with importing("torhc", "the torch backend"):
+    ...     import torhc
+    Traceback (most recent call last):
+    ...
+    convviz.errors.BackendError: the torch backend needs torhc, which is not installed: pip install torhc
+    """
+    try:
+        yield
+    except (ImportError, OSError, RuntimeError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            raise BackendError(
+                f"{what} needs {package}, which is not installed: pip install {install or package}"
+            ) from None
+        reason = printable(str(error).strip().partition("\n")[0])[:120]
+        raise BackendError(
+            f"{what} needs {package}, which is installed but cannot be imported ({reason}); install it anew: "
+            f"pip install --force-reinstall {install or package}"
+        ) from None
 
 
 class InputError(ConvvizError):

@@ -1,5 +1,6 @@
 """What the layers beside Conv2d compute, by their definitions, on one image without a batch."""
 
+import itertools
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -336,8 +337,9 @@ def stored(
     placed : sequence of Placed
         The layers.
     checkpoint : Checkpoint
-        The file. Its arrays are called ``LAYER.weight`` and so on, perhaps with ``module.``
-        before all; or, if no layer has a name of the file, they are taken in order.
+        The file. Its arrays are called ``LAYER.weight`` and so on, perhaps with the same before
+        all, such as ``module.`` or ``model._orig_mod.``; or, if no layer has a name of the
+        file, they are taken in order.
     names : sequence of str, optional
         Layers with numbers in the whole net, where `placed` is but its beginning.
 
@@ -357,11 +359,14 @@ def stored(
     for key, values in checkpoint.arrays.items():
         prefix, _, last = key.rpartition(".")
         held.setdefault(prefix, {})[last] = values
-    if all(prefix.startswith("module.") for prefix in held):
-        held = {prefix.removeprefix("module."): arrays for prefix, arrays in held.items()}
     wanting = [one for one in placed if needed(one.layer)]
     remarks: list[str] = []
     names = [one.name for one in wanting] if names is None else names
+    if prefix := _prefix(names, held, checkpoint.name):
+        held = {
+            key.removeprefix(prefix) if key.startswith(prefix) else key: arrays
+            for key, arrays in held.items()
+        }
     if not any(name in held for name in names):
         rows = [prefix for prefix, arrays in held.items() if "weight" in arrays or "running_mean" in arrays]
         if len(rows) != len(names):
@@ -384,7 +389,8 @@ def stored(
         for key, shape in needed(one.layer).items():
             what = f"{checkpoint.name}: {one.name}.{key}"
             if key not in held.get(one.name, {}):
-                raise InputError(f"{what}, of {one.layer}, is not there.")
+                reason = checkpoint.left_out.get(f"{prefix}{one.name}.{key}", "")
+                raise InputError(f"{what}, of {one.layer}, is not there{': ' * bool(reason)}{reason}.")
             values = held[one.name][key]
             if values.shape != shape:
                 hint = _remedy(one, values.shape) if key == "weight" else ""
@@ -400,6 +406,26 @@ def stored(
         some = ", ".join(map(printable, left[:6])) + (" …" if len(left) > 6 else "")
         remarks.append(f"of {checkpoint.name} these are in no layer of the net: {some}")
     return found, tuple(remarks)
+
+
+def _prefix(names: Sequence[str], held: Mapping[str, Any], where: str) -> str:
+    """Find what stands before the names of a net in a file, such as ``module.``; nothing if nothing does."""
+    if not names or any(name in held for name in names):
+        return ""
+    behind = {key.removesuffix(names[0]) for key in held if key.endswith(f".{names[0]}")}
+    found = [prefix for prefix in sorted(behind) if all(f"{prefix}{name}" in held for name in names)]
+    if len(found) > 1:
+        raise InputError(
+            f"{where} holds the layers of the net {len(found)} times, behind "
+            f"{', '.join(printable(repr(prefix)) for prefix in found[:6])}; store one of them alone."
+        )
+    if found:
+        return found[0]
+    # Where not every name is there, what all names of the file have before them.
+    columns = zip(*(key.split(".") for key in held if key), strict=False)
+    shared = itertools.takewhile(lambda column: len(set(column)) == 1, columns)
+    prefix = "".join(f"{column[0]}." for column in shared)
+    return prefix if any(f"{prefix}{name}" in held for name in names) else ""
 
 
 def _remedy(one: Placed, stored: tuple[int, ...]) -> str:

@@ -8,10 +8,12 @@ from convviz.geometry import HW, Axis, Edges, same_padding, span
 from convviz.text import plural
 
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
-Padding = Literal["same", "valid"] | Edges
+Padding = Literal["same", "same-lower", "valid"] | Edges
 PaddingLike = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | str | HW | Edges
 
 PADDING_MODES: tuple[PaddingMode, ...] = get_args(PaddingMode)
+# Padding that depends on the size of the input, and none.
+PADDING_WORDS: tuple[str, ...] = ("same", "same-lower", "valid")
 
 # torch has one padding module per mode; Conv2d itself cannot pad its sides differently.
 _TORCH_PADS = {
@@ -35,10 +37,11 @@ class Conv2d:
     kernel_size, stride, dilation : int or (int, int)
         Taps; pixels between neighbouring windows; pixels between neighbouring
         taps. One number for both axes or (height, width); at least 1.
-    padding : int, (int, int), ((int, int), (int, int)), Edges, "same" or "valid"
+    padding : int, (int, int), ((int, int), (int, int)), Edges, "same", "same-lower" or "valid"
         Pixels added to each side: for all, for (height, width), or
         ``((top, bottom), (left, right))``. ``"same"`` gives ``ceil(size / stride)``
-        windows, at every stride (torch refuses it above 1).
+        windows, at every stride (torch refuses it above 1); of an odd number of pixels
+        the last comes after, with ``"same-lower"`` before (as SAME_LOWER of ONNX).
     groups : int
         Parts into which input and filters are split; a filter reads the
         ``in_channels // groups`` planes of its own part.
@@ -250,10 +253,10 @@ class Conv2d:
         """
         if self.padding == "valid":
             return Edges(0, 0, 0, 0)
-        if self.padding == "same":
+        if not isinstance(self.padding, Edges):
             h = same_padding(size.h, self.kernel_size.h, stride=self.stride.h, dilation=self.dilation.h)
             w = same_padding(size.w, self.kernel_size.w, stride=self.stride.w, dilation=self.dilation.w)
-            edges = Edges(*h, *w)
+            edges = Edges(*h[::-1], *w[::-1]) if self.padding == "same-lower" else Edges(*h, *w)
         else:
             edges = self.padding
         check_padding(edges, size, self.padding_mode)
@@ -325,7 +328,7 @@ class Conv2d:
 
 
 def as_padding(value: PaddingLike) -> Padding:
-    """Bring every way to write padding to `Edges`, "same" or "valid".
+    """Bring every way to write padding to `Edges`, "same", "same-lower" or "valid".
 
     Raises
     ------
@@ -339,7 +342,7 @@ def as_padding(value: PaddingLike) -> Padding:
     """
     if isinstance(value, Edges):
         return value
-    if value in ("same", "valid"):
+    if value in PADDING_WORDS:
         return cast("Padding", value)
     try:
         if (
@@ -356,7 +359,7 @@ def as_padding(value: PaddingLike) -> Padding:
             raise
         raise SpecError(
             "padding: expected a whole number, (height, width), ((top, bottom), (left, right)), "
-            f"'same' or 'valid', not {value!r}."
+            f"'same', 'same-lower' or 'valid', not {value!r}."
         ) from None
     return Edges(h, h, w, w)
 

@@ -615,7 +615,7 @@ def read_net(path: str | Path) -> Net:
     Raises
     ------
     InputError
-        If the file cannot be read, or is no TOML.
+        If the file cannot be read, or is no TOML with numbers of the usual size.
     SpecError
         If a layer cannot be; the message names it.
     """

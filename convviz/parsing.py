@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from convviz.errors import SpecError, UnknownNameError
 from convviz.geometry import HW, Edges
-from convviz.layers import Padding
+from convviz.layers import PADDING_WORDS, Padding
 from convviz.preparation import IMAGENET, Normalization, ShortSide
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
@@ -87,7 +87,7 @@ def resize(text: str) -> HW | ShortSide:
 
 
 def padding(text: str) -> Padding:
-    """Parse ``N``, ``HxW``, ``top,bottom,left,right``, ``same`` or ``valid``.
+    """Parse ``N``, ``HxW``, ``top,bottom,left,right``, ``same``, ``same-lower`` or ``valid``.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def padding(text: str) -> Padding:
     >>> print(padding("1"), padding("1x2"), padding("1,0,2,1"), padding("same"))
     1,1,1,1 1,1,2,2 1,0,2,1 same
     """
-    if text in ("same", "valid"):
+    if text in PADDING_WORDS:
         return text  # type: ignore[return-value]  # narrowed by the line above
     numbers = [_whole(part) for part in text.split(",")]
     if len(numbers) == 4 and None not in numbers:
@@ -108,8 +108,8 @@ def padding(text: str) -> Padding:
         h, w = pair("padding", least=-(10**18))(text)
     except SpecError:
         raise SpecError(
-            "padding: expected N, HxW, top,bottom,left,right, same or valid, such as 1 or 1,0,2,1, "
-            f"not {text!r}."
+            "padding: expected N, HxW, top,bottom,left,right, same, same-lower or valid, "
+            f"such as 1 or 1,0,2,1, not {text!r}."
         ) from None
     return Edges(h, h, w, w)
 

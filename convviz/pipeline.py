@@ -216,7 +216,7 @@ def conv2d(
         Added to every map.
     stride, dilation : int or (int, int)
         Pixels between neighbouring windows; pixels between neighbouring taps.
-    padding : int, (int, int), ((int, int), (int, int)), "same" or "valid"
+    padding : int, (int, int), ((int, int), (int, int)), "same", "same-lower" or "valid"
         Pixels on all sides; for (height, width); or ``((top, bottom), (left, right))``.
     groups : int
         Parts into which planes and filters are split.

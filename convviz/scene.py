@@ -166,8 +166,8 @@ def _title(layer: Conv2d, size: HW, height: Axis, width: Axis, output_padding: H
     for name, pair in (("stride", layer.stride), ("dilation", layer.dilation)):
         words += [f"{name} {typed(pair)}"] if pair != HW(1, 1) else []
     edges: Padding = layer.padding
-    if edges == "same":
-        words.append("padding same")
+    if edges in ("same", "same-lower"):
+        words.append(f"padding {edges}")
     elif isinstance(edges, Edges) and any(edges):
         mode = "" if layer.padding_mode == "zeros" else f" ({layer.padding_mode})"
         words.append(f"padding {typed(edges)}{mode}")

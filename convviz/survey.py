@@ -169,6 +169,73 @@ def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[Fi
     return looking.fields(list(values) if scale >= 1 else None)
 
 
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Numbers of any kind, summed up.
+
+    Parameters
+    ----------
+    low, high, mean, std : float
+        Of those that are finite; not a number where none is.
+    nan, infinite : int
+        How many are no numbers, and how many are infinite.
+    """
+
+    low: float
+    high: float
+    mean: float
+    std: float
+    nan: int
+    infinite: int
+
+
+def summed_up(values: NDArray[Any]) -> Numbers:
+    """Sum up an array without a copy of it, whatever is in it.
+
+    Parameters
+    ----------
+    values : ndarray
+        Real numbers, in any layout; one stored number may show in many places.
+
+    Returns
+    -------
+    Numbers
+        The sums are those of float64.
+
+    Examples
+    --------
+    >>> summed_up(np.array([1, np.nan, 3, -np.inf]))
+    Numbers(low=1.0, high=3.0, mean=2.0, std=1.0, nan=1, infinite=1)
+    """
+    # What repeats everything alike changes nothing but the counts.
+    once = values[tuple(slice(0, 1) if step == 0 else slice(None) for step in values.strides)]
+    times = values.size // max(once.size, 1)
+    all_of_it: _Part | None = None
+    nan = infinite = 0
+    pieces = np.nditer(
+        once,
+        ["external_loop", "buffered", "zerosize_ok"],
+        op_dtypes=["f8"],
+        casting="unsafe",
+        buffersize=_TOGETHER,
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        for piece in pieces:
+            some = np.asarray(piece)
+            # A sum of finite numbers may be infinite, but a sum with others is never finite.
+            finite = some if np.isfinite(some.sum()) else some[np.isfinite(some)]
+            if finite.size < some.size:
+                nan += times * int(np.isnan(some).sum())
+                infinite += times * int(np.isinf(some).sum())
+            if finite.size:
+                part = _Part.of(finite[None], (0, None), True)
+                all_of_it = part if all_of_it is None else all_of_it.joined(part)
+    if all_of_it is None:
+        return Numbers(math.nan, math.nan, math.nan, math.nan, nan, infinite)
+    std = math.sqrt(all_of_it.squares / all_of_it.count)
+    return Numbers(all_of_it.low, all_of_it.high, all_of_it.mean, std, nan, infinite)
+
+
 def by_energy(values: NDArray[Any]) -> list[int]:
     """Order arrays (N, ...), those with the greatest sum of squares first; equals stay as they stand.
 

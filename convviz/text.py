@@ -1,5 +1,7 @@
 """Small pieces of text that more than one part shows."""
 
+import math
+
 
 def printable(text: str) -> str:
     r"""Escape what a terminal would act upon: control, format and surrogate characters.
@@ -59,6 +61,8 @@ def because(error: BaseException, *, most: int = 100) -> str:
 def number(value: float, *, digits: int = 4) -> str:
     """Write a number in few characters: whole ones whole, others with `digits` significant digits.
 
+    What is infinite or no number is written as ``inf`` and ``nan``.
+
     Examples
     --------
     >>> number(18.0), number(-0.123456), number(-0.0)
@@ -66,7 +70,7 @@ def number(value: float, *, digits: int = 4) -> str:
     """
     if value == 0:
         return "0"
-    if value == int(value) and abs(value) < 1e7:
+    if math.isfinite(value) and value == int(value) and abs(value) < 1e7:
         return str(int(value))
     return f"{value:.{digits}g}"
 

@@ -204,11 +204,14 @@ class TapSet:
         What their file says of the layer beyond its numbers, as arguments of `Conv2d`.
     keys : tuple of tuple
         Where a file of trained weights holds them, as `StoredLayer.keys`.
+    remark : str
+        What a user is to know of them, as `StoredLayer.remark`.
     """
 
     taps: tuple[Taps, ...]
     stored: Mapping[str, Any] = field(default_factory=dict)
     keys: tuple[tuple[Any, ...], ...] = ()
+    remark: str = ""
 
     @property
     def bias(self) -> tuple[float, ...] | None:
@@ -292,6 +295,7 @@ def _trained(settings: LayerSettings) -> TapSet:
         ),
         layer.arguments,
         layer.keys,
+        f"{printable(layer.name)}: {layer.remark}" if layer.remark else "",
     )
 
 
@@ -454,6 +458,8 @@ def build(
     if len(set(tapset.sizes)) > 1 or tapset.sizes[0] != layer.kernel_size:
         smaller = dict.fromkeys(taps.name for taps in tapset.taps if taps.size != layer.kernel_size)
         remarks.append(f"{', '.join(smaller)} centred in zeros to fill {layer.kernel_size} taps")
+    if tapset.remark:
+        remarks.append(tapset.remark)
     if settings.weights is not None and not tapset.stored:
         remarks.append(
             f"a file of weights says nothing of stride, padding and groups: taken are {layer.stride}, "

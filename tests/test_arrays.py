@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
+import safetensors.torch
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -428,10 +430,17 @@ def test_tensors_of_every_real_type_are_read(tmp_path, kind, body, expected):
     np.testing.assert_array_equal(found["weight"], np.array([expected], np.float32))
 
 
-@pytest.mark.parametrize("kind", ["F8_E4M3", "F8_E5M2", "C64"])
-def test_a_type_that_numpy_lacks_is_refused_by_name(tmp_path, kind):
-    header = {"weight": {"dtype": kind, "shape": [1 if kind == "C64" else 8], "data_offsets": [0, 8]}}
-    with pytest.raises(InputError, match=f"array 'weight' holds {kind} values"):
+@pytest.mark.parametrize("kind", ["e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu"])
+def test_the_256_floats_of_a_byte_are_those_of_torch(tmp_path, kind):
+    tensor = torch.arange(256, dtype=torch.uint8).view(getattr(torch, f"float8_{kind}"))
+    body = safetensors.torch.save({"w": tensor.reshape(2, 128)})
+    ((_, found),) = arrays.stored_arrays(body, "x", ".safetensors")
+    np.testing.assert_array_equal(found.reshape(-1), tensor.float().numpy())
+
+
+def test_a_type_that_numpy_lacks_is_refused_by_name(tmp_path):
+    header = {"weight": {"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}}
+    with pytest.raises(InputError, match="array 'weight' holds C64 values"):
         arrays.read_archive(archive(tmp_path, "x.safetensors", tensors(header, bytes(8))))
 
 

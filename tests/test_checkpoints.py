@@ -1,15 +1,20 @@
 """Trained weights from files: what is found in them, and what is never run."""
 
+import json
 import pickle
+import tracemalloc
 import zipfile
 
 import numpy as np
+import onnx
 import pytest
 import safetensors.torch
 import torch
+from onnx import helper, numpy_helper
 
-from convviz import weights
+from convviz import memory, weights
 from convviz.checkpoints import READABLE, read_checkpoint
+from convviz.cli.app import status_of
 from convviz.errors import InputError, ShapeError, SpecError, UnknownNameError
 from convviz.geometry import HW
 from convviz.settings import LayerSettings
@@ -129,6 +134,13 @@ def plain_pickle(path):
     path.write_bytes(pickle.dumps(Evil(path.parent / "run")))
 
 
+class Long:
+    """Comes to a thousand million bytes when it is loaded."""
+
+    def __reduce__(self):
+        return bytearray, (10**9,)
+
+
 def archive(path):
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("notes.txt", "no weights")
@@ -142,6 +154,7 @@ def archive(path):
         (script, "TorchScript, a program"),
         (evil, "more than tensors"),
         (plain_pickle, "could run any code"),
+        (lambda path: torch.save({"x": Long()}, path), "more than tensors (bytearray)"),
         (archive, "damaged"),
         (lambda path: path.write_bytes(b"\x80\x02"), "damaged"),
         (lambda path: path.write_bytes(b""), "damaged"),
@@ -150,7 +163,7 @@ def archive(path):
         (lambda path: torch.save({"x": torch.zeros(2, dtype=torch.cfloat)}, path), "no plain tensor"),
         (lambda path: torch.save({"x": torch.eye(3).to_sparse()}, path), "no plain tensor"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_what_is_no_state_dict_is_refused_and_never_run(write, words, tmp_path):
     write(tmp_path / "x.pt")
@@ -186,6 +199,125 @@ def test_numbers_that_are_not_finite_are_named_when_they_are_used(tmp_path):
     found = read_checkpoint(tmp_path / "x.pt")
     with pytest.raises(InputError, match=r"nan is not a finite number of float32, at \[0\]\[0\]\[1\]\[0\]"):
         found.numbers(found.find("c"))
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor.*:UserWarning", "ignore::DeprecationWarning")
+def test_a_quantized_tensor_is_read_as_the_numbers_that_it_stands_for(tmp_path):
+    """Steps of 0.5 from a zero point of 3: 1.2 is stored as round(1.2 / 0.5) + 3 = 5, and stands for 1."""
+    quantized = torch.quantize_per_tensor(torch.full((1, 1, 2, 2), 1.2), 0.5, 3, torch.qint8)
+    torch.save({"q.weight": quantized, "c.weight": torch.ones(1, 1, 2, 2)}, tmp_path / "x.pt")
+    found = read_checkpoint(tmp_path / "x.pt")
+    assert [layer.name for layer in found.convolutions] == ["q", "c"]
+    assert np.unique(found.find("q").weight).tolist() == [1.0]
+    assert found.find("q").keys == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [torch.zeros(1, 1, 2, 2, dtype=torch.cfloat), torch.ones(1, 1, 2, 2).to_sparse()],
+    ids=["complex", "sparse"],
+)
+def test_a_tensor_that_cannot_be_read_is_named_and_the_others_are_read(other, tmp_path, capsys):
+    torch.save({"z.weight": other, "c.weight": torch.ones(1, 1, 2, 2)}, tmp_path / "x.pt")
+    found = read_checkpoint(tmp_path / "x.pt")
+    assert [layer.name for layer in found.convolutions] == ["c"]
+    assert found.remarks == ("z.weight: left out: it is no plain tensor of real numbers",)
+    assert status_of(["layers", str(tmp_path / "x.pt"), "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["left_out"]) == ["z.weight"]
+    with pytest.raises(InputError, match=r"'z.weight': it is no plain tensor"):
+        found.find("z")
+
+
+@pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.float8_e5m2, torch.bfloat16], ids=str)
+def test_the_same_numbers_come_from_a_state_dict_and_from_safetensors(kind, tmp_path):
+    state = {"c.weight": torch.linspace(-3, 3, 24).reshape(2, 3, 2, 2).to(kind)}
+    torch.save(state, tmp_path / "x.pt")
+    safetensors.torch.save_file(state, tmp_path / "x.safetensors")
+    for name in ("x.pt", "x.safetensors"):
+        found = read_checkpoint(tmp_path / name)
+        np.testing.assert_array_equal(found.find("c").weight, state["c.weight"].float().numpy())
+
+
+def test_an_array_of_four_axes_that_is_not_called_a_weight_is_no_convolution(tmp_path):
+    state = {"pos_embed": torch.zeros(1, 2, 3, 4), "c.weight": torch.ones(1, 1, 2, 2)}
+    torch.save(state, tmp_path / "x.pt")
+    found = read_checkpoint(tmp_path / "x.pt")
+    assert [layer.name for layer in found.convolutions] == ["c"]
+    assert set(found.arrays) == set(state)
+    with pytest.raises(InputError, match="'pos_embed': it has four axes, but only what is called NAME"):
+        found.find("pos_embed")
+
+
+def test_a_layer_is_found_by_the_end_of_its_name_where_only_one_has_that(tmp_path):
+    state = {f"module.{name}.weight": torch.ones(1, 1, 2, 2) for name in ("a.conv1", "b.conv1", "conv2")}
+    torch.save(state, tmp_path / "x.pt")
+    found = read_checkpoint(tmp_path / "x.pt")
+    assert found.find("conv2").name == "module.conv2"
+    assert found.find("b.conv1").name == "module.b.conv1"
+    with pytest.raises(UnknownNameError, match="no convolution named 'conv1'"):
+        found.find("conv1")
+
+
+# --- what is stored once and shows in many places
+
+
+def test_a_tensor_that_repeats_one_number_takes_no_memory(tmp_path, capsys):
+    """64 Mi numbers in a file of 1.6 kB: 256 MiB as float32, were they written out."""
+    torch.save({"c.weight": torch.full((1,), 0.5).expand(1 << 12, 1 << 8, 8, 8)}, tmp_path / "x.pt")
+    tracemalloc.start()
+    assert status_of(["layers", str(tmp_path / "x.pt"), "--json"]) == 0
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 23
+    document = json.loads(capsys.readouterr().out)
+    assert (document["numbers"], document["layers"][0]["mean"]) == (1, 0.5)
+
+
+def constant(path):
+    shape = numpy_helper.from_array(np.array([1 << 12, 1 << 8, 8, 8]), "s")
+    nodes = [helper.make_node("ConstantOfShape", ["s"], ["w"]), helper.make_node("Conv", ["x", "w"], ["y"])]
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", [], [], [shape])), path)
+
+
+REPEATED = {
+    "x.pt": lambda path: torch.save({"c.weight": torch.ones(1).expand(1 << 12, 1 << 8, 8, 8)}, path),
+    "half.pt": lambda path: torch.save(
+        {"c.weight": torch.ones(1).half().expand(1 << 12, 1 << 8, 8, 8)}, path
+    ),
+    "x.onnx": constant,
+    "x.npz": lambda path: np.savez_compressed(path, weight=np.zeros((1 << 11, 1 << 8, 16, 16), np.uint8)),
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_what_would_take_more_memory_than_there_is_is_refused_before_it_is_read(name, tmp_path, monkeypatch):
+    REPEATED[name](tmp_path / name)
+    assert (tmp_path / name).stat().st_size < 1 << 18
+    monkeypatch.setattr(memory, "available", lambda: float(1 << 26))
+    with pytest.raises(InputError, match=f"of .*{name}.* need .* of memory, and 64 MiB are free"):
+        read_checkpoint(tmp_path / name)
+
+
+# --- numbers that are not finite
+
+
+def test_layers_counts_what_is_not_finite_and_sums_up_the_rest(tmp_path, capsys):
+    """Of 8 weights one is NaN and two are infinite; 1, 3, 5, 7 and 9 are left, with mean 5 and variance 8."""
+    weight = torch.tensor([1.0, 3, 5, 7, 9, torch.nan, torch.inf, -torch.inf]).reshape(2, 1, 2, 2)
+    state = {"c.weight": weight, "c.bias": torch.tensor([torch.nan, 0]), "d.weight": weight[:1, :, 1:] * 0}
+    state["d.weight"][:] = torch.nan
+    torch.save(state, tmp_path / "x.pt")
+    assert status_of(["layers", str(tmp_path / "x.pt"), "--json"]) == 0
+    one, other = json.loads(capsys.readouterr().out)["layers"]
+    assert [one[key] for key in ("min", "max", "mean", "nan", "inf")] == [1, 9, 5, 2, 2]
+    assert one["std"] == pytest.approx(8**0.5)
+    assert [other[key] for key in ("min", "mean", "nan", "inf")] == [None, None, 2, 0]
+    assert status_of(["layers", str(tmp_path / "x.pt")]) == 0
+    out = capsys.readouterr().out
+    assert "not finite: 4 NaN and 2 infinite in 2 layers" in out
+    assert out.splitlines()[3].split() == ["d", "1x1x1x2", "no", "2", "-", "-", "-", "-", "2", "0"]
+    assert status_of(["filters", str(tmp_path / "x.pt"), "--layer", "c"]) == 3
+    assert "nan is not a finite number" in capsys.readouterr().err
 
 
 # --- as the numbers of one layer

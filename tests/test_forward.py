@@ -261,3 +261,51 @@ def test_numbers_are_taken_by_their_names_and_checked(tmp_path):
         with pytest.raises(InputError) as caught:
             stored(**changes)
         assert words in str(caught.value)
+
+
+# --- trained weights by their names
+
+
+@pytest.fixture
+def twins(tmp_path):
+    """Two layers of one shape, stored in the order that the net does not have; filled with 1 and 2."""
+    placed = net.parse_layers("conv 1 k3 p1 nobias | relu | conv 1 k3 nobias").place((1, 5, 5))
+
+    def stored(*prefixes, **others):
+        path = tmp_path / "w.npz"
+        arrays = {
+            f"{prefix}conv{index}.weight": np.full((1, 1, 3, 3), index, np.float32)
+            for prefix in prefixes
+            for index in (2, 1)
+        }
+        np.savez(path, **arrays, **others)
+        numbers, remarks = forward.stored(placed, read_checkpoint(path))
+        return [int(numbers[name]["weight"][0, 0, 0, 0]) for name in ("conv1", "conv2")], remarks
+
+    return stored
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "module.", "model.", "_orig_mod.", "backbone.body.", "module._orig_mod."]
+)
+def test_layers_of_one_shape_are_told_by_their_names_behind_any_prefix(twins, prefix):
+    assert twins(prefix) == ([1, 2], ())
+
+
+def test_names_match_behind_a_prefix_that_others_do_not_have(twins):
+    found, remarks = twins("model.", **{"loss.weight": np.ones(3, np.float32)})
+    assert found == [1, 2]
+    assert "these are in no layer of the net: loss" in remarks[0]
+
+
+def test_a_file_that_holds_the_net_twice_is_refused_with_both_prefixes(twins):
+    with pytest.raises(InputError, match=r"2 times, behind 'ema\.', 'net\.'; store one of them alone"):
+        twins("net.", "ema.")
+
+
+def test_a_layer_that_is_missing_behind_the_prefix_is_named_and_none_is_taken_in_order(tmp_path):
+    placed = net.parse_layers("conv 1 k3 p1 nobias | relu | conv 1 k3 nobias").place((1, 5, 5))
+    names = {"model.conv2.weight": np.ones((1, 1, 3, 3)), "model.head.weight": np.ones((1, 1, 3, 3))}
+    np.savez(tmp_path / "w.npz", **names)
+    with pytest.raises(InputError, match=r"conv1\.weight, of Conv2d.*is not there"):
+        forward.stored(placed, read_checkpoint(tmp_path / "w.npz"))

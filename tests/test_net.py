@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import convviz
 from convviz import net
 from convviz.errors import ConvvizError, InputError, ShapeError, SourceError, SpecError, UnknownNameError
+from convviz.scene import gallery
 
 NETS = Path(convviz.__file__).parent / "nets"
 
@@ -324,6 +325,35 @@ def test_a_file_that_is_no_net_is_refused(tmp_path, text, error, message):
     with pytest.raises(error) as caught:
         net.read_net(path)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        ("1e999", r"the number at layer\[0\]\.out_channels is too large"),
+        ("-inf", "too large"),
+        ("9223372036854775808", "too large"),
+        pytest.param("0x" + "f" * 5000, "too large", id="hexadecimal"),
+        pytest.param("9" * 5000, "a whole number of thousands of digits", id="thousands of digits"),
+        pytest.param("[" * 5000 + "]" * 5000, "without end", id="lists in lists"),
+    ],
+)
+def test_a_number_that_no_layer_can_have_is_refused_with_its_place(tmp_path, number, message):
+    path = tmp_path / "x.toml"
+    path.write_text(f"[[layer]]\ntype = 'Conv2d'\nkernel_size = 3\nout_channels = {number}\n")
+    with pytest.raises(InputError, match=message) as caught:
+        net.read_net(path)
+    assert len(str(caught.value)) < 250
+    with pytest.raises(InputError, match=message):
+        gallery(path)
+
+
+def test_a_byte_order_mark_before_a_net_or_a_gallery_is_passed_over(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text("[[layer]]\ntype = 'ReLU'\n", encoding="utf-8-sig")
+    assert [step.name for step in net.read_net(path).steps] == ["relu0"]
+    path.write_text("[mine]\nsize = '5x5'\n", encoding="utf-8-sig")
+    assert list(gallery(path)) == ["mine"]
 
 
 def test_an_argument_that_a_layer_does_not_have_is_named():

@@ -30,16 +30,19 @@ def test_a_pair_below_the_least_is_refused():
         ("1x2", Edges(1, 1, 2, 2)),
         ("1,0,2,1", Edges(1, 0, 2, 1)),
         ("same", "same"),
+        ("same-lower", "same-lower"),
         ("valid", "valid"),
     ],
 )
-def test_padding_is_written_in_five_ways(text, expected):
+def test_padding_is_written_in_six_ways(text, expected):
     assert parsing.padding(text) == expected
 
 
 @pytest.mark.parametrize("text", ["1,2", "1,2,3,4,5", "Same ", "full", "1.5", ""])
 def test_other_padding_is_shown_the_ways(text):
-    with pytest.raises(SpecError, match=r"padding: expected N, HxW, top,bottom,left,right, same or valid"):
+    with pytest.raises(
+        SpecError, match=r"padding: expected N, HxW, top,bottom,left,right, same, same-lower or valid"
+    ):
         parsing.padding(text)
 
 

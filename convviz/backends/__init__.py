@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from convviz import parallel
-from convviz.errors import BackendError, UnknownNameError
+from convviz.errors import BackendError, UnknownNameError, importing
 from convviz.geometry import HW
 
 
@@ -117,7 +117,8 @@ def devices(name: str) -> tuple[str, ...]:
         return ()
     if len(row.devices) == 1:
         return row.devices
-    return cast("tuple[str, ...]", importlib.import_module(row.module).devices())
+    with importing(row.requires, f"the {name} backend"):
+        return cast("tuple[str, ...]", importlib.import_module(row.module).devices())
 
 
 def load(name: str) -> CrossCorrelate:
@@ -128,17 +129,11 @@ def load(name: str) -> CrossCorrelate:
     UnknownNameError
         If the table has no such name.
     BackendError
-        If the package it computes with is not installed.
+        If the package it computes with is not installed, or cannot be imported.
     """
     row = _row(name)
-    try:
+    with importing(row.requires, f"the {name} backend"):
         module = importlib.import_module(row.module)
-    except ModuleNotFoundError as error:
-        if error.name != row.requires:
-            raise
-        raise BackendError(
-            f"the {name} backend needs {row.requires}, which is not installed: pip install {row.requires}"
-        ) from None
     return cast("CrossCorrelate", module.cross_correlate)
 
 

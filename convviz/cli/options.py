@@ -65,7 +65,8 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.padding,
         metavar="N|HxW|t,b,l,r|same|valid",
         panel=LAYER,
-        text="Pixels added on all sides, on height and width, or on each side.",
+        text="Pixels added on all sides, on height and width, or on each side; same puts an odd pixel after, "
+        "same-lower before.",
     ),
     "dilation": _option(
         "-d",

@@ -1,7 +1,7 @@
 """The layers of a net in a table."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -10,13 +10,21 @@ from convviz.checkpoints import StoredLayer
 from convviz.geometry import HW
 from convviz.layers import as_padding
 from convviz.net import Placed, Reach
-from convviz.render.tables import bare_table, plain, summed_up
+from convviz.render.tables import bare_table, plain
 from convviz.settings import typed
+from convviz.survey import summed_up
 from convviz.text import amount, number, plural, printable
+
+Row = Mapping[str, float]
 
 # What is left out first where the terminal is narrow, and so on; a net keeps its names and shapes.
 _LEFT_OUT = ("centre", "begins", "padding", "kernel", "stride", "every", "memory", "field", "multiply-adds")
+_STORED_LEFT_OUT = (
+    *("mean", "dilation", "std", "groups", "max", "min", "padding", "stride", "bias"),
+    *("parameters", "inf", "nan"),
+)
 _NAMES = ("min", "max", "mean", "std")
+_NOT_FINITE = ("nan", "inf")
 _GAP = 3  # characters between two columns
 
 
@@ -65,13 +73,15 @@ def _fitting(columns: dict[str, list[str]], left_out: Sequence[str], width: int)
     return found
 
 
-def stored_table(stored: Sequence[StoredLayer], *, width: int) -> Table:
+def stored_table(stored: Sequence[StoredLayer], rows: Sequence[Row], *, width: int) -> Table:
     """Tabulate the convolutions of a file of weights.
 
     Parameters
     ----------
     stored : sequence of StoredLayer
         The layers.
+    rows : sequence of dict
+        What `statistics_of` gives for each.
     width : int
         Characters in one line; columns for which there is no room are left out whole.
 
@@ -80,9 +90,9 @@ def stored_table(stored: Sequence[StoredLayer], *, width: int) -> Table:
     rich.table.Table
         A row per layer: name, its type where one is transposed, weight as stored (O x I/groups x kh x kw;
         transposed I x O/groups x kh x kw), what the file says of
-        stride and padding, parameters, and the weights in numbers.
+        stride and padding, parameters, and the weights in numbers. Where some are not finite,
+        how many weights and biases are not, and the numbers are those of the other weights.
     """
-    rows = [dict(zip(_NAMES, summed_up(layer.weight), strict=True)) for layer in stored]
     columns = {
         "layer": [printable(layer.name) for layer in stored],
         **({"type": [layer.type for layer in stored]} if any(one.transposed for one in stored) else {}),
@@ -94,11 +104,38 @@ def stored_table(stored: Sequence[StoredLayer], *, width: int) -> Table:
             if any(heading in layer.arguments for layer in stored)
         },
         "parameters": [f"{layer.parameters:,}" for layer in stored],
-        **{name: [number(row[name]) for row in rows] for name in _NAMES},
+        **{name: [_cell(row[name]) for row in rows] for name in _NAMES},
+        **{
+            name: [f"{row[name]:,}" for row in rows] for name in _NOT_FINITE if any(row[name] for row in rows)
+        },
     }
-    return _fitting(
-        columns, ("mean", "dilation", "std", "groups", "max", "min", "padding", "stride", "bias"), width
+    return _fitting(columns, _STORED_LEFT_OUT, width)
+
+
+def not_finite(rows: Sequence[Row]) -> str:
+    """Say how many numbers of the layers are not finite, and what the statistics are then of."""
+    nan, infinite = (sum(int(row[name]) for row in rows) for name in _NOT_FINITE)
+    if not nan + infinite:
+        return ""
+    layers = sum(1 for row in rows if any(row[name] for name in _NOT_FINITE))
+    return (
+        f"not finite: {nan:,} NaN and {infinite:,} infinite in {plural(layers, 'layer')}; "
+        "min, max, mean and std are those of the finite weights"
     )
+
+
+def statistics_of(layer: StoredLayer) -> Row:
+    """Sum up the weights of a layer, and count what is not finite among them and its biases."""
+    weight = summed_up(layer.weight)
+    both = [weight] if layer.bias is None else [weight, summed_up(layer.bias)]
+    counts = sum(one.nan for one in both), sum(one.infinite for one in both)
+    values = (weight.low, weight.high, weight.mean, weight.std, *counts)
+    return dict(zip((*_NAMES, *_NOT_FINITE), values, strict=True))
+
+
+def _cell(value: float) -> str:
+    """Write a statistic; of no finite number there is none."""
+    return "-" if math.isnan(value) else number(value)
 
 
 def _stored_argument(layer: StoredLayer, name: str) -> str:
@@ -109,13 +146,10 @@ def _stored_argument(layer: StoredLayer, name: str) -> str:
     return typed(HW.of(value)) if isinstance(value, tuple) else str(value)
 
 
-def stored_document(layer: StoredLayer) -> dict[str, Any]:
+def stored_document(layer: StoredLayer, row: Row) -> dict[str, Any]:
     """Give one layer of a file as plain values."""
     # JSON has no infinity.
-    values = {
-        name: value if math.isfinite(value) else None
-        for name, value in zip(_NAMES, summed_up(layer.weight), strict=True)
-    }
+    values = {name: value if math.isfinite(value) else None for name, value in row.items()}
     return {
         "name": layer.name,
         "type": layer.type,

@@ -37,6 +37,7 @@ LEVELS = {
     "weights": 3,
     "checkpoints": 3,
     "onnxfile": 3,
+    "parametrized": 3,
     "graphs": 5,
     "images": 3,
     "png": 3,

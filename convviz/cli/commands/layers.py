@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convviz.cli.console import answer, answer_json
+from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import Json
 from convviz.text import plural, printable
 
@@ -29,26 +29,35 @@ def layers(
     from convviz.render.tables import console
 
     found = read_checkpoint(file)
-    total = sum(array.size for array in found.arrays.values())
+    total = found.count
     inside = sum(layer.parameters for layer in found.convolutions)
+    rows = [drawn.statistics_of(layer) for layer in found.convolutions]
     if json:
         document: dict[str, Any] = {
             "path": str(file),
-            "layers": [drawn.stored_document(layer) for layer in found.convolutions],
+            "layers": [
+                drawn.stored_document(layer, row) for layer, row in zip(found.convolutions, rows, strict=True)
+            ],
             "numbers": total,
+            "left_out": dict(found.left_out),
         }
         answer_json(document)
+    for text in found.remarks:
+        remark(text)
+    if json:
         return
     if found.convolutions:
         screen = console()
-        screen.print(drawn.stored_table(found.convolutions, width=screen.width))
+        screen.print(drawn.stored_table(found.convolutions, rows, width=screen.width))
         answer()
     count = len(found.convolutions)
     parts = f"{plural(inside, 'parameter')} of {plural(total, 'number')} in the file"
     answer(f"{plural(count, 'convolution')}: {parts}")
-    if not count:
+    if bad := drawn.not_finite(rows):
+        answer(bad)
+    if not count and not found.left_out:
         answer("no array in it has four axes; a net takes the others by their names (--net, --weights)")
-    else:
+    elif count:
         name = printable(found.convolutions[0].name)
         answer(f"convviz filters {printable(str(file))} --layer {name} draws one")
         answer(f"convviz run INPUT --weights {printable(str(file))} --layer {name} applies one")
