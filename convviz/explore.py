@@ -276,6 +276,11 @@ def _part(name: str) -> str:
 def _words(settings: LayerSettings) -> list[str]:
     """Write the options that name kernels or trained weights."""
     words = [f"-K {shlex.quote(typed(request))}" for request in settings.kernel]
+    if settings.kernel:
+        # What else chooses the weights of a layer with kernels; a page with seeded ones tells it itself.
+        words += [f"-O {settings.out_channels}"] if settings.out_channels is not None else []
+        words += [f"-k {typed(settings.kernel_size)}"] if settings.kernel_size is not None else []
+        words += [f"--seed {settings.seed}"] if settings.seed else []
     if settings.weights is not None:
         words.append(f"--weights {shlex.quote(printable(str(settings.weights)))}")
     if settings.layer_name is not None:

@@ -5,7 +5,7 @@ cross-correlation, top left first, as ``torch.nn.Conv2d`` applies its weights.
 """
 
 from convviz.kernels.kernel import Kernel, Taps
-from convviz.kernels.lookup import Entry, complete, entries, find, preset_names, resolve
+from convviz.kernels.lookup import Entry, Filter, complete, entries, find, preset_names, resolve
 from convviz.kernels.parse import FILE_SUFFIXES, KernelRequest, Kind, parse_request, parse_taps
 from convviz.kernels.presets import FORMULAS, PRESETS, SETS, Formula, Parameter
 
@@ -15,6 +15,7 @@ __all__ = [
     "PRESETS",
     "SETS",
     "Entry",
+    "Filter",
     "Formula",
     "Kernel",
     "KernelRequest",

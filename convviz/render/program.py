@@ -12,7 +12,7 @@ from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.layers import Conv2d
 from convviz.settings import InputSettings, LayerSettings
-from convviz.weights import FilterBank
+from convviz.weights import FilterBank, seeded
 
 # What the file holds: numbers by their ending, or a picture by its planes and bits.
 Source = Literal["json", "csv", "npy", "colour", "gray", "gray16"]
@@ -65,12 +65,13 @@ def program(
         If there are too many weights to write down.
     """
     read, imports = _reading(path, source, reading)
-    made = _layer(layer, settings, size)
+    drawn = _drawn(layer, bank, settings)
+    made = _layer(layer, settings, size, seed=bool(drawn))
     place = "layer[-1]" if made[-1] == ")" else "layer"
     if keys:
         filled, needed = _loaded(layer, settings, keys, place)
     else:
-        filled, needed = _weights(layer, bank, settings, place), []
+        filled, needed = _weights(layer, bank, settings, place, drawn), []
     lines = [
         *imports,
         "import numpy as np",
@@ -152,11 +153,21 @@ def _reading(path: str, source: Source, reading: InputSettings) -> tuple[str, li
     return text, imports
 
 
-def _layer(layer: Conv2d, settings: LayerSettings, size: HW) -> list[str]:
+def _drawn(layer: Conv2d, bank: FilterBank, settings: LayerSettings) -> list[int]:
+    """List the filters whose weights torch draws: all, or those for which there is no kernel."""
+    if settings.weights is not None or (settings.kernel and settings.out_channels is None):
+        return []
+    if not settings.kernel:
+        return list(range(layer.out_channels))
+    new = seeded(layer, settings.seed)
+    same = (bank.weight == (new.turned() if settings.flip else new).weight).all(axis=(1, 2, 3))
+    return [int(index) for index in np.flatnonzero(same)]
+
+
+def _layer(layer: Conv2d, settings: LayerSettings, size: HW, *, seed: bool) -> list[str]:
     """Build the layer, with the seed where torch draws its numbers."""
-    seed = [] if settings.kernel or settings.weights else [f"torch.manual_seed({settings.seed})"]
     first, *rest = built(layer, size)
-    return [*seed, f"layer = {first}", *rest]
+    return [*([f"torch.manual_seed({settings.seed})"] if seed else []), f"layer = {first}", *rest]
 
 
 def built(layer: Conv2d, size: HW) -> list[str]:
@@ -179,22 +190,32 @@ def built(layer: Conv2d, size: HW) -> list[str]:
     return ["torch.nn.Sequential(", *parts, ")"]
 
 
-def _weights(layer: Conv2d, bank: FilterBank, settings: LayerSettings, place: str) -> list[str]:
-    """Write the numbers into the layer at `place`, unless torch draws them."""
+def _weights(
+    layer: Conv2d, bank: FilterBank, settings: LayerSettings, place: str, drawn: Sequence[int]
+) -> list[str]:
+    """Write the numbers into the layer at `place`, but for the filters that torch has drawn."""
+    turned = [_flipped(place)] if settings.flip and drawn else []
     if not settings.kernel and settings.weights is None:
-        return ["", "with torch.no_grad():", _flipped(place)] if settings.flip else []
-    if bank.weight.size > MOST_WEIGHTS:
+        return ["", "with torch.no_grad():", *turned] if turned else []
+    written = [index for index in range(layer.out_channels) if index not in set(drawn)]
+    weight = bank.weight[written]
+    if weight.size > MOST_WEIGHTS:
         raise SpecError(
-            f"{bank.weight.size:,} weights are too many for a program; store them with "
+            f"{weight.size:,} weights are too many for a program; store them with "
             "convviz run --save FILE.npz and load them in yours."
         )
-    shared = bool((bank.weight == bank.weight[:, :1]).all())
-    values = bank.weight[:, 0] if shared else bank.weight
+    shared = bool((weight == weight[:, :1]).all())
+    values = weight[:, 0] if shared else weight
     lines = ["", "# one kernel per map" + (", in every channel that it reads" if shared else " and channel")]
     lines += ["weight = torch.tensor(", textwrap.indent(_nested(values), "    "), ")"]
     if shared:
         lines.append(f"weight = weight[:, None].repeat(1, {layer.weight_shape[1]}, 1, 1)")
-    lines += ["with torch.no_grad():", f"    {place}.weight.copy_(weight)"]
+    if not drawn:
+        filled = f"    {place}.weight.copy_(weight)"
+    else:
+        chosen = f":{len(written)}" if written == list(range(len(written))) else str(written)
+        filled = f"    {place}.weight[{chosen}] = weight  # the others are those of the new layer"
+    lines += ["with torch.no_grad():", *turned, filled]
     if bank.bias is not None:
         lines.append(f"    {place}.bias.copy_(torch.tensor({_row(bank.bias)}))")
     return lines

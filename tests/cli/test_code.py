@@ -37,6 +37,16 @@ def inputs(tmp_path, classic):
         pytest.param(
             "colour.png", ["-g", "3", "-K", "laplacian", "--bias-values", "1,2,3"], id="groups and biases"
         ),
+        pytest.param(
+            "colour.png",
+            ["-K", "1 2; 3 4|0 1; 1 0|1 1; 1 1", "-O", "3", "--seed", "4"],
+            id="one kernel of three",
+        ),
+        pytest.param(
+            "colour.png",
+            ["-K", "1 2; 3 4", "-O", "6", "-g", "3", "--flip", "-p", "1,0,0,0"],
+            id="a kernel in every group, turned",
+        ),
         pytest.param("colour.png", ["--flip", "--no-bias", "-p", "valid", "-d", "2"], id="true convolution"),
         pytest.param("colour.png", ["--mode", "gray", "--range", "byte"], id="grey of colour"),
         pytest.param("colour.png", ["--resize", "8x9"], id="resized"),

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 ONES = "1 1 1; 1 1 1; 1 1 1"
@@ -37,6 +38,21 @@ def test_a_filter_of_ones_on_the_classic_numbers_gives_eighteen(convviz, classic
     done = convviz("run", classic.name, "-K", ONES, "--table")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("  1x1\n")[1].split()[:4:3] == ["0", "18"]
+
+
+def test_the_layer_of_the_tutorial_is_one_command(convviz, classic):
+    """Six filters of a new layer, of which the first is set to ones: R gives 9, G 3 and B 6, so 18."""
+    done = convviz("run", classic.name, "-K", f"ones={ONES}", "-O", "6", "--json", "--table")
+    x = torch.tensor(json.loads(classic.read_text()), dtype=torch.float32)
+    torch.manual_seed(0)
+    layer = torch.nn.Conv2d(in_channels=3, out_channels=6, kernel_size=3, bias=False)
+    with torch.no_grad():
+        layer.weight[0] = 1
+        theirs = layer(x[None])[0].numpy()
+    document = json.loads(done.stdout)
+    assert document["values"][0] == [[18]]
+    np.testing.assert_allclose(document["values"], theirs, rtol=0, atol=1e-6)
+    assert [row["name"] for row in document["maps"]] == ["ones", *(f"map {index}" for index in range(1, 6))]
 
 
 @pytest.mark.parametrize(

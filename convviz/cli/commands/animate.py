@@ -207,6 +207,8 @@ def _scene(
         raise SpecError("bias-values: transposed convolutions are animated without a bias.")
     asked = replace(layer, bias=False) if transposed else layer
     conv, bank, remarks = weights.build(asked, channels, tapset=tapset, channels=names)
+    if transposed and tapset is not None and conv.out_channels > tapset.maps(conv.groups):
+        raise SpecError("out_channels: a transposed convolution has as many maps as its kernels make.")
     for text in (*(picture.remarks if picture else ()), *remarks):
         remark(text)
     stretch = conv.stride if transposed else HW(1, 1)

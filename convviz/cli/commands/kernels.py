@@ -6,7 +6,7 @@ import typer
 
 from convviz.cli.console import answer, answer_json
 from convviz.cli.options import Json
-from convviz.kernels import Entry, complete, entries, parse_request, parse_taps
+from convviz.kernels import Entry, complete, entries, parse_request, resolve
 from convviz.kernels.kernel import exact
 
 
@@ -35,7 +35,10 @@ def kernels(
         found = entries()
     else:
         request = parse_request(name)
-        found = (Entry(parse_taps(name)),) if request.kind == "taps" else entries(name)
+        if request.kind == "preset" and request.name is None:
+            found = entries(name)
+        else:
+            found = tuple(Entry(kernel) for one in resolve(request) for kernel in one.kernels)
     if json:
         answer_json([_document(entry) for entry in found])
     elif name is None:
