@@ -57,7 +57,8 @@ def page(
     settings : LayerSettings
         Where they come from.
     reading : sequence of str
-        How the picture was read, as options of ``convviz run``.
+        What follows the input in the command: further inputs, and options of ``convviz run`` that tell how
+        they were read.
 
     Returns
     -------

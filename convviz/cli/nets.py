@@ -169,7 +169,7 @@ class Source:
 
 
 def run_net(
-    input: str,
+    input: Sequence[str],
     target: Path,
     chosen: ChosenNet,
     only: str | None,

@@ -213,8 +213,13 @@ Until = Annotated[
     str | None,
     typer.Option(metavar="NAME", rich_help_panel=LAYER, help="Of a net, the layers up to this one."),
 ]
-InputFile = Annotated[
-    str, typer.Argument(metavar="INPUT", help="An image, numbers (.json .csv .npy), or - for stdin.")
+InputFiles = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT...",
+        help="An image, numbers (.json .csv .npy), or - for stdin. Several of one size are stacked: their "
+        "channels are those of one input.",
+    ),
 ]
 DrawingFile = Annotated[
     Path | None,

@@ -1,7 +1,7 @@
 """A run as a short PyTorch program that stands on its own."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -24,8 +24,8 @@ MOST_WEIGHTS = 2000
 
 
 def program(
-    path: str,
-    source: Source,
+    paths: Sequence[str],
+    sources: Mapping[str, Source],
     layer: Conv2d,
     bank: FilterBank,
     settings: LayerSettings,
@@ -37,10 +37,10 @@ def program(
 
     Parameters
     ----------
-    path : str
-        The input, as the program shall open it.
-    source : str
-        What kind of file it is.
+    paths : sequence of str
+        The inputs whose channels are stacked, as the program shall open them.
+    sources : dict of str
+        What kind of file each path is.
     layer : Conv2d
         The layer.
     bank : FilterBank
@@ -64,7 +64,8 @@ def program(
     SpecError
         If there are too many weights to write down.
     """
-    read, imports = _reading(path, source, reading)
+    read, imports = _reading(paths, sources, reading)
+    pictures = any(source in _PICTURES for source in sources.values())
     drawn = _drawn(layer, bank, settings)
     made = _layer(layer, settings, size, seed=bool(drawn))
     place = "layer[-1]" if made[-1] == ")" else "layer"
@@ -76,8 +77,8 @@ def program(
         *imports,
         "import numpy as np",
         "import torch",
-        *(["from PIL import Image, ImageOps"] if source in _PICTURES else []),
-        *(["from PIL import Image"] if source not in _PICTURES and reading.resize else []),
+        *(["from PIL import Image, ImageOps"] if pictures else []),
+        *(["from PIL import Image"] if not pictures and reading.resize else []),
         *needed,
         "",
         *read.splitlines(),
@@ -96,9 +97,11 @@ def program(
     return "\n".join(lines) + "\n"
 
 
-def reads_as(path: str, source: Source, reading: InputSettings) -> NDArray[np.float32] | None:
+def reads_as(
+    paths: Sequence[str], sources: Mapping[str, Source], reading: InputSettings
+) -> NDArray[np.float32] | None:
     """Run the lines that read the input, and give what they read; None where they fail."""
-    text, imports = _reading(path, source, reading)
+    text, imports = _reading(paths, sources, reading)
     lines = [*imports, "import numpy as np", "from PIL import Image, ImageOps", text]
     found: dict[str, Any] = {}
     try:
@@ -108,12 +111,27 @@ def reads_as(path: str, source: Source, reading: InputSettings) -> NDArray[np.fl
     return np.asarray(found["planes"], np.float32)
 
 
-def _reading(path: str, source: Source, reading: InputSettings) -> tuple[str, list[str]]:
-    """Write how the input is read into ``planes``, and what that imports first."""
+def _reading(
+    paths: Sequence[str], sources: Mapping[str, Source], reading: InputSettings
+) -> tuple[str, list[str]]:
+    """Write how the inputs are read into ``planes``, and what that imports first."""
+    text = "\n".join(_one(path, sources[path], reading) for path in paths)
+    if len(paths) > 1:
+        parts = [_one(path, sources[path], reading) + "\nstacked.append(planes)" for path in paths]
+        text = "\n".join(
+            ["stacked = []", *parts, "planes = np.concatenate(stacked)  # the channels of one input"]
+        )
+    if reading.normalize is not None:
+        for word, values in (("mean", reading.normalize.mean), ("std", reading.normalize.std)):
+            text += f"\n{word} = np.float32({list(values)})[:, None, None]"
+        text += "\nplanes = (planes - mean) / std"
+    return text, ["import json", "from pathlib import Path", ""] if "json" in sources.values() else []
+
+
+def _one(path: str, source: Source, reading: InputSettings) -> str:
+    """Write how one input is read into ``planes``."""
     name = repr(path)
-    imports = []
     if source == "json":
-        imports = ["import json", "from pathlib import Path", ""]
         text = f"planes = np.array(json.loads(Path({name}).read_text()), np.float32)"
     elif source == "csv":
         text = f'planes = np.loadtxt({name}, delimiter=",", dtype=np.float32)'
@@ -146,11 +164,7 @@ def _reading(path: str, source: Source, reading: InputSettings) -> tuple[str, li
             f"\ntop, left = round((planes.shape[1] - {h}) / 2), round((planes.shape[2] - {w}) / 2)"
             f"\nplanes = planes[:, top : top + {h}, left : left + {w}]"
         )
-    if reading.normalize is not None:
-        for word, values in (("mean", reading.normalize.mean), ("std", reading.normalize.std)):
-            text += f"\n{word} = np.float32({list(values)})[:, None, None]"
-        text += "\nplanes = (planes - mean) / std"
-    return text, imports
+    return text
 
 
 def _drawn(layer: Conv2d, bank: FilterBank, settings: LayerSettings) -> list[int]:

@@ -55,6 +55,45 @@ def test_the_layer_of_the_tutorial_is_one_command(convviz, classic):
     assert [row["name"] for row in document["maps"]] == ["ones", *(f"map {index}" for index in range(1, 6))]
 
 
+@pytest.fixture
+def planes(tmp_path):
+    """The classic numbers, a file for each channel."""
+    rows = {"R": "1,1,1\n", "G": "0,1,0\n", "B": "1,0,1\n"}
+    for name, row in rows.items():
+        (tmp_path / f"{name}.csv").write_text(3 * row)
+    return [f"{name}.csv" for name in rows]
+
+
+def test_several_inputs_are_the_channels_of_one(convviz, planes, classic):
+    done = convviz("run", *planes, "-K", ONES, "-K", "1@G", "--json", "--table")
+    assert done.stderr.splitlines()[0] == "3 inputs are stacked: the 3 channels are R, G, B"
+    document = json.loads(done.stdout)
+    assert document["input"] == {"path": "R.csv", "paths": planes, "shape": [3, 3, 3], "range": "unit"}
+    assert document["files"] == ["R-maps.png"]
+    assert document["maps"][1]["name"] == "1 @G"
+    assert document["values"] == [[[18]], [[1]]]
+    one = json.loads(convviz("run", classic.name, "-K", ONES, "-K", "1@G", "--json", "--table").stdout)
+    assert one["values"] == document["values"]
+
+
+def test_inputs_of_two_sizes_are_not_stacked(convviz, planes, photo):
+    done = convviz("run", planes[0], photo.name)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        "convviz: inputs whose channels are stacked have one size, but 'R' is 3x3 and 'photo' 24x32 pixels; "
+        "give --resize HxW.\n"
+    )
+    assert convviz("run", planes[0], photo.name, "--resize", "8").returncode == 0
+
+
+def test_no_input_of_several_is_ever_replaced(convviz, planes, photo):
+    done = convviz("run", photo.name, photo.name, "-o", photo.name, "--force")
+    assert done.returncode == 4
+    again = photo.with_name("again.png")
+    again.write_bytes(photo.read_bytes())
+    assert convviz("run", photo.name, again.name, "-o", again.name, "--force").returncode == 4
+
+
 @pytest.mark.parametrize(
     ("padding", "rows"),
     [

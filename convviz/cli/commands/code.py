@@ -1,5 +1,6 @@
 """``convviz code``."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,14 @@ from convviz.settings import InputSettings, LayerSettings
 
 @with_settings
 def code(
-    input: Annotated[str, typer.Argument(metavar="INPUT", help="An image, or numbers (.json .csv .npy).")],
+    input: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="An image, or numbers (.json .csv .npy). Several of one size are stacked: their channels "
+            "are those of one input.",
+        ),
+    ],
     layer: LayerSettings,
     reading: InputSettings,
 ) -> None:
@@ -39,14 +47,20 @@ def code(
     answer(program_of(input, picture, conv, bank, layer, reading, tapset))
 
 
-def refuse_stdin(name: str) -> None:
+def refuse_stdin(names: Sequence[str]) -> None:
     """Refuse an input that a program could not open again."""
-    if name == "-":
+    if "-" in names:
         raise SpecError("a program cannot open stdin; give a file.")
 
 
 def program_of(
-    name: str, picture: Any, conv: Any, bank: Any, layer: LayerSettings, reading: InputSettings, tapset: Any
+    names: Sequence[str],
+    picture: Any,
+    conv: Any,
+    bank: Any,
+    layer: LayerSettings,
+    reading: InputSettings,
+    tapset: Any,
 ) -> str:
     """Write the program of a run, without the line break at its end."""
     import numpy as np
@@ -55,8 +69,8 @@ def program_of(
 
     # The program is for this input, so the size that it is brought to is written as numbers.
     reading = replace(reading, resize=picture.resized)
-    source = _source(Path(name), reading)
-    planes = None if source is None else reads_as(name, source, reading)
+    sources = {name: _source(Path(name), reading) for name in names}
+    planes = None if None in sources.values() else reads_as(names, sources, reading)
     # Depths, separators and encodings that convviz knows and a short program does not are found by trying.
     close = 1e-5 * max(float(abs(picture.x).max()), 1e-30)
     if (
@@ -69,7 +83,7 @@ def program_of(
             "(.npy), first."
         )
     keys = () if tapset is None else tapset.keys
-    return program(name, source, conv, bank, layer, reading, picture.size, keys).rstrip("\n")
+    return program(names, sources, conv, bank, layer, reading, picture.size, keys).rstrip("\n")
 
 
 def _source(path: Path, reading: InputSettings) -> Any:

@@ -11,7 +11,7 @@ from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import (
     DrawingFile,
     Force,
-    InputFile,
+    InputFiles,
     Json,
     check_drawing_file,
     map_option,
@@ -25,7 +25,7 @@ from convviz.text import number, plural, printable
 
 @with_settings
 def explain(
-    input: InputFile,
+    input: InputFiles,
     layer: LayerSettings,
     reading: InputSettings,
     compute: ComputeSettings,

@@ -10,7 +10,7 @@ from convviz.cli.console import answer_path, remark
 from convviz.cli.options import (
     OUTPUT,
     Force,
-    InputFile,
+    InputFiles,
     LayersText,
     NetName,
     Quiet,
@@ -25,7 +25,7 @@ from convviz.settings import InputSettings, LayerSettings, as_text
 
 @with_settings
 def explore(
-    input: InputFile,
+    input: InputFiles,
     layer: LayerSettings,
     reading: InputSettings,
     output: Annotated[
@@ -54,7 +54,7 @@ def explore(
 
         convviz explore digit.png --net digits.toml --weights digits.safetensors
     """
-    stem = "stdin" if input == "-" else Path(input).stem
+    stem = "stdin" if input[0] == "-" else Path(input[0]).stem
     target = output if output is not None else Path(fitting(stem, "-explore.html"))
     if target.suffix.lower() != ".html":
         raise SpecError(f"output: a page ends in .html, not {target.suffix!r}.")
@@ -83,12 +83,12 @@ def explore(
         remarks = (*asked, *remarks)
         described = chosen.described() | as_text(reading)
         text = net_page(
-            input,
+            input[0],
             picture,
             found,
             placed,
             numbers,
-            command=["convviz run", shlex.quote(input), *typed(described)],
+            command=["convviz run", *map(shlex.quote, input), *typed(described)],
             origin=source.origin,
         )
     else:
@@ -99,7 +99,8 @@ def explore(
         conv, bank, remarks = weights.build(layer, picture.shape[0], tapset=tapset, channels=picture.channels)
         conv.output_size(picture.size)
         described = as_text(layer, reading)
-        text = page(input, picture, conv, bank, layer, reading=typed(as_text(reading)))
+        others = [shlex.quote(name) for name in input[1:]]
+        text = page(input[0], picture, conv, bank, layer, reading=[*others, *typed(as_text(reading))])
     description = {"version": __version__, "command": "explore", **described}
     outputs.write_page(text, target, description, force=force)
     if not quiet:

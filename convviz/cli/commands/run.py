@@ -16,7 +16,7 @@ from convviz.cli.console import answer, answer_json, answer_path, remark
 from convviz.cli.options import (
     OUTPUT,
     Force,
-    InputFile,
+    InputFiles,
     Json,
     LayersText,
     NetName,
@@ -34,7 +34,7 @@ from convviz.text import printable
 
 @with_settings
 def run(
-    input: InputFile,
+    input: InputFiles,
     layer: LayerSettings,
     reading: InputSettings,
     compute: ComputeSettings,
@@ -214,7 +214,7 @@ def run(
         if position is not None:
             check_inside(option, position, HW(*result.shape[1:]), "the maps")
     agreement = pipeline.check(result, device=compute.device) if check else None
-    text = program_of(input, image, conv, bank, layer, reading, tapset) if code else ""
+    program = program_of(input, image, conv, bank, layer, reading, tapset) if code else ""
     parts = result.partial() if partial else None
     # Where every kernel is symmetric there is nothing to draw.
     differences = result.flip_difference() if layer.flip and not all(bank.symmetric) else None
@@ -281,7 +281,7 @@ def run(
                 "symmetric": list(bank.symmetric),
             }
         if code:
-            document["code"] = text
+            document["code"] = program
         if table:
             count = math.prod(result.shape) * (1 if parts is None else 1 + parts.shape[1])
             memory.need_objects(count, "the values as JSON", "leave out --table, or take --save")
@@ -306,14 +306,14 @@ def run(
             stats=stat or (),
         )
         if code:
-            answer("\n" + text)
+            answer("\n" + program)
     if show:
         _show(sheet.image())
 
 
-def default_output(name: str) -> Path:
-    """Name the picture after its input, in the current folder."""
-    return Path(files.fitting("stdin" if name == "-" else Path(name).stem, "-maps.png"))
+def default_output(names: Sequence[str]) -> Path:
+    """Name the picture after its first input, in the current folder."""
+    return Path(files.fitting("stdin" if names[0] == "-" else Path(names[0]).stem, "-maps.png"))
 
 
 def _report(

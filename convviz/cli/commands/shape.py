@@ -168,7 +168,7 @@ def _input_shape(text: str, reading: InputSettings) -> tuple[int, HW]:
     if sizes is None:
         from convviz.cli.reading import read_input
 
-        picture = read_input(text, reading)
+        picture = read_input([text], reading)
         for done in picture.remarks:
             remark(done)
         return picture.shape[0], picture.size
