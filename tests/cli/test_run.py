@@ -55,6 +55,36 @@ def test_the_layer_of_the_tutorial_is_one_command(convviz, classic):
     assert [row["name"] for row in document["maps"]] == ["ones", *(f"map {index}" for index in range(1, 6))]
 
 
+def test_the_kernels_of_a_small_layer_are_printed(convviz, classic):
+    done = convviz(
+        "run", classic.name, "-K", f"ones={ONES}", "-K", "1 -2 | 0.25 1 | 0 0", "--bias-values", "1,0"
+    )
+    lines = done.stdout.split("\nkernels\n")[1].splitlines()
+    # 1x2 taps among 3x3 stand in the middle row, from the left: one spare column lies right of them.
+    assert lines[:9] == [
+        "ones, bias 1, in every channel",
+        "  1  1  1",
+        "  1  1  1",
+        "  1  1  1",
+        "1,-2|0.25,1|0,0, bias 0",
+        "  R                            G                            B",
+        "   0.0000   0.0000   0.0000     0.0000   0.0000   0.0000     0.0000   0.0000   0.0000",
+        "   1.0000  -2.0000   0.0000     0.2500   1.0000   0.0000     0.0000   0.0000   0.0000",
+        "   0.0000   0.0000   0.0000     0.0000   0.0000   0.0000     0.0000   0.0000   0.0000",
+    ]
+
+
+def test_a_weight_beside_a_much_larger_one_is_not_printed_as_zero(convviz, classic):
+    done = convviz("run", classic.name, "-K", "0.00001 1000.5")
+    assert "  1e-05   1000\n" in done.stdout
+
+
+def test_the_kernels_of_a_large_layer_are_not_printed(convviz, classic):
+    """7 x 3 x 3 x 3 are 189 weights, 8 x 3 x 3 x 3 are 216."""
+    assert "\nkernels\n" in convviz("run", classic.name, "-O", "7").stdout
+    assert "\nkernels\n" not in convviz("run", classic.name, "-O", "8").stdout
+
+
 @pytest.fixture
 def planes(tmp_path):
     """The classic numbers, a file for each channel."""

@@ -330,7 +330,7 @@ def _report(
     stats: Sequence[str],
 ) -> None:
     """Print the layer, the maps and what was written."""
-    from convviz.render import shapes, tables
+    from convviz.render import filters, shapes, tables
 
     size = result.picture.size
     for line in result.layer.torch_repr(size).split("\n"):
@@ -348,8 +348,13 @@ def _report(
     if flipped:
         for line in shapes.flip_lines(result.names, result.filters.symmetric, changed):
             answer(printable(line))
-    answer()
     console = tables.console()
+    kernels = filters.lines(result.layer, result.filters, result.picture.channels, width=console.width)
+    if kernels:
+        answer("\nkernels" + (", turned half round" if flipped else ""))
+    for line in kernels:
+        answer(printable(line))
+    answer()
     console.print(tables.statistics(rows, width=console.width, more=stats))
     for line in words:
         answer(f"\n{line}")
