@@ -14,7 +14,7 @@ from convviz.arrays import ARCHIVES, read_archive, read_array
 from convviz.checkpoints import read_checkpoint
 from convviz.errors import InputError, ShapeError, SpecError
 from convviz.geometry import HW
-from convviz.kernels import Filter, KernelRequest, parse_request, resolve
+from convviz.kernels import Filter, KernelRequest, could_be_size, parse_request, resolve
 from convviz.layers import Conv2d, as_padding
 from convviz.settings import LayerSettings, typed
 from convviz.text import plural, printable
@@ -450,7 +450,7 @@ def build(
     weight, names, given = _lay_out(tapset.taps, layer, channels, settings.seed)
     with np.errstate(over="ignore"):  # FilterBank refuses what does not fit
         bank = FilterBank(weight, _bias(settings, layer, tapset, given), names)
-    remarks = []
+    remarks = [text for request in settings.kernel if (text := could_be_size(request))]
     if len(given) < layer.out_channels:
         remarks.append(_told_of_seeded(settings, layer, given))
     if len(set(tapset.sizes)) > 1 or tapset.sizes[0] != layer.kernel_size:

@@ -108,6 +108,25 @@ def test_a_typed_filter_has_a_kernel_for_every_channel():
     assert bank.weight.tolist() == [[[[1, 2]], [[1.5, 2]]]]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("3", "for kernels of 3x3 give --kernel-size 3 ([3] is one weight)", id="one number"),
+        pytest.param(
+            "3,5", "for kernels of 3x5 give --kernel-size 3,5 ([3, 5] is one row)", id="two numbers"
+        ),
+        pytest.param("[3]", None, id="in brackets"),
+        pytest.param("three=3", None, id="named"),
+        pytest.param("1 2", None, id="with a blank"),
+        pytest.param("0.5", None, id="no size"),
+    ],
+)
+def test_a_kernel_that_could_be_a_size_is_remarked_on(text, told):
+    remarks = built(text)[2]
+    assert [remark for remark in remarks if told and told in remark] == list(remarks)
+    assert len(remarks) == (told is not None)
+
+
 def test_a_smaller_kernel_is_centred_in_zeros_and_a_remark_says_so():
     """1x3 taps among 3x3 stand in the middle row; 2x2 taps have their spare row below and column right."""
     _, bank, remarks = built("1 2 3", "1 2; 3 4", "box:size=3", channels=1, names=("gray",))

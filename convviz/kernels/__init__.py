@@ -6,7 +6,7 @@ cross-correlation, top left first, as ``torch.nn.Conv2d`` applies its weights.
 
 from convviz.kernels.kernel import Kernel, Taps
 from convviz.kernels.lookup import Entry, Filter, complete, entries, find, preset_names, resolve
-from convviz.kernels.parse import FILE_SUFFIXES, KernelRequest, Kind, parse_request, parse_taps
+from convviz.kernels.parse import FILE_SUFFIXES, KernelRequest, Kind, could_be_size, parse_request, parse_taps
 from convviz.kernels.presets import FORMULAS, PRESETS, SETS, Formula, Parameter
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Parameter",
     "Taps",
     "complete",
+    "could_be_size",
     "entries",
     "find",
     "parse_request",

@@ -19,6 +19,9 @@ _NAMED = re.compile(r"([^\W\d][\w .-]*?)\s*=\s*(.+)", re.DOTALL)
 # Numbers with commas and without blanks, and then a blank: `1,2,3 4,5,6`.
 _TIGHT_COMMA = re.compile(r"\S,\S")
 
+# What could be meant as the size of kernels: `3`, `3x3` or `3,3`.
+_SIZE = re.compile(r"([1-9][0-9]?)(?:[x,]([1-9][0-9]?))?", re.IGNORECASE)
+
 _CHANNELS = {"R": 0, "G": 1, "B": 2, "A": 3}
 _MINUS = "\N{MINUS SIGN}"  # what web pages and word processors print
 
@@ -108,6 +111,28 @@ def parse_request(text: str) -> KernelRequest:
     return KernelRequest(what, kind, channel, name)
 
 
+def could_be_size(request: KernelRequest) -> str | None:
+    """Tell what a kernel of one or two numbers is, where the size of kernels could be meant.
+
+    Examples
+    --------
+    >>> print(could_be_size(parse_request("3")))
+    the kernel '3' is one weight of value 3; for kernels of 3x3 give --kernel-size 3 ([3] is one weight)
+    >>> could_be_size(parse_request("[3]")), could_be_size(parse_request("-1 1"))
+    (None, None)
+    """
+    found = _SIZE.fullmatch(request.what) if request.kind == "taps" else None
+    if found is None or request.name is not None or request.channel is not None:
+        return None
+    h, w = found[1], found[2]
+    if w is None:
+        what, size, again = f"one weight of value {h}", f"{h}x{h}", f"[{h}] is one weight"
+    else:
+        what, size, again = f"one row of {h} and {w}", f"{h}x{w}", f"[{h}, {w}] is one row"
+    remedy = f"for kernels of {size} give --kernel-size {request.what} ({again})"
+    return f"the kernel {request.what!r} is {what}; {remedy}"
+
+
 def _channel(text: str) -> int | None:
     """Read a channel's letter or index; None if it is neither."""
     if text.isascii() and text.isdigit() and len(text) <= 6:
@@ -160,6 +185,8 @@ def parse_taps(text: str, name: str | None = None) -> Kernel:
     ((0, 1), (-1, 0))
     """
     label = shown(text if name is None else name) or "''"
+    if "x" in text.lower() and _SIZE.fullmatch(text.strip()):
+        raise SpecError(f"kernel {label}: this is a size, not numbers; for it give --kernel-size {label}.")
     try:
         body, divided_by = _split_divisor(text.replace(_MINUS, "-").strip())
         tokens = [_tokens(line, row) for row, line in enumerate(_lines(body), 1)]
