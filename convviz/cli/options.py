@@ -216,7 +216,7 @@ Until = Annotated[
 InputFiles = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT...",
+        metavar="INPUT",
         help="An image, numbers (.json .csv .npy), or - for stdin. Several of one size are stacked: their "
         "channels are those of one input.",
     ),

@@ -372,7 +372,14 @@ def test_the_options_of_the_picture_change_its_size(convviz, photo):
         pytest.param(
             ["-b", "numpy", "--device", "cuda"], 5, "numpy backend does not run on cuda", id="device"
         ),
-        pytest.param(["--strde", "2"], 2, "no such option: --strde", id="unknown option"),
+        pytest.param(
+            ["--strde", "2"], 2, "no such option: --strde; did you mean --stride?", id="unknown option"
+        ),
+        pytest.param(["--filters", "6"], 2, "did you mean --out-channels?", id="another word for an option"),
+        pytest.param(["--pad", "1"], 2, "did you mean --padding?", id="a shorter word for an option"),
+        pytest.param(["--kernel_size", "3"], 2, "did you mean --kernel-size?", id="a name as in Python"),
+        pytest.param(["--zzz"], 2, "(convviz run --help lists the options)", id="where options are listed"),
+        pytest.param(["--stride"], 2, "(convviz run --help lists the options)", id="an option without value"),
         pytest.param(["--stride"], 2, "requires an argument", id="no value"),
         pytest.param(["--bias-values", "1"], 2, "bias-values go with --kernel", id="biases without kernels"),
     ],

@@ -28,7 +28,7 @@ def animate(
     input: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[INPUT...]",
+            metavar="INPUT",
             help="An image or numbers, or several of one size, whose channels are stacked; or a .toml of "
             "cases for --gallery. Abstract squares without it.",
         ),

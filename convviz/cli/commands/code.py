@@ -18,7 +18,7 @@ def code(
     input: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT",
             help="An image, or numbers (.json .csv .npy). Several of one size are stacked: their channels "
             "are those of one input.",
         ),
