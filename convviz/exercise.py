@@ -200,6 +200,12 @@ def _layer(
     """Build the layer with the kernels that were named, or with drawn ones."""
     if tapset is not None:
         layer, bank, _ = weights.build(settings, channels, tapset=tapset)
+        if layer.out_channels > (maps := tapset.maps(layer.groups)):
+            # The weights of a new layer have too many digits to be worked out by hand.
+            raise SpecError(
+                f"out_channels is {layer.out_channels}, but the kernels make {plural(maps, 'map')}; "
+                "on a worksheet give a kernel for every map."
+            )
         return layer, bank
     layer = settings.conv2d(channels)
     weight = np.array([draw.randint(-2, 2) for _ in range(layer.weight_parameters)], np.float32)

@@ -45,6 +45,7 @@ def page(
     settings: LayerSettings,
     *,
     reading: InputSettings = _AS_IT_IS,
+    others: Sequence[str] = (),
 ) -> str:
     """Write the page of a layer.
 
@@ -62,6 +63,8 @@ def page(
         Where they come from.
     reading : InputSettings
         How the picture was read.
+    others : sequence of str
+        Further inputs, whose channels stand in the picture too.
 
     Returns
     -------
@@ -118,7 +121,7 @@ def page(
         "single": True,
         "given": given,
         "words": _words(settings),
-        "reading": _options(reading),
+        "reading": [*map(shlex.quote, others), *_options(reading)],
         "layers": [_layer(placed, numbers)],
     }
     return _written(path, picture, reading, more, chosen)
@@ -135,6 +138,7 @@ def net_page(
     reading: InputSettings = _AS_IT_IS,
     read_as: InputSettings | None = None,
     origin: str = "",
+    others: Sequence[str] = (),
 ) -> str:
     """Write the page of a net: a panel for each of its layers.
 
@@ -156,6 +160,8 @@ def net_page(
         How the picture was to be read.
     read_as : InputSettings, optional
         How it was read, where the net asks for more.
+    others : sequence of str
+        Further inputs, whose channels stand in the picture too.
     origin : str
         The line of Python before the layers: the seed of their numbers, or a comment.
 
@@ -192,7 +198,7 @@ def net_page(
         "single": False,
         "given": False,
         "words": list(command),
-        "reading": _options(reading),
+        "reading": [*map(shlex.quote, others), *_options(reading)],
         "layers": [_layer(one, numbers.get(one.name, {})) for one in placed],
         "classes": list(net.classes),
         "origin": origin,
@@ -306,6 +312,11 @@ def _options(reading: InputSettings) -> list[str]:
 def _words(settings: LayerSettings) -> list[str]:
     """Write the options that name kernels or trained weights."""
     words = [f"-K {shlex.quote(typed(request))}" for request in settings.kernel]
+    if settings.kernel:
+        # What else chooses the weights of a layer with kernels; a page with seeded ones tells it itself.
+        words += [f"-O {settings.out_channels}"] if settings.out_channels is not None else []
+        words += [f"-k {typed(settings.kernel_size)}"] if settings.kernel_size is not None else []
+        words += [f"--seed {settings.seed}"] if settings.seed else []
     if settings.weights is not None:
         words.append(f"--weights {shlex.quote(printable(str(settings.weights)))}")
     if settings.layer_name is not None:

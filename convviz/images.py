@@ -13,7 +13,7 @@ import sys
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -28,7 +28,7 @@ from convviz.files import read_bytes, shown, split_member
 from convviz.geometry import HW
 from convviz.preparation import Normalization, ShortSide, crop_corner, resized_size
 from convviz.settings import MAX_PIXELS, Mode, ValueRange
-from convviz.text import amount, because, number, plural
+from convviz.text import amount, because, number, plural, printable
 
 Floats = NDArray[np.float32]
 
@@ -1177,3 +1177,77 @@ def _subtracted_and_divided(x: Floats, normalization: Normalization) -> Floats:
         moved = x - mean
         moved /= std
     return moved
+
+
+def stack(
+    pictures: Sequence[Picture], names: Sequence[str], normalize: Normalization | None = None
+) -> Picture:
+    """Take the planes of several inputs, one after the other, as the channels of one.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+        Inputs of one size, not normalised.
+    names : sequence of str
+        What to call each; a plane is called after its input.
+    normalize : Normalization, optional
+        What is subtracted from all values in the end, and what they are divided by.
+
+    Returns
+    -------
+    Picture
+        One input. A single one is what it was, normalised.
+
+    Raises
+    ------
+    InputError
+        If the sizes differ, or there is too little memory for all planes.
+    SpecError
+        If `normalize` is for another number of planes.
+
+    Examples
+    --------
+    >>> dark, bright = (Picture(np.full((1, 2, 2), value, np.float32), ("gray",)) for value in (0, 1))
+    >>> both = stack([dark, bright], ["dark", "bright"])
+    >>> both.channels, both.x[:, 0, 0].tolist()
+    (('dark', 'bright'), [0.0, 1.0])
+    """
+    first = pictures[0]
+    if len(pictures) > 1:
+        called = [name if names.count(name) == 1 else f"{name} {index}" for index, name in enumerate(names)]
+        for name, picture in zip(called, pictures, strict=True):
+            sizes = (first.resized or first.size, first.size), (picture.resized or picture.size, picture.size)
+            if sizes[0] != sizes[1]:
+                one, other = next((a, b) for a, b in zip(*sizes, strict=True) if a != b)
+                raise InputError(
+                    f"inputs whose channels are stacked have one size, but {called[0]!r} is {one} and "
+                    f"{name!r} {other} pixels; give --resize HxW."
+                )
+        planes = sum(picture.shape[0] for picture in pictures)
+        memory.need(
+            4 * planes * math.prod(first.size),
+            f"{plural(planes, 'channel')} of {first.size}",
+            "give fewer or smaller inputs",
+            error=InputError,
+        )
+        channels = tuple(
+            name if picture.shape[0] == 1 else f"{name} {channel}"
+            for name, picture in zip(called, pictures, strict=True)
+            for channel in picture.channels
+        )
+        listed = ", ".join(channels if len(channels) <= 8 else (*channels[:4], "…", *channels[-2:]))
+        told = f"{len(pictures)} inputs are stacked: the {len(channels)} channels are {listed}"
+        remarks = [
+            f"{printable(name)}: {text}"
+            for name, one in zip(called, pictures, strict=True)
+            for text in one.remarks
+        ]
+        first = replace(
+            first,
+            planes=np.concatenate([picture.x for picture in pictures]),
+            channels=channels,
+            low=min(picture.low for picture in pictures),
+            high=max(picture.high for picture in pictures),
+            remarks=(*remarks, printable(told)),
+        )
+    return first if normalize is None else _normalized(first, normalize)

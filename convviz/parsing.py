@@ -43,16 +43,16 @@ def whole(field: str, *, least: int = 1, most: int | None = None) -> Callable[[s
 
 
 def pair(field: str, *, least: int = 1, expected: str = "N or HxW, such as 3 or 3x5") -> Callable[[str], HW]:
-    """Make a parser of ``N`` or ``HxW``; messages say what was `expected`.
+    """Make a parser of ``N``, ``HxW`` or ``H,W``; messages say what was `expected`.
 
     Examples
     --------
-    >>> print(pair("stride")("2"), pair("stride")("3x5"))
-    2x2 3x5
+    >>> print(pair("stride")("2"), pair("stride")("3x5"), pair("stride")("3,5"))
+    2x2 3x5 3x5
     """
 
     def parse(text: str) -> HW:
-        numbers = [_whole(part) for part in text.lower().split("x")]
+        numbers = [_whole(part) for part in re.split("x|,", text.lower())]
         if len(numbers) not in (1, 2) or None in numbers:
             raise SpecError(f"{field}: expected {expected}, not {text!r}.")
         h, w = numbers * 2 if len(numbers) == 1 else numbers
@@ -65,7 +65,7 @@ def pair(field: str, *, least: int = 1, expected: str = "N or HxW, such as 3 or 
 
 
 def resize(text: str) -> HW | ShortSide:
-    """Parse ``N``, ``HxW`` or ``short:N``.
+    """Parse ``N``, ``HxW``, ``H,W`` or ``short:N``.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def resize(text: str) -> HW | ShortSide:
 
 
 def padding(text: str) -> Padding:
-    """Parse ``N``, ``HxW``, ``top,bottom,left,right``, ``same``, ``same-lower`` or ``valid``.
+    """Parse ``N``, ``HxW``, ``H,W``, ``top,bottom,left,right``, ``same``, ``same-lower`` or ``valid``.
 
     Raises
     ------
@@ -96,8 +96,8 @@ def padding(text: str) -> Padding:
 
     Examples
     --------
-    >>> print(padding("1"), padding("1x2"), padding("1,0,2,1"), padding("same"))
-    1,1,1,1 1,1,2,2 1,0,2,1 same
+    >>> print(padding("1"), padding("1x2"), padding("1,2"), padding("1,0,2,1"), padding("same"))
+    1,1,1,1 1,1,2,2 1,1,2,2 1,0,2,1 same
     """
     if text in PADDING_WORDS:
         return text  # type: ignore[return-value]  # narrowed by the line above

@@ -31,17 +31,18 @@ class LayerSettings:
     Parameters
     ----------
     out_channels : int, optional
-        Filters; as many as the kernels make, else 6.
+        Filters; as many as the kernels make, else 6. Of more, those without a kernel
+        are the seeded ones of a new layer, at the same places.
     kernel_size : HW, optional
         Taps; those of the largest kernel, else 3x3.
     stride, padding, dilation, groups, bias, padding_mode
         As for `Conv2d`.
     seed : int
-        Seed of torch's generator, for weights without kernels.
+        Seed of torch's generator, for filters without kernels.
     kernel : tuple of KernelRequest
         Presets, literal taps and files, one after the other.
     bias_values : tuple of float, optional
-        One bias per map, for layers with kernels.
+        One bias per map, for layers with kernels; without it those have no bias.
     flip : bool
         Turn every kernel half round, which makes the layer a true convolution.
     weights : Path, optional
@@ -111,12 +112,14 @@ class LayerSettings:
                     f"kernel_size {kernel_size} has no room for a kernel of {largest}; "
                     "leave out --kernel-size."
                 )
-            if self.out_channels not in (None, maps):
+            # More filters than kernels: the others are those of a new layer.
+            out_channels = self.out_channels or maps
+            if out_channels < maps:
                 raise SpecError(
-                    f"out_channels is {self.out_channels}, but the kernels make {plural(maps, 'map')}; "
+                    f"out_channels is {out_channels}, but the kernels make {plural(maps, 'map')}; "
                     "leave out --out-channels."
                 )
-            out_channels, bias = maps, self.bias and (stored_bias or self.bias_values is not None)
+            bias = self.bias and (stored_bias or self.bias_values is not None)
         elif self.bias_values is not None:
             raise SpecError("bias-values go with --kernel; seeded weights have a seeded bias.")
         if self.bias_values is not None and not self.bias:
@@ -251,7 +254,8 @@ def typed(value: Any) -> str:
     if isinstance(value, Edges):
         return str(value.top) if len(set(value)) == 1 else str(value)
     if isinstance(value, KernelRequest):  # a named tuple, so it comes before the other tuples
-        return value.what if value.channel is None else f"{value.what}@{value.channel}"
+        name = "" if value.name is None else f"{value.name}="
+        return f"{name}{value.what}" + ("" if value.channel is None else f"@{value.channel}")
     if isinstance(value, tuple):
         return ",".join(map(repr, value))
     return str(value)

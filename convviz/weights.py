@@ -14,7 +14,7 @@ from convviz.arrays import ARCHIVES, read_archive, read_array
 from convviz.checkpoints import read_checkpoint
 from convviz.errors import InputError, ShapeError, SpecError
 from convviz.geometry import HW
-from convviz.kernels import Kernel, KernelRequest, parse_request, resolve
+from convviz.kernels import Filter, KernelRequest, could_be_size, parse_request, resolve
 from convviz.layers import Conv2d, as_padding
 from convviz.settings import LayerSettings, typed
 from convviz.text import plural, printable
@@ -262,7 +262,7 @@ def load(requests: Sequence[KernelRequest]) -> TapSet:
         if request.kind == "file":
             found = _from_file(Path(request.what))
         else:
-            found = [Taps(kernel.name, _values(kernel)) for kernel in resolve(request)]
+            found = [Taps(one.name, _values(one)) for one in resolve(request)]
         for item in found:
             if request.channel is not None and item.values.ndim != 2:
                 raise SpecError(
@@ -299,9 +299,10 @@ def _trained(settings: LayerSettings) -> TapSet:
     )
 
 
-def _values(kernel: Kernel) -> NDArray[np.float64]:
-    """Divide once, in float64."""
-    return np.array(kernel.taps, np.float64) / kernel.divisor
+def _values(one: Filter) -> NDArray[np.float64]:
+    """Divide once, in float64; shape (kh, kw) for all channels, or (planes, kh, kw)."""
+    kernels = [np.array(kernel.taps, np.float64) / kernel.divisor for kernel in one.kernels]
+    return kernels[0] if len(kernels) == 1 else np.stack(kernels)
 
 
 def _from_file(path: Path) -> list[Taps]:
@@ -450,11 +451,12 @@ def build(
         )
     layer = _layer(settings, in_channels, tapset)
     _check_memory(layer)
-    bias = settings.bias_values if settings.bias_values is not None else tapset.bias
-    weight, names = _lay_out(tapset.taps, layer, channels)
+    weight, names, given = _lay_out(tapset.taps, layer, channels, settings.seed)
     with np.errstate(over="ignore"):  # FilterBank refuses what does not fit
-        bank = FilterBank(weight, np.array(bias, np.float32) if layer.bias else None, names)
-    remarks = []
+        bank = FilterBank(weight, _bias(settings, layer, tapset, given), names)
+    remarks = [text for request in settings.kernel if (text := could_be_size(request))]
+    if len(given) < layer.out_channels:
+        remarks.append(_told_of_seeded(settings, layer, given))
     if len(set(tapset.sizes)) > 1 or tapset.sizes[0] != layer.kernel_size:
         smaller = dict.fromkeys(taps.name for taps in tapset.taps if taps.size != layer.kernel_size)
         remarks.append(f"{', '.join(smaller)} centred in zeros to fill {layer.kernel_size} taps")
@@ -474,16 +476,50 @@ def build(
     return layer, bank.turned() if settings.flip else bank, tuple(remarks)
 
 
-def _lay_out(taps: Sequence[Taps], layer: Conv2d, channels: Sequence[str]) -> tuple[Floats, tuple[str, ...]]:
-    """Place every kernel in the weight of `layer`, group by group as torch orders its filters."""
-    _, planes, kh, kw = layer.weight_shape
-    weight = np.zeros(layer.weight_shape, np.float64)
-    names = []
+def _bias(settings: LayerSettings, layer: Conv2d, tapset: TapSet, given: Sequence[int]) -> Floats | None:
+    """Take the bias that the user typed, or the one stored with the kernels: 0 for a seeded filter."""
+    if not layer.bias:
+        return None
+    if settings.bias_values is not None:
+        return np.array(settings.bias_values, np.float32)
+    bias = np.zeros(layer.out_channels, np.float32)
+    bias[list(given)] = tapset.bias
+    return bias
+
+
+def _told_of_seeded(settings: LayerSettings, layer: Conv2d, given: Sequence[int]) -> str:
+    """Say that there are filters without a kernel, and what bias they have."""
+    others = layer.out_channels - len(given)
+    which = "the other filter is that" if others == 1 else f"the other {others:,} filters are those"
+    bias = "" if settings.bias_values is not None else ", with bias 0" if layer.bias else ", without its bias"
+    return f"{which} of a new layer (seed {settings.seed}){bias}"
+
+
+def _lay_out(
+    taps: Sequence[Taps], layer: Conv2d, channels: Sequence[str], seed: int
+) -> tuple[Floats, tuple[str, ...], list[int]]:
+    """Place every kernel in the weight of `layer`, group by group as torch orders its filters.
+
+    Gives the weight, the names of all filters, and the places of those that have a kernel: where there are
+    more filters, they are the first ones of all or, of kernels that stand in every group, of each group.
+    """
+    filters, planes, kh, kw = layer.weight_shape
     flat = [item.values.ndim == 2 for item in taps]
     if layer.groups > 1 and any(flat) and not all(flat):
         raise SpecError("with groups, 2-D kernels and kernels with planes of their own cannot be mixed.")
-    rows = [(group, item) for group in range(layer.groups if all(flat) else 1) for item in taps]
-    for row, (group, item) in enumerate(rows):
+    groups = layer.groups if all(flat) else 1
+    rows = {
+        group * filters // groups + index: (group, item)
+        for group in range(groups)
+        for index, item in enumerate(taps)
+    }
+    if len(rows) == filters:
+        weight = np.zeros(layer.weight_shape, np.float64)
+    else:
+        weight = seeded(layer, seed).weight.astype(np.float64)
+    names = list(map_names(filters))
+    for row, (group, item) in rows.items():
+        weight[row] = 0
         top, left = (kh - item.size.h) // 2, (kw - item.size.w) // 2
         place = weight[row, :, top : top + item.size.h, left : left + item.size.w]
         name = item.name
@@ -504,9 +540,9 @@ def _lay_out(taps: Sequence[Taps], layer: Conv2d, channels: Sequence[str]) -> tu
         elif layer.groups > 1 and all(flat):
             name += f" @{channels[group]}" if planes == 1 and channels else f" group {group}"
         place[...] = item.values
-        names.append(name)
+        names[row] = name
     with np.errstate(over="ignore"):  # FilterBank refuses what does not fit
-        return weight.astype(np.float32), tuple(names)
+        return weight.astype(np.float32), tuple(names), list(rows)
 
 
 def kernel_bank(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Conv2d, FilterBank]:

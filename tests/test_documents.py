@@ -1,5 +1,6 @@
 """Every command in the documents runs, every statement of a fact is read from the code."""
 
+import json
 import re
 import shlex
 import shutil
@@ -8,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import convviz
@@ -75,6 +77,24 @@ def test_documented_python_runs(folder, path):
             timeout=120,
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_the_command_of_the_tutorial_makes_the_maps_of_its_program(folder):
+    text = (ROOT / "docs" / "run.md").read_text(encoding="utf-8").split("## A program of a tutorial")[1]
+    program = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    command = re.search(r"```sh\nconvviz (.*?)\n```", text, re.DOTALL)[1]
+    found = {}
+    exec(program, found)
+    done = subprocess.run(
+        [sys.executable, "-m", "convviz", *shlex.split(command), "--json"],
+        cwd=folder,
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    values = np.array(json.loads(done.stdout)["values"])
+    assert values[0].tolist() == [[18]]
+    np.testing.assert_allclose(values, found["maps"], rtol=0, atol=1e-6)
 
 
 def test_the_table_of_options_is_that_of_the_code():

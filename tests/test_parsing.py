@@ -7,15 +7,24 @@ from convviz.errors import SpecError, UnknownNameError
 from convviz.geometry import HW, Edges
 
 
-@pytest.mark.parametrize(("text", "expected"), [("3", HW(3, 3)), ("3x5", HW(3, 5)), ("3X5", HW(3, 5))])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("3", HW(3, 3)), ("3x5", HW(3, 5)), ("3X5", HW(3, 5)), ("3,5", HW(3, 5)), (" 3, 5", HW(3, 5))],
+)
 def test_a_pair_is_one_number_or_height_by_width(text, expected):
     assert parsing.pair("stride")(text) == expected
 
 
-@pytest.mark.parametrize("text", ["2x", "x2", "1x2x3", "2.5", "", "two", "1,2", "٣", "1e3", "0x"])
+@pytest.mark.parametrize("text", ["2x", "x2", "1x2x3", "2.5", "", "two", "1,2,3", "1,", "٣", "1e3", "0x"])
 def test_what_is_no_pair_is_shown_one(text):
     with pytest.raises(SpecError, match=r"stride: expected N or HxW, such as 3 or 3x5, not"):
         parsing.pair("stride")(text)
+
+
+def test_a_pair_as_it_is_printed_is_read_again():
+    for pair in (HW(1, 1), HW(3, 5)):
+        assert parsing.pair("stride")(str(pair)) == pair
+        assert parsing.padding(",".join(map(str, pair))) == Edges(pair.h, pair.h, pair.w, pair.w)
 
 
 def test_a_pair_below_the_least_is_refused():
@@ -28,6 +37,7 @@ def test_a_pair_below_the_least_is_refused():
     [
         ("1", Edges(1, 1, 1, 1)),
         ("1x2", Edges(1, 1, 2, 2)),
+        ("1,2", Edges(1, 1, 2, 2)),
         ("1,0,2,1", Edges(1, 0, 2, 1)),
         ("same", "same"),
         ("same-lower", "same-lower"),
@@ -38,7 +48,7 @@ def test_padding_is_written_in_six_ways(text, expected):
     assert parsing.padding(text) == expected
 
 
-@pytest.mark.parametrize("text", ["1,2", "1,2,3,4,5", "Same ", "full", "1.5", ""])
+@pytest.mark.parametrize("text", ["1,2,3", "1,2,3,4,5", "Same ", "full", "1.5", ""])
 def test_other_padding_is_shown_the_ways(text):
     with pytest.raises(
         SpecError, match=r"padding: expected N, HxW, top,bottom,left,right, same, same-lower or valid"

@@ -23,7 +23,7 @@ def test_kernels_decide_how_many_maps_there_are_and_leave_out_the_bias():
     ("settings", "message"),
     [
         pytest.param(
-            LayerSettings(out_channels=6), "kernels make 2 maps; leave out --out-channels", id="more maps"
+            LayerSettings(out_channels=1), "kernels make 2 maps; leave out --out-channels", id="fewer maps"
         ),
         pytest.param(
             LayerSettings(kernel_size=HW(2, 3)), "2x3 has no room for a kernel of 3x3", id="too few taps"

@@ -57,8 +57,8 @@ VIEWS = {
         Animation(direct(r.layer, HW(3, 3), picture=r.picture, bank=r.filters, index=1)).svgs()
     ),
     "program": lambda r: program(
-        "x.npy",
-        "npy",
+        ["x.npy"],
+        {"x.npy": "npy"},
         r.layer,
         r.filters,
         LayerSettings(kernel=(parse_request("box"),)),

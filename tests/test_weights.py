@@ -61,6 +61,72 @@ def test_with_groups_a_kernel_makes_one_map_in_every_group():
     assert bank.names == ("sobel-x @R", "sobel-y @R", "sobel-x @G", "sobel-y @G", "sobel-x @B", "sobel-y @B")
 
 
+def test_filters_without_a_kernel_are_those_of_a_new_layer_at_their_places():
+    """As in a tutorial: a new layer, `weight[0] = 1`, and nothing else is touched."""
+    torch.manual_seed(5)
+    theirs = torch.nn.Conv2d(3, 6, 3, bias=False)
+    with torch.no_grad():
+        theirs.weight[0] = 1
+    settings = LayerSettings(kernel=(parse_request("ones=box:size=3"),), out_channels=6, seed=5)
+    layer, bank, remarks = weights.build(settings, 3)
+    assert (layer.out_channels, bank.bias) == (6, None)
+    assert bank.weight[1:].tobytes() == theirs.weight[1:].detach().numpy().tobytes()
+    assert np.unique(bank.weight[0]).tolist() == [np.float32(1 / 9)]
+    assert bank.names == ("ones", "map 1", "map 2", "map 3", "map 4", "map 5")
+    assert remarks == ("the other 5 filters are those of a new layer (seed 5), without its bias",)
+
+
+def test_with_groups_a_kernel_is_the_first_filter_of_every_group():
+    torch.manual_seed(0)
+    theirs = torch.nn.Conv2d(2, 4, 1, groups=2).weight.detach().numpy()
+    settings = LayerSettings(kernel=(parse_request("7"),), out_channels=4, groups=2)
+    _, bank, _ = weights.build(settings, 2, channels="RG")
+    assert bank.weight[:, 0, 0, 0].tolist() == [7, theirs[1, 0, 0, 0], 7, theirs[3, 0, 0, 0]]
+    assert bank.names == ("7 @R", "map 1", "7 @G", "map 3")
+
+
+def test_flipping_turns_the_filters_without_a_kernel_too():
+    torch.manual_seed(0)
+    theirs = torch.nn.Conv2d(1, 2, 2).weight.detach().numpy()
+    settings = LayerSettings(kernel=(parse_request("1 2; 3 4"),), out_channels=2, flip=True)
+    weight = weights.build(settings, 1)[1].weight
+    assert weight[0, 0].tolist() == [[4, 3], [2, 1]]
+    np.testing.assert_array_equal(weight[1, 0], theirs[1, 0, ::-1, ::-1])
+
+
+def test_a_stored_bias_is_that_of_its_filter_and_a_seeded_filter_has_none(tmp_path):
+    np.savez(tmp_path / "one.npz", weight=np.ones((1, 1, 1, 1)), bias=[3.0])
+    settings = LayerSettings(kernel=(parse_request(str(tmp_path / "one.npz")),), out_channels=2)
+    _, bank, remarks = weights.build(settings, 1)
+    assert bank.bias.tolist() == [3, 0]
+    assert remarks[0] == "the other filter is that of a new layer (seed 0), with bias 0"
+
+
+def test_a_typed_filter_has_a_kernel_for_every_channel():
+    layer, bank, _ = weights.build(LayerSettings(kernel=(parse_request("w=1 2 | 3 4 / 2"),)), 2)
+    assert (str(layer.kernel_size), bank.names) == ("1x2", ("w",))
+    assert bank.weight.tolist() == [[[[1, 2]], [[1.5, 2]]]]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("3", "for kernels of 3x3 give --kernel-size 3 ([3] is one weight)", id="one number"),
+        pytest.param(
+            "3,5", "for kernels of 3x5 give --kernel-size 3,5 ([3, 5] is one row)", id="two numbers"
+        ),
+        pytest.param("[3]", None, id="in brackets"),
+        pytest.param("three=3", None, id="named"),
+        pytest.param("1 2", None, id="with a blank"),
+        pytest.param("0.5", None, id="no size"),
+    ],
+)
+def test_a_kernel_that_could_be_a_size_is_remarked_on(text, told):
+    remarks = built(text)[2]
+    assert [remark for remark in remarks if told and told in remark] == list(remarks)
+    assert len(remarks) == (told is not None)
+
+
 def test_a_smaller_kernel_is_centred_in_zeros_and_a_remark_says_so():
     """1x3 taps among 3x3 stand in the middle row; 2x2 taps have their spare row below and column right."""
     _, bank, remarks = built("1 2 3", "1 2; 3 4", "box:size=3", channels=1, names=("gray",))
@@ -115,6 +181,11 @@ def test_an_archive_without_a_weight_lists_what_it_holds(tmp_path):
 def test_a_channel_that_cannot_be_read_is_refused(kernels, settings, message):
     with pytest.raises(SpecError, match=message):
         built(*kernels, **settings)
+
+
+def test_typed_kernels_for_other_channels_are_refused():
+    with pytest.raises(SpecError, match=r"'w' has kernels for 2 planes, but a filter of this layer reads 3"):
+        weights.build(LayerSettings(kernel=(parse_request("w=1 | 2"),)), 3)
 
 
 def test_kernels_for_other_planes_are_refused(tmp_path):

@@ -15,6 +15,7 @@ from convviz import __version__
 from convviz.cli.exits import STATUS, Exit
 from convviz.cli.signals import Ended, raise_when_ended
 from convviz.cli.streams import NobodyReads, open_streams
+from convviz.cli.synonyms import meant_by
 from convviz.errors import ConvvizError, OutputError, SourceError
 from convviz.files import delete_unfinished
 from convviz.text import printable
@@ -157,10 +158,10 @@ def _status_of(arguments: Sequence[str]) -> int:
     try:
         status = app(list(arguments), prog_name="convviz", standalone_mode=False)
     except typer.TyperException as error:
-        message = _lower(error.format_message())
+        message = _usage(error, arguments)
         if message.startswith("no such option") and (word := _dashed_name(arguments)):
-            return _failed(f"{message}; write ./{word} for a file whose name begins with '-'", Exit.USAGE)
-        return _failed(message + " (convviz --help lists what there is)", Exit.USAGE)
+            message = f"{message}; write ./{word} for a file whose name begins with '-'"
+        return _failed(message, Exit.USAGE)
     except MemoryError as error:
         return _failed(
             f"not enough memory ({error or 'none left'}); make the layer or the picture smaller.", Exit.USAGE
@@ -196,6 +197,19 @@ def _point(text: str, at: int) -> None:
     before = printable(text[:at])
     with contextlib.suppress(OSError):
         sys.stderr.write(f"  {before}{printable(text[at:])}\n  {' ' * len(before)}^\n")
+
+
+def _usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
+    """Word what is wrong with a command line: with the option that was meant, and where all are listed."""
+    message = _lower(error.format_message())
+    context, typed = getattr(error, "ctx", None), getattr(error, "option_name", None)
+    if context is not None and typed is not None and hasattr(error, "possibilities"):
+        meant = meant_by(typed, [name for parameter in context.command.params for name in parameter.opts])
+        near = meant or next(iter(error.possibilities or ()), None)
+        message = f"no such option: {typed}" + (f"; did you mean {near}?" if near else "")
+    if arguments and arguments[0] in COMMANDS:
+        return f"{message} (convviz {arguments[0]} --help lists the options)"
+    return f"{message} (convviz --help lists the commands)"
 
 
 def _lower(message: str) -> str:

@@ -170,7 +170,7 @@ class Source:
 
 
 def run_net(
-    input: str,
+    input: Sequence[str],
     target: Path | files.Stream,
     chosen: ChosenNet,
     only: str | None,

@@ -41,7 +41,8 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.whole("out_channels"),
         metavar="N",
         panel=LAYER,
-        text="Filters, and so feature maps; as many as the kernels make, else 6.",
+        text="Number of filters, and so of feature maps: by default as many as the kernels make, or 6. The "
+        "filters without a kernel are the seeded ones.",
     ),
     "kernel_size": _option(
         "-k",
@@ -91,7 +92,7 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.whole("seed", least=0, most=2**64 - 1),
         metavar="N",
         panel=LAYER,
-        text="Seed of the weights, which are those of torch.manual_seed.",
+        text="Seed of the weights, which are those of torch.manual_seed and a new layer.",
     ),
     "kernel": _option(
         "-K",
@@ -99,8 +100,9 @@ OPTIONS: dict[str, Any] = {
         parser=parse_request,
         metavar="WHAT",
         panel=LAYER,
-        text='A preset (sobel-x), literal taps ("0 1 0; 1 -4 1; 0 1 0") or a file; with @R, @G or @B for one '
-        "channel. May be given more than once.",
+        text='A preset (sobel-x), literal taps ("0 1 0; 1 -4 1; 0 1 0"), one such kernel per channel divided '
+        'by "|", or a file; @R, @G or @B at the end reads one channel, NAME= in front names the filter. '
+        "May be given more than once. A layer with kernels has no bias, unless --bias-values gives one.",
         autocompletion=complete,
     ),
     "bias_values": _option(
@@ -108,7 +110,7 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.numbers("bias-values"),
         metavar="B,B,…",
         panel=LAYER,
-        text="Biases of a layer with kernels, one per map.",
+        text="Biases of a layer with kernels, one per map; without it such a layer has none.",
     ),
     "weights": _option(
         "--weights",
@@ -219,8 +221,13 @@ Until = Annotated[
     str | None,
     typer.Option(metavar="NAME", rich_help_panel=LAYER, help="Of a net, the layers up to this one."),
 ]
-InputFile = Annotated[
-    str, typer.Argument(metavar="INPUT", help="An image, numbers (.json .csv .npy .npz), or - for stdin.")
+InputFiles = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT",
+        help="An image, numbers (.json .csv .npy .npz), or - for stdin. Several of one size are stacked: "
+        "their channels are those of one input.",
+    ),
 ]
 DrawingFile = Annotated[
     Path | None,

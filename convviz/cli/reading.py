@@ -1,29 +1,38 @@
 """INPUT as the user typed it, opened."""
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from convviz import images
+from convviz.cli.writing import stem_of
 from convviz.files import split_member
 from convviz.images import Picture
 from convviz.settings import InputSettings
 
 
-def read_input(name: str, settings: InputSettings) -> Picture:
-    """Read a file, or stdin where the name is ``-``."""
-    source = sys.stdin.buffer if name == "-" else Path(name)
-    return images.read(source, **settings.arguments)
+def read_input(names: Sequence[str], settings: InputSettings) -> Picture:
+    """Read files, or stdin where the name is ``-``; the planes of several are the channels of one input."""
+    # To normalise is for the channels of the whole.
+    apart = replace(settings, normalize=None)
+    pictures = [
+        images.read(sys.stdin.buffer if name == "-" else Path(name), **apart.arguments) for name in names
+    ]
+    return images.stack(pictures, [stem_of(name) for name in names], settings.normalize)
 
 
-def input_files(name: str | None) -> list[Path]:
-    """List the file that INPUT is, which is never replaced: none for stdin or without INPUT."""
-    return [] if name in (None, "-") else [split_member(Path(name))[0]]
+def input_files(names: Sequence[str]) -> list[Path]:
+    """List the files that INPUT is, which are never replaced: none for stdin or without INPUT."""
+    return [split_member(Path(name))[0] for name in names if name != "-"]
 
 
-def input_document(name: str, picture: Picture, reading: InputSettings) -> dict[str, Any]:
-    """List the input as plain values, with what was done to it."""
-    document: dict[str, Any] = {"path": name, "shape": list(picture.shape), "range": reading.range}
+def input_document(names: Sequence[str], picture: Picture, reading: InputSettings) -> dict[str, Any]:
+    """List the input as plain values, with what was done to it; of several, `path` is the first."""
+    document: dict[str, Any] = {"path": names[0], "shape": list(picture.shape), "range": reading.range}
+    if len(names) > 1:
+        document["paths"] = list(names)
     if reading.page != 1:
         document["page"] = reading.page
     if picture.resized is not None:

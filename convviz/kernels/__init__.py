@@ -5,8 +5,8 @@ cross-correlation, top left first, as ``torch.nn.Conv2d`` applies its weights.
 """
 
 from convviz.kernels.kernel import Kernel, Taps
-from convviz.kernels.lookup import Entry, complete, entries, find, preset_names, resolve, search
-from convviz.kernels.parse import FILE_SUFFIXES, KernelRequest, Kind, parse_request, parse_taps
+from convviz.kernels.lookup import Entry, Filter, complete, entries, find, preset_names, resolve, search
+from convviz.kernels.parse import FILE_SUFFIXES, KernelRequest, Kind, could_be_size, parse_request, parse_taps
 from convviz.kernels.presets import FORMULAS, PRESETS, SETS, Formula, Parameter
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "PRESETS",
     "SETS",
     "Entry",
+    "Filter",
     "Formula",
     "Kernel",
     "KernelRequest",
@@ -22,6 +23,7 @@ __all__ = [
     "Parameter",
     "Taps",
     "complete",
+    "could_be_size",
     "entries",
     "find",
     "parse_request",

@@ -1,11 +1,14 @@
 """Finding kernels by name, for computing, for display and for completion."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from convviz.errors import SpecError, UnknownNameError
+from convviz.geometry import HW
 from convviz.kernels.kernel import Kernel, quoted, shown
-from convviz.kernels.parse import FILE_SUFFIXES, KernelRequest, parse_taps
+from convviz.kernels.parse import FILE_SUFFIXES, KernelRequest, parse_request, parse_taps
 from convviz.kernels.presets import FORMULAS, PRESETS, SETS, Formula, Parameter
+from convviz.text import plural
 
 _FIXED = {kernel.name: kernel for kernel in PRESETS}
 _FORMULAS = {formula.name: formula for formula in FORMULAS}
@@ -27,6 +30,40 @@ class Entry(NamedTuple):
     kernel: Kernel
     set_name: str = ""
     parameters: tuple[Parameter, ...] = ()
+
+
+class Filter(NamedTuple):
+    """What one filter was asked to be.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    kernels : tuple of Kernel
+        One for all channels, or one per channel; all of one size.
+    """
+
+    name: str
+    kernels: tuple[Kernel, ...]
+
+    @property
+    def size(self) -> HW:
+        """Size in taps."""
+        return self.kernels[0].size
+
+    def check(self, planes: int) -> None:
+        """Refuse kernels for other channels than those that a filter of a layer reads.
+
+        Raises
+        ------
+        SpecError
+            If there are several kernels, and not `planes` of them.
+        """
+        if len(self.kernels) not in (1, planes):
+            raise SpecError(
+                f"{shown(self.name)!r} has kernels for {len(self.kernels)} channels, "
+                f"but a filter of this layer reads {planes}."
+            )
 
 
 def preset_names() -> list[str]:
@@ -72,30 +109,80 @@ def find(text: str) -> tuple[Kernel, ...]:
     return tuple(entry.kernel for entry in entries(text))
 
 
-def resolve(request: KernelRequest) -> tuple[Kernel, ...]:
-    """Look up a name or parse literal taps; files are read elsewhere.
+def resolve(request: KernelRequest) -> tuple[Filter, ...]:
+    """Look up names and parse literal taps; files are read elsewhere.
 
     Parameters
     ----------
     request : KernelRequest
-        Of kind "preset" or "taps".
+        Of any kind but "file".
 
     Returns
     -------
-    tuple of Kernel
-        Literal taps are one kernel; a preset is as for `find`.
+    tuple of Filter
+        Literal taps are one filter, and so is one kernel per channel; a preset is
+        as for `find`.
 
     Raises
     ------
     UnknownNameError, SpecError
-        As for `find` and `parse_taps`.
+        As for `find` and `parse_taps`; and if the kernels of one filter differ in size,
+        or the name is that of a preset.
 
     Examples
     --------
-    >>> [kernel.size.w for kernel in resolve(KernelRequest("1 2 1", "taps"))]
+    >>> [one.size.w for one in resolve(KernelRequest("1 2 1", "taps"))]
     [3]
+    >>> (mine,) = resolve(parse_request("mine=sobel-x | 0 1 0; 1 -4 1; 0 1 0 | box"))
+    >>> mine.name, [kernel.name for kernel in mine.kernels]
+    ('mine', ['sobel-x', '0,1,0;1,-4,1;0,1,0', 'box'])
     """
-    return (parse_taps(request.what),) if request.kind == "taps" else find(request.what)
+    name = request.name
+    if name is not None and name in (*_FIXED, *_FORMULAS, *SETS):
+        number = (
+            f"write {name}:{_FORMULAS[name].parameters[0].name}=… for its numbers, or "
+            if name in _FORMULAS
+            else ""
+        )
+        raise SpecError(f"kernel: {name!r} is the name of a preset; {number}choose another name.")
+    if request.kind == "channels":
+        return (_per_channel(request.what, name),)
+    found = (parse_taps(request.what),) if request.kind == "taps" else find(request.what)
+    if name is None:
+        return tuple(Filter(kernel.name, (kernel,)) for kernel in found)
+    if len(found) == 1:
+        return (Filter(name, (replace(found[0], name=name),)),)
+    return tuple(Filter(f"{name} {index}", (kernel,)) for index, kernel in enumerate(found))
+
+
+def _per_channel(text: str, name: str | None) -> Filter:
+    """Read a filter of one kernel per channel, divided by vertical bars."""
+    label = shown(text if name is None else name)
+    kernels: list[Kernel] = []
+    for channel, part in enumerate(text.split("|")):
+        if not part.strip():
+            raise SpecError(
+                f"kernel {label}: there is nothing for channel {channel}; write a kernel of zeros there."
+            )
+        one = parse_request(part)
+        if one.kind == "file" or one.channel is not None or one.name is not None:
+            raise SpecError(
+                f"kernel {label}: between bars stand numbers or presets, without @ and =, not {quoted(part)}."
+            )
+        (found, *others) = resolve(one)
+        if others:
+            raise SpecError(
+                f"kernel {label}: {quoted(part)} is a set of {plural(len(others) + 1, 'kernel')}; "
+                "give one kernel per channel."
+            )
+        kernels += found.kernels
+    sizes = [kernel.size for kernel in kernels]
+    if len(set(sizes)) > 1:
+        raise SpecError(
+            f"kernel {label}: the kernels of one filter have one size, not {', '.join(map(str, sizes))}; "
+            "surround the smaller ones with zeros."
+        )
+    return Filter(name or "|".join(kernel.name for kernel in kernels), tuple(kernels))
 
 
 def entries(text: str | None = None) -> tuple[Entry, ...]:

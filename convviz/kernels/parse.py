@@ -1,16 +1,26 @@
 """Kernels written as numbers, and what the text after ``--kernel`` asks for."""
 
+import re
 from typing import Literal, NamedTuple
 
 from convviz.errors import SpecError
 from convviz.kernels.kernel import Kernel, quoted, shown
 
-Kind = Literal["preset", "taps", "file"]
+Kind = Literal["preset", "taps", "file", "channels"]
 
 FILE_SUFFIXES = (".json", ".csv", ".npy", ".npz", ".safetensors")
 
 # What holds pickles, which are programs.
 _PROGRAMS = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+
+# What may stand before an equals sign as a name; `gaussian:sigma=2` and `runs/lr=0.1/k.npy` have none.
+_NAMED = re.compile(r"([^\W\d][\w .-]*?)\s*=\s*(.+)", re.DOTALL)
+
+# Numbers with commas and without blanks, and then a blank: `1,2,3 4,5,6`.
+_TIGHT_COMMA = re.compile(r"\S,\S")
+
+# What could be meant as the size of kernels: `3`, `3x3` or `3,3`.
+_SIZE = re.compile(r"([1-9][0-9]?)(?:[x,]([1-9][0-9]?))?", re.IGNORECASE)
 
 _CHANNELS = {"R": 0, "G": 1, "B": 2, "A": 3}
 _MINUS = "\N{MINUS SIGN}"  # what web pages and word processors print
@@ -22,28 +32,33 @@ class KernelRequest(NamedTuple):
     Parameters
     ----------
     what : str
-        A preset or set name, literal taps, or the path of a file.
-    kind : {"preset", "taps", "file"}
-        Which of the three it is.
+        A preset or set name, literal taps, the path of a file, or one preset or
+        literal per channel.
+    kind : {"preset", "taps", "file", "channels"}
+        Which of the four it is.
     channel : int or None
         Index of the only channel the kernel reads; None for all channels.
+    name : str or None
+        What to call the filter; None for the name that it has by itself.
     """
 
     what: str
     kind: Kind
     channel: int | None = None
+    name: str | None = None
 
 
 def parse_request(text: str) -> KernelRequest:
-    """Tell a preset, literal taps and a file apart, and split off the channel.
+    """Tell a preset, literal taps and a file apart, and split off the name and the channel.
 
     Parameters
     ----------
     text : str
-        ``WHAT`` or ``WHAT@CHANNEL``; a channel is R, G, B, A or an index from 0.
-        WHAT is a file if it ends in one of `FILE_SUFFIXES`; literal taps if it
-        starts with a digit, a sign, a point or a bracket, or holds a semicolon
-        or a line break; a preset otherwise.
+        ``WHAT``, ``WHAT@CHANNEL`` or ``NAME=WHAT``; a channel is R, G, B, A or an
+        index from 0. WHAT is a file if it ends in one of `FILE_SUFFIXES`, which has
+        a name already; a filter with one kernel per channel if it holds ``|``;
+        literal taps if it starts with a digit, a sign, a point or a bracket, or
+        holds a semicolon or a line break; a preset otherwise.
 
     Returns
     -------
@@ -60,12 +75,14 @@ def parse_request(text: str) -> KernelRequest:
     Examples
     --------
     >>> parse_request("sobel-x@R")
-    KernelRequest(what='sobel-x', kind='preset', channel=0)
+    KernelRequest(what='sobel-x', kind='preset', channel=0, name=None)
     >>> parse_request("0 1 0; 1 -4 1; 0 1 0").kind, parse_request("learned.npz").kind
     ('taps', 'file')
+    >>> parse_request("mine = 1 0 | 0 1")
+    KernelRequest(what='1 0 | 0 1', kind='channels', channel=None, name='mine')
     """
     # A mark in front stands in files that Windows writes, and comes along with their text.
-    what, channel = text.removeprefix("\ufeff").strip(), None
+    what, channel, name = text.removeprefix("\ufeff").strip(), None, None
     head, at, tail = what.rpartition("@")
     if at:
         channel = _channel(tail.strip())
@@ -85,7 +102,36 @@ def parse_request(text: str) -> KernelRequest:
         raise SpecError(
             "a kernel needs a name, numbers or a file, such as sobel-x or '0 1 0; 1 -4 1; 0 1 0'."
         )
-    return KernelRequest(what, _kind(what), channel)
+    if (named := _NAMED.fullmatch(what)) and _kind(what) != "file":
+        name, what = named[1], named[2]
+    kind = _kind(what)
+    if kind == "channels" and channel is not None:
+        raise SpecError(
+            f"kernel {shown(what)}: it has a kernel for every channel; leave out '@{shown(tail)}'."
+        )
+    return KernelRequest(what, kind, channel, name)
+
+
+def could_be_size(request: KernelRequest) -> str | None:
+    """Tell what a kernel of one or two numbers is, where the size of kernels could be meant.
+
+    Examples
+    --------
+    >>> print(could_be_size(parse_request("3")))
+    the kernel '3' is one weight of value 3; for kernels of 3x3 give --kernel-size 3 ([3] is one weight)
+    >>> could_be_size(parse_request("[3]")), could_be_size(parse_request("-1 1"))
+    (None, None)
+    """
+    found = _SIZE.fullmatch(request.what) if request.kind == "taps" else None
+    if found is None or request.name is not None or request.channel is not None:
+        return None
+    h, w = found[1], found[2]
+    if w is None:
+        what, size, again = f"one weight of value {h}", f"{h}x{h}", f"[{h}] is one weight"
+    else:
+        what, size, again = f"one row of {h} and {w}", f"{h}x{w}", f"[{h}, {w}] is one row"
+    remedy = f"for kernels of {size} give --kernel-size {request.what} ({again})"
+    return f"the kernel {request.what!r} is {what}; {remedy}"
 
 
 def _channel(text: str) -> int | None:
@@ -99,6 +145,8 @@ def _kind(what: str) -> Kind:
     """Tell what a text is from its end, its beginning and its separators."""
     if what.lower().endswith(FILE_SUFFIXES):
         return "file"
+    if "|" in what:
+        return "channels"
     begins_as_number = what[0].isdigit() or what[0] in "+-.[" + _MINUS
     return "taps" if begins_as_number or ";" in what or "\n" in what else "preset"
 
@@ -138,6 +186,8 @@ def parse_taps(text: str, name: str | None = None) -> Kernel:
     ((0, 1), (-1, 0))
     """
     label = shown(text if name is None else name) or "''"
+    if "x" in text.lower() and _SIZE.fullmatch(text.strip()):
+        raise SpecError(f"kernel {label}: this is a size, not numbers; for it give --kernel-size {label}.")
     try:
         body, divided_by = _split_divisor(text.replace(_MINUS, "-").strip())
         tokens = [_tokens(line, row) for row, line in enumerate(_lines(body), 1)]
@@ -215,8 +265,14 @@ def _tokens(line: str, row: int) -> list[str]:
     if not line.strip():
         raise SpecError(f"row {row} is empty; leave out the separator, or write its numbers.")
     tokens: list[str] = []
-    for cell in line.split(","):
-        words = cell.split()
+    cells = [cell.split() for cell in line.split(",")]
+    if _TIGHT_COMMA.search(line) and any(len(words) > 1 for words in cells):
+        rows = "; ".join(line.split())
+        raise SpecError(
+            f"row {row} has commas without blanks and blanks without commas, so {quoted(line)} could be one "
+            f"row or several; write {quoted(rows)} for several, or one separator alone for one row."
+        )
+    for words in cells:
         if not words:
             raise SpecError(
                 f"row {row}, column {len(tokens) + 1} is empty; write a number before and after every comma."

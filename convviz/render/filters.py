@@ -1,4 +1,4 @@
-"""Trained filters as pictures: in colour where they read three planes, else every 2-D kernel by itself."""
+"""Filters as pictures, in colour where they read three planes, else kernel by kernel; and as numbers."""
 
 import math
 from collections.abc import Sequence
@@ -7,14 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.geometry import HW
+from convviz.layers import Conv2d
 from convviz.render import grid
 from convviz.render.tone import Bytes, Floats, Tone, colours
 from convviz.text import number
+from convviz.weights import FilterBank
 
 # The response is computed at so many frequencies along each axis.
 _FREQUENCIES = 64
 # Between the planes of one filter: no grey, and none of the colours of the scales.
 _BETWEEN = (196, 219, 238)
+# Weights that are printed: those of six filters of 3x3 taps on three channels are 162.
+_MOST_PRINTED = 200
+# Characters between two kernels, more than between two columns of one.
+_GAP = 4
 
 
 def response(weight: Floats) -> Floats:
@@ -136,3 +142,79 @@ def _mosaic(planes: Sequence[Bytes], table: Bytes | None) -> NDArray[np.uint8]:
         shown = plane[..., None] if table is None else table[plane]
         found[top : top + h, left : left + w] = shown
     return found
+
+
+def lines(layer: Conv2d, bank: FilterBank, channels: Sequence[str], *, width: int) -> list[str]:
+    r"""Write the kernels of every filter as numbers, with its bias, where there are few enough to be read.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    bank : FilterBank
+        Its numbers.
+    channels : sequence of str
+        What the planes of the input are called.
+    width : int
+        Characters in one line; kernels for which there is no room follow below.
+
+    Returns
+    -------
+    list of str
+        Nothing for more than 200 numbers. A kernel that a filter has in every channel stands once.
+
+    Examples
+    --------
+    >>> weight = np.array([[[[1, 2]], [[3, -0.5]]], [[[4, 5]], [[4, 5]]]], np.float32)
+    >>> bank = FilterBank(weight, np.array([0.25, 0], np.float32), ("a", "b"))
+    >>> print(*lines(Conv2d(2, 2, (1, 2)), bank, "RG", width=80), sep="\n")
+    a, bias 0.25
+      R                   G
+       1.0000   2.0000     3.0000  -0.5000
+    b, bias 0, in every channel
+      4  5
+    """
+    kh, kw = layer.kernel_size
+    alike = (bank.weight == bank.weight[:, :1]).all(axis=(1, 2, 3))
+    shown = [1 if same else layer.weight_shape[1] for same in alike]
+    if sum(shown) * kh * kw > _MOST_PRINTED:
+        return []
+    made = []
+    for index, (name, kernels) in enumerate(zip(bank.names, bank.weight, strict=True)):
+        words = [name] if bank.bias is None else [name, f"bias {number(float(bank.bias[index]))}"]
+        planes = [channels[plane] for plane in layer.planes_of(index)]
+        if alike[index] and len(planes) > 1:
+            words.append("in every channel")
+        made.append(", ".join(words))
+        heads = planes[: shown[index]] if shown[index] > 1 else []
+        made += _beside(kernels[: shown[index]], heads, width)
+    return made
+
+
+def _beside(kernels: Floats, heads: Sequence[str], width: int) -> list[str]:
+    """Write the kernels of one filter beside each other, each below its head, in as many rows as it takes."""
+    for places in (4, 3):
+        texts = [[[_written(float(tap), kernels, places) for tap in row] for row in one] for one in kernels]
+        cell = max(len(text) for one in texts for row in one for text in row)
+        block = max([cell * kernels.shape[2] + 2 * (kernels.shape[2] - 1), *map(len, heads)])
+        if len(kernels) * (block + _GAP) + 2 - _GAP <= width:
+            break
+    blocks = [["  ".join(text.rjust(cell) for text in row) for row in one] for one in texts]
+    if heads:
+        blocks = [[head, *rows] for head, rows in zip(heads, blocks, strict=True)]
+    made = []
+    # At least one beside the other, however narrow: digits are never cut.
+    count = max(1, (width - 2 + _GAP) // (block + _GAP))
+    for first in range(0, len(blocks), count):
+        for row in zip(*blocks[first : first + count], strict=True):
+            made.append("  " + (" " * _GAP).join(part.ljust(block) for part in row).rstrip())
+    return made
+
+
+def _written(tap: float, kernels: Floats, places: int) -> str:
+    """Write one weight, with as many decimals as all of a filter where that makes none of them 0."""
+    sizes = np.abs(kernels[kernels != 0])
+    whole = bool((kernels == np.round(kernels)).all())
+    if whole or not sizes.size or sizes.min() < 0.5 * 10.0**-places or sizes.max() >= 1000:
+        return number(tap)
+    return f"{tap + 0.0:.{places}f}"

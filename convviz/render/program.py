@@ -2,7 +2,7 @@
 
 import textwrap
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from convviz.files import split_member
 from convviz.geometry import HW
 from convviz.layers import Conv2d
 from convviz.settings import InputSettings, LayerSettings
-from convviz.weights import FilterBank
+from convviz.weights import FilterBank, seeded
 
 # What the file holds: numbers by their ending, or a picture by its planes and bits.
 Source = Literal["json", "csv", "npy", "npz", "colour", "gray", "gray16"]
@@ -27,8 +27,8 @@ MOST_WEIGHTS = 2000
 
 
 def program(
-    path: str,
-    source: Source,
+    paths: Sequence[str],
+    sources: Mapping[str, Source],
     layer: Conv2d,
     bank: FilterBank,
     settings: LayerSettings,
@@ -42,10 +42,10 @@ def program(
 
     Parameters
     ----------
-    path : str
-        The input, as the program shall open it.
-    source : str
-        What kind of file it is.
+    paths : sequence of str
+        The inputs whose channels are stacked, as the program shall open them.
+    sources : dict of str
+        What kind of file each path is.
     layer : Conv2d
         The layer.
     bank : FilterBank
@@ -71,19 +71,21 @@ def program(
     SpecError
         If there are too many weights to write down.
     """
-    read, imports = _reading(path, source, reading, channels_last)
-    made = _layer(layer, settings, size)
+    read, imports = _reading(paths, sources, reading, channels_last=channels_last)
+    pictures = any(source in _PICTURES for source in sources.values())
+    drawn = _drawn(layer, bank, settings)
+    made = _layer(layer, settings, size, seed=bool(drawn))
     place = "layer[-1]" if made[-1] == ")" else "layer"
     if keys:
         filled, needed = _loaded(layer, settings, keys, place)
     else:
-        filled, needed = _weights(layer, bank, settings, place), []
+        filled, needed = _weights(layer, bank, settings, place, drawn), []
     lines = [
         *imports,
         "import numpy as np",
         "import torch",
-        *(["from PIL import Image, ImageOps"] if source in _PICTURES else []),
-        *(["from PIL import Image"] if source not in _PICTURES and reading.resize else []),
+        *(["from PIL import Image, ImageOps"] if pictures else []),
+        *(["from PIL import Image"] if not pictures and reading.resize else []),
         *needed,
         "",
         *read.splitlines(),
@@ -103,10 +105,14 @@ def program(
 
 
 def reads_as(
-    path: str, source: Source, reading: InputSettings, *, channels_last: bool = False
+    paths: Sequence[str],
+    sources: Mapping[str, Source],
+    reading: InputSettings,
+    *,
+    channels_last: bool = False,
 ) -> NDArray[np.float32] | None:
     """Run the lines that read the input, and give what they read; None where they fail."""
-    text, imports = _reading(path, source, reading, channels_last)
+    text, imports = _reading(paths, sources, reading, channels_last=channels_last)
     lines = [*imports, "import numpy as np", "from PIL import Image, ImageOps", text]
     found: dict[str, Any] = {}
     try:
@@ -118,12 +124,28 @@ def reads_as(
     return np.asarray(found["planes"], np.float32)
 
 
-def _reading(path: str, source: Source, reading: InputSettings, channels_last: bool) -> tuple[str, list[str]]:
-    """Write how the input is read into ``planes``, and what that imports first."""
+def _reading(
+    paths: Sequence[str], sources: Mapping[str, Source], reading: InputSettings, *, channels_last: bool
+) -> tuple[str, list[str]]:
+    """Write how the inputs are read into ``planes``, and what that imports first."""
+    read = [_one(path, sources[path], reading, channels_last=channels_last) for path in paths]
+    text = "\n".join(read)
+    if len(paths) > 1:
+        parts = [f"{one}\nstacked.append(planes)" for one in read]
+        text = "\n".join(
+            ["stacked = []", *parts, "planes = np.concatenate(stacked)  # the channels of one input"]
+        )
+    if reading.normalize is not None:
+        for word, values in (("mean", reading.normalize.mean), ("std", reading.normalize.std)):
+            text += f"\n{word} = np.float32({list(values)})[:, None, None]"
+        text += "\nplanes = (planes - mean) / std"
+    return text, ["import json", "from pathlib import Path", ""] if "json" in sources.values() else []
+
+
+def _one(path: str, source: Source, reading: InputSettings, *, channels_last: bool) -> str:
+    """Write how one input is read into ``planes``."""
     name = repr(path)
-    imports = []
     if source == "json":
-        imports = ["import json", "from pathlib import Path", ""]
         text = f"planes = np.array(json.loads(Path({name}).read_text()), np.float32)"
     elif source == "csv":
         text = f'planes = np.loadtxt({name}, delimiter=",", dtype=np.float32)'
@@ -145,7 +167,7 @@ def _reading(path: str, source: Source, reading: InputSettings, channels_last: b
             text += " * 255"
         if source == "colour":
             text += "\nplanes = planes.transpose(2, 0, 1)  # channels first"
-    if channels_last:
+    if channels_last and source not in _PICTURES:
         text += "\nplanes = planes.reshape(planes.shape[-3:]).transpose(2, 0, 1)  # channels first"
     elif source != "colour":
         text += "\nplanes = planes.reshape(-1, *planes.shape[-2:])  # channels first"
@@ -165,18 +187,24 @@ def _reading(path: str, source: Source, reading: InputSettings, channels_last: b
             f"\ntop, left = round((planes.shape[1] - {h}) / 2), round((planes.shape[2] - {w}) / 2)"
             f"\nplanes = planes[:, top : top + {h}, left : left + {w}]"
         )
-    if reading.normalize is not None:
-        for word, values in (("mean", reading.normalize.mean), ("std", reading.normalize.std)):
-            text += f"\n{word} = np.float32({list(values)})[:, None, None]"
-        text += "\nplanes = (planes - mean) / std"
-    return text, imports
+    return text
 
 
-def _layer(layer: Conv2d, settings: LayerSettings, size: HW) -> list[str]:
+def _drawn(layer: Conv2d, bank: FilterBank, settings: LayerSettings) -> list[int]:
+    """List the filters whose weights torch draws: all, or those for which there is no kernel."""
+    if settings.weights is not None or (settings.kernel and settings.out_channels is None):
+        return []
+    if not settings.kernel:
+        return list(range(layer.out_channels))
+    new = seeded(layer, settings.seed)
+    same = (bank.weight == (new.turned() if settings.flip else new).weight).all(axis=(1, 2, 3))
+    return [int(index) for index in np.flatnonzero(same)]
+
+
+def _layer(layer: Conv2d, settings: LayerSettings, size: HW, *, seed: bool) -> list[str]:
     """Build the layer, with the seed where torch draws its numbers."""
-    seed = [] if settings.kernel or settings.weights else [f"torch.manual_seed({settings.seed})"]
     first, *rest = built(layer, size)
-    return [*seed, f"layer = {first}", *rest]
+    return [*([f"torch.manual_seed({settings.seed})"] if seed else []), f"layer = {first}", *rest]
 
 
 def built(layer: Conv2d, size: HW) -> list[str]:
@@ -199,22 +227,32 @@ def built(layer: Conv2d, size: HW) -> list[str]:
     return ["torch.nn.Sequential(", *parts, ")"]
 
 
-def _weights(layer: Conv2d, bank: FilterBank, settings: LayerSettings, place: str) -> list[str]:
-    """Write the numbers into the layer at `place`, unless torch draws them."""
+def _weights(
+    layer: Conv2d, bank: FilterBank, settings: LayerSettings, place: str, drawn: Sequence[int]
+) -> list[str]:
+    """Write the numbers into the layer at `place`, but for the filters that torch has drawn."""
+    turned = [_flipped(place)] if settings.flip and drawn else []
     if not settings.kernel and settings.weights is None:
-        return ["", "with torch.no_grad():", _flipped(place)] if settings.flip else []
-    if bank.weight.size > MOST_WEIGHTS:
+        return ["", "with torch.no_grad():", *turned] if turned else []
+    written = [index for index in range(layer.out_channels) if index not in set(drawn)]
+    weight = bank.weight[written]
+    if weight.size > MOST_WEIGHTS:
         raise SpecError(
-            f"{bank.weight.size:,} weights are too many for a program; store them with "
+            f"{weight.size:,} weights are too many for a program; store them with "
             "convviz run --save FILE.npz and load them in yours."
         )
-    shared = bool((bank.weight == bank.weight[:, :1]).all())
-    values = bank.weight[:, 0] if shared else bank.weight
+    shared = bool((weight == weight[:, :1]).all())
+    values = weight[:, 0] if shared else weight
     lines = ["", "# one kernel per map" + (", in every channel that it reads" if shared else " and channel")]
     lines += ["weight = torch.tensor(", textwrap.indent(_nested(values), "    "), ")"]
     if shared:
         lines.append(f"weight = weight[:, None].repeat(1, {layer.weight_shape[1]}, 1, 1)")
-    lines += ["with torch.no_grad():", f"    {place}.weight.copy_(weight)"]
+    if not drawn:
+        filled = f"    {place}.weight.copy_(weight)"
+    else:
+        chosen = f":{len(written)}" if written == list(range(len(written))) else str(written)
+        filled = f"    {place}.weight[{chosen}] = weight  # the others are those of the new layer"
+    lines += ["with torch.no_grad():", *turned, filled]
     if bank.bias is not None:
         lines.append(f"    {place}.bias.copy_(torch.tensor({_row(bank.bias)}))")
     return lines

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.main
 
 import convviz
-from convviz.cli.app import COMMANDS
+from convviz.cli.app import COMMANDS, make_app
+from convviz.cli.synonyms import SYNONYMS
 
 ROOT = Path(convviz.__file__).parent
 HEAVY = {"numpy", "PIL", "torch", "rich"}
@@ -208,6 +210,19 @@ def test_a_run_on_numpy_does_not_load_torch(tmp_path):
     assert "torch" not in loaded_by(
         f"from convviz.cli.app import status_of\nassert status_of({arguments!r}) == 0"
     )
+
+
+def test_every_option_has_a_long_name_and_every_synonym_leads_to_one():
+    group = typer.main.get_command(make_app())
+    options = [
+        param
+        for command in group.commands.values()
+        for param in command.params
+        if param.param_type_name == "option"
+    ]
+    names = {name for param in options for name in param.opts}
+    assert all(any(name.startswith("--") for name in param.opts) for param in options)
+    assert {f"--{name}" for found in SYNONYMS.values() for name in found} <= names
 
 
 def test_the_summary_of_a_command_is_the_first_line_of_its_text():

@@ -37,6 +37,16 @@ def inputs(tmp_path, classic):
         pytest.param(
             "colour.png", ["-g", "3", "-K", "laplacian", "--bias-values", "1,2,3"], id="groups and biases"
         ),
+        pytest.param(
+            "colour.png",
+            ["-K", "1 2; 3 4|0 1; 1 0|1 1; 1 1", "-O", "3", "--seed", "4"],
+            id="one kernel of three",
+        ),
+        pytest.param(
+            "colour.png",
+            ["-K", "1 2; 3 4", "-O", "6", "-g", "3", "--flip", "-p", "1,0,0,0"],
+            id="a kernel in every group, turned",
+        ),
         pytest.param("colour.png", ["--flip", "--no-bias", "-p", "valid", "-d", "2"], id="true convolution"),
         pytest.param("colour.png", ["--mode", "gray", "--range", "byte"], id="grey of colour"),
         pytest.param("colour.png", ["--resize", "8x9"], id="resized"),
@@ -59,10 +69,17 @@ def inputs(tmp_path, classic):
         pytest.param("classic.json", ["-O", "2", "-p", "same"], id="nested lists"),
         pytest.param("numbers.npy", ["-O", "4", "-g", "2"], id="an array of numpy"),
         pytest.param("plane.csv", ["-k", "2"], id="a table"),
+        pytest.param(
+            "gray.png colour.png gray16.png",
+            ["--resize", "9x9", "--crop", "8x9", "--normalize", "1,2,3,4,5,1,1,1,1,2"],
+            id="five channels of three pictures",
+        ),
+        pytest.param("plane.csv classic.json", ["--crop", "3", "-O", "2"], id="tables and lists"),
     ],
 )
 def test_the_program_makes_the_same_maps(convviz, inputs, name, options):
-    printed = convviz("code", name, *options)
+    names = name.split()
+    printed = convviz("code", *names, *options)
     assert printed.returncode == 0, printed.stderr
     assert "convviz" not in printed.stdout
     program = inputs / "program.py"
@@ -70,7 +87,7 @@ def test_the_program_makes_the_same_maps(convviz, inputs, name, options):
     subprocess.run(
         [sys.executable, program, inputs / "theirs.npy"], cwd=inputs, check=True, capture_output=True
     )
-    document = json.loads(convviz("run", name, *options, "--json", "--table").stdout)
+    document = json.loads(convviz("run", *names, *options, "--json", "--table").stdout)
     ours, theirs = np.array(document["values"]), np.load(inputs / "theirs.npy")
     assert theirs.shape == ours.shape
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-5 * max(1, np.abs(ours).max()))
@@ -82,6 +99,12 @@ def test_what_was_done_to_the_input_is_said(convviz, inputs):
         "cropped from 14x17 to 5x5, the middle",
         "normalised with mean 0.5 and deviation 0.25",
     ]
+
+
+def test_run_prints_the_program_last_whatever_was_remarked(convviz, inputs):
+    done = convviz("run", "gray.png", "--crop", "5", "--code")
+    program = convviz("code", "gray.png", "--crop", "5").stdout
+    assert done.stdout.endswith(f"gray-maps.png\n\n{program}")
 
 
 def test_stdin_has_no_name_that_a_program_could_open(convviz):

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 ONES = "1 1 1; 1 1 1; 1 1 1"
@@ -37,6 +38,90 @@ def test_a_filter_of_ones_on_the_classic_numbers_gives_eighteen(convviz, classic
     done = convviz("run", classic.name, "-K", ONES, "--table")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("  1x1\n")[1].split()[:4:3] == ["0", "18"]
+
+
+def test_the_layer_of_the_tutorial_is_one_command(convviz, classic):
+    """Six filters of a new layer, of which the first is set to ones: R gives 9, G 3 and B 6, so 18."""
+    done = convviz("run", classic.name, "-K", f"ones={ONES}", "-O", "6", "--json", "--table")
+    x = torch.tensor(json.loads(classic.read_text()), dtype=torch.float32)
+    torch.manual_seed(0)
+    layer = torch.nn.Conv2d(in_channels=3, out_channels=6, kernel_size=3, bias=False)
+    with torch.no_grad():
+        layer.weight[0] = 1
+        theirs = layer(x[None])[0].numpy()
+    document = json.loads(done.stdout)
+    assert document["values"][0] == [[18]]
+    np.testing.assert_allclose(document["values"], theirs, rtol=0, atol=1e-6)
+    assert [row["name"] for row in document["maps"]] == ["ones", *(f"map {index}" for index in range(1, 6))]
+
+
+def test_the_kernels_of_a_small_layer_are_printed(convviz, classic):
+    done = convviz(
+        "run", classic.name, "-K", f"ones={ONES}", "-K", "1 -2 | 0.25 1 | 0 0", "--bias-values", "1,0"
+    )
+    lines = done.stdout.split("\nkernels\n")[1].splitlines()
+    # 1x2 taps among 3x3 stand in the middle row, from the left: one spare column lies right of them.
+    assert lines[:9] == [
+        "ones, bias 1, in every channel",
+        "  1  1  1",
+        "  1  1  1",
+        "  1  1  1",
+        "1,-2|0.25,1|0,0, bias 0",
+        "  R                            G                            B",
+        "   0.0000   0.0000   0.0000     0.0000   0.0000   0.0000     0.0000   0.0000   0.0000",
+        "   1.0000  -2.0000   0.0000     0.2500   1.0000   0.0000     0.0000   0.0000   0.0000",
+        "   0.0000   0.0000   0.0000     0.0000   0.0000   0.0000     0.0000   0.0000   0.0000",
+    ]
+
+
+def test_a_weight_beside_a_much_larger_one_is_not_printed_as_zero(convviz, classic):
+    done = convviz("run", classic.name, "-K", "0.00001 1000.5")
+    assert "  1e-05   1000\n" in done.stdout
+
+
+def test_the_kernels_of_a_large_layer_are_not_printed(convviz, classic):
+    """7 x 3 x 3 x 3 are 189 weights, 8 x 3 x 3 x 3 are 216."""
+    assert "\nkernels\n" in convviz("run", classic.name, "-O", "7").stdout
+    assert "\nkernels\n" not in convviz("run", classic.name, "-O", "8").stdout
+
+
+@pytest.fixture
+def planes(tmp_path):
+    """The classic numbers, a file for each channel."""
+    rows = {"R": "1,1,1\n", "G": "0,1,0\n", "B": "1,0,1\n"}
+    for name, row in rows.items():
+        (tmp_path / f"{name}.csv").write_text(3 * row)
+    return [f"{name}.csv" for name in rows]
+
+
+def test_several_inputs_are_the_channels_of_one(convviz, planes, classic):
+    done = convviz("run", *planes, "-K", ONES, "-K", "1@G", "--json", "--table")
+    assert done.stderr.splitlines()[0] == "3 inputs are stacked: the 3 channels are R, G, B"
+    document = json.loads(done.stdout)
+    assert document["input"] == {"path": "R.csv", "paths": planes, "shape": [3, 3, 3], "range": "unit"}
+    assert document["files"] == ["R-maps.png"]
+    assert document["maps"][1]["name"] == "1 @G"
+    assert document["values"] == [[[18]], [[1]]]
+    one = json.loads(convviz("run", classic.name, "-K", ONES, "-K", "1@G", "--json", "--table").stdout)
+    assert one["values"] == document["values"]
+
+
+def test_inputs_of_two_sizes_are_not_stacked(convviz, planes, photo):
+    done = convviz("run", planes[0], photo.name)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        "convviz: inputs whose channels are stacked have one size, but 'R' is 3x3 and 'photo' 24x32 pixels; "
+        "give --resize HxW.\n"
+    )
+    assert convviz("run", planes[0], photo.name, "--resize", "8").returncode == 0
+
+
+def test_no_input_of_several_is_ever_replaced(convviz, planes, photo):
+    done = convviz("run", photo.name, photo.name, "-o", photo.name, "--force")
+    assert done.returncode == 4
+    again = photo.with_name("again.png")
+    again.write_bytes(photo.read_bytes())
+    assert convviz("run", photo.name, again.name, "-o", again.name, "--force").returncode == 4
 
 
 @pytest.mark.parametrize(
@@ -288,7 +373,14 @@ def test_the_options_of_the_picture_change_its_size(convviz, photo):
         pytest.param(
             ["-b", "numpy", "--device", "cuda"], 5, "numpy backend does not run on cuda", id="device"
         ),
-        pytest.param(["--strde", "2"], 2, "no such option: --strde", id="unknown option"),
+        pytest.param(
+            ["--strde", "2"], 2, "no such option: --strde; did you mean --stride?", id="unknown option"
+        ),
+        pytest.param(["--filters", "6"], 2, "did you mean --out-channels?", id="another word for an option"),
+        pytest.param(["--pad", "1"], 2, "did you mean --padding?", id="a shorter word for an option"),
+        pytest.param(["--kernel_size", "3"], 2, "did you mean --kernel-size?", id="a name as in Python"),
+        pytest.param(["--zzz"], 2, "(convviz run --help lists the options)", id="where options are listed"),
+        pytest.param(["--stride"], 2, "(convviz run --help lists the options)", id="an option without value"),
         pytest.param(["--stride"], 2, "requires an argument", id="no value"),
         pytest.param(["--bias-values", "1"], 2, "bias-values go with --kernel", id="biases without kernels"),
     ],

@@ -48,7 +48,10 @@ def _values(kind, data):
     if kind == "taps":
         text = data.decode("utf-8", "replace")
         request = parse_request(text)
-        found = (parse_taps(text),) if request.kind == "taps" else resolve(request)
+        if request.kind == "taps":
+            found = (parse_taps(text),)
+        else:
+            found = tuple(kernel for one in resolve(request) for kernel in one.kernels)
         return [np.array(kernel.taps, np.float32) for kernel in found if max(map(max, kernel.taps)) < 1e30]
     with tempfile.NamedTemporaryFile(suffix=kind) as file:
         file.write(data)

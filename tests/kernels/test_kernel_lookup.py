@@ -4,7 +4,17 @@ import sys
 import pytest
 
 from convviz.errors import SpecError, UnknownNameError
-from convviz.kernels import FORMULAS, PRESETS, SETS, complete, entries, find, preset_names
+from convviz.kernels import (
+    FORMULAS,
+    PRESETS,
+    SETS,
+    complete,
+    entries,
+    find,
+    parse_request,
+    preset_names,
+    resolve,
+)
 
 HEAVY = {"numpy", "PIL", "torch", "rich", "json", "csv", "fractions", "decimal"}
 
@@ -114,6 +124,33 @@ def test_every_completion_has_one_line_of_help():
     rows = complete("") + complete("gabor:")
     assert all(text and "\n" not in text for _, text in rows)
     assert {name for name, _ in complete("")} == {*preset_names(), *SETS}
+
+
+def test_bars_divide_a_filter_into_kernels_by_channel():
+    (one,) = resolve(parse_request("mine=1 0; 0 1 | 0 1; 1 0 / 2 | roberts-d1"))
+    assert one.name == "mine"
+    assert [kernel.weights for kernel in one.kernels[:2]] == [((1, 0), (0, 1)), ((0, 0.5), (0.5, 0))]
+    assert one.kernels[2] == find("roberts-d1")[0]
+
+
+def test_a_name_of_a_set_is_counted_through():
+    assert [one.name for one in resolve(parse_request("edges=sobel"))] == ["edges 0", "edges 1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("a=1 | | 2", "^kernel a: there is nothing for channel 1", id="an empty channel"),
+        pytest.param("1 | box", "have one size, not 1x1, 3x3", id="two sizes"),
+        pytest.param("1 1 1; 1 1 1; 1 1 1|sobel", "'sobel' is a set of 2 kernels", id="a set"),
+        pytest.param("1|b=2", "between bars stand numbers or presets, without @ and =", id="a name inside"),
+        pytest.param("1 x | 2 2", "row 1, column 2 must be a finite number", id="no number"),
+        pytest.param("gaussian=2", "name of a preset; write gaussian:sigma=… for", id="a preset as a name"),
+    ],
+)
+def test_what_is_no_filter_is_refused(text, message):
+    with pytest.raises(SpecError, match=message):
+        resolve(parse_request(text))
 
 
 def test_kernels_load_nothing_heavy():

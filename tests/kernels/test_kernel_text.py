@@ -93,7 +93,14 @@ def test_divisors_and_fractions_are_told_apart_by_blanks(text, taps, divisor):
         pytest.param(
             "1 2 / 4; 3 4", "divides the whole kernel, so it stands once, before the last", id="in the middle"
         ),
+        pytest.param("3x3", "this is a size, not numbers; for it give --kernel-size 3x3", id="a size"),
         pytest.param("/ 4", "divides the whole kernel", id="a divisor alone"),
+        pytest.param(
+            "1,2,3 4,5,6",
+            "'1,2,3 4,5,6' could be one row or several; write '1,2,3; 4,5,6' for several",
+            id="commas within and blanks between",
+        ),
+        pytest.param("1 2; 3,4 5", "row 2 has commas without blanks", id="the same in a later row"),
         pytest.param("1 2 /", "divides the whole kernel", id="a slash alone at the end"),
         pytest.param("[[1, 2], [3, 4]", "brackets do not match", id="a bracket missing"),
         pytest.param("[[1, 2] 5 [3, 4]]", "brackets do not match", id="a number between brackets"),
@@ -157,6 +164,17 @@ def test_a_message_about_a_long_text_stays_short():
         pytest.param("my.csv@R", KernelRequest("my.csv", "file", 0), id="file for one channel"),
         pytest.param("me@home.npz", KernelRequest("me@home.npz", "file"), id="file with an at sign"),
         pytest.param("me@home.npz@2", KernelRequest("me@home.npz", "file", 2), id="file with both"),
+        pytest.param("1 0 | 0 1", KernelRequest("1 0 | 0 1", "channels"), id="a bar between channels"),
+        pytest.param("a|b.npy", KernelRequest("a|b.npy", "file"), id="file with a bar"),
+        pytest.param("mine=1 2", KernelRequest("1 2", "taps", None, "mine"), id="named taps"),
+        pytest.param(
+            "my edges = sobel-x@G", KernelRequest("sobel-x", "preset", 1, "my edges"), id="named preset"
+        ),
+        pytest.param("w=1|2", KernelRequest("1|2", "channels", None, "w"), id="named channels"),
+        pytest.param("lr=0.1.npy", KernelRequest("lr=0.1.npy", "file"), id="file with an equals sign"),
+        pytest.param(
+            "gaussian:sigma=2", KernelRequest("gaussian:sigma=2", "preset"), id="no name before a colon"
+        ),
     ],
 )
 def test_a_request_is_told_apart_by_its_look(text, request_):
@@ -174,6 +192,7 @@ def test_a_request_is_told_apart_by_its_look(text, request_):
         pytest.param("sobel-x@", "'@' names no channel", id="nothing after the at sign"),
         pytest.param("sobel-x@-1", "'@-1' names no channel", id="negative index"),
         pytest.param("my.csv@X", "'@X' names no channel", id="after a file"),
+        pytest.param("1|2@R", "has a kernel for every channel; leave out '@R'", id="channels and a channel"),
         pytest.param("box@" + "9" * 5000, "names no channel", id="an index beyond all images"),
     ],
 )

@@ -1,5 +1,6 @@
 """``convviz animate``."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -26,10 +27,11 @@ def animate(
     layer: LayerSettings,
     reading: InputSettings,
     input: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            metavar="[INPUT]",
-            help="An image or numbers; or a .toml of cases for --gallery. Abstract squares without it.",
+            metavar="INPUT",
+            help="An image or numbers, or several of one size, whose channels are stacked; or a .toml of "
+            "cases for --gallery. Abstract squares without it.",
         ),
     ] = None,
     size: Annotated[
@@ -114,6 +116,7 @@ def animate(
 
         convviz animate --size 3x3 --transposed --stride 2 --output-padding 1 -o up.gif
     """
+    given = input or []
     written_to = stdout_for("output", output, ".gif")
     suffix = ".gif" if written_to is None else written_to.suffix.lower()
     if suffix not in SUFFIXES:
@@ -132,9 +135,11 @@ def animate(
             raise SpecError("gallery has cases of its own; leave out --size, --frames and --output.")
         if transposed or channels is not None or map is not None or layer != LayerSettings():
             raise SpecError("gallery has cases of its own; leave out --channels, --map and all of the layer.")
+        if len(given) > 1:
+            raise SpecError(f"gallery: one file of cases is read, not {len(given)}.")
         from convviz.scene import gallery as cases
 
-        for name, scene in cases(None if input is None else Path(input)).items():
+        for name, scene in cases(Path(given[0]) if given else None).items():
             target = gallery / f"{name}.gif"
             outputs.write_animation(
                 Animation(scene, style),
@@ -142,13 +147,13 @@ def animate(
                 _described(scene),
                 ms=ms,
                 force=force,
-                inputs=input_files(input),
+                inputs=input_files(given),
             )
             answer(f"{plural(scene.frames, 'frame'):>10}  {printable(str(target))}")
         return
-    if (input is None) == (size is None):
+    if bool(given) == (size is not None):
         raise SpecError("give INPUT, or --size HxW for abstract squares, and not both.")
-    if channels is not None and input is not None:
+    if channels is not None and given:
         raise SpecError("channels go with --size; INPUT has its own.")
 
     if (
@@ -158,10 +163,10 @@ def animate(
     ):
         raise SpecError("output: lies where --frames writes; choose another folder.")
     scene = _scene(
-        layer, reading, input, size, channels or 1, map or 0, transposed, output_padding or HW(0, 0)
+        layer, reading, given, size, channels or 1, map or 0, transposed, output_padding or HW(0, 0)
     )
     animation = Animation(scene, style)
-    inputs = [*layer.files, *input_files(input)]
+    inputs = [*layer.files, *input_files(given)]
     chosen = {
         "size": None if size is None else str(size),
         "channels": None if channels is None else str(channels),
@@ -178,8 +183,8 @@ def animate(
         outputs.write_frames(animation, frames, described, svg=svg, force=force, inputs=inputs)
         answer(printable(str(frames)))
     if output is not None or frames is None:
-        stem = "squares" if input is None else stem_of(input)
-        written_to = written_to or Path(files.fitting(stem, "-animation.gif"))
+        called = stem_of(given[0]) if given else "squares"
+        written_to = written_to or Path(files.fitting(called, "-animation.gif"))
         tell_replaced(written_to, described)
         outputs.write_animation(animation, written_to, described, ms=ms, force=force, inputs=inputs)
         answer_path(written_to)
@@ -192,7 +197,7 @@ _MOST_GRID = 2 * MOST_SIDE
 def _scene(
     layer: LayerSettings,
     reading: InputSettings,
-    input: str | None,
+    input: Sequence[str],
     size: HW | None,
     channels: int,
     index: int,
@@ -203,7 +208,7 @@ def _scene(
     from convviz import scene, weights
 
     tapset = weights.prepare(layer)
-    picture = None if input is None else _small(input, reading)
+    picture = _small(input, reading) if input else None
     if picture is not None:
         channels, size, names = picture.x.shape[0], picture.size, picture.channels
     else:
@@ -214,6 +219,8 @@ def _scene(
         raise SpecError("bias-values: transposed convolutions are animated without a bias.")
     asked = replace(layer, bias=False) if transposed else layer
     conv, bank, remarks = weights.build(asked, channels, tapset=tapset, channels=names)
+    if transposed and tapset is not None and conv.out_channels > tapset.maps(conv.groups):
+        raise SpecError("out_channels: a transposed convolution has as many maps as its kernels make.")
     for text in (*(picture.remarks if picture else ()), *remarks):
         remark(text)
     stretch = conv.stride if transposed else HW(1, 1)
@@ -230,24 +237,24 @@ def _scene(
     )
 
 
-def _small(name: str, reading: InputSettings) -> Any:
+def _small(names: Sequence[str], reading: InputSettings) -> Any:
     """Read the input, a large picture in a size whose cells can be read."""
     from convviz.cli.reading import read_input
 
     field, asked = ("crop", reading.crop) if reading.crop else ("resize", reading.resize)
     if isinstance(asked, HW) and max(asked) > MOST_SIDE:
         raise SpecError(f"{field}: at most {MOST_SIDE}x{MOST_SIDE} cells can be read, not {asked}.")
-    picture = read_input(name, reading)
+    picture = read_input(names, reading)
     if max(picture.size) <= MOST_SIDE:
         return picture
-    if name == "-" or reading.resize is not None:
+    if "-" in names or reading.resize is not None:
         raise SpecError(
             f"an input of {picture.size} has more than {MOST_SIDE}x{MOST_SIDE} cells; "
             "give a smaller one, or --resize or --crop for a picture."
         )
     part = USUAL_SIDE / max(picture.size)
     small = HW(*(max(1, round(side * part)) for side in picture.size))
-    found = read_input(name, replace(reading, resize=small))
+    found = read_input(names, replace(reading, resize=small))
     if max(found.size) > MOST_SIDE:
         raise SpecError(f"{picture.size} numbers are more than {MOST_SIDE}x{MOST_SIDE} cells; give fewer.")
     remark(f"the picture was brought from {picture.size} to {small} pixels; --resize chooses")

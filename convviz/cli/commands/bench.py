@@ -7,15 +7,13 @@ import typer
 
 from convviz import parsing
 from convviz.cli.console import answer, answer_json, remark
-from convviz.cli.options import OUTPUT, Json, with_settings
+from convviz.cli.options import OUTPUT, InputFiles, Json, with_settings
 from convviz.settings import InputSettings, LayerSettings
 
 
 @with_settings
 def bench(
-    input: Annotated[
-        str, typer.Argument(metavar="INPUT", help="An image, numbers (.json .csv .npy), or - for stdin.")
-    ],
+    input: InputFiles,
     layer: LayerSettings,
     reading: InputSettings,
     seconds: Annotated[

@@ -1,5 +1,6 @@
 """``convviz code``."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,12 @@ from convviz.settings import InputSettings, LayerSettings
 @with_settings
 def code(
     input: Annotated[
-        str, typer.Argument(metavar="INPUT", help="An image, or numbers (.json .csv .npy .npz).")
+        list[str],
+        typer.Argument(
+            metavar="INPUT",
+            help="An image, or numbers (.json .csv .npy .npz). Several of one size are stacked: their "
+            "channels are those of one input.",
+        ),
     ],
     layer: LayerSettings,
     reading: InputSettings,
@@ -42,14 +48,20 @@ def code(
     answer(program_of(input, picture, conv, bank, layer, reading, tapset))
 
 
-def refuse_stdin(name: str) -> None:
+def refuse_stdin(names: Sequence[str]) -> None:
     """Refuse an input that a program could not open again."""
-    if name == "-":
+    if "-" in names:
         raise SpecError("a program cannot open stdin; give a file.")
 
 
 def program_of(
-    name: str, picture: Any, conv: Any, bank: Any, layer: LayerSettings, reading: InputSettings, tapset: Any
+    names: Sequence[str],
+    picture: Any,
+    conv: Any,
+    bank: Any,
+    layer: LayerSettings,
+    reading: InputSettings,
+    tapset: Any,
 ) -> str:
     """Write the program of a run, without the line break at its end."""
     import numpy as np
@@ -58,7 +70,7 @@ def program_of(
 
     # The program is for this input, so the size that it is brought to is written as numbers.
     reading = replace(reading, resize=picture.resized)
-    source = _source(Path(name), reading)
+    sources = {name: _source(Path(name), reading) for name in names}
     close = 1e-5 * max(float(abs(picture.x).max()), 1e-30)
 
     def same(planes: Any) -> bool:
@@ -70,16 +82,17 @@ def program_of(
         )
 
     # Depths, separators, encodings and orders of axes that convviz knows are found by trying.
-    last = False
-    if source is not None and not (fits := same(reads_as(name, source, reading))):
-        last = source in _NUMBERS and (fits := same(reads_as(name, source, reading, channels_last=True)))
-    if source is None or not fits:
+    orders = () if None in sources.values() else (False, True)
+    last = next(
+        (order for order in orders if same(reads_as(names, sources, reading, channels_last=order))), None
+    )
+    if last is None:
         raise SpecError(
             "reading this file takes more than a short program; save it as an 8-bit PNG, or as numbers "
             "(.npy), first."
         )
     keys = () if tapset is None else tapset.keys
-    return program(name, source, conv, bank, layer, reading, picture.size, keys, channels_last=last).rstrip(
+    return program(names, sources, conv, bank, layer, reading, picture.size, keys, channels_last=last).rstrip(
         "\n"
     )
 

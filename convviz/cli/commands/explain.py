@@ -12,7 +12,7 @@ from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import (
     DrawingFile,
     Force,
-    InputFile,
+    InputFiles,
     Json,
     check_drawing_file,
     map_option,
@@ -27,7 +27,7 @@ from convviz.text import number, plural, printable
 
 @with_settings
 def explain(
-    input: InputFile,
+    input: InputFiles,
     layer: LayerSettings,
     reading: InputSettings,
     compute: ComputeSettings,

@@ -10,7 +10,7 @@ from convviz.cli.console import answer_path, remark
 from convviz.cli.options import (
     OUTPUT,
     Force,
-    InputFile,
+    InputFiles,
     LayersText,
     NetName,
     Quiet,
@@ -26,7 +26,7 @@ from convviz.settings import InputSettings, LayerSettings, as_text
 
 @with_settings
 def explore(
-    input: InputFile,
+    input: InputFiles,
     layer: LayerSettings,
     reading: InputSettings,
     output: Annotated[
@@ -55,7 +55,7 @@ def explore(
 
         convviz explore digit.png --net digits.toml --weights digits.safetensors
     """
-    target = stdout_for("output", output, ".html") or Path(fitting(stem_of(input), "-explore.html"))
+    target = stdout_for("output", output, ".html") or Path(fitting(stem_of(input[0]), "-explore.html"))
     if opened and not isinstance(target, Path):
         raise SpecError("open: goes with a file; leave out -o -.")
     if target.suffix.lower() != ".html":
@@ -85,7 +85,7 @@ def explore(
         remarks = (*asked, *remarks)
         described = chosen.described() | as_text(reading)
         text = net_page(
-            input,
+            input[0],
             picture,
             found,
             placed,
@@ -93,6 +93,7 @@ def explore(
             command=typed(chosen.described()),
             reading=reading,
             read_as=read_as,
+            others=input[1:],
             origin=source.origin,
         )
     else:
@@ -103,7 +104,7 @@ def explore(
         conv, bank, remarks = weights.build(layer, picture.shape[0], tapset=tapset, channels=picture.channels)
         conv.output_size(picture.size)
         described = as_text(layer, reading)
-        text = page(input, picture, conv, bank, layer, reading=reading)
+        text = page(input[0], picture, conv, bank, layer, reading=reading, others=input[1:])
     description = {"version": __version__, "command": "explore", **described}
     tell_replaced(target, description, quiet=quiet)
     outputs.write_page(text, target, description, force=force)

@@ -7,7 +7,7 @@ import typer
 from convviz.cli.console import answer, answer_json
 from convviz.cli.options import Json
 from convviz.errors import UnknownNameError
-from convviz.kernels import Entry, complete, entries, parse_request, parse_taps, search
+from convviz.kernels import Entry, complete, entries, parse_request, parse_taps, resolve, search
 from convviz.kernels.kernel import exact
 from convviz.text import plural
 
@@ -43,7 +43,11 @@ def kernels(
         found = (Entry(parse_taps(name)),)
     else:
         try:
-            found = entries(name)
+            request = parse_request(name)
+            if request.kind == "preset" and request.name is None:
+                found = entries(name)
+            else:
+                found = tuple(Entry(kernel) for one in resolve(request) for kernel in one.kernels)
         except UnknownNameError:
             found, listed = search(name), True
             if not found:

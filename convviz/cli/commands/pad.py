@@ -12,7 +12,7 @@ from convviz.cli.options import (
     OPTIONS,
     DrawingFile,
     Force,
-    InputFile,
+    InputFiles,
     Json,
     check_drawing_file,
     with_settings,
@@ -30,7 +30,7 @@ MOST_CELLS = 40
 
 @with_settings
 def pad(
-    input: InputFile,
+    input: InputFiles,
     reading: InputSettings,
     padding: Annotated[str, OPTIONS["padding"]] = "1",
     padding_mode: Annotated[str, OPTIONS["padding_mode"]] = "zeros",

@@ -16,7 +16,7 @@ from convviz.cli.console import answer, answer_json, answer_path, remark
 from convviz.cli.options import (
     OUTPUT,
     Force,
-    InputFile,
+    InputFiles,
     Json,
     LayersText,
     NetName,
@@ -35,7 +35,7 @@ from convviz.text import plural, printable
 
 @with_settings
 def run(
-    input: InputFile,
+    input: InputFiles,
     layer: LayerSettings,
     reading: InputSettings,
     compute: ComputeSettings,
@@ -223,7 +223,7 @@ def run(
         if position is not None:
             check_inside(option, position, HW(*result.shape[1:]), "the maps")
     agreement = pipeline.check(result, device=compute.device) if check else None
-    text = program_of(input, image, conv, bank, layer, reading, tapset) if code else ""
+    program = program_of(input, image, conv, bank, layer, reading, tapset) if code else ""
     parts = result.partial() if partial else None
     # Where every kernel is symmetric there is nothing to draw.
     differences = result.flip_difference() if layer.flip and not all(bank.symmetric) else None
@@ -298,7 +298,7 @@ def run(
                 "symmetric": list(bank.symmetric),
             }
         if code:
-            document["code"] = text
+            document["code"] = program
         if table:
             count = math.prod(result.shape) * (1 if parts is None else 1 + parts.shape[1])
             memory.need_objects(count, "the values as JSON", "leave out --table, or take --save")
@@ -323,14 +323,14 @@ def run(
             stats=stat or (),
         )
         if code:
-            answer("\n" + text)
+            answer("\n" + program)
     if show:
         _show(sheet.image())
 
 
-def default_output(name: str) -> Path:
-    """Name the picture after its input, in the current folder."""
-    return Path(files.fitting(stem_of(name), "-maps.png"))
+def default_output(names: Sequence[str]) -> Path:
+    """Name the picture after its first input, in the current folder."""
+    return Path(files.fitting(stem_of(names[0]), "-maps.png"))
 
 
 def _report(
@@ -347,7 +347,7 @@ def _report(
     stats: Sequence[str],
 ) -> None:
     """Print the layer, the maps and what was written."""
-    from convviz.render import shapes, tables
+    from convviz.render import filters, shapes, tables
 
     size = result.picture.size
     for line in result.layer.torch_repr(size).split("\n"):
@@ -365,8 +365,13 @@ def _report(
     if flipped:
         for line in shapes.flip_lines(result.names, result.filters.symmetric, changed):
             answer(printable(line))
-    answer()
     console = tables.console()
+    kernels = filters.lines(result.layer, result.filters, result.picture.channels, width=console.width)
+    if kernels:
+        answer("\nkernels" + (", turned half round" if flipped else ""))
+    for line in kernels:
+        answer(printable(line))
+    answer()
     console.print(tables.statistics(rows, width=console.width, more=stats))
     for line in words:
         answer(f"\n{line}")

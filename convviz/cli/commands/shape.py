@@ -173,7 +173,7 @@ def _input_shape(text: str, reading: InputSettings) -> tuple[int, HW]:
     if sizes is None:
         from convviz.cli.reading import read_input
 
-        picture = read_input(text, reading)
+        picture = read_input([text], reading)
         for done in picture.remarks:
             remark(done)
         return picture.shape[0], picture.size
@@ -197,10 +197,12 @@ def _layer(settings: LayerSettings, channels: int) -> Conv2d:
         from convviz.weights import build
 
         return build(settings, channels)[0]
-    kernels = [kernel for request in settings.kernel for kernel in resolve(request)]
-    return settings.conv2d(
-        channels, sizes=[kernel.size for kernel in kernels], maps=len(kernels) * settings.groups
-    )
+    filters = [one for request in settings.kernel for one in resolve(request)]
+    maps = sum(settings.groups if len(one.kernels) == 1 else 1 for one in filters)
+    layer = settings.conv2d(channels, sizes=[one.size for one in filters], maps=maps)
+    for one in filters:
+        one.check(layer.weight_shape[1])
+    return layer
 
 
 def _document(layer: Conv2d, size: HW) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""Other words for our options, for people who know another tool."""
+
+from collections.abc import Collection
+
+# What other tools, or the fields of a layer, call our options; the first that a command has is suggested.
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("filters", "num-filters", "n-filters", "features", "channels"), ("out-channels",)),
+    **dict.fromkeys(("ksize", "kernel-shape", "filter-size", "taps"), ("kernel-size",)),
+    "size": ("kernel-size", "resize"),
+    "filter": ("kernel",),
+    **dict.fromkeys(("strides", "step"), ("stride",)),
+    **dict.fromkeys(("pad", "pads", "border"), ("padding",)),
+    **dict.fromkeys(("pad-mode", "border-mode"), ("padding-mode",)),
+    **dict.fromkeys(("dilations", "dilation-rate", "atrous", "rate"), ("dilation",)),
+    "group": ("groups",),
+    **dict.fromkeys(("use-bias", "biases"), ("bias",)),
+    "bias-value": ("bias-values",),
+    "random-seed": ("seed",),
+    **dict.fromkeys(("model", "network"), ("net",)),
+    **dict.fromkeys(("state-dict", "checkpoint"), ("weights",)),
+    **dict.fromkeys(("rotate", "convolution"), ("flip",)),
+    **dict.fromkeys(("width", "height", "image-size", "input-size"), ("resize",)),
+    **dict.fromkeys(("norm", "mean", "std"), ("normalize",)),
+    **dict.fromkeys(("cmap", "palette"), ("colormap",)),
+    "cols": ("columns",),
+    **dict.fromkeys(("engine", "framework"), ("backend",)),
+    **dict.fromkeys(("gpu", "cuda"), ("device",)),
+    **dict.fromkeys(("out", "outfile", "output-file", "save-as"), ("output",)),
+    **dict.fromkeys(("overwrite", "yes"), ("force",)),
+    "silent": ("quiet",),
+}
+
+
+def meant_by(typed: str, known: Collection[str]) -> str | None:
+    """Find the option that somebody meant, among those that are `known`.
+
+    Examples
+    --------
+    >>> meant_by("--pad", ["--padding", "--at"]), meant_by("--kernel_size", ["--kernel-size"])
+    ('--padding', '--kernel-size')
+    >>> print(meant_by("--zoom", ["--padding"]))
+    None
+    """
+    word = typed.lstrip("-").replace("_", "-").lower()
+    return next((f"--{name}" for name in (word, *SYNONYMS.get(word, ())) if f"--{name}" in known), None)
