@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from convviz.geometry import HW
+from convviz.render.matrices import TOO_SMALL
 from convviz.render.tone import Floats
 from convviz.text import number, printable
 
@@ -143,7 +144,10 @@ def values(
     places = decimals(numbers)
 
     def write(value: float) -> str:
-        return f"{value:.3e}" if places is None else f"{value + 0.0:.{places}f}"
+        if places is None:
+            return f"{value:.3e}"
+        word = f"{value + 0.0:.{places}f}"
+        return TOO_SMALL if value and not float(word) else word
 
     # The widest number decides; the extremes are the candidates.
     cell = max(len(write(float(v))) for v in (numbers.min(), numbers.max()))

@@ -376,3 +376,10 @@ def test_a_seed_of_twenty_digits_is_taken(convviz, classic):
     assert convviz("run", classic.name, "--seed", str(2**64 - 1)).returncode == 0
     done = convviz("run", classic.name, "--seed", str(2**64))
     assert "seed must be at most 18446744073709551615" in done.stderr
+
+
+def test_numbers_of_five_digits_are_drawn_and_saved(convviz, tmp_path):
+    (tmp_path / "x.json").write_text("[[20000, 100], [7, 30]]")
+    done = convviz("run", "x.json", "-K", "1", "-o", "o.png", "--save", "o.npz")
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.load(tmp_path / "o.npz")["maps"][0], [[20000, 100], [7, 30]])
