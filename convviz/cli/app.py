@@ -113,6 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Nothing can be laid out in fewer columns; rich would print nothing, and 0 is what no terminal has.
     if (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns) < _LEAST_COLUMNS:
         os.environ["COLUMNS"] = str(_LEAST_COLUMNS if int(columns) else 80)
+    # Who does not say what the terminal can do gets plain text; on Windows nobody says it.
+    if not os.environ.get("TERM") and sys.platform != "win32":
+        os.environ["TERM"] = "dumb"
     try:
         status = status_of(sys.argv[1:] if arguments is None else arguments)
     except (KeyboardInterrupt, Ended):  # another one, while the first was seen to

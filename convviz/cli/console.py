@@ -1,9 +1,8 @@
-"""Answers on stdout, remarks on stderr."""
+"""Answers on stdout, remarks on stderr; what a terminal would act upon is escaped here, not by callers."""
 
 import contextlib
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,23 @@ from typing import Any
 from convviz.text import printable
 
 
-def answer(text: str = "") -> None:
+def answer(line: str = "") -> None:
     """Write one line on stdout."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(printable(line) + "\n")
+
+
+def answer_text(text: str) -> None:
+    """Write several lines on stdout, such as a program."""
+    for line in text.split("\n"):
+        answer(line)
 
 
 def answer_json(document: Any) -> None:
     """Write one JSON document on stdout; what its encoding lacks stands there as JSON writes it in ASCII."""
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     # JSON lets these stand, but a terminal acts upon them.
-    text = re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
@@ -34,7 +40,7 @@ def answer_path(path: Path, *, quiet: bool = False) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(path) + b"\n")
     else:
-        answer(printable(str(path)))
+        answer(str(path))
 
 
 def remark(text: str) -> None:

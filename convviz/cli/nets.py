@@ -22,7 +22,7 @@ from convviz.render.grid import Sheet
 from convviz.render.tone import Floats, colours
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings, as_text
 from convviz.survey import by_energy
-from convviz.text import number, printable
+from convviz.text import number
 
 # Of a row of values with names so many are told.
 _BEST = 5
@@ -283,7 +283,7 @@ def run_net(
         answer()
         words = ["" if seen is None else field.sentence(*seen, image.size), told]
         for line in filter(None, words):
-            answer(printable(line))
+            answer(line)
         if any(words):
             answer()
     for path in written:

@@ -253,11 +253,14 @@ class Sheet:
         The height of each strip, with what begins to paint it: a callable that
         gives the pixels of some of its rows, from ``top`` to ``bottom``, as an
         array (rows, width, 3) of uint8. It may be called from several threads.
+    maps : sequence of Tile
+        The tiles of the output, which a terminal shows one by one.
     """
 
     height: int
     width: int
     parts: Sequence[tuple[int, Callable[[], Paint]]]
+    maps: Sequence[Tile] = ()
 
     channels = 3
 
@@ -351,7 +354,8 @@ def sheet(heading: Sequence[str], sections: Sequence[Section], legend: Legend | 
             f"the picture would be {width}x{height} pixels, more than {MAX_SHEET_PIXELS:,}; "
             "lower --tile, or write the maps one by one with --maps."
         )
-    return Sheet(height, width, parts)
+    maps = [tile for section in sections if section.frame == OUTPUT_TEAL for tile in section.tiles]
+    return Sheet(height, width, parts, maps)
 
 
 class _Words(NamedTuple):

@@ -10,9 +10,9 @@ from convviz.checkpoints import StoredLayer
 from convviz.geometry import HW
 from convviz.layers import as_padding
 from convviz.net import Placed, Reach
-from convviz.render.tables import bare_table, plain, summed_up
+from convviz.render.tables import bare_table, summed_up
 from convviz.settings import typed
-from convviz.text import amount, number, plural, printable
+from convviz.text import amount, number, plural
 
 # What is left out first where the terminal is narrow, and so on; a net keeps its names and shapes.
 _LEFT_OUT = ("centre", "begins", "padding", "kernel", "stride", "every", "memory", "field", "multiply-adds")
@@ -36,7 +36,7 @@ def net_table(placed: Sequence[Placed], *, width: int) -> Table:
         A row per layer.
     """
     columns = {
-        "layer": [printable(one.name) for one in placed],
+        "layer": [one.name for one in placed],
         "output": ["x".join(map(str, one.output_shape)) for one in placed],
         **{
             heading: [_argument(getattr(one.layer, name, None)) for one in placed]
@@ -61,7 +61,7 @@ def _fitting(columns: dict[str, list[str]], left_out: Sequence[str], width: int)
             del columns[heading], widths[heading]
     found = bare_table(*columns)
     for row in zip(*columns.values(), strict=True):
-        found.add_row(*map(plain, row))
+        found.add_row(*row)
     return found
 
 
@@ -84,7 +84,7 @@ def stored_table(stored: Sequence[StoredLayer], *, width: int) -> Table:
     """
     rows = [dict(zip(_NAMES, summed_up(layer.weight), strict=True)) for layer in stored]
     columns = {
-        "layer": [printable(layer.name) for layer in stored],
+        "layer": [layer.name for layer in stored],
         **({"type": [layer.type for layer in stored]} if any(one.transposed for one in stored) else {}),
         "weight": ["x".join(map(str, layer.weight.shape)) for layer in stored],
         "bias": ["no" if layer.bias is None else "yes" for layer in stored],

@@ -2,14 +2,16 @@
 
 import math
 import os
+import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -18,10 +20,31 @@ from convviz.render.matrices import TOO_SMALL
 from convviz.render.tone import Floats
 from convviz.text import number, printable
 
+# Characters in a line of a file or a pipe: more than anything needs.
+NO_WIDTH = 1_000_000
 
-def plain(text: str) -> Text:
-    """Take text from outside as it is: no markup, no control characters."""
-    return Text(printable(text))
+
+class _Table(Table):
+    """A table that takes words as they are: no markup, and nothing that a terminal acts upon."""
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        """Add a row; what is escaped is measured as it will be shown."""
+        super().add_row(
+            *(Text(printable(cell)) if isinstance(cell, str) else cell for cell in cells), **options
+        )
+
+
+class _Screen(Console):
+    """A console that escapes whatever a terminal acts upon, wherever it comes from."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Render what is to be printed."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                text = "\n".join(map(printable, segment.text.split("\n")))
+                yield Segment(text, segment.style)
 
 
 def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None = None) -> Table:
@@ -30,7 +53,7 @@ def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None =
     Columns are flush right but for those in `left`. Where the terminal is narrow,
     the column `folding` breaks its lines; numbers are never cut.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = _Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     flush = set(left)
     for index, heading in enumerate(headings):
         table.add_column(
@@ -70,7 +93,7 @@ def statistics(
         table.padding, table.collapse_padding, digits = (0, 0), True, 3
     for index, *cells in rows:
         texts, values = cells[: len(words)], cells[len(words) :]
-        table.add_row(str(index), *map(plain, texts), *(number(value, digits=digits) for value in values))
+        table.add_row(str(index), *texts, *(number(value, digits=digits) for value in values))
     return table
 
 
@@ -118,7 +141,7 @@ def _windowed(length: int, room: int, at: int | None) -> range:
 
 
 def values(
-    numbers: Floats, *, at: HW | None = None, width: int = 80, most_rows: int = 24
+    numbers: Floats, *, at: HW | None = None, width: int = 80, most_rows: int = 24, most_columns: int = 100
 ) -> tuple[Table, str]:
     """Tabulate one map, or the part of it round `at` that there is room for.
 
@@ -130,8 +153,8 @@ def values(
         The position to show, marked; the top left corner by default.
     width : int
         Characters in one line.
-    most_rows : int
-        Rows of a map that are shown at most.
+    most_rows, most_columns : int
+        Rows and columns of a map that are shown at most.
 
     Returns
     -------
@@ -153,8 +176,9 @@ def values(
     cell = max(len(write(float(v))) for v in (numbers.min(), numbers.max()))
     cell = max(cell, len(str(w - 1)))
     rows = _windowed(h, most_rows, at.h if at else None)
-    columns = _windowed(w, (width - len(str(h - 1))) // (cell + 3), at.w if at else None)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    room = min((width - len(str(h - 1))) // (cell + 3), most_columns)
+    columns = _windowed(w, room, at.w if at else None)
+    table = _Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", justify="right", style="dim", no_wrap=True)
     for column in columns:
         table.add_column(str(column), justify="right", header_style="dim", no_wrap=True, min_width=cell)
@@ -183,7 +207,7 @@ def feeds(rows: Iterable[tuple[str, str, str, str, str, str]], *, cells: bool) -
     headings = ("map", "channel", "output", "tap", "weight", *(["cell"] if cells else []))
     table = bare_table(*headings, left=(0, 1), folding=0)
     for name, channel, *rest in rows:
-        table.add_row(plain(name), plain(channel), *rest[: len(headings) - 2])
+        table.add_row(name, channel, *rest[: len(headings) - 2])
     return table
 
 
@@ -205,12 +229,26 @@ def kernel_list(rows: Iterable[tuple[str, str, float, float, str]], *, width: in
     last = len(headings) - 1
     table = bare_table(*headings, left=(0, last), folding=last)
     for name, size, low, high, about in rows:
-        table.add_row(name, size, *((number(low), number(high)) if wide else ()), plain(about))
+        table.add_row(name, size, *((number(low), number(high)) if wide else ()), about)
     return table
 
 
 def console(*, width: int | None = None) -> Console:
-    """Make the console of stdout; without a terminal, 100 characters wide or what COLUMNS says."""
-    if width is None and not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdigit():
-        width = 100
-    return Console(width=width, highlight=False, emoji=False, soft_wrap=False)
+    """Make the console of stdout.
+
+    Parameters
+    ----------
+    width : int, optional
+        Characters in one line; by default what COLUMNS says, else those of the terminal. What is no
+        terminal has no width, so that nothing is left out.
+
+    Returns
+    -------
+    rich.console.Console
+        It knows how many lines the terminal has, too.
+    """
+    size = shutil.get_terminal_size()  # where a terminal says 0, this says 80x24
+    if width is None:
+        set_by_hand = os.environ.get("COLUMNS", "").isdigit()
+        width = size.columns if set_by_hand or sys.stdout.isatty() else NO_WIDTH
+    return _Screen(width=width, height=size.lines, highlight=False, emoji=False, soft_wrap=False)

@@ -12,7 +12,7 @@ from convviz.cli.options import LAYER, OUTPUT, Force, map_option, output_option,
 from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.settings import InputSettings, LayerSettings, Style, as_text, typed
-from convviz.text import plural, printable
+from convviz.text import plural
 
 # Larger inputs have cells too small to be read; a picture without --resize is brought to the second.
 MOST_SIDE, USUAL_SIDE = 32, 16
@@ -142,7 +142,7 @@ def animate(
                 force=force,
                 inputs=input_files(input),
             )
-            answer(f"{plural(scene.frames, 'frame'):>10}  {printable(str(target))}")
+            answer(f"{plural(scene.frames, 'frame'):>10}  {target}")
         return
     if (input is None) == (size is None):
         raise SpecError("give INPUT, or --size HxW for abstract squares, and not both.")
@@ -170,12 +170,12 @@ def animate(
     answer(f"{scene.title}; {plural(scene.frames, 'frame')}")
     if frames is not None:
         outputs.write_frames(animation, frames, described, svg=svg, force=force, inputs=inputs)
-        answer(printable(str(frames)))
+        answer(str(frames))
     if output is not None or frames is None:
         stem = "squares" if input is None else "stdin" if input == "-" else Path(input).stem
         target = output or Path(files.fitting(stem, "-animation.gif"))
         outputs.write_animation(animation, target, described, ms=ms, force=force, inputs=inputs)
-        answer(printable(str(target)))
+        answer(str(target))
 
 
 # Cells a side with the border, or with the zeros that stretch the input of a transposed convolution.

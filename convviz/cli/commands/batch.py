@@ -18,7 +18,7 @@ from convviz.cli.options import Force, Json, Quiet, with_settings
 from convviz.cli.signals import Ended, asking
 from convviz.errors import BatchError, SpecError
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
-from convviz.text import plural, printable
+from convviz.text import plural
 
 if TYPE_CHECKING:
     from convviz.batch import Outcome
@@ -215,7 +215,7 @@ def batch(
         before = f", {counts['unchanged']:,} unchanged since an earlier run" if counts["unchanged"] else ""
         answer(
             f"{counts['done']:,} of {least}{plural(total, 'picture')} done in {speed}{before}, "
-            f"written to {printable(out)}"
+            f"written to {out}"
         )
     for name, reason in failed:
         remark(f"failed: {name}: {reason}")

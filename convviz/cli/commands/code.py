@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convviz.cli.console import answer, remark
+from convviz.cli.console import answer_text, remark
 from convviz.cli.options import with_settings
 from convviz.errors import SpecError
 from convviz.settings import InputSettings, LayerSettings
@@ -36,7 +36,7 @@ def code(
     conv, bank, remarks = weights.build(layer, picture.x.shape[0], tapset=tapset, channels=picture.channels)
     for text in (*picture.remarks, *remarks):
         remark(text)
-    answer(program_of(input, picture, conv, bank, layer, reading, tapset))
+    answer_text(program_of(input, picture, conv, bank, layer, reading, tapset))
 
 
 def refuse_stdin(name: str) -> None:

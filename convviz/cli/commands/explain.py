@@ -20,7 +20,7 @@ from convviz.cli.options import (
 from convviz.errors import SpecError
 from convviz.geometry import HW, padding_shares
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings
-from convviz.text import number, plural, printable
+from convviz.text import number, plural
 
 
 @with_settings
@@ -131,7 +131,8 @@ def explain(
         return
     explained.show()
     if output is not None:
-        answer(f"\n{printable(str(output))}")
+        answer()
+        answer(str(output))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +262,7 @@ def _weight(result: Any, place: tuple[int, int, int, int]) -> _Explained:
 
     def show() -> None:
         for line in reach.lines(found, result.picture.size):
-            answer(printable(line))
+            answer(line)
         answer()
         tables.console().print(tables.products(reach.rows_of(found)))
 
@@ -292,7 +293,7 @@ def _matrix(result: Any, index: int) -> _Explained:
 
     def show() -> None:
         for line in product.lines(found, width=tables.console().width):
-            answer(printable(line))
+            answer(line)
 
     def document() -> dict[str, Any]:
         return {

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convviz.cli.console import answer, answer_json
+from convviz.cli.console import answer, answer_json, answer_text
 from convviz.cli.options import Json
 from convviz.kernels import Entry, complete, entries, parse_request, parse_taps
 from convviz.kernels.kernel import exact
@@ -41,7 +41,7 @@ def kernels(
     elif name is None:
         _list(found)
     else:
-        answer("\n\n".join("\n".join(_describe(entry)) for entry in found))
+        answer_text("\n\n".join("\n".join(_describe(entry)) for entry in found))
 
 
 def _document(entry: Entry) -> dict[str, Any]:
@@ -78,7 +78,8 @@ def _list(found: tuple[Entry, ...]) -> None:
         rows.append((kernel.name, str(kernel.size), *kernel.range, about))
     console = tables.console()
     console.print(tables.kernel_list(rows, width=console.width))
-    answer(f"\n{len(found)} presets. Sets, which make one map for each member: {', '.join(SETS)}.")
+    answer()
+    answer(f"{len(found)} presets. Sets, which make one map for each member: {', '.join(SETS)}.")
     answer("convviz kernels NAME shows the numbers, the source and the parameters.")
 
 
