@@ -1,5 +1,7 @@
 """Small pieces of text that more than one part shows."""
 
+import textwrap
+
 
 def printable(text: str) -> str:
     r"""Escape what a terminal would act upon: control, format and surrogate characters.
@@ -20,6 +22,21 @@ def printable(text: str) -> str:
     a\x1b[31m\nb
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """Break a line between words, as a narrow terminal would not; what is longer than a line stays whole.
+
+    Examples
+    --------
+    >>> wrapped("sum -0.01333  0.004857", 16)
+    ['sum -0.01333', '    0.004857']
+    """
+    if len(line) <= width:
+        return [line]
+    return textwrap.wrap(
+        line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def number(value: float, *, digits: int = 4) -> str:

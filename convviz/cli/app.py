@@ -4,6 +4,7 @@ import contextlib
 import gc
 import importlib
 import os
+import shutil
 import sys
 from collections.abc import Collection, Sequence
 from typing import Annotated, NoReturn
@@ -40,6 +41,8 @@ COMMANDS = {
 
 
 _LEAST_COLUMNS = 20
+# In fewer, the boxes of the help cut the names of options and what they take.
+_BOXED_COLUMNS = 112
 
 
 def make_app(loaded: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
@@ -58,15 +61,16 @@ def make_app(loaded: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
     app = typer.Typer(
         name="convviz",
         pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if shutil.get_terminal_size().columns >= _BOXED_COLUMNS else None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name, summary in COMMANDS.items():
         if name in loaded:
             command = getattr(importlib.import_module(f"convviz.cli.commands.{name}"), name)
             # python -OO leaves out the texts of functions.
-            app.command(help=None if command.__doc__ else summary)(command)
+            app.command(help=None if command.__doc__ else summary, short_help=summary)(command)
         else:
-            app.command(name, help=summary)(_not_loaded)
+            app.command(name, help=summary, short_help=summary)(_not_loaded)
     app.callback(invoke_without_command=True)(top)
     return app
 

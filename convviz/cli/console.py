@@ -3,22 +3,30 @@
 import contextlib
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from convviz.text import printable
+from convviz.text import printable, wrapped
 
 
-def answer(line: str = "") -> None:
-    """Write one line on stdout."""
-    sys.stdout.write(printable(line) + "\n")
+def answer(line: str = "", *, whole: bool = False) -> None:
+    """Write one line on stdout; a terminal does not break its words, nor a line that is copied (`whole`)."""
+    for row in [printable(line)] if whole else _fitted(line, sys.stdout):
+        sys.stdout.write(f"{row}\n")
 
 
 def answer_text(text: str) -> None:
-    """Write several lines on stdout, such as a program."""
+    """Write several lines on stdout, each whole, such as a program."""
     for line in text.split("\n"):
-        answer(line)
+        answer(line, whole=True)
+
+
+def _fitted(line: str, stream: TextIO) -> list[str]:
+    """Escape a line, and break it where a terminal is narrower."""
+    text = printable(line)
+    return wrapped(text, shutil.get_terminal_size().columns) if stream.isatty() else [text]
 
 
 def answer_json(document: Any) -> None:
@@ -31,7 +39,7 @@ def answer_json(document: Any) -> None:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(document, allow_nan=False)
-    answer(text)
+    answer_text(text)
 
 
 def answer_path(path: Path, *, quiet: bool = False) -> None:
@@ -40,11 +48,12 @@ def answer_path(path: Path, *, quiet: bool = False) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(path) + b"\n")
     else:
-        answer(str(path))
+        answer(str(path), whole=True)
 
 
 def remark(text: str) -> None:
     """Write one line on stderr; stdout comes first, so that the two stay in order on a terminal."""
     sys.stdout.flush()
     with contextlib.suppress(OSError):  # there is nobody else to tell
-        sys.stderr.write(f"{printable(text)}\n")
+        for row in _fitted(text, sys.stderr):
+            sys.stderr.write(f"{row}\n")

@@ -302,7 +302,9 @@ def _table(
     }
     words = [name for name, least in (("layer", 0), ("type", 100), ("shape", 80)) if width >= least]
     table = [(index, *(cells[name][index] for name in words), *row) for index, row in enumerate(rows)]
-    return tables.statistics(table, width=width, more=stats, words=words)
+    found = tables.statistics(table, width=width, more=stats, words=words)
+    tables.leave_out(found, [name for name in cells if name not in words])
+    return found
 
 
 def _check_layer(name: str, known: Sequence[str]) -> None:

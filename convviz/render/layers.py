@@ -4,15 +4,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.table import Table
 
 from convviz.checkpoints import StoredLayer
 from convviz.geometry import HW
 from convviz.layers import as_padding
 from convviz.net import Placed, Reach
-from convviz.render.tables import bare_table, summed_up
+from convviz.render.tables import bare_table, leave_out, summed_up
 from convviz.settings import typed
-from convviz.text import amount, number, plural
+from convviz.text import amount, number, plural, printable
 
 # What is left out first where the terminal is narrow, and so on; a net keeps its names and shapes.
 _LEFT_OUT = ("centre", "begins", "padding", "kernel", "stride", "every", "memory", "field", "multiply-adds")
@@ -54,12 +55,18 @@ def net_table(placed: Sequence[Placed], *, width: int) -> Table:
 
 
 def _fitting(columns: dict[str, list[str]], left_out: Sequence[str], width: int) -> Table:
-    """Make a table, without the columns for which there is no room."""
-    widths = {heading: max(map(len, [heading, *cells])) + _GAP for heading, cells in columns.items()}
+    """Make a table, without the columns for which there is no room; it says which those are."""
+    widths = {
+        heading: max(cell_len(printable(word)) for word in (heading, *cells)) + _GAP
+        for heading, cells in columns.items()
+    }
+    gone = []
     for heading in left_out:
         if heading in columns and sum(widths.values()) - _GAP > width:
             del columns[heading], widths[heading]
+            gone.append(heading)
     found = bare_table(*columns)
+    leave_out(found, gone)
     for row in zip(*columns.values(), strict=True):
         found.add_row(*row)
     return found

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.text import number
+from convviz.text import number, wrapped
 
 ELLIPSIS = "…"
 # What a cell holds whose value is not 0, but too small for the digits; the typeface has no sign for "about".
@@ -190,4 +190,5 @@ def side_by_side(blocks: Sequence[Block], *, width: int, most_rows: int = 12) ->
         stacked += [
             f"{block.before} {line}".strip() if index == 0 else line for index, line in enumerate(lines)
         ]
-    return [line.rstrip() for line in stacked]
+    # A number is never cut: what still does not fit goes on below.
+    return [row for line in stacked for row in wrapped(line.rstrip(), width)]

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from convviz.geometry import HW
@@ -20,18 +21,61 @@ from convviz.render.matrices import TOO_SMALL
 from convviz.render.tone import Floats
 from convviz.text import number, printable
 
+# A column that folds keeps its words whole, up to so many characters.
+_MOST_FOLDED = 24
 # Characters in a line of a file or a pipe: more than anything needs.
 NO_WIDTH = 1_000_000
 
 
 class _Table(Table):
-    """A table that takes words as they are: no markup, and nothing that a terminal acts upon."""
+    """A table of words as they are: no markup, nothing that a terminal acts upon, and no number is ever cut.
+
+    Where not even the numbers fit beside each other, every row becomes a line of headings with their
+    values, which is broken between those.
+    """
 
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
         """Add a row; what is escaped is measured as it will be shown."""
         super().add_row(
             *(Text(printable(cell)) if isinstance(cell, str) else cell for cell in cells), **options
         )
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render the table, or its rows as lines."""
+        least = 0
+        for column in self.columns:
+            if not column.no_wrap:
+                column.min_width = min(_widest(column, words=True), _MOST_FOLDED)
+            least += column.min_width or _widest(column)
+        for padding in ((0, 1, 0, 1), (0, 0, 0, 0)):
+            if least + (len(self.columns) - 1) * (1 + padding[1] + padding[3]) <= options.max_width:
+                self.padding, self.collapse_padding = padding, not any(padding)
+                yield from super().__rich_console__(console, options)
+                return
+        for row in zip(*(column.cells for column in self.columns), strict=True):
+            words = [
+                f"{column.header} {cell}".strip() for column, cell in zip(self.columns, row, strict=True)
+            ]
+            yield Text("\n".join(_lines_of(words, options.max_width)), overflow="fold")
+        if self.caption:
+            yield Text(f"{self.caption}")
+
+
+def _widest(column: Column, *, words: bool = False) -> int:
+    """Measure the widest cell of a column, or its heading; or the widest word of them."""
+    texts = [str(cell) for cell in (column.header, *column.cells)]
+    return max(cell_len(word) for text in texts for word in (text.split() if words else [text]) or [""])
+
+
+def _lines_of(words: Iterable[str], width: int) -> list[str]:
+    """Put words beside each other, as many as fit; what follows the first line is indented."""
+    lines: list[str] = []
+    for word in words:
+        if lines and cell_len(f"{lines[-1]}  {word}") <= width:
+            lines[-1] += f"  {word}"
+        else:
+            lines.append(f"  {word}" if lines else word)
+    return lines
 
 
 class _Screen(Console):
@@ -51,7 +95,7 @@ def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None =
     """Make a table in the one look of all tables.
 
     Columns are flush right but for those in `left`. Where the terminal is narrow,
-    the column `folding` breaks its lines; numbers are never cut.
+    the column `folding` breaks its lines between words; numbers are never cut.
     """
     table = _Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     flush = set(left)
@@ -61,9 +105,15 @@ def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None =
             justify="left" if index in flush else "right",
             no_wrap=index != folding,
             overflow="fold",
-            min_width=6 if index == folding else None,
         )
     return table
+
+
+def leave_out(table: Table, headings: Sequence[str]) -> None:
+    """Say below a table which columns are not shown, for want of room."""
+    if headings:
+        table.caption = Text(f"left out, as the terminal is too narrow: {', '.join(headings)}", style="dim")
+        table.caption_justify = "left"
 
 
 def summed_up(values: NDArray[Any]) -> tuple[float, float, float, float]:
@@ -84,13 +134,11 @@ def statistics(
 ) -> Table:
     """Tabulate maps: index, `words`, minimum, maximum, mean, standard deviation, and what `more` names.
 
-    Below 60 characters the columns stand closer and the numbers have one digit less.
+    Below 60 characters the numbers have one digit less.
     """
     left = range(1, 1 + len(words))
     table = bare_table("", *words, "min", "max", "mean", "std", *more, left=tuple(left), folding=1)
-    digits = 4
-    if width < 60:
-        table.padding, table.collapse_padding, digits = (0, 0), True, 3
+    digits = 4 if width >= 60 else 3
     for index, *cells in rows:
         texts, values = cells[: len(words)], cells[len(words) :]
         table.add_row(str(index), *texts, *(number(value, digits=digits) for value in values))
@@ -230,6 +278,7 @@ def kernel_list(rows: Iterable[tuple[str, str, float, float, str]], *, width: in
     table = bare_table(*headings, left=(0, last), folding=last)
     for name, size, low, high, about in rows:
         table.add_row(name, size, *((number(low), number(high)) if wide else ()), about)
+    leave_out(table, () if wide else ("min", "max"))
     return table
 
 

@@ -39,7 +39,7 @@ def inspect(
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         answer(f"{name:{width}}  {text}")
     answer()
-    answer(command)
+    answer(command, whole=True)
 
 
 # Options with another name than their setting.

@@ -50,5 +50,5 @@ def layers(
         answer("no array in it has four axes; a net takes the others by their names (--net, --weights)")
     else:
         name = found.convolutions[0].name
-        answer(f"convviz filters {file} --layer {name} draws one")
-        answer(f"convviz run INPUT --weights {file} --layer {name} applies one")
+        answer(f"convviz filters {file} --layer {name} draws one", whole=True)
+        answer(f"convviz run INPUT --weights {file} --layer {name} applies one", whole=True)
