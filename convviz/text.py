@@ -1,6 +1,7 @@
 """Small pieces of text that more than one part shows."""
 
 import math
+import textwrap
 
 
 def printable(text: str) -> str:
@@ -56,6 +57,21 @@ def because(error: BaseException, *, most: int = 100) -> str:
     else:
         words = "" if type(error).__module__ in _OF_PYTHON else str(error)
     return f" ({words})" if (words := printable(words)[:most].rstrip(". ")) else ""
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """Break a line between words, as a narrow terminal would not; what is longer than a line stays whole.
+
+    Examples
+    --------
+    >>> wrapped("sum -0.01333  0.004857", 16)
+    ['sum -0.01333', '    0.004857']
+    """
+    if len(line) <= width:
+        return [line]
+    return textwrap.wrap(
+        line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def number(value: float, *, digits: int = 4) -> str:

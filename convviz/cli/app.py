@@ -5,6 +5,7 @@ import gc
 import importlib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Collection, Sequence
 from typing import Annotated, NoReturn
@@ -45,6 +46,10 @@ _LEAST_COLUMNS = 20
 _ENDING = re.compile(r"[^=]\.[A-Za-z][A-Za-z0-9]{1,11}$")  # of a name; 1.5 has none
 
 
+# In fewer, the boxes of the help cut the names of options and what they take.
+_BOXED_COLUMNS = 112
+
+
 def make_app(loaded: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
     """Make the application.
 
@@ -61,15 +66,16 @@ def make_app(loaded: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
     app = typer.Typer(
         name="convviz",
         pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if shutil.get_terminal_size().columns >= _BOXED_COLUMNS else None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name, summary in COMMANDS.items():
         if name in loaded:
             command = getattr(importlib.import_module(f"convviz.cli.commands.{name}"), name)
             # python -OO leaves out the texts of functions.
-            app.command(help=None if command.__doc__ else summary)(command)
+            app.command(help=None if command.__doc__ else summary, short_help=summary)(command)
         else:
-            app.command(name, help=summary)(_not_loaded)
+            app.command(name, help=summary, short_help=summary)(_not_loaded)
     app.callback(invoke_without_command=True)(top)
     return app
 
@@ -116,6 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Nothing can be laid out in fewer columns; rich would print nothing, and 0 is what no terminal has.
     if (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns) < _LEAST_COLUMNS:
         os.environ["COLUMNS"] = str(_LEAST_COLUMNS if int(columns) else 80)
+    # Who does not say what the terminal can do gets plain text; on Windows nobody says it.
+    if not os.environ.get("TERM") and sys.platform != "win32":
+        os.environ["TERM"] = "dumb"
     try:
         status = status_of(sys.argv[1:] if arguments is None else arguments)
     except (KeyboardInterrupt, Ended):  # another one, while the first was seen to

@@ -1,32 +1,46 @@
-"""Answers on stdout, remarks on stderr."""
+"""Answers on stdout, remarks on stderr; what a terminal would act upon is escaped here, not by callers."""
 
 import contextlib
 import json
 import os
-import re
+import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from convviz.files import Stream
-from convviz.text import printable
+from convviz.text import printable, wrapped
 
 
-def answer(text: str = "") -> None:
-    """Write one line on stdout."""
-    sys.stdout.write(text + "\n")
+def answer(line: str = "", *, whole: bool = False) -> None:
+    """Write one line on stdout; a terminal does not break its words, nor a line that is copied (`whole`)."""
+    for row in [printable(line)] if whole else _fitted(line, sys.stdout):
+        sys.stdout.write(f"{row}\n")
+
+
+def answer_text(text: str) -> None:
+    """Write several lines on stdout, each whole, such as a program."""
+    for line in text.split("\n"):
+        answer(line, whole=True)
+
+
+def _fitted(line: str, stream: TextIO) -> list[str]:
+    """Escape a line, and break it where a terminal is narrower."""
+    text = printable(line)
+    return wrapped(text, shutil.get_terminal_size().columns) if stream.isatty() else [text]
 
 
 def answer_json(document: Any) -> None:
     """Write one JSON document on stdout; what its encoding lacks stands there as JSON writes it in ASCII."""
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     # JSON lets these stand, but a terminal acts upon them.
-    text = re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(document, allow_nan=False)
-    answer(text)
+    answer_text(text)
 
 
 def answer_path(path: Path | Stream, *, quiet: bool = False) -> None:
@@ -37,11 +51,12 @@ def answer_path(path: Path | Stream, *, quiet: bool = False) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(path) + b"\n")
     else:
-        answer(printable(str(path)))
+        answer(str(path), whole=True)
 
 
 def remark(text: str) -> None:
     """Write one line on stderr; stdout comes first, so that the two stay in order on a terminal."""
     sys.stdout.flush()
     with contextlib.suppress(OSError):  # there is nobody else to tell
-        sys.stderr.write(f"{printable(text)}\n")
+        for row in _fitted(text, sys.stderr):
+            sys.stderr.write(f"{row}\n")

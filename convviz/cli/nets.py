@@ -23,7 +23,7 @@ from convviz.render.grid import Sheet
 from convviz.render.tone import Floats, colours
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings, as_text
 from convviz.survey import by_energy
-from convviz.text import number, printable
+from convviz.text import number
 
 # Of a row of values with names so many are told.
 _BEST = 5
@@ -286,7 +286,7 @@ def run_net(
         answer()
         words = ["" if seen is None else field.sentence(*seen, image.size), told]
         for line in filter(None, words):
-            answer(printable(line))
+            answer(line)
         if any(words):
             answer()
     for path in written:
@@ -305,7 +305,9 @@ def _table(
     }
     words = [name for name, least in (("layer", 0), ("type", 100), ("shape", 80)) if width >= least]
     table = [(index, *(cells[name][index] for name in words), *row) for index, row in enumerate(rows)]
-    return tables.statistics(table, width=width, more=stats, words=words)
+    found = tables.statistics(table, width=width, more=stats, words=words)
+    tables.leave_out(found, [name for name in cells if name not in words])
+    return found
 
 
 def _check_layer(name: str, known: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """The window slides over the input and the output fills: one frame per output cell."""
 
+import functools
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from convviz.geometry import HW, Axis, source_of
 from convviz.render.cells import ORANGE, centred, ink_on, mixed, type_size
 from convviz.render.drawing import Canvas, Colour, Drawing, Label, Lines, Point, Polygon, Shape, to_svg
 from convviz.render.grid import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, font
+from convviz.render.matrices import cell_words
 from convviz.render.tone import Floats
 from convviz.settings import Style
 from convviz.text import number, plural
@@ -24,7 +26,7 @@ _COPY, _PADDED_READ = mixed(PAPER, INPUT_BLUE, 0.10), mixed(PAPER, INPUT_BLUE, 0
 _DONE, _NOW = mixed(PAPER, OUTPUT_TEAL, 0.30), mixed(PAPER, OUTPUT_TEAL, 0.85)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Scene:
     """What slides over what.
 
@@ -76,12 +78,22 @@ class Scene:
         at_h, at_w = 0 <= row < self.height.input, 0 <= column < self.width.input
         return at_h and at_w and row % self.zoom.h == 0 and column % self.zoom.w == 0
 
+    @functools.cached_property
+    def plane_words(self) -> list[list[list[str]]]:
+        """The numbers of the input, written for its cells."""
+        return [] if self.planes is None else [cell_words(plane) for plane in self.planes]
+
+    @functools.cached_property
+    def value_words(self) -> list[list[str]]:
+        """The numbers of the output, written for its cells."""
+        return [] if self.values is None else cell_words(self.values)
+
     def word(self, plane: int, row: int, column: int) -> str:
-        """Write the number of a cell of the input."""
+        """Give the number of a cell of the input."""
         if self.planes is None:
             return ""
         source = self.source(row, column)
-        return number(0.0 if source is None else float(self.planes[(plane, *source)]), digits=3)
+        return "0" if source is None else self.plane_words[plane][source[0]][source[1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +217,7 @@ class Animation:
             for row in self._rows
             for column in self._columns
         ]
-        made = [] if scene.values is None else [number(float(v), digits=3) for v in scene.values.ravel()]
+        made = [word for row in scene.value_words for word in row]
         self._type, self._out_type = (type_size(all_of, self._cell, most=15) for all_of in (words, made))
         title_w = font(16).getlength(scene.title)
         note_w = font(14).getlength(self._note(scene.frames - 1)) + 40
@@ -237,7 +249,7 @@ class Animation:
     def filled(self, frame: int, fill: Colour = _DONE) -> list[Shape]:
         """Draw the output cell of a frame with its value."""
         row, column = divmod(frame, self.scene.width.output)
-        word = "" if self.scene.values is None else number(float(self.scene.values[row, column]), digits=3)
+        word = "" if self.scene.values is None else self.scene.value_words[row][column]
         return self._output.cell(row, column, fill, word, self._out_type)
 
     def above(self, frame: int) -> list[Shape]:

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from convviz.errors import SpecError
 from convviz.geometry import HW
+from convviz.render.matrices import cell_words
 from convviz.render.tone import ZERO_LEVEL, Bytes, Floats, Tone
 from convviz.survey import Field, Rows
 from convviz.text import number
@@ -252,11 +253,14 @@ class Sheet:
         The height of each strip, with what begins to paint it: a callable that
         gives the pixels of some of its rows, from ``top`` to ``bottom``, as an
         array (rows, width, 3) of uint8. It may be called from several threads.
+    maps : sequence of Tile
+        The tiles of the output, which a terminal shows one by one.
     """
 
     height: int
     width: int
     parts: Sequence[tuple[int, Callable[[], Paint]]]
+    maps: Sequence[Tile] = ()
 
     channels = 3
 
@@ -350,7 +354,8 @@ def sheet(heading: Sequence[str], sections: Sequence[Section], legend: Legend | 
             f"the picture would be {width}x{height} pixels, more than {MAX_SHEET_PIXELS:,}; "
             "lower --tile, or write the maps one by one with --maps."
         )
-    return Sheet(height, width, parts)
+    maps = [tile for section in sections if section.frame == OUTPUT_TEAL for tile in section.tiles]
+    return Sheet(height, width, parts, maps)
 
 
 class _Words(NamedTuple):
@@ -436,13 +441,17 @@ def _enlarged(tile: Tile) -> Bytes:
         draw.line((0, y, w - 1, y), fill=RULE)
     if tile.numbers is None:
         return np.asarray(image)
-    words = _cell_words(tile.numbers)
-    longest = max((word for row in words for word in row), key=len)
+    words = cell_words(tile.numbers)
+    # All digits are of one width, points and signs of half: to measure every word would take too long.
+    widest = max(
+        (word for row in words for word in row),
+        key=lambda word: 2 * len(word) - word.count(".") - word.count("-"),
+    )
     size = next(
         (
             s
             for s in range(min(tile.cell * 2 // 5, 28), 7, -1)
-            if font(s).getlength(longest) <= 0.9 * tile.cell
+            if font(s).getlength(widest) <= 0.9 * tile.cell
         ),
         0,
     )
@@ -460,26 +469,6 @@ def _enlarged(tile: Tile) -> Bytes:
                 anchor="mm",
             )
     return np.asarray(image)
-
-
-def _cell_words(values: Floats) -> list[list[str]]:
-    """Write numbers for cells: three digits, and no more decimals than the largest needs.
-
-    Examples
-    --------
-    >>> _cell_words(np.array([[8.5149, -0.03168, 4e-5, 0]], np.float32))
-    [['8.51', '-0.032', '≈0', '0']]
-    """
-    peak = float(np.abs(values).max())
-    decimals = 3 - math.floor(math.log10(peak)) if peak else 0
-
-    def word(value: float) -> str:
-        if not value or 2 - math.floor(math.log10(abs(value))) <= decimals:
-            return number(value, digits=3)
-        # Rounded once: what three digits make of what is rounded already may differ.
-        return f"{value:.{decimals}f}".rstrip("0").rstrip(".") if abs(value) > 0.5 * 10**-decimals else "≈0"
-
-    return [[word(float(value)) for value in row] for row in values]
 
 
 def _legend(width: int, height: int, *, legend: Legend, rows: Sequence[str], x: int, text: int) -> Paint:

@@ -4,13 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.table import Table
 
 from convviz.checkpoints import StoredLayer
 from convviz.geometry import HW
 from convviz.layers import as_padding
 from convviz.net import Placed, Reach
-from convviz.render.tables import bare_table, plain
+from convviz.render.tables import bare_table, leave_out
 from convviz.settings import typed
 from convviz.survey import summed_up
 from convviz.text import amount, number, plural, printable
@@ -44,7 +45,7 @@ def net_table(placed: Sequence[Placed], *, width: int) -> Table:
         A row per layer.
     """
     columns = {
-        "layer": [printable(one.name) for one in placed],
+        "layer": [one.name for one in placed],
         "output": ["x".join(map(str, one.output_shape)) for one in placed],
         **{
             heading: [_argument(getattr(one.layer, name, None)) for one in placed]
@@ -62,14 +63,20 @@ def net_table(placed: Sequence[Placed], *, width: int) -> Table:
 
 
 def _fitting(columns: dict[str, list[str]], left_out: Sequence[str], width: int) -> Table:
-    """Make a table, without the columns for which there is no room."""
-    widths = {heading: max(map(len, [heading, *cells])) + _GAP for heading, cells in columns.items()}
+    """Make a table, without the columns for which there is no room; it says which those are."""
+    widths = {
+        heading: max(cell_len(printable(word)) for word in (heading, *cells)) + _GAP
+        for heading, cells in columns.items()
+    }
+    gone = []
     for heading in left_out:
         if heading in columns and sum(widths.values()) - _GAP > width:
             del columns[heading], widths[heading]
+            gone.append(heading)
     found = bare_table(*columns)
+    leave_out(found, gone)
     for row in zip(*columns.values(), strict=True):
-        found.add_row(*map(plain, row))
+        found.add_row(*row)
     return found
 
 
@@ -94,7 +101,7 @@ def stored_table(stored: Sequence[StoredLayer], rows: Sequence[Row], *, width: i
         how many weights and biases are not, and the numbers are those of the other weights.
     """
     columns = {
-        "layer": [printable(layer.name) for layer in stored],
+        "layer": [layer.name for layer in stored],
         **({"type": [layer.type for layer in stored]} if any(one.transposed for one in stored) else {}),
         "weight": ["x".join(map(str, layer.weight.shape)) for layer in stored],
         "bias": ["no" if layer.bias is None else "yes" for layer in stored],

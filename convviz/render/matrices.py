@@ -1,5 +1,6 @@
 """Matrices of numbers as text: side by side where there is room, elided where there is not."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -7,9 +8,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.text import number
+from convviz.text import number, wrapped
 
 ELLIPSIS = "…"
+# What a cell holds whose value is not 0, but too small for the digits; the typeface has no sign for "about".
+TOO_SMALL = "~0"
 
 T = TypeVar("T")
 G = TypeVar("G")
@@ -99,6 +102,53 @@ def words_of(
     ]
 
 
+def cell_words(values: NDArray[np.floating], marked: NDArray[np.bool_] | None = None) -> list[list[str]]:
+    """Write numbers for the cells of a drawing, where there is room for a few characters.
+
+    Parameters
+    ----------
+    values : ndarray, shape (H, W)
+        What stands in the cells.
+    marked : ndarray, shape (H, W), bool, optional
+        Those that stand in brackets.
+
+    Returns
+    -------
+    list of list of str
+        Each value rounded to three digits, those of 1,000 and more to whole numbers. A value far
+        below the largest has fewer digits, so that it is not the widest word of all; it is
+        `TOO_SMALL` where none is left.
+
+    Examples
+    --------
+    >>> cell_words(np.array([[8.5149, -0.03168, 4e-5, 0]]))
+    [['8.51', '-0.032', '~0', '0']]
+    >>> cell_words(np.array([[20000.5, 100.4, 0.3]]), np.array([[False, False, True]]))
+    [['20000', '100', '(0.3)']]
+    """
+    peak = float(np.abs(values).max())
+    # At least one decimal: 0.3 is no wider than 20000.
+    decimals = max(3 - math.floor(math.log10(peak)), 1) if 0 < peak < math.inf else 0
+
+    def word(value: float) -> str:
+        if 999.5 <= abs(value) < 1e7:
+            return f"{value:.0f}"
+        if value and 2 - math.floor(math.log10(abs(value))) > decimals:
+            # That leaves fewer than three digits, so what follows does not round once more.
+            value = round(value, decimals)
+            if not value:
+                return TOO_SMALL
+        return number(value, digits=3)
+
+    return [
+        [
+            f"({word(float(value))})" if marked is not None and marked[row, column] else word(float(value))
+            for column, value in enumerate(line)
+        ]
+        for row, line in enumerate(values)
+    ]
+
+
 def side_by_side(blocks: Sequence[Block], *, width: int, most_rows: int = 12) -> list[str]:
     """Lay out matrices of one shape in lines.
 
@@ -140,4 +190,5 @@ def side_by_side(blocks: Sequence[Block], *, width: int, most_rows: int = 12) ->
         stacked += [
             f"{block.before} {line}".strip() if index == 0 else line for index, line in enumerate(lines)
         ]
-    return [line.rstrip() for line in stacked]
+    # A number is never cut: what still does not fit goes on below.
+    return [row for line in stacked for row in wrapped(line.rstrip(), width)]

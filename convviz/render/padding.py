@@ -11,7 +11,7 @@ from convviz.render.cells import cells, level_fills, tinted
 from convviz.render.drawing import Drawing, Label, Rectangle, Shape
 from convviz.render.drawing import Picture as Bitmap
 from convviz.render.grid import FAINT, INK, INPUT_BLUE, PAPER, font, picture_levels
-from convviz.render.matrices import Block, side_by_side, words_of
+from convviz.render.matrices import Block, cell_words, side_by_side, words_of
 from convviz.render.tone import Floats
 from convviz.survey import reduce
 
@@ -91,7 +91,7 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
             levels = tinted(picture_levels(small, ends)[:], marked, INPUT_BLUE)
             shapes.append(Bitmap(x, y, tile_w, tile_h, levels))
             if numbers is not None and scale >= 12:
-                words = words_of(numbers, marked, digits=3)
+                words = cell_words(numbers, marked)
                 shapes += cells(words, level_fills(levels), x, y, scale, dashed=marked)
             inner = (x + edges.left * scale, y + edges.top * scale, size.w * scale, size.h * scale)
             shapes.append(Rectangle(*inner, None, INPUT_BLUE, 2))

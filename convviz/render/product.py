@@ -1,5 +1,6 @@
 """Matrix products in words and numbers, and as a drawing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from convviz.render.cells import cells, signed_fills
 from convviz.render.drawing import Colour, Drawing, Label, Rectangle, Shape
 from convviz.render.drawing import Picture as Bitmap
 from convviz.render.grid import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, font
-from convviz.render.matrices import ELLIPSIS, Block, elided, side_by_side, words_of
+from convviz.render.matrices import ELLIPSIS, Block, cell_words, elided, side_by_side, words_of
 from convviz.render.tone import Tone, signed_colours
 from convviz.unfold import Unfolded
 
@@ -44,9 +45,11 @@ class _Factor:
         padding, stored = (None if mask is None else mask[place] for mask in (self.padding, self.stored))
         return _Factor(self.name, self.values[place], self.colour, padding, stored)
 
-    def words(self, *, digits: int, nothing: str) -> list[list[str]]:
+    def words(
+        self, write: Callable[[Numbers, NDArray[np.bool_] | None], list[list[str]]], *, nothing: str
+    ) -> list[list[str]]:
         """Write the numbers: padding in brackets, and `nothing` where no weight stands."""
-        words = words_of(self.values, self.padding, digits=digits)
+        words = write(self.values, self.padding)
         for row, column in () if self.stored is None else np.argwhere(~self.stored).tolist():
             words[row][column] = nothing
         return words
@@ -112,7 +115,7 @@ def _block(sign: str, factor: _Factor, width: int) -> list[str]:
     place = np.ix_([row or 0 for row in rows], [column or 0 for column in columns])
     words = [
         [ELLIPSIS if None in (row, column) else word for column, word in zip(columns, line, strict=True)]
-        for row, line in zip(rows, factor.at(place).words(digits=6, nothing="."), strict=True)
+        for row, line in zip(rows, factor.at(place).words(words_of, nothing="."), strict=True)
     ]
     return side_by_side([Block(sign + factor.name, words)], width=width, most_rows=_MOST_ROWS)
 
@@ -176,7 +179,7 @@ def _matrix(factor: _Factor, x: float, y: float, cell: float) -> list[Shape]:
         fills = signed_fills(values, peak)
         for row, column in () if stored is None else np.argwhere(~stored).tolist():
             fills[row][column] = PAPER
-        return cells(factor.words(digits=3, nothing=""), fills, x, y, cell, dashed=factor.padding)
+        return cells(factor.words(cell_words, nothing=""), fills, x, y, cell, dashed=factor.padding)
     levels = signed_colours()[Tone(-peak, peak, "signed").levels(values.astype(np.float32))]
     if stored is not None:
         levels[~stored] = PAPER

@@ -14,7 +14,7 @@ from convviz.render.drawing import Colour, Drawing, Label, Lines, Rectangle, Sha
 from convviz.render.drawing import Picture as Bitmap
 from convviz.render.explanation import exact, span_of
 from convviz.render.grid import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, font
-from convviz.render.matrices import ELLIPSIS, elided, picked, words_of
+from convviz.render.matrices import ELLIPSIS, cell_words, elided, picked, words_of
 from convviz.render.tone import Floats, Tone, tones
 from convviz.survey import reduce
 from convviz.text import number, plural
@@ -240,6 +240,6 @@ def _array(panel: _Panel, tone: Tone, colour: Colour, x: float, y: float, scale:
     """Draw an array with its marked values shaded: as cells with numbers, or as pixels where it is large."""
     if scale >= _LEAST_CELL:
         levels = tinted(tone.levels(panel.values), panel.marked, colour)
-        return cells(words_of(panel.values, digits=3), level_fills(levels), x, y, scale)
+        return cells(cell_words(panel.values), level_fills(levels), x, y, scale)
     levels = tinted(tone.levels(reduce(panel.values, min(1.0, 2 * scale))), panel.marked, colour)
     return [Bitmap(x, y, panel.values.shape[1] * scale, panel.values.shape[0] * scale, levels)]

@@ -2,34 +2,102 @@
 
 import math
 import os
+import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich import box
-from rich.console import Console
-from rich.table import Table
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
+from rich.table import Column, Table
 from rich.text import Text
 
 from convviz.geometry import HW
+from convviz.render.matrices import TOO_SMALL
 from convviz.render.tone import Floats
 from convviz.text import number, printable
 
+# A column that folds keeps its words whole, up to so many characters.
+_MOST_FOLDED = 24
+# Characters in a line of a file or a pipe: more than anything needs.
+NO_WIDTH = 1_000_000
 
-def plain(text: str) -> Text:
-    """Take text from outside as it is: no markup, no control characters."""
-    return Text(printable(text))
+
+class _Table(Table):
+    """A table of words as they are: no markup, nothing that a terminal acts upon, and no number is ever cut.
+
+    Where not even the numbers fit beside each other, every row becomes a line of headings with their
+    values, which is broken between those.
+    """
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        """Add a row; what is escaped is measured as it will be shown."""
+        super().add_row(
+            *(Text(printable(cell)) if isinstance(cell, str) else cell for cell in cells), **options
+        )
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render the table, or its rows as lines."""
+        least = 0
+        for column in self.columns:
+            if not column.no_wrap:
+                column.min_width = min(_widest(column, words=True), _MOST_FOLDED)
+            least += column.min_width or _widest(column)
+        for padding in ((0, 1, 0, 1), (0, 0, 0, 0)):
+            if least + (len(self.columns) - 1) * (1 + padding[1] + padding[3]) <= options.max_width:
+                self.padding, self.collapse_padding = padding, not any(padding)
+                yield from super().__rich_console__(console, options)
+                return
+        for row in zip(*(column.cells for column in self.columns), strict=True):
+            words = [
+                f"{column.header} {cell}".strip() for column, cell in zip(self.columns, row, strict=True)
+            ]
+            yield Text("\n".join(_lines_of(words, options.max_width)), overflow="fold")
+        if self.caption:
+            yield Text(f"{self.caption}")
+
+
+def _widest(column: Column, *, words: bool = False) -> int:
+    """Measure the widest cell of a column, or its heading; or the widest word of them."""
+    texts = [str(cell) for cell in (column.header, *column.cells)]
+    return max(cell_len(word) for text in texts for word in (text.split() if words else [text]) or [""])
+
+
+def _lines_of(words: Iterable[str], width: int) -> list[str]:
+    """Put words beside each other, as many as fit; what follows the first line is indented."""
+    lines: list[str] = []
+    for word in words:
+        if lines and cell_len(f"{lines[-1]}  {word}") <= width:
+            lines[-1] += f"  {word}"
+        else:
+            lines.append(f"  {word}" if lines else word)
+    return lines
+
+
+class _Screen(Console):
+    """A console that escapes whatever a terminal acts upon, wherever it comes from."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Render what is to be printed."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                text = "\n".join(map(printable, segment.text.split("\n")))
+                yield Segment(text, segment.style)
 
 
 def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None = None) -> Table:
     """Make a table in the one look of all tables.
 
     Columns are flush right but for those in `left`. Where the terminal is narrow,
-    the column `folding` breaks its lines; numbers are never cut.
+    the column `folding` breaks its lines between words; numbers are never cut.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = _Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     flush = set(left)
     for index, heading in enumerate(headings):
         table.add_column(
@@ -37,9 +105,15 @@ def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None =
             justify="left" if index in flush else "right",
             no_wrap=index != folding,
             overflow="fold",
-            min_width=6 if index == folding else None,
         )
     return table
+
+
+def leave_out(table: Table, headings: Sequence[str]) -> None:
+    """Say below a table which columns are not shown, for want of room."""
+    if headings:
+        table.caption = Text(f"left out, as the terminal is too narrow: {', '.join(headings)}", style="dim")
+        table.caption_justify = "left"
 
 
 def summed_up(values: NDArray[Any]) -> tuple[float, float, float, float]:
@@ -60,16 +134,14 @@ def statistics(
 ) -> Table:
     """Tabulate maps: index, `words`, minimum, maximum, mean, standard deviation, and what `more` names.
 
-    Below 60 characters the columns stand closer and the numbers have one digit less.
+    Below 60 characters the numbers have one digit less.
     """
     left = range(1, 1 + len(words))
     table = bare_table("", *words, "min", "max", "mean", "std", *more, left=tuple(left), folding=1)
-    digits = 4
-    if width < 60:
-        table.padding, table.collapse_padding, digits = (0, 0), True, 3
+    digits = 4 if width >= 60 else 3
     for index, *cells in rows:
         texts, values = cells[: len(words)], cells[len(words) :]
-        table.add_row(str(index), *map(plain, texts), *(number(value, digits=digits) for value in values))
+        table.add_row(str(index), *texts, *(number(value, digits=digits) for value in values))
     return table
 
 
@@ -117,7 +189,7 @@ def _windowed(length: int, room: int, at: int | None) -> range:
 
 
 def values(
-    numbers: Floats, *, at: HW | None = None, width: int = 80, most_rows: int = 24
+    numbers: Floats, *, at: HW | None = None, width: int = 80, most_rows: int = 24, most_columns: int = 100
 ) -> tuple[Table, str]:
     """Tabulate one map, or the part of it round `at` that there is room for.
 
@@ -129,8 +201,8 @@ def values(
         The position to show, marked; the top left corner by default.
     width : int
         Characters in one line.
-    most_rows : int
-        Rows of a map that are shown at most.
+    most_rows, most_columns : int
+        Rows and columns of a map that are shown at most.
 
     Returns
     -------
@@ -143,14 +215,18 @@ def values(
     places = decimals(numbers)
 
     def write(value: float) -> str:
-        return f"{value:.3e}" if places is None else f"{value + 0.0:.{places}f}"
+        if places is None:
+            return f"{value:.3e}"
+        word = f"{value + 0.0:.{places}f}"
+        return TOO_SMALL if value and not float(word) else word
 
     # The widest number decides; the extremes are the candidates.
     cell = max(len(write(float(v))) for v in (numbers.min(), numbers.max()))
     cell = max(cell, len(str(w - 1)))
     rows = _windowed(h, most_rows, at.h if at else None)
-    columns = _windowed(w, (width - len(str(h - 1))) // (cell + 3), at.w if at else None)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    room = min((width - len(str(h - 1))) // (cell + 3), most_columns)
+    columns = _windowed(w, room, at.w if at else None)
+    table = _Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", justify="right", style="dim", no_wrap=True)
     for column in columns:
         table.add_column(str(column), justify="right", header_style="dim", no_wrap=True, min_width=cell)
@@ -179,7 +255,7 @@ def feeds(rows: Iterable[tuple[str, str, str, str, str, str]], *, cells: bool) -
     headings = ("map", "channel", "output", "tap", "weight", *(["cell"] if cells else []))
     table = bare_table(*headings, left=(0, 1), folding=0)
     for name, channel, *rest in rows:
-        table.add_row(plain(name), plain(channel), *rest[: len(headings) - 2])
+        table.add_row(name, channel, *rest[: len(headings) - 2])
     return table
 
 
@@ -201,12 +277,27 @@ def kernel_list(rows: Iterable[tuple[str, str, float, float, str]], *, width: in
     last = len(headings) - 1
     table = bare_table(*headings, left=(0, last), folding=last)
     for name, size, low, high, about in rows:
-        table.add_row(name, size, *((number(low), number(high)) if wide else ()), plain(about))
+        table.add_row(name, size, *((number(low), number(high)) if wide else ()), about)
+    leave_out(table, () if wide else ("min", "max"))
     return table
 
 
 def console(*, width: int | None = None) -> Console:
-    """Make the console of stdout; without a terminal, 100 characters wide or what COLUMNS says."""
-    if width is None and not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdigit():
-        width = 100
-    return Console(width=width, highlight=False, emoji=False, soft_wrap=False)
+    """Make the console of stdout.
+
+    Parameters
+    ----------
+    width : int, optional
+        Characters in one line; by default what COLUMNS says, else those of the terminal. What is no
+        terminal has no width, so that nothing is left out.
+
+    Returns
+    -------
+    rich.console.Console
+        It knows how many lines the terminal has, too.
+    """
+    size = shutil.get_terminal_size()  # where a terminal says 0, this says 80x24
+    if width is None:
+        set_by_hand = os.environ.get("COLUMNS", "").isdigit()
+        width = size.columns if set_by_hand or sys.stdout.isatty() else NO_WIDTH
+    return _Screen(width=width, height=size.lines, highlight=False, emoji=False, soft_wrap=False)

@@ -68,6 +68,7 @@ LEVELS = {
 LAZY = {
     "cli/commands",
     "cli/progress.py",
+    "cli/show.py",
     "__main__.py",
     "backends/__init__.py",
     "__init__.py",

@@ -479,3 +479,10 @@ def test_maps_of_an_earlier_run_are_named_and_nothing_is_deleted(convviz, classi
     assert "'maps' also has 4 maps of an earlier run (2-" in done.stderr
     assert len(list((classic.parent / "maps").iterdir())) == 7
     assert "earlier run" not in convviz("run", classic, "-O", "6", "--maps", "maps").stderr
+
+
+def test_numbers_of_five_digits_are_drawn_and_saved(convviz, tmp_path):
+    (tmp_path / "x.json").write_text("[[20000, 100], [7, 30]]")
+    done = convviz("run", "x.json", "-K", "1", "-o", "o.png", "--save", "o.npz")
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.load(tmp_path / "o.npz")["maps"][0], [[20000, 100], [7, 30]])

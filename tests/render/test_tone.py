@@ -96,3 +96,11 @@ def test_the_smallest_and_the_largest_numbers_have_levels(size):
     np.testing.assert_array_equal(tones([values])[0].levels(values), [0, 255])
     values = np.array([-size, 0, size], np.float32)
     np.testing.assert_array_equal(tones([values])[0].levels(values), [1, 128, 255])
+
+
+def test_a_scale_of_separate_colours_shares_the_levels_among_them():
+    """tab10 has ten colours, as Tableau publishes them: the first is #1f77b4, the last #17becf."""
+    table = colours("tab10")
+    assert table.shape == (256, 3)
+    assert table[[0, 25, 231, 255]].tolist() == [[0x1F, 0x77, 0xB4]] * 2 + [[0x17, 0xBE, 0xCF]] * 2
+    assert len({tuple(colour) for colour in table.tolist()}) == 10

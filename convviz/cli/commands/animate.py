@@ -14,7 +14,7 @@ from convviz.cli.writing import stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.settings import InputSettings, LayerSettings, Style, as_text, typed
-from convviz.text import plural, printable
+from convviz.text import plural
 
 # Larger inputs have cells too small to be read; a picture without --resize is brought to the second.
 MOST_SIDE, USUAL_SIDE = 32, 16
@@ -149,7 +149,7 @@ def animate(
                 force=force,
                 inputs=input_files(given),
             )
-            answer(f"{plural(scene.frames, 'frame'):>10}  {printable(str(target))}")
+            answer(f"{plural(scene.frames, 'frame'):>10}  {target}")
         return
     if bool(given) == (size is not None):
         raise SpecError("give INPUT, or --size HxW for abstract squares, and not both.")
@@ -181,7 +181,7 @@ def animate(
     answer(f"{scene.title}; {plural(scene.frames, 'frame')}")
     if frames is not None:
         outputs.write_frames(animation, frames, described, svg=svg, force=force, inputs=inputs)
-        answer(printable(str(frames)))
+        answer(str(frames))
     if output is not None or frames is None:
         called = stem_of(given[0]) if given else "squares"
         written_to = written_to or Path(files.fitting(called, "-animation.gif"))

@@ -20,7 +20,7 @@ from convviz.cli.options import Force, Json, Quiet, with_settings
 from convviz.cli.signals import Ended, asking
 from convviz.errors import BatchError, ConvvizError, OutputError, SpecError
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
-from convviz.text import plural, printable
+from convviz.text import plural
 
 if TYPE_CHECKING:
     from convviz.batch import Outcome, PassedOver
@@ -235,7 +235,7 @@ def batch(
         say = remark if piped else answer
         say(
             f"{counts['done']:,} of {least}{plural(total, 'picture')} done in {speed}{before}, "
-            f"written to {printable(out)}"
+            f"written to {out}"
         )
         for line in filter(None, (*remarks.lines, passed.sentence)):
             remark(line)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convviz.cli.console import answer, remark
+from convviz.cli.console import answer_text, remark
 from convviz.cli.options import with_settings
 from convviz.errors import SpecError
 from convviz.files import split_member
@@ -45,7 +45,7 @@ def code(
     conv, bank, remarks = weights.build(layer, picture.x.shape[0], tapset=tapset, channels=picture.channels)
     for text in (*picture.remarks, *remarks):
         remark(text)
-    answer(program_of(input, picture, conv, bank, layer, reading, tapset))
+    answer_text(program_of(input, picture, conv, bank, layer, reading, tapset))
 
 
 def refuse_stdin(names: Sequence[str]) -> None:

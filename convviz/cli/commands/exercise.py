@@ -6,12 +6,11 @@ from typing import Annotated
 import typer
 
 from convviz import parsing
-from convviz.cli.console import answer
+from convviz.cli.console import answer, answer_text
 from convviz.cli.options import Force, output_option, with_settings
 from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.settings import LayerSettings, as_text
-from convviz.text import printable
 
 SHEET = "Sheet"
 
@@ -71,7 +70,7 @@ def exercise(
     questions = [block for sheet in made for block in sheet.questions()]
     answers = [block for sheet in made for block in sheet.answers()]
     if output is None:
-        answer(worksheet.to_markdown([*questions, *answers]).rstrip("\n"))
+        answer_text(worksheet.to_markdown([*questions, *answers]).rstrip("\n"))
         return
     beside = output.with_name(f"{output.stem}-answers{output.suffix}")
     description = {"version": __version__, "command": "exercise", **as_text(layer)}
@@ -80,4 +79,4 @@ def exercise(
         html = path.suffix.lower() == ".html"
         text = worksheet.to_html(blocks, title=title) if html else worksheet.to_markdown(blocks)
         outputs.write_page(text, path, description, force=force)
-        answer(printable(str(path)))
+        answer(str(path))

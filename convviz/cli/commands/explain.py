@@ -22,7 +22,7 @@ from convviz.cli.writing import stdout_for, tell_replaced
 from convviz.errors import SpecError
 from convviz.geometry import HW, padding_shares
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings
-from convviz.text import number, plural, printable
+from convviz.text import number, plural
 
 
 @with_settings
@@ -135,7 +135,8 @@ def explain(
         return
     explained.show()
     if isinstance(target, Path):
-        answer(f"\n{printable(str(target))}")
+        answer()
+        answer(str(target))
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +266,7 @@ def _weight(result: Any, place: tuple[int, int, int, int]) -> _Explained:
 
     def show() -> None:
         for line in reach.lines(found, result.picture.size):
-            answer(printable(line))
+            answer(line)
         answer()
         tables.console().print(tables.products(reach.rows_of(found)))
 
@@ -296,7 +297,7 @@ def _matrix(result: Any, index: int) -> _Explained:
 
     def show() -> None:
         for line in product.lines(found, width=tables.console().width):
-            answer(printable(line))
+            answer(line)
 
     def document() -> dict[str, Any]:
         return {

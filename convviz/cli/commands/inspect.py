@@ -10,7 +10,6 @@ import typer
 from convviz.cli.app import COMMANDS, make_app
 from convviz.cli.console import answer, answer_json
 from convviz.cli.options import NOT_OFFERED, Json, settings_in
-from convviz.text import printable
 
 
 def inspect(
@@ -38,9 +37,9 @@ def inspect(
     width = max(map(len, found), default=0)
     for name, value in found.items():
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        answer(f"{printable(name):{width}}  {printable(text)}")
+        answer(f"{name:{width}}  {text}")
     answer()
-    answer(printable(command))
+    answer(command, whole=True)
 
 
 # Options with another name than their setting.

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convviz.cli.console import answer, answer_json
+from convviz.cli.console import answer, answer_json, answer_text
 from convviz.cli.options import Json
 from convviz.errors import UnknownNameError
 from convviz.kernels import Entry, complete, entries, parse_request, parse_taps, resolve, search
@@ -57,7 +57,7 @@ def kernels(
     elif listed:
         _list(found, name)
     else:
-        answer("\n\n".join("\n".join(_describe(entry)) for entry in found))
+        answer_text("\n\n".join("\n".join(_describe(entry)) for entry in found))
 
 
 def _document(entry: Entry) -> dict[str, Any]:
@@ -94,10 +94,11 @@ def _list(found: tuple[Entry, ...], word: str | None) -> None:
         rows.append((kernel.name, str(kernel.size), *kernel.range, about))
     console = tables.console()
     console.print(tables.kernel_list(rows, width=console.width))
+    answer()
     if word is None:
-        answer(f"\n{len(found)} presets. Sets, which make one map for each member: {', '.join(SETS)}.")
+        answer(f"{len(found)} presets. Sets, which make one map for each member: {', '.join(SETS)}.")
     else:
-        answer(f"\n{plural(len(found), 'preset')} with {word!r} in the name, the set or the description.")
+        answer(f"{plural(len(found), 'preset')} with {word!r} in the name, the set or the description.")
     answer("convviz kernels NAME shows the numbers, the source and the parameters.")
 
 

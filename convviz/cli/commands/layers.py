@@ -7,7 +7,7 @@ import typer
 
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import Json
-from convviz.text import plural, printable
+from convviz.text import plural
 
 
 def layers(
@@ -58,6 +58,6 @@ def layers(
     if not count and not found.left_out:
         answer("no array in it has four axes; a net takes the others by their names (--net, --weights)")
     elif count:
-        name = printable(found.convolutions[0].name)
-        answer(f"convviz filters {printable(str(file))} --layer {name} draws one")
-        answer(f"convviz run INPUT --weights {printable(str(file))} --layer {name} applies one")
+        name = found.convolutions[0].name
+        answer(f"convviz filters {file} --layer {name} draws one", whole=True)
+        answer(f"convviz run INPUT --weights {file} --layer {name} applies one", whole=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from convviz import parsing
-from convviz.cli.console import answer, answer_json, remark
+from convviz.cli.console import answer, answer_json, answer_text, remark
 from convviz.cli.options import (
     LAYER,
     OPTIONS,
@@ -22,7 +22,6 @@ from convviz.errors import SpecError
 from convviz.geometry import HW
 from convviz.layers import PADDING_MODES, Conv2d
 from convviz.settings import InputSettings, as_text
-from convviz.text import printable
 
 # Planes up to this size are printed; nobody reads larger ones.
 MOST_CELLS = 40
@@ -115,8 +114,9 @@ def pad(
             remark(f"more than {MOST_CELLS} rows or columns are too many to print; -o FILE.png draws them.")
         padded = {}
     for mode, planes in padded.items():
-        answer(f"\n{mode} padding; values in brackets are the border\n")
+        answer_text(f"\n{mode} padding; values in brackets are the border\n")
         for line in rendering.lines(picture, planes, edges, width=tables.console().width):
             answer(line)
     if isinstance(target, Path):
-        answer(f"\n{printable(str(target))}")
+        answer()
+        answer(str(target))

@@ -12,7 +12,7 @@ import typer
 
 from convviz import files, parsing
 from convviz.cli.commands.code import program_of, refuse_stdin
-from convviz.cli.console import answer, answer_json, answer_path, remark
+from convviz.cli.console import answer, answer_json, answer_path, answer_text, remark
 from convviz.cli.options import (
     OUTPUT,
     Force,
@@ -30,7 +30,7 @@ from convviz.cli.writing import announce, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.geometry import HW, check_inside
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
-from convviz.text import plural, printable
+from convviz.text import plural
 
 
 @with_settings
@@ -79,7 +79,7 @@ def run(
         ),
     ] = None,
     show: Annotated[
-        bool, typer.Option("--show", rich_help_panel=OUTPUT, help="Show the picture in the terminal.")
+        bool, typer.Option("--show", rich_help_panel=OUTPUT, help="Show the maps in the terminal.")
     ] = False,
     layers: LayersText = None,
     net: NetName = None,
@@ -148,6 +148,7 @@ def run(
     }
     if layers is not None or net is not None or until is not None:
         from convviz.cli.nets import ChosenNet, run_net
+        from convviz.cli.show import show_maps
 
         chosen_net = ChosenNet.of(layers, net, until, layer)
         if maps is not None or partial or table or code or at is not None or check:
@@ -174,7 +175,7 @@ def run(
             quiet,
         )
         if show:
-            _show(sheet.image())
+            show_maps(sheet)
         return
     if at is not None and not table:
         raise SpecError("at: goes with --table.")
@@ -197,6 +198,7 @@ def run(
     from convviz import arrays, marks, memory, outputs, pipeline, weights
     from convviz.cli.progress import progress
     from convviz.cli.reading import input_document, input_files, read_input
+    from convviz.cli.show import show_maps
     from convviz.render.field import NOTHING
     from convviz.render.tone import colours
 
@@ -323,9 +325,9 @@ def run(
             stats=stat or (),
         )
         if code:
-            answer("\n" + program)
+            answer_text("\n" + program)
     if show:
-        _show(sheet.image())
+        show_maps(sheet)
 
 
 def default_output(names: Sequence[str]) -> Path:
@@ -358,34 +360,36 @@ def _report(
         answer(line)
     if result.layer.groups > 1:
         for line in shapes.group_map(result.layer, size, result.picture.channels, result.names):
-            answer(printable(line))
+            answer(line)
     if parts is not None:
         apart = result.apart(parts)
         answer(f"parts: the sums of the columns and the bias differ from the maps by {apart:.2g} at most")
     if flipped:
         for line in shapes.flip_lines(result.names, result.filters.symmetric, changed):
-            answer(printable(line))
+            answer(line)
     console = tables.console()
     kernels = filters.lines(result.layer, result.filters, result.picture.channels, width=console.width)
     if kernels:
-        answer("\nkernels" + (", turned half round" if flipped else ""))
+        answer()
+        answer("kernels" + (", turned half round" if flipped else ""))
     for line in kernels:
-        answer(printable(line))
+        answer(line, whole=True)
     answer()
     console.print(tables.statistics(rows, width=console.width, more=stats))
     for line in words:
-        answer(f"\n{line}")
+        answer()
+        answer(line)
     if table:
         for name, values in result.named(parts):
-            answer(f"\n{printable(name)}  {HW(*values.shape)}")
+            answer()
+            answer(f"{name}  {HW(*values.shape)}")
             body, left_out = tables.values(values, at=at, width=console.width)
             console.print(body)
             if left_out:
                 answer(left_out)
     answer()
     for path in written:
-        if isinstance(path, Path):
-            console.print(tables.plain(str(path)), soft_wrap=True)
+        answer_path(path)
 
 
 def _rows(result: Any, chosen: Sequence[int] | None, stats: Sequence[str]) -> list[Sequence[Any]]:
@@ -421,20 +425,6 @@ def _field(result: Any, found: Any, at: HW, tile: int | None, effective: bool) -
         result.picture, found.planes, "the output", at, box, cell=max(1, int(before)), gradient=gradient
     )
     return panel, asdict(box)
-
-
-def _show(grid: Any) -> None:
-    """Show the picture in the terminal; nothing is asked of it when stdout is not one."""
-    import sys
-
-    if not sys.stdout.isatty():
-        remark("--show needs a terminal; stdout is not one, so nothing is shown.")
-        return
-    from textual_image.renderable import Image as TerminalImage
-
-    from convviz.render import tables
-
-    tables.console().print(TerminalImage(grid, width="auto"))
 
 
 def _document(

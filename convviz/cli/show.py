@@ -1,0 +1,103 @@
+"""The maps of a sheet in the terminal, each as large as it fits."""
+
+import logging
+import os
+import sys
+from typing import Any
+
+from convviz.cli.console import answer, remark
+from convviz.geometry import HW
+from convviz.render import tables, terminal
+from convviz.render.grid import Sheet
+from convviz.render.tone import Bytes
+
+# Maps that are shown: each takes a screen.
+MOST = 16
+# The protocol of Kitty counts no further.
+_MOST_CELLS = 200
+
+
+def show_maps(sheet: Sheet) -> None:
+    """Show the maps of a sheet; nothing is asked of the terminal when stdout is not one."""
+    if not sys.stdout.isatty():
+        remark("--show needs a terminal; stdout is not one, so nothing is shown.")
+        return
+    screen = tables.console()
+    # One line for the caption, and one for what is typed next.
+    room = HW(max(screen.height - 2, 1), screen.width)
+    in_colour = screen.color_system is not None and not screen.no_color and _encodes(terminal.HALF_BLOCK)
+    picture = _pictures() if in_colour else None
+    if not in_colour:
+        answer()
+        answer(f"black {terminal.DARKNESS[::-1].replace(' ', '')} white")
+    for tile in sheet.maps[:MOST]:
+        answer()
+        answer(f"{tile.name}  {tile.note}")
+        levels = tile.levels[:]
+        if picture is not None:
+            picture(levels, room)
+        elif in_colour:
+            screen.print(terminal.in_half_blocks(levels, room), end="")
+        else:
+            for line in terminal.in_characters(levels, room):
+                answer(line)
+    if len(sheet.maps) > MOST:
+        remark(f"--show: {MOST} of {len(sheet.maps)} maps are shown; choose fewer with --top or --layer.")
+
+
+def _encodes(text: str) -> bool:
+    """Tell whether stdout can write a text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _pictures() -> Any:
+    """Ask the terminal whether it draws pictures; gives what prints one, or None.
+
+    It answers through stdin, so that must be the terminal too, and the size of its characters
+    is known only where it says how many there are.
+    """
+    try:
+        columns, rows = os.get_terminal_size(sys.stdout.fileno())
+    except OSError:
+        return None
+    if not (sys.stdin.isatty() and columns and rows):
+        return None
+    # What the library has to say about a terminal that does not answer is no matter of the user.
+    logging.getLogger("textual_image").addHandler(logging.NullHandler())
+    sys.stdout.flush()
+    from textual_image._terminal import TerminalError, get_cell_size
+
+    refused: tuple[type[Exception], ...] = (OSError, ValueError, TerminalError)
+    if sys.platform != "win32":
+        import termios
+
+        refused += (termios.error,)
+    try:
+        # To load this asks the terminal.
+        from textual_image.renderable import Image, SixelImage, TGPImage
+
+        cell = get_cell_size()
+    except refused:
+        return None
+    if Image not in (SixelImage, TGPImage):
+        return None
+
+    from PIL import Image as Pixels
+    from rich.console import Console
+
+    screen = Console()
+
+    def show(levels: Bytes, room: HW) -> None:
+        room = HW(min(room.h, _MOST_CELLS), min(room.w, _MOST_CELLS))
+        large = terminal.fitted(levels, HW(room.h * cell.height, room.w * cell.width))
+        h, w = -(-large.shape[0] // cell.height), -(-large.shape[1] // cell.width)
+        # The library stretches a picture to whole characters; paper round it keeps its cells square.
+        paper = Pixels.new("RGB", (w * cell.width, h * cell.height), (255, 255, 255))
+        paper.paste(Pixels.fromarray(large).convert("RGB"), (0, 0))
+        screen.print(Image(paper, width=w, height=h))
+
+    return show

@@ -1,0 +1,29 @@
+"""Help pages where there is little room."""
+
+import pytest
+import typer.main
+
+from convviz.cli.app import COMMANDS, make_app, status_of
+
+
+@pytest.mark.parametrize("columns", [60, 80, 112, 140])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_option_and_no_value_of_one_is_cut_in_the_help(command, columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    status_of([command, "--help"])
+    shown = capsys.readouterr().out
+    words = set(shown.replace(",", " ").split()) | set(shown.split())
+    for param in typer.main.get_command(make_app([command])).commands[command].params:
+        if param.param_type_name == "option":
+            assert {*param.opts, *param.secondary_opts} <= words
+            if param.metavar:
+                assert param.metavar in shown
+
+
+@pytest.mark.parametrize("columns", [60, 140])
+def test_the_list_of_commands_says_in_full_what_each_does(columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    status_of(["--help"])
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for summary in COMMANDS.values():
+        assert summary in shown

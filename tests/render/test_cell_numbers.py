@@ -1,0 +1,120 @@
+"""Numbers in the cells of pictures: each right to the digits it shows, whatever stands beside it."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import ImageFont
+
+import convviz
+from convviz import scene
+from convviz.geometry import HW
+from convviz.render import explanation, grid, padding, product, reach, tables
+from convviz.render.animation import Animation
+from convviz.render.drawing import Label
+from convviz.render.grid import Tile
+from convviz.render.matrices import TOO_SMALL, cell_words
+from convviz.trace import trace, trace_weight
+from convviz.unfold import unfold
+
+# Float32 of any magnitude, subnormal ones too, and whole numbers as pictures have them.
+ANY = st.one_of(
+    st.floats(width=32, allow_nan=False, allow_infinity=False),
+    st.builds(lambda sign, digits, power: np.float32(sign * digits * 10.0**power).item(),
+              st.sampled_from([-1, 1]), st.floats(1, 10), st.integers(-12, 12)),
+    st.integers(-70000, 70000).map(float),
+)  # fmt: skip
+ARRAYS = hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=4), elements=ANY)
+
+
+def half_a_step(word):
+    """What a number may be off that is rounded to the digits written: half of the last one's worth."""
+    return Decimal(5).scaleb(Decimal(word).as_tuple().exponent - 1)
+
+
+@given(ARRAYS)
+def test_every_number_in_a_cell_is_right_to_its_digits_or_says_that_it_is_too_small(values):
+    peak = Decimal(float(np.abs(values).max()))
+    for row, line in zip(values.tolist(), cell_words(values), strict=True):
+        for value, word in zip(row, line, strict=True):
+            exact = Decimal(value)
+            if word == TOO_SMALL:
+                assert 0 < abs(exact) < peak / 1000
+                continue
+            assert abs(Decimal(word) - exact) <= half_a_step(word)
+            assert (Decimal(word) == 0) == (exact == 0)
+            # What is not far below the largest has all three digits.
+            if abs(exact) >= peak / 10:
+                assert abs(Decimal(word) - exact) <= abs(exact) * Decimal("0.005")
+
+
+@given(ARRAYS)
+def test_a_table_of_values_never_writes_zero_for_what_is_not(values):
+    table, _ = tables.values(values, width=10_000)
+    for index, column in enumerate(list(table.columns)[1:]):
+        for row, text in enumerate(column.cells):
+            word, exact = str(text), Decimal(float(values[row, index]))
+            if word == TOO_SMALL:
+                assert exact != 0
+            else:
+                assert abs(Decimal(word) - exact) <= half_a_step(word)
+                assert (Decimal(word) == 0) == (exact == 0)
+
+
+def test_the_typeface_has_every_sign_that_a_cell_may_hold():
+    face = ImageFont.load_default(20)
+    lacking = bytes(face.getmask("\u4e00"))  # a letter that it surely lacks is drawn as a box
+    assert [sign for sign in "0123456789.-+e()…" + TOO_SMALL if bytes(face.getmask(sign)) == lacking] == []
+
+
+def test_the_widest_word_of_a_tile_stays_within_its_cell():
+    """-12.3 has as many characters as 65536, which is wider by a quarter."""
+    values = np.array([[-12.3, 65536]], np.float32)
+    cell = 48
+    tile = Tile("", "", np.zeros((1, 2), np.uint8), cell, values)
+    assert cell_words(values) == [["-12.3", "65536"]]
+    # White on black; the line between the cells is column 48.
+    inked = np.flatnonzero((grid._enlarged(tile)[6:-6, cell + 1 :] > 200).any(axis=(0, 2)))
+    assert inked.min() >= 1
+    assert inked.max() <= cell - 3
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([[20000, 100], [7, 30]], id="large whole numbers"),
+        pytest.param([[65535.5, 1e-9], [0.25, -3e6]], id="large and small ones"),
+        pytest.param([[1e30, 1], [-1e-30, 0]], id="the ends of float32"),
+    ],
+)
+def test_every_view_draws_numbers_of_any_magnitude(values):
+    x = np.array([values], np.float32)
+    layer, bank = convviz.kernel_bank("1", in_channels=1)
+    result = convviz.run(x, layer, bank)
+    np.testing.assert_array_equal(result.maps, x)
+    result.grid()
+    at = HW(0, 0)
+    found = trace(layer, result.picture, result.filters, result.maps, at, 0, backend=result.backend)
+    weight = trace_weight(layer, result.picture, result.filters, (0, 0, 0, 0))
+    unfolded = unfold(layer, result.picture, result.filters, result.maps, 0, backend=result.backend)
+    edges = layer.edges(result.picture.size)
+    drawings = (
+        explanation.draw(found, result.picture, result.maps),
+        reach.draw_weight(weight, layer, result.picture, result.filters, result.maps),
+        product.draw(unfolded),
+        padding.draw(result.picture, {"zeros": x}, edges),
+    )
+    frames = Animation(scene.direct(layer, HW(2, 2), picture=result.picture, bank=result.filters))
+    words = [word for line in cell_words(x[0]) for word in line]
+    assert [frames.scene.word(0, *at) for at in np.ndindex(2, 2)] == words
+    assert len(list(frames.images())) == 4
+    for drawing in drawings[1:]:
+        assert set(words) <= {shape.text for shape in drawing.shapes if isinstance(shape, Label)}
+
+
+def test_large_whole_numbers_stand_in_the_cells_as_they_are():
+    """The case of EnergyPlus #8830: digits chosen for small numbers fail for large ones."""
+    assert cell_words(np.array([[20000, 100], [7, 30]], np.float32)) == [["20000", "100"], ["7", "30"]]
