@@ -22,7 +22,7 @@ from convviz.render import field, strips, tables
 from convviz.render.grid import Sheet
 from convviz.render.tone import Floats, colours
 from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings, as_text
-from convviz.survey import by_energy
+from convviz.survey import by_energy, summed_up
 from convviz.text import number
 
 # Of a row of values with names so many are told.
@@ -336,7 +336,8 @@ def _numbers(values: Floats, stats: Sequence[str]) -> list[float]:
         "sparsity": lambda: float(np.mean(values == 0)),
         "energy": lambda: float(np.mean(np.square(values, dtype=np.float64))),
     }
-    return [*tables.summed_up(values), *(measures[name]() for name in stats)]
+    found = summed_up(values)
+    return [found.low, found.high, found.mean, found.std, *(measures[name]() for name in stats)]
 
 
 def _prediction(net: Net, values: Floats) -> list[tuple[str, float]]:

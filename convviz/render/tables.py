@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -114,19 +113,6 @@ def leave_out(table: Table, headings: Sequence[str]) -> None:
     if headings:
         table.caption = Text(f"left out, as the terminal is too narrow: {', '.join(headings)}", style="dim")
         table.caption_justify = "left"
-
-
-def summed_up(values: NDArray[Any]) -> tuple[float, float, float, float]:
-    """Tell minimum, maximum, mean and standard deviation, as `statistics` tabulates them.
-
-    Examples
-    --------
-    >>> summed_up(np.array([1.0, 3.0]))
-    (1.0, 3.0, 2.0, 1.0)
-    """
-    with np.errstate(invalid="ignore", over="ignore"):  # weights from anywhere need not be finite
-        wide = np.asarray(values, np.float64)
-        return float(wide.min()), float(wide.max()), float(wide.mean()), float(wide.std())
 
 
 def statistics(

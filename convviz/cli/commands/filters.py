@@ -68,8 +68,8 @@ def filters(
     from convviz import marks, outputs
     from convviz.checkpoints import read_checkpoint
     from convviz.render import filters as drawn
-    from convviz.render.tables import console, statistics, summed_up
-    from convviz.survey import by_energy
+    from convviz.render.tables import console, statistics
+    from convviz.survey import by_energy, summed_up
 
     check_place(target, force=force, is_ours=marks.is_ours, inputs=[file])
     found = read_checkpoint(file)
@@ -92,7 +92,8 @@ def filters(
     announce(sheet, force=force, quiet=quiet)
     tell_replaced(target, description, quiet=quiet)
     outputs.write_sheet(sheet, target, description, force=force, inputs=[file])
-    rows = [(index, f"filter {index}", *summed_up(weight[index])) for index in chosen]
+    sums = [(index, summed_up(weight[index])) for index in chosen]
+    rows = [(index, f"filter {index}", of.low, of.high, of.mean, of.std) for index, of in sums]
     if json:
         answer_json(
             {
