@@ -144,8 +144,9 @@ def test_no_module_catches_every_exception(path):
 OURS = {"ConvvizError", "SpecError", "ShapeError", "SourceError", "UnknownNameError", "InputError", "_No"}
 # Of these the words are for people: of the system, of numpy (how much it wanted), and of missing packages.
 FOR_PEOPLE = {"OSError", "MemoryError", "ImportError", "ModuleNotFoundError"}
-# File systems behind addresses, by the errors of their packages; the function that gives the words.
-OF_OTHERS = {"places.py", "text.py", "files.py"}
+# File systems behind addresses, by the errors of their packages; what an import of another package raises;
+# the function that gives the words.
+OF_OTHERS = {"places.py", "errors.py", "text.py", "files.py"}
 
 
 def shows(handler):
