@@ -25,8 +25,9 @@ import torch
 from timing import Pair, in_turn, peak_memory, process, seconds_of
 
 import convviz
-from convviz import backends, parallel, pipeline
-from convviz.geometry import HW
+from convviz.compute import backends, conv
+from convviz.machine import parallel
+from convviz.spec.geometry import HW
 
 HERE = Path(__file__).parent
 PYTHON = sys.executable
@@ -120,7 +121,7 @@ def by_layers(quick: bool) -> Iterator[str]:
                 continue
             rng = np.random.default_rng(0)
             x = rng.standard_normal((planes, *size), np.float32)
-            x = pipeline.pad(x, layer.edges(size))
+            x = conv.pad(x, layer.edges(size))
             weight = rng.standard_normal(layer.weight_shape, np.float32)
             options = {"stride": layer.stride, "dilation": layer.dilation, "groups": groups}
             our_call, their_call = (partial(way, x, weight, **options) for way in (ours, theirs))

@@ -28,7 +28,7 @@ import psutil
 from PIL import Image
 from timing import Pair, in_turn, peak_memory, process
 
-from convviz import parallel
+from convviz.machine import parallel
 
 PYTHON = sys.executable
 CONVVIZ = [PYTHON, "-m", "convviz"]
@@ -38,7 +38,7 @@ MILLION = 1_000_000
 # What the driver lists, without what it makes of it.
 LISTING = f"""
 from convviz.batch import Plan
-from convviz.places import place_of
+from convviz.files.places import place_of
 plan = Plan(place_of("s3://photos"), place_of("s3://maps"), None)
 assert sum(1 for _ in plan.items()) == {MILLION}
 """

@@ -14,7 +14,10 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from typing import Any
 
-    from convviz.checkpoints import Checkpoint, read_checkpoint
+    from convviz.compute.conv import conv2d, conv_transpose2d
+    from convviz.compute.filters import kernel_bank
+    from convviz.compute.networks.stack import run_net
+    from convviz.compute.weights import FilterBank, seeded
     from convviz.errors import (
         BackendError,
         BatchError,
@@ -25,18 +28,22 @@ if TYPE_CHECKING:
         SpecError,
         UnknownNameError,
     )
-    from convviz.forward import conv_transpose2d, run_net
-    from convviz.geometry import HW, Edges
-    from convviz.images import Picture, read
-    from convviz.kernels import Kernel
-    from convviz.layers import Conv2d
-    from convviz.net import Net, find_net, parse_layers, read_net
-    from convviz.pipeline import FeatureMaps, conv2d, run
-    from convviz.preparation import Normalization, ShortSide
-    from convviz.weights import FilterBank, kernel_bank, seeded
+    from convviz.files.checkpoints import Checkpoint, read_checkpoint
+    from convviz.images.decode import read
+    from convviz.images.picture import Picture
+    from convviz.results.feature_maps import FeatureMaps, run
+    from convviz.spec.geometry import HW, Edges
+    from convviz.spec.kernels import Kernel
+    from convviz.spec.layers import Conv2d
+    from convviz.spec.network import Net
+    from convviz.spec.preparation import Normalization, ShortSide
+    from convviz.spec.stacks import find_net, parse_layers, read_net
 
 _HOMES = {
-    "checkpoints": ("Checkpoint", "read_checkpoint"),
+    "compute.conv": ("conv2d", "conv_transpose2d"),
+    "compute.filters": ("kernel_bank",),
+    "compute.networks.stack": ("run_net",),
+    "compute.weights": ("FilterBank", "seeded"),
     "errors": (
         "BackendError",
         "BatchError",
@@ -47,15 +54,16 @@ _HOMES = {
         "SpecError",
         "UnknownNameError",
     ),
-    "geometry": ("HW", "Edges"),
-    "images": ("Picture", "read"),
-    "kernels": ("Kernel",),
-    "layers": ("Conv2d",),
-    "forward": ("conv_transpose2d", "run_net"),
-    "net": ("Net", "find_net", "parse_layers", "read_net"),
-    "pipeline": ("FeatureMaps", "conv2d", "run"),
-    "preparation": ("Normalization", "ShortSide"),
-    "weights": ("FilterBank", "kernel_bank", "seeded"),
+    "files.checkpoints": ("Checkpoint", "read_checkpoint"),
+    "images.decode": ("read",),
+    "images.picture": ("Picture",),
+    "results.feature_maps": ("FeatureMaps", "run"),
+    "spec.geometry": ("HW", "Edges"),
+    "spec.kernels": ("Kernel",),
+    "spec.layers": ("Conv2d",),
+    "spec.network": ("Net",),
+    "spec.preparation": ("Normalization", "ShortSide"),
+    "spec.stacks": ("find_net", "parse_layers", "read_net"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -21,7 +21,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import convviz
-from convviz.net import read_net
+from convviz.spec.stacks import read_net
 
 SIDE = 28
 # The last digits of the set are kept for the test.

@@ -60,10 +60,12 @@ def sheet_of(path):
 
 def one_at_the_floor(source, out, sheet):
     """Decode a picture and encode a sheet, with the codecs of convviz and nothing between."""
-    from convviz import images, parallel, png
+    from convviz.files import png
+    from convviz.images import decode
+    from convviz.machine import parallel
 
     parallel.limit(1)
-    images.read(source)
+    decode.read(source)
     with (out / f"{source.name}.png").open("wb") as file:
         png.write(file, sheet_of(sheet), {})
 

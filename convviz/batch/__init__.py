@@ -1,9 +1,9 @@
 """Many files: a plan of unique outputs, an engine that carries it out, and a journal of what is done."""
 
-from convviz.batch.cluster import run_dask
 from convviz.batch.journal import Journal, holding, settings_digest
 from convviz.batch.local import Stop, run_local
 from convviz.batch.plan import Job, Outcome, PassedOver, Plan, make_plan
+from convviz.batch.remote.cluster import run_dask
 
 __all__ = [
     "Job",

@@ -21,11 +21,12 @@ from typing import Any, BinaryIO
 import filelock
 import numpy as np
 
-from convviz import __version__, files, places
+from convviz import __version__
 from convviz.batch.plan import Job, Outcome, Source
 from convviz.errors import InputError, OutputError
-from convviz.files import shown
-from convviz.settings import LayerSettings, as_text
+from convviz.files import places, writing
+from convviz.files.writing import shown
+from convviz.spec.settings import LayerSettings, as_text
 
 # In the output folder; what begins with a dot is never taken for an input.
 FOLDER = ".convviz"
@@ -50,9 +51,9 @@ def holding(out: Path) -> Iterator[None]:
         return
     place = out / FOLDER
     for path in (place, place / "lock"):
-        files.check_own(path, folder=path is place)
-    with files.reported(out):
-        files.make_folder(place)
+        writing.check_own(path, folder=path is place)
+    with writing.reported(out):
+        writing.make_folder(place)
         lock = filelock.FileLock(place / "lock")
         try:
             lock.acquire(timeout=0)
@@ -60,7 +61,7 @@ def holding(out: Path) -> Iterator[None]:
             raise OutputError(
                 f"another batch is writing into {shown(out)}; wait for it, or choose another folder."
             ) from None
-    files.sweep(place)  # a run that was killed may have been writing its journal
+    writing.sweep(place)  # a run that was killed may have been writing its journal
     try:
         yield
     finally:
@@ -173,7 +174,7 @@ class Journal:
         self._path = out / FOLDER / "journal.jsonl" if self._mirror is None else self._mirror.path
         self._settings = settings
         self._file: Any = None
-        files.check_own(self._path)
+        writing.check_own(self._path)
         self._index = _Index(self._path)
 
     def compared(self, items: Iterable[Job | Outcome], *, remote: bool = False) -> Iterator[Job | Outcome]:
@@ -265,15 +266,15 @@ class Journal:
         self._write(entry)
 
     def _write(self, entry: Entry) -> None:
-        with files.reported(self._path):
+        with writing.reported(self._path):
             self._file.write(_line(entry))
             self._file.flush()
         if self._mirror is not None:
             self._mirror.add(_line(entry))
 
     def __enter__(self) -> "Journal":
-        with files.reported(self._path):
-            files.make_folder(self._path.parent)
+        with writing.reported(self._path):
+            writing.make_folder(self._path.parent)
             self._file = self._path.open("a+b")
             # What a killed run wrote last may be half a line.
             self._file.write(b"\n")
@@ -286,7 +287,7 @@ class Journal:
         the making of them was interrupted.
         """
         self._index.close()
-        with files.writing(self._path, force=True) as file, self._file:
+        with writing.writing(self._path, force=True) as file, self._file:
             # Out of the file that is open: it may have been deleted with its folder meanwhile.
             file.writelines(_tidied(self._file))
         if self._mirror is not None:
@@ -322,7 +323,7 @@ class _Mirror:
         now = time.monotonic()
         # In a long run more rarely, so that there are hundreds of parts, not tens of thousands.
         if now - self._sent >= max(_SEND_SECONDS, _SEND_SHARE * (now - self._begun)):
-            with files.writing(self._place / f"journal-{time.time_ns():020}.jsonl", force=True) as file:
+            with writing.writing(self._place / f"journal-{time.time_ns():020}.jsonl", force=True) as file:
                 file.writelines(self._pending)
             self._pending.clear()
             self._sent = now
@@ -330,7 +331,10 @@ class _Mirror:
     def end(self) -> None:
         """Send it whole, and delete the parts."""
         before = self._parts()
-        with files.writing(self._place / "journal.jsonl", force=True) as file, self.path.open("rb") as whole:
+        with (
+            writing.writing(self._place / "journal.jsonl", force=True) as file,
+            self.path.open("rb") as whole,
+        ):
             shutil.copyfileobj(whole, file)
         for part in before:
             if part.name != "journal.jsonl":

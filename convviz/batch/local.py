@@ -11,9 +11,10 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
-from convviz import files, memory, parallel
 from convviz.batch.plan import Job, Outcome
 from convviz.errors import BatchError
+from convviz.files import writing
+from convviz.machine import memory, parallel
 from convviz.text import number
 
 Work = Callable[[Job], Outcome]
@@ -91,7 +92,7 @@ class Worker:
         self.pipe.close()
         self.process.join()
         if self.job is not None:
-            files.sweep(self.job.target.parent)
+            writing.sweep(self.job.target.parent)
         return _ending(self.process.exitcode or 0)
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
 
-from convviz import places
 from convviz.errors import InputError, SpecError
-from convviz.files import find_files, fitting, is_wanted, shown, unusable
-from convviz.places import Seen
+from convviz.files import places
+from convviz.files.places import Seen
+from convviz.files.writing import find_files, fitting, is_wanted, shown, unusable
 from convviz.text import plural, printable
 
 
@@ -298,7 +298,7 @@ def output_path(out: Path, name: str, *, apart: bool = False) -> Path:
     Path
         The same folders, and the whole name of the input with ``.png`` after it: it
         depends on nothing else, and two inputs do not share it. What no name can be is
-        replaced, as `convviz.files.fitting` says.
+        replaced, as `convviz.files.writing.fitting` says.
 
     Examples
     --------

@@ -7,12 +7,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from convviz import images, outputs, pipeline, places, weights
 from convviz.batch.plan import Job, Outcome, Source
+from convviz.compute import filters
+from convviz.compute.filters import TapSet
 from convviz.errors import ConvvizError, InputError
-from convviz.files import read_bytes, shown
-from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
-from convviz.weights import TapSet
+from convviz.files import places
+from convviz.files.writing import read_bytes, shown
+from convviz.images import decode
+from convviz.results import feature_maps, outputs
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
 
 
 def picture_of(
@@ -32,7 +35,7 @@ def picture_of(
     job : Job
         What to read and where to write.
     tapset : TapSet or None
-        What `convviz.weights.prepare` made of the layer, where its files are.
+        What `convviz.compute.filters.prepare` made of the layer, where its files are.
     layer, reading, compute, picture
         The settings of the run.
     force : bool
@@ -47,9 +50,9 @@ def picture_of(
     try:
         data, source = _read(job)
         with _libraries_silent():
-            image = images.decode(data, shown(job.source), job.source.suffix.lower(), **reading.arguments)
-        conv, bank, remarks = weights.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
-        result = pipeline.run(image, conv, bank, compute.backend, device=compute.device, keep=False)
+            image = decode.decode(data, shown(job.source), job.source.suffix.lower(), **reading.arguments)
+        conv, bank, remarks = filters.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
+        result = feature_maps.run(image, conv, bank, compute.backend, device=compute.device, keep=False)
         sheet = result.sheet(**asdict(picture))
         description = result.description(layer, reading, picture)
         inputs = [job.source, *layer.files]

@@ -18,7 +18,7 @@ from convviz.cli.signals import Ended, raise_when_ended
 from convviz.cli.streams import NobodyReads, open_streams
 from convviz.cli.synonyms import meant_by
 from convviz.errors import ConvvizError, OutputError, SourceError
-from convviz.files import delete_unfinished
+from convviz.files.writing import delete_unfinished
 from convviz.text import printable
 
 # One module and one function of the same name for each, in the order of the help, with the first line of its
@@ -113,7 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments : sequence of str, optional
         The words after ``convviz``; those of the process by default.
     """
-    # Threads are ours to give (convviz.parallel); without its own, numpy's BLAS also loads a third sooner.
+    # Threads are ours to give (convviz.machine.parallel); without its
+    # own, numpy's BLAS also loads a third sooner.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Loading modules makes many objects and no garbage: looking for some as often as usual took 6 % of a run.
     gc.set_threshold(100_000)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from convviz.files import Stream
+from convviz.files.writing import Stream
 from convviz.text import printable, wrapped
 
 

@@ -7,23 +7,31 @@ from typing import Any
 
 import numpy as np
 
-from convviz import __version__, arrays, backends, files, forward, marks, outputs
-from convviz.checkpoints import Checkpoint, read_checkpoint
+from convviz import __version__
 from convviz.cli.console import answer, answer_json, answer_path, remark
 from convviz.cli.options import OPTIONS
 from convviz.cli.reading import input_document, input_files, read_input
 from convviz.cli.writing import announce, tell_replaced
+from convviz.compute import backends
+from convviz.compute.networks import parameters, stack
+from convviz.compute.networks.graphs import net_of_graph
+from convviz.compute.survey import by_energy, summed_up
 from convviz.errors import SpecError, UnknownNameError
-from convviz.geometry import HW, check_inside
-from convviz.graphs import net_of_graph
-from convviz.modules import Shape, shape_text
-from convviz.net import Net, Placed, find_net, parse_layers
-from convviz.render import field, strips, tables
-from convviz.render.grid import Sheet
-from convviz.render.tone import Floats, colours
-from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings, as_text
-from convviz.survey import by_energy, summed_up
+from convviz.files import arrays, marks, writing
+from convviz.files.checkpoints import Checkpoint, read_checkpoint
+from convviz.render.palette import colours
+from convviz.render.sheets import field, strips
+from convviz.render.sheets.layout import Sheet
+from convviz.render.words import tables
+from convviz.results import outputs
+from convviz.spec import reach
+from convviz.spec.geometry import HW, check_inside
+from convviz.spec.modules import Shape, shape_text
+from convviz.spec.network import Net, Placed
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings, as_text
+from convviz.spec.stacks import find_net, parse_layers
 from convviz.text import number
+from convviz.typing import Floats
 
 # Of a row of values with names so many are told.
 _BEST = 5
@@ -160,18 +168,18 @@ class Source:
             return replace(net, name=self.checkpoint.name.strip("'")), placed, finite, ()
         placed = self.net.place(shape)
         if self.checkpoint is None:
-            numbers = forward.seeded(placed, self.chosen.seed)
+            numbers = parameters.seeded(placed, self.chosen.seed)
             told = f"no --weights, so the numbers are those of a new net (seed {self.chosen.seed})"
             # Such a net has learnt nothing that it could predict.
             return replace(self.net, classes=()), placed, numbers, (told,) if numbers else ()
         assert self.whole is not None
-        numbers, remarks = forward.stored(placed, self.checkpoint, names=self.whole.numbered)
+        numbers, remarks = parameters.stored(placed, self.checkpoint, names=self.whole.numbered)
         return self.net, placed, numbers, remarks
 
 
 def run_net(
     input: Sequence[str],
-    target: Path | files.Stream,
+    target: Path | writing.Stream,
     chosen: ChosenNet,
     only: str | None,
     at: HW | None,
@@ -182,7 +190,7 @@ def run_net(
     reading: InputSettings,
     compute: ComputeSettings,
     picture: PictureSettings,
-    save: Path | files.Stream | None,
+    save: Path | writing.Stream | None,
     json: bool,
     force: bool,
     quiet: bool,
@@ -198,7 +206,7 @@ def run_net(
         )
     inputs = [*input_files(input), *chosen.files]
     for written_to in (target, *([save] if save else [])):
-        files.check_place(written_to, force=force, is_ours=marks.is_ours, inputs=inputs)
+        writing.check_place(written_to, force=force, is_ours=marks.is_ours, inputs=inputs)
     source = Source.of(chosen)
     if only is not None and source.net is not None:
         _check_layer(only, [step.name for step in source.net.steps])
@@ -208,7 +216,7 @@ def run_net(
     if only is not None:
         _check_layer(only, [one.name for one in placed])
     seen = None if at is None else _seen(placed, only, at)
-    made = forward.run_net(net, image.x, numbers, backend=compute.backend, device=compute.device)
+    made = stack.run_net(net, image.x, numbers, backend=compute.backend, device=compute.device)
     predicted = _prediction(net, made[placed[-1].name])
     told = _sentence(predicted)
     gradient = None
@@ -316,7 +324,7 @@ def _check_layer(name: str, known: Sequence[str]) -> None:
         raise UnknownNameError("layer", name, known)
 
 
-def _seen(placed: Sequence[Placed], only: str | None, at: HW) -> tuple[str, HW, field.Box]:
+def _seen(placed: Sequence[Placed], only: str | None, at: HW) -> tuple[str, HW, reach.Box]:
     """Find what a value sees: of the chosen layer, or of the last one whose values have a place."""
     having = [one for one in placed if one.height is not None and len(one.output_shape) == 3]
     found = next((one for one in having if one.name == only), having[-1] if only is None and having else None)
@@ -327,7 +335,7 @@ def _seen(placed: Sequence[Placed], only: str | None, at: HW) -> tuple[str, HW, 
             else "field: every value of this net sees the whole input."
         )
     check_inside("field", at, HW(*found.output_shape[1:]), f"the maps of {found.name}")
-    return found.name, at, field.Box.of(found.height, found.width, at)
+    return found.name, at, reach.Box.of(found.height, found.width, at)
 
 
 def _numbers(values: Floats, stats: Sequence[str]) -> list[float]:

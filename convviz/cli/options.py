@@ -9,11 +9,13 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from convviz import backends, marks, parsing, settings
+from convviz.compute import backends
 from convviz.errors import InputError, SpecError
-from convviz.files import Stream, shown
-from convviz.kernels import complete, parse_request
-from convviz.layers import PADDING_MODES
+from convviz.files import marks
+from convviz.files.writing import Stream, shown
+from convviz.spec import parsing, settings
+from convviz.spec.kernels import complete, parse_request
+from convviz.spec.layers import PADDING_MODES
 
 LAYER, INPUT, COMPUTE, OUTPUT = "Layer", "Input", "Compute", "Output"
 
@@ -364,7 +366,7 @@ def _let_typed_win(context: typer.Context, values: dict[str, Any], defaults: Map
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option per field of every settings group among its parameters.
 
-    A parameter whose annotation is a dataclass of `convviz.settings` becomes the
+    A parameter whose annotation is a dataclass of `convviz.spec.settings` becomes the
     options of its fields, with their defaults; the command gets the checked value.
     With a layer among them, the command takes the settings of a picture by ``--like``.
     """

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from convviz import images
 from convviz.cli.writing import stem_of
-from convviz.files import split_member
-from convviz.images import Picture
-from convviz.settings import InputSettings
+from convviz.errors import SpecError
+from convviz.files.writing import split_member
+from convviz.images import decode, prepare
+from convviz.images.picture import Picture
+from convviz.spec.settings import InputSettings
 
 
 def read_input(names: Sequence[str], settings: InputSettings) -> Picture:
@@ -18,9 +19,9 @@ def read_input(names: Sequence[str], settings: InputSettings) -> Picture:
     # To normalise is for the channels of the whole.
     apart = replace(settings, normalize=None)
     pictures = [
-        images.read(sys.stdin.buffer if name == "-" else Path(name), **apart.arguments) for name in names
+        decode.read(sys.stdin.buffer if name == "-" else Path(name), **apart.arguments) for name in names
     ]
-    return images.stack(pictures, [stem_of(name) for name in names], settings.normalize)
+    return prepare.stack(pictures, [stem_of(name) for name in names], settings.normalize)
 
 
 def input_files(names: Sequence[str]) -> list[Path]:
@@ -45,3 +46,9 @@ def input_document(names: Sequence[str], picture: Picture, reading: InputSetting
             "std": list(picture.normalized.std),
         }
     return document
+
+
+def refuse_stdin(names: Sequence[str]) -> None:
+    """Refuse an input that a program could not open again."""
+    if "-" in names:
+        raise SpecError("a program cannot open stdin; give a file.")

@@ -6,10 +6,11 @@ import sys
 from typing import Any
 
 from convviz.cli.console import answer, remark
-from convviz.geometry import HW
-from convviz.render import tables, terminal
-from convviz.render.grid import Sheet
-from convviz.render.tone import Bytes
+from convviz.render import terminal
+from convviz.render.sheets.layout import Sheet
+from convviz.render.words import tables
+from convviz.spec.geometry import HW
+from convviz.typing import Bytes
 
 # Maps that are shown: each takes a screen.
 MOST = 16

@@ -9,8 +9,8 @@ from rich.color import Color
 from rich.segment import Segment, Segments
 from rich.style import Style
 
-from convviz.geometry import HW
-from convviz.render.tone import Bytes
+from convviz.spec.geometry import HW
+from convviz.typing import Bytes
 
 # From white to black, as ink on paper.
 DARKNESS = " .:-=+*#%@"

@@ -21,9 +21,10 @@ import pytest
 from PIL import Image
 
 from convviz import __version__
-from convviz.batch import Job, Outcome, cluster, make_plan
+from convviz.batch import Job, Outcome, make_plan
+from convviz.batch.remote import cluster
 from convviz.errors import BatchError, InputError, SpecError
-from convviz.places import Seen, is_remote, place_of
+from convviz.files.places import Seen, is_remote, place_of
 
 pytest.importorskip("distributed")
 FILES = 24

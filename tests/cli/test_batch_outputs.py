@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convviz import files, images
 from convviz.batch import Journal, Outcome
 from convviz.batch.plan import Source
 from convviz.cli.app import status_of
 from convviz.errors import InputError, OutputError
+from convviz.files import writing
+from convviz.images import decode
 
 
 @pytest.fixture
@@ -210,7 +211,7 @@ def test_the_summary_is_told_although_the_output_folder_is_gone_for_good(place, 
 def test_a_tree_of_1200_levels_is_done(place, capsys):
     """More than Python lets functions call themselves."""
     top = place / "in" / "d"
-    files.make_folder(top.joinpath(*["d"] * 1199))
+    writing.make_folder(top.joinpath(*["d"] * 1199))
     shutil.copy(place / "in" / "a.png", top.joinpath(*["d"] * 1199, "b.png"))
     try:
         status, _, words = batch(capsys)
@@ -228,6 +229,6 @@ def test_what_libtiff_complains_of_does_not_reach_the_terminal_without_a_name(pl
     data[300:600] = b"\xff" * 300
     (place / "in" / "bad.tif").write_bytes(data)
     with contextlib.suppress(InputError):
-        images.read(place / "in" / "bad.tif")
+        decode.read(place / "in" / "bad.tif")
     assert "tempfile.tif: " in capfd.readouterr().err  # its own word for the bytes that it was given
     assert "tempfile.tif" not in batch(capfd)[2]

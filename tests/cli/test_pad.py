@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convviz import images, pipeline
-from convviz.geometry import HW, Edges
-from convviz.render import padding
-from convviz.render.drawing import Picture as Bitmap
+from convviz.compute import conv
+from convviz.images import decode
+from convviz.render.drawings import padding
+from convviz.render.drawings.drawing import Picture as Bitmap
+from convviz.spec.geometry import HW, Edges
 
 
 @pytest.fixture
@@ -69,9 +70,9 @@ def test_what_a_mode_cannot_fill_is_refused(convviz, row):
 
 def test_the_border_is_tinted_and_the_input_is_not():
     """On black planes only the border has a colour."""
-    picture = images.as_picture(np.zeros((20, 20)))
+    picture = decode.as_picture(np.zeros((20, 20)))
     edges = Edges(5, 5, 5, 5)
-    drawing = padding.draw(picture, {"zeros": pipeline.pad(picture.x, edges)}, edges, side=60)
+    drawing = padding.draw(picture, {"zeros": conv.pad(picture.x, edges)}, edges, side=60)
     (levels,) = (shape.levels for shape in drawing.shapes if isinstance(shape, Bitmap))
     assert (levels[5:25, 5:25] == 0).all()
     border = levels[padding.border_of(edges, HW(20, 20))]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from convviz.cli.app import status_of
-from convviz.kernels import entries
+from convviz.spec.kernels import entries
 
 
 def test_the_first_layer_of_alexnet_has_its_known_shape_and_parameters(convviz):

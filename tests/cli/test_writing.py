@@ -10,11 +10,11 @@ import pytest
 import typer
 from PIL import Image, PngImagePlugin
 
-from convviz import marks
 from convviz.cli import writing
 from convviz.cli.app import COMMANDS, make_app, status_of
 from convviz.cli.options import NOT_OFFERED
 from convviz.errors import OutputError
+from convviz.files import marks
 
 
 @pytest.fixture

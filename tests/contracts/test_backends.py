@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import convviz
-from convviz import backends, parallel
-from convviz.backends import numpy_, torch_
+from convviz.compute import backends
+from convviz.compute.backends import numpy_, torch_
 from convviz.errors import BackendError, ShapeError, UnknownNameError
-from convviz.geometry import HW
+from convviz.machine import parallel
+from convviz.spec.geometry import HW
 
 
 @pytest.fixture(params=backends.names())

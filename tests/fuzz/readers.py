@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from convviz import arrays, images, marks
 from convviz.errors import ConvvizError
-from convviz.kernels import parse_request, parse_taps, resolve
+from convviz.files import arrays, marks
+from convviz.images import decode
+from convviz.spec.kernels import parse_request, parse_taps, resolve
 
 KINDS = (*arrays.READABLE, *arrays.ARCHIVES, ".png", ".svg", ".gif", ".webp", ".html", "picture", "taps")
 # What a fuzzer makes of a header may ask for much; a real limit is that of the machine.
@@ -44,7 +45,7 @@ def _values(kind, data):
     if kind in arrays.ARCHIVES:
         return list(arrays.parse_archive(data, "'x'", kind).values())
     if kind == "picture":
-        return [images.decode(data, "'x'", "", max_pixels=MOST_PIXELS).x]
+        return [decode.decode(data, "'x'", "", max_pixels=MOST_PIXELS).x]
     if kind == "taps":
         text = data.decode("utf-8", "replace")
         request = parse_request(text)

@@ -14,8 +14,9 @@ from PIL import Image
 from readers import KINDS, read
 from safetensors.numpy import save
 
-from convviz import arrays, memory
 from convviz.errors import InputError
+from convviz.files import arrays
+from convviz.machine import memory
 
 WEIGHT = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)
 

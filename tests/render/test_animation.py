@@ -10,12 +10,12 @@ from PIL import Image
 
 import convviz
 from convviz.errors import SpecError
-from convviz.geometry import HW, Axis
-from convviz.images import as_picture
-from convviz.render.animation import _NOW, Animation, Scene, encode, paletted
-from convviz.render.drawing import Label
-from convviz.scene import direct
-from convviz.settings import Style
+from convviz.images.decode import as_picture
+from convviz.render.drawings.animation import _NOW, Animation, Scene, encode, paletted
+from convviz.render.drawings.drawing import Label
+from convviz.results.scene import direct
+from convviz.spec.geometry import HW, Axis
+from convviz.spec.settings import Style
 
 TALL, WIDE = Axis(7, 3, 2, 1, 1, 0), Axis(5, 2, 1, 2, 2, 1)
 
@@ -74,7 +74,7 @@ def test_no_label_leaves_the_paper(style, count):
     ground = animation.ground()
     for label in (shape for shape in (*ground.shapes, *animation.above(17)) if isinstance(shape, Label)):
         assert label.x >= 0
-        assert label.x + convviz.render.grid.font(label.size).getlength(label.text) <= ground.width
+        assert label.x + convviz.render.fonts.font(label.size).getlength(label.text) <= ground.width
         assert 0 < label.y < ground.height
 
 
@@ -95,7 +95,7 @@ def test_numbers_are_read_from_the_arrays_that_were_computed_with():
     picture = as_picture(np.ones((3, 3)))
     frames = []
     for weight in (1.0, 5.0):
-        bank = convviz.weights.FilterBank.of(layer, np.full((1, 1, 2, 2), weight))
+        bank = convviz.compute.weights.FilterBank.of(layer, np.full((1, 1, 2, 2), weight))
         scene = direct(layer, HW(3, 3), picture=picture, bank=bank)
         frames.append(next(Animation(scene).svgs()))
     assert ">4<" in frames[0]

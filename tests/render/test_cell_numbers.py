@@ -10,15 +10,17 @@ from hypothesis.extra import numpy as hnp
 from PIL import ImageFont
 
 import convviz
-from convviz import scene
-from convviz.geometry import HW
-from convviz.render import explanation, grid, padding, product, reach, tables
-from convviz.render.animation import Animation
-from convviz.render.drawing import Label
-from convviz.render.grid import Tile
-from convviz.render.matrices import TOO_SMALL, cell_words
-from convviz.trace import trace, trace_weight
-from convviz.unfold import unfold
+from convviz.explain.trace import trace, trace_weight
+from convviz.explain.unfold import unfold
+from convviz.render.drawings import explanation, padding, product, reach
+from convviz.render.drawings.animation import Animation
+from convviz.render.drawings.drawing import Label
+from convviz.render.sheets import layout
+from convviz.render.sheets.layout import Tile
+from convviz.render.words import tables
+from convviz.render.words.matrices import TOO_SMALL, cell_words
+from convviz.results import scene
+from convviz.spec.geometry import HW
 
 # Float32 of any magnitude, subnormal ones too, and whole numbers as pictures have them.
 ANY = st.one_of(
@@ -77,7 +79,7 @@ def test_the_widest_word_of_a_tile_stays_within_its_cell():
     tile = Tile("", "", np.zeros((1, 2), np.uint8), cell, values)
     assert cell_words(values) == [["-12.3", "65536"]]
     # White on black; the line between the cells is column 48.
-    inked = np.flatnonzero((grid._enlarged(tile)[6:-6, cell + 1 :] > 200).any(axis=(0, 2)))
+    inked = np.flatnonzero((layout._enlarged(tile)[6:-6, cell + 1 :] > 200).any(axis=(0, 2)))
     assert inked.min() >= 1
     assert inked.max() <= cell - 3
 

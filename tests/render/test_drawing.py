@@ -11,11 +11,21 @@ from PIL import Image
 from rich.console import Console
 
 import convviz
-from convviz.geometry import HW
-from convviz.render import explanation, reach, tables
-from convviz.render.drawing import Drawing, Label, Lines, Picture, Polygon, Rectangle, to_image, to_svg
-from convviz.render.matrices import Block, elided, side_by_side, words_of
-from convviz.trace import trace, trace_weight
+from convviz.explain.trace import trace, trace_weight
+from convviz.render.drawings import explanation, reach
+from convviz.render.drawings.drawing import (
+    Drawing,
+    Label,
+    Lines,
+    Picture,
+    Polygon,
+    Rectangle,
+    to_image,
+    to_svg,
+)
+from convviz.render.words import tables
+from convviz.render.words.matrices import Block, elided, side_by_side, words_of
+from convviz.spec.geometry import HW
 
 SVG = "{http://www.w3.org/2000/svg}"
 RED, BLUE = (200, 0, 0), (0, 0, 200)

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from convviz.geometry import HW
-from convviz.layers import Conv2d
-from convviz.net import alone
-from convviz.render import layers, tables
-from convviz.render.matrices import Block, side_by_side
+from convviz.render.words import layers, tables
+from convviz.render.words.matrices import Block, side_by_side
+from convviz.spec.geometry import HW
+from convviz.spec.layers import Conv2d
+from convviz.spec.network import alone
 
 ROWS = [
     (0, "sobel-x", -10.18, 9.412, 0.004449, 1.314),

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 import convviz
-from convviz import images
 from convviz.errors import SpecError
-from convviz.geometry import HW
-from convviz.preparation import Normalization
-from convviz.render import grid, overview
-from convviz.render.grid import FAINT, INPUT_BLUE, OUTPUT_TEAL, Section, Tile, columns_for, fit, sheet
+from convviz.images import decode, picture
+from convviz.render import fonts
+from convviz.render.palette import FAINT, INPUT_BLUE, OUTPUT_TEAL
+from convviz.render.sheets import layout, overview
+from convviz.render.sheets.layout import Section, Tile, columns_for, sheet
+from convviz.spec.geometry import HW
+from convviz.spec.preparation import Normalization
+from convviz.spec.scales import fit
 
 CLASSIC = np.array([[[1, 1, 1]] * 3, [[0, 1, 0]] * 3, [[1, 0, 1]] * 3], np.float32)
 
@@ -41,9 +44,9 @@ def test_input_planes_and_maps_stand_in_frames_of_their_colours():
 
 
 def test_the_heading_says_that_the_planes_are_normalised():
-    plain = images.from_numbers(CLASSIC, "classic")
+    plain = picture.from_numbers(CLASSIC, "classic")
     assert overview.normalization_lines(plain) == []
-    normalised = images.decode(
+    normalised = decode.decode(
         json.dumps(CLASSIC.tolist()).encode(), "classic", ".json", normalize=Normalization((0.5,), (0.25,))
     )
     (line,) = overview.normalization_lines(normalised)
@@ -184,7 +187,7 @@ def test_a_sheet_beyond_all_measure_is_refused_before_it_is_made():
 
 
 def test_long_captions_are_cut_with_an_ellipsis_and_short_ones_are_not():
-    assert grid._cut("sobel-x", 14, 200) == "sobel-x"
-    cut = grid._cut("a name that has no room at all", 14, 60)
+    assert layout._cut("sobel-x", 14, 200) == "sobel-x"
+    cut = layout._cut("a name that has no room at all", 14, 60)
     assert cut.endswith("…")
-    assert grid.font(14).getlength(cut) <= 60
+    assert fonts.font(14).getlength(cut) <= 60

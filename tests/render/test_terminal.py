@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from convviz.geometry import HW
 from convviz.render.terminal import DARKNESS, HALF_BLOCK, fitted, in_characters, in_half_blocks
+from convviz.spec.geometry import HW
 
 SQUARES = np.array([[0, 255], [255, 0]], np.uint8)
 

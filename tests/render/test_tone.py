@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from convviz.errors import SpecError, UnknownNameError
-from convviz.render.tone import Tone, colours, tones
+from convviz.render.palette import Tone, colours, tones
 
 
 def test_a_signed_tone_keeps_zero_at_mid_grey_and_the_ends_at_black_and_white():

@@ -7,13 +7,15 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from convviz import __version__, files, parsing
+from convviz import __version__
 from convviz.cli.console import answer, answer_path, remark
 from convviz.cli.options import LAYER, OUTPUT, Force, map_option, output_option, with_settings
 from convviz.cli.writing import stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
-from convviz.geometry import HW
-from convviz.settings import InputSettings, LayerSettings, Style, as_text, typed
+from convviz.files import writing
+from convviz.spec import parsing
+from convviz.spec.geometry import HW
+from convviz.spec.settings import InputSettings, LayerSettings, Style, as_text, typed
 from convviz.text import plural
 
 # Larger inputs have cells too small to be read; a picture without --resize is brought to the second.
@@ -126,9 +128,9 @@ def animate(
     if svg and frames is None:
         raise SpecError("svg goes with --frames DIR.")
 
-    from convviz import outputs
     from convviz.cli.reading import input_files
-    from convviz.render.animation import Animation
+    from convviz.render.drawings.animation import Animation
+    from convviz.results import outputs
 
     if gallery is not None:
         if size is not None or frames is not None or output is not None:
@@ -137,7 +139,7 @@ def animate(
             raise SpecError("gallery has cases of its own; leave out --channels, --map and all of the layer.")
         if len(given) > 1:
             raise SpecError(f"gallery: one file of cases is read, not {len(given)}.")
-        from convviz.scene import gallery as cases
+        from convviz.results.scene import gallery as cases
 
         for name, scene in cases(Path(given[0]) if given else None).items():
             target = gallery / f"{name}.gif"
@@ -184,7 +186,7 @@ def animate(
         answer(str(frames))
     if output is not None or frames is None:
         called = stem_of(given[0]) if given else "squares"
-        written_to = written_to or Path(files.fitting(called, "-animation.gif"))
+        written_to = written_to or Path(writing.fitting(called, "-animation.gif"))
         tell_replaced(written_to, described)
         outputs.write_animation(animation, written_to, described, ms=ms, force=force, inputs=inputs)
         answer_path(written_to)
@@ -205,9 +207,10 @@ def _scene(
     output_padding: HW,
 ) -> Any:
     """Set up what was asked for."""
-    from convviz import scene, weights
+    from convviz.compute import filters
+    from convviz.results import scene
 
-    tapset = weights.prepare(layer)
+    tapset = filters.prepare(layer)
     picture = _small(input, reading) if input else None
     if picture is not None:
         channels, size, names = picture.x.shape[0], picture.size, picture.channels
@@ -218,7 +221,7 @@ def _scene(
     if transposed and layer.bias_values is not None:
         raise SpecError("bias-values: transposed convolutions are animated without a bias.")
     asked = replace(layer, bias=False) if transposed else layer
-    conv, bank, remarks = weights.build(asked, channels, tapset=tapset, channels=names)
+    conv, bank, remarks = filters.build(asked, channels, tapset=tapset, channels=names)
     if transposed and tapset is not None and conv.out_channels > tapset.maps(conv.groups):
         raise SpecError("out_channels: a transposed convolution has as many maps as its kernels make.")
     for text in (*(picture.remarks if picture else ()), *remarks):

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convviz import files, parsing
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import Force, Json, Quiet, with_settings
 from convviz.cli.signals import Ended, asking
 from convviz.errors import BatchError, ConvvizError, OutputError, SpecError
-from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
+from convviz.files import writing
+from convviz.spec import parsing
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
 from convviz.text import plural
 
 if TYPE_CHECKING:
@@ -119,7 +120,6 @@ def batch(
     if scheduler is not None and (engine != "dask" or workers is not None):
         raise SpecError("scheduler: goes with --engine dask, and has workers of its own.")
 
-    from convviz import marks, weights
     from convviz.batch import (
         Job,
         Journal,
@@ -134,11 +134,13 @@ def batch(
     )
     from convviz.batch.work import picture_of
     from convviz.cli.progress import progress
-    from convviz.places import place_of
-    from convviz.render.tone import colours
+    from convviz.compute import filters
+    from convviz.files import marks
+    from convviz.files.places import place_of
+    from convviz.render.palette import colours
 
     colours(picture.colormap)
-    tapset = weights.prepare(layer)
+    tapset = filters.prepare(layer)
     target = place_of(out)
     if out.startswith("memory://"):
         remark("memory:// is gone when its process ends; choose another output to keep it.")
@@ -146,10 +148,10 @@ def batch(
     if report is not None and not piped:
         if plan.uses(report):
             raise OutputError(
-                f"cannot write {files.shown(report)}: this batch reads or writes a file of that name; "
+                f"cannot write {writing.shown(report)}: this batch reads or writes a file of that name; "
                 "choose another name for the report."
             )
-        files.check_place(report, force=force, is_ours=marks.is_ours, inputs=layer.files)
+        writing.check_place(report, force=force, is_ours=marks.is_ours, inputs=layer.files)
     work = functools.partial(
         picture_of, tapset=tapset, layer=layer, reading=reading, compute=compute, picture=picture, force=force
     )
@@ -191,7 +193,7 @@ def batch(
                     continue
                 if item.target.parent != swept:
                     swept = item.target.parent
-                    files.sweep(swept)
+                    writing.sweep(swept)
                 yield item
 
         with progress(plan.total if plan.counted else None, "files", wanted=not quiet) as advance:
@@ -314,8 +316,8 @@ class _Report:
 
     def __enter__(self) -> "_Report":
         if self._path is not None and not self._piped:
-            with files.reported(self._path):
-                files.make_folder(self._path.parent)
+            with writing.reported(self._path):
+                writing.make_folder(self._path.parent)
                 # In the place of a link, never through it.
                 self._path.unlink(missing_ok=True)
                 self._file = self._path.open("x", encoding="utf-8")
@@ -351,7 +353,7 @@ class _Report:
             answer(text)
             sys.stdout.flush()
         else:
-            with files.reported(self._path):
+            with writing.reported(self._path):
                 self._file.write(text + "\n")
                 self._file.flush()
 

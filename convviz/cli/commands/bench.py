@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from convviz import parsing
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import OUTPUT, InputFiles, Json, with_settings
-from convviz.settings import InputSettings, LayerSettings
+from convviz.spec import parsing
+from convviz.spec.settings import InputSettings, LayerSettings
 
 
 @with_settings
@@ -36,13 +36,15 @@ def bench(
 
         convviz bench photo.jpg --out-channels 64 --kernel-size 7 --stride 2 --padding 3
     """
-    from convviz import backends, measure, parallel, weights
     from convviz.cli.reading import read_input
-    from convviz.render import tables
+    from convviz.compute import backends, filters
+    from convviz.explain import measure
+    from convviz.machine import parallel
+    from convviz.render.words import tables
 
-    tapset = weights.prepare(layer)
+    tapset = filters.prepare(layer)
     image = read_input(input, reading)
-    conv, bank, remarks = weights.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
+    conv, bank, remarks = filters.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
     for text in (*image.remarks, *remarks):
         remark(text)
     macs = conv.macs(image.size)

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from convviz import parsing
 from convviz.cli.console import answer, answer_text
 from convviz.cli.options import Force, output_option, with_settings
 from convviz.errors import SpecError
-from convviz.geometry import HW
-from convviz.settings import LayerSettings, as_text
+from convviz.spec import parsing
+from convviz.spec.geometry import HW
+from convviz.spec.settings import LayerSettings, as_text
 
 SHEET = "Sheet"
 
@@ -62,9 +62,10 @@ def exercise(
     if output is not None and output.suffix.lower() not in (".md", ".html"):
         raise SpecError(f"output: a worksheet ends in .md or .html, not {output.suffix!r}.")
 
-    from convviz import __version__, outputs
-    from convviz.exercise import make_sheets
-    from convviz.render import worksheet
+    from convviz import __version__
+    from convviz.render.words import worksheet
+    from convviz.results import outputs
+    from convviz.results.exercise import make_sheets
 
     made = make_sheets(layer, size=size, channels=channels, sheets=sheets)
     questions = [block for sheet in made for block in sheet.questions()]

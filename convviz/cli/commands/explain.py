@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from convviz import parsing
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import (
     DrawingFile,
@@ -20,8 +19,9 @@ from convviz.cli.options import (
 )
 from convviz.cli.writing import stdout_for, tell_replaced
 from convviz.errors import SpecError
-from convviz.geometry import HW, padding_shares
-from convviz.settings import ComputeSettings, InputSettings, LayerSettings
+from convviz.spec import parsing
+from convviz.spec.geometry import HW, padding_shares
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings
 from convviz.text import number, plural
 
 
@@ -96,15 +96,16 @@ def explain(
     target = stdout_for("output", output, ".png", json=json)
     check_drawing_file(target)
 
-    from convviz import outputs, pipeline, weights
     from convviz.cli.reading import input_files, read_input
+    from convviz.compute import filters
+    from convviz.results import feature_maps, outputs
 
-    tapset = weights.prepare(layer)
+    tapset = filters.prepare(layer)
     picture = read_input(input, reading)
-    conv, bank, remarks = weights.build(layer, picture.x.shape[0], tapset=tapset, channels=picture.channels)
+    conv, bank, remarks = filters.build(layer, picture.x.shape[0], tapset=tapset, channels=picture.channels)
     for text in (*picture.remarks, *remarks):
         remark(text)
-    result = pipeline.run(picture, conv, bank, compute.backend, device=compute.device)
+    result = feature_maps.run(picture, conv, bank, compute.backend, device=compute.device)
     if at is not None:
         explained = _value(result, at, map or 0)
     elif pixel is not None:
@@ -150,8 +151,9 @@ class _Explained:
 
 def _value(result: Any, at: HW, index: int) -> _Explained:
     """Explain one output value."""
-    from convviz.render import explanation, shapes, tables
-    from convviz.trace import trace
+    from convviz.explain.trace import trace
+    from convviz.render.drawings import explanation
+    from convviz.render.words import shapes, tables
 
     axes = result.layer.axes(result.picture.size)
     found = trace(
@@ -193,8 +195,9 @@ def _value(result: Any, at: HW, index: int) -> _Explained:
 
 def _pixel(result: Any, at: HW, index: int) -> _Explained:
     """List every output that an input pixel feeds."""
-    from convviz.render import reach, tables
-    from convviz.trace import check_index, trace_pixel
+    from convviz.explain.trace import check_index, trace_pixel
+    from convviz.render.drawings import reach
+    from convviz.render.words import tables
 
     check_index("map", index, result.layer.out_channels)
     picture = result.picture
@@ -259,8 +262,9 @@ def _pixel(result: Any, at: HW, index: int) -> _Explained:
 
 def _weight(result: Any, place: tuple[int, int, int, int]) -> _Explained:
     """Show what one weight multiplies and what it feeds."""
-    from convviz.render import reach, tables
-    from convviz.trace import trace_weight
+    from convviz.explain.trace import trace_weight
+    from convviz.render.drawings import reach
+    from convviz.render.words import tables
 
     found = trace_weight(result.layer, result.picture, result.filters, place)
 
@@ -290,8 +294,9 @@ def _weight(result: Any, place: tuple[int, int, int, int]) -> _Explained:
 
 def _matrix(result: Any, index: int) -> _Explained:
     """Write the layer as matrix products."""
-    from convviz.render import product, tables
-    from convviz.unfold import unfold
+    from convviz.explain.unfold import unfold
+    from convviz.render.drawings import product
+    from convviz.render.words import tables
 
     found = unfold(result.layer, result.picture, result.filters, result.maps, index, backend=result.backend)
 

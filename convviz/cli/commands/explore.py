@@ -20,8 +20,8 @@ from convviz.cli.options import (
 )
 from convviz.cli.writing import stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
-from convviz.files import check_place, fitting
-from convviz.settings import InputSettings, LayerSettings, as_text
+from convviz.files.writing import check_place, fitting
+from convviz.spec.settings import InputSettings, LayerSettings, as_text
 
 
 @with_settings
@@ -61,10 +61,13 @@ def explore(
     if target.suffix.lower() != ".html":
         raise SpecError(f"output: a page ends in .html, not {target.suffix!r}.")
 
-    from convviz import __version__, marks, outputs, weights
-    from convviz.cli.commands.inspect import options_of
+    from convviz import __version__
     from convviz.cli.reading import input_files, read_input
-    from convviz.explore import net_page, page
+    from convviz.cli.retype import options_of
+    from convviz.compute import filters
+    from convviz.files import marks
+    from convviz.page.page import net_page, page
+    from convviz.results import outputs
 
     def typed(described: dict[str, Any]) -> list[str]:
         """Write options as words of a shell."""
@@ -99,9 +102,9 @@ def explore(
     else:
         inputs = [*layer.files, *input_files(input)]
         check_place(target, force=force, is_ours=marks.is_ours, inputs=inputs)
-        tapset = weights.prepare(layer)
+        tapset = filters.prepare(layer)
         picture = read_input(input, reading)
-        conv, bank, remarks = weights.build(layer, picture.shape[0], tapset=tapset, channels=picture.channels)
+        conv, bank, remarks = filters.build(layer, picture.shape[0], tapset=tapset, channels=picture.channels)
         conv.output_size(picture.size)
         described = as_text(layer, reading)
         text = page(input[0], picture, conv, bank, layer, reading=reading, others=input[1:])

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from convviz import __version__, parsing
+from convviz import __version__
 from convviz.cli.console import answer, answer_json, answer_path
 from convviz.cli.options import OUTPUT, Force, Json, Quiet, check_png, output_option, with_settings
 from convviz.cli.writing import announce, stdout_for, tell_replaced
-from convviz.files import check_place, fitting
-from convviz.settings import PictureSettings, as_text
+from convviz.files.writing import check_place, fitting
+from convviz.spec import parsing
+from convviz.spec.settings import PictureSettings, as_text
 
 
 @with_settings
@@ -65,11 +66,12 @@ def filters(
     """
     target = stdout_for("output", output, ".png", json=json) or Path(fitting(file.stem, "-filters.png"))
     check_png(target)
-    from convviz import marks, outputs
-    from convviz.checkpoints import read_checkpoint
-    from convviz.render import filters as drawn
-    from convviz.render.tables import console, statistics
-    from convviz.survey import by_energy, summed_up
+    from convviz.compute.survey import by_energy, summed_up
+    from convviz.files import marks
+    from convviz.files.checkpoints import read_checkpoint
+    from convviz.render.sheets import filters as drawn
+    from convviz.render.words.tables import console, statistics
+    from convviz.results import outputs
 
     check_place(target, force=force, is_ours=marks.is_ours, inputs=[file])
     found = read_checkpoint(file)

@@ -1,15 +1,15 @@
 """``convviz inspect``."""
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from convviz.cli.app import COMMANDS, make_app
+from convviz.cli.app import COMMANDS
 from convviz.cli.console import answer, answer_json
-from convviz.cli.options import NOT_OFFERED, Json, settings_in
+from convviz.cli.options import Json, settings_in
+from convviz.cli.retype import options_of
 
 
 def inspect(
@@ -42,10 +42,6 @@ def inspect(
     answer(command, whole=True)
 
 
-# Options with another name than their setting.
-_NAMES = {"layer-name": "layer"}
-
-
 def _command(found: dict[str, Any]) -> str:
     """Write the command that makes such a file."""
     command = found.get("command")
@@ -54,27 +50,3 @@ def _command(found: dict[str, Any]) -> str:
     if command == "animate" and "size" in found:
         source = []
     return shlex.join(["convviz", command, *source, *options_of(found, command)])
-
-
-def options_of(found: Mapping[str, Any], command: str) -> list[str]:
-    """Write the settings as they would be typed; what is no option tells more of the file."""
-    group: Any = typer.main.get_command(make_app([command]))
-    known = {
-        option
-        for parameter in group.commands[command].params
-        for option in (*parameter.opts, *parameter.secondary_opts)
-    }
-    words: list[str] = []
-    for key, value in found.items():
-        name = _NAMES.get(key, key)
-        if f"--{name}" not in known or key == "layer":  # as text, beside what it is made of
-            continue
-        # None describes a file of ours, and whoever pastes the line would write where a stranger chose.
-        if name in NOT_OFFERED:
-            continue
-        for text in value if isinstance(value, list) else [value]:
-            if text in ("true", "false"):
-                words.append(f"--{'no-' if text == 'false' else ''}{name}")
-            else:
-                words += [f"--{name}={text}"] if str(text).startswith("-") else [f"--{name}", str(text)]
-    return words

@@ -7,8 +7,8 @@ import typer
 from convviz.cli.console import answer, answer_json, answer_text
 from convviz.cli.options import Json
 from convviz.errors import UnknownNameError
-from convviz.kernels import Entry, complete, entries, parse_request, parse_taps, resolve, search
-from convviz.kernels.kernel import exact
+from convviz.spec.kernels import Entry, complete, entries, parse_request, parse_taps, resolve, search
+from convviz.spec.kernels.kernel import exact
 from convviz.text import plural
 
 
@@ -83,8 +83,8 @@ def _document(entry: Entry) -> dict[str, Any]:
 
 def _list(found: tuple[Entry, ...], word: str | None) -> None:
     """Print one line per preset."""
-    from convviz.kernels import SETS
-    from convviz.render import tables
+    from convviz.render.words import tables
+    from convviz.spec.kernels import SETS
 
     rows = []
     for entry in found:

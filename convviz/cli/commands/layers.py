@@ -24,9 +24,9 @@ def layers(
 
         convviz layers samples/digits.safetensors
     """
-    from convviz.checkpoints import read_checkpoint
-    from convviz.render import layers as drawn
-    from convviz.render.tables import console
+    from convviz.files.checkpoints import read_checkpoint
+    from convviz.render.words import layers as drawn
+    from convviz.render.words.tables import console
 
     found = read_checkpoint(file)
     total = found.count

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from convviz import parsing
 from convviz.cli.console import answer, answer_json, answer_text, remark
 from convviz.cli.options import (
     LAYER,
@@ -19,9 +18,10 @@ from convviz.cli.options import (
 )
 from convviz.cli.writing import stdout_for, tell_replaced
 from convviz.errors import SpecError
-from convviz.geometry import HW
-from convviz.layers import PADDING_MODES, Conv2d
-from convviz.settings import InputSettings, as_text
+from convviz.spec import parsing
+from convviz.spec.geometry import HW
+from convviz.spec.layers import PADDING_MODES, Conv2d
+from convviz.spec.settings import InputSettings, as_text
 
 # Planes up to this size are printed; nobody reads larger ones.
 MOST_CELLS = 40
@@ -70,17 +70,20 @@ def pad(
     target = stdout_for("output", output, ".png", json=json)
     check_drawing_file(target)
 
-    from convviz import __version__, memory, outputs, pipeline
+    from convviz import __version__
     from convviz.cli.reading import input_files, read_input
-    from convviz.render import padding as rendering
-    from convviz.render import tables
+    from convviz.compute import conv
+    from convviz.machine import memory
+    from convviz.render.drawings import padding as rendering
+    from convviz.render.words import tables
+    from convviz.results import outputs
 
     picture = read_input(input, reading)
     modes = PADDING_MODES if all_modes else (padding_mode,)
     layers = [Conv2d(1, 1, kernel_size or 3, padding=padding, padding_mode=mode) for mode in modes]
     edges = layers[0].edges(picture.size)
     padded = {
-        mode: pipeline.pad(picture.x, layer.edges(picture.size), mode)
+        mode: conv.pad(picture.x, layer.edges(picture.size), mode)
         for mode, layer in zip(modes, layers, strict=True)
     }
     for text in picture.remarks:

@@ -10,8 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from convviz import files, parsing
-from convviz.cli.commands.code import program_of, refuse_stdin
 from convviz.cli.console import answer, answer_json, answer_path, answer_text, remark
 from convviz.cli.options import (
     OUTPUT,
@@ -28,8 +26,10 @@ from convviz.cli.options import (
 )
 from convviz.cli.writing import announce, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
-from convviz.geometry import HW, check_inside
-from convviz.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
+from convviz.files import writing
+from convviz.spec import parsing
+from convviz.spec.geometry import HW, check_inside
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
 from convviz.text import plural
 
 
@@ -188,20 +188,25 @@ def run(
         and re.match("[0-9]+-", target.name)
     ):
         raise SpecError(
-            f"output: --maps writes files with such names into {files.shown(maps)}; choose another."
+            f"output: --maps writes files with such names into {writing.shown(maps)}; choose another."
         )
     if top is not None and (partial or layer.flip):
         raise SpecError("top: leave out --partial and --flip, which are drawn for every map.")
+
+    from convviz.cli.progress import progress
+    from convviz.cli.reading import input_document, input_files, read_input, refuse_stdin
+    from convviz.cli.show import show_maps
+    from convviz.compute import filters
+    from convviz.explain import compare
+    from convviz.files import arrays, marks
+    from convviz.machine import memory
+    from convviz.render.palette import colours
+    from convviz.render.sheets.field import NOTHING
+    from convviz.results import feature_maps, outputs
+    from convviz.results.program import program_of
+
     if code:
         refuse_stdin(input)
-
-    from convviz import arrays, marks, memory, outputs, pipeline, weights
-    from convviz.cli.progress import progress
-    from convviz.cli.reading import input_document, input_files, read_input
-    from convviz.cli.show import show_maps
-    from convviz.render.field import NOTHING
-    from convviz.render.tone import colours
-
     colours(picture.colormap)
     if saved is not None and saved.suffix.lower() not in arrays.WRITABLE:
         raise SpecError(
@@ -209,22 +214,22 @@ def run(
         )
     inputs = [*layer.files, *input_files(input)]
     for place in (target, *([saved] if saved else [])):
-        files.check_place(place, force=force, is_ours=marks.is_ours, inputs=inputs)
+        writing.check_place(place, force=force, is_ours=marks.is_ours, inputs=inputs)
     if maps is not None:
-        files.check_folder(maps)
-    tapset = weights.prepare(layer)
+        writing.check_folder(maps)
+    tapset = filters.prepare(layer)
 
     start = time.perf_counter()
     with progress(None, "reading", wanted=not quiet):
         image = read_input(input, reading)
     read_seconds = time.perf_counter() - start
-    conv, bank, remarks = weights.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
+    conv, bank, remarks = filters.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
     whole = saved is not None or table or check or partial or layer.flip
-    result = pipeline.run(image, conv, bank, compute.backend, device=compute.device, keep=whole)
+    result = feature_maps.run(image, conv, bank, compute.backend, device=compute.device, keep=whole)
     for option, position in (("at", at), ("field", field)):
         if position is not None:
             check_inside(option, position, HW(*result.shape[1:]), "the maps")
-    agreement = pipeline.check(result, device=compute.device) if check else None
+    agreement = compare.check(result, device=compute.device) if check else None
     program = program_of(input, image, conv, bank, layer, reading, tapset) if code else ""
     parts = result.partial() if partial else None
     # Where every kernel is symmetric there is nothing to draw.
@@ -247,7 +252,7 @@ def run(
     tell_replaced(target, description, quiet=quiet)
     with progress(sheet.height, "rows of the sheet", wanted=not quiet) as advance:
         outputs.write_sheet(sheet, target, description, force=force, inputs=inputs, advance=advance)
-    written: list[Path | files.Stream] = [target]
+    written: list[Path | writing.Stream] = [target]
     if maps is not None:
         with progress(result.shape[0] * result.shape[1], "rows of maps", wanted=not quiet) as advance:
             written += outputs.write_maps(
@@ -275,7 +280,7 @@ def run(
         if maps is not None and (older := outputs.older_maps(maps, written)):
             first = ", ".join(path.name for path in older[:3]) + (", …" if len(older) > 3 else "")
             remark(
-                f"{files.shown(maps)} also has {plural(len(older), 'map')} of an earlier run ({first}); "
+                f"{writing.shown(maps)} also has {plural(len(older), 'map')} of an earlier run ({first}); "
                 "delete them, or choose another folder."
             )
         if compute.backend == "auto":
@@ -332,12 +337,12 @@ def run(
 
 def default_output(names: Sequence[str]) -> Path:
     """Name the picture after its first input, in the current folder."""
-    return Path(files.fitting(stem_of(names[0]), "-maps.png"))
+    return Path(writing.fitting(stem_of(names[0]), "-maps.png"))
 
 
 def _report(
     result: Any,
-    written: Sequence[Path | files.Stream],
+    written: Sequence[Path | writing.Stream],
     *,
     parts: Any,
     flipped: bool,
@@ -349,7 +354,8 @@ def _report(
     stats: Sequence[str],
 ) -> None:
     """Print the layer, the maps and what was written."""
-    from convviz.render import filters, shapes, tables
+    from convviz.render.sheets import filters
+    from convviz.render.words import shapes, tables
 
     size = result.picture.size
     for line in result.layer.torch_repr(size).split("\n"):
@@ -407,15 +413,17 @@ def _rows(result: Any, chosen: Sequence[int] | None, stats: Sequence[str]) -> li
 
 def _field(result: Any, found: Any, at: HW, tile: int | None, effective: bool) -> Any:
     """Draw what one output value sees of the input, and tell where that is."""
-    from convviz import backends
-    from convviz.net import alone
-    from convviz.render import field, overview
+    from convviz.compute import backends
+    from convviz.render.sheets import field
+    from convviz.spec.network import alone
+    from convviz.spec.reach import Box
+    from convviz.spec.scales import fit_both
 
     placed = alone(result.layer, result.picture.size)
     assert placed.height is not None
     assert placed.width is not None
-    box = field.Box.of(placed.height, placed.width, at)
-    before, _ = overview.scales(result.picture.size, HW(*result.shape[1:]), tile)
+    box = Box.of(placed.height, placed.width, at)
+    before, _ = fit_both(result.picture.size, HW(*result.shape[1:]), tile)
     gradient = None
     if effective:
         bank = result.filters
@@ -430,7 +438,7 @@ def _field(result: Any, found: Any, at: HW, tile: int | None, effective: bool) -
 def _document(
     result: Any,
     source: dict[str, Any],
-    written: Sequence[Path | files.Stream],
+    written: Sequence[Path | writing.Stream],
     seconds: dict[str, float],
     chosen: Sequence[int] | None,
     stats: Sequence[str],

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convviz import parsing
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import Json, LayersText, NetName, Until, with_settings
-from convviz.counts import CONVENTIONS, counts
 from convviz.errors import SpecError
-from convviz.geometry import HW, Axis, Edges, padding_shares
-from convviz.kernels import resolve
-from convviz.layers import Conv2d
-from convviz.preparation import crop_corner, resized_size
-from convviz.settings import InputSettings, LayerSettings, typed
-from convviz.suggest import suggest
+from convviz.spec import parsing
+from convviz.spec.counts import CONVENTIONS, counts
+from convviz.spec.geometry import HW, Axis, Edges, padding_shares
+from convviz.spec.kernels import resolve
+from convviz.spec.layers import Conv2d
+from convviz.spec.preparation import crop_corner, resized_size
+from convviz.spec.settings import InputSettings, LayerSettings, typed
+from convviz.spec.suggest import suggest
 
 if TYPE_CHECKING:
-    from convviz.net import Net
+    from convviz.spec.network import Net
 
 
 @with_settings
@@ -93,7 +93,7 @@ def shape(
     if counting:
         _show_counts(found)
         return
-    from convviz.render.shapes import shape_report
+    from convviz.render.words.shapes import shape_report
 
     for line in shape_report(conv, size):
         answer(line)
@@ -119,8 +119,8 @@ def _show_net(
     json: bool,
 ) -> None:
     """Tabulate several layers."""
-    from convviz.render.layers import document, net_lines, net_table
-    from convviz.render.tables import console
+    from convviz.render.words.layers import document, net_lines, net_table
+    from convviz.render.words.tables import console
 
     channels, size = _input_shape(input, reading)
     placed = _net(layers, name, until, (channels, *size)).place((channels, *size))
@@ -150,11 +150,11 @@ def _show_net(
 def _net(layers: str | None, name: str | None, until: str | None, shape: tuple[int, ...]) -> "Net":
     """Find the net; only a file of ONNX needs numpy."""
     if name is not None and name.lower().endswith(".onnx"):
-        from convviz.checkpoints import read_checkpoint
-        from convviz.graphs import net_of_graph
+        from convviz.compute.networks.graphs import net_of_graph
+        from convviz.files.checkpoints import read_checkpoint
 
         return net_of_graph(read_checkpoint(Path(name)), shape, until=until)[0]
-    from convviz.net import find_net, parse_layers
+    from convviz.spec.stacks import find_net, parse_layers
 
     found = parse_layers(layers) if layers is not None else find_net(name or "")
     return found if until is None else found.until(until)
@@ -194,7 +194,7 @@ def _input_shape(text: str, reading: InputSettings) -> tuple[int, HW]:
 def _layer(settings: LayerSettings, channels: int) -> Conv2d:
     """Build the layer; only kernels in files need numpy to tell their size."""
     if settings.files:
-        from convviz.weights import build
+        from convviz.compute.filters import build
 
         return build(settings, channels)[0]
     filters = [one for request in settings.kernel for one in resolve(request)]
@@ -275,7 +275,7 @@ def _show_targets(size: HW, target: HW, settings: LayerSettings, *, json: bool) 
     if json:
         answer_json({"input": list(size), "target": list(target), "reached": reached, "suggestions": rows})
         return
-    from convviz.render import tables
+    from convviz.render.words import tables
 
     if reached:
         answer(f"settings for {size} -> {target}, the nearest first")

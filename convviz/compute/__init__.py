@@ -1,0 +1,1 @@
+"""Channels become feature maps."""

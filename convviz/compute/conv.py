@@ -1,0 +1,351 @@
+"""One convolution of arrays: padding, backend, bias, and nothing else."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+
+from convviz.compute import backends, conv
+from convviz.compute.weights import FilterBank, Numbers, map_names
+from convviz.errors import ShapeError
+from convviz.images.picture import Picture
+from convviz.machine import memory, parallel
+from convviz.spec import modules
+from convviz.spec.geometry import HW, Edges, source_of, span, transposed_axis
+from convviz.spec.layers import Conv2d, PaddingLike
+from convviz.text import plural
+from convviz.typing import Floats
+
+
+def conv_transpose2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: modules.IntPair = 1,
+    padding: modules.IntPair = 0,
+    output_padding: modules.IntPair = 0,
+    groups: int = 1,
+    dilation: modules.IntPair = 1,
+    backend: str = "numpy",
+) -> Floats:
+    """Do what ``torch.nn.functional.conv_transpose2d`` does.
+
+    Parameters
+    ----------
+    x : array_like, shape (C, H, W) or (N, C, H, W), float32
+        The input, or N of them.
+    weight : array_like, shape (C, O / groups, kh, kw), float32
+        The filters.
+    bias : array_like, shape (O,), float32, optional
+        Added to every map.
+    stride, padding, output_padding, groups, dilation
+        As for `convviz.spec.modules.ConvTranspose2d`.
+    backend : {"numpy", "torch", "auto"}
+        What computes.
+
+    Returns
+    -------
+    ndarray, shape (O, H', W') or (N, O, H', W'), float32
+        The maps.
+
+    Raises
+    ------
+    SpecError, ShapeError
+        If the arguments do not fit each other.
+
+    Examples
+    --------
+    >>> conv_transpose2d([[[1, 2]]], [[[[1, 1]]]], stride=2)
+    array([[[1., 1., 2., 2.]]], dtype=float32)
+    """
+    x, weight = np.asarray(x, np.float32), np.asarray(weight, np.float32)
+    if x.ndim not in (3, 4):
+        raise ShapeError(f"an input is (C, H, W) or (N, C, H, W), not {x.shape}.")
+    if weight.ndim != 4 or 0 in weight.shape:
+        raise ShapeError(f"a weight is (C, O/groups, kh, kw), not {weight.shape}.")
+    layer = modules.ConvTranspose2d(
+        weight.shape[0],
+        weight.shape[1] * groups,
+        HW(*weight.shape[2:]),
+        stride,
+        padding,
+        output_padding,
+        groups,
+        bias is not None,
+        dilation,
+    )
+    numbers = {"weight": weight} | ({} if bias is None else {"bias": np.asarray(bias, np.float32)})
+    if x.ndim == 3:
+        return transposed(layer, x, numbers, backend)
+    return np.stack([transposed(layer, one, numbers, backend) for one in x])
+
+
+def transposed(layer: modules.ConvTranspose2d, x: Floats, numbers: Numbers, backend: str) -> Floats:
+    """Convolve the input, with zeros between its pixels, by the turned kernels: Dumoulin and Visin (2016)."""
+    layer.output_shape(x.shape)
+    channels, h, w = x.shape
+    axes = [
+        transposed_axis(length, k, stride=s, padding=p, output_padding=o, dilation=d)
+        for length, k, s, p, o, d in zip(
+            (h, w),
+            layer.kernel_size,
+            layer.stride,
+            layer.padding,
+            layer.output_padding,
+            layer.dilation,
+            strict=True,
+        )
+    ]
+    rows, columns = ((max(axis.before, 0), max(axis.after, 0)) for axis in axes)
+    size = 4 * channels * (axes[0].input + sum(rows)) * (axes[1].input + sum(columns))
+    memory.need(size, "the stretched planes", "make the stride smaller")
+    stretched = np.zeros((channels, axes[0].input, axes[1].input), np.float32)
+    stretched[:, :: layer.stride.h, :: layer.stride.w] = x
+    padded = conv.pad(stretched, Edges(*rows, *columns))
+    # A border below 0 leaves out pixels.
+    cut = [slice(-min(axis.before, 0), min(axis.after, 0) or None) for axis in axes]
+    padded = np.ascontiguousarray(padded[:, cut[0], cut[1]])
+    planes, filters, kh, kw = layer.weight_shape
+    grouped = numbers["weight"].reshape(layer.groups, planes // layer.groups, filters, kh, kw)
+    turned = np.ascontiguousarray(grouped.swapaxes(1, 2)[..., ::-1, ::-1])
+    bare = Conv2d(
+        planes, layer.out_channels, layer.kernel_size, 1, 0, layer.dilation, layer.groups, layer.bias
+    )
+    bank = FilterBank.of(bare, turned.reshape(bare.weight_shape), numbers.get("bias"))
+    chosen = backends.choose(backend, macs=bare.macs(HW(*padded.shape[1:])))
+    return conv.apply(bare, padded, bank, backend=chosen)
+
+
+_NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+SMALLER = "ask for fewer or smaller maps: less padding, a larger stride"
+# A second thread pays from this many values on.
+_VALUES_TO_SHARE = 1 << 19
+
+
+def pad(x: Floats, edges: Edges, padding_mode: str = "zeros") -> Floats:
+    """Put a border round the last two axes.
+
+    Parameters
+    ----------
+    x : ndarray, shape (..., H, W), float32
+        The input.
+    edges : Edges
+        Widths of the border, in pixels.
+    padding_mode : {"zeros", "reflect", "replicate", "circular"}
+        What the border holds.
+
+    Returns
+    -------
+    ndarray, shape (..., H + top + bottom, W + left + right), float32
+        `x` itself where there is nothing to add.
+
+    Examples
+    --------
+    >>> pad(np.array([[1, 2, 3]], np.float32), Edges(0, 0, 1, 2), "circular")
+    array([[3., 1., 2., 3., 1., 2.]], dtype=float32)
+    """
+    if not any(edges):
+        return x
+    *others, h, w = x.shape
+    size = math.prod(others) * (h + sum(edges.height)) * (w + sum(edges.width)) * x.itemsize
+    memory.need(size, "the padded planes", "make the padding smaller")
+    widths = [(0, 0)] * (x.ndim - 2) + [edges.height, edges.width]
+    return cast("Floats", np.pad(x, widths, mode=cast("Any", _NUMPY_MODES[padding_mode])))
+
+
+def apply(layer: Conv2d, x: Floats, bank: FilterBank, *, backend: str, device: str = "cpu") -> Floats:
+    """Compute the feature maps of one layer with a backend of the table.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    x : ndarray, shape (C, H, W), float32
+        The input.
+    bank : FilterBank
+        The numbers of `layer`.
+    backend : str
+        A name of `convviz.compute.backends`; not "auto".
+    device : str
+        Where to compute.
+
+    Returns
+    -------
+    ndarray, shape (O, H', W'), float32
+        The feature maps, with the bias added.
+    """
+    size = HW(*x.shape[1:])
+    h, w = layer.output_size(size)
+    memory.need(4 * layer.out_channels * h * w, f"{plural(layer.out_channels, 'map')} of {h}x{w}", SMALLER)
+    padded = pad(x, layer.edges(size), layer.padding_mode)
+    return convolved(layer, padded, bank, backend=backend, device=device)
+
+
+def convolved(layer: Conv2d, padded: Floats, bank: FilterBank, *, backend: str, device: str) -> Floats:
+    """Cross-correlate what is padded already, and add the bias."""
+    # A step beyond the input leaves one window or one tap, like one as long as the input; and machines do
+    # not count as far as a user may.
+    stride, dilation = (
+        HW(*(min(step, length) for step, length in zip(steps, padded.shape[1:], strict=True)))
+        for steps in (layer.stride, layer.dilation)
+    )
+    maps: Floats = backends.load(backend)(
+        padded,
+        bank.weight,
+        stride=stride,
+        dilation=dilation,
+        groups=layer.groups,
+        device=device,
+    )
+    bias = bank.bias
+    if bias is None:
+        return maps
+
+    def work(mine: Iterator[int]) -> None:
+        # As in torch, what float32 cannot hold becomes infinite without a word; FeatureMaps refuses it.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for index in mine:
+                maps[index] += bias[index]
+
+    if maps.size >= _VALUES_TO_SHARE:
+        parallel.share(range(len(maps)), work)
+    else:
+        work(iter(range(len(maps))))
+    return maps
+
+
+def padded_rows(layer: Conv2d, picture: Picture, top: int, bottom: int) -> Floats:
+    """Read the rows of a padded picture that output rows from `top` to `bottom` see."""
+    edges, h = layer.edges(picture.size), picture.size.h
+    first = top * layer.stride.h - edges.top
+    last = (bottom - 1) * layer.stride.h + span(layer.kernel_size.h, dilation=layer.dilation.h) - edges.top
+
+    def line(row: int) -> Floats:
+        source = source_of(row, h, layer.padding_mode)
+        if source is None:
+            return np.zeros((picture.shape[0], 1, picture.size.w), np.float32)
+        return picture.rows(source, source + 1)
+
+    rows = [line(row) for row in range(first, min(last, 0))]
+    if max(first, 0) < min(last, h):
+        rows.append(picture.rows(max(first, 0), min(last, h)))
+    rows += [line(row) for row in range(max(first, h), last)]
+    x = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
+    return pad(x, Edges(0, 0, edges.left, edges.right), layer.padding_mode)
+
+
+def partial_maps(
+    layer: Conv2d, x: Floats, bank: FilterBank, *, backend: str = "numpy", device: str = "cpu"
+) -> Floats:
+    """Compute what every 2-D kernel makes of its plane, before the sum over planes and the bias.
+
+    Returns
+    -------
+    ndarray, shape (O, I / groups, H', W'), float32
+        Partial maps; with the bias they add up to the feature maps.
+    """
+    filters, planes, kh, kw = layer.weight_shape
+    per_group = filters // layer.groups
+    # One group per input plane, with every filter that reads it: then no two planes are ever added up.
+    apart = Conv2d(
+        layer.in_channels,
+        layer.in_channels * per_group,
+        layer.kernel_size,
+        layer.stride,
+        layer.padding,
+        layer.dilation,
+        groups=layer.in_channels,
+        bias=False,
+        padding_mode=layer.padding_mode,
+    )
+    by_group = bank.weight.reshape(layer.groups, per_group, planes, kh, kw)
+    weight = np.ascontiguousarray(by_group.swapaxes(1, 2)).reshape(apart.weight_shape)
+    parts = apply(
+        apart, x, FilterBank(weight, None, map_names(apart.out_channels)), backend=backend, device=device
+    )
+    h, w = parts.shape[1:]
+    return parts.reshape(layer.groups, planes, per_group, h, w).swapaxes(1, 2).reshape(filters, planes, h, w)
+
+
+def conv2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: int | tuple[int, int] = 1,
+    padding: PaddingLike = 0,
+    dilation: int | tuple[int, int] = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+    backend: str = "numpy",
+) -> Floats:
+    """Convolve as ``torch.nn.functional.conv2d`` does, with any padding.
+
+    Parameters
+    ----------
+    x : array_like, shape (C, H, W) or (N, C, H, W), float32
+        The input, or N of them.
+    weight : array_like, shape (O, C / groups, kh, kw), float32
+        The filters.
+    bias : array_like, shape (O,), float32, optional
+        Added to every map.
+    stride, dilation : int or (int, int)
+        Pixels between neighbouring windows; pixels between neighbouring taps.
+    padding : int, (int, int), ((int, int), (int, int)), "same", "same-lower" or "valid"
+        Pixels on all sides; for (height, width); or ``((top, bottom), (left, right))``.
+    groups : int
+        Parts into which planes and filters are split.
+    padding_mode : {"zeros", "reflect", "replicate", "circular"}
+        What the padding holds.
+    backend : {"numpy", "torch", "auto"}
+        What computes.
+
+    Returns
+    -------
+    ndarray, shape (O, H', W') or (N, O, H', W'), float32
+        The feature maps.
+
+    Raises
+    ------
+    SpecError, ShapeError
+        If the arguments do not fit each other.
+
+    Examples
+    --------
+    >>> conv2d([[[1, 2], [3, 4]]], [[[[1, 1]]]], padding="same")
+    array([[[3., 2.],
+            [7., 4.]]], dtype=float32)
+    """
+    x, weight = np.asarray(x, np.float32), np.asarray(weight, np.float32)
+    if x.ndim not in (3, 4):
+        raise ShapeError(f"an input is (C, H, W) or (N, C, H, W), not {x.shape}.")
+    if weight.ndim != 4:
+        raise ShapeError(f"a weight is (O, C/groups, kh, kw), not {weight.shape}.")
+    if x.shape[-3] != weight.shape[1] * groups:
+        raise ShapeError(
+            f"the weight {weight.shape} with groups={groups} reads {weight.shape[1] * groups} channels, "
+            f"but the input {x.shape} has {x.shape[-3]}."
+        )
+    layer = Conv2d(
+        x.shape[-3],
+        weight.shape[0],
+        HW(*weight.shape[2:]),
+        stride,
+        padding,
+        dilation,
+        groups,
+        bias is not None,
+        padding_mode,
+    )
+    size = HW(*x.shape[-2:])
+    bank = FilterBank.of(layer, weight, bias)
+    chosen = backends.choose(backend, macs=layer.macs(size))
+    if x.ndim == 3:
+        return apply(layer, x, bank, backend=chosen)
+    out = np.empty((x.shape[0], layer.out_channels, *layer.output_size(size)), np.float32)
+    for index, one in enumerate(x):
+        out[index] = apply(layer, one, bank, backend=chosen)
+    return out

@@ -1,0 +1,441 @@
+"""Filters that a user names: presets, typed values and files, laid out for a layer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.compute.weights import FilterBank, check_memory, map_names, seeded
+from convviz.errors import InputError, ShapeError, SpecError
+from convviz.files.arrays import ARCHIVES, read_archive, read_array
+from convviz.files.checkpoints import read_checkpoint
+from convviz.spec.geometry import HW
+from convviz.spec.kernels import Filter, KernelRequest, could_be_size, parse_request, resolve
+from convviz.spec.layers import Conv2d, as_padding
+from convviz.spec.settings import LayerSettings, typed
+from convviz.text import plural, printable
+from convviz.typing import Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taps:
+    """The numbers of one filter as they were asked for, before they are laid out for a layer.
+
+    Parameters
+    ----------
+    name : str
+        What to call the map.
+    values : ndarray, shape (kh, kw) or (planes, kh, kw), float64
+        One 2-D kernel for every plane, or one for each.
+    channel : int, optional
+        The only plane that is read.
+    bias : float, optional
+        The bias that was stored with it.
+    """
+
+    name: str
+    values: NDArray[np.float64]
+    channel: int | None = None
+    bias: float | None = None
+
+    @property
+    def size(self) -> HW:
+        """Size in taps."""
+        return HW(*self.values.shape[-2:])
+
+
+@dataclass(frozen=True, slots=True)
+class TapSet:
+    """All filters that a user named.
+
+    Parameters
+    ----------
+    taps : tuple of Taps
+        The filters.
+    stored : dict
+        What their file says of the layer beyond its numbers, as arguments of `Conv2d`.
+    keys : tuple of tuple
+        Where a file of trained weights holds them, as `StoredLayer.keys`.
+    remark : str
+        What a user is to know of them, as `StoredLayer.remark`.
+    """
+
+    taps: tuple[Taps, ...]
+    stored: Mapping[str, Any] = field(default_factory=dict)
+    keys: tuple[tuple[Any, ...], ...] = ()
+    remark: str = ""
+
+    @property
+    def bias(self) -> tuple[float, ...] | None:
+        """The biases that came along in files, 0 for a filter without one; None where there are none."""
+        if all(taps.bias is None for taps in self.taps):
+            return None
+        return tuple(taps.bias or 0.0 for taps in self.taps)
+
+    @property
+    def sizes(self) -> tuple[HW, ...]:
+        """Size of each kernel, in taps."""
+        return tuple(taps.size for taps in self.taps)
+
+    def maps(self, groups: int) -> int:
+        """Count the feature maps: a 2-D kernel makes one in every group."""
+        return sum(groups if taps.values.ndim == 2 else 1 for taps in self.taps)
+
+
+def load(requests: Sequence[KernelRequest]) -> TapSet:
+    """Read all kernels that were asked for, by name, as literal taps or from files.
+
+    Parameters
+    ----------
+    requests : sequence of KernelRequest
+        What was asked for, in order.
+
+    Returns
+    -------
+    TapSet
+        A 2-D array is one kernel, a 3-D one ``(planes, kh, kw)`` is one filter, a
+        4-D one ``(O, I/groups, kh, kw)`` is O filters.
+
+    Raises
+    ------
+    SpecError, UnknownNameError
+        If a literal or a name cannot be used.
+    InputError
+        If a file cannot.
+
+    Examples
+    --------
+    >>> from convviz.spec.kernels import parse_request
+    >>> load([parse_request("sobel")]).sizes
+    (HW(h=3, w=3), HW(h=3, w=3))
+    """
+    taps: list[Taps] = []
+    for request in requests:
+        if request.kind == "file":
+            found = _from_file(Path(request.what))
+        else:
+            found = [Taps(one.name, _values(one)) for one in resolve(request)]
+        for item in found:
+            if request.channel is not None and item.values.ndim != 2:
+                raise SpecError(
+                    f"{item.name!r} has a kernel of its own for every plane; leave out the @ suffix."
+                )
+            taps.append(replace(item, channel=request.channel))
+    return TapSet(tuple(taps))
+
+
+def _trained(settings: LayerSettings) -> TapSet:
+    """Read one layer of a file of trained weights."""
+    assert settings.weights is not None
+    if settings.kernel or settings.out_channels or settings.kernel_size or settings.bias_values:
+        raise SpecError(
+            "weights: the file says filters, taps and biases; leave out --kernel, --out-channels, "
+            "--kernel-size and --bias-values."
+        )
+    checkpoint = read_checkpoint(settings.weights)
+    layer = checkpoint.find(settings.layer_name)
+    if layer.transposed:
+        raise SpecError(
+            f"layer: {printable(layer.name)!r} is a transposed convolution, and --weights alone applies a "
+            "Conv2d; give the whole net, by --net, --layers or --until."
+        )
+    weight, bias = checkpoint.numbers(layer)
+    return TapSet(
+        tuple(
+            Taps(f"{layer.name}: {index}", one, bias=None if bias is None else float(bias[index]))
+            for index, one in enumerate(weight.astype(np.float64))
+        ),
+        layer.arguments,
+        layer.keys,
+        f"{printable(layer.name)}: {layer.remark}" if layer.remark else "",
+    )
+
+
+def _values(one: Filter) -> NDArray[np.float64]:
+    """Divide once, in float64; shape (kh, kw) for all channels, or (planes, kh, kw)."""
+    kernels = [np.array(kernel.taps, np.float64) / kernel.divisor for kernel in one.kernels]
+    return kernels[0] if len(kernels) == 1 else np.stack(kernels)
+
+
+def _from_file(path: Path) -> list[Taps]:
+    """Read the filters of one file, with their bias where it has one."""
+    bias = None
+    if path.suffix.lower() in ARCHIVES:
+        arrays = read_archive(path)
+        if "weight" not in arrays and len(arrays) != 1:
+            held = ", ".join(printable(name) for name in arrays) or "none"
+            raise InputError(f"{printable(str(path))!r} has no array named 'weight'; it holds {held}.")
+        weight = arrays["weight"] if "weight" in arrays else next(iter(arrays.values()))
+        bias = arrays.get("bias")
+    else:
+        weight = read_array(path)
+    name = printable(path.stem)
+    values = weight.astype(np.float64)
+    if values.ndim in (2, 3):
+        return [Taps(name, values)]
+    if values.ndim != 4:
+        raise InputError(
+            f"{printable(str(path))!r} holds an array of shape {values.shape}; expected one kernel (kh, kw), "
+            "one filter (planes, kh, kw) or a weight (O, I/groups, kh, kw)."
+        )
+    if bias is not None and bias.shape != values.shape[:1]:
+        raise InputError(
+            f"{printable(str(path))!r}: the bias has shape {bias.shape}, not {values.shape[:1]}."
+        )
+    return [
+        Taps(f"{name} {index}", one, bias=None if bias is None else float(bias[index]))
+        for index, one in enumerate(values)
+    ]
+
+
+def prepare(settings: LayerSettings) -> TapSet | None:
+    """Load the kernels of a layer, and refuse what no picture could make legal, before one is read.
+
+    Parameters
+    ----------
+    settings : LayerSettings
+        What the user chose.
+
+    Returns
+    -------
+    TapSet or None
+        The kernels, for `build`; None for seeded weights.
+
+    Raises
+    ------
+    SpecError, UnknownNameError, InputError
+        As for `load` and `LayerSettings.conv2d`.
+
+    Examples
+    --------
+    >>> prepare(LayerSettings()) is None
+    True
+    """
+    if settings.layer_name is not None and settings.weights is None:
+        raise SpecError("layer: goes with --weights, or with a net.")
+    tapset = load(settings.kernel) if settings.kernel else None
+    if settings.weights is not None:
+        tapset = _trained(settings)
+        _layer(settings, _planes(settings, tapset), tapset)
+        return tapset
+    # As many planes as groups is legal for every number of groups, and no layer has fewer.
+    check_memory(_layer(settings, settings.groups, tapset))
+    return tapset
+
+
+def _layer(settings: LayerSettings, in_channels: int, tapset: TapSet | None) -> Conv2d:
+    """Build the layer that the kernels, or their absence, ask for."""
+    if tapset is None:
+        return settings.conv2d(in_channels)
+    settings = _with_stored(settings, tapset)
+    return settings.conv2d(
+        in_channels,
+        sizes=tapset.sizes,
+        maps=tapset.maps(settings.groups),
+        stored_bias=tapset.bias is not None,
+    )
+
+
+def _with_stored(settings: LayerSettings, tapset: TapSet) -> LayerSettings:
+    """Take what a file says of its layer, where the user did not say otherwise."""
+    default = LayerSettings()
+    stored: dict[str, Any] = {
+        name: as_padding(value) if name == "padding" else HW.of(value) if isinstance(value, tuple) else value
+        for name, value in tapset.stored.items()
+        if getattr(settings, name) == getattr(default, name)
+    }
+    return replace(settings, **stored)
+
+
+def _planes(settings: LayerSettings, tapset: TapSet) -> int:
+    """Count the planes that a layer from a file reads."""
+    return len(tapset.taps[0].values) * _with_stored(settings, tapset).groups
+
+
+def build(
+    settings: LayerSettings, in_channels: int, *, tapset: TapSet | None = None, channels: Sequence[str] = ()
+) -> tuple[Conv2d, FilterBank, tuple[str, ...]]:
+    """Build the layer and its numbers for an input of `in_channels` planes.
+
+    Parameters
+    ----------
+    settings : LayerSettings
+        What the user chose.
+    in_channels : int
+        Planes of the input.
+    tapset : TapSet, optional
+        The kernels of `settings`, already loaded; they are loaded otherwise.
+    channels : sequence of str
+        Names of the planes, for the names of the maps.
+
+    Returns
+    -------
+    layer : Conv2d
+        The checked layer.
+    bank : FilterBank
+        Its numbers.
+    remarks : tuple of str
+        What was changed on the way, such as kernels centred in zeros.
+
+    Examples
+    --------
+    >>> from convviz.spec.kernels import parse_request
+    >>> settings = LayerSettings(kernel=(parse_request("sobel-x"), parse_request("laplacian@G")))
+    >>> layer, bank, remarks = build(settings, 3, channels="RGB")
+    >>> bank.names, bank.weight[1, :, 1, 1].tolist()
+    (('sobel-x', 'laplacian @G'), [0.0, -4.0, 0.0])
+    """
+    if not settings.kernel and settings.weights is None:
+        layer = _layer(settings, in_channels, None)
+        bank = seeded(layer, settings.seed)
+        return layer, bank.turned() if settings.flip else bank, ()
+    if tapset is None:
+        tapset = _trained(settings) if settings.weights is not None else load(settings.kernel)
+    if settings.weights is not None and in_channels != (planes := _planes(settings, tapset)):
+        groups = in_channels // len(tapset.taps[0].values)
+        whole = "--until" if settings.weights.suffix.lower() == ".onnx" else "--net"
+        remedy = f"what it reads is made by the layers before it: give the whole net, by {whole}"
+        if planes < in_channels and settings.groups == 1 and in_channels == groups * planes:
+            remedy = f"for a layer of {groups} groups add --groups {groups}"
+        raise ShapeError(
+            f"the layer {printable(tapset.taps[0].name.rpartition(': ')[0])!r} reads "
+            f"{plural(planes, 'plane')}, but the input has {in_channels}; {remedy}."
+        )
+    layer = _layer(settings, in_channels, tapset)
+    check_memory(layer)
+    weight, names, given = _lay_out(tapset.taps, layer, channels, settings.seed)
+    with np.errstate(over="ignore"):  # FilterBank refuses what does not fit
+        bank = FilterBank(weight, _bias(settings, layer, tapset, given), names)
+    remarks = [text for request in settings.kernel if (text := could_be_size(request))]
+    if len(given) < layer.out_channels:
+        remarks.append(_told_of_seeded(settings, layer, given))
+    if len(set(tapset.sizes)) > 1 or tapset.sizes[0] != layer.kernel_size:
+        smaller = dict.fromkeys(taps.name for taps in tapset.taps if taps.size != layer.kernel_size)
+        remarks.append(f"{', '.join(smaller)} centred in zeros to fill {layer.kernel_size} taps")
+    if tapset.remark:
+        remarks.append(tapset.remark)
+    if settings.weights is not None and not tapset.stored:
+        remarks.append(
+            f"a file of weights says nothing of stride, padding and groups: taken are {layer.stride}, "
+            f"{typed(settings.padding)} and {layer.groups}"
+        )
+    if layer.bias and settings.bias_values is None and settings.weights is None:
+        without = [taps.name for taps in tapset.taps if taps.bias is None]
+        more = (
+            f"; {', '.join(without)} {'has' if len(without) == 1 else 'have'} none, so 0" if without else ""
+        )
+        remarks.append(f"the bias is the one stored with the kernel{more}")
+    return layer, bank.turned() if settings.flip else bank, tuple(remarks)
+
+
+def _bias(settings: LayerSettings, layer: Conv2d, tapset: TapSet, given: Sequence[int]) -> Floats | None:
+    """Take the bias that the user typed, or the one stored with the kernels: 0 for a seeded filter."""
+    if not layer.bias:
+        return None
+    if settings.bias_values is not None:
+        return np.array(settings.bias_values, np.float32)
+    bias = np.zeros(layer.out_channels, np.float32)
+    bias[list(given)] = tapset.bias
+    return bias
+
+
+def _told_of_seeded(settings: LayerSettings, layer: Conv2d, given: Sequence[int]) -> str:
+    """Say that there are filters without a kernel, and what bias they have."""
+    others = layer.out_channels - len(given)
+    which = "the other filter is that" if others == 1 else f"the other {others:,} filters are those"
+    bias = "" if settings.bias_values is not None else ", with bias 0" if layer.bias else ", without its bias"
+    return f"{which} of a new layer (seed {settings.seed}){bias}"
+
+
+def _lay_out(
+    taps: Sequence[Taps], layer: Conv2d, channels: Sequence[str], seed: int
+) -> tuple[Floats, tuple[str, ...], list[int]]:
+    """Place every kernel in the weight of `layer`, group by group as torch orders its filters.
+
+    Gives the weight, the names of all filters, and the places of those that have a kernel: where there are
+    more filters, they are the first ones of all or, of kernels that stand in every group, of each group.
+    """
+    filters, planes, kh, kw = layer.weight_shape
+    flat = [item.values.ndim == 2 for item in taps]
+    if layer.groups > 1 and any(flat) and not all(flat):
+        raise SpecError("with groups, 2-D kernels and kernels with planes of their own cannot be mixed.")
+    groups = layer.groups if all(flat) else 1
+    rows = {
+        group * filters // groups + index: (group, item)
+        for group in range(groups)
+        for index, item in enumerate(taps)
+    }
+    if len(rows) == filters:
+        weight = np.zeros(layer.weight_shape, np.float64)
+    else:
+        weight = seeded(layer, seed).weight.astype(np.float64)
+    names = list(map_names(filters))
+    for row, (group, item) in rows.items():
+        weight[row] = 0
+        top, left = (kh - item.size.h) // 2, (kw - item.size.w) // 2
+        place = weight[row, :, top : top + item.size.h, left : left + item.size.w]
+        name = item.name
+        if item.channel is not None:
+            if layer.groups > 1:
+                raise SpecError(
+                    "a kernel for one channel (@) needs groups to be 1; groups already part the channels."
+                )
+            if item.channel >= planes:
+                raise SpecError(f"{item.name}: there is no channel {item.channel}; the input has {planes}.")
+            place = place[item.channel]
+            name += f" @{channels[item.channel] if channels else item.channel}"
+        elif item.values.ndim == 3 and item.values.shape[0] != planes:
+            raise SpecError(
+                f"{item.name!r} has kernels for {item.values.shape[0]} planes, "
+                f"but a filter of this layer reads {planes}."
+            )
+        elif layer.groups > 1 and all(flat):
+            name += f" @{channels[group]}" if planes == 1 and channels else f" group {group}"
+        place[...] = item.values
+        names[row] = name
+    with np.errstate(over="ignore"):  # FilterBank refuses what does not fit
+        return weight.astype(np.float32), tuple(names), list(rows)
+
+
+def kernel_bank(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Conv2d, FilterBank]:
+    """Make a layer of named kernels, literal taps or files.
+
+    Parameters
+    ----------
+    *kernels : str
+        What ``--kernel`` takes, such as ``"sobel-x"`` or ``"1 2 1; 2 4 2; 1 2 1 / 16"``.
+    in_channels : int
+        Planes of the input.
+    **options
+        Fields of `LayerSettings`, such as ``padding`` or ``flip``.
+
+    Returns
+    -------
+    layer : Conv2d
+        The layer; one map per kernel (and group).
+    bank : FilterBank
+        Its numbers.
+
+    Raises
+    ------
+    SpecError, UnknownNameError, InputError
+        If a kernel cannot be used, or the options contradict the kernels.
+
+    Examples
+    --------
+    >>> layer, bank = kernel_bank("sobel", padding=1)
+    >>> layer, bank.names
+    (Conv2d(3, 2, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False), ('sobel-x', 'sobel-y'))
+    """
+    fields: dict[str, Any] = dict(options)
+    for name in ("kernel_size", "stride", "dilation"):
+        if name in fields:
+            fields[name] = HW.of(fields[name])
+    if "padding" in fields:
+        fields["padding"] = as_padding(fields["padding"])
+    requests = tuple(parse_request(text) for text in kernels)
+    layer, bank, _ = build(LayerSettings(**fields, kernel=requests), in_channels)
+    return layer, bank

@@ -1,0 +1,1 @@
+"""Networks computed: by numpy for stacks of our own, by torch."""

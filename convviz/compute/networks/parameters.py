@@ -1,0 +1,208 @@
+"""Weights of the layers of a network: from torch's generator, or from a file."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convviz.compute.weights import uniform
+from convviz.errors import InputError
+from convviz.files.arrays import finite
+from convviz.files.checkpoints import Checkpoint
+from convviz.machine import memory
+from convviz.spec import modules
+from convviz.spec.layers import Conv2d
+from convviz.spec.network import Placed
+from convviz.text import plural, printable
+from convviz.typing import Floats
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def needed(layer: Any) -> dict[str, tuple[int, ...]]:
+    """Tell the shapes of the numbers that a layer has, by the names of torch.
+
+    Examples
+    --------
+    >>> needed(modules.Linear(400, 120))
+    {'weight': (120, 400), 'bias': (120,)}
+    """
+    if isinstance(layer, modules.BatchNorm2d):
+        names = ("weight", "bias", "running_mean", "running_var")
+        return dict.fromkeys(names if layer.affine else names[2:], (layer.num_features,))
+    if isinstance(layer, modules.Linear):
+        shape: tuple[int, ...] = (layer.out_features, layer.in_features)
+        outputs = layer.out_features
+    elif isinstance(layer, Conv2d | modules.ConvTranspose2d):
+        shape, outputs = layer.weight_shape, layer.out_channels
+    else:
+        return {}
+    return {"weight": shape} | ({"bias": (outputs,)} if layer.bias else {})
+
+
+def seeded(placed: Sequence[Placed], seed: int = 0) -> dict[str, dict[str, Floats]]:
+    """Draw the numbers of a net that torch would, without importing torch.
+
+    Parameters
+    ----------
+    placed : sequence of Placed
+        The layers.
+    seed : int
+        From 0 to 2**64 - 1.
+
+    Returns
+    -------
+    dict of dict of ndarray
+        By the name of the layer and of the number: bit for bit the state of
+        ``torch.manual_seed(seed)`` and the layers made in this order.
+
+    Notes
+    -----
+    Convolutions and linear layers draw weight and bias from U(-b, b) with
+    ``b = 1 / sqrt(fan_in)``; torch takes the fan-in of a transposed convolution from the
+    axes of its weight, (C, O / groups, kh, kw). Batch normalisation begins as the
+    identity.
+    """
+    words = np.random.RandomState(seed & 0xFFFFFFFF)
+    found: dict[str, dict[str, Floats]] = {}
+    for one in placed:
+        layer = one.layer
+        shapes = needed(layer)
+        numbers: dict[str, Floats] = {}
+        if isinstance(layer, modules.BatchNorm2d):
+            begins = {"weight": np.ones, "bias": np.zeros, "running_mean": np.zeros, "running_var": np.ones}
+            numbers = {name: begins[name](shape, np.float32) for name, shape in shapes.items()}
+        elif shapes:
+            shape = shapes["weight"]
+            count, fan_in = math.prod(shape), math.prod(shape[1:])
+            memory.need(
+                24 * count, f"the {plural(count, 'weight')} of layer {one.name!r}", "take a smaller net"
+            )
+            # The gain of a leaky ReLU of slope sqrt(5), as `Conv2d.reset_parameters` asks.
+            gain = math.sqrt(2.0 / (1 + math.sqrt(5) ** 2))
+            numbers["weight"] = uniform(words, count, math.sqrt(3.0) * (gain / math.sqrt(fan_in))).reshape(
+                shape
+            )
+            if "bias" in shapes:
+                numbers["bias"] = uniform(words, math.prod(shapes["bias"]), 1 / math.sqrt(fan_in))
+        found[one.name] = numbers
+    return found
+
+
+def stored(
+    placed: Sequence[Placed], checkpoint: Checkpoint, *, names: Sequence[str] | None = None
+) -> tuple[dict[str, dict[str, Floats]], tuple[str, ...]]:
+    """Take the numbers of a net from a file of trained weights.
+
+    Parameters
+    ----------
+    placed : sequence of Placed
+        The layers.
+    checkpoint : Checkpoint
+        The file. Its arrays are called ``LAYER.weight`` and so on, perhaps with the same before
+        all, such as ``module.`` or ``model._orig_mod.``; or, if no layer has a name of the
+        file, they are taken in order.
+    names : sequence of str, optional
+        Layers with numbers in the whole net, where `placed` is but its beginning.
+
+    Returns
+    -------
+    numbers : dict of dict of ndarray
+        As for `run_net`.
+    remarks : tuple of str
+        What was done beyond taking each by its name.
+
+    Raises
+    ------
+    InputError
+        If an array is missing, has another shape, or is not finite.
+    """
+    held: dict[str, dict[str, NDArray[Any]]] = {}
+    for key, values in checkpoint.arrays.items():
+        prefix, _, last = key.rpartition(".")
+        held.setdefault(prefix, {})[last] = values
+    wanting = [one for one in placed if needed(one.layer)]
+    remarks: list[str] = []
+    names = [one.name for one in wanting] if names is None else names
+    if prefix := _prefix(names, held, checkpoint.name):
+        held = {
+            key.removeprefix(prefix) if key.startswith(prefix) else key: arrays
+            for key, arrays in held.items()
+        }
+    if not any(name in held for name in names):
+        rows = [prefix for prefix, arrays in held.items() if "weight" in arrays or "running_mean" in arrays]
+        if len(rows) != len(names):
+            own = "; ONNX is a net by itself, --net FILE.onnx" if checkpoint.graph is not None else ""
+            raise InputError(
+                f"{checkpoint.name} has no array called {names[0]}.weight, and holds "
+                f"{plural(len(rows), 'layer')} with weights where the net has {len(names)}: "
+                f"{', '.join(map(printable, rows[:6]))}{' …' if len(rows) > 6 else ''}{own}."
+                if names
+                else f"the net has no weights that {checkpoint.name} could give."
+            )
+        pairs = ", ".join(f"{name} = {row}" for name, row in zip(names, rows, strict=True))
+        remarks.append(
+            f"no name of the net is in {checkpoint.name}, so its layers are taken in order: {pairs}"
+        )
+        held = {name: held[row] for name, row in zip(names, rows, strict=True)}
+    found: dict[str, dict[str, Floats]] = {}
+    for one in wanting:
+        numbers: dict[str, Floats] = {}
+        for key, shape in needed(one.layer).items():
+            what = f"{checkpoint.name}: {one.name}.{key}"
+            if key not in held.get(one.name, {}):
+                reason = checkpoint.left_out.get(f"{prefix}{one.name}.{key}", "")
+                raise InputError(f"{what}, of {one.layer}, is not there{': ' * bool(reason)}{reason}.")
+            values = held[one.name][key]
+            if values.shape != shape:
+                hint = _remedy(one, values.shape) if key == "weight" else ""
+                raise InputError(f"{what} has the shape {values.shape}, but {one.layer} needs {shape}{hint}.")
+            numbers[key] = finite(values, what)
+        if extra := {"weight", "bias"} & held[one.name].keys() - numbers.keys():
+            raise InputError(
+                f"{checkpoint.name}: {one.name}.{extra.pop()} is there, but {one.layer} has none."
+            )
+        found[one.name] = numbers
+    left = [prefix for prefix in held if prefix not in found and prefix not in names]
+    if left:
+        some = ", ".join(map(printable, left[:6])) + (" …" if len(left) > 6 else "")
+        remarks.append(f"of {checkpoint.name} these are in no layer of the net: {some}")
+    return found, tuple(remarks)
+
+
+def _prefix(names: Sequence[str], held: Mapping[str, Any], where: str) -> str:
+    """Find what stands before the names of a net in a file, such as ``module.``; nothing if nothing does."""
+    if not names or any(name in held for name in names):
+        return ""
+    behind = {key.removesuffix(names[0]) for key in held if key.endswith(f".{names[0]}")}
+    found = [prefix for prefix in sorted(behind) if all(f"{prefix}{name}" in held for name in names)]
+    if len(found) > 1:
+        raise InputError(
+            f"{where} holds the layers of the net {len(found)} times, behind "
+            f"{', '.join(printable(repr(prefix)) for prefix in found[:6])}; store one of them alone."
+        )
+    if found:
+        return found[0]
+    # Where not every name is there, what all names of the file have before them.
+    columns = zip(*(key.split(".") for key in held if key), strict=False)
+    shared = itertools.takewhile(lambda column: len(set(column)) == 1, columns)
+    prefix = "".join(f"{column[0]}." for column in shared)
+    return prefix if any(f"{prefix}{name}" in held for name in names) else ""
+
+
+def _remedy(one: Placed, stored: tuple[int, ...]) -> str:
+    """Say how the input could be what the weight of a layer is for; nothing if it could not."""
+    layer = one.layer
+    if isinstance(layer, Conv2d) and one.inputs == ("input",) and stored[2:] == layer.weight_shape[2:]:
+        planes = stored[1] * layer.groups
+        mode = {1: " (--mode gray)", 3: " (--mode rgb)"}.get(planes, "")
+        return f"; the net reads {plural(planes, 'plane')}, and the input has {layer.in_channels}{mode}"
+    if isinstance(layer, modules.Linear) and len(stored) == 2 and stored[0] == layer.out_features:
+        return (
+            f"; the net was made for inputs that come to {stored[1]} values there, and this one to "
+            f"{layer.in_features}: another size is needed (--resize, --crop)"
+        )
+    return ""

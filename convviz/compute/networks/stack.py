@@ -1,0 +1,240 @@
+"""What the layers beside Conv2d compute, by their definitions, on one image without a batch."""
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from convviz.compute import backends, conv
+from convviz.compute.conv import transposed
+from convviz.compute.networks.parameters import seeded, stored
+from convviz.compute.weights import FilterBank, Numbers
+from convviz.errors import SpecError
+from convviz.files.checkpoints import Checkpoint
+from convviz.machine import memory
+from convviz.spec import modules
+from convviz.spec.layers import Conv2d
+from convviz.spec.network import Net
+from convviz.text import plural
+from convviz.typing import Floats
+
+
+def _pooled(layer: Any, x: Floats, fill: float) -> tuple[NDArray[Any], tuple[int, int]]:
+    """Lay the windows of a pooling layer out, (C, H', W', kh, kw); what lies outside holds `fill`."""
+    _, h, w = layer.output_shape(x.shape)
+    reach = [d * (k - 1) + 1 for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
+    spans = [(count - 1) * s + r for count, s, r in zip((h, w), layer.stride, reach, strict=True)]
+    edge = layer.padding
+    # With ceil_mode a window may go beyond the padding too.
+    padded = np.full(
+        (x.shape[0], max(spans[0], x.shape[1] + 2 * edge.h), max(spans[1], x.shape[2] + 2 * edge.w)),
+        fill,
+        np.float32,
+    )
+    padded[:, edge.h : edge.h + x.shape[1], edge.w : edge.w + x.shape[2]] = x
+    windows = sliding_window_view(padded, reach, axis=(1, 2))
+    windows = windows[:, :: layer.stride.h, :: layer.stride.w][:, :h, :w]
+    return windows[..., :: layer.dilation.h, :: layer.dilation.w], (h, w)
+
+
+def _max_pool(layer: modules.MaxPool2d, x: Floats) -> Floats:
+    """Take the greatest value of every window; padding is less than all."""
+    windows, _ = _pooled(layer, x, -math.inf)
+    greatest: Floats = windows.max(axis=(3, 4))
+    return greatest
+
+
+def _avg_pool(layer: modules.AvgPool2d, x: Floats) -> Floats:
+    """Take the mean of every window: over the padding too, or without it, but never over what lies beyond."""
+    windows, (h, w) = _pooled(layer, x, 0.0)
+    total = windows.sum(axis=(3, 4), dtype=np.float32)
+    counts = []
+    for count, n, k, s, p in zip(
+        (h, w), x.shape[1:], layer.kernel_size, layer.stride, layer.padding, strict=True
+    ):
+        edge = p if layer.count_include_pad else 0
+        counts.append([min(i * s - p + k, n + edge) - max(i * s - p, -edge) for i in range(count)])
+    return np.asarray(total / np.multiply.outer(*map(np.array, counts)), np.float32)
+
+
+def _adaptive_avg_pool(layer: modules.AdaptiveAvgPool2d, x: Floats) -> Floats:
+    """Take means over parts that begin at floor(i * n / windows) and end at ceil((i + 1) * n / windows)."""
+    for axis, count in ((1, layer.output_size.h), (2, layer.output_size.w)):
+        n = x.shape[axis]
+        parts = [
+            x.take(range(i * n // count, -(-(i + 1) * n // count)), axis=axis).mean(
+                axis=axis, dtype=np.float32
+            )
+            for i in range(count)
+        ]
+        x = np.stack(parts, axis=axis)
+    return x
+
+
+def _batch_norm(layer: modules.BatchNorm2d, x: Floats, numbers: Numbers) -> Floats:
+    """Shift and scale every plane by its stored numbers."""
+    scale = 1 / np.sqrt(numbers["running_var"].astype(np.float64) + layer.eps)
+    if layer.affine:
+        scale = scale * numbers["weight"]
+    shift = -numbers["running_mean"] * scale + (numbers["bias"] if layer.affine else 0)
+    return np.asarray(x * scale[:, None, None] + shift[:, None, None], np.float32)
+
+
+def _sigmoid(x: Floats) -> Floats:
+    """Compute 1 / (1 + exp(-x)) without an overflow on either side."""
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
+
+
+def _softmax(layer: modules.Softmax, x: Floats) -> Floats:
+    """Divide exponentials by their sum; the greatest is taken off first, which changes nothing."""
+    axis = layer.axis(x.shape)
+    powers = np.exp(x - x.max(axis=axis, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=axis, keepdims=True), np.float32)
+
+
+def _linear(layer: modules.Linear, x: Floats, numbers: Numbers) -> Floats:
+    """Sum up weighted inputs."""
+    layer.output_shape(x.shape)
+    found: Floats = numbers["weight"] @ x
+    return found + numbers["bias"] if layer.bias else found
+
+
+# One row per layer: what it makes of its inputs and its numbers.
+_COMPUTE: dict[type, Callable[..., Floats]] = {
+    modules.MaxPool2d: lambda layer, x, numbers: _max_pool(layer, x),
+    modules.AvgPool2d: lambda layer, x, numbers: _avg_pool(layer, x),
+    modules.AdaptiveAvgPool2d: lambda layer, x, numbers: _adaptive_avg_pool(layer, x),
+    modules.BatchNorm2d: _batch_norm,
+    modules.ReLU: lambda layer, x, numbers: np.maximum(x, 0),
+    modules.LeakyReLU: lambda layer, x, numbers: np.where(x >= 0, x, np.float32(layer.negative_slope) * x),
+    modules.Dropout: lambda layer, x, numbers: x,
+    modules.SiLU: lambda layer, x, numbers: x * _sigmoid(x),
+    modules.Sigmoid: lambda layer, x, numbers: _sigmoid(x),
+    modules.Softmax: lambda layer, x, numbers: _softmax(layer, x),
+    modules.Flatten: lambda layer, x, numbers: x.ravel(),
+    modules.Linear: _linear,
+}
+
+
+def compute(layer: Any, inputs: Sequence[Floats], numbers: Numbers) -> Floats:
+    """Compute one layer with numpy.
+
+    Parameters
+    ----------
+    layer : Conv2d or a layer of `convviz.spec.modules`
+        The layer.
+    inputs : sequence of ndarray, float32
+        What it reads: one array, or several for `Add`.
+    numbers : dict of ndarray
+        Its numbers, by the names of torch.
+
+    Returns
+    -------
+    ndarray, float32
+        Of the shape that the layer tells.
+
+    Examples
+    --------
+    >>> compute(modules.ReLU(), [np.array([-1, 2], np.float32)], {})
+    array([0., 2.], dtype=float32)
+    """
+    x = inputs[0]
+    if isinstance(layer, modules.Add):
+        layer.output_shape(*(one.shape for one in inputs))
+        return np.asarray(sum(inputs[1:], x), np.float32)
+    if isinstance(layer, Conv2d):
+        bank = FilterBank.of(layer, numbers["weight"], numbers.get("bias"))
+        return conv.apply(layer, x, bank, backend="numpy")
+    if isinstance(layer, modules.ConvTranspose2d):
+        return transposed(layer, x, numbers, "numpy")
+    return _COMPUTE[type(layer)](layer, x, numbers)
+
+
+def _check_finite(name: str, values: Floats) -> None:
+    """Refuse what float32 could not hold."""
+    if not np.isfinite(values).all():
+        raise SpecError(f"layer {name!r} overflows float32; scale the input or the weights.")
+
+
+def run_net(
+    net: Net,
+    x: Any,
+    numbers: Mapping[str, Numbers] | Checkpoint | None = None,
+    *,
+    seed: int = 0,
+    backend: str = "numpy",
+    device: str = "cpu",
+) -> dict[str, Floats]:
+    """Compute a net on one image.
+
+    Parameters
+    ----------
+    net : Net
+        The layers.
+    x : array_like, shape (C, H, W), float32
+        The input.
+    numbers : dict of dict of ndarray, or Checkpoint, optional
+        The numbers of every layer by torch's names, such as ``{"conv1": {"weight": ...,
+        "bias": ...}}``, or a file of them as `read_checkpoint` gives it; those of
+        `seeded` by default.
+    seed : int
+        Seed of those.
+    backend : {"numpy", "torch", "auto"}
+        What computes.
+    device : {"cpu", "cuda", "mps"}
+        Where torch computes.
+
+    Returns
+    -------
+    dict of ndarray, float32
+        What every layer makes, by its name, in order.
+
+    Raises
+    ------
+    SpecError, ShapeError
+        If a layer does not fit what it reads.
+    InputError
+        If the file does not hold what the net needs.
+
+    Warns
+    -----
+    UserWarning
+        If not every array of the file was taken by its name.
+
+    Examples
+    --------
+    >>> from convviz.spec.stacks import parse_layers
+    >>> found = run_net(parse_layers("conv 2 k3 | relu | flatten"), np.zeros((1, 5, 5)))
+    >>> {name: array.shape for name, array in found.items()}
+    {'conv1': (2, 3, 3), 'relu1': (2, 3, 3), 'flatten1': (18,)}
+    """
+    image = np.asarray(x, np.float32)
+    placed = net.place(image.shape)
+    outputs = sum(4 * math.prod(one.output_shape) for one in placed)
+    memory.need(outputs, f"the outputs of {plural(len(placed), 'layer')}", "make the input smaller")
+    known: Mapping[str, Numbers]
+    if isinstance(numbers, Checkpoint):
+        known, remarks = stored(placed, numbers)
+        for remark in remarks:
+            warnings.warn(remark, stacklevel=2)
+    else:
+        known = seeded(placed, seed) if numbers is None else numbers
+    chosen = backends.choose(backend, macs=sum(one.macs for one in placed), device=device)
+    if chosen == "torch":
+        made_by_torch: dict[str, Floats] = backends.load_torch_net().run(placed, image, known, device=device)
+        for name, values in made_by_torch.items():
+            _check_finite(name, values)
+        return made_by_torch
+    made: dict[str, Floats] = {"input": image}
+    for one in placed:
+        inputs = [made[name] for name in one.inputs]
+        with np.errstate(over="ignore", invalid="ignore"):
+            made[one.name] = compute(one.layer, inputs, known.get(one.name, {}))
+        _check_finite(one.name, made[one.name])
+    del made["input"]
+    return made

@@ -1,0 +1,306 @@
+"""What there is to know of planes and maps that arrive in bands of rows: extremes, moments, a small copy."""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.machine import parallel
+from convviz.spec.geometry import HW
+from convviz.typing import Floats
+
+# So many values are looked at together, as often as is needed, while they are in a second-level cache.
+_TOGETHER = 1 << 16
+# A second thread pays from this many values on.
+_VALUES_TO_SHARE = 1 << 19
+
+
+class Rows(Protocol):
+    """An array (H, W) of which slices of rows can be had; `numpy` arrays are some."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+        ...
+
+    def __getitem__(self, rows: slice, /) -> Floats: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """One plane or map, summed up.
+
+    Parameters
+    ----------
+    low, high : float
+        Its extremes.
+    mean, std : float
+        Mean and deviation of its values; the deviation is no estimate. Not a number
+        where they were not asked for.
+    small : ndarray or Rows, shape (h, w), float32
+        The values, brought to the size at which they are drawn.
+    """
+
+    low: float
+    high: float
+    mean: float
+    std: float
+    small: Rows
+
+
+class Survey:
+    """Sums up arrays of one size of which some rows come at a time, in any order and from any thread.
+
+    Parameters
+    ----------
+    count : int
+        How many arrays.
+    size : HW
+        Rows and columns of each.
+    scale : float
+        A fraction to reduce them by, averaging areas; from 1 on there are no small copies.
+    moments : bool
+        Whether to sum up mean and deviation, which take most of the time.
+
+    Examples
+    --------
+    >>> survey = Survey(1, HW(4, 2), 0.5)
+    >>> survey.look(0, 3, np.array([[-2, -2]], np.float32))
+    >>> survey.look(0, 0, np.array([[1, 3], [5, 7], [0, 0]], np.float32))
+    >>> field = survey.fields()[0]
+    >>> field.low, field.high, round(field.mean, 6), field.small.tolist()
+    (-2.0, 7.0, 1.5, [[4.0], [-1.0]])
+    """
+
+    def __init__(self, count: int, size: HW, scale: float = 1, *, moments: bool = True) -> None:
+        self._moments = moments
+        small = reduced(size, scale)
+        self._edges = _edges(size.h, small.h), np.array(_edges(size.w, small.w))
+        self._reduces = scale < 1
+        # What was found, by the first row. The order in which it is put together does not depend on when
+        # it was found, so neither do the last bits.
+        self._parts: list[dict[int, _Part]] = [{} for _ in range(count)]
+
+    def look(self, index: int, top: int, values: Floats) -> None:
+        """Take in some rows of one array, shape (rows, columns), the first of which is row `top`."""
+        step = max(1, _TOGETHER // values.shape[1])
+        for first in range(0, len(values), step):
+            part = values[first : first + step]
+            self._parts[index][top + first] = _Part.of(
+                part, self._sums(top + first, part) if self._reduces else (0, None), self._moments
+            )
+
+    def _sums(self, top: int, values: Floats) -> tuple[int, Floats]:
+        """Add up what goes into each element of the small array: the first row there is, and the sums."""
+        rows, columns = self._edges
+        first, last = bisect_right(rows, top) - 1, bisect_left(rows, top + len(values))
+        cuts = [max(rows[row] - top, 0) for row in range(first, last)] + [len(values)]
+        if len(values) < 4 * (last - first):  # few rows in each: one call is quicker than one for each
+            by_row = np.add.reduceat(values, cuts[:-1], axis=0)
+        else:
+            by_row = np.stack([values[low:high].sum(axis=0) for low, high in pairwise(cuts)])
+        return first, np.add.reduceat(by_row, columns[:-1], axis=1)
+
+    def fields(self, whole: Sequence[Rows] | None = None) -> list[Field]:
+        """Give one summary per array; all rows must be there, and `whole` arrays where nothing is reduced."""
+        return [
+            self._field(parts, whole[index] if whole is not None else None)
+            for index, parts in enumerate(self._parts)
+        ]
+
+    def _field(self, found: dict[int, "_Part"], whole: Rows | None) -> Field:
+        """Put together what was found of one array."""
+        parts = [found[top] for top in sorted(found)]
+        all_of_it = parts[0]
+        for part in parts[1:]:
+            all_of_it = all_of_it.joined(part)
+        if whole is None:
+            rows, columns = self._edges
+            small = np.zeros((len(rows) - 1, len(columns) - 1), np.float32)
+            for part in parts:
+                if part.sums is not None:
+                    small[part.first : part.first + len(part.sums)] += part.sums
+            small /= np.outer(np.diff(rows), np.diff(columns)).astype(np.float32)
+            whole = small
+        deviation = math.sqrt(all_of_it.squares / all_of_it.count)
+        return Field(all_of_it.low, all_of_it.high, all_of_it.mean, deviation, whole)
+
+
+def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[Field]:
+    """Sum up whole arrays, in several threads.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N, H, W), float32
+        The arrays.
+    scale, moments
+        As for `Survey`.
+
+    Returns
+    -------
+    list of Field
+        One per array.
+
+    Examples
+    --------
+    >>> field = survey(np.array([[[1, 2], [3, 6]]], np.float32))[0]
+    >>> field.mean, round(field.std, 4)
+    (3.0, 1.8708)
+    """
+    count, height, width = values.shape
+    looking = Survey(count, HW(height, width), scale, moments=moments)
+    step = max(1, 8 * _TOGETHER // width)
+
+    def work(mine: Iterator[tuple[int, int]]) -> None:
+        for index, top in mine:
+            looking.look(index, top, values[index, top : top + step])
+
+    items = [(index, top) for index in range(count) for top in range(0, height, step)]
+    if values.size >= _VALUES_TO_SHARE:
+        parallel.share(items, work)
+    else:
+        work(iter(items))
+    return looking.fields(list(values) if scale >= 1 else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Numbers of any kind, summed up.
+
+    Parameters
+    ----------
+    low, high, mean, std : float
+        Of those that are finite; not a number where none is.
+    nan, infinite : int
+        How many are no numbers, and how many are infinite.
+    """
+
+    low: float
+    high: float
+    mean: float
+    std: float
+    nan: int
+    infinite: int
+
+
+def summed_up(values: NDArray[Any]) -> Numbers:
+    """Sum up an array without a copy of it, whatever is in it.
+
+    Parameters
+    ----------
+    values : ndarray
+        Real numbers, in any layout; one stored number may show in many places.
+
+    Returns
+    -------
+    Numbers
+        The sums are those of float64.
+
+    Examples
+    --------
+    >>> summed_up(np.array([1, np.nan, 3, -np.inf]))
+    Numbers(low=1.0, high=3.0, mean=2.0, std=1.0, nan=1, infinite=1)
+    """
+    # What repeats everything alike changes nothing but the counts.
+    once = values[tuple(slice(0, 1) if step == 0 else slice(None) for step in values.strides)]
+    times = values.size // max(once.size, 1)
+    all_of_it: _Part | None = None
+    nan = infinite = 0
+    pieces = np.nditer(
+        once,
+        ["external_loop", "buffered", "zerosize_ok"],
+        op_dtypes=["f8"],
+        casting="unsafe",
+        buffersize=_TOGETHER,
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        for piece in pieces:
+            some = np.asarray(piece)
+            # A sum of finite numbers may be infinite, but a sum with others is never finite.
+            finite = some if np.isfinite(some.sum()) else some[np.isfinite(some)]
+            if finite.size < some.size:
+                nan += times * int(np.isnan(some).sum())
+                infinite += times * int(np.isinf(some).sum())
+            if finite.size:
+                part = _Part.of(finite[None], (0, None), True)
+                all_of_it = part if all_of_it is None else all_of_it.joined(part)
+    if all_of_it is None:
+        return Numbers(math.nan, math.nan, math.nan, math.nan, nan, infinite)
+    std = math.sqrt(all_of_it.squares / all_of_it.count)
+    return Numbers(all_of_it.low, all_of_it.high, all_of_it.mean, std, nan, infinite)
+
+
+def by_energy(values: NDArray[Any]) -> list[int]:
+    """Order arrays (N, ...), those with the greatest sum of squares first; equals stay as they stand.
+
+    Examples
+    --------
+    >>> by_energy(np.array([[1], [-3], [2]], np.float32))
+    [1, 2, 0]
+    """
+    energy = np.square(values, dtype=np.float64).reshape(len(values), -1).sum(axis=1)
+    return [int(index) for index in np.argsort(-energy, kind="stable")]
+
+
+def reduced(size: HW, scale: float) -> HW:
+    """Tell the size of an array after `reduce`.
+
+    Examples
+    --------
+    >>> reduced(HW(640, 3), 0.5), reduced(HW(640, 3), 7)
+    (HW(h=320, w=2), HW(h=640, w=3))
+    """
+    return size if scale >= 1 else HW(*(max(1, round(side * scale)) for side in size))
+
+
+def reduce(values: Floats, scale: float) -> Floats:
+    """Bring an array (H, W) to a fraction of its size by area averaging; enlarging is left to the cells."""
+    return np.asarray(survey(values[None], scale)[0].small) if scale < 1 else values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Some rows of one array: extremes, mean, squared deviations, and sums for the small array."""
+
+    low: float
+    high: float
+    count: int
+    mean: float
+    squares: float
+    first: int = 0
+    sums: Floats | None = None
+
+    @classmethod
+    def of(cls, values: Floats, sums: tuple[int, Floats | None], moments: bool) -> "_Part":
+        """Look at values, few enough to stay in a cache."""
+        low, high = float(values.min()), float(values.max())
+        if not moments:
+            return cls(low, high, values.size, math.nan, math.nan, *sums)
+        # Deviations from one of the values: that far from it, squares keep their digits.
+        first = float(values[0, 0])
+        wide = np.subtract(values, first, dtype=np.float64).reshape(-1)
+        mean = float(wide.sum()) / wide.size
+        squares = max(float(wide @ wide) - wide.size * mean**2, 0.0)
+        return cls(low, high, wide.size, first + mean, squares, *sums)
+
+    def joined(self, other: "_Part") -> "_Part":
+        """Put two parts together; Chan, Golub and LeVeque, "Updating formulae", 1979."""
+        count, apart = self.count + other.count, other.mean - self.mean
+        return _Part(
+            # Not min and max of Python: these would lose what is not a number.
+            float(np.minimum(self.low, other.low)),
+            float(np.maximum(self.high, other.high)),
+            count,
+            self.mean + apart * other.count / count,
+            self.squares + other.squares + apart**2 * self.count * other.count / count,
+        )
+
+
+def _edges(before: int, after: int) -> list[int]:
+    """Part so many rows into fewer: every row goes whole to where its middle lies."""
+    return [(2 * index * before + after) // (2 * after) for index in range(after + 1)]

@@ -1,0 +1,200 @@
+"""The weights and biases of a layer: as arrays, from torch's generator, from a module of torch."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from convviz.errors import SpecError
+from convviz.machine import memory
+from convviz.spec.layers import Conv2d
+from convviz.text import plural
+from convviz.typing import Floats
+
+# The numbers of one layer, by the names of torch: weight, bias, running_mean, running_var.
+Numbers = Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilterBank:
+    """The numbers of one layer.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (O, I / groups, kh, kw), float32
+        One 2-D kernel per filter and plane that the filter reads.
+    bias : ndarray, shape (O,), float32, or None
+        One number per feature map.
+    names : tuple of str
+        What to call each filter and its map.
+
+    Raises
+    ------
+    SpecError
+        If a shape or a type differs, or a number is not finite.
+    """
+
+    weight: Floats
+    bias: Floats | None
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.weight.dtype != np.float32 or self.weight.ndim != 4:
+            raise SpecError(
+                "a weight is a float32 array (O, I/groups, kh, kw), "
+                f"not {self.weight.dtype} {self.weight.shape}."
+            )
+        maps = self.weight.shape[0]
+        if self.bias is not None and (self.bias.dtype != np.float32 or self.bias.shape != (maps,)):
+            raise SpecError(
+                f"a bias is a float32 array ({maps},), one number per map, "
+                f"not {self.bias.dtype} {self.bias.shape}."
+            )
+        if len(self.names) != maps:
+            raise SpecError(f"{len(self.names)} names for {maps} filters; give one per filter.")
+        for what, array in (("weight", self.weight), ("bias", self.bias)):
+            if array is not None and not np.isfinite(array).all():
+                place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+                raise SpecError(f"{what}{list(place)} is not a finite float32 number.")
+
+    @classmethod
+    def of(
+        cls, layer: Conv2d, weight: Any, bias: Any = None, names: Sequence[str] | None = None
+    ) -> "FilterBank":
+        """Take arrays (or tensors) as the numbers of `layer`.
+
+        Raises
+        ------
+        SpecError
+            If the shapes are not those of the layer.
+        """
+        weight = np.ascontiguousarray(weight, np.float32)
+        if weight.shape != layer.weight_shape:
+            raise SpecError(f"{layer} has a weight of shape {layer.weight_shape}, not {weight.shape}.")
+        if (bias is not None) != layer.bias:
+            has, do = ("a", "give") if layer.bias else ("no", "leave out")
+            raise SpecError(f"{layer} has {has} bias; {do} one.")
+        return cls(
+            weight,
+            None if bias is None else np.ascontiguousarray(bias, np.float32),
+            tuple(names) if names is not None else map_names(layer.out_channels),
+        )
+
+    def turned(self) -> "FilterBank":
+        """Turn every 2-D kernel half round: cross-correlation with it is convolution with the original."""
+        return FilterBank(np.ascontiguousarray(self.weight[:, :, ::-1, ::-1]), self.bias, self.names)
+
+    def chosen(self, filters: slice | Sequence[int]) -> "FilterBank":
+        """Take some of the filters."""
+        places = range(len(self.names))[filters] if isinstance(filters, slice) else filters
+        bias = None if self.bias is None else self.bias[filters]
+        return FilterBank(self.weight[filters], bias, tuple(self.names[place] for place in places))
+
+    @property
+    def symmetric(self) -> tuple[bool, ...]:
+        """Tell for every filter whether the half turn changes nothing."""
+        turned = self.weight[:, :, ::-1, ::-1]
+        return tuple(bool(equal) for equal in (turned == self.weight).all(axis=(1, 2, 3)))
+
+
+def map_names(count: int) -> tuple[str, ...]:
+    """Call maps that have no name of their own by their index."""
+    return tuple(f"map {index}" for index in range(count))
+
+
+def seeded(layer: Conv2d, seed: int = 0) -> FilterBank:
+    """Draw the weights that torch would, without importing torch.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer to fill.
+    seed : int
+        From 0 to 2**64 - 1.
+
+    Returns
+    -------
+    FilterBank
+        Bit for bit the parameters of ``torch.manual_seed(seed);
+        torch.nn.Conv2d(...)`` on the CPU.
+
+    Notes
+    -----
+    ``Conv2d.reset_parameters`` draws the weight from U(-b, b) with the bound
+    of Kaiming initialisation for ``a = sqrt(5)``, then the bias from U(-c, c)
+    with ``c = 1 / sqrt(fan_in)``. torch's generator is MT19937 with the lowest 32 bits of
+    the seed; a float32 takes the low 24 bits of one word.
+
+    Examples
+    --------
+    >>> bank = seeded(Conv2d(1, 1, 2), seed=0)
+    >>> [round(float(w), 4) for w in bank.weight.ravel()]
+    [-0.0037, 0.2682, -0.4115, -0.368]
+    """
+    check_memory(layer)
+    words = np.random.RandomState(seed & 0xFFFFFFFF)
+    gain = math.sqrt(2.0 / (1 + math.sqrt(5) ** 2))
+    weight_bound = math.sqrt(3.0) * (gain / math.sqrt(layer.fan_in))
+    weight = uniform(words, layer.weight_parameters, weight_bound).reshape(layer.weight_shape)
+    bias = uniform(words, layer.out_channels, 1 / math.sqrt(layer.fan_in)) if layer.bias else None
+    return FilterBank(weight, bias, map_names(layer.out_channels))
+
+
+def check_memory(layer: Conv2d) -> None:
+    """Refuse a layer whose numbers no memory holds."""
+    # While they are drawn or divided, float64 values and their float32 lie side by side; a map has a name.
+    size = 24 * layer.weight_parameters + 100 * layer.out_channels
+    weights, filters = plural(layer.weight_parameters, "weight"), plural(layer.out_channels, "filter")
+    memory.need(size, f"the {weights} of {filters}", "ask for fewer, or for smaller kernels")
+
+
+def uniform(words: np.random.RandomState, count: int, bound: float) -> Floats:
+    """Draw float32 numbers from U(-bound, bound) as torch does."""
+    raw = words.randint(0, 2**32, size=count, dtype=np.uint32)
+    low, high = np.float32(-bound), np.float32(bound)
+    # torch scales with one fused multiply-add in float32. The product of two 24-bit numbers is exact in
+    # float64, so that rounding the float64 result once gives the same.
+    unit = (raw & 0xFFFFFF).astype(np.float64) * 2.0**-24
+    return (unit * float(high - low) + float(low)).astype(np.float32)
+
+
+def of_module(module: Any) -> tuple[Conv2d, FilterBank]:
+    """Take a ``torch.nn.Conv2d`` as a layer with its numbers.
+
+    Parameters
+    ----------
+    module : torch.nn.Conv2d
+        The module, on any device.
+
+    Returns
+    -------
+    layer : Conv2d
+        The same layer.
+    bank : FilterBank
+        Copies of its weight and its bias.
+
+    Raises
+    ------
+    SpecError
+        If it is no such module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer, bank = of_module(torch.nn.Conv2d(3, 6, 3, padding=1, bias=False))
+    >>> layer, bank.weight.shape
+    (Conv2d(3, 6, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False), (6, 3, 3, 3))
+    """
+    names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
+    if type(module).__name__ != "Conv2d" or not all(hasattr(module, name) for name in (*names, "weight")):
+        raise SpecError(f"a layer is a Conv2d of convviz or of torch.nn, not {type(module).__name__}.")
+    bias = module.bias
+    arguments = {name: getattr(module, name) for name in names}
+    layer = Conv2d(**arguments, bias=bias is not None, padding_mode=module.padding_mode)
+    weight, bias = (
+        None if tensor is None else tensor.detach().cpu().float().numpy().copy()
+        for tensor in (module.weight, bias)
+    )
+    return layer, FilterBank.of(layer, weight, bias)

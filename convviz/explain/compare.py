@@ -1,0 +1,78 @@
+"""One run computed by two backends, and how far they are apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from convviz.compute import backends
+from convviz.compute.conv import apply
+from convviz.compute.feature_maps import LayerRun
+from convviz.errors import BackendError
+
+# Two backends add up in different orders; this is what they may differ by, as a part of the largest sum of
+# products that a map could have. float32 carries 6e-8.
+AGREEMENT = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far two backends are apart on one run.
+
+    Parameters
+    ----------
+    backends : (str, str)
+        Which were compared.
+    difference : float
+        The largest absolute difference between two values.
+    relative : float
+        The largest difference as a part of the largest sum of products that
+        the map could have had.
+    """
+
+    backends: tuple[str, str]
+    difference: float
+    relative: float
+
+
+def check(result: LayerRun, *, device: str = "cpu") -> Agreement:
+    """Compute once more with the other backend and compare.
+
+    Parameters
+    ----------
+    result : LayerRun
+        What one backend made.
+    device : str
+        Where torch computes.
+
+    Returns
+    -------
+    Agreement
+        The largest differences.
+
+    Raises
+    ------
+    BackendError
+        If they are larger than `AGREEMENT`, or the other backend is not there.
+    """
+    other = next(name for name in backends.names() if name != result.backend)
+    maps = apply(
+        result.layer,
+        result.picture.x,
+        result.filters,
+        backend=other,
+        device=device if other == "torch" else "cpu",
+    )
+    apart = np.abs(maps.astype(np.float64) - result.maps).max(axis=(1, 2))
+    weight = np.abs(result.filters.weight.astype(np.float64)).sum(axis=(1, 2, 3))
+    largest = weight * float(np.abs(result.picture.x).max())
+    if result.filters.bias is not None:
+        largest += np.abs(result.filters.bias)
+    relative = apart / np.maximum(largest, np.finfo(np.float32).tiny)
+    agreement = Agreement((result.backend, other), float(apart.max()), float(relative.max()))
+    if not agreement.relative <= AGREEMENT:
+        worst = int(relative.argmax())
+        raise BackendError(
+            f"{result.backend} and {other} disagree on {result.names[worst]!r} by {apart[worst]:.3g}, "
+            f"{agreement.relative:.1e} of its largest possible value; {AGREEMENT:g} is allowed."
+        )
+    return agreement

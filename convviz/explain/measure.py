@@ -1,0 +1,97 @@
+"""What a machine does with a layer: every backend, device and number of threads, timed."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from convviz.compute import backends, conv
+from convviz.compute.weights import FilterBank
+from convviz.images.picture import Picture
+from convviz.machine import parallel
+from convviz.spec.layers import Conv2d
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How long one way to compute takes.
+
+    Parameters
+    ----------
+    backend, device : str
+        What computes, and where.
+    threads : int or None
+        Of the processor; None on other devices.
+    seconds : float
+        Median of the runs, with padding and bias, without reading and drawing.
+    fastest, slowest : float
+        The least and the greatest of them.
+    runs : int
+        How many were counted, after one that was not.
+    flops : float
+        Floating-point operations a second, 2 for each multiply-add.
+    """
+
+    backend: str
+    device: str
+    threads: int | None
+    seconds: float
+    fastest: float
+    slowest: float
+    runs: int
+    flops: float
+
+
+def ways() -> list[tuple[str, str, int | None]]:
+    """List every backend, device and number of threads that there is on this machine.
+
+    Examples
+    --------
+    >>> ways()[0]
+    ('numpy', 'cpu', 1)
+    """
+    counts = sorted({1, parallel.cores()})
+    return [
+        (name, device, threads)
+        for name in backends.names()
+        for device in backends.devices(name)
+        for threads in (counts if device == "cpu" else [None])
+    ]
+
+
+def rates(layer: Conv2d, picture: Picture, bank: FilterBank, *, seconds: float = 1.0) -> Iterator[Rate]:
+    """Time every way to compute a layer.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    picture : Picture
+        Its input.
+    bank : FilterBank
+        Its numbers.
+    seconds : float
+        How long to time each way, at least three runs.
+
+    Yields
+    ------
+    Rate
+        One for each of `ways`, as soon as it is known.
+    """
+    x = picture.x
+    for backend, device, threads in ways():
+        before = parallel.limited()
+        parallel.limit(threads or 0)
+        try:
+            # The first run imports, takes memory and wakes threads.
+            conv.apply(layer, x, bank, backend=backend, device=device)
+            taken: list[float] = []
+            while len(taken) < 3 or sum(taken) < seconds:
+                start = time.perf_counter()
+                conv.apply(layer, x, bank, backend=backend, device=device)
+                taken.append(time.perf_counter() - start)
+        finally:
+            parallel.limit(before)
+        median = statistics.median(taken)
+        flops = 2 * layer.macs(picture.size) / median
+        yield Rate(backend, device, threads, median, min(taken), max(taken), len(taken), flops)

@@ -1,0 +1,410 @@
+"""One output value taken apart: what was multiplied by what, and how it adds up."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.compute.weights import FilterBank
+from convviz.errors import BackendError, SpecError
+from convviz.images.picture import Picture
+from convviz.spec.geometry import HW, Axis, check_inside, source_of
+from convviz.spec.layers import Conv2d
+from convviz.text import plural
+from convviz.typing import Floats
+
+# A float32 sum of n products may round n times, each time by at most this part of the sum of magnitudes.
+_ROUNDING = 2.0**-24
+
+
+def rounding(terms: int, magnitude: float) -> float:
+    """Bound how far float32 may be from a sum of `terms` products and a bias, whose magnitudes add up so."""
+    return (terms + 1) * _ROUNDING * magnitude
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelTrace:
+    """What one plane adds to one output value.
+
+    Parameters
+    ----------
+    channel : int
+        Index of the plane.
+    name : str
+        What it is called.
+    patch : ndarray, shape (kh, kw), float32
+        The values under the taps.
+    kernel : ndarray, shape (kh, kw), float32
+        The weights.
+    """
+
+    channel: int
+    name: str
+    patch: Floats
+    kernel: Floats
+
+    @property
+    def products(self) -> NDArray[np.float64]:
+        """Product of every tap, shape (kh, kw); exact in float64."""
+        return self.patch.astype(np.float64) * self.kernel
+
+    @property
+    def total(self) -> float:
+        """The partial sum, correctly rounded."""
+        return math.fsum(self.products.ravel())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """The arithmetic of one output value.
+
+    Parameters
+    ----------
+    at : HW
+        Row and column of the value in its map.
+    index : int
+        The map.
+    name : str
+        What the map is called.
+    rows, columns : tuple of int
+        Input rows and columns under the taps; outside of the input in the padding.
+    channels : tuple of ChannelTrace
+        One per plane that the filter reads.
+    bias : float or None
+        The bias of the map.
+    backend : str
+        What computed the map.
+    computed : float
+        The value that it computed.
+    inside : ndarray, shape (kh, kw), bool
+        Whether a tap meets the input, not padding.
+    """
+
+    at: HW
+    index: int
+    name: str
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    channels: tuple[ChannelTrace, ...]
+    bias: float | None
+    backend: str
+    computed: float
+    inside: NDArray[np.bool_]
+
+    @property
+    def total(self) -> float:
+        """All products and the bias, added up in float64."""
+        products = [product for channel in self.channels for product in channel.products.ravel()]
+        return math.fsum([*products, self.bias or 0.0])
+
+    @property
+    def difference(self) -> float:
+        """What the backend computed less what the parts add up to."""
+        return self.computed - self.total
+
+    @property
+    def tolerance(self) -> float:
+        """How far float32 rounding may take the two apart."""
+        products = [abs(product) for channel in self.channels for product in channel.products.ravel()]
+        return rounding(len(products), math.fsum([*products, abs(self.bias or 0.0)]))
+
+
+def trace(
+    layer: Conv2d,
+    picture: Picture,
+    filters: FilterBank,
+    maps: Floats,
+    at: HW,
+    index: int = 0,
+    *,
+    backend: str,
+) -> Trace:
+    """Take one output value apart.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    picture : Picture
+        Its input.
+    filters : FilterBank
+        Its numbers.
+    maps : ndarray, shape (O, H', W'), float32
+        What a backend made of them.
+    at : HW
+        Row and column of the value, counted from 0.
+    index : int
+        The map.
+    backend : str
+        The name of that backend.
+
+    Returns
+    -------
+    Trace
+        Every product, read from the arrays that were computed with.
+
+    Raises
+    ------
+    SpecError
+        If there is no such map or position.
+    BackendError
+        If the parts do not add up to what the backend computed.
+
+    Examples
+    --------
+    >>> from convviz.images.decode import as_picture
+    >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.eye(2))
+    >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
+    >>> found = trace(layer, picture, filters, np.array([[[5]]], np.float32), HW(0, 0), backend="hand")
+    >>> found.channels[0].products.tolist(), found.total
+    ([[1.0, 0.0], [0.0, 4.0]], 5.0)
+    """
+    count, h, w = maps.shape
+    check_index("map", index, count)
+    check_inside("at", at, HW(h, w), "the maps")
+    size = picture.size
+    height, width = layer.axes(size)
+    rows, columns = height.reads(at.h), width.reads(at.w)
+    channels = tuple(
+        ChannelTrace(
+            channel,
+            picture.channels[channel],
+            read(layer, picture.x[channel], rows, columns),
+            kernel,
+        )
+        for channel, kernel in zip(layer.planes_of(index), filters.weight[index], strict=True)
+    )
+    found = Trace(
+        at,
+        index,
+        filters.names[index],
+        rows,
+        columns,
+        channels,
+        None if filters.bias is None else float(filters.bias[index]),
+        backend,
+        float(maps[index, at.h, at.w]),
+        inside(size, rows, columns),
+    )
+    if not abs(found.difference) <= found.tolerance:
+        raise BackendError(
+            f"the products add up to {found.total!r}, but {backend} computed {found.computed!r}, "
+            f"which is more than float32 rounding ({found.tolerance:.1e})."
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One product that a pixel is a factor of.
+
+    Parameters
+    ----------
+    index : int
+        The map that it feeds.
+    channel : int
+        The plane that the pixel is taken from.
+    output : HW
+        Row and column of the output value.
+    tap : HW
+        Row and column of the weight in the kernel.
+    weight : float
+        The weight.
+    cell : HW
+        Row and column of the cell that the tap meets: the pixel, or a cell of the
+        padding that copies it, whose row or column is outside of the input.
+    """
+
+    index: int
+    channel: int
+    output: HW
+    tap: HW
+    weight: float
+    cell: HW
+
+
+def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, at: HW) -> list[Feed]:
+    """List every output that an input pixel feeds, where it stands and through its copies in the padding.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    picture : Picture
+        Its input.
+    filters : FilterBank
+        Its numbers.
+    at : HW
+        Row and column of the pixel.
+
+    Returns
+    -------
+    list of Feed
+        By map, then channel, then output position; one entry per product, so several
+        for an output whose window holds copies of the pixel.
+
+    Raises
+    ------
+    SpecError
+        If there is no such pixel.
+
+    Examples
+    --------
+    >>> from convviz.images.decode import as_picture
+    >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.eye(2))
+    >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
+    >>> [(str(feed.output), feed.weight) for feed in trace_pixel(layer, picture, filters, HW(1, 0))]
+    [('0x0', 3.0)]
+    """
+    check_inside("pixel", at, picture.size, "the input")
+    height, width = layer.axes(picture.size)
+    rows, columns = (
+        sorted(
+            (window, tap, cell)
+            for cell in _cells_of(pixel, axis, layer.padding_mode)
+            for window, tap in axis.read_by(cell)
+        )
+        for pixel, axis in ((at.h, height), (at.w, width))
+    )
+    places = [(HW(y, x), HW(row, column), HW(i, j)) for y, row, i in rows for x, column, j in columns]
+    places.sort(key=lambda place: tuple(place[0]))
+    return [
+        Feed(index, channel, output, tap, float(filters.weight[index, plane, tap.h, tap.w]), cell)
+        for index in range(layer.out_channels)
+        for plane, channel in enumerate(layer.planes_of(index))
+        for output, tap, cell in places
+    ]
+
+
+def _cells_of(pixel: int, axis: Axis, padding_mode: str) -> list[int]:
+    """List the cells along an axis that hold a pixel: its own, and those of the padding that copy it."""
+    cells = range(-axis.before, axis.input + axis.after)
+    return [cell for cell in cells if source_of(cell, axis.input, padding_mode) == pixel]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightTrace:
+    """Everything that one weight is multiplied with, and where the products go.
+
+    Parameters
+    ----------
+    place : (int, int, int, int)
+        Its indices in the array (O, I / groups, kh, kw).
+    name : str
+        What the map is called that it feeds.
+    channel : int
+        The plane that it reads.
+    channel_name : str
+        What the plane is called.
+    weight : float
+        Its value.
+    rows, columns : tuple of int
+        For every output row the input row that it multiplies, for every output
+        column the input column; outside of the input in the padding.
+    values : ndarray, shape (H', W'), float32
+        What it multiplies, by output position.
+    inside : ndarray, shape (H', W'), bool
+        Whether that is a pixel of the input, not padding.
+    """
+
+    place: tuple[int, int, int, int]
+    name: str
+    channel: int
+    channel_name: str
+    weight: float
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    values: Floats
+    inside: NDArray[np.bool_]
+
+    @property
+    def tap(self) -> HW:
+        """Its row and column in the kernel."""
+        return HW(*self.place[2:])
+
+    @property
+    def products(self) -> NDArray[np.float64]:
+        """What it adds to every output value, shape (H', W'); exact in float64."""
+        return self.values.astype(np.float64) * self.weight
+
+
+def trace_weight(
+    layer: Conv2d, picture: Picture, filters: FilterBank, place: tuple[int, int, int, int]
+) -> WeightTrace:
+    """List what one weight multiplies and which outputs it feeds.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    picture : Picture
+        Its input.
+    filters : FilterBank
+        Its numbers.
+    place : (int, int, int, int)
+        Indices of the weight in the array (O, I / groups, kh, kw).
+
+    Returns
+    -------
+    WeightTrace
+        One product per output position of map `index`.
+
+    Raises
+    ------
+    SpecError
+        If there is no such weight.
+
+    Examples
+    --------
+    >>> from convviz.images.decode import as_picture
+    >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.arange(6).reshape(2, 3))
+    >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
+    >>> trace_weight(layer, picture, filters, (0, 0, 1, 1)).products.tolist()  # 4 times 4 and 5
+    [[16.0, 20.0]]
+    """
+    maps, planes, kh, kw = layer.weight_shape
+    index, plane, tap = place[0], place[1], HW(*place[2:])
+    check_index("weight: map", index, maps)
+    check_index("weight: channel", plane, planes)
+    check_inside("weight", tap, HW(kh, kw), "the kernel")
+    channel = layer.planes_of(index)[plane]
+    height, width = layer.axes(picture.size)
+    rows = tuple(height.reads(window)[tap.h] for window in range(height.output))
+    columns = tuple(width.reads(window)[tap.w] for window in range(width.output))
+    return WeightTrace(
+        place,
+        filters.names[index],
+        channel,
+        picture.channels[channel],
+        float(filters.weight[place]),
+        rows,
+        columns,
+        read(layer, picture.x[channel], rows, columns),
+        inside(picture.size, rows, columns),
+    )
+
+
+def check_index(field: str, index: int, count: int) -> None:
+    """Refuse an index that is not among `count`."""
+    if not 0 <= index < count:
+        what = field.split(": ")[-1]
+        raise SpecError(f"{field}: there are {plural(count, what)}, 0 to {count - 1}, so none is {index}.")
+
+
+def read(layer: Conv2d, plane: Floats, rows: Sequence[int], columns: Sequence[int]) -> Floats:
+    """Take the values of a plane at rows and columns, those in the padding by the rule of its mode."""
+    h, w = plane.shape
+    row_sources = [source_of(row, h, layer.padding_mode) for row in rows]
+    column_sources = [source_of(column, w, layer.padding_mode) for column in columns]
+    # A padding cell that copies nothing is a zero: clip the index, then put the zero in its place.
+    values = plane[np.ix_([row or 0 for row in row_sources], [column or 0 for column in column_sources])]
+    values[[row is None for row in row_sources], :] = 0
+    values[:, [column is None for column in column_sources]] = 0
+    return values
+
+
+def inside(size: HW, rows: Sequence[int], columns: Sequence[int]) -> NDArray[np.bool_]:
+    """Mark the places of a grid of rows and columns that are pixels, not padding."""
+    return np.outer([0 <= row < size.h for row in rows], [0 <= column < size.w for column in columns])

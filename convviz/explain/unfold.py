@@ -1,0 +1,218 @@
+"""A layer as one matrix product, both ways that it is taught: im2col, and one matrix for the whole layer."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.compute.weights import FilterBank
+from convviz.errors import BackendError, SpecError
+from convviz.explain.trace import check_index, inside, read, rounding
+from convviz.images.picture import Picture
+from convviz.spec.geometry import source_of
+from convviz.spec.layers import Conv2d
+from convviz.typing import Floats
+
+# The most entries of one matrix: 32 MiB in float64, and more than anybody reads.
+MOST_ENTRIES = 1 << 22
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unfolded:
+    """One map of a layer as two matrix products.
+
+    Parameters
+    ----------
+    index : int
+        The map.
+    name : str
+        What the map is called.
+    filters : ndarray, shape (F, K), float32
+        One row per filter of the map's group; a column per channel, row and column of the kernel.
+    row : int
+        The row of the map.
+    windows : ndarray, shape (K, N), float32
+        One column per output position, from the left, then down: what lies under the taps.
+    padding : ndarray, shape (K, N), bool
+        Which of `windows` are padding.
+    matrix : ndarray, shape (N, I), float64
+        One row per output position, one column per input value, from the left, then down,
+        then by channel.
+    stored : ndarray, shape (N, I), bool
+        Where a weight stands; everything else of `matrix` is 0 whatever the weights are.
+    inputs : ndarray, shape (I,), float32
+        The planes that the map reads, flattened.
+    bias : ndarray, shape (F,), float32
+        Added to the rows; zeros for a layer without bias.
+    backend : str
+        What computed the map.
+    difference : float
+        How far both products are from what it computed, at most.
+    tolerance : float
+        How far float32 rounding may take the two apart.
+    """
+
+    index: int
+    name: str
+    filters: Floats
+    row: int
+    windows: Floats
+    padding: NDArray[np.bool_]
+    matrix: NDArray[np.float64]
+    stored: NDArray[np.bool_]
+    inputs: Floats
+    bias: Floats
+    backend: str
+    difference: float
+    tolerance: float
+
+    @property
+    def maps(self) -> NDArray[np.float64]:
+        """``filters @ windows + bias``, shape (F, N)."""
+        return self.filters.astype(np.float64) @ self.windows + self.bias[:, None]
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """``matrix @ inputs + bias``, shape (N,)."""
+        return np.asarray(self.matrix @ self.inputs + self.bias[self.row])
+
+
+def unfold(
+    layer: Conv2d, picture: Picture, filters: FilterBank, maps: Floats, index: int = 0, *, backend: str
+) -> Unfolded:
+    """Write one map of a layer as matrix products.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    picture : Picture
+        Its input.
+    filters : FilterBank
+        Its numbers.
+    maps : ndarray, shape (O, H', W'), float32
+        What a backend made of them.
+    index : int
+        The map.
+    backend : str
+        The name of that backend.
+
+    Returns
+    -------
+    Unfolded
+        The matrices, checked against the map.
+
+    Raises
+    ------
+    SpecError
+        If there is no such map, or a matrix would have more than `MOST_ENTRIES`.
+    BackendError
+        If a product is not what the backend computed.
+
+    Notes
+    -----
+    im2col is the way of Chellapilla et al. (2006) and of Caffe. The other matrix is doubly
+    blocked Toeplitz for stride 1 and zero padding (Dumoulin and Visin 2016, section 4.1); with
+    circular padding it is doubly blocked circulant, and a larger stride takes some of its rows.
+
+    Examples
+    --------
+    >>> from convviz.images.decode import as_picture
+    >>> layer, picture = Conv2d(1, 1, (1, 2), bias=False), as_picture(np.array([[5, 6, 7]]))
+    >>> filters = FilterBank.of(layer, [[[[1, 2]]]])
+    >>> found = unfold(layer, picture, filters, np.array([[[17, 20]]], np.float32), backend="hand")
+    >>> found.windows.tolist(), found.matrix.tolist()
+    ([[5.0, 6.0], [6.0, 7.0]], [[1.0, 2.0, 0.0], [0.0, 1.0, 2.0]])
+    """
+    count, h, w = maps.shape
+    check_index("map", index, count)
+    _, planes, kh, kw = layer.weight_shape
+    size = picture.size
+    for high, wide, what in (
+        (planes * kh * kw, h * w, "windows"),
+        (h * w, planes * size.h * size.w, "the layer"),
+    ):
+        if high * wide > MOST_ENTRIES:
+            raise SpecError(
+                f"as-matrix: the matrix of {what} would be {high:,} x {wide:,}, more than "
+                f"{MOST_ENTRIES:,} entries; make the input smaller with --resize, or raise the stride."
+            )
+    per_group = layer.out_channels // layer.groups
+    group = index // per_group
+    own = slice(group * per_group, (group + 1) * per_group)
+    inputs = picture.x[layer.planes_of(index)]
+    height, width = layer.axes(size)
+    # Input row under every (output row, tap row), and the same for columns.
+    under_rows = np.array([height.reads(window) for window in range(h)])
+    under_columns = np.array([width.reads(window) for window in range(w)])
+    flat = (under_rows.ravel().tolist(), under_columns.ravel().tolist())
+    patches = np.stack([read(layer, plane, *flat) for plane in inputs])
+    outside = np.broadcast_to(~inside(size, *flat), patches.shape)
+
+    def columns(array: NDArray[Any]) -> NDArray[Any]:
+        """(channel, y, tap row, x, tap column) to (channel, tap row, tap column; y, x)."""
+        split = array.reshape(planes, h, kh, w, kw).transpose(0, 2, 4, 1, 3)
+        return split.reshape(planes * kh * kw, h * w)
+
+    weight = filters.weight[index]
+    matrix, stored = _matrix(layer, picture, weight, under_rows, under_columns)
+    bias = np.zeros(count, np.float32) if filters.bias is None else filters.bias
+    found = Unfolded(
+        index,
+        filters.names[index],
+        filters.weight[own].reshape(per_group, -1),
+        index - own.start,
+        columns(patches),
+        columns(outside),
+        matrix,
+        stored,
+        inputs.ravel(),
+        bias[own],
+        backend,
+        0.0,
+        0.0,
+    )
+    magnitude = np.abs(found.filters).astype(np.float64) @ np.abs(found.windows) + np.abs(bias[own])[:, None]
+    tolerance = rounding(layer.fan_in, float(magnitude.max()))
+    apart = max(
+        float(np.abs(found.maps - maps[own].reshape(per_group, -1)).max()),
+        float(np.abs(found.values - maps[index].ravel()).max()),
+    )
+    if not apart <= tolerance:
+        raise BackendError(
+            f"the matrix product differs from what {backend} computed by {apart:.3g}, "
+            f"which is more than float32 rounding ({tolerance:.1e})."
+        )
+    return replace(found, difference=apart, tolerance=tolerance)
+
+
+def _matrix(
+    layer: Conv2d,
+    picture: Picture,
+    weight: Floats,
+    under_rows: NDArray[np.int_],
+    under_columns: NDArray[np.int_],
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Put every weight where it stands: in the row of its output, in the column of its input."""
+    size = picture.size
+    planes, kh, kw = weight.shape
+    (h, _), (w, _) = under_rows.shape, under_columns.shape
+
+    def sources(under: NDArray[np.int_], length: int) -> NDArray[np.int_]:
+        """Input index under every tap, -1 for a zero of the padding."""
+        found = [source_of(index, length, layer.padding_mode) for index in under.ravel().tolist()]
+        return np.array([-1 if index is None else index for index in found]).reshape(under.shape)
+
+    rows, columns = sources(under_rows, size.h), sources(under_columns, size.w)
+    matrix = np.zeros((h * w, planes * size.h * size.w))
+    stored = np.zeros(matrix.shape, bool)
+    outputs = np.arange(h * w).reshape(h, w)
+    for channel, a, b in np.ndindex(planes, kh, kw):
+        from_row, from_column = rows[:, a], columns[:, b]
+        met = np.outer(from_row >= 0, from_column >= 0)
+        at = (channel * size.h + from_row[:, None]) * size.w + from_column
+        # Padding that copies may bring two taps of a window to one pixel, but one tap never twice.
+        matrix[outputs[met], at[met]] += weight[channel, a, b]
+        stored[outputs[met], at[met]] = True
+    return matrix, stored

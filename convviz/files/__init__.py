@@ -1,0 +1,1 @@
+"""Files as bytes and arrays: read within bounds, written whole or not at all."""

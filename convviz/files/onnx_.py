@@ -1,0 +1,393 @@
+"""What an ONNX file holds, read through the package onnx: numbers, nodes and their attributes."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.errors import InputError, importing
+from convviz.machine import memory
+from convviz.text import because, printable
+
+
+def parse(data: bytes, name: str) -> Any:
+    """Read a model.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    name : str
+        What messages call it.
+
+    Returns
+    -------
+    onnx.ModelProto
+        The model.
+
+    Raises
+    ------
+    BackendError
+        If the package onnx is not installed.
+    InputError
+        If this is no model.
+    """
+    with importing("onnx", f"reading {name}", install="'convviz[onnx]'"):
+        import onnx
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
+    try:
+        model = onnx.load_model_from_string(data)
+    except (DecodeError, ValueError, RuntimeError) as error:
+        raise InputError(f"cannot read {name}: it is damaged, or no ONNX{because(error)}.") from None
+    if not model.graph.node:
+        raise InputError(f"cannot read {name}: it is no ONNX model, for there is no graph in it.")
+    return model
+
+
+def attributes(node: Any) -> dict[str, Any]:
+    """Take the attributes of a node as plain values: numbers, lists, bytes, tensors."""
+    import onnx
+
+    return {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+
+
+def numbers(model: Any, name: str, folder: Path) -> dict[str, NDArray[Any]]:
+    """Read every array of a model, by its name.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        The model.
+    name : str
+        What messages call it.
+    folder : Path
+        Where the file lies; numbers stored beside it are read from there alone.
+
+    Returns
+    -------
+    dict of ndarray
+        Those stored, and those that simple operations make of these alone, such as
+        the weights behind a DequantizeLinear or a Cast.
+
+    Raises
+    ------
+    InputError
+        If an array is damaged, or lies outside of `folder`.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    for tensor in model.graph.initializer:
+        found[tensor.name] = _array(tensor, name, folder)
+    for node in model.graph.node:
+        if node.op_type == "Constant":
+            chosen = attributes(node)
+            if "value" in chosen:
+                found[node.output[0]] = _array(chosen["value"], name, folder)
+            for key in ("value_float", "value_floats", "value_int", "value_ints"):
+                if key in chosen:
+                    found[node.output[0]] = np.array(chosen[key])
+        elif node.op_type == "ConstantOfShape" and node.input[0] in found:
+            value = attributes(node).get("value")
+            filled = np.zeros(1, np.float32) if value is None else _array(value, name, folder)
+            shape = tuple(int(side) for side in found[node.input[0]].ravel())
+            memory.need(
+                8 * math.prod(shape), f"the numbers of {name}", "store them as they are", error=InputError
+            )
+            try:  # one number, seen in every place
+                found[node.output[0]] = np.broadcast_to(filled.reshape(-1)[:1], shape)
+            except ValueError:
+                raise InputError(f"{name}: {node.output[0]!r} cannot have the shape {shape}.") from None
+        elif (
+            node.op_type in ("Cast", "DequantizeLinear", "Identity")
+            and node.input[0] in found
+            and all(one in found for one in node.input if one)
+        ):
+            made = _folded(node, [found[one] if one else None for one in node.input], name)
+            if made is not None:
+                found[node.output[0]] = made
+    # numpy has no bfloat16, and no floats of 8 bits.
+    return {key: value.astype(np.float32) if _is_foreign(value) else value for key, value in found.items()}
+
+
+def _is_foreign(values: NDArray[Any]) -> bool:
+    """Tell numbers of a type that numpy itself does not have."""
+    return values.dtype.kind == "V" and values.dtype.names is None
+
+
+def _folded(node: Any, inputs: list[NDArray[Any] | None], name: str) -> NDArray[Any] | None:
+    """Compute what exporters put between a stored weight and its convolution; None where it is another."""
+    import onnx
+
+    values, *others = inputs
+    assert values is not None
+    if node.op_type == "Identity":
+        return values
+    memory.need(8 * values.size, f"the numbers of {name}", "make them fewer", error=InputError)
+    chosen = attributes(node)
+    try:
+        with np.errstate(all="ignore"):
+            if node.op_type == "Cast":
+                return values.astype(onnx.helper.tensor_dtype_to_np_dtype(chosen["to"]))
+            scale, zero = (*others, None)[:2]
+            along = chosen.get("axis", 1) if scale is not None and scale.size > 1 else None
+            return None if chosen.get("block_size") else dequantized(values, zero, scale, axis=along)
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
+
+
+def dequantized(
+    values: NDArray[Any], zero: NDArray[Any] | None, scale: NDArray[Any] | None, *, axis: int | None = None
+) -> NDArray[np.float32]:
+    """Take (q - zero point) * scale in float32, with one of each for all values or for each place on an axis.
+
+    Examples
+    --------
+    >>> dequantized(np.array([[-1, 3]], np.int8), np.int8([1]), np.float32([0.5])).tolist()
+    [[-1.0, 1.0]]
+    """
+    sides = [1] * values.ndim
+    if axis is not None:
+        sides[axis] = -1
+    # Differences of numbers of 8 bits are exact in float32.
+    real = values.astype(np.float32)
+    if zero is not None:
+        real -= zero.astype(np.float32).reshape(sides)
+    if scale is not None:
+        real *= scale.astype(np.float32).reshape(sides)
+    return real
+
+
+def _array(tensor: Any, name: str, folder: Path) -> NDArray[Any]:
+    """Read one array, which may lie in a file of its own."""
+    import onnx
+
+    what = f"{name}, array {printable(tensor.name)!r}"
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        stored = {entry.key: entry.value for entry in tensor.external_data}
+        place = (folder / stored.get("location", "")).resolve()
+        if not place.is_relative_to(folder.resolve()) or not place.is_file():
+            raise InputError(
+                f"{what} lies in a file {printable(stored.get('location', ''))!r} that is not beside it."
+            )
+        memory.need(place.stat().st_size, f"the numbers of {name}", "make it smaller", error=InputError)
+        try:
+            onnx.external_data_helper.load_external_data_for_tensor(tensor, str(folder))
+        except (OSError, ValueError, RuntimeError, onnx.checker.ValidationError) as error:
+            raise InputError(f"cannot read {what}{because(error)}.") from None
+    try:
+        return np.asarray(onnx.numpy_helper.to_array(tensor))
+    except (ValueError, TypeError, KeyError, RuntimeError, OverflowError, MemoryError) as error:
+        raise InputError(f"cannot read {what}: it is damaged{because(error)}.") from None
+
+
+def node_name(node: Any, found: Mapping[str, NDArray[Any]]) -> str:
+    """Call a node as people do: like its weight if that has the name of a torch module, else by its own."""
+    for given in node.input[1:2]:
+        if given in found and given.endswith(".weight"):
+            return str(given.removesuffix(".weight"))
+    return str(node.name or node.output[0])
+
+
+# At which inputs of a convolution its weight, the zero point and the scale of that, and its bias stand.
+_PLACES = {
+    "Conv": (1, None, None, 2),
+    "ConvTranspose": (1, None, None, 2),
+    "QLinearConv": (3, 5, 4, 8),
+    "ConvInteger": (1, 3, None, None),
+}
+# In what the numbers of convolutions of whole numbers are not what the graph computes with.
+_REMARKS = {
+    "QLinearConv": "stored as whole numbers (QLinearConv); its weight is (q - zero point) * scale here, and "
+    "the rounding of its input and output is left out",
+    "ConvInteger": "stored as whole numbers (ConvInteger); its weight is q - zero point here, without the "
+    "scale that a later operation multiplies in",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredConvolution:
+    """A convolution of a graph.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    weight, bias : ndarray or None
+        Its numbers.
+    arguments : dict
+        As `conv_arguments` gives them.
+    transposed : bool
+        Whether it is a transposed convolution.
+    remark : str
+        In what these numbers are not what the graph computes with.
+    """
+
+    name: str
+    weight: NDArray[Any]
+    bias: NDArray[Any] | None
+    arguments: dict[str, Any]
+    transposed: bool
+    remark: str = ""
+
+
+def convolutions(
+    model: Any, found: Mapping[str, NDArray[Any]], where: str
+) -> tuple[list[StoredConvolution], dict[str, str]]:
+    """List the convolutions of a graph.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        The model.
+    found : dict of ndarray
+        As `numbers` gives them.
+    where : str
+        What messages call the file.
+
+    Returns
+    -------
+    convolutions : list of StoredConvolution
+        Those of two axes, in the order of the graph.
+    left_out : dict of str
+        Why the weights of the others cannot be had, by their names.
+
+    Raises
+    ------
+    InputError
+        If a node contradicts itself; the message names it.
+    """
+    made_by = {output: node.op_type for node in model.graph.node for output in node.output}
+    held: list[StoredConvolution] = []
+    left_out: dict[str, str] = {}
+    for node in model.graph.node:
+        if node.op_type not in _PLACES:
+            continue
+        name = node_name(node, found)
+        what = f"{where}: the convolution {printable(name)!r}"
+        try:
+            weight, bias = _weight_and_bias(node, found)
+        except KeyError as error:
+            made = made_by.get(error.args[0])
+            source = f"is made by the operation {printable(made)}" if made else "is not stored in the file"
+            left_out[name] = f"the convolution reads {printable(error.args[0])!r}, which {source}"
+            continue
+        except ValueError:
+            raise InputError(
+                f"{what}: its weight, scale, zero point and bias do not fit each other."
+            ) from None
+        if weight is None or weight.ndim != 4 or not weight.size:
+            continue
+        if weight.dtype.kind not in "biuf":
+            left_out[name] = f"the weight holds {weight.dtype} values; expected real numbers"
+            continue
+        arguments = conv_arguments(attributes(node), weight.shape, what)
+        transposed = node.op_type == "ConvTranspose"
+        maps = weight.shape[1] * arguments.get("groups", 1) if transposed else weight.shape[0]
+        if bias is not None and bias.shape != (maps,):
+            raise InputError(f"{what} has a bias of shape {bias.shape}; expected ({maps},), one per map.")
+        held.append(
+            StoredConvolution(name, weight, bias, arguments, transposed, _REMARKS.get(node.op_type, ""))
+        )
+    return held, left_out
+
+
+def _weight_and_bias(
+    node: Any, found: Mapping[str, NDArray[Any]]
+) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
+    """Look up the numbers of a convolution, as real ones; KeyError with the name of what is not stored."""
+
+    def given(index: int) -> NDArray[Any] | None:
+        return found[node.input[index]] if index < len(node.input) and node.input[index] else None
+
+    at, zero_at, scale_at, bias_at = _PLACES[node.op_type]
+    weight, bias = given(at), None if bias_at is None else given(bias_at)
+    if weight is None or weight.ndim != 4 or zero_at is None:
+        return weight, bias
+    zero, scale = given(zero_at), None if scale_at is None else given(scale_at)
+    apart = any(one is not None and one.size > 1 for one in (zero, scale))
+    weight = dequantized(weight, zero, scale, axis=0 if apart else None)
+    if bias is not None and scale is not None:
+        # Its scale is that of the input times that of the weight.
+        bias = dequantized(bias, None, np.asarray(given(1), np.float32) * scale, axis=0)
+    return weight, bias
+
+
+# Per axis, what an attribute of a convolution may be: how many whole numbers, and from where on.
+_LISTS = {"strides": (2, 1), "dilations": (2, 1), "pads": (4, 0)}
+_AUTO_PADS = {"NOTSET": None, "VALID": None, "SAME_UPPER": "same", "SAME_LOWER": "same-lower"}
+
+
+def conv_arguments(
+    chosen: Mapping[str, Any], weight_shape: Sequence[int] | None = None, what: str = "the convolution"
+) -> dict[str, Any]:
+    """Word the attributes of a convolution as arguments of `Conv2d`, the defaults left out.
+
+    Parameters
+    ----------
+    chosen : dict
+        The attributes.
+    weight_shape : sequence of int, optional
+        Shape of its weight, which they must not contradict.
+    what : str
+        What messages call the convolution.
+
+    Raises
+    ------
+    InputError
+        If an attribute is none that ONNX knows, or contradicts the weight.
+
+    Examples
+    --------
+    >>> conv_arguments({"strides": [2, 2], "pads": [1, 1, 0, 1], "group": 1})
+    {'stride': (2, 2), 'padding': ((1, 0), (1, 1))}
+    >>> conv_arguments({"auto_pad": b"SAME_LOWER"})
+    {'padding': 'same-lower'}
+    """
+    for key, (count, least) in _LISTS.items():
+        value = chosen.get(key)
+        if value is not None and (
+            not isinstance(value, list)
+            or len(value) != count
+            or not all(isinstance(one, int) and one >= least for one in value)
+        ):
+            raise InputError(
+                f"{what} has {key} = {_shown(value)}; expected {count} whole numbers of at least {least}."
+            )
+    group = chosen.get("group", 1)
+    if not isinstance(group, int) or group < 1:
+        raise InputError(f"{what} has group = {_shown(group)}; expected a whole number of at least 1.")
+    auto_pad = chosen.get("auto_pad", b"NOTSET")
+    word = auto_pad.decode(errors="replace") if isinstance(auto_pad, bytes) else auto_pad
+    if word not in _AUTO_PADS:
+        raise InputError(f"{what} has auto_pad = {_shown(word)}; expected one of {', '.join(_AUTO_PADS)}.")
+    if weight_shape is not None:
+        kernel = chosen.get("kernel_shape")
+        if kernel is not None and kernel != list(weight_shape[2:]):
+            raise InputError(
+                f"{what} has kernel_shape = {_shown(kernel)}, but its weight has kernels of "
+                f"{'x'.join(map(str, weight_shape[2:]))}."
+            )
+        if weight_shape[0] % group:
+            raise InputError(f"{what} has group = {group}, which does not divide {weight_shape[0]} filters.")
+    found: dict[str, Any] = {}
+    if any(step != 1 for step in chosen.get("strides", ())):
+        found["stride"] = tuple(chosen["strides"])
+    if any(step != 1 for step in chosen.get("dilations", ())):
+        found["dilation"] = tuple(chosen["dilations"])
+    if group != 1:
+        found["groups"] = group
+    if _AUTO_PADS[word] is not None:
+        found["padding"] = _AUTO_PADS[word]
+    elif any(chosen.get("pads", ())) and word == "NOTSET":
+        top, left, bottom, right = chosen["pads"]
+        found["padding"] = ((top, bottom), (left, right))
+    return found
+
+
+def _shown(value: Any) -> str:
+    """Write an attribute for a message, shortened."""
+    word = printable(str(value))
+    return word if len(word) <= 40 else word[:37] + "..."

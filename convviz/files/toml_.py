@@ -1,0 +1,51 @@
+"""Files in TOML, with one line for whatever is wrong with them."""
+
+import math
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from convviz.errors import InputError
+from convviz.files.writing import read_bytes, shown
+from convviz.text import because, printable
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file, with or without a byte order mark.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict
+        Its tables; no number in it is infinite, and a whole one has at most 64 bits.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is no such TOML.
+    """
+    where = f"cannot read {shown(path)}"
+    try:
+        document = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{shown(path)} is not text in UTF-8 (byte {error.start}).") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{where}: it is not TOML{because(error)}.") from None
+    except RecursionError:
+        raise InputError(f"{where}: its lists lie too deep in each other.") from None
+    except ValueError:  # Python converts no number of thousands of digits
+        raise InputError(f"{where}: it has a number of thousands of digits.") from None
+    level: list[tuple[str, Any]] = list(document.items())
+    while level:
+        place, value = level.pop()
+        if isinstance(value, dict):
+            level += [(f"{place}.{key}", one) for key, one in value.items()]
+        elif isinstance(value, list):
+            level += [(f"{place}[{index}]", one) for index, one in enumerate(value)]
+        elif (isinstance(value, int) and value.bit_length() > 63) or value in (math.inf, -math.inf):
+            raise InputError(f"{where}: the number at {printable(place)} is too large.")
+    return document

@@ -1,0 +1,1 @@
+"""Pictures and files of numbers as channels of float32."""

@@ -1,0 +1,266 @@
+"""An input, ready to be convolved."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.errors import InputError
+from convviz.machine import parallel
+from convviz.spec.geometry import HW
+from convviz.spec.preparation import Normalization
+from convviz.text import plural
+from convviz.typing import Floats
+
+# A picture of more samples than the first stays as it was decoded, with a byte for each, and its rows become
+# floats when they are asked for: that is quicker than memory which was not touched before. One of more than
+# the second stays with Pillow, which already holds it.
+SMALL, LARGE = 1 << 22, 1 << 26
+# Samples that become floats together, and how many make a second thread worth starting.
+_TOGETHER, _SAMPLES_TO_SHARE = 1 << 17, 1 << 20
+
+GRAY, RGB, RGBA = ("gray",), ("R", "G", "B"), ("R", "G", "B", "A")
+
+
+class Planes(Protocol):
+    """Planes that become floats when some of their rows are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Planes, height and width."""
+        ...
+
+    def rows(self, top: int, bottom: int) -> Floats:
+        """Make the rows from `top` to `bottom` of all planes, shape (C, bottom - top, W)."""
+        ...
+
+    def whole(self) -> Floats:
+        """Make all rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """An input, ready to be convolved.
+
+    Parameters
+    ----------
+    planes : ndarray, shape (C, H, W), float32, or Planes
+        The planes, or what makes their rows: a large picture stays as it was
+        decoded, with a byte per sample.
+    channels : tuple of str
+        What to call each plane.
+    low, high : float
+        The values to be drawn as black and as white, as they were before `normalized`.
+    remarks : tuple of str
+        What was changed since the file, in a few words each.
+    resized : HW, optional
+        The size that it was brought to, before anything was cut off, in pixels.
+    normalized : Normalization, optional
+        What was done to the values of each plane.
+
+    Raises
+    ------
+    InputError
+        If the planes are not three-dimensional, not float32, empty or not finite.
+
+    Examples
+    --------
+    >>> picture = Picture(np.zeros((3, 2, 5), np.float32), ("R", "G", "B"))
+    >>> print(picture.size)
+    2x5
+    """
+
+    planes: Floats | Planes
+    channels: tuple[str, ...]
+    low: float = 0.0
+    high: float = 1.0
+    remarks: tuple[str, ...] = ()
+    resized: HW | None = None
+    normalized: Normalization | None = None
+    _whole: list[Floats] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.planes, np.ndarray):
+            return
+        x = self.planes
+        if x.ndim != 3 or x.dtype != np.float32 or not x.size:
+            raise InputError(
+                f"an input is a float32 array (channels, height, width), not {x.dtype} {x.shape}."
+            )
+        if len(self.channels) != x.shape[0]:
+            raise InputError(f"{len(self.channels)} names for {x.shape[0]} planes; give one per plane.")
+        if not all_finite(x):
+            raise InputError(f"the input has {count_of_others(x)}.")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Planes, height and width."""
+        planes, h, w = self.planes.shape
+        return planes, h, w
+
+    @property
+    def size(self) -> HW:
+        """Height and width, in pixels."""
+        return HW(*self.shape[1:])
+
+    @property
+    def ends(self) -> tuple[tuple[float, float], ...]:
+        """What to draw as black and as white in each plane, so that it looks as before `normalized`."""
+        if self.normalized is None:
+            return ((self.low, self.high),) * self.shape[0]
+        return ends_after(self.normalized, self.low, self.high)
+
+    @property
+    def x(self) -> Floats:
+        """All planes, shape (C, H, W), float32; of a large picture they are made when first asked for."""
+        if isinstance(self.planes, np.ndarray):
+            return self.planes
+        if not self._whole:
+            self._whole.append(self.planes.whole())
+        return self._whole[0]
+
+    def rows(self, top: int, bottom: int) -> Floats:
+        """Give the rows from `top` to `bottom` of all planes, shape (C, bottom - top, W)."""
+        if isinstance(self.planes, np.ndarray):
+            return self.planes[:, top:bottom]
+        return self.planes.rows(top, bottom)
+
+
+def all_finite(x: NDArray[Any]) -> bool:
+    """Tell whether there are only finite numbers; one sum is quicker than a look at each.
+
+    The sum of finite float32 numbers is finite in float64; that of both infinities is not a number.
+    """
+    with np.errstate(invalid="ignore"):
+        return bool(np.isfinite(x.sum(dtype=np.float64)))
+
+
+def count_of_others(x: NDArray[Any]) -> str:
+    """Word how many values are not finite numbers."""
+    count = int((~np.isfinite(x)).sum())
+    return f"{plural(count, 'value')} that {'is' if count == 1 else 'are'} infinite or not a number"
+
+
+def from_numbers(values: Floats, name: str, *, channels_first: bool = False) -> Picture:
+    """Take numbers as planes, as they are.
+
+    Parameters
+    ----------
+    values : ndarray, float32
+        One plane (H, W), planes (C, H, W) as torch has them, or (H, W, C) where that is
+        clear; also one such input in a batch of 1.
+    name : str
+        What messages call it.
+    channels_first : bool
+        Whether the order of the axes is known, and not to be told from the shape.
+
+    Returns
+    -------
+    Picture
+        The planes; a remark says which axis was taken for the channels, where both
+        could be meant.
+
+    Raises
+    ------
+    InputError
+        If the shape is another one.
+
+    Examples
+    --------
+    >>> from_numbers(np.zeros((2, 3, 4), np.float32), "zeros").channels
+    ('0', '1')
+    >>> from_numbers(np.zeros((20, 30, 3), np.float32), "zeros").shape
+    (3, 20, 30)
+    """
+    remarks = []
+    if values.ndim == 4 and values.shape[0] == 1:
+        values = values[0]
+    elif values.ndim == 4:
+        raise InputError(
+            f"{name} has shape {values.shape}, a batch of {values.shape[0]} inputs; give one of them, "
+            "of shape (channels, height, width)."
+        )
+    if values.ndim == 2:
+        values = values[None]
+    if values.ndim != 3:
+        raise InputError(
+            f"{name} has shape {values.shape}; expected (height, width) or (channels, height, width)."
+        )
+    order = None if channels_first else _order_of(values.shape)
+    if order is not None:
+        remarks.append(f"an array of shape {values.shape} is read as ({', '.join(order)})")
+    if order == _CHANNELS_LAST:
+        values = values.transpose(2, 0, 1)
+    names = {1: GRAY, 3: RGB}.get(values.shape[0], tuple(str(index) for index in range(values.shape[0])))
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    # Numbers that lie between 0 and 1, or 0 and 255, are drawn as a picture of those would be.
+    if low >= 0:
+        low, high = 0.0, 1.0 if high <= 1 else 255.0 if 64 < high <= 255 else high
+    x = np.ascontiguousarray(values, np.float32)
+    return Picture(x, names, low, above(low, high), tuple(remarks))
+
+
+_CHANNELS_FIRST, _CHANNELS_LAST = ("channels", "height", "width"), ("height", "width", "channels")
+
+
+def _order_of(shape: tuple[int, ...]) -> tuple[str, str, str] | None:
+    """Tell the order of the axes of an array where it is not plainly that of torch.
+
+    As many channels as a picture has, behind two longer axes, are those of a picture.
+    Activations of a deep layer, such as (2048, 8, 4), have many more channels than rows.
+
+    Examples
+    --------
+    >>> _order_of((20, 30, 3)), _order_of((3, 20, 3)), _order_of((3, 20, 30))
+    (('height', 'width', 'channels'), ('channels', 'height', 'width'), None)
+    """
+    first, middle, last = shape
+    if last not in (1, 3, 4):
+        return None
+    if first > 4 and middle > 4 and (first <= 4 * middle or middle >= 16):
+        return _CHANNELS_LAST
+    # Nobody takes a single plane, or a single column, for anything else.
+    return _CHANNELS_FIRST if first > 1 and last > 1 else None
+
+
+def above(low: float, high: float) -> float:
+    """Move the value drawn as white off the one drawn as black, where all values are the same."""
+    # To 1e30 and the like, adding 1 adds nothing.
+    return high if high > low else low + max(1.0, 1e-6 * abs(low))
+
+
+def made_whole(planes: Planes) -> Floats:
+    """Make all rows, in several threads and while they are in a second-level cache."""
+    count, h, w = planes.shape
+    x = np.empty(planes.shape, np.float32)
+    step = max(1, _TOGETHER // (count * w))
+
+    def work(mine: Iterator[int]) -> None:
+        for top in mine:
+            x[:, top : top + step] = planes.rows(top, min(top + step, h))
+
+    if x.size >= _SAMPLES_TO_SHARE:
+        parallel.share(range(0, h, step), work)
+    else:
+        work(iter(range(0, h, step)))
+    return x
+
+
+def ends_after(normalization: Normalization, low: float, high: float) -> tuple[tuple[float, float], ...]:
+    """Tell what becomes of two values in each plane."""
+    values = np.array([[[low, high]]], np.float32)
+    return tuple((float(a), float(b)) for a, b in subtracted_and_divided(values, normalization)[:, 0])
+
+
+def subtracted_and_divided(x: Floats, normalization: Normalization) -> Floats:
+    """Subtract the mean of each plane and divide by its deviation, in float32 as torchvision does."""
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the picture is refused before
+        mean, std = (
+            np.array(values, np.float32)[:, None, None] for values in (normalization.mean, normalization.std)
+        )
+        moved = x - mean
+        moved /= std
+    return moved

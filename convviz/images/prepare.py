@@ -1,0 +1,178 @@
+"""Pictures resized, cropped and normalised, as trained networks expect them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from convviz.errors import InputError, SpecError
+from convviz.images.picture import SMALL, Picture, Planes, ends_after, made_whole, subtracted_and_divided
+from convviz.machine import memory
+from convviz.spec.geometry import HW
+from convviz.spec.preparation import Normalization, crop_corner
+from convviz.text import number, plural, printable
+from convviz.typing import Floats
+
+
+def check_resize(size: HW, most: int) -> None:
+    """Refuse a size to make that is empty or too large."""
+    if min(size) < 1:
+        raise SpecError(f"resize must be at least 1 pixel on both axes, not {size}.")
+    if size.h * size.w > most:
+        raise SpecError(
+            f"resize to {size} makes {size.h * size.w:,} pixels; the limit is {most:,}, "
+            "which --max-pixels raises."
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """The planes of a large picture, cut and normalised when their rows are asked for."""
+
+    planes: Planes
+    corner: HW
+    size: HW
+    normalization: Normalization | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Planes, height and width."""
+        return self.planes.shape[0], *self.size
+
+    def rows(self, top: int, bottom: int) -> Floats:
+        """Make some rows of all planes."""
+        x = self.planes.rows(self.corner.h + top, self.corner.h + bottom)
+        x = x[:, :, self.corner.w : self.corner.w + self.size.w]
+        return x if self.normalization is None else subtracted_and_divided(x, self.normalization)
+
+    def whole(self) -> Floats:
+        """Make all rows."""
+        return made_whole(self)
+
+
+def resized(picture: Picture, size: HW, max_pixels: int) -> Picture:
+    """Resize every plane in float32; shrinking averages, so that no pixel is passed over."""
+    if size == picture.size:
+        return replace(picture, resized=size)
+    check_resize(size, max_pixels)
+    planes = [
+        np.asarray(Image.fromarray(plane).resize((size.w, size.h), Image.Resampling.BILINEAR))
+        for plane in picture.x
+    ]
+    remark = f"resized from {picture.size} to {size}"
+    return replace(picture, planes=np.stack(planes), remarks=(*picture.remarks, remark), resized=size)
+
+
+def cropped(picture: Picture, size: HW) -> Picture:
+    """Keep the middle of a picture."""
+    corner = crop_corner(picture.size, size)
+    if size == picture.size:
+        return picture
+    planes: Floats | Planes
+    if isinstance(picture.planes, np.ndarray):
+        planes = np.ascontiguousarray(
+            picture.planes[:, corner.h : corner.h + size.h, corner.w : corner.w + size.w]
+        )
+    else:
+        planes = _Prepared(picture.planes, corner, size)
+        # What is left of a large picture may be small, and the rest need not be held.
+        if math.prod(planes.shape) <= SMALL:
+            planes = planes.whole()
+    remark = f"cropped from {picture.size} to {size}, the middle"
+    return replace(picture, planes=planes, remarks=(*picture.remarks, remark))
+
+
+def normalized(picture: Picture, normalization: Normalization) -> Picture:
+    """Normalise the planes of a picture."""
+    each = normalization.of(picture.shape[0])
+    # All values lie between those drawn as black and as white, and so they do afterwards.
+    if not all(
+        -math.inf < low < high < math.inf for low, high in ends_after(each, picture.low, picture.high)
+    ):
+        raise SpecError(
+            f"normalize: with {normalization.sentence}, float32 cannot tell values from "
+            f"{number(picture.low)} to {number(picture.high)} apart; give numbers that are nearer to them."
+        )
+    planes: Floats | Planes
+    if isinstance(picture.planes, np.ndarray):
+        planes = subtracted_and_divided(picture.planes, each)
+    else:
+        planes = _Prepared(picture.planes, HW(0, 0), picture.size, each)
+    remark = f"normalised with {normalization.sentence}"
+    return replace(picture, planes=planes, remarks=(*picture.remarks, remark), normalized=each)
+
+
+def stack(
+    pictures: Sequence[Picture], names: Sequence[str], normalize: Normalization | None = None
+) -> Picture:
+    """Take the planes of several inputs, one after the other, as the channels of one.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+        Inputs of one size, not normalised.
+    names : sequence of str
+        What to call each; a plane is called after its input.
+    normalize : Normalization, optional
+        What is subtracted from all values in the end, and what they are divided by.
+
+    Returns
+    -------
+    Picture
+        One input. A single one is what it was, normalised.
+
+    Raises
+    ------
+    InputError
+        If the sizes differ, or there is too little memory for all planes.
+    SpecError
+        If `normalize` is for another number of planes.
+
+    Examples
+    --------
+    >>> dark, bright = (Picture(np.full((1, 2, 2), value, np.float32), ("gray",)) for value in (0, 1))
+    >>> both = stack([dark, bright], ["dark", "bright"])
+    >>> both.channels, both.x[:, 0, 0].tolist()
+    (('dark', 'bright'), [0.0, 1.0])
+    """
+    first = pictures[0]
+    if len(pictures) > 1:
+        called = [name if names.count(name) == 1 else f"{name} {index}" for index, name in enumerate(names)]
+        for name, picture in zip(called, pictures, strict=True):
+            sizes = (first.resized or first.size, first.size), (picture.resized or picture.size, picture.size)
+            if sizes[0] != sizes[1]:
+                one, other = next((a, b) for a, b in zip(*sizes, strict=True) if a != b)
+                raise InputError(
+                    f"inputs whose channels are stacked have one size, but {called[0]!r} is {one} and "
+                    f"{name!r} {other} pixels; give --resize HxW."
+                )
+        planes = sum(picture.shape[0] for picture in pictures)
+        memory.need(
+            4 * planes * math.prod(first.size),
+            f"{plural(planes, 'channel')} of {first.size}",
+            "give fewer or smaller inputs",
+            error=InputError,
+        )
+        channels = tuple(
+            name if picture.shape[0] == 1 else f"{name} {channel}"
+            for name, picture in zip(called, pictures, strict=True)
+            for channel in picture.channels
+        )
+        listed = ", ".join(channels if len(channels) <= 8 else (*channels[:4], "…", *channels[-2:]))
+        told = f"{len(pictures)} inputs are stacked: the {len(channels)} channels are {listed}"
+        remarks = [
+            f"{printable(name)}: {text}"
+            for name, one in zip(called, pictures, strict=True)
+            for text in one.remarks
+        ]
+        first = replace(
+            first,
+            planes=np.concatenate([picture.x for picture in pictures]),
+            channels=channels,
+            low=min(picture.low for picture in pictures),
+            high=max(picture.high for picture in pictures),
+            remarks=(*remarks, printable(told)),
+        )
+    return first if normalize is None else normalized(first, normalize)

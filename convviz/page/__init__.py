@@ -1,0 +1,1 @@
+"""The page of ``convviz explore``: one HTML file."""

@@ -1,0 +1,343 @@
+"""A page on which a layer, or each layer of a net, can be touched: one HTML file that needs nothing else."""
+
+import base64
+import dataclasses
+import html
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convviz.compute.weights import FilterBank, Numbers
+from convviz.errors import SpecError
+from convviz.images.picture import Picture
+from convviz.render.words.program import built
+from convviz.spec import modules
+from convviz.spec.geometry import HW
+from convviz.spec.kernels import entries
+from convviz.spec.layers import Conv2d
+from convviz.spec.network import Net, Placed
+from convviz.spec.settings import InputSettings, LayerSettings, as_text, typed
+from convviz.text import printable
+
+_AS_IT_IS = InputSettings()
+
+# More would not be computed again while somebody waits, or would be no page to send to anybody.
+MOST_PIXELS, MOST_FILTERS = 1 << 22, 64
+MOST_MACS, MOST_NUMBERS = 1 << 31, 1 << 22
+# A layer alone is shared by several workers, and nothing follows it.
+MOST_MACS_ALONE = 1 << 33
+
+_SCRIPTS = ("convolve", "layers", "paint", "work", "settings", "pictures", "words", "panes", "app")
+
+
+def page(
+    path: str,
+    picture: Picture,
+    layer: Conv2d,
+    bank: FilterBank,
+    settings: LayerSettings,
+    *,
+    reading: InputSettings = _AS_IT_IS,
+    others: Sequence[str] = (),
+) -> str:
+    """Write the page of a layer.
+
+    Parameters
+    ----------
+    path : str
+        What the picture is called.
+    picture : Picture
+        The input.
+    layer : Conv2d
+        The layer that the page begins with.
+    bank : FilterBank
+        Its numbers.
+    settings : LayerSettings
+        Where they come from.
+    reading : InputSettings
+        How the picture was read.
+    others : sequence of str
+        Further inputs, whose channels stand in the picture too.
+
+    Returns
+    -------
+    str
+        HTML with styles, scripts, picture and numbers in it.
+
+    Raises
+    ------
+    SpecError
+        If the picture or the layer is too large for a page.
+
+    Examples
+    --------
+    >>> from convviz.compute.weights import seeded
+    >>> picture = Picture(np.zeros((1, 4, 4), np.float32), ("gray",))
+    >>> layer = Conv2d(1, 2, 3)
+    >>> page("x.png", picture, layer, seeded(layer), LayerSettings()).startswith("<!doctype html>")
+    True
+    """
+    if layer.out_channels > MOST_FILTERS:
+        raise SpecError(f"a page has room for {MOST_FILTERS} filters, not {layer.out_channels}.")
+    if layer.macs(picture.size) > MOST_MACS_ALONE:
+        raise SpecError(
+            f"a page has room for a layer of {MOST_MACS_ALONE:,} multiply-adds, not "
+            f"{layer.macs(picture.size):,}; bring the picture to fewer pixels with --resize."
+        )
+    edges = layer.edges(picture.size)
+    given = bool(settings.files or settings.kernel)
+    # The page turns them itself.
+    own = bank.turned() if settings.flip else bank
+    numbers = {"weight": own.weight} | ({} if own.bias is None else {"bias": own.bias})
+    output = (layer.out_channels, *layer.output_size(picture.size))
+    placed = Placed("conv", layer, ("input",), (picture.shape,), output, 0, None, None)
+    chosen = {
+        "outChannels": layer.out_channels,
+        "preset": "page" if given else "seed",
+        "seed": settings.seed & 0xFFFFFFFF,
+        "kernelH": layer.kernel_size.h,
+        "kernelW": layer.kernel_size.w,
+        "strideH": layer.stride.h,
+        "strideW": layer.stride.w,
+        "padTop": edges.top,
+        "padBottom": edges.bottom,
+        "padLeft": edges.left,
+        "padRight": edges.right,
+        "mode": layer.padding_mode,
+        "dilationH": layer.dilation.h,
+        "dilationW": layer.dilation.w,
+        "groups": layer.groups,
+        "bias": layer.bias,
+        "flip": settings.flip,
+    }
+    more = {
+        "single": True,
+        "given": given,
+        "words": _words(settings),
+        "reading": [*map(shlex.quote, others), *_options(reading)],
+        "layers": [_layer(placed, numbers)],
+    }
+    return _written(path, picture, reading, more, chosen)
+
+
+def net_page(
+    path: str,
+    picture: Picture,
+    net: Net,
+    placed: Sequence[Placed],
+    numbers: Mapping[str, Numbers],
+    *,
+    command: Sequence[str] = (),
+    reading: InputSettings = _AS_IT_IS,
+    read_as: InputSettings | None = None,
+    origin: str = "",
+    others: Sequence[str] = (),
+) -> str:
+    """Write the page of a net: a panel for each of its layers.
+
+    Parameters
+    ----------
+    path : str
+        What the picture is called.
+    picture : Picture
+        The input.
+    net : Net
+        The net.
+    placed : sequence of Placed
+        Its layers for this input.
+    numbers : dict of dict of ndarray
+        Their numbers, by the names of the layers.
+    command : sequence of str
+        The options of ``convviz run`` that choose the net.
+    reading : InputSettings
+        How the picture was to be read.
+    read_as : InputSettings, optional
+        How it was read, where the net asks for more.
+    others : sequence of str
+        Further inputs, whose channels stand in the picture too.
+    origin : str
+        The line of Python before the layers: the seed of their numbers, or a comment.
+
+    Returns
+    -------
+    str
+        HTML with styles, scripts, picture and numbers in it.
+
+    Raises
+    ------
+    SpecError
+        If the picture or the net is too large for a page.
+
+    Examples
+    --------
+    >>> from convviz.compute.networks.parameters import seeded
+    >>> from convviz.spec.stacks import parse_layers
+    >>> picture = Picture(np.zeros((1, 8, 8), np.float32), ("gray",))
+    >>> net = parse_layers("conv 2 k3 | relu | maxpool 2")
+    >>> placed = net.place(picture.shape)
+    >>> net_page("x.png", picture, net, placed, seeded(placed)).startswith("<!doctype html>")
+    True
+    """
+    for what, count, most in (
+        ("multiply-adds", sum(one.macs for one in placed), MOST_MACS),
+        ("numbers", sum(one.layer.parameters for one in placed), MOST_NUMBERS),
+    ):
+        if count > most:
+            raise SpecError(
+                f"a page has room for a net of {most:,} {what}, not {count:,}; take its first layers "
+                f"with --until{', or a smaller picture with --resize' if what == 'multiply-adds' else ''}."
+            )
+    more = {
+        "single": False,
+        "given": False,
+        "words": list(command),
+        "reading": [*map(shlex.quote, others), *_options(reading)],
+        "layers": [_layer(one, numbers.get(one.name, {})) for one in placed],
+        "classes": list(net.classes),
+        "origin": origin,
+    }
+    return _written(path, picture, read_as or reading, more, {})
+
+
+def _written(
+    path: str, picture: Picture, reading: InputSettings, more: Mapping[str, Any], chosen: Mapping[str, Any]
+) -> str:
+    """Put styles, scripts and data into the page."""
+    if picture.size.h * picture.size.w > MOST_PIXELS:
+        raise SpecError(
+            f"a page has room for {MOST_PIXELS:,} pixels, not {picture.size}; bring the picture to fewer "
+            "with --resize."
+        )
+    name = printable(path)
+    low, high = picture.ends[0]
+    normal = picture.normalized
+    data = {
+        "path": name,
+        "shape": list(picture.shape),
+        "channels": list(picture.channels),
+        "low": low,
+        "high": high,
+        "planes": _planes(picture),
+        # What is done to another picture; its channels and its size are those that the page needs.
+        "prepared": _options(dataclasses.replace(reading, mode=None, resize=None, crop=None)),
+        "most": 1 if reading.range == "unit" else 255,
+        "mostMacs": MOST_MACS_ALONE,
+        "normalize": None if normal is None else {"mean": list(normal.mean), "std": list(normal.std)},
+        "presets": [
+            {"name": one.kernel.name, "taps": one.kernel.taps, "divisor": one.kernel.divisor}
+            for one in entries()
+        ],
+        "classes": [],
+        "origin": "",
+        "state": {"at": 0, "map": 0, "edits": {}} | _NO_LAYER | dict(chosen),
+    } | dict(more)
+    parts = {
+        "title": html.escape(f"{Path(name).name}: convviz"),
+        # Of where it lay only the command tells.
+        "heading": html.escape(Path(name).name),
+        "style": _part("page.css"),
+        **{script: _part(f"{script}.js") for script in _SCRIPTS},
+        # A script of data ends at the first tag, wherever that stands.
+        "data": json.dumps(data).replace("<", "\\u003c"),
+    }
+    # In one pass: a name may look like one of the places.
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _part("page.html"))
+
+
+# The settings of a layer where there are several, none of which can be set.
+_NO_LAYER = dict.fromkeys(
+    (
+        *("outChannels", "kernelH", "kernelW", "strideH", "strideW", "dilationH", "dilationW", "groups"),
+        *("seed", "padTop", "padBottom", "padLeft", "padRight"),
+    ),
+    0,
+) | {"preset": "seed", "mode": "zeros", "bias": True, "flip": False}
+
+
+def _layer(one: Placed, numbers: Numbers) -> dict[str, Any]:
+    """Write one layer as plain values."""
+    layer = one.layer
+    text = f"torch.nn.{layer}"
+    if isinstance(layer, modules.BatchNorm2d | modules.Dropout):
+        text += ".eval()"
+    if isinstance(layer, Conv2d):
+        height, width = one.input_shapes[0][1:]
+        text = " ".join(line.strip() for line in built(layer, HW(height, width)))
+        options: dict[str, Any] = {
+            "outChannels": layer.out_channels,
+            "kernel": list(layer.kernel_size),
+            "stride": list(layer.stride),
+            "padding": list(layer.edges(HW(height, width))),
+            "mode": layer.padding_mode,
+            "dilation": list(layer.dilation),
+            "groups": layer.groups,
+        }
+    elif isinstance(layer, modules.Softmax):
+        options = {"axis": layer.axis(one.input_shapes[0])}
+    else:
+        of = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
+        options = {name: list(value) if isinstance(value, HW) else value for name, value in of.items()}
+    return {
+        "name": printable(one.name),
+        "kind": type(layer).__name__,
+        "text": text,
+        "inputs": [printable(name) for name in one.inputs],
+        "shape": list(one.output_shape),
+        "options": options,
+        "numbers": {name: _packed(values) for name, values in numbers.items()},
+    }
+
+
+def _part(name: str) -> str:
+    """Read one part of the page."""
+    return resources.files("convviz").joinpath("page", name).read_text(encoding="utf-8").rstrip("\n")
+
+
+def _options(reading: InputSettings) -> list[str]:
+    """Write how a picture is read as options of ``convviz run``."""
+    return [
+        f"--{name}{'=' if text.startswith('-') else ' '}{shlex.quote(text)}"
+        for name, text in as_text(reading).items()
+        if isinstance(text, str)
+    ]
+
+
+def _words(settings: LayerSettings) -> list[str]:
+    """Write the options that name kernels or trained weights."""
+    words = [f"-K {shlex.quote(typed(request))}" for request in settings.kernel]
+    if settings.kernel:
+        # What else chooses the weights of a layer with kernels; a page with seeded ones tells it itself.
+        words += [f"-O {settings.out_channels}"] if settings.out_channels is not None else []
+        words += [f"-k {typed(settings.kernel_size)}"] if settings.kernel_size is not None else []
+        words += [f"--seed {settings.seed}"] if settings.seed else []
+    if settings.weights is not None:
+        words.append(f"--weights {shlex.quote(printable(str(settings.weights)))}")
+    if settings.layer_name is not None:
+        words.append(f"--layer {shlex.quote(printable(settings.layer_name))}")
+    if settings.bias_values is not None:
+        words.append(f"--bias-values {typed(settings.bias_values)}")
+    return words
+
+
+def _planes(picture: Picture) -> dict[str, Any]:
+    """Pack the planes: as bytes where that loses nothing, which is a quarter as long."""
+    x = picture.x
+    for divisor in (255, 1):
+        levels = np.rint(x * np.float32(divisor))
+        if levels.min() >= 0 and levels.max() <= 255:
+            levels = levels.astype(np.uint8)
+            if np.array_equal((levels / divisor).astype(np.float32), x):
+                data = base64.b64encode(levels.tobytes()).decode("ascii")
+                return {"kind": "u8", "divisor": divisor, "data": data}
+    return {"kind": "f32", "data": _packed(x)}
+
+
+def _packed(values: Any) -> str:
+    """Write float32 numbers in the order of bytes of all machines with browsers."""
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode("ascii")

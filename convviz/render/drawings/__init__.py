@@ -1,0 +1,1 @@
+"""Drawings of lines, cells and numbers, still or moving."""

@@ -1,0 +1,136 @@
+"""Arrays inside a drawing: small ones as cells with their numbers, large ones as pixels."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convviz.render.drawings.drawing import Colour, Label, Rectangle, Shape
+from convviz.render.fonts import font
+from convviz.render.palette import FAINT, INK, PAPER, RULE, SIGNED_STOPS
+from convviz.typing import Bytes
+
+PURPLE, NEUTRAL, ORANGE = SIGNED_STOPS
+# What lies under the taps.
+WINDOW = (255, 246, 214)
+
+
+def type_size(words: Iterable[str], room: float, *, most: int = 16, least: int = 7) -> int:
+    """Choose the size of type at which every word fits, or 0 where even the least does not.
+
+    Examples
+    --------
+    >>> type_size(["1", "2"], 46), type_size(["-0.123456"], 12)
+    (16, 0)
+    """
+    widest = max((font(most).getlength(word) for word in words), default=0.0)
+    size = min(most, int(0.86 * room / widest * most)) if widest else most
+    return size if size >= least else 0
+
+
+def mixed(first: Colour, second: Colour, part: float) -> Colour:
+    """Mix two colours: `part` of the second, from 0 to 1."""
+    red, green, blue = (round(a + (b - a) * part) for a, b in zip(first, second, strict=True))
+    return red, green, blue
+
+
+def signed_fill(part: float) -> Colour:
+    """Mix purple, neutral and orange by the sign and the size of a value, from -1 to 1."""
+    return mixed(NEUTRAL, ORANGE if part > 0 else PURPLE, min(abs(part), 1))
+
+
+def signed_fills(values: NDArray[np.floating], peak: float) -> list[list[Colour]]:
+    """Colour every value of a matrix by its sign and its share of `peak`, the largest magnitude."""
+    return [[signed_fill(value / (peak or 1.0)) for value in row] for row in values.tolist()]
+
+
+def level_fills(levels: Bytes) -> list[list[Colour]]:
+    """List the colours of a picture, shape (H, W, 3), as fills of cells."""
+    return [[(red, green, blue) for red, green, blue in row] for row in levels.tolist()]
+
+
+def ink_on(fill: Colour) -> Colour:
+    """Choose black or white, whichever is read better."""
+    red, green, blue = fill
+    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 127 else PAPER
+
+
+def centred(word: str, x: float, y: float, ink: Colour, size: int) -> Label:
+    """Set a word with its middle at a point."""
+    # A label stands on its baseline, and digits are about 0.72 of the size high.
+    return Label(x, y + 0.36 * size, word, ink, size, anchor="middle")
+
+
+def cells(
+    words: Sequence[Sequence[str]],
+    fills: Sequence[Sequence[Colour | None]],
+    x: float,
+    y: float,
+    cell: float,
+    *,
+    dashed: NDArray[np.bool_] | None = None,
+    size: int | None = None,
+) -> list[Shape]:
+    """Draw a matrix as squares with a word in each.
+
+    Parameters
+    ----------
+    words : sequence of sequence of str
+        What stands in the cells; left out where one does not fit.
+    fills : sequence of sequence of colour or None
+        The colour of each cell; None draws the word alone, as for an ellipsis.
+    x, y : float
+        The corner at the top left, in units.
+    cell : float
+        Side of a cell, in units.
+    dashed : ndarray, shape (H, W), bool, optional
+        Cells with a dashed outline, such as those of the padding.
+    size : int, optional
+        Height of the type; by default the largest at which every word fits.
+
+    Returns
+    -------
+    list of Shape
+        Rectangles first, then labels, so that no cell covers a number.
+    """
+    if size is None:
+        size = type_size((word for row in words for word in row), cell)
+    squares: list[Shape] = []
+    labels: list[Shape] = []
+    for row, (line, colours) in enumerate(zip(words, fills, strict=True)):
+        for column, (word, fill) in enumerate(zip(line, colours, strict=True)):
+            left, top = x + column * cell, y + row * cell
+            if fill is not None:
+                is_dashed = dashed is not None and bool(dashed[row, column])
+                squares.append(Rectangle(left, top, cell, cell, fill, RULE, 1, dashed=is_dashed))
+            if word and size:
+                ink = FAINT if fill is None else ink_on(fill)
+                labels.append(centred(word, left + cell / 2, top + cell / 2, ink, size))
+    return [*squares, *labels]
+
+
+def tinted(levels: Bytes, marked: NDArray[np.bool_], colour: Colour, *, cover: float = 0.38) -> Bytes:
+    """Mix the marked pixels of a picture with a colour.
+
+    Parameters
+    ----------
+    levels : ndarray, shape (H, W) or (H, W, 3), uint8
+        The picture, perhaps reduced.
+    marked : ndarray, shape of the picture before it was reduced, bool
+        What to tint.
+    colour : (int, int, int)
+        What to mix in.
+    cover : float
+        How much of it: enough to be seen on black and on white.
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), uint8
+        The picture in colour.
+    """
+    rgb = np.repeat(levels[:, :, None], 3, axis=2) if levels.ndim == 2 else levels
+    h, w = levels.shape[:2]
+    share = Image.fromarray(marked.astype(np.float32)).resize((w, h), Image.Resampling.BOX)
+    part = np.asarray(share)[:, :, None] * cover
+    return np.asarray(rgb * (1 - part) + np.array(colour) * part).round().astype(np.uint8)

@@ -1,0 +1,287 @@
+"""A drawing as a list of shapes, written as pixels or as SVG: one description, two renderings."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from convviz.render.fonts import font
+from convviz.text import printable
+from convviz.typing import Bytes
+
+Colour = tuple[int, int, int]
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """A rectangle: left, top, width and height in units; filled, outlined, or both."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+    fill: Colour | None = None
+    outline: Colour | None = None
+    line: float = 1.0
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """A closed shape."""
+
+    points: tuple[Point, ...]
+    fill: Colour | None = None
+    outline: Colour | None = None
+    line: float = 1.0
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A line through points."""
+
+    points: tuple[Point, ...]
+    colour: Colour
+    line: float = 1.0
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Text; `y` is its base line, `size` its height in units."""
+
+    x: float
+    y: float
+    text: str
+    colour: Colour
+    size: int
+    anchor: Literal["start", "middle", "end"] = "start"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """An array (H, W) or (H, W, 3) of uint8, each element a rectangle of one colour."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+    levels: Bytes
+
+
+Shape = Rectangle | Polygon | Lines | Label | Picture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """Shapes on paper, the first one undermost.
+
+    Parameters
+    ----------
+    width, height : float
+        Size of the paper, in units; one unit is one pixel at scale 1.
+    paper : (int, int, int)
+        Its colour.
+    shapes : tuple
+        What is drawn on it.
+    """
+
+    width: float
+    height: float
+    paper: Colour
+    shapes: tuple[Shape, ...]
+
+
+# Pixels per unit while drawing; the picture is averaged down, which smooths its lines.
+_OVERSAMPLING = 3
+
+
+def to_image(drawing: Drawing, *, scale: float = 1.0) -> Image.Image:
+    """Render a drawing as pixels.
+
+    Parameters
+    ----------
+    drawing : Drawing
+        What to render.
+    scale : float
+        Pixels per unit.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Mode RGB.
+    """
+    canvas = Canvas(drawing, scale=scale)
+    return canvas.image()
+
+
+class Canvas:
+    """A drawing in the making: shapes that stay, and pictures of them with others on top.
+
+    Parameters
+    ----------
+    drawing : Drawing
+        What is painted first.
+    scale : float
+        Pixels per unit.
+    """
+
+    def __init__(self, drawing: Drawing, *, scale: float = 1.0) -> None:
+        self._by = scale * _OVERSAMPLING
+        sides = (round(drawing.width * scale) * _OVERSAMPLING, round(drawing.height * scale) * _OVERSAMPLING)
+        self._image = Image.new("RGB", sides, drawing.paper)
+        self.paint(drawing.shapes)
+
+    def paint(self, shapes: Sequence[Shape]) -> None:
+        """Add shapes for good."""
+        _paint_on(self._image, shapes, self._by)
+
+    def image(self, above: Sequence[Shape] = ()) -> Image.Image:
+        """Give the picture, with shapes on top that do not stay."""
+        image = self._image
+        if above:
+            image = image.copy()
+            _paint_on(image, above, self._by)
+        return image.reduce(_OVERSAMPLING)
+
+
+def _paint_on(image: Image.Image, shapes: Sequence[Shape], by: float) -> None:
+    """Paint shapes, `by` pixels per unit."""
+    draw = ImageDraw.Draw(image)
+    for shape in shapes:
+        if isinstance(shape, Rectangle):
+            corners = [(shape.x, shape.y), (shape.x + shape.w, shape.y + shape.h)]
+            (x0, y0), (x1, y1) = [(x * by, y * by) for x, y in corners]
+            if shape.fill is not None:
+                draw.rectangle((x0, y0, x1, y1), fill=shape.fill)
+            if shape.outline is not None:
+                around = [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
+                _stroke(draw, around, shape.outline, shape.line * by, dashed=shape.dashed)
+        elif isinstance(shape, Polygon):
+            points = [(x * by, y * by) for x, y in shape.points]
+            if shape.fill is not None:
+                draw.polygon(points, fill=shape.fill)
+            if shape.outline is not None:
+                _stroke(draw, [*points, points[0]], shape.outline, shape.line * by, dashed=shape.dashed)
+        elif isinstance(shape, Lines):
+            points = [(x * by, y * by) for x, y in shape.points]
+            _stroke(draw, points, shape.colour, shape.line * by, dashed=shape.dashed)
+        elif isinstance(shape, Label):
+            anchor = {"start": "ls", "middle": "ms", "end": "rs"}[shape.anchor]
+            face = font(round(shape.size * by))
+            draw.text((shape.x * by, shape.y * by), shape.text, fill=shape.colour, font=face, anchor=anchor)
+        else:
+            wide, high = max(1, round(shape.w * by)), max(1, round(shape.h * by))
+            # Cells stay squares when enlarged; large pictures are averaged.
+            larger = wide >= shape.levels.shape[1]
+            how = Image.Resampling.NEAREST if larger else Image.Resampling.BOX
+            pixels = Image.fromarray(np.ascontiguousarray(shape.levels)).resize((wide, high), how)
+            image.paste(pixels, (round(shape.x * by), round(shape.y * by)))
+
+
+def _stroke(
+    draw: ImageDraw.ImageDraw, points: Sequence[Point], colour: Colour, width: float, *, dashed: bool
+) -> None:
+    """Draw a line through points, in dashes of four widths where asked for."""
+    thick = max(1, round(width))
+    for (x0, y0), (x1, y1) in pairwise(points):
+        length = float(np.hypot(x1 - x0, y1 - y0))
+        if not dashed or not length:
+            draw.line((x0, y0, x1, y1), fill=colour, width=thick)
+            continue
+        step = 4 * width
+        for start in np.arange(0, length, 2 * step):
+            a, b = start / length, min(start + step, length) / length
+            ends = (x0 + (x1 - x0) * a, y0 + (y1 - y0) * a, x0 + (x1 - x0) * b, y0 + (y1 - y0) * b)
+            draw.line(ends, fill=colour, width=thick)
+
+
+def to_svg(drawing: Drawing, *, comment: str = "") -> str:
+    """Write a drawing as SVG that needs nothing from elsewhere.
+
+    Parameters
+    ----------
+    drawing : Drawing
+        What to write.
+    comment : str
+        What to store with it.
+
+    Returns
+    -------
+    str
+        A document. Text keeps the width that it has in the pixel rendering, whichever
+        sans-serif typeface a reader has.
+    """
+    w, h = _n(drawing.width), _n(drawing.height)
+    parts = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f"<!-- {comment.replace('--', '- -')} -->",
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" '
+        'font-family="Helvetica, Arial, sans-serif">',
+        f'<rect width="{w}" height="{h}" fill="{_hex(drawing.paper)}"/>',
+        *(_element(shape) for shape in drawing.shapes),
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _element(shape: Shape) -> str:
+    """Write one shape."""
+    if isinstance(shape, Rectangle):
+        place = f'x="{_n(shape.x)}" y="{_n(shape.y)}" width="{_n(shape.w)}" height="{_n(shape.h)}"'
+        return f"<rect {place} {_paint(shape.fill, shape.outline, shape.line, dashed=shape.dashed)}/>"
+    if isinstance(shape, Polygon):
+        paint = _paint(shape.fill, shape.outline, shape.line, dashed=shape.dashed)
+        return f'<polygon points="{_points(shape.points)}" {paint}/>'
+    if isinstance(shape, Lines):
+        paint = _paint(None, shape.colour, shape.line, dashed=shape.dashed)
+        return f'<polyline points="{_points(shape.points)}" {paint}/>'
+    if isinstance(shape, Label):
+        length = font(shape.size * 4).getlength(shape.text) / 4
+        return (
+            f'<text x="{_n(shape.x)}" y="{_n(shape.y)}" font-size="{shape.size}" fill="{_hex(shape.colour)}" '
+            f'text-anchor="{shape.anchor}" textLength="{_n(length)}" lengthAdjust="spacingAndGlyphs">'
+            f"{escape(printable(shape.text))}</text>"
+        )
+    # Not every reader of SVG knows image-rendering; enlarged cells stay sharp in those that smooth.
+    by = max(1, round(4 * shape.w / shape.levels.shape[1]))
+    levels = shape.levels.repeat(by, axis=0).repeat(by, axis=1) if by > 4 else shape.levels
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(levels)).save(file, "PNG", optimize=True)
+    return (
+        f'<image x="{_n(shape.x)}" y="{_n(shape.y)}" width="{_n(shape.w)}" height="{_n(shape.h)}" '
+        'preserveAspectRatio="none" style="image-rendering:pixelated" '
+        f'href="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"/>'
+    )
+
+
+def _paint(fill: Colour | None, outline: Colour | None, line: float, *, dashed: bool = False) -> str:
+    """Write the attributes of filling and outlining."""
+    text = f'fill="{"none" if fill is None else _hex(fill)}"'
+    if outline is not None:
+        text += f' stroke="{_hex(outline)}" stroke-width="{_n(line)}"'
+        text += f' stroke-dasharray="{_n(4 * line)} {_n(4 * line)}"' if dashed else ""
+    return text
+
+
+def _points(points: Sequence[Point]) -> str:
+    """Write points."""
+    return " ".join(f"{_n(x)},{_n(y)}" for x, y in points)
+
+
+def _hex(colour: Colour) -> str:
+    """Write a colour."""
+    return f"#{colour[0]:02x}{colour[1]:02x}{colour[2]:02x}"
+
+
+def _n(value: float) -> str:
+    """Write a length with at most two decimals."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,103 @@
+"""Padded planes: the border that a layer adds, as numbers and as a drawing."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.compute.survey import reduce
+from convviz.images.picture import Picture
+from convviz.render.drawings.cells import cells, level_fills, tinted
+from convviz.render.drawings.drawing import Drawing, Label, Rectangle, Shape
+from convviz.render.drawings.drawing import Picture as Bitmap
+from convviz.render.fonts import font
+from convviz.render.palette import FAINT, INK, INPUT_BLUE, PAPER
+from convviz.render.sheets.layout import picture_levels
+from convviz.render.words.matrices import Block, cell_words, side_by_side, words_of
+from convviz.spec.geometry import HW, Edges
+from convviz.typing import Floats
+
+
+def border_of(edges: Edges, size: HW) -> NDArray[np.bool_]:
+    """Mark the cells that padding adds, shape (H + top + bottom, W + left + right)."""
+    marked = np.ones(tuple(edges.around(size)), bool)
+    marked[edges.top : edges.top + size.h, edges.left : edges.left + size.w] = False
+    return marked
+
+
+def lines(picture: Picture, padded: Floats, edges: Edges, *, width: int) -> list[str]:
+    """Write padded planes as numbers; those of the border stand in brackets.
+
+    Parameters
+    ----------
+    picture : Picture
+        The input.
+    padded : ndarray, shape (C, H + top + bottom, W + left + right), float32
+        Its planes with the border.
+    edges : Edges
+        Widths of the border, in pixels.
+    width : int
+        Characters in one line; what does not fit is elided in the middle.
+
+    Returns
+    -------
+    list of str
+        Lines without markup.
+    """
+    marked = border_of(edges, picture.size)
+    text = []
+    for name, plane in zip(picture.channels, padded, strict=True):
+        text += ["", *side_by_side([Block(f"{name} plane", words_of(plane, marked))], width=width)]
+    return text[1:]
+
+
+def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: int = 260) -> Drawing:
+    """Draw the input with its border, one row per padding mode.
+
+    Parameters
+    ----------
+    picture : Picture
+        The input.
+    padded : mapping of str to ndarray, shape (C, H + top + bottom, W + left + right), float32
+        For every padding mode the planes with the border.
+    edges : Edges
+        Widths of the border, in pixels.
+    side : int
+        Longest side of a plane, in units.
+
+    Returns
+    -------
+    Drawing
+        The border tinted, a dashed line round the input; small planes with numbers in their cells.
+    """
+    size, around = picture.size, edges.around(picture.size)
+    scale = side / max(around)
+    colour = picture.x.shape[0] in (3, 4)
+    names = (["input"] if colour else []) + [f"{name} plane" for name in picture.channels]
+    gap, head = 28.0, 56.0
+    tile_w, tile_h = around.w * scale, around.h * scale
+    column = max(tile_w, font(15).getlength("replicate padding") + 20) + gap
+    heading = f"{size} with padding {edges} (top, bottom, left, right) is {around}"
+    shapes: list[Shape] = [Label(gap, 30, heading, INK, 17)]
+    marked = border_of(edges, size)
+    pitch = tile_h + 72
+    for row, (mode, planes) in enumerate(padded.items()):
+        y = head + row * pitch + 26
+        shapes.append(Label(gap, y - 10, f"{mode} padding", INK, 15))
+        views = [(planes[:3], picture.ends[:3], None)] if colour else []
+        views += [(plane[None], (ends,), plane) for plane, ends in zip(planes, picture.ends, strict=True)]
+        for index, (view, ends, numbers) in enumerate(views):
+            x = gap + index * column
+            # Twice the resolution that the drawing needs is as much as can be seen.
+            small = [reduce(plane, min(1.0, 2 * scale)) for plane in view]
+            levels = tinted(picture_levels(small, ends)[:], marked, INPUT_BLUE)
+            shapes.append(Bitmap(x, y, tile_w, tile_h, levels))
+            if numbers is not None and scale >= 12:
+                words = cell_words(numbers, marked)
+                shapes += cells(words, level_fills(levels), x, y, scale, dashed=marked)
+            inner = (x + edges.left * scale, y + edges.top * scale, size.w * scale, size.h * scale)
+            shapes.append(Rectangle(*inner, None, INPUT_BLUE, 2))
+            shapes.append(Rectangle(x, y, tile_w, tile_h, None, FAINT, 1.2, dashed=True))
+            shapes.append(Label(x, y + tile_h + 18, names[index], INPUT_BLUE, 14))
+    width = max(gap + len(names) * column, font(17).getlength(heading) + 2 * gap)
+    return Drawing(width, head + len(padded) * pitch, PAPER, tuple(shapes))

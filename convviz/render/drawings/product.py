@@ -1,0 +1,186 @@
+"""Matrix products in words and numbers, and as a drawing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.explain.unfold import Unfolded
+from convviz.render.drawings.cells import cells, signed_fills
+from convviz.render.drawings.drawing import Colour, Drawing, Label, Rectangle, Shape
+from convviz.render.drawings.drawing import Picture as Bitmap
+from convviz.render.fonts import font
+from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, Tone, signed_colours
+from convviz.render.words.matrices import ELLIPSIS, Block, cell_words, elided, side_by_side, words_of
+
+Numbers = NDArray[np.floating]
+
+_HEADINGS = ("im2col", "one matrix")
+
+# Rows of a matrix that are printed at most.
+_MOST_ROWS = 12
+# In units: room for a sign between two matrices, and the least side of a cell that shows a number.
+_SIGN, _LEAST_CELL = 40.0, 22.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Factor:
+    """One matrix of a product: its name, its numbers, which are padding, which have a weight."""
+
+    name: str
+    values: Numbers
+    colour: Colour
+    padding: NDArray[np.bool_] | None = None
+    stored: NDArray[np.bool_] | None = None
+
+    @property
+    def shape(self) -> str:
+        """Rows and columns."""
+        return f"{self.values.shape[0]}x{self.values.shape[1]}"
+
+    def at(self, place: Any) -> "_Factor":
+        """Take a part of it."""
+        padding, stored = (None if mask is None else mask[place] for mask in (self.padding, self.stored))
+        return _Factor(self.name, self.values[place], self.colour, padding, stored)
+
+    def words(
+        self, write: Callable[[Numbers, NDArray[np.bool_] | None], list[list[str]]], *, nothing: str
+    ) -> list[list[str]]:
+        """Write the numbers: padding in brackets, and `nothing` where no weight stands."""
+        words = write(self.values, self.padding)
+        for row, column in () if self.stored is None else np.argwhere(~self.stored).tolist():
+            words[row][column] = nothing
+        return words
+
+
+def _products(found: Unfolded) -> tuple[tuple[_Factor, _Factor, _Factor], ...]:
+    """Name the factors and the result of both products."""
+    return (
+        (
+            _Factor("filters", found.filters, FAINT),
+            _Factor("windows", found.windows, INPUT_BLUE, padding=found.padding),
+            _Factor("maps", found.maps, OUTPUT_TEAL),
+        ),
+        (
+            _Factor("matrix", found.matrix, FAINT, stored=found.stored),
+            _Factor("input", found.inputs[:, None], INPUT_BLUE),
+            _Factor(found.name, found.values[:, None], OUTPUT_TEAL),
+        ),
+    )
+
+
+def lines(found: Unfolded, *, width: int) -> list[str]:
+    """Write both matrix products.
+
+    Parameters
+    ----------
+    found : Unfolded
+        The matrices.
+    width : int
+        Characters in one line; what does not fit is elided in the middle.
+
+    Returns
+    -------
+    list of str
+        Lines without markup.
+    """
+    bias = " + bias" if found.bias.any() else ""
+    text = []
+    for (left, right, result), heading in zip(_products(found), _HEADINGS, strict=True):
+        text.append(f"{heading}: {left.shape} times {right.shape}{bias} is {result.shape}")
+        if right.padding is not None and right.padding.any():
+            text.append("values in brackets are padding")
+        if left.stored is not None and not left.stored.all():
+            text.append("dots are zeros, where no weight stands")
+        for sign, factor in zip(("", "x ", "= "), (left, right, result), strict=True):
+            if factor.values.shape[1] == 1 < factor.values.shape[0]:
+                lying = _Factor(f"{factor.name}, lying", factor.values.T, factor.colour)
+                text += ["", *_block(sign, lying, width)]
+            else:
+                text += ["", *_block(sign, factor, width)]
+        text.append("")
+    text.append(
+        f"both differ from what {found.backend} computed by {found.difference:.2g} at most "
+        f"(float32 rounding may make {found.tolerance:.2g})"
+    )
+    return text
+
+
+def _block(sign: str, factor: _Factor, width: int) -> list[str]:
+    """Write one matrix; only what may be shown is turned into words."""
+    h, w = factor.values.shape
+    rows, columns = elided(h, _MOST_ROWS), elided(w, width // 3 + 2)
+    place = np.ix_([row or 0 for row in rows], [column or 0 for column in columns])
+    words = [
+        [ELLIPSIS if None in (row, column) else word for column, word in zip(columns, line, strict=True)]
+        for row, line in zip(rows, factor.at(place).words(words_of, nothing="."), strict=True)
+    ]
+    return side_by_side([Block(sign + factor.name, words)], width=width, most_rows=_MOST_ROWS)
+
+
+def draw(found: Unfolded) -> Drawing:
+    """Draw both matrix products: numbers in cells where there is room, else colours.
+
+    Parameters
+    ----------
+    found : Unfolded
+        The matrices.
+
+    Returns
+    -------
+    Drawing
+        Positive orange, negative purple; white where no weight stands. Every matrix has a scale of its own.
+    """
+    gap, width = 32.0, 1160.0
+    bias = " + bias" if found.bias.any() else ""
+    shapes: list[Shape] = []
+    y, right = 40.0, 0.0
+    for factors, heading in zip(_products(found), _HEADINGS, strict=True):
+        shapes.append(Label(gap, y, f"{heading}: {factors[0].name} times {factors[1].name}{bias}", INK, 18))
+        y += 44
+        across = sum(factor.values.shape[1] for factor in factors)
+        tallest = max(factor.values.shape[0] for factor in factors)
+        cell = min(38.0, (width - 4 * _SIGN) / across, 900 / tallest)
+        x, bottom = gap, y
+        for sign, factor in zip(("", "x", "="), factors, strict=True):
+            if sign:
+                shapes.append(Label(x + _SIGN / 2, y + 22, sign, INK, 18, anchor="middle"))
+                x += _SIGN
+            label = f"{factor.name} {factor.shape}"
+            wide, high = _sides(factor.values, cell)
+            shapes += [
+                Label(x, y - 10, label, factor.colour, 13),
+                *_matrix(factor, x, y, cell),
+                Rectangle(x, y, wide, high, None, factor.colour, 2),
+            ]
+            x += max(wide, font(13).getlength(label))
+            bottom = max(bottom, y + high)
+        right, y = max(right, x), bottom + 56
+    note = (
+        "orange is positive, purple negative, pale zero; white has no weight; every matrix has its own scale"
+    )
+    shapes.append(Label(gap, y - 8, note, FAINT, 13))
+    return Drawing(max(right, gap + font(13).getlength(note)) + gap, y + 16, PAPER, tuple(shapes))
+
+
+def _sides(values: Numbers, cell: float) -> tuple[float, float]:
+    """Size a matrix on paper; a few columns of many rows are still seen."""
+    h, w = (max(count * cell, min(10.0 * count, 70.0)) for count in values.shape)
+    return w, h
+
+
+def _matrix(factor: _Factor, x: float, y: float, cell: float) -> list[Shape]:
+    """Draw a matrix, with numbers where its cells are large enough."""
+    values, stored = factor.values, factor.stored
+    peak = float(np.abs(values).max()) or 1.0
+    if cell >= _LEAST_CELL:
+        fills = signed_fills(values, peak)
+        for row, column in () if stored is None else np.argwhere(~stored).tolist():
+            fills[row][column] = PAPER
+        return cells(factor.words(cell_words, nothing=""), fills, x, y, cell, dashed=factor.padding)
+    levels = signed_colours()[Tone(-peak, peak, "signed").levels(values.astype(np.float32))]
+    if stored is not None:
+        levels[~stored] = PAPER
+    return [Bitmap(x, y, *_sides(values, cell), levels)]

@@ -1,0 +1,202 @@
+"""From float values to brightness and colour, with zero kept in its place."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from convviz.errors import SpecError, UnknownNameError
+from convviz.typing import Bytes, Floats
+
+# ColorBrewer's purple and orange (PuOr, safe for colour-blind readers): negative, zero, positive.
+SIGNED_STOPS = ((0x5E, 0x3C, 0x99), (0xF7, 0xF7, 0xF7), (0xE6, 0x61, 0x01))
+
+ZERO_LEVEL = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """How values become brightness.
+
+    Parameters
+    ----------
+    low, high : float
+        The values drawn as level 0 and level 255.
+    kind : {"unit", "signed"}
+        "signed" keeps zero at mid grey, level 128, with ``low == -high``.
+
+    Raises
+    ------
+    SpecError
+        If `low` is not below `high`, or a signed tone is not symmetric.
+    """
+
+    low: float
+    high: float
+    kind: Literal["unit", "signed"]
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise SpecError(f"a tone needs low below high, not {self.low} and {self.high}.")
+        if self.kind == "signed" and self.low != -self.high:
+            raise SpecError(f"a signed tone needs low == -high, not {self.low} and {self.high}.")
+
+    def levels(self, values: Floats) -> Bytes:
+        """Turn values into levels.
+
+        Parameters
+        ----------
+        values : ndarray, any shape, float32
+            Values; those outside of the tone are cut to its ends.
+
+        Returns
+        -------
+        ndarray, same shape, uint8
+            0 to 255 for "unit"; 1 to 255 with zero at 128 for "signed".
+
+        Examples
+        --------
+        >>> Tone(-2, 2, "signed").levels(np.array([-2, 0, 1, 2], np.float32))
+        array([  1, 128, 192, 255], dtype=uint8)
+        """
+        if self.kind == "signed":
+            base, scale, middle, least = 0.0, 127 / self.high, ZERO_LEVEL, 1
+        else:
+            base, scale, middle, least = self.low, 255 / (self.high - self.low), 0, 0
+        # Subtracting first keeps the digits of values that lie close together far from 0. float32 has enough
+        # digits for 256 levels, but not the range for a scale that spreads numbers near its smallest.
+        wide = np.float64 if scale > 1e30 else np.float32
+        with np.errstate(over="ignore"):
+            if base:
+                scaled = np.subtract(values, np.float32(base), dtype=wide)
+                scaled *= wide(scale)
+            else:
+                scaled = np.multiply(values, wide(scale), dtype=wide)
+        scaled += wide(middle + 0.5)
+        np.clip(scaled, least, 255, out=scaled)
+        return scaled.astype(np.uint8)
+
+
+def tones(maps: Sequence[Floats], *, scale: str = "map", signed: bool = False) -> list[Tone]:
+    """Choose the tone of each map.
+
+    Parameters
+    ----------
+    maps : sequence of ndarray, shape (H, W), float32
+        The maps of one picture.
+    scale : {"map", "global"}
+        Whether each map has its own ends or all share one pair.
+    signed : bool
+        Keep zero in the middle even where no value is negative.
+
+    Returns
+    -------
+    list of Tone
+        One per map, all of one kind: signed as soon as one value is negative.
+
+    Examples
+    --------
+    >>> tones([np.array([[0, 4]], np.float32), np.array([[-1, 2]], np.float32)])
+    [Tone(low=-4.0, high=4.0, kind='signed'), Tone(low=-2.0, high=2.0, kind='signed')]
+    """
+    return tones_between(
+        [(float(values.min()), float(values.max())) for values in maps], scale=scale, signed=signed
+    )
+
+
+def tones_between(
+    ends: Sequence[tuple[float, float]], *, scale: str = "map", signed: bool = False
+) -> list[Tone]:
+    """Choose the tone of each map by its least and its greatest value.
+
+    Parameters
+    ----------
+    ends : sequence of (float, float)
+        Of each map.
+    scale, signed
+        As for `tones`.
+
+    Returns
+    -------
+    list of Tone
+        One per map.
+
+    Examples
+    --------
+    >>> tones_between([(0, 4), (1, 2)], scale="global")
+    [Tone(low=0, high=4, kind='unit'), Tone(low=0, high=4, kind='unit')]
+    """
+    ends = list(ends)
+    if scale == "global":
+        ends = [(min(low for low, _ in ends), max(high for _, high in ends))] * len(ends)
+    if signed or any(low < 0 for low, _ in ends):
+        heights = [max(-low, high) or 1.0 for low, high in ends]
+        return [Tone(-height, height, "signed") for height in heights]
+    return [_unit(low, high) for low, high in ends]
+
+
+def _unit(low: float, high: float) -> Tone:
+    """Stretch from the least to the greatest value; a map of one value is white, or black if it is 0."""
+    if low == high:
+        low, high = 0.0, high or 1.0
+    return Tone(low, high, "unit")
+
+
+@functools.cache
+def signed_colours() -> Bytes:
+    """Give the colour of each level of a signed tone, shape (256, 3)."""
+    levels = np.arange(256)
+    stops = np.array(SIGNED_STOPS, float)
+    curves = [np.interp(levels, (1, ZERO_LEVEL, 255), stops[:, channel]) for channel in range(3)]
+    return np.stack(curves, axis=1).round().astype(np.uint8)
+
+
+@functools.cache
+def colours(name: str) -> Bytes | None:
+    """Look up a colour scale.
+
+    Parameters
+    ----------
+    name : str
+        "gray", "signed" (purple, neutral, orange), or a name that the cmap
+        package knows, such as "viridis".
+
+    Returns
+    -------
+    ndarray, shape (256, 3), uint8, or None
+        The colour of each level; None for plain grey.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such scale.
+
+    Examples
+    --------
+    >>> colours("signed")[ZERO_LEVEL].tolist()
+    [247, 247, 247]
+    """
+    if name in ("gray", "grey"):
+        return None
+    if name == "signed":
+        return signed_colours()
+    import logging
+
+    import cmap  # 0.1 s, and only some pictures need it
+
+    # A name of several collections is taken from the first; cmap would write a remark of its own about it.
+    logging.getLogger("cmap").addHandler(logging.NullHandler())
+    try:
+        table = cmap.Colormap(name).lut(256)
+    except (ValueError, TypeError):
+        known = {"gray", "signed", *cmap.Catalog().short_keys()}
+        raise UnknownNameError("colormap", name, known) from None
+    # Scales of separate colours have as many as they have, each for an equal share of the levels.
+    table = table[np.arange(256) * len(table) // 256]
+    return np.asarray((table[:, :3] * 255).round(), np.uint8)
+
+
+PAPER, INK, FAINT, RULE = (255, 255, 255), (31, 35, 40), (101, 109, 118), (140, 149, 159)
+INPUT_BLUE, OUTPUT_TEAL = (31, 111, 178), (15, 133, 124)

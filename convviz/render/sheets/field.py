@@ -1,0 +1,145 @@
+"""What one output value sees of the input: a box on the picture, and how much each pixel in it counts."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.compute.survey import Field
+from convviz.images.picture import Picture
+from convviz.render.sheets import layout
+from convviz.spec.geometry import HW
+from convviz.spec.reach import Box
+from convviz.typing import Bytes, Floats
+
+_BOX = (213, 94, 0)  # orange, as positive is everywhere
+_DIM = 0.45  # what is left of the brightness outside of the box
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What a value sees, to be put on a sheet; by default nothing.
+
+    Parameters
+    ----------
+    tiles : tuple of Tile
+        Pictures for beside the input.
+    words : tuple of str
+        What they show, for the heading.
+    """
+
+    tiles: tuple[layout.Tile, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+NOTHING = Panel()
+
+
+def panel(
+    picture: Picture,
+    planes: Sequence[Field],
+    name: str,
+    at: HW,
+    box: Box,
+    *,
+    cell: int = 1,
+    gradient: Floats | None = None,
+) -> Panel:
+    """Draw where the box lies on the picture, and what is in it.
+
+    Parameters
+    ----------
+    picture : Picture
+        The input.
+    planes : sequence of Field
+        Its planes, reduced or not.
+    name : str
+        The layer.
+    at : HW
+        Row and column of its value.
+    box : Box
+        What the value sees.
+    cell : int
+        Side of the square that each pixel of `planes` is drawn as.
+    gradient : ndarray, shape (C, H, W), float32, optional
+        How much each input value moves it: its magnitude is laid over what is in the box.
+
+    Returns
+    -------
+    Panel
+        Two tiles, or none where the value sees padding alone.
+    """
+    size, seen = picture.size, box.inside(picture.size)
+    words = [sentence(name, at, box, size)]
+    if seen.top > seen.bottom or seen.left > seen.right:
+        return Panel((), tuple(words))
+    whole = _coloured(layout.picture_levels([of.small for of in planes], picture.ends)[:], cell)
+    side = max(whole.shape[:2])
+    rows, columns = whole.shape[0] / size.h, whole.shape[1] / size.w
+    place = (
+        slice(math.floor(seen.top * rows), math.ceil((seen.bottom + 1) * rows)),
+        slice(math.floor(seen.left * columns), math.ceil((seen.right + 1) * columns)),
+    )
+    dimmed = whole * _DIM + 255 * (1 - _DIM) * 0.5
+    # Outside of it, so that a small box is seen too.
+    line = max(1, min(round(side / 160), 4))
+    around = tuple(slice(max(one.start - line, 0), one.stop + line) for one in place)
+    dimmed[around] = _BOX
+    dimmed[place] = whole[place]
+    inside = picture.rows(seen.top, seen.bottom + 1)[:, :, seen.left : seen.right + 1]
+    # Of padding no more than the picture is large: a deep layer sees far beyond.
+    before = HW(min(seen.top - box.top, size.h), min(seen.left - box.left, size.w))
+    after = HW(min(box.bottom - seen.bottom, size.h), min(box.right - seen.right, size.w))
+    drawn = HW(before.h + inside.shape[1] + after.h, before.w + inside.shape[2] + after.w)
+    enlarged = max(1, side // max(drawn))
+    shown = _coloured(layout.picture_levels(list(inside), picture.ends)[:], enlarged)
+    if gradient is not None:
+        part = np.abs(gradient[:, seen.top : seen.bottom + 1, seen.left : seen.right + 1]).sum(axis=0)
+        share = part / max(float(part.max()), np.finfo(np.float32).tiny)
+        weight = _repeated(share.astype(np.float32), enlarged)[..., None]
+        shown = shown * _DIM * (1 - weight) + np.array(_BOX, np.float32) * weight
+        words.append("the more orange, the more a pixel counts: the gradient of the sum of all maps there")
+    padded = _coloured(layout.hatched(HW(drawn.h * enlarged, drawn.w * enlarged)), 1)
+    top, left = before.h * enlarged, before.w * enlarged
+    padded[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
+    return Panel(
+        (
+            layout.Tile("where it looks", f"a box in {size}", _bytes(dimmed)),
+            layout.Tile(
+                "what it sees", str(box.size) + ("" if box == seen else " with padding"), _bytes(padded)
+            ),
+        ),
+        tuple(words),
+    )
+
+
+def _repeated(values: NDArray[Any], cell: int) -> NDArray[Any]:
+    """Draw every element as a square."""
+    return np.repeat(np.repeat(values, cell, axis=0), cell, axis=1)
+
+
+def _coloured(levels: Bytes, cell: int) -> Floats:
+    """Bring grey or colour to three planes of numbers."""
+    drawn = _repeated(levels, cell).astype(np.float32)
+    return np.stack([drawn] * 3, axis=-1) if drawn.ndim == 2 else drawn
+
+
+def _bytes(drawn: Floats) -> Bytes:
+    """Bring numbers back to levels."""
+    return np.clip(drawn.round(), 0, 255).astype(np.uint8)
+
+
+def sentence(name: str, at: HW, box: Box, size: HW) -> str:
+    """Say in words what is drawn.
+
+    Examples
+    --------
+    >>> sentence("conv1", HW(0, 0), Box(-1, 1, 0, 2), HW(8, 8))
+    'conv1 at 0,0 sees rows -1 to 1, columns 0 to 2 of the input (3x3), padding among them'
+    """
+    seen = box.inside(size)
+    more = "" if seen == box else ", padding among them"
+    return f"{name} at {at.h},{at.w} sees {box} of the input ({box.size}){more}"

@@ -1,0 +1,222 @@
+"""Filters as pictures, in colour where they read three planes, else kernel by kernel; and as numbers."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.compute.weights import FilterBank
+from convviz.render import palette
+from convviz.render.palette import Tone, colours
+from convviz.render.sheets import layout
+from convviz.spec.geometry import HW
+from convviz.spec.layers import Conv2d
+from convviz.text import number
+from convviz.typing import Bytes, Floats
+
+# The response is computed at so many frequencies along each axis.
+_FREQUENCIES = 64
+# Between the planes of one filter: no grey, and none of the colours of the scales.
+_BETWEEN = (196, 219, 238)
+# Weights that are printed: those of six filters of 3x3 taps on three channels are 162.
+_MOST_PRINTED = 200
+# Characters between two kernels, more than between two columns of one.
+_GAP = 4
+
+
+def response(weight: Floats) -> Floats:
+    """Tell how strongly one filter answers to waves of every frequency.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (planes, kh, kw), float32
+        The filter.
+
+    Returns
+    -------
+    ndarray, shape (64, 64), float32
+        The magnitude of the discrete Fourier transform, the root of the sum of squares
+        over the planes; no variation at all is in the middle, at row and column 32,
+        half a cycle per pixel at the edges.
+
+    Examples
+    --------
+    >>> box = response(np.full((1, 2, 2), 0.25, np.float32))
+    >>> float(box[32, 32]), round(float(box[0, 32]), 6)
+    (1.0, 0.0)
+    """
+    # A kernel longer than that wraps round, which leaves the transform at these frequencies as it is.
+    turns = [-(-side // _FREQUENCIES) for side in weight.shape[1:]]
+    widths = [(0, n * _FREQUENCIES - side) for n, side in zip(turns, weight.shape[1:], strict=True)]
+    whole = np.pad(weight.astype(np.float64), [(0, 0), *widths])
+    folded = whole.reshape(-1, turns[0], _FREQUENCIES, turns[1], _FREQUENCIES).sum(axis=(1, 3))
+    squares = np.square(np.abs(np.fft.fft2(folded))).sum(axis=0)
+    return np.fft.fftshift(np.sqrt(squares)).astype(np.float32)
+
+
+def draw(
+    title: str,
+    weight: Floats,
+    *,
+    chosen: Sequence[int],
+    frequency: bool = False,
+    tile: int = 96,
+    columns: int | None = None,
+    colormap: str = "gray",
+    scale: str = "map",
+) -> layout.Sheet:
+    """Draw the filters of one layer.
+
+    Parameters
+    ----------
+    title : str
+        What to call the layer.
+    weight : ndarray, shape (O, I / groups, kh, kw), float32
+        The filters. Those of three planes are drawn in colour, zero at mid grey; the
+        2-D kernels of others side by side.
+    chosen : sequence of int
+        Which filters, in which order.
+    frequency : bool
+        Whether to put the `response` beside each.
+    tile : int
+        Longest side of a filter, in pixels.
+    columns : int, optional
+        Filters in one row.
+    colormap : str
+        As for `convviz.render.palette.colours`.
+    scale : {"map", "global"}
+        Whether each filter has its own scale.
+
+    Returns
+    -------
+    Sheet
+        Not painted yet.
+    """
+    table = colours(colormap)
+    filters, planes, kh, kw = weight.shape
+    peaks = np.abs(weight).max(axis=(1, 2, 3))
+    if scale == "global":
+        peaks = np.full_like(peaks, peaks.max())
+    tones = [Tone(-float(peak) or -1.0, float(peak) or 1.0, "signed") for peak in peaks]
+    tiles = []
+    for index in chosen:
+        one = weight[index]
+        name, note = f"filter {index}", layout.extent(float(one.min()), float(one.max()))
+        if planes == 3:
+            levels = np.stack([tones[index].levels(plane) for plane in one], axis=-1)
+        else:
+            levels = _mosaic([tones[index].levels(plane) for plane in one], table)
+        cell = max(1, tile // max(levels.shape[:2]))
+        numbers = one[0] if planes == 1 else None
+        tiles.append(layout.Tile(name, note, levels, cell, numbers))
+        if frequency:
+            answer = response(one)
+            peak = float(answer.max()) or 1.0
+            low = Tone(0.0, peak, "unit").levels(answer)
+            side = max(1, tile // _FREQUENCIES)
+            tiles.append(layout.Tile("response", f"0 to {number(peak)}", low, side))
+    wide = columns or layout.columns_for(len(chosen))
+    kinds = (
+        "in colour: red, green and blue of each tap, 0 at mid grey"
+        if planes == 3
+        else ("every plane by itself" if planes > 1 else "one plane")
+    )
+    heading = (
+        f"{title}: {filters} filters x {planes} planes of {HW(kh, kw)}",
+        kinds + ("; beside each its response, no variation in the middle" if frequency else ""),
+    )
+    section = layout.Section(tiles, wide * (2 if frequency else 1), palette.OUTPUT_TEAL)
+    legend = layout.legend_for([tones[index] for index in chosen], table, what="filter")
+    return layout.sheet(heading, [section], legend)
+
+
+def _mosaic(planes: Sequence[Bytes], table: Bytes | None) -> NDArray[np.uint8]:
+    """Lay the planes of one filter out in a square, with one cell of paper between them."""
+    if len(planes) == 1:
+        return planes[0] if table is None else table[planes[0]]
+    wide = math.ceil(math.sqrt(len(planes)))
+    h, w = planes[0].shape
+    tall = -(-len(planes) // wide)
+    found = np.full((tall * (h + 1) - 1, wide * (w + 1) - 1, 3), _BETWEEN, np.uint8)
+    for index, plane in enumerate(planes):
+        top, left = index // wide * (h + 1), index % wide * (w + 1)
+        shown = plane[..., None] if table is None else table[plane]
+        found[top : top + h, left : left + w] = shown
+    return found
+
+
+def lines(layer: Conv2d, bank: FilterBank, channels: Sequence[str], *, width: int) -> list[str]:
+    r"""Write the kernels of every filter as numbers, with its bias, where there are few enough to be read.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    bank : FilterBank
+        Its numbers.
+    channels : sequence of str
+        What the planes of the input are called.
+    width : int
+        Characters in one line; kernels for which there is no room follow below.
+
+    Returns
+    -------
+    list of str
+        Nothing for more than 200 numbers. A kernel that a filter has in every channel stands once.
+
+    Examples
+    --------
+    >>> weight = np.array([[[[1, 2]], [[3, -0.5]]], [[[4, 5]], [[4, 5]]]], np.float32)
+    >>> bank = FilterBank(weight, np.array([0.25, 0], np.float32), ("a", "b"))
+    >>> print(*lines(Conv2d(2, 2, (1, 2)), bank, "RG", width=80), sep="\n")
+    a, bias 0.25
+      R                   G
+       1.0000   2.0000     3.0000  -0.5000
+    b, bias 0, in every channel
+      4  5
+    """
+    kh, kw = layer.kernel_size
+    alike = (bank.weight == bank.weight[:, :1]).all(axis=(1, 2, 3))
+    shown = [1 if same else layer.weight_shape[1] for same in alike]
+    if sum(shown) * kh * kw > _MOST_PRINTED:
+        return []
+    made = []
+    for index, (name, kernels) in enumerate(zip(bank.names, bank.weight, strict=True)):
+        words = [name] if bank.bias is None else [name, f"bias {number(float(bank.bias[index]))}"]
+        planes = [channels[plane] for plane in layer.planes_of(index)]
+        if alike[index] and len(planes) > 1:
+            words.append("in every channel")
+        made.append(", ".join(words))
+        heads = planes[: shown[index]] if shown[index] > 1 else []
+        made += _beside(kernels[: shown[index]], heads, width)
+    return made
+
+
+def _beside(kernels: Floats, heads: Sequence[str], width: int) -> list[str]:
+    """Write the kernels of one filter beside each other, each below its head, in as many rows as it takes."""
+    for places in (4, 3):
+        texts = [[[_written(float(tap), kernels, places) for tap in row] for row in one] for one in kernels]
+        cell = max(len(text) for one in texts for row in one for text in row)
+        block = max([cell * kernels.shape[2] + 2 * (kernels.shape[2] - 1), *map(len, heads)])
+        if len(kernels) * (block + _GAP) + 2 - _GAP <= width:
+            break
+    blocks = [["  ".join(text.rjust(cell) for text in row) for row in one] for one in texts]
+    if heads:
+        blocks = [[head, *rows] for head, rows in zip(heads, blocks, strict=True)]
+    made = []
+    # At least one beside the other, however narrow: digits are never cut.
+    count = max(1, (width - 2 + _GAP) // (block + _GAP))
+    for first in range(0, len(blocks), count):
+        for row in zip(*blocks[first : first + count], strict=True):
+            made.append("  " + (" " * _GAP).join(part.ljust(block) for part in row).rstrip())
+    return made
+
+
+def _written(tap: float, kernels: Floats, places: int) -> str:
+    """Write one weight, with as many decimals as all of a filter where that makes none of them 0."""
+    sizes = np.abs(kernels[kernels != 0])
+    whole = bool((kernels == np.round(kernels)).all())
+    if whole or not sizes.size or sizes.min() < 0.5 * 10.0**-places or sizes.max() >= 1000:
+        return number(tap)
+    return f"{tap + 0.0:.{places}f}"

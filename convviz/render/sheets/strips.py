@@ -1,0 +1,142 @@
+"""The sheet of a net: the input, and a strip of maps for every layer."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from convviz.compute.survey import Field, by_energy, survey
+from convviz.images.picture import Picture
+from convviz.render import palette
+from convviz.render.palette import colours, tones_between
+from convviz.render.sheets import field, layout, overview
+from convviz.spec import scales
+from convviz.spec.geometry import HW
+from convviz.spec.modules import Flatten, shape_text
+from convviz.spec.network import Placed
+from convviz.spec.reach import Box
+from convviz.text import plural
+from convviz.typing import Floats
+
+# Tiles in one strip, and their longest side where nothing else is asked for.
+MOST, TILE = 8, 160
+# A row of values is drawn as cells, at most so many side by side, each with its number where there is room.
+_CELLS = 64
+
+
+def draw(
+    picture: Picture,
+    title: str,
+    placed: Sequence[Placed],
+    made: Mapping[str, Floats],
+    *,
+    only: str | None = None,
+    tile: int | None = TILE,
+    columns: int | None = None,
+    colormap: str = "gray",
+    scale: str = "map",
+    seen: tuple[str, HW, Box, Floats | None] | None = None,
+    top: int | None = None,
+    said: str = "",
+) -> layout.Sheet:
+    """Draw what the layers of a net make of a picture.
+
+    Parameters
+    ----------
+    picture : Picture
+        The input.
+    title : str
+        What to call the net.
+    placed : sequence of Placed
+        The layers.
+    made : dict of ndarray, shape (C, H, W) or (N,), float32
+        What each makes, by its name.
+    only : str, optional
+        One layer, in full.
+    tile : int or None
+        Longest side of a map, in pixels; None keeps every pixel.
+    columns : int, optional
+        Maps in one row; of a strip `MOST` by default, and no more are drawn then.
+    colormap : str
+        As for `convviz.render.palette.colours`.
+    scale : {"map", "global"}
+        Whether each map, or each layer, has its own black and white.
+    seen : (str, HW, Box, ndarray or None), optional
+        What a value sees of the input, with the gradient where that is to be drawn, as
+        for `convviz.render.sheets.field.panel`.
+    top : int, optional
+        Maps to draw of each layer, those of the most energy first.
+    said : str
+        What to say in the heading.
+
+    Returns
+    -------
+    Sheet
+        Not painted yet.
+    """
+    table = colours(colormap)
+    factor = scales.fit(picture.size, tile)
+    planes = survey(picture.x, min(factor, 1), moments=False)
+    panel = field.NOTHING
+    if seen is not None:
+        name, at, box, gradient = seen
+        panel = field.panel(picture, planes, name, at, box, cell=max(1, int(factor)), gradient=gradient)
+    sections = [overview.input_section(picture, planes, factor, panel)]
+    strips: list[tuple[Placed, Sequence[int], int, float, list[Field]]] = []
+    for one in placed:
+        # What is flattened was seen before.
+        if (only is None and isinstance(one.layer, Flatten)) or (only is not None and one.name != only):
+            continue
+        values = as_planes(made[one.name])
+        count = len(values) if only is not None else min(columns or MOST, len(values))
+        order: Sequence[int] = range(count)
+        if top is not None:
+            order = by_energy(values)[:top]
+        # A row has room for its numbers.
+        longest = 2 * tile if tile is not None and len(one.output_shape) == 1 else tile
+        factor = scales.fit(HW(*values.shape[1:]), longest)
+        found = survey(values[list(order)], min(factor, 1), moments=False)
+        strips.append((one, order, len(values), factor, found))
+    # All are toned alike, so that 0 is the same everywhere.
+    ends = []
+    for *_, found in strips:
+        low, high = min(of.low for of in found), max(of.high for of in found)
+        ends += [(low, high) if scale == "global" else (of.low, of.high) for of in found]
+    tones = tones_between(ends, scale="map", signed=colormap == "signed")
+    left = iter(tones)
+    for one, order, count, factor, found in strips:
+        more = f" of {count}" if len(found) < count else ""
+        tiles = [
+            layout.map_tile(
+                _caption(one, index, "" if place else more), of, next(left), scale=factor, colours=table
+            )
+            for place, (index, of) in enumerate(zip(order, found, strict=True))
+        ]
+        wide = columns or (MOST if only is None else layout.columns_for(len(tiles)))
+        sections.append(layout.Section(tiles, wide, palette.OUTPUT_TEAL))
+    parameters = sum(one.layer.parameters for one in placed)
+    heading = (
+        f"{title}: {plural(len(placed), 'layer')}, {plural(parameters, 'parameter')}"
+        + ("" if only is None else f"; here {only}"),
+        f"{shape_text(picture.shape)} -> {shape_text(placed[-1].output_shape)}",
+        *overview.normalization_lines(picture),
+        *panel.words,
+        *([said] if said else []),
+    )
+    return layout.sheet(
+        heading, sections, layout.legend_for(tones, table, what="layer" if scale == "global" else "map")
+    )
+
+
+def as_planes(values: Floats) -> Floats:
+    """Lay a row of values out in lines of equal length, as one plane."""
+    if values.ndim == 3:
+        return values
+    count = values.size
+    wide = max(side for side in range(1, _CELLS + 1) if count % side == 0) if count > _CELLS else count
+    return values.reshape(1, count // wide, wide)
+
+
+def _caption(one: Placed, index: int, of: str) -> str:
+    """Name a map by its layer, and say once how many there are."""
+    if len(one.output_shape) == 1:
+        return f"{one.name}: {plural(math.prod(one.output_shape), 'value')}"
+    return f"{one.name}: {index}{of}"

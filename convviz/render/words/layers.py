@@ -1,0 +1,223 @@
+"""The layers of a net in a table."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len
+from rich.table import Table
+
+from convviz.compute.survey import summed_up
+from convviz.files.checkpoints import StoredLayer
+from convviz.render.words.tables import bare_table, leave_out
+from convviz.spec.geometry import HW
+from convviz.spec.layers import as_padding
+from convviz.spec.network import Placed
+from convviz.spec.settings import typed
+from convviz.text import amount, number, plural, printable
+
+if TYPE_CHECKING:
+    from convviz.spec.reach import Reach
+
+Row = Mapping[str, float]
+
+# What is left out first where the terminal is narrow, and so on; a net keeps its names and shapes.
+_LEFT_OUT = ("centre", "begins", "padding", "kernel", "stride", "every", "memory", "field", "multiply-adds")
+_STORED_LEFT_OUT = (
+    *("mean", "dilation", "std", "groups", "max", "min", "padding", "stride", "bias"),
+    *("parameters", "inf", "nan"),
+)
+_NAMES = ("min", "max", "mean", "std")
+_NOT_FINITE = ("nan", "inf")
+_GAP = 3  # characters between two columns
+
+
+def net_table(placed: Sequence[Placed], *, width: int) -> Table:
+    """Tabulate every layer: shape, windows, parameters, multiply-adds, memory, and what a value sees.
+
+    Parameters
+    ----------
+    placed : sequence of Placed
+        The layers.
+    width : int
+        Characters in one line; columns for which there is no room are left out whole.
+
+    Returns
+    -------
+    rich.table.Table
+        A row per layer.
+    """
+    columns = {
+        "layer": [one.name for one in placed],
+        "output": ["x".join(map(str, one.output_shape)) for one in placed],
+        **{
+            heading: [_argument(getattr(one.layer, name, None)) for one in placed]
+            for heading, name in (("kernel", "kernel_size"), ("stride", "stride"), ("padding", "padding"))
+        },
+        "parameters": [f"{one.layer.parameters:,}" for one in placed],
+        "multiply-adds": [f"{one.macs:,}" for one in placed],
+        "memory": [amount(4 * math.prod(one.output_shape)) for one in placed],
+        "field": [_axes(one, lambda reach: str(reach.size)) for one in placed],
+        "every": [_axes(one, lambda reach: number(float(reach.jump))) for one in placed],
+        "begins": [_axes(one, lambda reach: str(-reach.padding)) for one in placed],
+        "centre": [_axes(one, lambda reach: number(float(reach.centre))) for one in placed],
+    }
+    return _fitting(columns, _LEFT_OUT, width)
+
+
+def _fitting(columns: dict[str, list[str]], left_out: Sequence[str], width: int) -> Table:
+    """Make a table, without the columns for which there is no room; it says which those are."""
+    widths = {
+        heading: max(cell_len(printable(word)) for word in (heading, *cells)) + _GAP
+        for heading, cells in columns.items()
+    }
+    gone = []
+    for heading in left_out:
+        if heading in columns and sum(widths.values()) - _GAP > width:
+            del columns[heading], widths[heading]
+            gone.append(heading)
+    found = bare_table(*columns)
+    leave_out(found, gone)
+    for row in zip(*columns.values(), strict=True):
+        found.add_row(*row)
+    return found
+
+
+def stored_table(stored: Sequence[StoredLayer], rows: Sequence[Row], *, width: int) -> Table:
+    """Tabulate the convolutions of a file of weights.
+
+    Parameters
+    ----------
+    stored : sequence of StoredLayer
+        The layers.
+    rows : sequence of dict
+        What `statistics_of` gives for each.
+    width : int
+        Characters in one line; columns for which there is no room are left out whole.
+
+    Returns
+    -------
+    rich.table.Table
+        A row per layer: name, its type where one is transposed, weight as stored (O x I/groups x kh x kw;
+        transposed I x O/groups x kh x kw), what the file says of
+        stride and padding, parameters, and the weights in numbers. Where some are not finite,
+        how many weights and biases are not, and the numbers are those of the other weights.
+    """
+    columns = {
+        "layer": [layer.name for layer in stored],
+        **({"type": [layer.type for layer in stored]} if any(one.transposed for one in stored) else {}),
+        "weight": ["x".join(map(str, layer.weight.shape)) for layer in stored],
+        "bias": ["no" if layer.bias is None else "yes" for layer in stored],
+        **{
+            heading: [_stored_argument(layer, heading) for layer in stored]
+            for heading in ("stride", "padding", "dilation", "groups")
+            if any(heading in layer.arguments for layer in stored)
+        },
+        "parameters": [f"{layer.parameters:,}" for layer in stored],
+        **{name: [_cell(row[name]) for row in rows] for name in _NAMES},
+        **{
+            name: [f"{row[name]:,}" for row in rows] for name in _NOT_FINITE if any(row[name] for row in rows)
+        },
+    }
+    return _fitting(columns, _STORED_LEFT_OUT, width)
+
+
+def not_finite(rows: Sequence[Row]) -> str:
+    """Say how many numbers of the layers are not finite, and what the statistics are then of."""
+    nan, infinite = (sum(int(row[name]) for row in rows) for name in _NOT_FINITE)
+    if not nan + infinite:
+        return ""
+    layers = sum(1 for row in rows if any(row[name] for name in _NOT_FINITE))
+    return (
+        f"not finite: {nan:,} NaN and {infinite:,} infinite in {plural(layers, 'layer')}; "
+        "min, max, mean and std are those of the finite weights"
+    )
+
+
+def statistics_of(layer: StoredLayer) -> Row:
+    """Sum up the weights of a layer, and count what is not finite among them and its biases."""
+    weight = summed_up(layer.weight)
+    both = [weight] if layer.bias is None else [weight, summed_up(layer.bias)]
+    counts = sum(one.nan for one in both), sum(one.infinite for one in both)
+    values = (weight.low, weight.high, weight.mean, weight.std, *counts)
+    return dict(zip((*_NAMES, *_NOT_FINITE), values, strict=True))
+
+
+def _cell(value: float) -> str:
+    """Write a statistic; of no finite number there is none."""
+    return "-" if math.isnan(value) else number(value)
+
+
+def _stored_argument(layer: StoredLayer, name: str) -> str:
+    """Write what a file says of one argument, or its default."""
+    value = layer.arguments.get(name, 0 if name == "padding" else 1)
+    if name == "padding":
+        return typed(as_padding(value))
+    return typed(HW.of(value)) if isinstance(value, tuple) else str(value)
+
+
+def stored_document(layer: StoredLayer, row: Row) -> dict[str, Any]:
+    """Give one layer of a file as plain values."""
+    # JSON has no infinity.
+    values = {name: value if math.isfinite(value) else None for name, value in row.items()}
+    return {
+        "name": layer.name,
+        "type": layer.type,
+        "weight_shape": list(layer.weight.shape),
+        "bias": layer.bias is not None,
+        "parameters": layer.parameters,
+        **values,
+        "arguments": dict(layer.arguments),
+    }
+
+
+def net_lines(placed: Sequence[Placed]) -> list[str]:
+    """Write what all layers come to, and what the columns mean."""
+    parameters = sum(one.layer.parameters for one in placed)
+    outputs = [4 * math.prod(one.output_shape) for one in placed]
+    return [
+        f"{plural(len(placed), 'layer')}: {plural(parameters, 'parameter')}, {amount(4 * parameters)} "
+        f"as float32; {sum(one.macs for one in placed):,} multiply-adds",
+        f"outputs: {amount(sum(outputs))} as float32 in all, the largest {amount(max(outputs))}",
+        "field: input pixels that one value depends on; every: pixels between the fields of neighbours;",
+        "begins, centre: of the field of the first value, in pixels of the input; below 0 lies padding",
+    ]
+
+
+def _axes(one: Placed, write: Any) -> str:
+    """Write a number of both axes, once if they agree."""
+    if one.height is None or one.width is None:
+        return "all"
+    height, width = write(one.height), write(one.width)
+    return height if height == width else f"{height}x{width}"
+
+
+def _argument(value: Any) -> str:
+    """Write an argument of a layer as it would be typed."""
+    return "" if value is None else typed(value)
+
+
+def document(placed: Sequence[Placed]) -> list[dict[str, Any]]:
+    """Give every layer as plain values."""
+    return [
+        {
+            "name": one.name,
+            "layer": repr(one.layer),
+            "inputs": list(one.inputs),
+            "output_shape": list(one.output_shape),
+            "parameters": one.layer.parameters,
+            "macs": one.macs,
+            "bytes": 4 * math.prod(one.output_shape),
+            "receptive_field": _plain(one, "size"),
+            "effective_stride": _plain(one, "jump"),
+            "effective_padding": _plain(one, "padding"),
+            "centre": _plain(one, "centre"),
+        }
+        for one in placed
+    ]
+
+
+def _plain(one: Placed, name: str) -> list[float] | None:
+    """Give a number of both axes."""
+    reaches: list[Reach | None] = [one.height, one.width]
+    return None if None in reaches else [float(getattr(reach, name)) for reach in reaches]

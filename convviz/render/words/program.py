@@ -1,0 +1,300 @@
+"""A run as a short PyTorch program that stands on its own."""
+
+import textwrap
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convviz.compute.weights import FilterBank, seeded
+from convviz.errors import SpecError
+from convviz.files.writing import split_member
+from convviz.spec.geometry import HW
+from convviz.spec.layers import Conv2d
+from convviz.spec.settings import InputSettings, LayerSettings
+
+# What the file holds: numbers by their ending, or a picture by its planes and bits.
+Source = Literal["json", "csv", "npy", "npz", "colour", "gray", "gray16"]
+
+_PICTURES = ("colour", "gray", "gray16")
+
+# More numbers than this are no program to read; they belong into a file.
+MOST_WEIGHTS = 2000
+
+
+def program(
+    paths: Sequence[str],
+    sources: Mapping[str, Source],
+    layer: Conv2d,
+    bank: FilterBank,
+    settings: LayerSettings,
+    reading: InputSettings,
+    size: HW,
+    keys: Sequence[Sequence[Any]] = (),
+    *,
+    channels_last: bool = False,
+) -> str:
+    """Write a program that makes the same maps of the same input.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        The inputs whose channels are stacked, as the program shall open them.
+    sources : dict of str
+        What kind of file each path is.
+    layer : Conv2d
+        The layer.
+    bank : FilterBank
+        Its numbers.
+    settings : LayerSettings
+        Where the numbers come from: torch's generator, kernels, or a file of trained weights.
+    reading : InputSettings
+        How the input becomes numbers; `resize` as a size.
+    size : HW
+        Size of the input once it is read, in pixels.
+    keys : sequence of sequence
+        Where `settings.weights` holds weight and bias, as `convviz.compute.filters.TapSet` tells.
+    channels_last : bool
+        Whether numbers stand in the file as (H, W, C).
+
+    Returns
+    -------
+    str
+        Python with torch, numpy and Pillow; it ends with the maps, shape (O, H', W'), in ``maps``.
+
+    Raises
+    ------
+    SpecError
+        If there are too many weights to write down.
+    """
+    read, imports = _reading(paths, sources, reading, channels_last=channels_last)
+    pictures = any(source in _PICTURES for source in sources.values())
+    drawn = _drawn(layer, bank, settings)
+    made = _layer(layer, settings, size, seed=bool(drawn))
+    place = "layer[-1]" if made[-1] == ")" else "layer"
+    if keys:
+        filled, needed = _loaded(layer, settings, keys, place)
+    else:
+        filled, needed = _weights(layer, bank, settings, place, drawn), []
+    lines = [
+        *imports,
+        "import numpy as np",
+        "import torch",
+        *(["from PIL import Image, ImageOps"] if pictures else []),
+        *(["from PIL import Image"] if not pictures and reading.resize else []),
+        *needed,
+        "",
+        *read.splitlines(),
+        f"x = torch.tensor(planes, dtype=torch.float32)  # {layer.in_channels} x {size.h} x {size.w}",
+        "",
+        *made,
+        *filled,
+        "",
+        "with torch.no_grad():",
+        f"    maps = layer(x[None])[0]  # {layer.out_channels} x {layer.output_size(size).h} x "
+        f"{layer.output_size(size).w}",
+        "",
+        "for index, values in enumerate(maps):",
+        '    print(f"map {index}: {values.min():.4g} to {values.max():.4g}")',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def reads_as(
+    paths: Sequence[str],
+    sources: Mapping[str, Source],
+    reading: InputSettings,
+    *,
+    channels_last: bool = False,
+) -> NDArray[np.float32] | None:
+    """Run the lines that read the input, and give what they read; None where they fail."""
+    text, imports = _reading(paths, sources, reading, channels_last=channels_last)
+    lines = [*imports, "import numpy as np", "from PIL import Image, ImageOps", text]
+    found: dict[str, Any] = {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # a short program leaves its file to its end
+            exec("\n".join(lines), found)  # our own few lines, the same that the user is going to run
+    except (ValueError, OSError, KeyError, Image.DecompressionBombError):
+        return None
+    return np.asarray(found["planes"], np.float32)
+
+
+def _reading(
+    paths: Sequence[str], sources: Mapping[str, Source], reading: InputSettings, *, channels_last: bool
+) -> tuple[str, list[str]]:
+    """Write how the inputs are read into ``planes``, and what that imports first."""
+    read = [_one(path, sources[path], reading, channels_last=channels_last) for path in paths]
+    text = "\n".join(read)
+    if len(paths) > 1:
+        parts = [f"{one}\nstacked.append(planes)" for one in read]
+        text = "\n".join(
+            ["stacked = []", *parts, "planes = np.concatenate(stacked)  # the channels of one input"]
+        )
+    if reading.normalize is not None:
+        for word, values in (("mean", reading.normalize.mean), ("std", reading.normalize.std)):
+            text += f"\n{word} = np.float32({list(values)})[:, None, None]"
+        text += "\nplanes = (planes - mean) / std"
+    return text, ["import json", "from pathlib import Path", ""] if "json" in sources.values() else []
+
+
+def _one(path: str, source: Source, reading: InputSettings, *, channels_last: bool) -> str:
+    """Write how one input is read into ``planes``."""
+    name = repr(path)
+    if source == "json":
+        text = f"planes = np.array(json.loads(Path({name}).read_text()), np.float32)"
+    elif source == "csv":
+        text = f'planes = np.loadtxt({name}, delimiter=",", dtype=np.float32)'
+    elif source == "npy":
+        text = f"planes = np.load({name}).astype(np.float32)"
+    elif source == "npz":
+        file, member = split_member(Path(path))
+        key = "archive.files[0]" if member is None else repr(member)
+        text = f"archive = np.load({str(file)!r})\nplanes = archive[{key}].astype(np.float32)"
+    else:
+        full = 65535 if source == "gray16" else 255
+        mode = "" if source == "gray16" else f'.convert("{"L" if source == "gray" else "RGB"}")'
+        text = f"image = Image.open({name})\n"
+        if reading.page != 1:
+            text += f"image.seek({reading.page - 1})\n"
+        text += f"image = ImageOps.exif_transpose(image){mode}\n"
+        text += "planes = np.asarray(image, np.float32)" + ("" if reading.range == "raw" else f" / {full}")
+        if reading.range == "byte":
+            text += " * 255"
+        if source == "colour":
+            text += "\nplanes = planes.transpose(2, 0, 1)  # channels first"
+    if channels_last and source not in _PICTURES:
+        text += "\nplanes = planes.reshape(planes.shape[-3:]).transpose(2, 0, 1)  # channels first"
+    elif source != "colour":
+        text += "\nplanes = planes.reshape(-1, *planes.shape[-2:])  # channels first"
+    if source == "colour" and reading.mode == "gray":
+        text += "\nplanes = np.tensordot(np.float32([0.299, 0.587, 0.114]), planes, axes=1)[None]"
+    if source in ("gray", "gray16") and reading.mode == "rgb":
+        text += "\nplanes = np.repeat(planes, 3, axis=0)"
+    if isinstance(reading.resize, HW):
+        size = (reading.resize.w, reading.resize.h)
+        text += (
+            "\nplanes = np.stack([\n"
+            f"    Image.fromarray(plane).resize({size}, Image.Resampling.BILINEAR) for plane in planes\n])"
+        )
+    if reading.crop is not None:
+        h, w = reading.crop
+        text += (
+            f"\ntop, left = round((planes.shape[1] - {h}) / 2), round((planes.shape[2] - {w}) / 2)"
+            f"\nplanes = planes[:, top : top + {h}, left : left + {w}]"
+        )
+    return text
+
+
+def _drawn(layer: Conv2d, bank: FilterBank, settings: LayerSettings) -> list[int]:
+    """List the filters whose weights torch draws: all, or those for which there is no kernel."""
+    if settings.weights is not None or (settings.kernel and settings.out_channels is None):
+        return []
+    if not settings.kernel:
+        return list(range(layer.out_channels))
+    new = seeded(layer, settings.seed)
+    same = (bank.weight == (new.turned() if settings.flip else new).weight).all(axis=(1, 2, 3))
+    return [int(index) for index in np.flatnonzero(same)]
+
+
+def _layer(layer: Conv2d, settings: LayerSettings, size: HW, *, seed: bool) -> list[str]:
+    """Build the layer, with the seed where torch draws its numbers."""
+    first, *rest = built(layer, size)
+    return [*([f"torch.manual_seed({settings.seed})"] if seed else []), f"layer = {first}", *rest]
+
+
+def built(layer: Conv2d, size: HW) -> list[str]:
+    """Write the lines of Python that build a layer for an input of `size`: what torch prints, with quotes.
+
+    Examples
+    --------
+    >>> built(Conv2d(1, 2, 3, padding="same", padding_mode="reflect"), HW(5, 5))
+    ['torch.nn.Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1), padding="same", padding_mode="reflect")']
+    """
+    text = layer.torch_repr(size)
+    for word in ("valid", "same"):
+        text = text.replace(f"padding={word}", f'padding="{word}"')
+    for word in ("reflect", "replicate", "circular"):
+        text = text.replace(f"padding_mode={word}", f'padding_mode="{word}"')
+    if not text.startswith("Sequential"):
+        return [f"torch.nn.{text}"]
+    _, pad, conv, _ = text.splitlines()
+    parts = [f"    torch.nn.{line.split(': ', 1)[1]}," for line in (pad, conv)]
+    return ["torch.nn.Sequential(", *parts, ")"]
+
+
+def _weights(
+    layer: Conv2d, bank: FilterBank, settings: LayerSettings, place: str, drawn: Sequence[int]
+) -> list[str]:
+    """Write the numbers into the layer at `place`, but for the filters that torch has drawn."""
+    turned = [_flipped(place)] if settings.flip and drawn else []
+    if not settings.kernel and settings.weights is None:
+        return ["", "with torch.no_grad():", *turned] if turned else []
+    written = [index for index in range(layer.out_channels) if index not in set(drawn)]
+    weight = bank.weight[written]
+    if weight.size > MOST_WEIGHTS:
+        raise SpecError(
+            f"{weight.size:,} weights are too many for a program; store them with "
+            "convviz run --save FILE.npz and load them in yours."
+        )
+    shared = bool((weight == weight[:, :1]).all())
+    values = weight[:, 0] if shared else weight
+    lines = ["", "# one kernel per map" + (", in every channel that it reads" if shared else " and channel")]
+    lines += ["weight = torch.tensor(", textwrap.indent(_nested(values), "    "), ")"]
+    if shared:
+        lines.append(f"weight = weight[:, None].repeat(1, {layer.weight_shape[1]}, 1, 1)")
+    if not drawn:
+        filled = f"    {place}.weight.copy_(weight)"
+    else:
+        chosen = f":{len(written)}" if written == list(range(len(written))) else str(written)
+        filled = f"    {place}.weight[{chosen}] = weight  # the others are those of the new layer"
+    lines += ["with torch.no_grad():", *turned, filled]
+    if bank.bias is not None:
+        lines.append(f"    {place}.bias.copy_(torch.tensor({_row(bank.bias)}))")
+    return lines
+
+
+def _loaded(
+    layer: Conv2d, settings: LayerSettings, places: Sequence[Sequence[Any]], place: str
+) -> tuple[list[str], list[str]]:
+    """Load the numbers of a file into the layer at `place`; and what that imports."""
+    path = settings.weights
+    assert path is not None
+    kind = path.suffix.lower()
+    opened = {
+        ".safetensors": f"stored = load_file({str(path)!r})",
+        ".npz": f"stored = np.load({str(path)!r})",
+    }.get(kind, f'stored = torch.load({str(path)!r}, map_location="cpu", weights_only=True)')
+    lines = ["", opened, "with torch.no_grad():"]
+    for name, keys in zip(("weight", "bias"), places, strict=False):
+        if name == "bias" and not layer.bias:
+            continue
+        values = "stored" + "".join(f"[{key!r}]" for key in keys)
+        if kind == ".npz":
+            values = f"torch.from_numpy({values})"
+        lines.append(f"    {place}.{name}.copy_({values})")
+    if settings.flip:
+        lines.append(_flipped(place))
+    return lines, ["from safetensors.torch import load_file"] if kind == ".safetensors" else []
+
+
+def _flipped(place: str) -> str:
+    """Turn the kernels of the layer at `place`."""
+    return f"    {place}.weight.copy_({place}.weight.flip(2, 3))  # turned half round: true convolution"
+
+
+def _nested(values: np.ndarray) -> str:
+    """Write an array as nested lists, one row of taps per line."""
+    if values.ndim == 1:
+        return _row(values)
+    inner = ",\n".join(textwrap.indent(_nested(part), " ") for part in values)
+    return f"[{inner[1:]}]"
+
+
+def _row(values: Sequence[np.float32] | np.ndarray) -> str:
+    """Write numbers with the fewest digits that give the same float32 again."""
+    return "[" + ", ".join(str(np.float32(value)) for value in values) + "]"

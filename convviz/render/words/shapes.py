@@ -1,0 +1,201 @@
+"""The shape arithmetic in words and numbers."""
+
+from collections.abc import Sequence
+
+from convviz.spec.geometry import HW, Axis, padding_shares
+from convviz.spec.layers import Conv2d
+from convviz.text import amount, number, plural
+
+# Taps of all windows together; more are not looked through one by one.
+_MOST_LISTED = 1_000_000
+
+
+def formula(name: str, axis: Axis) -> list[str]:
+    r"""Write the shape calculation of one axis with the numbers put in.
+
+    Examples
+    --------
+    >>> print(*formula("height", Axis(6, 3, 2, 1, 1, 1)), sep="\n")
+    height: floor((i + 2p - d(k - 1) - 1) / s) + 1
+          = floor((6 + 2*1 - 1*(3 - 1) - 1) / 2) + 1
+          = floor(5 / 2) + 1 = 2 + 1 = 3
+    """
+    lead = " " * len(name)
+    symbols, filled = (
+        ("2p", f"2*{axis.before}")
+        if axis.before == axis.after
+        else (
+            "p_before + p_after",
+            f"{axis.before} + {axis.after}",
+        )
+    )
+    room = axis.padded - axis.span
+    return [
+        f"{name}: floor((i + {symbols} - d(k - 1) - 1) / s) + 1",
+        f"{lead}= floor(({axis.input} + {filled} - {axis.dilation}*({axis.kernel} - 1) - 1)"
+        f" / {axis.stride}) + 1",
+        f"{lead}= floor({room} / {axis.stride}) + 1 = {room // axis.stride} + 1 = {axis.output}",
+    ]
+
+
+def indices(found: Sequence[int]) -> str:
+    """Write increasing indices, neighbours as a range and many with the middle left out.
+
+    Examples
+    --------
+    >>> indices([4, 5, 6, 9]), indices([])
+    ('4-6, 9', 'none')
+    """
+    runs: list[list[int]] = []
+    for index in found:
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1] = [runs[-1][0], index]
+        else:
+            runs.append([index, index])
+    words = [str(low) if low == high else f"{low}-{high}" for low, high in runs]
+    if len(words) > 8:
+        words = [*words[:4], f"… ({len(words) - 6} more) …", *words[-2:]]
+    return ", ".join(words) or "none"
+
+
+def _skipped(axis: Axis) -> str:
+    """List what is never read; of more pixels than a picture has that would take minutes."""
+    leaps = axis.dilation > 1 or axis.stride > axis.kernel
+    if leaps and max(axis.input, axis.output * axis.kernel) > _MOST_LISTED:
+        return "not listed for so many"
+    return indices(axis.skipped)
+
+
+def counting(layer: Conv2d, size: HW) -> list[str]:
+    """Write parameters, multiply-adds and memory, each with how it is counted."""
+    output = layer.output_size(size)
+    filters, planes, kh, kw = layer.weight_shape
+    bias = f" + {layer.bias_parameters:,} biases" if layer.bias else ", no bias"
+    values_count = filters * output.h * output.w
+    return [
+        f"parameters: {layer.parameters:,} = {filters} x {planes} x {kh} x {kw} weights{bias}",
+        f"multiply-adds: {layer.macs(size):,} = {layer.weight_parameters:,} weights x {output.h} x {output.w}"
+        " positions (the bias is not counted, products with padding are)",
+        f"maps: {plural(values_count, 'value')}, {amount(4 * values_count)} as float32",
+    ]
+
+
+def group_map(layer: Conv2d, size: HW, channels: Sequence[str], names: Sequence[str]) -> list[str]:
+    r"""Write which planes feed which maps, and what that saves against one group.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        A layer with more than one group.
+    size : HW
+        Size of the input, in pixels.
+    channels, names : sequence of str
+        What the planes and the maps are called.
+
+    Returns
+    -------
+    list of str
+        One line per group, and one for the savings.
+
+    Examples
+    --------
+    >>> print(*group_map(Conv2d(2, 2, 3, groups=2), HW(4, 4), "RG", ("a", "b")), sep="\n")
+    group 0: plane R -> map a
+    group 1: plane G -> map b
+    saved: 18 weights instead of 36, 72 multiply-adds instead of 144
+    """
+    maps = layer.out_channels // layer.groups
+    lines = []
+    for group in range(layer.groups):
+        read = [channels[plane] for plane in layer.planes_of(group * maps)]
+        made = names[group * maps : (group + 1) * maps]
+        lines.append(f"group {group}: {_some('plane', read)} -> {_some('map', made)}")
+    weights, macs = layer.weight_parameters, layer.macs(size)
+    saved = f"{weights:,} weights instead of {weights * layer.groups:,}"
+    return [*lines, f"saved: {saved}, {macs:,} multiply-adds instead of {macs * layer.groups:,}"]
+
+
+def _some(noun: str, names: Sequence[str]) -> str:
+    """List names after their noun, the middle of a long list left out."""
+    shown = list(names) if len(names) <= 8 else [*names[:4], "…", *names[-2:]]
+    # Maps without a name of their own are called by their index already.
+    words = ", ".join(shown).replace(f"{noun} ", "")
+    return f"{noun}{'' if len(names) == 1 else 's'} {words}"
+
+
+def flip_lines(
+    names: Sequence[str], symmetric: Sequence[bool], largest: tuple[float, str, HW] | None
+) -> list[str]:
+    r"""Write what true convolution changes, and which kernels it cannot change.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What the maps are called.
+    symmetric : sequence of bool
+        Whether the half turn leaves each filter as it is.
+    largest : (float, str, HW) or None
+        The largest difference from cross-correlation, and the map and the position where it stands;
+        None where every filter is symmetric.
+
+    Examples
+    --------
+    >>> print(*flip_lines(["box", "ramp"], [True, False], (0.5, "ramp", HW(1, 2))), sep="\n")
+    flip: true convolution differs from cross-correlation by 0.5 at most (ramp, row 1, column 2)
+    flip: map box stays as it is: its kernels are symmetric under the half turn
+    """
+    if largest is None:
+        return ["flip: every kernel is symmetric under the half turn, so nothing changes"]
+    same = [name for name, equal in zip(names, symmetric, strict=True) if equal]
+    value, name, at = largest
+    lines = [
+        f"flip: true convolution differs from cross-correlation by {number(value)} at most "
+        f"({name}, row {at.h}, column {at.w})"
+    ]
+    if same:
+        verb, whose = ("stays as it is", "its") if len(same) == 1 else ("stay as they are", "their")
+        lines.append(f"flip: {_some('map', same)} {verb}: {whose} kernels are symmetric under the half turn")
+    return lines
+
+
+def padding_line(height: Axis, width: Axis) -> str:
+    """Write how much of a layer's work meets padding."""
+    outputs, products = padding_shares(height, width)
+    return f"padding: {outputs:.2%} of the outputs touch it, {products:.2%} of the products meet it"
+
+
+def shape_report(layer: Conv2d, size: HW) -> list[str]:
+    """Write everything that the shape arithmetic says of a layer, as lines."""
+    axes = dict(zip(("height", "width"), layer.axes(size), strict=True))
+    output = layer.output_size(size)
+    lines = [
+        *layer.torch_repr(size).split("\n"),
+        layer.sentence,
+        "",
+        f"input   {layer.in_channels} x {size.h} x {size.w}  (channels x height x width)",
+        f"output  {layer.out_channels} x {output.h} x {output.w}",
+        "",
+    ]
+    for name, axis in axes.items():
+        lines += formula(name, axis)
+    lines.append("")
+    for name, axis in axes.items():
+        what = "rows" if name == "height" else "columns"
+        lines += [
+            f"{name}: {axis.padded} {what} with padding ({axis.before} + {axis.input} + {axis.after}); "
+            f"one window spans {axis.span} ({plural(axis.kernel, 'tap')}, dilation {axis.dilation})",
+            f"{' ' * len(name)}  past the last window: {plural(axis.unread, what[:-1])} of the padded input; "
+            f"input {what} never read: {_skipped(axis)}",
+        ]
+    if any(layer.edges(size)):
+        lines += ["", padding_line(*axes.values())]
+    filters, planes, kh, kw = layer.weight_shape
+    lines += [
+        "",
+        f"weight  {filters} x {planes} x {kh} x {kw}"
+        "  (out_channels x in_channels/groups x kernel height x kernel width)",
+        f"bias    {layer.bias_parameters}  (out_channels)" if layer.bias else "bias    none",
+        "",
+        *counting(layer, size),
+    ]
+    return lines

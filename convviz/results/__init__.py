@@ -1,0 +1,1 @@
+"""What a Python user holds: values that show and save themselves."""

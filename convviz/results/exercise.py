@@ -1,0 +1,219 @@
+"""Worksheets for a class: numbers that can be worked by hand, and the answers with their steps."""
+
+import random
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.compute import filters
+from convviz.compute.filters import TapSet
+from convviz.compute.weights import FilterBank, map_names
+from convviz.errors import SpecError
+from convviz.explain.trace import Trace, trace
+from convviz.images.decode import as_picture
+from convviz.images.picture import Picture
+from convviz.render.words.shapes import formula
+from convviz.render.words.worksheet import Block, Grid, Heading, Steps, Text
+from convviz.results import feature_maps
+from convviz.spec.geometry import HW
+from convviz.spec.layers import Conv2d
+from convviz.spec.settings import LayerSettings
+from convviz.text import number, plural
+
+# Products that a class works out on one sheet, at most.
+MOST_PRODUCTS = 5000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """One exercise with its solution.
+
+    Parameters
+    ----------
+    name : str
+        What stands above it.
+    layer : Conv2d
+        The layer.
+    picture : Picture
+        The input.
+    bank : FilterBank
+        The numbers of the layer.
+    maps : ndarray, shape (O, H', W'), float32
+        The solution.
+    asked : HW
+        The input size of the shape question.
+    """
+
+    name: str
+    layer: Conv2d
+    picture: Picture
+    bank: FilterBank
+    maps: NDArray[np.float32]
+    asked: HW
+
+    def questions(self) -> list[Block]:
+        """Write the sheet, with empty grids for the output."""
+        layer, size = self.layer, self.picture.size
+        blocks: list[Block] = [
+            Heading(self.name, 1),
+            Text("Name:"),
+            Heading("The layer"),
+            Steps([repr(layer)]),
+        ]
+        for index, plane in enumerate(self.picture.x):
+            blocks += [Heading(f"Input, channel {index}"), _grid(plane)]
+        blocks += self._kernels()
+        how = "Lay the kernel on the window, multiply what lies on each other, add up all channels"
+        how += " and the bias" if layer.bias else ""
+        how += "; do not turn the kernel."
+        if any(layer.edges(size)):
+            mode = layer.padding_mode
+            how += " Padding holds zeros." if mode == "zeros" else f" The padding mode is {mode}."
+        blocks += [Heading("1. What comes out?"), Text(how)]
+        for index, values in enumerate(self.maps):
+            blocks += [Heading(f"Output, map {index}", 3), _grid(np.zeros_like(values), empty=True)]
+        return [
+            *blocks,
+            Heading("2. Which shape?"),
+            Text(
+                f"An input of {layer.in_channels} x {self.asked.h} x {self.asked.w} (channels x height x "
+                "width) goes through the same layer. Which shape has the output, and how many parameters "
+                "has the layer?"
+            ),
+        ]
+
+    def answers(self) -> list[Block]:
+        """Write the answer key, with every sum."""
+        layer = self.layer
+        blocks: list[Block] = [Heading(f"{self.name}: answers", 1), Heading("1. What comes out?")]
+        for index, values in enumerate(self.maps):
+            steps = [_sum(self._trace(HW(int(y), int(x)), index)) for y, x in np.ndindex(*values.shape)]
+            blocks += [Heading(f"Output, map {index}", 3), _grid(values), Steps(steps)]
+        axes = layer.axes(self.asked)
+        out = layer.output_size(self.asked)
+        _, planes, kh, kw = layer.weight_shape
+        bias = f" + {layer.out_channels} for the bias" if layer.bias else ""
+        return [
+            *blocks,
+            Heading("2. Which shape?"),
+            Steps([*formula("height", axes[0]), *formula("width", axes[1])]),
+            Text(
+                f"The output is {layer.out_channels} x {out.h} x {out.w}. The layer has "
+                f"{layer.parameters:,} parameters: {layer.out_channels} x {planes} x {kh} x {kw} weights"
+                f"{bias}."
+            ),
+        ]
+
+    def _kernels(self) -> list[Block]:
+        """Write the weights and the biases."""
+        layer = self.layer
+        blocks: list[Block] = []
+        for index, one in enumerate(self.bank.weight):
+            for channel, kernel in zip(layer.planes_of(index), one, strict=True):
+                blocks += [Heading(f"Kernel of map {index} on channel {channel}"), _grid(kernel)]
+            if self.bank.bias is not None:
+                blocks.append(Text(f"Bias of map {index}: {number(float(self.bank.bias[index]), digits=9)}"))
+        return blocks
+
+    def _trace(self, at: HW, index: int) -> Trace:
+        """Take one value apart."""
+        return trace(self.layer, self.picture, self.bank, self.maps, at, index, backend="numpy")
+
+
+def _grid(values: NDArray[np.float32], *, empty: bool = False) -> Grid:
+    """Write a matrix, or leave room for it."""
+    return Grid([["" if empty else number(float(value), digits=6) for value in row] for row in values])
+
+
+def _sum(found: Trace) -> str:
+    """Write one value as the sum that it is."""
+    words = []
+    for channel in found.channels:
+        pairs = zip(channel.patch.ravel(), channel.kernel.ravel(), strict=True)
+        words += [f"{number(float(x), digits=6)}*{_signed(float(w))}" for x, w in pairs]
+    if found.bias is not None:
+        words.append(_signed(found.bias))
+    return f"({found.at.h},{found.at.w}): {' + '.join(words)} = {number(found.total, digits=6)}"
+
+
+def _signed(value: float) -> str:
+    """Write a number, in brackets where it is negative."""
+    text = number(value, digits=6)
+    return f"({text})" if value < 0 else text
+
+
+def make_sheets(
+    settings: LayerSettings, *, size: HW = HW(5, 5), channels: int = 1, sheets: int = 1
+) -> list[Sheet]:
+    """Make worksheets.
+
+    Parameters
+    ----------
+    settings : LayerSettings
+        The layer; one filter by default. Its seed chooses the numbers: the same seed makes the same sheets.
+    size : HW
+        Size of the input, in pixels.
+    channels : int
+        Planes of the input.
+    sheets : int
+        How many to make.
+
+    Returns
+    -------
+    list of Sheet
+        With small whole numbers: inputs from 0 to 9, drawn weights and biases from -2 to 2.
+
+    Raises
+    ------
+    SpecError, ShapeError
+        If the layer is not legal, or there is more to work out than `MOST_PRODUCTS`.
+
+    Examples
+    --------
+    >>> (sheet,) = make_sheets(LayerSettings(), size=HW(4, 4))
+    >>> sheet.maps.shape
+    (1, 2, 2)
+    """
+    if not settings.kernel and settings.out_channels is None:
+        settings = replace(settings, out_channels=1)
+    tapset = filters.prepare(settings)
+    made = []
+    for index in range(sheets):
+        # One generator per sheet, so that sheet 2 is the same however many there are.
+        draw = random.Random(f"{settings.seed} {index}")
+        layer, bank = _layer(settings, channels, tapset, draw)
+        if layer.macs(size) > MOST_PRODUCTS:
+            raise SpecError(
+                f"a sheet would have {plural(layer.macs(size), 'product')} to work out, more than "
+                f"{MOST_PRODUCTS:,}; make --size or --kernel-size smaller."
+            )
+        x = np.array([draw.randint(0, 9) for _ in range(channels * size.h * size.w)], np.float32)
+        picture = as_picture(x.reshape(channels, *size))
+        maps = feature_maps.run(picture, layer, bank, "numpy").maps
+        least = layer.receptive_field()
+        asked = HW(least.h + draw.randint(20, 200), least.w + draw.randint(20, 200))
+        made.append(Sheet(f"Convolution, sheet {index + 1}", layer, picture, bank, maps, asked))
+    return made
+
+
+def _layer(
+    settings: LayerSettings, channels: int, tapset: TapSet | None, draw: random.Random
+) -> tuple[Conv2d, FilterBank]:
+    """Build the layer with the kernels that were named, or with drawn ones."""
+    if tapset is not None:
+        layer, bank, _ = filters.build(settings, channels, tapset=tapset)
+        if layer.out_channels > (maps := tapset.maps(layer.groups)):
+            # The weights of a new layer have too many digits to be worked out by hand.
+            raise SpecError(
+                f"out_channels is {layer.out_channels}, but the kernels make {plural(maps, 'map')}; "
+                "on a worksheet give a kernel for every map."
+            )
+        return layer, bank
+    layer = settings.conv2d(channels)
+    weight = np.array([draw.randint(-2, 2) for _ in range(layer.weight_parameters)], np.float32)
+    bias = [draw.randint(-2, 2) for _ in range(layer.bias_parameters)]
+    taps = weight.reshape(layer.weight_shape)
+    if settings.flip:
+        taps = taps[:, :, ::-1, ::-1]
+    return layer, FilterBank.of(layer, taps, bias or None, map_names(layer.out_channels))

@@ -1,0 +1,242 @@
+"""What a layer makes of a picture, as a value that shows and saves itself."""
+
+import io
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convviz import __version__
+from convviz.compute import backends
+from convviz.compute.conv import apply
+from convviz.compute.feature_maps import LayerRun
+from convviz.compute.survey import survey
+from convviz.compute.weights import FilterBank, of_module, seeded
+from convviz.errors import ShapeError
+from convviz.images import decode
+from convviz.render.sheets import overview
+from convviz.render.sheets.field import NOTHING, Panel
+from convviz.render.sheets.layout import Sheet, columns_for
+from convviz.results import outputs
+from convviz.spec import scales, settings
+from convviz.spec.geometry import HW
+from convviz.spec.layers import Conv2d
+from convviz.text import plural
+from convviz.typing import Floats
+
+# Maps of at most so many values, 64 MiB, are kept once they are computed. Of more, memory that was not
+# touched before costs about a nanosecond a byte (measured in 2026), and most maps take less to compute again:
+# those of at most so many multiply-adds a value are not kept, nor are maps of more than 1 GiB.
+_VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureMaps(LayerRun):
+    """A run of one layer that draws, stores and shows itself; with the parameters of `LayerRun`."""
+
+    def grid(
+        self,
+        *,
+        tile: int | None = 320,
+        columns: int | None = None,
+        colormap: str = "gray",
+        scale: str = "map",
+        parts: Floats | None = None,
+        differences: Floats | None = None,
+    ) -> Image.Image:
+        """Draw the input, its planes and all maps on one sheet.
+
+        Parameters
+        ----------
+        tile : int or None
+            Longest side of a map, in pixels; None keeps every pixel.
+        columns : int, optional
+            Maps in one row; chosen to leave few places empty by default.
+        colormap : str
+            As for `convviz.render.palette.colours`.
+        scale : {"map", "global"}
+            Whether each map has its own black and white.
+        parts : ndarray, shape (O, I / groups, H', W'), float32, optional
+            What `partial` gives: then every filter has a row of its own, with the
+            part of every plane, the bias and the sum.
+        differences : ndarray, shape (O, H', W'), float32, optional
+            What `flip_difference` gives: drawn below the maps.
+
+        Returns
+        -------
+        PIL.Image.Image
+            Mode RGB.
+        """
+        return self.sheet(
+            tile=tile, columns=columns, colormap=colormap, scale=scale, parts=parts, differences=differences
+        ).image()
+
+    def sheet(
+        self,
+        *,
+        tile: int | None = 320,
+        columns: int | None = None,
+        colormap: str = "gray",
+        scale: str = "map",
+        parts: Floats | None = None,
+        differences: Floats | None = None,
+        chosen: Sequence[int] | None = None,
+        seen: Panel = NOTHING,
+    ) -> Sheet:
+        """Lay out what `grid` draws, to be painted while it is written; with the parameters of `grid`.
+
+        `chosen` lists the maps to draw, all by default; `seen` is to be put beside the input.
+        """
+        found = self.summary(tile, moments=False)
+        _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
+        maps = found.maps
+        if after >= 1:
+            # The maps of one row of tiles are painted at the same time.
+            whole = self._whole(columns or columns_for(len(maps)))
+            maps = [replace(field, small=rows) for field, rows in zip(maps, whole, strict=True)]
+        filters = self.filters
+        if chosen is not None:
+            maps, filters = [maps[index] for index in chosen], filters.chosen(chosen)
+        return overview.draw(
+            self.picture,
+            self.layer,
+            filters,
+            found.planes,
+            maps,
+            parts=None if parts is None else [survey(row, after, moments=False) for row in parts],
+            differences=None if differences is None else survey(differences, after, moments=False),
+            tile=tile,
+            columns=columns,
+            colormap=colormap,
+            scale=scale,
+            seen=seen,
+        )
+
+    def arrays(
+        self, *, parts: Floats | None = None, differences: Floats | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Gather what `save` stores: input, weight, bias if any, maps, names, and what else is given."""
+        stored: dict[str, NDArray[Any]] = {"input": self.picture.x, "weight": self.filters.weight}
+        if self.filters.bias is not None:
+            stored["bias"] = self.filters.bias
+        stored |= {"maps": self.maps, "names": np.array(self.names)}
+        more = {"partial": parts, "flip_difference": differences}
+        return stored | {name: array for name, array in more.items() if array is not None}
+
+    def save(self, path: str | Path, *, force: bool = False, partial: bool = False) -> None:
+        """Write the sheet (.png) or the exact numbers (.npz, .npy, .safetensors).
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to write; its ending says what.
+        force : bool
+            Replace a file that convviz did not write.
+        partial : bool
+            Draw or store the partial maps too.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written, or is not ours to replace.
+        """
+        path = Path(path)
+        parts = self.partial() if partial else None
+        if path.suffix.lower() == ".png":
+            outputs.write_sheet(self.sheet(parts=parts), path, self.description(), force=force)
+        else:
+            outputs.save_arrays(self.arrays(parts=parts), path, self.description(), force=force)
+
+    def description(self, *chosen: Any) -> dict[str, Any]:
+        """Describe the run for the metadata of a file: version, layer and settings."""
+        made = {"version": __version__, "layer": repr(self.layer), "backend": self.backend}
+        if self.device != "cpu":
+            made["device"] = self.device
+        return made | settings.as_text(*chosen)
+
+    def _repr_png_(self) -> bytes:
+        """Show the sheet in a notebook."""
+        buffer = io.BytesIO()
+        self.grid().save(buffer, "PNG")
+        return buffer.getvalue()
+
+
+def run(
+    image: Any,
+    layer: Any,
+    weights: Any = None,
+    backend: str = "auto",
+    *,
+    device: str = "cpu",
+    keep: bool = True,
+) -> FeatureMaps:
+    """Run one layer on one picture.
+
+    Parameters
+    ----------
+    image : str, Path, Picture or array_like, shape (C, H, W) or (H, W)
+        A file, a picture already read, or numbers; (H, W, C) where only that can be meant.
+    layer : Conv2d or torch.nn.Conv2d
+        The layer; a module of torch brings its numbers.
+    weights : FilterBank, array_like or (array_like, array_like), optional
+        The numbers of the layer: a bank, a weight, or a weight and a bias. By
+        default those that torch draws with seed 0.
+    backend : {"auto", "numpy", "torch"}
+        What computes; "auto" takes torch where that makes up for the time to load it.
+    device : {"cpu", "cuda", "mps"}
+        Where torch computes.
+    keep : bool
+        Whether the maps are computed now and kept, if they are less than 1 GiB.
+        Otherwise they are computed in bands of rows, when they are asked for, where
+        that is quicker than to keep them.
+
+    Returns
+    -------
+    FeatureMaps
+        The maps with all they were made from; a notebook shows them as a picture.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    SpecError, ShapeError
+        If input, layer and weights do not fit each other.
+    BackendError
+        If the backend or the device is not there.
+
+    Examples
+    --------
+    >>> ones = np.ones((1, 3, 3, 3), np.float32)
+    >>> result = run(np.ones((3, 4, 4)), Conv2d(3, 1, 3, bias=False), ones)
+    >>> result.maps.tolist()
+    [[[27.0, 27.0], [27.0, 27.0]]]
+    """
+    if not isinstance(layer, Conv2d):
+        layer, own = of_module(layer)
+        weights = own if weights is None else weights
+    picture = decode.as_picture(image, planes=layer.in_channels)
+    planes = picture.shape[0]
+    if planes != layer.in_channels:
+        raise ShapeError(f"the input has {plural(planes, 'channel')}, but {layer} reads {layer.in_channels}.")
+    if weights is None:
+        bank = seeded(layer)
+    elif isinstance(weights, FilterBank):
+        bank = FilterBank.of(layer, weights.weight, weights.bias, weights.names)
+    else:
+        weight, bias = weights if isinstance(weights, tuple) else (weights, None)
+        bank = FilterBank.of(layer, weight, bias)
+    chosen = backends.choose(backend, macs=layer.macs(picture.size), device=device)
+    backends.load(chosen)  # importing is not computing
+    size = layer.output_size(picture.size)
+    values = layer.out_channels * size.h * size.w
+    repeat = not keep and layer.macs(picture.size) <= _MACS_TO_REPEAT * values
+    if values > (_VALUES_TO_KEEP if repeat else _MOST_VALUES_TO_KEEP):
+        return FeatureMaps(None, layer, bank, picture, chosen, device=device)
+    start = time.perf_counter()
+    maps = apply(layer, picture.x, bank, backend=chosen, device=device)
+    return FeatureMaps(maps, layer, bank, picture, chosen, time.perf_counter() - start, device)

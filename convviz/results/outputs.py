@@ -1,0 +1,336 @@
+"""Results as files, each with the settings it was made with."""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convviz.errors import OutputError
+from convviz.files import arrays, marks, png, writing
+from convviz.render.drawings.animation import Animation, encode, paletted
+from convviz.render.drawings.drawing import Drawing, to_image, to_svg
+from convviz.render.palette import colours, tones_between
+from convviz.render.sheets.layout import Toned
+from convviz.spec.geometry import HW
+from convviz.typing import Floats
+
+# So many maps are written at a time: a process may have 256 files open, or 1024.
+_OPEN_FILES = 64
+
+
+def write_sheet(
+    image: Image.Image | png.Painted | NDArray[np.uint8],
+    path: Path | writing.Stream,
+    description: dict[str, Any],
+    *,
+    force: bool = False,
+    inputs: Sequence[Path] = (),
+    advance: Callable[[int], None] = lambda rows: None,
+) -> int:
+    """Write a picture as PNG.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image, Sheet or ndarray, shape (H, W) or (H, W, C), uint8
+        The picture.
+    path : Path or Stream
+        Where to write it.
+    description : dict of str
+        What to store with it; how a file is known to be ours.
+    force : bool
+        Replace a file that convviz did not write.
+    inputs : sequence of Path
+        Files that are never replaced.
+    advance : callable
+        Told how many rows were written, as they are.
+
+    Returns
+    -------
+    int
+        Its bytes.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, or is not ours to replace.
+    """
+    picture = np.asarray(image) if isinstance(image, Image.Image) else image
+    with _writing(path, force=force, inputs=inputs) as file:
+        png.write(file, picture, marks.signed_text(description), advance=advance)
+        return file.tell()
+
+
+def _writing(
+    path: Path | writing.Stream, *, force: bool, inputs: Sequence[Path] = ()
+) -> contextlib.AbstractContextManager[BinaryIO]:
+    """Open a place that is free or ours."""
+    return writing.writing(path, force=force, is_ours=marks.is_ours, inputs=inputs)
+
+
+def write_drawing(
+    drawing: Drawing,
+    path: Path | writing.Stream,
+    description: dict[str, Any],
+    *,
+    force: bool = False,
+    inputs: Sequence[Path] = (),
+) -> None:
+    """Write a drawing as .svg, or as .png at two pixels per unit.
+
+    Parameters
+    ----------
+    drawing : Drawing
+        What to write.
+    path : Path
+        Where to write it; the ending says how.
+    description, force, inputs
+        As for `write_sheet`.
+
+    Raises
+    ------
+    OutputError
+        As for `write_sheet`.
+    """
+    if path.suffix.lower() != ".svg":
+        write_sheet(to_image(drawing, scale=2), path, description, force=force, inputs=inputs)
+        return
+    _write_svg(to_svg(drawing, comment=marks.comment(description)), path, force=force, inputs=inputs)
+
+
+def _write_svg(text: str, path: Path | writing.Stream, *, force: bool, inputs: Sequence[Path]) -> None:
+    """Write one document."""
+    with _writing(path, force=force, inputs=inputs) as file:
+        file.write(text.encode())
+
+
+def write_page(
+    text: str, path: Path | writing.Stream, description: dict[str, Any], *, force: bool = False
+) -> None:
+    """Write Markdown or HTML, with a comment by which it is known as ours.
+
+    Parameters
+    ----------
+    text : str
+        The page.
+    path : Path
+        Where to write it.
+    description, force
+        As for `write_sheet`.
+
+    Raises
+    ------
+    OutputError
+        As for `write_sheet`.
+    """
+    marked = f"{text}<!-- {marks.comment(description)} -->\n"
+    with _writing(path, force=force) as file:
+        file.write(marked.encode())
+
+
+def write_animation(
+    animation: Animation,
+    path: Path | writing.Stream,
+    description: dict[str, Any],
+    *,
+    ms: int = 1000,
+    force: bool = False,
+    inputs: Sequence[Path] = (),
+) -> None:
+    """Write an animation as .gif, .webp, .png or .apng.
+
+    Parameters
+    ----------
+    animation : Animation
+        What to write.
+    path : Path
+        Where to write it; the ending says how.
+    ms : int
+        How long a frame is shown, in milliseconds.
+    description, force, inputs
+        As for `write_sheet`.
+
+    Raises
+    ------
+    OutputError
+        As for `write_sheet`.
+    """
+    text = marks.signed_text(description)[marks.MARK]
+    with _writing(path, force=force, inputs=inputs) as file:
+        frames = paletted(animation)
+        file.write(encode(frames, path.suffix.lower(), ms=ms, mark=marks.MARK, text=text))
+
+
+def write_frames(
+    animation: Animation,
+    folder: Path,
+    description: dict[str, Any],
+    *,
+    svg: bool = False,
+    force: bool = False,
+    inputs: Sequence[Path] = (),
+) -> list[Path]:
+    """Write every frame of an animation as a numbered .png or .svg.
+
+    Parameters
+    ----------
+    animation : Animation
+        What to write.
+    folder : Path
+        Where to write it; made if missing.
+    svg : bool
+        Write documents, not pixels.
+    description, force, inputs
+        As for `write_sheet`.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of the frames.
+
+    Raises
+    ------
+    OutputError
+        As for `write_sheet`.
+    """
+    digits = len(str(animation.scene.frames - 1))
+    paths = []
+    drawn: Iterable[str | Image.Image] = (
+        animation.svgs(comment=marks.comment(description)) if svg else animation.images()
+    )
+    for index, frame in enumerate(drawn):
+        path = folder / f"frame-{index:0{digits}d}{'.svg' if svg else '.png'}"
+        if isinstance(frame, str):
+            _write_svg(frame, path, force=force, inputs=inputs)
+        else:
+            write_sheet(frame, path, description, force=force, inputs=inputs)
+        paths.append(path)
+    return paths
+
+
+def write_maps(
+    names: Sequence[str],
+    size: HW,
+    ends: Sequence[tuple[float, float]],
+    bands: Callable[[slice], Iterable[Floats]],
+    folder: Path,
+    description: dict[str, Any],
+    *,
+    colormap: str = "gray",
+    scale: str = "map",
+    force: bool = False,
+    inputs: Sequence[Path] = (),
+    advance: Callable[[int], None] = lambda rows: None,
+) -> list[Path]:
+    """Write every map as a PNG of its own, one pixel per value.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What each map is called; the file name begins with its index.
+    size : HW
+        Rows and columns of every map.
+    ends : sequence of (float, float)
+        The least and the greatest value of each.
+    bands : callable
+        Gives the rows of the chosen maps from the top down, some at a time, as
+        arrays of shape (maps, rows, W').
+    folder : Path
+        Where to write them; made if missing.
+    description, force, inputs
+        As for `write_sheet`.
+    colormap, scale : str
+        As for `convviz.render.sheets.overview.draw`.
+    advance : callable
+        Told how many rows of how many maps were written, as they are: all together
+        the number of maps times that of their rows.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of the maps.
+
+    Raises
+    ------
+    OutputError
+        As for `write_sheet`.
+    """
+    table = colours(colormap)
+    chosen = tones_between(ends, scale=scale, signed=colormap == "signed")
+    digits = len(str(len(names) - 1))
+    paths = [folder / f"{index:0{digits}d}-{file_name(name)}.png" for index, name in enumerate(names)]
+    for first in range(0, len(names), _OPEN_FILES):
+        some = slice(first, first + _OPEN_FILES)
+        with contextlib.ExitStack() as stack:
+            writers = []
+            for name, tone, path in zip(names[some], chosen[some], paths[some], strict=True):
+                described = {"map": name, "low": repr(tone.low), "high": repr(tone.high)}
+                writers.append(
+                    png.Writer(
+                        stack.enter_context(_writing(path, force=force, inputs=inputs)),
+                        size.h,
+                        size.w,
+                        1 if table is None else 3,
+                        marks.signed_text(description | described),
+                    )
+                )
+            for band in bands(some):
+                for writer, tone, values in zip(writers, chosen[some], band, strict=True):
+                    writer.paint(len(values), Toned([values], [tone], table).rows, advance=advance)
+            for writer in writers:
+                writer.close()
+    return paths
+
+
+def older_maps(folder: Path, written: Sequence[Path | writing.Stream]) -> list[Path]:
+    """List the maps in a folder that an earlier run wrote, and this one did not."""
+    found = sorted(path for path in folder.glob("[0-9]*-*.png") if path not in written)
+    return [path for path in found if "map" in (marks.description_of(path) or {})]
+
+
+def file_name(name: str) -> str:
+    """Make part of a file name of what a map is called.
+
+    Examples
+    --------
+    >>> file_name("gaussian:sigma=1.5 @R"), file_name("../x")
+    ('gaussian-sigma=1.5-R', 'x')
+    """
+    return re.sub(r"[^\w.=+-]+", "-", name).strip("-.")[:80] or "map"
+
+
+def save_arrays(
+    stored: dict[str, NDArray[Any]],
+    path: Path | writing.Stream,
+    description: dict[str, Any],
+    *,
+    force: bool = False,
+    inputs: Sequence[Path] = (),
+) -> None:
+    """Write exact numbers as .npz, .npy (the maps alone) or .safetensors.
+
+    Parameters
+    ----------
+    stored : dict of ndarray
+        What to write, by name.
+    path : Path
+        Where to write it; the ending says how.
+    description, force, inputs
+        As for `write_sheet`.
+
+    Raises
+    ------
+    OutputError
+        As for `write_sheet`, and if the ending is none of these.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in arrays.WRITABLE:
+        raise OutputError(
+            f"cannot save numbers as {str(path)!r}; end the name with {', '.join(arrays.WRITABLE)}."
+        )
+    with _writing(path, force=force, inputs=inputs) as file:
+        arrays.write_arrays(file, suffix, stored, marks.signed_text(description))

@@ -1,0 +1,103 @@
+"""The program of a run on given files: how it reads them is found by trying."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from convviz.compute.filters import TapSet
+from convviz.compute.weights import FilterBank
+from convviz.errors import SpecError
+from convviz.files.writing import split_member
+from convviz.images.picture import Picture
+from convviz.render.words.program import program, reads_as
+from convviz.spec.layers import Conv2d
+from convviz.spec.settings import InputSettings, LayerSettings
+
+
+def program_of(
+    names: Sequence[str],
+    picture: Picture,
+    layer: Conv2d,
+    bank: FilterBank,
+    settings: LayerSettings,
+    reading: InputSettings,
+    tapset: TapSet | None,
+) -> str:
+    """Write the PyTorch program of a run, without the line break at its end.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The files of the input, as the program shall open them.
+    picture : Picture
+        What they hold.
+    layer : Conv2d
+        The layer.
+    bank : FilterBank
+        Its weights and biases.
+    settings : LayerSettings
+        Where those come from.
+    reading : InputSettings
+        How the files were read.
+    tapset : TapSet or None
+        What `convviz.compute.filters.prepare` made of the settings.
+
+    Returns
+    -------
+    str
+        As `convviz.render.words.program.program` writes it.
+
+    Raises
+    ------
+    SpecError
+        If no short program reads these files as convviz does, or there are too many weights.
+    """
+    # The program is for this input, so the size that it is brought to is written as numbers.
+    reading = replace(reading, resize=picture.resized)
+    sources = {name: _source(Path(name), reading) for name in names}
+    close = 1e-5 * max(float(abs(picture.x).max()), 1e-30)
+
+    def same(planes: Any) -> bool:
+        """Tell whether the program reads what convviz did."""
+        return (
+            planes is not None
+            and planes.shape == picture.x.shape
+            and np.allclose(planes, picture.x, rtol=0, atol=close)
+        )
+
+    # Depths, separators, encodings and orders of axes that convviz knows are found by trying.
+    orders = () if None in sources.values() else (False, True)
+    last = next(
+        (order for order in orders if same(reads_as(names, sources, reading, channels_last=order))), None
+    )
+    if last is None:
+        raise SpecError(
+            "reading this file takes more than a short program; save it as an 8-bit PNG, or as numbers "
+            "(.npy), first."
+        )
+    keys = () if tapset is None else tapset.keys
+    text = program(names, sources, layer, bank, settings, reading, picture.size, keys, channels_last=last)
+    return text.rstrip("\n")
+
+
+_NUMBERS = ("json", "csv", "npy", "npz")
+
+
+def _source(path: Path, reading: InputSettings) -> Any:
+    """Tell what the program has to read, or nothing where no short program could."""
+    suffix = split_member(path)[0].suffix.lower().removeprefix(".")
+    if suffix in _NUMBERS:
+        return suffix
+    try:
+        with Image.open(path) as image:
+            if reading.page != 1:
+                image.seek(reading.page - 1)
+            mode = image.mode
+    except (OSError, ValueError, EOFError, Image.DecompressionBombError):
+        return None
+    kinds = {"L": "gray", "LA": "gray", "I;16": "gray16", "RGB": "colour", "RGBA": "colour", "P": "colour"}
+    return None if reading.mode == "rgba" else kinds.get(mode)

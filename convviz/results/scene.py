@@ -1,0 +1,237 @@
+"""Scenes for an animation: a layer on abstract squares or on numbers, direct or transposed."""
+
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convviz.compute import conv
+from convviz.compute.weights import FilterBank, seeded
+from convviz.errors import InputError, ShapeError, SpecError
+from convviz.explain.trace import check_index
+from convviz.files.toml_ import read_toml
+from convviz.files.writing import shown
+from convviz.images.picture import Picture
+from convviz.render.drawings.animation import Scene
+from convviz.results import feature_maps
+from convviz.spec import parsing
+from convviz.spec.geometry import HW, Axis, Edges, transposed_axis
+from convviz.spec.layers import Conv2d, Padding
+from convviz.spec.settings import LayerSettings, typed
+from convviz.typing import Floats
+
+
+def direct(
+    layer: Conv2d, size: HW, *, picture: Picture | None = None, bank: FilterBank | None = None, index: int = 0
+) -> Scene:
+    """Set up the scene of a convolution.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    size : HW
+        Size of the input, in pixels.
+    picture : Picture, optional
+        Numbers for the input; abstract squares without it.
+    bank : FilterBank, optional
+        The numbers of the layer, with `picture`.
+    index : int
+        The map to show.
+
+    Returns
+    -------
+    Scene
+        One frame per value of the map.
+
+    Examples
+    --------
+    >>> direct(Conv2d(1, 1, 3, stride=2, padding=1), HW(6, 6)).frames
+    9
+    """
+    check_index("map", index, layer.out_channels)
+    height, width = layer.axes(size)
+    scene = Scene(_title(layer, size, height, width), height, width, padding_mode=layer.padding_mode)
+    planes = layer.planes_of(index)
+    scene = replace(scene, channels=_names(picture, planes))
+    if picture is None or bank is None:
+        return scene
+    maps = feature_maps.run(picture, layer, bank).maps
+    return replace(scene, planes=picture.x[planes], values=maps[index])
+
+
+def transposed(
+    layer: Conv2d,
+    size: HW,
+    *,
+    output_padding: HW = HW(0, 0),
+    picture: Picture | None = None,
+    weight: Floats | None = None,
+    index: int = 0,
+) -> Scene:
+    """Set up the scene of a transposed convolution, as ``torch.nn.ConvTranspose2d`` without bias makes it.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        Its arguments; zero padding that is equal on opposite sides, one group.
+    size : HW
+        Size of the input, in pixels.
+    output_padding : HW
+        Rows and columns more at the bottom and on the right.
+    picture : Picture, optional
+        Numbers for the input.
+    weight : ndarray, shape (I, O, kh, kw), float32, optional
+        The weights, with `picture`.
+    index : int
+        The map to show.
+
+    Returns
+    -------
+    Scene
+        The input with zeros put in, under the turned kernel at stride 1.
+
+    Raises
+    ------
+    SpecError, ShapeError
+        If torch has no such layer, or nothing is left.
+
+    Examples
+    --------
+    >>> transposed(Conv2d(1, 1, 3, stride=2, padding=1), HW(3, 3), output_padding=HW(1, 1)).frames
+    36
+    """
+    check_index("map", index, layer.out_channels)
+    edges = layer.padding
+    if not isinstance(edges, Edges) or (edges.top, edges.left) != (edges.bottom, edges.right):
+        raise SpecError("padding of a transposed convolution is a number, or one for each axis.")
+    if layer.padding_mode != "zeros" or layer.groups != 1:
+        raise SpecError("a transposed convolution is animated with zero padding and one group.")
+    axes = []
+    for name, axis, padding in (("height", "h", edges.top), ("width", "w", edges.left)):
+        n, k, stride, dilation, more = (
+            getattr(pair, axis)
+            for pair in (size, layer.kernel_size, layer.stride, layer.dilation, output_padding)
+        )
+        try:
+            found = transposed_axis(
+                n, k, stride=stride, padding=padding, output_padding=more, dilation=dilation
+            )
+        except ShapeError as error:
+            raise ShapeError(f"{name}: {error}") from None
+        axes.append(found)
+    height, width = axes
+    title = "transposed " + _title(layer, size, height, width, output_padding)
+    scene = Scene(title, height, width, layer.stride, channels=_names(picture, range(layer.in_channels)))
+    if picture is None or weight is None:
+        return scene
+    values = _correlate(picture.x, weight, scene, layer.dilation)
+    return replace(scene, planes=picture.x, values=values[index])
+
+
+def _correlate(x: Floats, weight: Floats, scene: Scene, dilation: HW) -> Floats:
+    """Put zeros between the pixels, then slide the turned kernels over them."""
+    height, width = scene.height, scene.width
+    spread = np.zeros((x.shape[0], height.padded, width.padded), np.float32)
+    # A border below 0 leaves out pixels, so that only those inside are put in.
+    for row in range(x.shape[1]):
+        for column in range(x.shape[2]):
+            y, z = row * scene.zoom.h + height.before, column * scene.zoom.w + width.before
+            if 0 <= y < height.padded and 0 <= z < width.padded:
+                spread[:, y, z] = x[:, row, column]
+    turned = np.ascontiguousarray(weight.swapaxes(0, 1)[:, :, ::-1, ::-1])
+    return conv.conv2d(spread, turned, dilation=(dilation.h, dilation.w))
+
+
+def transposed_weight(layer: Conv2d, settings: LayerSettings, bank: FilterBank) -> Floats:
+    """Give the weight (I, O, kh, kw) of a transposed layer: torch's own draw, or the kernels of a bank."""
+    if settings.kernel:
+        return np.ascontiguousarray(bank.weight.swapaxes(0, 1))
+    swapped = Conv2d(layer.out_channels, layer.in_channels, layer.kernel_size, bias=False)
+    return seeded(swapped, settings.seed).weight
+
+
+def _names(picture: Picture | None, planes: range) -> tuple[str, ...]:
+    """Call the planes that are shown."""
+    if picture is not None:
+        return tuple(f"{name} plane" for name in picture.channels[planes.start : planes.stop])
+    return tuple(f"plane {plane}" for plane in planes)
+
+
+def _title(layer: Conv2d, size: HW, height: Axis, width: Axis, output_padding: HW = HW(0, 0)) -> str:
+    """Say in one line what is done."""
+    words = [f"kernel {layer.kernel_size}"]
+    for name, pair in (("stride", layer.stride), ("dilation", layer.dilation)):
+        words += [f"{name} {typed(pair)}"] if pair != HW(1, 1) else []
+    edges: Padding = layer.padding
+    if edges in ("same", "same-lower"):
+        words.append(f"padding {edges}")
+    elif isinstance(edges, Edges) and any(edges):
+        mode = "" if layer.padding_mode == "zeros" else f" ({layer.padding_mode})"
+        words.append(f"padding {typed(edges)}{mode}")
+    words += [f"output padding {typed(output_padding)}"] if any(output_padding) else []
+    return f"{', '.join(words)}: {size} -> {HW(height.output, width.output)}"
+
+
+# What a case of a gallery may say, with the parser of the option of that name.
+_KEYS = {
+    "kernel-size": parsing.pair("kernel_size"),
+    "stride": parsing.pair("stride"),
+    "padding": parsing.padding,
+    "dilation": parsing.pair("dilation"),
+}
+
+
+def gallery(path: Path | None = None) -> dict[str, Scene]:
+    """Read the cases of a gallery.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A TOML file with one table per case; the classic cases of Dumoulin and Visin by default.
+
+    Returns
+    -------
+    dict of Scene
+        By name, in the order of the file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a case has a key that is none of the options.
+    SpecError, ShapeError
+        If a case is not legal.
+
+    Examples
+    --------
+    >>> len(gallery()), gallery()["dilation"].frames
+    (15, 9)
+    """
+    where = path if path is not None else _classic()
+    return {name: _case(name, case, where) for name, case in read_toml(where).items()}
+
+
+def _classic() -> Path:
+    """Find the gallery: in an installed package beside the modules, in a checkout among the samples."""
+    installed = Path(str(resources.files("convviz"))) / "gallery.toml"
+    return installed if installed.exists() else installed.parents[1] / "samples" / "gallery.toml"
+
+
+def _case(name: str, case: Any, where: Path) -> Scene:
+    """Check one case and set it up."""
+    known = {"size", "transposed", "output-padding", *_KEYS}
+    if not isinstance(case, dict) or not isinstance(case.get("size"), str) or case.keys() - known:
+        raise InputError(
+            f'{shown(where)}: [{name}] needs a size such as "5x5" and knows {", ".join(sorted(known))}.'
+        )
+    chosen: dict[str, Any] = {
+        key.replace("-", "_"): parse(str(case[key])) for key, parse in _KEYS.items() if key in case
+    }
+    settings = LayerSettings(out_channels=1, **chosen)
+    size, layer = parsing.pair("size")(case["size"]), settings.conv2d(1)
+    if not case.get("transposed", False):
+        return direct(layer, size)
+    more = parsing.pair("output_padding", least=0)(str(case.get("output-padding", "0")))
+    return transposed(layer, size, output_padding=more)

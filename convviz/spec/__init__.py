@@ -1,0 +1,1 @@
+"""What is asked for, as checked values: layers, networks, kernels, settings."""

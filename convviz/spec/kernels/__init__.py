@@ -1,0 +1,50 @@
+"""Kernels by name, by formula and by their numbers.
+
+A table row in ``presets.py`` is all that a new preset takes. Taps are applied as
+cross-correlation, top left first, as ``torch.nn.Conv2d`` applies its weights.
+"""
+
+from convviz.spec.kernels.kernel import Kernel, Taps
+from convviz.spec.kernels.lookup import (
+    Entry,
+    Filter,
+    complete,
+    entries,
+    find,
+    preset_names,
+    resolve,
+    search,
+)
+from convviz.spec.kernels.parse import (
+    FILE_SUFFIXES,
+    KernelRequest,
+    Kind,
+    could_be_size,
+    parse_request,
+    parse_taps,
+)
+from convviz.spec.kernels.presets import FORMULAS, PRESETS, SETS, Formula, Parameter
+
+__all__ = [
+    "FILE_SUFFIXES",
+    "FORMULAS",
+    "PRESETS",
+    "SETS",
+    "Entry",
+    "Filter",
+    "Formula",
+    "Kernel",
+    "KernelRequest",
+    "Kind",
+    "Parameter",
+    "Taps",
+    "complete",
+    "could_be_size",
+    "entries",
+    "find",
+    "parse_request",
+    "parse_taps",
+    "preset_names",
+    "resolve",
+    "search",
+]

@@ -1,0 +1,143 @@
+"""One two-dimensional kernel as a checked value."""
+
+import math
+from dataclasses import dataclass
+
+from convviz.errors import SpecError
+from convviz.spec.geometry import HW
+from convviz.text import plural, printable
+
+Taps = tuple[tuple[float, ...], ...]
+
+
+def shown(text: str, *, most: int = 40) -> str:
+    """Write a kernel's name or text on one line of at most `most` characters, for messages."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= most else line[: most - 3] + "..."
+
+
+def quoted(text: str, *, most: int = 40) -> str:
+    """Write what a user typed in quotes, escaped and shortened, for messages."""
+    line = " ".join(text.split())
+    return repr(line if len(line) <= most else line[: most - 3] + "...")
+
+
+def exact(value: float) -> str:
+    """Write a number so that reading it gives the same number; whole ones without a point."""
+    return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(float(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """The numbers by which one window of one channel is multiplied.
+
+    The taps are applied as cross-correlation, as ``torch.nn.Conv2d`` does it:
+    the first tap of the first row meets the top left pixel of the window, and
+    nothing is turned round.
+
+    Parameters
+    ----------
+    name : str
+        What identifies the kernel in captions and messages.
+    taps : tuple of tuple of float, shape (kh, kw)
+        Rows from the top, each from the left, before the division.
+    divisor : float
+        What every tap is divided by; not 0. A table of whole numbers and a
+        divisor is exact where the weights themselves are rounded.
+    source : str
+        Where the taps come from: author, publication, year.
+    equals : str
+        Library calls with the same result, borders aside; a factor or a sign
+        in front says how they differ.
+    about : str
+        What the output shows, in a few words.
+
+    Raises
+    ------
+    SpecError
+        If there are no taps, the rows differ in length, a tap or the divisor is
+        not a finite number, or the divisor is 0.
+
+    Examples
+    --------
+    >>> kernel = Kernel("mean of three", ((1, 1, 1),), divisor=3)
+    >>> print(kernel.size, kernel.range)
+    1x3 (0.0, 1.0)
+    """
+
+    name: str
+    taps: Taps
+    divisor: float = 1
+    source: str = ""
+    equals: str = ""
+    about: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            taps = tuple(tuple(row) for row in self.taps)
+        except TypeError:
+            raise SpecError(
+                f"kernel {shown(self.name)}: expected rows of numbers, not {self.taps!r}."
+            ) from None
+        object.__setattr__(self, "taps", taps)
+        if not taps or not taps[0]:
+            raise SpecError(
+                f"kernel {shown(self.name)}: there are no taps; give at least one row of one number."
+            )
+        for number, row in enumerate(taps, 1):
+            if len(row) != len(taps[0]):
+                raise SpecError(
+                    f"kernel {shown(self.name)}: row {number} has {plural(len(row), 'number')}, "
+                    f"but row 1 has {len(taps[0])}; give every row as many."
+                )
+            for column, tap in enumerate(row, 1):
+                if not _is_finite(tap):
+                    raise SpecError(
+                        f"kernel {shown(self.name)}: row {number}, column {column} must be a finite number, "
+                        f"not {shown(repr(tap))}."
+                    )
+        if not _is_finite(self.divisor) or self.divisor == 0:
+            raise SpecError(
+                f"kernel {shown(self.name)}: the divisor must be a finite number other than 0, "
+                f"not {shown(repr(self.divisor))}."
+            )
+        if not all(math.isfinite(weight) for row in self.weights for weight in row):
+            raise SpecError(
+                f"kernel {shown(self.name)}: a tap divided by {self.divisor!r} is too large for a number; "
+                "use a larger divisor."
+            )
+
+    @property
+    def size(self) -> HW:
+        """Rows and columns, in taps."""
+        return HW(len(self.taps), len(self.taps[0]))
+
+    @property
+    def weights(self) -> Taps:
+        """The taps divided by the divisor, shape (kh, kw): what the pixels are multiplied by."""
+        divisor = float(self.divisor)
+        return tuple(tuple(float(tap) / divisor for tap in row) for row in self.taps)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest output for pixels in [0, 1].
+
+        They are the sum of the negative and the sum of the positive weights.
+
+        Examples
+        --------
+        >>> Kernel("difference", ((-1, 1),)).range
+        (-1.0, 1.0)
+        """
+        weights = [weight for row in self.weights for weight in row]
+        return math.fsum(w for w in weights if w < 0), math.fsum(w for w in weights if w > 0)
+
+
+def _is_finite(value: object) -> bool:
+    """Tell whether a value is a number that fits a float; True and False are not."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False

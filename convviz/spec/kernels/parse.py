@@ -1,0 +1,306 @@
+"""Kernels written as numbers, and what the text after ``--kernel`` asks for."""
+
+import re
+from typing import Literal, NamedTuple
+
+from convviz.errors import SpecError
+from convviz.spec.kernels.kernel import Kernel, quoted, shown
+
+Kind = Literal["preset", "taps", "file", "channels"]
+
+FILE_SUFFIXES = (".json", ".csv", ".npy", ".npz", ".safetensors")
+
+# What holds pickles, which are programs.
+_PROGRAMS = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+
+# What may stand before an equals sign as a name; `gaussian:sigma=2` and `runs/lr=0.1/k.npy` have none.
+_NAMED = re.compile(r"([^\W\d][\w .-]*?)\s*=\s*(.+)", re.DOTALL)
+
+# Numbers with commas and without blanks, and then a blank: `1,2,3 4,5,6`.
+_TIGHT_COMMA = re.compile(r"\S,\S")
+
+# What could be meant as the size of kernels: `3`, `3x3` or `3,3`.
+_SIZE = re.compile(r"([1-9][0-9]?)(?:[x,]([1-9][0-9]?))?", re.IGNORECASE)
+
+_CHANNELS = {"R": 0, "G": 1, "B": 2, "A": 3}
+_MINUS = "\N{MINUS SIGN}"  # what web pages and word processors print
+
+
+class KernelRequest(NamedTuple):
+    """What one ``--kernel`` asks for; nothing has been looked up or read yet.
+
+    Parameters
+    ----------
+    what : str
+        A preset or set name, literal taps, the path of a file, or one preset or
+        literal per channel.
+    kind : {"preset", "taps", "file", "channels"}
+        Which of the four it is.
+    channel : int or None
+        Index of the only channel the kernel reads; None for all channels.
+    name : str or None
+        What to call the filter; None for the name that it has by itself.
+    """
+
+    what: str
+    kind: Kind
+    channel: int | None = None
+    name: str | None = None
+
+
+def parse_request(text: str) -> KernelRequest:
+    """Tell a preset, literal taps and a file apart, and split off the name and the channel.
+
+    Parameters
+    ----------
+    text : str
+        ``WHAT``, ``WHAT@CHANNEL`` or ``NAME=WHAT``; a channel is R, G, B, A or an
+        index from 0. WHAT is a file if it ends in one of `FILE_SUFFIXES`, which has
+        a name already; a filter with one kernel per channel if it holds ``|``;
+        literal taps if it starts with a digit, a sign, a point or a bracket, or
+        holds a semicolon or a line break; a preset otherwise.
+
+    Returns
+    -------
+    KernelRequest
+        Its parts. Only what follows the last ``@`` can be a channel, so that
+        ``me@home.csv`` is a file and ``me@home.csv@R`` reads it for the first channel.
+
+    Raises
+    ------
+    SpecError
+        If there is no text, what follows ``@`` is no channel, or the file is of a kind
+        that can run code.
+
+    Examples
+    --------
+    >>> parse_request("sobel-x@R")
+    KernelRequest(what='sobel-x', kind='preset', channel=0, name=None)
+    >>> parse_request("0 1 0; 1 -4 1; 0 1 0").kind, parse_request("learned.npz").kind
+    ('taps', 'file')
+    >>> parse_request("mine = 1 0 | 0 1")
+    KernelRequest(what='1 0 | 0 1', kind='channels', channel=None, name='mine')
+    """
+    # A mark in front stands in files that Windows writes, and comes along with their text.
+    what, channel, name = text.removeprefix("\ufeff").strip(), None, None
+    head, at, tail = what.rpartition("@")
+    if at:
+        channel = _channel(tail.strip())
+        if channel is not None:
+            what = head.strip()
+        elif not what.lower().endswith(FILE_SUFFIXES):
+            raise SpecError(
+                f"kernel {shown(what)}: '@{shown(tail)}' names no channel; "
+                "write @R, @G, @B, @A or an index such as @0."
+            )
+    if what.lower().endswith(_PROGRAMS):
+        raise SpecError(
+            f"kernel {shown(what)}: such a file can run any code when it is loaded, so it is not read; "
+            "store the weight as .safetensors or .npy, or take a state dict by --weights FILE --layer NAME."
+        )
+    if not what:
+        raise SpecError(
+            "a kernel needs a name, numbers or a file, such as sobel-x or '0 1 0; 1 -4 1; 0 1 0'."
+        )
+    if (named := _NAMED.fullmatch(what)) and _kind(what) != "file":
+        name, what = named[1], named[2]
+    kind = _kind(what)
+    if kind == "channels" and channel is not None:
+        raise SpecError(
+            f"kernel {shown(what)}: it has a kernel for every channel; leave out '@{shown(tail)}'."
+        )
+    return KernelRequest(what, kind, channel, name)
+
+
+def could_be_size(request: KernelRequest) -> str | None:
+    """Tell what a kernel of one or two numbers is, where the size of kernels could be meant.
+
+    Examples
+    --------
+    >>> print(could_be_size(parse_request("3")))
+    the kernel '3' is one weight of value 3; for kernels of 3x3 give --kernel-size 3 ([3] is one weight)
+    >>> could_be_size(parse_request("[3]")), could_be_size(parse_request("-1 1"))
+    (None, None)
+    """
+    found = _SIZE.fullmatch(request.what) if request.kind == "taps" else None
+    if found is None or request.name is not None or request.channel is not None:
+        return None
+    h, w = found[1], found[2]
+    if w is None:
+        what, size, again = f"one weight of value {h}", f"{h}x{h}", f"[{h}] is one weight"
+    else:
+        what, size, again = f"one row of {h} and {w}", f"{h}x{w}", f"[{h}, {w}] is one row"
+    remedy = f"for kernels of {size} give --kernel-size {request.what} ({again})"
+    return f"the kernel {request.what!r} is {what}; {remedy}"
+
+
+def _channel(text: str) -> int | None:
+    """Read a channel's letter or index; None if it is neither."""
+    if text.isascii() and text.isdigit() and len(text) <= 6:
+        return int(text)
+    return _CHANNELS.get(text.upper())
+
+
+def _kind(what: str) -> Kind:
+    """Tell what a text is from its end, its beginning and its separators."""
+    if what.lower().endswith(FILE_SUFFIXES):
+        return "file"
+    if "|" in what:
+        return "channels"
+    begins_as_number = what[0].isdigit() or what[0] in "+-.[" + _MINUS
+    return "taps" if begins_as_number or ";" in what or "\n" in what else "preset"
+
+
+def parse_taps(text: str, name: str | None = None) -> Kernel:
+    """Read a kernel from its numbers.
+
+    Parameters
+    ----------
+    text : str
+        Rows from the top, divided by semicolons or line breaks; in a row numbers
+        from the left, divided by blanks, a comma or both. Nested brackets, as
+        Python, JSON and numpy print them, do as well. ``1/9`` without blanks is
+        one tap. A slash between blanks before the last number divides the
+        whole kernel: ``1 2 1; 2 4 2; 1 2 1 / 16``. A slash with a blank on one
+        side only could mean either and is refused.
+    name : str, optional
+        What to call the kernel; by default the text without its blanks.
+
+    Returns
+    -------
+    Kernel
+        The taps, applied as cross-correlation like any others; whole numbers stay whole.
+
+    Raises
+    ------
+    SpecError
+        If something is not a finite number, a row is empty, the rows differ in
+        length, or a slash is unclear. The message counts rows and columns from 1.
+
+    Examples
+    --------
+    >>> kernel = parse_taps("1 2 1; 2 4 2; 1 2 1 / 16")
+    >>> kernel.taps, kernel.divisor, kernel.name
+    (((1, 2, 1), (2, 4, 2), (1, 2, 1)), 16, '1,2,1;2,4,2;1,2,1 / 16')
+    >>> parse_taps("[[0, 1], [-1, 0]]").taps
+    ((0, 1), (-1, 0))
+    """
+    label = shown(text if name is None else name) or "''"
+    if "x" in text.lower() and _SIZE.fullmatch(text.strip()):
+        raise SpecError(f"kernel {label}: this is a size, not numbers; for it give --kernel-size {label}.")
+    try:
+        body, divided_by = _split_divisor(text.replace(_MINUS, "-").strip())
+        tokens = [_tokens(line, row) for row, line in enumerate(_lines(body), 1)]
+        taps = tuple(
+            tuple(_number(token, f"row {row}, column {column}") for column, token in enumerate(line, 1))
+            for row, line in enumerate(tokens, 1)
+        )
+        divisor = 1 if divided_by is None else _plain(divided_by, "the divisor")
+    except SpecError as error:
+        raise SpecError(f"kernel {label}: {error}") from None
+    if name is None:
+        name = ";".join(",".join(line) for line in tokens)
+        name += "" if divided_by is None else f" / {divided_by}"
+    return Kernel(name, taps, divisor)
+
+
+def _split_divisor(text: str) -> tuple[str, str | None]:
+    """Split off the divisor of the whole kernel, a slash between blanks before the last number."""
+    words = text.split()
+    for word in words:
+        if word != "/" and (word.startswith("/") or word.endswith("/")):
+            raise SpecError(
+                f"{quoted(word)} has a blank on one side of the slash; "
+                "write 1/9 for one tap, or ' / 9' at the end to divide them all."
+            )
+    if "/" not in words:
+        return text, None
+    if len(words) < 3 or words.index("/") != len(words) - 2:
+        raise SpecError(
+            "a slash between blanks divides the whole kernel, so it stands once, before the last number; "
+            "write 1/9 without blanks for one tap."
+        )
+    return text.rsplit(None, 2)[0], words[-1]
+
+
+def _lines(body: str) -> list[str]:
+    """Split the text of a kernel into rows."""
+    if not body:
+        raise SpecError("there are no numbers; write rows such as '0 1 0; 1 -4 1; 0 1 0'.")
+    if body.startswith("["):
+        body = _without_brackets(body)
+    lines = []
+    for part in body.split(";"):
+        filled = [line for line in part.splitlines() if line.strip()]
+        lines += filled or [""]
+    return lines
+
+
+def _without_brackets(body: str) -> str:
+    """Rewrite ``[[1, 2], [3, 4]]`` or ``[1 2; 3 4]`` with semicolons alone."""
+    unbalanced = SpecError("the brackets do not match; write [[1, 2], [3, 4]] or 1 2; 3 4.")
+    inside = body[1:-1].strip()
+    if not body.endswith("]") or len(body) < 2:
+        raise unbalanced
+    rows = [inside]
+    if inside.startswith("["):
+        if not inside.endswith("]"):
+            raise unbalanced
+        first, *others = inside[1:-1].split("]")
+        rows = [" ".join(first.split())]
+        for other in others:
+            gap, bracket, row = other.partition("[")
+            if not bracket or gap.strip() not in ("", ","):
+                raise unbalanced
+            rows.append(" ".join(row.split()))
+        if any(";" in row for row in rows):
+            raise unbalanced
+    if any(bracket in row for row in rows for bracket in "[]"):
+        raise unbalanced
+    return ";".join(rows)
+
+
+def _tokens(line: str, row: int) -> list[str]:
+    """Split a row into the texts of its numbers."""
+    if not line.strip():
+        raise SpecError(f"row {row} is empty; leave out the separator, or write its numbers.")
+    tokens: list[str] = []
+    cells = [cell.split() for cell in line.split(",")]
+    if _TIGHT_COMMA.search(line) and any(len(words) > 1 for words in cells):
+        rows = "; ".join(line.split())
+        raise SpecError(
+            f"row {row} has commas without blanks and blanks without commas, so {quoted(line)} could be one "
+            f"row or several; write {quoted(rows)} for several, or one separator alone for one row."
+        )
+    for words in cells:
+        if not words:
+            raise SpecError(
+                f"row {row}, column {len(tokens) + 1} is empty; write a number before and after every comma."
+            )
+        tokens += words
+    return tokens
+
+
+def _number(token: str, where: str) -> float:
+    """Read one tap, a plain number or a fraction of two."""
+    over, slash, under = token.partition("/")
+    if not slash:
+        return _plain(token, where)
+    numerator, denominator = _plain(over, where, of=token), _plain(under, where, of=token)
+    if denominator == 0:
+        raise SpecError(f"{where} divides by 0 in {quoted(token)}.")
+    return numerator / denominator
+
+
+def _plain(token: str, where: str, *, of: str | None = None) -> float:
+    """Read one finite decimal number; `of` is the longer text it is part of."""
+    wrong = SpecError(f"{where} must be a finite number, such as 2, -0.5 or 1e-3, not {quoted(of or token)}.")
+    if not token.isascii() or "_" in token:
+        raise wrong
+    try:
+        value = float(token)
+    except ValueError:
+        raise wrong from None
+    if value - value != 0:  # nan and both infinities
+        raise wrong
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value

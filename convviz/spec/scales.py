@@ -1,0 +1,57 @@
+"""How much arrays are enlarged or reduced to be drawn."""
+
+from convviz.spec import scales
+from convviz.spec.geometry import HW
+
+
+def fit(size: HW, longest: int | None) -> float:
+    """Choose the scale that brings an array to at most `longest` pixels.
+
+    Parameters
+    ----------
+    size : HW
+        Rows and columns of the array.
+    longest : int or None
+        Pixels of the longest side; None keeps the array as it is.
+
+    Returns
+    -------
+    float
+        A whole number to enlarge by, or a fraction to reduce by.
+
+    Examples
+    --------
+    >>> fit(HW(3, 5), 320), fit(HW(640, 480), 320), fit(HW(640, 480), None)
+    (64, 0.5, 1)
+    """
+    side = max(size)
+    if longest is None:
+        return 1
+    # Cells of more than 96 pixels say no more than smaller ones.
+    return min(longest // side, 96) if side <= longest else longest / side
+
+
+def fit_both(before: HW, after: HW, tile: int | None) -> tuple[float, float]:
+    """Choose the fit_both of input and maps: the same, where both are of similar size.
+
+    Parameters
+    ----------
+    before, after : HW
+        Sizes of the input and of the maps, in pixels.
+    tile : int or None
+        Longest side on the sheet, in pixels; None keeps every pixel.
+
+    Returns
+    -------
+    (float, float)
+        As `convviz.spec.scales.fit` gives them.
+
+    Examples
+    --------
+    >>> fit_both(HW(8, 8), HW(6, 6), 48), fit_both(HW(640, 640), HW(20, 20), 320)
+    ((6, 6), (0.5, 16))
+    """
+    first, second = scales.fit(before, tile), scales.fit(after, tile)
+    if max(first, second) <= 2 * min(first, second):
+        return min(first, second), min(first, second)
+    return first, second

@@ -1,0 +1,281 @@
+"""What a user chooses, as checked values that fit into the metadata of a picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from convviz.errors import SpecError
+from convviz.spec.geometry import HW, Edges
+from convviz.spec.kernels import KernelRequest
+from convviz.spec.layers import Conv2d, Padding, PaddingMode
+from convviz.spec.preparation import Normalization, ShortSide
+from convviz.text import plural
+
+Mode = Literal["rgb", "gray", "rgba"]
+ValueRange = Literal["unit", "byte", "raw"]
+Scale = Literal["map", "global"]
+Style = Literal["flat", "iso"]
+
+# Settings whose options may be given more than once.
+REPEATED = ("kernel",)
+
+# Half a gigapixel of RGB is 6 GB as float32.
+MAX_PIXELS = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSettings:
+    """The layer and where its numbers come from.
+
+    Parameters
+    ----------
+    out_channels : int, optional
+        Filters; as many as the kernels make, else 6. Of more, those without a kernel
+        are the seeded ones of a new layer, at the same places.
+    kernel_size : HW, optional
+        Taps; those of the largest kernel, else 3x3.
+    stride, padding, dilation, groups, bias, padding_mode
+        As for `Conv2d`.
+    seed : int
+        Seed of torch's generator, for filters without kernels.
+    kernel : tuple of KernelRequest
+        Presets, literal taps and files, one after the other.
+    bias_values : tuple of float, optional
+        One bias per map, for layers with kernels; without it those have no bias.
+    flip : bool
+        Turn every kernel half round, which makes the layer a true convolution.
+    weights : Path, optional
+        A file of trained weights, in place of kernels and seeded weights.
+    layer_name : str, optional
+        The layer of that file; the only one by default.
+    """
+
+    out_channels: int | None = None
+    kernel_size: HW | None = None
+    stride: HW = HW(1, 1)
+    padding: Padding = Edges(0, 0, 0, 0)
+    dilation: HW = HW(1, 1)
+    groups: int = 1
+    bias: bool = True
+    padding_mode: PaddingMode = "zeros"
+    seed: int = 0
+    kernel: tuple[KernelRequest, ...] = ()
+    bias_values: tuple[float, ...] | None = None
+    flip: bool = False
+    weights: Path | None = None
+    layer_name: str | None = None
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that numbers are read from; like the input they are never replaced."""
+        kernels = [Path(request.what) for request in self.kernel if request.kind == "file"]
+        return kernels if self.weights is None else [*kernels, self.weights]
+
+    def conv2d(
+        self, in_channels: int, *, sizes: Sequence[HW] = (), maps: int = 0, stored_bias: bool = False
+    ) -> Conv2d:
+        """Build the layer for an input of `in_channels` planes.
+
+        Parameters
+        ----------
+        in_channels : int
+            Planes of the input.
+        sizes : sequence of HW
+            Sizes of the kernels that `kernel` names, in taps; none for seeded weights.
+        maps : int
+            Feature maps that those kernels make.
+        stored_bias : bool
+            Whether a bias came with those kernels.
+
+        Returns
+        -------
+        Conv2d
+            The checked layer.
+
+        Raises
+        ------
+        SpecError
+            If the numbers asked for contradict the kernels.
+
+        Examples
+        --------
+        >>> LayerSettings(padding=Edges(1, 1, 1, 1)).conv2d(3)
+        Conv2d(3, 6, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
+        """
+        kernel_size, out_channels, bias = self.kernel_size or HW(3, 3), self.out_channels or 6, self.bias
+        if sizes:
+            largest = HW(max(size.h for size in sizes), max(size.w for size in sizes))
+            kernel_size = self.kernel_size or largest
+            if kernel_size.h < largest.h or kernel_size.w < largest.w:
+                raise SpecError(
+                    f"kernel_size {kernel_size} has no room for a kernel of {largest}; "
+                    "leave out --kernel-size."
+                )
+            # More filters than kernels: the others are those of a new layer.
+            out_channels = self.out_channels or maps
+            if out_channels < maps:
+                raise SpecError(
+                    f"out_channels is {out_channels}, but the kernels make {plural(maps, 'map')}; "
+                    "leave out --out-channels."
+                )
+            bias = self.bias and (stored_bias or self.bias_values is not None)
+        elif self.bias_values is not None:
+            raise SpecError("bias-values go with --kernel; seeded weights have a seeded bias.")
+        if self.bias_values is not None and not self.bias:
+            raise SpecError("bias-values and --no-bias contradict each other; leave one out.")
+        if self.bias_values is not None and len(self.bias_values) != out_channels:
+            raise SpecError(
+                f"bias-values gives {plural(len(self.bias_values), 'number')} "
+                f"for {plural(out_channels, 'map')}; give one per map."
+            )
+        return Conv2d(
+            in_channels,
+            out_channels,
+            kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+            bias,
+            self.padding_mode,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InputSettings:
+    """How a picture becomes numbers.
+
+    Parameters
+    ----------
+    mode : {"rgb", "gray", "rgba"}, optional
+        Planes to read; those that the picture has by default, without alpha.
+    range : {"unit", "byte", "raw"}
+        0 to 1, 0 to 255, or the stored numbers.
+    resize : HW or ShortSide, optional
+        Size to bring the picture to, in pixels.
+    crop : HW, optional
+        Size of the middle that is kept of it then, in pixels.
+    normalize : Normalization, optional
+        What is subtracted from the values in the end, and what they are divided by.
+    page : int
+        Which page of a TIFF, or frame of an animation, counted from 1.
+    max_pixels : int
+        Larger pictures are refused before they are decoded.
+
+    Raises
+    ------
+    SpecError
+        If the values that a normalisation by name is for are not those of `range`.
+    """
+
+    mode: Mode | None = None
+    range: ValueRange = "unit"
+    resize: HW | ShortSide | None = None
+    crop: HW | None = None
+    normalize: Normalization | None = None
+    page: int = 1
+    # No result depends on it, so it is no part of what describes one.
+    max_pixels: int = field(default=MAX_PIXELS, metadata={"described": False})
+
+    def __post_init__(self) -> None:
+        if self.normalize is not None and self.normalize.name and self.range != "unit":
+            raise SpecError(
+                f"normalize {self.normalize} is for values from 0 to 1, not for --range {self.range}; "
+                "leave out --range, or give the numbers."
+            )
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What `convviz.images.decode.read` and `convviz.images.decode.decode` take, by its name there."""
+        return {
+            "mode": self.mode,
+            "value_range": self.range,
+            "resize": self.resize,
+            "crop": self.crop,
+            "normalize": self.normalize,
+            "page": self.page,
+            "max_pixels": self.max_pixels,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeSettings:
+    """Who does the arithmetic.
+
+    Parameters
+    ----------
+    backend : str
+        A name of `convviz.compute.backends`, or "auto".
+    device : str
+        "cpu", or an accelerator that torch knows.
+    """
+
+    backend: str = "auto"
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSettings:
+    """How feature maps become one picture.
+
+    Parameters
+    ----------
+    tile : int, optional
+        Longest side of a map in the picture, in pixels; None keeps every pixel.
+    columns : int, optional
+        Maps in one row.
+    colormap : str
+        "gray", "signed", or the name of a published scale.
+    scale : {"map", "global"}
+        Whether each map has its own black and white or all share one.
+    """
+
+    tile: int | None = 320
+    columns: int | None = None
+    colormap: str = "gray"
+    scale: Scale = "map"
+
+
+def typed(value: Any) -> str:
+    """Write one value as a user would type it after its option.
+
+    Examples
+    --------
+    >>> typed(HW(2, 2)), typed(HW(3, 5)), typed(Edges(1, 1, 1, 1)), typed(Edges(1, 0, 2, 1)), typed(True)
+    ('2', '3x5', '1', '1,0,2,1', 'true')
+    """
+    if value is None:
+        return "full"  # only a tile has a default that is not None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, HW):
+        return str(value.h) if value.h == value.w else str(value)
+    if isinstance(value, Edges):
+        return str(value.top) if len(set(value)) == 1 else str(value)
+    if isinstance(value, KernelRequest):  # a named tuple, so it comes before the other tuples
+        name = "" if value.name is None else f"{value.name}="
+        return f"{name}{value.what}" + ("" if value.channel is None else f"@{value.channel}")
+    if isinstance(value, tuple):
+        return ",".join(map(repr, value))
+    return str(value)
+
+
+def as_text(*groups: Any) -> dict[str, str | list[str]]:
+    """Write settings as option names with the text that a user would type for them.
+
+    An option that may be given more than once has a list. Only what differs from
+    the default is written, so that a later version may add settings without
+    making older pictures unreadable.
+
+    Examples
+    --------
+    >>> as_text(LayerSettings(stride=HW(2, 2), flip=True), PictureSettings(tile=None))
+    {'stride': '2', 'flip': 'true', 'tile': 'full'}
+    """
+    return {
+        of.name.replace("_", "-"): [typed(item) for item in value] if of.name in REPEATED else typed(value)
+        for group in groups
+        for of in fields(group)
+        if (value := getattr(group, of.name)) != of.default and of.metadata.get("described", True)
+    }

@@ -1,0 +1,218 @@
+"""Networks read from text, from TOML, or by name."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from convviz.errors import SourceError, SpecError, UnknownNameError
+from convviz.files.toml_ import read_toml
+from convviz.files.writing import shown
+from convviz.spec import modules
+from convviz.spec.layers import Conv2d
+from convviz.spec.network import BY_NAME, BY_WORD, COUNTS, INPUT, NUMBERS, Kind, Net, Step
+from convviz.text import printable
+
+# What stands at the top of a TOML file.
+_KEYS = ("layer", "classes", "input")
+
+_NETS = Path(__file__).with_name("nets")
+
+_NUMBER = r"-?([0-9]+\.?|[0-9]*\.[0-9]+)(e-?[0-9]{1,2})?"
+
+
+def parse_layers(text: str) -> Net:
+    """Read a stack that is written as text.
+
+    Parameters
+    ----------
+    text : str
+        Layers with bars between them, such as ``conv 10 k3 | relu | maxpool 2``:
+        a word, the number that matters most, then letters with numbers (k kernel, s
+        stride, p padding, d dilation, g groups, o output padding; ``k3x5`` is 3 high
+        and 5 wide) and words (``nobias``, ``same``, ``ceil``, a padding mode).
+
+    Returns
+    -------
+    Net
+        The layers, called by word and number: conv1, relu1, conv2.
+
+    Raises
+    ------
+    SourceError
+        If something is no layer or no argument; it knows the place.
+
+    Examples
+    --------
+    >>> [step.name for step in parse_layers("conv 10 | relu | conv 10 k3").steps]
+    ['conv1', 'relu1', 'conv2']
+    """
+    steps: list[Step] = []
+    counts: dict[str, int] = {}
+    at = 0
+    for part in text.split("|"):
+        words = [(at + found.start(), found.group()) for found in re.finditer(r"\S+", part)]
+        if not words:
+            raise SourceError("layers: a layer is missing here", text, at + len(part) // 2)
+        kind, arguments = _read_step(words, text)
+        word = kind.words[0]
+        counts[word] = counts.get(word, 0) + 1
+        before = steps[-1].name if steps else INPUT
+        steps.append(Step(f"{word}{counts[word]}", kind, arguments, (before,)))
+        at += len(part) + 1
+    return Net(tuple(steps))
+
+
+def _read_step(words: Sequence[tuple[int, str]], text: str) -> tuple[Kind, dict[str, Any]]:
+    """Read one layer from its words, which know their places."""
+    (place, word), *rest = words
+    kind = BY_WORD.get(word.lower())
+    if kind is None or kind.layer is modules.Add:
+        error = UnknownNameError("layer", word, [known for known in BY_WORD if known != "add"])
+        raise SourceError(f"layers: {error}", text, place)
+    arguments: dict[str, Any] = {}
+    for index, (at, item) in enumerate(rest):
+        name, value = _read_argument(kind, item, text, at, first=index == 0)
+        if name in arguments:
+            raise SourceError(f"layers: {name} is given twice", text, at)
+        arguments[name] = value
+    if kind.layer is Conv2d:
+        arguments.setdefault("kernel_size", 3)
+    if kind.needed and kind.first not in arguments:
+        raise SourceError(f"layers: {word} needs a number, its {kind.first}", text, place + len(word))
+    return kind, arguments
+
+
+def _read_argument(kind: Kind, item: str, text: str, at: int, *, first: bool) -> tuple[str, Any]:
+    """Read one argument."""
+    if item.lower() in kind.flags:
+        return kind.flags[item.lower()]
+    if found := re.fullmatch(r"([a-z]?)(-?[0-9]{1,9})(?:x([0-9]{1,9}))?", item, re.ASCII | re.IGNORECASE):
+        letter, h, w = found[1].lower(), int(found[2]), found[3]
+        name = kind.letters.get(letter, "") if letter else kind.first if first else ""
+        if name and (w is None or name not in (*COUNTS, *NUMBERS)):
+            return name, (h, int(w)) if w is not None else h
+    if first and kind.first in NUMBERS and re.fullmatch(_NUMBER, item, re.ASCII):
+        return kind.first, float(item)
+    known = [f"{letter} for {name}" for letter, name in kind.letters.items()] + list(kind.flags)
+    allowed = f"; it takes {', '.join(known)}" if known else ""
+    number = f" a number first, its {kind.first}," if kind.first and first else ""
+    raise SourceError(f"layers: {kind.words[0]} takes{number or ' no'} {item!r} here{allowed}", text, at)
+
+
+def read_net(path: str | Path) -> Net:
+    """Read a net from a TOML file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file with one ``[[layer]]`` per layer: ``type`` is the name of torch, ``name`` what
+        it is called, ``from`` one or more layers that it reads (the one before by
+        default; "input" is the input), and all else the arguments of torch. Before them may
+        stand ``classes``, what the last values stand for, and ``[input]``, options of
+        ``convviz run`` that say how a picture is read, such as ``resize = "28x28"``.
+
+    Returns
+    -------
+    Net
+        The layers.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is no TOML with numbers of the usual size.
+    SpecError
+        If a layer cannot be; the message names it.
+    """
+    path = Path(path)
+    return net_of(read_toml(path), shown(path), name=printable(path.stem))
+
+
+def net_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Net:
+    """Make a net of what a TOML file holds."""
+    for key in document:
+        if key not in _KEYS:
+            raise SpecError(f"{where}: {UnknownNameError('key', key, _KEYS)}")
+    tables = document.get("layer")
+    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
+        raise SpecError(f"{where}: there is no [[layer]].")
+    steps: list[Step] = []
+    known = {INPUT}
+    for index, table in enumerate(tables):
+        arguments = dict(table)
+        kind_name = arguments.pop("type", None)
+        if not isinstance(kind_name, str):
+            raise SpecError(f'{where}: layer {index} has no type, such as type = "Conv2d".')
+        kind = BY_NAME.get(kind_name) or BY_WORD.get(kind_name.lower())
+        if kind is None:
+            raise SpecError(f"{where}: layer {index}: {UnknownNameError('layer', kind_name, BY_NAME)}")
+        step_name = arguments.pop("name", f"{kind.words[0]}{index}")
+        inputs = arguments.pop("from", [steps[-1].name if steps else INPUT])
+        if not isinstance(step_name, str) or not step_name or step_name in known:
+            raise SpecError(f"{where}: layer {index}: the name {step_name!r} is taken, or none.")
+        # Results are stored by these names, in archives whose members they become.
+        if not step_name.isprintable() or {"..", "", "__metadata__"} & set(step_name.split("/")):
+            raise SpecError(f"{where}: layer {index}: the name {step_name!r} cannot be that of a file.")
+        if inputs == []:
+            raise SpecError(f"{where}: layer {step_name!r} reads nothing; say what, such as from = 'input'.")
+        for other in inputs if isinstance(inputs, list) else [inputs]:
+            if not isinstance(other, str) or other not in known:
+                raise SpecError(
+                    f"{where}: layer {step_name!r} reads {other!r}, which does not come before it."
+                )
+        arguments = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()
+        }
+        chosen = tuple(inputs) if isinstance(inputs, list) else (inputs,)
+        steps.append(Step(step_name, kind, arguments, chosen))
+        known.add(step_name)
+    return Net(tuple(steps), name, _classes(document, where), _reading(document, where))
+
+
+def _classes(document: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """Take what the last values stand for."""
+    names = document.get("classes", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SpecError(f'{where}: classes is a list of names, such as ["cat", "dog"].')
+    return tuple(names)
+
+
+def _reading(document: Mapping[str, Any], where: str) -> dict[str, str]:
+    """Take how the input is read."""
+    table = document.get("input", {})
+    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
+        raise SpecError(f'{where}: [input] has options as text, such as resize = "28x28".')
+    return table
+
+
+def named_nets() -> tuple[str, ...]:
+    """Names of the nets that ship with convviz, as shapes alone.
+
+    Examples
+    --------
+    >>> named_nets()
+    ('alexnet', 'lenet5', 'resnet18', 'vgg16')
+    """
+    return tuple(sorted(path.stem for path in _NETS.glob("*.toml")))
+
+
+def find_net(text: str) -> Net:
+    """Find a net by its name, or read it from a .toml file.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no net of that name.
+    InputError, SpecError
+        As for `read_net`.
+
+    Examples
+    --------
+    >>> len(find_net("lenet5").steps)
+    12
+    """
+    if text.lower().endswith(".toml"):
+        return read_net(Path(text))
+    if text not in named_nets():
+        raise UnknownNameError("net", text, [*named_nets(), "FILE.toml"])
+    return read_net(_NETS / f"{text}.toml")

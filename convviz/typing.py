@@ -1,0 +1,7 @@
+"""Types of arrays that every floor uses."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]

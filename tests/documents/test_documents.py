@@ -1,0 +1,139 @@
+"""Every command in the documents runs, every statement of a fact is read from the code."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convviz
+from convviz.cli.exits import Exit
+from convviz.spec.kernels import preset_names
+from convviz.spec.network import KINDS
+from convviz.spec.stacks import net_of
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def blocks(path, language):
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def commands(path):
+    for block in blocks(path, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("convviz "):
+                yield line
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the samples, as a clone has them."""
+    shutil.copytree(ROOT / "samples", tmp_path / "samples")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in DOCUMENTS if any(commands(path))], ids=lambda path: path.stem
+)
+def test_the_commands_of_a_document_do_what_it_says_without_an_error(folder, path):
+    """One after the other in one folder, for a command may read what an earlier one wrote."""
+    for command in commands(path):
+        words, _, source = command.partition(" < ")
+        with (folder / (source or "samples/classic.json")).open("rb") as stdin:
+            done = subprocess.run(
+                [sys.executable, "-m", "convviz", *shlex.split(words)[1:]],
+                cwd=folder,
+                stdin=stdin,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,
+            )
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        assert done.stdout, command
+        targets = words.split("--output ")[1] if "--output " in words else ""
+        for target in re.findall(r"[^\s\"]+\.png", targets):
+            assert (folder / target).is_file(), command
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in DOCUMENTS if blocks(path, "python")], ids=lambda path: path.stem
+)
+def test_documented_python_runs(folder, path):
+    for block in blocks(path, "python"):
+        done = subprocess.run(
+            [sys.executable, "-c", block],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_command_of_the_tutorial_makes_the_maps_of_its_program(folder):
+    text = (ROOT / "docs" / "run.md").read_text(encoding="utf-8").split("## A program of a tutorial")[1]
+    program = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    command = re.search(r"```sh\nconvviz (.*?)\n```", text, re.DOTALL)[1]
+    found = {}
+    exec(program, found)
+    done = subprocess.run(
+        [sys.executable, "-m", "convviz", *shlex.split(command), "--json"],
+        cwd=folder,
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    values = np.array(json.loads(done.stdout)["values"])
+    assert values[0].tolist() == [[18]]
+    np.testing.assert_allclose(values, found["maps"], rtol=0, atol=1e-6)
+
+
+def test_the_table_of_options_is_that_of_the_code():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "make_docs.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_net_in_the_document_is_one():
+    (text,) = blocks(ROOT / "docs" / "nets.md", "toml")
+    found = net_of(tomllib.loads(text), "nets.md")
+    assert [one.output_shape for one in found.place((1, 28, 28))][-1] == (2,) == (len(found.classes),)
+    said = (ROOT / "docs" / "nets.md").read_text(encoding="utf-8").split("| `type` |")[1].split("\n")[0]
+    assert [kind.name for kind in KINDS if not re.search(rf"\b{kind.name}\b", said)] == []
+
+
+def test_the_readme_counts_the_kernels_and_names_every_status():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"lists {len(preset_names())} of them" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("Exit statuses:")]
+    stated = {int(number) for number in re.findall(r"\b(\d+) ", line)}
+    assert stated == {status.value for status in Exit} - {Exit.BUG.value}
+
+
+def test_the_links_between_documents_lead_somewhere():
+    for path in DOCUMENTS:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name} -> {target}"
+
+
+def test_the_changelog_counts_the_kernels():
+    assert f"{len(preset_names())} presets" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_version_stands_in_one_place():
+    assert re.fullmatch(r"\d+\.\d+\.\d+", convviz.__version__)
+    assert 'dynamic = ["version"]' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")

@@ -1,0 +1,33 @@
+"""What is timed, not how long it takes."""
+
+import numpy as np
+import pytest
+
+import convviz
+from convviz.explain import measure
+from convviz.machine import parallel
+
+
+@pytest.fixture(scope="module")
+def found():
+    layer = convviz.Conv2d(1, 2, 3)
+    picture = convviz.run(np.ones((1, 5, 5)), layer).picture
+    return list(measure.rates(layer, picture, convviz.seeded(layer), seconds=0))
+
+
+def test_numpy_and_torch_are_timed_with_one_thread_and_with_all(found):
+    counts = sorted({1, parallel.cores()})
+    ways = [(of.backend, of.threads) for of in found if of.device == "cpu"]
+    assert ways == [(name, count) for name in ("numpy", "torch") for count in counts]
+
+
+def test_each_is_run_three_times_at_least_and_its_operations_are_counted(found):
+    for rate in found:
+        assert rate.runs == 3
+        assert 0 < rate.fastest <= rate.seconds <= rate.slowest
+        # 2 maps of 3x3 values, 9 products each, and a sum for each product.
+        assert rate.flops == pytest.approx(2 * 3 * 3 * 9 * 2 / rate.seconds)
+
+
+def test_the_limit_of_threads_is_as_before(found):
+    assert parallel.limited() == 0

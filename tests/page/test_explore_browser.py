@@ -1,0 +1,561 @@
+"""The page of ``convviz explore`` in a browser: pointed at, typed into, given pictures, by keys alone."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import npm
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import convviz
+from convviz.cli.app import status_of
+from convviz.compute import filters, weights
+from convviz.compute.networks import parameters, stack
+from convviz.files.checkpoints import read_checkpoint
+from convviz.images import decode, picture
+from convviz.images.picture import Picture
+from convviz.page import page
+from convviz.results import feature_maps
+from convviz.spec import parsing
+from convviz.spec.settings import LayerSettings
+from convviz.spec.stacks import find_net, net_of, parse_layers
+
+webdriver = pytest.importorskip("selenium.webdriver")
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None,
+    reason="Chromium and its driver (Debian: chromium-driver) are not installed",
+)
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+X = (np.random.default_rng(3).integers(0, 256, (3, 9, 8)) / np.float32(255)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND"):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Open the page of a layer on X; afterwards the console has no message, and nothing was asked for."""
+
+    def show(place="", *, text="", x=X, width=1200, **chosen):
+        settings = LayerSettings(**chosen)
+        layer, bank, _ = filters.build(settings, x.shape[0])
+        path = tmp_path / "page.html"
+        path.write_text(text or page.page("x.png", Picture(x, tuple("RGB")), layer, bank, settings))
+        browser.set_window_size(width, 900)
+        browser.get("about:blank")
+        browser.get(f"{path.as_uri()}#{place}")
+        settle(browser)
+        return browser
+
+    yield show
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+    asked = browser.execute_script("return performance.getEntriesByType('resource').map((one) => one.name)")
+    assert [name for name in asked if not name.startswith(("data:", "blob:"))] == []
+
+
+@pytest.fixture
+def opened_net(opened):
+    """Open the page of the net that reads digits."""
+
+    def show(place="", until=None):
+        net, placed, numbers = digits(until)
+        picture = decode.read(SAMPLES / "digit.png", mode="gray", resize=parsing.resize("28x28"))
+        return opened(
+            place,
+            text=page.net_page("digit.png", picture, net, placed, numbers, command=["--net digits.toml"]),
+        )
+
+    return show
+
+
+def digits(until=None):
+    net = find_net(str(SAMPLES / "digits.toml"))
+    net = net if until is None else net.until(until)
+    placed = net.place((1, 28, 28))
+    numbers, _ = parameters.stored(placed, read_checkpoint(SAMPLES / "digits.safetensors"))
+    return net, placed, numbers
+
+
+def settle(browser):
+    """Wait until what was chosen is computed and shown."""
+    browser.execute_async_script("window.convviz.settled().then(arguments[0])")
+
+
+def shown(browser, id):
+    settle(browser)
+    return browser.find_element(By.ID, id).text
+
+
+def maps(browser):
+    settle(browser)
+    found = browser.execute_script(
+        "const made = window.convviz.shown().output;"
+        "return [made.height, made.width, made.planes.map((map) => Array.from(map))]"
+    )
+    return np.array(found[2]).reshape(-1, found[0], found[1])
+
+
+def state(browser):
+    return browser.execute_script("return window.convviz.state()")
+
+
+def write(browser, id, text):
+    box = browser.find_element(By.ID, id)
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys(text, Keys.TAB)
+
+
+def at(browser, id, y, x, size):
+    """Move the pointer to the middle of a cell."""
+    place = (By.CSS_SELECTOR, "figure.plane canvas") if id == "planes canvas" else (By.ID, id)
+    canvas = browser.find_element(*place)
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    box = canvas.rect
+    ActionChains(browser).move_to_element_with_offset(
+        canvas,
+        round((x + 0.5) / size[1] * box["width"] - box["width"] / 2),
+        round((y + 0.5) / size[0] * box["height"] - box["height"] / 2),
+    ).perform()
+
+
+def test_pointing_shows_the_products_and_a_click_pins(opened):
+    browser = opened()
+    expected = feature_maps.run(X, convviz.Conv2d(3, 6, 3)).maps
+    np.testing.assert_allclose(maps(browser), expected, atol=1e-6)
+    at(browser, "mapCanvas", 2, 4, (7, 6))
+    text = shown(browser, "told")
+    assert "map 0 at 2,4" in text
+    assert float(text.rpartition("= ")[2]) == pytest.approx(float(expected[0, 2, 4]), rel=1e-3, abs=1e-4)
+    ActionChains(browser).click().perform()
+    at(browser, "mapCanvas", 5, 1, (7, 6))
+    assert "map 0 at 2,4" in shown(browser, "told")
+    assert "pin=output,2,4" in browser.current_url
+
+
+def test_an_input_pixel_tells_which_outputs_it_feeds(opened):
+    """With a border that mirrors, the pixels beside the edge are read more than once."""
+    browser = opened("padTop=1&padLeft=1&mode=reflect")
+    at(browser, "planes canvas", 1, 1, X.shape[1:])
+    # Rows 0 to 2 and columns 0 to 2 have a window with the pixel; window 0 meets it as border too.
+    told = shown(browser, "told")
+    assert told.startswith(f"input at 1,1: R {float(X[0, 1, 1]):.4g}")
+    assert "feeds 16 outputs: 0,0 by weight 0,0; 0,0 by weight 0,2" in told
+
+
+def test_a_weight_tells_what_it_multiplies(opened):
+    browser = opened()
+    box = browser.find_element(By.CSS_SELECTOR, '[data-place="1,2,0"]')
+    ActionChains(browser).move_to_element(box).perform()
+    weight = weights.seeded(convviz.Conv2d(3, 6, 3)).weight[0, 1, 2, 0]
+    assert f"weight {weight:.4g} at row 2, column 0: multiplies one pixel of every window, 42" in shown(
+        browser, "told"
+    )
+    assert len(browser.find_elements(By.CSS_SELECTOR, "td.lit")) == 1
+
+
+def test_a_weight_can_be_typed(opened):
+    browser = opened()
+    box = browser.find_element(By.CSS_SELECTOR, '[data-place="1,0,2"]')
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys("2.5", Keys.TAB)
+    bank = weights.seeded(convviz.Conv2d(3, 6, 3))
+    weight = bank.weight.copy()
+    weight[0, 1, 0, 2] = 2.5
+    expected = feature_maps.run(X, convviz.Conv2d(3, 6, 3), (weight, bank.bias)).maps
+    np.testing.assert_allclose(maps(browser), expected, atol=1e-6)
+    box = browser.find_element(By.CSS_SELECTOR, '[data-place="1,0,2"]')
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys("two", Keys.TAB)
+    assert "a weight is a number, not 'two'" in shown(browser, "why")
+    np.testing.assert_allclose(maps(browser), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_typed_kernels_can_be_saved_for_the_command(opened, tmp_path, flip):
+    """The command of the page makes the maps of the page, with the file that the page saves."""
+    browser = opened("preset=sobel-x&outChannels=2&padTop=1" + ("&flip=1" if flip else ""))
+    assert not browser.find_element(By.ID, "saveKernels").is_displayed()
+    box = browser.find_element(By.CSS_SELECTOR, '[data-place="2,0,1"]')
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys("0.3", Keys.TAB)
+    settle(browser)
+    assert "edits=0:" in browser.current_url
+    command = shlex.split(shown(browser, "command"))
+    assert browser.find_element(By.ID, "saveKernels").is_displayed()
+    text = browser.execute_script("const s = convviz.shown(); return Words.kernels(s.conv, s.bank, 3)")
+    (tmp_path / "kernels.json").write_text(text)
+    np.save(tmp_path / "x.npy", X)
+    command[2] = "x.npy"
+    run = [sys.executable, "-m", *command, "--save", "maps.npz", "--quiet"]
+    subprocess.run(run, cwd=tmp_path, check=True, timeout=120)
+    with np.load(tmp_path / "maps.npz") as stored:
+        assert stored["weight"][0, 2, 0, 1] == np.float32(0.3)
+        np.testing.assert_allclose(maps(browser), stored["maps"], atol=1e-6)
+
+
+def test_fast_typing_loses_nothing(opened):
+    """What is typed in the next cell stays while the maps of the last one are computed."""
+    browser = opened(x=np.zeros((3, 200, 200), np.float32))
+    box = browser.find_element(By.CSS_SELECTOR, '[data-place="0,0,0"]')
+    box.send_keys(Keys.CONTROL, "a")
+    keys = ActionChains(browser)
+    for value in "12345":
+        keys = keys.send_keys(value, Keys.TAB)
+    keys.perform()
+    settle(browser)
+    assert sorted(state(browser)["edits"].values()) == [1, 2, 3, 4, 5]
+
+
+def test_settings_are_taken_where_they_are_legal(opened):
+    browser = opened()
+    write(browser, "strideH", "2")
+    write(browser, "padTop", "1")
+    Select(browser.find_element(By.ID, "mode")).select_by_visible_text("reflect")
+    layer = convviz.Conv2d(3, 6, 3, (2, 1), ((1, 0), (0, 0)), padding_mode="reflect")
+    expected = feature_maps.run(X, layer, weights.seeded(convviz.Conv2d(3, 6, 3))).maps
+    np.testing.assert_allclose(maps(browser), expected, atol=1e-6)
+    assert "-s 2x1 -p 1,0,0,0 --padding-mode reflect" in shown(browser, "command")
+    assert "floor((9 + 1 + 0 - 1*(3 - 1) - 1) / 2) + 1" in shown(browser, "shape")
+    before = state(browser)
+    for id, text, words in (
+        ("groups", "2", "legal here: 1, 3."),
+        ("kernelH", "30", "spans 30 pixels"),
+        ("strideW", "0", "stride takes whole numbers from 1 on"),
+        ("padTop", "9", "reflect padding of the height may be 8 at most"),
+        ("outChannels", "", "out_channels takes whole numbers"),
+    ):
+        write(browser, id, text or Keys.DELETE)
+        assert words in shown(browser, "why"), id
+        assert state(browser) == before
+        np.testing.assert_allclose(maps(browser), expected, atol=1e-6)
+        # As it was, for the next.
+        write(browser, id, str(before[id]))
+
+
+def field_of_the_message(browser):
+    """The field that is marked as wrong, below which the message stands."""
+    settle(browser)
+    return browser.execute_script(
+        "return document.getElementById('why').previousElementSibling.querySelector('[aria-invalid]')?.id"
+    )
+
+
+def test_a_padding_that_no_machine_can_hold_is_refused_at_its_field(opened):
+    browser = opened()
+    before = maps(browser)
+    write(browser, "padTop", "1000000")
+    assert "1000007x6, but a browser draws at most 32767 pixels along a side" in shown(browser, "why")
+    assert field_of_the_message(browser) == "padTop"
+    np.testing.assert_array_equal(maps(browser), before)
+    write(browser, "padTop", "1")
+    assert shown(browser, "why") == ""
+    assert maps(browser).shape == (6, 8, 6)
+
+
+@pytest.mark.parametrize(
+    ("thrown", "words"),
+    [
+        ("new Float32Array(-1)", "this browser does not have the memory for these maps"),
+        ("null.planes", "Cannot read properties of null"),
+    ],
+    ids=["memory", "a fault of the page"],
+)
+def test_an_error_of_a_worker_is_told_and_the_page_goes_on(opened, thrown, words):
+    """A stride of 3 is what the worker cannot do."""
+    start = "const { height, width, planes } = picture;\n    const [h, w] = outputSize"
+    layer, bank, _ = filters.build(LayerSettings(), 3)
+    text = page.page("x.png", Picture(X, tuple("RGB")), layer, bank, LayerSettings())
+    assert text.count(start) == 1
+    text = text.replace(start, f"if (layer.stride[0] === 3) {thrown};\n    {start}")
+    browser = opened(text=text)
+    before = maps(browser)
+    write(browser, "strideH", "3")
+    assert shown(browser, "why").startswith("Not computed: ")
+    assert words in shown(browser, "why")
+    assert field_of_the_message(browser) == "strideH"
+    assert state(browser)["strideH"] == 1
+    np.testing.assert_array_equal(maps(browser), before)
+    write(browser, "strideH", "2")
+    assert shown(browser, "why") == ""
+    expected = feature_maps.run(X, convviz.Conv2d(3, 6, 3, (2, 1)), weights.seeded(layer)).maps
+    np.testing.assert_allclose(maps(browser), expected, atol=1e-6)
+
+
+def test_a_net_may_have_layers_with_the_names_of_every_object(opened):
+    layers = [
+        {"name": name, "type": "Conv2d", "out_channels": 1, "kernel_size": 1}
+        for name in ("__proto__", "constructor", "toString")
+    ]
+    net = net_of({"layer": layers}, "here")
+    placed = net.place(X.shape)
+    numbers = parameters.seeded(placed, 1)
+    browser = opened(text=page.net_page("x.png", Picture(X, tuple("RGB")), net, placed, numbers))
+    expected = stack.run_net(net, X, numbers)
+    for index, name in enumerate(expected):
+        browser.find_elements(By.CSS_SELECTOR, "#layers button")[index].click()
+        assert shown(browser, "sentence").startswith(f"{name}: ")
+        np.testing.assert_allclose(maps(browser), expected[name], atol=1e-6)
+
+
+def test_a_copied_address_shows_the_same(opened):
+    browser = opened()
+    write(browser, "kernelW", "5")
+    Select(browser.find_element(By.ID, "preset")).select_by_visible_text("sobel-x")
+    write(browser, "strideW", "2")
+    settle(browser)
+    address, before, values = browser.current_url, state(browser), maps(browser)
+    browser.get("about:blank")
+    browser.get(address)
+    assert state(browser) == before
+    np.testing.assert_array_equal(maps(browser), values)
+
+
+def test_another_picture_can_be_chosen(opened, tmp_path, monkeypatch):
+    """And the command of the page is one for that picture."""
+    monkeypatch.chdir(tmp_path)
+    browser = opened()
+    levels = np.random.default_rng(5).integers(0, 256, (12, 10, 3), np.uint8)
+    Image.fromarray(levels).save(tmp_path / "other.png")
+    browser.find_element(By.ID, "upload").send_keys(str(tmp_path / "other.png"))
+    WebDriverWait(browser, 10).until(lambda _: "3x12x10" in shown(browser, "sentence"))
+    x = (levels.transpose(2, 0, 1) / np.float32(255)).astype(np.float32)
+    np.testing.assert_allclose(maps(browser), feature_maps.run(x, convviz.Conv2d(3, 6, 3)).maps, atol=1e-6)
+    _, *words = shlex.split(shown(browser, "command"))
+    assert words[:2] == ["run", "other.png"]
+    assert status_of([*words, "--quiet", "--save", "maps.npz"]) == 0
+    with np.load("maps.npz") as stored:
+        np.testing.assert_allclose(maps(browser), stored["maps"], atol=1e-6)
+    browser.find_element(By.ID, "original").click()
+    assert "3x9x8" in shown(browser, "sentence")
+
+
+def test_another_picture_can_be_pasted(opened):
+    browser = opened()
+    browser.execute_async_script(
+        """
+        const done = arguments[0];
+        const canvas = Object.assign(document.createElement("canvas"), { width: 7, height: 5 });
+        canvas.getContext("2d").fillRect(0, 0, 3, 5);
+        canvas.toBlob((blob) => {
+          const clipboardData = new DataTransfer();
+          clipboardData.items.add(new File([blob], "x.png", { type: "image/png" }));
+          document.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
+          done();
+        });
+        """
+    )
+    WebDriverWait(browser, 10).until(lambda _: "3x5x7" in shown(browser, "sentence"))
+
+
+def test_what_is_no_picture_is_told(opened, tmp_path):
+    browser = opened()
+    (tmp_path / "no.png").write_text("nothing")
+    browser.find_element(By.ID, "upload").send_keys(str(tmp_path / "no.png"))
+    WebDriverWait(browser, 10).until(lambda _: "cannot read this picture" in shown(browser, "why"))
+    assert "3x9x8" in shown(browser, "sentence")
+
+
+def test_the_map_can_be_had_as_png(opened, browser, tmp_path):
+    browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    opened("preset=sobel-x&outChannels=1&bias=0").find_element(By.ID, "png").click()
+    target = tmp_path / "map-0.png"
+    WebDriverWait(browser, 10).until(lambda _: target.is_file())
+    layer, bank = convviz.kernel_bank("sobel-x")
+    values = feature_maps.run(X, layer, bank).maps[0]
+    pixels = np.array(Image.open(target).convert("RGB"))
+    assert pixels.shape == (*values.shape, 3)
+    peak = np.unravel_index(np.abs(values).argmax(), values.shape)
+    assert tuple(pixels[peak]) == ((213, 94, 0) if values[peak] > 0 else (94, 60, 153))
+
+
+def test_keys_alone_are_enough(opened):
+    """From the top of the page by Tab to the map; arrows move, Escape lets go."""
+    browser = opened()
+    body = browser.find_element(By.TAG_NAME, "body")
+    body.click()
+    for _ in range(80):
+        if browser.switch_to.active_element.get_attribute("id") == "mapCanvas":
+            break
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+    focused = browser.switch_to.active_element
+    assert focused.get_attribute("id") == "mapCanvas"
+    for key in (Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ARROW_RIGHT):
+        browser.switch_to.active_element.send_keys(key)
+    assert "map 0 at 1,2" in shown(browser, "told")
+    browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert shown(browser, "told") == ""
+
+
+def test_the_map_can_be_had_as_svg(opened):
+    """A square with its number for every value, in the colour of the canvas."""
+    browser = opened("preset=sobel-x&outChannels=1&bias=0")
+    text = browser.execute_script("return window.convviz.svg()")
+    document = ElementTree.fromstring(text)
+    name = "{http://www.w3.org/2000/svg}"
+    assert len(document.findall(f"{name}rect")) == 7 * 6
+    layer, bank = convviz.kernel_bank("sobel-x")
+    values = feature_maps.run(X, layer, bank).maps[0].ravel()
+    numbers = [float(one.text) for one in document.findall(f"{name}text")]
+    np.testing.assert_allclose(numbers, values, rtol=6e-3, atol=1e-6)
+
+
+def test_a_zoomed_picture_can_be_dragged(opened):
+    browser = opened()
+    browser.find_element(By.ID, "zoomIn").click()
+    canvas = browser.find_element(By.ID, "mapCanvas")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    before = browser.execute_script("return window.convviz.seen()")
+    drag = ActionChains(browser).move_to_element(canvas).click_and_hold().move_by_offset(-60, -40)
+    drag.release().perform()
+    after = browser.execute_script("return window.convviz.seen()")
+    assert after["left"] > before["left"]
+    assert after["top"] > before["top"]
+    assert "pin=" not in browser.current_url
+
+
+def test_play_slides_the_window(opened):
+    browser = opened()
+    browser.find_element(By.ID, "play").click()
+    WebDriverWait(browser, 10, 0.1).until(lambda _: "at 0,2" in shown(browser, "told"))
+    browser.find_element(By.ID, "play").click()
+    assert browser.find_element(By.ID, "play").get_attribute("aria-pressed") == "false"
+
+
+@pytest.mark.parametrize("width", [360, 768, 1600])
+def test_no_width_needs_scrolling_sideways(opened, width):
+    browser = opened(width=width)
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False},
+    )
+    wide = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert wide[0] <= wide[1] == width
+
+
+def outputs(browser):
+    settle(browser)
+    found = browser.execute_script(
+        "return Object.fromEntries(Array.from(convviz.spec.network().outputs,"
+        " ([name, of]) => [name, of.planes.map((plane) => Array.from(plane))]))"
+    )
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def test_a_net_has_a_panel_for_each_layer(opened_net):
+    browser = opened_net()
+    net, placed, numbers = digits()
+    picture = decode.read(SAMPLES / "digit.png", mode="gray", resize=parsing.resize("28x28"))
+    expected = stack.run_net(net, picture.x, numbers)
+    found = outputs(browser)
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name].reshape(values.shape), values, atol=1e-4)
+    buttons = browser.find_elements(By.CSS_SELECTOR, "#layers button")
+    assert [one.text.split()[0] for one in buttons] == [one.name for one in placed]
+    for index, one in enumerate(placed):
+        browser.find_elements(By.CSS_SELECTOR, "#layers button")[index].click()
+        assert shown(browser, "sentence").startswith(f"{one.name}: ")
+        values = expected[one.name].reshape(len(maps(browser)), -1)
+        np.testing.assert_allclose(maps(browser).reshape(values.shape), values, atol=1e-4)
+        # Every kind of layer says how its first value comes to be.
+        browser.find_element(By.ID, "mapCanvas").send_keys(Keys.ARROW_RIGHT)
+        told = shown(browser, "told").removesuffix(" (pinned)")
+        assert float(told.rpartition("= ")[2]) == pytest.approx(float(values.flat[0]), rel=6e-2, abs=1e-3)
+        browser.find_element(By.ID, "mapCanvas").send_keys(Keys.ESCAPE)
+    assert browser.find_element(By.CSS_SELECTOR, ".bars span").text == "7"
+    # Seen whichever layer is chosen: what the net takes the picture for.
+    assert buttons_text(browser)[-1].split("\n")[-1].startswith("7 (0.99")
+
+
+def buttons_text(browser):
+    return [one.text for one in browser.find_elements(By.CSS_SELECTOR, "#layers button")]
+
+
+def test_the_program_of_a_net_makes_what_the_page_does(opened):
+    net = parse_layers(
+        "conv 6 k3 p1 reflect | bn | relu | dropout | conv 4 k3 same | flatten | linear 3 | softmax"
+    )
+    x = np.random.default_rng(2).random((3, 7, 6), np.float32)
+    placed = net.place(x.shape)
+    numbers = parameters.seeded(placed, 5)
+    image = picture.Picture(x, ("R", "G", "B"))
+    text = page.net_page("x.npy", image, net, placed, numbers, origin="torch.manual_seed(5)")
+    browser = opened(text=text)
+    program = shown(browser, "code")
+    found = {"x": torch.from_numpy(x)[None]}
+    exec(program, found)
+    made = stack.run_net(net, x, numbers)
+    for name in ("conv1", "dropout1", "conv2", "softmax1"):
+        np.testing.assert_allclose(found[f"{name}_out"].detach()[0], made[name], atol=1e-5)
+
+
+def test_a_weight_of_a_net_can_be_typed(opened_net):
+    """What follows is computed again, to the prediction."""
+    browser = opened_net("at=3&map=5")
+    box = browser.find_element(By.CSS_SELECTOR, '[data-place="2,1,3"]')
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys("1.5", Keys.TAB)
+    net, _, numbers = digits()
+    numbers["conv2"]["weight"][5, 2, 1, 3] = 1.5
+    picture = decode.read(SAMPLES / "digit.png", mode="gray", resize=parsing.resize("28x28"))
+    expected = stack.run_net(net, picture.x, numbers)
+    np.testing.assert_allclose(outputs(browser)["softmax"][0], expected["softmax"], atol=1e-4)
+    address = browser.current_url
+    browser.get("about:blank")
+    browser.get(address)
+    np.testing.assert_allclose(outputs(browser)["softmax"][0], expected["softmax"], atol=1e-4)
+
+
+def test_a_net_reads_another_picture_as_it_reads_its_own(opened_net, tmp_path):
+    browser = opened_net()
+    levels = np.random.default_rng(5).integers(0, 256, (28, 28, 3), np.uint8)
+    Image.fromarray(levels).save(tmp_path / "other.png")
+    browser.find_element(By.CSS_SELECTOR, "summary").click()
+    browser.find_element(By.ID, "upload").send_keys(str(tmp_path / "other.png"))
+    WebDriverWait(browser, 10).until(lambda _: browser.find_element(By.ID, "original").is_displayed())
+    net, _, numbers = digits()
+    picture = decode.read(tmp_path / "other.png", mode="gray")
+    expected = stack.run_net(net, picture.x, numbers)
+    np.testing.assert_allclose(outputs(browser)["conv2"].reshape(16, 8, 8), expected["conv2"], atol=1e-3)
+    assert shown(browser, "command") == "convviz run other.png --net digits.toml --mode gray"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("shows", ["a layer", "a net"])
+def test_axe_finds_nothing(opened, opened_net, pytestconfig, scheme, shows):
+    browser = opened("pin=output,2,2") if shows == "a layer" else opened_net("at=2&pin=output,2,2")
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    # By the debugger: the page lets no other script in.
+    browser.execute_script(
+        (npm.package(pytestconfig, "axe-core@4") / "axe.min.js").read_text(encoding="utf-8")
+    )
+    found = browser.execute_async_script(
+        "const done = arguments[0]; axe.run().then((all) => done(all.violations), (why) => done(String(why)))"
+    )
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert found == []

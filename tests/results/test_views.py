@@ -1,0 +1,82 @@
+"""Every view reads its numbers from the arrays that were computed with: a changed weight changes them all."""
+
+import numpy as np
+import pytest
+
+import convviz
+from convviz.explain.trace import trace, trace_pixel, trace_weight
+from convviz.explain.unfold import unfold
+from convviz.render.drawings import explanation, product, reach
+from convviz.render.drawings.animation import Animation
+from convviz.render.drawings.drawing import to_svg
+from convviz.render.words import tables
+from convviz.render.words.program import program
+from convviz.results.scene import direct
+from convviz.spec.geometry import HW
+from convviz.spec.kernels import parse_request
+from convviz.spec.settings import InputSettings, LayerSettings
+
+LAYER = convviz.Conv2d(2, 2, 2, padding=1)
+X = np.arange(5, 23, dtype=np.float32).reshape(2, 3, 3)
+
+# A layer of kernels writes its weights into the program; torch draws the others.
+KERNELS = LayerSettings(kernel=(parse_request("box"),))
+
+
+def of(result):
+    return result.layer, result.picture, result.filters
+
+
+def traced(result):
+    return trace(*of(result), result.maps, HW(1, 1), 1, backend=result.backend)
+
+
+def unfolded(result):
+    return unfold(*of(result), result.maps, 1, backend=result.backend)
+
+
+def weighed(result):
+    return trace_weight(*of(result), (1, 0, 1, 1))
+
+
+VIEWS = {
+    "sheet": lambda r: r.grid().tobytes(),
+    "sheet of parts": lambda r: r.grid(parts=r.partial()).tobytes(),
+    "sheet of differences": lambda r: r.grid(differences=r.flip_difference()).tobytes(),
+    "partial maps": lambda r: r.partial().tobytes(),
+    "stored arrays": lambda r: {name: array.tobytes() for name, array in r.arrays().items()}["weight"],
+    "statistics": lambda r: r.statistics(),
+    "table": lambda r: [list(column.cells) for column in tables.values(r.maps[1])[0].columns],
+    "explanation in words": lambda r: explanation.lines(traced(r), HW(3, 3), width=80),
+    "explanation drawn": lambda r: to_svg(explanation.draw(traced(r), r.picture, r.maps)),
+    "a weight in words": lambda r: (reach.lines(weighed(r), HW(3, 3)), reach.rows_of(weighed(r))),
+    "a weight drawn": lambda r: to_svg(reach.draw_weight(weighed(r), *of(r), r.maps)),
+    "a pixel": lambda r: trace_pixel(*of(r), HW(1, 1)),
+    "matrices in words": lambda r: product.lines(unfolded(r), width=200),
+    "matrices drawn": lambda r: to_svg(product.draw(unfolded(r))),
+    "animation": lambda r: next(
+        Animation(direct(r.layer, HW(3, 3), picture=r.picture, bank=r.filters, index=1)).svgs()
+    ),
+    "program": lambda r: program(
+        ["x.npy"],
+        {"x.npy": "npy"},
+        r.layer,
+        r.filters,
+        LayerSettings(kernel=(parse_request("box"),)),
+        InputSettings(),
+        HW(3, 3),
+    ),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_changed_weight_is_seen(view):
+    bank = convviz.seeded(LAYER)
+    weight = bank.weight.copy()
+    # The first value of a padded map meets the last tap of its kernel.
+    weight[1, 0, 1, 1] += 1
+    before, again, after = (
+        convviz.run(X, LAYER, (one, bank.bias)) for one in (bank.weight, bank.weight, weight)
+    )
+    assert VIEWS[view](before) == VIEWS[view](again)
+    assert VIEWS[view](before) != VIEWS[view](after)
