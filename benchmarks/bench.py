@@ -116,7 +116,11 @@ def by_layers(quick: bool) -> Iterator[str]:
             )
             out = layer.output_size(size)
             values = planes * size.h * size.w + filters * out.h * out.w
-            if layer.macs(size) > MOST_MACS or values > MOST_VALUES or (quick and size.h > 512):
+            if (
+                layer.macs((layer.in_channels, *size)) > MOST_MACS
+                or values > MOST_VALUES
+                or (quick and size.h > 512)
+            ):
                 cells.append("")
                 continue
             rng = np.random.default_rng(0)

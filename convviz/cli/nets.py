@@ -26,7 +26,7 @@ from convviz.render.words import tables
 from convviz.results import outputs
 from convviz.spec import reach
 from convviz.spec.geometry import HW, check_inside
-from convviz.spec.modules import Shape, shape_text
+from convviz.spec.layers import Shape, shape_text
 from convviz.spec.network import Net, Placed
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings, as_text
 from convviz.spec.stacks import find_net, parse_layers

@@ -216,7 +216,7 @@ NetName = Annotated[
     typer.Option(
         metavar="NAME|FILE",
         rich_help_panel=LAYER,
-        help="A whole net: alexnet, lenet5, resnet18, vgg16, or a file .toml or .onnx.",
+        help="A whole net: alexnet, lenet5, mobilenet_v2, resnet18, unet, vgg16, or a file .toml or .onnx.",
     ),
 ]
 Until = Annotated[

@@ -11,7 +11,7 @@ from convviz.compute.weights import FilterBank, Numbers, map_names
 from convviz.errors import ShapeError
 from convviz.images.picture import Picture
 from convviz.machine import memory, parallel
-from convviz.spec import modules
+from convviz.spec import layers
 from convviz.spec.geometry import HW, Edges, source_of, span, transposed_axis
 from convviz.spec.layers import Conv2d, PaddingLike
 from convviz.text import plural
@@ -23,11 +23,11 @@ def conv_transpose2d(
     weight: Any,
     bias: Any = None,
     *,
-    stride: modules.IntPair = 1,
-    padding: modules.IntPair = 0,
-    output_padding: modules.IntPair = 0,
+    stride: layers.IntPair = 1,
+    padding: layers.IntPair = 0,
+    output_padding: layers.IntPair = 0,
     groups: int = 1,
-    dilation: modules.IntPair = 1,
+    dilation: layers.IntPair = 1,
     backend: str = "numpy",
 ) -> Floats:
     """Do what ``torch.nn.functional.conv_transpose2d`` does.
@@ -41,7 +41,7 @@ def conv_transpose2d(
     bias : array_like, shape (O,), float32, optional
         Added to every map.
     stride, padding, output_padding, groups, dilation
-        As for `convviz.spec.modules.ConvTranspose2d`.
+        As for `convviz.spec.layers.ConvTranspose2d`.
     backend : {"numpy", "torch", "auto"}
         What computes.
 
@@ -65,7 +65,7 @@ def conv_transpose2d(
         raise ShapeError(f"an input is (C, H, W) or (N, C, H, W), not {x.shape}.")
     if weight.ndim != 4 or 0 in weight.shape:
         raise ShapeError(f"a weight is (C, O/groups, kh, kw), not {weight.shape}.")
-    layer = modules.ConvTranspose2d(
+    layer = layers.ConvTranspose2d(
         weight.shape[0],
         weight.shape[1] * groups,
         HW(*weight.shape[2:]),
@@ -82,7 +82,7 @@ def conv_transpose2d(
     return np.stack([transposed(layer, one, numbers, backend) for one in x])
 
 
-def transposed(layer: modules.ConvTranspose2d, x: Floats, numbers: Numbers, backend: str) -> Floats:
+def transposed(layer: layers.ConvTranspose2d, x: Floats, numbers: Numbers, backend: str) -> Floats:
     """Convolve the input, with zeros between its pixels, by the turned kernels: Dumoulin and Visin (2016)."""
     layer.output_shape(x.shape)
     channels, h, w = x.shape
@@ -114,7 +114,7 @@ def transposed(layer: modules.ConvTranspose2d, x: Floats, numbers: Numbers, back
         planes, layer.out_channels, layer.kernel_size, 1, 0, layer.dilation, layer.groups, layer.bias
     )
     bank = FilterBank.of(bare, turned.reshape(bare.weight_shape), numbers.get("bias"))
-    chosen = backends.choose(backend, macs=bare.macs(HW(*padded.shape[1:])))
+    chosen = backends.choose(backend, macs=bare.macs(padded.shape))
     return conv.apply(bare, padded, bank, backend=chosen)
 
 
@@ -342,7 +342,7 @@ def conv2d(
     )
     size = HW(*x.shape[-2:])
     bank = FilterBank.of(layer, weight, bias)
-    chosen = backends.choose(backend, macs=layer.macs(size))
+    chosen = backends.choose(backend, macs=layer.macs(x.shape[-3:]))
     if x.ndim == 3:
         return apply(layer, x, bank, backend=chosen)
     out = np.empty((x.shape[0], layer.out_channels, *layer.output_size(size)), np.float32)

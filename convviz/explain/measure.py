@@ -93,5 +93,5 @@ def rates(layer: Conv2d, picture: Picture, bank: FilterBank, *, seconds: float =
         finally:
             parallel.limit(before)
         median = statistics.median(taken)
-        flops = 2 * layer.macs(picture.size) / median
+        flops = 2 * layer.macs(picture.shape) / median
         yield Rate(backend, device, threads, median, min(taken), max(taken), len(taken), flops)

@@ -276,6 +276,10 @@
   function planesOf({ layer, conv, inputs, map }) {
     const every = inputs[0].planes.map((_, plane) => ({ index: 0, plane }));
     if (conv || !layer || ["ConvTranspose2d", "Flatten", "Linear", "Softmax"].includes(layer.kind)) return every;
+    if (layer.kind === "Concat") {
+      const all = inputs.flatMap(({ planes }, index) => planes.map((_, plane) => ({ index, plane })));
+      return [all[map]];
+    }
     return inputs.map((_, index) => ({ index, plane: map }));
   }
 
@@ -603,13 +607,19 @@
     }
     if (kind === "Add") return inputs.map((one) => short(at(one))).join(" + ");
     if (kind === "ConvTranspose2d") return "products of every input whose taps reach it";
+    if (kind === "Concat") return `channel ${map} of all inputs, one after the other`;
+    if (kind === "Upsample") return options.mode === "nearest" ? "a copy of the nearest pixel" : "a mean of the nearest pixels, weighted by distance";
     if (kind === "Flatten") return `value ${x} in the order of planes, rows, columns`;
     const value = short(at(first));
     const forms = /** @type {Record<string, string>} */ ({
       ReLU: `max(${value}, 0)`,
+      ReLU6: `min(max(${value}, 0), 6)`,
       LeakyReLU: `${value}, times ${options.negative_slope} below 0`,
       Dropout: `${value}, which is dropped in training alone`,
       SiLU: `${value} * sigmoid(${value})`,
+      GELU: `${value} times the share of a normal distribution below it`,
+      Hardswish: `${value} * min(max(${value} + 3, 0), 6) / 6`,
+      Tanh: `tanh(${value})`,
       Sigmoid: `1 / (1 + exp(-(${value})))`,
       Softmax: output.height === 1 ? `exp(${value}) over the sum of all exponentials` : `exp(${value}) over the sum along the axis`,
     });

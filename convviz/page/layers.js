@@ -60,6 +60,20 @@ const Layers = (() => {
   }
 
   /**
+   * The pixels along one axis that an enlarged one is made of, each with its share.
+   *
+   * @param {any} options @param {number} axis @param {number} at @param {number} length @returns {[number, number][]}
+   */
+  function nearest(options, axis, at, length) {
+    const factor = options.scale_factor[axis];
+    if (options.mode === "nearest") return [[Math.floor(at / factor), 1]];
+    const place = Math.max((at + 0.5) / factor - 0.5, 0);
+    const first = Math.floor(place);
+    const second = Math.min(first + 1, length - 1);
+    return place === first || second === first ? [[first, 1]] : [[first, 1 - place + first], [second, place - first]];
+  }
+
+  /**
    * What one output reads: rows and columns of the plane of the same number.
    *
    * @param {Placed} layer @param {Picture} x @param {number} row @param {number} column
@@ -68,6 +82,8 @@ const Layers = (() => {
   function reads(layer, x, row, column) {
     if (layer.kind === "MaxPool2d" || layer.kind === "AvgPool2d") return windowOf(layer.options, x, row, column);
     if (layer.kind === "AdaptiveAvgPool2d") return partOf(x, layer.shape, row, column);
+    if (layer.kind === "Upsample")
+      return [nearest(layer.options, 0, row, x.height).map(([at]) => at), nearest(layer.options, 1, column, x.width).map(([at]) => at)];
     return [[row], [column]];
   }
 
@@ -171,6 +187,56 @@ const Layers = (() => {
     return made;
   }
 
+  /** Copies of pixels, or means weighted by distance. @param {Placed} layer @param {Picture} x */
+  function upsampled({ shape, options }, x) {
+    const made = blank(shape);
+    for (let row = 0; row < made.height; row++)
+      for (let column = 0; column < made.width; column++) {
+        const rows = nearest(options, 0, row, x.height);
+        const columns = nearest(options, 1, column, x.width);
+        x.planes.forEach((values, plane) => {
+          const parts = rows.flatMap(([r, high]) => columns.map(([c, wide]) => high * wide * values[r * x.width + c]));
+          made.planes[plane][row * made.width + column] = total(parts);
+        });
+      }
+    return made;
+  }
+
+  /** Channels one after the other, each input cut around its centre. @param {Placed} layer @param {Picture[]} inputs */
+  function joined({ shape }, inputs) {
+    const [, height, width] = shape;
+    return { height, width, planes: inputs.flatMap((x) => {
+      const [top, left] = [Math.floor((x.height - height) / 2), Math.floor((x.width - width) / 2)];
+      return x.planes.map((values) => Float32Array.from({ length: height * width }, (_, at) =>
+        values[(top + Math.floor(at / width)) * x.width + left + (at % width)]));
+    }) };
+  }
+
+  /** The error function, by its series or, beyond 2.5, by the continued fraction of its complement: Abramowitz and Stegun (1964), 7.1.5, 7.1.14. @param {number} x */
+  function erf(x) {
+    // The series converges at once near 0; beyond, the complement is a continued fraction.
+    const size = Math.abs(x);
+    if (size > 6) return Math.sign(x);
+    if (size < 2.5) {
+      let [term, sum] = [x, x];
+      for (let n = 1; n < 60; n++) {
+        term *= (-x * x) / n;
+        sum += term / (2 * n + 1);
+      }
+      return (2 / Math.sqrt(Math.PI)) * sum;
+    }
+    let fraction = size;
+    for (let n = 60; n > 0; n--) fraction = size + n / 2 / fraction;
+    return Math.sign(x) * (1 - Math.exp(-size * size) / (Math.sqrt(Math.PI) * fraction));
+  }
+
+  /** @param {any} options @param {number} value */
+  function gelu(options, value) {
+    if (options.approximate === "tanh")
+      return 0.5 * value * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (value + 0.044715 * value ** 3)));
+    return value * (0.5 + 0.5 * erf(value / Math.SQRT2));
+  }
+
   /** @param {Placed} layer @param {Picture} x @returns {Picture} */
   function convolved({ options, numbers }, x) {
     const made = Convolve.correlate(x, options, { weight: numbers.weight, bias: numbers.bias || null });
@@ -186,10 +252,14 @@ const Layers = (() => {
     AdaptiveAvgPool2d: (layer, x) => pooled(layer, x, (seen) => total(seen) / seen.length),
     BatchNorm2d: batchNorm,
     ReLU: (_, x) => each(x, (value) => Math.max(value, 0)),
+    ReLU6: (_, x) => each(x, (value) => Math.min(Math.max(value, 0), 6)),
     LeakyReLU: ({ options }, x) => each(x, (value) => (value >= 0 ? value : options.negative_slope * value)),
     Dropout: (_, x) => x,
     SiLU: (_, x) => each(x, (value) => value * sigmoid(value)),
+    GELU: ({ options }, x) => each(x, (value) => gelu(options, value)),
+    Hardswish: (_, x) => each(x, (value) => (value * Math.min(Math.max(value + 3, 0), 6)) / 6),
     Sigmoid: (_, x) => each(x, sigmoid),
+    Tanh: (_, x) => each(x, Math.tanh),
     Flatten: ({ shape }, x) => {
       const made = blank(shape);
       x.planes.forEach((values, plane) => made.planes[0].set(values, plane * values.length));
@@ -197,6 +267,8 @@ const Layers = (() => {
     },
     Linear: linear,
     Softmax: softmax,
+    Upsample: upsampled,
+    Concat: (layer, _, inputs) => joined(layer, inputs),
     Add: (_, x, inputs) => ({
       height: x.height,
       width: x.width,
@@ -212,12 +284,13 @@ const Layers = (() => {
    */
   function compute(picture, layers) {
     const made = new Map([["input", picture]]);
-    for (const layer of layers) {
-      const inputs = layer.inputs.map((name) => /** @type {Picture} */ (made.get(name)));
-      made.set(layer.name, rules[layer.kind](layer, inputs[0], inputs));
-    }
+    for (const layer of layers)
+      made.set(layer.name, one(layer, layer.inputs.map((name) => /** @type {Picture} */ (made.get(name)))));
     return made;
   }
 
-  return { compute, reads, share };
+  /** Compute one layer. @param {Placed} layer @param {Picture[]} inputs */
+  const one = (layer, inputs) => rules[layer.kind](layer, inputs[0], inputs);
+
+  return { compute, made: one, reads, share, kinds: Object.keys(rules) };
 })();

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from convviz.compute.weights import FilterBank, Numbers
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
 from convviz.render.words.program import built
-from convviz.spec import modules
+from convviz.spec import layers
 from convviz.spec.geometry import HW
 from convviz.spec.kernels import entries
 from convviz.spec.layers import Conv2d
@@ -85,10 +85,10 @@ def page(
     """
     if layer.out_channels > MOST_FILTERS:
         raise SpecError(f"a page has room for {MOST_FILTERS} filters, not {layer.out_channels}.")
-    if layer.macs(picture.size) > MOST_MACS_ALONE:
+    if layer.macs(picture.shape) > MOST_MACS_ALONE:
         raise SpecError(
             f"a page has room for a layer of {MOST_MACS_ALONE:,} multiply-adds, not "
-            f"{layer.macs(picture.size):,}; bring the picture to fewer pixels with --resize."
+            f"{layer.macs(picture.shape):,}; bring the picture to fewer pixels with --resize."
         )
     edges = layer.edges(picture.size)
     given = bool(settings.files or settings.kernel)
@@ -264,7 +264,7 @@ def _layer(one: Placed, numbers: Numbers) -> dict[str, Any]:
     """Write one layer as plain values."""
     layer = one.layer
     text = f"torch.nn.{layer}"
-    if isinstance(layer, modules.BatchNorm2d | modules.Dropout):
+    if isinstance(layer, layers.BatchNorm2d | layers.Dropout):
         text += ".eval()"
     if isinstance(layer, Conv2d):
         height, width = one.input_shapes[0][1:]
@@ -278,10 +278,10 @@ def _layer(one: Placed, numbers: Numbers) -> dict[str, Any]:
             "dilation": list(layer.dilation),
             "groups": layer.groups,
         }
-    elif isinstance(layer, modules.Softmax):
+    elif isinstance(layer, layers.Softmax):
         options = {"axis": layer.axis(one.input_shapes[0])}
     else:
-        of = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
+        of = {field.name: getattr(layer, field.name) for field in dataclasses.fields(cast("Any", layer))}
         options = {name: list(value) if isinstance(value, HW) else value for name, value in of.items()}
     return {
         "name": printable(one.name),

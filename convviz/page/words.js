@@ -135,6 +135,16 @@ const Words = (() => {
   /** The command of a net. @param {Data} data @param {Source} source */
   const netCommand = (data, source) => [run(source), ...data.words, ...source.words].join(" ");
 
+  /** Channels one after the other, each input cut to a shape around its centre. @param {string[]} inputs @param {number[] | null} shape */
+  function concat(inputs, shape) {
+    /** @param {string} one @param {number} axis */
+    const along = (one, axis) => {
+      const first = `(${one}.shape[${axis + 1}] - ${shape?.[axis]}) // 2`;
+      return `${first} : ${first} + ${shape?.[axis]}`;
+    };
+    return `torch.cat([${inputs.map((one) => (shape ? `${one}[:, :, ${along(one, 1)}, ${along(one, 2)}]` : one)).join(", ")}], 1)`;
+  }
+
   /** The PyTorch program of a net. @param {Placed[]} layers @param {Data} data */
   function netCode(layers, data) {
     /** @type {Map<string, string>} */
@@ -142,16 +152,17 @@ const Words = (() => {
     const taken = new Set(TAKEN);
     const build = [];
     const run = [];
-    for (const { name, kind, text, inputs } of layers) {
+    for (const { name, kind, text, inputs, options, shape } of layers) {
       // Names of torch may hold dots, or begin with a digit.
       let called = name.replace(/\W/g, "_").replace(/^(?=\d)/, "layer");
       while (taken.has(called) || taken.has(`${called}_out`)) called += "_";
       const output = `${called}_out`;
       taken.add(called).add(output);
-      const read = inputs.map((one) => made.get(one));
+      const read = inputs.map((one) => /** @type {string} */ (made.get(one)));
       made.set(name, output);
-      if (kind !== "Add") build.push(`${called} = ${text}`);
-      run.push(`${output} = ${kind === "Add" ? read.join(" + ") : `${called}(${read.join(", ")})`}`);
+      const joined = kind === "Add" ? read.join(" + ") : kind === "Concat" ? concat(read, options.crop ? shape : null) : "";
+      if (!joined) build.push(`${called} = ${text}`);
+      run.push(`${output} = ${joined || `${called}(${read.join(", ")})`}`);
     }
     run[0] += `  # x: (${[1, ...data.shape].join(", ")})`;
     return ["import torch", "", ...(data.origin ? [data.origin] : []), ...build, "", ...run].join("\n");

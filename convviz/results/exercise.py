@@ -183,9 +183,10 @@ def make_sheets(
         # One generator per sheet, so that sheet 2 is the same however many there are.
         draw = random.Random(f"{settings.seed} {index}")
         layer, bank = _layer(settings, channels, tapset, draw)
-        if layer.macs(size) > MOST_PRODUCTS:
+        products = layer.macs((layer.in_channels, *size))
+        if products > MOST_PRODUCTS:
             raise SpecError(
-                f"a sheet would have {plural(layer.macs(size), 'product')} to work out, more than "
+                f"a sheet would have {plural(products, 'product')} to work out, more than "
                 f"{MOST_PRODUCTS:,}; make --size or --kernel-size smaller."
             )
         x = np.array([draw.randint(0, 9) for _ in range(channels * size.h * size.w)], np.float32)

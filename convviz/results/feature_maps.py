@@ -230,11 +230,11 @@ def run(
     else:
         weight, bias = weights if isinstance(weights, tuple) else (weights, None)
         bank = FilterBank.of(layer, weight, bias)
-    chosen = backends.choose(backend, macs=layer.macs(picture.size), device=device)
+    chosen = backends.choose(backend, macs=layer.macs(picture.shape), device=device)
     backends.load(chosen)  # importing is not computing
     size = layer.output_size(picture.size)
     values = layer.out_channels * size.h * size.w
-    repeat = not keep and layer.macs(picture.size) <= _MACS_TO_REPEAT * values
+    repeat = not keep and layer.macs(picture.shape) <= _MACS_TO_REPEAT * values
     if values > (_VALUES_TO_KEEP if repeat else _MOST_VALUES_TO_KEEP):
         return FeatureMaps(None, layer, bank, picture, chosen, device=device)
     start = time.perf_counter()

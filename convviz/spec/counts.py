@@ -5,10 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from convviz.spec import modules
-from convviz.spec.geometry import HW
-from convviz.spec.layers import Conv2d
-from convviz.spec.modules import Shape
+from convviz.spec.layers import Conv2d, ConvTranspose2d, Linear, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +74,10 @@ def counts(layers: Iterable[tuple[Any, Shape]]) -> dict[str, int]:
     """
     macs = values = inside = 0
     for layer, shape in layers:
-        if isinstance(layer, Conv2d):
-            size = HW(*shape[1:])
-            height, width = layer.axes(size)
-            here = layer.macs(size)
-            _, planes, _, _ = layer.weight_shape
-            met = layer.out_channels * planes * height.met * width.met
-            output: Shape = (layer.out_channels, height.output, width.output)
-        elif isinstance(layer, modules.ConvTranspose2d | modules.Linear):
-            here = met = layer.macs(shape)
-            output = layer.output_shape(shape)
-        else:
+        if not isinstance(layer, Conv2d | ConvTranspose2d | Linear):
             continue
+        here, met = layer.macs(shape), layer.macs_inside(shape)
+        output = layer.output_shape(shape)
         macs, inside = macs + here, inside + met
         values += math.prod(output) if layer.bias else 0
     found = (macs, macs + values, 2 * macs, 2 * macs + values, inside)

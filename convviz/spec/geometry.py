@@ -52,6 +52,9 @@ class HW:
     def __iter__(self) -> Iterator[int]:
         return iter((self.h, self.w))
 
+    def __getitem__(self, axis: int) -> int:
+        return (self.h, self.w)[axis]
+
     def __str__(self) -> str:
         return f"{self.h}x{self.w}"
 

@@ -8,9 +8,8 @@ from typing import Any
 from convviz.errors import SourceError, SpecError, UnknownNameError
 from convviz.files.toml_ import read_toml
 from convviz.files.writing import shown
-from convviz.spec import modules
-from convviz.spec.layers import Conv2d
-from convviz.spec.network import BY_NAME, BY_WORD, COUNTS, INPUT, NUMBERS, Kind, Net, Step
+from convviz.spec.layers import Layer
+from convviz.spec.network import BY_NAME, BY_WORD, INPUT, Net, Step, type_of
 from convviz.text import printable
 
 # What stands at the top of a TOML file.
@@ -55,7 +54,7 @@ def parse_layers(text: str) -> Net:
         if not words:
             raise SourceError("layers: a layer is missing here", text, at + len(part) // 2)
         kind, arguments = _read_step(words, text)
-        word = kind.words[0]
+        word = kind.spelling.words[0]
         counts[word] = counts.get(word, 0) + 1
         before = steps[-1].name if steps else INPUT
         steps.append(Step(f"{word}{counts[word]}", kind, arguments, (before,)))
@@ -63,41 +62,43 @@ def parse_layers(text: str) -> Net:
     return Net(tuple(steps))
 
 
-def _read_step(words: Sequence[tuple[int, str]], text: str) -> tuple[Kind, dict[str, Any]]:
+def _read_step(words: Sequence[tuple[int, str]], text: str) -> tuple[type[Layer], dict[str, Any]]:
     """Read one layer from its words, which know their places."""
     (place, word), *rest = words
     kind = BY_WORD.get(word.lower())
-    if kind is None or kind.layer is modules.Add:
-        error = UnknownNameError("layer", word, [known for known in BY_WORD if known != "add"])
+    # In a row every layer reads the one before.
+    if kind is None or kind.joins:
+        error = UnknownNameError("layer", word, [known for known, one in BY_WORD.items() if not one.joins])
         raise SourceError(f"layers: {error}", text, place)
+    spelling = kind.spelling
     arguments: dict[str, Any] = {}
     for index, (at, item) in enumerate(rest):
         name, value = _read_argument(kind, item, text, at, first=index == 0)
         if name in arguments:
             raise SourceError(f"layers: {name} is given twice", text, at)
         arguments[name] = value
-    if kind.layer is Conv2d:
-        arguments.setdefault("kernel_size", 3)
-    if kind.needed and kind.first not in arguments:
-        raise SourceError(f"layers: {word} needs a number, its {kind.first}", text, place + len(word))
+    arguments = {**spelling.defaults, **arguments}
+    if spelling.needed and spelling.first not in arguments:
+        raise SourceError(f"layers: {word} needs a number, its {spelling.first}", text, place + len(word))
     return kind, arguments
 
 
-def _read_argument(kind: Kind, item: str, text: str, at: int, *, first: bool) -> tuple[str, Any]:
+def _read_argument(kind: type[Layer], item: str, text: str, at: int, *, first: bool) -> tuple[str, Any]:
     """Read one argument."""
-    if item.lower() in kind.flags:
-        return kind.flags[item.lower()]
+    spelling = kind.spelling
+    if item.lower() in spelling.flags:
+        return spelling.flags[item.lower()]
     if found := re.fullmatch(r"([a-z]?)(-?[0-9]{1,9})(?:x([0-9]{1,9}))?", item, re.ASCII | re.IGNORECASE):
         letter, h, w = found[1].lower(), int(found[2]), found[3]
-        name = kind.letters.get(letter, "") if letter else kind.first if first else ""
-        if name and (w is None or name not in (*COUNTS, *NUMBERS)):
+        name = spelling.letters.get(letter, "") if letter else spelling.first if first else ""
+        if name and (w is None or type_of(kind, name) not in (int, float)):
             return name, (h, int(w)) if w is not None else h
-    if first and kind.first in NUMBERS and re.fullmatch(_NUMBER, item, re.ASCII):
-        return kind.first, float(item)
-    known = [f"{letter} for {name}" for letter, name in kind.letters.items()] + list(kind.flags)
+    if first and type_of(kind, spelling.first) is float and re.fullmatch(_NUMBER, item, re.ASCII):
+        return spelling.first, float(item)
+    known = [f"{letter} for {name}" for letter, name in spelling.letters.items()] + list(spelling.flags)
     allowed = f"; it takes {', '.join(known)}" if known else ""
-    number = f" a number first, its {kind.first}," if kind.first and first else ""
-    raise SourceError(f"layers: {kind.words[0]} takes{number or ' no'} {item!r} here{allowed}", text, at)
+    number = f" a number first, its {spelling.first}," if spelling.first and first else ""
+    raise SourceError(f"layers: {spelling.words[0]} takes{number or ' no'} {item!r} here{allowed}", text, at)
 
 
 def read_net(path: str | Path) -> Net:
@@ -146,7 +147,7 @@ def net_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Net:
         kind = BY_NAME.get(kind_name) or BY_WORD.get(kind_name.lower())
         if kind is None:
             raise SpecError(f"{where}: layer {index}: {UnknownNameError('layer', kind_name, BY_NAME)}")
-        step_name = arguments.pop("name", f"{kind.words[0]}{index}")
+        step_name = arguments.pop("name", f"{kind.spelling.words[0]}{index}")
         inputs = arguments.pop("from", [steps[-1].name if steps else INPUT])
         if not isinstance(step_name, str) or not step_name or step_name in known:
             raise SpecError(f"{where}: layer {index}: the name {step_name!r} is taken, or none.")

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from convviz.spec.stacks import named_nets
+
 STACK = "conv 10 k3 | relu | conv 10 k3 | relu | maxpool 2"
 
 
@@ -28,7 +30,7 @@ def test_a_named_net_as_json(convviz):
     document = json.loads(convviz("shape", "3x224x224", "--net", "vgg16", "--json").stdout)
     assert document["parameters"]["total"] == 138_357_544
     assert document["output_shape"] == [1000]
-    (last,) = [row for row in document["layers"] if row["name"] == "pool5"]
+    (last,) = [row for row in document["layers"] if row["name"] == "features.30"]
     # 212 and 32 are those of Araujo, Norris and Sim, Computing receptive fields of convolutional neural
     # networks, Distill 2019.
     assert (last["receptive_field"], last["effective_stride"]) == ([212, 212], [32, 32])
@@ -46,7 +48,7 @@ def test_no_number_is_cut_on_a_narrow_terminal(convviz, columns):
     done = convviz("shape", "3x224x224", "--net", "alexnet", env={"COLUMNS": str(columns)})
     rows = [line.split() for line in done.stdout.splitlines()]
     if columns >= 40:
-        assert ["fc1", "4096", "37,752,832"] in [row[:3] for row in rows]
+        assert ["classifier.1", "4096", "37,752,832"] in [row[:3] for row in rows]
         assert max(len(line) for line in done.stdout.splitlines()[:22]) <= columns
 
 
@@ -99,3 +101,8 @@ def test_counts_by_every_convention_with_its_tools(convviz):
         document["counts"]
         == json.loads(convviz("shape", "3x8x8", "--padding", "1", "--counts", "--json").stdout)["counts"]
     )
+
+
+def test_the_help_names_every_net_that_ships(convviz):
+    text = " ".join(convviz("shape", "--help").stdout.split())
+    assert f"A whole net: {', '.join(named_nets())}, or a file" in text

@@ -11,7 +11,7 @@ from convviz.compute import backends
 from convviz.compute.networks import parameters, stack
 from convviz.errors import InputError, ShapeError, SpecError
 from convviz.files.checkpoints import read_checkpoint
-from convviz.spec import modules, stacks
+from convviz.spec import layers, stacks
 from convviz.spec.geometry import HW
 from convviz.spec.reach import Box
 
@@ -79,11 +79,11 @@ def test_pooling(data, h, w, kernel, stride, dilation, ceil_mode, include):
     x = image(2, h, w)
     for ours, theirs in (
         (
-            modules.MaxPool2d(kernel, stride, padding, dilation, ceil_mode),
+            layers.MaxPool2d(kernel, stride, padding, dilation, ceil_mode),
             torch.nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=ceil_mode),
         ),
         (
-            modules.AvgPool2d(kernel, stride, padding, ceil_mode, include),
+            layers.AvgPool2d(kernel, stride, padding, ceil_mode, include),
             torch.nn.AvgPool2d(kernel, stride, padding, ceil_mode, include),
         ),
     ):
@@ -99,17 +99,17 @@ def test_pooling(data, h, w, kernel, stride, dilation, ceil_mode, include):
 @pytest.mark.parametrize(
     ("ours", "theirs", "shape"),
     [
-        (modules.AdaptiveAvgPool2d((3, 4)), torch.nn.AdaptiveAvgPool2d((3, 4)), (2, 7, 9)),
-        (modules.AdaptiveAvgPool2d(5), torch.nn.AdaptiveAvgPool2d(5), (2, 3, 11)),
-        (modules.ReLU(), torch.nn.ReLU(), (2, 3, 4)),
-        (modules.LeakyReLU(0.2), torch.nn.LeakyReLU(0.2), (2, 3, 4)),
-        (modules.SiLU(), torch.nn.SiLU(), (2, 3, 4)),
-        (modules.Dropout(0.9), torch.nn.Dropout(0.9).eval(), (2, 3, 4)),
-        (modules.Sigmoid(), torch.nn.Sigmoid(), (2, 3, 4)),
-        (modules.Softmax(), torch.nn.Softmax(1), (7,)),
-        (modules.Softmax(1), torch.nn.Softmax(1), (3, 4, 5)),
-        (modules.Softmax(-1), torch.nn.Softmax(-1), (3, 4, 5)),
-        (modules.Flatten(), torch.nn.Flatten(), (3, 4, 5)),
+        (layers.AdaptiveAvgPool2d((3, 4)), torch.nn.AdaptiveAvgPool2d((3, 4)), (2, 7, 9)),
+        (layers.AdaptiveAvgPool2d(5), torch.nn.AdaptiveAvgPool2d(5), (2, 3, 11)),
+        (layers.ReLU(), torch.nn.ReLU(), (2, 3, 4)),
+        (layers.LeakyReLU(0.2), torch.nn.LeakyReLU(0.2), (2, 3, 4)),
+        (layers.SiLU(), torch.nn.SiLU(), (2, 3, 4)),
+        (layers.Dropout(0.9), torch.nn.Dropout(0.9).eval(), (2, 3, 4)),
+        (layers.Sigmoid(), torch.nn.Sigmoid(), (2, 3, 4)),
+        (layers.Softmax(), torch.nn.Softmax(1), (7,)),
+        (layers.Softmax(1), torch.nn.Softmax(1), (3, 4, 5)),
+        (layers.Softmax(-1), torch.nn.Softmax(-1), (3, 4, 5)),
+        (layers.Flatten(), torch.nn.Flatten(), (3, 4, 5)),
     ],
     ids=repr,
 )
@@ -127,16 +127,16 @@ def test_batch_normalisation_by_stored_numbers(affine):
     numbers = {name: value.numpy() for name, value in theirs.state_dict().items()}
     x = image(4, 5, 6)
     close(
-        stack.compute(modules.BatchNorm2d(4, 1e-3, affine), [x], numbers),
+        stack.compute(layers.BatchNorm2d(4, 1e-3, affine), [x], numbers),
         theirs(torch.from_numpy(x)[None])[0],
     )
 
 
 def test_a_sum_of_inputs():
     x = image(2, 3, 4)
-    np.testing.assert_array_equal(stack.compute(modules.Add(), [x, x, x], {}), x + x + x)
+    np.testing.assert_array_equal(stack.compute(layers.Add(), [x, x, x], {}), x + x + x)
     with pytest.raises(ShapeError, match="inputs of one shape"):
-        stack.compute(modules.Add(), [x, x[:1]], {})
+        stack.compute(layers.Add(), [x, x[:1]], {})
 
 
 STACK = (

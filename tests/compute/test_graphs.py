@@ -81,7 +81,7 @@ def test_what_torch_exports_makes_what_torch_makes(exported, model):
     net, found = run(exported, x[0].numpy())
     with torch.no_grad():
         close(found, model(x)[0].numpy())
-    kinds = {step.kind.name for step in net.steps}
+    kinds = {step.kind.__name__ for step in net.steps}
     assert {"ConvTranspose2d", "MaxPool2d", "AvgPool2d", "SiLU", "Add", "LeakyReLU", "Softmax"} <= kinds
 
 
@@ -192,7 +192,7 @@ def test_a_real_model_runs_until_the_first_operation_that_is_no_layer(real):
         run(path, x)
     assert "--until 'BatchNormalization@0' is as far as it goes" in str(caught.value)
     net, found = run(path, x, until="BatchNormalization@0")
-    assert [step.kind.name for step in net.steps] == ["Conv2d", "BatchNorm2d"]
+    assert [step.kind.__name__ for step in net.steps] == ["Conv2d", "BatchNorm2d"]
     # The evaluator of the package would mix in statistics of the input here; this is the definition.
     node = next(one for one in onnx.load(path).graph.node if one.name == "BatchNormalization@0")
     arrays = read_checkpoint(path).arrays

@@ -15,7 +15,7 @@ import pytest
 import convviz
 from convviz.cli.exits import Exit
 from convviz.spec.kernels import preset_names
-from convviz.spec.network import KINDS
+from convviz.spec.layers import KINDS
 from convviz.spec.stacks import net_of
 
 ROOT = Path(__file__).parents[2]
@@ -113,7 +113,7 @@ def test_the_net_in_the_document_is_one():
     found = net_of(tomllib.loads(text), "nets.md")
     assert [one.output_shape for one in found.place((1, 28, 28))][-1] == (2,) == (len(found.classes),)
     said = (ROOT / "docs" / "nets.md").read_text(encoding="utf-8").split("| `type` |")[1].split("\n")[0]
-    assert [kind.name for kind in KINDS if not re.search(rf"\b{kind.name}\b", said)] == []
+    assert [kind.__name__ for kind in KINDS if not re.search(rf"\b{kind.__name__}\b", said)] == []
 
 
 def test_the_readme_counts_the_kernels_and_names_every_status():

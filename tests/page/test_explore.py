@@ -17,7 +17,7 @@ from PIL import Image
 import convviz
 from convviz.cli.app import status_of
 from convviz.compute import conv, filters, weights
-from convviz.compute.networks import parameters
+from convviz.compute.networks import stack
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
 from convviz.page import page
@@ -205,10 +205,10 @@ STACKS = [
 
 
 @needs_node
-@pytest.mark.parametrize("stack", [*STACKS, "resnet18"])
-def test_every_layer_of_the_page_makes_what_convviz_makes(stack):
-    chance = np.random.default_rng(len(stack))
-    net = find_net(stack).until("layer1.0.relu2") if stack == "resnet18" else parse_layers(stack)
+@pytest.mark.parametrize("text", [*STACKS, "resnet18"])
+def test_every_layer_of_the_page_makes_what_convviz_makes(text):
+    chance = np.random.default_rng(len(text))
+    net = find_net(text).until("layer1.0.relu2") if text == "resnet18" else parse_layers(text)
     x = chance.normal(size=(3, 13, 11)).astype(np.float32)
     placed = net.place(x.shape)
     # Random means and variances too: those that torch begins with change nothing.
@@ -218,7 +218,7 @@ def test_every_layer_of_the_page_makes_what_convviz_makes(stack):
                 chance.uniform(0.5, 2, shape) if name == "running_var" else chance.normal(size=shape) / 4,
                 np.float32,
             )
-            for name, shape in parameters.needed(one.layer).items()
+            for name, shape in one.layer.arrays.items()
         }
         for one in placed
     }
@@ -490,11 +490,11 @@ def test_what_is_too_large_for_a_page_is_refused():
         made(np.zeros((1, 2100, 2100), np.float32), "g")
     with pytest.raises(SpecError, match="64 filters"):
         made(np.zeros((3, 4, 4), np.float32), out_channels=65)
-    for side, stack, words in (
+    for side, text, words in (
         (12, "conv 64 k3 | conv 999 k9", "numbers, not 5,"),
         (400, "conv 900 k5 p2", "multiply-adds"),
     ):
-        net = parse_layers(stack)
+        net = parse_layers(text)
         x = np.zeros((3, side, side), np.float32)
         placed = net.place(x.shape)
         with pytest.raises(SpecError, match=words) as caught:

@@ -10,7 +10,7 @@ import torch
 import torchinfo
 from torch.utils.flop_counter import FlopCounterMode
 
-from convviz.spec import counts, modules, stacks
+from convviz.spec import counts, layers, stacks
 from convviz.spec.layers import Conv2d
 
 
@@ -31,9 +31,7 @@ def test_every_convention_by_hand():
 
 
 def test_layers_without_products_count_nothing():
-    assert set(counts.counts([(modules.ReLU(), (2, 3, 3)), (modules.MaxPool2d(2), (2, 4, 4))]).values()) == {
-        0
-    }
+    assert set(counts.counts([(layers.ReLU(), (2, 3, 3)), (layers.MaxPool2d(2), (2, 4, 4))]).values()) == {0}
 
 
 def of_torch(layer, x):
@@ -87,7 +85,7 @@ def asked(tool, layer, shape):
         (Conv2d(3, 6, 3, 2, 1), lambda: torch.nn.Conv2d(3, 6, 3, 2, 1), (3, 9, 11)),
         (Conv2d(4, 6, (3, 5), groups=2), lambda: torch.nn.Conv2d(4, 6, (3, 5), groups=2), (4, 9, 11)),
         (Conv2d(3, 6, 3, bias=False), lambda: torch.nn.Conv2d(3, 6, 3, bias=False), (3, 9, 11)),
-        (modules.Linear(7, 5), lambda: torch.nn.Linear(7, 5), (7,)),
+        (layers.Linear(7, 5), lambda: torch.nn.Linear(7, 5), (7,)),
     ],
     ids=["plain", "grouped", "without bias", "linear"],
 )
@@ -99,7 +97,7 @@ def test_a_tool_has_the_convention_that_is_said_of_it(tool, ours, theirs, shape)
 @pytest.mark.parametrize("groups", [1, 2])
 def test_transposed_convolutions_are_counted_as_is_said_of_a_tool(tool, groups):
     """5x6 inputs of 4 planes, 9 products each in 6 / groups filters; or as many at each of 11x13 outputs."""
-    ours = modules.ConvTranspose2d(4, 6, 3, 2, groups=groups)
+    ours = layers.ConvTranspose2d(4, 6, 3, 2, groups=groups)
     theirs = torch.nn.ConvTranspose2d(4, 6, 3, 2, groups=groups)
     found = asked(tool, theirs, (4, 5, 6))
     if tool in ("thop", "torchinfo"):

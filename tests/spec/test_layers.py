@@ -84,7 +84,7 @@ def test_the_first_layer_of_alexnet_has_its_known_numbers():
     layer = Conv2d(3, 96, 11, 4)
     assert layer.parameters == 34_944
     assert layer.output_size(HW(227, 227)) == HW(55, 55)
-    assert layer.macs(HW(227, 227)) == 34_848 * 55 * 55
+    assert layer.macs((3, 227, 227)) == 34_848 * 55 * 55
 
 
 @pytest.mark.parametrize(

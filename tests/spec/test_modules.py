@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convviz.errors import ShapeError, SpecError
-from convviz.spec import modules
+from convviz.spec import layers
 
 sides = st.tuples(st.integers(1, 9), st.integers(1, 9))
 numbers = st.integers(1, 4) | st.tuples(st.integers(1, 4), st.integers(1, 4))
@@ -40,7 +40,7 @@ def agree(layer, module, shape):
 def test_max_pooling(size, kernel, stride, padding, dilation, ceil_mode):
     theirs = torch.nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=ceil_mode)
     try:
-        ours = modules.MaxPool2d(kernel, stride, padding, dilation, ceil_mode)
+        ours = layers.MaxPool2d(kernel, stride, padding, dilation, ceil_mode)
     except SpecError:
         with pytest.raises(RuntimeError, match="pad"):
             theirs(torch.zeros(1, 2, *size))
@@ -62,7 +62,7 @@ def test_max_pooling(size, kernel, stride, padding, dilation, ceil_mode):
 def test_mean_pooling(size, kernel, stride, padding, ceil_mode, include):
     theirs = torch.nn.AvgPool2d(kernel, stride, padding, ceil_mode, include)
     try:
-        ours = modules.AvgPool2d(kernel, stride, padding, ceil_mode, include)
+        ours = layers.AvgPool2d(kernel, stride, padding, ceil_mode, include)
     except SpecError:
         with pytest.raises(RuntimeError, match="pad"):
             theirs(torch.zeros(1, 2, *size))
@@ -82,7 +82,7 @@ def test_transposed_convolution(data, size, kernel, stride, padding, added, dila
     arguments = (2, 4, kernel, stride, padding, added, groups, bias, dilation)
     theirs = torch.nn.ConvTranspose2d(*arguments)
     try:
-        ours = modules.ConvTranspose2d(*arguments)
+        ours = layers.ConvTranspose2d(*arguments)
     except SpecError:
         with pytest.raises(RuntimeError, match="output padding"):
             theirs(torch.zeros(1, 2, *size))
@@ -92,26 +92,26 @@ def test_transposed_convolution(data, size, kernel, stride, padding, added, dila
 
 def test_the_multiply_adds_of_transposed_convolution_are_those_of_its_convolution():
     """Each of 2 x 5 x 6 pixels meets 3 x 3 weights for every one of 4 maps; in two groups, for 2 of them."""
-    layer = modules.ConvTranspose2d(2, 4, 3, stride=2)
+    layer = layers.ConvTranspose2d(2, 4, 3, stride=2)
     assert layer.macs((2, 5, 6)) == 2 * 5 * 6 * 9 * 4
-    assert modules.ConvTranspose2d(2, 4, 3, stride=2, groups=2).macs((2, 5, 6)) == 2 * 5 * 6 * 9 * 2
+    assert layers.ConvTranspose2d(2, 4, 3, stride=2, groups=2).macs((2, 5, 6)) == 2 * 5 * 6 * 9 * 2
 
 
 @pytest.mark.parametrize(
     ("ours", "theirs", "shape"),
     [
-        (modules.AdaptiveAvgPool2d(3), torch.nn.AdaptiveAvgPool2d(3), (2, 7, 5)),
-        (modules.AdaptiveAvgPool2d((2, 9)), torch.nn.AdaptiveAvgPool2d((2, 9)), (2, 7, 5)),
-        (modules.ReLU(), torch.nn.ReLU(), (2, 3, 4)),
-        (modules.SiLU(), torch.nn.SiLU(), (5,)),
-        (modules.Sigmoid(), torch.nn.Sigmoid(), (5,)),
-        (modules.LeakyReLU(), torch.nn.LeakyReLU(), (2, 3, 4)),
-        (modules.LeakyReLU(0.2), torch.nn.LeakyReLU(0.2), (2, 3, 4)),
-        (modules.Softmax(1), torch.nn.Softmax(1), (7,)),
-        (modules.Linear(7, 3), torch.nn.Linear(7, 3), (7,)),
-        (modules.Linear(7, 3, False), torch.nn.Linear(7, 3, False), (7,)),
-        (modules.Linear(7, 3), torch.nn.Linear(7, 3), (8,)),
-        (modules.ConvTranspose2d(2, 3, 3), torch.nn.ConvTranspose2d(2, 3, 3), (3, 5, 5)),
+        (layers.AdaptiveAvgPool2d(3), torch.nn.AdaptiveAvgPool2d(3), (2, 7, 5)),
+        (layers.AdaptiveAvgPool2d((2, 9)), torch.nn.AdaptiveAvgPool2d((2, 9)), (2, 7, 5)),
+        (layers.ReLU(), torch.nn.ReLU(), (2, 3, 4)),
+        (layers.SiLU(), torch.nn.SiLU(), (5,)),
+        (layers.Sigmoid(), torch.nn.Sigmoid(), (5,)),
+        (layers.LeakyReLU(), torch.nn.LeakyReLU(), (2, 3, 4)),
+        (layers.LeakyReLU(0.2), torch.nn.LeakyReLU(0.2), (2, 3, 4)),
+        (layers.Softmax(1), torch.nn.Softmax(1), (7,)),
+        (layers.Linear(7, 3), torch.nn.Linear(7, 3), (7,)),
+        (layers.Linear(7, 3, False), torch.nn.Linear(7, 3, False), (7,)),
+        (layers.Linear(7, 3), torch.nn.Linear(7, 3), (8,)),
+        (layers.ConvTranspose2d(2, 3, 3), torch.nn.ConvTranspose2d(2, 3, 3), (3, 5, 5)),
     ],
     ids=repr,
 )
@@ -122,10 +122,10 @@ def test_the_other_layers(ours, theirs, shape):
 def test_what_torch_prints_otherwise_has_the_same_shapes_and_parameters():
     """torch prints settings of training there that do nothing here."""
     for ours, theirs, shape in (
-        (modules.BatchNorm2d(4), torch.nn.BatchNorm2d(4), (4, 3, 2)),
-        (modules.BatchNorm2d(4, affine=False), torch.nn.BatchNorm2d(4, affine=False), (4, 3, 2)),
-        (modules.Flatten(), torch.nn.Flatten(), (4, 3, 2)),
-        (modules.Dropout(0.3), torch.nn.Dropout(0.3), (5,)),
+        (layers.BatchNorm2d(4), torch.nn.BatchNorm2d(4), (4, 3, 2)),
+        (layers.BatchNorm2d(4, affine=False), torch.nn.BatchNorm2d(4, affine=False), (4, 3, 2)),
+        (layers.Flatten(), torch.nn.Flatten(), (4, 3, 2)),
+        (layers.Dropout(0.3), torch.nn.Dropout(0.3), (5,)),
     ):
         assert ours.output_shape(shape) == tuple(theirs.eval()(torch.zeros(1, *shape)).shape[1:])
         assert ours.parameters == parameters(theirs)
@@ -134,13 +134,13 @@ def test_what_torch_prints_otherwise_has_the_same_shapes_and_parameters():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: modules.MaxPool2d(0), "kernel_size must be at least 1"),
-        (lambda: modules.MaxPool2d(3, padding=2), "padding must be at most half of the window 3x3, not 2x2"),
-        (lambda: modules.BatchNorm2d(0), "num_features must be a whole number of at least 1"),
-        (lambda: modules.BatchNorm2d(2, eps=math.nan), "eps must be a finite number"),
-        (lambda: modules.Linear(2, -1), "out_features must be a whole number of at least 1"),
-        (lambda: modules.ConvTranspose2d(2, 4, 3, 2, 0, 2), "output_padding must be smaller"),
-        (lambda: modules.ConvTranspose2d(3, 4, 3, groups=2), "groups must divide in_channels"),
+        (lambda: layers.MaxPool2d(0), "kernel_size must be at least 1"),
+        (lambda: layers.MaxPool2d(3, padding=2), "padding must be at most half of the window 3x3, not 2x2"),
+        (lambda: layers.BatchNorm2d(0), "num_features must be a whole number of at least 1"),
+        (lambda: layers.BatchNorm2d(2, eps=math.nan), "eps must be a finite number"),
+        (lambda: layers.Linear(2, -1), "out_features must be a whole number of at least 1"),
+        (lambda: layers.ConvTranspose2d(2, 4, 3, 2, 0, 2), "output_padding must be smaller"),
+        (lambda: layers.ConvTranspose2d(3, 4, 3, groups=2), "groups must divide in_channels"),
     ],
 )
 def test_arguments_that_no_input_makes_legal_are_refused(build, message):

@@ -1,5 +1,6 @@
 """Nets: how they are written, and what they come to, held to torch's own modules."""
 
+import itertools
 from fractions import Fraction
 from pathlib import Path
 
@@ -93,6 +94,107 @@ def resnet18():
     )
 
 
+class Inverted(torch.nn.Module):
+    """A block of MobileNetV2: wider, by channel, narrower; the input is added where the shapes allow it."""
+
+    def __init__(self, before, after, stride, factor):
+        super().__init__()
+        wide = before * factor
+        layers = [normed(before, wide, 1)] if factor != 1 else []
+        layers += [normed(wide, wide, 3, stride, wide), convolution(wide, after, 1, bias=False)]
+        self.conv = torch.nn.Sequential(*layers, torch.nn.BatchNorm2d(after))
+        self.added = stride == 1 and before == after
+
+    def forward(self, x):
+        return x + self.conv(x) if self.added else self.conv(x)
+
+
+def normed(before, after, kernel, stride=1, groups=1):
+    conv = convolution(before, after, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return torch.nn.Sequential(conv, torch.nn.BatchNorm2d(after), torch.nn.ReLU6())
+
+
+class Named(torch.nn.Module):
+    """A network whose parts have the names that torchvision gives them."""
+
+    def __init__(self, features, pooled, *classifier):
+        super().__init__()
+        self.features = torch.nn.Sequential(*features)
+        self.avgpool = torch.nn.AdaptiveAvgPool2d(pooled)
+        self.classifier = torch.nn.Sequential(*classifier)
+
+    def forward(self, x):
+        return self.classifier(self.avgpool(self.features(x)).flatten(1))
+
+
+def mobilenet_v2():
+    """Table 2 of the paper: factor, channels, repeats, stride."""
+    features, before = [normed(3, 32, 3, 2)], 32
+    for factor, after, count, stride in (
+        (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
+        (6, 160, 3, 2), (6, 320, 1, 1),
+    ):  # fmt: skip
+        for index in range(count):
+            features.append(Inverted(before, after, stride if index == 0 else 1, factor))
+            before = after
+    features.append(normed(320, 1280, 1))
+    return Named(features, 1, torch.nn.Dropout(0.2), torch.nn.Linear(1280, 1000))
+
+
+def named_classifier(values, *, first):
+    """Dropout stands before each linear layer in AlexNet, and after it in VGG."""
+    layers = []
+    for before, after in ((values, 4096), (4096, 4096)):
+        linear = [torch.nn.Linear(before, after), torch.nn.ReLU()]
+        layers += [torch.nn.Dropout(), *linear] if first else [*linear, torch.nn.Dropout()]
+    return [*layers, torch.nn.Linear(4096, 1000)]
+
+
+class UNet(torch.nn.Module):
+    """Figure 1 of the paper: no padding, and maps cut around their centre."""
+
+    def __init__(self):
+        super().__init__()
+        sizes = [1, 64, 128, 256, 512, 1024]
+        self.down = torch.nn.ModuleList(self.twice(a, b) for a, b in itertools.pairwise(sizes))
+        up = [(b, a) for a, b in itertools.pairwise(sizes[1:])][::-1]
+        self.up = torch.nn.ModuleList(torch.nn.ConvTranspose2d(a, b, 2, 2) for a, b in up)
+        self.joined = torch.nn.ModuleList(self.twice(a, b) for a, b in up)
+        self.last = convolution(64, 2, 1)
+
+    def twice(self, before, after):
+        pair = [convolution(before, after, 3), torch.nn.ReLU(), convolution(after, after, 3), torch.nn.ReLU()]
+        return torch.nn.Sequential(*pair)
+
+    def forward(self, x):
+        kept = []
+        for index, block in enumerate(self.down):
+            x = block(x if index == 0 else torch.nn.functional.max_pool2d(x, 2))
+            kept.append(x)
+        for up, block, before in zip(self.up, self.joined, kept[-2::-1], strict=True):
+            x = torch.relu(up(x))
+            spare = (before.shape[2] - x.shape[2]) // 2
+            x = block(torch.cat([before[:, :, spare : spare + x.shape[2], spare : spare + x.shape[3]], x], 1))
+        return self.last(x)
+
+
+@pytest.mark.parametrize(
+    ("name", "build"),
+    [
+        ("alexnet", lambda: Named(list(alexnet())[:13], 6, *named_classifier(9216, first=True))),
+        ("vgg16", lambda: Named(list(vgg16())[:31], 7, *named_classifier(25088, first=False))),
+        ("mobilenet_v2", mobilenet_v2),
+    ],
+)
+def test_a_named_net_has_the_names_of_torchvision(name, build):
+    """So that a state dict of torchvision fits; a test of that package itself would fetch gigabytes."""
+    with torch.device("meta"):
+        theirs = {key: tuple(value.shape) for key, value in build().state_dict().items()}
+    theirs = {key: shape for key, shape in theirs.items() if not key.endswith("num_batches_tracked")}
+    placed = named(name).place((3, 224, 224))
+    assert theirs == {f"{one.name}.{key}": shape for one in placed for key, shape in one.layer.arrays.items()}
+
+
 @pytest.mark.parametrize(
     ("name", "build", "shape", "known"),
     [
@@ -101,6 +203,9 @@ def resnet18():
         ("alexnet", alexnet, (3, 224, 224), 61_100_840),
         ("vgg16", vgg16, (3, 224, 224), 138_357_544),
         ("resnet18", resnet18, (3, 224, 224), 11_689_512),
+        ("mobilenet_v2", mobilenet_v2, (3, 224, 224), 3_504_872),
+        # Written out: 9 weights a kernel but 4 of the transposed ones, and a bias per map.
+        ("unet", UNet, (1, 572, 572), 31_030_658),
     ],
 )
 def test_a_named_net_is_that_of_torch(name, build, shape, known):
@@ -112,6 +217,8 @@ def test_a_named_net_is_that_of_torch(name, build, shape, known):
         def note(layer, inputs, output):
             if isinstance(layer, torch.nn.Conv2d):
                 seen.append((tuple(output.shape[1:]), layer.weight.numel() * output[0, 0].numel()))
+            elif isinstance(layer, torch.nn.ConvTranspose2d):
+                seen.append((tuple(output.shape[1:]), layer.weight.numel() * inputs[0][0, 0].numel()))
             elif isinstance(layer, torch.nn.Linear):
                 seen.append((tuple(output.shape[1:]), layer.weight.numel()))
 
@@ -120,7 +227,9 @@ def test_a_named_net_is_that_of_torch(name, build, shape, known):
         module(torch.zeros(1, *shape))
     placed = named(name).place(shape)
     ours = [
-        (one.output_shape, one.macs) for one in placed if type(one.layer).__name__ in ("Conv2d", "Linear")
+        (one.output_shape, one.macs)
+        for one in placed
+        if type(one.layer).__name__ in ("Conv2d", "ConvTranspose2d", "Linear")
     ]
     assert sorted(ours) == sorted(seen)
     assert placed[-1].output_shape == seen[-1][0]
@@ -281,7 +390,7 @@ def test_what_is_no_layer_is_refused_with_its_place(text, at, message):
         ("conv 10 k9", "layer 'conv1': height: a 9-tap kernel"),
         ("conv 10 g4", "layer 'conv1': groups must divide"),
         ("conv 10 k0", "layer 'conv1': kernel_size must be at least 1"),
-        ("flatten | conv 10", "layer 'conv1': it reads planes, not a row of 192 values"),
+        ("flatten | conv 10", "layer 'conv1': Conv2d.* reads channels, not a row of 192 values"),
         ("conv 4 | linear 10", "layer 'linear1': Linear"),
         ("maxpool 9", "layer 'maxpool1': height: a window of 9"),
     ],
@@ -334,8 +443,8 @@ def test_a_file_that_is_no_net_is_refused(tmp_path, text, error, message):
         ("-inf", "too large"),
         ("9223372036854775808", "too large"),
         pytest.param("0x" + "f" * 5000, "too large", id="hexadecimal"),
-        pytest.param("9" * 5000, "a whole number of thousands of digits", id="thousands of digits"),
-        pytest.param("[" * 5000 + "]" * 5000, "without end", id="lists in lists"),
+        pytest.param("9" * 5000, "a number of thousands of digits", id="thousands of digits"),
+        pytest.param("[" * 5000 + "]" * 5000, "its lists lie too deep", id="lists in lists"),
     ],
 )
 def test_a_number_that_no_layer_can_have_is_refused_with_its_place(tmp_path, number, message):
@@ -444,7 +553,7 @@ def test_what_a_file_cannot_say_is_one_line(layer, words, tmp_path):
 
 
 def test_planes_are_asked_for_in_words():
-    with pytest.raises(ShapeError, match="reads planes, not a row of 640 values; put it before Flatten"):
+    with pytest.raises(ShapeError, match="reads channels, not a row of 640 values; put it before Flatten"):
         stacks.parse_layers("conv 10 k3 | flatten | conv 3").place((1, 10, 10))
 
 

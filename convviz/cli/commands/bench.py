@@ -47,7 +47,7 @@ def bench(
     conv, bank, remarks = filters.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
     for text in (*image.remarks, *remarks):
         remark(text)
-    macs = conv.macs(image.size)
+    macs = conv.macs(image.shape)
     found = list(measure.rates(conv, image, bank, seconds=seconds))
     taken = backends.choose("auto", macs=macs)
     if json:

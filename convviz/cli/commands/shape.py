@@ -216,7 +216,7 @@ def _document(layer: Conv2d, size: HW) -> dict[str, Any]:
             "bias": layer.bias_parameters,
             "total": layer.parameters,
         },
-        "macs": layer.macs(size),
+        "macs": layer.macs((layer.in_channels, *size)),
         "receptive_field": list(layer.receptive_field()),
         "axes": {"height": _axis(height), "width": _axis(width)},
         "padding_shares": dict(zip(("outputs", "products"), padding_shares(height, width), strict=True)),
@@ -225,7 +225,7 @@ def _document(layer: Conv2d, size: HW) -> dict[str, Any]:
                 "layer": repr(layer),
                 "output_shape": [layer.out_channels, height.output, width.output],
                 "parameters": layer.parameters,
-                "macs": layer.macs(size),
+                "macs": layer.macs((layer.in_channels, *size)),
             }
         ],
     }

@@ -12,8 +12,8 @@ from convviz.errors import ConvvizError, InputError, UnknownNameError
 from convviz.files import onnx_
 from convviz.files.checkpoints import Checkpoint
 from convviz.spec.geometry import span
-from convviz.spec.modules import Shape, shape_text
-from convviz.spec.network import INPUT, Net, Step, built, kind_of
+from convviz.spec.layers import Shape, Sigmoid, shape_text
+from convviz.spec.network import BY_NAME, INPUT, Net, Step, built
 from convviz.text import printable
 
 Numbers = dict[str, NDArray[Any]]
@@ -136,7 +136,7 @@ class _Builder:
             name = next(
                 f"{name}.{index}" for index in range(2, len(taken) + 3) if f"{name}.{index}" not in taken
             )
-        step = Step(name, kind_of(kind), arguments, tuple(inputs))
+        step = Step(name, BY_NAME[kind], arguments, tuple(inputs))
         _, output, _ = built(step, tuple(self.shapes[one] for one in inputs))
         self.steps.append(step)
         self.shapes[name] = output
@@ -360,7 +360,7 @@ def _multiply(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str
         last = builder.steps[-1] if builder.steps else None
         if (
             last is not None
-            and last.kind is kind_of("Sigmoid")
+            and last.kind is Sigmoid
             and builder.made.get(node.input[gate]) == last.name
             and last.inputs == (builder.made.get(node.input[own]),)
             and builder.uses[node.input[gate]] == 1

@@ -12,7 +12,7 @@ from convviz.errors import InputError
 from convviz.files.arrays import finite
 from convviz.files.checkpoints import Checkpoint
 from convviz.machine import memory
-from convviz.spec import modules
+from convviz.spec import layers
 from convviz.spec.layers import Conv2d
 from convviz.spec.network import Placed
 from convviz.text import plural, printable
@@ -20,27 +20,6 @@ from convviz.typing import Floats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-def needed(layer: Any) -> dict[str, tuple[int, ...]]:
-    """Tell the shapes of the numbers that a layer has, by the names of torch.
-
-    Examples
-    --------
-    >>> needed(modules.Linear(400, 120))
-    {'weight': (120, 400), 'bias': (120,)}
-    """
-    if isinstance(layer, modules.BatchNorm2d):
-        names = ("weight", "bias", "running_mean", "running_var")
-        return dict.fromkeys(names if layer.affine else names[2:], (layer.num_features,))
-    if isinstance(layer, modules.Linear):
-        shape: tuple[int, ...] = (layer.out_features, layer.in_features)
-        outputs = layer.out_features
-    elif isinstance(layer, Conv2d | modules.ConvTranspose2d):
-        shape, outputs = layer.weight_shape, layer.out_channels
-    else:
-        return {}
-    return {"weight": shape} | ({"bias": (outputs,)} if layer.bias else {})
 
 
 def seeded(placed: Sequence[Placed], seed: int = 0) -> dict[str, dict[str, Floats]]:
@@ -70,9 +49,9 @@ def seeded(placed: Sequence[Placed], seed: int = 0) -> dict[str, dict[str, Float
     found: dict[str, dict[str, Floats]] = {}
     for one in placed:
         layer = one.layer
-        shapes = needed(layer)
+        shapes = layer.arrays
         numbers: dict[str, Floats] = {}
-        if isinstance(layer, modules.BatchNorm2d):
+        if "running_var" in shapes:  # statistics begin, and so does the layer, as the identity
             begins = {"weight": np.ones, "bias": np.zeros, "running_mean": np.zeros, "running_var": np.ones}
             numbers = {name: begins[name](shape, np.float32) for name, shape in shapes.items()}
         elif shapes:
@@ -124,7 +103,7 @@ def stored(
     for key, values in checkpoint.arrays.items():
         prefix, _, last = key.rpartition(".")
         held.setdefault(prefix, {})[last] = values
-    wanting = [one for one in placed if needed(one.layer)]
+    wanting = [one for one in placed if one.layer.arrays]
     remarks: list[str] = []
     names = [one.name for one in wanting] if names is None else names
     if prefix := _prefix(names, held, checkpoint.name):
@@ -151,7 +130,7 @@ def stored(
     found: dict[str, dict[str, Floats]] = {}
     for one in wanting:
         numbers: dict[str, Floats] = {}
-        for key, shape in needed(one.layer).items():
+        for key, shape in one.layer.arrays.items():
             what = f"{checkpoint.name}: {one.name}.{key}"
             if key not in held.get(one.name, {}):
                 reason = checkpoint.left_out.get(f"{prefix}{one.name}.{key}", "")
@@ -200,7 +179,7 @@ def _remedy(one: Placed, stored: tuple[int, ...]) -> str:
         planes = stored[1] * layer.groups
         mode = {1: " (--mode gray)", 3: " (--mode rgb)"}.get(planes, "")
         return f"; the net reads {plural(planes, 'plane')}, and the input has {layer.in_channels}{mode}"
-    if isinstance(layer, modules.Linear) and len(stored) == 2 and stored[0] == layer.out_features:
+    if isinstance(layer, layers.Linear) and len(stored) == 2 and stored[0] == layer.out_features:
         return (
             f"; the net was made for inputs that come to {stored[1]} values there, and this one to "
             f"{layer.in_features}: another size is needed (--resize, --crop)"

@@ -16,8 +16,8 @@ from convviz.compute.weights import FilterBank, Numbers
 from convviz.errors import SpecError
 from convviz.files.checkpoints import Checkpoint
 from convviz.machine import memory
-from convviz.spec import modules
-from convviz.spec.layers import Conv2d
+from convviz.spec import layers
+from convviz.spec.geometry import HW
 from convviz.spec.network import Net
 from convviz.text import plural
 from convviz.typing import Floats
@@ -41,14 +41,14 @@ def _pooled(layer: Any, x: Floats, fill: float) -> tuple[NDArray[Any], tuple[int
     return windows[..., :: layer.dilation.h, :: layer.dilation.w], (h, w)
 
 
-def _max_pool(layer: modules.MaxPool2d, x: Floats) -> Floats:
+def _max_pool(layer: layers.MaxPool2d, x: Floats) -> Floats:
     """Take the greatest value of every window; padding is less than all."""
     windows, _ = _pooled(layer, x, -math.inf)
     greatest: Floats = windows.max(axis=(3, 4))
     return greatest
 
 
-def _avg_pool(layer: modules.AvgPool2d, x: Floats) -> Floats:
+def _avg_pool(layer: layers.AvgPool2d, x: Floats) -> Floats:
     """Take the mean of every window: over the padding too, or without it, but never over what lies beyond."""
     windows, (h, w) = _pooled(layer, x, 0.0)
     total = windows.sum(axis=(3, 4), dtype=np.float32)
@@ -61,7 +61,7 @@ def _avg_pool(layer: modules.AvgPool2d, x: Floats) -> Floats:
     return np.asarray(total / np.multiply.outer(*map(np.array, counts)), np.float32)
 
 
-def _adaptive_avg_pool(layer: modules.AdaptiveAvgPool2d, x: Floats) -> Floats:
+def _adaptive_avg_pool(layer: layers.AdaptiveAvgPool2d, x: Floats) -> Floats:
     """Take means over parts that begin at floor(i * n / windows) and end at ceil((i + 1) * n / windows)."""
     for axis, count in ((1, layer.output_size.h), (2, layer.output_size.w)):
         n = x.shape[axis]
@@ -75,7 +75,7 @@ def _adaptive_avg_pool(layer: modules.AdaptiveAvgPool2d, x: Floats) -> Floats:
     return x
 
 
-def _batch_norm(layer: modules.BatchNorm2d, x: Floats, numbers: Numbers) -> Floats:
+def _batch_norm(layer: layers.BatchNorm2d, x: Floats, numbers: Numbers) -> Floats:
     """Shift and scale every plane by its stored numbers."""
     scale = 1 / np.sqrt(numbers["running_var"].astype(np.float64) + layer.eps)
     if layer.affine:
@@ -90,46 +90,97 @@ def _sigmoid(x: Floats) -> Floats:
     return np.where(x >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
 
 
-def _softmax(layer: modules.Softmax, x: Floats) -> Floats:
+def _softmax(layer: layers.Softmax, x: Floats) -> Floats:
     """Divide exponentials by their sum; the greatest is taken off first, which changes nothing."""
     axis = layer.axis(x.shape)
     powers = np.exp(x - x.max(axis=axis, keepdims=True))
     return np.asarray(powers / powers.sum(axis=axis, keepdims=True), np.float32)
 
 
-def _linear(layer: modules.Linear, x: Floats, numbers: Numbers) -> Floats:
+def _linear(layer: layers.Linear, x: Floats, numbers: Numbers) -> Floats:
     """Sum up weighted inputs."""
     layer.output_shape(x.shape)
     found: Floats = numbers["weight"] @ x
     return found + numbers["bias"] if layer.bias else found
 
 
-# One row per layer: what it makes of its inputs and its numbers.
-_COMPUTE: dict[type, Callable[..., Floats]] = {
-    modules.MaxPool2d: lambda layer, x, numbers: _max_pool(layer, x),
-    modules.AvgPool2d: lambda layer, x, numbers: _avg_pool(layer, x),
-    modules.AdaptiveAvgPool2d: lambda layer, x, numbers: _adaptive_avg_pool(layer, x),
-    modules.BatchNorm2d: _batch_norm,
-    modules.ReLU: lambda layer, x, numbers: np.maximum(x, 0),
-    modules.LeakyReLU: lambda layer, x, numbers: np.where(x >= 0, x, np.float32(layer.negative_slope) * x),
-    modules.Dropout: lambda layer, x, numbers: x,
-    modules.SiLU: lambda layer, x, numbers: x * _sigmoid(x),
-    modules.Sigmoid: lambda layer, x, numbers: _sigmoid(x),
-    modules.Softmax: lambda layer, x, numbers: _softmax(layer, x),
-    modules.Flatten: lambda layer, x, numbers: x.ravel(),
-    modules.Linear: _linear,
+def _conv(layer: layers.Conv2d, x: Floats, numbers: Numbers) -> Floats:
+    """Convolve as one layer by itself is convolved."""
+    bank = FilterBank.of(layer, numbers["weight"], numbers.get("bias"))
+    return conv.apply(layer, x, bank, backend="numpy")
+
+
+def _gelu(layer: layers.GELU, x: Floats) -> Floats:
+    """Multiply by the share of a normal distribution below each value: Hendrycks and Gimpel (2016)."""
+    if layer.approximate == "tanh":
+        bent = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
+        return np.asarray(0.5 * x * (1 + bent), np.float32)
+    erf = np.vectorize(math.erf, otypes=[np.float64])
+    return np.asarray(x * (0.5 + 0.5 * erf(x.astype(np.float64) / math.sqrt(2))), np.float32)
+
+
+def _concat(layer: layers.Concat, xs: Sequence[Floats]) -> Floats:
+    """Put channels one after the other, cut to one size where the layer cuts."""
+    _, h, w = layer.output_shape(*(x.shape for x in xs))
+    parts = []
+    for x in xs:
+        top, left = layer.corner(x.shape, HW(h, w))
+        parts.append(x[:, top : top + h, left : left + w])
+    return np.concatenate(parts)
+
+
+def _upsample(layer: layers.Upsample, x: Floats) -> Floats:
+    """Repeat pixels, or weight the two nearest on each axis; beyond the edge the last pixel goes on."""
+    for axis, factor in ((1, layer.scale_factor.h), (2, layer.scale_factor.w)):
+        if layer.mode == "nearest":
+            x = x.repeat(factor, axis=axis)
+            continue
+        n = x.shape[axis]
+        at = np.maximum((np.arange(n * factor) + 0.5) / factor - 0.5, 0)
+        first = at.astype(int)
+        second = np.minimum(first + 1, n - 1)
+        share = (at - first).astype(np.float32).reshape(-1, *[1] * (2 - axis))
+        x = x.take(first, axis=axis) * (1 - share) + x.take(second, axis=axis) * share
+    return x
+
+
+# One row per kind of layer: what it makes of its inputs and its numbers.
+ROWS: dict[type[layers.Layer], Callable[..., Floats]] = {
+    layers.Conv2d: lambda layer, xs, numbers: _conv(layer, xs[0], numbers),
+    layers.ConvTranspose2d: lambda layer, xs, numbers: transposed(layer, xs[0], numbers, "numpy"),
+    layers.MaxPool2d: lambda layer, xs, numbers: _max_pool(layer, xs[0]),
+    layers.AvgPool2d: lambda layer, xs, numbers: _avg_pool(layer, xs[0]),
+    layers.AdaptiveAvgPool2d: lambda layer, xs, numbers: _adaptive_avg_pool(layer, xs[0]),
+    layers.BatchNorm2d: lambda layer, xs, numbers: _batch_norm(layer, xs[0], numbers),
+    layers.ReLU: lambda layer, xs, numbers: np.maximum(xs[0], 0),
+    layers.ReLU6: lambda layer, xs, numbers: np.clip(xs[0], 0, 6),
+    layers.LeakyReLU: lambda layer, xs, numbers: np.where(
+        xs[0] >= 0, xs[0], np.float32(layer.negative_slope) * xs[0]
+    ),
+    layers.SiLU: lambda layer, xs, numbers: xs[0] * _sigmoid(xs[0]),
+    layers.GELU: lambda layer, xs, numbers: _gelu(layer, xs[0]),
+    layers.Hardswish: lambda layer, xs, numbers: xs[0] * np.clip(xs[0] + 3, 0, 6) / 6,
+    layers.Sigmoid: lambda layer, xs, numbers: _sigmoid(xs[0]),
+    layers.Tanh: lambda layer, xs, numbers: np.tanh(xs[0]),
+    layers.Dropout: lambda layer, xs, numbers: xs[0],
+    layers.Flatten: lambda layer, xs, numbers: xs[0].ravel(),
+    layers.Linear: lambda layer, xs, numbers: _linear(layer, xs[0], numbers),
+    layers.Softmax: lambda layer, xs, numbers: _softmax(layer, xs[0]),
+    layers.Upsample: lambda layer, xs, numbers: _upsample(layer, xs[0]),
+    layers.Add: lambda layer, xs, numbers: sum(xs[1:], xs[0]),
+    layers.Concat: lambda layer, xs, numbers: _concat(layer, xs),
 }
 
 
-def compute(layer: Any, inputs: Sequence[Floats], numbers: Numbers) -> Floats:
+def compute(layer: layers.Layer, inputs: Sequence[Floats], numbers: Numbers) -> Floats:
     """Compute one layer with numpy.
 
     Parameters
     ----------
-    layer : Conv2d or a layer of `convviz.spec.modules`
+    layer : Layer
         The layer.
     inputs : sequence of ndarray, float32
-        What it reads: one array, or several for `Add`.
+        What it reads: one array, or several for a layer that joins.
     numbers : dict of ndarray
         Its numbers, by the names of torch.
 
@@ -140,19 +191,11 @@ def compute(layer: Any, inputs: Sequence[Floats], numbers: Numbers) -> Floats:
 
     Examples
     --------
-    >>> compute(modules.ReLU(), [np.array([-1, 2], np.float32)], {})
+    >>> compute(layers.ReLU(), [np.array([-1, 2], np.float32)], {})
     array([0., 2.], dtype=float32)
     """
-    x = inputs[0]
-    if isinstance(layer, modules.Add):
-        layer.output_shape(*(one.shape for one in inputs))
-        return np.asarray(sum(inputs[1:], x), np.float32)
-    if isinstance(layer, Conv2d):
-        bank = FilterBank.of(layer, numbers["weight"], numbers.get("bias"))
-        return conv.apply(layer, x, bank, backend="numpy")
-    if isinstance(layer, modules.ConvTranspose2d):
-        return transposed(layer, x, numbers, "numpy")
-    return _COMPUTE[type(layer)](layer, x, numbers)
+    layer.output_shape(*(x.shape for x in inputs))
+    return np.asarray(ROWS[type(layer)](layer, inputs, numbers), np.float32)
 
 
 def _check_finite(name: str, values: Floats) -> None:

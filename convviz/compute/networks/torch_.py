@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from convviz.compute.backends.torch_ import check_device
-from convviz.spec import modules
+from convviz.spec import layers
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.network import INPUT, Placed
@@ -33,11 +33,21 @@ def _conv(layer: Conv2d, x: torch.Tensor, given: _Given) -> torch.Tensor:
     )
 
 
-# One row per layer: what torch makes of its input and its numbers; both with the axis of the batch.
-_COMPUTE: dict[type, Callable[[Any, torch.Tensor, _Given], torch.Tensor]] = {
-    Conv2d: _conv,
-    modules.ConvTranspose2d: lambda layer, x, given: functional.conv_transpose2d(
-        x,
+def _concat(layer: layers.Concat, xs: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Put channels one after the other, cut to one size where the layer cuts."""
+    _, h, w = layer.output_shape(*(tuple(x.shape[1:]) for x in xs))
+    parts = []
+    for x in xs:
+        top, left = layer.corner(tuple(x.shape[1:]), HW(h, w))
+        parts.append(x[:, :, top : top + h, left : left + w])
+    return torch.cat(parts, 1)
+
+
+# One row per kind of layer: what torch makes of its inputs and its numbers; all with the axis of the batch.
+ROWS: dict[type[layers.Layer], Callable[[Any, Sequence[torch.Tensor], _Given], torch.Tensor]] = {
+    layers.Conv2d: lambda layer, xs, given: _conv(layer, xs[0], given),
+    layers.ConvTranspose2d: lambda layer, xs, given: functional.conv_transpose2d(
+        xs[0],
         given["weight"],
         given.get("bias"),
         tuple(layer.stride),
@@ -46,41 +56,53 @@ _COMPUTE: dict[type, Callable[[Any, torch.Tensor, _Given], torch.Tensor]] = {
         layer.groups,
         tuple(layer.dilation),
     ),
-    modules.MaxPool2d: lambda layer, x, given: functional.max_pool2d(
-        x,
+    layers.MaxPool2d: lambda layer, xs, given: functional.max_pool2d(
+        xs[0],
         tuple(layer.kernel_size),
         tuple(layer.stride),
         tuple(layer.padding),
         tuple(layer.dilation),
         layer.ceil_mode,
     ),
-    modules.AvgPool2d: lambda layer, x, given: functional.avg_pool2d(
-        x,
+    layers.AvgPool2d: lambda layer, xs, given: functional.avg_pool2d(
+        xs[0],
         tuple(layer.kernel_size),
         tuple(layer.stride),
         tuple(layer.padding),
         layer.ceil_mode,
         layer.count_include_pad,
     ),
-    modules.AdaptiveAvgPool2d: lambda layer, x, given: functional.adaptive_avg_pool2d(
-        x, tuple(layer.output_size)
+    layers.AdaptiveAvgPool2d: lambda layer, xs, given: functional.adaptive_avg_pool2d(
+        xs[0], tuple(layer.output_size)
     ),
-    modules.BatchNorm2d: lambda layer, x, given: functional.batch_norm(
-        x,
+    layers.BatchNorm2d: lambda layer, xs, given: functional.batch_norm(
+        xs[0],
         given["running_mean"],
         given["running_var"],
         given.get("weight"),
         given.get("bias"),
         eps=layer.eps,
     ),
-    modules.ReLU: lambda layer, x, given: functional.relu(x),
-    modules.LeakyReLU: lambda layer, x, given: functional.leaky_relu(x, layer.negative_slope),
-    modules.Dropout: lambda layer, x, given: x,
-    modules.SiLU: lambda layer, x, given: functional.silu(x),
-    modules.Sigmoid: lambda layer, x, given: torch.sigmoid(x),
-    modules.Softmax: lambda layer, x, given: functional.softmax(x, layer.dim),
-    modules.Flatten: lambda layer, x, given: x.flatten(1),
-    modules.Linear: lambda layer, x, given: functional.linear(x, given["weight"], given.get("bias")),
+    layers.ReLU: lambda layer, xs, given: functional.relu(xs[0]),
+    layers.ReLU6: lambda layer, xs, given: functional.relu6(xs[0]),
+    layers.LeakyReLU: lambda layer, xs, given: functional.leaky_relu(xs[0], layer.negative_slope),
+    layers.SiLU: lambda layer, xs, given: functional.silu(xs[0]),
+    layers.GELU: lambda layer, xs, given: functional.gelu(xs[0], approximate=layer.approximate),
+    layers.Hardswish: lambda layer, xs, given: functional.hardswish(xs[0]),
+    layers.Sigmoid: lambda layer, xs, given: torch.sigmoid(xs[0]),
+    layers.Tanh: lambda layer, xs, given: torch.tanh(xs[0]),
+    layers.Dropout: lambda layer, xs, given: xs[0],
+    layers.Flatten: lambda layer, xs, given: xs[0].flatten(1),
+    layers.Linear: lambda layer, xs, given: functional.linear(xs[0], given["weight"], given.get("bias")),
+    layers.Softmax: lambda layer, xs, given: functional.softmax(xs[0], layer.dim),
+    layers.Upsample: lambda layer, xs, given: functional.interpolate(
+        xs[0],
+        scale_factor=tuple(map(float, layer.scale_factor)),
+        mode=layer.mode,
+        align_corners=None if layer.mode == "nearest" else False,
+    ),
+    layers.Add: lambda layer, xs, given: sum(xs[1:], xs[0]),
+    layers.Concat: lambda layer, xs, given: _concat(layer, xs),
 }
 
 
@@ -91,14 +113,11 @@ def _forward(
     made = {INPUT: image}
     for one in placed:
         inputs = [made[name] for name in one.inputs]
-        if isinstance(one.layer, modules.Add):
-            made[one.name] = sum(inputs[1:], inputs[0])
-            continue
         given = {
             key: torch.from_numpy(np.array(value, np.float32)).to(device)
             for key, value in numbers.get(one.name, {}).items()
         }
-        made[one.name] = _COMPUTE[type(one.layer)](one.layer, inputs[0], given)
+        made[one.name] = ROWS[type(one.layer)](one.layer, inputs, given)
     return made
 
 

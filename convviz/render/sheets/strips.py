@@ -10,7 +10,7 @@ from convviz.render.palette import colours, tones_between
 from convviz.render.sheets import field, layout, overview
 from convviz.spec import scales
 from convviz.spec.geometry import HW
-from convviz.spec.modules import Flatten, shape_text
+from convviz.spec.layers import Flatten, shape_text
 from convviz.spec.network import Placed
 from convviz.spec.reach import Box
 from convviz.text import plural

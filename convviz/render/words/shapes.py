@@ -69,12 +69,13 @@ def _skipped(axis: Axis) -> str:
 def counting(layer: Conv2d, size: HW) -> list[str]:
     """Write parameters, multiply-adds and memory, each with how it is counted."""
     output = layer.output_size(size)
+    macs = layer.macs((layer.in_channels, *size))
     filters, planes, kh, kw = layer.weight_shape
     bias = f" + {layer.bias_parameters:,} biases" if layer.bias else ", no bias"
     values_count = filters * output.h * output.w
     return [
         f"parameters: {layer.parameters:,} = {filters} x {planes} x {kh} x {kw} weights{bias}",
-        f"multiply-adds: {layer.macs(size):,} = {layer.weight_parameters:,} weights x {output.h} x {output.w}"
+        f"multiply-adds: {macs:,} = {layer.weight_parameters:,} weights x {output.h} x {output.w}"
         " positions (the bias is not counted, products with padding are)",
         f"maps: {plural(values_count, 'value')}, {amount(4 * values_count)} as float32",
     ]
@@ -110,7 +111,7 @@ def group_map(layer: Conv2d, size: HW, channels: Sequence[str], names: Sequence[
         read = [channels[plane] for plane in layer.planes_of(group * maps)]
         made = names[group * maps : (group + 1) * maps]
         lines.append(f"group {group}: {_some('plane', read)} -> {_some('map', made)}")
-    weights, macs = layer.weight_parameters, layer.macs(size)
+    weights, macs = layer.weight_parameters, layer.macs((layer.in_channels, *size))
     saved = f"{weights:,} weights instead of {weights * layer.groups:,}"
     return [*lines, f"saved: {saved}, {macs:,} multiply-adds instead of {macs * layer.groups:,}"]
 

@@ -1,19 +1,21 @@
-"""Layers as checked values: what ``torch.nn`` would build, without building it."""
+"""``torch.nn.Conv2d`` as a checked value, and what convolutions share."""
 
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Any, ClassVar
 
 from convviz.errors import ShapeError, SpecError, UnknownNameError
 from convviz.spec.geometry import HW, Axis, Edges, same_padding, span
+from convviz.spec.layers.base import Layer, Shape, Spelling, as_pair, channels_of, check_count, fill
+from convviz.spec.layers.padding import (
+    PADDING_MODES,
+    Padding,
+    PaddingLike,
+    PaddingMode,
+    as_padding,
+    check_padding,
+)
+from convviz.spec.reach import Reach
 from convviz.text import plural
-
-PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
-Padding = Literal["same", "same-lower", "valid"] | Edges
-PaddingLike = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | str | HW | Edges
-
-PADDING_MODES: tuple[PaddingMode, ...] = get_args(PaddingMode)
-# Padding that depends on the size of the input, and none.
-PADDING_WORDS: tuple[str, ...] = ("same", "same-lower", "valid")
 
 # torch has one padding module per mode; Conv2d itself cannot pad its sides differently.
 _TORCH_PADS = {
@@ -23,9 +25,13 @@ _TORCH_PADS = {
     "circular": "CircularPad2d",
 }
 
+# Words and letters that convolutions share in a stack.
+NO_BIAS: dict[str, tuple[str, Any]] = {"nobias": ("bias", False)}
+LETTERS = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g": "groups"}
+
 
 @dataclass(frozen=True, slots=True, init=False)
-class Conv2d:
+class Conv2d(Layer):
     """A two-dimensional convolution layer, named and checked as ``torch.nn.Conv2d``.
 
     Parameters
@@ -66,6 +72,18 @@ class Conv2d:
     32x48 168
     """
 
+    spelling: ClassVar = Spelling(
+        ("conv",),
+        "out_channels",
+        needed=True,
+        letters=LETTERS,
+        flags=NO_BIAS
+        | {mode: ("padding_mode", mode) for mode in PADDING_MODES}
+        | {"same": ("padding", "same")},
+        inferred="in_channels",
+        defaults={"kernel_size": 3},
+    )
+
     in_channels: int
     out_channels: int
     kernel_size: HW
@@ -90,8 +108,7 @@ class Conv2d:
     ) -> None:
         counts = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
         for name, count in counts.items():
-            if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-                raise SpecError(f"{name} must be a whole number of at least 1, not {count!r}.")
+            check_count(name, count)
         for name, count in list(counts.items())[:2]:
             if count % groups:
                 raise SpecError(
@@ -105,15 +122,7 @@ class Conv2d:
         }
         if padding_mode not in PADDING_MODES:
             raise UnknownNameError("padding mode", str(padding_mode), PADDING_MODES)
-        values = {
-            **counts,
-            **pairs,
-            "padding": as_padding(padding),
-            "bias": bool(bias),
-            "padding_mode": padding_mode,
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        fill(self, **counts, **pairs, padding=as_padding(padding), bias=bool(bias), padding_mode=padding_mode)
 
     def __repr__(self) -> str:
         return self._torch_text(self.padding)
@@ -194,9 +203,9 @@ class Conv2d:
         return self.out_channels if self.bias else 0
 
     @property
-    def parameters(self) -> int:
-        """Number of weights and biases."""
-        return self.weight_parameters + self.bias_parameters
+    def arrays(self) -> dict[str, Shape]:
+        """Shapes of the weight and of the bias, if it has one."""
+        return with_bias(self.weight_shape, self.out_channels, bias=self.bias)
 
     @property
     def kernels(self) -> int:
@@ -308,16 +317,33 @@ class Conv2d:
         height, width = self.axes(size)
         return HW(height.output, width.output)
 
-    def macs(self, size: HW) -> int:
-        """Count the multiply-adds for an input of `size` pixels.
+    def output_shape(self, shape: Shape, *others: Shape) -> Shape:
+        """Shape of the feature maps."""
+        _, size = channels_of(self, shape, self.in_channels)
+        return self.out_channels, *self.output_size(size)
+
+    def macs(self, shape: Shape, *others: Shape) -> int:
+        """Count the multiply-accumulate operations.
 
         Notes
         -----
-        One multiply-add per weight and output position, ``O * I / groups * kh *
-        kw * H' * W'``; the bias adds none, and those that meet padding count.
+        One per weight and output position, ``O * I / groups * kh * kw * H' * W'``; the
+        bias adds none, and those that meet padding count.
         """
-        h, w = self.output_size(size)
+        _, h, w = self.output_shape(shape)
         return self.weight_parameters * h * w
+
+    def macs_inside(self, shape: Shape, *others: Shape) -> int:
+        """Count those that do not meet padding."""
+        height, width = self.axes(HW(*shape[1:]))
+        return self.kernels * height.met * width.met
+
+    def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
+        """Follow the receptive field through the windows."""
+        edges = self.edges(HW(*shape[1:]))
+        return before.through(
+            self.kernel_size[axis], self.stride[axis], self.dilation[axis], (edges.top, edges.left)[axis]
+        )
 
     def receptive_field(self) -> HW:
         """Pixels of the padded input that one output value depends on, end to end."""
@@ -327,83 +353,9 @@ class Conv2d:
         )
 
 
-def as_padding(value: PaddingLike) -> Padding:
-    """Bring every way to write padding to `Edges`, "same", "same-lower" or "valid".
-
-    Raises
-    ------
-    SpecError
-        If `value` is none of those that `Conv2d` lists.
-
-    Examples
-    --------
-    >>> print(as_padding((1, 2)), as_padding(((1, 0), (2, 1))), as_padding("same"))
-    1,1,2,2 1,0,2,1 same
-    """
-    if isinstance(value, Edges):
-        return value
-    if value in PADDING_WORDS:
-        return cast("Padding", value)
-    try:
-        if (
-            isinstance(value, tuple | list)
-            and len(value) == 2
-            and all(isinstance(v, tuple | list) for v in value)
-        ):
-            top, bottom = HW.of(cast("tuple[int, int]", value[0]))
-            left, right = HW.of(cast("tuple[int, int]", value[1]))
-            return Edges(top, bottom, left, right)
-        h, w = HW.of(cast("int | tuple[int, int] | HW", value))
-    except SpecError as error:
-        if "padding" in str(error):
-            raise
-        raise SpecError(
-            "padding: expected a whole number, (height, width), ((top, bottom), (left, right)), "
-            f"'same', 'same-lower' or 'valid', not {value!r}."
-        ) from None
-    return Edges(h, h, w, w)
-
-
-def check_padding(edges: Edges, size: HW, padding_mode: str) -> None:
-    """Refuse padding that copies more pixels than an input of `size` pixels has.
-
-    Raises
-    ------
-    ShapeError
-        If a reflected side is not smaller than the input, or a circular one
-        is larger; torch refuses both.
-    """
-    spare = {"reflect": 1, "circular": 0}.get(padding_mode)
-    if spare is None:
-        return
-    for axis, sides, length in (("height", edges.height, size.h), ("width", edges.width, size.w)):
-        if max(sides) > length - spare:
-            raise ShapeError(
-                f"{axis}: {padding_mode} padding of {max(sides)} needs at least {max(sides) + spare} pixels, "
-                f"but the input has {length}; pad by at most {length - spare}, or use replicate."
-            )
-
-
-def as_pair(name: str, value: int | tuple[int, int] | HW, *, least: int = 1) -> HW:
-    """Take one whole number or a pair of them for the argument `name`.
-
-    Raises
-    ------
-    SpecError
-        If it is neither, or one is below `least`.
-
-    Examples
-    --------
-    >>> as_pair("stride", 2)
-    HW(h=2, w=2)
-    """
-    try:
-        pair = HW.of(value)
-    except SpecError as error:
-        raise SpecError(f"{name}: {error}") from None
-    if min(pair) < least:
-        raise SpecError(f"{name} must be at least {least} on both axes, not {pair}.")
-    return pair
+def with_bias(weight: Shape, outputs: int, *, bias: bool) -> dict[str, Shape]:
+    """List the shapes of a weight, and of one bias per output."""
+    return {"weight": weight} | ({"bias": (outputs,)} if bias else {})
 
 
 def _divisors(a: int, b: int) -> str:

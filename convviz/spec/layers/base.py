@@ -1,0 +1,164 @@
+"""What every kind of layer tells, and how its arguments are checked."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from convviz.errors import ShapeError, SpecError
+from convviz.spec.geometry import HW
+from convviz.spec.reach import Reach
+
+Shape = tuple[int, ...]
+IntPair = int | tuple[int, int] | HW
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a kind of layer is written in a stack, and which of its arguments the input decides.
+
+    Parameters
+    ----------
+    words : tuple of str
+        What it is called.
+    first : str
+        The argument that a bare number gives; empty if there is none.
+    needed : bool
+        Whether that number must be there.
+    letters : dict of str
+        Letters before a number, and the arguments that those give.
+    flags : dict
+        Words by themselves, with the arguments that they give.
+    inferred : str
+        The argument that is the number of channels, or of values, of the input.
+    defaults : dict
+        Arguments that torch asks for and a stack may leave out.
+    """
+
+    words: tuple[str, ...]
+    first: str = ""
+    needed: bool = False
+    letters: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    inferred: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Layer:
+    """One kind of layer: a checked value that tells shapes, parameters, cost and receptive field.
+
+    A kind is one class, with the name, the arguments and the defaults that it has in
+    ``torch.nn``. What is said here holds for a kind that has no parameters, multiplies
+    nothing and changes every value by itself; the others say what differs.
+    """
+
+    __slots__ = ()
+
+    spelling: ClassVar[Spelling]
+    # Whether it reads several inputs, as a sum does.
+    joins: ClassVar[bool] = False
+
+    @property
+    def arrays(self) -> dict[str, Shape]:
+        """Shapes of the weights, biases and statistics that it holds, by the names of torch."""
+        return {}
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters that training changes: weights and biases, without statistics."""
+        return sum(math.prod(shape) for name, shape in self.arrays.items() if name in ("weight", "bias"))
+
+    def output_shape(self, shape: Shape, *others: Shape) -> Shape:
+        """Shape of the output, without the batch, for inputs of these shapes.
+
+        Raises
+        ------
+        ShapeError
+            If the layer cannot read such inputs.
+        """
+        return shape
+
+    def macs(self, shape: Shape, *others: Shape) -> int:
+        """Count the multiply-accumulate operations for inputs of these shapes."""
+        return 0
+
+    def macs_inside(self, shape: Shape, *others: Shape) -> int:
+        """Count those of `macs` that do not meet padding."""
+        return self.macs(shape, *others)
+
+    def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
+        """Follow the receptive field through the layer.
+
+        Parameters
+        ----------
+        before : Reach
+            What a value of its input depends on, along one axis.
+        shape : tuple of int
+            Shape of that input.
+        axis : int
+            0 for the height, 1 for the width.
+
+        Returns
+        -------
+        Reach or None
+            What a value of its output depends on; None where that is the whole input.
+        """
+        return before
+
+
+def fill(layer: object, **values: object) -> None:
+    """Set the fields of a frozen layer."""
+    for name, value in values.items():
+        object.__setattr__(layer, name, value)
+
+
+def check_count(name: str, value: int) -> None:
+    """Refuse what is no whole number of at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise SpecError(f"{name} must be a whole number of at least 1, not {value!r}.")
+
+
+def channels_of(layer: object, shape: Shape, channels: int | None = None) -> tuple[int, HW]:
+    """Take the shape of channels apart; refuse what is none, or has another number of them."""
+    if len(shape) == 1:
+        raise ShapeError(f"{layer} reads channels, not a row of {shape[0]} values; put it before Flatten.")
+    if len(shape) != 3:
+        raise ShapeError(f"{layer} reads channels (channels, height, width), not {shape_text(shape)}.")
+    if channels is not None and shape[0] != channels:
+        raise ShapeError(
+            f"{layer} reads {channels} channels, but its input {shape_text(shape)} has {shape[0]}."
+        )
+    return shape[0], HW(*shape[1:])
+
+
+def shape_text(shape: Shape) -> str:
+    """Write a shape.
+
+    Examples
+    --------
+    >>> shape_text((3, 224, 224)), shape_text((10,))
+    ('3x224x224', '10')
+    """
+    return "x".join(map(str, shape))
+
+
+def as_pair(name: str, value: int | tuple[int, int] | HW, *, least: int = 1) -> HW:
+    """Take one whole number or a pair of them for the argument `name`.
+
+    Raises
+    ------
+    SpecError
+        If it is neither, or one is below `least`.
+
+    Examples
+    --------
+    >>> as_pair("stride", 2)
+    HW(h=2, w=2)
+    """
+    try:
+        pair = HW.of(value)
+    except SpecError as error:
+        raise SpecError(f"{name}: {error}") from None
+    if min(pair) < least:
+        raise SpecError(f"{name} must be at least {least} on both axes, not {pair}.")
+    return pair

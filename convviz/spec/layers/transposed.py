@@ -1,0 +1,139 @@
+"""``torch.nn.ConvTranspose2d`` as a checked value."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from convviz.errors import SpecError
+from convviz.spec.geometry import HW, transposed_axis
+from convviz.spec.layers.base import IntPair, Layer, Shape, Spelling, as_pair, channels_of, fill
+from convviz.spec.layers.conv import LETTERS, NO_BIAS, Conv2d, with_bias
+from convviz.spec.reach import Reach
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class ConvTranspose2d(Layer):
+    """A transposed convolution, named and checked as ``torch.nn.ConvTranspose2d``.
+
+    Parameters
+    ----------
+    in_channels, out_channels, kernel_size, stride, groups, bias, dilation
+        As for `Conv2d`.
+    padding : int or (int, int)
+        Rows and columns left out at each side of the output.
+    output_padding : int or (int, int)
+        Rows and columns added at the lower and the right side of the output;
+        smaller than stride or dilation.
+
+    Raises
+    ------
+    SpecError
+        If an argument is one that no input could make legal.
+
+    Examples
+    --------
+    >>> layer = ConvTranspose2d(16, 8, 3, stride=2, padding=1, output_padding=1)
+    >>> layer.output_shape((16, 7, 7)), layer.parameters
+    ((8, 14, 14), 1160)
+    """
+
+    spelling: ClassVar = Spelling(
+        ("convtranspose", "deconv"),
+        "out_channels",
+        needed=True,
+        letters=LETTERS | {"o": "output_padding"},
+        flags=NO_BIAS,
+        inferred="in_channels",
+    )
+
+    in_channels: int
+    out_channels: int
+    kernel_size: HW
+    stride: HW
+    padding: HW
+    output_padding: HW
+    groups: int
+    bias: bool
+    dilation: HW
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: IntPair,
+        stride: IntPair = 1,
+        padding: IntPair = 0,
+        output_padding: IntPair = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: IntPair = 1,
+    ) -> None:
+        # The checks of channels and groups are those of a convolution.
+        like = Conv2d(in_channels, out_channels, kernel_size, stride, 0, dilation, groups, bias)
+        added = as_pair("output_padding", output_padding, least=0)
+        for axis in ("h", "w"):
+            most = max(getattr(like.stride, axis), getattr(like.dilation, axis))
+            if getattr(added, axis) >= most:
+                raise SpecError(
+                    f"output_padding must be smaller than stride or dilation: below {most}, not {added}."
+                )
+        fill(
+            self,
+            in_channels=like.in_channels,
+            out_channels=like.out_channels,
+            kernel_size=like.kernel_size,
+            stride=like.stride,
+            padding=as_pair("padding", padding, least=0),
+            output_padding=added,
+            groups=like.groups,
+            bias=like.bias,
+            dilation=like.dilation,
+        )
+
+    def __repr__(self) -> str:
+        text = (
+            f"ConvTranspose2d({self.in_channels}, {self.out_channels}, kernel_size={tuple(self.kernel_size)}"
+        )
+        text += f", stride={tuple(self.stride)}"
+        for name, default in (("padding", 0), ("dilation", 1), ("output_padding", 0)):
+            if getattr(self, name) != HW(default, default):
+                text += f", {name}={tuple(getattr(self, name))}"
+        if self.groups != 1:
+            text += f", groups={self.groups}"
+        return text + ("" if self.bias else ", bias=False") + ")"
+
+    @property
+    def weight_shape(self) -> tuple[int, int, int, int]:
+        """Shape (in_channels, out_channels / groups, kernel height, kernel width)."""
+        return self.in_channels, self.out_channels // self.groups, *self.kernel_size
+
+    @property
+    def arrays(self) -> dict[str, Shape]:
+        """Shapes of the weight and of the bias, if it has one."""
+        return with_bias(self.weight_shape, self.out_channels, bias=self.bias)
+
+    def output_shape(self, shape: Shape, *others: Shape) -> Shape:
+        """Shape of the maps for an input of `shape`."""
+        _, size = channels_of(self, shape, self.in_channels)
+        return self.out_channels, *(
+            transposed_axis(
+                getattr(size, axis),
+                getattr(self.kernel_size, axis),
+                stride=getattr(self.stride, axis),
+                padding=getattr(self.padding, axis),
+                output_padding=getattr(self.output_padding, axis),
+                dilation=getattr(self.dilation, axis),
+            ).output
+            for axis in ("h", "w")
+        )
+
+    def macs(self, shape: Shape, *others: Shape) -> int:
+        """Count one multiply-accumulate operation per weight and input pixel."""
+        _, size = channels_of(self, shape, self.in_channels)
+        return math.prod(self.weight_shape) * size.h * size.w
+
+    def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
+        """Follow the receptive field through the zeros between the pixels."""
+        return before.through_transposed(
+            self.kernel_size[axis], self.stride[axis], self.dilation[axis], self.padding[axis]
+        )
