@@ -9,7 +9,7 @@ import numpy as np
 
 from convviz.errors import SpecError
 from convviz.machine import memory
-from convviz.spec.layers import Conv2d
+from convviz.spec.layers import Conv2d, Layer
 from convviz.text import plural
 from convviz.typing import Floats
 
@@ -134,12 +134,31 @@ def seeded(layer: Conv2d, seed: int = 0) -> FilterBank:
     [-0.0037, 0.2682, -0.4115, -0.368]
     """
     check_memory(layer)
-    words = np.random.RandomState(seed & 0xFFFFFFFF)
+    numbers = drawn(np.random.RandomState(seed & 0xFFFFFFFF), layer)
+    return FilterBank(numbers["weight"], numbers.get("bias"), map_names(layer.out_channels))
+
+
+def drawn(words: np.random.RandomState, layer: Layer) -> dict[str, Floats]:
+    """Draw what a new layer of torch holds, by the names of torch.
+
+    Convolutions and linear layers draw weight and bias from U(-b, b) with ``b = 1 /
+    sqrt(fan_in)``; torch takes the fan-in of a transposed convolution from the axes of its
+    weight, (C, O / groups, kh, kw). Batch normalization starts as the identity.
+    """
+    shapes = layer.arrays
+    if "running_var" in shapes:
+        starts = {"weight": np.ones, "bias": np.zeros, "running_mean": np.zeros, "running_var": np.ones}
+        return {name: starts[name](shape, np.float32) for name, shape in shapes.items()}
+    if not shapes:
+        return {}
+    shape = shapes["weight"]
+    fan_in = math.prod(shape[1:])
+    # The gain of a leaky ReLU of slope sqrt(5), as `Conv2d.reset_parameters` asks.
     gain = math.sqrt(2.0 / (1 + math.sqrt(5) ** 2))
-    weight_bound = math.sqrt(3.0) * (gain / math.sqrt(layer.fan_in))
-    weight = uniform(words, layer.weight_parameters, weight_bound).reshape(layer.weight_shape)
-    bias = uniform(words, layer.out_channels, 1 / math.sqrt(layer.fan_in)) if layer.bias else None
-    return FilterBank(weight, bias, map_names(layer.out_channels))
+    bounds = {"weight": math.sqrt(3.0) * (gain / math.sqrt(fan_in)), "bias": 1 / math.sqrt(fan_in)}
+    return {
+        name: uniform(words, math.prod(shape), bounds[name]).reshape(shape) for name, shape in shapes.items()
+    }
 
 
 def check_memory(layer: Conv2d) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convviz.compute.weights import uniform
+from convviz.compute.weights import drawn
 from convviz.errors import InputError
 from convviz.files.arrays import finite
 from convviz.files.checkpoints import Checkpoint
@@ -40,34 +40,14 @@ def seeded(placed: Sequence[Placed], seed: int = 0) -> dict[str, dict[str, Float
 
     Notes
     -----
-    Convolutions and linear layers draw weight and bias from U(-b, b) with
-    ``b = 1 / sqrt(fan_in)``; torch takes the fan-in of a transposed convolution from the
-    axes of its weight, (C, O / groups, kh, kw). Batch normalisation begins as the
-    identity.
+    Each layer is drawn by `convviz.compute.weights.drawn`, one after the other.
     """
     words = np.random.RandomState(seed & 0xFFFFFFFF)
     found: dict[str, dict[str, Floats]] = {}
     for one in placed:
-        layer = one.layer
-        shapes = layer.arrays
-        numbers: dict[str, Floats] = {}
-        if "running_var" in shapes:  # statistics begin, and so does the layer, as the identity
-            begins = {"weight": np.ones, "bias": np.zeros, "running_mean": np.zeros, "running_var": np.ones}
-            numbers = {name: begins[name](shape, np.float32) for name, shape in shapes.items()}
-        elif shapes:
-            shape = shapes["weight"]
-            count, fan_in = math.prod(shape), math.prod(shape[1:])
-            memory.need(
-                24 * count, f"the {plural(count, 'weight')} of layer {one.name!r}", "take a smaller net"
-            )
-            # The gain of a leaky ReLU of slope sqrt(5), as `Conv2d.reset_parameters` asks.
-            gain = math.sqrt(2.0 / (1 + math.sqrt(5) ** 2))
-            numbers["weight"] = uniform(words, count, math.sqrt(3.0) * (gain / math.sqrt(fan_in))).reshape(
-                shape
-            )
-            if "bias" in shapes:
-                numbers["bias"] = uniform(words, math.prod(shapes["bias"]), 1 / math.sqrt(fan_in))
-        found[one.name] = numbers
+        count = sum(map(math.prod, one.layer.arrays.values()))
+        memory.need(24 * count, f"the {plural(count, 'weight')} of layer {one.name!r}", "take a smaller net")
+        found[one.name] = drawn(words, one.layer)
     return found
 
 
