@@ -107,11 +107,11 @@ def amount(size: float) -> str:
 
     Examples
     --------
-    >>> amount(1536), amount(6 * 2**20)
-    ('1.5 KiB', '6 MiB')
+    >>> amount(1536), amount(6 * 2**20), amount(1020 * 2**10)
+    ('1.5 KiB', '6 MiB', '0.996 MiB')
     """
     for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:
+        if size < 999.5:  # more would be written with an exponent
             return f"{size:.3g} {unit}"
         size /= 1024
     return f"{size:.3g} TiB"

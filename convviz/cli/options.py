@@ -43,8 +43,8 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.whole("out_channels"),
         metavar="N",
         panel=LAYER,
-        text="Number of filters, and so of feature maps: by default as many as the kernels make, or 6. The "
-        "filters without a kernel are the seeded ones.",
+        text="Number of filters, and so of feature maps [default: as many as the kernels make, or 6]. "
+        "Filters without a kernel are those of a new layer.",
     ),
     "kernel_size": _option(
         "-k",
@@ -52,7 +52,7 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.pair("kernel_size"),
         metavar="HxW",
         panel=LAYER,
-        text="Taps; as large as the largest kernel, else 3.",
+        text="Kernel size [default: that of the largest kernel, or 3].",
     ),
     "stride": _option(
         "-s",
@@ -60,7 +60,7 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.pair("stride"),
         metavar="HxW",
         panel=LAYER,
-        text="Pixels between neighbouring windows.",
+        text="Step between windows, in pixels.",
     ),
     "padding": _option(
         "-p",
@@ -68,8 +68,8 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.padding,
         metavar="N|HxW|t,b,l,r|same|valid",
         panel=LAYER,
-        text="Pixels added on all sides, on height and width, or on each side; same puts an odd pixel after, "
-        "same-lower before.",
+        text="Pixels added to all sides, to height and width, or to each side; of an odd number, same adds "
+        "the last one after the image, same-lower before it.",
     ),
     "dilation": _option(
         "-d",
@@ -77,7 +77,7 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.pair("dilation"),
         metavar="HxW",
         panel=LAYER,
-        text="Pixels between neighbouring taps.",
+        text="Step between the pixels that neighbouring kernel values read.",
     ),
     "groups": _option(
         "-g",
@@ -85,16 +85,18 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.whole("groups"),
         metavar="N",
         panel=LAYER,
-        text="Parts into which channels and filters are split.",
+        text="Number of groups into which channels and filters are split.",
     ),
-    "bias": typer.Option("--bias/--no-bias", rich_help_panel=LAYER, help="Add one number to every map."),
-    "padding_mode": _words("padding-mode", PADDING_MODES, LAYER, "What the padding holds."),
+    "bias": typer.Option(
+        "--bias/--no-bias", rich_help_panel=LAYER, help="Add one number, the bias, to every map."
+    ),
+    "padding_mode": _words("padding-mode", PADDING_MODES, LAYER, "What the padding contains."),
     "seed": _option(
         "--seed",
         parser=parsing.whole("seed", least=0, most=2**64 - 1),
         metavar="N",
         panel=LAYER,
-        text="Seed of the weights, which are those of torch.manual_seed and a new layer.",
+        text="Seed of the weights: those of a new layer after torch.manual_seed(N).",
     ),
     "kernel": _option(
         "-K",
@@ -102,9 +104,9 @@ OPTIONS: dict[str, Any] = {
         parser=parse_request,
         metavar="WHAT",
         panel=LAYER,
-        text='A preset (sobel-x), literal taps ("0 1 0; 1 -4 1; 0 1 0"), one such kernel per channel divided '
+        text='A preset (sobel-x), kernel values ("0 1 0; 1 -4 1; 0 1 0"), one kernel per channel separated '
         'by "|", or a file; @R, @G or @B at the end reads one channel, NAME= in front names the filter. '
-        "May be given more than once. A layer with kernels has no bias, unless --bias-values gives one.",
+        "May be given more than once. A layer with kernels has no bias unless --bias-values gives one.",
         autocompletion=complete,
     ),
     "bias_values": _option(
@@ -112,7 +114,7 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.numbers("bias-values"),
         metavar="B,B,…",
         panel=LAYER,
-        text="Biases of a layer with kernels, one per map; without it such a layer has none.",
+        text="Biases of a layer with kernels, one per map.",
     ),
     "weights": _option(
         "--weights",
@@ -126,14 +128,17 @@ OPTIONS: dict[str, Any] = {
         parser=str,
         metavar="NAME",
         panel=LAYER,
-        text="The layer of --weights to apply; of a net, the layer to draw in full.",
+        text="The layer of --weights to apply, or the layer of a network to draw in full.",
     ),
     "flip": typer.Option(
-        "--flip", rich_help_panel=LAYER, help="Turn the kernels half round: true convolution."
+        "--flip", rich_help_panel=LAYER, help="Rotate the kernels by 180 degrees (true convolution)."
     ),
     # the input
     "mode": _words(
-        "mode", get_args(settings.Mode), INPUT, "Planes to read; those of the picture, without alpha."
+        "mode",
+        get_args(settings.Mode),
+        INPUT,
+        "Channels to read [default: those of the picture, without alpha].",
     ),
     "range": _words(
         "range", get_args(settings.ValueRange), INPUT, "Values of a picture: 0 to 1, 0 to 255, or as stored."
@@ -143,21 +148,21 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.resize,
         metavar="HxW|short:N",
         panel=INPUT,
-        text="Bring the picture to this size first, in pixels; short:N keeps its proportions.",
+        text="Resize the picture to this size, in pixels; short:N makes the shorter side N.",
     ),
     "crop": _option(
         "--crop",
         parser=parsing.pair("crop"),
         metavar="HxW",
         panel=INPUT,
-        text="Then keep the middle of it, so many pixels.",
+        text="Then crop the centre to this size.",
     ),
     "normalize": _option(
         "--normalize",
         parser=parsing.normalization,
         metavar="imagenet|MEAN,STD|m,…,s,…",
         panel=INPUT,
-        text="In the end, subtract a mean and divide by a deviation: one of each, or one of each per plane.",
+        text="Subtract a mean and divide by a standard deviation: one of each, or one of each per channel.",
     ),
     "page": _option(
         "--page",
@@ -178,17 +183,17 @@ OPTIONS: dict[str, Any] = {
         "backend",
         ("auto", *backends.names()),
         COMPUTE,
-        "What computes; auto takes torch where that makes up for the time to load it.",
+        "What computes. auto uses torch where that saves more time than loading it takes.",
         "-b",
     ),
-    "device": _words("device", backends.DEVICES, COMPUTE, "Where torch computes."),
+    "device": _words("device", backends.DEVICES, COMPUTE, "The device on which torch computes."),
     # the picture
     "tile": _option(
         "--tile",
         parser=parsing.tile,
         metavar="N|full",
         panel=OUTPUT,
-        text="Longest side of a map, in pixels.",
+        text="Longest side of a map on the sheet, in pixels.",
     ),
     "columns": _option(
         "--columns", parser=parsing.whole("columns"), metavar="N", panel=OUTPUT, text="Maps in one row."
@@ -201,7 +206,10 @@ OPTIONS: dict[str, Any] = {
         text="gray, signed (purple, neutral, orange), viridis or another published scale.",
     ),
     "scale": _words(
-        "scale", get_args(settings.Scale), OUTPUT, "Black and white of each map, or of all maps together."
+        "scale",
+        get_args(settings.Scale),
+        OUTPUT,
+        "Whether each map has its own black and white, or all maps share them.",
     ),
 }
 
@@ -216,12 +224,13 @@ NetName = Annotated[
     typer.Option(
         metavar="NAME|FILE",
         rich_help_panel=LAYER,
-        help="A whole net: alexnet, lenet5, mobilenet_v2, resnet18, unet, vgg16, or a file .toml or .onnx.",
+        help="A whole network: alexnet, lenet5, mobilenet_v2, resnet18, unet, vgg16, or a file .toml or "
+        ".onnx.",
     ),
 ]
 Until = Annotated[
     str | None,
-    typer.Option(metavar="NAME", rich_help_panel=LAYER, help="Of a net, the layers up to this one."),
+    typer.Option(metavar="NAME", rich_help_panel=LAYER, help="The last layer of the network to compute."),
 ]
 InputFiles = Annotated[
     list[str],
@@ -234,7 +243,11 @@ InputFiles = Annotated[
 DrawingFile = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", rich_help_panel=OUTPUT, help="Draw it: .png or .svg; - for stdout."
+        "-o",
+        "--output",
+        metavar="FILE",
+        rich_help_panel=OUTPUT,
+        help="The drawing: .png or .svg; - for stdout.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON document.")]

@@ -314,13 +314,13 @@ def build(
         remarks.append(_told_of_seeded(settings, layer, given))
     if len(set(tapset.sizes)) > 1 or tapset.sizes[0] != layer.kernel_size:
         smaller = dict.fromkeys(taps.name for taps in tapset.taps if taps.size != layer.kernel_size)
-        remarks.append(f"{', '.join(smaller)} centred in zeros to fill {layer.kernel_size} taps")
+        remarks.append(f"{', '.join(smaller)} centred in zeros to fill a kernel of {layer.kernel_size}")
     if tapset.remark:
         remarks.append(tapset.remark)
     if settings.weights is not None and not tapset.stored:
         remarks.append(
-            f"a file of weights says nothing of stride, padding and groups: taken are {layer.stride}, "
-            f"{typed(settings.padding)} and {layer.groups}"
+            "the file does not store the stride, padding and groups; assuming "
+            f"stride {layer.stride}, padding {typed(settings.padding)} and groups {layer.groups}"
         )
     if layer.bias and settings.bias_values is None and settings.weights is None:
         without = [taps.name for taps in tapset.taps if taps.bias is None]

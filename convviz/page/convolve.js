@@ -62,7 +62,7 @@ const Convolve = (() => {
       const legal = [];
       for (let n = 1; n <= Math.min(channels, layer.outChannels); n++)
         if (channels % n === 0 && layer.outChannels % n === 0) legal.push(n);
-      return `groups must divide the ${channels} channels and the ${layer.outChannels} filters; legal here: ${legal.join(", ")}.`;
+      return `groups must divide the ${channels} channels and the ${layer.outChannels} filters; valid values: ${legal.join(", ")}.`;
     }
     const [top, bottom, left, right] = layer.padding;
     const axes = [

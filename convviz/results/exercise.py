@@ -64,7 +64,7 @@ class Sheet:
         for index, plane in enumerate(self.picture.x):
             blocks += [Heading(f"Input, channel {index}"), _grid(plane)]
         blocks += self._kernels()
-        how = "Lay the kernel on the window, multiply what lies on each other, add up all channels"
+        how = "Place the kernel on the window, multiply the overlapping values, add up all channels"
         how += " and the bias" if layer.bias else ""
         how += "; do not turn the kernel."
         if any(layer.edges(size)):
@@ -78,8 +78,8 @@ class Sheet:
             Heading("2. Which shape?"),
             Text(
                 f"An input of {layer.in_channels} x {self.asked.h} x {self.asked.w} (channels x height x "
-                "width) goes through the same layer. Which shape has the output, and how many parameters "
-                "has the layer?"
+                "width) goes through the same layer. What shape does the output have, and how many "
+                "parameters does the layer have?"
             ),
         ]
 

@@ -101,7 +101,7 @@ def test_fail_fast_stops_at_the_first_failure(convviz, photos):
     (photos / "a-broken.png").write_bytes(b"")
     done = convviz("batch", "photos", "maps", "--fail-fast", "--workers", "1")
     assert done.returncode == 6
-    assert "as --fail-fast says" in done.stderr
+    assert "because of --fail-fast" in done.stderr
     assert tree(photos.with_name("maps")) == []
 
 

@@ -429,7 +429,7 @@ def test_very_many_names_behind_an_address_are_not_counted_first(photos, tmp_pat
     done = batch(source, tmp_path / "maps", "--fail-fast", "--workers", "1")
     assert done.returncode == 6
     assert "of at least 10,000 pictures done" in done.stdout
-    assert "of at least 10,000 failed; the rest not done, as --fail-fast says" in done.stderr
+    assert "of at least 10,000 failed; the rest left, because of --fail-fast" in done.stderr
     document = json.loads(batch(source, tmp_path / "maps", "--fail-fast", "--json").stdout)
     assert (document["files"], document["left"]) == (10_000, None)
     # What is listed is all of it, and is counted in the end.

@@ -125,7 +125,7 @@ def test_asked_to_stop_it_finishes_what_is_in_hand_and_the_next_run_goes_on(plac
     assert time.monotonic() - begun < 4
     assert process.returncode == status
     assert "of 41 pictures done" in stdout
-    assert "not done; the same command goes on with them" in stderr
+    assert "left; run the same command again to continue" in stderr
     assert "Traceback" not in stderr
     made = outputs(place)
     assert 5 <= len(made) < FILES

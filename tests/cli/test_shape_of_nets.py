@@ -105,4 +105,4 @@ def test_counts_by_every_convention_with_its_tools(convviz):
 
 def test_the_help_names_every_net_that_ships(convviz):
     text = " ".join(convviz("shape", "--help").stdout.split())
-    assert f"A whole net: {', '.join(named_nets())}, or a file" in text
+    assert f"A whole network: {', '.join(named_nets())}, or a file" in text

@@ -253,7 +253,7 @@ def test_the_weights_of_a_seed_are_those_of_torch(seed):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"groups": 2}, "legal here: 1, 3."),
+        ({"groups": 2}, "valid values: 1, 3."),
         ({"kernel": [9, 3]}, "spans 9 pixels of 8 along the height; pad by 1 more"),
         ({"stride": [0, 1]}, "stride takes whole numbers from 1 on"),
         ({"padding": [8, 0, 0, 0], "mode": "reflect"}, "may be 7 at most"),

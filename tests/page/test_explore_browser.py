@@ -240,7 +240,7 @@ def test_settings_are_taken_where_they_are_legal(opened):
     assert "floor((9 + 1 + 0 - 1*(3 - 1) - 1) / 2) + 1" in shown(browser, "shape")
     before = state(browser)
     for id, text, words in (
-        ("groups", "2", "legal here: 1, 3."),
+        ("groups", "2", "valid values: 1, 3."),
         ("kernelH", "30", "spans 30 pixels"),
         ("strideW", "0", "stride takes whole numbers from 1 on"),
         ("padTop", "9", "reflect padding of the height may be 8 at most"),

@@ -95,7 +95,7 @@ def batch(
             parser=parsing.seconds("timeout"),
             metavar="SECONDS",
             rich_help_panel=BATCH,
-            help="Give up on a file after so long.",
+            help="Give up on a file after this many seconds.",
         ),
     ] = None,
     json: Json = False,
@@ -249,10 +249,10 @@ def batch(
         raise trouble[0]
     if signals:
         if rest:
-            remark(f"{rest} not done; the same command goes on with them.")
+            remark(f"{rest} left; run the same command again to continue.")
         raise KeyboardInterrupt if signals[0] == SIGINT else Ended(signals[0])
     if failed:
-        stopped = f"; {rest} not done, as --fail-fast says" if rest else ""
+        stopped = f"; {rest} left, because of --fail-fast" if rest else ""
         raise BatchError(f"{plural(counts['failed'], 'file')} of {least}{total:,} failed{stopped}.")
 
 

@@ -369,7 +369,7 @@ def _report(
             answer(line)
     if parts is not None:
         apart = result.apart(parts)
-        answer(f"parts: the sums of the columns and the bias differ from the maps by {apart:.2g} at most")
+        answer(f"partial maps + bias = map (largest difference {apart:.2g})")
     if flipped:
         for line in shapes.flip_lines(result.names, result.filters.symmetric, changed):
             answer(line)

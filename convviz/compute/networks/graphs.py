@@ -229,7 +229,7 @@ def _conv_transpose(builder: _Builder, node: Any, chosen: Mapping[str, Any], nam
 def _symmetric(chosen: Mapping[str, Any]) -> tuple[int, int]:
     """Take padding that is the same on opposite sides, as torch has it."""
     if chosen.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
-        raise _No(f"has the padding {chosen['auto_pad'].decode()}, which torch has not")
+        raise _No(f"has the padding {chosen['auto_pad'].decode()}, which torch does not support")
     top, left, bottom, right = chosen.get("pads", (0, 0, 0, 0))
     if (top, left) != (bottom, right):
         raise _No(f"pads by {top},{bottom},{left},{right} (top, bottom, left, right), which torch does not")
@@ -247,7 +247,7 @@ def _pool(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str) ->
     dilations = tuple(chosen.get("dilations", (1, 1)))
     if node.op_type == "AveragePool":
         if dilations != (1, 1):
-            raise _No("has a dilation, which torch has not")
+            raise _No("has a dilation, which torch does not support")
         arguments["count_include_pad"] = bool(chosen.get("count_include_pad", 0))
         builder.step(node, name, "AvgPool2d", [source], **arguments)
     else:

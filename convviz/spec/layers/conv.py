@@ -39,7 +39,7 @@ class Conv2d(Layer):
     in_channels : int
         Planes of the input; a multiple of `groups`.
     out_channels : int
-        Filters, and so feature maps; a multiple of `groups`.
+        Number of filters, and so of feature maps; a multiple of `groups`.
     kernel_size, stride, dilation : int or (int, int)
         Taps; pixels between neighbouring windows; pixels between neighbouring
         taps. One number for both axes or (height, width); at least 1.
@@ -361,4 +361,4 @@ def with_bias(weight: Shape, outputs: int, *, bias: bool) -> dict[str, Shape]:
 def _divisors(a: int, b: int) -> str:
     """Say which numbers of groups are legal."""
     legal = [n for n in range(1, min(a, b, 4096) + 1) if a % n == 0 and b % n == 0]
-    return f"legal here: {', '.join(map(str, legal[:12]))}{' …' if len(legal) > 12 else ''}"
+    return f"valid values: {', '.join(map(str, legal[:12]))}{' …' if len(legal) > 12 else ''}"
