@@ -88,7 +88,9 @@ OPTIONS: dict[str, Any] = {
         text="Number of groups into which channels and filters are split.",
     ),
     "bias": typer.Option(
-        "--bias/--no-bias", rich_help_panel=LAYER, help="Add one number, the bias, to every map."
+        "--bias/--no-bias",
+        rich_help_panel=LAYER,
+        help="Add one number, the bias, to every map [default: seeded filters have a bias, kernels have none].",
     ),
     "padding_mode": _words("padding-mode", PADDING_MODES, LAYER, "What the padding contains."),
     "seed": _option(
@@ -396,8 +398,8 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
             # Typer parses a default as it parses what is typed, so defaults are given as text.
             many = field.name in settings.REPEATED
             default = None if many or field.default is None else settings.typed(field.default)
-            flag = isinstance(field.default, bool)
-            kind: Any = bool if flag else list[str] | None if many else str | None if default is None else str
+            flag = field.type in (bool, bool | None)
+            kind: Any = field.type if flag else list[str] | None if many else str if default else str | None
             parameters.append(
                 inspect.Parameter(
                     field.name,

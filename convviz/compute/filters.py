@@ -322,7 +322,7 @@ def build(
             "the file does not store the stride, padding and groups; assuming "
             f"stride {layer.stride}, padding {typed(settings.padding)} and groups {layer.groups}"
         )
-    if layer.bias and settings.bias_values is None and settings.weights is None:
+    if tapset.bias is not None and layer.bias and settings.bias_values is None and settings.weights is None:
         without = [taps.name for taps in tapset.taps if taps.bias is None]
         more = (
             f"; {', '.join(without)} {'has' if len(without) == 1 else 'have'} none, so 0" if without else ""
@@ -332,13 +332,15 @@ def build(
 
 
 def _bias(settings: LayerSettings, layer: Conv2d, tapset: TapSet, given: Sequence[int]) -> Floats | None:
-    """Take the bias that the user typed, or the one stored with the kernels: 0 for a seeded filter."""
+    """Take the bias that the user typed, the one stored with the kernels, or that of the new layer."""
     if not layer.bias:
         return None
     if settings.bias_values is not None:
         return np.array(settings.bias_values, np.float32)
-    bias = np.zeros(layer.out_channels, np.float32)
-    bias[list(given)] = tapset.bias
+    of_layer = seeded(layer, settings.seed).bias if settings.bias else None
+    bias = np.zeros(layer.out_channels, np.float32) if of_layer is None else of_layer.copy()
+    if tapset.bias is not None:
+        bias[list(given)] = tapset.bias
     return bias
 
 
@@ -346,7 +348,12 @@ def _told_of_seeded(settings: LayerSettings, layer: Conv2d, given: Sequence[int]
     """Say that there are filters without a kernel, and what bias they have."""
     others = layer.out_channels - len(given)
     which = "the other filter is that" if others == 1 else f"the other {others:,} filters are those"
-    bias = "" if settings.bias_values is not None else ", with bias 0" if layer.bias else ", without its bias"
+    if settings.bias_values is not None:
+        bias = ""
+    elif not layer.bias:
+        bias = ", without its bias" + ("" if settings.bias is False else " (--bias adds it)")
+    else:
+        bias = ", with its bias" if settings.bias else ", with bias 0"
     return f"{which} of a new layer (seed {settings.seed}){bias}"
 
 

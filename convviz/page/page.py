@@ -316,6 +316,7 @@ def _words(settings: LayerSettings) -> list[str]:
         words += [f"-O {settings.out_channels}"] if settings.out_channels is not None else []
         words += [f"-k {typed(settings.kernel_size)}"] if settings.kernel_size is not None else []
         words += [f"--seed {settings.seed}"] if settings.seed else []
+        words += ["--bias"] if settings.bias else []
     if settings.weights is not None:
         words.append(f"--weights {shlex.quote(printable(str(settings.weights)))}")
     if settings.layer_name is not None:

@@ -35,14 +35,18 @@ class LayerSettings:
         are the seeded ones of a new layer, at the same places.
     kernel_size : HW, optional
         Taps; those of the largest kernel, else 3x3.
-    stride, padding, dilation, groups, bias, padding_mode
+    stride, padding, dilation, groups, padding_mode
         As for `Conv2d`.
+    bias : bool, optional
+        Whether every map has a bias; by default seeded weights have one, and kernels the
+        one that was stored with them or is given. True gives kernels, beside which there
+        are seeded filters, the biases of that new layer.
     seed : int
         Seed of torch's generator, for filters without kernels.
     kernel : tuple of KernelRequest
         Presets, literal taps and files, one after the other.
     bias_values : tuple of float, optional
-        One bias per map, for layers with kernels; without it those have no bias.
+        One bias per map, for layers with kernels.
     flip : bool
         Turn every kernel half round, which makes the layer a true convolution.
     weights : Path, optional
@@ -57,7 +61,7 @@ class LayerSettings:
     padding: Padding = Edges(0, 0, 0, 0)
     dilation: HW = HW(1, 1)
     groups: int = 1
-    bias: bool = True
+    bias: bool | None = None
     padding_mode: PaddingMode = "zeros"
     seed: int = 0
     kernel: tuple[KernelRequest, ...] = ()
@@ -103,7 +107,8 @@ class LayerSettings:
         >>> LayerSettings(padding=Edges(1, 1, 1, 1)).conv2d(3)
         Conv2d(3, 6, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
         """
-        kernel_size, out_channels, bias = self.kernel_size or HW(3, 3), self.out_channels or 6, self.bias
+        kernel_size, out_channels = self.kernel_size or HW(3, 3), self.out_channels or 6
+        bias = self.bias is not False
         if sizes:
             largest = HW(max(size.h for size in sizes), max(size.w for size in sizes))
             kernel_size = self.kernel_size or largest
@@ -119,10 +124,15 @@ class LayerSettings:
                     f"out_channels is {out_channels}, but the kernels make {plural(maps, 'map')}; "
                     "leave out --out-channels."
                 )
-            bias = self.bias and (stored_bias or self.bias_values is not None)
+            of_kernels = stored_bias or self.bias_values is not None
+            if self.bias and not of_kernels and out_channels == maps:
+                raise SpecError(
+                    "bias: these kernels bring none; leave out --bias, or give --bias-values with --kernel."
+                )
+            bias = of_kernels if self.bias is None else self.bias
         elif self.bias_values is not None:
             raise SpecError("bias-values go with --kernel; seeded weights have a seeded bias.")
-        if self.bias_values is not None and not self.bias:
+        if self.bias_values is not None and self.bias is False:
             raise SpecError("bias-values and --no-bias contradict each other; leave one out.")
         if self.bias_values is not None and len(self.bias_values) != out_channels:
             raise SpecError(

@@ -296,6 +296,27 @@ def test_a_bias_is_given_with_the_kernels(convviz, classic):
     assert json.loads(done.stdout)["values"] == [[[18.5]]]
 
 
+def test_a_bias_that_no_kernel_brings_is_not_left_out_in_silence(convviz, classic):
+    done = convviz("run", classic.name, "-K", ONES, "--bias")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "convviz: bias: these kernels bring none; leave out --bias, or give --bias-values with --kernel.\n"
+    )
+
+
+def test_the_layer_of_a_tutorial_keeps_its_bias_if_asked(convviz, classic):
+    done = convviz("run", classic.name, "-K", ONES, "-O", "6", "--bias", "-o", "six.png", "--json", "--table")
+    x = torch.tensor(json.loads(classic.read_text()), dtype=torch.float32)
+    torch.manual_seed(0)
+    layer = torch.nn.Conv2d(3, 6, 3)
+    with torch.no_grad():
+        layer.weight[0] = 1
+        theirs = layer(x[None])[0].numpy()
+    np.testing.assert_allclose(json.loads(done.stdout)["values"], theirs, rtol=0, atol=1e-6)
+    again = convviz("run", classic.name, "--like", "six.png", "-o", "again.png", "--json", "--table")
+    assert json.loads(again.stdout)["values"] == json.loads(done.stdout)["values"]
+
+
 def test_quiet_prints_the_paths_and_nothing_else(convviz, photo):
     done = convviz("run", photo.name, "--quiet", "-o", "a/b/out.png", "--save", "x.npy")
     assert (done.returncode, done.stdout, done.stderr) == (0, "a/b/out.png\nx.npy\n", "")

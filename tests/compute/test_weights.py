@@ -73,7 +73,29 @@ def test_filters_without_a_kernel_are_those_of_a_new_layer_at_their_places():
     assert bank.weight[1:].tobytes() == theirs.weight[1:].detach().numpy().tobytes()
     assert np.unique(bank.weight[0]).tolist() == [np.float32(1 / 9)]
     assert bank.names == ("ones", "map 1", "map 2", "map 3", "map 4", "map 5")
-    assert remarks == ("the other 5 filters are those of a new layer (seed 5), without its bias",)
+    assert remarks == (
+        "the other 5 filters are those of a new layer (seed 5), without its bias (--bias adds it)",
+    )
+
+
+def test_an_asked_for_bias_is_that_of_the_new_layer():
+    """As in a tutorial: `weight[0] = 1` touches no bias, neither of the first filter nor of the others."""
+    torch.manual_seed(5)
+    theirs = torch.nn.Conv2d(3, 6, 3)
+    settings = LayerSettings(kernel=(parse_request("box"),), out_channels=6, seed=5, bias=True)
+    layer, bank, remarks = filters.build(settings, 3)
+    assert layer.bias
+    assert bank.bias.tobytes() == theirs.bias.detach().numpy().tobytes()
+    assert bank.weight[1:].tobytes() == theirs.weight[1:].detach().numpy().tobytes()
+    assert remarks == ("the other 5 filters are those of a new layer (seed 5), with its bias",)
+
+
+def test_a_stored_bias_stands_beside_those_of_the_new_layer_where_they_are_asked_for(tmp_path):
+    torch.manual_seed(0)
+    theirs = torch.nn.Conv2d(1, 2, 1).bias.detach().numpy()
+    np.savez(tmp_path / "one.npz", weight=np.ones((1, 1, 1, 1)), bias=[3.0])
+    settings = LayerSettings(kernel=(parse_request(str(tmp_path / "one.npz")),), out_channels=2, bias=True)
+    assert filters.build(settings, 1)[1].bias.tolist() == [3, theirs[1]]
 
 
 def test_with_groups_a_kernel_is_the_first_filter_of_every_group():
