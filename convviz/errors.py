@@ -52,6 +52,8 @@ class UnknownNameError(ConvvizError):
         The name as it was given.
     known : iterable of str
         The names in the table.
+    also : iterable of str
+        Other names that may have been meant, which are not counted where there is none near.
 
     Examples
     --------
@@ -59,9 +61,9 @@ class UnknownNameError(ConvvizError):
     "no kernel named 'sobelx'; did you mean 'sobel-x'?"
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, also: Iterable[str] = ()) -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+        near = difflib.get_close_matches(name.lower(), sorted({*names, *also}), n=1, cutoff=0.6)
         some = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
         remedy = f"did you mean {near[0]!r}?" if near else f"choose from {some}."
         super().__init__(f"no {kind} named {name!r}; {remedy}")

@@ -1,10 +1,12 @@
 """Every option that commands share: one row each, by the field of the settings that it fills."""
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, get_args
 
 import typer
@@ -378,19 +380,49 @@ def _let_typed_win(context: typer.Context, values: dict[str, Any], defaults: Map
         values[name] = parser(default) if parser is not None and isinstance(default, str) else default
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+def _told(option: Any, text: str | None) -> Any:
+    """Give an option other words."""
+    if text is None:
+        return option
+    option = copy.copy(option)
+    option.help = text
+    return option
+
+
+class Typed(frozenset[str]):
+    """The names of the options that were given, or taken over from a picture, not left at their defaults."""
+
+
+def _given(context: typer.Context, names: Iterable[str]) -> Typed:
+    """List the options that were given."""
+    sources = {name: context.get_parameter_source(name) for name in names}
+    return Typed(name for name, source in sources.items() if source is not None and source.name != "DEFAULT")
+
+
+def with_settings_told(**texts: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Do what `with_settings` does, with other words for the options named."""
+    return functools.partial(with_settings, texts=texts)
+
+
+def with_settings(
+    command: Callable[..., None], texts: Mapping[str, str] = MappingProxyType({})
+) -> Callable[..., None]:
     """Give a command one option per field of every settings group among its parameters.
 
     A parameter whose annotation is a dataclass of `convviz.spec.settings` becomes the
     options of its fields, with their defaults; the command gets the checked value.
-    With a layer among them, the command takes the settings of a picture by ``--like``.
+    With a layer among them, the command takes the settings of a picture by ``--like``,
+    and a parameter of the type `Typed` gets the names of the options that were given.
     """
     signature = inspect.signature(command, eval_str=True)
     groups: dict[str, Any] = {
         name: p.annotation for name, p in signature.parameters.items() if is_dataclass(p.annotation)
     }
     parameters = []
+    of_given = [name for name, parameter in signature.parameters.items() if parameter.annotation is Typed]
     for name, parameter in signature.parameters.items():
+        if name in of_given:
+            continue
         if name not in groups:
             parameters.append(parameter)
             continue
@@ -405,7 +437,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
                     field.name,
                     inspect.Parameter.KEYWORD_ONLY,
                     default=field.default if flag else default,
-                    annotation=Annotated[kind, OPTIONS[field.name]],
+                    annotation=Annotated[kind, _told(OPTIONS[field.name], texts.get(field.name))],
                 )
             )
 
@@ -435,12 +467,13 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         context = values.pop("context", None)
         if values.pop("like", None) is not None:
             _let_typed_win(context, values, defaults)
+        given = {name: _given(context, values) for name in of_given}
         for name, group in groups.items():
             chosen = {field.name: values.pop(field.name) for field in fields(group)}
             if "kernel" in chosen:
                 chosen["kernel"] = tuple(chosen["kernel"] or ())
             values[name] = group(**chosen)
-        command(**values)
+        command(**values, **given)
 
     plain = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
     call.__signature__ = signature.replace(parameters=plain)  # type: ignore[attr-defined]  # read by Typer

@@ -115,7 +115,7 @@ def load(requests: Sequence[KernelRequest]) -> TapSet:
     taps: list[Taps] = []
     for request in requests:
         if request.kind == "file":
-            found = _from_file(Path(request.what))
+            found = _from_file(Path(request.what), request.name)
         else:
             found = [Taps(one.name, _values(one)) for one in resolve(request)]
         for item in found:
@@ -160,8 +160,8 @@ def _values(one: Filter) -> NDArray[np.float64]:
     return kernels[0] if len(kernels) == 1 else np.stack(kernels)
 
 
-def _from_file(path: Path) -> list[Taps]:
-    """Read the filters of one file, with their bias where it has one."""
+def _from_file(path: Path, name: str | None = None) -> list[Taps]:
+    """Read the filters of one file, with their bias where it has one; `name` takes the place of its name."""
     bias = None
     if path.suffix.lower() in ARCHIVES:
         arrays = read_archive(path)
@@ -172,7 +172,7 @@ def _from_file(path: Path) -> list[Taps]:
         bias = arrays.get("bias")
     else:
         weight = read_array(path)
-    name = printable(path.stem)
+    name = name or printable(path.stem)
     values = weight.astype(np.float64)
     if values.ndim in (2, 3):
         return [Taps(name, values)]

@@ -1,6 +1,7 @@
 """``convviz shape``, ``convviz kernels`` and the frame of all commands, as processes."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -202,7 +203,7 @@ def test_a_word_finds_kernels_by_name_set_and_description(capsys, words, expecte
     assert expected <= {entry["name"].partition(":")[0] for entry in json.loads(stdout)}
     status, stdout, _ = here(capsys, "kernels", words)
     assert stdout.splitlines()[-2].endswith(
-        f" presets with {words!r} in the name, the set or the description."
+        f" presets with {words!r} in the name, set, description or source."
     )
 
 
@@ -213,6 +214,34 @@ def test_no_number_of_kernels_contradicts_another(capsys):
     status, _, stderr = here(capsys, "kernels", "zzzzz")
     assert status == 2
     assert "in all" not in stderr
+    offered, more = re.search(r"choose from (.*) and (\d+) more\.", stderr).groups()
+    assert len(offered.split(", ")) + int(more) == len(entries())
+
+
+def test_a_word_for_a_kernel_is_answered_with_those_that_it_describes(capsys):
+    status, _, stderr = here(capsys, "shape", "1x9x9", "-K", "blur")
+    assert status == 2
+    assert stderr == (
+        "convviz: no kernel named 'blur'; choose from box, gaussian, gaussian-3, gaussian-5, unsharp.\n"
+    )
+
+
+def test_shape_says_that_a_kernel_of_one_number_is_no_size(capsys):
+    status, _, stderr = here(capsys, "shape", "1x28x28", "-K", "7")
+    assert status == 0
+    assert "the kernel '7' is one weight of value 7; for kernels of 7x7 give --kernel-size 7" in stderr
+
+
+def test_a_target_keeps_what_is_typed_even_where_it_is_the_default(capsys):
+    _, stdout, _ = here(capsys, "shape", "1x32x32", "--target", "16", "-s", "1", "-p", "0", "--json")
+    document = json.loads(stdout)
+    assert document["reached"] is False
+    assert {tuple(row["stride"] + row["padding"]) for row in document["suggestions"]} == {(1, 1, 0, 0)}
+
+
+def test_a_shape_has_no_pages(capsys):
+    status, _, stderr = here(capsys, "shape", "3x9x9", "--page", "2")
+    assert (status, stderr) == (2, "convviz: page: a shape has no pages; leave it out.\n")
 
 
 def test_a_layer_to_stop_at_needs_a_network(capsys):

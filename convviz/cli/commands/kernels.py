@@ -25,8 +25,8 @@ def kernels(
 ) -> None:
     """List the presets, or show one as numbers with its source.
 
-    A word that is no name is looked for in names, sets and descriptions. The range is that of the
-    output for inputs from 0 to 1.
+    A word that is no name is looked for in names, sets, descriptions and sources. The range is that
+    of the output for inputs from 0 to 1.
 
     For example:
 
@@ -98,7 +98,7 @@ def _list(found: tuple[Entry, ...], word: str | None) -> None:
     if word is None:
         answer(f"{len(found)} presets. Sets, which make one map for each member: {', '.join(SETS)}.")
     else:
-        answer(f"{plural(len(found), 'preset')} with {word!r} in the name, the set or the description.")
+        answer(f"{plural(len(found), 'preset')} with {word!r} in the name, set, description or source.")
     answer("convviz kernels NAME shows the numbers, the source and the parameters.")
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convviz.cli.console import answer, answer_json, remark
-from convviz.cli.options import Json, LayersText, NetName, Until, with_settings
+from convviz.cli.options import Json, LayersText, NetName, Typed, Until, with_settings
 from convviz.errors import SpecError
 from convviz.spec import parsing
 from convviz.spec.counts import CONVENTIONS, counts
 from convviz.spec.geometry import HW, Axis, Edges, padding_shares
-from convviz.spec.kernels import resolve
+from convviz.spec.kernels import could_be_size, resolve
 from convviz.spec.layers import Conv2d
 from convviz.spec.preparation import crop_corner, resized_size
 from convviz.spec.settings import InputSettings, LayerSettings, typed
@@ -25,9 +25,14 @@ if TYPE_CHECKING:
 @with_settings
 def shape(
     input: Annotated[
-        str, typer.Argument(metavar="SHAPE|IMAGE", help="3x224x224: channels x height x width.")
+        str,
+        typer.Argument(
+            metavar="SHAPE|IMAGE",
+            help="3x224x224, channels x height x width; or a picture, whose shape is taken.",
+        ),
     ],
     layer: LayerSettings,
+    typed_options: Typed,
     reading: InputSettings,
     target: Annotated[
         HW | None,
@@ -82,9 +87,12 @@ def shape(
         raise SpecError("counts: is of one layer, and --target lists several; leave one of them out.")
     channels, size = _input_shape(input, reading)
     if target is not None:
-        _show_targets(size, target, layer, json=json)
+        _show_targets(size, target, layer, typed_options, json=json)
         return
     conv = _layer(layer, channels)
+    for request in layer.kernel:
+        if text := could_be_size(request):
+            remark(text)
     document = _document(conv, size)
     found = counts([(conv, (channels, *size))])
     if json:
@@ -177,6 +185,8 @@ def _input_shape(text: str, reading: InputSettings) -> tuple[int, HW]:
         for done in picture.remarks:
             remark(done)
         return picture.shape[0], picture.size
+    if reading.page != 1:
+        raise SpecError("page: a shape has no pages; leave it out.")
     c, h, w = sizes
     if w in _COLOURS and min(c, h) > max(_COLOURS):
         remark(f"{text} is taken as {c} channels of {h}x{w}; if the channels come last, write {w}x{c}x{h}")
@@ -242,7 +252,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
     }
 
 
-def _show_targets(size: HW, target: HW, settings: LayerSettings, *, json: bool) -> None:
+def _show_targets(size: HW, target: HW, settings: LayerSettings, given: Typed, *, json: bool) -> None:
     """List the settings nearest to a wanted output."""
     edges = settings.padding
     if not isinstance(edges, Edges) or (edges.top, edges.left) != (edges.bottom, edges.right):
@@ -250,15 +260,14 @@ def _show_targets(size: HW, target: HW, settings: LayerSettings, *, json: bool) 
             f"target: padding is looked for with equal sides, so {typed(edges)} cannot be kept; "
             "leave out --padding, or give one number or HxW."
         )
-    kept = edges if any(edges) else None
     found = suggest(
         size,
         target,
         kernel_size=_layer(settings, settings.groups).kernel_size
         if settings.kernel
         else settings.kernel_size,
-        stride=settings.stride if settings.stride != HW(1, 1) else None,
-        padding=HW(kept.top, kept.left) if kept else None,
+        stride=settings.stride if "stride" in given else None,
+        padding=HW(edges.top, edges.left) if "padding" in given else None,
         dilation=settings.dilation,
     )
     rows = [

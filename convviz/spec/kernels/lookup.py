@@ -336,4 +336,5 @@ def _unknown(name: str) -> SpecError | UnknownNameError:
         return SpecError(
             f"no kernel named {quoted(name)}, and no file of numbers either: those end in {endings}."
         )
-    return UnknownNameError("kernel", name[:40], [*SETS, *preset_names()])
+    about = [entry.kernel.name for entry in search(name)]
+    return UnknownNameError("kernel", name[:40], about or preset_names(), also=[*SETS, *preset_names()])

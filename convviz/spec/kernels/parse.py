@@ -1,6 +1,7 @@
 """Kernels written as numbers, and what the text after ``--kernel`` asks for."""
 
 import re
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from convviz.errors import SpecError
@@ -14,7 +15,7 @@ FILE_SUFFIXES = (".json", ".csv", ".npy", ".npz", ".safetensors")
 _PROGRAMS = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 
 # What may stand before an equals sign as a name; `gaussian:sigma=2` and `runs/lr=0.1/k.npy` have none.
-_NAMED = re.compile(r"([^\W\d][\w .-]*?)\s*=\s*(.+)", re.DOTALL)
+_NAMED = re.compile(r"([^\W\d][^=:/\\|@;,\n]*?)\s*=\s*(.+)", re.DOTALL)
 
 # Numbers with commas and without blanks, and then a blank: `1,2,3 4,5,6`.
 _TIGHT_COMMA = re.compile(r"\S,\S")
@@ -55,10 +56,11 @@ def parse_request(text: str) -> KernelRequest:
     ----------
     text : str
         ``WHAT``, ``WHAT@CHANNEL`` or ``NAME=WHAT``; a channel is R, G, B, A or an
-        index from 0. WHAT is a file if it ends in one of `FILE_SUFFIXES`, which has
-        a name already; a filter with one kernel per channel if it holds ``|``;
-        literal taps if it starts with a digit, a sign, a point or a bracket, or
-        holds a semicolon or a line break; a preset otherwise.
+        index from 0. WHAT is a file if it ends in one of `FILE_SUFFIXES`, where an
+        equals sign is part of the path if there is such a file; a filter with one
+        kernel per channel if it holds ``|``; literal taps if it starts with a digit, a
+        sign, a point or a bracket, or holds a semicolon or a line break; a preset
+        otherwise.
 
     Returns
     -------
@@ -102,9 +104,15 @@ def parse_request(text: str) -> KernelRequest:
         raise SpecError(
             "a kernel needs a name, numbers or a file, such as sobel-x or '0 1 0; 1 -4 1; 0 1 0'."
         )
-    if (named := _NAMED.fullmatch(what)) and _kind(what) != "file":
+    named = _NAMED.fullmatch(what)
+    if named and named[1].isprintable() and not _is_path(what, named[2]):
         name, what = named[1], named[2]
     kind = _kind(what)
+    if kind == "preset" and "=" in what.partition(":")[0]:
+        raise SpecError(
+            f"kernel {shown(what)}: a name in front of '=' begins with a letter and has none of : / | @ ; "
+            "and ',', such as mine=sobel-x."
+        )
     if kind == "channels" and channel is not None:
         raise SpecError(
             f"kernel {shown(what)}: it has a kernel for every channel; leave out '@{shown(tail)}'."
@@ -132,6 +140,16 @@ def could_be_size(request: KernelRequest) -> str | None:
         what, size, again = f"one row of {h} and {w}", f"{h}x{w}", f"[{h}, {w}] is one row"
     remedy = f"for kernels of {size} give --kernel-size {request.what} ({again})"
     return f"the kernel {request.what!r} is {what}; {remedy}"
+
+
+def _is_path(text: str, behind: str) -> bool:
+    """Tell whether a text with an equals sign is the path of a file as a whole, not a name and a file."""
+    if _kind(text) != "file":
+        return False
+    try:
+        return Path(text).exists() or not Path(behind).exists()
+    except (OSError, ValueError):  # no file can be called so
+        return True
 
 
 def _channel(text: str) -> int | None:

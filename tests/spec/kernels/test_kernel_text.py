@@ -172,6 +172,7 @@ def test_a_message_about_a_long_text_stays_short():
         ),
         pytest.param("w=1|2", KernelRequest("1|2", "channels", None, "w"), id="named channels"),
         pytest.param("lr=0.1.npy", KernelRequest("lr=0.1.npy", "file"), id="file with an equals sign"),
+        pytest.param("é x — Ш = 1", KernelRequest("1", "taps", None, "é x — Ш"), id="signs in a name"),
         pytest.param(
             "gaussian:sigma=2", KernelRequest("gaussian:sigma=2", "preset"), id="no name before a colon"
         ),
@@ -193,12 +194,24 @@ def test_a_request_is_told_apart_by_its_look(text, request_):
         pytest.param("sobel-x@-1", "'@-1' names no channel", id="negative index"),
         pytest.param("my.csv@X", "'@X' names no channel", id="after a file"),
         pytest.param("1|2@R", "has a kernel for every channel; leave out '@R'", id="channels and a channel"),
+        pytest.param("=3", "a name in front of '=' begins with a letter", id="no name"),
+        pytest.param("×=3", "a name in front of '=' begins with a letter", id="no letter in front"),  # noqa: RUF001
+        pytest.param("a,b=sobel-x", "has none of : / | @ ; and ','", id="a comma in a name"),
         pytest.param("box@" + "9" * 5000, "names no channel", id="an index beyond all images"),
     ],
 )
 def test_a_request_for_no_channel_or_nothing_is_refused(text, message):
     with pytest.raises(SpecError, match=message):
         parse_request(text)
+
+
+def test_a_file_may_have_a_name_in_front_unless_it_is_part_of_its_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert parse_request("mine=k.csv") == KernelRequest("mine=k.csv", "file")
+    (tmp_path / "k.csv").write_text("1 2")
+    assert parse_request("mine=k.csv@R") == KernelRequest("k.csv", "file", 0, "mine")
+    (tmp_path / "mine=k.csv").write_text("1 2")
+    assert parse_request("mine=k.csv") == KernelRequest("mine=k.csv", "file")
 
 
 def test_a_byte_order_mark_in_front_is_no_part_of_a_kernel():
