@@ -170,7 +170,9 @@ def _status_of(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         message = _usage(error, arguments)
         if message.startswith("no such option") and (word := _dashed_name(arguments)):
-            message = f"{message}; write ./{word} for a file whose name begins with '-'"
+            # Neither the nearest option nor the list of all is what is looked for.
+            unknown = message.partition(" (convviz ")[0].partition("; did you")[0]
+            message = f"{unknown}; write ./{word} for a file whose name begins with '-'"
         return _failed(message, Exit.USAGE)
     except MemoryError as error:
         return _failed(

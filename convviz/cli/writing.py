@@ -41,6 +41,21 @@ class Sized(Protocol):
         ...
 
 
+def refuse_stdout(**folders: Path | None) -> None:
+    """Refuse ``-`` for options that write folders, by their names.
+
+    Raises
+    ------
+    SpecError
+        If one of them is ``-``, which is stdout for every option that writes one file.
+    """
+    for option, path in folders.items():
+        if str(path) == "-":
+            raise SpecError(
+                f"{option}: - is stdout, which takes one file; give a folder, such as ./{option}."
+            )
+
+
 def stdout_for(option: str, path: Path | None, suffix: str, *, json: bool = False) -> Path | Stream | None:
     """Give stdout where an option says ``-``; all that the command prints then goes to stderr.
 

@@ -30,3 +30,13 @@ def test_another_ending_is_refused(convviz):
     done = convviz("exercise", "-o", "x.pdf")
     assert (done.returncode, done.stdout) == (2, "")
     assert "ends in .md or .html, not '.pdf'" in done.stderr
+
+
+def test_a_dash_prints_the_sheets_as_no_output_does(convviz):
+    assert convviz("exercise", "-o", "-").stdout == convviz("exercise").stdout != ""
+
+
+def test_the_help_counts_the_filters_that_a_sheet_has(convviz):
+    words = " ".join(convviz("exercise", "--help").stdout.split())
+    assert "by default as many as the kernels make, or 1." in words
+    assert "torch.manual_seed" not in words

@@ -92,6 +92,16 @@ def test_stdout_takes_one_file_and_no_terminal_takes_any(place, call, options, t
     assert message in err
 
 
+@pytest.mark.parametrize(
+    ("command", "option"), [("run photo.png", "maps"), ("animate", "frames"), ("animate", "gallery")]
+)
+def test_a_dash_is_no_folder(place, call, command, option):
+    status, _, err = call(*command.split(), f"--{option}", "-")
+    assert status == 2
+    assert f"{option}: - is stdout, which takes one file; give a folder, such as ./{option}." in err
+    assert not (place / "-").exists()
+
+
 def test_a_picture_made_with_other_settings_is_said_to_be_replaced(place, call):
     said = "'numbers-maps.png' is replaced: stride was 2, now not given; kernel was not given, now sobel-x\n"
     for options, expected in (

@@ -10,7 +10,7 @@ import typer
 from convviz import __version__
 from convviz.cli.console import answer, answer_path, remark
 from convviz.cli.options import LAYER, OUTPUT, Force, map_option, output_option, with_settings
-from convviz.cli.writing import stdout_for, stem_of, tell_replaced
+from convviz.cli.writing import refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files import writing
 from convviz.spec import parsing
@@ -78,7 +78,7 @@ def animate(
     ] = None,
     output: Annotated[
         Path | None,
-        output_option("Where to write: .gif, .webp, .png or .apng.", "NAME-animation.gif"),
+        output_option("Where to write: .gif, .webp, .png or .apng; - for stdout.", "NAME-animation.gif"),
     ] = None,
     frames: Annotated[
         Path | None,
@@ -119,6 +119,7 @@ def animate(
         convviz animate --size 3x3 --transposed --stride 2 --output-padding 1 -o up.gif
     """
     given = input or []
+    refuse_stdout(frames=frames, gallery=gallery)
     written_to = stdout_for("output", output, ".gif")
     suffix = ".gif" if written_to is None else written_to.suffix.lower()
     if suffix not in SUFFIXES:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from convviz.cli.console import answer, answer_text
-from convviz.cli.options import Force, output_option, with_settings
+from convviz.cli.options import Force, output_option, with_settings_told
 from convviz.errors import SpecError
 from convviz.spec import parsing
 from convviz.spec.geometry import HW
@@ -15,7 +15,11 @@ from convviz.spec.settings import LayerSettings, as_text
 SHEET = "Sheet"
 
 
-@with_settings
+@with_settings_told(
+    out_channels="Number of filters: by default as many as the kernels make, or 1. The filters without a "
+    "kernel are the seeded ones.",
+    seed="Chooses all numbers of the sheets; the same seed, the same sheets.",
+)
 def exercise(
     layer: LayerSettings,
     size: Annotated[
@@ -44,7 +48,10 @@ def exercise(
     ] = "1",  # type: ignore[assignment]
     output: Annotated[
         Path | None,
-        output_option("Where to write: .md, or .html to print. The answers go beside it, as NAME-answers."),
+        output_option(
+            "Where to write: .md, or .html to print. The answers go beside it, as NAME-answers. "
+            "- prints both to stdout, as without it."
+        ),
     ] = None,
     force: Force = False,
 ) -> None:
@@ -59,8 +66,10 @@ def exercise(
 
         convviz exercise --sheets 30 --stride 2 -o class.html
     """
+    if str(output) == "-":
+        output = None
     if output is not None and output.suffix.lower() not in (".md", ".html"):
-        raise SpecError(f"output: a worksheet ends in .md or .html, not {output.suffix!r}.")
+        raise SpecError(f"output: a worksheet ends in .md or .html, not {(output.suffix or output.name)!r}.")
 
     from convviz import __version__
     from convviz.render.words import worksheet

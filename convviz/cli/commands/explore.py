@@ -31,7 +31,7 @@ def explore(
     reading: InputSettings,
     output: Annotated[
         Path | None,
-        output_option("The page (.html).", "NAME-explore.html"),
+        output_option("The page (.html; - for stdout).", "NAME-explore.html"),
     ] = None,
     opened: Annotated[
         bool, typer.Option("--open", rich_help_panel=OUTPUT, help="Open the page in the browser.")

@@ -50,7 +50,7 @@ def filters(
     ] = False,
     output: Annotated[
         Path | None,
-        output_option("The picture (.png).", "NAME-filters.png"),
+        output_option("The picture (.png; - for stdout).", "NAME-filters.png"),
     ] = None,
     json: Json = False,
     force: Force = False,

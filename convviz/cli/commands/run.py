@@ -24,7 +24,7 @@ from convviz.cli.options import (
     output_option,
     with_settings,
 )
-from convviz.cli.writing import announce, stdout_for, stem_of, tell_replaced
+from convviz.cli.writing import announce, refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files import writing
 from convviz.spec import parsing
@@ -46,7 +46,7 @@ def run(
     ] = False,
     output: Annotated[
         Path | None,
-        output_option("The picture (.png).", "NAME-maps.png"),
+        output_option("The picture (.png; - for stdout).", "NAME-maps.png"),
     ] = None,
     maps: Annotated[
         Path | None, typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Write every map, full size.")
@@ -134,6 +134,7 @@ def run(
 
         convviz run cat.jpg -K sobel -K gaussian:sigma=2 --stride 2 -o small.png
     """
+    refuse_stdout(maps=maps)
     target = stdout_for("output", output, ".png", json=json) or default_output(input)
     saved = stdout_for("save", save, ".npz", json=json)
     check_png(target)
