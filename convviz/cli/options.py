@@ -92,7 +92,7 @@ OPTIONS: dict[str, Any] = {
     "bias": typer.Option(
         "--bias/--no-bias",
         rich_help_panel=LAYER,
-        help="Add one number, the bias, to every map [default: seeded filters have a bias, kernels have none].",
+        help="Add one number, the bias, to every map [default: of seeded filters yes, of kernels no].",
     ),
     "padding_mode": _words("padding-mode", PADDING_MODES, LAYER, "What the padding contains."),
     "seed": _option(

@@ -461,7 +461,7 @@ def _document(
         },
         "output_shape": list(result.shape),
         "parameters": layer.parameters,
-        "macs": layer.macs(size),
+        "macs": layer.macs(result.picture.shape),
         "backend": result.backend,
         "maps": [
             dict(zip(("index", "name", "min", "max", "mean", "std", *stats), row, strict=True))
