@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -109,8 +110,10 @@ def place_of(text: str) -> Path:
     try:
         from upath import UPath
 
-        place = UPath(text)
-        _ = place.fs
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a file system that the package has no tests for
+            place = UPath(text)
+            _ = place.fs
     except ImportError as error:
         raise SpecError(
             f"an address {scheme}:// needs a package that is not installed ({printable(str(error))}): "
@@ -421,5 +424,10 @@ def _reason(error: Exception) -> str:
     """Word an error of a package in one line."""
     if isinstance(error, RecursionError):
         return "its folders lie too deep in one another"
-    text = printable(" ".join(str(error).split())) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    # What Python itself raises speaks of programs, not of addresses.
+    if isinstance(error, TypeError | AttributeError | LookupError | NotImplementedError | AssertionError):
+        return "its package cannot use it"
+    text = printable(" ".join(str(error).split())) or "its package does not say why"
     return text.rstrip(".")[:300]

@@ -205,3 +205,27 @@ def test_an_address_whose_package_is_missing_names_that_package(monkeypatch, add
     monkeypatch.setitem(sys.modules, "upath", None)
     with pytest.raises(SpecError, match=remedy):
         place_of(address)
+
+
+def test_what_no_archive_can_read_is_not_told_in_the_words_of_python(tmp_path):
+    """A device in a tar: 'NoneType' object has no attribute 'size'."""
+    with tarfile.open(tmp_path / "odd.tar", "w") as archive:
+        member = tarfile.TarInfo("device.png")
+        member.type = tarfile.CHRTYPE
+        archive.addfile(member)
+    (job,) = make_plan(place_of(f"tar://::{tmp_path / 'odd.tar'}"), tmp_path / "maps").items()
+    with pytest.raises(InputError, match=r"device\.png.*: its package cannot use it\.$"):
+        writing.read_bytes(job.source)
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("reference://x", "its package cannot use it"),
+        ("zip://::no-such.zip", "no such file or directory"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_not_told_in_the_words_of_python(address, why):
+    """'ReferenceFileSystem.__init__() missing 1 required positional argument', '[Errno 2] …'."""
+    with pytest.raises(SpecError, match=f"the address '{address}' cannot be used: {why}\\.$"):
+        place_of(address)
