@@ -114,9 +114,9 @@ class FloatPage:
         rows = min(tags.get(_ROWS, (self.height,))[0], self.height) or self.height
         places, sizes = tags.get(_STRIP_OFFSETS, ()), tags.get(_STRIP_BYTES, ())
         if not row or not self.height:
-            raise ValueError("it has no pixels")
+            raise OSError("it has no pixels")
         if len(places) != len(sizes) or len(places) < math.ceil(self.height / rows):
-            raise ValueError("it has too few strips")
+            raise OSError("it has too few strips")
         found = np.empty((self.height, self.width, self.samples), np.float32)
         for index, top in enumerate(range(0, self.height, rows)):
             bottom = min(top + rows, self.height)
@@ -125,7 +125,7 @@ class FloatPage:
             if compression in _DEFLATED:
                 strip = zlib.decompressobj().decompress(strip, wanted)
             if len(strip) < wanted:
-                raise ValueError(f"{len(strip):,} of {wanted:,} bytes")
+                raise OSError(f"{len(strip):,} of {wanted:,} bytes")
             values = np.frombuffer(strip, self._kind, wanted // self._kind.itemsize)
             with np.errstate(over="ignore"):
                 found[top:bottom] = values.reshape(bottom - top, self.width, self.samples)

@@ -337,7 +337,7 @@ def test_a_layer_of_a_file_becomes_a_layer_with_its_weight_and_bias(file):
     np.testing.assert_array_equal(bank.weight, small().state_dict()["0.weight"].numpy())
     np.testing.assert_array_equal(bank.bias, small().state_dict()["0.bias"].numpy())
     assert bank.names == ("0: 0", "0: 1", "0: 2", "0: 3")
-    assert "nothing of stride, padding and groups" in remarks[0]
+    assert "does not store the stride, padding and groups" in remarks[0]
 
 
 def test_an_input_of_other_planes_is_told_what_the_layer_reads(file):
