@@ -90,3 +90,19 @@ def test_what_cannot_be_is_one_line(convviz, photo, arguments, status, message):
     assert (done.returncode, done.stdout) == (status, "")
     assert message in done.stderr
     assert not (photo / "photo-maps.png").exists()
+
+
+def test_a_prediction_names_the_greatest_value_not_the_largest_without_its_sign(convviz, tmp_path):
+    """A layer without weights makes the values that its bias says."""
+    net = '[[layer]]\ntype = "Flatten"\n[[layer]]\ntype = "Linear"\nname = "last"\nout_features = 3\n'
+    (tmp_path / "net.toml").write_text(f'classes = ["cat", "dog", "cow"]\n{net}')
+    (tmp_path / "x.json").write_text("[[1, 2], [3, 4]]")
+    bias = np.array([-5, 0.5, 2], np.float32)
+    np.savez(tmp_path / "w.npz", **{"last.weight": np.zeros((3, 4), np.float32), "last.bias": bias})
+    done = convviz("run", "x.json", "--net", "net.toml", "--weights", "w.npz", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [(row["class"], row["value"]) for row in json.loads(done.stdout)["prediction"]] == [
+        ("cow", 2),
+        ("dog", 0.5),
+        ("cat", -5),
+    ]

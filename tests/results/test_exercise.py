@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from convviz.errors import SpecError
 from convviz.render.words.worksheet import Grid, Heading, Steps, Text, to_html, to_markdown
 from convviz.results.exercise import make_sheets
 from convviz.spec.geometry import HW, Edges
+from convviz.spec.kernels import parse_request
 from convviz.spec.settings import LayerSettings
 
 
@@ -70,3 +72,21 @@ def test_html_is_well_formed_and_needs_nothing_from_elsewhere():
 
 def test_markdown_leaves_room_in_empty_cells():
     assert to_markdown([Grid([["", ""]])]) == "|  | 0 | 1 |\n|--:|:-:|:-:|\n| **0** |  |  |\n"
+
+
+@pytest.mark.parametrize("kernel", [(), ("1 2; 3 4",)], ids=["drawn", "named"])
+def test_a_flipped_sheet_has_the_kernels_turned_and_their_maps(kernel):
+    """The same seed, and so the same input; every kernel is turned by 180 degrees before it is applied."""
+    settings = LayerSettings(seed=3, kernel=tuple(parse_request(text) for text in kernel))
+    (plain,), (flipped,) = (
+        make_sheets(replace(settings, flip=flip), size=HW(4, 5), channels=2) for flip in (False, True)
+    )
+    np.testing.assert_array_equal(flipped.picture.x, plain.picture.x)
+    turned = plain.bank.weight[:, :, ::-1, ::-1]
+    assert not np.array_equal(turned, plain.bank.weight)
+    np.testing.assert_array_equal(flipped.bank.weight, turned)
+    bias = None if plain.bank.bias is None else torch.tensor(plain.bank.bias)
+    expected = torch.conv2d(torch.tensor(plain.picture.x)[None], torch.tensor(turned.copy()), bias)
+    np.testing.assert_array_equal(flipped.maps, expected[0].numpy())
+    asked = [block.rows for block in flipped.questions() if isinstance(block, Grid)]
+    assert [[f"{value:.0f}" for value in row] for row in turned[0, 0]] in asked

@@ -568,3 +568,25 @@ def test_a_slope_is_any_number(text, slope):
     assert step.arguments == {"negative_slope": slope}
     with pytest.raises(SourceError):
         stacks.parse_layers("leakyrelu 1x2")
+
+
+def test_branches_of_other_periods_are_joined_over_a_period_of_both():
+    """Four values read one pixel on one branch, six on the other: only after twelve is all as it was.
+
+    Value o of the first branch reads pixel 2 * (o // 4), of the second pixel 3 * (o // 6).
+    """
+    document = {
+        "layer": [
+            {"type": "conv", "name": "a", "out_channels": 1, "kernel_size": 1, "stride": 2},
+            {"type": "deconv", "name": "b", "out_channels": 1, "kernel_size": 4, "stride": 4},
+            {"type": "conv", "name": "c", "out_channels": 1, "kernel_size": 1, "stride": 3, "from": "input"},
+            {"type": "deconv", "name": "d", "out_channels": 1, "kernel_size": 6, "stride": 6},
+            {"type": "Add", "from": ["b", "d"]},
+        ]
+    }
+    last = stacks.net_of(document, "'x'").place((1, 12, 12))[-1]
+    assert last.output_shape == (1, 24, 24)
+    for axis in (last.height, last.width):
+        found = [axis.at(o) for o in range(24)]
+        both = [sorted((2 * (o // 4), 3 * (o // 6))) for o in range(24)]
+        assert found == [tuple(pair) for pair in both]

@@ -1,0 +1,30 @@
+"""The frequency response of a filter, by its definition."""
+
+import numpy as np
+import pytest
+
+from convviz.render.sheets.filters import response
+
+
+@pytest.mark.parametrize("size", [(2, 3), (3, 70)], ids=["small", "longer than the response"])
+def test_a_response_is_the_sum_of_waves_at_every_frequency(size):
+    """Row 32 + v and column 32 + u are v/64 and u/64 cycles per pixel, down and to the right."""
+    weight = np.random.default_rng(2).standard_normal((2, *size)).astype(np.float32)
+    cycles = (np.arange(64) - 32) / 64
+    down = np.exp(-2j * np.pi * np.outer(cycles, np.arange(size[0])))
+    across = np.exp(-2j * np.pi * np.outer(cycles, np.arange(size[1])))
+    sums = np.einsum("vy,pyx,ux->pvu", down, weight, across)
+    found = response(weight)
+    np.testing.assert_allclose(found, np.sqrt((np.abs(sums) ** 2).sum(axis=0)), rtol=1e-5, atol=1e-5)
+
+
+def test_a_diagonal_kernel_answers_to_waves_along_its_diagonal():
+    """The difference of a pixel and the one below it to the right: 2 |sin(pi (v + u))| at v and u cycles.
+
+    Waves that are the same along that diagonal, v = -u, make nothing; v = u = 1/4 makes the most, 2.
+    """
+    found = response(np.array([[[1, 0], [0, -1]]], np.float32))
+    assert found[32 - 16, 32 + 16] == pytest.approx(0, abs=1e-6)
+    assert found[32 + 16, 32 - 16] == pytest.approx(0, abs=1e-6)
+    assert found[32 + 16, 32 + 16] == pytest.approx(2)
+    assert found[32 - 16, 32 - 16] == pytest.approx(2)
