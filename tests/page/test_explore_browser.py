@@ -460,7 +460,7 @@ def test_no_width_needs_scrolling_sideways(opened, width):
 def outputs(browser):
     settle(browser)
     found = browser.execute_script(
-        "return Object.fromEntries(Array.from(convviz.spec.network().outputs,"
+        "return Object.fromEntries(Array.from(convviz.net().outputs,"
         " ([name, of]) => [name, of.planes.map((plane) => Array.from(plane))]))"
     )
     return {name: np.array(values) for name, values in found.items()}
