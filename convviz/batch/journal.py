@@ -25,7 +25,7 @@ from convviz import __version__
 from convviz.batch.plan import Job, Outcome, Source
 from convviz.errors import InputError, OutputError
 from convviz.files import places, writing
-from convviz.files.writing import shown
+from convviz.files.paths import shown
 from convviz.spec.settings import LayerSettings, as_text
 
 # In the output folder; what begins with a dot is never taken for an input.

@@ -10,8 +10,9 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from convviz.errors import InputError, SpecError
 from convviz.files import places
+from convviz.files.finding import find_files, is_wanted
+from convviz.files.paths import fitting, shown, unusable
 from convviz.files.places import Seen
-from convviz.files.writing import find_files, fitting, is_wanted, shown, unusable
 from convviz.text import plural, printable
 
 
@@ -298,7 +299,7 @@ def output_path(out: Path, name: str, *, apart: bool = False) -> Path:
     Path
         The same folders, and the whole name of the input with ``.png`` after it: it
         depends on nothing else, and two inputs do not share it. What no name can be is
-        replaced, as `convviz.files.writing.fitting` says.
+        replaced, as `convviz.files.paths.fitting` says.
 
     Examples
     --------

@@ -12,7 +12,8 @@ from convviz.compute import filters
 from convviz.compute.filters import TapSet
 from convviz.errors import ConvvizError, InputError
 from convviz.files import places
-from convviz.files.writing import read_bytes, shown
+from convviz.files.paths import shown
+from convviz.files.reading import read_bytes
 from convviz.images import decode
 from convviz.results import feature_maps, outputs
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings

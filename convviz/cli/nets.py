@@ -17,7 +17,7 @@ from convviz.compute.networks import parameters, stack
 from convviz.compute.networks.graphs import net_of_graph
 from convviz.compute.survey import by_energy, summed_up
 from convviz.errors import SpecError, UnknownNameError
-from convviz.files import arrays, marks, writing
+from convviz.files import archives, marks, npy, writing
 from convviz.files.checkpoints import Checkpoint, read_checkpoint
 from convviz.render.palette import colours
 from convviz.render.sheets import field, strips
@@ -160,7 +160,7 @@ class Source:
             placed = net.place(shape)
             finite = {
                 name: {
-                    key: arrays.finite(value, f"{self.checkpoint.name}, the {key} of {name!r}")
+                    key: npy.finite(value, f"{self.checkpoint.name}, the {key} of {name!r}")
                     for key, value in held.items()
                 }
                 for name, held in numbers.items()
@@ -200,9 +200,9 @@ def run_net(
     `drawn` tells those of them, for the metadata, that change nothing but the picture.
     """
     colours(picture.colormap)
-    if save is not None and save.suffix.lower() not in arrays.ARCHIVES:
+    if save is not None and save.suffix.lower() not in archives.ARCHIVES:
         raise SpecError(
-            f"save: of a net, the name ends in {', '.join(arrays.ARCHIVES)}, not {save.suffix!r}."
+            f"save: of a net, the name ends in {', '.join(archives.ARCHIVES)}, not {save.suffix!r}."
         )
     inputs = [*input_files(input), *chosen.files]
     for written_to in (target, *([save] if save else [])):

@@ -14,7 +14,8 @@ import typer
 from convviz.compute import backends
 from convviz.errors import InputError, SpecError
 from convviz.files import marks
-from convviz.files.writing import Stream, shown
+from convviz.files.paths import shown
+from convviz.files.writing import Stream
 from convviz.spec import parsing, settings
 from convviz.spec.kernels import complete, parse_request
 from convviz.spec.layers import PADDING_MODES

@@ -8,7 +8,7 @@ from typing import Any
 
 from convviz.cli.writing import stem_of
 from convviz.errors import SpecError
-from convviz.files.writing import split_member
+from convviz.files.paths import split_member
 from convviz.images import decode, prepare
 from convviz.images.picture import Picture
 from convviz.spec.settings import InputSettings

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from convviz.errors import OutputError
-from convviz.files.writing import reason_of
+from convviz.files.paths import reason_of
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from convviz.cli.console import remark
 from convviz.errors import OutputError, SpecError
 from convviz.files import marks, places
-from convviz.files.writing import Stream, shown, split_member
+from convviz.files.paths import shown, split_member
+from convviz.files.writing import Stream
 from convviz.text import amount
 
 # Bytes of the pixels, before they are packed: a picture of the first is announced, one of the second refused.

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from convviz.compute.weights import FilterBank, check_memory, map_names, seeded
 from convviz.errors import InputError, ShapeError, SpecError
-from convviz.files.arrays import ARCHIVES, read_archive, read_array
+from convviz.files.archives import ARCHIVES, read_archive
+from convviz.files.arrays import read_array
 from convviz.files.checkpoints import read_checkpoint
 from convviz.spec.geometry import HW
 from convviz.spec.kernels import Filter, KernelRequest, could_be_size, parse_request, resolve

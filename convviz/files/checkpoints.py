@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.errors import InputError, SpecError, UnknownNameError, importing
-from convviz.files import arrays, onnx_, parametrized
-from convviz.files.writing import read_bytes, shown
+from convviz.files import archives, npy, onnx_, parametrized
+from convviz.files.paths import shown
+from convviz.files.reading import read_bytes
 from convviz.machine import memory
 from convviz.text import because, plural, printable
 from convviz.typing import Floats
@@ -29,7 +30,7 @@ READABLE = (".safetensors", ".npz", *_TORCH, ".onnx")
 _BYTES_OF_ANY_LENGTH = re.compile(rb"c(__builtin__|builtins)\nbytearray\n")
 
 # What torch.load raises on damaged files, beside what all readers do.
-_BROKEN = (*arrays.BROKEN, AttributeError, AssertionError)
+_BROKEN = (*npy.BROKEN, AttributeError, AssertionError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,10 +170,10 @@ class Checkpoint:
         InputError
             If one of them is not finite; the message names the place.
         """
-        weight = arrays.finite(layer.filters, f"{self.name}, the weight of {layer.name!r}")
+        weight = npy.finite(layer.filters, f"{self.name}, the weight of {layer.name!r}")
         if layer.bias is None:
             return weight, None
-        return weight, arrays.finite(layer.bias, f"{self.name}, the bias of {layer.name!r}")
+        return weight, npy.finite(layer.bias, f"{self.name}, the bias of {layer.name!r}")
 
 
 def _named(names: Sequence[str], most: int = 6) -> str:
@@ -218,7 +219,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         for key, places[key], values in _from_torch(data, name):
             given[key] = values
     else:
-        given = dict(arrays.stored_arrays(data, name, suffix))
+        given = dict(archives.stored_arrays(data, name, suffix))
         if suffix == ".safetensors":  # which orders them by their size
             given = dict(sorted(given.items(), key=lambda item: _natural(item[0])))
     left_out = {key: f"it {value}" for key, value in given.items() if isinstance(value, str)}

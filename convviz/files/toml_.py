@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from convviz.errors import InputError
-from convviz.files.writing import read_bytes, shown
+from convviz.files.paths import shown
+from convviz.files.reading import read_bytes
 from convviz.text import because, printable
 
 # Keys joined by dots, each a table in the other: for a chain of 50,000 Python's reader takes 10 GB.

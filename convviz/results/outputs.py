@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convviz.errors import OutputError
-from convviz.files import arrays, marks, png, writing
+from convviz.files import archives, marks, png, writing
 from convviz.render.drawings.animation import Animation, encode, paletted
 from convviz.render.drawings.drawing import Drawing, to_image, to_svg
 from convviz.render.palette import colours, tones_between
-from convviz.render.sheets.layout import Toned
+from convviz.render.toned import Toned
 from convviz.spec.geometry import HW
 from convviz.typing import Floats
 
@@ -328,9 +328,9 @@ def save_arrays(
         As for `write_sheet`, and if the ending is none of these.
     """
     suffix = path.suffix.lower()
-    if suffix not in arrays.WRITABLE:
+    if suffix not in archives.WRITABLE:
         raise OutputError(
-            f"cannot save numbers as {str(path)!r}; end the name with {', '.join(arrays.WRITABLE)}."
+            f"cannot save numbers as {str(path)!r}; end the name with {', '.join(archives.WRITABLE)}."
         )
     with _writing(path, force=force, inputs=inputs) as file:
-        arrays.write_arrays(file, suffix, stored, marks.signed_text(description))
+        archives.write_arrays(file, suffix, stored, marks.signed_text(description))

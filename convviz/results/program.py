@@ -11,7 +11,7 @@ from PIL import Image
 from convviz.compute.filters import TapSet
 from convviz.compute.weights import FilterBank
 from convviz.errors import SpecError
-from convviz.files.writing import split_member
+from convviz.files.paths import split_member
 from convviz.images.picture import Picture
 from convviz.render.words.program import program, reads_as
 from convviz.spec.layers import Conv2d

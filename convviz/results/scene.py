@@ -11,8 +11,8 @@ from convviz.compute import conv
 from convviz.compute.weights import FilterBank, seeded
 from convviz.errors import InputError, ShapeError, SpecError
 from convviz.explain.trace import check_index
+from convviz.files.paths import shown
 from convviz.files.toml_ import read_toml
-from convviz.files.writing import shown
 from convviz.images.picture import Picture
 from convviz.render.drawings.animation import Scene
 from convviz.results import feature_maps

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from convviz.errors import SourceError, SpecError, UnknownNameError
+from convviz.files.paths import shown
 from convviz.files.toml_ import read_toml
-from convviz.files.writing import shown
 from convviz.spec.layers import Layer
 from convviz.spec.network import BY_NAME, BY_WORD, INPUT, Net, Step, type_of
 from convviz.text import printable

@@ -19,7 +19,7 @@ from PIL import Image
 from convviz.batch import Job, Outcome, Plan, make_plan
 from convviz.batch.plan import output_path
 from convviz.errors import InputError, SpecError
-from convviz.files import places, writing
+from convviz.files import paths, places, reading
 from convviz.files.places import place_of
 
 # What names are made of that lead elsewhere, and pieces that collide with them.
@@ -53,7 +53,7 @@ DEVICES = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(\..*)?", re.IGNORECAS
 
 @given(NAMES.filter(lambda name: "/" not in name), st.sampled_from(["", ".png"]))
 def test_on_windows_a_part_is_one_ordinary_name(name, ending):
-    part = writing.fitting(name, ending, windows=True)
+    part = paths.fitting(name, ending, windows=True)
     assert PureWindowsPath(part).parts == (part,)
     assert not set(part) & set('<>:"/\\|?*\0')
     assert min(map(ord, part)) >= 32
@@ -69,15 +69,15 @@ def test_on_windows_a_part_is_one_ordinary_name(name, ending):
 def test_two_names_never_share_an_output(first, second, windows):
     def all_parts(name):
         *folders, last = name.split("/")
-        ended = writing.fitting(last, ".png", windows=windows)
-        return [*(writing.fitting(part, "", windows=windows) for part in folders), ended]
+        ended = paths.fitting(last, ".png", windows=windows)
+        return [*(paths.fitting(part, "", windows=windows) for part in folders), ended]
 
     assert (all_parts(first) == all_parts(second)) == (first == second)
     # What a digest made is itself a name that two inputs could have.
     made = all_parts(first)[-1].removesuffix(".png")
     assert (
         made == first.rpartition("/")[2]
-        or writing.fitting(made, ".png", windows=windows) != all_parts(first)[-1]
+        or paths.fitting(made, ".png", windows=windows) != all_parts(first)[-1]
     )
 
 
@@ -161,9 +161,9 @@ def test_a_member_of_an_archive_that_grows_beyond_measure_is_not_read(tmp_path):
         address = f"{kind}://::{tmp_path / 'bomb'}.{kind}{'.gz' if kind == 'tar' else ''}"
         jobs = {job.name: job for job in make_plan(place_of(address), tmp_path / "maps").items()}
         with pytest.raises(InputError, match=r"x\.png.*grow from .* KiB to 100 MiB, more than 100 times"):
-            writing.read_bytes(jobs["x.png"].source)
+            reading.read_bytes(jobs["x.png"].source)
         if kind == "zip":
-            assert len(writing.read_bytes(jobs["small.png"].source)) == 1 << 20
+            assert len(reading.read_bytes(jobs["small.png"].source)) == 1 << 20
 
 
 def test_an_archive_is_listed_once_and_opened_once_however_many_members_it_has(tmp_path, monkeypatch):
@@ -181,7 +181,7 @@ def test_an_archive_is_listed_once_and_opened_once_however_many_members_it_has(t
     assert len(jobs) == 3000
     opened.clear()
     for job in jobs[:20]:
-        assert writing.read_bytes(pickle.loads(pickle.dumps(job)).source) == b"x"
+        assert reading.read_bytes(pickle.loads(pickle.dumps(job)).source) == b"x"
     assert len(opened) <= 1
 
 
@@ -215,7 +215,7 @@ def test_what_no_archive_can_read_is_not_told_in_the_words_of_python(tmp_path):
         archive.addfile(member)
     (job,) = make_plan(place_of(f"tar://::{tmp_path / 'odd.tar'}"), tmp_path / "maps").items()
     with pytest.raises(InputError, match=r"device\.png.*: its package cannot use it\.$"):
-        writing.read_bytes(job.source)
+        reading.read_bytes(job.source)
 
 
 @pytest.mark.parametrize(

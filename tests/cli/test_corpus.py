@@ -8,8 +8,8 @@ import tarfile
 import PIL
 import pytest
 
-from convviz.files.writing import PICTURE_SUFFIXES
-from convviz.images.decode import _NOT_READ
+from convviz.files.finding import PICTURE_SUFFIXES
+from convviz.images.formats import _NOT_READ
 
 # What Pillow reads and convviz refuses, with words of the reason.
 REFUSED = {

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convviz.errors import InputError
-from convviz.files import arrays, marks
+from convviz.files import archives, arrays, marks
 
 
 def parse(data, suffix):
@@ -247,7 +247,7 @@ def test_python_objects_are_never_loaded_and_no_switch_is_offered(tmp_path, suff
             file.writestr("weight.npy", trap)
     else:
         path.write_bytes(trap)
-    read = arrays.read_archive if suffix == ".npz" else arrays.read_array
+    read = archives.read_archive if suffix == ".npz" else arrays.read_array
     with pytest.raises(
         InputError, match="it holds Python objects, and loading those could run any code"
     ) as caught:
@@ -335,7 +335,7 @@ def test_a_file_that_cannot_be_read_is_told_without_waiting(tmp_path, name, mess
 def test_an_archive_of_numpy_gives_its_numbers_by_name(tmp_path):
     path = tmp_path / "x.npz"
     np.savez_compressed(path, weight=np.arange(4).reshape(2, 2), names=np.array(["a", "b"]))
-    found = arrays.read_archive(path)
+    found = archives.read_archive(path)
     assert list(found) == ["weight"]
     assert found["weight"].dtype == np.float32
     np.testing.assert_array_equal(found["weight"], [[0, 1], [2, 3]])
@@ -350,7 +350,7 @@ def test_every_flipped_byte_of_an_archive_is_read_or_refused(tmp_path):
         damaged = bytearray(whole)
         damaged[at] ^= 0x55
         try:
-            arrays.read_archive(archive(tmp_path, "x.npz", bytes(damaged)))
+            archives.read_archive(archive(tmp_path, "x.npz", bytes(damaged)))
         except InputError as error:
             messages.append(str(error))
     assert len(messages) > len(whole) / 2
@@ -380,14 +380,14 @@ def test_an_archive_unpacks_to_no_more_than_it_announces():
 def test_an_archive_has_a_limit_that_is_asked_for_before_it_is_unpacked(monkeypatch):
     file = io.BytesIO()
     np.savez_compressed(file, one=np.zeros(1000), two=np.zeros(1000))
-    monkeypatch.setattr(arrays, "_MOST_UNPACKED", 4000)
+    monkeypatch.setattr(archives, "_MOST_UNPACKED", 4000)
     with pytest.raises(InputError, match=r"array 'one' unpacks to 7\.9\d KiB; the limit is 3\.91 KiB"):
         arrays.parse_array(file.getvalue(), "'x.npz'", ".npz", member="one")
-    monkeypatch.setattr(arrays, "_MOST_UNPACKED", 9000)
+    monkeypatch.setattr(archives, "_MOST_UNPACKED", 9000)
     assert arrays.parse_array(file.getvalue(), "'x.npz'", ".npz", member="one").shape == (1000,)
-    monkeypatch.setattr(arrays, "_MOST_UNPACKED_WEIGHTS", 9000)
+    monkeypatch.setattr(archives, "_MOST_UNPACKED_WEIGHTS", 9000)
     with pytest.raises(InputError, match=r"the arrays of 'x\.npz' unpack to 15\.9 KiB; the limit is 8\.79"):
-        arrays.parse_archive(file.getvalue(), "'x.npz'", ".npz")
+        archives.parse_archive(file.getvalue(), "'x.npz'", ".npz")
 
 
 def test_an_archive_packed_in_a_way_that_numpy_does_not_write_is_refused():
@@ -401,14 +401,14 @@ def test_an_archive_packed_in_a_way_that_numpy_does_not_write_is_refused():
 @pytest.mark.parametrize("name", ["x.npz", "x.safetensors"])
 def test_bytes_that_are_no_archive_are_refused(tmp_path, name):
     with pytest.raises(InputError, match=r"x\.\w+': it is no (archive of numpy|safetensors file)"):
-        arrays.read_archive(archive(tmp_path, name, b"\xff" * 40))
+        archives.read_archive(archive(tmp_path, name, b"\xff" * 40))
 
 
 def test_an_array_that_is_not_finite_is_named(tmp_path):
     path = tmp_path / "x.npz"
     np.savez(path, weight=np.ones(2), bias=np.array([0, np.inf]))
     with pytest.raises(InputError, match=r"array 'bias': inf is not a finite .* at \[1\]"):
-        arrays.read_archive(path)
+        archives.read_archive(path)
 
 
 @pytest.mark.parametrize(
@@ -426,7 +426,7 @@ def test_an_array_that_is_not_finite_is_named(tmp_path):
 )
 def test_tensors_of_every_real_type_are_read(tmp_path, kind, body, expected):
     header = {"weight": {"dtype": kind, "shape": [1, 2], "data_offsets": [0, len(body)]}}
-    found = arrays.read_archive(archive(tmp_path, "x.safetensors", tensors(header, body)))
+    found = archives.read_archive(archive(tmp_path, "x.safetensors", tensors(header, body)))
     np.testing.assert_array_equal(found["weight"], np.array([expected], np.float32))
 
 
@@ -434,20 +434,20 @@ def test_tensors_of_every_real_type_are_read(tmp_path, kind, body, expected):
 def test_the_256_floats_of_a_byte_are_those_of_torch(tmp_path, kind):
     tensor = torch.arange(256, dtype=torch.uint8).view(getattr(torch, f"float8_{kind}"))
     body = safetensors.torch.save({"w": tensor.reshape(2, 128)})
-    ((_, found),) = arrays.stored_arrays(body, "x", ".safetensors")
+    ((_, found),) = archives.stored_arrays(body, "x", ".safetensors")
     np.testing.assert_array_equal(found.reshape(-1), tensor.float().numpy())
 
 
 def test_a_type_that_numpy_lacks_is_refused_by_name(tmp_path):
     header = {"weight": {"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}}
     with pytest.raises(InputError, match="array 'weight' holds C64 values"):
-        arrays.read_archive(archive(tmp_path, "x.safetensors", tensors(header, bytes(8))))
+        archives.read_archive(archive(tmp_path, "x.safetensors", tensors(header, bytes(8))))
 
 
 def test_a_message_of_safetensors_reaches_no_terminal_unescaped(tmp_path):
     header = {"w": {"dtype": "\x1b[31m", "shape": [1], "data_offsets": [0, 1]}}
     with pytest.raises(InputError, match="no safetensors file") as caught:
-        arrays.read_archive(archive(tmp_path, "x.safetensors", tensors(header, b"0")))
+        archives.read_archive(archive(tmp_path, "x.safetensors", tensors(header, b"0")))
     assert str(caught.value).isprintable()
 
 
@@ -463,7 +463,7 @@ TEXT = marks.signed_text({"input": "bücher.png"})
 
 def written(suffix):
     file = io.BytesIO()
-    arrays.write_arrays(file, suffix, STORED, TEXT)
+    archives.write_arrays(file, suffix, STORED, TEXT)
     return file.getvalue()
 
 
@@ -490,7 +490,7 @@ def test_npz_says_who_wrote_it_and_how():
 
 def test_a_description_longer_than_a_zip_comment_is_cut():
     file = io.BytesIO()
-    arrays.write_arrays(file, ".npz", STORED, marks.signed_text({"input": "ä" * 70_000}))
+    archives.write_arrays(file, ".npz", STORED, marks.signed_text({"input": "ä" * 70_000}))
     with np.load(io.BytesIO(file.getvalue())) as found:
         np.testing.assert_array_equal(found["maps"], STORED["maps"])
 
@@ -515,4 +515,4 @@ def test_safetensors_holds_the_numbers_and_in_its_metadata_the_words(tmp_path):
 def test_what_we_write_we_know_and_read(tmp_path, suffix):
     path = archive(tmp_path, f"x{suffix}", written(suffix))
     assert marks.is_ours(path)
-    np.testing.assert_array_equal(arrays.read_archive(path)["weight"], STORED["weight"])
+    np.testing.assert_array_equal(archives.read_archive(path)["weight"], STORED["weight"])

@@ -12,8 +12,10 @@ from PIL import Image
 
 from convviz.errors import OutputError
 from convviz.files import writing as files
-from convviz.files.writing import PICTURE_SUFFIXES, delete_unfinished, find_files, shown, sweep, writing
-from convviz.images import decode
+from convviz.files.finding import PICTURE_SUFFIXES, find_files
+from convviz.files.paths import shown
+from convviz.files.writing import delete_unfinished, sweep, writing
+from convviz.images import formats
 
 
 def write_atomically(path, write, **options):
@@ -305,7 +307,7 @@ def test_the_endings_of_pictures_are_those_of_the_formats_that_are_read():
     Image.init()
     registered = Image.registered_extensions().items()
     # Pillow has some readers only with olefile, which is none of ours.
-    readable = {ending for ending, kind in registered if kind in Image.OPEN and kind not in decode._NOT_READ}
+    readable = {ending for ending, kind in registered if kind in Image.OPEN and kind not in formats._NOT_READ}
     assert readable - {".fpx", ".mic"} | {".mpo"} <= PICTURE_SUFFIXES
-    unread = {ending for ending, kind in registered if kind in decode._NOT_READ or kind not in Image.OPEN}
+    unread = {ending for ending, kind in registered if kind in formats._NOT_READ or kind not in Image.OPEN}
     assert PICTURE_SUFFIXES & unread <= {".mpo"}  # opened by the reader of JPEG

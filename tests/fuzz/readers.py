@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from convviz.errors import ConvvizError
-from convviz.files import arrays, marks
+from convviz.files import archives, arrays, marks
 from convviz.images import decode
 from convviz.spec.kernels import parse_request, parse_taps, resolve
 
-KINDS = (*arrays.READABLE, *arrays.ARCHIVES, ".png", ".svg", ".gif", ".webp", ".html", "picture", "taps")
+KINDS = (*arrays.READABLE, *archives.ARCHIVES, ".png", ".svg", ".gif", ".webp", ".html", "picture", "taps")
 # What a fuzzer makes of a header may ask for much; a real limit is that of the machine.
 MOST_PIXELS = 100_000
 
@@ -42,8 +42,8 @@ def read(kind, data):
 def _values(kind, data):
     if kind in arrays.READABLE:
         return [arrays.parse_array(data, "'x'", kind)]
-    if kind in arrays.ARCHIVES:
-        return list(arrays.parse_archive(data, "'x'", kind).values())
+    if kind in archives.ARCHIVES:
+        return list(archives.parse_archive(data, "'x'", kind).values())
     if kind == "picture":
         return [decode.decode(data, "'x'", "", max_pixels=MOST_PIXELS).x]
     if kind == "taps":

@@ -15,7 +15,7 @@ from readers import KINDS, read
 from safetensors.numpy import save
 
 from convviz.errors import InputError
-from convviz.files import arrays
+from convviz.files import archives
 from convviz.machine import memory
 
 WEIGHT = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)
@@ -87,7 +87,7 @@ def test_a_zip_that_unpacks_to_more_than_the_memory_is_refused(monkeypatch):
     with pytest.raises(
         InputError, match=r"array 'weight' in 'x' need 95\.4 MiB of memory, and 47\.7 MiB are"
     ):
-        arrays.parse_archive(data, "'x'", ".npz")
+        archives.parse_archive(data, "'x'", ".npz")
 
 
 def test_a_coverage_guided_fuzzer_finds_nothing_in_a_few_seconds(tmp_path):

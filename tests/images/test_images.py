@@ -19,7 +19,8 @@ from PIL import Image, ImageOps
 from convviz.compute.survey import survey
 from convviz.errors import InputError, ShapeError, SpecError
 from convviz.files import png as png_file
-from convviz.images import decode, deep
+from convviz.images import decode as decoding
+from convviz.images import deep, formats
 from convviz.images.decode import as_picture, read
 from convviz.images.picture import Picture
 from convviz.render.sheets import overview
@@ -1074,8 +1075,8 @@ def test_heic_is_read_by_its_plug_in():
 
 
 def test_a_stream_without_end_is_refused_at_the_limit(monkeypatch):
-    monkeypatch.setattr(decode, "_MOST_STREAMED", 1 << 20)
-    monkeypatch.setattr(decode, "_PIECE_BYTES", 1 << 18)
+    monkeypatch.setattr(decoding, "_MOST_STREAMED", 1 << 20)
+    monkeypatch.setattr(decoding, "_PIECE_BYTES", 1 << 18)
     read_so_far = []
 
     class Zeros:
@@ -1179,7 +1180,7 @@ def test_what_a_reader_says_reaches_no_terminal_unescaped():
     """Readers quote the file in their messages."""
     with (
         pytest.raises(InputError, match=r"^cannot read x: it is damaged \(a\\x1bb\\nc\)\.$"),
-        decode._explained("x"),
+        formats.explained("x"),
     ):
         raise SyntaxError("a\x1bb\nc")
 

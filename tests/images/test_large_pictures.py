@@ -10,7 +10,7 @@ from PIL import Image
 
 import convviz
 from convviz.errors import SpecError
-from convviz.images import decode, prepare
+from convviz.images import decode, prepare, samples
 from convviz.images import picture as values
 from convviz.machine import parallel
 from convviz.results import feature_maps, outputs
@@ -24,9 +24,9 @@ def everything_is_large(monkeypatch):
 
 
 def make_large(patch, large=0):
-    patch.setattr(decode, "SMALL", 0)
+    patch.setattr(samples, "SMALL", 0)
     patch.setattr(prepare, "SMALL", 0)
-    patch.setattr(decode, "LARGE", large)
+    patch.setattr(samples, "LARGE", large)
     patch.setattr(values, "_TOGETHER", 30)
     patch.setattr(feature_maps, "_MOST_VALUES_TO_KEEP", 0)
     patch.setattr(feature_maps.FeatureMaps, "_tops", lambda self: range(0, self.shape[1], 5))
@@ -83,7 +83,7 @@ def test_prepared_planes_made_row_by_row_are_those_made_at_once(everything_is_la
 
 @pytest.mark.parametrize("options", PREPARED)
 def test_a_large_picture_is_never_whole_because_it_is_prepared(everything_is_large, monkeypatch, options):
-    for module in (decode, values, prepare):
+    for module in (samples, values, prepare):
         monkeypatch.setattr(module, "made_whole", None)
     picture = decode.read(io.BytesIO(encoded(noise(23, 11, 3))), **options)
     result = convviz.run(picture, convviz.Conv2d(3, 2, 3, padding=1), backend="numpy")
@@ -93,7 +93,7 @@ def test_a_large_picture_is_never_whole_because_it_is_prepared(everything_is_lar
 
 def test_the_small_middle_of_a_large_picture_lets_go_of_the_rest(monkeypatch):
     make_large(monkeypatch)
-    for module in (decode, prepare):
+    for module in (samples, prepare):
         monkeypatch.setattr(module, "SMALL", 3 * 4 * 4)
     picture = decode.read(io.BytesIO(encoded(noise(13, 11, 3))), crop=HW(4, 4))
     assert isinstance(picture.planes, np.ndarray)

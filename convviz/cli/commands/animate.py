@@ -12,7 +12,7 @@ from convviz.cli.console import answer, answer_path, remark
 from convviz.cli.options import LAYER, OUTPUT, Force, map_option, output_option, with_settings
 from convviz.cli.writing import refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
-from convviz.files import writing
+from convviz.files import paths
 from convviz.spec import parsing
 from convviz.spec.geometry import HW
 from convviz.spec.settings import InputSettings, LayerSettings, Style, as_text, typed
@@ -187,7 +187,7 @@ def animate(
         answer(str(frames))
     if output is not None or frames is None:
         called = stem_of(given[0]) if given else "squares"
-        written_to = written_to or Path(writing.fitting(called, "-animation.gif"))
+        written_to = written_to or Path(paths.fitting(called, "-animation.gif"))
         tell_replaced(written_to, described)
         outputs.write_animation(animation, written_to, described, ms=ms, force=force, inputs=inputs)
         answer_path(written_to)

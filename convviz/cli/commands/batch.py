@@ -18,7 +18,7 @@ from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import Force, Json, Quiet, with_settings
 from convviz.cli.signals import Ended, asking
 from convviz.errors import BatchError, ConvvizError, OutputError, SpecError
-from convviz.files import writing
+from convviz.files import paths, writing
 from convviz.spec import parsing
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
 from convviz.text import plural
@@ -148,7 +148,7 @@ def batch(
     if report is not None and not piped:
         if plan.uses(report):
             raise OutputError(
-                f"cannot write {writing.shown(report)}: this batch reads or writes a file of that name; "
+                f"cannot write {paths.shown(report)}: this batch reads or writes a file of that name; "
                 "choose another name for the report."
             )
         writing.check_place(report, force=force, is_ours=marks.is_ours, inputs=layer.files)

@@ -20,7 +20,8 @@ from convviz.cli.options import (
 )
 from convviz.cli.writing import stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
-from convviz.files.writing import check_place, fitting
+from convviz.files.paths import fitting
+from convviz.files.writing import check_place
 from convviz.spec.settings import InputSettings, LayerSettings, as_text
 
 

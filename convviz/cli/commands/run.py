@@ -26,7 +26,7 @@ from convviz.cli.options import (
 )
 from convviz.cli.writing import announce, refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
-from convviz.files import writing
+from convviz.files import paths, writing
 from convviz.spec import parsing
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
@@ -189,7 +189,7 @@ def run(
         and re.match("[0-9]+-", target.name)
     ):
         raise SpecError(
-            f"output: --maps writes files with such names into {writing.shown(maps)}; choose another."
+            f"output: --maps writes files with such names into {paths.shown(maps)}; choose another."
         )
     if top is not None and (partial or layer.flip):
         raise SpecError("top: leave out --partial and --flip, which are drawn for every map.")
@@ -199,7 +199,7 @@ def run(
     from convviz.cli.show import show_maps
     from convviz.compute import filters
     from convviz.explain import compare
-    from convviz.files import arrays, marks
+    from convviz.files import archives, marks
     from convviz.machine import memory
     from convviz.render.palette import colours
     from convviz.render.sheets.field import NOTHING
@@ -209,9 +209,9 @@ def run(
     if code:
         refuse_stdin(input)
     colours(picture.colormap)
-    if saved is not None and saved.suffix.lower() not in arrays.WRITABLE:
+    if saved is not None and saved.suffix.lower() not in archives.WRITABLE:
         raise SpecError(
-            f"save: the name of exact numbers ends in {', '.join(arrays.WRITABLE)}, not {saved.suffix!r}."
+            f"save: the name of exact numbers ends in {', '.join(archives.WRITABLE)}, not {saved.suffix!r}."
         )
     inputs = [*layer.files, *input_files(input)]
     for place in (target, *([saved] if saved else [])):
@@ -281,7 +281,7 @@ def run(
         if maps is not None and (older := outputs.older_maps(maps, written)):
             first = ", ".join(path.name for path in older[:3]) + (", …" if len(older) > 3 else "")
             remark(
-                f"{writing.shown(maps)} also has {plural(len(older), 'map')} of an earlier run ({first}); "
+                f"{paths.shown(maps)} also has {plural(len(older), 'map')} of an earlier run ({first}); "
                 "delete them, or choose another folder."
             )
         if compute.backend == "auto":
@@ -338,7 +338,7 @@ def run(
 
 def default_output(names: Sequence[str]) -> Path:
     """Name the picture after its first input, in the current folder."""
-    return Path(writing.fitting(stem_of(names[0]), "-maps.png"))
+    return Path(paths.fitting(stem_of(names[0]), "-maps.png"))
 
 
 def _report(

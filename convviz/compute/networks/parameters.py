@@ -9,8 +9,8 @@ import numpy as np
 
 from convviz.compute.weights import drawn
 from convviz.errors import InputError
-from convviz.files.arrays import finite
 from convviz.files.checkpoints import Checkpoint
+from convviz.files.npy import finite
 from convviz.machine import memory
 from convviz.spec import layers
 from convviz.spec.layers import Conv2d

@@ -11,7 +11,7 @@ from convviz.render.drawings.drawing import Drawing, Label, Lines, Rectangle, Sh
 from convviz.render.drawings.drawing import Picture as Bitmap
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, tones
-from convviz.render.sheets.layout import picture_levels
+from convviz.render.toned import picture_levels
 from convviz.render.words.matrices import ELLIPSIS, Block, elided, picked, side_by_side, words_of
 from convviz.spec.geometry import HW
 from convviz.text import number

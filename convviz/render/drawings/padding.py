@@ -12,7 +12,7 @@ from convviz.render.drawings.drawing import Drawing, Label, Rectangle, Shape
 from convviz.render.drawings.drawing import Picture as Bitmap
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, PAPER
-from convviz.render.sheets.layout import picture_levels
+from convviz.render.toned import picture_levels
 from convviz.render.words.matrices import Block, cell_words, side_by_side, words_of
 from convviz.spec.geometry import HW, Edges
 from convviz.typing import Floats

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from convviz.compute.survey import Field
 from convviz.images.picture import Picture
+from convviz.render import toned
 from convviz.render.sheets import layout
 from convviz.spec.geometry import HW
 from convviz.spec.reach import Box
@@ -76,7 +77,7 @@ def panel(
     words = [sentence(name, at, box, size)]
     if seen.top > seen.bottom or seen.left > seen.right:
         return Panel((), tuple(words))
-    whole = _coloured(layout.picture_levels([of.small for of in planes], picture.ends)[:], cell)
+    whole = _coloured(toned.picture_levels([of.small for of in planes], picture.ends)[:], cell)
     side = max(whole.shape[:2])
     rows, columns = whole.shape[0] / size.h, whole.shape[1] / size.w
     place = (
@@ -95,14 +96,14 @@ def panel(
     after = HW(min(box.bottom - seen.bottom, size.h), min(box.right - seen.right, size.w))
     drawn = HW(before.h + inside.shape[1] + after.h, before.w + inside.shape[2] + after.w)
     enlarged = max(1, side // max(drawn))
-    shown = _coloured(layout.picture_levels(list(inside), picture.ends)[:], enlarged)
+    shown = _coloured(toned.picture_levels(list(inside), picture.ends)[:], enlarged)
     if gradient is not None:
         part = np.abs(gradient[:, seen.top : seen.bottom + 1, seen.left : seen.right + 1]).sum(axis=0)
         share = part / max(float(part.max()), np.finfo(np.float32).tiny)
         weight = _repeated(share.astype(np.float32), enlarged)[..., None]
         shown = shown * _DIM * (1 - weight) + np.array(_BOX, np.float32) * weight
         words.append("the more orange, the more a pixel counts: the gradient of the sum of all maps there")
-    padded = _coloured(layout.hatched(HW(drawn.h * enlarged, drawn.w * enlarged)), 1)
+    padded = _coloured(toned.hatched(HW(drawn.h * enlarged, drawn.w * enlarged)), 1)
     top, left = before.h * enlarged, before.w * enlarged
     padded[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
     return Panel(

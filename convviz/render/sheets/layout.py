@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from convviz.compute.survey import Field, Rows
+from convviz.compute.survey import Field
 from convviz.errors import SpecError
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, RULE, ZERO_LEVEL, Tone
+from convviz.render.toned import Toned
 from convviz.render.words.matrices import cell_words
 from convviz.spec.geometry import HW
 from convviz.text import number
@@ -23,45 +24,6 @@ FRAME = 2  # pixels of the line round a tile
 
 # The most pixels that one sheet may have: 4 GiB in colour.
 MAX_SHEET_PIXELS = 1 << 30
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Toned:
-    """Brightness or colour of values, made for the rows that are asked for, when they are.
-
-    Parameters
-    ----------
-    planes : sequence of Rows, shape (H, W), float32
-        One plane, or three of a colour picture.
-    tones : sequence of Tone
-        How the values of each plane become levels.
-    colours : ndarray, shape (256, 3), uint8, optional
-        The colour of each level of one plane.
-
-    Examples
-    --------
-    >>> Toned([np.array([[0, 1], [2, 3]], np.float32)], [Tone(0, 3, "unit")])[1:]
-    array([[170, 255]], dtype=uint8)
-    """
-
-    planes: Sequence[Rows]
-    tones: Sequence[Tone]
-    colours: Bytes | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Rows and columns."""
-        return self.planes[0].shape
-
-    def rows(self, top: int, bottom: int) -> Bytes:
-        """Give the rows from `top` to `bottom`."""
-        return self[top:bottom]
-
-    def __getitem__(self, rows: slice) -> Bytes:
-        levels = [tone.levels(plane[rows]) for plane, tone in zip(self.planes, self.tones, strict=True)]
-        if len(levels) > 1:
-            return np.stack(levels, axis=-1)
-        return levels[0] if self.colours is None else self.colours[levels[0]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -486,12 +448,6 @@ def _wrap(words: str, size: int, width: int) -> list[str]:
     return rows
 
 
-def hatched(size: HW) -> Bytes:
-    """Draw what is not there: stripes of light grey, shape (H, W)."""
-    stripes = np.add.outer(np.arange(size.h), np.arange(size.w)) // 6 % 2 == 0
-    return np.where(stripes, 238, 255).astype(np.uint8)
-
-
 def legend_for(tones: Sequence[Tone], colours: Bytes | None, *, what: str = "map") -> Legend:
     """Word the legend of maps drawn with `tones`.
 
@@ -514,12 +470,3 @@ def legend_for(tones: Sequence[Tone], colours: Bytes | None, *, what: str = "map
         shares += f": the peak is its largest magnitude, and 0 is the same in every {what}" if signed else ""
     words = [shares, "captions give the minimum and the maximum"]
     return Legend(colours, marks, "; ".join(word for word in words if word))
-
-
-def picture_levels(planes: Sequence[Rows], ends: Sequence[tuple[float, float]]) -> Toned:
-    """Turn planes (H, W) into grey, or three and more into colour; those after the third are left out.
-
-    `ends` are the values of each plane to be drawn as black and as white.
-    """
-    count = 3 if len(planes) >= 3 else 1
-    return Toned(planes[:count], [Tone(low, high, "unit") for low, high in ends[:count]])

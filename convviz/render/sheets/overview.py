@@ -7,7 +7,7 @@ import numpy as np
 from convviz.compute.survey import Field, reduced
 from convviz.compute.weights import FilterBank
 from convviz.images.picture import Picture
-from convviz.render import palette
+from convviz.render import palette, toned
 from convviz.render.palette import colours, tones_between
 from convviz.render.sheets import layout
 from convviz.render.sheets.field import NOTHING, Panel
@@ -146,7 +146,7 @@ def _partial_rows(
 def _unread_tile(name: str, size: HW, scale: float) -> layout.Tile:
     """Hatch the place of a part that is not there."""
     h, w = reduced(size, scale) if scale < 1 else HW(round(size.h * scale), round(size.w * scale))
-    return layout.Tile(name, "in another group", layout.hatched(HW(h, w)))
+    return layout.Tile(name, "in another group", toned.hatched(HW(h, w)))
 
 
 def normalization_lines(picture: Picture) -> list[str]:
@@ -165,13 +165,13 @@ def input_section(
 
     tiles = []
     if count <= 4 and count != 2:
-        levels = layout.picture_levels([field.small for field in fields], picture.ends)
+        levels = toned.picture_levels([field.small for field in fields], picture.ends)
         ends = layout.extent(min(field.low for field in fields), max(field.high for field in fields))
         numbers = fields[0].small[:] if count == 1 and scale > 1 else None
         tiles.append(layout.Tile(f"input {picture.size}", ends, levels, cell, numbers))
     if count > 1:
         for name, field, drawn in zip(picture.channels, fields, picture.ends, strict=True):
-            levels = layout.picture_levels([field.small], [drawn])
+            levels = toned.picture_levels([field.small], [drawn])
             ends = layout.extent(field.low, field.high)
             numbers = field.small[:] if scale > 1 else None
             tiles.append(layout.Tile(f"{name} plane", ends, levels, cell, numbers))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from convviz.compute.weights import FilterBank, seeded
 from convviz.errors import SpecError
-from convviz.files.writing import split_member
+from convviz.files.paths import split_member
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.settings import InputSettings, LayerSettings

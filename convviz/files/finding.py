@@ -1,0 +1,172 @@
+"""Pictures found in folders."""
+
+import os
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
+
+from convviz.files import places
+
+if os.name == "posix":
+    pass
+
+# What `find_files` takes for pictures: every ending of a format that `convviz.images.decode` reads.
+PICTURE_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in [
+        "apng",
+        "avif",
+        "avifs",
+        "blp",
+        "bmp",
+        "bw",
+        "cur",
+        "dcx",
+        "dds",
+        "dib",
+        "flc",
+        "fli",
+        "ftc",
+        "ftu",
+        "gbr",
+        "gif",
+        "heic",
+        "heif",
+        "icb",
+        "icns",
+        "ico",
+        "iim",
+        "im",
+        "j2c",
+        "j2k",
+        "jfif",
+        "jp2",
+        "jpc",
+        "jpe",
+        "jpeg",
+        "jpf",
+        "jpg",
+        "jpx",
+        "mpo",
+        "msp",
+        "pbm",
+        "pcd",
+        "pcx",
+        "pfm",
+        "pgm",
+        "png",
+        "pnm",
+        "ppm",
+        "psd",
+        "pxr",
+        "qoi",
+        "ras",
+        "rgb",
+        "rgba",
+        "sgi",
+        "tga",
+        "tif",
+        "tiff",
+        "vda",
+        "vst",
+        "webp",
+        "xbm",
+        "xpm",
+    ]
+)
+
+
+def find_files(
+    folder: Path,
+    *,
+    pattern: str | None = None,
+    exclude: Path | None = None,
+    unread: Callable[[OSError], None] = lambda error: None,
+    passed: Callable[[Path], None] = lambda path: None,
+) -> Iterator[Path]:
+    """List the pictures below a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look, at any depth. Links to folders are not followed, and names
+        that begin with a dot are passed over.
+    pattern : str, optional
+        Take the files whose name, or path below `folder`, matches it; by default
+        those with one of `PICTURE_SUFFIXES`, in upper or lower case.
+    exclude : Path, optional
+        A folder to leave out with all that is in it.
+    unread : callable
+        Told of every folder that cannot be looked into.
+    passed : callable
+        Told of every file that is not taken and of every link to a folder, relative
+        to `folder`.
+
+    Yields
+    ------
+    Path
+        Relative to `folder`, in the order of their names, those of a folder before
+        those of the folders in it: all that is no folder, with pipes and links
+        that lead nowhere, so that whoever reads can name them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("b.png", "a.JPG", "notes.txt"):
+    ...         _ = Path(folder, name).write_bytes(b"")
+    ...     [str(path) for path in find_files(Path(folder))]
+    ['a.JPG', 'b.png']
+    """
+    left_out = _identity(exclude)
+    waiting = [folder]  # os.walk of Python 3.11 calls itself for each level
+    while waiting:
+        here = waiting.pop()
+        folders: list[str] = []
+        names: list[str] = []
+        try:
+            with os.scandir(here) as found:
+                for entry in found:
+                    (folders if _is_folder(entry) else names).append(entry.name)
+        except OSError as error:
+            unread(error)
+        inner = []
+        for name in sorted(folders):
+            if name.startswith(".") or (left_out is not None and _identity(here / name) == left_out):
+                continue
+            if places.is_link(here / name):
+                passed((here / name).relative_to(folder))
+            else:
+                inner.append(here / name)
+        waiting += reversed(inner)
+        for name in sorted(names):
+            relative = (here / name).relative_to(folder)
+            if is_wanted(relative, pattern):
+                yield relative
+            elif not name.startswith("."):
+                passed(relative)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself
+        return False
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Tell one folder from all others by what the file system knows; nothing if there is none."""
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
+
+
+def is_wanted(relative: PurePath, pattern: str | None) -> bool:
+    """Tell whether `find_files` takes a file."""
+    if relative.name.startswith("."):
+        return False
+    if pattern is None:
+        return relative.suffix.lower() in PICTURE_SUFFIXES
+    return fnmatchcase(relative.name, pattern) or fnmatchcase(relative.as_posix(), pattern)

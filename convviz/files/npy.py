@@ -1,0 +1,95 @@
+"""Arrays in numpy's own format, and what an array of numbers must be."""
+
+import io
+import lzma
+import math
+import struct
+import tokenize
+import warnings
+import zipfile
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.errors import InputError
+from convviz.machine import memory
+from convviz.text import plural
+from convviz.typing import Floats
+
+# What numpy's readers raise on damaged files and archives.
+BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    SyntaxError,
+    RuntimeError,
+    MemoryError,
+    OverflowError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
+
+
+def finite(values: Any, name: str) -> Floats:
+    """Bring numbers to float32, and refuse what that cannot hold; messages call them `name`."""
+    array: NDArray[Any] = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name} holds {array.dtype} values; expected real numbers.")
+    if not array.size:
+        raise InputError(f"{name} holds no numbers (shape {array.shape}).")
+    # As float32, and as the float64 that layers are laid out in; an array may repeat what it stores.
+    memory.need(16 * array.size, f"the numbers of {name}", "make them fewer", error=InputError)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, and is refused
+        found: Floats = np.asarray(array, np.float32, order="C")
+        if np.isfinite(found.sum(dtype=np.float64)):  # that of finite float32 numbers is finite
+            return found
+    bad = ~np.isfinite(found)
+    if bad.any():
+        place = "".join(f"[{index}]" for index in np.argwhere(bad)[0])
+        what = f"{array[tuple(np.argwhere(bad)[0])]} is not a finite number of float32"
+        raise InputError(f"{name}: {what}, at {place or 'its one value'}.")
+    return found
+
+
+def from_npy(data: bytes, name: str) -> NDArray[Any]:
+    """Take one array of numpy's own format, without a copy; what would run code is refused."""
+    try:
+        kind, shape, by_columns, start = _npy_header(data)
+        if kind.hasobject:
+            raise InputError(
+                f"cannot read {name}: it holds Python objects, and loading those could run any code."
+            )
+        count = math.prod(shape)
+        left = len(data) - start - count * kind.itemsize
+        if left > 0:
+            raise InputError(f"cannot read {name}: there is more behind the array ({plural(left, 'byte')}).")
+        # Before anything is made: a header can announce any number of values.
+        if left < 0:
+            raise ValueError("cut off")
+        values = np.frombuffer(data, kind, count, start) if count else np.empty(0, kind)
+        return values.reshape(shape, order="F" if by_columns else "C")
+    except BROKEN:
+        raise InputError(f"cannot read {name}: it is damaged or not in numpy's format.") from None
+
+
+def _npy_header(data: bytes) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
+    """Read what a .npy begins with: type, shape, whether columns come first, and where the values start."""
+    file = io.BytesIO(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that Python 2 wrote it
+        version = np.lib.format.read_magic(file)
+        # The third version is for names of fields, which no array of numbers has.
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, by_columns, kind = read(file)
+    return kind, shape, by_columns, file.tell()

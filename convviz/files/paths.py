@@ -1,0 +1,123 @@
+"""Names of files: how they are shown, made, taken apart and explained."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+from pathlib import Path, PurePath
+
+from convviz.text import printable
+
+if os.name == "posix":
+    pass
+
+# In bytes, of the file systems in use today.
+_LONGEST_NAME = 255
+
+
+def shown(path: str | PurePath) -> str:
+    """Write a path for a message: in quotes, with nothing that a terminal would act upon."""
+    return f"'{printable(str(path))}'"
+
+
+def reason_of(error: OSError) -> str:
+    """Word the usual reasons for which nothing can be written, with their remedy."""
+    words = {
+        errno.EACCES: "permission denied; choose another folder",
+        errno.EPERM: "permission denied; choose another folder",
+        errno.EROFS: "the file system is read-only; choose another folder",
+        errno.ENOSPC: "the disk is full; free some space",
+        errno.EDQUOT: "the quota is used up; free some space",
+        errno.ENOTDIR: "part of the path is a file; choose another folder",
+        errno.EEXIST: "part of the path is a file; choose another folder",
+        errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+        errno.EMFILE: "too many files are open; raise ulimit -n",
+        errno.EBADF: "it is closed",
+    }
+    return words.get(error.errno or 0, printable(error.strerror or str(error)).lower())
+
+
+def unusable(error: OSError | ValueError) -> str:
+    """Word why a path cannot be used."""
+    if isinstance(error, OSError):
+        return printable(error.strerror or str(error)).lower()
+    return "no path holds a null character; check it"  # what Python raises a ValueError for
+
+
+# What a name cannot hold: here, and on Windows, where some names also are those of devices.
+_NEVER = re.compile(r"[/\0]")
+_NEVER_ON_WINDOWS = re.compile(r'[<>:"/\\|?*\0-\x1f]|[. ]\Z')
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ .]*(\..*)?", re.IGNORECASE)
+# Names of no file, names of ours, and those that a digest makes.
+_NOT_FREE = re.compile(r"\A\.{0,2}\Z|\A\.convviz|~[0-9a-f]{64}", re.IGNORECASE)
+
+
+def fitting(name: str, ending: str, *, unlike: str = "", windows: bool = os.name == "nt") -> str:
+    """Name a file or a folder after another one, whatever that is called.
+
+    Parameters
+    ----------
+    name : str
+        The name to begin with.
+    ending : str
+        What to put behind it.
+    unlike : str
+        A longer text that tells it from others of this name.
+    windows : bool
+        Whether it shall be a name on Windows.
+
+    Returns
+    -------
+    str
+        Both together. Where that is longer than file systems take, or no name of a
+        file, the name is cut, what no name can hold is replaced, and a digest of the
+        whole name stands in for the rest, so that no two names become one.
+
+    Examples
+    --------
+    >>> fitting("cat.jpg", ".png")
+    'cat.jpg.png'
+    >>> len(fitting("x" * 255, ".png"))
+    255
+    >>> fitting("..", "")[:10]
+    '_~5ec1f7e7'
+    """
+    whole = name + ending
+    never = _NEVER_ON_WINDOWS if windows else _NEVER
+    device = windows and _DEVICE.fullmatch(whole)
+    if not (unlike or device or never.search(whole) or _NOT_FREE.search(name)):
+        with contextlib.suppress(UnicodeEncodeError):  # no name in the encoding of this system
+            if len(os.fsencode(whole)) <= _LONGEST_NAME:
+                return whole
+    digest = hashlib.sha256((unlike or name).encode("utf-8", "surrogatepass")).hexdigest()
+    ending = f"~{digest}{ending}"
+    kept = ("_" if device else "") + never.sub("_", name.encode("utf-8", "ignore").decode())
+    if _NOT_FREE.search(name):
+        kept = "_" + kept.lstrip(".")
+    # What is cut in the middle of a character of several bytes loses that character.
+    return kept.encode()[: _LONGEST_NAME - len(ending)].decode("utf-8", "ignore") + ending
+
+
+def split_member(path: Path) -> tuple[Path, str | None]:
+    """Split the name of an array off the path of its archive.
+
+    Parameters
+    ----------
+    path : Path
+        ``FILE.npz:NAME``, or any other path.
+
+    Returns
+    -------
+    path : Path
+        The file.
+    member : str or None
+        The name of the array.
+
+    Examples
+    --------
+    >>> split_member(Path("frames.npz:conv1.weight"))[1], split_member(Path("frames.npz"))[1]
+    ('conv1.weight', None)
+    """
+    found = re.fullmatch(r"(.*\.npz):([^:]+)", str(path), re.IGNORECASE | re.DOTALL)
+    return (path, None) if found is None else (Path(found[1]), found[2])

@@ -1,0 +1,81 @@
+"""Files as bytes."""
+
+import contextlib
+import difflib
+import itertools
+import os
+import re
+import stat
+from pathlib import Path
+
+from convviz.errors import InputError
+from convviz.files import places
+from convviz.machine import memory
+
+if os.name == "posix":
+    pass
+from convviz.files.paths import shown, unusable
+
+# To compare a name takes some 20 microseconds.
+_NAMES_COMPARED = 1000
+
+# Files that are being written have such names until they are whole.
+# An address, of which a path keeps one stroke.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
+
+
+def read_bytes(path: Path, *, size: int = 0) -> bytes:
+    """Read an ordinary file whole.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is.
+    size : int
+        Its bytes as far as they are known; here they are asked for, which behind
+        an address would take a while.
+
+    Raises
+    ------
+    InputError
+        If it is missing, not an ordinary file, or may not be read. A pipe or a
+        device is never opened, for that could wait for ever.
+    """
+    if places.is_remote(path):
+        _make_room(path, size)
+        return places.read(path)
+    if str(path) == ".":  # what an empty name becomes
+        raise InputError("the name of the input is empty or '.'; give a file, or - for stdin.")
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            what = "a folder; use convviz batch for folders" if path.is_dir() else "not an ordinary file"
+            raise InputError(f"cannot read {shown(path)}: it is {what}.")
+        _make_room(path, found.st_size)
+        return path.read_bytes()
+    except FileNotFoundError:
+        if path.is_symlink():
+            what = "the link leads to no file"
+        elif near := _nearest(path):
+            what = f"there is no such file; did you mean {shown(near)}?"
+            raise InputError(f"cannot read {shown(path)}: {what}") from None
+        else:
+            what = "there is no such file; check the path"
+        if _ADDRESS.match(str(path)):
+            what = "addresses are for convviz batch; get the file first"
+        raise InputError(f"cannot read {shown(path)}: {what}.") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise InputError(f"cannot read {shown(path)}: {unusable(error)}.") from None
+
+
+def _nearest(path: Path) -> Path | None:
+    """Find the file whose name is most like one that is not there; looked for among the first names alone."""
+    with contextlib.suppress(OSError, ValueError):
+        names = [entry.name for entry in itertools.islice(os.scandir(path.parent), _NAMES_COMPARED)]
+        close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
+        return path.with_name(close[0]) if close else None
+    return None
+
+
+def _make_room(path: Path, size: int) -> None:
+    memory.need(size, f"the bytes of {shown(path)}", "make the file smaller", error=InputError)
