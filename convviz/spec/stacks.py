@@ -192,7 +192,7 @@ def named_nets() -> tuple[str, ...]:
     Examples
     --------
     >>> named_nets()
-    ('alexnet', 'lenet5', 'resnet18', 'vgg16')
+    ('alexnet', 'lenet5', 'mobilenet_v2', 'resnet18', 'unet', 'vgg16')
     """
     return tuple(sorted(path.stem for path in _NETS.glob("*.toml")))
 

@@ -115,7 +115,7 @@ def test_what_torch_has_not_is_refused(layer, more, error, message):
     [
         ("[a]\nstride = '2'", "needs a size"),
         ("[a]\nsize = '5'\nwidth = 3", "knows dilation, kernel-size"),
-        ("a = ", "it is no TOML"),
+        ("a = ", "it is not TOML"),
         ("a = 3", "needs a size"),
     ],
 )
