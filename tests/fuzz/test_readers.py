@@ -84,9 +84,7 @@ def test_a_zip_that_unpacks_to_more_than_the_memory_is_refused(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 50e6)
     data = saved(np.savez_compressed, weight=np.zeros((5000, 5000), np.float32))
     assert len(data) < 1e6
-    with pytest.raises(
-        InputError, match=r"array 'weight' in 'x' need 95\.4 MiB of memory, and 47\.7 MiB are"
-    ):
+    with pytest.raises(InputError, match=r"'x', array 'weight' need 95\.4 MiB of memory, and 47\.7 MiB are"):
         archives.parse_archive(data, "'x'", ".npz")
 
 
