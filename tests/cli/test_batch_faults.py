@@ -192,11 +192,16 @@ def test_fifty_kills_at_random_moments_lose_nothing(place, whole):
 
 
 def test_a_worker_that_is_killed_is_reported_with_its_file_and_the_rest_goes_on(place, whole):
-    process = begin(place, "--workers", "2", "--report", "report.jsonl")
-    wait_for(half_done(place))
-    os.kill(workers(process)[0], signal.SIGKILL)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 6
+    # Between two files a worker holds none; then nothing is lost, and the kill is tried again.
+    for _ in range(6):
+        shutil.rmtree(place / "maps", ignore_errors=True)
+        process = begin(place, "--workers", "2", "--report", "report.jsonl")
+        wait_for(half_done(place))
+        os.kill(workers(process)[0], signal.SIGKILL)
+        _, stderr = process.communicate(timeout=60)
+        assert process.returncode == 6
+        if "2 files of 41 failed" in stderr:
+            break
     assert "the process that worked on it ended (SIGKILL" in stderr
     assert "2 files of 41 failed" in stderr
     lines = [json.loads(line) for line in (place / "report.jsonl").read_text().splitlines()]

@@ -45,6 +45,8 @@ def corpus(request):
 
 
 READ = """
+from pillow_heif import register_heif_opener
+register_heif_opener()
 import sys, warnings
 from PIL import Image
 warnings.simplefilter("ignore")
