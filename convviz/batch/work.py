@@ -53,7 +53,9 @@ def picture_of(
         with _libraries_silent():
             image = decode.decode(data, shown(job.source), job.source.suffix.lower(), **reading.arguments)
         conv, bank, remarks = filters.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
-        result = feature_maps.run(image, conv, bank, compute.backend, device=compute.device, keep=False)
+        result = feature_maps.run(
+            image, conv, bank, backend=compute.backend, device=compute.device, keep=False
+        )
         sheet = result.sheet(**asdict(picture))
         description = result.description(layer, reading, picture)
         inputs = [job.source, *layer.files]

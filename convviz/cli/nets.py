@@ -62,7 +62,9 @@ class ChosenNet:
     seed: int = 0
 
     @classmethod
-    def of(cls, layers: str | None, name: str | None, until: str | None, layer: LayerSettings) -> "ChosenNet":
+    def of(
+        cls, layers: str | None, name: str | None, until: str | None, *, layer: LayerSettings
+    ) -> "ChosenNet":
         """Take the options of a net.
 
         Raises
@@ -181,6 +183,7 @@ def run_net(
     input: Sequence[str],
     target: Path | writing.Stream,
     chosen: ChosenNet,
+    *,
     only: str | None,
     at: HW | None,
     effective: bool,
@@ -221,7 +224,7 @@ def run_net(
     told = _sentence(predicted)
     gradient = None
     if effective and seen is not None:
-        gradient = backends.load_torch_net().gradient(placed, image.x, numbers, *seen[:2])
+        gradient = backends.load_torch_net().gradient(placed, image.x, numbers, name=seen[0], at=seen[1])
 
     looks = asdict(picture)
     if only is None and picture.tile == PictureSettings().tile:
@@ -230,7 +233,7 @@ def run_net(
         image,
         chosen.layers or net.name,
         placed,
-        made,
+        made=made,
         only=only,
         seen=None if seen is None else (*seen, gradient),
         top=top,
@@ -288,11 +291,11 @@ def run_net(
     if not quiet:
         screen = tables.console()
         if only is None:
-            screen.print(_table(placed, rows, screen.width, stats))
+            screen.print(_table(placed, rows, screen.width, stats=stats))
         else:
             screen.print(tables.statistics(maps, width=screen.width, more=stats))
         answer()
-        words = ["" if seen is None else field.sentence(*seen, image.size), told]
+        words = ["" if seen is None else field.sentence(*seen, size=image.size), told]
         for line in filter(None, words):
             answer(line)
         if any(words):
@@ -303,7 +306,7 @@ def run_net(
 
 
 def _table(
-    placed: Sequence[Placed], rows: Sequence[Sequence[float]], width: int, stats: Sequence[str]
+    placed: Sequence[Placed], rows: Sequence[Sequence[float]], width: int, *, stats: Sequence[str]
 ) -> Any:
     """Tabulate what the layers make, with their types and shapes where there is room."""
     cells = {
@@ -334,7 +337,7 @@ def _seen(placed: Sequence[Placed], only: str | None, at: HW) -> tuple[str, HW, 
             if only is not None
             else "field: every value of this net sees the whole input."
         )
-    check_inside("field", at, HW(*found.output_shape[1:]), f"the maps of {found.name}")
+    check_inside("field", at, HW(*found.output_shape[1:]), what=f"the maps of {found.name}")
     return found.name, at, reach.Box.of(found.height, found.width, at)
 
 

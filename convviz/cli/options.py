@@ -30,7 +30,7 @@ def _option(
     return typer.Option(*names, parser=parser, metavar=metavar, rich_help_panel=panel, help=text, **more)
 
 
-def _words(field: str, known: tuple[str, ...], panel: str, text: str, *short: str) -> Any:
+def _words(field: str, known: tuple[str, ...], panel: str, *, text: str, short: tuple[str, ...] = ()) -> Any:
     """Make a row for an option that takes one of a few words."""
     name = "--" + field.replace(" ", "-")
     return _option(
@@ -95,7 +95,7 @@ OPTIONS: dict[str, Any] = {
         rich_help_panel=LAYER,
         help="Add one number, the bias, to every map [default: of seeded filters yes, of kernels no].",
     ),
-    "padding_mode": _words("padding-mode", PADDING_MODES, LAYER, "What the padding contains."),
+    "padding_mode": _words("padding-mode", PADDING_MODES, LAYER, text="What the padding contains."),
     "seed": _option(
         "--seed",
         parser=parsing.whole("seed", least=0, most=2**64 - 1),
@@ -143,10 +143,13 @@ OPTIONS: dict[str, Any] = {
         "mode",
         get_args(settings.Mode),
         INPUT,
-        "Channels to read [default: those of the picture, without alpha].",
+        text="Channels to read [default: those of the picture, without alpha].",
     ),
     "range": _words(
-        "range", get_args(settings.ValueRange), INPUT, "Values of a picture: 0 to 1, 0 to 255, or as stored."
+        "range",
+        get_args(settings.ValueRange),
+        INPUT,
+        text="Values of a picture: 0 to 1, 0 to 255, or as stored.",
     ),
     "resize": _option(
         "--resize",
@@ -188,10 +191,10 @@ OPTIONS: dict[str, Any] = {
         "backend",
         ("auto", *backends.names()),
         COMPUTE,
-        "What computes. auto uses torch where that saves more time than loading it takes.",
-        "-b",
+        text="What computes. auto uses torch where that saves more time than loading it takes.",
+        short=("-b",),
     ),
-    "device": _words("device", backends.DEVICES, COMPUTE, "The device on which torch computes."),
+    "device": _words("device", backends.DEVICES, COMPUTE, text="The device on which torch computes."),
     # the picture
     "tile": _option(
         "--tile",
@@ -214,7 +217,7 @@ OPTIONS: dict[str, Any] = {
         "scale",
         get_args(settings.Scale),
         OUTPUT,
-        "Whether each map has its own black and white, or all maps share them.",
+        text="Whether each map has its own black and white, or all maps share them.",
     ),
 }
 

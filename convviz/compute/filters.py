@@ -307,9 +307,9 @@ def build(
         )
     layer = _layer(settings, in_channels, tapset)
     check_memory(layer)
-    weight, names, given = _lay_out(tapset.taps, layer, channels, settings.seed)
+    weight, names, given = _lay_out(tapset.taps, layer, channels, seed=settings.seed)
     with np.errstate(over="ignore"):  # FilterBank refuses what does not fit
-        bank = FilterBank(weight, _bias(settings, layer, tapset, given), names)
+        bank = FilterBank(weight, _bias(settings, layer, tapset, given=given), names)
     remarks = [text for request in settings.kernel if (text := could_be_size(request))]
     if len(given) < layer.out_channels:
         remarks.append(_told_of_seeded(settings, layer, given))
@@ -332,7 +332,7 @@ def build(
     return layer, bank.turned() if settings.flip else bank, tuple(remarks)
 
 
-def _bias(settings: LayerSettings, layer: Conv2d, tapset: TapSet, given: Sequence[int]) -> Floats | None:
+def _bias(settings: LayerSettings, layer: Conv2d, tapset: TapSet, *, given: Sequence[int]) -> Floats | None:
     """Take the bias that the user typed, the one stored with the kernels, or that of the new layer."""
     if not layer.bias:
         return None
@@ -359,7 +359,7 @@ def _told_of_seeded(settings: LayerSettings, layer: Conv2d, given: Sequence[int]
 
 
 def _lay_out(
-    taps: Sequence[Taps], layer: Conv2d, channels: Sequence[str], seed: int
+    taps: Sequence[Taps], layer: Conv2d, channels: Sequence[str], *, seed: int
 ) -> tuple[Floats, tuple[str, ...], list[int]]:
     """Place every kernel in the weight of `layer`, group by group as torch orders its filters.
 

@@ -61,7 +61,7 @@ class FilterBank:
 
     @classmethod
     def of(
-        cls, layer: Conv2d, weight: Any, bias: Any = None, names: Sequence[str] | None = None
+        cls, layer: Conv2d, weight: Any, bias: Any = None, *, names: Sequence[str] | None = None
     ) -> "FilterBank":
         """Take arrays (or tensors) as the numbers of `layer`.
 

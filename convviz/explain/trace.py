@@ -115,10 +115,10 @@ def trace(
     layer: Conv2d,
     picture: Picture,
     filters: FilterBank,
+    *,
     maps: Floats,
     at: HW,
     index: int = 0,
-    *,
     backend: str,
 ) -> Trace:
     """Take one output value apart.
@@ -157,13 +157,14 @@ def trace(
     >>> from convviz.images.decode import as_picture
     >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.eye(2))
     >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
-    >>> found = trace(layer, picture, filters, np.array([[[5]]], np.float32), HW(0, 0), backend="hand")
+    >>> maps = np.array([[[5]]], np.float32)
+    >>> found = trace(layer, picture, filters, maps=maps, at=HW(0, 0), backend="hand")
     >>> found.channels[0].products.tolist(), found.total
     ([[1.0, 0.0], [0.0, 4.0]], 5.0)
     """
     count, h, w = maps.shape
     check_index("map", index, count)
-    check_inside("at", at, HW(h, w), "the maps")
+    check_inside("at", at, HW(h, w), what="the maps")
     size = picture.size
     height, width = layer.axes(size)
     rows, columns = height.reads(at.h), width.reads(at.w)
@@ -171,7 +172,7 @@ def trace(
         ChannelTrace(
             channel,
             picture.channels[channel],
-            read(layer, picture.x[channel], rows, columns),
+            read(layer, picture.x[channel], rows, columns=columns),
             kernel,
         )
         for channel, kernel in zip(layer.planes_of(index), filters.weight[index], strict=True)
@@ -225,7 +226,7 @@ class Feed:
     cell: HW
 
 
-def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, at: HW) -> list[Feed]:
+def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, *, at: HW) -> list[Feed]:
     """List every output that an input pixel feeds, where it stands and through its copies in the padding.
 
     Parameters
@@ -255,10 +256,10 @@ def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, at: HW) ->
     >>> from convviz.images.decode import as_picture
     >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.eye(2))
     >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
-    >>> [(str(feed.output), feed.weight) for feed in trace_pixel(layer, picture, filters, HW(1, 0))]
+    >>> [(str(feed.output), feed.weight) for feed in trace_pixel(layer, picture, filters, at=HW(1, 0))]
     [('0x0', 3.0)]
     """
-    check_inside("pixel", at, picture.size, "the input")
+    check_inside("pixel", at, picture.size, what="the input")
     height, width = layer.axes(picture.size)
     rows, columns = (
         sorted(
@@ -331,7 +332,7 @@ class WeightTrace:
 
 
 def trace_weight(
-    layer: Conv2d, picture: Picture, filters: FilterBank, place: tuple[int, int, int, int]
+    layer: Conv2d, picture: Picture, filters: FilterBank, *, place: tuple[int, int, int, int]
 ) -> WeightTrace:
     """List what one weight multiplies and which outputs it feeds.
 
@@ -361,14 +362,14 @@ def trace_weight(
     >>> from convviz.images.decode import as_picture
     >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.arange(6).reshape(2, 3))
     >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
-    >>> trace_weight(layer, picture, filters, (0, 0, 1, 1)).products.tolist()  # 4 times 4 and 5
+    >>> trace_weight(layer, picture, filters, place=(0, 0, 1, 1)).products.tolist()  # 4 times 4 and 5
     [[16.0, 20.0]]
     """
     maps, planes, kh, kw = layer.weight_shape
     index, plane, tap = place[0], place[1], HW(*place[2:])
     check_index("weight: map", index, maps)
     check_index("weight: channel", plane, planes)
-    check_inside("weight", tap, HW(kh, kw), "the kernel")
+    check_inside("weight", tap, HW(kh, kw), what="the kernel")
     channel = layer.planes_of(index)[plane]
     height, width = layer.axes(picture.size)
     rows = tuple(height.reads(window)[tap.h] for window in range(height.output))
@@ -381,7 +382,7 @@ def trace_weight(
         float(filters.weight[place]),
         rows,
         columns,
-        read(layer, picture.x[channel], rows, columns),
+        read(layer, picture.x[channel], rows, columns=columns),
         inside(picture.size, rows, columns),
     )
 
@@ -393,7 +394,7 @@ def check_index(field: str, index: int, count: int) -> None:
         raise SpecError(f"{field}: there are {plural(count, what)}, 0 to {count - 1}, so none is {index}.")
 
 
-def read(layer: Conv2d, plane: Floats, rows: Sequence[int], columns: Sequence[int]) -> Floats:
+def read(layer: Conv2d, plane: Floats, rows: Sequence[int], *, columns: Sequence[int]) -> Floats:
     """Take the values of a plane at rows and columns, those in the padding by the rule of its mode."""
     h, w = plane.shape
     row_sources = [source_of(row, h, layer.padding_mode) for row in rows]

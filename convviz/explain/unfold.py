@@ -79,7 +79,7 @@ class Unfolded:
 
 
 def unfold(
-    layer: Conv2d, picture: Picture, filters: FilterBank, maps: Floats, index: int = 0, *, backend: str
+    layer: Conv2d, picture: Picture, filters: FilterBank, *, maps: Floats, index: int = 0, backend: str
 ) -> Unfolded:
     """Write one map of a layer as matrix products.
 
@@ -121,7 +121,7 @@ def unfold(
     >>> from convviz.images.decode import as_picture
     >>> layer, picture = Conv2d(1, 1, (1, 2), bias=False), as_picture(np.array([[5, 6, 7]]))
     >>> filters = FilterBank.of(layer, [[[[1, 2]]]])
-    >>> found = unfold(layer, picture, filters, np.array([[[17, 20]]], np.float32), backend="hand")
+    >>> found = unfold(layer, picture, filters, maps=np.array([[[17, 20]]], np.float32), backend="hand")
     >>> found.windows.tolist(), found.matrix.tolist()
     ([[5.0, 6.0], [6.0, 7.0]], [[1.0, 2.0, 0.0], [0.0, 1.0, 2.0]])
     """
@@ -147,7 +147,7 @@ def unfold(
     under_rows = np.array([height.reads(window) for window in range(h)])
     under_columns = np.array([width.reads(window) for window in range(w)])
     flat = (under_rows.ravel().tolist(), under_columns.ravel().tolist())
-    patches = np.stack([read(layer, plane, *flat) for plane in inputs])
+    patches = np.stack([read(layer, plane, flat[0], columns=flat[1]) for plane in inputs])
     outside = np.broadcast_to(~inside(size, *flat), patches.shape)
 
     def columns(array: NDArray[Any]) -> NDArray[Any]:
@@ -156,7 +156,7 @@ def unfold(
         return split.reshape(planes * kh * kw, h * w)
 
     weight = filters.weight[index]
-    matrix, stored = _matrix(layer, picture, weight, under_rows, under_columns)
+    matrix, stored = _matrix(layer, picture, weight, under_rows=under_rows, under_columns=under_columns)
     bias = np.zeros(count, np.float32) if filters.bias is None else filters.bias
     found = Unfolded(
         index,
@@ -191,6 +191,7 @@ def _matrix(
     layer: Conv2d,
     picture: Picture,
     weight: Floats,
+    *,
     under_rows: NDArray[np.int_],
     under_columns: NDArray[np.int_],
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

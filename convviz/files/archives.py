@@ -236,7 +236,9 @@ def _floats_of_a_byte(kind: str) -> Floats:
     return np.asarray(np.where(codes & 0x80, -size, size), np.float32)
 
 
-def write_arrays(file: BinaryIO, suffix: str, stored: dict[str, NDArray[Any]], text: dict[str, str]) -> None:
+def write_arrays(
+    file: BinaryIO, suffix: str, stored: dict[str, NDArray[Any]], *, text: dict[str, str]
+) -> None:
     """Write arrays, always with the same bytes for the same arrays.
 
     Parameters

@@ -76,10 +76,10 @@ def write(
     """
     if isinstance(picture, np.ndarray):
         height, width, *channels = picture.shape
-        writer = Writer(file, height, width, channels[0] if channels else 1, text)
+        writer = Writer(file, height, width, channels=channels[0] if channels else 1, text=text)
         writer.write(picture)
     else:
-        writer = Writer(file, picture.height, picture.width, picture.channels, text)
+        writer = Writer(file, picture.height, picture.width, channels=picture.channels, text=text)
         for height, paint in picture.strips():
             writer.paint(height, paint, advance=advance)
     writer.close()
@@ -113,7 +113,7 @@ class Writer:
     >>> import io
     >>> from PIL import Image
     >>> file = io.BytesIO()
-    >>> writer = Writer(file, 3, 2, 1, {"title": "ä"})
+    >>> writer = Writer(file, 3, 2, channels=1, text={"title": "ä"})
     >>> writer.write(np.array([[1, 2], [3, 4]], np.uint8))
     >>> writer.write(np.array([[5, 6]], np.uint8))
     >>> writer.close()
@@ -122,7 +122,7 @@ class Writer:
     """
 
     def __init__(
-        self, file: BinaryIO, height: int, width: int, channels: int, text: Mapping[str, str]
+        self, file: BinaryIO, height: int, width: int, *, channels: int, text: Mapping[str, str]
     ) -> None:
         self._file = file
         self._left = height

@@ -243,7 +243,7 @@ def decode(
         values = arrays.parse_array(data, name, suffix, member=member)
         # In a table the channels stand below each other.
         picture = from_numbers(values, name, channels_first=suffix == ".csv")
-        _check_count(picture.size.h, picture.size.w, name, max_pixels)
+        _check_count(picture.size.h, picture.size.w, name, most=max_pixels)
         wanted = {"gray": 1, "rgb": 3, "rgba": 4, None: picture.x.shape[0]}[mode]
         if wanted != picture.x.shape[0]:
             raise SpecError(
@@ -252,7 +252,7 @@ def decode(
             )
     else:
         with _quiet(), explained(name):
-            decoded = _decoded_page(data, name, page, max_pixels)
+            decoded = _decoded_page(data, name, page, max_pixels=max_pixels)
         picture = finished(decoded, name, mode=mode, value_range=value_range)
     if resize is not None:
         picture = resized(picture, resized_size(resize, picture.size), max_pixels)
@@ -292,7 +292,7 @@ def _quiet() -> Iterator[None]:
             _pillow_log.setLevel(level)
 
 
-def _decoded_page(data: bytes, name: str, page: int, max_pixels: int) -> "Decoded":
+def _decoded_page(data: bytes, name: str, page: int, *, max_pixels: int) -> "Decoded":
     """Decode one page of a picture whose size is within the limit."""
     pages = list(itertools.islice(tiff.directories(data), page + 1 if page > 1 else 2))
     if pages and page > len(pages):
@@ -304,7 +304,7 @@ def _decoded_page(data: bytes, name: str, page: int, max_pixels: int) -> "Decode
         floats = tiff.float_page(data, name)
         if floats is None:
             raise InputError(f"cannot read {name}: {unidentified(data)}.")
-        _check_count(floats.height, floats.width, name, max_pixels)
+        _check_count(floats.height, floats.width, name, most=max_pixels)
         memory.need(
             4 * floats.height * floats.width * floats.samples,
             f"the pixels of {name}",
@@ -344,12 +344,12 @@ def _seek(image: Image.Image, page: int, name: str) -> None:
 
 def _check_pixels(image: Image.Image, name: str, most: int) -> None:
     """Refuse a picture by the size in its header."""
-    _check_count(image.height, image.width, name, most)
+    _check_count(image.height, image.width, name, most=most)
     decoded = image.width * image.height * len(image.getbands())
     memory.need(decoded, f"the pixels of {name}", "make the picture smaller first", error=InputError)
 
 
-def _check_count(height: int, width: int, name: str, most: int) -> None:
+def _check_count(height: int, width: int, name: str, *, most: int) -> None:
     """Refuse more pixels than the limit."""
     if height * width > most:
         raise InputError(

@@ -40,9 +40,9 @@ def page(
     path: str,
     picture: Picture,
     layer: Conv2d,
+    *,
     bank: FilterBank,
     settings: LayerSettings,
-    *,
     reading: InputSettings = _AS_IT_IS,
     others: Sequence[str] = (),
 ) -> str:
@@ -80,7 +80,8 @@ def page(
     >>> from convviz.compute.weights import seeded
     >>> picture = Picture(np.zeros((1, 4, 4), np.float32), ("gray",))
     >>> layer = Conv2d(1, 2, 3)
-    >>> page("x.png", picture, layer, seeded(layer), LayerSettings()).startswith("<!doctype html>")
+    >>> text = page("x.png", picture, layer, bank=seeded(layer), settings=LayerSettings())
+    >>> text.startswith("<!doctype html>")
     True
     """
     if layer.out_channels > MOST_FILTERS:
@@ -123,16 +124,16 @@ def page(
         "reading": [*map(shlex.quote, others), *_options(reading)],
         "layers": [_layer(placed, numbers)],
     }
-    return _written(path, picture, reading, more, chosen)
+    return _written(path, picture, reading, more=more, chosen=chosen)
 
 
 def net_page(
     path: str,
     picture: Picture,
     net: Net,
+    *,
     placed: Sequence[Placed],
     numbers: Mapping[str, Numbers],
-    *,
     command: Sequence[str] = (),
     reading: InputSettings = _AS_IT_IS,
     read_as: InputSettings | None = None,
@@ -181,7 +182,7 @@ def net_page(
     >>> picture = Picture(np.zeros((1, 8, 8), np.float32), ("gray",))
     >>> net = parse_layers("conv 2 k3 | relu | maxpool 2")
     >>> placed = net.place(picture.shape)
-    >>> net_page("x.png", picture, net, placed, seeded(placed)).startswith("<!doctype html>")
+    >>> net_page("x.png", picture, net, placed=placed, numbers=seeded(placed)).startswith("<!doctype html>")
     True
     """
     for what, count, most in (
@@ -202,11 +203,11 @@ def net_page(
         "classes": list(net.classes),
         "origin": origin,
     }
-    return _written(path, picture, read_as or reading, more, {})
+    return _written(path, picture, read_as or reading, more=more, chosen={})
 
 
 def _written(
-    path: str, picture: Picture, reading: InputSettings, more: Mapping[str, Any], chosen: Mapping[str, Any]
+    path: str, picture: Picture, reading: InputSettings, *, more: Mapping[str, Any], chosen: Mapping[str, Any]
 ) -> str:
     """Put styles, scripts and data into the page."""
     if picture.size.h * picture.size.w > MOST_PIXELS:

@@ -118,7 +118,7 @@ class Sheet:
 
     def _trace(self, at: HW, index: int) -> Trace:
         """Take one value apart."""
-        return trace(self.layer, self.picture, self.bank, self.maps, at, index, backend="numpy")
+        return trace(self.layer, self.picture, self.bank, maps=self.maps, at=at, index=index, backend="numpy")
 
 
 def _grid(values: NDArray[np.float32], *, empty: bool = False) -> Grid:
@@ -182,7 +182,7 @@ def make_sheets(
     for index in range(sheets):
         # One generator per sheet, so that sheet 2 is the same however many there are.
         draw = random.Random(f"{settings.seed} {index}")
-        layer, bank = _layer(settings, channels, tapset, draw)
+        layer, bank = _layer(settings, channels, tapset, draw=draw)
         products = layer.macs((layer.in_channels, *size))
         if products > MOST_PRODUCTS:
             raise SpecError(
@@ -191,7 +191,7 @@ def make_sheets(
             )
         x = np.array([draw.randint(0, 9) for _ in range(channels * size.h * size.w)], np.float32)
         picture = as_picture(x.reshape(channels, *size))
-        maps = feature_maps.run(picture, layer, bank, "numpy").maps
+        maps = feature_maps.run(picture, layer, bank, backend="numpy").maps
         least = layer.receptive_field()
         asked = HW(least.h + draw.randint(20, 200), least.w + draw.randint(20, 200))
         made.append(Sheet(f"Convolution, sheet {index + 1}", layer, picture, bank, maps, asked))
@@ -199,7 +199,7 @@ def make_sheets(
 
 
 def _layer(
-    settings: LayerSettings, channels: int, tapset: TapSet | None, draw: random.Random
+    settings: LayerSettings, channels: int, tapset: TapSet | None, *, draw: random.Random
 ) -> tuple[Conv2d, FilterBank]:
     """Build the layer with the kernels that were named, or with drawn ones."""
     if tapset is not None:
@@ -217,4 +217,4 @@ def _layer(
     taps = weight.reshape(layer.weight_shape)
     if settings.flip:
         taps = taps[:, :, ::-1, ::-1]
-    return layer, FilterBank.of(layer, taps, bias or None, map_names(layer.out_channels))
+    return layer, FilterBank.of(layer, taps, bias or None, names=map_names(layer.out_channels))

@@ -106,8 +106,8 @@ class FeatureMaps(LayerRun):
             self.picture,
             self.layer,
             filters,
-            found.planes,
-            maps,
+            planes=found.planes,
+            maps=maps,
             parts=None if parts is None else [survey(row, after, moments=False) for row in parts],
             differences=None if differences is None else survey(differences, after, moments=False),
             tile=tile,
@@ -170,8 +170,8 @@ def run(
     image: Any,
     layer: Any,
     weights: Any = None,
-    backend: str = "auto",
     *,
+    backend: str = "auto",
     device: str = "cpu",
     keep: bool = True,
 ) -> FeatureMaps:
@@ -226,7 +226,7 @@ def run(
     if weights is None:
         bank = seeded(layer)
     elif isinstance(weights, FilterBank):
-        bank = FilterBank.of(layer, weights.weight, weights.bias, weights.names)
+        bank = FilterBank.of(layer, weights.weight, weights.bias, names=weights.names)
     else:
         weight, bias = weights if isinstance(weights, tuple) else (weights, None)
         bank = FilterBank.of(layer, weight, bias)

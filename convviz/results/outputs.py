@@ -216,10 +216,10 @@ def write_maps(
     names: Sequence[str],
     size: HW,
     ends: Sequence[tuple[float, float]],
+    *,
     bands: Callable[[slice], Iterable[Floats]],
     folder: Path,
     description: dict[str, Any],
-    *,
     colormap: str = "gray",
     scale: str = "map",
     force: bool = False,
@@ -274,8 +274,8 @@ def write_maps(
                         stack.enter_context(_writing(path, force=force, inputs=inputs)),
                         size.h,
                         size.w,
-                        1 if table is None else 3,
-                        marks.signed_text(description | described),
+                        channels=1 if table is None else 3,
+                        text=marks.signed_text(description | described),
                     )
                 )
             for band in bands(some):
@@ -333,4 +333,4 @@ def save_arrays(
             f"cannot save numbers as {str(path)!r}; end the name with {', '.join(archives.WRITABLE)}."
         )
     with _writing(path, force=force, inputs=inputs) as file:
-        archives.write_arrays(file, suffix, stored, marks.signed_text(description))
+        archives.write_arrays(file, suffix, stored, text=marks.signed_text(description))

@@ -22,6 +22,7 @@ def program_of(
     names: Sequence[str],
     picture: Picture,
     layer: Conv2d,
+    *,
     bank: FilterBank,
     settings: LayerSettings,
     reading: InputSettings,
@@ -80,7 +81,17 @@ def program_of(
             "(.npy), first."
         )
     keys = () if tapset is None else tapset.keys
-    text = program(names, sources, layer, bank, settings, reading, picture.size, keys, channels_last=last)
+    text = program(
+        names,
+        sources,
+        layer,
+        bank=bank,
+        settings=settings,
+        reading=reading,
+        size=picture.size,
+        keys=keys,
+        channels_last=last,
+    )
     return text.rstrip("\n")
 
 

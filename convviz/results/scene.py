@@ -53,7 +53,7 @@ def direct(
     """
     check_index("map", index, layer.out_channels)
     height, width = layer.axes(size)
-    scene = Scene(_title(layer, size, height, width), height, width, padding_mode=layer.padding_mode)
+    scene = Scene(_title(layer, size, height, width=width), height, width, padding_mode=layer.padding_mode)
     planes = layer.planes_of(index)
     scene = replace(scene, channels=_names(picture, planes))
     if picture is None or bank is None:
@@ -123,15 +123,15 @@ def transposed(
             raise ShapeError(f"{name}: {error}") from None
         axes.append(found)
     height, width = axes
-    title = "transposed " + _title(layer, size, height, width, output_padding)
+    title = "transposed " + _title(layer, size, height, width=width, output_padding=output_padding)
     scene = Scene(title, height, width, layer.stride, channels=_names(picture, range(layer.in_channels)))
     if picture is None or weight is None:
         return scene
-    values = _correlate(picture.x, weight, scene, layer.dilation)
+    values = _correlate(picture.x, weight, scene, dilation=layer.dilation)
     return replace(scene, planes=picture.x, values=values[index])
 
 
-def _correlate(x: Floats, weight: Floats, scene: Scene, dilation: HW) -> Floats:
+def _correlate(x: Floats, weight: Floats, scene: Scene, *, dilation: HW) -> Floats:
     """Put zeros between the pixels, then slide the turned kernels over them."""
     height, width = scene.height, scene.width
     spread = np.zeros((x.shape[0], height.padded, width.padded), np.float32)
@@ -160,7 +160,7 @@ def _names(picture: Picture | None, planes: range) -> tuple[str, ...]:
     return tuple(f"plane {plane}" for plane in planes)
 
 
-def _title(layer: Conv2d, size: HW, height: Axis, width: Axis, output_padding: HW = HW(0, 0)) -> str:
+def _title(layer: Conv2d, size: HW, height: Axis, *, width: Axis, output_padding: HW = HW(0, 0)) -> str:
     """Say in one line what is done."""
     words = [f"kernel {layer.kernel_size}"]
     for name, pair in (("stride", layer.stride), ("dilation", layer.dilation)):

@@ -444,7 +444,7 @@ def source_of(index: int, n: int, padding_mode: str) -> int | None:
     return -index if index < 0 else 2 * (n - 1) - index
 
 
-def check_inside(field: str, at: HW, size: HW, what: str) -> None:
+def check_inside(field: str, at: HW, size: HW, *, what: str) -> None:
     """Refuse a position outside of an array.
 
     Parameters
@@ -465,7 +465,7 @@ def check_inside(field: str, at: HW, size: HW, what: str) -> None:
 
     Examples
     --------
-    >>> check_inside("at", HW(0, 4), HW(5, 5), "the maps")
+    >>> check_inside("at", HW(0, 4), HW(5, 5), what="the maps")
     """
     if not (0 <= at.h < size.h and 0 <= at.w < size.w):
         raise SpecError(

@@ -159,7 +159,9 @@ class Net:
                 kind = ShapeError if isinstance(error, ShapeError) else SpecError
                 raise kind(f"layer {step.name!r}: {error}") from None
             seen = [reaches[name] for name in step.inputs]
-            height, width = (_reach(layer, [pair[axis] for pair in seen], inputs[0], axis) for axis in (0, 1))
+            height, width = (
+                _reach(layer, [pair[axis] for pair in seen], inputs[0], axis=axis) for axis in (0, 1)
+            )
             shapes[step.name], reaches[step.name] = output, (height, width)
             found.append(Placed(step.name, layer, step.inputs, inputs, output, macs, height, width))
         return found
@@ -196,7 +198,7 @@ def alone(layer: Conv2d, size: HW) -> Placed:
     """
     shape = (layer.in_channels, *size)
     output, macs = _measured(layer, [shape])
-    height, width = (_reach(layer, [Reach()], shape, axis) for axis in (0, 1))
+    height, width = (_reach(layer, [Reach()], shape, axis=axis) for axis in (0, 1))
     return Placed("map", layer, (INPUT,), (shape,), output, macs, height, width)
 
 
@@ -259,7 +261,7 @@ def _measured(layer: Layer, inputs: Sequence[Shape]) -> tuple[Shape, int]:
     return layer.output_shape(*inputs), layer.macs(*inputs)
 
 
-def _reach(layer: Layer, seen: Sequence[Reach | None], shape: Shape, axis: int) -> Reach | None:
+def _reach(layer: Layer, seen: Sequence[Reach | None], shape: Shape, *, axis: int) -> Reach | None:
     """Tell what a value sees along one axis through one more layer."""
     before = seen[0]
     for other in seen[1:]:

@@ -38,7 +38,7 @@ class Reach:
 
         Examples
         --------
-        >>> Reach().through(3, 2, 1, 1).at(5)
+        >>> Reach().through(3, 2, 1, before=1).at(5)
         (9, 11)
         """
         turns, phase = divmod(index, len(self.firsts))
@@ -75,12 +75,12 @@ class Reach:
         period = len(self.firsts)
         return sorted({*range(min(count, period)), *range(max(0, count - period), count)})
 
-    def through(self, kernel: int, stride: int, dilation: int, before: int) -> "Reach":
+    def through(self, kernel: int, stride: int, dilation: int, *, before: int) -> "Reach":
         """See through the windows of one more layer.
 
         Examples
         --------
-        >>> Reach().through(3, 2, 1, 1).through(3, 1, 1, 1)
+        >>> Reach().through(3, 2, 1, before=1).through(3, 1, 1, before=1)
         Reach(firsts=(-3,), lasts=(3,), shift=2)
         """
         period = len(self.firsts) // math.gcd(len(self.firsts), stride)
@@ -91,14 +91,14 @@ class Reach:
         firsts, lasts = zip(*ends, strict=True)
         return Reach(firsts, lasts, self.shift * stride * period // len(self.firsts))
 
-    def through_transposed(self, kernel: int, stride: int, dilation: int, padding: int) -> "Reach | None":
+    def through_transposed(self, kernel: int, stride: int, dilation: int, *, padding: int) -> "Reach | None":
         """See through a transposed convolution; None where the period would be longer than `_LONGEST`.
 
         Output o reads input i where ``o = i * stride - padding + tap * dilation``.
 
         Examples
         --------
-        >>> Reach().through_transposed(3, 2, 1, 1)
+        >>> Reach().through_transposed(3, 2, 1, padding=1)
         Reach(firsts=(0, 0), lasts=(0, 1), shift=1)
         """
         period = len(self.firsts) * stride
@@ -152,7 +152,7 @@ class Box:
 
         Examples
         --------
-        >>> reach = Reach().through(3, 2, 1, 1)
+        >>> reach = Reach().through(3, 2, 1, before=1)
         >>> Box.of(reach, reach, HW(0, 5))
         Box(top=-1, bottom=1, left=9, right=11)
         """

@@ -73,7 +73,7 @@ def _read_step(words: Sequence[tuple[int, str]], text: str) -> tuple[type[Layer]
     spelling = kind.spelling
     arguments: dict[str, Any] = {}
     for index, (at, item) in enumerate(rest):
-        name, value = _read_argument(kind, item, text, at, first=index == 0)
+        name, value = _read_argument(kind, item, text, at=at, first=index == 0)
         if name in arguments:
             raise SourceError(f"layers: {name} is given twice", text, at)
         arguments[name] = value
@@ -83,7 +83,7 @@ def _read_step(words: Sequence[tuple[int, str]], text: str) -> tuple[type[Layer]
     return kind, arguments
 
 
-def _read_argument(kind: type[Layer], item: str, text: str, at: int, *, first: bool) -> tuple[str, Any]:
+def _read_argument(kind: type[Layer], item: str, text: str, *, at: int, first: bool) -> tuple[str, Any]:
     """Read one argument."""
     spelling = kind.spelling
     if item.lower() in spelling.flags:

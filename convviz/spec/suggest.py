@@ -68,7 +68,7 @@ def suggest(
             tuple(size)[axis],
             tuple(target)[axis],
             [None if pair is None else tuple(pair)[axis] for pair in kept],
-            tuple(dilation)[axis],
+            dilation=tuple(dilation)[axis],
         )
         for axis in (0, 1)
     )
@@ -83,7 +83,9 @@ def suggest(
     return sorted(found, key=lambda suggestion: _cost(suggestion, target))[:most]
 
 
-def _axis(n: int, target: int, kept: Sequence[int | None], dilation: int) -> list[tuple[int, int, int, int]]:
+def _axis(
+    n: int, target: int, kept: Sequence[int | None], *, dilation: int
+) -> list[tuple[int, int, int, int]]:
     """List (kernel, stride, padding, output) along one axis, the best 24."""
     kernel, stride, padding = kept
 

@@ -214,7 +214,7 @@ def test_the_gradient_is_what_a_small_change_of_each_pixel_moves():
     placed = found.place(x.shape)
     numbers = parameters.seeded(placed, 4)
     at = HW(2, 3)
-    gradient = backends.load_torch_net().gradient(placed, x, numbers, "conv2", at)
+    gradient = backends.load_torch_net().gradient(placed, x, numbers, name="conv2", at=at)
 
     def value(image):
         return stack.run_net(found, image, numbers)["conv2"][:, at.h, at.w].sum(dtype=np.float64)

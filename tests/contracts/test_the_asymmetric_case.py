@@ -291,9 +291,9 @@ def test_the_matrix_product_makes_the_maps(said):
 
 def test_the_drawing_of_a_value_frames_its_window_and_its_place():
     """Rows -1 to 1 and columns 3 to 11 of the plane; row 0 and column 5 of the map."""
-    picture, bank = as_picture(X), FilterBank.of(LAYER, WEIGHT, BIAS, tuple("abcdef"))
+    picture, bank = as_picture(X), FilterBank.of(LAYER, WEIGHT, BIAS, names=tuple("abcdef"))
     maps = MAPS.astype(np.float32)
-    found = trace(LAYER, picture, bank, maps, HW(0, 5), 4, backend="numpy")
+    found = trace(LAYER, picture, bank, maps=maps, at=HW(0, 5), index=4, backend="numpy")
     drawing = explanation.draw(found, picture, maps)
     plane, _, made = (shape for shape in drawing.shapes if isinstance(shape, Picture))
     first, _, last = (

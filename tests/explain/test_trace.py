@@ -13,7 +13,15 @@ from convviz.spec.geometry import HW
 
 def traced(result, at, index=0, maps=None):
     chosen = result.maps if maps is None else maps
-    return trace(result.layer, result.picture, result.filters, chosen, HW(*at), index, backend=result.backend)
+    return trace(
+        result.layer,
+        result.picture,
+        result.filters,
+        maps=chosen,
+        at=HW(*at),
+        index=index,
+        backend=result.backend,
+    )
 
 
 def test_the_corner_of_a_padded_map_is_worked_by_hand():
@@ -46,7 +54,7 @@ def test_the_products_of_all_weights_of_a_filter_add_up_to_its_map(case):
     _, planes, kh, kw = result.layer.weight_shape
     total = np.zeros(result.maps.shape[1:])
     for place in np.ndindex(planes, kh, kw):
-        total += trace_weight(result.layer, result.picture, result.filters, (index, *place)).products
+        total += trace_weight(result.layer, result.picture, result.filters, place=(index, *place)).products
     if result.filters.bias is not None:
         total += result.filters.bias[index]
     np.testing.assert_allclose(total, result.maps[index], atol=1e-4)
@@ -63,7 +71,7 @@ def test_a_pixel_changes_exactly_the_values_that_it_is_said_to_feed(case):
     changed[:, at.h, at.w] += 1
     after = convviz.run(changed, layer, result.filters)
     expected = np.zeros_like(result.maps, np.float64)
-    for feed in trace_pixel(layer, result.picture, result.filters, at):
+    for feed in trace_pixel(layer, result.picture, result.filters, at=at):
         expected[feed.index, feed.output.h, feed.output.w] += feed.weight
     np.testing.assert_allclose(after.maps - result.maps, expected, atol=1e-5)
 
@@ -75,7 +83,7 @@ def test_a_pixel_feeds_through_its_copies_in_the_padding():
     result = convviz.run(np.arange(25.0).reshape(5, 5), layer, taps)
     feeds = [
         feed
-        for feed in trace_pixel(layer, result.picture, result.filters, HW(1, 1))
+        for feed in trace_pixel(layer, result.picture, result.filters, at=HW(1, 1))
         if feed.output == HW(0, 0)
     ]
     assert [(tuple(feed.tap), tuple(feed.cell), feed.weight) for feed in feeds] == [

@@ -13,7 +13,9 @@ from convviz.explain.unfold import unfold
 
 def unfolded(result, index=0, maps=None):
     chosen = result.maps if maps is None else maps
-    return unfold(result.layer, result.picture, result.filters, chosen, index, backend=result.backend)
+    return unfold(
+        result.layer, result.picture, result.filters, maps=chosen, index=index, backend=result.backend
+    )
 
 
 def test_a_small_layer_is_worked_by_hand():

@@ -463,7 +463,7 @@ TEXT = marks.signed_text({"input": "bücher.png"})
 
 def written(suffix):
     file = io.BytesIO()
-    archives.write_arrays(file, suffix, STORED, TEXT)
+    archives.write_arrays(file, suffix, STORED, text=TEXT)
     return file.getvalue()
 
 
@@ -490,7 +490,7 @@ def test_npz_says_who_wrote_it_and_how():
 
 def test_a_description_longer_than_a_zip_comment_is_cut():
     file = io.BytesIO()
-    archives.write_arrays(file, ".npz", STORED, marks.signed_text({"input": "ä" * 70_000}))
+    archives.write_arrays(file, ".npz", STORED, text=marks.signed_text({"input": "ä" * 70_000}))
     with np.load(io.BytesIO(file.getvalue())) as found:
         np.testing.assert_array_equal(found["maps"], STORED["maps"])
 

@@ -37,7 +37,9 @@ def test_pixels_come_back_however_they_were_written(pixels, bands, piece, thread
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(png, "_PIECE_BYTES", piece)
         patch.setattr(parallel, "_limit", threads)
-        writer = png.Writer(file, height, width, channels[0] if channels else 1, {"Title": "größer 大"})
+        writer = png.Writer(
+            file, height, width, channels=channels[0] if channels else 1, text={"Title": "größer 大"}
+        )
         top = 0
         for rows in [*bands, height]:
             writer.write(pixels[top : top + rows])
@@ -81,7 +83,7 @@ def test_the_chunks_are_those_of_the_specification():
 
 
 def test_missing_rows_are_not_passed_over():
-    writer = png.Writer(io.BytesIO(), 3, 2, 1, {})
+    writer = png.Writer(io.BytesIO(), 3, 2, channels=1, text={})
     writer.write(np.zeros((2, 2), np.uint8))
     with pytest.raises(ValueError, match="1 rows of the picture are missing"):
         writer.close()

@@ -126,10 +126,10 @@ def layers(draw):
 def test_maps_in_bands_are_the_maps(layer, seed, tile, scale):
     data = encoded(noise(23, 11, 3))
     bank = convviz.seeded(layer, seed)
-    plain = convviz.run(decode.read(io.BytesIO(data)), layer, bank, "numpy")
+    plain = convviz.run(decode.read(io.BytesIO(data)), layer, bank, backend="numpy")
     with pytest.MonkeyPatch.context() as patch:
         make_large(patch)
-        large = convviz.run(decode.read(io.BytesIO(data)), layer, bank, "numpy")
+        large = convviz.run(decode.read(io.BytesIO(data)), layer, bank, backend="numpy")
         assert large.values is None
         assert large.shape == plain.maps.shape
         bands = list(large.bands())
@@ -168,7 +168,7 @@ def test_one_look_serves_numbers_and_sheet(everything_is_large, monkeypatch):
 def test_an_overflow_is_found_in_its_band(everything_is_large):
     x = np.zeros((1, 30, 3), np.float32)
     x[0, 17, 1] = 3e38
-    result = convviz.run(x, convviz.Conv2d(1, 1, 1, bias=False), np.full((1, 1, 1, 1), 9.0), "numpy")
+    result = convviz.run(x, convviz.Conv2d(1, 1, 1, bias=False), np.full((1, 1, 1, 1), 9.0), backend="numpy")
     with pytest.raises(SpecError, match="map 0 overflows float32 at row 17, column 1"):
         result.summary(2)
 
@@ -180,7 +180,9 @@ def test_maps_are_written_from_bands(tmp_path, monkeypatch):
     make_large(monkeypatch)
     result = convviz.run(levels, convviz.Conv2d(1, 5, 1, bias=False), np.ones((5, 1, 1, 1)))
     ends = [(of.low, of.high) for of in result.summary().maps]
-    paths = outputs.write_maps(result.names, HW(64, 4), ends, result.bands, tmp_path, result.description())
+    paths = outputs.write_maps(
+        result.names, HW(64, 4), ends, bands=result.bands, folder=tmp_path, description=result.description()
+    )
     assert len(paths) == 5
     for path in paths:
         with Image.open(path) as image:

@@ -150,7 +150,7 @@ def test_the_arithmetic_of_the_page_is_that_of_convviz():
             )
             x = chance.normal(size=(planes, h, w)).astype(np.float32)
             bank = weights.seeded(layer, len(cases))
-            result = feature_maps.run(x, layer, bank, "numpy")
+            result = feature_maps.run(x, layer, bank, backend="numpy")
         except convviz.ConvvizError:
             continue
         expected.append(result)
@@ -449,7 +449,7 @@ def made(x, channels="RGB", name="x.png", reading=AS_IT_IS, **options):
     normal = None if reading.normalize is None else reading.normalize.of(len(x))
     picture = Picture(x, tuple(channels), normalized=normal)
     layer, bank, _ = filters.build(LayerSettings(**options), x.shape[0])
-    return page.page(name, picture, layer, bank, LayerSettings(**options), reading=reading)
+    return page.page(name, picture, layer, bank=bank, settings=LayerSettings(**options), reading=reading)
 
 
 def test_the_numbers_of_the_page_are_those_of_the_run():
@@ -498,5 +498,5 @@ def test_what_is_too_large_for_a_page_is_refused():
         x = np.zeros((3, side, side), np.float32)
         placed = net.place(x.shape)
         with pytest.raises(SpecError, match=words) as caught:
-            page.net_page("x.png", Picture(x, tuple("RGB")), net, placed, {})
+            page.net_page("x.png", Picture(x, tuple("RGB")), net, placed=placed, numbers={})
         assert "--until" in str(caught.value)

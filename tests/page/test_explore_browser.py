@@ -62,7 +62,9 @@ def opened(browser, tmp_path):
         settings = LayerSettings(**chosen)
         layer, bank, _ = filters.build(settings, x.shape[0])
         path = tmp_path / "page.html"
-        path.write_text(text or page.page("x.png", Picture(x, tuple("RGB")), layer, bank, settings))
+        path.write_text(
+            text or page.page("x.png", Picture(x, tuple("RGB")), layer, bank=bank, settings=settings)
+        )
         browser.set_window_size(width, 900)
         browser.get("about:blank")
         browser.get(f"{path.as_uri()}#{place}")
@@ -84,7 +86,9 @@ def opened_net(opened):
         picture = decode.read(SAMPLES / "digit.png", mode="gray", resize=parsing.resize("28x28"))
         return opened(
             place,
-            text=page.net_page("digit.png", picture, net, placed, numbers, command=["--net digits.toml"]),
+            text=page.net_page(
+                "digit.png", picture, net, placed=placed, numbers=numbers, command=["--net digits.toml"]
+            ),
         )
 
     return show
@@ -286,7 +290,7 @@ def test_an_error_of_a_worker_is_told_and_the_page_goes_on(opened, thrown, words
     """A stride of 3 is what the worker cannot do."""
     start = "const { height, width, planes } = picture;\n    const [h, w] = outputSize"
     layer, bank, _ = filters.build(LayerSettings(), 3)
-    text = page.page("x.png", Picture(X, tuple("RGB")), layer, bank, LayerSettings())
+    text = page.page("x.png", Picture(X, tuple("RGB")), layer, bank=bank, settings=LayerSettings())
     assert text.count(start) == 1
     text = text.replace(start, f"if (layer.stride[0] === 3) {thrown};\n    {start}")
     browser = opened(text=text)
@@ -311,7 +315,9 @@ def test_a_net_may_have_layers_with_the_names_of_every_object(opened):
     net = net_of({"layer": layers}, "here")
     placed = net.place(X.shape)
     numbers = parameters.seeded(placed, 1)
-    browser = opened(text=page.net_page("x.png", Picture(X, tuple("RGB")), net, placed, numbers))
+    browser = opened(
+        text=page.net_page("x.png", Picture(X, tuple("RGB")), net, placed=placed, numbers=numbers)
+    )
     expected = stack.run_net(net, X, numbers)
     for index, name in enumerate(expected):
         browser.find_elements(By.CSS_SELECTOR, "#layers button")[index].click()
@@ -503,7 +509,7 @@ def test_the_program_of_a_net_makes_what_the_page_does(opened):
     placed = net.place(x.shape)
     numbers = parameters.seeded(placed, 5)
     image = picture.Picture(x, ("R", "G", "B"))
-    text = page.net_page("x.npy", image, net, placed, numbers, origin="torch.manual_seed(5)")
+    text = page.net_page("x.npy", image, net, placed=placed, numbers=numbers, origin="torch.manual_seed(5)")
     browser = opened(text=text)
     program = shown(browser, "code")
     found = {"x": torch.from_numpy(x)[None]}

@@ -99,13 +99,17 @@ def test_every_view_draws_numbers_of_any_magnitude(values):
     np.testing.assert_array_equal(result.maps, x)
     result.grid()
     at = HW(0, 0)
-    found = trace(layer, result.picture, result.filters, result.maps, at, 0, backend=result.backend)
-    weight = trace_weight(layer, result.picture, result.filters, (0, 0, 0, 0))
-    unfolded = unfold(layer, result.picture, result.filters, result.maps, 0, backend=result.backend)
+    found = trace(
+        layer, result.picture, result.filters, maps=result.maps, at=at, index=0, backend=result.backend
+    )
+    weight = trace_weight(layer, result.picture, result.filters, place=(0, 0, 0, 0))
+    unfolded = unfold(
+        layer, result.picture, result.filters, maps=result.maps, index=0, backend=result.backend
+    )
     edges = layer.edges(result.picture.size)
     drawings = (
         explanation.draw(found, result.picture, result.maps),
-        reach.draw_weight(weight, layer, result.picture, result.filters, result.maps),
+        reach.draw_weight(weight, layer, result.picture, filters=result.filters, maps=result.maps),
         product.draw(unfolded),
         padding.draw(result.picture, {"zeros": x}, edges),
     )

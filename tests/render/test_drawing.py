@@ -107,7 +107,9 @@ def test_padding_is_told_apart_without_colour():
 
 def explained(layer, x):
     result = convviz.run(x, layer)
-    found = trace(result.layer, result.picture, result.filters, result.maps, HW(0, 1), backend=result.backend)
+    found = trace(
+        result.layer, result.picture, result.filters, maps=result.maps, at=HW(0, 1), backend=result.backend
+    )
     return explanation.draw(found, result.picture, result.maps), found
 
 
@@ -136,8 +138,8 @@ def test_the_plane_of_a_weight_goes_from_black_to_white_however_little_it_spans(
     """At stride 2 the weight meets columns 0 and 2; the least and the largest value stay as they are."""
     layer = convviz.Conv2d(1, 1, 1, stride=2, bias=False)
     result = convviz.run(np.array([[[0, -1e-8, 0, 1e-8]]]), layer)
-    found = trace_weight(layer, result.picture, result.filters, (0, 0, 0, 0))
-    drawing = reach.draw_weight(found, layer, result.picture, result.filters, result.maps)
+    found = trace_weight(layer, result.picture, result.filters, place=(0, 0, 0, 0))
+    drawing = reach.draw_weight(found, layer, result.picture, filters=result.filters, maps=result.maps)
     fills = [shape.fill for shape in drawing.shapes if isinstance(shape, Rectangle)]
     assert (fills[1], fills[3]) == ((0, 0, 0), (255, 255, 255))
 

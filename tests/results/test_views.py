@@ -28,15 +28,15 @@ def of(result):
 
 
 def traced(result):
-    return trace(*of(result), result.maps, HW(1, 1), 1, backend=result.backend)
+    return trace(*of(result), maps=result.maps, at=HW(1, 1), index=1, backend=result.backend)
 
 
 def unfolded(result):
-    return unfold(*of(result), result.maps, 1, backend=result.backend)
+    return unfold(*of(result), maps=result.maps, index=1, backend=result.backend)
 
 
 def weighed(result):
-    return trace_weight(*of(result), (1, 0, 1, 1))
+    return trace_weight(*of(result), place=(1, 0, 1, 1))
 
 
 VIEWS = {
@@ -50,8 +50,10 @@ VIEWS = {
     "explanation in words": lambda r: explanation.lines(traced(r), HW(3, 3), width=80),
     "explanation drawn": lambda r: to_svg(explanation.draw(traced(r), r.picture, r.maps)),
     "a weight in words": lambda r: (reach.lines(weighed(r), HW(3, 3)), reach.rows_of(weighed(r))),
-    "a weight drawn": lambda r: to_svg(reach.draw_weight(weighed(r), *of(r), r.maps)),
-    "a pixel": lambda r: trace_pixel(*of(r), HW(1, 1)),
+    "a weight drawn": lambda r: to_svg(
+        reach.draw_weight(weighed(r), r.layer, r.picture, filters=r.filters, maps=r.maps)
+    ),
+    "a pixel": lambda r: trace_pixel(*of(r), at=HW(1, 1)),
     "matrices in words": lambda r: product.lines(unfolded(r), width=200),
     "matrices drawn": lambda r: to_svg(product.draw(unfolded(r))),
     "animation": lambda r: next(
@@ -61,10 +63,10 @@ VIEWS = {
         ["x.npy"],
         {"x.npy": "npy"},
         r.layer,
-        r.filters,
-        LayerSettings(kernel=(parse_request("box"),)),
-        InputSettings(),
-        HW(3, 3),
+        bank=r.filters,
+        settings=LayerSettings(kernel=(parse_request("box"),)),
+        reading=InputSettings(),
+        size=HW(3, 3),
     ),
 }
 

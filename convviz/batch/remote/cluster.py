@@ -88,14 +88,14 @@ def run_dask(
         raise SpecError("the engine dask needs distributed: pip install 'convviz[dask]'.") from None
     stop = stop or Stop()
     with contextlib.ExitStack() as stack:
-        client = _connect(stack, distributed, scheduler, workers)
+        client = _connect(stack, distributed, scheduler, workers=workers)
         _check_workers(client)
         if client.dashboard_link:
             tell(f"dashboard: {client.dashboard_link}")
-        yield from _Driver(client, distributed, work, timeout, stop).run(jobs, total)
+        yield from _Driver(client, distributed, work, timeout=timeout, stop=stop).run(jobs, total)
 
 
-def _connect(stack: contextlib.ExitStack, distributed: Any, scheduler: str | None, workers: int) -> Any:
+def _connect(stack: contextlib.ExitStack, distributed: Any, scheduler: str | None, *, workers: int) -> Any:
     """Reach a scheduler, or start one with its workers."""
     import logging
 
@@ -154,7 +154,9 @@ def _needed() -> Iterator[None]:
 class _Driver:
     """What goes out to a cluster, and what has come back."""
 
-    def __init__(self, client: Any, distributed: Any, work: Work, timeout: float | None, stop: Stop) -> None:
+    def __init__(
+        self, client: Any, distributed: Any, work: Work, *, timeout: float | None, stop: Stop
+    ) -> None:
         self._client, self._distributed, self._timeout, self._stop = client, distributed, timeout, stop
         with _needed():
             self._work = client.scatter(work, broadcast=True, hash=False)

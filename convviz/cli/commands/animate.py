@@ -36,6 +36,7 @@ def animate(
             "cases for --gallery. Abstract squares without it.",
         ),
     ] = None,
+    *,
     size: Annotated[
         HW | None,
         typer.Option(
@@ -166,7 +167,14 @@ def animate(
     ):
         raise SpecError("output: lies where --frames writes; choose another folder.")
     scene = _scene(
-        layer, reading, given, size, channels or 1, map or 0, transposed, output_padding or HW(0, 0)
+        layer,
+        reading,
+        given,
+        size=size,
+        channels=channels or 1,
+        index=map or 0,
+        transposed=transposed,
+        output_padding=output_padding or HW(0, 0),
     )
     animation = Animation(scene, style)
     inputs = [*layer.files, *input_files(given)]
@@ -201,6 +209,7 @@ def _scene(
     layer: LayerSettings,
     reading: InputSettings,
     input: Sequence[str],
+    *,
     size: HW | None,
     channels: int,
     index: int,

@@ -42,6 +42,7 @@ def batch(
         str, typer.Argument(metavar="OUT", help="Where the same tree is made: a path or an address.")
     ],
     layer: LayerSettings,
+    *,
     reading: InputSettings,
     compute: ComputeSettings,
     picture: PictureSettings,

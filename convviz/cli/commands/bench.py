@@ -16,6 +16,7 @@ def bench(
     input: InputFiles,
     layer: LayerSettings,
     reading: InputSettings,
+    *,
     seconds: Annotated[
         int,
         typer.Option(

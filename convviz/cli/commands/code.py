@@ -40,4 +40,4 @@ def code(
     conv, bank, remarks = filters.build(layer, picture.x.shape[0], tapset=tapset, channels=picture.channels)
     for text in (*picture.remarks, *remarks):
         remark(text)
-    answer_text(program_of(input, picture, conv, bank, layer, reading, tapset))
+    answer_text(program_of(input, picture, conv, bank=bank, settings=layer, reading=reading, tapset=tapset))

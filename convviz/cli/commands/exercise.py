@@ -37,6 +37,7 @@ def exercise(
             help="Planes of the input.",
         ),
     ] = "1",  # type: ignore[assignment]
+    *,
     sheets: Annotated[
         int,
         typer.Option(

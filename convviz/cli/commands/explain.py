@@ -30,6 +30,7 @@ def explain(
     input: InputFiles,
     layer: LayerSettings,
     reading: InputSettings,
+    *,
     compute: ComputeSettings,
     at: Annotated[
         HW | None,
@@ -105,7 +106,7 @@ def explain(
     conv, bank, remarks = filters.build(layer, picture.x.shape[0], tapset=tapset, channels=picture.channels)
     for text in (*picture.remarks, *remarks):
         remark(text)
-    result = feature_maps.run(picture, conv, bank, compute.backend, device=compute.device)
+    result = feature_maps.run(picture, conv, bank, backend=compute.backend, device=compute.device)
     if at is not None:
         explained = _value(result, at, map or 0)
     elif pixel is not None:
@@ -157,7 +158,13 @@ def _value(result: Any, at: HW, index: int) -> _Explained:
 
     axes = result.layer.axes(result.picture.size)
     found = trace(
-        result.layer, result.picture, result.filters, result.maps, at, index, backend=result.backend
+        result.layer,
+        result.picture,
+        result.filters,
+        maps=result.maps,
+        at=at,
+        index=index,
+        backend=result.backend,
     )
 
     def show() -> None:
@@ -201,7 +208,7 @@ def _pixel(result: Any, at: HW, index: int) -> _Explained:
 
     check_index("map", index, result.layer.out_channels)
     picture = result.picture
-    feeds = trace_pixel(result.layer, picture, result.filters, at)
+    feeds = trace_pixel(result.layer, picture, result.filters, at=at)
     values = picture.x[:, at.h, at.w]
 
     def show() -> None:
@@ -255,7 +262,9 @@ def _pixel(result: Any, at: HW, index: int) -> _Explained:
         }
 
     def draw() -> Any:
-        return reach.draw_pixel(at, feeds, result.layer, picture, result.filters, result.maps, index)
+        return reach.draw_pixel(
+            at, feeds, result.layer, picture=picture, filters=result.filters, maps=result.maps, index=index
+        )
 
     return _Explained(show, document, draw)
 
@@ -266,7 +275,7 @@ def _weight(result: Any, place: tuple[int, int, int, int]) -> _Explained:
     from convviz.render.drawings import reach
     from convviz.render.words import tables
 
-    found = trace_weight(result.layer, result.picture, result.filters, place)
+    found = trace_weight(result.layer, result.picture, result.filters, place=place)
 
     def show() -> None:
         for line in reach.lines(found, result.picture.size):
@@ -287,7 +296,9 @@ def _weight(result: Any, place: tuple[int, int, int, int]) -> _Explained:
         }
 
     def draw() -> Any:
-        return reach.draw_weight(found, result.layer, result.picture, result.filters, result.maps)
+        return reach.draw_weight(
+            found, result.layer, result.picture, filters=result.filters, maps=result.maps
+        )
 
     return _Explained(show, document, draw)
 
@@ -298,7 +309,9 @@ def _matrix(result: Any, index: int) -> _Explained:
     from convviz.render.drawings import product
     from convviz.render.words import tables
 
-    found = unfold(result.layer, result.picture, result.filters, result.maps, index, backend=result.backend)
+    found = unfold(
+        result.layer, result.picture, result.filters, maps=result.maps, index=index, backend=result.backend
+    )
 
     def show() -> None:
         for line in product.lines(found, width=tables.console().width):

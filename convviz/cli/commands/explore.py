@@ -30,6 +30,7 @@ def explore(
     input: InputFiles,
     layer: LayerSettings,
     reading: InputSettings,
+    *,
     output: Annotated[
         Path | None,
         output_option("The page (.html; - for stdout).", "NAME-explore.html"),
@@ -77,7 +78,7 @@ def explore(
     if layers is not None or net is not None or until is not None:
         from convviz.cli.nets import ChosenNet, Source
 
-        chosen = ChosenNet.of(layers, net, until, layer)
+        chosen = ChosenNet.of(layers, net, until, layer=layer)
         if layer.layer_name is not None:
             raise SpecError("layer: the page has all layers; leave it out.")
         inputs = [*input_files(input), *chosen.files]
@@ -92,8 +93,8 @@ def explore(
             input[0],
             picture,
             found,
-            placed,
-            numbers,
+            placed=placed,
+            numbers=numbers,
             command=typed(chosen.described()),
             reading=reading,
             read_as=read_as,
@@ -108,7 +109,7 @@ def explore(
         conv, bank, remarks = filters.build(layer, picture.shape[0], tapset=tapset, channels=picture.channels)
         conv.output_size(picture.size)
         described = as_text(layer, reading)
-        text = page(input[0], picture, conv, bank, layer, reading=reading, others=input[1:])
+        text = page(input[0], picture, conv, bank=bank, settings=layer, reading=reading, others=input[1:])
     description = {"version": __version__, "command": "explore", **described}
     tell_replaced(target, description, quiet=quiet)
     outputs.write_page(text, target, description, force=force)

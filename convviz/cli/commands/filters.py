@@ -28,6 +28,7 @@ def filters(
             "--layer", metavar="NAME", rich_help_panel=OUTPUT, help="As convviz layers FILE lists them."
         ),
     ] = None,
+    *,
     sort: Annotated[
         str,
         typer.Option(

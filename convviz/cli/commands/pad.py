@@ -32,6 +32,7 @@ def pad(
     input: InputFiles,
     reading: InputSettings,
     padding: Annotated[str, OPTIONS["padding"]] = "1",
+    *,
     padding_mode: Annotated[str, OPTIONS["padding_mode"]] = "zeros",
     kernel_size: Annotated[
         HW | None,

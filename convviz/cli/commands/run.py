@@ -38,6 +38,7 @@ def run(
     input: InputFiles,
     layer: LayerSettings,
     reading: InputSettings,
+    *,
     compute: ComputeSettings,
     picture: PictureSettings,
     check: Annotated[
@@ -151,7 +152,7 @@ def run(
         from convviz.cli.nets import ChosenNet, run_net
         from convviz.cli.show import show_maps
 
-        chosen_net = ChosenNet.of(layers, net, until, layer)
+        chosen_net = ChosenNet.of(layers, net, until, layer=layer)
         if maps is not None or partial or table or code or at is not None or check:
             raise SpecError(
                 "layers, net: leave out --maps, --partial, --table, --at, --code and --check, "
@@ -161,19 +162,19 @@ def run(
             input,
             target,
             chosen_net,
-            layer.layer_name,
-            field,
-            effective,
-            top,
-            drawn,
-            stat or (),
-            reading,
-            compute,
-            picture,
-            saved,
-            json,
-            force,
-            quiet,
+            only=layer.layer_name,
+            at=field,
+            effective=effective,
+            top=top,
+            drawn=drawn,
+            stats=stat or (),
+            reading=reading,
+            compute=compute,
+            picture=picture,
+            save=saved,
+            json=json,
+            force=force,
+            quiet=quiet,
         )
         if show:
             show_maps(sheet)
@@ -226,12 +227,16 @@ def run(
     read_seconds = time.perf_counter() - start
     conv, bank, remarks = filters.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
     whole = saved is not None or table or check or partial or layer.flip
-    result = feature_maps.run(image, conv, bank, compute.backend, device=compute.device, keep=whole)
+    result = feature_maps.run(image, conv, bank, backend=compute.backend, device=compute.device, keep=whole)
     for option, position in (("at", at), ("field", field)):
         if position is not None:
-            check_inside(option, position, HW(*result.shape[1:]), "the maps")
+            check_inside(option, position, HW(*result.shape[1:]), what="the maps")
     agreement = compare.check(result, device=compute.device) if check else None
-    program = program_of(input, image, conv, bank, layer, reading, tapset) if code else ""
+    program = (
+        program_of(input, image, conv, bank=bank, settings=layer, reading=reading, tapset=tapset)
+        if code
+        else ""
+    )
     parts = result.partial() if partial else None
     # Where every kernel is symmetric there is nothing to draw.
     differences = result.flip_difference() if layer.flip and not all(bank.symmetric) else None
@@ -247,7 +252,7 @@ def run(
     chosen = None if top is None else result.strongest(top)
     seen, box = NOTHING, {}
     if field is not None:
-        seen, box = _field(result, found, field, picture.tile, effective)
+        seen, box = _field(result, found, field, tile=picture.tile, effective=effective)
     sheet = result.sheet(**asdict(picture), parts=parts, differences=differences, chosen=chosen, seen=seen)
     announce(sheet, force=force, quiet=quiet)
     tell_replaced(target, description, quiet=quiet)
@@ -260,9 +265,9 @@ def run(
                 result.names,
                 HW(*result.shape[1:]),
                 [(of.low, of.high) for of in found.maps],
-                result.bands,
-                maps,
-                description,
+                bands=result.bands,
+                folder=maps,
+                description=description,
                 colormap=picture.colormap,
                 scale=picture.scale,
                 force=force,
@@ -295,7 +300,7 @@ def run(
     if json:
         seconds = {"read": read_seconds, "compute": compute_seconds, "write": write_seconds}
         source = input_document(input, result.picture, reading)
-        document = _document(result, source, written, seconds, chosen, stat or ())
+        document = _document(result, source, written, seconds=seconds, chosen=chosen, stats=stat or ())
         if field is not None:
             document["field"] = {"at": list(field), **box}
         if parts is not None:
@@ -366,7 +371,7 @@ def _report(
     for line in shapes.counting(result.layer, size):
         answer(line)
     if result.layer.groups > 1:
-        for line in shapes.group_map(result.layer, size, result.picture.channels, result.names):
+        for line in shapes.group_map(result.layer, size, result.picture.channels, names=result.names):
             answer(line)
     if parts is not None:
         apart = result.apart(parts)
@@ -412,7 +417,7 @@ def _rows(result: Any, chosen: Sequence[int] | None, stats: Sequence[str]) -> li
     return rows if chosen is None else [rows[index] for index in chosen]
 
 
-def _field(result: Any, found: Any, at: HW, tile: int | None, effective: bool) -> Any:
+def _field(result: Any, found: Any, at: HW, *, tile: int | None, effective: bool) -> Any:
     """Draw what one output value sees of the input, and tell where that is."""
     from convviz.compute import backends
     from convviz.render.sheets import field
@@ -429,9 +434,15 @@ def _field(result: Any, found: Any, at: HW, tile: int | None, effective: bool) -
     if effective:
         bank = result.filters
         numbers = {"map": {"weight": bank.weight} | ({} if bank.bias is None else {"bias": bank.bias})}
-        gradient = backends.load_torch_net().gradient([placed], result.picture.x, numbers, "map", at)
+        gradient = backends.load_torch_net().gradient([placed], result.picture.x, numbers, name="map", at=at)
     panel = field.panel(
-        result.picture, found.planes, "the output", at, box, cell=max(1, int(before)), gradient=gradient
+        result.picture,
+        found.planes,
+        "the output",
+        at=at,
+        box=box,
+        cell=max(1, int(before)),
+        gradient=gradient,
     )
     return panel, asdict(box)
 
@@ -440,6 +451,7 @@ def _document(
     result: Any,
     source: dict[str, Any],
     written: Sequence[Path | writing.Stream],
+    *,
     seconds: dict[str, float],
     chosen: Sequence[int] | None,
     stats: Sequence[str],

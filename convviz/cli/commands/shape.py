@@ -33,6 +33,7 @@ def shape(
     ],
     layer: LayerSettings,
     typed_options: Typed,
+    *,
     reading: InputSettings,
     target: Annotated[
         HW | None,
@@ -79,7 +80,7 @@ def shape(
             raise SpecError(
                 "layers, net: give one of them, and without the options of a single layer or --target."
             )
-        _show_net(input, reading, layers, net, until, counting=counting, json=json)
+        _show_net(input, reading, layers, name=net, until=until, counting=counting, json=json)
         return
     if until is not None:
         raise SpecError("until: names the last layer of a network; give --net or --layers too.")
@@ -87,7 +88,7 @@ def shape(
         raise SpecError("counts: is of one layer, and --target lists several; leave one of them out.")
     channels, size = _input_shape(input, reading)
     if target is not None:
-        _show_targets(size, target, layer, typed_options, json=json)
+        _show_targets(size, target, layer, given=typed_options, json=json)
         return
     conv = _layer(layer, channels)
     for request in layer.kernel:
@@ -120,9 +121,9 @@ def _show_net(
     input: str,
     reading: InputSettings,
     layers: str | None,
+    *,
     name: str | None,
     until: str | None,
-    *,
     counting: bool,
     json: bool,
 ) -> None:
@@ -131,7 +132,7 @@ def _show_net(
     from convviz.render.words.tables import console
 
     channels, size = _input_shape(input, reading)
-    placed = _net(layers, name, until, (channels, *size)).place((channels, *size))
+    placed = _net(layers, name, until, shape=(channels, *size)).place((channels, *size))
     counted = counts((one.layer, one.input_shapes[0]) for one in placed)
     if json:
         answer_json(
@@ -155,7 +156,7 @@ def _show_net(
         answer(line)
 
 
-def _net(layers: str | None, name: str | None, until: str | None, shape: tuple[int, ...]) -> "Net":
+def _net(layers: str | None, name: str | None, until: str | None, *, shape: tuple[int, ...]) -> "Net":
     """Find the net; only a file of ONNX needs numpy."""
     if name is not None and name.lower().endswith(".onnx"):
         from convviz.compute.networks.graphs import net_of_graph
@@ -252,7 +253,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
     }
 
 
-def _show_targets(size: HW, target: HW, settings: LayerSettings, given: Typed, *, json: bool) -> None:
+def _show_targets(size: HW, target: HW, settings: LayerSettings, *, given: Typed, json: bool) -> None:
     """List the settings nearest to a wanted output."""
     edges = settings.padding
     if not isinstance(edges, Edges) or (edges.top, edges.left) != (edges.bottom, edges.right):

@@ -84,7 +84,7 @@ def cross_correlate(
     step = HW(stride.h // shared, stride.w)
     parts = dilation.h // shared
 
-    at_once = _rows_at_once(filters // groups, planes, HW(kh, kw), step.h)
+    at_once = _rows_at_once(filters // groups, planes, HW(kh, kw), stride=step.h)
     if at_once > 1 and not np.isfinite(x.sum()):
         at_once = 1  # a zero below or above the filter would make a NaN of what is not its own
     matrix = _stacked(weight.reshape(groups, -1, planes, kh, kw), at_once, step.h)
@@ -92,7 +92,7 @@ def cross_correlate(
 
     share = h * w * weight.size >= _MACS_TO_SHARE and parallel.threads() > 1
     bands = []
-    together, rows = _band_size(groups, planes * kw * w * x.itemsize, kh, step.h)
+    together, rows = _band_size(groups, planes * kw * w * x.itemsize, kh, stride=step.h)
     for first in range(min(parts, h)):
         start = first * stride.h
         lines = x[:, :, start % dilation.h :: dilation.h][:, :, start // dilation.h :]
@@ -112,7 +112,7 @@ def cross_correlate(
         # As in torch, what float32 cannot hold becomes infinite without a word.
         with np.errstate(over="ignore", invalid="ignore"):
             for band in mine:
-                buffer = _fill(band, HW(kh, kw), step, dilation.w, at_once, buffer)
+                buffer = _fill(band, HW(kh, kw), step, dilation_w=dilation.w, at_once=at_once, buffer=buffer)
 
     if share:
         parallel.share(bands, work)
@@ -121,7 +121,7 @@ def cross_correlate(
     return out.reshape(filters, h, w)
 
 
-def _rows_at_once(filters: int, planes: int, kernel: HW, stride: int) -> int:
+def _rows_at_once(filters: int, planes: int, kernel: HW, *, stride: int) -> int:
     """Choose how many output rows one product makes, by what an output value would cost in nanoseconds."""
 
     def cost(rows: int) -> float:
@@ -143,13 +143,13 @@ def _stacked(weight: Floats, at_once: int, stride: int) -> Floats:
     return matrix.reshape(groups, 1, at_once * filters, tall * kw * planes)
 
 
-def _band_size(groups: int, row_bytes: int, kh: int, stride: int) -> tuple[int, int]:
+def _band_size(groups: int, row_bytes: int, kh: int, *, stride: int) -> tuple[int, int]:
     """Choose how many groups and output rows are laid out together: all groups, where 8 rows of them fit."""
     together = max(1, min(groups, _BAND_BYTES // (row_bytes * (kh + 7 * stride))))
     return together, max(1, (_BAND_BYTES // (row_bytes * together) - kh) // stride + 1)
 
 
-def _fill(band: _Band, kernel: HW, stride: HW, dilation_w: int, at_once: int, buffer: Floats) -> Floats:
+def _fill(band: _Band, kernel: HW, stride: HW, *, dilation_w: int, at_once: int, buffer: Floats) -> Floats:
     """Compute the output rows of a band; gives the buffer for the next one."""
     groups, planes, _, _ = band.x.shape
     filters, rows, w = band.out.shape[1:]

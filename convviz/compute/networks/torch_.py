@@ -107,7 +107,7 @@ ROWS: dict[type[layers.Layer], Callable[[Any, Sequence[torch.Tensor], _Given], t
 
 
 def _forward(
-    placed: Sequence[Placed], image: torch.Tensor, numbers: Numbers, device: str
+    placed: Sequence[Placed], image: torch.Tensor, numbers: Numbers, *, device: str
 ) -> dict[str, torch.Tensor]:
     """Compute every layer, (1, C, H, W) or (1, N) each."""
     made = {INPUT: image}
@@ -149,11 +149,11 @@ def run(placed: Sequence[Placed], x: Floats, numbers: Numbers, *, device: str = 
     # TensorFloat-32 keeps 10 bits of the products, too few to be shown as the layer's numbers.
     exact = torch.backends.cudnn.flags(allow_tf32=False) if device == "cuda" else contextlib.nullcontext()
     with torch.inference_mode(), exact:
-        made = _forward(placed, torch.from_numpy(x.copy())[None].to(device), numbers, device)
+        made = _forward(placed, torch.from_numpy(x.copy())[None].to(device), numbers, device=device)
     return {one.name: made[one.name][0].cpu().numpy() for one in placed}
 
 
-def gradient(placed: Sequence[Placed], x: Floats, numbers: Numbers, name: str, at: HW) -> Floats:
+def gradient(placed: Sequence[Placed], x: Floats, numbers: Numbers, *, name: str, at: HW) -> Floats:
     """Tell how much every input value moves what a layer makes at one position.
 
     Parameters
@@ -174,6 +174,6 @@ def gradient(placed: Sequence[Placed], x: Floats, numbers: Numbers, name: str, a
     """
     image = torch.from_numpy(x.copy())[None].requires_grad_()
     upto = [one.name for one in placed].index(name) + 1
-    made = _forward(placed[:upto], image, numbers, "cpu")
+    made = _forward(placed[:upto], image, numbers, device="cpu")
     (found,) = torch.autograd.grad(made[name][0, :, at.h, at.w].sum(), image)
     return np.asarray(found[0].numpy())

@@ -122,18 +122,20 @@ class _Sheet:
             self.corner[1] + column * self.across[1] + row * self.down[1],
         )
 
-    def box(self, row: float, column: float, rows: float = 1, columns: float = 1) -> tuple[Point, ...]:
+    def box(self, row: float, column: float, size: tuple[float, float] = (1, 1)) -> tuple[Point, ...]:
         """Give the four corners of a part of the grid."""
+        rows, columns = size
         ends = ((row, column), (row, column + columns), (row + rows, column + columns), (row + rows, column))
         return tuple(self.at(*end) for end in ends)
 
     def cell(
-        self, row: int, column: int, fill: Colour, word: str, size: int, *, dashed: bool = False
+        self, row: int, column: int, fill: Colour, *, word: str, size: int, dashed: bool = False
     ) -> list[Shape]:
         """Draw one cell with its number."""
         shapes: list[Shape] = [Polygon(self.box(row, column), fill, RULE, 1, dashed=dashed)]
         if word and size:
-            shapes.append(centred(word, *self.at(row + 0.5, column + 0.5), ink_on(fill), size))
+            x, y = self.at(row + 0.5, column + 0.5)
+            shapes.append(centred(word, x, y, ink=ink_on(fill), size=size))
         return shapes
 
 
@@ -248,7 +250,7 @@ class Animation:
                     copied = not inside and scene.source(row, column) is not None
                     fill = _INPUT if inside else _COPY if copied else PAPER
                     word = scene.word(plane, row, column)
-                    shapes += sheet.cell(i, j, fill, word, self._type, dashed=not inside)
+                    shapes += sheet.cell(i, j, fill, word=word, size=self._type, dashed=not inside)
             if len(scene.channels) > 1 or scene.planes is not None:
                 shapes.append(Label(*self._names[plane], scene.channels[plane], INPUT_BLUE, 14))
         for row in range(scene.height.output):
@@ -261,7 +263,7 @@ class Animation:
         """Draw the output cell of a frame with its value."""
         row, column = divmod(frame, self.scene.width.output)
         word = "" if self.scene.values is None else self.scene.value_words[row][column]
-        return self._output.cell(row, column, fill, word, self._out_type)
+        return self._output.cell(row, column, fill, word=word, size=self._out_type)
 
     def above(self, frame: int) -> list[Shape]:
         """Draw what only one frame shows: the window, the cell that it makes, and a line of words."""
@@ -269,7 +271,7 @@ class Animation:
         y, x = divmod(frame, scene.width.output)
         rows, columns = scene.height.reads(y), scene.width.reads(x)
         first_row, first_column = rows[0] - self._rows.start, columns[0] - self._columns.start
-        box = (first_row, first_column, scene.height.span, scene.width.span)
+        box = (first_row, first_column, (scene.height.span, scene.width.span))
         shapes: list[Shape] = []
         for plane, sheet in enumerate(self._inputs):
             for row in rows:
@@ -279,8 +281,8 @@ class Animation:
                         row - self._rows.start,
                         column - self._columns.start,
                         _READ if inside else _PADDED_READ,
-                        scene.word(plane, row, column),
-                        self._type,
+                        word=scene.word(plane, row, column),
+                        size=self._type,
                         dashed=not inside,
                     )
             shapes.append(Polygon(sheet.box(*box), None, ORANGE, 2.5))

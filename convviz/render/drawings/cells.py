@@ -56,7 +56,7 @@ def ink_on(fill: Colour) -> Colour:
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 127 else PAPER
 
 
-def centred(word: str, x: float, y: float, ink: Colour, size: int) -> Label:
+def centred(word: str, x: float, y: float, *, ink: Colour, size: int) -> Label:
     """Set a word with its middle at a point."""
     # A label stands on its baseline, and digits are about 0.72 of the size high.
     return Label(x, y + 0.36 * size, word, ink, size, anchor="middle")
@@ -66,9 +66,9 @@ def cells(
     words: Sequence[Sequence[str]],
     fills: Sequence[Sequence[Colour | None]],
     x: float,
+    *,
     y: float,
     cell: float,
-    *,
     dashed: NDArray[np.bool_] | None = None,
     size: int | None = None,
 ) -> list[Shape]:
@@ -106,7 +106,7 @@ def cells(
                 squares.append(Rectangle(left, top, cell, cell, fill, RULE, 1, dashed=is_dashed))
             if word and size:
                 ink = FAINT if fill is None else ink_on(fill)
-                labels.append(centred(word, left + cell / 2, top + cell / 2, ink, size))
+                labels.append(centred(word, left + cell / 2, top + cell / 2, ink=ink, size=size))
     return [*squares, *labels]
 
 

@@ -164,16 +164,16 @@ def _paint_on(image: Image.Image, shapes: Sequence[Shape], by: float) -> None:
                 draw.rectangle((x0, y0, x1, y1), fill=shape.fill)
             if shape.outline is not None:
                 around = [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
-                _stroke(draw, around, shape.outline, shape.line * by, dashed=shape.dashed)
+                _stroke(draw, around, shape.outline, width=shape.line * by, dashed=shape.dashed)
         elif isinstance(shape, Polygon):
             points = [(x * by, y * by) for x, y in shape.points]
             if shape.fill is not None:
                 draw.polygon(points, fill=shape.fill)
             if shape.outline is not None:
-                _stroke(draw, [*points, points[0]], shape.outline, shape.line * by, dashed=shape.dashed)
+                _stroke(draw, [*points, points[0]], shape.outline, width=shape.line * by, dashed=shape.dashed)
         elif isinstance(shape, Lines):
             points = [(x * by, y * by) for x, y in shape.points]
-            _stroke(draw, points, shape.colour, shape.line * by, dashed=shape.dashed)
+            _stroke(draw, points, shape.colour, width=shape.line * by, dashed=shape.dashed)
         elif isinstance(shape, Label):
             anchor = {"start": "ls", "middle": "ms", "end": "rs"}[shape.anchor]
             face = font(round(shape.size * by))
@@ -188,7 +188,7 @@ def _paint_on(image: Image.Image, shapes: Sequence[Shape], by: float) -> None:
 
 
 def _stroke(
-    draw: ImageDraw.ImageDraw, points: Sequence[Point], colour: Colour, width: float, *, dashed: bool
+    draw: ImageDraw.ImageDraw, points: Sequence[Point], colour: Colour, *, width: float, dashed: bool
 ) -> None:
     """Draw a line through points, in dashes of four widths where asked for."""
     thick = max(1, round(width))

@@ -131,7 +131,9 @@ def draw(found: Trace, picture: Picture, maps: Floats) -> Drawing:
             )
             continue
         channel = found.channels[slot]
-        shapes += _plane(picture, found, channel.channel, x_plane, y, plane_side, x_patch, block_h)
+        shapes += _plane(
+            picture, found, channel.channel, x=x_plane, y=y, side=plane_side, x_patch=x_patch, block_h=block_h
+        )
         shapes.append(Label(x_plane, y - 8, f"{channel.name} plane", INPUT_BLUE, 14))
         padded = np.array(picked((~found.inside).tolist(), rows, columns, gap=False))
         paper = [[WINDOW if inside else PAPER for inside in row] for row in found.inside.tolist()]
@@ -141,8 +143,8 @@ def draw(found: Trace, picture: Picture, maps: Floats) -> Drawing:
             (x_products, "products", channel.products, signed_fills(channel.products, product_peak), None),
         ):
             shapes.append(Label(x, y - 8, heading, FAINT, 14))
-            words = picked(words_of(values, digits=3), rows, columns, ELLIPSIS)
-            shapes += cells(words, picked(fills, rows, columns, None), x, y, cell, dashed=dashed)
+            words = picked(words_of(values, digits=3), rows, columns, gap=ELLIPSIS)
+            shapes += cells(words, picked(fills, rows, columns, gap=None), x, y=y, cell=cell, dashed=dashed)
         for x, sign in ((x_kernel - 19, "x"), (x_products - 19, "=")):
             shapes.append(Label(x, y + block_h / 2 + 6, sign, INK, 20, anchor="middle"))
         middle = y + block_h / 2
@@ -189,6 +191,7 @@ def _plane(
     picture: Picture,
     found: Trace,
     channel: int,
+    *,
     x: float,
     y: float,
     side: float,

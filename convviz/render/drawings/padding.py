@@ -94,7 +94,7 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
             shapes.append(Bitmap(x, y, tile_w, tile_h, levels))
             if numbers is not None and scale >= 12:
                 words = cell_words(numbers, marked)
-                shapes += cells(words, level_fills(levels), x, y, scale, dashed=marked)
+                shapes += cells(words, level_fills(levels), x, y=y, cell=scale, dashed=marked)
             inner = (x + edges.left * scale, y + edges.top * scale, size.w * scale, size.h * scale)
             shapes.append(Rectangle(*inner, None, INPUT_BLUE, 2))
             shapes.append(Rectangle(x, y, tile_w, tile_h, None, FAINT, 1.2, dashed=True))

@@ -152,7 +152,7 @@ def draw(found: Unfolded) -> Drawing:
             wide, high = _sides(factor.values, cell)
             shapes += [
                 Label(x, y - 10, label, factor.colour, 13),
-                *_matrix(factor, x, y, cell),
+                *_matrix(factor, x, y, cell=cell),
                 Rectangle(x, y, wide, high, None, factor.colour, 2),
             ]
             x += max(wide, font(13).getlength(label))
@@ -171,7 +171,7 @@ def _sides(values: Numbers, cell: float) -> tuple[float, float]:
     return w, h
 
 
-def _matrix(factor: _Factor, x: float, y: float, cell: float) -> list[Shape]:
+def _matrix(factor: _Factor, x: float, y: float, *, cell: float) -> list[Shape]:
     """Draw a matrix, with numbers where its cells are large enough."""
     values, stored = factor.values, factor.stored
     peak = float(np.abs(values).max()) or 1.0
@@ -179,7 +179,7 @@ def _matrix(factor: _Factor, x: float, y: float, cell: float) -> list[Shape]:
         fills = signed_fills(values, peak)
         for row, column in () if stored is None else np.argwhere(~stored).tolist():
             fills[row][column] = PAPER
-        return cells(factor.words(cell_words, nothing=""), fills, x, y, cell, dashed=factor.padding)
+        return cells(factor.words(cell_words, nothing=""), fills, x, y=y, cell=cell, dashed=factor.padding)
     levels = signed_colours()[Tone(-peak, peak, "signed").levels(values.astype(np.float32))]
     if stored is not None:
         levels[~stored] = PAPER

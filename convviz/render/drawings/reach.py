@@ -64,7 +64,7 @@ def rows_of(found: WeightTrace, *, most: int = 16) -> list[tuple[str, str, str, 
 
 
 def draw_weight(
-    found: WeightTrace, layer: Conv2d, picture: Picture, filters: FilterBank, maps: Floats
+    found: WeightTrace, layer: Conv2d, picture: Picture, *, filters: FilterBank, maps: Floats
 ) -> Drawing:
     """Draw the plane and the map with everything that one weight connects.
 
@@ -101,12 +101,12 @@ def draw_weight(
         heading,
         picture.ends[found.channel],
         size,
-        layer.edges(size),
-        plane_panel,
-        kernel,
-        [found.tap],
-        map_panel,
-        colour,
+        edges=layer.edges(size),
+        plane=plane_panel,
+        kernel=kernel,
+        taps=[found.tap],
+        made=map_panel,
+        colour=colour,
     )
 
 
@@ -114,6 +114,7 @@ def draw_pixel(
     at: HW,
     feeds: Sequence[Feed],
     layer: Conv2d,
+    *,
     picture: Picture,
     filters: FilterBank,
     maps: Floats,
@@ -155,7 +156,17 @@ def draw_pixel(
     taps = [feed.tap for feed in chosen]
     kernel = filters.weight[index, 0]
     ends = picture.ends[channel]
-    return _draw(heading, ends, size, layer.edges(size), plane_panel, kernel, taps, map_panel, ORANGE)
+    return _draw(
+        heading,
+        ends,
+        size,
+        edges=layer.edges(size),
+        plane=plane_panel,
+        kernel=kernel,
+        taps=taps,
+        made=map_panel,
+        colour=ORANGE,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,6 +182,7 @@ def _draw(
     heading: str,
     ends: tuple[float, float],
     size: HW,
+    *,
     edges: Edges,
     plane: _Panel,
     kernel: Floats,
@@ -188,7 +200,7 @@ def _draw(
     tone = Tone(*ends, "unit")
     shapes += [
         Label(gap, top - 10, plane.heading, INPUT_BLUE, 14),
-        *_array(plane, tone, colour, left, upper, scale),
+        *_array(plane, tone, colour, x=left, y=upper, scale=scale),
         Rectangle(left, upper, size.w * scale, size.h * scale, None, INPUT_BLUE, 2),
     ]
     if any(edges):
@@ -198,8 +210,8 @@ def _draw(
     x_kernel = gap + max(around.w * scale, font(14).getlength(plane.heading)) + 60
     fills = signed_fills(kernel, float(np.abs(kernel).max()))
     shapes.append(Label(x_kernel, top - 10, "kernel", FAINT, 14))
-    words = picked(words_of(kernel, digits=3), rows, columns, ELLIPSIS)
-    shapes += cells(words, picked(fills, rows, columns, None), x_kernel, top, cell)
+    words = picked(words_of(kernel, digits=3), rows, columns, gap=ELLIPSIS)
+    shapes += cells(words, picked(fills, rows, columns, gap=None), x_kernel, y=top, cell=cell)
     # A tap that is elided is framed where the ellipsis stands.
     slots = {HW(_slot(rows, tap.h), _slot(columns, tap.w)) for tap in taps}
     shapes += [
@@ -212,7 +224,7 @@ def _draw(
     x_map = x_end + 60
     shapes += [
         Label(x_map, top - 10, made.heading, OUTPUT_TEAL, 14),
-        *_array(made, tones([made.values])[0], colour, x_map, top, map_scale),
+        *_array(made, tones([made.values])[0], colour, x=x_map, y=top, scale=map_scale),
         Rectangle(x_map, top, w * map_scale, h * map_scale, None, OUTPUT_TEAL, 2),
     ]
     middle = top + cell / 2
@@ -237,10 +249,10 @@ def _slot(shown: list[int | None], index: int) -> int:
     return shown.index(index) if index in shown else shown.index(None)
 
 
-def _array(panel: _Panel, tone: Tone, colour: Colour, x: float, y: float, scale: float) -> list[Shape]:
+def _array(panel: _Panel, tone: Tone, colour: Colour, *, x: float, y: float, scale: float) -> list[Shape]:
     """Draw an array with its marked values shaded: as cells with numbers, or as pixels where it is large."""
     if scale >= _LEAST_CELL:
         levels = tinted(tone.levels(panel.values), panel.marked, colour)
-        return cells(cell_words(panel.values), level_fills(levels), x, y, scale)
+        return cells(cell_words(panel.values), level_fills(levels), x, y=y, cell=scale)
     levels = tinted(tone.levels(reduce(panel.values, min(1.0, 2 * scale))), panel.marked, colour)
     return [Bitmap(x, y, panel.values.shape[1] * scale, panel.values.shape[0] * scale, levels)]

@@ -43,9 +43,9 @@ def panel(
     picture: Picture,
     planes: Sequence[Field],
     name: str,
+    *,
     at: HW,
     box: Box,
-    *,
     cell: int = 1,
     gradient: Floats | None = None,
 ) -> Panel:
@@ -74,7 +74,7 @@ def panel(
         Two tiles, or none where the value sees padding alone.
     """
     size, seen = picture.size, box.inside(picture.size)
-    words = [sentence(name, at, box, size)]
+    words = [sentence(name, at, box, size=size)]
     if seen.top > seen.bottom or seen.left > seen.right:
         return Panel((), tuple(words))
     whole = _coloured(toned.picture_levels([of.small for of in planes], picture.ends)[:], cell)
@@ -133,12 +133,12 @@ def _bytes(drawn: Floats) -> Bytes:
     return np.clip(drawn.round(), 0, 255).astype(np.uint8)
 
 
-def sentence(name: str, at: HW, box: Box, size: HW) -> str:
+def sentence(name: str, at: HW, box: Box, *, size: HW) -> str:
     """Say in words what is drawn.
 
     Examples
     --------
-    >>> sentence("conv1", HW(0, 0), Box(-1, 1, 0, 2), HW(8, 8))
+    >>> sentence("conv1", HW(0, 0), Box(-1, 1, 0, 2), size=HW(8, 8))
     'conv1 at 0,0 sees rows -1 to 1, columns 0 to 2 of the input (3x3), padding among them'
     """
     seen = box.inside(size)

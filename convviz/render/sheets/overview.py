@@ -23,9 +23,9 @@ def draw(
     picture: Picture,
     layer: Conv2d,
     filters: FilterBank,
+    *,
     planes: Sequence[Field],
     maps: Sequence[Field],
-    *,
     parts: Sequence[Sequence[Field]] | None = None,
     differences: Sequence[Field] | None = None,
     tile: int | None = 320,
@@ -75,7 +75,7 @@ def draw(
         rows: list[_Row] = [[(name, field)] for name, field in zip(filters.names, maps, strict=True)]
         wide = columns or layout.columns_for(len(rows))
     else:
-        rows = _partial_rows(picture, layer, filters, maps, parts)
+        rows = _partial_rows(picture, layer, filters, maps=maps, parts=parts)
         wide = len(rows[0])
     below: list[_Row] = []
     if differences is not None:
@@ -99,7 +99,7 @@ def draw(
     ]
     count = sum(map(len, rows))
     sections = [
-        input_section(picture, planes, input_scale, seen),
+        input_section(picture, planes, input_scale, seen=seen),
         layout.Section(tiles[:count], wide, palette.OUTPUT_TEAL),
         *(
             [layout.Section(tiles[count:], columns or layout.columns_for(len(below)), palette.FAINT)]
@@ -123,6 +123,7 @@ def _partial_rows(
     picture: Picture,
     layer: Conv2d,
     filters: FilterBank,
+    *,
     maps: Sequence[Field],
     parts: Sequence[Sequence[Field]],
 ) -> list[_Row]:
@@ -157,7 +158,7 @@ def normalization_lines(picture: Picture) -> list[str]:
 
 
 def input_section(
-    picture: Picture, fields: Sequence[Field], scale: float, seen: Panel = NOTHING
+    picture: Picture, fields: Sequence[Field], scale: float, *, seen: Panel = NOTHING
 ) -> layout.Section:
     """Draw the input and, where it has several, its planes; then what shall stand beside them."""
     count = len(fields)

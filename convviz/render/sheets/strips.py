@@ -26,8 +26,8 @@ def draw(
     picture: Picture,
     title: str,
     placed: Sequence[Placed],
-    made: Mapping[str, Floats],
     *,
+    made: Mapping[str, Floats],
     only: str | None = None,
     tile: int | None = TILE,
     columns: int | None = None,
@@ -78,8 +78,10 @@ def draw(
     panel = field.NOTHING
     if seen is not None:
         name, at, box, gradient = seen
-        panel = field.panel(picture, planes, name, at, box, cell=max(1, int(factor)), gradient=gradient)
-    sections = [overview.input_section(picture, planes, factor, panel)]
+        panel = field.panel(
+            picture, planes, name, at=at, box=box, cell=max(1, int(factor)), gradient=gradient
+        )
+    sections = [overview.input_section(picture, planes, factor, seen=panel)]
     strips: list[tuple[Placed, Sequence[int], int, float, list[Field]]] = []
     for one in placed:
         # What is flattened was seen before.

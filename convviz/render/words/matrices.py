@@ -46,13 +46,13 @@ def elided(count: int, room: int) -> list[int | None]:
 
 
 def picked(
-    table: Sequence[Sequence[T]], rows: Sequence[int | None], columns: Sequence[int | None], gap: G
+    table: Sequence[Sequence[T]], rows: Sequence[int | None], columns: Sequence[int | None], *, gap: G
 ) -> list[list[T | G]]:
     """Take rows and columns of a table as `elided` chose them, with `gap` where some are left out.
 
     Examples
     --------
-    >>> picked([["a", "b", "c"]], [0], [0, None, 2], "…")
+    >>> picked([["a", "b", "c"]], [0], [0, None, 2], gap="…")
     [['a', '…', 'c']]
     """
     return [
@@ -80,7 +80,7 @@ class Block:
 
     def lines(self, rows: Sequence[int | None], columns: Sequence[int | None]) -> list[str]:
         """Write the chosen rows and columns, all lines of one length."""
-        shown = picked(self.words, rows, columns, ELLIPSIS)
+        shown = picked(self.words, rows, columns, gap=ELLIPSIS)
         wide = [max(map(len, column)) for column in zip(*shown, strict=True)]
         lines = ["  ".join(word.rjust(w) for word, w in zip(line, wide, strict=True)) for line in shown]
         length = max(len(self.heading), *map(len, lines))

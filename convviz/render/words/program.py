@@ -30,12 +30,12 @@ def program(
     paths: Sequence[str],
     sources: Mapping[str, Source],
     layer: Conv2d,
+    *,
     bank: FilterBank,
     settings: LayerSettings,
     reading: InputSettings,
     size: HW,
     keys: Sequence[Sequence[Any]] = (),
-    *,
     channels_last: bool = False,
 ) -> str:
     """Write a program that makes the same maps of the same input.
@@ -77,9 +77,9 @@ def program(
     made = _layer(layer, settings, size, seed=bool(drawn))
     place = "layer[-1]" if made[-1] == ")" else "layer"
     if keys:
-        filled, needed = _loaded(layer, settings, keys, place)
+        filled, needed = _loaded(layer, settings, keys, place=place)
     else:
-        filled, needed = _weights(layer, bank, settings, place, drawn), []
+        filled, needed = _weights(layer, bank, settings, place=place, drawn=drawn), []
     lines = [
         *imports,
         "import numpy as np",
@@ -228,7 +228,7 @@ def built(layer: Conv2d, size: HW) -> list[str]:
 
 
 def _weights(
-    layer: Conv2d, bank: FilterBank, settings: LayerSettings, place: str, drawn: Sequence[int]
+    layer: Conv2d, bank: FilterBank, settings: LayerSettings, *, place: str, drawn: Sequence[int]
 ) -> list[str]:
     """Write the numbers into the layer at `place`, but for the filters that torch has drawn."""
     turned = [_flipped(place)] if settings.flip and drawn else []
@@ -259,7 +259,7 @@ def _weights(
 
 
 def _loaded(
-    layer: Conv2d, settings: LayerSettings, places: Sequence[Sequence[Any]], place: str
+    layer: Conv2d, settings: LayerSettings, places: Sequence[Sequence[Any]], *, place: str
 ) -> tuple[list[str], list[str]]:
     """Load the numbers of a file into the layer at `place`; and what that imports."""
     path = settings.weights

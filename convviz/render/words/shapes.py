@@ -81,7 +81,7 @@ def counting(layer: Conv2d, size: HW) -> list[str]:
     ]
 
 
-def group_map(layer: Conv2d, size: HW, channels: Sequence[str], names: Sequence[str]) -> list[str]:
+def group_map(layer: Conv2d, size: HW, channels: Sequence[str], *, names: Sequence[str]) -> list[str]:
     r"""Write which planes feed which maps, and what that saves against one group.
 
     Parameters
@@ -100,7 +100,7 @@ def group_map(layer: Conv2d, size: HW, channels: Sequence[str], names: Sequence[
 
     Examples
     --------
-    >>> print(*group_map(Conv2d(2, 2, 3, groups=2), HW(4, 4), "RG", ("a", "b")), sep="\n")
+    >>> print(*group_map(Conv2d(2, 2, 3, groups=2), HW(4, 4), "RG", names=("a", "b")), sep="\n")
     group 0: plane R -> map a
     group 1: plane G -> map b
     saved: 18 weights instead of 36, 72 multiply-adds instead of 144

@@ -342,7 +342,10 @@ class Conv2d(Layer):
         """Follow the receptive field through the windows."""
         edges = self.edges(HW(*shape[1:]))
         return before.through(
-            self.kernel_size[axis], self.stride[axis], self.dilation[axis], (edges.top, edges.left)[axis]
+            self.kernel_size[axis],
+            self.stride[axis],
+            self.dilation[axis],
+            before=(edges.top, edges.left)[axis],
         )
 
     def receptive_field(self) -> HW:

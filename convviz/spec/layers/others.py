@@ -254,6 +254,6 @@ class Upsample(Layer):
         """Follow the receptive field: enlarging is a transposed convolution with fixed weights."""
         factor = self.scale_factor[axis]
         if self.mode == "nearest":
-            return before.through_transposed(factor, factor, 1, 0)
+            return before.through_transposed(factor, factor, 1, padding=0)
         # The kernel of bilinear interpolation is a triangle of 2 * factor pixels, less one of odd factors.
-        return before.through_transposed(2 * factor - factor % 2, factor, 1, factor // 2)
+        return before.through_transposed(2 * factor - factor % 2, factor, 1, padding=factor // 2)

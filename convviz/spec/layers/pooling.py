@@ -103,7 +103,7 @@ class _Pool(Layer):
     def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
         """Follow the receptive field through the windows."""
         return before.through(
-            self.kernel_size[axis], self.stride[axis], self.dilation[axis], self.padding[axis]
+            self.kernel_size[axis], self.stride[axis], self.dilation[axis], before=self.padding[axis]
         )
 
     def _text(self, name: str, more: str = "") -> str:
@@ -231,4 +231,4 @@ class AdaptiveAvgPool2d(Layer):
     def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
         """Follow the receptive field where all parts are of one size; elsewhere it is not told."""
         step, left = divmod(shape[1 + axis], self.output_size[axis])
-        return before.through(step, step, 1, 0) if step and not left else None
+        return before.through(step, step, 1, before=0) if step and not left else None

@@ -135,5 +135,5 @@ class ConvTranspose2d(Layer):
     def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
         """Follow the receptive field through the zeros between the pixels."""
         return before.through_transposed(
-            self.kernel_size[axis], self.stride[axis], self.dilation[axis], self.padding[axis]
+            self.kernel_size[axis], self.stride[axis], self.dilation[axis], padding=self.padding[axis]
         )
