@@ -28,7 +28,7 @@ COMMANDS = {
     "explain": "Take one output value apart: what is multiplied by what, and how it adds up.",
     "pad": "Show the border that padding puts round the planes, as numbers and as a drawing.",
     "animate": "Let the window slide over the input and the output fill, one frame per output value.",
-    "explore": "Write a page on which a layer or a net can be touched: point at a value, change a setting.",
+    "explore": "Write a page on which a layer or a network can be touched: point at a value, change a setting.",
     "code": "Print a short PyTorch program with the same layer, the same weights and the same maps.",
     "exercise": "Make worksheets for a class: an input, a kernel, an empty output, a shape question; "
     "and the answers.",

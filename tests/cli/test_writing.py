@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 
 from convviz.cli import writing
 from convviz.cli.app import COMMANDS, make_app, status_of
-from convviz.cli.options import NOT_OFFERED
+from convviz.cli.settings import NOT_OFFERED
 from convviz.errors import OutputError
 from convviz.files import marks
 

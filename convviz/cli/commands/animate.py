@@ -9,7 +9,8 @@ import typer
 
 from convviz import __version__
 from convviz.cli.console import answer, answer_path, remark
-from convviz.cli.options import LAYER, OUTPUT, Force, map_option, output_option, with_settings
+from convviz.cli.options import LAYER, OUTPUT, Force, map_option, output_option
+from convviz.cli.settings import with_settings
 from convviz.cli.writing import refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files import paths

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from convviz.cli.console import answer, answer_json, remark
-from convviz.cli.options import OUTPUT, InputFiles, Json, with_settings
+from convviz.cli.options import OUTPUT, InputFiles, Json
+from convviz.cli.settings import with_settings
 from convviz.spec import parsing
 from convviz.spec.settings import InputSettings, LayerSettings
 
