@@ -155,13 +155,13 @@ def test_a_misspelt_command_is_met_with_the_nearest(convviz):
     assert "no such command 'rnu'. Did you mean 'run'" in done.stderr
 
 
-def test_presets_complete_in_the_shell(convviz):
+def test_presets_complete_in_the_shell(process):
     env = {
         "_CONVVIZ_COMPLETE": "complete_bash",
         "COMP_WORDS": "convviz run cat.jpg --kernel scharr",
         "COMP_CWORD": "4",
     }
-    done = convviz(env=env)
+    done = process(env=env)
     assert {"scharr-x", "scharr-y"} <= set(done.stdout.split())
 
 
