@@ -216,12 +216,16 @@ def _usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
     message = _lower(error.format_message())
     context, typed = getattr(error, "ctx", None), getattr(error, "option_name", None)
     if context is not None and typed is not None and hasattr(error, "possibilities"):
-        meant = meant_by(typed, [name for parameter in context.command.params for name in parameter.opts])
-        near = meant or next(iter(error.possibilities or ()), None)
+        near = meant_by(typed, _options(context.command))
         message = f"no such option: {typed}" + (f"; did you mean {near}?" if near else "")
     if arguments and arguments[0] in COMMANDS:
         return f"{message} (convviz {arguments[0]} --help lists the options)"
     return f"{message} (convviz --help lists the commands)"
+
+
+def _options(command: typer.core.TyperCommand) -> list[str]:
+    """List the options of a command, those that switch something off too."""
+    return [name for one in command.params for name in (*one.opts, *one.secondary_opts)]
 
 
 def _lower(message: str) -> str:

@@ -30,7 +30,7 @@ from convviz.spec.layers import Shape, shape_text
 from convviz.spec.network import Net, Placed
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings, as_text
 from convviz.spec.stacks import find_net, parse_layers
-from convviz.text import number
+from convviz.text import number, plural
 from convviz.typing import Floats
 
 # Of a row of values with names so many are told.
@@ -354,7 +354,8 @@ def _prediction(net: Net, values: Floats) -> list[tuple[str, float]]:
         return []
     if values.shape != (len(net.classes),):
         raise SpecError(
-            f"classes gives {len(net.classes)} names for {values.size} values; give one per value."
+            f"classes gives {plural(len(net.classes), 'name')} for {plural(values.size, 'value')}; "
+            "give one per value."
         )
     best = np.argsort(-values, kind="stable")[:_BEST]
     return [(net.classes[index], float(values[index])) for index in best]

@@ -173,6 +173,17 @@ def test_the_share_of_the_work_that_meets_padding_is_stated(convviz):
     assert document["padding_shares"] == {"outputs": pytest.approx(8 / 9), "products": pytest.approx(32 / 81)}
 
 
+def test_numbers_agree_with_their_nouns(convviz):
+    lines = convviz("shape", "1x1x1", "-k", "1", "-O", "1").stdout.splitlines()
+    assert "parameters: 2 = 1 x 1 x 1 x 1 weight + 1 bias" in lines
+    (line,) = [line for line in lines if line.startswith("multiply-adds:")]
+    assert line.startswith("multiply-adds: 1 = 1 weight x 1 x 1 position (")
+    lines = convviz("shape", "1x2x1", "-k", "1", "-O", "2", "-g", "1").stdout.splitlines()
+    assert "parameters: 4 = 2 x 1 x 1 x 1 weights + 2 biases" in lines
+    (line,) = [line for line in lines if line.startswith("multiply-adds:")]
+    assert line.startswith("multiply-adds: 4 = 2 weights x 2 x 1 positions (")
+
+
 def test_a_target_keeps_the_size_of_a_named_kernel(convviz):
     """A preset of 5x5: every suggestion has that many taps."""
     document = json.loads(

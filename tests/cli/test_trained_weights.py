@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import safetensors.torch
 import torch
 from PIL import Image
@@ -59,6 +60,35 @@ def test_the_table_of_layers_fits(convviz, place, columns):
     rows = [line for line in done.stdout.splitlines() if line[:1].isdigit()][:2]
     assert all("3x3" in row for row in rows)
     assert max(map(len, rows)) <= columns
+
+
+def test_an_option_that_is_like_no_other_is_answered_without_a_guess(convviz):
+    """Only the dashes and three letters of --filters and --tile are alike."""
+    done = convviz("filters", "w.safetensors", "--filters", "1")
+    assert done.stderr == "convviz: no such option: --filters (convviz filters --help lists the options)\n"
+
+
+def test_layers_proposes_only_what_can_be_done(convviz, tmp_path):
+    """A layer that is not finite is refused, and a transposed one is applied with its net alone."""
+    whole = np.ones((2, 1, 3, 3), np.float32)
+    broken = whole.copy()
+    broken[0, 0, 0, 0] = np.nan
+    up = {"up.weight": np.ones((2, 8, 3, 3), np.float32), "up.bias": np.zeros(8, np.float32)}
+    safetensors.numpy.save_file({"a.weight": broken}, tmp_path / "diverged.safetensors")
+    safetensors.numpy.save_file({"a.weight": broken, "b.weight": whole}, tmp_path / "partly.safetensors")
+    safetensors.numpy.save_file({**up, "z.weight": whole}, tmp_path / "up.safetensors")
+    (tmp_path / "x.csv").write_text("1,2,3\n4,5,6\n7,8,9\n")
+    proposed = {}
+    for name in ("diverged", "partly", "up"):
+        lines = convviz("layers", f"{name}.safetensors").stdout.splitlines()
+        commands = [
+            line.rpartition(" ")[0].rpartition(" ")[0] for line in lines if line.startswith("convviz ")
+        ]
+        proposed[name] = [command.split()[-1] for command in commands]
+        for command in commands:
+            done = convviz(*command.replace("INPUT", "x.csv").split()[1:])
+            assert done.returncode == 0, done.stderr
+    assert proposed == {"diverged": [], "partly": ["b", "b"], "up": ["up", "z"]}
 
 
 def as_npz(state, path):

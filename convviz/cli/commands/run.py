@@ -1,6 +1,7 @@
 """``convviz run``."""
 
 import math
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -185,7 +186,7 @@ def run(
     if (
         maps is not None
         and isinstance(target, Path)
-        and target.parent.resolve() == maps.resolve()
+        and os.path.realpath(target.parent) == os.path.realpath(maps)
         and re.match("[0-9]+-", target.name)
     ):
         raise SpecError(
