@@ -105,14 +105,8 @@ def top(
         typer.echo(context.get_help())
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The words after ``convviz``; those of the process by default.
-    """
+def begin() -> None:
+    """Bring the process into the state that commands are run in."""
     # Threads are ours to give (convviz.machine.parallel); without its
     # own, numpy's BLAS also loads a third sooner.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -126,6 +120,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Who does not say what the terminal can do gets plain text; on Windows nobody says it.
     if not os.environ.get("TERM") and sys.platform != "win32":
         os.environ["TERM"] = "dumb"
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after ``convviz``; those of the process by default.
+    """
+    begin()
     try:
         status = status_of(sys.argv[1:] if arguments is None else arguments)
     except (KeyboardInterrupt, Ended):  # another one, while the first was seen to

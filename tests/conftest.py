@@ -20,7 +20,9 @@ def convviz(tmp_path):
     """
 
     def run(*arguments, stdin=b"", env=None, cwd=None):
-        streams = [io.TextIOWrapper(io.BytesIO(data), encoding="utf-8") for data in (stdin, b"", b"")]
+        streams = [
+            io.TextIOWrapper(io.BytesIO(data), "utf-8", "backslashreplace") for data in (stdin, b"", b"")
+        ]
         here = Path.cwd()
         with pytest.MonkeyPatch.context() as patch:
             for name, value in {"COLUMNS": "100", "TERM": "dumb", **(env or {})}.items():
