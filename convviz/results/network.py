@@ -29,7 +29,7 @@ from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import Conv2d, Shape
 from convviz.spec.network import INPUT, Net, Placed
 from convviz.spec.reach import Box
-from convviz.text import number
+from convviz.text import number, plural
 from convviz.typing import Floats
 
 # Of a prediction so many classes are named.
@@ -221,7 +221,8 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         values = self.made[self.placed[-1].name]
         if values.shape != (len(classes),):
             raise SpecError(
-                f"classes gives {len(classes)} names for {values.size} values; give one per value."
+                f"classes gives {plural(len(classes), 'name')} for {plural(values.size, 'value')}; "
+                "give one per value."
             )
         best = np.argsort(-values, kind="stable")[:_BEST]
         return [(classes[index], float(values[index])) for index in best]

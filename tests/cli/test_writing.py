@@ -180,6 +180,21 @@ def test_a_name_that_begins_with_a_dash_is_helped(place, call):
     assert err == "convviz: no such option: -x; write ./-x.png for a file whose name begins with '-'\n"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "numbers.csv", "-k", "1", "-o", "0-x.png", "--maps", "link"],
+        ["animate", "numbers.csv", "-k", "1", "-o", "x.gif", "--frames", "link"],
+    ],
+    ids=["run", "animate"],
+)
+def test_a_folder_that_is_a_link_to_itself_is_said_to_be_one(place, call, words):
+    (place / "link").symlink_to("link")
+    status, _, err = call(*words)
+    assert status == 4
+    assert "'link' is a link that leads nowhere" in err
+
+
 def test_a_page_is_kept_among_the_settings(place, call):
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime")]
     frames[0].save(place / "two.tif", save_all=True, append_images=frames[1:])

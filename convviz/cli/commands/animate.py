@@ -1,5 +1,6 @@
 """``convviz animate``."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -164,7 +165,7 @@ def animate(
     if (
         frames is not None
         and isinstance(written_to, Path)
-        and written_to.parent.resolve() == frames.resolve()
+        and os.path.realpath(written_to.parent) == os.path.realpath(frames)
     ):
         raise SpecError("output: lies where --frames writes; choose another folder.")
     scene = _scene(

@@ -10,6 +10,7 @@ from convviz.cli.options import OUTPUT, InputFiles, Json
 from convviz.cli.settings import with_settings
 from convviz.spec import parsing
 from convviz.spec.settings import InputSettings, LayerSettings
+from convviz.text import plural
 
 
 @with_settings
@@ -72,6 +73,6 @@ def bench(
     answer()
     count = parallel.threads()
     answer(
-        f"--backend auto takes {taken} with {count} thread{'s' if count > 1 else ''}: torch takes about "
+        f"--backend auto takes {taken} with {plural(count, 'thread')}: torch takes about "
         f"{backends.IMPORT_TORCH_SECONDS} s to load before it computes."
     )

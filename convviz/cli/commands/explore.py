@@ -34,7 +34,7 @@ def explore(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a page on which a layer or a network can be touched: point at a value, change a setting.
+    """Write a page on which a layer or network can be touched: point at a value, change a setting.
 
     The page is one file that needs no network and no server. It computes in the browser, with the numbers
     of convviz; its address holds the settings, so that a copied link shows the same.

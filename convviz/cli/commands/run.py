@@ -1,5 +1,6 @@
 """``convviz run``."""
 
+import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -149,7 +150,7 @@ class RunRequest:
         if (
             wanted.maps is not None
             and isinstance(self.target, Path)
-            and self.target.parent.resolve() == wanted.maps.resolve()
+            and os.path.realpath(self.target.parent) == os.path.realpath(wanted.maps)
             and re.match("[0-9]+-", self.target.name)
         ):
             raise SpecError(

@@ -12,7 +12,7 @@ from convviz.render.palette import Tone, colours
 from convviz.render.sheets import layout
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
-from convviz.text import number
+from convviz.text import number, plural
 from convviz.typing import Bytes, Floats
 
 # The response is computed at so many frequencies along each axis.
@@ -123,7 +123,7 @@ def draw(
         else ("every plane by itself" if planes > 1 else "one plane")
     )
     heading = (
-        f"{title}: {filters} filters x {planes} planes of {HW(kh, kw)}",
+        f"{title}: {plural(filters, 'filter')} x {plural(planes, 'plane')} of {HW(kh, kw)}",
         kinds + ("; beside each its response, no variation in the middle" if frequency else ""),
     )
     section = layout.Section(tiles, wide * (2 if frequency else 1), palette.OUTPUT_TEAL)
