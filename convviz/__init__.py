@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from convviz.compute.conv import conv2d, conv_transpose2d
-    from convviz.compute.filters import kernel_bank
-    from convviz.compute.networks.stack import run_net
-    from convviz.compute.weights import FilterBank, seeded
+    from convviz.compute.filters import layer_of_kernels
+    from convviz.compute.networks.stack import run_network
+    from convviz.compute.weights import LayerWeights, seeded
     from convviz.errors import (
         BackendError,
         BatchError,
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from convviz.spec.geometry import HW, Edges
     from convviz.spec.kernels import Kernel
     from convviz.spec.layers import Conv2d
-    from convviz.spec.network import Net
+    from convviz.spec.network import Network
     from convviz.spec.preparation import Normalization, ShortSide
-    from convviz.spec.stacks import find_net, parse_layers, read_net
+    from convviz.spec.stacks import find_network, parse_layers, read_network
 
 _HOMES = {
     "compute.conv": ("conv2d", "conv_transpose2d"),
-    "compute.filters": ("kernel_bank",),
-    "compute.networks.stack": ("run_net",),
-    "compute.weights": ("FilterBank", "seeded"),
+    "compute.filters": ("layer_of_kernels",),
+    "compute.networks.stack": ("run_network",),
+    "compute.weights": ("LayerWeights", "seeded"),
     "errors": (
         "BackendError",
         "BatchError",
@@ -61,9 +61,9 @@ _HOMES = {
     "spec.geometry": ("HW", "Edges"),
     "spec.kernels": ("Kernel",),
     "spec.layers": ("Conv2d",),
-    "spec.network": ("Net",),
+    "spec.network": ("Network",),
     "spec.preparation": ("Normalization", "ShortSide"),
-    "spec.stacks": ("find_net", "parse_layers", "read_net"),
+    "spec.stacks": ("find_network", "parse_layers", "read_network"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -76,10 +76,10 @@ __all__ = [
     "ConvvizError",
     "Edges",
     "FeatureMaps",
-    "FilterBank",
     "InputError",
     "Kernel",
-    "Net",
+    "LayerWeights",
+    "Network",
     "Normalization",
     "OutputError",
     "Picture",
@@ -90,14 +90,14 @@ __all__ = [
     "__version__",
     "conv2d",
     "conv_transpose2d",
-    "find_net",
-    "kernel_bank",
+    "find_network",
+    "layer_of_kernels",
     "parse_layers",
     "read",
     "read_checkpoint",
-    "read_net",
+    "read_network",
     "run",
-    "run_net",
+    "run_network",
     "seeded",
 ]
 

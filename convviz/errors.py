@@ -19,7 +19,7 @@ class SpecError(ConvvizError):
     """An argument that no layer, kernel or option can take."""
 
 
-class SourceError(SpecError):
+class TextError(SpecError):
     """Something in a text that a user wrote, at one place in it.
 
     Parameters

@@ -17,7 +17,7 @@ from convviz.cli.exits import STATUS, Exit
 from convviz.cli.signals import Ended, raise_when_ended
 from convviz.cli.streams import NobodyReads, open_streams
 from convviz.cli.synonyms import meant_by
-from convviz.errors import ConvvizError, OutputError, SourceError
+from convviz.errors import ConvvizError, OutputError, TextError
 from convviz.files.writing import delete_unfinished
 from convviz.text import printable
 
@@ -26,9 +26,9 @@ from convviz.text import printable
 COMMANDS = {
     "run": "Convolve INPUT with the chosen filters and write the feature maps as one picture.",
     "explain": "Take one output value apart: what is multiplied by what, and how it adds up.",
-    "pad": "Show the border that padding puts round the planes, as numbers and as a drawing.",
+    "pad": "Show the border that padding puts round the channels, as numbers and as a drawing.",
     "animate": "Let the window slide over the input and the output fill, one frame per output value.",
-    "explore": "Write a page on which a layer or a net can be touched: point at a value, change a setting.",
+    "explore": "Write an interactive page of a layer or a network: point at a value, change a setting.",
     "code": "Print a short PyTorch program with the same layer, the same weights and the same maps.",
     "exercise": "Make worksheets for a class: an input, a kernel, an empty output, a shape question; "
     "and the answers.",
@@ -141,7 +141,7 @@ def status_of(arguments: Sequence[str]) -> int:
     try:
         status = _status_of(arguments)
         stdout.flush()
-    except SourceError as error:
+    except TextError as error:
         status = _failed(str(error), Exit.USAGE)
         _point(error.text, error.at)
     except ConvvizError as error:

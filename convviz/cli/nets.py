@@ -13,23 +13,23 @@ from convviz.cli.options import OPTIONS
 from convviz.cli.reading import input_document, input_files, read_input
 from convviz.cli.writing import announce, tell_replaced
 from convviz.compute import backends
-from convviz.compute.networks import parameters, stack
-from convviz.compute.networks.graphs import net_of_graph
+from convviz.compute.networks import filling, stack
+from convviz.compute.networks.graphs import network_of_graph
 from convviz.compute.survey import by_energy, summed_up
 from convviz.errors import SpecError, UnknownNameError
 from convviz.files import archives, marks, npy, writing
 from convviz.files.checkpoints import Checkpoint, read_checkpoint
 from convviz.render.palette import colours
-from convviz.render.sheets import field, strips
+from convviz.render.sheets import receptive_field, strips
 from convviz.render.sheets.layout import Sheet
 from convviz.render.words import tables
 from convviz.results import outputs
 from convviz.spec import reach
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import Shape, shape_text
-from convviz.spec.network import Net, Placed
-from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings, as_text
-from convviz.spec.stacks import find_net, parse_layers
+from convviz.spec.network import Network, SizedStep
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings, as_text
+from convviz.spec.stacks import find_network, parse_layers
 from convviz.text import number
 from convviz.typing import Floats
 
@@ -39,14 +39,14 @@ _BEST = 5
 
 @dataclass(frozen=True, slots=True)
 class ChosenNet:
-    """What the options of a net ask for.
+    """What the options of a network ask for.
 
     Parameters
     ----------
     layers : str, optional
         A stack as text.
     name : str, optional
-        The name of a net, or a file .toml or .onnx.
+        The name of a network, or a file .toml or .onnx.
     until : str, optional
         The last layer.
     weights : Path, optional
@@ -65,7 +65,7 @@ class ChosenNet:
     def of(
         cls, layers: str | None, name: str | None, until: str | None, *, layer: LayerSettings
     ) -> "ChosenNet":
-        """Take the options of a net.
+        """Take the options of a network.
 
         Raises
         ------
@@ -100,13 +100,13 @@ class ChosenNet:
 
 @dataclass(slots=True)
 class Source:
-    """A net before its input is known, with the file of its weights."""
+    """A network before its input is known, with the file of its weights."""
 
     chosen: ChosenNet
-    net: Net | None
+    net: Network | None
     checkpoint: Checkpoint | None
     # Before layers were left out: the file has numbers for those too.
-    whole: Net | None = None
+    whole: Network | None = None
 
     @classmethod
     def of(cls, chosen: ChosenNet) -> "Source":
@@ -114,8 +114,8 @@ class Source:
 
         Raises
         ------
-        SpecError, SourceError, UnknownNameError, InputError
-            If the net or its weights cannot be.
+        SpecError, TextError, UnknownNameError, InputError
+            If the network or its weights cannot be.
         """
         graph = chosen.name if chosen.name is not None and chosen.name.lower().endswith(".onnx") else None
         if graph is None and chosen.layers is None and chosen.name is None:
@@ -124,9 +124,9 @@ class Source:
             graph = str(chosen.weights)
         if graph is not None:
             if chosen.weights not in (None, Path(graph)):
-                raise SpecError("weights: a net in ONNX has its own; leave out --weights.")
+                raise SpecError("weights: a network in ONNX has its own; leave out --weights.")
             return cls(chosen, None, read_checkpoint(Path(graph)))
-        net = parse_layers(chosen.layers) if chosen.layers is not None else find_net(chosen.name or "")
+        net = parse_layers(chosen.layers) if chosen.layers is not None else find_network(chosen.name or "")
         kept = net if chosen.until is None else net.until(chosen.until)
         return cls(chosen, kept, None if chosen.weights is None else read_checkpoint(chosen.weights), net)
 
@@ -138,7 +138,7 @@ class Source:
         return f"# then load the numbers of {self.checkpoint.name}"
 
     def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
-        """Read the picture as the net asks for, where the user did not say otherwise; and say so."""
+        """Read the picture as the network asks for, where the user did not say otherwise; and say so."""
         if self.net is None:
             return settings, ()
         default = InputSettings()
@@ -152,34 +152,34 @@ class Source:
                 except (SpecError, UnknownNameError) as error:
                     raise SpecError(f"[input]: {error}") from None
                 taken.append(f"{name} {text}")
-        return settings, (f"the net asks for {', '.join(taken)}",) if taken else ()
+        return settings, (f"the network asks for {', '.join(taken)}",) if taken else ()
 
-    def fill(self, shape: Shape) -> tuple[Net, list[Placed], dict[str, Any], tuple[str, ...]]:
+    def fill(self, shape: Shape) -> tuple[Network, list[SizedStep], dict[str, Any], tuple[str, ...]]:
         """Build every layer for an input, with its numbers and remarks on those."""
         if self.net is None:
             assert self.checkpoint is not None
-            net, numbers = net_of_graph(self.checkpoint, shape, until=self.chosen.until)
-            placed = net.place(shape)
+            net, parameters = network_of_graph(self.checkpoint, shape, until=self.chosen.until)
+            steps = net.sized(shape)
             finite = {
                 name: {
                     key: npy.finite(value, f"{self.checkpoint.name}, the {key} of {name!r}")
                     for key, value in held.items()
                 }
-                for name, held in numbers.items()
+                for name, held in parameters.items()
             }
-            return replace(net, name=self.checkpoint.name.strip("'")), placed, finite, ()
-        placed = self.net.place(shape)
+            return replace(net, name=self.checkpoint.name.strip("'")), steps, finite, ()
+        steps = self.net.sized(shape)
         if self.checkpoint is None:
-            numbers = parameters.seeded(placed, self.chosen.seed)
-            told = f"no --weights, so the numbers are those of a new net (seed {self.chosen.seed})"
-            # Such a net has learnt nothing that it could predict.
-            return replace(self.net, classes=()), placed, numbers, (told,) if numbers else ()
+            parameters = filling.seeded(steps, self.chosen.seed)
+            told = f"no --weights, so the numbers are those of a new network (seed {self.chosen.seed})"
+            # Such a network has learnt nothing that it could predict.
+            return replace(self.net, classes=()), steps, parameters, (told,) if parameters else ()
         assert self.whole is not None
-        numbers, remarks = parameters.stored(placed, self.checkpoint, names=self.whole.numbered)
-        return self.net, placed, numbers, remarks
+        parameters, remarks = filling.stored(steps, self.checkpoint, names=self.whole.with_parameters)
+        return self.net, steps, parameters, remarks
 
 
-def run_net(
+def run_network(
     input: Sequence[str],
     target: Path | writing.Stream,
     chosen: ChosenNet,
@@ -192,7 +192,7 @@ def run_net(
     stats: Sequence[str],
     reading: InputSettings,
     compute: ComputeSettings,
-    picture: PictureSettings,
+    picture: SheetSettings,
     save: Path | writing.Stream | None,
     json: bool,
     force: bool,
@@ -205,34 +205,36 @@ def run_net(
     colours(picture.colormap)
     if save is not None and save.suffix.lower() not in archives.ARCHIVES:
         raise SpecError(
-            f"save: of a net, the name ends in {', '.join(archives.ARCHIVES)}, not {save.suffix!r}."
+            f"save: of a network, the name ends in {', '.join(archives.ARCHIVES)}, not {save.suffix!r}."
         )
     inputs = [*input_files(input), *chosen.files]
     for written_to in (target, *([save] if save else [])):
-        writing.check_place(written_to, force=force, is_ours=marks.is_ours, inputs=inputs)
+        writing.check_path(written_to, force=force, is_ours=marks.is_ours, inputs=inputs)
     source = Source.of(chosen)
     if only is not None and source.net is not None:
         _check_layer(only, [step.name for step in source.net.steps])
     read_as, asked = source.reading(reading)
     image = read_input(input, read_as)
-    net, placed, numbers, remarks = source.fill(image.shape)
+    net, steps, parameters, remarks = source.fill(image.shape)
     if only is not None:
-        _check_layer(only, [one.name for one in placed])
-    seen = None if at is None else _seen(placed, only, at)
-    made = stack.run_net(net, image.x, numbers, backend=compute.backend, device=compute.device)
-    predicted = _prediction(net, made[placed[-1].name])
+        _check_layer(only, [one.name for one in steps])
+    seen = None if at is None else _seen(steps, only, at)
+    made = stack.run_network(net, image.x, parameters, backend=compute.backend, device=compute.device)
+    predicted = _prediction(net, made[steps[-1].name])
     told = _sentence(predicted)
     gradient = None
     if effective and seen is not None:
-        gradient = backends.load_torch_net().gradient(placed, image.x, numbers, name=seen[0], at=seen[1])
+        gradient = backends.load_torch_networks().gradient(
+            steps, image.x, parameters, name=seen[0], at=seen[1]
+        )
 
     looks = asdict(picture)
-    if only is None and picture.tile == PictureSettings().tile:
+    if only is None and picture.tile == SheetSettings().tile:
         looks["tile"] = strips.TILE
     sheet = strips.draw(
         image,
         chosen.layers or net.name,
-        placed,
+        steps,
         made=made,
         only=only,
         seen=None if seen is None else (*seen, gradient),
@@ -254,12 +256,12 @@ def run_net(
     if save is not None:
         outputs.save_arrays({"input": image.x, **made}, save, description, force=force, inputs=inputs)
         written.append(save)
-    rows = [_numbers(made[one.name], stats) for one in placed]
+    rows = [_numbers(made[one.name], stats) for one in steps]
     maps: list[tuple[Any, ...]] = []
     if only is not None:
-        planes = strips.as_planes(made[only])
-        order = range(len(planes)) if top is None else by_energy(planes)[:top]
-        maps = [(index, f"{only}: {index}", *_numbers(planes[index], stats)) for index in order]
+        channels = strips.as_maps(made[only])
+        order = range(len(channels)) if top is None else by_energy(channels)[:top]
+        maps = [(index, f"{only}: {index}", *_numbers(channels[index], stats)) for index in order]
     if not quiet:
         for text in (*asked, *image.remarks, *remarks):
             remark(text)
@@ -267,13 +269,13 @@ def run_net(
         names = ("min", "max", "mean", "std", *stats)
         document = {
             "input": input_document(input, image, read_as),
-            "output_shape": list(placed[-1].output_shape),
-            "parameters": sum(one.layer.parameters for one in placed),
-            "macs": sum(one.macs for one in placed),
+            "output_shape": list(steps[-1].output_shape),
+            "parameters": sum(one.layer.parameters for one in steps),
+            "macs": sum(one.macs for one in steps),
             "layers": [
                 {"name": one.name, "layer": repr(one.layer), "output_shape": list(one.output_shape)}
                 | dict(zip(names, row, strict=True))
-                for one, row in zip(placed, rows, strict=True)
+                for one, row in zip(steps, rows, strict=True)
             ],
             "files": [str(path) for path in written],
         }
@@ -291,11 +293,11 @@ def run_net(
     if not quiet:
         screen = tables.console()
         if only is None:
-            screen.print(_table(placed, rows, screen.width, stats=stats))
+            screen.print(_table(steps, rows, screen.width, stats=stats))
         else:
             screen.print(tables.statistics(maps, width=screen.width, more=stats))
         answer()
-        words = ["" if seen is None else field.sentence(*seen, size=image.size), told]
+        words = ["" if seen is None else receptive_field.sentence(*seen, size=image.size), told]
         for line in filter(None, words):
             answer(line)
         if any(words):
@@ -306,13 +308,13 @@ def run_net(
 
 
 def _table(
-    placed: Sequence[Placed], rows: Sequence[Sequence[float]], width: int, *, stats: Sequence[str]
+    steps: Sequence[SizedStep], rows: Sequence[Sequence[float]], width: int, *, stats: Sequence[str]
 ) -> Any:
     """Tabulate what the layers make, with their types and shapes where there is room."""
     cells = {
-        "layer": [one.name for one in placed],
-        "type": [type(one.layer).__name__ for one in placed],
-        "shape": [shape_text(one.output_shape) for one in placed],
+        "layer": [one.name for one in steps],
+        "type": [type(one.layer).__name__ for one in steps],
+        "shape": [shape_text(one.output_shape) for one in steps],
     }
     words = [name for name, least in (("layer", 0), ("type", 100), ("shape", 80)) if width >= least]
     table = [(index, *(cells[name][index] for name in words), *row) for index, row in enumerate(rows)]
@@ -322,20 +324,20 @@ def _table(
 
 
 def _check_layer(name: str, known: Sequence[str]) -> None:
-    """Refuse a layer that the net has not."""
+    """Refuse a layer that the network has not."""
     if name not in known:
         raise UnknownNameError("layer", name, known)
 
 
-def _seen(placed: Sequence[Placed], only: str | None, at: HW) -> tuple[str, HW, reach.Box]:
+def _seen(steps: Sequence[SizedStep], only: str | None, at: HW) -> tuple[str, HW, reach.Box]:
     """Find what a value sees: of the chosen layer, or of the last one whose values have a place."""
-    having = [one for one in placed if one.height is not None and len(one.output_shape) == 3]
+    having = [one for one in steps if one.height is not None and len(one.output_shape) == 3]
     found = next((one for one in having if one.name == only), having[-1] if only is None and having else None)
     if found is None or found.height is None or found.width is None:
         raise SpecError(
             f"field: every value of {only!r} sees the whole input; choose a layer before with --layer."
             if only is not None
-            else "field: every value of this net sees the whole input."
+            else "field: every value of this network sees the whole input."
         )
     check_inside("field", at, HW(*found.output_shape[1:]), what=f"the maps of {found.name}")
     return found.name, at, reach.Box.of(found.height, found.width, at)
@@ -351,8 +353,8 @@ def _numbers(values: Floats, stats: Sequence[str]) -> list[float]:
     return [found.low, found.high, found.mean, found.std, *(measures[name]() for name in stats)]
 
 
-def _prediction(net: Net, values: Floats) -> list[tuple[str, float]]:
-    """Name the greatest values of the last layer, where the net says what they stand for."""
+def _prediction(net: Network, values: Floats) -> list[tuple[str, float]]:
+    """Name the greatest values of the last layer, where the network says what they stand for."""
     if not net.classes:
         return []
     if values.shape != (len(net.classes),):

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from convviz.cli.console import remark
 from convviz.errors import OutputError, SpecError
-from convviz.files import marks, places
-from convviz.files.paths import shown, split_member
+from convviz.files import addresses, marks
+from convviz.files.paths import quoted, split_member
 from convviz.files.writing import Stream
 from convviz.text import amount
 
@@ -124,7 +124,7 @@ def announce(sheet: Sized, *, force: bool, quiet: bool = False) -> None:
 
 def tell_replaced(path: Path | Stream, description: Mapping[str, Any], *, quiet: bool = False) -> None:
     """Say that a file is replaced which was made with other settings."""
-    if quiet or isinstance(path, Stream) or places.is_remote(path):
+    if quiet or isinstance(path, Stream) or addresses.is_remote(path):
         return
     found = marks.description_of(path)
     if found is None:
@@ -137,7 +137,7 @@ def tell_replaced(path: Path | Stream, description: Mapping[str, Any], *, quiet:
     ]
     if changed:
         more = f"; and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-        remark(f"{shown(path)} is replaced: {'; '.join(changed[:_NAMED])}{more}")
+        remark(f"{quoted(path)} is replaced: {'; '.join(changed[:_NAMED])}{more}")
 
 
 def _short(value: Any) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from convviz.errors import InputError
 from convviz.files.marks import MARK
 from convviz.files.npy import BROKEN, finite, from_npy
-from convviz.files.paths import shown
+from convviz.files.paths import quoted
 from convviz.files.reading import read_bytes
 from convviz.machine import memory
 from convviz.text import amount, because, plural, printable
@@ -54,7 +54,7 @@ def read_archive(path: Path) -> dict[str, Floats]:
     InputError
         If the file cannot be read, or an array is none of finite numbers.
     """
-    return parse_archive(read_bytes(path), shown(path), path.suffix.lower())
+    return parse_archive(read_bytes(path), quoted(path), path.suffix.lower())
 
 
 def parse_archive(data: bytes, name: str, suffix: str) -> dict[str, Floats]:

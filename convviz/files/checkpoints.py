@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convviz.errors import InputError, SpecError, UnknownNameError, importing
 from convviz.files import archives, npy, onnx_, parametrized
-from convviz.files.paths import shown
+from convviz.files.paths import quoted
 from convviz.files.reading import read_bytes
 from convviz.machine import memory
 from convviz.text import because, plural, printable
@@ -75,10 +75,10 @@ class StoredLayer:
         """The weight filter by filter: (O, I / groups, kh, kw), of a transposed convolution too."""
         if not self.transposed:
             return self.weight
-        planes, maps, kh, kw = self.weight.shape
+        channels, maps, kh, kw = self.weight.shape
         groups = self.arguments.get("groups", 1)
-        parts = self.weight.reshape(groups, planes // groups, maps, kh, kw)
-        return parts.swapaxes(1, 2).reshape(groups * maps, planes // groups, kh, kw)
+        parts = self.weight.reshape(groups, channels // groups, maps, kh, kw)
+        return parts.swapaxes(1, 2).reshape(groups * maps, channels // groups, kh, kw)
 
     @property
     def parameters(self) -> int:
@@ -162,7 +162,7 @@ class Checkpoint:
             raise UnknownNameError("convolution", name, known)
         return known[name]
 
-    def numbers(self, layer: StoredLayer) -> tuple[Floats, Floats | None]:
+    def weights(self, layer: StoredLayer) -> tuple[Floats, Floats | None]:
         """Give the filters of a layer and its bias as finite float32 numbers.
 
         Raises
@@ -196,7 +196,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     Checkpoint
         Its arrays and convolutions. An array ``NAME.weight`` with four axes is the weight of
         the convolution ``NAME``; its bias is ``NAME.bias``. With more or fewer biases than
-        filters it is a transposed one, whose first axis counts planes. A weight that is stored
+        filters it is a transposed one, whose first axis counts channels. A weight that is stored
         in parts (weight norm, spectral norm, pruning) is put together.
 
     Raises
@@ -207,7 +207,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         If the package for its format is not installed.
     """
     path = Path(path)
-    suffix, name = path.suffix.lower(), shown(path)
+    suffix, name = path.suffix.lower(), quoted(path)
     if suffix not in READABLE:
         raise InputError(f"cannot read weights from {name}; its name must end in {', '.join(READABLE)}.")
     data = read_bytes(path)

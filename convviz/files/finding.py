@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
-from convviz.files import places
+from convviz.files import addresses
 
 if os.name == "posix":
     pass
@@ -137,7 +137,7 @@ def find_files(
         for name in sorted(folders):
             if name.startswith(".") or (left_out is not None and _identity(here / name) == left_out):
                 continue
-            if places.is_link(here / name):
+            if addresses.is_link(here / name):
                 passed((here / name).relative_to(folder))
             else:
                 inner.append(here / name)

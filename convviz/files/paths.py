@@ -16,7 +16,7 @@ if os.name == "posix":
 _LONGEST_NAME = 255
 
 
-def shown(path: str | PurePath) -> str:
+def quoted(path: str | PurePath) -> str:
     """Write a path for a message: in quotes, with nothing that a terminal would act upon."""
     return f"'{printable(str(path))}'"
 

@@ -407,8 +407,8 @@ def transposed_axis(
             f"the padding leaves nothing: ({n} - 1) * {stride} - 2 * {padding} + {dilation} * ({k} - 1) + "
             f"{output_padding} + 1 = {left}; pad by at most {padding - (2 - left) // 2}."
         )
-    border = span(k, dilation=dilation) - 1 - padding
-    return Axis((n - 1) * stride + 1, k, 1, dilation, border, border + output_padding)
+    around = span(k, dilation=dilation) - 1 - padding
+    return Axis((n - 1) * stride + 1, k, 1, dilation, around, around + output_padding)
 
 
 def source_of(index: int, n: int, padding_mode: str) -> int | None:

@@ -130,7 +130,7 @@ def test_a_table_becomes_planes(text, expected):
     ("text", "message"),
     [
         pytest.param("1,2\n3\n", "line 2 has 1 number, but the first line has 2", id="ragged"),
-        pytest.param("1,2\n\n3,4\n5,6", "plane 2 has 2 lines, but the first has 1", id="uneven planes"),
+        pytest.param("1,2\n\n3,4\n5,6", "channel 2 has 2 lines, but the first has 1", id="uneven planes"),
         pytest.param("r,g\n1,2", 'line 1, number 1: "r" is not', id="headings"),
         pytest.param("1,,2", 'number 2: "" is not', id="nothing between commas"),
         pytest.param("1,2,,\n", 'number 3: "" is not', id="two commas at the end"),

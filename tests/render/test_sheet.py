@@ -122,7 +122,7 @@ def test_partial_maps_have_a_row_per_filter_with_parts_bias_and_sum():
 
 
 def test_planes_that_a_filter_does_not_read_are_hatched():
-    """Two filters in two groups: each row has both planes, one of them hatched, then the sum."""
+    """Two filters in two groups: each row has both channels, one of them hatched, then the sum."""
     x = np.ones((2, 8, 8), np.float32)
     result = convviz.run(
         x, convviz.Conv2d(2, 2, 3, groups=2, bias=False), np.full((2, 1, 3, 3), 0.5), backend="numpy"

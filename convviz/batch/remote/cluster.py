@@ -16,7 +16,7 @@ from convviz import __version__
 from convviz.batch.local import GRACE_SECONDS, Stop, Work, Worker, modules_kept_out, starting
 from convviz.batch.plan import Job, Outcome
 from convviz.errors import BatchError, SpecError
-from convviz.files import places
+from convviz.files import addresses
 from convviz.text import because, number, printable
 
 # What goes out at once: enough that sending it is cheap, little enough that nobody waits for the last one.
@@ -242,7 +242,7 @@ def _chunks(jobs: Iterable[Job], most: int) -> Iterator[list[Job]]:
     room = CHUNK_BYTES
     for job in jobs:
         with contextlib.suppress(OSError):  # doing it says why
-            room -= job.seen.size if job.seen else places.seen(job.source).size
+            room -= job.seen.size if job.seen else addresses.seen(job.source).size
         chunk.append(job)
         if room <= 0 or len(chunk) >= most:
             yield chunk

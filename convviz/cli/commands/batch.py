@@ -20,7 +20,7 @@ from convviz.cli.signals import Ended, asking
 from convviz.errors import BatchError, ConvvizError, OutputError, SpecError
 from convviz.files import paths, writing
 from convviz.spec import parsing
-from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
 from convviz.text import plural
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def batch(
     *,
     reading: InputSettings,
     compute: ComputeSettings,
-    picture: PictureSettings,
+    picture: SheetSettings,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -137,24 +137,24 @@ def batch(
     from convviz.cli.progress import progress
     from convviz.compute import filters
     from convviz.files import marks
-    from convviz.files.places import place_of
+    from convviz.files.addresses import path_of
     from convviz.render.palette import colours
 
     colours(picture.colormap)
-    tapset = filters.prepare(layer)
-    target = place_of(out)
+    named = filters.prepare(layer)
+    target = path_of(out)
     if out.startswith("memory://"):
         remark("memory:// is gone when its process ends; choose another output to keep it.")
-    plan = make_plan(place_of(folder), target, pattern=pattern)
+    plan = make_plan(path_of(folder), target, pattern=pattern)
     if report is not None and not piped:
         if plan.uses(report):
             raise OutputError(
-                f"cannot write {paths.shown(report)}: this batch reads or writes a file of that name; "
+                f"cannot write {paths.quoted(report)}: this batch reads or writes a file of that name; "
                 "choose another name for the report."
             )
-        writing.check_place(report, force=force, is_ours=marks.is_ours, inputs=layer.files)
+        writing.check_path(report, force=force, is_ours=marks.is_ours, inputs=layer.files)
     work = functools.partial(
-        picture_of, tapset=tapset, layer=layer, reading=reading, compute=compute, picture=picture, force=force
+        picture_of, named=named, layer=layer, reading=reading, compute=compute, picture=picture, force=force
     )
     start = time.perf_counter()
     counts = {"done": 0, "unchanged": 0, "failed": 0}

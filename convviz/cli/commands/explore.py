@@ -21,7 +21,7 @@ from convviz.cli.options import (
 from convviz.cli.writing import stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files.paths import fitting
-from convviz.files.writing import check_place
+from convviz.files.writing import check_path
 from convviz.spec.settings import InputSettings, LayerSettings, as_text
 
 
@@ -44,7 +44,7 @@ def explore(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a page on which a layer or a net can be touched: point at a value, change a setting.
+    """Write an interactive page of a layer or a network: point at a value, change a setting.
 
     The page is one file that needs no network and no server. It computes in the browser, with the numbers
     of convviz; its address holds the settings, so that a copied link shows the same.
@@ -68,7 +68,7 @@ def explore(
     from convviz.cli.retype import options_of
     from convviz.compute import filters
     from convviz.files import marks
-    from convviz.page.page import net_page, page
+    from convviz.page.page import network_page, page
     from convviz.results import outputs
 
     def typed(described: dict[str, Any]) -> list[str]:
@@ -82,19 +82,19 @@ def explore(
         if layer.layer_name is not None:
             raise SpecError("layer: the page has all layers; leave it out.")
         inputs = [*input_files(input), *chosen.files]
-        check_place(target, force=force, is_ours=marks.is_ours, inputs=inputs)
+        check_path(target, force=force, is_ours=marks.is_ours, inputs=inputs)
         source = Source.of(chosen)
         read_as, asked = source.reading(reading)
         picture = read_input(input, read_as)
-        found, placed, numbers, remarks = source.fill(picture.shape)
+        found, steps, parameters, remarks = source.fill(picture.shape)
         remarks = (*asked, *remarks)
         described = chosen.described() | as_text(reading)
-        text = net_page(
+        text = network_page(
             input[0],
             picture,
             found,
-            placed=placed,
-            numbers=numbers,
+            steps=steps,
+            parameters=parameters,
             command=typed(chosen.described()),
             reading=reading,
             read_as=read_as,
@@ -103,13 +103,17 @@ def explore(
         )
     else:
         inputs = [*layer.files, *input_files(input)]
-        check_place(target, force=force, is_ours=marks.is_ours, inputs=inputs)
-        tapset = filters.prepare(layer)
+        check_path(target, force=force, is_ours=marks.is_ours, inputs=inputs)
+        named = filters.prepare(layer)
         picture = read_input(input, reading)
-        conv, bank, remarks = filters.build(layer, picture.shape[0], tapset=tapset, channels=picture.channels)
+        conv, weights, remarks = filters.build(
+            layer, picture.shape[0], named=named, channels=picture.channels
+        )
         conv.output_size(picture.size)
         described = as_text(layer, reading)
-        text = page(input[0], picture, conv, bank=bank, settings=layer, reading=reading, others=input[1:])
+        text = page(
+            input[0], picture, conv, weights=weights, settings=layer, reading=reading, others=input[1:]
+        )
     description = {"version": __version__, "command": "explore", **described}
     tell_replaced(target, description, quiet=quiet)
     outputs.write_page(text, target, description, force=force)

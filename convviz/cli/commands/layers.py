@@ -56,7 +56,7 @@ def layers(
     if bad := drawn.not_finite(rows):
         answer(bad)
     if not count and not found.left_out:
-        answer("no array in it has four axes; a net takes the others by their names (--net, --weights)")
+        answer("no array in it has four axes; a network takes the others by their names (--net, --weights)")
     elif count:
         name = found.convolutions[0].name
         answer(f"convviz filters {file} --layer {name} draws one", whole=True)

@@ -29,7 +29,7 @@ from convviz.errors import SpecError
 from convviz.files import paths, writing
 from convviz.spec import parsing
 from convviz.spec.geometry import HW, check_inside
-from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
 from convviz.text import plural
 
 
@@ -40,7 +40,7 @@ def run(
     reading: InputSettings,
     *,
     compute: ComputeSettings,
-    picture: PictureSettings,
+    picture: SheetSettings,
     check: Annotated[
         bool,
         typer.Option("--check", rich_help_panel="Compute", help="Run both backends; fail on a difference."),
@@ -61,7 +61,8 @@ def run(
         ),
     ] = None,
     partial: Annotated[
-        bool, typer.Option("--partial", rich_help_panel=OUTPUT, help="Show what each plane adds to each map.")
+        bool,
+        typer.Option("--partial", rich_help_panel=OUTPUT, help="Show what each channel adds to each map."),
     ] = False,
     table: Annotated[
         bool, typer.Option("--table", rich_help_panel=OUTPUT, help="Print the values of every map.")
@@ -149,7 +150,7 @@ def run(
         **({} if top is None else {"top": str(top)}),
     }
     if layers is not None or net is not None or until is not None:
-        from convviz.cli.nets import ChosenNet, run_net
+        from convviz.cli.nets import ChosenNet, run_network
         from convviz.cli.show import show_maps
 
         chosen_net = ChosenNet.of(layers, net, until, layer=layer)
@@ -158,7 +159,7 @@ def run(
                 "layers, net: leave out --maps, --partial, --table, --at, --code and --check, "
                 "which are for one layer."
             )
-        sheet = run_net(
+        sheet = run_network(
             input,
             target,
             chosen_net,
@@ -190,7 +191,7 @@ def run(
         and re.match("[0-9]+-", target.name)
     ):
         raise SpecError(
-            f"output: --maps writes files with such names into {paths.shown(maps)}; choose another."
+            f"output: --maps writes files with such names into {paths.quoted(maps)}; choose another."
         )
     if top is not None and (partial or layer.flip):
         raise SpecError("top: leave out --partial and --flip, which are drawn for every map.")
@@ -203,7 +204,7 @@ def run(
     from convviz.files import archives, marks
     from convviz.machine import memory
     from convviz.render.palette import colours
-    from convviz.render.sheets.field import NOTHING
+    from convviz.render.sheets.receptive_field import NOTHING
     from convviz.results import feature_maps, outputs
     from convviz.results.program import program_of
 
@@ -216,30 +217,32 @@ def run(
         )
     inputs = [*layer.files, *input_files(input)]
     for place in (target, *([saved] if saved else [])):
-        writing.check_place(place, force=force, is_ours=marks.is_ours, inputs=inputs)
+        writing.check_path(place, force=force, is_ours=marks.is_ours, inputs=inputs)
     if maps is not None:
         writing.check_folder(maps)
-    tapset = filters.prepare(layer)
+    named = filters.prepare(layer)
 
     start = time.perf_counter()
     with progress(None, "reading", wanted=not quiet):
         image = read_input(input, reading)
     read_seconds = time.perf_counter() - start
-    conv, bank, remarks = filters.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
+    conv, weights, remarks = filters.build(layer, image.shape[0], named=named, channels=image.channels)
     whole = saved is not None or table or check or partial or layer.flip
-    result = feature_maps.run(image, conv, bank, backend=compute.backend, device=compute.device, keep=whole)
+    result = feature_maps.run(
+        image, conv, weights, backend=compute.backend, device=compute.device, keep=whole
+    )
     for option, position in (("at", at), ("field", field)):
         if position is not None:
             check_inside(option, position, HW(*result.shape[1:]), what="the maps")
     agreement = compare.check(result, device=compute.device) if check else None
     program = (
-        program_of(input, image, conv, bank=bank, settings=layer, reading=reading, tapset=tapset)
+        program_of(input, image, conv, weights=weights, settings=layer, reading=reading, named=named)
         if code
         else ""
     )
     parts = result.partial() if partial else None
     # Where every kernel is symmetric there is nothing to draw.
-    differences = result.flip_difference() if layer.flip and not all(bank.symmetric) else None
+    differences = result.flip_difference() if layer.flip and not all(weights.symmetric) else None
     changed = None if differences is None else result.largest(differences)
     start = time.perf_counter()
     with progress(result.shape[1], "rows", wanted=not quiet) as advance:
@@ -286,7 +289,7 @@ def run(
         if maps is not None and (older := outputs.older_maps(maps, written)):
             first = ", ".join(path.name for path in older[:3]) + (", …" if len(older) > 3 else "")
             remark(
-                f"{paths.shown(maps)} also has {plural(len(older), 'map')} of an earlier run ({first}); "
+                f"{paths.quoted(maps)} also has {plural(len(older), 'map')} of an earlier run ({first}); "
                 "delete them, or choose another folder."
             )
         if compute.backend == "auto":
@@ -308,7 +311,7 @@ def run(
         if layer.flip:
             document["flip"] = {
                 "difference": changed[0] if changed else 0.0,
-                "symmetric": list(bank.symmetric),
+                "symmetric": list(weights.symmetric),
             }
         if code:
             document["code"] = program
@@ -420,24 +423,28 @@ def _rows(result: Any, chosen: Sequence[int] | None, stats: Sequence[str]) -> li
 def _field(result: Any, found: Any, at: HW, *, tile: int | None, effective: bool) -> Any:
     """Draw what one output value sees of the input, and tell where that is."""
     from convviz.compute import backends
-    from convviz.render.sheets import field
+    from convviz.render.sheets import receptive_field
     from convviz.spec.network import alone
     from convviz.spec.reach import Box
     from convviz.spec.scales import fit_both
 
-    placed = alone(result.layer, result.picture.size)
-    assert placed.height is not None
-    assert placed.width is not None
-    box = Box.of(placed.height, placed.width, at)
+    step = alone(result.layer, result.picture.size)
+    assert step.height is not None
+    assert step.width is not None
+    box = Box.of(step.height, step.width, at)
     before, _ = fit_both(result.picture.size, HW(*result.shape[1:]), tile)
     gradient = None
     if effective:
-        bank = result.filters
-        numbers = {"map": {"weight": bank.weight} | ({} if bank.bias is None else {"bias": bank.bias})}
-        gradient = backends.load_torch_net().gradient([placed], result.picture.x, numbers, name="map", at=at)
-    panel = field.panel(
+        weights = result.filters
+        parameters = {
+            "map": {"weight": weights.weight} | ({} if weights.bias is None else {"bias": weights.bias})
+        }
+        gradient = backends.load_torch_networks().gradient(
+            [step], result.picture.x, parameters, name="map", at=at
+        )
+    panel = receptive_field.panel(
         result.picture,
-        found.planes,
+        found.channels,
         "the output",
         at=at,
         box=box,

@@ -19,7 +19,7 @@ from convviz.spec.settings import InputSettings, LayerSettings, typed
 from convviz.spec.suggest import suggest
 
 if TYPE_CHECKING:
-    from convviz.spec.network import Net
+    from convviz.spec.network import Network
 
 
 @with_settings
@@ -60,7 +60,7 @@ def shape(
     """Calculate the shape that a layer gives, with every number put in.
 
     Needs no image and computes no convolution: padded size, span of the dilated kernel, what the stride
-    never reads, parameters, multiply-adds, memory. Of several layers, a table. The options of the input
+    never reads, parameters, MACs, memory. Of several layers, a table. The options of the input
     change the shape as they would change a picture of that shape.
 
     For example:
@@ -80,7 +80,7 @@ def shape(
             raise SpecError(
                 "layers, net: give one of them, and without the options of a single layer or --target."
             )
-        _show_net(input, reading, layers, name=net, until=until, counting=counting, json=json)
+        _show_network(input, reading, layers, name=net, until=until, counting=counting, json=json)
         return
     if until is not None:
         raise SpecError("until: names the last layer of a network; give --net or --layers too.")
@@ -117,7 +117,7 @@ def _show_counts(found: dict[str, int]) -> None:
     answer("convolutions and linear layers are counted")
 
 
-def _show_net(
+def _show_network(
     input: str,
     reading: InputSettings,
     layers: str | None,
@@ -128,21 +128,21 @@ def _show_net(
     json: bool,
 ) -> None:
     """Tabulate several layers."""
-    from convviz.render.words.layers import document, net_lines, net_table
+    from convviz.render.words.layers import document, network_lines, network_table
     from convviz.render.words.tables import console
 
     channels, size = _input_shape(input, reading)
-    placed = _net(layers, name, until, shape=(channels, *size)).place((channels, *size))
-    counted = counts((one.layer, one.input_shapes[0]) for one in placed)
+    steps = _net(layers, name, until, shape=(channels, *size)).sized((channels, *size))
+    counted = counts((one.layer, one.input_shapes[0]) for one in steps)
     if json:
         answer_json(
             ({"counts": counted} if counting else {})
             | {
                 "input_shape": [channels, *size],
-                "output_shape": list(placed[-1].output_shape),
-                "parameters": {"total": sum(one.layer.parameters for one in placed)},
-                "macs": sum(one.macs for one in placed),
-                "layers": document(placed),
+                "output_shape": list(steps[-1].output_shape),
+                "parameters": {"total": sum(one.layer.parameters for one in steps)},
+                "macs": sum(one.macs for one in steps),
+                "layers": document(steps),
             }
         )
         return
@@ -150,30 +150,30 @@ def _show_net(
         _show_counts(counted)
         return
     screen = console()
-    screen.print(net_table(placed, width=screen.width))
+    screen.print(network_table(steps, width=screen.width))
     answer()
-    for line in net_lines(placed):
+    for line in network_lines(steps):
         answer(line)
 
 
-def _net(layers: str | None, name: str | None, until: str | None, *, shape: tuple[int, ...]) -> "Net":
-    """Find the net; only a file of ONNX needs numpy."""
+def _net(layers: str | None, name: str | None, until: str | None, *, shape: tuple[int, ...]) -> "Network":
+    """Find the network; only a file of ONNX needs numpy."""
     if name is not None and name.lower().endswith(".onnx"):
-        from convviz.compute.networks.graphs import net_of_graph
+        from convviz.compute.networks.graphs import network_of_graph
         from convviz.files.checkpoints import read_checkpoint
 
-        return net_of_graph(read_checkpoint(Path(name)), shape, until=until)[0]
-    from convviz.spec.stacks import find_net, parse_layers
+        return network_of_graph(read_checkpoint(Path(name)), shape, until=until)[0]
+    from convviz.spec.stacks import find_network, parse_layers
 
-    found = parse_layers(layers) if layers is not None else find_net(name or "")
+    found = parse_layers(layers) if layers is not None else find_network(name or "")
     return found if until is None else found.until(until)
 
 
 # Channels of pictures: grey, red to blue, and with opacity.
 _COLOURS = (1, 3, 4)
 
-# Planes of a picture that is read in a mode.
-_PLANES = {"gray": 1, "rgb": 3, "rgba": 4}
+# Channels of a picture that is read in a mode.
+_CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}
 
 
 def _input_shape(text: str, reading: InputSettings) -> tuple[int, HW]:
@@ -191,7 +191,7 @@ def _input_shape(text: str, reading: InputSettings) -> tuple[int, HW]:
     c, h, w = sizes
     if w in _COLOURS and min(c, h) > max(_COLOURS):
         remark(f"{text} is taken as {c} channels of {h}x{w}; if the channels come last, write {w}x{c}x{h}")
-    channels, size = _PLANES.get(reading.mode or "", sizes[0]), HW(*sizes[1:])
+    channels, size = _CHANNELS.get(reading.mode or "", sizes[0]), HW(*sizes[1:])
     if reading.resize is not None:
         size = resized_size(reading.resize, size)
     if reading.crop is not None:

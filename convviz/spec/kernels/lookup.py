@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from convviz.errors import SpecError, UnknownNameError
 from convviz.spec.geometry import HW
-from convviz.spec.kernels.kernel import Kernel, quoted, shown
-from convviz.spec.kernels.parse import FILE_SUFFIXES, KernelRequest, parse_request, parse_taps
+from convviz.spec.kernels.kernel import Kernel, one_line, quoted
+from convviz.spec.kernels.parse import FILE_SUFFIXES, KernelRequest, parse_literal, parse_request
 from convviz.spec.kernels.presets import FORMULAS, PRESETS, SETS, Formula, Parameter
 from convviz.text import plural
 
@@ -51,18 +51,18 @@ class Filter(NamedTuple):
         """Size in taps."""
         return self.kernels[0].size
 
-    def check(self, planes: int) -> None:
+    def check(self, channels: int) -> None:
         """Refuse kernels for other channels than those that a filter of a layer reads.
 
         Raises
         ------
         SpecError
-            If there are several kernels, and not `planes` of them.
+            If there are several kernels, and not `channels` of them.
         """
-        if len(self.kernels) not in (1, planes):
+        if len(self.kernels) not in (1, channels):
             raise SpecError(
-                f"{shown(self.name)!r} has kernels for {len(self.kernels)} channels, "
-                f"but a filter of this layer reads {planes}."
+                f"{one_line(self.name)!r} has kernels for {len(self.kernels)} channels, "
+                f"but a filter of this layer reads {channels}."
             )
 
 
@@ -126,12 +126,12 @@ def resolve(request: KernelRequest) -> tuple[Filter, ...]:
     Raises
     ------
     UnknownNameError, SpecError
-        As for `find` and `parse_taps`; and if the kernels of one filter differ in size,
+        As for `find` and `parse_literal`; and if the kernels of one filter differ in size,
         or the name is that of a preset.
 
     Examples
     --------
-    >>> [one.size.w for one in resolve(KernelRequest("1 2 1", "taps"))]
+    >>> [one.size.w for one in resolve(KernelRequest("1 2 1", "literal"))]
     [3]
     >>> (mine,) = resolve(parse_request("mine=sobel-x | 0 1 0; 1 -4 1; 0 1 0 | box"))
     >>> mine.name, [kernel.name for kernel in mine.kernels]
@@ -147,7 +147,7 @@ def resolve(request: KernelRequest) -> tuple[Filter, ...]:
         raise SpecError(f"kernel: {name!r} is the name of a preset; {number}choose another name.")
     if request.kind == "channels":
         return (_per_channel(request.what, name),)
-    found = (parse_taps(request.what),) if request.kind == "taps" else find(request.what)
+    found = (parse_literal(request.what),) if request.kind == "literal" else find(request.what)
     if name is None:
         return tuple(Filter(kernel.name, (kernel,)) for kernel in found)
     if len(found) == 1:
@@ -157,7 +157,7 @@ def resolve(request: KernelRequest) -> tuple[Filter, ...]:
 
 def _per_channel(text: str, name: str | None) -> Filter:
     """Read a filter of one kernel per channel, divided by vertical bars."""
-    label = shown(text if name is None else name)
+    label = one_line(text if name is None else name)
     kernels: list[Kernel] = []
     for channel, part in enumerate(text.split("|")):
         if not part.strip():
@@ -222,7 +222,9 @@ def entries(text: str | None = None) -> tuple[Entry, ...]:
         raise _unknown(name)
     if colon:
         takers = ", ".join(_FORMULAS)
-        raise SpecError(f"kernel {name} takes no parameters, unlike {takers}; leave out ':{shown(numbers)}'.")
+        raise SpecError(
+            f"kernel {name} takes no parameters, unlike {takers}; leave out ':{one_line(numbers)}'."
+        )
     return tuple(_fixed_entry(kernel) for kernel in found)
 
 
@@ -281,7 +283,7 @@ def complete(incomplete: str) -> list[tuple[str, str]]:
         done, comma, begun = numbers.rpartition(",")
         given = {part.partition("=")[0] for part in done.split(",")}
         return [
-            (f"{name}:{done}{comma}{parameter.name}=", f"{parameter.about} [{parameter.shown_default}]")
+            (f"{name}:{done}{comma}{parameter.name}=", f"{parameter.about} [{parameter.default_text}]")
             for parameter in _FORMULAS[name].parameters
             if parameter.name not in given and f"{parameter.name}=".startswith(begun)
         ]
@@ -313,7 +315,7 @@ def _read_numbers(formula: Formula, text: str) -> dict[str, float]:
                 f"kernel {formula.name}: expected parameter=number, such as {example}=3, not {quoted(part)}."
             )
         if name in given:
-            raise SpecError(f"kernel {formula.name}: {shown(name)} is given twice; give it once.")
+            raise SpecError(f"kernel {formula.name}: {one_line(name)} is given twice; give it once.")
         given[name] = _read_number(formula, name, number)
     return given
 
@@ -325,7 +327,9 @@ def _read_number(formula: Formula, name: str, text: str) -> float:
     except ValueError:
         value = float("nan")
     if value - value != 0:  # nan and both infinities
-        raise SpecError(f"kernel {formula.name}: {shown(name)} must be a finite number, not {quoted(text)}.")
+        raise SpecError(
+            f"kernel {formula.name}: {one_line(name)} must be a finite number, not {quoted(text)}."
+        )
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 

@@ -94,11 +94,11 @@ def test_every_preset_is_listed_once_with_its_set_and_parameters():
 def test_one_preset_is_listed_with_the_numbers_asked_for():
     (row,) = entries("box:size=5")
     assert row.kernel == find("box:size=5")[0]
-    assert [(p.name, p.shown_default) for p in row.parameters] == [("size", "3")]
+    assert [(p.name, p.default_text) for p in row.parameters] == [("size", "3")]
 
 
 def test_a_default_that_is_worked_out_says_how():
-    assert entries("gaussian")[0].parameters[1].shown_default == "2 * ceil(3 * sigma) + 1"
+    assert entries("gaussian")[0].parameters[1].default_text == "2 * ceil(3 * sigma) + 1"
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_a_kernel_cannot_be_changed():
 
 
 @pytest.mark.parametrize(
-    ("taps", "divisor", "message"),
+    ("values", "divisor", "message"),
     [
         pytest.param((), 1, "^kernel k: there are no taps; give at least one row", id="no rows"),
         pytest.param(((),), 1, "^kernel k: there are no taps", id="a row of nothing"),
@@ -64,9 +64,9 @@ def test_a_kernel_cannot_be_changed():
         ),
     ],
 )
-def test_what_is_no_kernel_is_refused(taps, divisor, message):
+def test_what_is_no_kernel_is_refused(values, divisor, message):
     with pytest.raises(SpecError, match=message):
-        Kernel("k", taps, divisor)
+        Kernel("k", values, divisor)
 
 
 def test_a_message_stays_on_one_short_line_whatever_the_name():

@@ -73,7 +73,7 @@ class Seen:
     certain: bool = True
 
 
-def place_of(text: str) -> Path:
+def path_of(text: str) -> Path:
     """Take a path or an address.
 
     Parameters
@@ -93,7 +93,7 @@ def place_of(text: str) -> Path:
 
     Examples
     --------
-    >>> place_of("photos/cat.jpg").name, is_remote(place_of("photos")), is_remote(place_of("memory://photos"))
+    >>> path_of("photos/cat.jpg").name, is_remote(path_of("photos")), is_remote(path_of("memory://photos"))
     ('cat.jpg', False, True)
     """
     if _LOCAL.match(text):
