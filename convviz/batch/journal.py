@@ -308,7 +308,7 @@ class _Mirror:
                 addresses.fetch(part, file)
 
     def _parts(self) -> list[Path]:
-        """List what there is: what was sent whole, then what was sent since."""
+        """List what was sent whole, then what was sent since."""
         try:
             names = [name for name, _ in addresses.listed(self._place) if re.fullmatch(_PART, name)]
         except InputError:  # no folder yet
@@ -418,7 +418,7 @@ def _entry(line: bytes) -> Entry | None:
 
 
 def _tidied(file: BinaryIO) -> Iterator[bytes]:
-    """Give the last line of each name, in the order of the names; never all of them are in memory."""
+    """Return the last line of each name, in the order of the names; never all of them are in memory."""
 
     def name_of(line: bytes) -> bytes:
         found = _NAME.match(line)

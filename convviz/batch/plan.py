@@ -209,7 +209,7 @@ class Plan:
         return addresses.is_remote(self.folder) or addresses.is_remote(self.out)
 
     def uses(self, path: Path) -> bool:
-        """Tell whether a file is one of its inputs or outputs, or could become one, or is kept for it."""
+        """Return whether a file is one of its inputs or outputs, or could become one, or is kept for it."""
         place = path.parent.resolve() / path.name
         if not addresses.is_remote(self.out) and place.is_relative_to(self.out.resolve()):
             below = place.relative_to(self.out.resolve())
@@ -271,7 +271,7 @@ class PassedOver:
 
 
 def _below(path: Path, folder: Path) -> PurePosixPath | None:
-    """Tell where below a folder a path lies; nothing if it lies elsewhere."""
+    """Return where below a folder a path lies; nothing if it lies elsewhere."""
     if addresses.is_remote(path) != addresses.is_remote(folder):
         return None
     if addresses.is_remote(path):
@@ -282,7 +282,7 @@ def _below(path: Path, folder: Path) -> PurePosixPath | None:
 
 
 def output_path(out: Path, name: str, *, apart: bool = False) -> Path:
-    """Tell where the output of an input lies: always in `out`, whatever the name.
+    """Return where the output of an input lies: always in `out`, whatever the name.
 
     Parameters
     ----------

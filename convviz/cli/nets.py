@@ -33,7 +33,7 @@ from convviz.spec.stacks import find_network, parse_layers
 from convviz.text import number
 from convviz.typing import Floats
 
-# Of a row of values with names so many are told.
+# The most values of a row with names that are printed.
 _BEST = 5
 
 
@@ -87,7 +87,7 @@ class ChosenNet:
         return found if self.weights is None else [*found, self.weights]
 
     def described(self) -> dict[str, str]:
-        """Tell the options for the metadata of a picture."""
+        """Return the options for the metadata of a picture."""
         chosen = {
             "layers": self.layers,
             "net": self.name,
@@ -171,7 +171,7 @@ class Source:
         steps = self.net.sized(shape)
         if self.checkpoint is None:
             parameters = filling.seeded(steps, self.chosen.seed)
-            told = f"no --weights, so the numbers are those of a new network (seed {self.chosen.seed})"
+            told = f"no --weights, so the weights are those of a new network (seed {self.chosen.seed})"
             # Such a network has learnt nothing that it could predict.
             return replace(self.net, classes=()), steps, parameters, (told,) if parameters else ()
         assert self.whole is not None
@@ -324,7 +324,7 @@ def _table(
 
 
 def _check_layer(name: str, known: Sequence[str]) -> None:
-    """Refuse a layer that the network has not."""
+    """Refuse a layer that the network does not have."""
     if name not in known:
         raise UnknownNameError("layer", name, known)
 
@@ -366,7 +366,7 @@ def _prediction(net: Network, values: Floats) -> list[tuple[str, float]]:
 
 
 def _sentence(predicted: Sequence[tuple[str, float]]) -> str:
-    """Word a prediction."""
+    """Describe a prediction."""
     if not predicted:
         return ""
     (first, value), *others = predicted

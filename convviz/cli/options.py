@@ -93,7 +93,7 @@ OPTIONS: dict[str, Any] = {
     "bias": typer.Option(
         "--bias/--no-bias",
         rich_help_panel=LAYER,
-        help="Add one number, the bias, to every map [default: of seeded filters yes, of kernels no].",
+        help="Add one number, the bias, to every map [default: yes for seeded filters, no with --kernel].",
     ),
     "padding_mode": _words("padding-mode", PADDING_MODES, LAYER, text="What the padding contains."),
     "seed": _option(
@@ -360,7 +360,7 @@ def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None],
 
 
 def _as_typed(name: str, value: Any) -> bool:
-    """Tell whether a value from a file could have been typed; whoever wrote the file could write anything."""
+    """Return whether a value from a file could have been typed: files may hold anything."""
     if name in settings.REPEATED:
         return isinstance(value, list) and all(isinstance(text, str) for text in value)
     return isinstance(value, str)

@@ -100,11 +100,11 @@ def transposed(layer: layers.ConvTranspose2d, x: Floats, parameters: Parameters,
     ]
     rows, columns = ((max(axis.before, 0), max(axis.after, 0)) for axis in axes)
     size = 4 * channels * (axes[0].input + sum(rows)) * (axes[1].input + sum(columns))
-    memory.need(size, "the stretched planes", "make the stride smaller")
+    memory.need(size, "the stretched channels", "make the stride smaller")
     stretched = np.zeros((channels, axes[0].input, axes[1].input), np.float32)
     stretched[:, :: layer.stride.h, :: layer.stride.w] = x
     padded = conv.pad(stretched, Edges(*rows, *columns))
-    # A border below 0 leaves out pixels.
+    # Padding below 0 leaves out pixels.
     cut = [slice(-min(axis.before, 0), min(axis.after, 0) or None) for axis in axes]
     padded = np.ascontiguousarray(padded[:, cut[0], cut[1]])
     depth, filters, kh, kw = layer.weight_shape
@@ -133,9 +133,9 @@ def pad(x: Floats, edges: Edges, padding_mode: str = "zeros") -> Floats:
     x : ndarray, shape (..., H, W), float32
         The input.
     edges : Edges
-        Widths of the border, in pixels.
+        Widths of the padding, in pixels.
     padding_mode : {"zeros", "reflect", "replicate", "circular"}
-        What the border holds.
+        What the padding holds.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def pad(x: Floats, edges: Edges, padding_mode: str = "zeros") -> Floats:
         return x
     *others, h, w = x.shape
     size = math.prod(others) * (h + sum(edges.height)) * (w + sum(edges.width)) * x.itemsize
-    memory.need(size, "the padded planes", "make the padding smaller")
+    memory.need(size, "the padded channels", "make the padding smaller")
     widths = [(0, 0)] * (x.ndim - 2) + [edges.height, edges.width]
     return cast("Floats", np.pad(x, widths, mode=cast("Any", _NUMPY_MODES[padding_mode])))
 

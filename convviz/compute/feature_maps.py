@@ -61,7 +61,7 @@ class Summary:
     Parameters
     ----------
     tile : int or None
-        Longest side on the sheet; as for `FeatureMaps.grid`.
+        Longest side on the sheet; as for `FeatureMaps.sheet`.
     moments : bool
         Whether means and deviations are among them.
     channels, maps : list of ArraySummary
@@ -161,7 +161,7 @@ class LayerRun:
         return self.values is not None or "maps" in self._made
 
     def rows(self, top: int, bottom: int, chosen: slice = slice(None)) -> Floats:
-        """Give the rows from `top` to `bottom` of the chosen maps, shape (maps, bottom - top, W')."""
+        """Return the rows from `top` to `bottom` of the chosen maps, shape (maps, bottom - top, W')."""
         if self.kept:
             return self.maps[chosen, top:bottom]
         layer, weights = self.layer, self.filters
@@ -174,12 +174,12 @@ class LayerRun:
         return values[chosen]
 
     def bands(self, chosen: slice = slice(None)) -> Iterator[Floats]:
-        """Give the rows of the chosen maps from the top down, some at a time, shape (maps, rows, W')."""
+        """Return the rows of the chosen maps from the top down, some at a time, shape (maps, rows, W')."""
         for top in self._tops():
             yield self._band(top, chosen)
 
     def _band(self, top: int, chosen: slice = slice(None)) -> Floats:
-        """Give the rows of one band."""
+        """Return the rows of one band."""
         return self.rows(top, min(top + self._tops().step, self.shape[1]), chosen)
 
     def _tops(self) -> range:
@@ -204,12 +204,12 @@ class LayerRun:
         moments: bool = True,
         advance: Callable[[int], None] = lambda rows: None,
     ) -> Summary:
-        """Look through channels and maps once; what `statistics` and `grid` need is kept.
+        """Look through channels and maps once; what `statistics` and `sheet` need is kept.
 
         Parameters
         ----------
         tile : int or None
-            Longest side of a map on the sheet, as for `grid`.
+            Longest side of a map on the sheet, as for `sheet`.
         moments : bool
             Whether to sum up the mean and the deviation of every map.
         advance : callable
@@ -298,7 +298,7 @@ class LayerRun:
         ]
 
     def sparsity(self) -> list[float]:
-        """Tell the share of zeros in every map."""
+        """Return the share of zeros in every map."""
         zeros = sum((band == 0).sum(axis=(1, 2)) for band in self.bands())
         return [float(count) / math.prod(self.shape[1:]) for count in np.asarray(zeros)]
 
@@ -312,7 +312,7 @@ class LayerRun:
         return partial_maps(self.layer, self.picture.x, self.filters)
 
     def apart(self, parts: Floats) -> float:
-        """Tell how far the sums of partial maps and the bias are from the maps, at most."""
+        """Return how far the sums of partial maps and the bias are from the maps, at most."""
         total = parts.sum(axis=1, dtype=np.float64)
         if self.filters.bias is not None:
             total += self.filters.bias[:, None, None]
@@ -325,7 +325,7 @@ class LayerRun:
         found: list[tuple[str, Floats]] = []
         for index, (name, values) in enumerate(zip(self.names, self.maps, strict=True)):
             found += [
-                (f"{name}: {self.picture.channels[channel]} part", part)
+                (f"{name}: {self.picture.channels[channel]} partial map", part)
                 for channel, part in zip(self.layer.channels_of(index), parts[index], strict=True)
             ]
             found.append((name, values))

@@ -29,7 +29,7 @@ class NamedFilter:
     ----------
     name : str
         What to call the map.
-    values : ndarray, shape (kh, kw) or (planes, kh, kw), float64
+    values : ndarray, shape (kh, kw) or (channels, kh, kw), float64
         One 2-D kernel for every channel, or one for each.
     channel : int, optional
         The only channel that is read.
@@ -44,7 +44,7 @@ class NamedFilter:
 
     @property
     def size(self) -> HW:
-        """Size in taps."""
+        """Rows and columns."""
         return HW(*self.values.shape[-2:])
 
 
@@ -78,7 +78,7 @@ class NamedFilters:
 
     @property
     def sizes(self) -> tuple[HW, ...]:
-        """Size of each kernel, in taps."""
+        """Size of each kernel."""
         return tuple(filters.size for filters in self.filters)
 
     def maps(self, groups: int) -> int:
@@ -87,7 +87,7 @@ class NamedFilters:
 
 
 def load(requests: Sequence[KernelRequest]) -> NamedFilters:
-    """Read all kernels that were asked for, by name, as literal taps or from files.
+    """Read all kernels that were asked for, by name, as literal values or from files.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def _trained(settings: LayerSettings) -> NamedFilters:
     assert settings.weights is not None
     if settings.kernel or settings.out_channels or settings.kernel_size or settings.bias_values:
         raise SpecError(
-            "weights: the file says filters, taps and biases; leave out --kernel, --out-channels, "
+            "weights: the file sets filters, kernel values and biases; leave out --kernel, --out-channels, "
             "--kernel-size and --bias-values."
         )
     checkpoint = read_checkpoint(settings.weights)
@@ -156,7 +156,7 @@ def _trained(settings: LayerSettings) -> NamedFilters:
 
 
 def _values(one: Filter) -> NDArray[np.float64]:
-    """Divide once, in float64; shape (kh, kw) for all channels, or (planes, kh, kw)."""
+    """Divide once, in float64; shape (kh, kw) for all channels, or (channels, kh, kw)."""
     kernels = [np.array(kernel.values, np.float64) / kernel.divisor for kernel in one.kernels]
     return kernels[0] if len(kernels) == 1 else np.stack(kernels)
 
@@ -180,7 +180,7 @@ def _from_file(path: Path, name: str | None = None) -> list[NamedFilter]:
     if values.ndim != 4:
         raise InputError(
             f"{printable(str(path))!r} holds an array of shape {values.shape}; expected one kernel (kh, kw), "
-            "one filter (planes, kh, kw) or a weight (O, I/groups, kh, kw)."
+            "one filter (channels, kh, kw) or a weight (O, I/groups, kh, kw)."
         )
     if bias is not None and bias.shape != values.shape[:1]:
         raise InputError(
@@ -354,7 +354,7 @@ def _bias(
 
 
 def _told_of_seeded(settings: LayerSettings, layer: Conv2d, given: Sequence[int]) -> str:
-    """Say that there are filters without a kernel, and what bias they have."""
+    """Describe the filters without a kernel, and their bias."""
     others = layer.out_channels - len(given)
     which = "the other filter is that" if others == 1 else f"the other {others:,} filters are those"
     if settings.bias_values is not None:
@@ -417,7 +417,7 @@ def _lay_out(
 
 
 def layer_of_kernels(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Conv2d, LayerWeights]:
-    """Make a layer of named kernels, literal taps or files.
+    """Make a layer of named kernels, literal values or files.
 
     Parameters
     ----------

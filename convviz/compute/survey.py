@@ -14,7 +14,7 @@ from convviz.machine import parallel
 from convviz.spec.geometry import HW
 from convviz.typing import Floats
 
-# So many values are looked at together, as often as is needed, while they are in a second-level cache.
+# Values that are summed up together, while they are in a second-level cache.
 _TOGETHER = 1 << 16
 # A second thread pays from this many values on.
 _VALUES_TO_SHARE = 1 << 19
@@ -107,7 +107,7 @@ class Survey:
         return first, np.add.reduceat(by_row, columns[:-1], axis=1)
 
     def summaries(self, whole: Sequence[Rows] | None = None) -> list[ArraySummary]:
-        """Give one summary per array; all rows must be there, and `whole` arrays where nothing is reduced."""
+        """Return one summary per array; needs all rows, and `whole` arrays where nothing is reduced."""
         return [
             self._summary(parts, whole[index] if whole is not None else None)
             for index, parts in enumerate(self._parts)
@@ -248,7 +248,7 @@ def by_energy(values: NDArray[Any]) -> list[int]:
 
 
 def reduced(size: HW, scale: float) -> HW:
-    """Tell the size of an array after `reduce`.
+    """Return the size of an array after `reduce`.
 
     Examples
     --------
@@ -302,5 +302,5 @@ class _Part:
 
 
 def _edges(before: int, after: int) -> list[int]:
-    """Part so many rows into fewer: every row goes whole to where its middle lies."""
+    """Distribute rows over fewer rows: every row goes whole to where its middle lies."""
     return [(2 * index * before + after) // (2 * after) for index in range(after + 1)]

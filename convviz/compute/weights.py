@@ -94,7 +94,7 @@ class LayerWeights:
 
     @property
     def symmetric(self) -> tuple[bool, ...]:
-        """Tell for every filter whether the half turn changes nothing."""
+        """Return for every filter whether a rotation by 180 degrees leaves it as it is."""
         turned = self.weight[:, :, ::-1, ::-1]
         return tuple(bool(equal) for equal in (turned == self.weight).all(axis=(1, 2, 3)))
 

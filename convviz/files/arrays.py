@@ -191,7 +191,7 @@ def _check_lists(document: list[Any], name: str) -> None:
             for index, item in enumerate(one):
                 if not isinstance(item, list):
                     raise InputError(
-                        f"{name}: {_json_word(item)} stands at {place}[{index}], where others have lists."
+                        f"{name}: {_json_word(item)} stands at {place}[{index}], but others are lists."
                     )
                 below.append((f"{place}[{index}]", item))
         level = below
@@ -203,7 +203,7 @@ def _check_lists(document: list[Any], name: str) -> None:
 
 
 def _wrong_number(item: Any) -> tuple[str, str] | None:
-    """Tell what is wrong with an item of JSON that should be a number: its name, and why."""
+    """Return what is wrong with an item of JSON that should be a number: its name, and why."""
     if isinstance(item, bool) or not isinstance(item, int | float):
         return _json_word(item), "is not a number"
     if item != item:  # as NaN alone is

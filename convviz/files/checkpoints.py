@@ -153,7 +153,7 @@ class Checkpoint:
             )
         if name not in known and f"{name}.weight" in self.arrays:
             raise SpecError(
-                f"layer: {printable(name)!r} in {self.name} is no convolution: its weight has not four axes."
+                f"layer: {printable(name)!r} in {self.name} is not a convolution: its weight needs four axes."
             )
         ending = [one for one in known if one.endswith(f".{name}")]
         if name not in known and len(ending) == 1:  # as behind the "module." of some wrapper
@@ -163,7 +163,7 @@ class Checkpoint:
         return known[name]
 
     def weights(self, layer: StoredLayer) -> tuple[Floats, Floats | None]:
-        """Give the filters of a layer and its bias as finite float32 numbers.
+        """Return the filters of a layer and its bias as finite float32 numbers.
 
         Raises
         ------
@@ -240,7 +240,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def _is_weight(key: str, found: Mapping[str, NDArray[Any]]) -> bool:
-    """Tell whether an array with four axes is the weight of a layer, by its name, or as all that there is."""
+    """Return whether an array with four axes is the weight of a layer, by its name, or as the only array."""
     # What `run --save` wrote holds its input and its maps too.
     return key.endswith("weight") or len(found) == 1
 
@@ -327,7 +327,7 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], 
     for key, (place, tensor) in found.items():
         dense = tensor.layout == torch.strided and tensor.device.type == "cpu"
         if not dense or tensor.is_complex():
-            yield key, place, "is no plain tensor of real numbers"
+            yield key, place, "is not a plain tensor of real numbers"
         elif tensor.is_quantized:
             # A program would have to do the same before it could load the numbers into a layer.
             yield key, (), _numbers(tensor.detach().dequantize(), f"{name}, tensor {key!r}")
@@ -336,7 +336,7 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], 
 
 
 def _numbers(tensor: Any, name: str) -> NDArray[Any]:
-    """Give the numbers of a plain tensor, without memory for those that it repeats."""
+    """Return the numbers of a plain tensor, without memory for those that it repeats."""
     # A tensor may show one stored number in any number of places; numpy can too.
     memory.need(8 * tensor.numel(), f"the numbers of {name}", "store them as they are", error=InputError)
     stored = tensor[tuple(slice(0, 1) if step == 0 else slice(None) for step in tensor.stride())]
@@ -346,7 +346,7 @@ def _numbers(tensor: Any, name: str) -> NDArray[Any]:
 
 
 def _more_than_tensors(name: str, culprit: str | None) -> InputError:
-    """Say what torch.load would have to run."""
+    """Describe what torch.load would have to run."""
     what = f"it holds more than tensors ({culprit})" if culprit else "it is damaged, or no state dict"
     return InputError(
         f"cannot read {name}: {what}, and loading that could run any code; "

@@ -167,7 +167,7 @@ def _identity(path: Path | None) -> tuple[int, int] | None:
 
 
 def is_wanted(relative: PurePath, pattern: str | None) -> bool:
-    """Tell whether `find_files` takes a file."""
+    """Return whether `find_files` takes a file."""
     if relative.name.startswith("."):
         return False
     if pattern is None:

@@ -85,7 +85,7 @@ def as_picture(value: Any, *, channels: int | None = None) -> Picture:
         values = np.asarray(value)
     except ValueError:
         raise InputError(
-            "the input is no array of numbers; expected (height, width) or (channels, height, width)."
+            "the input is not an array of numbers; expected (height, width) or (channels, height, width)."
         ) from None
     if values.dtype.kind not in "biuf":
         raise InputError(f"the input holds {values.dtype} values; expected real numbers.")

@@ -168,7 +168,7 @@ def _separate_channels(image: Image.Image, data: bytes) -> NDArray[Any] | None:
 
 
 def one_channel(image: Image.Image, data: bytes, channel: int) -> bytes:
-    """Write a TIFF of one of the planes: the same bytes with another directory at the end."""
+    """Write a TIFF of one of the channels: the same bytes with another directory at the end."""
     if data[2:4] not in (b"*\0", b"\0*"):
         raise NotImplementedError("separate channels in a BigTIFF")
     order = "<" if data.startswith(b"II") else ">"
@@ -228,7 +228,7 @@ def _deep_gray(image: Image.Image) -> tuple[NDArray[Any], float, str]:
 
 
 def _stored_bits(image: Image.Image, data: bytes | None) -> int:
-    """Tell the bits per sample in the file, of formats that Pillow brings down to 8."""
+    """Return the bits per sample in the file, of formats that Pillow brings down to 8."""
     head = (data or b"")[:65536]
     if image.format == "TIFF":
         return int(max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,))))

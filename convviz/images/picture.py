@@ -123,14 +123,14 @@ class Picture:
         return self._whole[0]
 
     def rows(self, top: int, bottom: int) -> Floats:
-        """Give the rows from `top` to `bottom` of all channels, shape (C, bottom - top, W)."""
+        """Return the rows from `top` to `bottom` of all channels, shape (C, bottom - top, W)."""
         if isinstance(self.values, np.ndarray):
             return self.values[:, top:bottom]
         return self.values.rows(top, bottom)
 
 
 def all_finite(x: NDArray[Any]) -> bool:
-    """Tell whether there are only finite numbers; one sum is quicker than a look at each.
+    """Return whether there are only finite numbers; one sum is quicker than a look at each.
 
     The sum of finite float32 numbers is finite in float64; that of both infinities is not a number.
     """
@@ -139,7 +139,7 @@ def all_finite(x: NDArray[Any]) -> bool:
 
 
 def count_of_others(x: NDArray[Any]) -> str:
-    """Word how many values are not finite numbers."""
+    """Describe the number of values that are not finite."""
     count = int((~np.isfinite(x)).sum())
     return f"{plural(count, 'value')} that {'is' if count == 1 else 'are'} infinite or not a number"
 
@@ -207,7 +207,7 @@ _CHANNELS_FIRST, _CHANNELS_LAST = ("channels", "height", "width"), ("height", "w
 
 
 def _order_of(shape: tuple[int, ...]) -> tuple[str, str, str] | None:
-    """Tell the order of the axes of an array where it is not plainly that of torch.
+    """Return the order of the axes of an array where it is not plainly that of torch.
 
     As many channels as a picture has, behind two longer axes, are those of a picture.
     Activations of a deep layer, such as (2048, 8, 4), have many more channels than rows.
@@ -250,7 +250,7 @@ def made_whole(values: ChannelRows) -> Floats:
 
 
 def ends_after(normalization: Normalization, low: float, high: float) -> tuple[tuple[float, float], ...]:
-    """Tell what becomes of two values in each channel."""
+    """Return what becomes of two values in each channel."""
     values = np.array([[[low, high]]], np.float32)
     return tuple((float(a), float(b)) for a, b in subtracted_and_divided(values, normalization)[:, 0])
 

@@ -329,7 +329,7 @@ def _words(settings: LayerSettings) -> list[str]:
 
 
 def _channels(picture: Picture) -> dict[str, Any]:
-    """Pack the planes: as bytes where that loses nothing, which is a quarter as long."""
+    """Pack the channels: as bytes where that loses nothing, which is a quarter as long."""
     x = picture.x
     for divisor in (255, 1):
         levels = np.rint(x * np.float32(divisor))

@@ -40,7 +40,7 @@ class Toned:
         return self.channels[0].shape
 
     def rows(self, top: int, bottom: int) -> Bytes:
-        """Give the rows from `top` to `bottom`."""
+        """Return the rows from `top` to `bottom`."""
         return self[top:bottom]
 
     def __getitem__(self, rows: slice) -> Bytes:

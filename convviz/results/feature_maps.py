@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from convviz import __version__
 from convviz.compute import backends
@@ -29,52 +28,15 @@ from convviz.spec.layers import Conv2d
 from convviz.text import plural
 from convviz.typing import Floats
 
-# Maps of at most so many values, 64 MiB, are kept once they are computed. Of more, memory that was not
+# Maps of at most this many values, 64 MiB, are kept once they are computed. Of more, memory that was not
 # touched before costs about a nanosecond a byte (measured in 2026), and most maps take less to compute again:
-# those of at most so many MACs a value are not kept, nor are maps of more than 1 GiB.
+# those of at most this many MACs a value are not kept, nor are maps of more than 1 GiB.
 _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureMaps(LayerRun):
     """A run of one layer that draws, stores and shows itself; with the parameters of `LayerRun`."""
-
-    def grid(
-        self,
-        *,
-        tile: int | None = 320,
-        columns: int | None = None,
-        colormap: str = "gray",
-        scale: str = "map",
-        parts: Floats | None = None,
-        differences: Floats | None = None,
-    ) -> Image.Image:
-        """Draw the input, its channels and all maps on one sheet.
-
-        Parameters
-        ----------
-        tile : int or None
-            Longest side of a map, in pixels; None keeps every pixel.
-        columns : int, optional
-            Maps in one row; chosen to leave few places empty by default.
-        colormap : str
-            As for `convviz.render.palette.colours`.
-        scale : {"map", "global"}
-            Whether each map has its own black and white.
-        parts : ndarray, shape (O, I / groups, H', W'), float32, optional
-            What `partial` gives: then every filter has a row of its own, with the
-            part of every channel, the bias and the sum.
-        differences : ndarray, shape (O, H', W'), float32, optional
-            What `flip_difference` gives: drawn below the maps.
-
-        Returns
-        -------
-        PIL.Image.Image
-            Mode RGB.
-        """
-        return self.sheet(
-            tile=tile, columns=columns, colormap=colormap, scale=scale, parts=parts, differences=differences
-        ).image()
 
     def sheet(
         self,
@@ -88,9 +50,32 @@ class FeatureMaps(LayerRun):
         chosen: Sequence[int] | None = None,
         seen: Panel = NOTHING,
     ) -> Sheet:
-        """Lay out what `grid` draws, to be painted while it is written; with the parameters of `grid`.
+        """Lay out the input, its channels and all maps on one sheet; `image` of it is the picture.
 
-        `chosen` lists the maps to draw, all by default; `seen` is to be put beside the input.
+        Parameters
+        ----------
+        tile : int or None
+            Longest side of a map, in pixels; None keeps every pixel.
+        columns : int, optional
+            Maps in one row; chosen to leave few cells empty by default.
+        colormap : str
+            As for `convviz.render.palette.colours`.
+        scale : {"map", "global"}
+            Whether each map has its own black and white.
+        parts : ndarray, shape (O, I / groups, H', W'), float32, optional
+            What `partial` returns: every filter gets its own row, with the partial map
+            of every channel, the bias and the sum.
+        differences : ndarray, shape (O, H', W'), float32, optional
+            What `flip_difference` returns: drawn below the maps.
+        chosen : sequence of int, optional
+            The maps to draw; all by default.
+        seen : Panel
+            What to put beside the input.
+
+        Returns
+        -------
+        Sheet
+            Painted strip by strip when it is written; ``.image()`` paints it as a Pillow image, mode RGB.
         """
         found = self.summary(tile, moments=False)
         _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
@@ -162,7 +147,7 @@ class FeatureMaps(LayerRun):
     def _repr_png_(self) -> bytes:
         """Show the sheet in a notebook."""
         buffer = io.BytesIO()
-        self.grid().save(buffer, "PNG")
+        self.sheet().image().save(buffer, "PNG")
         return buffer.getvalue()
 
 
@@ -182,16 +167,16 @@ def run(
     image : str, Path, Picture or array_like, shape (C, H, W) or (H, W)
         A file, a picture already read, or numbers; (H, W, C) where only that can be meant.
     layer : Conv2d or torch.nn.Conv2d
-        The layer; a module of torch brings its numbers.
+        The layer; a torch module brings its own weights.
     weights : LayerWeights, array_like or (array_like, array_like), optional
-        The numbers of the layer: a bank, a weight, or a weight and a bias. By
+        The weights of the layer: `LayerWeights`, a weight, or a weight and a bias. By
         default those that torch draws with seed 0.
     backend : {"auto", "numpy", "torch"}
         What computes; "auto" takes torch where that makes up for the time to load it.
     device : {"cpu", "cuda", "mps"}
         Where torch computes.
     keep : bool
-        Whether the maps are computed now and kept, if they are less than 1 GiB.
+        Whether to compute the maps now and keep them, if they are smaller than 1 GiB.
         Otherwise they are computed in bands of rows, when they are asked for, where
         that is quicker than to keep them.
 

@@ -63,7 +63,7 @@ def program_of(
     close = 1e-5 * max(float(abs(picture.x).max()), 1e-30)
 
     def same(channels: Any) -> bool:
-        """Tell whether the program reads what convviz did."""
+        """Return whether the program reads what convviz did."""
         return (
             channels is not None
             and channels.shape == picture.x.shape
@@ -99,7 +99,7 @@ _NUMBERS = ("json", "csv", "npy", "npz")
 
 
 def _source(path: Path, reading: InputSettings) -> Any:
-    """Tell what the program has to read, or nothing where no short program could."""
+    """Return what the program has to read, or nothing where no short program could."""
     suffix = split_member(path)[0].suffix.lower().removeprefix(".")
     if suffix in _NUMBERS:
         return suffix

@@ -140,7 +140,7 @@ def _correlate(x: Floats, weight: Floats, scene: Scene, *, dilation: HW) -> Floa
     """Put zeros between the pixels, then slide the turned kernels over them."""
     height, width = scene.height, scene.width
     spread = np.zeros((x.shape[0], height.padded, width.padded), np.float32)
-    # A border below 0 leaves out pixels, so that only those inside are put in.
+    # Padding below 0 leaves out pixels, so that only those inside are put in.
     for row in range(x.shape[1]):
         for column in range(x.shape[2]):
             y, z = row * scene.zoom.h + height.before, column * scene.zoom.w + width.before
@@ -151,7 +151,7 @@ def _correlate(x: Floats, weight: Floats, scene: Scene, *, dilation: HW) -> Floa
 
 
 def transposed_weight(layer: Conv2d, settings: LayerSettings, weights: LayerWeights) -> Floats:
-    """Give the weight (I, O, kh, kw) of a transposed layer: torch's own draw, or the kernels of a bank."""
+    """Return the weight (I, O, kh, kw) of a transposed layer: torch's own draw, or the named kernels."""
     if settings.kernel:
         return np.ascontiguousarray(weights.weight.swapaxes(0, 1))
     swapped = Conv2d(layer.out_channels, layer.in_channels, layer.kernel_size, bias=False)
@@ -161,12 +161,12 @@ def transposed_weight(layer: Conv2d, settings: LayerSettings, weights: LayerWeig
 def _names(picture: Picture | None, inputs: range) -> tuple[str, ...]:
     """Call the channels that are shown."""
     if picture is not None:
-        return tuple(f"{name} plane" for name in picture.channels[inputs.start : inputs.stop])
-    return tuple(f"plane {channel}" for channel in inputs)
+        return tuple(f"{name} channel" for name in picture.channels[inputs.start : inputs.stop])
+    return tuple(f"channel {channel}" for channel in inputs)
 
 
 def _title(layer: Conv2d, size: HW, height: Axis, *, width: Axis, output_padding: HW = HW(0, 0)) -> str:
-    """Say in one line what is done."""
+    """Describe the operation in one line."""
     words = [f"kernel {layer.kernel_size}"]
     for name, pair in (("stride", layer.stride), ("dilation", layer.dilation)):
         words += [f"{name} {typed(pair)}"] if pair != HW(1, 1) else []

@@ -255,14 +255,14 @@ def _is_number(value: Any) -> bool:
 
 
 def _measured(layer: Layer, inputs: Sequence[Shape]) -> tuple[Shape, int]:
-    """Tell what a layer gives, and what that costs."""
+    """Return what a layer gives, and what that costs."""
     if len(inputs) > 1 and not layer.joins:
         raise ShapeError(f"it reads one input, not {len(inputs)}.")
     return layer.output_shape(*inputs), layer.macs(*inputs)
 
 
 def _reach(layer: Layer, seen: Sequence[Reach | None], shape: Shape, *, axis: int) -> Reach | None:
-    """Tell what a value sees along one axis through one more layer."""
+    """Return what a value sees along one axis through one more layer."""
     before = seen[0]
     for other in seen[1:]:
         before = before.joined(other) if before is not None and other is not None else None

@@ -40,7 +40,7 @@ class ShortSide:
             raise SpecError(f"resize must be at least 1 pixel on the shorter side, not {self.length}.")
 
     def size_of(self, size: HW) -> HW:
-        """Tell the size that a picture of `size` is brought to."""
+        """Return the size that a picture of `size` is brought to."""
         longer = int(self.length * max(size) / min(size))
         return HW(longer, self.length) if size.h > size.w else HW(self.length, longer)
 
@@ -87,7 +87,7 @@ class Normalization:
             raise SpecError(f"normalize divides by deviations, which must be above 0, not {min(self.std)!r}.")
 
     def of(self, channels: int) -> "Normalization":
-        """Give the numbers of each of so many channels.
+        """Return the numbers of each of so many channels.
 
         Raises
         ------
@@ -139,7 +139,7 @@ IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "imagenet
 
 
 def resized_size(resize: HW | ShortSide, size: HW) -> HW:
-    """Tell the size that a picture is brought to.
+    """Return the size that a picture is brought to.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def resized_size(resize: HW | ShortSide, size: HW) -> HW:
 
 
 def crop_corner(size: HW, crop: HW) -> HW:
-    """Tell the first row and column of the middle of a picture.
+    """Return the first row and column of the middle of a picture.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ class LayerSettings:
     seed : int
         Seed of torch's generator, for filters without kernels.
     kernel : tuple of KernelRequest
-        Presets, literal taps and files, one after the other.
+        Presets, literal values and files, one after the other.
     bias_values : tuple of float, optional
         One bias per map, for layers with kernels.
     flip : bool

@@ -121,7 +121,7 @@ def read_network(path: str | Path) -> Network:
     Raises
     ------
     InputError
-        If the file cannot be read, or is no TOML with numbers of the usual size.
+        If the file cannot be read, or is not TOML with numbers of the usual size.
     SpecError
         If a layer cannot be; the message names it.
     """
@@ -150,7 +150,7 @@ def network_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Ne
         step_name = arguments.pop("name", f"{kind.spelling.words[0]}{index}")
         inputs = arguments.pop("from", [steps[-1].name if steps else INPUT])
         if not isinstance(step_name, str) or not step_name or step_name in known:
-            raise SpecError(f"{where}: layer {index}: the name {step_name!r} is taken, or none.")
+            raise SpecError(f"{where}: layer {index}: the name {step_name!r} is empty or already taken.")
         # Results are stored by these names, in archives whose members they become.
         if not step_name.isprintable() or {"..", "", "__metadata__"} & set(step_name.split("/")):
             raise SpecError(f"{where}: layer {index}: the name {step_name!r} cannot be that of a file.")

@@ -443,13 +443,13 @@ def test_partial_maps_stand_in_tables_and_in_json(convviz, classic):
     document = json.loads(convviz(*words, "--json").stdout)
     assert document["partial"] == {"difference": 0, "values": [[[[9]], [[3]], [[6]]]]}
     lines = convviz(*words).stdout.splitlines()
-    found = [line.split(":")[1].split()[0] for line in lines if " part  1x1" in line]
+    found = [line.split(":")[1].split()[0] for line in lines if " partial map  1x1" in line]
     assert found == ["R", "G", "B"]
     grouped = convviz("run", classic.name, "-O", "3", "-g", "3", "--partial", "--table").stdout
-    assert [line for line in grouped.splitlines() if " part  1x1" in line] == [
-        "map 0: R part  1x1",
-        "map 1: G part  1x1",
-        "map 2: B part  1x1",
+    assert [line for line in grouped.splitlines() if " partial map  1x1" in line] == [
+        "map 0: R partial map  1x1",
+        "map 1: G partial map  1x1",
+        "map 2: B partial map  1x1",
     ]
 
 

@@ -117,6 +117,7 @@ def test_a_preset_is_shown_with_its_numbers_and_its_source(convviz):
 
 def test_the_list_of_kernels_is_long_and_its_json_complete(convviz):
     listed = json.loads(convviz("kernels", "--json").stdout)
+    assert all(one["values"] == one["taps"] for one in listed)
     assert len(listed) >= 35
     assert all(entry["source"] and entry["about"] for entry in listed)
     shown = convviz("kernels").stdout

@@ -73,7 +73,7 @@ def test_a_result_is_saved_by_the_ending_of_the_name(result, tmp_path, suffix):
             assert tuple(stored["names"]) == result.names
     elif suffix == ".png":
         with Image.open(path) as image:
-            assert image.size == result.grid().size
+            assert image.size == result.sheet().image().size
     else:
         assert path.stat().st_size > result.maps.nbytes
 

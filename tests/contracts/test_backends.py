@@ -74,7 +74,7 @@ def test_a_bias_is_added_to_its_own_map(backend):
 
 
 def test_groups_keep_planes_apart(backend):
-    """Two groups of one plane: the first filter sees only ones, the second only twos."""
+    """Two groups of one channel: the first filter sees only ones, the second only twos."""
     x = np.stack([np.ones((3, 3)), np.full((3, 3), 2)])
     y = convviz.conv2d(x, np.ones((2, 1, 3, 3)), groups=2, backend=backend)
     np.testing.assert_array_equal(y.ravel(), [9, 18])

@@ -290,7 +290,7 @@ def test_the_matrix_product_makes_the_maps(said):
 
 
 def test_the_drawing_of_a_value_frames_its_window_and_its_place():
-    """Rows -1 to 1 and columns 3 to 11 of the plane; row 0 and column 5 of the map."""
+    """Rows -1 to 1 and columns 3 to 11 of the channel; row 0 and column 5 of the map."""
     picture, weights = as_picture(X), LayerWeights.of(LAYER, WEIGHT, BIAS, names=tuple("abcdef"))
     maps = MAPS.astype(np.float32)
     found = trace(LAYER, picture, weights, maps=maps, at=HW(0, 5), index=4, backend="numpy")
@@ -327,7 +327,7 @@ def test_the_animation_has_a_dashed_cell_for_every_cell_of_the_padding(said):
     title = "kernel 3x5, stride 2x1, dilation 1x2, padding 1,0,2,1: 9x11 -> 4x6; 24 frames"
     assert title in said("animate", "--size", "9x11", "--channels", "4", *SEEDED, "-o", "a.gif")
     scene = direct(LAYER, HW(9, 11), index=4)
-    assert scene.channels == ("plane 2", "plane 3")
+    assert scene.channels == ("channel 2", "channel 3")
     cells = [shape for shape in Animation(scene).ground().shapes if isinstance(shape, Polygon)]
     dashed = np.array([cell.dashed for cell in cells[: 2 * 10 * 14]]).reshape(2, 10, 14)
     wanted = np.ones((2, 10, 14), bool)

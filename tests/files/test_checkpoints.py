@@ -161,8 +161,8 @@ def archive(path):
         (lambda path: path.write_bytes(b""), "damaged"),
         (lambda path: torch.save({"lr": 0.1}, path), "no tensors by name"),
         (lambda path: torch.save([torch.zeros(1)], path), "no tensors by name"),
-        (lambda path: torch.save({"x": torch.zeros(2, dtype=torch.cfloat)}, path), "no plain tensor"),
-        (lambda path: torch.save({"x": torch.eye(3).to_sparse()}, path), "no plain tensor"),
+        (lambda path: torch.save({"x": torch.zeros(2, dtype=torch.cfloat)}, path), "not a plain tensor"),
+        (lambda path: torch.save({"x": torch.eye(3).to_sparse()}, path), "not a plain tensor"),
     ],
     ids=range(12),
 )
@@ -183,7 +183,7 @@ def test_names_and_endings_are_checked(tmp_path):
     found = read_checkpoint(tmp_path / "x.pt")
     with pytest.raises(UnknownNameError, match="no convolution named '3'"):
         found.find("3")
-    with pytest.raises(SpecError, match=r"'1' in .*x\.pt' is no convolution"):
+    with pytest.raises(SpecError, match=r"'1' in .*x\.pt' is not a convolution"):
         found.find("1")
     with pytest.raises(InputError, match="2 convolutions; choose one with --layer, such as --layer 0"):
         found.find(None)
@@ -222,10 +222,10 @@ def test_a_tensor_that_cannot_be_read_is_named_and_the_others_are_read(other, tm
     torch.save({"z.weight": other, "c.weight": torch.ones(1, 1, 2, 2)}, tmp_path / "x.pt")
     found = read_checkpoint(tmp_path / "x.pt")
     assert [layer.name for layer in found.convolutions] == ["c"]
-    assert found.remarks == ("z.weight: left out: it is no plain tensor of real numbers",)
+    assert found.remarks == ("z.weight: left out: it is not a plain tensor of real numbers",)
     assert status_of(["layers", str(tmp_path / "x.pt"), "--json"]) == 0
     assert list(json.loads(capsys.readouterr().out)["left_out"]) == ["z.weight"]
-    with pytest.raises(InputError, match=r"'z.weight': it is no plain tensor"):
+    with pytest.raises(InputError, match=r"'z.weight': it is not a plain tensor"):
         found.find("z")
 
 
@@ -354,7 +354,7 @@ def test_an_input_of_other_planes_is_told_what_the_layer_reads(file):
     "more", [{"out_channels": 4}, {"kernel_size": HW(3, 3)}, {"bias_values": (1.0,)}], ids=str
 )
 def test_what_the_file_says_cannot_be_said_again(file, more):
-    with pytest.raises(SpecError, match="the file says filters, taps and biases"):
+    with pytest.raises(SpecError, match="the file sets filters, kernel values and biases"):
         filters.prepare(LayerSettings(weights=file, layer_name="0", **more))
 
 

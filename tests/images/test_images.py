@@ -1245,7 +1245,9 @@ def test_warnings_about_metadata_are_not_passed_on_and_others_are():
         pytest.param(np.zeros((2, 2), np.float32), ("gray",), r"not float32 \(2, 2\)", id="two axes"),
         pytest.param(np.zeros((1, 2, 2)), ("gray",), "not float64", id="float64"),
         pytest.param(np.zeros((1, 0, 2), np.float32), ("gray",), r"\(1, 0, 2\)", id="no pixels"),
-        pytest.param(np.zeros((2, 1, 1), np.float32), ("gray",), "1 names for 2 planes", id="a name missing"),
+        pytest.param(
+            np.zeros((2, 1, 1), np.float32), ("gray",), "1 names for 2 channels", id="a name missing"
+        ),
         pytest.param(np.float32([[[np.inf, -np.inf]]]), ("gray",), "the input has 2 values", id="not finite"),
     ],
 )
@@ -1257,7 +1259,7 @@ def test_a_picture_is_checked_when_it_is_made(x, channels, message):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        pytest.param([[1, 2], [3]], "no array of numbers", id="ragged"),
+        pytest.param([[1, 2], [3]], "not an array of numbers", id="ragged"),
         pytest.param([["a"]], "holds <U1 values", id="text"),
         pytest.param([[1j]], "holds complex128 values", id="complex"),
         pytest.param([[1e300]], "1 value that is infinite", id="beyond float32"),

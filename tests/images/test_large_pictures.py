@@ -87,7 +87,7 @@ def test_a_large_picture_is_never_whole_because_it_is_prepared(everything_is_lar
         monkeypatch.setattr(module, "made_whole", None)
     picture = decode.read(io.BytesIO(encoded(noise(23, 11, 3))), **options)
     result = convviz.run(picture, convviz.Conv2d(3, 2, 3, padding=1), backend="numpy")
-    result.grid(tile=20)
+    result.sheet(tile=20).image()
     assert result.summary(20).maps[0].low < result.summary(20).maps[0].high
 
 
@@ -135,13 +135,13 @@ def test_maps_in_bands_are_the_maps(layer, seed, tile, scale):
         bands = list(large.bands())
         assert len(bands) == -(-plain.shape[1] // 5)
         np.testing.assert_allclose(np.concatenate(bands, axis=1), plain.maps, rtol=0, atol=1e-5)
-        sheet = np.asarray(large.grid(tile=tile, scale=scale), int)
+        sheet = np.asarray(large.sheet(tile=tile, scale=scale).image(), int)
         for ours, theirs in zip(large.statistics(), plain.statistics(), strict=True):
             assert ours.name == theirs.name
             for one in ("min", "max", "mean", "std"):
                 assert getattr(ours, one) == pytest.approx(getattr(theirs, one), abs=1e-5)
     # A last bit may move a value over the border of a level, and a caption by a digit: nothing else.
-    apart = np.abs(sheet - np.asarray(plain.grid(tile=tile, scale=scale), int))
+    apart = np.abs(sheet - np.asarray(plain.sheet(tile=tile, scale=scale).image(), int))
     assert (apart > 1).mean() < 0.005
 
 

@@ -494,7 +494,7 @@ def test_what_is_too_large_for_a_page_is_refused():
         made(np.zeros((3, 4, 4), np.float32), out_channels=65)
     for side, text, words in (
         (12, "conv 64 k3 | conv 999 k9", "numbers, not 5,"),
-        (400, "conv 900 k5 p2", "multiply-adds"),
+        (400, "conv 900 k5 p2", "MACs"),
     ):
         network = parse_layers(text)
         x = np.zeros((3, side, side), np.float32)

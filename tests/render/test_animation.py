@@ -69,7 +69,7 @@ def test_the_last_frame_shows_every_number():
 @pytest.mark.parametrize("style", get_args(Style))
 @pytest.mark.parametrize("count", [1, 3])
 def test_no_label_leaves_the_paper(style, count):
-    scene = Scene("a title " * 6, TALL, WIDE, channels=("input plane",) * count)
+    scene = Scene("a title " * 6, TALL, WIDE, channels=("input channel",) * count)
     animation = Animation(scene, style)
     ground = animation.ground()
     for label in (shape for shape in (*ground.shapes, *animation.above(17)) if isinstance(shape, Label)):

@@ -97,7 +97,7 @@ def test_every_view_draws_numbers_of_any_magnitude(values):
     layer, weights = convviz.layer_of_kernels("1", in_channels=1)
     result = convviz.run(x, layer, weights)
     np.testing.assert_array_equal(result.maps, x)
-    result.grid()
+    result.sheet().image()
     at = HW(0, 0)
     found = trace(
         layer, result.picture, result.filters, maps=result.maps, at=at, index=0, backend=result.backend

@@ -41,7 +41,7 @@ def test_a_transposed_axis_has_the_length_of_torch(n, k, stride, dilation, paddi
         (2, 2, 1, 0, 1),
         (1, 1, 1, 0, 1),
     ],
-    ids=["plain", "odd", "all axes differ", "one tap", "a border below 0", "cropped"],
+    ids=["plain", "odd", "all axes differ", "one tap", "padding below 0", "cropped"],
 )
 def test_a_transposed_scene_has_the_values_of_torch(kernel, stride, padding, more, dilation):
     torch.manual_seed(7)
@@ -66,7 +66,7 @@ def test_the_numbers_under_the_taps_make_the_value(mode):
     picture = as_picture(np.random.default_rng(1).standard_normal((2, 5, 6), np.float32))
     weights = convviz.seeded(layer, 3)
     scene = direct(layer, picture.size, picture=picture, weights=weights, index=1)
-    assert scene.channels == (f"{picture.channels[1]} plane",)
+    assert scene.channels == (f"{picture.channels[1]} channel",)
     for y, x in np.ndindex(scene.height.output, scene.width.output):
         total = float(weights.bias[1])
         for (row, a), (column, b) in (

@@ -40,9 +40,9 @@ def weighed(result):
 
 
 VIEWS = {
-    "sheet": lambda r: r.grid().tobytes(),
-    "sheet of parts": lambda r: r.grid(parts=r.partial()).tobytes(),
-    "sheet of differences": lambda r: r.grid(differences=r.flip_difference()).tobytes(),
+    "sheet": lambda r: r.sheet().image().tobytes(),
+    "sheet of parts": lambda r: r.sheet(parts=r.partial()).image().tobytes(),
+    "sheet of differences": lambda r: r.sheet(differences=r.flip_difference()).image().tobytes(),
     "partial maps": lambda r: r.partial().tobytes(),
     "stored arrays": lambda r: {name: array.tobytes() for name, array in r.arrays().items()}["weight"],
     "statistics": lambda r: r.statistics(),

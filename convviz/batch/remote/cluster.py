@@ -144,7 +144,7 @@ def _check_workers(client: Any) -> None:
 
 @contextlib.contextmanager
 def _needed() -> Iterator[None]:
-    """Word what a client raises once nobody answers."""
+    """Describe what a client raises once nobody answers."""
     try:
         yield
     except (OSError, TimeoutError, CancelledError):
@@ -214,7 +214,7 @@ class _Driver:
             raise BatchError(_LOST)
 
     def _take(self, future: Any) -> Iterator[Outcome]:
-        """Give the outcomes of a chunk, or send its files again, one by one."""
+        """Return the outcomes of a chunk, or send its files again, one by one."""
         chunk = self._out.pop(future)
         with _needed():
             error = future.exception() if future.status == "error" else None

@@ -52,7 +52,7 @@ def animate(
             parser=parsing.whole("channels", most=8),
             metavar="N",
             rich_help_panel="Scene",
-            help="Planes of the abstract squares.",
+            help="Channels of the abstract squares.",
         ),
     ] = None,
     map: Annotated[int | None, map_option("Scene", "The map to fill.")] = None,

@@ -39,7 +39,7 @@ def batch(
         typer.Argument(metavar="FOLDER", help="Where the pictures are, at any depth: a path or an address."),
     ],
     out: Annotated[
-        str, typer.Argument(metavar="OUT", help="Where the same tree is made: a path or an address.")
+        str, typer.Argument(metavar="OUT", help="Where to write the same tree: a path or an address.")
     ],
     layer: LayerSettings,
     *,
@@ -52,7 +52,7 @@ def batch(
             parser=parsing.whole("workers", most=1024),
             metavar="N",
             rich_help_panel=BATCH,
-            help="Processes; as many as there are cores.",
+            help="Number of processes [default: one per core].",
         ),
     ] = None,
     engine: Annotated[
@@ -103,7 +103,7 @@ def batch(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Do what run does for every picture in FOLDER, and write into OUT.
+    """Run a layer on every picture in FOLDER, and write the results into OUT.
 
     OUT mirrors the tree of FOLDER: a/cat.jpg becomes a/cat.jpg.png. A file that cannot be read is named
     at the end and never stops the others. What an earlier run did is left as it is: done are the files
@@ -182,7 +182,7 @@ def batch(
                     stop.ask()
 
         def due() -> Iterator[Job]:
-            """Give what is left to do; folders come one after the other."""
+            """Return what is left to do; folders come one after the other."""
             swept = None
             items = plan.items(passed)
             for item in items if redo else journal.compared(items, remote=plan.is_remote):

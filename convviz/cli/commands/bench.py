@@ -23,7 +23,7 @@ def bench(
             parser=parsing.whole("seconds", most=600),
             metavar="S",
             rich_help_panel=OUTPUT,
-            help="How long to time each way.",
+            help="Seconds to time each backend.",
         ),
     ] = "1",  # type: ignore[assignment]  # Typer parses a default as it parses what is typed
     json: Json = False,

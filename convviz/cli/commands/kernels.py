@@ -17,7 +17,7 @@ def kernels(
         str | None,
         typer.Argument(
             metavar="[NAME|WORD]",
-            help='A preset, a set, a formula, literal taps ("1 2 1; 2 4 2; 1 2 1 / 16"), or a word to find.',
+            help='A preset, a set, a formula, kernel values ("1 2 1; 2 4 2; 1 2 1 / 16"), or a word to find.',
             autocompletion=complete,
         ),
     ] = None,
@@ -68,7 +68,8 @@ def _document(entry: Entry) -> dict[str, Any]:
         "name": kernel.name,
         "about": kernel.about,
         "size": list(kernel.size),
-        "taps": [list(row) for row in kernel.values],
+        "values": [list(row) for row in kernel.values],
+        "taps": [list(row) for row in kernel.values],  # its name until 0.1
         "divisor": kernel.divisor,
         "range": [low, high],
         "source": kernel.source,

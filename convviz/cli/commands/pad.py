@@ -42,7 +42,7 @@ def pad(
             parser=parsing.pair("kernel_size"),
             metavar="HxW",
             rich_help_panel=LAYER,
-            help="Taps of the layer, which padding same depends on.",
+            help="Kernel size of the layer; the padding of --padding same depends on it.",
             show_default="3",
         ),
     ] = None,
@@ -56,9 +56,9 @@ def pad(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Show the border that padding puts round the channels, as numbers and as a drawing.
+    """Show the padding around the channels, as numbers and as a drawing.
 
-    Numbers of the border stand in brackets. In the drawing it is tinted, with a line round the input.
+    Values of the padding are in brackets. The drawing tints the padding and frames the input.
 
     For example:
 
@@ -118,7 +118,7 @@ def pad(
             remark(f"more than {MOST_CELLS} rows or columns are too many to print; -o FILE.png draws them.")
         padded = {}
     for mode, channels in padded.items():
-        answer_text(f"\n{mode} padding; values in brackets are the border\n")
+        answer_text(f"\n{mode} padding; values in brackets are padding\n")
         for line in rendering.lines(picture, channels, edges, width=tables.console().width):
             answer(line)
     if isinstance(target, Path):

@@ -92,7 +92,7 @@ def run(
             parser=parsing.position("field"),
             metavar="Y,X",
             rich_help_panel=OUTPUT,
-            help="Draw what the output value at this place sees of the input.",
+            help="Draw the receptive field of the output value at this position.",
         ),
     ] = None,
     effective: Annotated[
@@ -109,7 +109,7 @@ def run(
             parser=parsing.whole("top"),
             metavar="N",
             rich_help_panel=OUTPUT,
-            help="Of a layer, the N maps of the most energy, the strongest first.",
+            help="Of a layer, draw the N maps with the most energy, strongest first.",
         ),
     ] = None,
     stat: Annotated[
@@ -118,7 +118,7 @@ def run(
             parser=parsing.choices("stat", ("sparsity", "energy")),
             metavar="sparsity,energy",
             rich_help_panel=OUTPUT,
-            help="More columns of the table: the share of zeros, the mean square.",
+            help="Add columns to the table: the share of zeros, the mean square.",
         ),
     ] = None,
     json: Json = False,
@@ -386,7 +386,7 @@ def _report(
     kernels = filters.lines(result.layer, result.filters, result.picture.channels, width=console.width)
     if kernels:
         answer()
-        answer("kernels" + (", turned half round" if flipped else ""))
+        answer("kernels" + (", rotated by 180 degrees" if flipped else ""))
     for line in kernels:
         answer(line, whole=True)
     answer()
@@ -408,7 +408,7 @@ def _report(
 
 
 def _rows(result: Any, chosen: Sequence[int] | None, stats: Sequence[str]) -> list[Sequence[Any]]:
-    """Tell the numbers of the maps, or of the chosen ones in their order."""
+    """Return the statistics of all maps, or of the chosen ones in their order."""
     more: dict[str, list[float]] = {
         "sparsity": result.sparsity() if "sparsity" in stats else [],
         "energy": [row.energy for row in result.statistics()],

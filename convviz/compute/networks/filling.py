@@ -100,11 +100,11 @@ def stored(
                 f"{plural(len(rows), 'layer')} with weights where the network has {len(names)}: "
                 f"{', '.join(map(printable, rows[:6]))}{' …' if len(rows) > 6 else ''}{own}."
                 if names
-                else f"the network has no weights that {checkpoint.name} could give."
+                else f"the network does not take any weights from {checkpoint.name}."
             )
         pairs = ", ".join(f"{name} = {row}" for name, row in zip(names, rows, strict=True))
         remarks.append(
-            f"no name of the network is in {checkpoint.name}, so its layers are taken in order: {pairs}"
+            f"{checkpoint.name} has none of the network's names, so its layers are used in order: {pairs}"
         )
         held = {name: held[row] for name, row in zip(names, rows, strict=True)}
     found: dict[str, dict[str, Floats]] = {}
@@ -122,7 +122,7 @@ def stored(
             parameters[key] = finite(values, what)
         if extra := {"weight", "bias"} & held[one.name].keys() - parameters.keys():
             raise InputError(
-                f"{checkpoint.name}: {one.name}.{extra.pop()} is there, but {one.layer} has none."
+                f"{checkpoint.name}: {one.name}.{extra.pop()} is stored, but {one.layer} does not have it."
             )
         found[one.name] = parameters
     left = [prefix for prefix in held if prefix not in found and prefix not in names]
@@ -153,7 +153,7 @@ def _prefix(names: Sequence[str], held: Mapping[str, Any], where: str) -> str:
 
 
 def _remedy(one: SizedStep, stored: tuple[int, ...]) -> str:
-    """Say how the input could be what the weight of a layer is for; nothing if it could not."""
+    """Suggest how the input could fit the weight of a layer; empty if it could not."""
     layer = one.layer
     if isinstance(layer, Conv2d) and one.inputs == ("input",) and stored[2:] == layer.weight_shape[2:]:
         channels = stored[1] * layer.groups

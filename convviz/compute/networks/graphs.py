@@ -147,11 +147,11 @@ class _Builder:
         """Name the step whose result a node reads."""
         value = node.input[index] if index < len(node.input) else ""
         if value not in self.made:
-            raise _No(f"reads {value!r}, which is no result of a layer")
+            raise _No(f"reads {value!r}, which is not the result of a layer")
         return self.made[value]
 
     def constant(self, node: Any, index: int) -> NDArray[Any] | None:
-        """Give the numbers that a node reads; None where it reads none."""
+        """Return the numbers that a node reads; None where it reads none."""
         if index >= len(node.input) or not node.input[index]:
             return None
         if node.input[index] not in self.stored:
@@ -173,7 +173,7 @@ def _same(builder: _Builder, source: str, chosen: Mapping[str, Any], kernel: tup
 def _conv(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str) -> None:
     source, weight, bias = builder.source(node), builder.constant(node, 1), builder.constant(node, 2)
     if weight is None or weight.ndim != 4:
-        raise _No("is no convolution of planes")
+        raise _No("is not a convolution of channels")
     arguments = onnx_.conv_arguments(chosen)
     if chosen.get("auto_pad", b"NOTSET") in (b"SAME_UPPER", b"SAME_LOWER"):
         arguments["padding"] = _same(builder, source, chosen, weight.shape[2:])
@@ -208,7 +208,7 @@ def _with_parameters(
 def _conv_transpose(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str) -> None:
     source, weight, bias = builder.source(node), builder.constant(node, 1), builder.constant(node, 2)
     if weight is None or weight.ndim != 4 or "output_shape" in chosen:
-        raise _No("is no transposed convolution of channels with a padding of its own")
+        raise _No("is not a transposed convolution of channels with explicit padding")
     arguments = onnx_.conv_arguments(chosen) | {"padding": _symmetric(chosen)}
     if any(chosen.get("output_padding", ())):
         arguments["output_padding"] = tuple(chosen["output_padding"])
@@ -313,7 +313,7 @@ def _flatten(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str)
         target = builder.constant(node, 1)
         shape = [] if target is None else [int(side) for side in target]
         if len(shape) != 2 or shape[1] not in (-1, count) or shape[0] not in (-1, 0, 1):
-            raise _No(f"makes the shape {shape}, which is no flattening")
+            raise _No(f"makes the shape {shape}, which is not a flattening")
     if len(builder.shapes[source]) == 1:
         builder.made[node.output[0]] = source
     else:
@@ -323,7 +323,7 @@ def _flatten(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str)
 def _gemm(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str) -> None:
     source, weight, bias = builder.source(node), builder.constant(node, 1), builder.constant(node, 2)
     if weight is None or weight.ndim != 2 or chosen.get("transA", 0):
-        raise _No("is no linear layer")
+        raise _No("is not a linear layer")
     weight = weight if node.op_type == "Gemm" and chosen.get("transB", 0) else weight.T
     weight = np.ascontiguousarray(weight * np.float32(chosen.get("alpha", 1.0)))
     if bias is not None:

@@ -158,7 +158,7 @@ def run(
 def gradient(
     steps: Sequence[SizedStep], x: Floats, parameters: NetworkParameters, *, name: str, at: HW
 ) -> Floats:
-    """Tell how much every input value moves what a layer makes at one position.
+    """Return how much every input value moves what a layer makes at one position.
 
     Parameters
     ----------

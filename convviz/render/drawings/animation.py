@@ -51,7 +51,7 @@ class Scene:
         Distance between neighbouring pixels of the input on those axes: 1, or the stride of a
         transposed convolution.
     padding_mode : str
-        What the border holds.
+        What the padding holds.
     channels : tuple of str
         The channels that are read; shown one below the other.
     inputs : ndarray, shape (C, H, W), float32, optional
@@ -85,7 +85,7 @@ class Scene:
         return places[0], places[1]
 
     def inside(self, row: int, column: int) -> bool:
-        """Tell whether a cell is a pixel of the input, not padding and not put in."""
+        """Return whether a cell is a pixel of the input, not padding and not put in."""
         at_h, at_w = 0 <= row < self.height.input, 0 <= column < self.width.input
         return at_h and at_w and row % self.zoom.h == 0 and column % self.zoom.w == 0
 
@@ -100,7 +100,7 @@ class Scene:
         return [] if self.values is None else cell_words(self.values)
 
     def word(self, channel: int, row: int, column: int) -> str:
-        """Give the number of a cell of the input."""
+        """Return the number of a cell of the input."""
         if self.inputs is None:
             return ""
         source = self.source(row, column)
@@ -123,7 +123,7 @@ class _Lattice:
         )
 
     def box(self, row: float, column: float, size: tuple[float, float] = (1, 1)) -> tuple[Point, ...]:
-        """Give the four corners of a part of the grid."""
+        """Return the four corners of a part of the grid."""
         rows, columns = size
         ends = ((row, column), (row, column + columns), (row + rows, column + columns), (row + rows, column))
         return tuple(self.at(*end) for end in ends)
@@ -158,7 +158,7 @@ class Animation:
     def __init__(self, scene: Scene, style: Style = "flat") -> None:
         self.scene, self.style = scene, style
         height, width = scene.height, scene.width
-        # All that windows or pixels cover; a border below 0 only leaves pixels unread.
+        # All that windows or pixels cover; padding below 0 only leaves pixels unread.
         self._rows = range(min(-height.before, 0), max(height.input + height.after, height.input))
         self._columns = range(min(-width.before, 0), max(width.input + width.after, width.input))
         self._lay_out()
@@ -302,7 +302,7 @@ class Animation:
         return [*shapes, Label(28, self._size[1] - 20, self._note(frame), FAINT, 14)]
 
     def _note(self, frame: int) -> str:
-        """Say which cells the window reads and which it makes."""
+        """Describe which cells the window reads and which it makes."""
         scene = self.scene
         y, x = divmod(frame, scene.width.output)
         rows, columns = scene.height.reads(y), scene.width.reads(x)

@@ -145,7 +145,7 @@ class Canvas:
         _paint_on(self._image, shapes, self._by)
 
     def image(self, above: Sequence[Shape] = ()) -> Image.Image:
-        """Give the picture, with shapes on top that do not stay."""
+        """Return the picture, with shapes on top that do not stay."""
         image = self._image
         if above:
             image = image.copy()

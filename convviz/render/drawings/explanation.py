@@ -29,7 +29,7 @@ def exact(value: float) -> str:
 
 
 def span_of(indices: Sequence[int], length: int, what: str) -> str:
-    """Say which rows or columns a window covers, and which of them are padding."""
+    """Describe which rows or columns a window covers, and which of them are padding."""
     outside = sum(not 0 <= index < length for index in indices)
     if len(indices) == 1:
         text = f"{what[:-1]} {indices[0]}"
@@ -140,7 +140,7 @@ def draw(found: Trace, picture: Picture, maps: Floats) -> Drawing:
             x_patch=x_patch,
             block_h=block_h,
         )
-        shapes.append(Label(x_channel, y - 8, f"{channel.name} plane", INPUT_BLUE, 14))
+        shapes.append(Label(x_channel, y - 8, f"{channel.name} channel", INPUT_BLUE, 14))
         padded = np.array(picked((~found.inside).tolist(), rows, columns, gap=False))
         paper = [[WINDOW if inside else PAPER for inside in row] for row in found.inside.tolist()]
         for x, heading, values, fills, dashed in (

@@ -1,4 +1,4 @@
-"""Padded planes: the border that a layer adds, as numbers and as a drawing."""
+"""Padded channels: the padding that a layer adds, as numbers and as a drawing."""
 
 from collections.abc import Mapping
 
@@ -25,16 +25,16 @@ def padding_mask(edges: Edges, size: HW) -> NDArray[np.bool_]:
 
 
 def lines(picture: Picture, padded: Floats, edges: Edges, *, width: int) -> list[str]:
-    """Write padded channels as numbers; those of the border stand in brackets.
+    """Write padded channels as numbers; those of the padding are in brackets.
 
     Parameters
     ----------
     picture : Picture
         The input.
     padded : ndarray, shape (C, H + top + bottom, W + left + right), float32
-        Its channels with the border.
+        Its channels with the padding.
     edges : Edges
-        Widths of the border, in pixels.
+        Widths of the padding, in pixels.
     width : int
         Characters in one line; what does not fit is elided in the middle.
 
@@ -46,33 +46,33 @@ def lines(picture: Picture, padded: Floats, edges: Edges, *, width: int) -> list
     marked = padding_mask(edges, picture.size)
     text = []
     for name, channel in zip(picture.channels, padded, strict=True):
-        text += ["", *side_by_side([Block(f"{name} plane", words_of(channel, marked))], width=width)]
+        text += ["", *side_by_side([Block(f"{name} channel", words_of(channel, marked))], width=width)]
     return text[1:]
 
 
 def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: int = 260) -> Drawing:
-    """Draw the input with its border, one row per padding mode.
+    """Draw the input with its padding, one row per padding mode.
 
     Parameters
     ----------
     picture : Picture
         The input.
     padded : mapping of str to ndarray, shape (C, H + top + bottom, W + left + right), float32
-        For every padding mode the channels with the border.
+        For every padding mode the padded channels.
     edges : Edges
-        Widths of the border, in pixels.
+        Widths of the padding, in pixels.
     side : int
         Longest side of a channel, in units.
 
     Returns
     -------
     Drawing
-        The border tinted, a dashed line round the input; small channels with numbers in their cells.
+        The padding tinted, a dashed line around the input; small channels with values in their cells.
     """
     size, around = picture.size, edges.around(picture.size)
     scale = side / max(around)
     colour = picture.x.shape[0] in (3, 4)
-    names = (["input"] if colour else []) + [f"{name} plane" for name in picture.channels]
+    names = (["input"] if colour else []) + [f"{name} channel" for name in picture.channels]
     gap, head = 28.0, 56.0
     tile_w, tile_h = around.w * scale, around.h * scale
     column = max(tile_w, font(15).getlength("replicate padding") + 20) + gap

@@ -31,7 +31,7 @@ def lines(found: WeightTrace, size: HW) -> list[str]:
     text = [
         f"weight {','.join(map(str, found.indices))} = {exact(found.weight)}: "
         f"row {found.tap.h}, column {found.tap.w} of the kernel of {found.name} on the "
-        f"{found.channel_name} plane",
+        f"{found.channel_name} channel",
         f"multiplies {span_of(found.rows, size.h, 'rows')}, {span_of(found.columns, size.w, 'columns')}",
         f"feeds all {plural(h * w, 'value')} of {found.name}",
     ]
@@ -85,12 +85,12 @@ def draw_weight(
     met[np.ix_(_within(found.rows, size.h), _within(found.columns, size.w))] = True
     heading = (
         f"weight {exact(found.weight)}: row {found.tap.h}, column {found.tap.w} of the kernel of "
-        f"{found.name} on the {found.channel_name} plane"
+        f"{found.name} on the {found.channel_name} channel"
     )
     index, kernel_index = found.indices[:2]
     kernel = filters.weight[index, kernel_index]
     channel_panel = _Panel(
-        f"{found.channel_name} plane: shaded where multiplied", picture.x[found.channel], met
+        f"{found.channel_name} channel: shaded where multiplied", picture.x[found.channel], met
     )
     # Padding of zeros feeds nothing; copies of pixels do.
     fed = found.inside if layer.padding_mode == "zeros" else np.ones_like(found.inside)
@@ -150,7 +150,7 @@ def draw_pixel(
     copies = sum(feed.cell != at for feed in chosen)
     if copies:
         heading += f", {copies} of {plural(len(chosen), 'product')} through copies in the padding"
-    channel_panel = _Panel(f"{picture.channels[channel]} plane", picture.x[channel], met)
+    channel_panel = _Panel(f"{picture.channels[channel]} channel", picture.x[channel], met)
     map_panel = _Panel(f"{name}: shaded where fed", maps[index], fed)
     taps = [feed.tap for feed in chosen]
     kernel = filters.weight[index, 0]

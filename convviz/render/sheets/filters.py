@@ -15,7 +15,7 @@ from convviz.spec.layers import Conv2d
 from convviz.text import number
 from convviz.typing import Bytes, Floats
 
-# The response is computed at so many frequencies along each axis.
+# The number of frequencies along each axis at which the response is computed.
 _FREQUENCIES = 64
 # Between the channels of one filter: no grey, and none of the colours of the scales.
 _BETWEEN = (196, 219, 238)
@@ -26,11 +26,11 @@ _GAP = 4
 
 
 def response(weight: Floats) -> Floats:
-    """Tell how strongly one filter answers to waves of every frequency.
+    """Return how strongly one filter answers to waves of every frequency.
 
     Parameters
     ----------
-    weight : ndarray, shape (planes, kh, kw), float32
+    weight : ndarray, shape (channels, kh, kw), float32
         The filter.
 
     Returns
@@ -118,9 +118,9 @@ def draw(
             tiles.append(layout.Tile("response", f"0 to {number(peak)}", low, side))
     wide = columns or layout.columns_for(len(chosen))
     kinds = (
-        "in colour: red, green and blue of each tap, 0 at mid grey"
+        "in colour: red, green and blue of each kernel value, 0 at mid grey"
         if kernels == 3
-        else ("every channel by itself" if kernels > 1 else "one plane")
+        else ("every channel by itself" if kernels > 1 else "one channel")
     )
     heading = (
         f"{title}: {filters} filters x {kernels} channels of {HW(kh, kw)}",

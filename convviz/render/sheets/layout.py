@@ -193,7 +193,7 @@ class Sheet:
         return self.width, self.height
 
     def strips(self) -> Iterator[tuple[int, Paint]]:
-        """Give the height of each strip with what paints its rows."""
+        """Return the height of each strip with what paints its rows."""
         for height, begin in self.parts:
             yield height, begin()
 
@@ -449,7 +449,7 @@ def _wrap(words: str, size: int, width: int) -> list[str]:
 
 
 def legend_for(tones: Sequence[Tone], colours: Bytes | None, *, what: str = "map") -> Legend:
-    """Word the legend of maps drawn with `tones`.
+    """Describe the legend of maps drawn with `tones`.
 
     Examples
     --------

@@ -48,7 +48,7 @@ def draw(
         The channels of the picture and the feature maps, reduced by `fit_both`.
     parts : sequence of sequence of ArraySummary, optional
         Partial maps of every filter: then every filter has a row of its own, with
-        the part of each channel, the bias and their sum.
+        the partial map of each channel, the bias and their sum.
     differences : sequence of ArraySummary, optional
         What turning the kernels changes: a section of its own below the maps.
     tile : int or None
@@ -127,12 +127,12 @@ def _partial_rows(
     maps: Sequence[ArraySummary],
     parts: Sequence[Sequence[ArraySummary]],
 ) -> list[_Row]:
-    """List the parts of every filter: one per channel, with nothing for a channel that it does not read."""
+    """List the partial maps of every filter: one per channel, None for a channel that it does not read."""
     rows: list[_Row] = []
     for index, (name, one) in enumerate(zip(filters.names, maps, strict=True)):
         read = layer.channels_of(index)
         row: _Row = [
-            (f"{channel} part", parts[index][position - read.start])
+            (f"{channel} partial map", parts[index][position - read.start])
             if position in read
             else (f"{channel}: not read", None)
             for position, channel in enumerate(picture.channels)
@@ -147,16 +147,18 @@ def _partial_rows(
 
 
 def _unread_tile(name: str, size: HW, scale: float) -> layout.Tile:
-    """Hatch the place of a part that is not there."""
+    """Draw a hatched tile for a partial map that does not exist."""
     h, w = reduced(size, scale) if scale < 1 else HW(round(size.h * scale), round(size.w * scale))
     return layout.Tile(name, "in another group", toned.hatched(HW(h, w)))
 
 
 def normalization_lines(picture: Picture) -> list[str]:
-    """Say in the heading why the captions of the channels do not fit what is seen; nothing if they do."""
+    """Explain in the heading why the captions of the channels do not match the drawing; empty if they do."""
     if picture.normalized is None:
         return []
-    return [f"input normalised with {picture.normalized.sentence}; its channels are drawn as before"]
+    return [
+        f"input normalised with {picture.normalized.sentence}; its channels are drawn as they were before"
+    ]
 
 
 def input_section(
@@ -177,6 +179,6 @@ def input_section(
             levels = toned.picture_levels([one.small], [drawn])
             ends = layout.extent(one.low, one.high)
             numbers = one.small[:] if scale > 1 else None
-            tiles.append(layout.Tile(f"{name} plane", ends, levels, cell, numbers))
+            tiles.append(layout.Tile(f"{name} channel", ends, levels, cell, numbers))
     tiles += seen.tiles
     return layout.Section(tiles, layout.columns_for(len(tiles)), palette.INPUT_BLUE)

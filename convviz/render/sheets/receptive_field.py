@@ -134,7 +134,7 @@ def _bytes(drawn: Floats) -> Bytes:
 
 
 def sentence(name: str, at: HW, box: Box, *, size: HW) -> str:
-    """Say in words what is drawn.
+    """Describe the drawing in words.
 
     Examples
     --------

@@ -18,7 +18,7 @@ from convviz.typing import Floats
 
 # Tiles in one strip, and their longest side where nothing else is asked for.
 MOST, TILE = 8, 160
-# A row of values is drawn as cells, at most so many side by side, each with its number where there is room.
+# A row of values is drawn as cells, at most this many side by side, each with its value where it fits.
 _CELLS = 64
 
 

@@ -123,7 +123,7 @@ def stored_table(stored: Sequence[StoredLayer], rows: Sequence[Row], *, width: i
 
 
 def not_finite(rows: Sequence[Row]) -> str:
-    """Say how many numbers of the layers are not finite, and what the statistics are then of."""
+    """Count the values of the layers that are not finite, and describe what the statistics cover then."""
     nan, infinite = (sum(int(row[name]) for row in rows) for name in _NOT_FINITE)
     if not nan + infinite:
         return ""
@@ -157,7 +157,7 @@ def _stored_argument(layer: StoredLayer, name: str) -> str:
 
 
 def stored_document(layer: StoredLayer, row: Row) -> dict[str, Any]:
-    """Give one layer of a file as plain values."""
+    """Return one layer of a file as plain values."""
     # JSON has no infinity.
     values = {name: value if math.isfinite(value) else None for name, value in row.items()}
     return {
@@ -198,7 +198,7 @@ def _argument(value: Any) -> str:
 
 
 def document(steps: Sequence[SizedStep]) -> list[dict[str, Any]]:
-    """Give every layer as plain values."""
+    """Return every layer as plain values."""
     return [
         {
             "name": one.name,
@@ -218,6 +218,6 @@ def document(steps: Sequence[SizedStep]) -> list[dict[str, Any]]:
 
 
 def _plain(one: SizedStep, name: str) -> list[float] | None:
-    """Give a number of both axes."""
+    """Return a number of both axes."""
     reaches: list[Reach | None] = [one.height, one.width]
     return None if None in reaches else [float(getattr(reach, name)) for reach in reaches]

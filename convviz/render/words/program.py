@@ -285,7 +285,7 @@ def _loaded(
 
 def _flipped(place: str) -> str:
     """Turn the kernels of the layer at `place`."""
-    return f"    {place}.weight.copy_({place}.weight.flip(2, 3))  # turned half round: true convolution"
+    return f"    {place}.weight.copy_({place}.weight.flip(2, 3))  # rotated by 180 degrees: true convolution"
 
 
 def _nested(values: np.ndarray) -> str:

@@ -62,7 +62,7 @@ def _skipped(axis: Axis) -> str:
     """List what is never read; of more pixels than a picture has that would take minutes."""
     leaps = axis.dilation > 1 or axis.stride > axis.kernel
     if leaps and max(axis.input, axis.output * axis.kernel) > _MOST_LISTED:
-        return "not listed for so many"
+        return "not listed: too many"
     return indices(axis.skipped)
 
 

@@ -45,7 +45,7 @@ class Kernel:
         What every tap is divided by; not 0. A table of whole numbers and a
         divisor is exact where the weights themselves are rounded.
     source : str
-        Where the taps come from: author, publication, year.
+        Where the values come from: author, publication, year.
     equals : str
         Library calls with the same result, borders aside; a factor or a sign
         in front says how they differ.
@@ -82,13 +82,13 @@ class Kernel:
         object.__setattr__(self, "values", values)
         if not values or not values[0]:
             raise SpecError(
-                f"kernel {one_line(self.name)}: there are no taps; give at least one row of one number."
+                f"kernel {one_line(self.name)}: it has no values; give at least one row of one number."
             )
         for number, row in enumerate(values, 1):
             if len(row) != len(values[0]):
                 raise SpecError(
                     f"kernel {one_line(self.name)}: row {number} has {plural(len(row), 'number')}, "
-                    f"but row 1 has {len(values[0])}; give every row as many."
+                    f"but row 1 has {len(values[0])}; give every row the same number."
                 )
             for column, tap in enumerate(row, 1):
                 if not _is_finite(tap):
@@ -103,8 +103,8 @@ class Kernel:
             )
         if not all(math.isfinite(weight) for row in self.weights for weight in row):
             raise SpecError(
-                f"kernel {one_line(self.name)}: a tap divided by {self.divisor!r} is too large for a number; "
-                "use a larger divisor."
+                f"kernel {one_line(self.name)}: a value divided by {self.divisor!r} is too large for a "
+                "number; use a larger divisor."
             )
 
     @property
@@ -134,7 +134,7 @@ class Kernel:
 
 
 def _is_finite(value: object) -> bool:
-    """Tell whether a value is a number that fits a float; True and False are not."""
+    """Return whether a value is a number that fits a float; True and False are not."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     try:

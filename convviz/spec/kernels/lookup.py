@@ -24,7 +24,7 @@ class Entry(NamedTuple):
     set_name : str
         The set it belongs to, or nothing.
     parameters : tuple of Parameter
-        What a formula takes; nothing for fixed taps.
+        What a formula takes; nothing for fixed values.
     """
 
     kernel: Kernel
@@ -48,7 +48,7 @@ class Filter(NamedTuple):
 
     @property
     def size(self) -> HW:
-        """Size in taps."""
+        """Rows and columns."""
         return self.kernels[0].size
 
     def check(self, channels: int) -> None:
@@ -67,7 +67,7 @@ class Filter(NamedTuple):
 
 
 def preset_names() -> list[str]:
-    """List the presets, fixed taps first, then formulas, each in table order.
+    """List the presets, fixed values first, then formulas, each in table order.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def find(text: str) -> tuple[Kernel, ...]:
 
 
 def resolve(request: KernelRequest) -> tuple[Filter, ...]:
-    """Look up names and parse literal taps; files are read elsewhere.
+    """Look up names and parse literal values; files are read elsewhere.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def resolve(request: KernelRequest) -> tuple[Filter, ...]:
     Returns
     -------
     tuple of Filter
-        Literal taps are one filter, and so is one kernel per channel; a preset is
+        Literal values are one filter, and so is one kernel per channel; a preset is
         as for `find`.
 
     Raises
@@ -167,7 +167,7 @@ def _per_channel(text: str, name: str | None) -> Filter:
         one = parse_request(part)
         if one.kind == "file" or one.channel is not None or one.name is not None:
             raise SpecError(
-                f"kernel {label}: between bars stand numbers or presets, without @ and =, not {quoted(part)}."
+                f"kernel {label}: put numbers or presets between bars, without @ and =, not {quoted(part)}."
             )
         (found, *others) = resolve(one)
         if others:
@@ -294,7 +294,7 @@ def complete(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _fixed_entry(kernel: Kernel) -> Entry:
-    """Make the row of a kernel with fixed taps."""
+    """Make the row of a kernel with fixed values."""
     return Entry(kernel, _set_of(kernel))
 
 
@@ -334,7 +334,7 @@ def _read_number(formula: Formula, name: str, text: str) -> float:
 
 
 def _unknown(name: str) -> SpecError | UnknownNameError:
-    """Say that there is no such kernel, and what was probably meant."""
+    """Describe a missing kernel, and suggest what was probably meant."""
     if any(mark in name for mark in "./\\"):
         endings = f"{', '.join(FILE_SUFFIXES[:-1])} or {FILE_SUFFIXES[-1]}"
         return SpecError(

@@ -33,7 +33,7 @@ class KernelRequest(NamedTuple):
     Parameters
     ----------
     what : str
-        A preset or set name, literal taps, the path of a file, or one preset or
+        A preset or set name, literal values, the path of a file, or one preset or
         literal per channel.
     kind : {"preset", "literal", "file", "channels"}
         Which of the four it is.
@@ -50,7 +50,7 @@ class KernelRequest(NamedTuple):
 
 
 def parse_request(text: str) -> KernelRequest:
-    """Tell a preset, literal taps and a file apart, and split off the name and the channel.
+    """Tell a preset, literal values and a file apart, and split off the name and the channel.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def parse_request(text: str) -> KernelRequest:
         ``WHAT``, ``WHAT@CHANNEL`` or ``NAME=WHAT``; a channel is R, G, B, A or an
         index from 0. WHAT is a file if it ends in one of `FILE_SUFFIXES`, where an
         equals sign is part of the path if there is such a file; a filter with one
-        kernel per channel if it holds ``|``; literal taps if it starts with a digit, a
+        kernel per channel if it holds ``|``; literal values if it starts with a digit, a
         sign, a point or a bracket, or holds a semicolon or a line break; a preset
         otherwise.
 
@@ -121,7 +121,7 @@ def parse_request(text: str) -> KernelRequest:
 
 
 def could_be_size(request: KernelRequest) -> str | None:
-    """Tell what a kernel of one or two numbers is, where the size of kernels could be meant.
+    """Return what a kernel of one or two numbers is, where the size of kernels could be meant.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def could_be_size(request: KernelRequest) -> str | None:
 
 
 def _is_path(text: str, behind: str) -> bool:
-    """Tell whether a text with an equals sign is the path of a file as a whole, not a name and a file."""
+    """Return whether a text with an equals sign is the path of a file as a whole, not a name and a file."""
     if _kind(text) != "file":
         return False
     try:
@@ -160,7 +160,7 @@ def _channel(text: str) -> int | None:
 
 
 def _kind(what: str) -> Kind:
-    """Tell what a text is from its end, its beginning and its separators."""
+    """Return what a text is from its end, its beginning and its separators."""
     if what.lower().endswith(FILE_SUFFIXES):
         return "file"
     if "|" in what:
@@ -205,7 +205,7 @@ def parse_literal(text: str, name: str | None = None) -> Kernel:
     """
     label = one_line(text if name is None else name) or "''"
     if "x" in text.lower() and _SIZE.fullmatch(text.strip()):
-        raise SpecError(f"kernel {label}: this is a size, not numbers; for it give --kernel-size {label}.")
+        raise SpecError(f"kernel {label}: this is a size, not kernel values; give --kernel-size {label}.")
     try:
         body, divided_by = _split_divisor(text.replace(_MINUS, "-").strip())
         tokens = [_tokens(line, row) for row, line in enumerate(_lines(body), 1)]
@@ -229,14 +229,14 @@ def _split_divisor(text: str) -> tuple[str, str | None]:
         if word != "/" and (word.startswith("/") or word.endswith("/")):
             raise SpecError(
                 f"{quoted(word)} has a blank on one side of the slash; "
-                "write 1/9 for one tap, or ' / 9' at the end to divide them all."
+                "write 1/9 for one value, or ' / 9' at the end to divide them all."
             )
     if "/" not in words:
         return text, None
     if len(words) < 3 or words.index("/") != len(words) - 2:
         raise SpecError(
             "a slash between blanks divides the whole kernel, so it stands once, before the last number; "
-            "write 1/9 without blanks for one tap."
+            "write 1/9 without blanks for one value."
         )
     return text.rsplit(None, 2)[0], words[-1]
 

@@ -468,7 +468,7 @@ class Parameter(NamedTuple):
             raise SpecError(f"{self.name} must be at most {exact(self.most)}, not {exact(value)}.")
         if self.odd and value % 2 == 0:
             raise SpecError(
-                f"{self.name} must be odd, so that a tap lies in the middle, not {exact(value)}; "
+                f"{self.name} must be odd, so that it has a middle value, not {exact(value)}; "
                 f"take {exact(value + 1)}."
             )
 

@@ -214,7 +214,7 @@ class Conv2d(Layer):
 
     @property
     def sentence(self) -> str:
-        """Say how many 2-D kernels and maps there are.
+        """The numbers of 2-D kernels and maps, as a sentence.
 
         Examples
         --------
@@ -362,6 +362,6 @@ def with_bias(weight: Shape, outputs: int, *, bias: bool) -> dict[str, Shape]:
 
 
 def _divisors(a: int, b: int) -> str:
-    """Say which numbers of groups are legal."""
+    """List the valid numbers of groups."""
     legal = [n for n in range(1, min(a, b, 4096) + 1) if a % n == 0 and b % n == 0]
     return f"valid values: {', '.join(map(str, legal[:12]))}{' …' if len(legal) > 12 else ''}"

@@ -93,7 +93,7 @@ def test_divisors_and_fractions_are_told_apart_by_blanks(text, values, divisor):
         pytest.param(
             "1 2 / 4; 3 4", "divides the whole kernel, so it stands once, before the last", id="in the middle"
         ),
-        pytest.param("3x3", "this is a size, not numbers; for it give --kernel-size 3x3", id="a size"),
+        pytest.param("3x3", "this is a size, not kernel values; give --kernel-size 3x3", id="a size"),
         pytest.param("/ 4", "divides the whole kernel", id="a divisor alone"),
         pytest.param(
             "1,2,3 4,5,6",
