@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from convviz.compute.conv import conv2d, conv_transpose2d
-    from convviz.compute.filters import kernel_bank
+    from convviz.compute.filters import layer_of_kernels
     from convviz.compute.networks.sources import NetworkSource, find_net
-    from convviz.compute.weights import FilterBank, seeded
+    from convviz.compute.weights import LayerWeights, seeded
     from convviz.errors import (
         BackendError,
         BatchError,
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from convviz.spec.geometry import HW, Edges
     from convviz.spec.kernels import Kernel
     from convviz.spec.layers import Conv2d
-    from convviz.spec.network import Net
+    from convviz.spec.network import Network
     from convviz.spec.preparation import Normalization, ShortSide
     from convviz.spec.stacks import parse_layers, read_net
 
 _HOMES = {
     "compute.conv": ("conv2d", "conv_transpose2d"),
-    "compute.filters": ("kernel_bank",),
+    "compute.filters": ("layer_of_kernels",),
     "compute.networks.sources": ("NetworkSource", "find_net"),
-    "compute.weights": ("FilterBank", "seeded"),
+    "compute.weights": ("LayerWeights", "seeded"),
     "errors": (
         "BackendError",
         "BatchError",
@@ -63,7 +63,7 @@ _HOMES = {
     "spec.geometry": ("HW", "Edges"),
     "spec.kernels": ("Kernel",),
     "spec.layers": ("Conv2d",),
-    "spec.network": ("Net",),
+    "spec.network": ("Network",),
     "spec.preparation": ("Normalization", "ShortSide"),
     "spec.stacks": ("parse_layers", "read_net"),
 }
@@ -78,11 +78,11 @@ __all__ = [
     "ConvvizError",
     "Edges",
     "FeatureMaps",
-    "FilterBank",
     "InputError",
     "Kernel",
     "LayerMaps",
-    "Net",
+    "LayerWeights",
+    "Network",
     "NetworkMaps",
     "NetworkSource",
     "Normalization",
@@ -96,7 +96,7 @@ __all__ = [
     "conv2d",
     "conv_transpose2d",
     "find_net",
-    "kernel_bank",
+    "layer_of_kernels",
     "parse_layers",
     "read",
     "read_checkpoint",

@@ -15,7 +15,7 @@ from convviz.spec.settings import InputSettings
 
 
 def read_input(names: Sequence[str], settings: InputSettings) -> Picture:
-    """Read files, or stdin where the name is ``-``; the planes of several are the channels of one input."""
+    """Read files, or stdin where the name is ``-``; the channels of several are the channels of one input."""
     # To normalise is for the channels of the whole.
     apart = replace(settings, normalize=None)
     pictures = [

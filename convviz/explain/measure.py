@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from convviz.compute import backends, conv
-from convviz.compute.weights import FilterBank
+from convviz.compute.weights import LayerWeights
 from convviz.images.picture import Picture
 from convviz.machine import parallel
 from convviz.spec.layers import Conv2d
@@ -29,7 +29,7 @@ class Rate:
     runs : int
         How many were counted, after one that was not.
     flops : float
-        Floating-point operations a second, 2 for each multiply-add.
+        Floating-point operations a second, 2 for each MAC.
     """
 
     backend: str
@@ -59,7 +59,7 @@ def ways() -> list[tuple[str, str, int | None]]:
     ]
 
 
-def rates(layer: Conv2d, picture: Picture, bank: FilterBank, *, seconds: float = 1.0) -> Iterator[Rate]:
+def rates(layer: Conv2d, picture: Picture, weights: LayerWeights, *, seconds: float = 1.0) -> Iterator[Rate]:
     """Time every way to compute a layer.
 
     Parameters
@@ -68,7 +68,7 @@ def rates(layer: Conv2d, picture: Picture, bank: FilterBank, *, seconds: float =
         The layer.
     picture : Picture
         Its input.
-    bank : FilterBank
+    weights : LayerWeights
         Its numbers.
     seconds : float
         How long to time each way, at least three runs.
@@ -84,11 +84,11 @@ def rates(layer: Conv2d, picture: Picture, bank: FilterBank, *, seconds: float =
         parallel.limit(threads or 0)
         try:
             # The first run imports, takes memory and wakes threads.
-            conv.apply(layer, x, bank, backend=backend, device=device)
+            conv.apply(layer, x, weights, backend=backend, device=device)
             taken: list[float] = []
             while len(taken) < 3 or sum(taken) < seconds:
                 start = time.perf_counter()
-                conv.apply(layer, x, bank, backend=backend, device=device)
+                conv.apply(layer, x, weights, backend=backend, device=device)
                 taken.append(time.perf_counter() - start)
         finally:
             parallel.limit(before)

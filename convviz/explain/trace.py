@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.compute.weights import FilterBank
+from convviz.compute.weights import LayerWeights
 from convviz.errors import BackendError, SpecError
 from convviz.images.picture import Picture
 from convviz.spec.geometry import HW, Axis, check_inside, source_of
@@ -26,12 +26,12 @@ def rounding(terms: int, magnitude: float) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelTrace:
-    """What one plane adds to one output value.
+    """What one channel adds to one output value.
 
     Parameters
     ----------
     channel : int
-        Index of the plane.
+        Index of the channel.
     name : str
         What it is called.
     patch : ndarray, shape (kh, kw), float32
@@ -71,7 +71,7 @@ class Trace:
     rows, columns : tuple of int
         Input rows and columns under the taps; outside of the input in the padding.
     channels : tuple of ChannelTrace
-        One per plane that the filter reads.
+        One per channel that the filter reads.
     bias : float or None
         The bias of the map.
     backend : str
@@ -114,7 +114,7 @@ class Trace:
 def trace(
     layer: Conv2d,
     picture: Picture,
-    filters: FilterBank,
+    filters: LayerWeights,
     *,
     maps: Floats,
     at: HW,
@@ -129,7 +129,7 @@ def trace(
         The layer.
     picture : Picture
         Its input.
-    filters : FilterBank
+    filters : LayerWeights
         Its numbers.
     maps : ndarray, shape (O, H', W'), float32
         What a backend made of them.
@@ -156,7 +156,7 @@ def trace(
     --------
     >>> from convviz.images.decode import as_picture
     >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.eye(2))
-    >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
+    >>> filters = LayerWeights.of(layer, [[[[1, 2], [3, 4]]]])
     >>> maps = np.array([[[5]]], np.float32)
     >>> found = trace(layer, picture, filters, maps=maps, at=HW(0, 0), backend="hand")
     >>> found.channels[0].products.tolist(), found.total
@@ -175,7 +175,7 @@ def trace(
             read(layer, picture.x[channel], rows, columns=columns),
             kernel,
         )
-        for channel, kernel in zip(layer.planes_of(index), filters.weight[index], strict=True)
+        for channel, kernel in zip(layer.channels_of(index), filters.weight[index], strict=True)
     )
     found = Trace(
         at,
@@ -206,7 +206,7 @@ class Feed:
     index : int
         The map that it feeds.
     channel : int
-        The plane that the pixel is taken from.
+        The channel that the pixel is taken from.
     output : HW
         Row and column of the output value.
     tap : HW
@@ -226,7 +226,7 @@ class Feed:
     cell: HW
 
 
-def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, *, at: HW) -> list[Feed]:
+def trace_pixel(layer: Conv2d, picture: Picture, filters: LayerWeights, *, at: HW) -> list[Feed]:
     """List every output that an input pixel feeds, where it stands and through its copies in the padding.
 
     Parameters
@@ -235,7 +235,7 @@ def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, *, at: HW)
         The layer.
     picture : Picture
         Its input.
-    filters : FilterBank
+    filters : LayerWeights
         Its numbers.
     at : HW
         Row and column of the pixel.
@@ -255,7 +255,7 @@ def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, *, at: HW)
     --------
     >>> from convviz.images.decode import as_picture
     >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.eye(2))
-    >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
+    >>> filters = LayerWeights.of(layer, [[[[1, 2], [3, 4]]]])
     >>> [(str(feed.output), feed.weight) for feed in trace_pixel(layer, picture, filters, at=HW(1, 0))]
     [('0x0', 3.0)]
     """
@@ -269,13 +269,13 @@ def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, *, at: HW)
         )
         for pixel, axis in ((at.h, height), (at.w, width))
     )
-    places = [(HW(y, x), HW(row, column), HW(i, j)) for y, row, i in rows for x, column, j in columns]
-    places.sort(key=lambda place: tuple(place[0]))
+    positions = [(HW(y, x), HW(row, column), HW(i, j)) for y, row, i in rows for x, column, j in columns]
+    positions.sort(key=lambda indices: tuple(indices[0]))
     return [
-        Feed(index, channel, output, tap, float(filters.weight[index, plane, tap.h, tap.w]), cell)
+        Feed(index, channel, output, tap, float(filters.weight[index, kernel_index, tap.h, tap.w]), cell)
         for index in range(layer.out_channels)
-        for plane, channel in enumerate(layer.planes_of(index))
-        for output, tap, cell in places
+        for kernel_index, channel in enumerate(layer.channels_of(index))
+        for output, tap, cell in positions
     ]
 
 
@@ -291,14 +291,14 @@ class WeightTrace:
 
     Parameters
     ----------
-    place : (int, int, int, int)
+    indices : (int, int, int, int)
         Its indices in the array (O, I / groups, kh, kw).
     name : str
         What the map is called that it feeds.
     channel : int
-        The plane that it reads.
+        The channel that it reads.
     channel_name : str
-        What the plane is called.
+        What the channel is called.
     weight : float
         Its value.
     rows, columns : tuple of int
@@ -310,7 +310,7 @@ class WeightTrace:
         Whether that is a pixel of the input, not padding.
     """
 
-    place: tuple[int, int, int, int]
+    indices: tuple[int, int, int, int]
     name: str
     channel: int
     channel_name: str
@@ -323,7 +323,7 @@ class WeightTrace:
     @property
     def tap(self) -> HW:
         """Its row and column in the kernel."""
-        return HW(*self.place[2:])
+        return HW(*self.indices[2:])
 
     @property
     def products(self) -> NDArray[np.float64]:
@@ -332,7 +332,7 @@ class WeightTrace:
 
 
 def trace_weight(
-    layer: Conv2d, picture: Picture, filters: FilterBank, *, place: tuple[int, int, int, int]
+    layer: Conv2d, picture: Picture, filters: LayerWeights, *, indices: tuple[int, int, int, int]
 ) -> WeightTrace:
     """List what one weight multiplies and which outputs it feeds.
 
@@ -342,9 +342,9 @@ def trace_weight(
         The layer.
     picture : Picture
         Its input.
-    filters : FilterBank
+    filters : LayerWeights
         Its numbers.
-    place : (int, int, int, int)
+    indices : (int, int, int, int)
         Indices of the weight in the array (O, I / groups, kh, kw).
 
     Returns
@@ -361,25 +361,25 @@ def trace_weight(
     --------
     >>> from convviz.images.decode import as_picture
     >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.arange(6).reshape(2, 3))
-    >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
-    >>> trace_weight(layer, picture, filters, place=(0, 0, 1, 1)).products.tolist()  # 4 times 4 and 5
+    >>> filters = LayerWeights.of(layer, [[[[1, 2], [3, 4]]]])
+    >>> trace_weight(layer, picture, filters, indices=(0, 0, 1, 1)).products.tolist()  # 4 times 4 and 5
     [[16.0, 20.0]]
     """
-    maps, planes, kh, kw = layer.weight_shape
-    index, plane, tap = place[0], place[1], HW(*place[2:])
+    maps, channels, kh, kw = layer.weight_shape
+    index, kernel_index, tap = indices[0], indices[1], HW(*indices[2:])
     check_index("weight: map", index, maps)
-    check_index("weight: channel", plane, planes)
+    check_index("weight: channel", kernel_index, channels)
     check_inside("weight", tap, HW(kh, kw), what="the kernel")
-    channel = layer.planes_of(index)[plane]
+    channel = layer.channels_of(index)[kernel_index]
     height, width = layer.axes(picture.size)
     rows = tuple(height.reads(window)[tap.h] for window in range(height.output))
     columns = tuple(width.reads(window)[tap.w] for window in range(width.output))
     return WeightTrace(
-        place,
+        indices,
         filters.names[index],
         channel,
         picture.channels[channel],
-        float(filters.weight[place]),
+        float(filters.weight[indices]),
         rows,
         columns,
         read(layer, picture.x[channel], rows, columns=columns),
@@ -394,13 +394,13 @@ def check_index(field: str, index: int, count: int) -> None:
         raise SpecError(f"{field}: there are {plural(count, what)}, 0 to {count - 1}, so none is {index}.")
 
 
-def read(layer: Conv2d, plane: Floats, rows: Sequence[int], *, columns: Sequence[int]) -> Floats:
-    """Take the values of a plane at rows and columns, those in the padding by the rule of its mode."""
-    h, w = plane.shape
+def read(layer: Conv2d, values: Floats, rows: Sequence[int], *, columns: Sequence[int]) -> Floats:
+    """Take the values of a channel at rows and columns, those in the padding by the rule of its mode."""
+    h, w = values.shape
     row_sources = [source_of(row, h, layer.padding_mode) for row in rows]
     column_sources = [source_of(column, w, layer.padding_mode) for column in columns]
     # A padding cell that copies nothing is a zero: clip the index, then put the zero in its place.
-    values = plane[np.ix_([row or 0 for row in row_sources], [column or 0 for column in column_sources])]
+    values = values[np.ix_([row or 0 for row in row_sources], [column or 0 for column in column_sources])]
     values[[row is None for row in row_sources], :] = 0
     values[:, [column is None for column in column_sources]] = 0
     return values

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.compute.weights import FilterBank
+from convviz.compute.weights import LayerWeights
 from convviz.errors import BackendError, SpecError
 from convviz.explain.trace import check_index, inside, read, rounding
 from convviz.images.picture import Picture
@@ -42,7 +42,7 @@ class Unfolded:
     stored : ndarray, shape (N, I), bool
         Where a weight stands; everything else of `matrix` is 0 whatever the weights are.
     inputs : ndarray, shape (I,), float32
-        The planes that the map reads, flattened.
+        The channels that the map reads, flattened.
     bias : ndarray, shape (F,), float32
         Added to the rows; zeros for a layer without bias.
     backend : str
@@ -79,7 +79,7 @@ class Unfolded:
 
 
 def unfold(
-    layer: Conv2d, picture: Picture, filters: FilterBank, *, maps: Floats, index: int = 0, backend: str
+    layer: Conv2d, picture: Picture, filters: LayerWeights, *, maps: Floats, index: int = 0, backend: str
 ) -> Unfolded:
     """Write one map of a layer as matrix products.
 
@@ -89,7 +89,7 @@ def unfold(
         The layer.
     picture : Picture
         Its input.
-    filters : FilterBank
+    filters : LayerWeights
         Its numbers.
     maps : ndarray, shape (O, H', W'), float32
         What a backend made of them.
@@ -120,18 +120,18 @@ def unfold(
     --------
     >>> from convviz.images.decode import as_picture
     >>> layer, picture = Conv2d(1, 1, (1, 2), bias=False), as_picture(np.array([[5, 6, 7]]))
-    >>> filters = FilterBank.of(layer, [[[[1, 2]]]])
+    >>> filters = LayerWeights.of(layer, [[[[1, 2]]]])
     >>> found = unfold(layer, picture, filters, maps=np.array([[[17, 20]]], np.float32), backend="hand")
     >>> found.windows.tolist(), found.matrix.tolist()
     ([[5.0, 6.0], [6.0, 7.0]], [[1.0, 2.0, 0.0], [0.0, 1.0, 2.0]])
     """
     count, h, w = maps.shape
     check_index("map", index, count)
-    _, planes, kh, kw = layer.weight_shape
+    _, channels, kh, kw = layer.weight_shape
     size = picture.size
     for high, wide, what in (
-        (planes * kh * kw, h * w, "windows"),
-        (h * w, planes * size.h * size.w, "the layer"),
+        (channels * kh * kw, h * w, "windows"),
+        (h * w, channels * size.h * size.w, "the layer"),
     ):
         if high * wide > MOST_ENTRIES:
             raise SpecError(
@@ -141,19 +141,19 @@ def unfold(
     per_group = layer.out_channels // layer.groups
     group = index // per_group
     own = slice(group * per_group, (group + 1) * per_group)
-    inputs = picture.x[layer.planes_of(index)]
+    inputs = picture.x[layer.channels_of(index)]
     height, width = layer.axes(size)
     # Input row under every (output row, tap row), and the same for columns.
     under_rows = np.array([height.reads(window) for window in range(h)])
     under_columns = np.array([width.reads(window) for window in range(w)])
     flat = (under_rows.ravel().tolist(), under_columns.ravel().tolist())
-    patches = np.stack([read(layer, plane, flat[0], columns=flat[1]) for plane in inputs])
+    patches = np.stack([read(layer, channel, flat[0], columns=flat[1]) for channel in inputs])
     outside = np.broadcast_to(~inside(size, *flat), patches.shape)
 
     def columns(array: NDArray[Any]) -> NDArray[Any]:
         """(channel, y, tap row, x, tap column) to (channel, tap row, tap column; y, x)."""
-        split = array.reshape(planes, h, kh, w, kw).transpose(0, 2, 4, 1, 3)
-        return split.reshape(planes * kh * kw, h * w)
+        split = array.reshape(channels, h, kh, w, kw).transpose(0, 2, 4, 1, 3)
+        return split.reshape(channels * kh * kw, h * w)
 
     weight = filters.weight[index]
     matrix, stored = _matrix(layer, picture, weight, under_rows=under_rows, under_columns=under_columns)
@@ -197,7 +197,7 @@ def _matrix(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Put every weight where it stands: in the row of its output, in the column of its input."""
     size = picture.size
-    planes, kh, kw = weight.shape
+    channels, kh, kw = weight.shape
     (h, _), (w, _) = under_rows.shape, under_columns.shape
 
     def sources(under: NDArray[np.int_], length: int) -> NDArray[np.int_]:
@@ -206,10 +206,10 @@ def _matrix(
         return np.array([-1 if index is None else index for index in found]).reshape(under.shape)
 
     rows, columns = sources(under_rows, size.h), sources(under_columns, size.w)
-    matrix = np.zeros((h * w, planes * size.h * size.w))
+    matrix = np.zeros((h * w, channels * size.h * size.w))
     stored = np.zeros(matrix.shape, bool)
     outputs = np.arange(h * w).reshape(h, w)
-    for channel, a, b in np.ndindex(planes, kh, kw):
+    for channel, a, b in np.ndindex(channels, kh, kw):
         from_row, from_column = rows[:, a], columns[:, b]
         met = np.outer(from_row >= 0, from_column >= 0)
         at = (channel * size.h + from_row[:, None]) * size.w + from_column

@@ -46,7 +46,7 @@ const Words = (() => {
   /** A word of a shell. @param {string} text */
   const quoted = (text) => (/[^\w./:=,-]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : text);
 
-  /** The begin of a command: a path is no option, whatever it begins with. @param {Source} source */
+  /** The begin of a command: a path is never an option, whatever it begins with. @param {Source} source */
   const run = ({ path }) => `convviz run ${quoted(path.length > 1 && path.startsWith("-") ? `./${path}` : path)}`;
 
   /** The command that makes the same maps. @param {State} state @param {Data} data @param {Bank} bank @param {Source} source */
@@ -57,7 +57,7 @@ const Words = (() => {
     // A bias that was taken away leaves numbers that no file of the user has.
     const typed = Object.keys(state.edits).length > 0 || (state.preset === "page" && data.state.bias && !state.bias);
     if (typed) found.push("-K kernels.json");
-    // A kernel of one plane makes a map of every group.
+    // A 2-D kernel makes one map in every group.
     else if (preset) found.push(...Array(layer.outChannels / layer.groups).fill(`-K ${state.preset}`));
     else if (state.preset === "page") found.push(...data.words);
     else {
@@ -132,7 +132,7 @@ const Words = (() => {
   const TAKEN = ("False None True and as assert async await break class continue def del elif else except finally for " +
     "from global if import in is lambda nonlocal not or pass raise return try while with yield torch x").split(" ");
 
-  /** The command of a net. @param {Data} data @param {Source} source */
+  /** The command of a network. @param {Data} data @param {Source} source */
   const netCommand = (data, source) => [run(source), ...data.words, ...source.words].join(" ");
 
   /** Channels one after the other, each input cut to a shape around its centre. @param {string[]} inputs @param {number[] | null} shape */
@@ -145,7 +145,7 @@ const Words = (() => {
     return `torch.cat([${inputs.map((one) => (shape ? `${one}[:, :, ${along(one, 1)}, ${along(one, 2)}]` : one)).join(", ")}], 1)`;
   }
 
-  /** The PyTorch program of a net. @param {Placed[]} layers @param {Data} data */
+  /** The PyTorch program of a network. @param {Placed[]} layers @param {Data} data */
   function netCode(layers, data) {
     /** @type {Map<string, string>} */
     const made = new Map([["input", "x"]]);

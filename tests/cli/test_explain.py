@@ -9,7 +9,7 @@ HARBOUR = Path(__file__).parents[2] / "samples" / "harbour.png"
 
 
 def test_the_parts_of_one_value_are_printed_and_add_up(convviz, classic):
-    """Under a filter of ones the corner of a padded map sees four pixels of each plane: 4 + 2 + 2."""
+    """Under a filter of ones the corner of a padded map sees four pixels of each channel: 4 + 2 + 2."""
     done = convviz("explain", classic.name, "--at", "0,0", "-K", "1 1 1; 1 1 1; 1 1 1", "-p", "1")
     assert done.returncode == 0, done.stderr
     assert "window: rows -1 to 1 (1 in the padding), columns -1 to 1 (1 in the padding)" in done.stdout

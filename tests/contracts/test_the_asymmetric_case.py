@@ -35,13 +35,13 @@ import pytest
 import torch
 
 from convviz.cli.app import status_of
-from convviz.compute.weights import FilterBank
+from convviz.compute.weights import LayerWeights
 from convviz.explain.trace import trace
 from convviz.images.decode import as_picture
 from convviz.page import page
 from convviz.render.drawings import explanation
 from convviz.render.drawings.animation import Animation
-from convviz.render.drawings.drawing import Picture, Polygon, Rectangle
+from convviz.render.drawings.drawing import Bitmap, Polygon, Rectangle
 from convviz.results.scene import direct
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
@@ -290,20 +290,20 @@ def test_the_matrix_product_makes_the_maps(said):
 
 
 def test_the_drawing_of_a_value_frames_its_window_and_its_place():
-    """Rows -1 to 1 and columns 3 to 11 of the plane; row 0 and column 5 of the map."""
-    picture, bank = as_picture(X), FilterBank.of(LAYER, WEIGHT, BIAS, names=tuple("abcdef"))
+    """Rows -1 to 1 and columns 3 to 11 of the channel; row 0 and column 5 of the map."""
+    picture, weights = as_picture(X), LayerWeights.of(LAYER, WEIGHT, BIAS, names=tuple("abcdef"))
     maps = MAPS.astype(np.float32)
-    found = trace(LAYER, picture, bank, maps=maps, at=HW(0, 5), index=4, backend="numpy")
+    found = trace(LAYER, picture, weights, maps=maps, at=HW(0, 5), index=4, backend="numpy")
     drawing = explanation.draw(found, picture, maps)
-    plane, _, made = (shape for shape in drawing.shapes if isinstance(shape, Picture))
+    channel, _, made = (shape for shape in drawing.shapes if isinstance(shape, Bitmap))
     first, _, last = (
         shape
         for shape in drawing.shapes
         if isinstance(shape, Rectangle) and shape.line == 2.5 and shape.outline == explanation.ORANGE
     )
-    cell = plane.w / 11
-    assert plane.h == pytest.approx(9 * cell)
-    assert (first.x - plane.x, first.y - plane.y) == pytest.approx((3 * cell, -cell))
+    cell = channel.w / 11
+    assert channel.h == pytest.approx(9 * cell)
+    assert (first.x - channel.x, first.y - channel.y) == pytest.approx((3 * cell, -cell))
     assert (first.w, first.h) == pytest.approx((9 * cell, 3 * cell))
     cell = made.w / 6
     assert made.h == pytest.approx(4 * cell)
@@ -316,7 +316,7 @@ def test_the_numbers_of_the_drawing_are_those_by_hand(said):
     said("explain", "x.json", *GIVEN, "--at", "0,5", "--map", "4", "-o", "value.svg")
     words = [text for one in ElementTree.parse("value.svg").getroot() if (text := "".join(one.itertext()))]
     numbers = [
-        str(value) for plane in (*PATCHES, *KERNELS) for line in plane for value in line if value > 1000
+        str(value) for channel in (*PATCHES, *KERNELS) for line in channel for value in line if value > 1000
     ]
     assert [word for word in words if re.fullmatch("[23][01]0[0-9]", word)] == numbers
     assert {"90844", "110396", "5", "201245"} <= set(words)
@@ -327,7 +327,7 @@ def test_the_animation_has_a_dashed_cell_for_every_cell_of_the_padding(said):
     title = "kernel 3x5, stride 2x1, dilation 1x2, padding 1,0,2,1: 9x11 -> 4x6; 24 frames"
     assert title in said("animate", "--size", "9x11", "--channels", "4", *SEEDED, "-o", "a.gif")
     scene = direct(LAYER, HW(9, 11), index=4)
-    assert scene.channels == ("plane 2", "plane 3")
+    assert scene.channels == ("channel 2", "channel 3")
     cells = [shape for shape in Animation(scene).ground().shapes if isinstance(shape, Polygon)]
     dashed = np.array([cell.dashed for cell in cells[: 2 * 10 * 14]]).reshape(2, 10, 14)
     wanted = np.ones((2, 10, 14), bool)

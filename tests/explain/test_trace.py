@@ -51,10 +51,10 @@ def test_every_value_of_every_layer_adds_up_within_rounding(case):
 @given(positions())
 def test_the_products_of_all_weights_of_a_filter_add_up_to_its_map(case):
     result, _, index = case
-    _, planes, kh, kw = result.layer.weight_shape
+    _, channels, kh, kw = result.layer.weight_shape
     total = np.zeros(result.maps.shape[1:])
-    for place in np.ndindex(planes, kh, kw):
-        total += trace_weight(result.layer, result.picture, result.filters, place=(index, *place)).products
+    for place in np.ndindex(channels, kh, kw):
+        total += trace_weight(result.layer, result.picture, result.filters, indices=(index, *place)).products
     if result.filters.bias is not None:
         total += result.filters.bias[index]
     np.testing.assert_allclose(total, result.maps[index], atol=1e-4)
@@ -79,8 +79,8 @@ def test_a_pixel_changes_exactly_the_values_that_it_is_said_to_feed(case):
 def test_a_pixel_feeds_through_its_copies_in_the_padding():
     """Reflected by 1, row 1 is copied to row -1: output 0,0 meets pixel 1,1 with all four corners."""
     layer = convviz.Conv2d(1, 1, 3, padding=1, bias=False, padding_mode="reflect")
-    taps = np.arange(1, 10, dtype=np.float32).reshape(1, 1, 3, 3)
-    result = convviz.run(np.arange(25.0).reshape(5, 5), layer, taps)
+    values = np.arange(1, 10, dtype=np.float32).reshape(1, 1, 3, 3)
+    result = convviz.run(np.arange(25.0).reshape(5, 5), layer, values)
     feeds = [
         feed
         for feed in trace_pixel(layer, result.picture, result.filters, at=HW(1, 1))

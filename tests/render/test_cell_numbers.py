@@ -94,15 +94,15 @@ def test_the_widest_word_of_a_tile_stays_within_its_cell():
 )
 def test_every_view_draws_numbers_of_any_magnitude(values):
     x = np.array([values], np.float32)
-    layer, bank = convviz.kernel_bank("1", in_channels=1)
-    result = convviz.run(x, layer, bank)
+    layer, weights = convviz.layer_of_kernels("1", in_channels=1)
+    result = convviz.run(x, layer, weights)
     np.testing.assert_array_equal(result.maps, x)
-    result.grid()
+    result.sheet().image()
     at = HW(0, 0)
     found = trace(
         layer, result.picture, result.filters, maps=result.maps, at=at, index=0, backend=result.backend
     )
-    weight = trace_weight(layer, result.picture, result.filters, place=(0, 0, 0, 0))
+    weight = trace_weight(layer, result.picture, result.filters, indices=(0, 0, 0, 0))
     unfolded = unfold(
         layer, result.picture, result.filters, maps=result.maps, index=0, backend=result.backend
     )
@@ -113,7 +113,7 @@ def test_every_view_draws_numbers_of_any_magnitude(values):
         product.draw(unfolded),
         padding.draw(result.picture, {"zeros": x}, edges),
     )
-    frames = Animation(scene.direct(layer, HW(2, 2), picture=result.picture, bank=result.filters))
+    frames = Animation(scene.direct(layer, HW(2, 2), picture=result.picture, weights=result.filters))
     words = [word for line in cell_words(x[0]) for word in line]
     assert [frames.scene.word(0, *at) for at in np.ndindex(2, 2)] == words
     assert len(list(frames.images())) == 4

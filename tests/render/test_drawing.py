@@ -14,10 +14,10 @@ import convviz
 from convviz.explain.trace import trace, trace_weight
 from convviz.render.drawings import explanation, reach
 from convviz.render.drawings.drawing import (
+    Bitmap,
     Drawing,
     Label,
     Lines,
-    Picture,
     Polygon,
     Rectangle,
     to_image,
@@ -38,7 +38,7 @@ def some_drawing():
         (255, 255, 255),
         (
             Rectangle(10, 10, 20, 20, fill=RED),
-            Picture(50, 10, 20, 20, np.array([[0, 255], [255, 0]], np.uint8)),
+            Bitmap(50, 10, 20, 20, np.array([[0, 255], [255, 0]], np.uint8)),
             Lines(((10, 50), (90, 50)), BLUE, 2),
             Polygon(((80, 10), (95, 10), (95, 30)), fill=BLUE),
             Label(10, 48, "a < b & [c]", BLUE, 12),
@@ -138,7 +138,7 @@ def test_the_plane_of_a_weight_goes_from_black_to_white_however_little_it_spans(
     """At stride 2 the weight meets columns 0 and 2; the least and the largest value stay as they are."""
     layer = convviz.Conv2d(1, 1, 1, stride=2, bias=False)
     result = convviz.run(np.array([[[0, -1e-8, 0, 1e-8]]]), layer)
-    found = trace_weight(layer, result.picture, result.filters, place=(0, 0, 0, 0))
+    found = trace_weight(layer, result.picture, result.filters, indices=(0, 0, 0, 0))
     drawing = reach.draw_weight(found, layer, result.picture, filters=result.filters, maps=result.maps)
     fills = [shape.fill for shape in drawing.shapes if isinstance(shape, Rectangle)]
     assert (fills[1], fills[3]) == ((0, 0, 0), (255, 255, 255))

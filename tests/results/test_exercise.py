@@ -22,7 +22,10 @@ def test_the_answers_are_those_of_torch_and_every_step_adds_up():
     )
     for sheet in make_sheets(settings, size=HW(5, 6), channels=4, sheets=3):
         layer = torch.nn.Conv2d(4, 2, (2, 3), (2, 1), (1, 0), groups=2)
-        layer.weight.data, layer.bias.data = torch.tensor(sheet.bank.weight), torch.tensor(sheet.bank.bias)
+        layer.weight.data, layer.bias.data = (
+            torch.tensor(sheet.weights.weight),
+            torch.tensor(sheet.weights.bias),
+        )
         expected = layer(torch.tensor(sheet.picture.x)[None])[0].detach().numpy()
         np.testing.assert_array_equal(sheet.maps, expected)
         lines = [line for block in sheet.answers() if isinstance(block, Steps) for line in block.lines]
@@ -82,10 +85,10 @@ def test_a_flipped_sheet_has_the_kernels_turned_and_their_maps(kernel):
         make_sheets(replace(settings, flip=flip), size=HW(4, 5), channels=2) for flip in (False, True)
     )
     np.testing.assert_array_equal(flipped.picture.x, plain.picture.x)
-    turned = plain.bank.weight[:, :, ::-1, ::-1]
-    assert not np.array_equal(turned, plain.bank.weight)
-    np.testing.assert_array_equal(flipped.bank.weight, turned)
-    bias = None if plain.bank.bias is None else torch.tensor(plain.bank.bias)
+    turned = plain.weights.weight[:, :, ::-1, ::-1]
+    assert not np.array_equal(turned, plain.weights.weight)
+    np.testing.assert_array_equal(flipped.weights.weight, turned)
+    bias = None if plain.weights.bias is None else torch.tensor(plain.weights.bias)
     expected = torch.conv2d(torch.tensor(plain.picture.x)[None], torch.tensor(turned.copy()), bias)
     np.testing.assert_array_equal(flipped.maps, expected[0].numpy())
     asked = [block.rows for block in flipped.questions() if isinstance(block, Grid)]

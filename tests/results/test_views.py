@@ -36,13 +36,13 @@ def unfolded(result):
 
 
 def weighed(result):
-    return trace_weight(*of(result), place=(1, 0, 1, 1))
+    return trace_weight(*of(result), indices=(1, 0, 1, 1))
 
 
 VIEWS = {
-    "sheet": lambda r: r.grid().tobytes(),
-    "sheet of parts": lambda r: r.grid(parts=r.partial()).tobytes(),
-    "sheet of differences": lambda r: r.grid(differences=r.flip_difference()).tobytes(),
+    "sheet": lambda r: r.sheet().image().tobytes(),
+    "sheet of parts": lambda r: r.sheet(parts=r.partial()).image().tobytes(),
+    "sheet of differences": lambda r: r.sheet(differences=r.flip_difference()).image().tobytes(),
     "partial maps": lambda r: r.partial().tobytes(),
     "stored arrays": lambda r: {name: array.tobytes() for name, array in r.arrays().items()}["weight"],
     "statistics": lambda r: r.statistics(),
@@ -57,13 +57,13 @@ VIEWS = {
     "matrices in words": lambda r: product.lines(unfolded(r), width=200),
     "matrices drawn": lambda r: to_svg(product.draw(unfolded(r))),
     "animation": lambda r: next(
-        Animation(direct(r.layer, HW(3, 3), picture=r.picture, bank=r.filters, index=1)).svgs()
+        Animation(direct(r.layer, HW(3, 3), picture=r.picture, weights=r.filters, index=1)).svgs()
     ),
     "program": lambda r: program(
         ["x.npy"],
         {"x.npy": "npy"},
         r.layer,
-        bank=r.filters,
+        weights=r.filters,
         settings=LayerSettings(kernel=(parse_request("box"),)),
         reading=InputSettings(),
         size=HW(3, 3),
@@ -73,12 +73,12 @@ VIEWS = {
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_changed_weight_is_seen(view):
-    bank = convviz.seeded(LAYER)
-    weight = bank.weight.copy()
+    weights = convviz.seeded(LAYER)
+    weight = weights.weight.copy()
     # The first value of a padded map meets the last tap of its kernel.
     weight[1, 0, 1, 1] += 1
     before, again, after = (
-        convviz.run(X, LAYER, (one, bank.bias)) for one in (bank.weight, bank.weight, weight)
+        convviz.run(X, LAYER, (one, weights.bias)) for one in (weights.weight, weights.weight, weight)
     )
     assert VIEWS[view](before) == VIEWS[view](again)
     assert VIEWS[view](before) != VIEWS[view](after)

@@ -25,7 +25,7 @@ def bench(
             parser=parsing.whole("seconds", most=600),
             metavar="S",
             rich_help_panel=OUTPUT,
-            help="How long to time each way.",
+            help="Seconds to time each backend.",
         ),
     ] = "1",  # type: ignore[assignment]  # Typer parses a default as it parses what is typed
     json: Json = False,
@@ -45,13 +45,13 @@ def bench(
     from convviz.machine import parallel
     from convviz.render.words import tables
 
-    tapset = filters.prepare(layer)
+    named = filters.prepare(layer)
     image = read_input(input, reading)
-    conv, bank, remarks = filters.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
+    conv, weights, remarks = filters.build(layer, image.shape[0], named=named, channels=image.channels)
     for text in (*image.remarks, *remarks):
         remark(text)
     macs = conv.macs(image.shape)
-    found = list(measure.rates(conv, image, bank, seconds=seconds))
+    found = list(measure.rates(conv, image, weights, seconds=seconds))
     taken = backends.choose("auto", macs=macs)
     if json:
         answer_json(
@@ -66,7 +66,7 @@ def bench(
         return
     answer(repr(conv))
     answer(f"{image.shape[0]}x{image.size} -> {conv.out_channels}x{conv.output_size(image.size)}")
-    answer(f"multiply-adds: {macs:,}")
+    answer(f"MACs: {macs:,}")
     answer()
     rows = [(of.backend, of.device, of.threads, of.seconds, of.fastest, of.slowest, of.flops) for of in found]
     tables.console().print(tables.rates(rows))

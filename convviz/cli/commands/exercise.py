@@ -35,7 +35,7 @@ def exercise(
             parser=parsing.whole("channels", most=16),
             metavar="N",
             rich_help_panel=SHEET,
-            help="Planes of the input.",
+            help="Channels of the input.",
         ),
     ] = "1",  # type: ignore[assignment]
     *,
@@ -45,7 +45,7 @@ def exercise(
             parser=parsing.whole("sheets", most=1000),
             metavar="N",
             rich_help_panel=SHEET,
-            help="How many, each with numbers of its own.",
+            help="Number of sheets, each with its own values.",
         ),
     ] = "1",  # type: ignore[assignment]
     output: Annotated[

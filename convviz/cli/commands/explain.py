@@ -47,7 +47,7 @@ def explain(
     weight: Annotated[
         Any,  # Typer would take a tuple for four words
         typer.Option(
-            parser=parsing.place("weight"),
+            parser=parsing.weight_index("weight"),
             metavar="O,I,Y,X",
             rich_help_panel="What",
             help="One weight: every input that it multiplies, every output that it feeds.",
@@ -67,7 +67,7 @@ def explain(
 ) -> None:
     """Take one output value apart: what is multiplied by what, and how it adds up.
 
-    For every plane the patch under the window, the kernel, the products and their sum; then the sums and
+    For every channel the patch under the window, the kernel, the products and their sum; then the sums and
     the bias, beside the value that the backend computed. Padding stands in brackets.
 
     For example:
@@ -94,12 +94,12 @@ def explain(
     from convviz.compute import filters
     from convviz.results import feature_maps, outputs
 
-    tapset = filters.prepare(layer)
+    named = filters.prepare(layer)
     picture = read_input(input, reading)
-    conv, bank, remarks = filters.build(layer, picture.x.shape[0], tapset=tapset, channels=picture.channels)
+    conv, weights, remarks = filters.build(layer, picture.x.shape[0], named=named, channels=picture.channels)
     for text in (*picture.remarks, *remarks):
         remark(text)
-    result = feature_maps.run(picture, conv, bank, backend=compute.backend, device=compute.device)
+    result = feature_maps.run(picture, conv, weights, backend=compute.backend, device=compute.device)
     if at is not None:
         explained = _value(result, at, map or 0)
     elif pixel is not None:
@@ -111,14 +111,14 @@ def explain(
 
     if target is not None:
         inputs = [*layer.files, *input_files(input)]
-        places = {"at": at, "pixel": pixel, "weight": weight}
+        positions = {"at": at, "pixel": pixel, "weight": weight}
         description = {
             **result.description(layer, reading),
             "command": "explain",
             **{
-                key: ",".join(str(part) for part in place)
-                for key, place in places.items()
-                if place is not None
+                key: ",".join(str(part) for part in indices)
+                for key, indices in positions.items()
+                if indices is not None
             },
             **({"as-matrix": "true"} if as_matrix else {}),
             **({"map": str(map)} if map is not None else {}),
@@ -262,13 +262,13 @@ def _pixel(result: Any, at: HW, index: int) -> _Explained:
     return _Explained(show, document, draw)
 
 
-def _weight(result: Any, place: tuple[int, int, int, int]) -> _Explained:
+def _weight(result: Any, indices: tuple[int, int, int, int]) -> _Explained:
     """Show what one weight multiplies and what it feeds."""
     from convviz.explain.trace import trace_weight
     from convviz.render.drawings import reach
     from convviz.render.words import tables
 
-    found = trace_weight(result.layer, result.picture, result.filters, place=place)
+    found = trace_weight(result.layer, result.picture, result.filters, indices=indices)
 
     def show() -> None:
         for line in reach.lines(found, result.picture.size):
@@ -278,8 +278,8 @@ def _weight(result: Any, place: tuple[int, int, int, int]) -> _Explained:
 
     def document() -> dict[str, Any]:
         return {
-            "weight": {"index": list(place), "value": found.weight},
-            "map": {"index": place[0], "name": found.name},
+            "weight": {"index": list(indices), "value": found.weight},
+            "map": {"index": indices[0], "name": found.name},
             "channel": {"index": found.channel, "name": found.channel_name},
             "rows": list(found.rows),
             "columns": list(found.columns),

@@ -12,9 +12,9 @@ from convviz.cli.options import OUTPUT, Force, Json, Quiet, check_png, output_op
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import announce, stdout_for, tell_replaced
 from convviz.files.paths import fitting
-from convviz.files.writing import check_place
+from convviz.files.writing import check_path
 from convviz.spec import parsing
-from convviz.spec.settings import PictureSettings, as_text
+from convviz.spec.settings import SheetSettings, as_text
 
 
 @with_settings
@@ -22,7 +22,7 @@ def filters(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Weights: .safetensors, .npz, .pt, .pth or .onnx.")
     ],
-    picture: PictureSettings,
+    picture: SheetSettings,
     layer_name: Annotated[
         str | None,
         typer.Option(
@@ -61,7 +61,7 @@ def filters(
 ) -> None:
     """Draw the filters of one layer of trained weights.
 
-    Filters that read three planes are drawn in colour, of others every 2-D kernel by itself.
+    Filters that read three channels are drawn in colour, of others every 2-D kernel by itself.
 
     For example:
 
@@ -76,13 +76,13 @@ def filters(
     from convviz.render.words.tables import console, statistics
     from convviz.results import outputs
 
-    check_place(target, force=force, is_ours=marks.is_ours, inputs=[file])
+    check_path(target, force=force, is_ours=marks.is_ours, inputs=[file])
     found = read_checkpoint(file)
     layer = found.find(layer_name)
-    weight, _ = found.numbers(layer)
+    weight, _ = found.weights(layer)
     chosen = (by_energy(weight) if sort == "energy" else list(range(len(weight))))[:top]
     looks = asdict(picture)
-    if picture.tile is None or picture.tile == PictureSettings().tile:
+    if picture.tile is None or picture.tile == SheetSettings().tile:
         looks["tile"] = 96
     sheet = drawn.draw(layer.name, weight, chosen=chosen, frequency=frequency, **looks)
     more = {"sort": sort, "top": str(top) if top else "", "frequency": "true" if frequency else ""}

@@ -7,7 +7,7 @@ import typer
 from convviz.cli.console import answer, answer_json, answer_text
 from convviz.cli.options import Json
 from convviz.errors import UnknownNameError
-from convviz.spec.kernels import Entry, complete, entries, parse_request, parse_taps, resolve, search
+from convviz.spec.kernels import Entry, complete, entries, parse_literal, parse_request, resolve, search
 from convviz.spec.kernels.kernel import exact
 from convviz.text import plural
 
@@ -17,7 +17,7 @@ def kernels(
         str | None,
         typer.Argument(
             metavar="[NAME|WORD]",
-            help='A preset, a set, a formula, literal taps ("1 2 1; 2 4 2; 1 2 1 / 16"), or a word to find.',
+            help='A preset, a set, a formula, kernel values ("1 2 1; 2 4 2; 1 2 1 / 16"), or a word to find.',
             autocompletion=complete,
         ),
     ] = None,
@@ -39,8 +39,8 @@ def kernels(
     listed = name is None
     if name is None:
         found = entries()
-    elif parse_request(name).kind == "taps":
-        found = (Entry(parse_taps(name)),)
+    elif parse_request(name).kind == "literal":
+        found = (Entry(parse_literal(name)),)
     else:
         try:
             request = parse_request(name)
@@ -68,7 +68,8 @@ def _document(entry: Entry) -> dict[str, Any]:
         "name": kernel.name,
         "about": kernel.about,
         "size": list(kernel.size),
-        "taps": [list(row) for row in kernel.taps],
+        "values": [list(row) for row in kernel.values],
+        "taps": [list(row) for row in kernel.values],  # its name until 0.1
         "divisor": kernel.divisor,
         "range": [low, high],
         "source": kernel.source,
@@ -107,7 +108,7 @@ def _list(found: tuple[Entry, ...], word: str | None) -> None:
 def _describe(entry: Entry) -> list[str]:
     """Write one preset as lines."""
     kernel = entry.kernel
-    words = [[exact(round(tap, 6)) for tap in row] for row in kernel.taps]
+    words = [[exact(round(tap, 6)) for tap in row] for row in kernel.values]
     widths = [max(len(row[column]) for row in words) for column in range(kernel.size.w)]
     lines = [kernel.name + (f": {kernel.about}" if kernel.about else "")]
     lines += [
@@ -120,7 +121,7 @@ def _describe(entry: Entry) -> list[str]:
     facts = (("source", kernel.source), ("equals", kernel.equals), ("set", entry.set_name))
     lines += [f"  {name:<9} {text}" for name, text in facts if text]
     lines += [
-        f"  {parameter.name:<9} {parameter.about} [default: {parameter.shown_default}]"
+        f"  {parameter.name:<9} {parameter.about} [default: {parameter.default_text}]"
         for parameter in entry.parameters
     ]
     return lines

@@ -15,7 +15,7 @@ from convviz.spec.geometry import HW
 from convviz.spec.layers import PADDING_MODES, Conv2d
 from convviz.spec.settings import InputSettings, as_text
 
-# Planes up to this size are printed; nobody reads larger ones.
+# Channels up to this size are printed; nobody reads larger ones.
 MOST_CELLS = 40
 
 
@@ -34,7 +34,7 @@ def pad(
             parser=parsing.pair("kernel_size"),
             metavar="HxW",
             rich_help_panel=LAYER,
-            help="Taps of the layer, which padding same depends on.",
+            help="Kernel size of the layer; the padding of --padding same depends on it.",
             show_default="3",
         ),
     ] = None,
@@ -48,9 +48,9 @@ def pad(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Show the border that padding puts round the planes, as numbers and as a drawing.
+    """Show the padding around the channels, as numbers and as a drawing.
 
-    Numbers of the border stand in brackets. In the drawing it is tinted, with a line round the input.
+    Values of the padding are in brackets. The drawing tints the padding and frames the input.
 
     For example:
 
@@ -92,15 +92,15 @@ def pad(
         tell_replaced(target, description)
         outputs.write_drawing(drawing, target, description, force=force, inputs=input_files(input))
     if json:
-        values = sum(planes.size for planes in padded.values())
+        values = sum(channels.size for channels in padded.values())
         memory.need_objects(
-            values, "the padded planes as JSON", "leave out --json, or make the input smaller"
+            values, "the padded channels as JSON", "leave out --json, or make the input smaller"
         )
         answer_json(
             {
                 "input_shape": list(picture.x.shape),
                 "padding": list(edges),
-                "padded": {mode: planes.tolist() for mode, planes in padded.items()},
+                "padded": {mode: channels.tolist() for mode, channels in padded.items()},
             }
         )
         return
@@ -109,9 +109,9 @@ def pad(
         if target is None:
             remark(f"more than {MOST_CELLS} rows or columns are too many to print; -o FILE.png draws them.")
         padded = {}
-    for mode, planes in padded.items():
-        answer_text(f"\n{mode} padding; values in brackets are the border\n")
-        for line in rendering.lines(picture, planes, edges, width=tables.console().width):
+    for mode, channels in padded.items():
+        answer_text(f"\n{mode} padding; values in brackets are padding\n")
+        for line in rendering.lines(picture, channels, edges, width=tables.console().width):
             answer(line)
     if isinstance(target, Path):
         answer()

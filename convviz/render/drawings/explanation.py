@@ -7,8 +7,7 @@ import numpy as np
 from convviz.explain.trace import Trace
 from convviz.images.picture import Picture
 from convviz.render.drawings.cells import ORANGE, WINDOW, cells, signed_fills
-from convviz.render.drawings.drawing import Drawing, Label, Lines, Rectangle, Shape
-from convviz.render.drawings.drawing import Picture as Bitmap
+from convviz.render.drawings.drawing import Bitmap, Drawing, Label, Lines, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, tones
 from convviz.render.toned import picture_levels
@@ -30,7 +29,7 @@ def exact(value: float) -> str:
 
 
 def span_of(indices: Sequence[int], length: int, what: str) -> str:
-    """Say which rows or columns a window covers, and which of them are padding."""
+    """Describe which rows or columns a window covers, and which of them are padding."""
     outside = sum(not 0 <= index < length for index in indices)
     if len(indices) == 1:
         text = f"{what[:-1]} {indices[0]}"
@@ -97,15 +96,15 @@ def draw(found: Trace, picture: Picture, maps: Floats) -> Drawing:
     Returns
     -------
     Drawing
-        Planes with the window, patches, kernels, products, sums, and the map.
+        Channels with the window, patches, kernels, products, sums, and the map.
     """
     kh, kw = found.inside.shape
     rows, columns = elided(kh, 7), elided(kw, 7)
     shown = elided(len(found.channels), 6)
-    cell, plane_side, gap = 46.0, 190.0, 26.0
+    cell, channel_side, gap = 46.0, 190.0, 26.0
     block_w, block_h = cell * len(columns), cell * len(rows)
-    row_h = max(plane_side, block_h) + 52
-    x_plane, x_patch = gap, gap + plane_side + 64
+    row_h = max(channel_side, block_h) + 52
+    x_channel, x_patch = gap, gap + channel_side + 64
     x_kernel = x_patch + block_w + 38
     x_products = x_kernel + block_w + 38
     x_sum = x_products + block_w + 24
@@ -131,10 +130,17 @@ def draw(found: Trace, picture: Picture, maps: Floats) -> Drawing:
             )
             continue
         channel = found.channels[slot]
-        shapes += _plane(
-            picture, found, channel.channel, x=x_plane, y=y, side=plane_side, x_patch=x_patch, block_h=block_h
+        shapes += _channel(
+            picture,
+            found,
+            channel.channel,
+            x=x_channel,
+            y=y,
+            side=channel_side,
+            x_patch=x_patch,
+            block_h=block_h,
         )
-        shapes.append(Label(x_plane, y - 8, f"{channel.name} plane", INPUT_BLUE, 14))
+        shapes.append(Label(x_channel, y - 8, f"{channel.name} channel", INPUT_BLUE, 14))
         padded = np.array(picked((~found.inside).tolist(), rows, columns, gap=False))
         paper = [[WINDOW if inside else PAPER for inside in row] for row in found.inside.tolist()]
         for x, heading, values, fills, dashed in (
@@ -153,7 +159,7 @@ def draw(found: Trace, picture: Picture, maps: Floats) -> Drawing:
         shapes.append(Label(x_sum, middle + 12, word, INK, 17))
         ends.append((x_sum + font(17).getlength(word) + 10, middle + 6))
     values = maps[found.index]
-    map_scale = plane_side / max(values.shape)
+    map_scale = channel_side / max(values.shape)
     map_y = top
     tone = tones([values])[0]
     map_h, map_w = values.shape[0] * map_scale, values.shape[1] * map_scale
@@ -176,18 +182,18 @@ def draw(found: Trace, picture: Picture, maps: Floats) -> Drawing:
     for index, (name, value) in enumerate(parts):
         y = total_y + index * 24
         shapes.append(Label(x_map, y, name, FAINT, 14))
-        shapes.append(Label(x_map + plane_side, y, number(value, digits=6), INK, 16, anchor="end"))
+        shapes.append(Label(x_map + channel_side, y, number(value, digits=6), INK, 16, anchor="end"))
     y = total_y + len(parts) * 24
-    shapes.append(Lines(((x_map, y - 14), (x_map + plane_side, y - 14)), INK, 1.2))
+    shapes.append(Lines(((x_map, y - 14), (x_map + channel_side, y - 14)), INK, 1.2))
     shapes.append(Label(x_map, y + 6, "value", FAINT, 14))
-    shapes.append(Label(x_map + plane_side, y + 6, number(found.total, digits=6), INK, 18, anchor="end"))
+    shapes.append(Label(x_map + channel_side, y + 6, number(found.total, digits=6), INK, 18, anchor="end"))
     note = f"{found.backend} computed {exact(found.computed)}"
     shapes.append(Label(x_map, y + 34, note, FAINT, 13))
     height = max(top + len(shown) * row_h, y + 56)
-    return Drawing(x_map + plane_side + 60, height, PAPER, tuple(shapes))
+    return Drawing(x_map + channel_side + 60, height, PAPER, tuple(shapes))
 
 
-def _plane(
+def _channel(
     picture: Picture,
     found: Trace,
     channel: int,
@@ -198,7 +204,7 @@ def _plane(
     x_patch: float,
     block_h: float,
 ) -> list[Shape]:
-    """Draw a plane with the window on it, and lines that lead to the patch."""
+    """Draw a channel with the window on it, and lines that lead to the patch."""
     size = picture.size
     # Room for the window where it lies in the padding.
     low_y, high_y = min(0, found.rows[0]), max(size.h, found.rows[-1] + 1)

@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.compute.survey import reduce
-from convviz.compute.weights import FilterBank
+from convviz.compute.weights import LayerWeights
 from convviz.explain.trace import Feed, WeightTrace
 from convviz.images.picture import Picture
 from convviz.render.drawings.cells import ORANGE, PURPLE, cells, level_fills, signed_fills, tinted
-from convviz.render.drawings.drawing import Colour, Drawing, Label, Lines, Rectangle, Shape
-from convviz.render.drawings.drawing import Picture as Bitmap
+from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Lines, Rectangle, Shape
 from convviz.render.drawings.explanation import exact, span_of
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, Tone, tones
@@ -22,7 +21,7 @@ from convviz.spec.layers import Conv2d
 from convviz.text import number, plural
 from convviz.typing import Floats
 
-# Longest side of a plane, in units, and the least side of a cell that shows a number.
+# Longest side of a channel, in units, and the least side of a cell that shows a number.
 _SIDE, _LEAST_CELL = 300.0, 18.0
 
 
@@ -30,9 +29,9 @@ def lines(found: WeightTrace, size: HW) -> list[str]:
     """Write what one weight multiplies and what it feeds, without the single products."""
     h, w = found.values.shape
     text = [
-        f"weight {','.join(map(str, found.place))} = {exact(found.weight)}: "
+        f"weight {','.join(map(str, found.indices))} = {exact(found.weight)}: "
         f"row {found.tap.h}, column {found.tap.w} of the kernel of {found.name} on the "
-        f"{found.channel_name} plane",
+        f"{found.channel_name} channel",
         f"multiplies {span_of(found.rows, size.h, 'rows')}, {span_of(found.columns, size.w, 'columns')}",
         f"feeds all {plural(h * w, 'value')} of {found.name}",
     ]
@@ -64,9 +63,9 @@ def rows_of(found: WeightTrace, *, most: int = 16) -> list[tuple[str, str, str, 
 
 
 def draw_weight(
-    found: WeightTrace, layer: Conv2d, picture: Picture, *, filters: FilterBank, maps: Floats
+    found: WeightTrace, layer: Conv2d, picture: Picture, *, filters: LayerWeights, maps: Floats
 ) -> Drawing:
-    """Draw the plane and the map with everything that one weight connects.
+    """Draw the channel and the map with everything that one weight connects.
 
     Parameters
     ----------
@@ -78,7 +77,7 @@ def draw_weight(
     Returns
     -------
     Drawing
-        The plane with what is multiplied shaded, the kernel with the weight framed, the map with
+        The channel with what is multiplied shaded, the kernel with the weight framed, the map with
         the outputs shaded that get more than padding.
     """
     size = picture.size
@@ -86,12 +85,12 @@ def draw_weight(
     met[np.ix_(_within(found.rows, size.h), _within(found.columns, size.w))] = True
     heading = (
         f"weight {exact(found.weight)}: row {found.tap.h}, column {found.tap.w} of the kernel of "
-        f"{found.name} on the {found.channel_name} plane"
+        f"{found.name} on the {found.channel_name} channel"
     )
-    index, plane = found.place[:2]
-    kernel = filters.weight[index, plane]
-    plane_panel = _Panel(
-        f"{found.channel_name} plane: shaded where multiplied", picture.x[found.channel], met
+    index, kernel_index = found.indices[:2]
+    kernel = filters.weight[index, kernel_index]
+    channel_panel = _Panel(
+        f"{found.channel_name} channel: shaded where multiplied", picture.x[found.channel], met
     )
     # Padding of zeros feeds nothing; copies of pixels do.
     fed = found.inside if layer.padding_mode == "zeros" else np.ones_like(found.inside)
@@ -102,7 +101,7 @@ def draw_weight(
         picture.ends[found.channel],
         size,
         edges=layer.edges(size),
-        plane=plane_panel,
+        channel=channel_panel,
         kernel=kernel,
         taps=[found.tap],
         made=map_panel,
@@ -116,11 +115,11 @@ def draw_pixel(
     layer: Conv2d,
     *,
     picture: Picture,
-    filters: FilterBank,
+    filters: LayerWeights,
     maps: Floats,
     index: int,
 ) -> Drawing:
-    """Draw one pixel, and what it feeds of one map through the kernel of the first plane that the map reads.
+    """Draw one pixel and what it feeds in one map, through the kernel of the first channel that map reads.
 
     Parameters
     ----------
@@ -136,11 +135,11 @@ def draw_pixel(
     Returns
     -------
     Drawing
-        The plane with the pixel shaded, the kernel with the taps framed that meet it, the map with
+        The channel with the pixel shaded, the kernel with the taps framed that meet it, the map with
         the outputs shaded.
     """
     size = picture.size
-    channel = layer.planes_of(index)[0]
+    channel = layer.channels_of(index)[0]
     chosen = [feed for feed in feeds if (feed.index, feed.channel) == (index, channel)]
     met, fed = np.zeros(tuple(size), bool), np.zeros(maps.shape[1:], bool)
     met[tuple(at)] = True
@@ -151,7 +150,7 @@ def draw_pixel(
     copies = sum(feed.cell != at for feed in chosen)
     if copies:
         heading += f", {copies} of {plural(len(chosen), 'product')} through copies in the padding"
-    plane_panel = _Panel(f"{picture.channels[channel]} plane", picture.x[channel], met)
+    channel_panel = _Panel(f"{picture.channels[channel]} channel", picture.x[channel], met)
     map_panel = _Panel(f"{name}: shaded where fed", maps[index], fed)
     taps = [feed.tap for feed in chosen]
     kernel = filters.weight[index, 0]
@@ -161,7 +160,7 @@ def draw_pixel(
         ends,
         size,
         edges=layer.edges(size),
-        plane=plane_panel,
+        channel=channel_panel,
         kernel=kernel,
         taps=taps,
         made=map_panel,
@@ -184,13 +183,13 @@ def _draw(
     size: HW,
     *,
     edges: Edges,
-    plane: _Panel,
+    channel: _Panel,
     kernel: Floats,
     taps: Sequence[HW],
     made: _Panel,
     colour: Colour,
 ) -> Drawing:
-    """Draw a plane, a kernel with some taps framed, and a map, from the left."""
+    """Draw a channel, a kernel with some taps framed, and a map, from the left."""
     gap, top, cell = 30.0, 92.0, 46.0
     around = edges.around(size)
     scale = min(_SIDE / max(around), cell)
@@ -199,15 +198,15 @@ def _draw(
     left, upper = gap + edges.left * scale, top + edges.top * scale
     tone = Tone(*ends, "unit")
     shapes += [
-        Label(gap, top - 10, plane.heading, INPUT_BLUE, 14),
-        *_array(plane, tone, colour, x=left, y=upper, scale=scale),
+        Label(gap, top - 10, channel.heading, INPUT_BLUE, 14),
+        *_array(channel, tone, colour, x=left, y=upper, scale=scale),
         Rectangle(left, upper, size.w * scale, size.h * scale, None, INPUT_BLUE, 2),
     ]
     if any(edges):
         shapes.append(Rectangle(gap, top, around.w * scale, around.h * scale, None, FAINT, 1.2, dashed=True))
 
     rows, columns = elided(kernel.shape[0], 7), elided(kernel.shape[1], 7)
-    x_kernel = gap + max(around.w * scale, font(14).getlength(plane.heading)) + 60
+    x_kernel = gap + max(around.w * scale, font(14).getlength(channel.heading)) + 60
     fills = signed_fills(kernel, float(np.abs(kernel).max()))
     shapes.append(Label(x_kernel, top - 10, "kernel", FAINT, 14))
     words = picked(words_of(kernel, digits=3), rows, columns, gap=ELLIPSIS)

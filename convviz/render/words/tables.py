@@ -20,7 +20,7 @@ from convviz.spec.geometry import HW
 from convviz.text import number, printable
 from convviz.typing import Floats
 
-# A column that folds keeps its words whole, up to so many characters.
+# A column that folds does not break words of up to this many characters.
 _MOST_FOLDED = 24
 # Characters in a line of a file or a pipe: more than anything needs.
 NO_WIDTH = 1_000_000
