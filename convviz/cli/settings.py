@@ -69,14 +69,14 @@ def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None],
 
 
 def _as_typed(name: str, value: Any) -> bool:
-    """Tell whether a value from a file could have been typed; whoever wrote the file could write anything."""
+    """Return whether a value from a file could have been typed: files may hold anything."""
     if name in settings.REPEATED:
         return isinstance(value, list) and all(isinstance(text, str) for text in value)
     return isinstance(value, str)
 
 
 def _let_typed_win(context: typer.Context, values: dict[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Forget the network of a picture where a layer or another network is typed; its layer, where a network is."""
+    """Forget the network of a picture where a layer or another network is typed, and the other way round."""
     sources = {name: context.get_parameter_source(name) for name in values}
     typed = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
     of_layer = {field.name for field in fields(settings.LayerSettings)} - {"seed", "weights", "layer_name"}

@@ -204,7 +204,7 @@ def summed_up(values: NDArray[Any]) -> Statistics:
     Examples
     --------
     >>> summed_up(np.array([1, np.nan, 3, -np.inf]))
-    Numbers(low=1.0, high=3.0, mean=2.0, std=1.0, nan=1, infinite=1)
+    Statistics(low=1.0, high=3.0, mean=2.0, std=1.0, nan=1, infinite=1)
     """
     # What repeats everything alike changes nothing but the counts.
     once = values[tuple(slice(0, 1) if step == 0 else slice(None) for step in values.strides)]

@@ -31,9 +31,9 @@ from convviz.spec.reach import Box
 from convviz.text import plural
 from convviz.typing import Floats
 
-# Maps of at most so many values, 64 MiB, are kept once they are computed. Of more, memory that was not
+# Maps of at most this many values, 64 MiB, are kept once they are computed. Of more, memory that was not
 # touched before costs about a nanosecond a byte (measured in 2026), and most maps take less to compute again:
-# those of at most so many MACs a value are not kept, nor are maps of more than 1 GiB.
+# those of at most this many MACs a value are not kept, nor are maps of more than 1 GiB.
 _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
 
 
@@ -260,16 +260,16 @@ def run(
     image : str, Path, Picture or array_like, shape (C, H, W) or (H, W)
         A file, a picture already read, or numbers; (H, W, C) where only that can be meant.
     layer : Conv2d or torch.nn.Conv2d
-        The layer; a module of torch brings its numbers.
+        The layer; a torch module brings its own weights.
     weights : LayerWeights, array_like or (array_like, array_like), optional
-        The numbers of the layer: a bank, a weight, or a weight and a bias. By
+        The weights of the layer: `LayerWeights`, a weight, or a weight and a bias. By
         default those that torch draws with seed 0.
     backend : {"auto", "numpy", "torch"}
         What computes; "auto" takes torch where that makes up for the time to load it.
     device : {"cpu", "cuda", "mps"}
         Where torch computes.
     keep : bool
-        Whether the maps are computed now and kept, if they are less than 1 GiB.
+        Whether to compute the maps now and keep them, if they are smaller than 1 GiB.
         Otherwise they are computed in bands of rows, when they are asked for, where
         that is quicker than to keep them.
 

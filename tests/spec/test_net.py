@@ -422,7 +422,7 @@ def test_a_net_as_toml(tmp_path):
         ("layer = 3", SpecError, "there is no [[layer]]"),
         ("[[layer]]\nname = 'a'", SpecError, "layer 0 has no type"),
         ("[[layer]]\ntype = 'Conv3d'", SpecError, "no layer named 'Conv3d'; did you mean 'Conv2d'?"),
-        ("[[layer]]\ntype = 'ReLU'\nname = 'input'", SpecError, "the name 'input' is taken"),
+        ("[[layer]]\ntype = 'ReLU'\nname = 'input'", SpecError, "the name 'input' is empty or already taken"),
         ("[[layer]]\ntype = 'ReLU'\nfrom = 'x'", SpecError, "reads 'x', which does not come before it"),
         ("[[layer]\n", InputError, "it is not TOML"),
         ("\xff", InputError, "not text in UTF-8 (byte 0)"),

@@ -67,7 +67,7 @@ def layers(
 
 
 def _is_finite(file: Any, layer: Any) -> bool:
-    """Tell whether a layer of a checkpoint can be drawn and applied."""
+    """Return whether a layer of a checkpoint can be drawn and applied."""
     try:
         file.numbers(layer)
     except InputError:

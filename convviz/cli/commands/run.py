@@ -367,7 +367,7 @@ def _answer_paths(written: Sequence[Path | writing.Stream]) -> None:
 def _remark_layer(
     request: RunRequest, outcome: "LayerOutcome", written: Sequence[Path | writing.Stream]
 ) -> None:
-    """Say what a user did not ask for but is to know."""
+    """Describe what a user did not ask for but is to know."""
     from convviz.results import outputs
 
     if request.quiet:

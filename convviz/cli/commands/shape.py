@@ -55,7 +55,7 @@ def shape(
     network: NetworkSettings,
     json: Json = False,
 ) -> None:
-    """Calculate the shape that a layer gives, with every number put in.
+    """Calculate the output shape of a layer, step by step.
 
     Needs no image and computes no convolution: padded size, span of the dilated kernel, what the stride
     never reads, parameters, MACs, memory. Of several layers, a table. The options of the input
