@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from convviz.files.checkpoints import Checkpoint, read_checkpoint
     from convviz.images.decode import read
     from convviz.images.picture import Picture
+    from convviz.results.explanations import Explanation, explain
     from convviz.results.feature_maps import FeatureMaps, run
     from convviz.results.network import LayerMaps, NetworkMaps, run_net
+    from convviz.results.padded import Padded, pad
+    from convviz.results.stored_filters import StoredFilters, read_filters
     from convviz.spec.geometry import HW, Edges
-    from convviz.spec.kernels import Kernel
+    from convviz.spec.kernels import Kernel, kernels
     from convviz.spec.layers import Conv2d
     from convviz.spec.network import Network
     from convviz.spec.preparation import Normalization, ShortSide
@@ -58,10 +61,13 @@ _HOMES = {
     "files.checkpoints": ("Checkpoint", "read_checkpoint"),
     "images.decode": ("read",),
     "images.picture": ("Picture",),
+    "results.explanations": ("Explanation", "explain"),
     "results.feature_maps": ("FeatureMaps", "run"),
     "results.network": ("LayerMaps", "NetworkMaps", "run_net"),
+    "results.padded": ("Padded", "pad"),
+    "results.stored_filters": ("StoredFilters", "read_filters"),
     "spec.geometry": ("HW", "Edges"),
-    "spec.kernels": ("Kernel",),
+    "spec.kernels": ("Kernel", "kernels"),
     "spec.layers": ("Conv2d",),
     "spec.network": ("Network",),
     "spec.preparation": ("Normalization", "ShortSide"),
@@ -77,6 +83,7 @@ __all__ = [
     "Conv2d",
     "ConvvizError",
     "Edges",
+    "Explanation",
     "FeatureMaps",
     "InputError",
     "Kernel",
@@ -87,19 +94,25 @@ __all__ = [
     "NetworkSource",
     "Normalization",
     "OutputError",
+    "Padded",
     "Picture",
     "ShapeError",
     "ShortSide",
     "SpecError",
+    "StoredFilters",
     "UnknownNameError",
     "__version__",
     "conv2d",
     "conv_transpose2d",
+    "explain",
     "find_net",
+    "kernels",
     "layer_of_kernels",
+    "pad",
     "parse_layers",
     "read",
     "read_checkpoint",
+    "read_filters",
     "read_net",
     "run",
     "run_net",

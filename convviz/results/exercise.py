@@ -1,20 +1,21 @@
 """Worksheets for a class: numbers that can be worked by hand, and the answers with their steps."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz.analysis.trace import Trace, trace
 from convviz.compute import filters
+from convviz.compute.feature_maps import LayerRun
 from convviz.compute.filters import NamedFilters
 from convviz.compute.weights import LayerWeights, map_names
 from convviz.errors import SpecError
-from convviz.explain.trace import Trace, trace
 from convviz.images.decode import as_picture
-from convviz.images.picture import Picture
 from convviz.render.words.shapes import formula
-from convviz.render.words.worksheet import Block, Grid, Heading, Steps, Text
+from convviz.render.words.worksheet import Block, Grid, Heading, Steps, Text, to_html, to_markdown
 from convviz.results import feature_maps
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
@@ -33,35 +34,26 @@ class Worksheet:
     ----------
     name : str
         What stands above it.
-    layer : Conv2d
-        The layer.
-    picture : Picture
-        The input.
-    weights : LayerWeights
-        The numbers of the layer.
-    maps : ndarray, shape (O, H', W'), float32
-        The solution.
+    run : LayerRun
+        The layer, its numbers, the input, and the solution.
     asked : HW
         The input size of the shape question.
     """
 
     name: str
-    layer: Conv2d
-    picture: Picture
-    weights: LayerWeights
-    maps: NDArray[np.float32]
+    run: LayerRun
     asked: HW
 
     def questions(self) -> list[Block]:
         """Write the sheet, with empty grids for the output."""
-        layer, size = self.layer, self.picture.size
+        layer, size = self.run.layer, self.run.picture.size
         blocks: list[Block] = [
             Heading(self.name, 1),
             Text("Name:"),
             Heading("The layer"),
             Steps([repr(layer)]),
         ]
-        for index, channel in enumerate(self.picture.x):
+        for index, channel in enumerate(self.run.picture.x):
             blocks += [Heading(f"Input, channel {index}"), _grid(channel)]
         blocks += self._kernels()
         how = "Place the kernel on the window, multiply the overlapping values, add up all channels"
@@ -71,7 +63,7 @@ class Worksheet:
             mode = layer.padding_mode
             how += " Padding holds zeros." if mode == "zeros" else f" The padding mode is {mode}."
         blocks += [Heading("1. What comes out?"), Text(how)]
-        for index, values in enumerate(self.maps):
+        for index, values in enumerate(self.run.maps):
             blocks += [Heading(f"Output, map {index}", 3), _grid(np.zeros_like(values), empty=True)]
         return [
             *blocks,
@@ -85,10 +77,13 @@ class Worksheet:
 
     def answers(self) -> list[Block]:
         """Write the answer key, with every sum."""
-        layer = self.layer
+        layer = self.run.layer
         blocks: list[Block] = [Heading(f"{self.name}: answers", 1), Heading("1. What comes out?")]
-        for index, values in enumerate(self.maps):
-            steps = [_sum(self._trace(HW(int(y), int(x)), index)) for y, x in np.ndindex(*values.shape)]
+        for index, values in enumerate(self.run.maps):
+            steps = [
+                _sum(trace(self.run, at=HW(int(y), int(x)), index=index))
+                for y, x in np.ndindex(*values.shape)
+            ]
             blocks += [Heading(f"Output, map {index}", 3), _grid(values), Steps(steps)]
         axes = layer.axes(self.asked)
         out = layer.output_size(self.asked)
@@ -107,22 +102,16 @@ class Worksheet:
 
     def _kernels(self) -> list[Block]:
         """Write the weights and the biases."""
-        layer = self.layer
+        layer = self.run.layer
         blocks: list[Block] = []
-        for index, one in enumerate(self.weights.weight):
+        for index, one in enumerate(self.run.filters.weight):
             for channel, kernel in zip(layer.channels_of(index), one, strict=True):
                 blocks += [Heading(f"Kernel of map {index} on channel {channel}"), _grid(kernel)]
-            if self.weights.bias is not None:
+            if self.run.filters.bias is not None:
                 blocks.append(
-                    Text(f"Bias of map {index}: {number(float(self.weights.bias[index]), digits=9)}")
+                    Text(f"Bias of map {index}: {number(float(self.run.filters.bias[index]), digits=9)}")
                 )
         return blocks
-
-    def _trace(self, at: HW, index: int) -> Trace:
-        """Take one value apart."""
-        return trace(
-            self.layer, self.picture, self.weights, maps=self.maps, at=at, index=index, backend="numpy"
-        )
 
 
 def _grid(values: NDArray[np.float32], *, empty: bool = False) -> Grid:
@@ -176,7 +165,7 @@ def make_sheets(
     Examples
     --------
     >>> (sheet,) = make_sheets(LayerSettings(), size=HW(4, 4))
-    >>> sheet.maps.shape
+    >>> sheet.run.maps.shape
     (1, 2, 2)
     """
     if not settings.kernel and settings.out_channels is None:
@@ -195,11 +184,33 @@ def make_sheets(
             )
         x = np.array([draw.randint(0, 9) for _ in range(channels * size.h * size.w)], np.float32)
         picture = as_picture(x.reshape(channels, *size))
-        maps = feature_maps.run(picture, layer, weights, backend="numpy").maps
+        run = feature_maps.run(picture, layer, weights, backend="numpy")
         least = layer.receptive_field()
         asked = HW(least.h + draw.randint(20, 200), least.w + draw.randint(20, 200))
-        made.append(Worksheet(f"Convolution, sheet {index + 1}", layer, picture, weights, maps, asked))
+        made.append(Worksheet(f"Convolution, sheet {index + 1}", run, asked))
     return made
+
+
+def pages(sheets: Sequence[Worksheet], *, html: bool = False) -> tuple[str, str]:
+    """Write worksheets and their answers as two pages.
+
+    Parameters
+    ----------
+    sheets : sequence of Worksheet
+        What `make_sheets` gives.
+    html : bool
+        As HTML, else as Markdown.
+
+    Returns
+    -------
+    (str, str)
+        The worksheets, and the answers.
+    """
+    questions = [block for sheet in sheets for block in sheet.questions()]
+    answers = [block for sheet in sheets for block in sheet.answers()]
+    if html:
+        return to_html(questions, title="Worksheet"), to_html(answers, title="Answers")
+    return to_markdown(questions), to_markdown(answers)
 
 
 def _layer(

@@ -15,7 +15,7 @@ from convviz import __version__
 from convviz.compute import backends
 from convviz.compute.conv import apply
 from convviz.compute.feature_maps import LayerRun
-from convviz.compute.survey import survey
+from convviz.compute.survey import ArraySummary, survey
 from convviz.compute.weights import LayerWeights, of_module, seeded
 from convviz.errors import ShapeError
 from convviz.images import decode
@@ -67,7 +67,8 @@ class FeatureMaps(LayerRun):
             What `partial` gives: then every filter has a row of its own, with the
             part of every channel, the bias and the sum.
         differences : ndarray, shape (O, H', W'), float32, optional
-            What `flip_difference` gives: drawn below the maps.
+            What `flip_difference` gives: then every filter shows its map before the kernels were
+            rotated, its map, and the difference.
 
         Returns
         -------
@@ -111,7 +112,7 @@ class FeatureMaps(LayerRun):
             channels=found.channels,
             maps=maps,
             parts=None if parts is None else [survey(row, after, moments=False) for row in parts],
-            differences=None if differences is None else survey(differences, after, moments=False),
+            flips=None if differences is None else self._flips(differences, after),
             tile=tile,
             columns=columns,
             colormap=colormap,
@@ -161,6 +162,12 @@ class FeatureMaps(LayerRun):
     def _step(self) -> SizedStep:
         """The layer as a network of one step."""
         return alone(self.layer, self.picture.size)
+
+    def _flips(self, differences: Floats, scale: float) -> list[tuple[ArraySummary, ArraySummary]]:
+        """Sum up the maps before the kernels were rotated, and how far these maps are from those."""
+        before = np.subtract(self.maps, differences)
+        both = (survey(values, scale, moments=False) for values in (before, differences))
+        return list(zip(*both, strict=True))
 
     def arrays(
         self, *, parts: Floats | None = None, differences: Floats | None = None

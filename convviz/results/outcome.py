@@ -7,9 +7,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from convviz.analysis import compare
+from convviz.analysis.compare import Agreement
 from convviz.compute.weights import LayerWeights
-from convviz.explain import compare
-from convviz.explain.compare import Agreement
 from convviz.images.picture import Picture
 from convviz.render.sheets.layout import Sheet
 from convviz.render.sheets.receptive_field import NOTHING, Panel

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from convviz.analysis.trace import check_index
 from convviz.compute import conv
 from convviz.compute.weights import LayerWeights, seeded
 from convviz.errors import InputError, ShapeError, SpecError
-from convviz.explain.trace import check_index
 from convviz.files.paths import quoted
 from convviz.files.toml_ import read_toml
 from convviz.images.picture import Picture

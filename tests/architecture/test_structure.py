@@ -24,7 +24,7 @@ PACKAGES = (
     ("spec",),
     ("images",),
     ("compute",),
-    ("explain",),
+    ("analysis",),
     ("render",),
     ("results",),
     ("page",),
@@ -252,7 +252,7 @@ def test_a_convolution_of_arrays_loads_nothing_that_draws_or_writes():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"PIL", "zlib_ng", "torch", "rich", "safetensors"}
-    above = ("render", "results", "files", "explain", "page", "batch", "cli")
+    above = ("render", "results", "files", "analysis", "page", "batch", "cli")
     assert not [name for name in loaded if name.startswith(tuple(f"convviz.{package}" for package in above))]
     assert "convviz.compute.conv" in loaded
 

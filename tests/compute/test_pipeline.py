@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import convviz
+from convviz.analysis import compare
 from convviz.compute import conv
 from convviz.errors import BackendError, InputError, OutputError, ShapeError, SpecError
-from convviz.explain import compare
 from convviz.results import feature_maps
 from convviz.spec.geometry import HW
 

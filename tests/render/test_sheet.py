@@ -9,7 +9,7 @@ import convviz
 from convviz.errors import SpecError
 from convviz.images import decode, picture
 from convviz.render import fonts
-from convviz.render.palette import FAINT, INPUT_BLUE, OUTPUT_TEAL
+from convviz.render.palette import INPUT_BLUE, OUTPUT_TEAL
 from convviz.render.sheets import layout, overview
 from convviz.render.sheets.layout import Section, Tile, columns_for, sheet
 from convviz.spec.geometry import HW
@@ -116,7 +116,6 @@ def test_partial_maps_have_a_row_per_filter_with_parts_bias_and_sum():
     image = result.sheet(parts=result.partial()).image()
     found = frames(image, OUTPUT_TEAL)
     assert len(found) == 2 * 5
-    assert len({top for top, *_ in found}) == 2
     result = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3, bias=False))
     assert len(frames(result.sheet(parts=result.partial()).image(), OUTPUT_TEAL)) == 2 * 4
 
@@ -134,17 +133,31 @@ def test_planes_that_a_filter_does_not_read_are_hatched():
     assert hatched == [False, True, False, True, False, False]
 
 
-def test_what_a_flip_changes_stands_below_the_maps():
+def test_a_flip_shows_both_maps_and_their_difference_for_every_filter():
+    """The impulse draws 4 2 1 under the kernel 1 2 4, and 1 2 4 under the rotated one: -3 0 3 more."""
     layer = convviz.Conv2d(1, 2, (1, 3), bias=False)
-    weight = [[[[1, 2, 4]]], [[[0, 1, 0]]]]
-    result = convviz.run(np.array([[[0, 0, 1, 0, 0]]]), layer, weight)
+    rotated = [[[[4, 2, 1]]], [[[0, 1, 0]]]]
+    result = convviz.run(np.array([[[0, 0, 1, 0, 0]]]), layer, rotated)
+    np.testing.assert_array_equal(result.maps[0], [[1, 2, 4]])
     image = result.sheet(differences=result.flip_difference()).image()
-    below = frames(image, FAINT)[:2]  # the last one is the legend
-    assert min(top for top, *_ in below) > max(top for top, *_ in frames(image, OUTPUT_TEAL))
-    # 4 2 1 less 1 2 4 is 3 0 -3 on a scale from -4 to 4 of its own map: full, zero, full.
-    tile = inside(image, below[0])
-    cell = tile.shape[1] // 3
-    assert [int(tile[3, column * cell + 3, 0]) for column in range(3)] == [255, 128, 1]
+    found = frames(image, OUTPUT_TEAL)
+    assert len(found) == 2 * 3
+    shown = []
+    for frame in found[:3]:
+        tile = inside(image, frame)
+        cell = tile.shape[1] // 3
+        shown.append([int(tile[3, column * cell + 3, 0]) for column in range(3)])
+    # All three on one scale, from -4 to 4: a level is 128 + 127 * value / 4.
+    assert shown == [[255, 192, 160], [160, 192, 255], [33, 128, 223]]
+
+
+def test_the_title_of_flipped_kernels_says_so(monkeypatch):
+    found = []
+    monkeypatch.setattr(layout, "sheet", lambda heading, *_: found.append(" ".join(heading)))
+    result = convviz.run(np.ones((1, 3, 3)), convviz.Conv2d(1, 1, 3))
+    result.sheet(differences=result.flip_difference())
+    result.sheet()
+    assert ["rotated by 180 degrees" in title for title in found] == [True, False]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 16, 64, 100])

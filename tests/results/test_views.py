@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import convviz
-from convviz.explain.trace import trace, trace_pixel, trace_weight
-from convviz.explain.unfold import unfold
+from convviz.analysis.trace import trace, trace_pixel, trace_weight
+from convviz.analysis.unfold import unfold
 from convviz.render.drawings import explanation, product, reach
 from convviz.render.drawings.animation import Animation
 from convviz.render.drawings.drawing import to_svg
@@ -23,20 +23,12 @@ X = np.arange(5, 23, dtype=np.float32).reshape(2, 3, 3)
 KERNELS = LayerSettings(kernel=(parse_request("box"),))
 
 
-def of(result):
-    return result.layer, result.picture, result.filters
-
-
 def traced(result):
-    return trace(*of(result), maps=result.maps, at=HW(1, 1), index=1, backend=result.backend)
-
-
-def unfolded(result):
-    return unfold(*of(result), maps=result.maps, index=1, backend=result.backend)
+    return trace(result, at=HW(1, 1), index=1)
 
 
 def weighed(result):
-    return trace_weight(*of(result), indices=(1, 0, 1, 1))
+    return trace_weight(result, indices=(1, 0, 1, 1))
 
 
 VIEWS = {
@@ -47,15 +39,13 @@ VIEWS = {
     "stored arrays": lambda r: {name: array.tobytes() for name, array in r.arrays().items()}["weight"],
     "statistics": lambda r: r.statistics(),
     "table": lambda r: [list(column.cells) for column in tables.values(r.maps[1])[0].columns],
-    "explanation in words": lambda r: explanation.lines(traced(r), HW(3, 3), width=80),
-    "explanation drawn": lambda r: to_svg(explanation.draw(traced(r), r.picture, r.maps)),
-    "a weight in words": lambda r: (reach.lines(weighed(r), HW(3, 3)), reach.rows_of(weighed(r))),
-    "a weight drawn": lambda r: to_svg(
-        reach.draw_weight(weighed(r), r.layer, r.picture, filters=r.filters, maps=r.maps)
-    ),
-    "a pixel": lambda r: trace_pixel(*of(r), at=HW(1, 1)),
-    "matrices in words": lambda r: product.lines(unfolded(r), width=200),
-    "matrices drawn": lambda r: to_svg(product.draw(unfolded(r))),
+    "explanation in words": lambda r: explanation.lines(traced(r), r, width=80),
+    "explanation drawn": lambda r: to_svg(explanation.draw(traced(r), r)),
+    "a weight in words": lambda r: (reach.lines(weighed(r), r), reach.rows_of(weighed(r))),
+    "a weight drawn": lambda r: to_svg(reach.draw_weight(weighed(r), r)),
+    "a pixel": lambda r: trace_pixel(r, at=HW(1, 1)),
+    "matrices in words": lambda r: product.lines(unfold(r, index=1), width=200),
+    "matrices drawn": lambda r: to_svg(product.draw(unfold(r, index=1))),
     "animation": lambda r: next(
         Animation(direct(r.layer, HW(3, 3), picture=r.picture, weights=r.filters, index=1)).svgs()
     ),

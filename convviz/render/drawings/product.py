@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.explain.unfold import Unfolded
+from convviz.analysis.unfold import Unfolded
 from convviz.render.drawings.cells import cells, signed_fills
 from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font

@@ -15,6 +15,12 @@ from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.scales import fit_both
 
+# What a sheet of flipped kernels says below its title.
+FLIPPED = (
+    "flip: for each filter its map, the map of its kernels rotated by 180 degrees (true convolution), "
+    "and the second less the first"
+)
+
 # Tiles that share one scale: what each is called, and its values, or None where there is nothing to draw.
 _Row = list[tuple[str, ArraySummary | None]]
 
@@ -27,7 +33,7 @@ def draw(
     channels: Sequence[ArraySummary],
     maps: Sequence[ArraySummary],
     parts: Sequence[Sequence[ArraySummary]] | None = None,
-    differences: Sequence[ArraySummary] | None = None,
+    flips: Sequence[tuple[ArraySummary, ArraySummary]] | None = None,
     tile: int | None = 320,
     columns: int | None = None,
     colormap: str = "gray",
@@ -48,9 +54,10 @@ def draw(
         The channels of the picture and the feature maps, reduced by `fit_both`.
     parts : sequence of sequence of ArraySummary, optional
         Partial maps of every filter: then every filter has a row of its own, with
-        the partial map of each channel, the bias and their sum.
-    differences : sequence of ArraySummary, optional
-        What turning the kernels changes: a section of its own below the maps.
+        the part of each channel, the bias and their sum.
+    flips : sequence of (ArraySummary, ArraySummary), optional
+        For every filter the map of the kernels before they were rotated, and how far the map is from
+        it: then every filter shows these three.
     tile : int or None
         Longest side of a map, in pixels; None keeps every pixel.
     columns : int, optional
@@ -71,17 +78,16 @@ def draw(
     size = layer.output_size(picture.size)
     input_scale, map_scale = fit_both(picture.size, size, tile)
     # The values of a row add up, so they share one scale.
-    if parts is None:
-        rows: list[_Row] = [[(name, one)] for name, one in zip(filters.names, maps, strict=True)]
-        wide = columns or layout.columns_for(len(rows))
-    else:
+    below = [] if flips is None else _flip_rows(filters, maps, flips)
+    if parts is not None:
         rows = _partial_rows(picture, layer, filters, maps=maps, parts=parts)
         wide = len(rows[0])
-    below: list[_Row] = []
-    if differences is not None:
-        below = [
-            [(f"{name}: flip changes", one)] for name, one in zip(filters.names, differences, strict=True)
-        ]
+    elif below:
+        rows, below = below, []
+        wide = _triples(len(rows), columns)
+    else:
+        rows = [[(name, one)] for name, one in zip(filters.names, maps, strict=True)]
+        wide = columns or layout.columns_for(len(rows))
     ends = [
         (
             min(one.low for _, one in row if one is not None),
@@ -102,7 +108,7 @@ def draw(
         input_section(picture, channels, input_scale, seen=seen),
         layout.Section(tiles[:count], wide, palette.OUTPUT_TEAL),
         *(
-            [layout.Section(tiles[count:], columns or layout.columns_for(len(below)), palette.FAINT)]
+            [layout.Section(tiles[count:], _triples(len(below), columns), palette.OUTPUT_TEAL)]
             if below
             else []
         ),
@@ -111,12 +117,27 @@ def draw(
         repr(layer),
         f"{layer.sentence};  {len(channels)}x{picture.size} -> {layer.out_channels}x{size}"
         + (f";  the {len(maps)} of most energy" if len(maps) < layer.out_channels else ""),
+        *([FLIPPED] if flips is not None else []),
         *normalization_lines(picture),
         *seen.words,
     )
-    return layout.sheet(
-        heading, sections, layout.legend_for(chosen, table, what="map" if parts is None else "row")
-    )
+    what = "map" if parts is None and flips is None else "row" if flips is None else "filter"
+    return layout.sheet(heading, sections, layout.legend_for(chosen, table, what=what))
+
+
+def _flip_rows(
+    filters: LayerWeights, maps: Sequence[ArraySummary], flips: Sequence[tuple[ArraySummary, ArraySummary]]
+) -> list[_Row]:
+    """List for every filter the map before the kernels are rotated, the map after it, and the difference."""
+    return [
+        [(name, before), (f"{name} flipped", one), ("difference", difference)]
+        for name, one, (before, difference) in zip(filters.names, maps, flips, strict=True)
+    ]
+
+
+def _triples(count: int, columns: int | None) -> int:
+    """Choose how many tiles stand in one row, so that the three of a filter stay together."""
+    return 3 * max(1, (columns or layout.columns_for(3 * count)) // 3)
 
 
 def _partial_rows(

@@ -89,7 +89,7 @@ def group_map(layer: Conv2d, size: HW, channels: Sequence[str], *, names: Sequen
     Parameters
     ----------
     layer : Conv2d
-        A layer with more than one group.
+        The layer.
     size : HW
         Size of the input, in pixels.
     channels, names : sequence of str
@@ -113,6 +113,8 @@ def group_map(layer: Conv2d, size: HW, channels: Sequence[str], *, names: Sequen
         read = [channels[channel] for channel in layer.channels_of(group * maps)]
         made = names[group * maps : (group + 1) * maps]
         lines.append(f"group {group}: {_some('channel', read)} -> {_some('map', made)}")
+    if layer.groups == 1:
+        return [*lines, "one group: every map is made of every channel"]
     weights, macs = layer.weight_parameters, layer.macs((layer.in_channels, *size))
     saved = f"{plural(weights, 'weight')} instead of {weights * layer.groups:,}"
     return [*lines, f"saved: {saved}, {plural(macs, 'MAC')} instead of {macs * layer.groups:,}"]

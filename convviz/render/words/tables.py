@@ -236,7 +236,7 @@ def targets(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
     return table
 
 
-def feeds(rows: Iterable[tuple[str, str, str, str, str, str]], *, cells: bool) -> Table:
+def feeds(rows: Iterable[tuple[str, ...]], *, cells: bool) -> Table:
     """Tabulate what a pixel feeds: map, channel, output position, tap, weight, and the cell if wanted."""
     headings = ("map", "channel", "output", "tap", "weight", *(["cell"] if cells else []))
     table = bare_table(*headings, left=(0, 1), folding=0)

@@ -257,6 +257,64 @@ def search(text: str) -> tuple[Entry, ...]:
     return tuple(entry for entry in entries() if words and all(word.search(told(entry)) for word in words))
 
 
+class Listed(NamedTuple):
+    """What was found for a text.
+
+    Parameters
+    ----------
+    entries : tuple of Entry
+        The kernels.
+    many : bool
+        Whether they are a list to choose from: all presets, or those with a word.
+    """
+
+    entries: tuple[Entry, ...]
+    many: bool
+
+
+def kernels(text: str | None = None) -> Listed:
+    """List the presets, or find kernels by a name, by their values, or by a word.
+
+    Parameters
+    ----------
+    text : str, optional
+        A preset, a set or a formula, as for `find`; kernel values; or a word that names, sets,
+        descriptions and sources are searched for. All presets if left out.
+
+    Returns
+    -------
+    Listed
+        The kernels, and whether they are a list to choose from.
+
+    Raises
+    ------
+    UnknownNameError
+        If the text is no name, and no preset has the word.
+    SpecError
+        If a parameter does not exist or cannot take its number.
+
+    Examples
+    --------
+    >>> [entry.kernel.name for entry in kernels("sobel").entries]
+    ['sobel-x', 'sobel-y']
+    >>> kernels("unsharp mask").many
+    True
+    """
+    if text is None:
+        return Listed(entries(), many=True)
+    request = parse_request(text)
+    try:
+        if request.kind == "literal":
+            return Listed((Entry(parse_literal(text)),), many=False)
+        if request.kind == "preset" and request.name is None:
+            return Listed(entries(text), many=False)
+        return Listed(tuple(Entry(one) for found in resolve(request) for one in found.kernels), many=False)
+    except UnknownNameError:
+        if found := search(text):
+            return Listed(found, many=True)
+        raise
+
+
 def complete(incomplete: str) -> list[tuple[str, str]]:
     """Offer the ways in which the name of a kernel can go on, for shells.
 

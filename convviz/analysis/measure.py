@@ -9,6 +9,7 @@ from convviz.compute import backends, conv
 from convviz.compute.weights import LayerWeights
 from convviz.images.picture import Picture
 from convviz.machine import parallel
+from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 
 
@@ -40,6 +41,46 @@ class Rate:
     slowest: float
     runs: int
     flops: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Benchmark:
+    """A layer on a picture, timed in every way.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    shape : (int, int, int)
+        Shape of the input (C, H, W).
+    rates : list of Rate
+        One for each of `ways`.
+    auto : str
+        The backend that is taken where none is chosen.
+    """
+
+    layer: Conv2d
+    shape: tuple[int, int, int]
+    rates: list[Rate]
+    auto: str
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate operations of one run."""
+        return self.layer.macs(self.shape)
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        """Shape of the output (O, H', W')."""
+        size = self.layer.output_size(HW(*self.shape[1:]))
+        return self.layer.out_channels, size.h, size.w
+
+
+def benchmark(layer: Conv2d, picture: Picture, weights: LayerWeights, *, seconds: float = 1.0) -> Benchmark:
+    """Time every way to compute a layer; with the parameters of `rates`."""
+    taken = backends.choose("auto", macs=layer.macs(picture.shape))
+    found = list(rates(layer, picture, weights, seconds=seconds))
+    return Benchmark(layer, picture.shape, found, taken)
 
 
 def ways() -> list[tuple[str, str, int | None]]:
