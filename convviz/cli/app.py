@@ -27,7 +27,7 @@ COMMANDS = {
     "run": "Convolve INPUT with the chosen filters and write the feature maps as one picture.",
     "explain": "Take one output value apart: what is multiplied by what, and how it adds up.",
     "pad": "Show the padding around the channels, as numbers and as a drawing.",
-    "animate": "Let the window slide over the input and the output fill, one frame per output value.",
+    "animate": "Let the window slide over the input and the output fill.",
     "explore": "Write a page on which a layer or network can be touched: point at a value, change a setting.",
     "code": "Print a short PyTorch program with the same layer, the same weights and the same maps.",
     "exercise": "Make worksheets for a class: an input, a kernel, an empty output, a shape question; "

@@ -117,6 +117,8 @@ def _words(path: Path, head: bytes, tail: bytes) -> str | None:
             return _after(b"<!-- " + mark, tail, tail)
         case ".webp":
             return _after(mark, tail, tail)
+        case ".mp4":
+            return _comment_of_mp4(tail, mark)
         case ".npz":
             with zipfile.ZipFile(path) as archive:
                 return _after(mark, archive.comment[: len(mark)], archive.comment)
@@ -159,3 +161,11 @@ def _gif_comment(head: bytes, mark: bytes) -> str | None:
         text += head[at + 1 : at + 1 + head[at]]
         at += 1 + head[at]
     return text[len(mark) :].decode("utf-8", "replace")
+
+
+def _comment_of_mp4(tail: bytes, mark: bytes) -> str | None:
+    """Find our comment in an MP4: after its kind a box of data, whose length counts its head of 16 bytes."""
+    at = tail.rfind(b"\xa9cmt")
+    length = int.from_bytes(tail[at + 4 : at + 8], "big")
+    text = tail[at + 20 : at + 4 + length]
+    return None if at < 0 or not text.startswith(mark) else text[len(mark) :].decode("utf-8", "replace")

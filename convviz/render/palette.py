@@ -200,3 +200,5 @@ def colours(name: str) -> Bytes | None:
 
 PAPER, INK, FAINT, RULE = (255, 255, 255), (31, 35, 40), (101, 109, 118), (140, 149, 159)
 INPUT_BLUE, OUTPUT_TEAL = (31, 111, 178), (15, 133, 124)
+# What is still to be computed.
+EMPTY = (246, 248, 250)

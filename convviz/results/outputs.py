@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convviz.errors import OutputError
-from convviz.files import archives, marks, png, writing
-from convviz.render.drawings.animation import Animation, encode, paletted
+from convviz.files import archives, marks, png, video, writing
 from convviz.render.drawings.drawing import Drawing, to_image, to_svg
+from convviz.render.drawings.film import Film, encode, paletted
 from convviz.render.palette import colours, tones_between
 from convviz.render.toned import Toned
 from convviz.spec.geometry import HW
@@ -21,6 +21,8 @@ from convviz.typing import Floats
 
 # So many maps are written at a time: a process may have 256 files open, or 1024.
 _OPEN_FILES = 64
+# Pixels per unit of a video: one of 960 units fills a slide of 1280 pixels.
+_VIDEO_SCALE = 4 / 3
 
 
 def write_sheet(
@@ -133,24 +135,21 @@ def write_page(
 
 
 def write_animation(
-    animation: Animation,
+    film: Film,
     path: Path | writing.Stream,
     description: dict[str, Any],
     *,
-    ms: int = 1000,
     force: bool = False,
     inputs: Sequence[Path] = (),
 ) -> None:
-    """Write an animation as .gif, .webp, .png or .apng.
+    """Write an animation as .gif, .webp, .png or .apng, .svg or .mp4.
 
     Parameters
     ----------
-    animation : Animation
+    film : Film
         What to write.
     path : Path
         Where to write it; the ending says how.
-    ms : int
-        How long a frame is shown, in milliseconds.
     description, force, inputs
         As for `write_sheet`.
 
@@ -158,15 +157,23 @@ def write_animation(
     ------
     OutputError
         As for `write_sheet`.
+    BackendError
+        If .mp4 is asked for and the package for it is not installed.
     """
+    suffix = path.suffix.lower()
     text = marks.signed_text(description)[marks.MARK]
     with _writing(path, force=force, inputs=inputs) as file:
-        frames = paletted(animation)
-        file.write(encode(frames, path.suffix.lower(), ms=ms, mark=marks.MARK, text=text))
+        if suffix == ".svg":
+            file.write(film.animated_svg(comment=marks.comment(description)).encode())
+        elif suffix == ".mp4":
+            images = film.images(scale=_VIDEO_SCALE)
+            file.write(video.mp4(images, film.times, text=f"{marks.MARK} {text}"))
+        else:
+            file.write(encode(paletted(film), suffix, times=film.times, mark=marks.MARK, text=text))
 
 
 def write_frames(
-    animation: Animation,
+    film: Film,
     folder: Path,
     description: dict[str, Any],
     *,
@@ -178,7 +185,7 @@ def write_frames(
 
     Parameters
     ----------
-    animation : Animation
+    film : Film
         What to write.
     folder : Path
         Where to write it; made if missing.
@@ -197,10 +204,10 @@ def write_frames(
     OutputError
         As for `write_sheet`.
     """
-    digits = len(str(animation.scene.frames - 1))
+    digits = len(str(len(film.beats) - 1))
     paths = []
     drawn: Iterable[str | Image.Image] = (
-        animation.svgs(comment=marks.comment(description)) if svg else animation.images()
+        film.svgs(comment=marks.comment(description)) if svg else film.images()
     )
     for index, frame in enumerate(drawn):
         path = folder / f"frame-{index:0{digits}d}{'.svg' if svg else '.png'}"

@@ -1,25 +1,30 @@
-"""Scenes for an animation: a layer on abstract squares or on numbers, direct or transposed."""
+"""Scenes for an animation: a layer on abstract squares or on numbers: convolution, its transpose, pooling."""
 
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from convviz.analysis.trace import check_index
 from convviz.compute import conv
+from convviz.compute.networks import stack
 from convviz.compute.weights import LayerWeights, seeded
 from convviz.errors import InputError, ShapeError, SpecError
 from convviz.files.paths import quoted
 from convviz.files.toml_ import read_toml
 from convviz.images.picture import Picture
-from convviz.render.drawings.animation import Scene
+from convviz.render.drawings.animation import Animation
+from convviz.render.drawings.film import Film
+from convviz.render.drawings.lesson import Lesson
+from convviz.render.drawings.pace import pace
+from convviz.render.drawings.scene import Scene
 from convviz.results import feature_maps
 from convviz.spec import parsing
 from convviz.spec.geometry import HW, Axis, Edges, transposed_axis
-from convviz.spec.layers import Conv2d, Padding
-from convviz.spec.settings import LayerSettings, typed
+from convviz.spec.layers import AvgPool2d, Conv2d, MaxPool2d, Padding
+from convviz.spec.settings import LayerSettings, Style, typed
 from convviz.typing import Floats
 
 
@@ -64,7 +69,72 @@ def direct(
     if picture is None or weights is None:
         return scene
     maps = feature_maps.run(picture, layer, weights).maps
-    return replace(scene, inputs=picture.x[inputs], values=maps[index])
+    return replace(
+        scene,
+        inputs=picture.x[inputs],
+        values=maps[index],
+        kernels=weights.weight[index],
+        bias=None if weights.bias is None else float(weights.bias[index]),
+        name=weights.names[index],
+        ends=_ends(picture),
+    )
+
+
+def pooled(
+    layer: MaxPool2d | AvgPool2d, size: HW, *, picture: Picture | None = None, index: int = 0
+) -> Scene:
+    """Set up the scene of a pooling layer, which makes every map of one channel.
+
+    Parameters
+    ----------
+    layer : MaxPool2d or AvgPool2d
+        The layer.
+    size : HW
+        Size of the input, in pixels.
+    picture : Picture, optional
+        Numbers for the input; abstract squares without it.
+    index : int
+        The channel to show.
+
+    Returns
+    -------
+    Scene
+        One value per window.
+
+    Examples
+    --------
+    >>> pooled(MaxPool2d(2), HW(6, 4)).size
+    HW(h=3, w=2)
+    """
+    check_index("map", index, 1 if picture is None else picture.x.shape[0])
+    _, *output = layer.output_shape((1, *size))
+    axes = []
+    for n, count, k, stride, dilation, padding in zip(
+        size, output, layer.kernel_size, layer.stride, layer.dilation, layer.padding, strict=True
+    ):
+        # With ceil_mode the last window may go beyond the padding.
+        after = max(padding, (count - 1) * stride + dilation * (k - 1) + 1 - n - padding)
+        axes.append(Axis(n, k, stride, dilation, padding, after))
+    height, width = axes
+    biggest = isinstance(layer, MaxPool2d)
+    words = [f"{'max' if biggest else 'average'} pooling {layer.kernel_size}"]
+    words += [f"stride {typed(layer.stride)}"] if layer.stride != layer.kernel_size else []
+    words += [f"dilation {typed(layer.dilation)}"] if layer.dilation != HW(1, 1) else []
+    words += [f"padding {typed(layer.padding)}"] if any(layer.padding) else []
+    words += ["ceil mode"] if layer.ceil_mode else []
+    title = f"{', '.join(words)}: {size} -> {HW(height.output, width.output)}"
+    scene = Scene(title, height, width, rule="max" if biggest else "mean", name="map")
+    if picture is None:
+        return scene
+    x = picture.x[index : index + 1]
+    return replace(
+        scene,
+        channels=_names(picture, range(index, index + 1)),
+        inputs=x,
+        values=stack.compute(layer, [x], {})[0],
+        counts=None if isinstance(layer, MaxPool2d) else stack.divisors(layer, size),
+        ends=_ends(picture),
+    )
 
 
 def transposed(
@@ -156,6 +226,47 @@ def transposed_weight(layer: Conv2d, settings: LayerSettings, weights: LayerWeig
         return np.ascontiguousarray(weights.weight.swapaxes(0, 1))
     swapped = Conv2d(layer.out_channels, layer.in_channels, layer.kernel_size, bias=False)
     return seeded(swapped, settings.seed).weight
+
+
+def film(
+    scene: Scene, *, style: Style = "flat", ms: int | None = None, cells: int | Literal["all"] | None = None
+) -> Film:
+    """Animate a scene.
+
+    Parameters
+    ----------
+    scene : Scene
+        What to show. A convolution or a pooling layer on numbers is shown at work, seen from above:
+        pictures, kernels, products and sums; all else as squares.
+    style : {"flat", "iso"}
+        Seen from above, or tilted.
+    ms, cells
+        As for `convviz.render.drawings.pace.pace`.
+
+    Returns
+    -------
+    Film
+        Frames for any format, at most 15 seconds long by default.
+
+    Examples
+    --------
+    >>> len(film(direct(Conv2d(1, 1, 3), HW(5, 5))).beats)
+    9
+    """
+    if explained(scene, style):
+        lesson = Lesson(scene)
+        return lesson.film(pace(scene.size, steps=lesson.steps, ms=ms, cells=cells))
+    return Animation(scene, style).film(pace(scene.size, ms=ms, cells=cells))
+
+
+def explained(scene: Scene, style: Style) -> bool:
+    """Return whether a scene is shown at work, not as squares."""
+    return scene.inputs is not None and style == "flat" and (scene.kernels is not None or scene.rule != "sum")
+
+
+def _ends(picture: Picture) -> tuple[float, float] | None:
+    """Return which values are black and white; those of a picture are no longer known after normalising."""
+    return None if picture.normalized is not None else (picture.low, picture.high)
 
 
 def _names(picture: Picture | None, inputs: range) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Every parser is made for one field, and its messages name that field.
 import math
 import re
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 from convviz.errors import SpecError, UnknownNameError
 from convviz.spec.geometry import HW, Edges
@@ -46,6 +47,25 @@ def whole(field: str, *, least: int = 1, most: int | None = None) -> Callable[[s
         if most is not None and value > most:
             raise SpecError(f"{field} must be at most {most}, not {value}.")
         return value
+
+    return parse
+
+
+def whole_or_all(field: str) -> Callable[[str], int | Literal["all"]]:
+    """Make a parser of whole numbers of at least 1, or of the word ``all``.
+
+    Examples
+    --------
+    >>> whole_or_all("cells")("all"), whole_or_all("cells")("8")
+    ('all', 8)
+    """
+
+    def parse(text: str) -> int | Literal["all"]:
+        if text == "all":
+            return "all"
+        if _whole(text) is None:
+            raise SpecError(f"{field}: expected a number or all, such as 8, not {text!r}.")
+        return whole(field)(text)
 
     return parse
 

@@ -37,7 +37,8 @@ MOST_ROOMS = 17
 # Imports inside of functions: the bodies of commands, the look-up of backends, the public names; the
 # command line, which Ctrl-C may interrupt; one colour scale package that few pictures need, one for threads
 # that the command line does without, one that not every machine has, one that is asked how much memory there
-# is, a progress bar that is drawn only after a while, and what folders by address and clusters need.
+# is, a progress bar that is drawn only after a while, and what folders by address, clusters and
+# videos need.
 LAZY = (
     "cli/commands/",
     "cli/progress.py",
@@ -50,6 +51,7 @@ LAZY = (
     "files/checkpoints.py",
     "files/onnx_.py",
     "files/addresses.py",
+    "files/video.py",
     "batch/remote/",
 )
 # Behind an address are packages that are not imported here, with errors of their own.

@@ -6,23 +6,26 @@ from PIL import Image
 
 
 def test_every_kind_of_layer_is_animated_with_one_frame_per_output(convviz, tmp_path):
-    """7x5 under 3x2 at stride 2x1, dilation 1x2, padding 1,0,2,1: 3 rows and 6 columns."""
+    """7x5 under 3x2 at stride 2x1, dilation 1x2, padding 1,0,2,1: 3 rows and 6 columns.
+
+    15 seconds for 18 frames are 833 ms each, or 800 in whole frames of a video.
+    """
     done = convviz(
         "animate", "--size", "7x5", "-k", "3x2", "-s", "2x1", "-d", "1x2", "-p", "1,0,2,1", "-o", "x.gif"
     )
     assert done.returncode == 0, done.stderr
     assert "7x5 -> 3x6; 18 frames" in done.stdout
     with Image.open(tmp_path / "x.gif") as image:
-        assert (image.n_frames, image.info["duration"], image.info["loop"]) == (18, 1000, 0)
+        assert (image.n_frames, image.info["duration"], image.info["loop"]) == (18, 800, 0)
 
 
-@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "apng"])
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "apng", "svg", "mp4"])
 def test_an_animation_is_known_as_ours_and_replaced(convviz, classic, tmp_path, suffix):
     for _ in range(2):
         done = convviz("animate", classic.name, "-K", "box:size=2", "--ms", "200", "-o", f"x.{suffix}")
         assert done.returncode == 0, done.stderr
-    Image.new("RGB", (2, 2)).save(tmp_path / f"theirs.{suffix.replace('apng', 'png')}")
-    done = convviz("animate", "--size", "4", "-o", f"theirs.{suffix.replace('apng', 'png')}")
+    Image.new("RGB", (2, 2)).save(tmp_path / f"theirs.{suffix}", "PNG")
+    done = convviz("animate", "--size", "4", "-o", f"theirs.{suffix}")
     assert done.returncode == 4
     assert "convviz did not write it" in done.stderr
 
@@ -51,11 +54,25 @@ def test_a_large_picture_is_made_small_and_numbers_are_not(convviz, tmp_path):
     Image.new("RGB", (100, 50), (9, 99, 199)).save(tmp_path / "p.png")
     done = convviz("animate", "p.png", "-s", "4", "-O", "1")
     assert done.returncode == 0, done.stderr
-    assert "brought from 50x100 to 8x16 pixels" in done.stderr
-    np.save(tmp_path / "n.npy", np.zeros((40, 3)))
+    assert "brought from 50x100 to 32x64 pixels" in done.stderr
+    np.save(tmp_path / "n.npy", np.zeros((600, 3)))
     done = convviz("animate", "n.npy")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "40x3" in done.stderr
+    assert "600x3" in done.stderr
+
+
+def test_pooling_is_animated_with_the_numbers_that_it_makes(convviz, tmp_path):
+    """The greatest of 1 2 5 6, of 3 4 7 8, and so on."""
+    rows = ["1,2,3,4", "5,6,7,8", "9,10,11,12", "13,14,15,16"]
+    (tmp_path / "n.csv").write_text("\n".join(rows) + "\n")
+    done = convviz("animate", "n.csv", "--layers", "maxpool 2", "-o", "x.svg")
+    assert done.returncode == 0, done.stderr
+    assert "max pooling 2x2: 4x4 -> 2x2" in done.stdout
+    text = (tmp_path / "x.svg").read_text()
+    for value in (6, 8, 14, 16):
+        assert f"the greatest of 4 values is {value}<" in text
+    again = convviz("inspect", "x.svg")
+    assert 'convviz animate INPUT --layers "maxpool 2"' in again.stdout.replace("'", '"')
 
 
 def test_a_transposed_convolution_of_numbers_is_worked_by_hand(convviz, tmp_path):
@@ -75,7 +92,7 @@ def test_a_transposed_convolution_of_numbers_is_worked_by_hand(convviz, tmp_path
     ("arguments", "message"),
     [
         ([], "give INPUT, or --size"),
-        (["--size", "5", "-o", "x.mp4"], "ends in .gif, .webp, .png, .apng, not '.mp4'"),
+        (["--size", "5", "-o", "x.avi"], "ends in .gif, .webp, .png, .apng, .svg, .mp4, not '.avi'"),
         (["--size", "5", "--output-padding", "1"], "output-padding goes with --transposed"),
         (["--size", "40"], "at most 32x32 cells"),
         (["--size", "2"], "kernel spans 3 pixels, but the padded input has only 2"),
@@ -84,7 +101,13 @@ def test_a_transposed_convolution_of_numbers_is_worked_by_hand(convviz, tmp_path
         (["--size", "5", "--ms", "5"], "ms must be at least 20"),
         (["--size", "5", "--map", "6"], "there are 6 maps, 0 to 5"),
         (["--size", "32", "-p", "40"], "at most 64x64 cells can be read, not 112x112"),
-        (["--size", "32", "-p", "14"], "more than 500 MB; make the input smaller"),
+        (["--size", "32", "-p", "14", "--cells", "all"], "more than 500 MB; leave out --cells"),
+        (["--size", "5", "--cells", "0"], "cells must be at least 1"),
+        (["--size", "5", "--cells", "few"], "cells: expected a number or all"),
+        (["--size", "5", "--layers", "relu"], "layers: one pooling layer is animated"),
+        (["--size", "5", "--layers", "maxpool 2 | maxpool 2"], "layers: one pooling layer is animated"),
+        (["--size", "5", "--layers", "maxpool 2", "-s", "2"], "a pooling layer has no other options"),
+        (["--size", "5", "--layers", "maxpool 9"], "a window of 9 spans 9 pixels"),
     ],
 )
 def test_what_cannot_be_animated_is_one_line(convviz, arguments, message):

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from convviz.files import marks, png
-from convviz.render.drawings.animation import encode
 from convviz.render.drawings.drawing import Drawing
+from convviz.render.drawings.film import encode
 from convviz.results import outputs
 
 WORDS = {"kernel": ["a--b", "größer"], "stride": "2", "long": "x" * 1000}
@@ -83,7 +83,7 @@ def test_what_is_stored_is_read_again(tmp_path, name):
     if name in ("x.gif", "x.webp", "x.apng"):
         frames = [Image.new("P", (4, 4), shade) for shade in (0, 1)]
         text = marks.signed_text(WORDS)[marks.MARK]
-        path.write_bytes(encode(frames, path.suffix, ms=100, mark=marks.MARK, text=text))
+        path.write_bytes(encode(frames, path.suffix, times=[100] * len(frames), mark=marks.MARK, text=text))
     elif name in ("x.html", "x.md"):
         outputs.write_page("<p>-- a page --</p>\n", path, WORDS)
     elif name in ("x.npz", "x.safetensors"):

@@ -11,8 +11,10 @@ from PIL import Image
 import convviz
 from convviz.errors import SpecError
 from convviz.images.decode import as_picture
-from convviz.render.drawings.animation import _NOW, Animation, Scene, encode, paletted
+from convviz.render.drawings.animation import _NOW, Animation
 from convviz.render.drawings.drawing import Label
+from convviz.render.drawings.film import encode, paletted
+from convviz.render.drawings.scene import Scene
 from convviz.results.scene import direct
 from convviz.spec.geometry import HW, Axis
 from convviz.spec.settings import Style
@@ -29,8 +31,9 @@ def scene_of(count):
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".apng"])
 def test_a_file_has_one_frame_per_output_cell_and_loops(suffix, style):
     """(7 + 1 - 3) // 2 + 1 rows and 5 + 3 - 3 + 1 columns."""
-    frames = paletted(Animation(Scene("title", TALL, WIDE), style))
-    image = Image.open(io.BytesIO(encode(frames, suffix, ms=500, mark="convviz", text="{}")))
+    frames = paletted(Animation(Scene("title", TALL, WIDE), style).film())
+    data = encode(frames, suffix, times=[500] * len(frames), mark="convviz", text="{}")
+    image = Image.open(io.BytesIO(data))
     assert image.n_frames == 3 * 6
     assert image.info["loop"] == 0
     for index in range(image.n_frames):
@@ -45,7 +48,7 @@ def test_a_file_has_one_frame_per_output_cell_and_loops(suffix, style):
 @pytest.mark.parametrize("style", get_args(Style))
 def test_the_cell_that_is_made_moves_from_the_left_then_down(style):
     places = []
-    for image in Animation(Scene("", TALL, WIDE), style).images():
+    for image in Animation(Scene("", TALL, WIDE), style).film().images():
         hit = np.argwhere((np.asarray(image) == _NOW).all(axis=-1))
         places.append(hit.mean(axis=0))
     rows = np.array(places).reshape(3, 6, 2)
@@ -59,7 +62,7 @@ def test_the_last_frame_shows_every_number():
     picture = as_picture(np.arange(1, 10).reshape(3, 3))
     weights = convviz.seeded(layer)
     scene = direct(layer, picture.size, picture=picture, weights=weights)
-    *_, last = Animation(scene).svgs()
+    *_, last = Animation(scene).film().svgs()
     words = [element.text for element in ET.fromstring(last).iter("{http://www.w3.org/2000/svg}text")]
     assert {str(n) for n in range(1, 10)} <= set(words)
     for value in scene.values.ravel():
@@ -79,15 +82,17 @@ def test_no_label_leaves_the_paper(style, count):
 
 
 def test_too_many_frames_say_what_to_reduce():
-    with pytest.raises(SpecError, match=r"10,001 frames, more than 10,000; make the input smaller"):
-        Animation(scene_of(10_001))
-    assert Animation(Scene("", Axis(2, 1, 1, 1, 0, 0), Axis(2, 1, 1, 1, 0, 0))).scene.frames == 4
+    with pytest.raises(SpecError, match=r"10,001 frames, more than 10,000; leave out --cells"):
+        Animation(scene_of(10_001)).film()
+    assert len(Animation(Scene("", Axis(2, 1, 1, 1, 0, 0), Axis(2, 1, 1, 1, 0, 0))).film().beats) == 4
 
 
 def test_too_much_memory_says_what_to_reduce():
     side = Axis(60, 1, 1, 1, 0, 0)
-    with pytest.raises(SpecError, match=r"would take [\d,]+ MB \(3,600 frames of .*, more than 500 MB; make"):
-        Animation(Scene("", side, side))
+    with pytest.raises(
+        SpecError, match=r"would take [\d,]+ MB \(3,600 frames of .*, more than 500 MB; leave"
+    ):
+        Animation(Scene("", side, side)).film()
 
 
 def test_numbers_are_read_from_the_arrays_that_were_computed_with():
@@ -97,6 +102,6 @@ def test_numbers_are_read_from_the_arrays_that_were_computed_with():
     for weight in (1.0, 5.0):
         weights = convviz.compute.weights.LayerWeights.of(layer, np.full((1, 1, 2, 2), weight))
         scene = direct(layer, HW(3, 3), picture=picture, weights=weights)
-        frames.append(next(Animation(scene).svgs()))
+        frames.append(next(Animation(scene).film().svgs()))
     assert ">4<" in frames[0]
     assert ">20<" in frames[1]

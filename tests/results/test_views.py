@@ -47,7 +47,7 @@ VIEWS = {
     "matrices in words": lambda r: product.lines(unfold(r, index=1), width=200),
     "matrices drawn": lambda r: to_svg(product.draw(unfold(r, index=1))),
     "animation": lambda r: next(
-        Animation(direct(r.layer, HW(3, 3), picture=r.picture, weights=r.filters, index=1)).svgs()
+        Animation(direct(r.layer, HW(3, 3), picture=r.picture, weights=r.filters, index=1)).film().svgs()
     ),
     "program": lambda r: program(
         ["x.npy"],

@@ -1,8 +1,7 @@
 """``convviz animate``."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -15,264 +14,359 @@ from convviz.cli.settings import with_settings
 from convviz.cli.writing import refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files import paths
+from convviz.files.writing import Stream
 from convviz.spec import parsing
 from convviz.spec.geometry import HW
+from convviz.spec.layers import AvgPool2d, MaxPool2d
 from convviz.spec.settings import InputSettings, LayerSettings, Style, as_text, typed
 from convviz.text import plural
 
-# Larger inputs have cells too small to be read; a picture without --resize is brought to the second.
+# Larger squares have cells too small to be read; a picture without --resize is brought to the second.
 MOST_SIDE, USUAL_SIDE = 32, 16
+# The same where pictures are shown as pictures.
+MOST_PICTURE, USUAL_PICTURE = 512, 64
 
-SUFFIXES = (".gif", ".webp", ".png", ".apng")
+SUFFIXES = (".gif", ".webp", ".png", ".apng", ".svg", ".mp4")
+
+_SCENE = "Scene"
+
+Input = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="INPUT",
+        help="An image or numbers, or several of one size, whose channels are stacked; or a .toml of "
+        "cases for --gallery. Abstract squares without it.",
+    ),
+]
+Size = Annotated[
+    HW | None,
+    typer.Option(
+        parser=parsing.pair("size"),
+        metavar="HxW",
+        rich_help_panel=_SCENE,
+        help="Abstract squares instead of INPUT.",
+    ),
+]
+Channels = Annotated[
+    int | None,
+    typer.Option(
+        parser=parsing.whole("channels", most=8),
+        metavar="N",
+        rich_help_panel=_SCENE,
+        help="Channels of the abstract squares.",
+    ),
+]
+ChosenStyle = Annotated[
+    Style,
+    typer.Option(
+        parser=parsing.choice("style", get_args(Style)),
+        metavar="|".join(get_args(Style)),
+        rich_help_panel=_SCENE,
+        help="From above, with the arithmetic where there is INPUT; or squares, tilted.",
+    ),
+]
+Pooling = Annotated[
+    str | None,
+    typer.Option(
+        "--layers",
+        metavar="TEXT",
+        rich_help_panel=LAYER,
+        help='A pooling layer instead of a convolution: "maxpool 2" or "avgpool 3 s2 p1".',
+    ),
+]
+Transposed = Annotated[
+    bool, typer.Option("--transposed", rich_help_panel=LAYER, help="Transposed convolution.")
+]
+OutputPadding = Annotated[
+    HW | None,
+    typer.Option(
+        parser=parsing.pair("output_padding", least=0),
+        metavar="HxW",
+        rich_help_panel=LAYER,
+        help="Rows and columns that a transposed convolution adds to its output.",
+    ),
+]
+Cells = Annotated[
+    Any,  # a number or a word
+    typer.Option(
+        parser=parsing.whole_or_all("cells"),
+        metavar="N|all",
+        rich_help_panel=_SCENE,
+        help="How many output values are made one by one; the others follow quickly [default: as many as fit "
+        "into 15 seconds].",
+    ),
+]
+Milliseconds = Annotated[
+    int | None,
+    typer.Option(
+        parser=parsing.whole("ms", least=20, most=60_000),
+        metavar="N",
+        rich_help_panel=_SCENE,
+        help="How long a value that is made by itself is shown, in milliseconds [default: up to 960, less "
+        "where there are many].",
+    ),
+]
+AnimationFile = Annotated[
+    Path | None, output_option(f"The animation: {', '.join(SUFFIXES)}; - for stdout.", "NAME-animation.gif")
+]
+FrameFolder = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Write every frame as a numbered picture."),
+]
+AsSvg = Annotated[bool, typer.Option("--svg", rich_help_panel=OUTPUT, help="Write those as SVG, not PNG.")]
+Gallery = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", rich_help_panel=OUTPUT, help="Make the classic cases, or those of a .toml, as GIFs."
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What to animate, and how."""
+
+    layer: LayerSettings
+    reading: InputSettings
+    input: tuple[str, ...]
+    size: HW | None
+    channels: int | None
+    index: int | None
+    style: Style
+    pooling: str | None
+    transposed: bool
+    output_padding: HW | None
+    cells: Any
+    ms: int | None
+
+    def __post_init__(self) -> None:
+        if self.output_padding is not None and not self.transposed:
+            raise SpecError("output-padding goes with --transposed.")
+        if self.pooling is not None and (self.transposed or self.layer != LayerSettings()):
+            raise SpecError("layers: a pooling layer has no other options of a layer; leave them out.")
+
+    @property
+    def at_work(self) -> bool:
+        """Whether pictures are shown as pictures, with the arithmetic."""
+        return bool(self.input) and self.style == "flat" and not self.transposed
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """Return the options for the metadata of a file."""
+        chosen = {
+            "size": None if self.size is None else str(self.size),
+            "channels": None if self.channels is None else str(self.channels),
+            "map": None if self.index is None else str(self.index),
+            "style": None if self.style == "flat" else self.style,
+            "layers": self.pooling,
+            "transposed": "true" if self.transposed else None,
+            "output-padding": None if self.output_padding is None else typed(self.output_padding),
+            "cells": None if self.cells is None else str(self.cells),
+            "ms": None if self.ms is None else str(self.ms),
+        }
+        return {key: text for key, text in chosen.items() if text is not None}
+
+    def pool(self) -> MaxPool2d | AvgPool2d | None:
+        """Read the pooling layer, if one is asked for."""
+        from convviz.spec.stacks import parse_layers
+
+        if self.pooling is None:
+            return None
+        steps = parse_layers(self.pooling).steps
+        if len(steps) != 1 or steps[0].kind not in (MaxPool2d, AvgPool2d):
+            raise SpecError(
+                "layers: one pooling layer is animated, such as 'maxpool 2' or 'avgpool 3 s2'; for a "
+                "convolution give --kernel, --kernel-size and the like."
+            )
+        pool = steps[0].kind(**steps[0].arguments)
+        assert isinstance(pool, MaxPool2d | AvgPool2d)
+        return pool
 
 
 @with_settings
 def animate(
     layer: LayerSettings,
     reading: InputSettings,
-    input: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="INPUT",
-            help="An image or numbers, or several of one size, whose channels are stacked; or a .toml of "
-            "cases for --gallery. Abstract squares without it.",
-        ),
-    ] = None,
+    input: Input = None,
     *,
-    size: Annotated[
-        HW | None,
-        typer.Option(
-            parser=parsing.pair("size"),
-            metavar="HxW",
-            rich_help_panel="Scene",
-            help="Abstract squares instead of INPUT.",
-        ),
-    ] = None,
-    channels: Annotated[
-        int | None,
-        typer.Option(
-            parser=parsing.whole("channels", most=8),
-            metavar="N",
-            rich_help_panel="Scene",
-            help="Channels of the abstract squares.",
-        ),
-    ] = None,
-    map: Annotated[int | None, map_option("Scene", "The map to fill.")] = None,
-    style: Annotated[
-        Style,
-        typer.Option(
-            parser=parsing.choice("style", get_args(Style)),
-            metavar="|".join(get_args(Style)),
-            rich_help_panel="Scene",
-            help="From above, or tilted.",
-        ),
-    ] = "flat",
-    transposed: Annotated[
-        bool, typer.Option("--transposed", rich_help_panel=LAYER, help="Transposed convolution.")
-    ] = False,
-    output_padding: Annotated[
-        HW | None,
-        typer.Option(
-            parser=parsing.pair("output_padding", least=0),
-            metavar="HxW",
-            rich_help_panel=LAYER,
-            help="Rows and columns that a transposed convolution adds to its output.",
-        ),
-    ] = None,
+    size: Size = None,
+    channels: Channels = None,
+    map: Annotated[int | None, map_option(_SCENE, "The map to fill.")] = None,
+    style: ChosenStyle = "flat",
+    layers: Pooling = None,
+    transposed: Transposed = False,
+    output_padding: OutputPadding = None,
+    cells: Cells = None,
+    ms: Milliseconds = None,
     output: Annotated[
         Path | None,
-        output_option("Where to write: .gif, .webp, .png or .apng; - for stdout.", "NAME-animation.gif"),
+        output_option(f"The animation: {', '.join(SUFFIXES)}; - for stdout.", "NAME-animation.gif"),
     ] = None,
-    frames: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Write every frame as a numbered picture."),
-    ] = None,
-    svg: Annotated[
-        bool, typer.Option("--svg", rich_help_panel=OUTPUT, help="Write those as SVG, not PNG.")
-    ] = False,
-    gallery: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            rich_help_panel=OUTPUT,
-            help="Make the classic cases, or those of a .toml, as GIFs.",
-        ),
-    ] = None,
-    ms: Annotated[
-        int,
-        typer.Option(
-            parser=parsing.whole("ms", least=20, most=60_000),
-            metavar="N",
-            rich_help_panel=OUTPUT,
-            help="How long a frame is shown, in milliseconds.",
-        ),
-    ] = "1000",  # type: ignore[assignment]  # Typer parses a default as it parses what is typed
+    frames: FrameFolder = None,
+    svg: AsSvg = False,
+    gallery: Gallery = None,
     force: Force = False,
 ) -> None:
-    """Let the window slide over the input and the output fill, one frame per output value.
+    """Let the window slide over the input and the output fill.
 
-    Padding is dashed, taps are shaded. INPUT puts its numbers into the cells; a picture is made small first.
+    With INPUT every step of the arithmetic is shown: the window, the kernel, the products, the sums of the
+    channels, the map. Without it there are abstract squares, padding dashed.
 
     For example:
 
-        convviz animate --size 5x5 --stride 2 --padding 1 --style iso
+        convviz animate cat.jpg -K sobel-x --stride 2 -o cat.mp4
 
-        convviz animate numbers.csv -K sobel-x -o sobel.webp
+        convviz animate numbers.csv --layers "maxpool 2" -o pooling.svg
 
         convviz animate --size 3x3 --transposed --stride 2 --output-padding 1 -o up.gif
     """
-    given = input or []
     refuse_stdout(frames=frames, gallery=gallery)
-    written_to = stdout_for("output", output, ".gif")
-    suffix = ".gif" if written_to is None else written_to.suffix.lower()
+    target = stdout_for("output", output, ".gif")
+    _check_files(target, frames, svg=svg)
+    request = _Request(
+        layer=layer, reading=reading, input=tuple(input or ()), size=size, channels=channels, index=map,
+        style=style, pooling=layers, transposed=transposed, output_padding=output_padding, cells=cells, ms=ms,
+    )  # fmt: skip
+    if gallery is not None:
+        if frames is not None or output is not None:
+            raise SpecError("gallery has cases of its own; leave out --size, --frames and --output.")
+        _make_gallery(request, gallery, force=force)
+        return
+    _make_one(request, target, frames, svg=svg, force=force)
+
+
+def _check_files(target: Path | Stream | None, frames: Path | None, *, svg: bool) -> None:
+    """Refuse files that cannot be written, before anything is read."""
+    suffix = ".gif" if target is None else target.suffix.lower()
     if suffix not in SUFFIXES:
         raise SpecError(f"output: an animation ends in {', '.join(SUFFIXES)}, not {suffix!r}.")
-    if output_padding is not None and not transposed:
-        raise SpecError("output-padding goes with --transposed.")
     if svg and frames is None:
-        raise SpecError("svg goes with --frames DIR.")
-
-    from convviz.cli.reading import input_files
-    from convviz.render.drawings.animation import Animation
-    from convviz.results import outputs
-
-    if gallery is not None:
-        if size is not None or frames is not None or output is not None:
-            raise SpecError("gallery has cases of its own; leave out --size, --frames and --output.")
-        if transposed or channels is not None or map is not None or layer != LayerSettings():
-            raise SpecError("gallery has cases of its own; leave out --channels, --map and all of the layer.")
-        if len(given) > 1:
-            raise SpecError(f"gallery: one file of cases is read, not {len(given)}.")
-        from convviz.results.scene import gallery as cases
-
-        for name, scene in cases(Path(given[0]) if given else None).items():
-            target = gallery / f"{name}.gif"
-            outputs.write_animation(
-                Animation(scene, style),
-                target,
-                _described(scene),
-                ms=ms,
-                force=force,
-                inputs=input_files(given),
-            )
-            answer(f"{plural(scene.frames, 'frame'):>10}  {target}")
-        return
-    if bool(given) == (size is not None):
-        raise SpecError("give INPUT, or --size HxW for abstract squares, and not both.")
-    if channels is not None and given:
-        raise SpecError("channels go with --size; INPUT has its own.")
-
+        raise SpecError("svg goes with --frames DIR; for one animated SVG give --output FILE.svg.")
     if (
         frames is not None
-        and isinstance(written_to, Path)
-        and os.path.realpath(written_to.parent) == os.path.realpath(frames)
+        and isinstance(target, Path)
+        and os.path.realpath(target.parent) == os.path.realpath(frames)
     ):
         raise SpecError("output: lies where --frames writes; choose another folder.")
-    scene = _scene(
-        layer,
-        reading,
-        given,
-        size=size,
-        channels=channels or 1,
-        index=map or 0,
-        transposed=transposed,
-        output_padding=output_padding or HW(0, 0),
-    )
-    animation = Animation(scene, style)
-    inputs = [*layer.files, *input_files(given)]
-    chosen = {
-        "size": None if size is None else str(size),
-        "channels": None if channels is None else str(channels),
-        "map": None if map is None else str(map),
-        "style": None if style == "flat" else style,
-        "transposed": "true" if transposed else None,
-        "output-padding": None if output_padding is None else typed(output_padding),
-    }
-    described = _described(scene, layer, reading) | {
-        key: text for key, text in chosen.items() if text is not None
-    }
-    answer(f"{scene.title}; {plural(scene.frames, 'frame')}")
+
+
+def _make_gallery(request: _Request, folder: Path, *, force: bool) -> None:
+    """Animate every case of a gallery."""
+    from convviz.cli.reading import input_files
+    from convviz.results import outputs, scene
+
+    given = request.input
+    if request.size is not None:
+        raise SpecError("gallery has cases of its own; leave out --size, --frames and --output.")
+    layer = (request.pooling, request.transposed, request.channels, request.index, request.layer)
+    if layer != (None, False, None, None, LayerSettings()):
+        raise SpecError("gallery has cases of its own; leave out --channels, --map and all of the layer.")
+    if len(given) > 1:
+        raise SpecError(f"gallery: one file of cases is read, not {len(given)}.")
+    for name, case in scene.gallery(Path(given[0]) if given else None).items():
+        film = scene.film(case, style=request.style, ms=request.ms, cells=request.cells)
+        target = folder / f"{name}.gif"
+        outputs.write_animation(film, target, _described(case), force=force, inputs=input_files(given))
+        answer(f"{plural(len(film.beats), 'frame'):>10}  {target}")
+
+
+def _make_one(
+    request: _Request, target: Path | Stream | None, frames: Path | None, *, svg: bool, force: bool
+) -> None:
+    """Animate one layer."""
+    from convviz.cli.reading import input_files
+    from convviz.results import outputs, scene
+
+    given = request.input
+    if bool(given) == (request.size is not None):
+        raise SpecError("give INPUT, or --size HxW for abstract squares, and not both.")
+    if request.channels is not None and given:
+        raise SpecError("channels go with --size; INPUT has its own.")
+    found = _scene(request)
+    film = scene.film(found, style=request.style, ms=request.ms, cells=request.cells)
+    inputs = [*request.layer.files, *input_files(given)]
+    described = _described(found, request.layer, request.reading) | request.described
+    answer(f"{found.title}; {plural(len(film.beats), 'frame')}, {sum(film.times) / 1000:.1f} s")
     if frames is not None:
-        outputs.write_frames(animation, frames, described, svg=svg, force=force, inputs=inputs)
+        outputs.write_frames(film, frames, described, svg=svg, force=force, inputs=inputs)
         answer(str(frames))
-    if output is not None or frames is None:
+    if target is not None or frames is None:
         called = stem_of(given[0]) if given else "squares"
-        written_to = written_to or Path(paths.fitting(called, "-animation.gif"))
-        tell_replaced(written_to, described)
-        outputs.write_animation(animation, written_to, described, ms=ms, force=force, inputs=inputs)
-        answer_path(written_to)
+        target = target or Path(paths.fitting(called, "-animation.gif"))
+        tell_replaced(target, described)
+        outputs.write_animation(film, target, described, force=force, inputs=inputs)
+        answer_path(target)
 
 
-# Cells a side with the border, or with the zeros that stretch the input of a transposed convolution.
-_MOST_GRID = 2 * MOST_SIDE
-
-
-def _scene(
-    layer: LayerSettings,
-    reading: InputSettings,
-    input: Sequence[str],
-    *,
-    size: HW | None,
-    channels: int,
-    index: int,
-    transposed: bool,
-    output_padding: HW,
-) -> Any:
+def _scene(request: _Request) -> Any:
     """Set up what was asked for."""
     from convviz.compute import filters
     from convviz.results import scene
 
-    named = filters.prepare(layer)
-    picture = _small(input, reading) if input else None
+    layer, size, index = request.layer, request.size, request.index or 0
+    pool = request.pool()
+    named = None if pool else filters.prepare(layer)
+    picture = _small(request) if request.input else None
     if picture is not None:
-        channels, size, names = picture.x.shape[0], picture.size, picture.channels
-    else:
-        names = None
-    if size is None or max(size) > MOST_SIDE:
+        size = picture.size
+    elif size is None or max(size) > MOST_SIDE:
         raise SpecError(f"size: at most {MOST_SIDE}x{MOST_SIDE} cells can be read, not {size}.")
-    if transposed and layer.bias_values is not None:
+    assert size is not None
+    if pool is not None:
+        for text in picture.remarks if picture else ():
+            remark(text)
+        return scene.pooled(pool, size, picture=picture, index=index)
+    if request.transposed and layer.bias_values is not None:
         raise SpecError("bias-values: transposed convolutions are animated without a bias.")
-    asked = replace(layer, bias=False) if transposed else layer
-    conv, weights, remarks = filters.build(asked, channels, named=named, channels=names)
-    if transposed and named is not None and conv.out_channels > named.maps(conv.groups):
+    asked = replace(layer, bias=False) if request.transposed else layer
+    count, names = (picture.x.shape[0], picture.channels) if picture else (request.channels or 1, ())
+    conv, weights, remarks = filters.build(asked, count, named=named, channels=names)
+    if request.transposed and named is not None and conv.out_channels > named.maps(conv.groups):
         raise SpecError("out_channels: a transposed convolution has as many maps as its kernels make.")
     for text in (*(picture.remarks if picture else ()), *remarks):
         remark(text)
-    stretch = conv.stride if transposed else HW(1, 1)
-    grid = conv.edges(size).around(HW((size.h - 1) * stretch.h + 1, (size.w - 1) * stretch.w + 1))
-    if max(grid) > _MOST_GRID:
-        raise SpecError(
-            f"at most {_MOST_GRID}x{_MOST_GRID} cells can be read, not {grid} with padding and stride."
-        )
-    if not transposed:
+    _check_grid(request, conv, size)
+    if not request.transposed:
         return scene.direct(conv, size, picture=picture, weights=weights, index=index)
-    weight = scene.transposed_weight(conv, layer, weights)
-    return scene.transposed(
-        conv, size, output_padding=output_padding, picture=picture, weight=weight, index=index
-    )
+    weight, more = scene.transposed_weight(conv, layer, weights), request.output_padding or HW(0, 0)
+    return scene.transposed(conv, size, output_padding=more, picture=picture, weight=weight, index=index)
 
 
-def _small(names: Sequence[str], reading: InputSettings) -> Any:
-    """Read the input, a large picture in a size whose cells can be read."""
+def _check_grid(request: _Request, conv: Any, size: HW) -> None:
+    """Refuse what has too many cells with the padding, or with the zeros that a transposed layer puts in."""
+    most = 2 * (MOST_PICTURE if request.at_work else MOST_SIDE)
+    stretch = conv.stride if request.transposed else HW(1, 1)
+    grid = conv.edges(size).around(HW((size.h - 1) * stretch.h + 1, (size.w - 1) * stretch.w + 1))
+    if max(grid) > most:
+        raise SpecError(f"at most {most}x{most} cells can be read, not {grid} with padding and stride.")
+
+
+def _small(request: _Request) -> Any:
+    """Read the input, a large picture in a size that can be followed."""
     from convviz.cli.reading import read_input
 
+    names, reading = request.input, request.reading
+    most, usual = (MOST_PICTURE, USUAL_PICTURE) if request.at_work else (MOST_SIDE, USUAL_SIDE)
     field, asked = ("crop", reading.crop) if reading.crop else ("resize", reading.resize)
-    if isinstance(asked, HW) and max(asked) > MOST_SIDE:
-        raise SpecError(f"{field}: at most {MOST_SIDE}x{MOST_SIDE} cells can be read, not {asked}.")
+    if isinstance(asked, HW) and max(asked) > most:
+        raise SpecError(f"{field}: at most {most}x{most} cells can be read, not {asked}.")
     picture = read_input(names, reading)
-    if max(picture.size) <= MOST_SIDE:
+    # A picture larger than usual is kept where its size was asked for, or where it cannot be read again.
+    kept = most if asked or "-" in names or not request.at_work else usual
+    if max(picture.size) <= kept:
         return picture
     if "-" in names or reading.resize is not None:
         raise SpecError(
-            f"an input of {picture.size} has more than {MOST_SIDE}x{MOST_SIDE} cells; "
+            f"an input of {picture.size} has more than {most}x{most} cells; "
             "give a smaller one, or --resize or --crop for a picture."
         )
-    part = USUAL_SIDE / max(picture.size)
+    part = usual / max(picture.size)
     small = HW(*(max(1, round(side * part)) for side in picture.size))
     found = read_input(names, replace(reading, resize=small))
-    if max(found.size) > MOST_SIDE:
-        raise SpecError(f"{picture.size} numbers are more than {MOST_SIDE}x{MOST_SIDE} cells; give fewer.")
-    remark(f"the picture was brought from {picture.size} to {small} pixels; --resize chooses")
+    if max(found.size) > most:
+        raise SpecError(f"{picture.size} numbers are more than {most}x{most} cells; give fewer.")
+    if found.size != picture.size:
+        remark(f"the picture was brought from {picture.size} to {small} pixels; --resize chooses")
     return found
 
 

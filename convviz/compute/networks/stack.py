@@ -50,15 +50,20 @@ def _max_pool(layer: layers.MaxPool2d, x: Floats) -> Floats:
 
 def _avg_pool(layer: layers.AvgPool2d, x: Floats) -> Floats:
     """Take the mean of every window: over the padding too, or without it, but never over what lies beyond."""
-    windows, (h, w) = _pooled(layer, x, 0.0)
+    windows, _ = _pooled(layer, x, 0.0)
     total = windows.sum(axis=(3, 4), dtype=np.float32)
+    return np.asarray(total / divisors(layer, HW(*x.shape[1:])), np.float32)
+
+
+def divisors(layer: layers.AvgPool2d, size: HW) -> NDArray[Any]:
+    """Count what every window of a mean divides by, shape (H', W'), for an input of `size` pixels."""
     counts = []
     for count, n, k, s, p in zip(
-        (h, w), x.shape[1:], layer.kernel_size, layer.stride, layer.padding, strict=True
+        layer.output_shape((1, *size))[1:], size, layer.kernel_size, layer.stride, layer.padding, strict=True
     ):
         edge = p if layer.count_include_pad else 0
         counts.append([min(i * s - p + k, n + edge) - max(i * s - p, -edge) for i in range(count)])
-    return np.asarray(total / np.multiply.outer(*map(np.array, counts)), np.float32)
+    return np.asarray(np.multiply.outer(*map(np.array, counts)))
 
 
 def _adaptive_avg_pool(layer: layers.AdaptiveAvgPool2d, x: Floats) -> Floats:

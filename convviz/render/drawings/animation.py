@@ -1,16 +1,10 @@
 """The window slides over the input and the output fills: one frame per output cell."""
 
-import functools
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image, PngImagePlugin
-
-from convviz.errors import SpecError
 from convviz.render.drawings.cells import ORANGE, centred, ink_on, mixed, type_size
 from convviz.render.drawings.drawing import (
-    Canvas,
     Colour,
     Drawing,
     Label,
@@ -18,93 +12,19 @@ from convviz.render.drawings.drawing import (
     Point,
     Polygon,
     Shape,
-    to_svg,
 )
+from convviz.render.drawings.film import Film, Frame
+from convviz.render.drawings.pace import Beat, pace
+from convviz.render.drawings.scene import Scene
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE
-from convviz.render.words.matrices import cell_words
-from convviz.spec.geometry import HW, Axis, source_of
+from convviz.spec.geometry import HW
 from convviz.spec.settings import Style
-from convviz.text import number, plural
-from convviz.typing import Floats
-
-MOST_FRAMES = 10_000
-# One byte per pixel of every frame, before compression; that many are held while a file is written.
-MOST_BYTES = 500_000_000
+from convviz.text import number
 
 _INPUT, _READ = mixed(PAPER, INPUT_BLUE, 0.30), mixed(PAPER, INPUT_BLUE, 0.75)
 _COPY, _PADDED_READ = mixed(PAPER, INPUT_BLUE, 0.10), mixed(PAPER, INPUT_BLUE, 0.45)
 _DONE, _NOW = mixed(PAPER, OUTPUT_TEAL, 0.30), mixed(PAPER, OUTPUT_TEAL, 0.85)
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """What slides over what.
-
-    Parameters
-    ----------
-    title : str
-        What stands above.
-    height, width : Axis
-        The windows on both axes; for a transposed convolution over the input with zeros put in.
-    zoom : HW
-        Distance between neighbouring pixels of the input on those axes: 1, or the stride of a
-        transposed convolution.
-    padding_mode : str
-        What the padding holds.
-    channels : tuple of str
-        The channels that are read; shown one below the other.
-    inputs : ndarray, shape (C, H, W), float32, optional
-        Numbers for the cells of the input; without them the cells are empty.
-    values : ndarray, shape (H', W'), float32, optional
-        Numbers for the cells of the output.
-    """
-
-    title: str
-    height: Axis
-    width: Axis
-    zoom: HW = HW(1, 1)
-    padding_mode: str = "zeros"
-    channels: tuple[str, ...] = ("input",)
-    inputs: Floats | None = None
-    values: Floats | None = None
-
-    @property
-    def frames(self) -> int:
-        """Number of frames: one per output cell."""
-        return self.height.output * self.width.output
-
-    def source(self, row: int, column: int) -> tuple[int, int] | None:
-        """Find the input pixel whose value a cell holds; None for a zero of the padding or between pixels."""
-        places = []
-        for index, axis, zoom in ((row, self.height, self.zoom.h), (column, self.width, self.zoom.w)):
-            at = source_of(index, axis.input, self.padding_mode)
-            if at is None or at % zoom:
-                return None
-            places.append(at // zoom)
-        return places[0], places[1]
-
-    def inside(self, row: int, column: int) -> bool:
-        """Return whether a cell is a pixel of the input, not padding and not put in."""
-        at_h, at_w = 0 <= row < self.height.input, 0 <= column < self.width.input
-        return at_h and at_w and row % self.zoom.h == 0 and column % self.zoom.w == 0
-
-    @functools.cached_property
-    def input_words(self) -> list[list[list[str]]]:
-        """The numbers of the input, written for its cells."""
-        return [] if self.inputs is None else [cell_words(channel) for channel in self.inputs]
-
-    @functools.cached_property
-    def value_words(self) -> list[list[str]]:
-        """The numbers of the output, written for its cells."""
-        return [] if self.values is None else cell_words(self.values)
-
-    def word(self, channel: int, row: int, column: int) -> str:
-        """Return the number of a cell of the input."""
-        if self.inputs is None:
-            return ""
-        source = self.source(row, column)
-        return "0" if source is None else self.input_words[channel][source[0]][source[1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +68,6 @@ class Animation:
         What to show.
     style : {"flat", "iso"}
         Seen from above, or tilted with lines from the window to the output cell.
-
-    Raises
-    ------
-    SpecError
-        If there would be more than `MOST_FRAMES` frames or `MOST_BYTES`.
     """
 
     def __init__(self, scene: Scene, style: Style = "flat") -> None:
@@ -162,18 +77,6 @@ class Animation:
         self._rows = range(min(-height.before, 0), max(height.input + height.after, height.input))
         self._columns = range(min(-width.before, 0), max(width.input + width.after, width.input))
         self._lay_out()
-        w, h = self._size
-        if scene.frames > MOST_FRAMES:
-            raise SpecError(
-                f"the animation would have {plural(scene.frames, 'frame')}, more than {MOST_FRAMES:,}; "
-                "make the input smaller (--size or --resize), or raise the stride."
-            )
-        if scene.frames * w * h > MOST_BYTES:
-            raise SpecError(
-                f"the animation would take {scene.frames * w * h / 1e6:,.0f} MB ({scene.frames:,} frames of "
-                f"{w}x{h} pixels), more than {MOST_BYTES / 1e6:,.0f} MB; make the input smaller "
-                "(--size or --resize), or raise the stride."
-            )
 
     def _lay_out(self) -> None:
         """Choose the size of the cells and where input and output lie."""
@@ -312,67 +215,13 @@ class Animation:
             f"columns {columns[0]} to {columns[-1]}"
         )
 
-    def images(self) -> Iterator[Image.Image]:
-        """Render the frames as pixels, mode RGB."""
-        canvas = Canvas(self.ground())
-        for frame in range(self.scene.frames):
-            yield canvas.image(self.above(frame))
-            canvas.paint(self.filled(frame))
+    def film(self, beats: Sequence[Beat] | None = None) -> Film:
+        """Return the frames: one per cell of the output by default, or as `pace` spreads them."""
+        scene = self.scene
+        chosen = beats or pace(HW(scene.height.output, scene.width.output), cells="all")
+        return Film(self.ground(), tuple(chosen), self._frame)
 
-    def svgs(self, *, comment: str = "") -> Iterator[str]:
-        """Write the frames as SVG documents."""
-        ground = self.ground()
-        made: list[Shape] = []
-        for frame in range(self.scene.frames):
-            shapes = (*ground.shapes, *made, *self.above(frame))
-            yield to_svg(Drawing(ground.width, ground.height, ground.paper, shapes), comment=comment)
-            made += self.filled(frame)
-
-
-def encode(frames: Sequence[Image.Image], suffix: str, *, ms: int, mark: str, text: str) -> bytes:
-    """Write frames as one animated picture that loops for ever.
-
-    Parameters
-    ----------
-    frames : sequence of PIL.Image.Image
-        All of one size; shared colours, as `paletted` gives them.
-    suffix : {".gif", ".webp", ".png", ".apng"}
-        What to write.
-    ms : int
-        How long a frame is shown, in milliseconds.
-    mark, text : str
-        Keyword and text of the metadata.
-
-    Returns
-    -------
-    bytes
-        The file.
-    """
-    file = io.BytesIO()
-    first, rest = frames[0], list(frames[1:])
-    shared = {"save_all": True, "append_images": rest, "duration": ms, "loop": 0}
-    if suffix == ".gif":
-        first.save(file, "GIF", comment=f"{mark} {text}".encode(), optimize=False, disposal=1, **shared)
-    elif suffix == ".webp":
-        first.save(file, "WEBP", lossless=True, xmp=f"{mark} {text}".encode(), **shared)
-    else:
-        info = PngImagePlugin.PngInfo()
-        info.add_itxt(mark, text)
-        first.save(file, "PNG", pnginfo=info, **shared)
-    return file.getvalue()
-
-
-def paletted(animation: Animation) -> list[Image.Image]:
-    """Render all frames with one palette of 256 colours, so that none flickers."""
-    shared = Image.new("P", (1, 1))
-    shared.putpalette([level for colour in _palette() for level in colour])
-    return [image.quantize(palette=shared, dither=Image.Dither.NONE) for image in animation.images()]
-
-
-def _palette() -> list[Colour]:
-    """List the colours of every frame: those of the shapes, and the steps between them that smooth edges."""
-    fills = (PAPER, _INPUT, _READ, _COPY, _PADDED_READ, _DONE, _NOW)
-    strokes = (INK, FAINT, RULE, ORANGE, INPUT_BLUE)
-    steps = [mixed(fill, stroke, part / 6) for fill in fills for stroke in strokes for part in range(1, 6)]
-    white = [mixed(fill, PAPER, part / 4) for fill in (_READ, _NOW) for part in range(1, 4)]
-    return list(dict.fromkeys((*fills, *strokes, *steps, *white)))[:256]
+    def _frame(self, beat: Beat) -> Frame:
+        """Draw one frame."""
+        done = [shape for cell in range(beat.before, beat.made) for shape in self.filled(cell)]
+        return Frame(tuple(done), tuple(self.above(beat.cell)))

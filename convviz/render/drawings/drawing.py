@@ -179,12 +179,15 @@ def _paint_on(image: Image.Image, shapes: Sequence[Shape], by: float) -> None:
             face = font(round(shape.size * by))
             draw.text((shape.x * by, shape.y * by), shape.text, fill=shape.colour, font=face, anchor=anchor)
         else:
-            wide, high = max(1, round(shape.w * by)), max(1, round(shape.h * by))
+            # Rounded at both ends, so that neighbours leave no gap.
+            left, top = round(shape.x * by), round(shape.y * by)
+            wide = max(1, round((shape.x + shape.w) * by) - left)
+            high = max(1, round((shape.y + shape.h) * by) - top)
             # Cells stay squares when enlarged; large pictures are averaged.
             larger = wide >= shape.levels.shape[1]
             how = Image.Resampling.NEAREST if larger else Image.Resampling.BOX
             pixels = Image.fromarray(np.ascontiguousarray(shape.levels)).resize((wide, high), how)
-            image.paste(pixels, (round(shape.x * by), round(shape.y * by)))
+            image.paste(pixels, (left, top))
 
 
 def _stroke(
@@ -227,14 +230,14 @@ def to_svg(drawing: Drawing, *, comment: str = "") -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" '
         'font-family="Helvetica, Arial, sans-serif">',
         f'<rect width="{w}" height="{h}" fill="{_hex(drawing.paper)}"/>',
-        *(_element(shape) for shape in drawing.shapes),
+        *(element(shape) for shape in drawing.shapes),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _element(shape: Shape) -> str:
-    """Write one shape."""
+def element(shape: Shape) -> str:
+    """Write one shape as SVG."""
     if isinstance(shape, Rectangle):
         place = f'x="{_n(shape.x)}" y="{_n(shape.y)}" width="{_n(shape.w)}" height="{_n(shape.h)}"'
         return f"<rect {place} {_paint(shape.fill, shape.outline, shape.line, dashed=shape.dashed)}/>"

@@ -1,0 +1,70 @@
+"""Pictures as a video that every player and every program for slides shows: H.264 in MP4, through PyAV."""
+
+import io
+import itertools
+from collections.abc import Iterable
+from fractions import Fraction
+
+import numpy as np
+from PIL import Image
+
+from convviz.errors import importing
+
+# Players expect a steady rate, so a picture that is shown for long is repeated; that costs next to nothing.
+RATE = Fraction(25, 2)
+# The number of its colours in H.264.
+_BT709 = 1
+
+
+def mp4(images: Iterable[Image.Image], times: Iterable[int], *, text: str) -> bytes:
+    """Write pictures as a video.
+
+    Parameters
+    ----------
+    images : iterable of PIL.Image.Image
+        All of one size, mode RGB; of an odd number of rows or columns the last one is left out.
+    times : iterable of int
+        How long each is shown, in milliseconds; rounded to whole frames of 80 milliseconds, of which
+        each picture has at least one.
+    text : str
+        A comment to store.
+
+    Returns
+    -------
+    bytes
+        The file; the same for the same pictures and the same version of PyAV.
+
+    Raises
+    ------
+    BackendError
+        If PyAV is not installed.
+    """
+    with importing("av", "writing .mp4", install="'convviz[mp4]'"):
+        import av
+    waiting = iter(images)
+    first = next(waiting)
+    file = io.BytesIO()
+    # No dates, so that the same run gives the same bytes.
+    with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+        container.metadata["comment"] = text
+        stream = container.add_stream("libx264", rate=RATE, options={"crf": "16", "preset": "veryfast"})
+        # Colours have half of the rows and columns.
+        w, h = (side // 2 * 2 for side in first.size)
+        stream.width, stream.height = w, h
+        stream.pix_fmt, stream.thread_count = "yuv420p", 1
+        # As players take colours that say nothing of themselves, from 720 rows on.
+        context = stream.codec_context
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        elapsed = count = 0
+        for image, ms in zip(itertools.chain([first], waiting), times, strict=True):
+            elapsed += ms
+            pixels = np.ascontiguousarray(np.asarray(image)[:h, :w])
+            picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
+            until = max(round(elapsed * RATE / 1000), count + 1)
+            for index in range(count, until):
+                frame.pts, frame.time_base = index, 1 / RATE
+                container.mux(stream.encode(frame))
+            count = until
+        container.mux(stream.encode())
+    return file.getvalue()

@@ -1,0 +1,126 @@
+"""What an animation shows: the windows of a layer, and the numbers where there are any."""
+
+import functools
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from convviz.render.words.matrices import cell_words
+from convviz.spec.geometry import HW, Axis, source_of
+from convviz.typing import Floats
+
+Rule = Literal["sum", "max", "mean"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What slides over what.
+
+    Parameters
+    ----------
+    title : str
+        What stands above.
+    height, width : Axis
+        The windows on both axes; for a transposed convolution over the input with zeros put in.
+    zoom : HW
+        Distance between neighbouring pixels of the input on those axes: 1, or the stride of a
+        transposed convolution.
+    padding_mode : str
+        What the padding holds.
+    channels : tuple of str
+        The channels that are read; shown one below the other.
+    inputs : ndarray, shape (C, H, W), float32, optional
+        Numbers for the cells of the input; without them the cells are empty.
+    values : ndarray, shape (H', W'), float32, optional
+        Numbers for the cells of the output.
+    rule : {"sum", "max", "mean"}
+        What makes a value: the sum of products and the bias, or the greatest or the mean of a window.
+    kernels : ndarray, shape (C, kh, kw), float32, optional
+        What the channels are multiplied by, for a sum.
+    bias : float, optional
+        What is added to a sum.
+    counts : ndarray, shape (H', W'), optional
+        How many values a mean divides by.
+    name : str
+        What the output is called.
+    ends : (float, float), optional
+        The values of the input to be drawn as black and as white; the least and the greatest by default.
+    """
+
+    title: str
+    height: Axis
+    width: Axis
+    zoom: HW = HW(1, 1)
+    padding_mode: str = "zeros"
+    channels: tuple[str, ...] = ("input",)
+    inputs: Floats | None = None
+    values: Floats | None = None
+    rule: Rule = "sum"
+    kernels: Floats | None = None
+    bias: float | None = None
+    counts: Floats | None = None
+    name: str = "output"
+    ends: tuple[float, float] | None = None
+
+    @property
+    def size(self) -> HW:
+        """Rows and columns of the output."""
+        return HW(self.height.output, self.width.output)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames: one per output cell."""
+        return self.height.output * self.width.output
+
+    def source(self, row: int, column: int) -> tuple[int, int] | None:
+        """Find the input pixel whose value a cell holds; None for a zero of the padding or between pixels."""
+        places = []
+        for index, axis, zoom in ((row, self.height, self.zoom.h), (column, self.width, self.zoom.w)):
+            at = source_of(index, axis.input, self.padding_mode)
+            if at is None or at % zoom:
+                return None
+            places.append(at // zoom)
+        return places[0], places[1]
+
+    def inside(self, row: int, column: int) -> bool:
+        """Return whether a cell is a pixel of the input, not padding and not put in."""
+        at_h, at_w = 0 <= row < self.height.input, 0 <= column < self.width.input
+        return at_h and at_w and row % self.zoom.h == 0 and column % self.zoom.w == 0
+
+    @functools.cached_property
+    def input_words(self) -> list[list[list[str]]]:
+        """The numbers of the input, written for its cells."""
+        return [] if self.inputs is None else [cell_words(channel) for channel in self.inputs]
+
+    @functools.cached_property
+    def value_words(self) -> list[list[str]]:
+        """The numbers of the output, written for its cells."""
+        return [] if self.values is None else cell_words(self.values)
+
+    def word(self, channel: int, row: int, column: int) -> str:
+        """Return the number of a cell of the input."""
+        if self.inputs is None:
+            return ""
+        source = self.source(row, column)
+        return "0" if source is None else self.input_words[channel][source[0]][source[1]]
+
+    def padded(self) -> Floats:
+        """Lay the padding around the channels, shape (C, H + top + bottom, W + left + right).
+
+        A cell that no pixel is copied to holds what does not change the result: 0, or minus infinity for a
+        maximum.
+        """
+        assert self.inputs is not None
+        sources = [
+            [source_of(at, axis.input, self.padding_mode) for at in range(-axis.before, end)]
+            for axis in (self.height, self.width)
+            for end in (axis.input + axis.after,)
+        ]
+        rows, columns = ([source or 0 for source in of_axis] for of_axis in sources)
+        found: Floats = self.inputs[:, rows][:, :, columns]
+        empty = np.float32(-np.inf if self.rule == "max" else 0)
+        for axis, of_axis in enumerate(sources, start=1):
+            gaps = [at for at, source in enumerate(of_axis) if source is None]
+            found[(slice(None),) * axis + (gaps,)] = empty
+        return found

@@ -1,0 +1,201 @@
+"""The arithmetic of a layer, cell by cell, as values: windows, products, sums."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.render.drawings.pace import Beat
+from convviz.render.drawings.scene import Scene
+from convviz.spec.geometry import HW
+from convviz.text import number, plural
+from convviz.typing import Floats
+
+# Channels that are shown, and steps in which the first cell is made at most.
+_MOST_CHANNELS, _MOST_STEPS = 4, 9
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A step of the first cell: some of the products of one of the channels that are shown."""
+
+    row: int
+    places: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a sum.
+
+    Parameters
+    ----------
+    name : str
+        What is added: a channel, the bias; or what the result is.
+    value : float or None
+        None before it is known.
+    """
+
+    name: str
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """What lies under the window of a cell.
+
+    Parameters
+    ----------
+    values : ndarray, shape (C, kh, kw), float32
+        Minus infinity for padding, which a maximum ignores.
+    inside : ndarray, shape (kh, kw), bool
+        Whether it is a pixel of the input, not padding.
+    products : ndarray, shape (C, kh, kw), float64
+        The values times the kernels, exact; the values themselves where there are no kernels.
+    """
+
+    values: Floats
+    inside: NDArray[np.bool_]
+    products: NDArray[np.float64]
+
+
+class Work:
+    """The work on every cell of an output.
+
+    Parameters
+    ----------
+    scene : Scene
+        A convolution or a pooling layer, with numbers.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        assert scene.inputs is not None
+        assert scene.values is not None
+        self.scene, self.padded, self.values = scene, scene.padded(), scene.values
+        kernel = HW(scene.height.kernel, scene.width.kernel)
+        self.kernels = None if scene.kernels is None else scene.kernels.astype(np.float64)
+        self.shown = _chosen(scene)
+        self.units = _units(len(self.shown), kernel)
+
+    def called(self, row: int) -> str:
+        """Call one of the channels that are shown."""
+        name = self.scene.channels[self.shown[row]].removesuffix(" channel")
+        return f"channel {name}" if name.isdecimal() else name
+
+    def window(self, cell: int) -> Window:
+        """Read the window of a cell, and multiply."""
+        scene = self.scene
+        y, x = divmod(cell, scene.size.w)
+        rows, columns = scene.height.reads(y), scene.width.reads(x)
+        values = self.padded[:, [row + scene.height.before for row in rows]]
+        values = values[:, :, [column + scene.width.before for column in columns]]
+        inside = np.outer(
+            [0 <= row < scene.height.input for row in rows], [0 <= at < scene.width.input for at in columns]
+        )
+        exact = values.astype(np.float64)
+        return Window(values, inside, exact if self.kernels is None else exact * self.kernels)
+
+    def products(self, window: Window, step: int | None) -> NDArray[np.float64]:
+        """Return the products of the channels that are shown after a step; NaN for those still to come."""
+        found = window.products[self.shown]
+        if step is None:
+            return found
+        made = np.full_like(found, np.nan)
+        for unit in self.units[:step]:
+            for y, x in unit.places:
+                made[unit.row, y, x] = found[unit.row, y, x]
+        return made
+
+    def lines(self, window: Window, cell: int, step: int | None = None) -> list[Line]:
+        """List what adds up to a cell after a step, or after all of the work; the result is the last line."""
+        scene, made = self.scene, self.products(window, step)
+        value = None if step is not None else float(self.values[divmod(cell, scene.size.w)])
+        if scene.rule == "max":
+            return [Line("max", float(np.nanmax(made)) if value is None else value)]
+        parts = [
+            None if np.isnan(products).all() else math.fsum(products[~np.isnan(products)])
+            for products in made
+        ]
+        if scene.counts is not None:
+            return [
+                Line("sum", parts[0]),
+                Line("divided by", float(scene.counts[divmod(cell, scene.size.w)])),
+                Line("mean", value),
+            ]
+        lines = [
+            Line(scene.channels[channel].removesuffix(" channel"), part)
+            for channel, part in zip(self.shown, parts, strict=True)
+        ]
+        others = [channel for channel in range(len(scene.channels)) if channel not in self.shown]
+        if others:
+            rest = None if value is None else math.fsum(window.products[others].ravel())
+            lines.append(Line(f"{len(others)} more", rest))
+        if scene.bias is not None:
+            lines.append(Line("bias", None if value is None else scene.bias))
+        if value is None:
+            value = math.fsum(part for part in parts if part is not None)
+        # Of one channel without a bias the partial sum is all.
+        return [*(lines if len(lines) > 1 else []), Line("sum", value)]
+
+    def equation(self, window: Window, lines: Sequence[Line], beat: Beat) -> str:
+        """Write what is being added, or what was."""
+        if beat.step is not None:
+            return self._running(window, lines, self.units[beat.step - 1])
+        *parts, result = lines
+        value = number(result.value or 0.0, digits=6)
+        if self.scene.rule == "max":
+            return f"the greatest of {plural(int(window.inside.sum()), 'value')} is {value}"
+        if self.scene.rule == "mean":
+            total, count = (number(part.value or 0.0, digits=6) for part in parts)
+            return f"{total} / {count} = {value}"
+        if not parts:
+            return f"the {plural(window.products.size, 'product')} add up to {value}"
+        words = [number(part.value or 0.0) + (" (bias)" if part.name == "bias" else "") for part in parts]
+        return f"{' + '.join(words).replace('+ -', '- ')} = {value}"
+
+    def _running(self, window: Window, lines: Sequence[Line], unit: Unit) -> str:
+        """Write a step of the first cell, with the sum so far."""
+        channel = self.shown[unit.row]
+        at = (channel, *unit.places[0])
+        if len(unit.places) > 1:
+            what = "value" if self.kernels is None else "product"
+            text = f"{self.called(unit.row)}: {plural(len(unit.places), what)}"
+        elif self.kernels is None:
+            text = number(float(window.values[at])) if window.inside[unit.places[0]] else "padding"
+        else:
+            factors = (window.values[at], self.kernels[at], window.products[at])
+            text = "{} x {} = {}".format(*(number(float(factor)) for factor in factors))
+        word = "greatest so far" if self.scene.rule == "max" else "running sum"
+        so_far = lines[0 if self.scene.rule == "mean" else -1].value or 0.0
+        return f"{text}; {word}: {number(so_far) if math.isfinite(so_far) else 'none'}"
+
+    def where(self, cell: int) -> str:
+        """Describe which value is made of which pixels."""
+        scene = self.scene
+        y, x = divmod(cell, scene.size.w)
+        rows, columns = scene.height.reads(y), scene.width.reads(x)
+        return (
+            f"value {cell + 1} of {scene.frames}: row {y}, column {x} of the map, "
+            f"from rows {rows[0]} to {rows[-1]}, columns {columns[0]} to {columns[-1]}"
+        )
+
+
+def _chosen(scene: Scene) -> list[int]:
+    """Choose the channels to show: all, or those with the largest kernels."""
+    count = len(scene.channels)
+    if count <= _MOST_CHANNELS or scene.kernels is None:
+        return list(range(count))
+    weights = np.abs(scene.kernels).sum(axis=(1, 2))
+    return sorted(np.argsort(-weights, kind="stable")[: _MOST_CHANNELS - 1].tolist())
+
+
+def _units(rows: int, kernel: HW) -> tuple[Unit, ...]:
+    """Divide the work on a cell into steps: single products, rows of kernels, or channels."""
+    every = [tuple((y, x) for x in range(kernel.w)) for y in range(kernel.h)]
+    parts: list[tuple[tuple[int, int], ...]] = [sum(every, ())]
+    if rows * kernel.h <= _MOST_STEPS:
+        parts = every
+    if rows * kernel.h * kernel.w <= _MOST_STEPS:
+        parts = [(place,) for line in every for place in line]
+    return tuple(Unit(row, part) for row in range(rows) for part in parts)
