@@ -4,14 +4,19 @@ from convviz.batch.journal import Journal, holding, settings_digest
 from convviz.batch.local import Stop, run_local
 from convviz.batch.plan import Job, Outcome, PassedOver, Plan, make_plan
 from convviz.batch.remote.cluster import run_dask
+from convviz.batch.run import Batch, BatchRequest
+from convviz.batch.tally import Tally
 
 __all__ = [
+    "Batch",
+    "BatchRequest",
     "Job",
     "Journal",
     "Outcome",
     "PassedOver",
     "Plan",
     "Stop",
+    "Tally",
     "holding",
     "make_plan",
     "run_dask",

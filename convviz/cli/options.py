@@ -13,7 +13,7 @@ from convviz.spec import parsing, settings
 from convviz.spec.kernels import complete, parse_request
 from convviz.spec.layers import PADDING_MODES
 
-LAYER, INPUT, COMPUTE, OUTPUT = "Layer", "Input", "Compute", "Output"
+LAYER, INPUT, COMPUTE, OUTPUT, BATCH = "Layer", "Input", "Compute", "Output", "Batch"
 
 
 def _option(
@@ -281,6 +281,48 @@ OPTIONS: dict[str, Any] = {
     ),
     "until": _option(
         "--until", parser=str, metavar="NAME", panel=LAYER, text="The last layer of the network to compute."
+    ),
+    # a batch
+    "workers": _option(
+        "--workers",
+        parser=parsing.whole("workers", most=1024),
+        metavar="N",
+        panel=BATCH,
+        text="Number of processes [default: as many as there are cores].",
+    ),
+    "engine": _words(
+        "engine",
+        get_args(settings.Engine),
+        BATCH,
+        text="Processes of this machine, or a cluster of Dask.",
+    ),
+    "scheduler": _option(
+        "--scheduler",
+        parser=str,
+        metavar="tcp://HOST:PORT",
+        panel=BATCH,
+        text="The scheduler of --engine dask; by default a cluster is started here.",
+    ),
+    "pattern": _option(
+        "--pattern", parser=str, metavar="GLOB", panel=BATCH, text="Names to take, such as '*.jpg'."
+    ),
+    "report": _option(
+        "--report",
+        parser=Path,
+        metavar="FILE.jsonl|-",
+        panel=BATCH,
+        text="Write one JSON line per input, as it is done; - writes to stdout.",
+    ),
+    "redo": typer.Option("--redo", rich_help_panel=BATCH, help="Do again what an earlier run did."),
+    "fail_fast": typer.Option(
+        "--fail-fast", rich_help_panel=BATCH, help="Stop at the first file that fails."
+    ),
+    "timeout": _option(
+        "--timeout",
+        parser=parsing.seconds("timeout"),
+        metavar="SECONDS",
+        panel=BATCH,
+        text="Give up on a file after this many seconds.",
     ),
 }
 

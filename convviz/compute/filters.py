@@ -122,7 +122,8 @@ def load(requests: Sequence[KernelRequest]) -> NamedFilters:
         for item in found:
             if request.channel is not None and item.values.ndim != 2:
                 raise SpecError(
-                    f"{item.name!r} has a kernel of its own for every channel; leave out the @ suffix."
+                    f"{in_quotes(item.name)} has a kernel of its own for every channel; "
+                    "leave out the @ suffix."
                 )
             filters.append(replace(item, channel=request.channel))
     return NamedFilters(tuple(filters))
@@ -403,7 +404,7 @@ def _lay_out(
             name += f" @{channels[item.channel] if channels else item.channel}"
         elif item.values.ndim == 3 and item.values.shape[0] != depth:
             raise SpecError(
-                f"{item.name!r} has kernels for {item.values.shape[0]} channels, "
+                f"{in_quotes(item.name)} has kernels for {plural(item.values.shape[0], 'channel')}, "
                 f"but a filter of this layer reads {depth}."
             )
         elif layer.groups > 1 and all(flat):

@@ -18,6 +18,7 @@ Mode = Literal["rgb", "gray", "rgba"]
 ValueRange = Literal["unit", "byte", "raw"]
 Scale = Literal["map", "global"]
 Style = Literal["flat", "iso"]
+Engine = Literal["local", "dask"]
 
 # Settings whose options may be given more than once.
 REPEATED = ("kernel",)
@@ -404,6 +405,49 @@ class RunSettings:
             raise SpecError("effective: goes with --field Y,X.")
         if self.at is not None and not self.table:
             raise SpecError("at: goes with --table.")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """How ``convviz batch`` runs.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Processes; as many as there are cores by default.
+    engine : {"local", "dask"}
+        Processes of this machine, or a cluster.
+    scheduler : str, optional
+        Address of the scheduler of a cluster.
+    pattern : str, optional
+        Names of files to take, such as ``*.jpg``.
+    report : Path, optional
+        A file for one JSON line per input.
+    redo : bool
+        Whether what an earlier run did is done again.
+    fail_fast : bool
+        Whether the first file that fails stops the batch.
+    timeout : float, optional
+        Seconds after which a file is given up.
+
+    Raises
+    ------
+    SpecError
+        If a scheduler is given that nothing would use.
+    """
+
+    workers: int | None = field(default=None, metadata=_ASIDE)
+    engine: Engine = field(default="local", metadata=_ASIDE)
+    scheduler: str | None = field(default=None, metadata=_ASIDE)
+    pattern: str | None = field(default=None, metadata=_ASIDE)
+    report: Path | None = field(default=None, metadata=_ASIDE)
+    redo: bool = field(default=False, metadata=_ASIDE)
+    fail_fast: bool = field(default=False, metadata=_ASIDE)
+    timeout: float | None = field(default=None, metadata=_ASIDE)
+
+    def __post_init__(self) -> None:
+        if self.scheduler is not None and (self.engine != "dask" or self.workers is not None):
+            raise SpecError("scheduler: goes with --engine dask, and has workers of its own.")
 
 
 def typed(value: Any) -> str:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from convviz.batch import Journal, Outcome
-from convviz.batch.plan import Source
+from convviz.batch.plan import Fingerprint
 from convviz.cli.app import status_of
 from convviz.errors import InputError, OutputError
 from convviz.files import writing
@@ -189,7 +189,7 @@ def test_a_folder_without_pictures_tells_what_is_there(place, capsys):
 def test_a_journal_whose_folder_vanishes_is_written_all_the_same(place):
     with Journal(place / "out", "settings") as journal:
         shutil.rmtree(place / "out")
-        source = Source(1, 2, 3, "")
+        source = Fingerprint(1, 2, 3, "")
         journal.add(Outcome("a.png", place / "x", source=source, input_shape=(1, 8, 8), written=4))
     assert '"path": "a.png"' in (place / "out" / ".convviz" / "journal.jsonl").read_text()
 

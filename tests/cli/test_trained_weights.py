@@ -139,7 +139,7 @@ def test_the_settings_are_in_the_picture_and_can_be_taken_over(convviz, place):
 def test_a_stack_takes_trained_weights_in_order_where_no_name_fits(convviz, place, file):
     done = convviz("run", "photo.png", "--layers", STACK, "--weights", file, "--save", "y.npz")
     assert done.returncode == 0, done.stderr
-    assert "taken in order: conv1 = 0, conv2 = 2, linear1 = 5" in done.stderr
+    assert "used in order: conv1 = 0, conv2 = 2, linear1 = 5" in done.stderr
     with torch.no_grad(), np.load(place / "y.npz") as stored:
         np.testing.assert_allclose(stored["linear1"], trained()(image(place))[0].numpy(), atol=1e-6)
 
@@ -359,7 +359,7 @@ def test_filters_in_colour_and_by_plane(convviz, place):
         (
             ["run", "photo.png", "--layers", STACK, "--layer", "linear1", "--field", "0,0"],
             2,
-            "sees the whole",
+            "depends on the whole",
         ),
         (["run", "photo.png", "--top", "0"], 2, "top must be at least 1"),
         (["run", "photo.png", "--top", "2", "--partial"], 2, "leave out --partial"),

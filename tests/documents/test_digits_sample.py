@@ -56,8 +56,8 @@ def test_it_reads_the_sample_as_torch_does(parameters):
     for array, layer in zip(made.values(), theirs(), strict=True):
         value = layer(value)
         np.testing.assert_allclose(array, value[0].detach().numpy(), rtol=1e-4, atol=1e-5)
-    assert network.classes[int(made["softmax"].argmax())] == "7"
-    assert made["softmax"].max() > 0.9
+    assert network.classes[int(made["softmax"].maps.argmax())] == "7"
+    assert made["softmax"].maps.max() > 0.9
 
 
 def test_it_reads_what_it_was_not_trained_on(tmp_path):

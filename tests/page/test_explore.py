@@ -450,7 +450,7 @@ def made(x, channels="RGB", name="x.png", reading=AS_IT_IS, **options):
     picture = Picture(x, tuple(channels), normalized=normal)
     layer, layer_weights, _ = filters.build(LayerSettings(**options), x.shape[0])
     return page.page(
-        name, picture, layer, layer_weights=layer_weights, settings=LayerSettings(**options), reading=reading
+        name, picture, layer, weights=layer_weights, settings=LayerSettings(**options), reading=reading
     )
 
 

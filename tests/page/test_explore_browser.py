@@ -64,9 +64,7 @@ def opened(browser, tmp_path):
         path = tmp_path / "page.html"
         path.write_text(
             text
-            or page.page(
-                "x.png", Picture(x, tuple("RGB")), layer, layer_weights=layer_weights, settings=settings
-            )
+            or page.page("x.png", Picture(x, tuple("RGB")), layer, weights=layer_weights, settings=settings)
         )
         browser.set_window_size(width, 900)
         browser.get("about:blank")
@@ -299,7 +297,7 @@ def test_an_error_of_a_worker_is_told_and_the_page_goes_on(opened, thrown, words
     start = "const { height, width, planes } = picture;\n    const [h, w] = outputSize"
     layer, layer_weights, _ = filters.build(LayerSettings(), 3)
     text = page.page(
-        "x.png", Picture(X, tuple("RGB")), layer, layer_weights=layer_weights, settings=LayerSettings()
+        "x.png", Picture(X, tuple("RGB")), layer, weights=layer_weights, settings=LayerSettings()
     )
     assert text.count(start) == 1
     text = text.replace(start, f"if (layer.stride[0] === 3) {thrown};\n    {start}")

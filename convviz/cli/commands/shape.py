@@ -69,15 +69,9 @@ def shape(
 
         convviz shape 3x375x500 --resize short:256 --crop 224 --net vgg16
     """
-    if network.until is not None and network == NetworkSettings(until=network.until):
-        raise SpecError("until: names the last layer of a network; give --net or --layers too.")
-    alone = target is not None or replace(layer, seed=0) != LayerSettings()
-    if network.given and (alone or (network.layers is not None and network.net is not None)):
-        raise SpecError(
-            "layers, net: give one of them, and without the options of a single layer or --target."
-        )
     if target is not None and counting:
         raise SpecError("counts: is of one layer, and --target lists several; leave one of them out.")
+    _check_network(network, layer, alone=target is not None)
     channels, size = _input_shape(input, reading)
     if target is not None:
         _show_targets(size, target, layer, given=typed_options, json=json)
@@ -85,6 +79,17 @@ def shape(
         _show_network((channels, *size), network, counting=counting, json=json)
     else:
         _show_layer((channels, *size), layer, counting=counting, json=json)
+
+
+def _check_network(network: NetworkSettings, layer: LayerSettings, *, alone: bool) -> None:
+    """Refuse a network beside what is for one layer."""
+    if network.until is not None and network == NetworkSettings(until=network.until):
+        raise SpecError("until: names the last layer of a network; give --net or --layers too.")
+    alone = alone or replace(layer, seed=0) != LayerSettings()
+    if network.given and (alone or (network.layers is not None and network.net is not None)):
+        raise SpecError(
+            "layers, net: give one of them, and without the options of a single layer or --target."
+        )
 
 
 def _show_layer(shape: Shape, settings: LayerSettings, *, counting: bool, json: bool) -> None:

@@ -62,7 +62,7 @@ class Filter(NamedTuple):
         """
         if len(self.kernels) not in (1, channels):
             raise SpecError(
-                f"{one_line(self.name)!r} has kernels for {len(self.kernels)} channels, "
+                f"{one_line(self.name)!r} has kernels for {plural(len(self.kernels), 'channel')}, "
                 f"but a filter of this layer reads {channels}."
             )
 

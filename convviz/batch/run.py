@@ -1,0 +1,203 @@
+"""A batch from its folder to its tally: what ``convviz batch`` does, for Python too."""
+
+import contextlib
+import functools
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from convviz.batch.journal import Journal, holding, settings_digest
+from convviz.batch.local import Stop, run_local
+from convviz.batch.plan import Job, Outcome, Plan, make_plan
+from convviz.batch.remote.cluster import run_dask
+from convviz.batch.report import Report
+from convviz.batch.tally import Tally
+from convviz.batch.work import picture_of
+from convviz.compute import filters
+from convviz.errors import BatchError, OutputError
+from convviz.files import marks, paths, writing
+from convviz.files.addresses import path_of
+from convviz.render.palette import colours
+from convviz.spec.settings import BatchSettings, ComputeSettings, InputSettings, LayerSettings, SheetSettings
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """What to do with the pictures of a folder.
+
+    Parameters
+    ----------
+    folder, out : str
+        Where the pictures are, and where the same tree is made: paths or addresses.
+    layer, reading, compute, picture
+        The settings, as for a run.
+    batch : BatchSettings
+        How the batch runs.
+    force : bool
+        Whether files that convviz did not write are replaced.
+    """
+
+    folder: str
+    out: str
+    layer: LayerSettings = field(default_factory=LayerSettings)
+    reading: InputSettings = field(default_factory=InputSettings)
+    compute: ComputeSettings = field(default_factory=ComputeSettings)
+    picture: SheetSettings = field(default_factory=SheetSettings)
+    batch: BatchSettings = field(default_factory=BatchSettings)
+    force: bool = False
+
+
+class Batch:
+    """A batch that can run: its files are listed, its kernels read, its report can be written.
+
+    Parameters
+    ----------
+    request : BatchRequest
+        What to do.
+    most_named : int, optional
+        Failures that are kept with their reasons; all by default.
+    say : callable, optional
+        What writes the lines of the report, in place of a file.
+
+    Raises
+    ------
+    SpecError, InputError, OutputError, BatchError
+        If a kernel, the folder or the report cannot be used.
+    """
+
+    def __init__(
+        self,
+        request: BatchRequest,
+        *,
+        most_named: int | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        self.request, self.tally, self.stop = request, Tally(most_named), Stop()
+        colours(request.picture.colormap)
+        self._named = filters.prepare(request.layer)
+        self._target = path_of(request.out)
+        self.plan: Plan = make_plan(path_of(request.folder), self._target, pattern=request.batch.pattern)
+        report = request.batch.report
+        if report is not None and say is None:
+            self._check_report(report)
+        self._report = Report(report, say)
+
+    def _check_report(self, report: Path) -> None:
+        """Refuse a report in the place of a file of the batch, or of somebody else."""
+        if self.plan.uses(report):
+            raise OutputError(
+                f"cannot write {paths.quoted(report)}: this batch reads or writes a file of that name; "
+                "choose another name for the report."
+            )
+        force, layer = self.request.force, self.request.layer
+        writing.check_path(report, force=force, is_ours=marks.is_ours, inputs=layer.files)
+
+    def run(
+        self,
+        *,
+        advance: Callable[[int], None] = lambda files: None,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> Tally:
+        """Do what is left to do; what was done before it is left as it is.
+
+        Parameters
+        ----------
+        advance : callable
+            Told how many more files are done.
+        tell : callable
+            Told what a cluster has to say.
+
+        Returns
+        -------
+        Tally
+            What was done. An error that ended a batch under way stands in it, so that nothing is lost.
+
+        Raises
+        ------
+        OutputError, BatchError
+            If nothing could be done.
+        """
+        request, tally = self.request, self.tally
+        start = time.perf_counter()
+        digest = settings_digest(request.layer, request.reading, request.compute, request.picture)
+        with (
+            self._held_back(),
+            holding(self._target),
+            Journal(self._target, digest) as journal,
+            self._report as lines,
+        ):
+            for outcome in self._outcomes(journal, lines=lines, advance=advance, tell=tell):
+                self._note(outcome, journal, lines)
+                advance(1)
+            lines.write_passed(tally.passed)
+        tally.seconds = time.perf_counter() - start
+        tally.failed.sort()
+        tally.total = max(self.plan.total, tally.counts.total())
+        # Where more were to be listed, nobody knows how many are left.
+        tally.stopped_listing = not self.plan.counted and bool(self.stop.asked)
+        return tally
+
+    @contextlib.contextmanager
+    def _held_back(self) -> Iterator[None]:
+        """Keep what ends a batch that is under way, so that what was done is told first."""
+        try:
+            yield
+        except (OutputError, BatchError) as error:
+            if not self.tally.counts.total():
+                raise
+            self.tally.trouble = error
+
+    def _note(self, outcome: Outcome, journal: Journal, lines: Report) -> None:
+        """Write down what became of one file."""
+        lines.write(outcome)
+        journal.add(outcome)
+        self.tally.add(outcome)
+        if outcome.status == "failed" and self.request.batch.fail_fast:
+            self.stop.ask()
+
+    def _due(self, journal: Journal, *, lines: Report, advance: Callable[[int], None]) -> Iterator[Job]:
+        """List what is left to do; folders come one after the other."""
+        swept = None
+        items = self.plan.items(self.tally.passed)
+        redo = self.request.batch.redo
+        for item in items if redo else journal.compared(items, remote=self.plan.is_remote):
+            if self.stop.asked:
+                return
+            if isinstance(item, Outcome):
+                self._note(item, journal, lines)
+                advance(1)
+                continue
+            if item.target.parent != swept:
+                swept = item.target.parent
+                writing.sweep(swept)
+            yield item
+
+    def _outcomes(
+        self,
+        journal: Journal,
+        *,
+        lines: Report,
+        advance: Callable[[int], None],
+        tell: Callable[[str], None],
+    ) -> Iterator[Outcome]:
+        """Let the engine do what is left."""
+        request, chosen = self.request, self.request.batch
+        work = functools.partial(
+            picture_of,
+            named=self._named,
+            layer=request.layer,
+            reading=request.reading,
+            compute=request.compute,
+            picture=request.picture,
+            force=request.force,
+        )
+        jobs = self._due(journal, lines=lines, advance=advance)
+        processes = min(chosen.workers or os.cpu_count() or 1, self.plan.total)
+        common: dict[str, Any] = {"workers": processes, "timeout": chosen.timeout, "stop": self.stop}
+        if chosen.engine == "dask":
+            total, scheduler = self.plan.total, chosen.scheduler
+            return run_dask(jobs, work, total=total, scheduler=scheduler, tell=tell, **common)
+        return run_local(jobs, work, **common)
