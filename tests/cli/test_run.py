@@ -376,7 +376,7 @@ def test_the_options_of_the_picture_change_its_size(convviz, photo):
         pytest.param(["-K", "1 2; 3"], 2, "row 2", id="ragged kernel"),
         pytest.param(["-K", "missing.npz"], 3, "missing.npz", id="kernel file"),
         pytest.param(["--groups", "2"], 2, "groups must divide", id="groups"),
-        pytest.param(["-k", "99"], 2, "height: a 99-tap kernel spans 99 pixels", id="large kernel"),
+        pytest.param(["-k", "99"], 2, "height: a kernel of size 99 spans 99 pixels", id="large kernel"),
         pytest.param(
             ["-O", "100000000000"],
             2,

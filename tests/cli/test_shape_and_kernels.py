@@ -90,8 +90,8 @@ def test_an_illegal_layer_names_the_axis_the_sizes_and_the_smallest_change(convv
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        "convviz: width: a 5-tap kernel spans 5 pixels, but the padded input has only 4 (0 + 4 + 0); "
-        "pad by at least 1 more, or use at most 4 taps.\n"
+        "convviz: width: a kernel of size 5 spans 5 pixels, but the padded input has only 4 "
+        "(0 + 4 + 0); use a padding of at least 1 on each side, or a kernel size of at most 4.\n"
     )
 
 

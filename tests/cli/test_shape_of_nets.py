@@ -74,7 +74,7 @@ def test_what_a_terminal_acts_upon_is_escaped_and_the_place_still_right(convviz)
         (["--net", "vgg16", "--stride", "2"], "without the options of a single layer"),
         (["--net", "vgg16", "--target", "2x2"], "or --target"),
         (["--net", "vgg"], "no net named 'vgg'; did you mean 'vgg16'?"),
-        (["--layers", "conv 10 k99"], "layer 'conv1': height: a 99-tap kernel"),
+        (["--layers", "conv 10 k99"], "layer 'conv1': height: a kernel of size 99"),
     ],
 )
 def test_what_cannot_be_is_one_line(convviz, arguments, message):

@@ -387,7 +387,7 @@ def test_what_is_no_layer_is_refused_with_its_place(text, at, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("conv 10 k9", "layer 'conv1': height: a 9-tap kernel"),
+        ("conv 10 k9", "layer 'conv1': height: a kernel of size 9"),
         ("conv 10 g4", "layer 'conv1': groups must divide"),
         ("conv 10 k0", "layer 'conv1': kernel_size must be at least 1"),
         ("flatten | conv 10", "layer 'conv1': Conv2d.* reads channels, not a row of 192 values"),
