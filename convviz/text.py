@@ -2,6 +2,7 @@
 
 import math
 import textwrap
+from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
@@ -100,6 +101,17 @@ def plural(count: int, noun: str) -> str:
     ('1 map', '1,920 maps')
     """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words as a sentence does.
+
+    Examples
+    --------
+    >>> listed(["stride"]), listed(["stride", "padding"]), listed(["stride", "padding", "dilation"])
+    ('stride', 'stride and padding', 'stride, padding and dilation')
+    """
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def amount(size: float) -> str:

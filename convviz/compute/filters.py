@@ -17,7 +17,7 @@ from convviz.spec.geometry import HW
 from convviz.spec.kernels import Filter, KernelRequest, could_be_size, parse_request, resolve
 from convviz.spec.layers import Conv2d, as_padding
 from convviz.spec.settings import LayerSettings, typed
-from convviz.text import plural, printable
+from convviz.text import listed, plural, printable
 from convviz.typing import Floats
 
 
@@ -318,11 +318,9 @@ def build(
         remarks.append(f"{', '.join(smaller)} centred in zeros to fill a kernel of {layer.kernel_size}")
     if tapset.remark:
         remarks.append(tapset.remark)
-    if settings.weights is not None and not tapset.stored:
-        remarks.append(
-            "the file does not store the stride, padding and groups; assuming "
-            f"stride {layer.stride}, padding {typed(settings.padding)} and groups {layer.groups}"
-        )
+    if settings.weights is not None and not tapset.stored and (assumed := _assumed(settings)):
+        words = listed([f"{name} {text}" for name, text in assumed.items()])
+        remarks.append(f"the file does not store {listed(list(assumed))}; using {words}, as by default")
     if tapset.bias is not None and layer.bias and settings.bias_values is None and settings.weights is None:
         without = [taps.name for taps in tapset.taps if taps.bias is None]
         more = (
@@ -330,6 +328,16 @@ def build(
         )
         remarks.append(f"the bias is the one stored with the kernel{more}")
     return layer, bank.turned() if settings.flip else bank, tuple(remarks)
+
+
+def _assumed(settings: LayerSettings) -> dict[str, str]:
+    """Write the arguments that neither the shape of a weight nor the user tells."""
+    default = LayerSettings()
+    return {
+        name: typed(getattr(default, name))
+        for name in ("stride", "padding", "dilation")
+        if getattr(settings, name) == getattr(default, name)
+    }
 
 
 def _bias(settings: LayerSettings, layer: Conv2d, tapset: TapSet, *, given: Sequence[int]) -> Floats | None:

@@ -142,6 +142,7 @@ def _show_net(
                 "output_shape": list(placed[-1].output_shape),
                 "parameters": {"total": sum(one.layer.parameters for one in placed)},
                 "macs": sum(one.macs for one in placed),
+                "receptive_field": document(placed[-1:])[0]["receptive_field"],
                 "layers": document(placed),
             }
         )
@@ -244,12 +245,15 @@ def _document(layer: Conv2d, size: HW) -> dict[str, Any]:
 
 def _axis(axis: Axis) -> dict[str, Any]:
     """One axis as plain values."""
+    from convviz.render.words.shapes import never_read
+
     return {
         "input": axis.input,
         "padded": axis.padded,
         "span": axis.span,
         "output": axis.output,
         "unread": axis.unread,
+        "never_read": never_read(axis),
     }
 
 
