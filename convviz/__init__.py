@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         InputError,
         OutputError,
         ShapeError,
+        SourceError,
         SpecError,
         UnknownNameError,
     )
@@ -51,6 +52,7 @@ _HOMES = {
         "InputError",
         "OutputError",
         "ShapeError",
+        "SourceError",
         "SpecError",
         "UnknownNameError",
     ),
@@ -85,6 +87,7 @@ __all__ = [
     "Picture",
     "ShapeError",
     "ShortSide",
+    "SourceError",
     "SpecError",
     "UnknownNameError",
     "__version__",

@@ -70,7 +70,7 @@ class FilterBank:
         SpecError
             If the shapes are not those of the layer.
         """
-        weight = np.ascontiguousarray(weight, np.float32)
+        weight = np.ascontiguousarray(as_floats("weight", weight))
         if weight.shape != layer.weight_shape:
             raise SpecError(f"{layer} has a weight of shape {layer.weight_shape}, not {weight.shape}.")
         if (bias is not None) != layer.bias:
@@ -78,7 +78,7 @@ class FilterBank:
             raise SpecError(f"{layer} has {has} bias; {do} one.")
         return cls(
             weight,
-            None if bias is None else np.ascontiguousarray(bias, np.float32),
+            None if bias is None else np.ascontiguousarray(as_floats("bias", bias)),
             tuple(names) if names is not None else map_names(layer.out_channels),
         )
 
@@ -97,6 +97,27 @@ class FilterBank:
         """Tell for every filter whether the half turn changes nothing."""
         turned = self.weight[:, :, ::-1, ::-1]
         return tuple(bool(equal) for equal in (turned == self.weight).all(axis=(1, 2, 3)))
+
+
+def as_floats(name: str, value: Any) -> Floats:
+    """Take an array, a tensor or nested lists as float32; messages call it `name`.
+
+    Raises
+    ------
+    SpecError
+        If it holds anything but real numbers, or rows of different lengths.
+
+    Examples
+    --------
+    >>> as_floats("bias", [1, 0.5])
+    array([1. , 0.5], dtype=float32)
+    """
+    try:
+        if not np.iscomplexobj(value):
+            return np.asarray(value, np.float32)
+    except (TypeError, ValueError):
+        pass
+    raise SpecError(f"{name}: expected an array of real numbers, with rows of one length.")
 
 
 def map_names(count: int) -> tuple[str, ...]:

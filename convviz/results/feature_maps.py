@@ -45,7 +45,7 @@ class FeatureMaps(LayerRun):
         tile: int | None = 320,
         columns: int | None = None,
         colormap: str = "gray",
-        scale: str = "map",
+        scale: settings.Scale = "map",
         parts: Floats | None = None,
         differences: Floats | None = None,
     ) -> Image.Image:
@@ -71,6 +71,11 @@ class FeatureMaps(LayerRun):
         -------
         PIL.Image.Image
             Mode RGB.
+
+        Raises
+        ------
+        SpecError, UnknownNameError
+            If `tile` or `columns` is no whole number of at least 1, or a name is not known.
         """
         return self.sheet(
             tile=tile, columns=columns, colormap=colormap, scale=scale, parts=parts, differences=differences
@@ -82,7 +87,7 @@ class FeatureMaps(LayerRun):
         tile: int | None = 320,
         columns: int | None = None,
         colormap: str = "gray",
-        scale: str = "map",
+        scale: settings.Scale = "map",
         parts: Floats | None = None,
         differences: Floats | None = None,
         chosen: Sequence[int] | None = None,
@@ -92,6 +97,8 @@ class FeatureMaps(LayerRun):
 
         `chosen` lists the maps to draw, all by default; `seen` is to be put beside the input.
         """
+        # Refuses what cannot be drawn.
+        settings.PictureSettings(tile=tile, columns=columns, colormap=colormap, scale=scale)
         found = self.summary(tile, moments=False)
         _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
         maps = found.maps

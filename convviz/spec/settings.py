@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from convviz.errors import SpecError
+from convviz.errors import SpecError, UnknownNameError
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.kernels import KernelRequest
 from convviz.spec.layers import Conv2d, Padding, PaddingMode
+from convviz.spec.layers.base import check_count
 from convviz.spec.preparation import Normalization, ShortSide
 from convviz.text import plural
 
@@ -239,12 +240,26 @@ class PictureSettings:
         "gray", "signed", or the name of a published scale.
     scale : {"map", "global"}
         Whether each map has its own black and white or all share one.
+
+    Raises
+    ------
+    SpecError
+        If `tile` or `columns` is no whole number of at least 1.
+    UnknownNameError
+        If there is no such `scale`.
     """
 
     tile: int | None = 320
     columns: int | None = None
     colormap: str = "gray"
     scale: Scale = "map"
+
+    def __post_init__(self) -> None:
+        for name in ("tile", "columns"):
+            if (value := getattr(self, name)) is not None:
+                check_count(name, value)
+        if self.scale not in get_args(Scale):
+            raise UnknownNameError("scale", str(self.scale), get_args(Scale))
 
 
 def typed(value: Any) -> str:
