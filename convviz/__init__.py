@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from convviz.compute.conv import conv2d, conv_transpose2d
     from convviz.compute.filters import kernel_bank
-    from convviz.compute.networks.stack import run_net
+    from convviz.compute.networks.sources import NetworkSource, find_net
     from convviz.compute.weights import FilterBank, seeded
     from convviz.errors import (
         BackendError,
@@ -33,17 +33,18 @@ if TYPE_CHECKING:
     from convviz.images.decode import read
     from convviz.images.picture import Picture
     from convviz.results.feature_maps import FeatureMaps, run
+    from convviz.results.network import LayerMaps, NetworkMaps, run_net
     from convviz.spec.geometry import HW, Edges
     from convviz.spec.kernels import Kernel
     from convviz.spec.layers import Conv2d
     from convviz.spec.network import Net
     from convviz.spec.preparation import Normalization, ShortSide
-    from convviz.spec.stacks import find_net, parse_layers, read_net
+    from convviz.spec.stacks import parse_layers, read_net
 
 _HOMES = {
     "compute.conv": ("conv2d", "conv_transpose2d"),
     "compute.filters": ("kernel_bank",),
-    "compute.networks.stack": ("run_net",),
+    "compute.networks.sources": ("NetworkSource", "find_net"),
     "compute.weights": ("FilterBank", "seeded"),
     "errors": (
         "BackendError",
@@ -60,12 +61,13 @@ _HOMES = {
     "images.decode": ("read",),
     "images.picture": ("Picture",),
     "results.feature_maps": ("FeatureMaps", "run"),
+    "results.network": ("LayerMaps", "NetworkMaps", "run_net"),
     "spec.geometry": ("HW", "Edges"),
     "spec.kernels": ("Kernel",),
     "spec.layers": ("Conv2d",),
     "spec.network": ("Net",),
     "spec.preparation": ("Normalization", "ShortSide"),
-    "spec.stacks": ("find_net", "parse_layers", "read_net"),
+    "spec.stacks": ("parse_layers", "read_net"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -81,7 +83,10 @@ __all__ = [
     "FilterBank",
     "InputError",
     "Kernel",
+    "LayerMaps",
     "Net",
+    "NetworkMaps",
+    "NetworkSource",
     "Normalization",
     "OutputError",
     "Picture",

@@ -26,6 +26,17 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def in_quotes(text: object) -> str:
+    r"""Write a name from outside for a message: escaped once, in quotes.
+
+    Examples
+    --------
+    >>> print(in_quotes("conv\x1b"))
+    'conv\x1b'
+    """
+    return f"'{printable(str(text))}'"
+
+
 # Where Python's own exceptions are defined; the words of a library's own say what is wrong with a file.
 _OF_PYTHON = ("binascii", "builtins", "struct", "tokenize")
 
@@ -97,10 +108,10 @@ def plural(count: int, noun: str) -> str:
 
     Examples
     --------
-    >>> plural(1, "map"), plural(1920, "map")
-    ('1 map', '1,920 maps')
+    >>> plural(1, "map"), plural(1920, "map"), plural(6, "bias")
+    ('1 map', '1,920 maps', '6 biases')
     """
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def listed(words: Sequence[str]) -> str:

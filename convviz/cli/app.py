@@ -28,7 +28,7 @@ COMMANDS = {
     "explain": "Take one output value apart: what is multiplied by what, and how it adds up.",
     "pad": "Show the border that padding puts round the planes, as numbers and as a drawing.",
     "animate": "Let the window slide over the input and the output fill, one frame per output value.",
-    "explore": "Write a page on which a layer or a net can be touched: point at a value, change a setting.",
+    "explore": "Write a page on which a layer or network can be touched: point at a value, change a setting.",
     "code": "Print a short PyTorch program with the same layer, the same weights and the same maps.",
     "exercise": "Make worksheets for a class: an input, a kernel, an empty output, a shape question; "
     "and the answers.",
@@ -105,14 +105,8 @@ def top(
         typer.echo(context.get_help())
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The words after ``convviz``; those of the process by default.
-    """
+def begin() -> None:
+    """Bring the process into the state that commands are run in."""
     # Threads are ours to give (convviz.machine.parallel); without its
     # own, numpy's BLAS also loads a third sooner.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -126,6 +120,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Who does not say what the terminal can do gets plain text; on Windows nobody says it.
     if not os.environ.get("TERM") and sys.platform != "win32":
         os.environ["TERM"] = "dumb"
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after ``convviz``; those of the process by default.
+    """
+    begin()
     try:
         status = status_of(sys.argv[1:] if arguments is None else arguments)
     except (KeyboardInterrupt, Ended):  # another one, while the first was seen to
@@ -216,12 +221,16 @@ def _usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
     message = _lower(error.format_message())
     context, typed = getattr(error, "ctx", None), getattr(error, "option_name", None)
     if context is not None and typed is not None and hasattr(error, "possibilities"):
-        meant = meant_by(typed, [name for parameter in context.command.params for name in parameter.opts])
-        near = meant or next(iter(error.possibilities or ()), None)
+        near = meant_by(typed, _options(context.command))
         message = f"no such option: {typed}" + (f"; did you mean {near}?" if near else "")
     if arguments and arguments[0] in COMMANDS:
         return f"{message} (convviz {arguments[0]} --help lists the options)"
     return f"{message} (convviz --help lists the commands)"
+
+
+def _options(command: typer.core.TyperCommand) -> list[str]:
+    """List the options of a command, those that switch something off too."""
+    return [name for one in command.params for name in (*one.opts, *one.secondary_opts)]
 
 
 def _lower(message: str) -> str:

@@ -1,20 +1,13 @@
 """Every option that commands share: one row each, by the field of the settings that it fills."""
 
-import copy
-import functools
-import inspect
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, get_args
 
 import typer
 
 from convviz.compute import backends
-from convviz.errors import InputError, SpecError
-from convviz.files import marks
-from convviz.files.paths import shown
+from convviz.errors import SpecError
 from convviz.files.writing import Stream
 from convviz.spec import parsing, settings
 from convviz.spec.kernels import complete, parse_request
@@ -153,28 +146,28 @@ OPTIONS: dict[str, Any] = {
     ),
     "resize": _option(
         "--resize",
-        parser=parsing.resize,
+        parser=settings.INPUT_PARSERS["resize"],
         metavar="HxW|short:N",
         panel=INPUT,
         text="Resize the picture to this size, in pixels; short:N makes the shorter side N.",
     ),
     "crop": _option(
         "--crop",
-        parser=parsing.pair("crop"),
+        parser=settings.INPUT_PARSERS["crop"],
         metavar="HxW",
         panel=INPUT,
         text="Then crop the centre to this size.",
     ),
     "normalize": _option(
         "--normalize",
-        parser=parsing.normalization,
+        parser=settings.INPUT_PARSERS["normalize"],
         metavar="imagenet|MEAN,STD|m,…,s,…",
         panel=INPUT,
         text="Subtract a mean and divide by a standard deviation: one of each, or one of each per channel.",
     ),
     "page": _option(
         "--page",
-        parser=parsing.whole("page"),
+        parser=settings.INPUT_PARSERS["page"],
         metavar="N",
         panel=INPUT,
         text="Page of a TIFF, or frame of a GIF, WebP or PNG, counted from 1.",
@@ -219,27 +212,78 @@ OPTIONS: dict[str, Any] = {
         OUTPUT,
         text="Whether each map has its own black and white, or all maps share them.",
     ),
-}
-
-LayersText = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TEXT", rich_help_panel=LAYER, help='Several layers: "conv 10 k3 | relu | maxpool 2".'
+    # what `run` shows and stores beside the maps
+    "check": typer.Option(
+        "--check", rich_help_panel=COMPUTE, help="Run both backends; fail on a difference."
     ),
-]
-NetName = Annotated[
-    str | None,
-    typer.Option(
+    "maps": _option("--maps", parser=Path, metavar="DIR", panel=OUTPUT, text="Write every map, full size."),
+    "save": _option(
+        "--save",
+        parser=Path,
+        metavar="FILE",
+        panel=OUTPUT,
+        text="Write exact numbers: .npz, .npy or .safetensors; - for .npz on stdout.",
+    ),
+    "partial": typer.Option(
+        "--partial", rich_help_panel=OUTPUT, help="Show what each channel adds to each map."
+    ),
+    "table": typer.Option("--table", rich_help_panel=OUTPUT, help="Print the values of every map."),
+    "code": typer.Option("--code", rich_help_panel=OUTPUT, help="Print the PyTorch program of this run too."),
+    "at": _option(
+        "--at",
+        parser=parsing.position("at"),
+        metavar="Y,X",
+        panel=OUTPUT,
+        text="Centre the table of a large map here.",
+    ),
+    "show": typer.Option("--show", rich_help_panel=OUTPUT, help="Show the maps in the terminal."),
+    "field": _option(
+        "--field",
+        parser=parsing.position("field"),
+        metavar="Y,X",
+        panel=OUTPUT,
+        text="Draw the receptive field of the output value at this position.",
+    ),
+    "effective": typer.Option(
+        "--effective",
+        rich_help_panel=OUTPUT,
+        help="With --field, lay over the picture how much each pixel counts (torch).",
+    ),
+    "top": _option(
+        "--top",
+        parser=parsing.whole("top"),
+        metavar="N",
+        panel=OUTPUT,
+        text="Draw the N maps of the most energy, the strongest first.",
+    ),
+    "stat": _option(
+        "--stat",
+        parser=parsing.choices("stat", ("sparsity", "energy")),
+        metavar="sparsity,energy",
+        panel=OUTPUT,
+        text="More columns of the table: the share of zeros, the mean square.",
+    ),
+    # a network
+    "layers": _option(
+        "--layers",
+        parser=str,
+        metavar="TEXT",
+        panel=LAYER,
+        text='Several layers: "conv 10 k3 | relu | maxpool 2".',
+    ),
+    "net": _option(
+        "--net",
+        parser=str,
         metavar="NAME|FILE",
-        rich_help_panel=LAYER,
-        help="A whole network: alexnet, lenet5, mobilenet_v2, resnet18, unet, vgg16, or a file .toml or "
+        panel=LAYER,
+        text="A whole network: alexnet, lenet5, mobilenet_v2, resnet18, unet, vgg16, or a file .toml or "
         ".onnx.",
     ),
-]
-Until = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", rich_help_panel=LAYER, help="The last layer of the network to compute."),
-]
+    "until": _option(
+        "--until", parser=str, metavar="NAME", panel=LAYER, text="The last layer of the network to compute."
+    ),
+}
+
 InputFiles = Annotated[
     list[str],
     typer.Argument(
@@ -307,179 +351,3 @@ def check_drawing_file(path: Path | Stream | None) -> None:
     """
     if path is not None and path.suffix.lower() not in (".png", ".svg"):
         raise SpecError(f"output: a drawing ends in .png or .svg, not {path.suffix!r}.")
-
-
-def settings_in(path: Path) -> dict[str, Any]:
-    """Read the settings that a file of ours was made with.
-
-    Returns
-    -------
-    dict
-        Option names without their hyphens in front, with what a user would type
-        for them; and ``version``, ``layer`` and the like.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, or it holds none.
-    """
-    found = marks.description_of(path)
-    if found is None:
-        what = "holds no settings" if path.exists() else "does not exist"
-        raise InputError(f"{shown(path)} {what}; give a file that convviz wrote, such as NAME-maps.png.")
-    return found
-
-
-# Options that write, open or connect to something: no settings of a file, and never offered for pasting.
-NOT_OFFERED = frozenset(
-    {"output", "maps", "save", "frames", "gallery", "report", "force", "redo", "open", "engine", "scheduler"}
-)
-
-# What makes a net, where a layer is given otherwise.
-NET_OPTIONS = ("layers", "net", "until")
-
-
-def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None], Path | None]:
-    """Make what turns the settings of a file into the defaults of the options called `names`."""
-    known = {*names, "partial", "field", "effective", "top", *NET_OPTIONS}
-
-    def take_over(context: typer.Context, path: Path | None) -> Path | None:
-        if path is not None:
-            found = {name.replace("-", "_"): text for name, text in settings_in(path).items()}
-            taken = {parameter.name for parameter in context.command.params}
-            if net := next((name for name in NET_OPTIONS if name in found and name not in taken), None):
-                raise SpecError(
-                    f"like: {shown(path)} is of a whole net (--{net}), which no layer can stand for."
-                )
-            context.default_map = {
-                name: text for name, text in found.items() if name in known and _as_typed(name, text)
-            }
-        return path
-
-    return take_over
-
-
-def _as_typed(name: str, value: Any) -> bool:
-    """Tell whether a value from a file could have been typed; whoever wrote the file could write anything."""
-    if name in settings.REPEATED:
-        return isinstance(value, list) and all(isinstance(text, str) for text in value)
-    return isinstance(value, str)
-
-
-def _let_typed_win(context: typer.Context, values: dict[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Forget the net of a picture where another, or a layer, is typed; and its layer where a net is."""
-    sources = {name: context.get_parameter_source(name) for name in values}
-    typed = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
-    of_layer = {field.name for field in fields(settings.LayerSettings)} - {"seed", "weights", "layer_name"}
-    if typed & {"layers", "net"}:
-        left = ({*NET_OPTIONS, "layer_name"} | of_layer) - typed
-    elif typed & of_layer:
-        left = {*NET_OPTIONS} - typed
-    else:
-        return
-    for name in left & values.keys():
-        default = defaults[name]
-        # A default is written as it would be typed, and the parsers have run already.
-        parser = getattr(OPTIONS.get(name), "parser", None)
-        values[name] = parser(default) if parser is not None and isinstance(default, str) else default
-
-
-def _told(option: Any, text: str | None) -> Any:
-    """Give an option other words."""
-    if text is None:
-        return option
-    option = copy.copy(option)
-    option.help = text
-    return option
-
-
-class Typed(frozenset[str]):
-    """The names of the options that were given, or taken over from a picture, not left at their defaults."""
-
-
-def _given(context: typer.Context, names: Iterable[str]) -> Typed:
-    """List the options that were given."""
-    sources = {name: context.get_parameter_source(name) for name in names}
-    return Typed(name for name, source in sources.items() if source is not None and source.name != "DEFAULT")
-
-
-def with_settings_told(**texts: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Do what `with_settings` does, with other words for the options named."""
-    return functools.partial(with_settings, texts=texts)
-
-
-def with_settings(
-    command: Callable[..., None], texts: Mapping[str, str] = MappingProxyType({})
-) -> Callable[..., None]:
-    """Give a command one option per field of every settings group among its parameters.
-
-    A parameter whose annotation is a dataclass of `convviz.spec.settings` becomes the
-    options of its fields, with their defaults; the command gets the checked value.
-    With a layer among them, the command takes the settings of a picture by ``--like``,
-    and a parameter of the type `Typed` gets the names of the options that were given.
-    """
-    signature = inspect.signature(command, eval_str=True)
-    groups: dict[str, Any] = {
-        name: p.annotation for name, p in signature.parameters.items() if is_dataclass(p.annotation)
-    }
-    parameters = []
-    of_given = [name for name, parameter in signature.parameters.items() if parameter.annotation is Typed]
-    for name, parameter in signature.parameters.items():
-        if name in of_given:
-            continue
-        if name not in groups:
-            parameters.append(parameter)
-            continue
-        for field in fields(groups[name]):
-            # Typer parses a default as it parses what is typed, so defaults are given as text.
-            many = field.name in settings.REPEATED
-            default = None if many or field.default is None else settings.typed(field.default)
-            flag = field.type in (bool, bool | None)
-            kind: Any = field.type if flag else list[str] | None if many else str if default else str | None
-            parameters.append(
-                inspect.Parameter(
-                    field.name,
-                    inspect.Parameter.KEYWORD_ONLY,
-                    default=field.default if flag else default,
-                    annotation=Annotated[kind, _told(OPTIONS[field.name], texts.get(field.name))],
-                )
-            )
-
-    if settings.LayerSettings in groups.values():
-        names = [field.name for group in groups.values() for field in fields(group)]
-        like = typer.Option(
-            "--like",
-            metavar="PICTURE",
-            rich_help_panel=LAYER,
-            is_eager=True,
-            callback=_taking_over(names),
-            help="Take over the settings that convviz stored in a picture; options given here win.",
-        )
-        parameters.append(
-            inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-        )
-        parameters.append(
-            inspect.Parameter(
-                "like", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Path | None, like]
-            )
-        )
-
-    defaults = {parameter.name: parameter.default for parameter in parameters}
-
-    @functools.wraps(command)
-    def call(**values: Any) -> None:
-        context = values.pop("context", None)
-        if values.pop("like", None) is not None:
-            _let_typed_win(context, values, defaults)
-        given = {name: _given(context, values) for name in of_given}
-        for name, group in groups.items():
-            chosen = {field.name: values.pop(field.name) for field in fields(group)}
-            if "kernel" in chosen:
-                chosen["kernel"] = tuple(chosen["kernel"] or ())
-            values[name] = group(**chosen)
-        command(**values, **given)
-
-    plain = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    call.__signature__ = signature.replace(parameters=plain)  # type: ignore[attr-defined]  # read by Typer
-    call.__annotations__ = {p.name: p.annotation for p in plain} | {"return": None}
-    return call

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from convviz.cli.app import make_app
-from convviz.cli.options import NOT_OFFERED
+from convviz.cli.settings import NOT_OFFERED
 
 # Options with another name than their setting.
 _NAMES = {"layer-name": "layer"}

@@ -1,5 +1,6 @@
 """Other words for our options, for people who know another tool."""
 
+import difflib
 from collections.abc import Collection
 
 # What other tools, or the fields of a layer, call our options; the first that a command has is suggested.
@@ -32,14 +33,19 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 
 
 def meant_by(typed: str, known: Collection[str]) -> str | None:
-    """Find the option that somebody meant, among those that are `known`.
+    """Find the option that somebody meant, among those that are `known`: by its meaning, else by its letters.
 
     Examples
     --------
     >>> meant_by("--pad", ["--padding", "--at"]), meant_by("--kernel_size", ["--kernel-size"])
     ('--padding', '--kernel-size')
+    >>> meant_by("--straid", ["--stride", "--at"])
+    '--stride'
     >>> print(meant_by("--zoom", ["--padding"]))
     None
     """
     word = typed.lstrip("-").replace("_", "-").lower()
-    return next((f"--{name}" for name in (word, *SYNONYMS.get(word, ())) if f"--{name}" in known), None)
+    names = [option.removeprefix("--") for option in known if option.startswith("--")]
+    # The dashes, which all options have in common, are no likeness.
+    near = (*SYNONYMS.get(word, ()), *difflib.get_close_matches(word, names, n=1))
+    return next((f"--{name}" for name in (word, *near) if name in names), None)

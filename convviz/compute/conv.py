@@ -326,8 +326,8 @@ def conv2d(
         raise ShapeError(f"a weight is (O, C/groups, kh, kw), not {weight.shape}.")
     if x.shape[-3] != weight.shape[1] * groups:
         raise ShapeError(
-            f"the weight {weight.shape} with groups={groups} reads {weight.shape[1] * groups} channels, "
-            f"but the input {x.shape} has {x.shape[-3]}."
+            f"the weight {weight.shape} with groups={groups} reads "
+            f"{plural(weight.shape[1] * groups, 'channel')}, but the input {x.shape} has {x.shape[-3]}."
         )
     layer = Conv2d(
         x.shape[-3],

@@ -17,7 +17,7 @@ from convviz.spec.geometry import HW
 from convviz.spec.kernels import Filter, KernelRequest, could_be_size, parse_request, resolve
 from convviz.spec.layers import Conv2d, as_padding
 from convviz.spec.settings import LayerSettings, typed
-from convviz.text import listed, plural, printable
+from convviz.text import in_quotes, listed, plural, printable
 from convviz.typing import Floats
 
 
@@ -122,7 +122,7 @@ def load(requests: Sequence[KernelRequest]) -> TapSet:
         for item in found:
             if request.channel is not None and item.values.ndim != 2:
                 raise SpecError(
-                    f"{item.name!r} has a kernel of its own for every plane; leave out the @ suffix."
+                    f"{in_quotes(item.name)} has a kernel of its own for every plane; leave out the @ suffix."
                 )
             taps.append(replace(item, channel=request.channel))
     return TapSet(tuple(taps))
@@ -140,7 +140,7 @@ def _trained(settings: LayerSettings) -> TapSet:
     layer = checkpoint.find(settings.layer_name)
     if layer.transposed:
         raise SpecError(
-            f"layer: {printable(layer.name)!r} is a transposed convolution, and --weights alone applies a "
+            f"layer: {in_quotes(layer.name)} is a transposed convolution, and --weights alone applies a "
             "Conv2d; give the whole net, by --net, --layers or --until."
         )
     weight, bias = checkpoint.numbers(layer)
@@ -168,7 +168,7 @@ def _from_file(path: Path, name: str | None = None) -> list[Taps]:
         arrays = read_archive(path)
         if "weight" not in arrays and len(arrays) != 1:
             held = ", ".join(printable(name) for name in arrays) or "none"
-            raise InputError(f"{printable(str(path))!r} has no array named 'weight'; it holds {held}.")
+            raise InputError(f"{in_quotes(path)} has no array named 'weight'; it holds {held}.")
         weight = arrays["weight"] if "weight" in arrays else next(iter(arrays.values()))
         bias = arrays.get("bias")
     else:
@@ -179,13 +179,11 @@ def _from_file(path: Path, name: str | None = None) -> list[Taps]:
         return [Taps(name, values)]
     if values.ndim != 4:
         raise InputError(
-            f"{printable(str(path))!r} holds an array of shape {values.shape}; expected one kernel (kh, kw), "
+            f"{in_quotes(path)} holds an array of shape {values.shape}; expected one kernel (kh, kw), "
             "one filter (planes, kh, kw) or a weight (O, I/groups, kh, kw)."
         )
     if bias is not None and bias.shape != values.shape[:1]:
-        raise InputError(
-            f"{printable(str(path))!r}: the bias has shape {bias.shape}, not {values.shape[:1]}."
-        )
+        raise InputError(f"{in_quotes(path)}: the bias has shape {bias.shape}, not {values.shape[:1]}.")
     return [
         Taps(f"{name} {index}", one, bias=None if bias is None else float(bias[index]))
         for index, one in enumerate(values)
@@ -300,9 +298,9 @@ def build(
         whole = "--until" if settings.weights.suffix.lower() == ".onnx" else "--net"
         remedy = f"what it reads is made by the layers before it: give the whole net, by {whole}"
         if planes < in_channels and settings.groups == 1 and in_channels == groups * planes:
-            remedy = f"for a layer of {groups} groups add --groups {groups}"
+            remedy = f"for a layer of {plural(groups, 'group')} add --groups {groups}"
         raise ShapeError(
-            f"the layer {printable(tapset.taps[0].name.rpartition(': ')[0])!r} reads "
+            f"the layer {in_quotes(tapset.taps[0].name.rpartition(': ')[0])} reads "
             f"{plural(planes, 'plane')}, but the input has {in_channels}; {remedy}."
         )
     layer = _layer(settings, in_channels, tapset)
@@ -405,7 +403,7 @@ def _lay_out(
             name += f" @{channels[item.channel] if channels else item.channel}"
         elif item.values.ndim == 3 and item.values.shape[0] != planes:
             raise SpecError(
-                f"{item.name!r} has kernels for {item.values.shape[0]} planes, "
+                f"{in_quotes(item.name)} has kernels for {plural(item.values.shape[0], 'plane')}, "
                 f"but a filter of this layer reads {planes}."
             )
         elif layer.groups > 1 and all(flat):

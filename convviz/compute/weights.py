@@ -53,7 +53,9 @@ class FilterBank:
                 f"not {self.bias.dtype} {self.bias.shape}."
             )
         if len(self.names) != maps:
-            raise SpecError(f"{len(self.names)} names for {maps} filters; give one per filter.")
+            raise SpecError(
+                f"{plural(len(self.names), 'name')} for {plural(maps, 'filter')}; give one per filter."
+            )
         for what, array in (("weight", self.weight), ("bias", self.bias)):
             if array is not None and not np.isfinite(array).all():
                 place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])

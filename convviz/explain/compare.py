@@ -33,6 +33,11 @@ class Agreement:
     difference: float
     relative: float
 
+    def __str__(self) -> str:
+        first, second = self.backends
+        share = f"{self.relative:.1e} of the largest possible value"
+        return f"{first} and {second} agree within {self.difference:.2g} ({share})"
+
 
 def check(result: LayerRun, *, device: str = "cpu") -> Agreement:
     """Compute once more with the other backend and compare.

@@ -19,7 +19,7 @@ from convviz.files import archives, npy, onnx_, parametrized
 from convviz.files.paths import shown
 from convviz.files.reading import read_bytes
 from convviz.machine import memory
-from convviz.text import because, plural, printable
+from convviz.text import because, in_quotes, plural, printable
 from convviz.typing import Floats
 
 # What torch.save writes; it has no ending of its own.
@@ -136,11 +136,11 @@ class Checkpoint:
         known = {layer.name: layer for layer in self.convolutions}
         for missing in (name, f"{name}.weight"):
             if name not in known and missing in self.left_out:
-                raise InputError(f"{self.name}, {printable(str(missing))!r}: {self.left_out[str(missing)]}.")
+                raise InputError(f"{self.name}, {in_quotes(missing)}: {self.left_out[str(missing)]}.")
         if not known and self.left_out:
             first, reason = next(iter(self.left_out.items()))
             raise InputError(
-                f"{self.name} holds no convolution that can be read; {printable(first)!r}: {reason}."
+                f"{self.name} holds no convolution that can be read; {in_quotes(first)}: {reason}."
             )
         if not known:
             raise InputError(f"{self.name} holds no convolution: no array in it has four axes.")
@@ -153,7 +153,7 @@ class Checkpoint:
             )
         if name not in known and f"{name}.weight" in self.arrays:
             raise SpecError(
-                f"layer: {printable(name)!r} in {self.name} is no convolution: its weight has not four axes."
+                f"layer: {in_quotes(name)} in {self.name} is no convolution: its weight has not four axes."
             )
         ending = [one for one in known if one.endswith(f".{name}")]
         if name not in known and len(ending) == 1:  # as behind the "module." of some wrapper
@@ -227,7 +227,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     found = {key: value for key, value in found.items() if value.dtype.kind in "biuf"}
     if left_out and not found:
         key, reason = next(iter(left_out.items()))
-        raise InputError(f"{name}, array {printable(key)!r}: {reason}.")
+        raise InputError(f"{name}, array {in_quotes(key)}: {reason}.")
     count = sum(map(_stored, found.values()))
     whole = parametrized.joined(found, name)
     left_out |= whole.left_out | {

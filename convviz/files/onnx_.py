@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convviz.errors import InputError, importing
 from convviz.machine import memory
-from convviz.text import because, printable
+from convviz.text import because, in_quotes, plural, printable
 
 
 def parse(data: bytes, name: str) -> Any:
@@ -164,13 +164,13 @@ def _array(tensor: Any, name: str, folder: Path) -> NDArray[Any]:
     """Read one array, which may lie in a file of its own."""
     import onnx
 
-    what = f"{name}, array {printable(tensor.name)!r}"
+    what = f"{name}, array {in_quotes(tensor.name)}"
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         stored = {entry.key: entry.value for entry in tensor.external_data}
         place = (folder / stored.get("location", "")).resolve()
         if not place.is_relative_to(folder.resolve()) or not place.is_file():
             raise InputError(
-                f"{what} lies in a file {printable(stored.get('location', ''))!r} that is not beside it."
+                f"{what} lies in a file {in_quotes(stored.get('location', ''))} that is not beside it."
             )
         memory.need(place.stat().st_size, f"the numbers of {name}", "make it smaller", error=InputError)
         try:
@@ -266,13 +266,13 @@ def convolutions(
         if node.op_type not in _PLACES:
             continue
         name = node_name(node, found)
-        what = f"{where}: the convolution {printable(name)!r}"
+        what = f"{where}: the convolution {in_quotes(name)}"
         try:
             weight, bias = _weight_and_bias(node, found)
         except KeyError as error:
             made = made_by.get(error.args[0])
             source = f"is made by the operation {printable(made)}" if made else "is not stored in the file"
-            left_out[name] = f"the convolution reads {printable(error.args[0])!r}, which {source}"
+            left_out[name] = f"the convolution reads {in_quotes(error.args[0])}, which {source}"
             continue
         except ValueError:
             raise InputError(
@@ -371,7 +371,9 @@ def conv_arguments(
                 f"{'x'.join(map(str, weight_shape[2:]))}."
             )
         if weight_shape[0] % group:
-            raise InputError(f"{what} has group = {group}, which does not divide {weight_shape[0]} filters.")
+            raise InputError(
+                f"{what} has group = {group}, which does not divide {plural(weight_shape[0], 'filter')}."
+            )
     found: dict[str, Any] = {}
     if any(step != 1 for step in chosen.get("strides", ())):
         found["stride"] = tuple(chosen["strides"])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convviz.errors import InputError
 from convviz.machine import memory
-from convviz.text import printable
+from convviz.text import in_quotes
 
 Array = NDArray[Any]
 
@@ -82,7 +82,7 @@ def joined(found: Mapping[str, Array], name: str) -> Joined:
                 kept[key] = value
             elif whole not in kept and whole not in left_out:
                 parts = {role: arrays[one] for role, one in wholes[whole].items()}
-                how, made = _whole(parts, f"{name}, {printable(whole)!r}")
+                how, made = _whole(parts, f"{name}, {in_quotes(whole)}")
                 if made is None:
                     left_out[whole] = f"it is stored in parts ({', '.join(parts)}) that do not give it"
                 else:

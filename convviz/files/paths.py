@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path, PurePath
 
-from convviz.text import printable
+from convviz.text import in_quotes, printable
 
 if os.name == "posix":
     pass
@@ -18,7 +18,7 @@ _LONGEST_NAME = 255
 
 def shown(path: str | PurePath) -> str:
     """Write a path for a message: in quotes, with nothing that a terminal would act upon."""
-    return f"'{printable(str(path))}'"
+    return in_quotes(path)
 
 
 def reason_of(error: OSError) -> str:

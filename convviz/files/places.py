@@ -19,7 +19,7 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from convviz.errors import InputError, OutputError, SpecError
-from convviz.text import amount, printable
+from convviz.text import amount, in_quotes, printable
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _LOCAL = re.compile(r"(file|local)://")
@@ -206,9 +206,11 @@ def read(path: Path) -> bytes:
     except InputError:
         raise
     except (FileNotFoundError, KeyError):  # an archive of zip looks names up
-        raise InputError(f"cannot read {_shown(path)}: there is no such file; check the address.") from None
+        raise InputError(
+            f"cannot read {in_quotes(path)}: there is no such file; check the address."
+        ) from None
     except Exception as error:  # noqa: BLE001  # each package has errors of its own
-        raise InputError(f"cannot read {_shown(path)}: {_reason(error)}.") from None
+        raise InputError(f"cannot read {in_quotes(path)}: {_reason(error)}.") from None
 
 
 def fetch(path: Path, file: BinaryIO) -> None:
@@ -224,14 +226,14 @@ def fetch(path: Path, file: BinaryIO) -> None:
         with place.fs.open(place.path, "rb") as remote:
             shutil.copyfileobj(remote, file)
     except Exception as error:  # noqa: BLE001  # each package has errors of its own
-        raise InputError(f"cannot read {_shown(path)}: {_reason(error)}.") from None
+        raise InputError(f"cannot read {in_quotes(path)}: {_reason(error)}.") from None
 
 
 def check_writable(path: Path) -> None:
     """Refuse an address that nothing can be written to."""
     if is_remote(path) and _scheme(path) in _READ_ONLY:
         raise OutputError(
-            f"cannot write {_shown(path)}: {_scheme(path)}:// is for reading; choose another output."
+            f"cannot write {in_quotes(path)}: {_scheme(path)}:// is for reading; choose another output."
         )
 
 
@@ -283,7 +285,7 @@ def reported(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001  # each package has errors of its own
-        raise OutputError(f"cannot write {_shown(path)}: {_reason(error)}.") from None
+        raise OutputError(f"cannot write {in_quotes(path)}: {_reason(error)}.") from None
 
 
 def listed(folder: Path) -> Iterator[tuple[str, Seen | None]]:
@@ -310,11 +312,11 @@ def listed(folder: Path) -> Iterator[tuple[str, Seen | None]]:
     try:
         yield from _pages(folder) if _scheme(folder) in _S3 else _folders(folder)
     except FileNotFoundError:
-        raise InputError(f"the folder {_shown(folder)} does not exist; check the address.") from None
+        raise InputError(f"the folder {in_quotes(folder)} does not exist; check the address.") from None
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001  # each package has errors of its own
-        raise InputError(f"the folder {_shown(folder)} cannot be listed: {_reason(error)}.") from None
+        raise InputError(f"the folder {in_quotes(folder)} cannot be listed: {_reason(error)}.") from None
 
 
 def below(folder: Path, name: str) -> Path:
@@ -407,17 +409,13 @@ def _check_unpacked(path: Any, system: Any) -> None:
     packed = found.get("compress_size") or system.of.fs.size(system.of.path)
     if found["size"] > max(_SMALL, _MOST_TIMES * packed):
         raise InputError(
-            f"cannot read {_shown(path)}: it would grow from {amount(packed)} to {amount(found['size'])}, "
+            f"cannot read {in_quotes(path)}: it would grow from {amount(packed)} to {amount(found['size'])}, "
             f"more than {_MOST_TIMES} times; if it is what it should be, unpack the archive first."
         )
 
 
 def _scheme(path: Any) -> str:
     return str(path.protocol)
-
-
-def _shown(path: Path) -> str:
-    return f"'{printable(str(path))}'"
 
 
 def _reason(error: Exception) -> str:

@@ -9,6 +9,7 @@ from PIL.PngImagePlugin import PngInfo
 from zlib_ng import zlib_ng
 
 from convviz.machine import parallel
+from convviz.text import plural
 from convviz.typing import Bytes
 
 Paint = Callable[[int, int], Bytes]
@@ -194,7 +195,7 @@ class Writer:
     def close(self) -> None:
         """Write the end; the rows must all be there."""
         if self._left:
-            raise ValueError(f"{self._left} rows of the picture are missing")
+            raise ValueError(f"the picture ends {plural(self._left, 'row')} too early")
         # An empty last block ends the stream of blocks.
         self._file.write(_chunk(b"IDAT", b"\x03\x00" + self._check.to_bytes(4, "big")))
         self._file.write(_chunk(b"IEND", b""))

@@ -138,7 +138,16 @@ def reported(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"cannot write {shown(path)}: {reason_of(error)}.") from None
+        raise OutputError(f"cannot write {shown(path)}: {_dead_link(path) or reason_of(error)}.") from None
+
+
+def _dead_link(path: Path) -> str:
+    """Say which part of a path is a link that leads nowhere, if one is: the system takes it for a file."""
+    for place in (path, *path.parents):
+        with contextlib.suppress(OSError):  # a name that is too long has no link either
+            if place.is_symlink() and not place.exists():
+                return f"{shown(place)} is a link that leads nowhere; delete it"
+    return ""
 
 
 def _begin(folder: Path) -> BinaryIO:
@@ -265,7 +274,8 @@ def check_place(
             raise OutputError(f"cannot write {shown(path)}: it is not an ordinary file; choose another name.")
         # What is put there takes the place of a link; a link that leads nowhere is somebody's too.
         if not force and not (path.exists() and is_ours(path)):
-            raise OutputError(f"{shown(path)} exists and convviz did not write it; --force replaces it.")
+            what = "exists and convviz did not write it" if path.exists() else "is a link that leads nowhere"
+            raise OutputError(f"{shown(path)} {what}; --force replaces it.")
 
 
 def check_folder(path: Path, *, of: Path | None = None) -> None:
@@ -274,6 +284,6 @@ def check_folder(path: Path, *, of: Path | None = None) -> None:
     if "\0" in str(named):
         raise OutputError(f"cannot write {shown(named)}: a name has no null character; choose another name.")
     with reported(named):
-        found = next((place for place in (path, *path.parents) if place.exists()), None)
+        found = next((place for place in (path, *path.parents) if os.path.lexists(place)), None)
         if found is not None and not found.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "")

@@ -264,7 +264,7 @@ def decode(
         wanted = {"gray": 1, "rgb": 3, "rgba": 4, None: picture.x.shape[0]}[mode]
         if wanted != picture.x.shape[0]:
             raise SpecError(
-                f"mode {mode} needs {wanted} planes, but {name} has {picture.x.shape[0]}; "
+                f"mode {mode} needs {plural(wanted, 'plane')}, but {name} has {picture.x.shape[0]}; "
                 "numbers are taken as they are."
             )
     else:

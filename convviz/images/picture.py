@@ -91,7 +91,9 @@ class Picture:
                 f"an input is a float32 array (channels, height, width), not {x.dtype} {x.shape}."
             )
         if len(self.channels) != x.shape[0]:
-            raise InputError(f"{len(self.channels)} names for {x.shape[0]} planes; give one per plane.")
+            raise InputError(
+                f"{plural(len(self.channels), 'name')} for {plural(x.shape[0], 'plane')}; give one per plane."
+            )
         if not all_finite(x):
             raise InputError(f"the input has {count_of_others(x)}.")
 
@@ -180,8 +182,8 @@ def from_numbers(values: Floats, name: str, *, channels_first: bool = False) -> 
         values = values[0]
     elif values.ndim == 4:
         raise InputError(
-            f"{name} has shape {values.shape}, a batch of {values.shape[0]} inputs; give one of them, "
-            "of shape (channels, height, width)."
+            f"{name} has shape {values.shape}, a batch of {plural(values.shape[0], 'input')}; "
+            "give one of them, of shape (channels, height, width)."
         )
     if values.ndim == 2:
         values = values[None]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.errors import InputError
+from convviz.text import plural
 
 # Tags, by their names in the specification of TIFF 6.0.
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _STRIP_OFFSETS, _SAMPLES = 256, 257, 258, 259, 273, 277
@@ -125,7 +126,7 @@ class FloatPage:
             if compression in _DEFLATED:
                 strip = zlib.decompressobj().decompress(strip, wanted)
             if len(strip) < wanted:
-                raise OSError(f"{len(strip):,} of {wanted:,} bytes")
+                raise OSError(f"{len(strip):,} of {plural(wanted, 'byte')}")
             values = np.frombuffer(strip, self._kind, wanted // self._kind.itemsize)
             with np.errstate(over="ignore"):
                 found[top:bottom] = values.reshape(bottom - top, self.width, self.samples)

@@ -20,12 +20,14 @@ from convviz.compute.weights import FilterBank, of_module, seeded
 from convviz.errors import ShapeError
 from convviz.images import decode
 from convviz.render.sheets import overview
-from convviz.render.sheets.field import NOTHING, Panel
+from convviz.render.sheets.field import NOTHING, Panel, panel
 from convviz.render.sheets.layout import Sheet, columns_for
 from convviz.results import outputs
 from convviz.spec import scales, settings
-from convviz.spec.geometry import HW
+from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import Conv2d
+from convviz.spec.network import Placed, alone
+from convviz.spec.reach import Box
 from convviz.text import plural
 from convviz.typing import Floats
 
@@ -124,6 +126,49 @@ class FeatureMaps(LayerRun):
             seen=seen,
         )
 
+    def receptive_field(self, at: HW) -> Box:
+        """Find the rows and columns of the input that the output value at a position depends on.
+
+        Raises
+        ------
+        SpecError
+            If there is no such position in the maps.
+        """
+        check_inside("field", at, HW(*self.shape[1:]), what="the maps")
+        placed = self._placed
+        assert placed.height is not None
+        assert placed.width is not None
+        return Box.of(placed.height, placed.width, at)
+
+    def seen(self, at: HW, *, tile: int | None = 320, effective: bool = False) -> Panel:
+        """Draw the receptive field of the output value at a position, to be put on the sheet.
+
+        Parameters
+        ----------
+        at : HW
+            Row and column.
+        tile : int or None
+            Longest side of a map on the sheet, in pixels.
+        effective : bool
+            Whether the gradient is laid over it, which torch computes.
+        """
+        box = self.receptive_field(at)
+        before, _ = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
+        gradient = None
+        if effective:
+            bank = self.filters
+            weights = {"map": {"weight": bank.weight} | ({} if bank.bias is None else {"bias": bank.bias})}
+            torch_net = backends.load_torch_net()
+            gradient = torch_net.gradient([self._placed], self.picture.x, weights, name="map", at=at)
+        planes = self.summary(tile, moments=False).planes
+        cell = max(1, int(before))
+        return panel(self.picture, planes, "the output", at=at, box=box, cell=cell, gradient=gradient)
+
+    @property
+    def _placed(self) -> Placed:
+        """The layer as a network of one step."""
+        return alone(self.layer, self.picture.size)
+
     def arrays(
         self, *, parts: Floats | None = None, differences: Floats | None = None
     ) -> dict[str, NDArray[Any]]:
@@ -134,6 +179,39 @@ class FeatureMaps(LayerRun):
         stored |= {"maps": self.maps, "names": np.array(self.names)}
         more = {"partial": parts, "flip_difference": differences}
         return stored | {name: array for name, array in more.items() if array is not None}
+
+    def save_maps(
+        self,
+        folder: Path,
+        description: dict[str, Any],
+        *,
+        tile: int | None = 320,
+        **more: Any,
+    ) -> list[Path]:
+        """Write every map as a PNG of its own, one pixel per value.
+
+        Parameters
+        ----------
+        folder : Path
+            Where to write them; made if missing.
+        description : dict
+            The metadata of each.
+        tile : int or None
+            Longest side of a map on the sheet, in pixels: what was summed up for that is used again.
+        **more
+            As for `convviz.results.outputs.write_maps`: colormap, scale, force, inputs, advance.
+
+        Returns
+        -------
+        list of Path
+            The files, in the order of the maps.
+        """
+        found = self.summary(tile, moments=False).maps
+        ends = [(of.low, of.high) for of in found]
+        size = HW(*self.shape[1:])
+        return outputs.write_maps(
+            self.names, size, ends, bands=self.bands, folder=folder, description=description, **more
+        )
 
     def save(self, path: str | Path, *, force: bool = False, partial: bool = False) -> None:
         """Write the sheet (.png) or the exact numbers (.npz, .npy, .safetensors).

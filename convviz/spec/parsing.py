@@ -20,6 +20,14 @@ def _whole(text: str) -> int | None:
     return int(text) if _WHOLE.fullmatch(text.strip()) else None
 
 
+def _wholes(text: str, separators: str = ",") -> list[int | None]:
+    """Read whole numbers with a separator between them, also in the brackets of a tuple or a list."""
+    text = text.strip()
+    if text[:1] + text[-1:] in ("()", "[]"):
+        text = text[1:-1]
+    return [_whole(part) for part in re.split(f"[{separators}]", text)]
+
+
 def whole(field: str, *, least: int = 1, most: int | None = None) -> Callable[[str], int]:
     """Make a parser of whole numbers from `least` to `most`.
 
@@ -43,16 +51,16 @@ def whole(field: str, *, least: int = 1, most: int | None = None) -> Callable[[s
 
 
 def pair(field: str, *, least: int = 1, expected: str = "N or HxW, such as 3 or 3x5") -> Callable[[str], HW]:
-    """Make a parser of ``N``, ``HxW`` or ``H,W``; messages say what was `expected`.
+    """Make a parser of ``N``, ``HxW``, ``H,W`` or ``(H, W)``; messages say what was `expected`.
 
     Examples
     --------
-    >>> print(pair("stride")("2"), pair("stride")("3x5"), pair("stride")("3,5"))
-    2x2 3x5 3x5
+    >>> print(pair("stride")("2"), pair("stride")("3x5"), pair("stride")("3,5"), pair("stride")("(3, 5)"))
+    2x2 3x5 3x5 3x5
     """
 
     def parse(text: str) -> HW:
-        numbers = [_whole(part) for part in re.split("x|,", text.lower())]
+        numbers = _wholes(text.lower(), "x,")
         if len(numbers) not in (1, 2) or None in numbers:
             raise SpecError(f"{field}: expected {expected}, not {text!r}.")
         h, w = numbers * 2 if len(numbers) == 1 else numbers
@@ -89,6 +97,8 @@ def resize(text: str) -> HW | ShortSide:
 def padding(text: str) -> Padding:
     """Parse ``N``, ``HxW``, ``H,W``, ``top,bottom,left,right``, ``same``, ``same-lower`` or ``valid``.
 
+    Several numbers may stand in the brackets of a tuple or a list.
+
     Raises
     ------
     SpecError
@@ -101,7 +111,7 @@ def padding(text: str) -> Padding:
     """
     if text in PADDING_WORDS:
         return text  # type: ignore[return-value]  # narrowed by the line above
-    numbers = [_whole(part) for part in text.split(",")]
+    numbers = _wholes(text)
     if len(numbers) == 4 and None not in numbers:
         return Edges(*(n or 0 for n in numbers))
     try:
@@ -124,7 +134,7 @@ def position(field: str) -> Callable[[str], HW]:
     """
 
     def parse(text: str) -> HW:
-        numbers = [_whole(part) for part in text.split(",")]
+        numbers = _wholes(text)
         if len(numbers) != 2 or None in numbers:
             raise SpecError(
                 f"{field}: expected Y,X, row and column counted from 0, such as 10,20, not {text!r}."
@@ -147,7 +157,7 @@ def place(field: str) -> Callable[[str], tuple[int, int, int, int]]:
     """
 
     def parse(text: str) -> tuple[int, int, int, int]:
-        found = [_whole(part) for part in text.split(",")]
+        found = _wholes(text)
         indices = [index for index in found if index is not None and index >= 0]
         if len(found) != 4 or len(indices) != 4:
             raise SpecError(

@@ -1,11 +1,13 @@
 """What a user chooses, as checked values that fit into the metadata of a picture."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from convviz.errors import SpecError, UnknownNameError
+from convviz.spec import parsing
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.kernels import KernelRequest
 from convviz.spec.layers import Conv2d, Padding, PaddingMode
@@ -153,6 +155,17 @@ class LayerSettings:
         )
 
 
+# How each of `InputSettings` is typed: on the command line, and in the file of a network.
+INPUT_PARSERS: dict[str, Callable[[str], Any]] = {
+    "mode": parsing.choice("mode", get_args(Mode)),
+    "range": parsing.choice("range", get_args(ValueRange)),
+    "resize": parsing.resize,
+    "crop": parsing.pair("crop"),
+    "normalize": parsing.normalization,
+    "page": parsing.whole("page"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class InputSettings:
     """How a picture becomes numbers.
@@ -195,6 +208,46 @@ class InputSettings:
                 f"normalize {self.normalize} is for values from 0 to 1, not for --range {self.range}; "
                 "leave out --range, or give the numbers."
             )
+
+    def completed(self, texts: Mapping[str, str]) -> tuple["InputSettings", list[str]]:
+        """Take settings, as a user would type them, where this value has the default.
+
+        Parameters
+        ----------
+        texts : dict of str
+            Such as ``{"mode": "gray", "resize": "28x28"}``.
+
+        Returns
+        -------
+        settings : InputSettings
+            With what was taken.
+        taken : list of str
+            What was taken, in words.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such setting.
+        SpecError
+            If a text is not legal.
+
+        Examples
+        --------
+        >>> InputSettings().completed({"mode": "gray"})[1]
+        ['mode gray']
+        """
+        settings, default, taken = self, InputSettings(), []
+        for name, text in texts.items():
+            if name not in INPUT_PARSERS:
+                raise UnknownNameError("option of [input]", name, list(INPUT_PARSERS))
+            if getattr(settings, name) != getattr(default, name):
+                continue
+            try:
+                settings = replace(settings, **{name: INPUT_PARSERS[name](text)})
+            except (SpecError, UnknownNameError) as error:
+                raise SpecError(f"[input]: {error}") from None
+            taken.append(f"{name} {text}")
+        return settings, taken
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -262,6 +315,112 @@ class PictureSettings:
             raise UnknownNameError("scale", str(self.scale), get_args(Scale))
 
 
+# Of no result, and so of no description of one.
+_ASIDE: Any = {"described": False}
+
+
+def _as_position(at: HW) -> str:
+    """Write a row and a column as a user would type them."""
+    return f"{at.h},{at.w}"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """A network in place of a single layer; its weights are those of `LayerSettings`.
+
+    Parameters
+    ----------
+    layers : str, optional
+        Layers as text, for `convviz.spec.stacks.parse_layers`.
+    net : str, optional
+        Name of a network that ships with convviz, or a file .toml or .onnx.
+    until : str, optional
+        The last layer to compute.
+    """
+
+    layers: str | None = None
+    net: str | None = None
+    until: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether there is a network at all."""
+        return self != NetworkSettings()
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that the network is read from; like the input they are never replaced."""
+        named = self.net is not None and Path(self.net).suffix.lower() in (".toml", ".onnx")
+        return [Path(self.net)] if named and self.net is not None else []
+
+    def check(self, layer: LayerSettings) -> None:
+        """Refuse a network beside another one, or beside the settings of a single layer.
+
+        Raises
+        ------
+        SpecError
+            If there are both.
+        """
+        own = replace(layer, seed=0, weights=None, layer_name=None)
+        if (self.layers is not None and self.net is not None) or own != LayerSettings():
+            raise SpecError(
+                "layers, net: give one of them, and of the options of a layer --seed or --weights alone."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What ``convviz run`` shows and stores beside the maps.
+
+    Parameters
+    ----------
+    check : bool
+        Whether another backend computes the maps too, and a difference is an error.
+    maps : Path, optional
+        A folder for every map as a picture of its own.
+    save : Path, optional
+        A file for the exact numbers.
+    partial : bool
+        Whether the partial maps are drawn.
+    table, code, show : bool
+        Whether the values, the PyTorch program, the maps themselves are printed.
+    at : HW, optional
+        Centre of the table of a large map.
+    field : HW, optional
+        Position of an output value whose receptive field is drawn.
+    effective : bool
+        Whether its gradient is laid over that.
+    top : int, optional
+        Number of maps to draw, those of the most energy first.
+    stat : tuple of str, optional
+        More columns of the table of maps.
+
+    Raises
+    ------
+    SpecError
+        If one of them needs another that is missing, or contradicts it.
+    """
+
+    check: bool = field(default=False, metadata=_ASIDE)
+    maps: Path | None = field(default=None, metadata=_ASIDE)
+    save: Path | None = field(default=None, metadata=_ASIDE)
+    partial: bool = False
+    table: bool = field(default=False, metadata=_ASIDE)
+    code: bool = field(default=False, metadata=_ASIDE)
+    at: HW | None = field(default=None, metadata=_ASIDE)
+    show: bool = field(default=False, metadata=_ASIDE)
+    field: HW | None = dataclasses.field(default=None, metadata={"typed": _as_position})
+    effective: bool = False
+    top: int | None = None
+    stat: tuple[str, ...] | None = dataclasses.field(default=None, metadata=_ASIDE)
+
+    def __post_init__(self) -> None:
+        if self.effective and self.field is None:
+            raise SpecError("effective: goes with --field Y,X.")
+        if self.at is not None and not self.table:
+            raise SpecError("at: goes with --table.")
+
+
 def typed(value: Any) -> str:
     """Write one value as a user would type it after its option.
 
@@ -299,7 +458,9 @@ def as_text(*groups: Any) -> dict[str, str | list[str]]:
     {'stride': '2', 'flip': 'true', 'tile': 'full'}
     """
     return {
-        of.name.replace("_", "-"): [typed(item) for item in value] if of.name in REPEATED else typed(value)
+        of.name.replace("_", "-"): [typed(item) for item in value]
+        if of.name in REPEATED
+        else of.metadata.get("typed", typed)(value)
         for group in groups
         for of in fields(group)
         if (value := getattr(group, of.name)) != of.default and of.metadata.get("described", True)

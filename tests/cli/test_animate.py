@@ -1,4 +1,4 @@
-"""``convviz animate`` as a process."""
+"""``convviz animate``."""
 
 import numpy as np
 import pytest

@@ -120,6 +120,17 @@ def test_remarks_that_cannot_be_written_are_left_out(place):
     assert done.stdout.decode().splitlines()[-1] == "photo-maps.png"
 
 
+EVERY_COMMAND = """
+import json, sys
+from convviz.cli.app import begin, status_of
+begin()
+for words in json.loads(sys.argv[1]):
+    print(end="\\0", flush=True)
+    if status := status_of(words):
+        sys.exit(status)
+"""
+
+
 @pytest.mark.parametrize(
     "env",
     [
@@ -140,19 +151,30 @@ def test_remarks_that_cannot_be_written_are_left_out(place):
     ],
 )
 def test_every_terminal_shows_the_numbers(place, env):
-    for arguments in (
+    """One process does all the commands: what is about a terminal is set up before the first."""
+    commands = [
         ["run", "photo.png", "-K", "box", "--table"],
         ["run", "photo.png", "--show"],
         ["explain", "photo.png", "--at", "1,1"],
         ["shape", "3x24x30", "--target", "12x15"],
         ["run", "--help"],
-    ):
-        done = run(place, *arguments, env=env)
-        assert done.returncode == 0, done.stderr
-        assert len(done.stdout.split()) > 15
-        assert b"Traceback" not in done.stderr
-    document = json.loads(run(place, "run", "photo.png", "--json", env=env).stdout)
-    assert document["output_shape"] == [6, 22, 28]
+        ["run", "photo.png", "--json"],
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", EVERY_COMMAND, json.dumps(commands)],
+        cwd=place,
+        capture_output=True,
+        env={**os.environ, **env},
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    *answers, document = done.stdout.split(b"\0")[1:]
+    assert len(answers) == len(commands) - 1
+    for answer in answers:
+        assert len(answer.split()) > 15
+    assert json.loads(document)["output_shape"] == [6, 22, 28]
 
 
 def test_help_says_what_a_command_does_even_where_texts_are_left_out(place):
@@ -187,41 +209,63 @@ def shows_nothing_else(text):
     return all(line.isprintable() for line in text.decode().split("\n"))
 
 
-@LINUX
-@pytest.mark.parametrize("name", NAMES)
-def test_a_file_of_any_name_is_done_and_shown_without_what_a_terminal_acts_upon(tmp_path, name):
-    source = tmp_path / "photos" / os.fsdecode(name)
-    source.parent.mkdir(parents=True)
-    Image.new("RGB", (9, 8), (20, 90, 200)).save(tmp_path / "photo.png")
-    (tmp_path / "photo.png").rename(source)
-    done = run(tmp_path, "batch", "photos", "out", "--report", "report.jsonl")
+@pytest.fixture(scope="module")
+def any_names(tmp_path_factory):
+    """Two folders of files of those names, pictures and others; each is done by one batch."""
+    place = tmp_path_factory.mktemp("names")
+    Image.new("RGB", (9, 8), (20, 90, 200)).save(place / "photo.png")
+    for folder, data in (("photos", (place / "photo.png").read_bytes()), ("broken", b"no picture")):
+        for name in NAMES:
+            source = place / folder / os.fsdecode(name.values[0])
+            source.parent.mkdir(parents=True, exist_ok=True)
+            source.write_bytes(data)
+    done = run(place, "batch", "photos", "out", "--report", "report.jsonl")
     assert done.returncode == 0, done.stderr
-    (line,) = map(json.loads, (tmp_path / "report.jsonl").read_text().splitlines())
-    assert os.fsencode(line["path"]) == name
-    with Image.open(tmp_path / line["output"]) as picture:
-        picture.load()
-    again = run(tmp_path, "batch", "photos", "out")
-    assert b"1 unchanged" in again.stdout
-    alone = run(tmp_path, "run", b"photos/" + name, "--output", "alone.png", "--json")
-    assert alone.returncode == 0, alone.stderr
-    assert os.fsencode(json.loads(alone.stdout)["input"]["path"]) == b"photos/" + name
-    plain = run(tmp_path, "run", b"photos/" + name)
-    assert plain.returncode == 0, plain.stderr
-    assert shows_nothing_else(plain.stdout)
-    assert shows_nothing_else(plain.stderr)
+    assert shows_nothing_else(done.stdout + done.stderr)
+    again = run(place, "batch", "photos", "out")
+    assert f"{len(NAMES)} unchanged".encode() in again.stdout
+    failed = run(place, "batch", "broken", "none")
+    assert failed.returncode == 6
+    assert b"Traceback" not in failed.stderr
+    assert failed.stderr.count(b"\n") >= len(NAMES)
+    assert shows_nothing_else(failed.stdout + failed.stderr)
+    return place
 
 
 @LINUX
 @pytest.mark.parametrize("name", NAMES)
-def test_a_broken_file_of_any_name_is_named_without_what_a_terminal_acts_upon(tmp_path, name):
-    source = tmp_path / "photos" / os.fsdecode(name)
-    source.parent.mkdir(parents=True)
-    source.write_bytes(b"no picture")
-    for arguments in (["batch", "photos", "out"], ["run", b"photos/" + name], ["inspect", b"photos/" + name]):
-        done = run(tmp_path, *arguments)
-        assert done.returncode in (3, 6)
-        assert b"Traceback" not in done.stderr
-        assert shows_nothing_else(done.stderr)
+def test_a_file_of_any_name_is_done_and_shown_without_what_a_terminal_acts_upon(convviz, any_names, name):
+    path = f"photos/{os.fsdecode(name)}"
+    lines = map(json.loads, (any_names / "report.jsonl").read_text().splitlines())
+    (line,) = [line for line in lines if os.fsencode(line["path"]) == name]
+    with Image.open(any_names / line["output"]) as picture:
+        picture.load()
+    alone = convviz("run", path, "--output", "alone.png", "--json", cwd=any_names)
+    assert alone.returncode == 0, alone.stderr
+    assert json.loads(alone.stdout)["input"]["path"] == path
+    plain = convviz("run", path, cwd=any_names)
+    assert plain.returncode == 0, plain.stderr
+    assert shows_nothing_else(plain.stdout.encode())
+    assert shows_nothing_else(plain.stderr.encode())
+
+
+@LINUX
+def test_a_name_that_is_no_utf_8_passes_through_the_streams_of_a_process(any_names):
+    alone = run(any_names, "run", b"photos/\xff\xfe.png", "--output", "process.png", "--json")
+    assert alone.returncode == 0, alone.stderr
+    assert os.fsencode(json.loads(alone.stdout)["input"]["path"]) == b"photos/\xff\xfe.png"
+    plain = run(any_names, "run", b"photos/\xff\xfe.png")
+    assert plain.returncode == 0, plain.stderr
+    assert shows_nothing_else(plain.stdout + plain.stderr)
+
+
+@LINUX
+@pytest.mark.parametrize("name", NAMES)
+def test_a_broken_file_of_any_name_is_named_without_what_a_terminal_acts_upon(convviz, any_names, name):
+    for command in ("run", "inspect"):
+        done = convviz(command, f"broken/{os.fsdecode(name)}", cwd=any_names)
+        assert done.returncode == 3
+        assert shows_nothing_else(done.stderr.encode())
 
 
 # --- disks

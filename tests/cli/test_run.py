@@ -400,6 +400,7 @@ def test_the_options_of_the_picture_change_its_size(convviz, photo):
         pytest.param(["--filters", "6"], 2, "did you mean --out-channels?", id="another word for an option"),
         pytest.param(["--pad", "1"], 2, "did you mean --padding?", id="a shorter word for an option"),
         pytest.param(["--kernel_size", "3"], 2, "did you mean --kernel-size?", id="a name as in Python"),
+        pytest.param(["--no-bais"], 2, "did you mean --no-bias?", id="an option that switches off"),
         pytest.param(["--zzz"], 2, "(convviz run --help lists the options)", id="where options are listed"),
         pytest.param(["--stride"], 2, "(convviz run --help lists the options)", id="an option without value"),
         pytest.param(["--stride"], 2, "requires an argument", id="no value"),

@@ -171,13 +171,13 @@ def test_a_misspelt_command_is_met_with_the_nearest(convviz):
     assert "no such command 'rnu'. Did you mean 'run'" in done.stderr
 
 
-def test_presets_complete_in_the_shell(convviz):
+def test_presets_complete_in_the_shell(process):
     env = {
         "_CONVVIZ_COMPLETE": "complete_bash",
         "COMP_WORDS": "convviz run cat.jpg --kernel scharr",
         "COMP_CWORD": "4",
     }
-    done = convviz(env=env)
+    done = process(env=env)
     assert {"scharr-x", "scharr-y"} <= set(done.stdout.split())
 
 
@@ -187,6 +187,17 @@ def test_the_share_of_the_work_that_meets_padding_is_stated(convviz):
     assert "padding: 88.89% of the outputs touch it, 39.51% of the products meet it" in done.stdout
     document = json.loads(convviz("shape", "1x3x3", "-p", "1", "--json").stdout)
     assert document["padding_shares"] == {"outputs": pytest.approx(8 / 9), "products": pytest.approx(32 / 81)}
+
+
+def test_numbers_agree_with_their_nouns(convviz):
+    lines = convviz("shape", "1x1x1", "-k", "1", "-O", "1").stdout.splitlines()
+    assert "parameters: 2 = 1 x 1 x 1 x 1 weight + 1 bias" in lines
+    (line,) = [line for line in lines if line.startswith("multiply-adds:")]
+    assert line.startswith("multiply-adds: 1 = 1 weight x 1 x 1 position (")
+    lines = convviz("shape", "1x2x1", "-k", "1", "-O", "2", "-g", "1").stdout.splitlines()
+    assert "parameters: 4 = 2 x 1 x 1 x 1 weights + 2 biases" in lines
+    (line,) = [line for line in lines if line.startswith("multiply-adds:")]
+    assert line.startswith("multiply-adds: 4 = 2 weights x 2 x 1 positions (")
 
 
 def test_a_target_keeps_the_size_of_a_named_kernel(convviz):

@@ -101,3 +101,16 @@ def test_no_complaint_holds_what_a_terminal_acts_upon(words, place, monkeypatch,
 
 def test_every_command_is_given_names_that_a_terminal_acts_upon():
     assert {words[0] for words in ANSWERS} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", ["animate", "explain"])
+def test_a_name_in_a_complaint_is_escaped_once(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.json").write_text("[[1, 2], [3, 4]]")
+    np.save(tmp_path / "three\x1b.npy", np.ones((1, 3, 1, 1)))
+    np.save(tmp_path / "five\x1b.npy", np.ones((1, 1, 1, 1, 1)))
+    words = ["--at", "0,0"] if command == "explain" else []
+    for name in ("three", "five"):
+        assert status_of([command, "x.json", *words, "-K", f"{name}\x1b.npy"]) in (2, 3)
+        shown = capsys.readouterr().err
+        assert f"'{name}\\x1b" in shown

@@ -1,11 +1,10 @@
 """``convviz layers``, ``filters``, ``run --weights``, ``--field``, ``--top``, ``--stat`` by the command."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import safetensors.torch
 import torch
 from PIL import Image
@@ -63,6 +62,35 @@ def test_the_table_of_layers_fits(convviz, place, columns):
     assert max(map(len, rows)) <= columns
 
 
+def test_an_option_that_is_like_no_other_is_answered_without_a_guess(convviz):
+    """Only the dashes and three letters of --filters and --tile are alike."""
+    done = convviz("filters", "w.safetensors", "--filters", "1")
+    assert done.stderr == "convviz: no such option: --filters (convviz filters --help lists the options)\n"
+
+
+def test_layers_proposes_only_what_can_be_done(convviz, tmp_path):
+    """A layer that is not finite is refused, and a transposed one is applied with its net alone."""
+    whole = np.ones((2, 1, 3, 3), np.float32)
+    broken = whole.copy()
+    broken[0, 0, 0, 0] = np.nan
+    up = {"up.weight": np.ones((2, 8, 3, 3), np.float32), "up.bias": np.zeros(8, np.float32)}
+    safetensors.numpy.save_file({"a.weight": broken}, tmp_path / "diverged.safetensors")
+    safetensors.numpy.save_file({"a.weight": broken, "b.weight": whole}, tmp_path / "partly.safetensors")
+    safetensors.numpy.save_file({**up, "z.weight": whole}, tmp_path / "up.safetensors")
+    (tmp_path / "x.csv").write_text("1,2,3\n4,5,6\n7,8,9\n")
+    proposed = {}
+    for name in ("diverged", "partly", "up"):
+        lines = convviz("layers", f"{name}.safetensors").stdout.splitlines()
+        commands = [
+            line.rpartition(" ")[0].rpartition(" ")[0] for line in lines if line.startswith("convviz ")
+        ]
+        proposed[name] = [command.split()[-1] for command in commands]
+        for command in commands:
+            done = convviz(*command.replace("INPUT", "x.csv").split()[1:])
+            assert done.returncode == 0, done.stderr
+    assert proposed == {"diverged": [], "partly": ["b", "b"], "up": ["up", "z"]}
+
+
 def as_npz(state, path):
     np.savez(path, **{key: value.double().numpy() for key, value in state.items()})
 
@@ -79,17 +107,16 @@ PACKED = {
 @pytest.mark.parametrize(
     "options", [[], ["--flip"], ["--no-bias", "-p", "1,0,2,1", "--padding-mode", "reflect"]]
 )
-def test_the_program_of_a_trained_layer_makes_the_same_maps(convviz, place, file, options):
+def test_the_program_of_a_trained_layer_makes_the_same_maps(convviz, program, place, file, options):
     PACKED[file](trained().state_dict(), place / file)
     given = ["photo.png", "--weights", file, "--layer", "0", "-s", "2", *options]
     printed = convviz("code", *given)
     assert printed.returncode == 0, printed.stderr
-    program = printed.stdout + "\nnp.save('theirs.npy', maps.numpy())\n"
-    subprocess.run([sys.executable, "-c", program], cwd=place, check=True, capture_output=True)
+    theirs = program(printed.stdout)["maps"].numpy()
     assert convviz("run", *given, "--save", "ours.npy").returncode == 0
     ours = np.load(place / "ours.npy")
     assert len(np.unique(ours)) > 100
-    np.testing.assert_allclose(np.load(place / "theirs.npy"), ours, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("file", ["w.pt", "w.safetensors"])

@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 
 from convviz.cli import writing
 from convviz.cli.app import COMMANDS, make_app, status_of
-from convviz.cli.options import NOT_OFFERED
+from convviz.cli.settings import NOT_OFFERED
 from convviz.errors import OutputError
 from convviz.files import marks
 
@@ -178,6 +178,21 @@ def test_a_name_that_begins_with_a_dash_is_helped(place, call):
     status, _, err = call("run", "-x.png")
     assert status == 2
     assert err == "convviz: no such option: -x; write ./-x.png for a file whose name begins with '-'\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "numbers.csv", "-k", "1", "-o", "0-x.png", "--maps", "link"],
+        ["animate", "numbers.csv", "-k", "1", "-o", "x.gif", "--frames", "link"],
+    ],
+    ids=["run", "animate"],
+)
+def test_a_folder_that_is_a_link_to_itself_is_said_to_be_one(place, call, words):
+    (place / "link").symlink_to("link")
+    status, _, err = call(*words)
+    assert status == 4
+    assert "'link' is a link that leads nowhere" in err
 
 
 def test_a_page_is_kept_among_the_settings(place, call):

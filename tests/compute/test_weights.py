@@ -225,7 +225,7 @@ def test_kernels_for_other_planes_are_refused(tmp_path):
         pytest.param(
             np.zeros((1, 1, 1, 1), "f"), np.zeros(2, "f"), ("a",), "one number per map", id="two biases"
         ),
-        pytest.param(np.zeros((1, 1, 1, 1), "f"), None, (), "0 names for 1 filters", id="no name"),
+        pytest.param(np.zeros((1, 1, 1, 1), "f"), None, (), "0 names for 1 filter;", id="no name"),
         pytest.param(
             np.full((1, 1, 1, 1), np.nan, "f"),
             None,

@@ -296,7 +296,7 @@ def test_any_number_of_rows_at_once_makes_the_same_map(monkeypatch, rows):
     rng = np.random.default_rng(rows)
     x = rng.integers(-9, 9, (3, 45, 17)).astype(np.float32)
     weight = rng.integers(-9, 9, (4, 3, 5, 4)).astype(np.float32)
-    monkeypatch.setattr(numpy_, "_rows_at_once", lambda *_: rows)
+    monkeypatch.setattr(numpy_, "_rows_at_once", lambda *_, **__: rows)
     made = numpy_.cross_correlate(x, weight, stride=HW(2, 1), dilation=HW(3, 2), groups=1)
     np.testing.assert_array_equal(made, by_loops(x, weight, (2, 1), (3, 2), 1))
 

@@ -43,20 +43,12 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     "path", [path for path in DOCUMENTS if any(commands(path))], ids=lambda path: path.stem
 )
-def test_the_commands_of_a_document_do_what_it_says_without_an_error(folder, path):
+def test_the_commands_of_a_document_do_what_it_says_without_an_error(convviz, folder, path):
     """One after the other in one folder, for a command may read what an earlier one wrote."""
     for command in commands(path):
         words, _, source = command.partition(" < ")
-        with (folder / (source or "samples/classic.json")).open("rb") as stdin:
-            done = subprocess.run(
-                [sys.executable, "-m", "convviz", *shlex.split(words)[1:]],
-                cwd=folder,
-                stdin=stdin,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=120,
-            )
+        stdin = (folder / (source or "samples/classic.json")).read_bytes()
+        done = convviz(*shlex.split(words)[1:], stdin=stdin)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
         assert done.stdout, command
         targets = words.split("--output ")[1] if "--output " in words else ""
@@ -67,32 +59,16 @@ def test_the_commands_of_a_document_do_what_it_says_without_an_error(folder, pat
 @pytest.mark.parametrize(
     "path", [path for path in DOCUMENTS if blocks(path, "python")], ids=lambda path: path.stem
 )
-def test_documented_python_runs(folder, path):
+def test_documented_python_runs(program, folder, path):
     for block in blocks(path, "python"):
-        done = subprocess.run(
-            [sys.executable, "-c", block],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
+        program(block)
 
 
-def test_the_command_of_the_tutorial_makes_the_maps_of_its_program(folder):
+def test_the_command_of_the_tutorial_makes_the_maps_of_its_program(convviz, program, folder):
     text = (ROOT / "docs" / "run.md").read_text(encoding="utf-8").split("## A program of a tutorial")[1]
-    program = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    found = program(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1])
     command = re.search(r"```sh\nconvviz (.*?)\n```", text, re.DOTALL)[1]
-    found = {}
-    exec(program, found)
-    done = subprocess.run(
-        [sys.executable, "-m", "convviz", *shlex.split(command), "--json"],
-        cwd=folder,
-        capture_output=True,
-        check=True,
-        timeout=120,
-    )
+    done = convviz(*shlex.split(command), "--json")
     values = np.array(json.loads(done.stdout)["values"])
     assert values[0].tolist() == [[18]]
     np.testing.assert_allclose(values, found["maps"], rtol=0, atol=1e-6)

@@ -156,6 +156,19 @@ def test_a_file_in_place_of_a_folder_is_told(tmp_path, name):
         write_atomically(tmp_path / name, two_bytes)
 
 
+@pytest.mark.parametrize("leads", ["nowhere/deep", "link"], ids=["to nothing", "to itself"])
+def test_a_link_that_leads_nowhere_is_said_to_be_one(tmp_path, leads):
+    link = tmp_path / "link"
+    link.symlink_to(leads)
+    with pytest.raises(OutputError, match=r"^'.*link' is a link that leads nowhere; --force replaces it\.$"):
+        write_atomically(link, two_bytes)
+    for path in (link / "x.bin", link / "deeper" / "x.bin"):
+        with pytest.raises(
+            OutputError, match=r"x\.bin': '.*link' is a link that leads nowhere; delete it\.$"
+        ):
+            write_atomically(path, two_bytes)
+
+
 def test_a_name_may_be_as_long_as_the_file_system_allows_and_no_longer(tmp_path):
     most = os.pathconf(tmp_path, "PC_NAME_MAX")
     write_atomically(tmp_path / ("x" * most), two_bytes)

@@ -85,5 +85,5 @@ def test_the_chunks_are_those_of_the_specification():
 def test_missing_rows_are_not_passed_over():
     writer = png.Writer(io.BytesIO(), 3, 2, channels=1, text={})
     writer.write(np.zeros((2, 2), np.uint8))
-    with pytest.raises(ValueError, match="1 rows of the picture are missing"):
+    with pytest.raises(ValueError, match="the picture ends 1 row too early"):
         writer.close()

@@ -1241,7 +1241,7 @@ def test_warnings_about_metadata_are_not_passed_on_and_others_are():
         pytest.param(np.zeros((2, 2), np.float32), ("gray",), r"not float32 \(2, 2\)", id="two axes"),
         pytest.param(np.zeros((1, 2, 2)), ("gray",), "not float64", id="float64"),
         pytest.param(np.zeros((1, 0, 2), np.float32), ("gray",), r"\(1, 0, 2\)", id="no pixels"),
-        pytest.param(np.zeros((2, 1, 1), np.float32), ("gray",), "1 names for 2 planes", id="a name missing"),
+        pytest.param(np.zeros((2, 1, 1), np.float32), ("gray",), "1 name for 2 planes", id="a name missing"),
         pytest.param(np.float32([[[np.inf, -np.inf]]]), ("gray",), "the input has 2 values", id="not finite"),
     ],
 )

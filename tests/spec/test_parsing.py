@@ -9,13 +9,24 @@ from convviz.spec.geometry import HW, Edges
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("3", HW(3, 3)), ("3x5", HW(3, 5)), ("3X5", HW(3, 5)), ("3,5", HW(3, 5)), (" 3, 5", HW(3, 5))],
+    [
+        ("3", HW(3, 3)),
+        ("3x5", HW(3, 5)),
+        ("3X5", HW(3, 5)),
+        ("3,5", HW(3, 5)),
+        (" 3, 5", HW(3, 5)),
+        ("(3, 5)", HW(3, 5)),
+        ("[3, 5]", HW(3, 5)),
+    ],
 )
 def test_a_pair_is_one_number_or_height_by_width(text, expected):
     assert parsing.pair("stride")(text) == expected
 
 
-@pytest.mark.parametrize("text", ["2x", "x2", "1x2x3", "2.5", "", "two", "1,2,3", "1,", "٣", "1e3", "0x"])
+@pytest.mark.parametrize(
+    "text",
+    ["2x", "x2", "1x2x3", "2.5", "", "two", "1,2,3", "1,", "٣", "1e3", "0x", "(3, 5]", "((3, 5))", "(", "()"],
+)
 def test_what_is_no_pair_is_shown_one(text):
     with pytest.raises(SpecError, match=r"stride: expected N or HxW, such as 3 or 3x5, not"):
         parsing.pair("stride")(text)
@@ -39,12 +50,15 @@ def test_a_pair_below_the_least_is_refused():
         ("1x2", Edges(1, 1, 2, 2)),
         ("1,2", Edges(1, 1, 2, 2)),
         ("1,0,2,1", Edges(1, 0, 2, 1)),
+        ("(1, 2)", Edges(1, 1, 2, 2)),
+        ("[1, 2]", Edges(1, 1, 2, 2)),
+        ("(1, 0, 2, 1)", Edges(1, 0, 2, 1)),
         ("same", "same"),
         ("same-lower", "same-lower"),
         ("valid", "valid"),
     ],
 )
-def test_padding_is_written_in_six_ways(text, expected):
+def test_padding_is_written_in_many_ways(text, expected):
     assert parsing.padding(text) == expected
 
 

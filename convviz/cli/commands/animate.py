@@ -1,5 +1,6 @@
 """``convviz animate``."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,8 @@ import typer
 
 from convviz import __version__
 from convviz.cli.console import answer, answer_path, remark
-from convviz.cli.options import LAYER, OUTPUT, Force, map_option, output_option, with_settings
+from convviz.cli.options import LAYER, OUTPUT, Force, map_option, output_option
+from convviz.cli.settings import with_settings
 from convviz.cli.writing import refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files import paths
@@ -163,7 +165,7 @@ def animate(
     if (
         frames is not None
         and isinstance(written_to, Path)
-        and written_to.parent.resolve() == frames.resolve()
+        and os.path.realpath(written_to.parent) == os.path.realpath(frames)
     ):
         raise SpecError("output: lies where --frames writes; choose another folder.")
     scene = _scene(

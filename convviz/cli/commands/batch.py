@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convviz.cli.console import answer, answer_json, remark
-from convviz.cli.options import Force, Json, Quiet, with_settings
+from convviz.cli.options import Force, Json, Quiet
+from convviz.cli.settings import with_settings
 from convviz.cli.signals import Ended, asking
 from convviz.errors import BatchError, ConvvizError, OutputError, SpecError
 from convviz.files import paths, writing

@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from convviz.cli.console import answer, answer_json, remark
-from convviz.cli.options import OUTPUT, InputFiles, Json, with_settings
+from convviz.cli.options import OUTPUT, InputFiles, Json
+from convviz.cli.settings import with_settings
 from convviz.spec import parsing
 from convviz.spec.settings import InputSettings, LayerSettings
+from convviz.text import plural
 
 
 @with_settings
@@ -71,6 +73,6 @@ def bench(
     answer()
     count = parallel.threads()
     answer(
-        f"--backend auto takes {taken} with {count} thread{'s' if count > 1 else ''}: torch takes about "
+        f"--backend auto takes {taken} with {plural(count, 'thread')}: torch takes about "
         f"{backends.IMPORT_TORCH_SECONDS} s to load before it computes."
     )

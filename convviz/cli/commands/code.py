@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from convviz.cli.console import answer_text, remark
-from convviz.cli.options import with_settings
+from convviz.cli.settings import with_settings
 from convviz.spec.settings import InputSettings, LayerSettings
 
 

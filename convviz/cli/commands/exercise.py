@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from convviz.cli.console import answer, answer_text
-from convviz.cli.options import Force, output_option, with_settings_told
+from convviz.cli.options import Force, output_option
+from convviz.cli.settings import with_settings_told
 from convviz.errors import SpecError
 from convviz.spec import parsing
 from convviz.spec.geometry import HW

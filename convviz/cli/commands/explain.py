@@ -8,15 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from convviz.cli.console import answer, answer_json, remark
-from convviz.cli.options import (
-    DrawingFile,
-    Force,
-    InputFiles,
-    Json,
-    check_drawing_file,
-    map_option,
-    with_settings,
-)
+from convviz.cli.options import DrawingFile, Force, InputFiles, Json, check_drawing_file, map_option
+from convviz.cli.settings import with_settings
 from convviz.cli.writing import stdout_for, tell_replaced
 from convviz.errors import SpecError
 from convviz.spec import parsing

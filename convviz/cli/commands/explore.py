@@ -1,28 +1,20 @@
 """``convviz explore``."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from convviz.cli.console import answer_path, remark
-from convviz.cli.options import (
-    OUTPUT,
-    Force,
-    InputFiles,
-    LayersText,
-    NetName,
-    Quiet,
-    Until,
-    output_option,
-    with_settings,
-)
+from convviz.cli.options import OUTPUT, Force, InputFiles, Quiet, output_option
+from convviz.cli.settings import with_settings
 from convviz.cli.writing import stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files.paths import fitting
 from convviz.files.writing import check_place
-from convviz.spec.settings import InputSettings, LayerSettings, as_text
+from convviz.spec.settings import InputSettings, LayerSettings, NetworkSettings, as_text
 
 
 @with_settings
@@ -38,13 +30,11 @@ def explore(
     opened: Annotated[
         bool, typer.Option("--open", rich_help_panel=OUTPUT, help="Open the page in the browser.")
     ] = False,
-    layers: LayersText = None,
-    net: NetName = None,
-    until: Until = None,
+    network: NetworkSettings,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a page on which a layer or a net can be touched: point at a value, change a setting.
+    """Write a page on which a layer or network can be touched: point at a value, change a setting.
 
     The page is one file that needs no network and no server. It computes in the browser, with the numbers
     of convviz; its address holds the settings, so that a copied link shows the same.
@@ -64,60 +54,77 @@ def explore(
         raise SpecError(f"output: a page ends in .html, not {target.suffix!r}.")
 
     from convviz import __version__
-    from convviz.cli.reading import input_files, read_input
-    from convviz.cli.retype import options_of
-    from convviz.compute import filters
+    from convviz.cli.reading import input_files
     from convviz.files import marks
-    from convviz.page.page import net_page, page
     from convviz.results import outputs
 
-    def typed(described: dict[str, Any]) -> list[str]:
-        """Write options as words of a shell."""
-        return [shlex.quote(word) for word in options_of(described, "run")]
-
-    if layers is not None or net is not None or until is not None:
-        from convviz.cli.nets import ChosenNet, Source
-
-        chosen = ChosenNet.of(layers, net, until, layer=layer)
-        if layer.layer_name is not None:
-            raise SpecError("layer: the page has all layers; leave it out.")
-        inputs = [*input_files(input), *chosen.files]
-        check_place(target, force=force, is_ours=marks.is_ours, inputs=inputs)
-        source = Source.of(chosen)
-        read_as, asked = source.reading(reading)
-        picture = read_input(input, read_as)
-        found, placed, numbers, remarks = source.fill(picture.shape)
-        remarks = (*asked, *remarks)
-        described = chosen.described() | as_text(reading)
-        text = net_page(
-            input[0],
-            picture,
-            found,
-            placed=placed,
-            numbers=numbers,
-            command=typed(chosen.described()),
-            reading=reading,
-            read_as=read_as,
-            others=input[1:],
-            origin=source.origin,
-        )
-    else:
-        inputs = [*layer.files, *input_files(input)]
-        check_place(target, force=force, is_ours=marks.is_ours, inputs=inputs)
-        tapset = filters.prepare(layer)
-        picture = read_input(input, reading)
-        conv, bank, remarks = filters.build(layer, picture.shape[0], tapset=tapset, channels=picture.channels)
-        conv.output_size(picture.size)
-        described = as_text(layer, reading)
-        text = page(input[0], picture, conv, bank=bank, settings=layer, reading=reading, others=input[1:])
-    description = {"version": __version__, "command": "explore", **described}
+    inputs = [*layer.files, *network.files, *input_files(input)]
+    check_place(target, force=force, is_ours=marks.is_ours, inputs=inputs)
+    made = (
+        _of_network(input, network, layer, reading=reading)
+        if network.given
+        else _of_layer(input, layer, reading)
+    )
+    description = {"version": __version__, "command": "explore", **as_text(network, layer, reading)}
     tell_replaced(target, description, quiet=quiet)
-    outputs.write_page(text, target, description, force=force)
+    outputs.write_page(made.text, target, description, force=force)
     if not quiet:
-        for note in (*picture.remarks, *remarks):
+        for note in made.remarks:
             remark(note)
     answer_path(target, quiet=quiet)
     if opened and isinstance(target, Path):
         import webbrowser
 
         webbrowser.open(target.resolve().as_uri())
+
+
+class _Made(NamedTuple):
+    """A page, and what a user is to know of it."""
+
+    text: str
+    remarks: tuple[str, ...]
+
+
+def _of_layer(names: Sequence[str], layer: LayerSettings, reading: InputSettings) -> _Made:
+    """Write the page of one layer."""
+    from convviz.cli.reading import read_input
+    from convviz.compute import filters
+    from convviz.page.page import page
+
+    tapset = filters.prepare(layer)
+    picture = read_input(names, reading)
+    conv, bank, remarks = filters.build(layer, picture.shape[0], tapset=tapset, channels=picture.channels)
+    conv.output_size(picture.size)
+    text = page(names[0], picture, conv, bank=bank, settings=layer, reading=reading, others=names[1:])
+    return _Made(text, (*picture.remarks, *remarks))
+
+
+def _of_network(
+    names: Sequence[str], network: NetworkSettings, layer: LayerSettings, *, reading: InputSettings
+) -> _Made:
+    """Write the page of a network."""
+    from convviz.cli.reading import read_input
+    from convviz.cli.retype import options_of
+    from convviz.compute.networks.sources import NetworkSource
+    from convviz.page.page import net_page
+
+    if layer.layer_name is not None:
+        raise SpecError("layer: the page has all layers; leave it out.")
+    source = NetworkSource.of(network, layer)
+    read_as, asked = source.reading(reading)
+    picture = read_input(names, read_as)
+    filled = source.fill(picture.shape)
+    typed: dict[str, Any] = as_text(network, layer)
+    text = net_page(
+        names[0],
+        picture,
+        filled.network,
+        placed=filled.placed,
+        numbers=filled.weights,
+        command=[shlex.quote(word) for word in options_of(typed, "run")],
+        reading=reading,
+        read_as=read_as,
+        others=names[1:],
+        origin=source.origin,
+    )
+    return _Made(text, (*picture.remarks, *asked, *filled.remarks))

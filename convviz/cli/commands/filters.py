@@ -8,7 +8,8 @@ import typer
 
 from convviz import __version__
 from convviz.cli.console import answer, answer_json, answer_path
-from convviz.cli.options import OUTPUT, Force, Json, Quiet, check_png, output_option, with_settings
+from convviz.cli.options import OUTPUT, Force, Json, Quiet, check_png, output_option
+from convviz.cli.settings import with_settings
 from convviz.cli.writing import announce, stdout_for, tell_replaced
 from convviz.files.paths import fitting
 from convviz.files.writing import check_place

@@ -8,8 +8,9 @@ import typer
 
 from convviz.cli.app import COMMANDS
 from convviz.cli.console import answer, answer_json
-from convviz.cli.options import Json, settings_in
+from convviz.cli.options import Json
 from convviz.cli.retype import options_of
+from convviz.cli.settings import settings_in
 
 
 def inspect(

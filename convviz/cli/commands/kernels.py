@@ -96,7 +96,9 @@ def _list(found: tuple[Entry, ...], word: str | None) -> None:
     console.print(tables.kernel_list(rows, width=console.width))
     answer()
     if word is None:
-        answer(f"{len(found)} presets. Sets, which make one map for each member: {', '.join(SETS)}.")
+        answer(
+            f"{plural(len(found), 'preset')}. Sets, which make one map for each member: {', '.join(SETS)}."
+        )
     else:
         answer(f"{plural(len(found), 'preset')} with {word!r} in the name, set, description or source.")
     answer("convviz kernels NAME shows the numbers, the source and the parameters.")

@@ -7,6 +7,7 @@ import typer
 
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import Json
+from convviz.errors import InputError
 from convviz.text import plural
 
 
@@ -57,7 +58,18 @@ def layers(
         answer(bad)
     if not count and not found.left_out:
         answer("no array in it has four axes; a net takes the others by their names (--net, --weights)")
-    elif count:
-        name = found.convolutions[0].name
-        answer(f"convviz filters {file} --layer {name} draws one", whole=True)
+    usable = [layer for layer in found.convolutions if _is_finite(found, layer)]
+    if usable:
+        answer(f"convviz filters {file} --layer {usable[0].name} draws one", whole=True)
+    # A transposed one is applied with the network around it.
+    if name := next((layer.name for layer in usable if not layer.transposed), None):
         answer(f"convviz run INPUT --weights {file} --layer {name} applies one", whole=True)
+
+
+def _is_finite(file: Any, layer: Any) -> bool:
+    """Tell whether a layer of a checkpoint can be drawn and applied."""
+    try:
+        file.numbers(layer)
+    except InputError:
+        return False
+    return True

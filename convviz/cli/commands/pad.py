@@ -6,16 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from convviz.cli.console import answer, answer_json, answer_text, remark
-from convviz.cli.options import (
-    LAYER,
-    OPTIONS,
-    DrawingFile,
-    Force,
-    InputFiles,
-    Json,
-    check_drawing_file,
-    with_settings,
-)
+from convviz.cli.options import LAYER, OPTIONS, DrawingFile, Force, InputFiles, Json, check_drawing_file
+from convviz.cli.settings import with_settings
 from convviz.cli.writing import stdout_for, tell_replaced
 from convviz.errors import SpecError
 from convviz.spec import parsing

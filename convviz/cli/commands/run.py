@@ -1,125 +1,51 @@
 """``convviz run``."""
 
-import math
+import os
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from convviz.cli.console import answer, answer_json, answer_path, answer_text, remark
-from convviz.cli.options import (
-    OUTPUT,
-    Force,
-    InputFiles,
-    Json,
-    LayersText,
-    NetName,
-    Quiet,
-    Until,
-    check_png,
-    output_option,
-    with_settings,
-)
+from convviz.cli.console import answer_json, answer_path, answer_text, remark
+from convviz.cli.options import Force, InputFiles, Json, Quiet, check_png, output_option
+from convviz.cli.settings import with_settings
 from convviz.cli.writing import announce, refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files import paths, writing
-from convviz.spec import parsing
-from convviz.spec.geometry import HW, check_inside
-from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
+from convviz.spec.settings import (
+    ComputeSettings,
+    InputSettings,
+    LayerSettings,
+    NetworkSettings,
+    PictureSettings,
+    RunSettings,
+)
 from convviz.text import plural
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convviz.images.picture import Picture
+    from convviz.render.sheets.layout import Sheet
+    from convviz.results.feature_maps import FeatureMaps
+    from convviz.results.outcome import LayerOutcome
 
 
 @with_settings
 def run(
     input: InputFiles,
     layer: LayerSettings,
-    reading: InputSettings,
     *,
+    reading: InputSettings,
     compute: ComputeSettings,
     picture: PictureSettings,
-    check: Annotated[
-        bool,
-        typer.Option("--check", rich_help_panel="Compute", help="Run both backends; fail on a difference."),
-    ] = False,
     output: Annotated[
-        Path | None,
-        output_option("The picture (.png; - for stdout).", "NAME-maps.png"),
+        Path | None, output_option("The picture (.png; - for stdout).", "NAME-maps.png")
     ] = None,
-    maps: Annotated[
-        Path | None, typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Write every map, full size.")
-    ] = None,
-    save: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Write exact numbers: .npz, .npy or .safetensors; - for .npz on stdout.",
-        ),
-    ] = None,
-    partial: Annotated[
-        bool, typer.Option("--partial", rich_help_panel=OUTPUT, help="Show what each plane adds to each map.")
-    ] = False,
-    table: Annotated[
-        bool, typer.Option("--table", rich_help_panel=OUTPUT, help="Print the values of every map.")
-    ] = False,
-    code: Annotated[
-        bool,
-        typer.Option("--code", rich_help_panel=OUTPUT, help="Print the PyTorch program of this run too."),
-    ] = False,
-    at: Annotated[
-        HW | None,
-        typer.Option(
-            parser=parsing.position("at"),
-            metavar="Y,X",
-            rich_help_panel=OUTPUT,
-            help="Centre the table of a large map here.",
-        ),
-    ] = None,
-    show: Annotated[
-        bool, typer.Option("--show", rich_help_panel=OUTPUT, help="Show the maps in the terminal.")
-    ] = False,
-    layers: LayersText = None,
-    net: NetName = None,
-    until: Until = None,
-    field: Annotated[
-        HW | None,
-        typer.Option(
-            parser=parsing.position("field"),
-            metavar="Y,X",
-            rich_help_panel=OUTPUT,
-            help="Draw what the output value at this place sees of the input.",
-        ),
-    ] = None,
-    effective: Annotated[
-        bool,
-        typer.Option(
-            "--effective",
-            rich_help_panel=OUTPUT,
-            help="With --field, lay over the picture how much each pixel counts (torch).",
-        ),
-    ] = False,
-    top: Annotated[
-        int | None,
-        typer.Option(
-            parser=parsing.whole("top"),
-            metavar="N",
-            rich_help_panel=OUTPUT,
-            help="Of a layer, the N maps of the most energy, the strongest first.",
-        ),
-    ] = None,
-    stat: Annotated[
-        Any,
-        typer.Option(
-            parser=parsing.choices("stat", ("sparsity", "energy")),
-            metavar="sparsity,energy",
-            rich_help_panel=OUTPUT,
-            help="More columns of the table: the share of zeros, the mean square.",
-        ),
-    ] = None,
+    wanted: RunSettings,
+    network: NetworkSettings,
     json: Json = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -135,209 +61,25 @@ def run(
 
         convviz run cat.jpg -K sobel -K gaussian:sigma=2 --stride 2 -o small.png
     """
-    refuse_stdout(maps=maps)
-    target = stdout_for("output", output, ".png", json=json) or default_output(input)
-    saved = stdout_for("save", save, ".npz", json=json)
-    check_png(target)
-
-    if effective and field is None:
-        raise SpecError("effective: goes with --field Y,X.")
-    drawn = {
-        **({"partial": "true"} if partial else {}),
-        **({} if field is None else {"field": f"{field.h},{field.w}"}),
-        **({"effective": "true"} if effective else {}),
-        **({} if top is None else {"top": str(top)}),
-    }
-    if layers is not None or net is not None or until is not None:
-        from convviz.cli.nets import ChosenNet, run_net
+    refuse_stdout(maps=wanted.maps)
+    request = RunRequest(
+        tuple(input),
+        layer,
+        reading,
+        compute,
+        picture,
+        wanted,
+        network,
+        target=stdout_for("output", output, ".png", json=json) or default_output(input),
+        saved=stdout_for("save", wanted.save, ".npz", json=json),
+        json=json,
+        force=force,
+        quiet=quiet,
+    )
+    sheet = _run_network(request) if network.given else _run_layer(request)
+    if wanted.show:
         from convviz.cli.show import show_maps
 
-        chosen_net = ChosenNet.of(layers, net, until, layer=layer)
-        if maps is not None or partial or table or code or at is not None or check:
-            raise SpecError(
-                "layers, net: leave out --maps, --partial, --table, --at, --code and --check, "
-                "which are for one layer."
-            )
-        sheet = run_net(
-            input,
-            target,
-            chosen_net,
-            only=layer.layer_name,
-            at=field,
-            effective=effective,
-            top=top,
-            drawn=drawn,
-            stats=stat or (),
-            reading=reading,
-            compute=compute,
-            picture=picture,
-            save=saved,
-            json=json,
-            force=force,
-            quiet=quiet,
-        )
-        if show:
-            show_maps(sheet)
-        return
-    if at is not None and not table:
-        raise SpecError("at: goes with --table.")
-    if partial and picture.columns is not None:
-        raise SpecError("columns: with --partial every filter has a row of its own; leave one of them out.")
-    if (
-        maps is not None
-        and isinstance(target, Path)
-        and target.parent.resolve() == maps.resolve()
-        and re.match("[0-9]+-", target.name)
-    ):
-        raise SpecError(
-            f"output: --maps writes files with such names into {paths.shown(maps)}; choose another."
-        )
-    if top is not None and (partial or layer.flip):
-        raise SpecError("top: leave out --partial and --flip, which are drawn for every map.")
-
-    from convviz.cli.progress import progress
-    from convviz.cli.reading import input_document, input_files, read_input, refuse_stdin
-    from convviz.cli.show import show_maps
-    from convviz.compute import filters
-    from convviz.explain import compare
-    from convviz.files import archives, marks
-    from convviz.machine import memory
-    from convviz.render.palette import colours
-    from convviz.render.sheets.field import NOTHING
-    from convviz.results import feature_maps, outputs
-    from convviz.results.program import program_of
-
-    if code:
-        refuse_stdin(input)
-    colours(picture.colormap)
-    if saved is not None and saved.suffix.lower() not in archives.WRITABLE:
-        raise SpecError(
-            f"save: the name of exact numbers ends in {', '.join(archives.WRITABLE)}, not {saved.suffix!r}."
-        )
-    inputs = [*layer.files, *input_files(input)]
-    for place in (target, *([saved] if saved else [])):
-        writing.check_place(place, force=force, is_ours=marks.is_ours, inputs=inputs)
-    if maps is not None:
-        writing.check_folder(maps)
-    tapset = filters.prepare(layer)
-
-    start = time.perf_counter()
-    with progress(None, "reading", wanted=not quiet):
-        image = read_input(input, reading)
-    read_seconds = time.perf_counter() - start
-    conv, bank, remarks = filters.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
-    whole = saved is not None or table or check or partial or layer.flip
-    result = feature_maps.run(image, conv, bank, backend=compute.backend, device=compute.device, keep=whole)
-    for option, position in (("at", at), ("field", field)):
-        if position is not None:
-            check_inside(option, position, HW(*result.shape[1:]), what="the maps")
-    agreement = compare.check(result, device=compute.device) if check else None
-    program = (
-        program_of(input, image, conv, bank=bank, settings=layer, reading=reading, tapset=tapset)
-        if code
-        else ""
-    )
-    parts = result.partial() if partial else None
-    # Where every kernel is symmetric there is nothing to draw.
-    differences = result.flip_difference() if layer.flip and not all(bank.symmetric) else None
-    changed = None if differences is None else result.largest(differences)
-    start = time.perf_counter()
-    with progress(result.shape[1], "rows", wanted=not quiet) as advance:
-        found = result.summary(picture.tile, moments=not quiet or json, advance=advance)
-    # Maps that are not kept are computed while they are looked through.
-    compute_seconds = result.seconds or time.perf_counter() - start
-
-    start = time.perf_counter()
-    description = result.description(layer, reading, picture) | drawn
-    chosen = None if top is None else result.strongest(top)
-    seen, box = NOTHING, {}
-    if field is not None:
-        seen, box = _field(result, found, field, tile=picture.tile, effective=effective)
-    sheet = result.sheet(**asdict(picture), parts=parts, differences=differences, chosen=chosen, seen=seen)
-    announce(sheet, force=force, quiet=quiet)
-    tell_replaced(target, description, quiet=quiet)
-    with progress(sheet.height, "rows of the sheet", wanted=not quiet) as advance:
-        outputs.write_sheet(sheet, target, description, force=force, inputs=inputs, advance=advance)
-    written: list[Path | writing.Stream] = [target]
-    if maps is not None:
-        with progress(result.shape[0] * result.shape[1], "rows of maps", wanted=not quiet) as advance:
-            written += outputs.write_maps(
-                result.names,
-                HW(*result.shape[1:]),
-                [(of.low, of.high) for of in found.maps],
-                bands=result.bands,
-                folder=maps,
-                description=description,
-                colormap=picture.colormap,
-                scale=picture.scale,
-                force=force,
-                inputs=inputs,
-                advance=advance,
-            )
-    if saved is not None:
-        stored = result.arrays(parts=parts, differences=differences)
-        outputs.save_arrays(stored, saved, description, force=force, inputs=inputs)
-        written.append(saved)
-    write_seconds = time.perf_counter() - start
-
-    if not quiet:
-        for text in (*image.remarks, *remarks):
-            remark(text)
-        if maps is not None and (older := outputs.older_maps(maps, written)):
-            first = ", ".join(path.name for path in older[:3]) + (", …" if len(older) > 3 else "")
-            remark(
-                f"{paths.shown(maps)} also has {plural(len(older), 'map')} of an earlier run ({first}); "
-                "delete them, or choose another folder."
-            )
-        if compute.backend == "auto":
-            remark(f"backend: {result.backend} (auto)")
-        if agreement is not None:
-            first, second = agreement.backends
-            remark(
-                f"check: {first} and {second} agree within {agreement.difference:.2g} "
-                f"({agreement.relative:.1e} of the largest possible value)"
-            )
-    if json:
-        seconds = {"read": read_seconds, "compute": compute_seconds, "write": write_seconds}
-        source = input_document(input, result.picture, reading)
-        document = _document(result, source, written, seconds=seconds, chosen=chosen, stats=stat or ())
-        if field is not None:
-            document["field"] = {"at": list(field), **box}
-        if parts is not None:
-            document["partial"] = {"difference": result.apart(parts)}
-        if layer.flip:
-            document["flip"] = {
-                "difference": changed[0] if changed else 0.0,
-                "symmetric": list(bank.symmetric),
-            }
-        if code:
-            document["code"] = program
-        if table:
-            count = math.prod(result.shape) * (1 if parts is None else 1 + parts.shape[1])
-            memory.need_objects(count, "the values as JSON", "leave out --table, or take --save")
-            document["values"] = result.maps.tolist()
-            if parts is not None:
-                document["partial"]["values"] = parts.tolist()
-        answer_json(document)
-    elif quiet:
-        for path in written:
-            answer_path(path, quiet=True)
-    else:
-        _report(
-            result,
-            written,
-            parts=parts,
-            flipped=layer.flip,
-            changed=changed,
-            table=table,
-            at=at,
-            words=seen.words,
-            rows=_rows(result, chosen, stat or ()),
-            stats=stat or (),
-        )
-        if code:
-            answer_text("\n" + program)
-    if show:
         show_maps(sheet)
 
 
@@ -346,139 +88,300 @@ def default_output(names: Sequence[str]) -> Path:
     return Path(paths.fitting(stem_of(names[0]), "-maps.png"))
 
 
-def _report(
-    result: Any,
-    written: Sequence[Path | writing.Stream],
-    *,
-    parts: Any,
-    flipped: bool,
-    changed: tuple[float, str, HW] | None,
-    table: bool,
-    at: HW | None,
-    words: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    stats: Sequence[str],
-) -> None:
-    """Print the layer, the maps and what was written."""
-    from convviz.render.sheets import filters
-    from convviz.render.words import shapes, tables
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a user asks for, checked as far as it can be before anything is read.
 
-    size = result.picture.size
-    for line in result.layer.torch_repr(size).split("\n"):
-        answer(line)
-    answer(result.layer.sentence)
-    answer(f"shapes: {result.picture.shape[0]}x{size} -> {'x'.join(map(str, result.shape))}")
-    for line in shapes.counting(result.layer, size):
-        answer(line)
-    if result.layer.groups > 1:
-        for line in shapes.group_map(result.layer, size, result.picture.channels, names=result.names):
-            answer(line)
-    if parts is not None:
-        apart = result.apart(parts)
-        answer(f"partial maps + bias = map (largest difference {apart:.2g})")
-    if flipped:
-        for line in shapes.flip_lines(result.names, result.filters.symmetric, changed):
-            answer(line)
-    console = tables.console()
-    kernels = filters.lines(result.layer, result.filters, result.picture.channels, width=console.width)
-    if kernels:
-        answer()
-        answer("kernels" + (", turned half round" if flipped else ""))
-    for line in kernels:
-        answer(line, whole=True)
-    answer()
-    console.print(tables.statistics(rows, width=console.width, more=stats))
-    for line in words:
-        answer()
-        answer(line)
-    if table:
-        for name, values in result.named(parts):
-            answer()
-            answer(f"{name}  {HW(*values.shape)}")
-            body, left_out = tables.values(values, at=at, width=console.width)
-            console.print(body)
-            if left_out:
-                answer(left_out)
-    answer()
-    for path in written:
-        answer_path(path)
+    Parameters
+    ----------
+    names : tuple of str
+        INPUT, as it was typed.
+    layer, reading, compute, picture, wanted, network
+        The settings.
+    target : Path or Stream
+        Where the sheet goes.
+    saved : Path or Stream, optional
+        Where the exact numbers go.
+    json, force, quiet : bool
+        As the options.
+
+    Raises
+    ------
+    SpecError
+        If options contradict each other.
+    """
+
+    names: tuple[str, ...]
+    layer: LayerSettings
+    reading: InputSettings
+    compute: ComputeSettings
+    picture: PictureSettings
+    wanted: RunSettings
+    network: NetworkSettings
+    target: Path | writing.Stream
+    saved: Path | writing.Stream | None
+    json: bool
+    force: bool
+    quiet: bool
+
+    def __post_init__(self) -> None:
+        check_png(self.target)
+        (self._check_network if self.network.given else self._check_layer)()
+
+    def _check_network(self) -> None:
+        """Refuse what is for one layer alone."""
+        self.network.check(self.layer)
+        wanted = self.wanted
+        if wanted.maps is not None or wanted.partial or wanted.table or wanted.code or wanted.check:
+            raise SpecError(
+                "layers, net: leave out --maps, --partial, --table, --at, --code and --check, "
+                "which are for one layer."
+            )
+
+    def _check_layer(self) -> None:
+        """Refuse options of one layer that contradict each other."""
+        wanted = self.wanted
+        if wanted.partial and self.picture.columns is not None:
+            raise SpecError(
+                "columns: with --partial every filter has a row of its own; leave one of them out."
+            )
+        if wanted.top is not None and (wanted.partial or self.layer.flip):
+            raise SpecError("top: leave out --partial and --flip, which are drawn for every map.")
+        if (
+            wanted.maps is not None
+            and isinstance(self.target, Path)
+            and os.path.realpath(self.target.parent) == os.path.realpath(wanted.maps)
+            and re.match("[0-9]+-", self.target.name)
+        ):
+            raise SpecError(
+                f"output: --maps writes files with such names into {paths.shown(wanted.maps)}; "
+                "choose another."
+            )
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that are read, which are never replaced."""
+        from convviz.cli.reading import input_files
+
+        return [*self.layer.files, *self.network.files, *input_files(self.names)]
+
+    def check_outputs(self, endings: Sequence[str]) -> None:
+        """Refuse what could not be written in the end, before anything is computed."""
+        from convviz.files import marks
+        from convviz.render.palette import colours
+
+        colours(self.picture.colormap)
+        saved = self.saved
+        if saved is not None and saved.suffix.lower() not in endings:
+            of = "of a network, the name" if self.network.given else "the name of exact numbers"
+            raise SpecError(f"save: {of} ends in {', '.join(endings)}, not {saved.suffix!r}.")
+        for place in (self.target, *([saved] if saved else [])):
+            writing.check_place(place, force=self.force, is_ours=marks.is_ours, inputs=self.files)
+        if self.wanted.maps is not None:
+            writing.check_folder(self.wanted.maps)
+
+    def read(self, reading: InputSettings) -> "Picture":
+        """Read INPUT."""
+        from convviz.cli.progress import progress
+        from convviz.cli.reading import read_input
+
+        with progress(None, "reading", wanted=not self.quiet):
+            return read_input(self.names, reading)
 
 
-def _rows(result: Any, chosen: Sequence[int] | None, stats: Sequence[str]) -> list[Sequence[Any]]:
-    """Tell the numbers of the maps, or of the chosen ones in their order."""
-    more: dict[str, list[float]] = {
-        "sparsity": result.sparsity() if "sparsity" in stats else [],
-        "energy": [row.energy for row in result.statistics()],
-    }
-    rows: list[Sequence[Any]] = [
-        (row.index, row.name, row.min, row.max, row.mean, row.std, *(more[name][row.index] for name in stats))
-        for row in result.statistics()
-    ]
-    return rows if chosen is None else [rows[index] for index in chosen]
+def _run_layer(request: RunRequest) -> "Sheet":
+    """Run one layer, write what is wanted and report it."""
+    from convviz.cli.progress import progress
+    from convviz.cli.reading import refuse_stdin
+    from convviz.compute import filters
+    from convviz.files import archives
+    from convviz.results.outcome import run_layer
+
+    layer, wanted = request.layer, request.wanted
+    if wanted.code:
+        refuse_stdin(request.names)
+    request.check_outputs(archives.WRITABLE)
+    tapset = filters.prepare(layer)
+    times = [time.perf_counter()]
+    image = request.read(request.reading)
+    times.append(time.perf_counter())
+    built = filters.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
+    rows = built[0].output_size(image.size).h
+    with progress(rows, "rows", wanted=not request.quiet) as advance:
+        outcome = run_layer(
+            image,
+            built,
+            wanted,
+            flipped=layer.flip,
+            compute=request.compute,
+            picture=request.picture,
+            moments=not request.quiet or request.json,
+            advance=advance,
+        )
+    program = _program(request, outcome, tapset) if wanted.code else ""
+    times.append(time.perf_counter())
+    sheet = outcome.sheet(request.picture)
+    description = outcome.result.description(layer, request.reading, request.picture, wanted)
+    _write_sheet(request, sheet, description)
+    written = [request.target, *_write_maps(request, outcome.result, description)]
+    written += _write_arrays(request, outcome.arrays, description)
+    times.append(time.perf_counter())
+    seconds = {"read": times[1] - times[0], "compute": outcome.seconds, "write": times[3] - times[2]}
+    _remark_layer(request, outcome, written)
+    if request.json:
+        from convviz.cli.reading import input_document
+        from convviz.cli.reports import run as reports
+
+        of = input_document(request.names, image, request.reading)
+        files = [str(path) for path in written]
+        more = {"code": program} if wanted.code else {}
+        answer_json(reports.document(outcome, wanted, input=of, files=files, seconds=seconds, **more))
+    elif request.quiet:
+        _answer_paths(written)
+    else:
+        from convviz.cli.reports import run as reports
+
+        reports.report(outcome, wanted, written=written)
+        if wanted.code:
+            answer_text("\n" + program)
+    return sheet
 
 
-def _field(result: Any, found: Any, at: HW, *, tile: int | None, effective: bool) -> Any:
-    """Draw what one output value sees of the input, and tell where that is."""
-    from convviz.compute import backends
-    from convviz.render.sheets import field
-    from convviz.spec.network import alone
-    from convviz.spec.reach import Box
-    from convviz.spec.scales import fit_both
+def _program(request: RunRequest, outcome: "LayerOutcome", tapset: Any) -> str:
+    """Write the PyTorch program of the run."""
+    from convviz.results.program import program_of
 
-    placed = alone(result.layer, result.picture.size)
-    assert placed.height is not None
-    assert placed.width is not None
-    box = Box.of(placed.height, placed.width, at)
-    before, _ = fit_both(result.picture.size, HW(*result.shape[1:]), tile)
-    gradient = None
-    if effective:
-        bank = result.filters
-        numbers = {"map": {"weight": bank.weight} | ({} if bank.bias is None else {"bias": bank.bias})}
-        gradient = backends.load_torch_net().gradient([placed], result.picture.x, numbers, name="map", at=at)
-    panel = field.panel(
+    result = outcome.result
+    return program_of(
+        request.names,
         result.picture,
-        found.planes,
-        "the output",
-        at=at,
-        box=box,
-        cell=max(1, int(before)),
-        gradient=gradient,
+        result.layer,
+        bank=result.filters,
+        settings=request.layer,
+        reading=request.reading,
+        tapset=tapset,
     )
-    return panel, asdict(box)
 
 
-def _document(
-    result: Any,
-    source: dict[str, Any],
-    written: Sequence[Path | writing.Stream],
-    *,
-    seconds: dict[str, float],
-    chosen: Sequence[int] | None,
-    stats: Sequence[str],
-) -> dict[str, Any]:
-    """Everything as plain values."""
-    layer, size = result.layer, result.picture.size
-    return {
-        "input": source,
-        "layer": {
-            "in_channels": layer.in_channels,
-            "out_channels": layer.out_channels,
-            "kernel_size": list(layer.kernel_size),
-            "stride": list(layer.stride),
-            "padding": list(layer.edges(size)),
-            "padding_mode": layer.padding_mode,
-            "dilation": list(layer.dilation),
-            "groups": layer.groups,
-            "bias": layer.bias,
-        },
-        "output_shape": list(result.shape),
-        "parameters": layer.parameters,
-        "macs": layer.macs(result.picture.shape),
-        "backend": result.backend,
-        "maps": [
-            dict(zip(("index", "name", "min", "max", "mean", "std", *stats), row, strict=True))
-            for row in _rows(result, chosen, stats)
-        ],
-        "files": [str(path) for path in written],
-        "seconds": seconds,
-    }
+def _run_network(request: RunRequest) -> "Sheet":
+    """Run a network, write what is wanted and report it."""
+    from convviz.compute.networks.sources import NetworkSource, check_layer
+    from convviz.files import archives
+    from convviz.render.sheets import strips
+    from convviz.results import network
+
+    wanted, picture, only = request.wanted, request.picture, request.layer.layer_name
+    request.check_outputs(archives.ARCHIVES)
+    source = NetworkSource.of(request.network, request.layer)
+    if only is not None and source.names:
+        check_layer(only, source.names)
+    reading, asked = source.reading(request.reading)
+    image = request.read(reading)
+    filled = source.fill(image.shape)
+    if only is not None:
+        check_layer(only, [one.name for one in filled.placed])
+    seen = None if wanted.field is None else network.see(filled.placed, wanted.field, layer=only)
+    result = network.apply(
+        filled,
+        image,
+        backend=request.compute.backend,
+        device=request.compute.device,
+        title=request.network.layers or "",
+    )
+    if only is None and picture.tile == PictureSettings().tile:
+        picture = replace(picture, tile=strips.TILE)
+    sheet = result.sheet(only=only, seen=seen, effective=wanted.effective, top=wanted.top, **asdict(picture))
+    description = result.description(request.network, request.layer, reading, request.picture, wanted)
+    _write_sheet(request, sheet, description)
+    written = [request.target, *_write_arrays(request, result.arrays, description)]
+    if not request.quiet:
+        for text in (*asked, *image.remarks, *result.remarks):
+            remark(text)
+    if request.quiet and not request.json:
+        _answer_paths(written)
+        return sheet
+    from convviz.cli.reading import input_document
+    from convviz.cli.reports.network import NetworkReport
+
+    report = NetworkReport(result, only, seen, wanted.top, wanted.stat or ())
+    if request.json:
+        of = input_document(request.names, image, reading)
+        answer_json(report.document(input=of, files=[str(path) for path in written]))
+    else:
+        report.show(written=written)
+    return sheet
+
+
+def _write_sheet(request: RunRequest, sheet: "Sheet", description: dict[str, Any]) -> None:
+    """Write the sheet."""
+    from convviz.cli.progress import progress
+    from convviz.results import outputs
+
+    announce(sheet, force=request.force, quiet=request.quiet)
+    tell_replaced(request.target, description, quiet=request.quiet)
+    with progress(sheet.height, "rows of the sheet", wanted=not request.quiet) as advance:
+        outputs.write_sheet(
+            sheet, request.target, description, force=request.force, inputs=request.files, advance=advance
+        )
+
+
+def _write_maps(request: RunRequest, result: "FeatureMaps", description: dict[str, Any]) -> list[Path]:
+    """Write every map as a picture of its own, where that is wanted."""
+    from convviz.cli.progress import progress
+
+    folder, picture = request.wanted.maps, request.picture
+    if folder is None:
+        return []
+    total = result.shape[0] * result.shape[1]
+    with progress(total, "rows of maps", wanted=not request.quiet) as advance:
+        return result.save_maps(
+            folder,
+            description,
+            tile=picture.tile,
+            colormap=picture.colormap,
+            scale=picture.scale,
+            force=request.force,
+            inputs=request.files,
+            advance=advance,
+        )
+
+
+def _write_arrays(
+    request: RunRequest, arrays: Callable[[], dict[str, "NDArray[Any]"]], description: dict[str, Any]
+) -> list[Path | writing.Stream]:
+    """Write the exact numbers, where that is wanted."""
+    from convviz.results import outputs
+
+    if request.saved is None:
+        return []
+    outputs.save_arrays(arrays(), request.saved, description, force=request.force, inputs=request.files)
+    return [request.saved]
+
+
+def _answer_paths(written: Sequence[Path | writing.Stream]) -> None:
+    """Print what was written, and nothing else."""
+    for path in written:
+        answer_path(path, quiet=True)
+
+
+def _remark_layer(
+    request: RunRequest, outcome: "LayerOutcome", written: Sequence[Path | writing.Stream]
+) -> None:
+    """Say what a user did not ask for but is to know."""
+    from convviz.results import outputs
+
+    if request.quiet:
+        return
+    result, folder = outcome.result, request.wanted.maps
+    for text in (*result.picture.remarks, *outcome.remarks):
+        remark(text)
+    if folder is not None and (older := outputs.older_maps(folder, written)):
+        first = ", ".join(path.name for path in older[:3]) + (", …" if len(older) > 3 else "")
+        remark(
+            f"{paths.shown(folder)} also has {plural(len(older), 'map')} of an earlier run ({first}); "
+            "delete them, or choose another folder."
+        )
+    if request.compute.backend == "auto":
+        remark(f"backend: {result.backend} (auto)")
+    if outcome.agreement is not None:
+        remark(f"check: {outcome.agreement}")

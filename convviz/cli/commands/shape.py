@@ -1,25 +1,25 @@
 """``convviz shape``."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from convviz.cli.console import answer, answer_json, remark
-from convviz.cli.options import Json, LayersText, NetName, Typed, Until, with_settings
+from convviz.cli.options import Json
+from convviz.cli.settings import Typed, with_settings
 from convviz.errors import SpecError
 from convviz.spec import parsing
 from convviz.spec.counts import CONVENTIONS, counts
 from convviz.spec.geometry import HW, Axis, Edges, padding_shares
 from convviz.spec.kernels import could_be_size, resolve
-from convviz.spec.layers import Conv2d
+from convviz.spec.layers import Conv2d, Shape
+from convviz.spec.network import Placed
 from convviz.spec.preparation import crop_corner, resized_size
-from convviz.spec.settings import InputSettings, LayerSettings, typed
+from convviz.spec.settings import InputSettings, LayerSettings, NetworkSettings, typed
+from convviz.spec.stacks import find_net, parse_layers
 from convviz.spec.suggest import suggest
-
-if TYPE_CHECKING:
-    from convviz.spec.network import Net
 
 
 @with_settings
@@ -52,9 +52,7 @@ def shape(
             help="Count by every convention, with the tools that use it.",
         ),
     ] = False,
-    layers: LayersText = None,
-    net: NetName = None,
-    until: Until = None,
+    network: NetworkSettings,
     json: Json = False,
 ) -> None:
     """Calculate the shape that a layer gives, with every number put in.
@@ -71,41 +69,41 @@ def shape(
 
         convviz shape 3x375x500 --resize short:256 --crop 224 --net vgg16
     """
-    if layers is not None or net is not None:
-        if (
-            (layers is not None and net is not None)
-            or target is not None
-            or replace(layer, seed=0) != LayerSettings()
-        ):
-            raise SpecError(
-                "layers, net: give one of them, and without the options of a single layer or --target."
-            )
-        _show_net(input, reading, layers, name=net, until=until, counting=counting, json=json)
-        return
-    if until is not None:
+    if network.until is not None and network == NetworkSettings(until=network.until):
         raise SpecError("until: names the last layer of a network; give --net or --layers too.")
+    alone = target is not None or replace(layer, seed=0) != LayerSettings()
+    if network.given and (alone or (network.layers is not None and network.net is not None)):
+        raise SpecError(
+            "layers, net: give one of them, and without the options of a single layer or --target."
+        )
     if target is not None and counting:
         raise SpecError("counts: is of one layer, and --target lists several; leave one of them out.")
     channels, size = _input_shape(input, reading)
     if target is not None:
         _show_targets(size, target, layer, given=typed_options, json=json)
-        return
-    conv = _layer(layer, channels)
-    for request in layer.kernel:
-        if text := could_be_size(request):
-            remark(text)
-    document = _document(conv, size)
-    found = counts([(conv, (channels, *size))])
-    if json:
-        answer_json(document | ({"counts": found} if counting else {}))
-        return
-    if counting:
-        _show_counts(found)
-        return
+    elif network.given:
+        _show_network((channels, *size), network, counting=counting, json=json)
+    else:
+        _show_layer((channels, *size), layer, counting=counting, json=json)
+
+
+def _show_layer(shape: Shape, settings: LayerSettings, *, counting: bool, json: bool) -> None:
+    """Show the shape arithmetic of one layer."""
     from convviz.render.words.shapes import shape_report
 
-    for line in shape_report(conv, size):
-        answer(line)
+    layer, size = _layer(settings, shape[0]), HW(*shape[1:])
+    for request in settings.kernel:
+        if text := could_be_size(request):
+            remark(text)
+    document = _document(layer, size)
+    found = counts([(layer, shape)])
+    if json:
+        answer_json(document | ({"counts": found} if counting else {}))
+    elif counting:
+        _show_counts(found)
+    else:
+        for line in shape_report(layer, size):
+            answer(line)
 
 
 def _show_counts(found: dict[str, int]) -> None:
@@ -117,28 +115,18 @@ def _show_counts(found: dict[str, int]) -> None:
     answer("convolutions and linear layers are counted")
 
 
-def _show_net(
-    input: str,
-    reading: InputSettings,
-    layers: str | None,
-    *,
-    name: str | None,
-    until: str | None,
-    counting: bool,
-    json: bool,
-) -> None:
+def _show_network(shape: Shape, network: NetworkSettings, *, counting: bool, json: bool) -> None:
     """Tabulate several layers."""
     from convviz.render.words.layers import document, net_lines, net_table
     from convviz.render.words.tables import console
 
-    channels, size = _input_shape(input, reading)
-    placed = _net(layers, name, until, shape=(channels, *size)).place((channels, *size))
+    placed = _placed(network, shape)
     counted = counts((one.layer, one.input_shapes[0]) for one in placed)
     if json:
         answer_json(
             ({"counts": counted} if counting else {})
             | {
-                "input_shape": [channels, *size],
+                "input_shape": list(shape),
                 "output_shape": list(placed[-1].output_shape),
                 "parameters": {"total": sum(one.layer.parameters for one in placed)},
                 "macs": sum(one.macs for one in placed),
@@ -146,28 +134,24 @@ def _show_net(
                 "layers": document(placed),
             }
         )
-        return
-    if counting:
+    elif counting:
         _show_counts(counted)
-        return
-    screen = console()
-    screen.print(net_table(placed, width=screen.width))
-    answer()
-    for line in net_lines(placed):
-        answer(line)
+    else:
+        screen = console()
+        screen.print(net_table(placed, width=screen.width))
+        answer()
+        for line in net_lines(placed):
+            answer(line)
 
 
-def _net(layers: str | None, name: str | None, until: str | None, *, shape: tuple[int, ...]) -> "Net":
-    """Find the net; only a file of ONNX needs numpy."""
-    if name is not None and name.lower().endswith(".onnx"):
-        from convviz.compute.networks.graphs import net_of_graph
-        from convviz.files.checkpoints import read_checkpoint
+def _placed(network: NetworkSettings, shape: Shape) -> Sequence[Placed]:
+    """Build the layers of a network; only a file of ONNX needs numpy."""
+    if network.net is not None and network.net.lower().endswith(".onnx"):
+        from convviz.compute.networks.sources import NetworkSource
 
-        return net_of_graph(read_checkpoint(Path(name)), shape, until=until)[0]
-    from convviz.spec.stacks import find_net, parse_layers
-
-    found = parse_layers(layers) if layers is not None else find_net(name or "")
-    return found if until is None else found.until(until)
+        return NetworkSource.of(network).place(shape)
+    found = find_net(network.net) if network.net is not None else parse_layers(network.layers or "")
+    return (found if network.until is None else found.until(network.until)).place(shape)
 
 
 # Channels of pictures: grey, red to blue, and with opacity.
@@ -265,12 +249,13 @@ def _show_targets(size: HW, target: HW, settings: LayerSettings, *, given: Typed
             f"target: padding is looked for with equal sides, so {typed(edges)} cannot be kept; "
             "leave out --padding, or give one number or HxW."
         )
+    kernel_size = settings.kernel_size
+    if settings.kernel:
+        kernel_size = _layer(settings, settings.groups).kernel_size
     found = suggest(
         size,
         target,
-        kernel_size=_layer(settings, settings.groups).kernel_size
-        if settings.kernel
-        else settings.kernel_size,
+        kernel_size=kernel_size,
         stride=settings.stride if "stride" in given else None,
         padding=HW(edges.top, edges.left) if "padding" in given else None,
         dilation=settings.dilation,
@@ -295,17 +280,8 @@ def _show_targets(size: HW, target: HW, settings: LayerSettings, *, given: Typed
         answer(f"settings for {size} -> {target}, the nearest first")
     else:
         answer(f"no setting that was tried makes {target} of {size}; these come nearest")
-    tables.console().print(
-        tables.targets(
-            [
-                (
-                    str(row.kernel_size),
-                    str(row.stride),
-                    str(row.padding),
-                    str(row.output),
-                    str(plain["options"]),
-                )
-                for row, plain in zip(found, rows, strict=True)
-            ]
-        )
-    )
+    shown = [
+        (str(row.kernel_size), str(row.stride), str(row.padding), str(row.output), str(plain["options"]))
+        for row, plain in zip(found, rows, strict=True)
+    ]
+    tables.console().print(tables.targets(shown))

@@ -14,7 +14,7 @@ from convviz.files.checkpoints import Checkpoint
 from convviz.spec.geometry import span
 from convviz.spec.layers import Shape, Sigmoid, shape_text
 from convviz.spec.network import BY_NAME, INPUT, Net, Step, built
-from convviz.text import printable
+from convviz.text import in_quotes, printable
 
 Numbers = dict[str, NDArray[Any]]
 
@@ -125,7 +125,7 @@ class _Builder:
         except (_No, ConvvizError) as error:
             before = f"; --until {self.steps[-1].name!r} is as far as it goes" if self.steps else ""
             raise InputError(
-                f"{self.where}: the operation {printable(node.op_type)} ({printable(name)!r}) "
+                f"{self.where}: the operation {printable(node.op_type)} ({in_quotes(name)}) "
                 f"on the way {printable(str(error)).rstrip('.')}{before}."
             ) from None
 

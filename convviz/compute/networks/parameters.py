@@ -15,7 +15,7 @@ from convviz.machine import memory
 from convviz.spec import layers
 from convviz.spec.layers import Conv2d
 from convviz.spec.network import Placed
-from convviz.text import plural, printable
+from convviz.text import in_quotes, plural, printable
 from convviz.typing import Floats
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _prefix(names: Sequence[str], held: Mapping[str, Any], where: str) -> str:
     if len(found) > 1:
         raise InputError(
             f"{where} holds the layers of the net {len(found)} times, behind "
-            f"{', '.join(printable(repr(prefix)) for prefix in found[:6])}; store one of them alone."
+            f"{', '.join(in_quotes(prefix) for prefix in found[:6])}; store one of them alone."
         )
     if found:
         return found[0]
@@ -161,7 +161,7 @@ def _remedy(one: Placed, stored: tuple[int, ...]) -> str:
         return f"; the net reads {plural(planes, 'plane')}, and the input has {layer.in_channels}{mode}"
     if isinstance(layer, layers.Linear) and len(stored) == 2 and stored[0] == layer.out_features:
         return (
-            f"; the net was made for inputs that come to {stored[1]} values there, and this one to "
+            f"; the net was made for inputs that come to {plural(stored[1], 'value')} there, and this one to "
             f"{layer.in_features}: another size is needed (--resize, --crop)"
         )
     return ""

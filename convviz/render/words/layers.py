@@ -177,7 +177,7 @@ def net_lines(placed: Sequence[Placed]) -> list[str]:
     outputs = [4 * math.prod(one.output_shape) for one in placed]
     return [
         f"{plural(len(placed), 'layer')}: {plural(parameters, 'parameter')}, {amount(4 * parameters)} "
-        f"as float32; {sum(one.macs for one in placed):,} multiply-adds",
+        f"as float32; {plural(sum(one.macs for one in placed), 'multiply-add')}",
         f"outputs: {amount(sum(outputs))} as float32 in all, the largest {amount(max(outputs))}",
         "field: input pixels that one value depends on; every: pixels between the fields of neighbours;",
         "begins, centre: of the field of the first value, in pixels of the input; below 0 lies padding",

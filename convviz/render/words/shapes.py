@@ -83,12 +83,14 @@ def counting(layer: Conv2d, size: HW) -> list[str]:
     output = layer.output_size(size)
     macs = layer.macs((layer.in_channels, *size))
     filters, planes, kh, kw = layer.weight_shape
-    bias = f" + {layer.bias_parameters:,} biases" if layer.bias else ", no bias"
+    bias = f" + {plural(layer.bias_parameters, 'bias')}" if layer.bias else ", no bias"
+    weights = "weight" if layer.weight_parameters == 1 else "weights"
+    positions = "position" if output.h * output.w == 1 else "positions"
     values_count = filters * output.h * output.w
     return [
-        f"parameters: {layer.parameters:,} = {filters} x {planes} x {kh} x {kw} weights{bias}",
-        f"multiply-adds: {macs:,} = {layer.weight_parameters:,} weights x {output.h} x {output.w}"
-        " positions (the bias is not counted, products with padding are)",
+        f"parameters: {layer.parameters:,} = {filters} x {planes} x {kh} x {kw} {weights}{bias}",
+        f"multiply-adds: {macs:,} = {plural(layer.weight_parameters, 'weight')} x {output.h} x {output.w}"
+        f" {positions} (the bias is not counted, products with padding are)",
         f"maps: {plural(values_count, 'value')}, {amount(4 * values_count)} as float32",
     ]
 
@@ -124,8 +126,8 @@ def group_map(layer: Conv2d, size: HW, channels: Sequence[str], *, names: Sequen
         made = names[group * maps : (group + 1) * maps]
         lines.append(f"group {group}: {_some('plane', read)} -> {_some('map', made)}")
     weights, macs = layer.weight_parameters, layer.macs((layer.in_channels, *size))
-    saved = f"{weights:,} weights instead of {weights * layer.groups:,}"
-    return [*lines, f"saved: {saved}, {macs:,} multiply-adds instead of {macs * layer.groups:,}"]
+    saved = f"{plural(weights, 'weight')} instead of {weights * layer.groups:,}"
+    return [*lines, f"saved: {saved}, {plural(macs, 'multiply-add')} instead of {macs * layer.groups:,}"]
 
 
 def _some(noun: str, names: Sequence[str]) -> str:

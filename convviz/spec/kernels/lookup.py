@@ -1,5 +1,6 @@
 """Finding kernels by name, for computing, for display and for completion."""
 
+import re
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -61,7 +62,7 @@ class Filter(NamedTuple):
         """
         if len(self.kernels) not in (1, planes):
             raise SpecError(
-                f"{shown(self.name)!r} has kernels for {len(self.kernels)} channels, "
+                f"{quoted(self.name)} has kernels for {plural(len(self.kernels), 'channel')}, "
                 f"but a filter of this layer reads {planes}."
             )
 
@@ -227,7 +228,7 @@ def entries(text: str | None = None) -> tuple[Entry, ...]:
 
 
 def search(text: str) -> tuple[Entry, ...]:
-    """List the presets whose name, set, description or source holds every word of a text.
+    """List the presets in whose name, set, description or source every word of a text begins a word.
 
     Parameters
     ----------
@@ -244,13 +245,14 @@ def search(text: str) -> tuple[Entry, ...]:
     >>> [entry.kernel.name for entry in search("unsharp")]
     ['unsharp']
     """
-    words = text.lower().split()
+    # Not in the middle of a word: "all" is not meant to find "nearly".
+    words = [re.compile(rf"(?<!\w){re.escape(word)}", re.IGNORECASE) for word in text.split()]
 
     def told(entry: Entry) -> str:
         about = SETS.get(entry.set_name, "")
-        return " ".join((entry.kernel.name, entry.kernel.about, entry.kernel.source, about)).lower()
+        return " ".join((entry.kernel.name, entry.kernel.about, entry.kernel.source, about))
 
-    return tuple(entry for entry in entries() if words and all(word in told(entry) for word in words))
+    return tuple(entry for entry in entries() if words and all(word.search(told(entry)) for word in words))
 
 
 def complete(incomplete: str) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from convviz.errors import ShapeError, SpecError
 from convviz.spec.geometry import HW
 from convviz.spec.reach import Reach
+from convviz.text import plural
 
 Shape = tuple[int, ...]
 IntPair = int | tuple[int, int] | HW
@@ -128,12 +129,14 @@ def check_count(name: str, value: int) -> None:
 def channels_of(layer: object, shape: Shape, channels: int | None = None) -> tuple[int, HW]:
     """Take the shape of channels apart; refuse what is none, or has another number of them."""
     if len(shape) == 1:
-        raise ShapeError(f"{layer} reads channels, not a row of {shape[0]} values; put it before Flatten.")
+        raise ShapeError(
+            f"{layer} reads channels, not a row of {plural(shape[0], 'value')}; put it before Flatten."
+        )
     if len(shape) != 3:
         raise ShapeError(f"{layer} reads channels (channels, height, width), not {shape_text(shape)}.")
     if channels is not None and shape[0] != channels:
         raise ShapeError(
-            f"{layer} reads {channels} channels, but its input {shape_text(shape)} has {shape[0]}."
+            f"{layer} reads {plural(channels, 'channel')}, but its input {shape_text(shape)} has {shape[0]}."
         )
     return shape[0], HW(*shape[1:])
 

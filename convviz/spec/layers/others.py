@@ -19,6 +19,7 @@ from convviz.spec.layers.base import (
 )
 from convviz.spec.layers.conv import NO_BIAS, with_bias
 from convviz.spec.reach import Reach
+from convviz.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Linear(Layer):
         """Shape of the outputs."""
         if shape != (self.in_features,):
             raise ShapeError(
-                f"{self} reads a row of {self.in_features} values, not {shape_text(shape)}; "
+                f"{self} reads a row of {plural(self.in_features, 'value')}, not {shape_text(shape)}; "
                 "put a Flatten before it, or set in_features."
             )
         return (self.out_features,)

@@ -14,6 +14,7 @@ from convviz.spec.kernels import (
     parse_request,
     preset_names,
     resolve,
+    search,
 )
 
 HEAVY = {"numpy", "PIL", "torch", "rich", "json", "csv", "fractions", "decimal"}
@@ -151,6 +152,13 @@ def test_a_name_of_a_set_is_counted_through():
 def test_what_is_no_filter_is_refused(text, message):
     with pytest.raises(SpecError, match=message):
         resolve(parse_request(text))
+
+
+def test_what_is_looked_for_begins_a_word():
+    """ "nearly" stands in a description, and "arly" only inside of it; a hyphen divides words."""
+    for typed in ("nearly", "near", "(NEAR", "x"):
+        assert ("scharr-x" in {entry.kernel.name for entry in search(typed)}) == (typed != "(NEAR")
+    assert search("arly") == search("early") == ()
 
 
 def test_kernels_load_nothing_heavy():

@@ -1,0 +1,1 @@
+"""What a command says of its outcome: text or JSON."""

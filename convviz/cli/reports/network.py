@@ -1,0 +1,126 @@
+"""What ``convviz run`` says of a network."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from convviz.cli.console import answer, answer_path
+from convviz.compute.survey import summed_up
+from convviz.files.writing import Stream
+from convviz.render.sheets import field
+from convviz.render.words import tables
+from convviz.results.network import LayerMaps, NetworkMaps, Seen
+from convviz.spec.layers import shape_text
+from convviz.typing import Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkReport:
+    """A network on a picture, as it is told.
+
+    Parameters
+    ----------
+    result : NetworkMaps
+        What the layers make.
+    only : str, optional
+        The one layer that is drawn in full.
+    seen : Seen, optional
+        The receptive field that is drawn.
+    top : int, optional
+        Maps that are drawn of the layer.
+    stats : sequence of str
+        More columns of the table.
+    """
+
+    result: NetworkMaps
+    only: str | None = None
+    seen: Seen | None = None
+    top: int | None = None
+    stats: Sequence[str] = ()
+
+    def show(self, *, written: Sequence[Path | Stream]) -> None:
+        """Print the layers, or the maps of one, and what was written."""
+        screen = tables.console()
+        if self.only is None:
+            screen.print(self._table(screen.width))
+        else:
+            rows = [list(row.values()) for row in self._map_rows()]
+            screen.print(tables.statistics(rows, width=screen.width, more=self.stats))
+        answer()
+        size = self.result.picture.size
+        words = "" if self.seen is None else field.sentence(*self.seen, size=size)
+        told = [line for line in (words, self.result.prediction_sentence()) if line]
+        for line in told:
+            answer(line)
+        if told:
+            answer()
+        for path in written:
+            answer_path(path)
+
+    def document(self, **more: Any) -> dict[str, Any]:
+        """Return everything as plain values; `more` holds what is known of input and files."""
+        result = self.result
+        found: dict[str, Any] = {
+            "input": more.pop("input"),
+            "output_shape": list(result.output_shape),
+            "parameters": result.parameters,
+            "macs": result.macs,
+            "layers": [
+                {"name": one.name, "layer": repr(one.layer), "output_shape": list(one.output_shape)}
+                | _numbers(result.made[one.name], self.stats)
+                for one in result.placed
+            ],
+            **more,
+        }
+        if self.only is not None:
+            found["maps"] = self._map_rows()
+        if predicted := result.prediction():
+            found["prediction"] = [{"class": name, "value": value} for name, value in predicted]
+        if self.seen is not None:
+            name, at, box = self.seen
+            found["field"] = {"layer": name, "at": list(at), **asdict(box)}
+        return found
+
+    def _map_rows(self) -> list[dict[str, Any]]:
+        """Return the numbers of the maps of the layer, the strongest first where few are wanted."""
+        layer = LayerMaps(self.result, self.only or "")
+        maps, names = layer.planes, layer.names
+        order = range(len(maps)) if self.top is None else layer.strongest(self.top)
+        return [{"index": index, "name": names[index]} | _numbers(maps[index], self.stats) for index in order]
+
+    def _table(self, width: int) -> Table:
+        """Tabulate what the layers make, with their types and shapes where there is room."""
+        placed = self.result.placed
+        cells = {
+            "layer": [one.name for one in placed],
+            "type": [type(one.layer).__name__ for one in placed],
+            "shape": [shape_text(one.output_shape) for one in placed],
+        }
+        words = [name for name, least in (("layer", 0), ("type", 100), ("shape", 80)) if width >= least]
+        rows = [
+            (
+                index,
+                *(cells[name][index] for name in words),
+                *_numbers(self.result.made[one.name], self.stats).values(),
+            )
+            for index, one in enumerate(placed)
+        ]
+        found = tables.statistics(rows, width=width, more=self.stats, words=words)
+        tables.leave_out(found, [name for name in cells if name not in words])
+        return found
+
+
+def _numbers(values: Floats, stats: Sequence[str]) -> dict[str, float]:
+    """Sum up what one layer makes, or one map."""
+    measures = {
+        "sparsity": lambda: float(np.mean(values == 0)),
+        "energy": lambda: float(np.mean(np.square(values, dtype=np.float64))),
+    }
+    found = summed_up(values)
+    return {"min": found.low, "max": found.high, "mean": found.mean, "std": found.std} | {
+        name: measures[name]() for name in stats
+    }

@@ -1,0 +1,130 @@
+"""What ``convviz run`` says of one layer."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from convviz.cli.console import answer, answer_path
+from convviz.files.writing import Stream
+from convviz.machine import memory
+from convviz.render.sheets import filters
+from convviz.render.words import shapes, tables
+from convviz.results.outcome import LayerOutcome
+from convviz.spec.geometry import HW
+from convviz.spec.settings import RunSettings
+from convviz.typing import Floats
+
+
+def report(outcome: LayerOutcome, wanted: RunSettings, *, written: Sequence[Path | Stream]) -> None:
+    """Print the layer, the maps and what was written."""
+    result, screen = outcome.result, tables.console()
+    for line in _layer_lines(outcome):
+        answer(line)
+    kernels = filters.lines(result.layer, result.filters, result.picture.channels, width=screen.width)
+    if kernels:
+        answer()
+        answer("kernels" + (", rotated by 180 degrees" if outcome.flipped else ""))
+    for line in kernels:
+        answer(line, whole=True)
+    answer()
+    stats = wanted.stat or ()
+    rows = [list(row.values()) for row in map_rows(outcome, stats)]
+    screen.print(tables.statistics(rows, width=screen.width, more=stats))
+    for line in outcome.seen.words:
+        answer()
+        answer(line)
+    if wanted.table:
+        for name, values in result.named(outcome.parts):
+            _print_values(name, values, at=wanted.at)
+    answer()
+    for path in written:
+        answer_path(path)
+
+
+def _layer_lines(outcome: LayerOutcome) -> list[str]:
+    """Describe the layer: as torch writes it, its shapes, what it costs, what it was held to."""
+    result, size = outcome.result, outcome.result.picture.size
+    layer, channels = result.layer, result.picture.channels
+    lines = [
+        *layer.torch_repr(size).split("\n"),
+        layer.sentence,
+        f"shapes: {result.picture.shape[0]}x{size} -> {'x'.join(map(str, result.shape))}",
+        *shapes.counting(layer, size),
+    ]
+    if layer.groups > 1:
+        lines += shapes.group_map(layer, size, channels, names=result.names)
+    if outcome.parts is not None:
+        lines.append(f"partial maps + bias = map (largest difference {result.apart(outcome.parts):.2g})")
+    if outcome.flipped:
+        lines += shapes.flip_lines(result.names, result.filters.symmetric, outcome.changed)
+    return lines
+
+
+def _print_values(name: str, values: Floats, *, at: HW | None) -> None:
+    """Print the values of one map, as many as there is room for."""
+    screen = tables.console()
+    answer()
+    answer(f"{name}  {HW(*values.shape)}")
+    body, left_out = tables.values(values, at=at, width=screen.width)
+    screen.print(body)
+    if left_out:
+        answer(left_out)
+
+
+def map_rows(outcome: LayerOutcome, stats: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the numbers of the maps that are shown, in their order; with those that `stats` names."""
+    result = outcome.result
+    more: dict[str, list[float]] = {
+        "sparsity": result.sparsity() if "sparsity" in stats else [],
+        "energy": [row.energy for row in result.statistics()],
+    }
+    rows = [asdict(row) | {name: more[name][row.index] for name in stats} for row in result.statistics()]
+    return rows if outcome.chosen is None else [rows[index] for index in outcome.chosen]
+
+
+def document(outcome: LayerOutcome, wanted: RunSettings, **more: Any) -> dict[str, Any]:
+    """Return everything as plain values; `more` holds what is known of input, files and times."""
+    result = outcome.result
+    layer, size = result.layer, result.picture.size
+    found: dict[str, Any] = {
+        "input": more.pop("input"),
+        "layer": {
+            "in_channels": layer.in_channels,
+            "out_channels": layer.out_channels,
+            "kernel_size": list(layer.kernel_size),
+            "stride": list(layer.stride),
+            "padding": list(layer.edges(size)),
+            "padding_mode": layer.padding_mode,
+            "dilation": list(layer.dilation),
+            "groups": layer.groups,
+            "bias": layer.bias,
+        },
+        "output_shape": list(result.shape),
+        "parameters": layer.parameters,
+        "macs": layer.macs(result.picture.shape),
+        "backend": result.backend,
+        "maps": map_rows(outcome, wanted.stat or ()),
+        **more,
+    }
+    if wanted.field is not None:
+        found["field"] = {"at": list(wanted.field), **asdict(result.receptive_field(wanted.field))}
+    if outcome.parts is not None:
+        found["partial"] = {"difference": result.apart(outcome.parts)}
+    if outcome.flipped:
+        changed = outcome.changed
+        found["flip"] = {
+            "difference": changed[0] if changed else 0.0,
+            "symmetric": list(result.filters.symmetric),
+        }
+    return found | (_values(outcome, found.get("partial", {})) if wanted.table else {})
+
+
+def _values(outcome: LayerOutcome, partial: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of all maps, if there is memory for so many objects."""
+    parts = outcome.parts
+    count = math.prod(outcome.result.shape) * (1 if parts is None else 1 + parts.shape[1])
+    memory.need_objects(count, "the values as JSON", "leave out --table, or take --save")
+    found: dict[str, Any] = {"values": outcome.result.maps.tolist()}
+    return found if parts is None else found | {"partial": partial | {"values": parts.tolist()}}

@@ -1,0 +1,152 @@
+"""One layer on one picture, with everything that was asked for beside the maps."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from convviz.compute.weights import FilterBank
+from convviz.explain import compare
+from convviz.explain.compare import Agreement
+from convviz.images.picture import Picture
+from convviz.render.sheets.field import NOTHING, Panel
+from convviz.render.sheets.layout import Sheet
+from convviz.results import feature_maps
+from convviz.results.feature_maps import FeatureMaps
+from convviz.spec.geometry import HW, check_inside
+from convviz.spec.layers import Conv2d
+from convviz.spec.settings import ComputeSettings, PictureSettings, RunSettings
+from convviz.typing import Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerOutcome:
+    """What ``convviz run`` makes of one layer.
+
+    Parameters
+    ----------
+    result : FeatureMaps
+        The maps.
+    flipped : bool
+        Whether the kernels were rotated.
+    remarks : tuple of str
+        What a user is to know of the filters.
+    agreement : Agreement, optional
+        How far another backend is apart.
+    parts : ndarray, shape (O, I / groups, H', W'), float32, optional
+        The partial maps.
+    differences : ndarray, shape (O, H', W'), float32, optional
+        What the rotation changes; None where it changes nothing.
+    chosen : sequence of int, optional
+        The maps that are shown, all by default.
+    seen : Panel
+        The receptive field that is drawn.
+    seconds : float
+        How long the maps took.
+    """
+
+    result: FeatureMaps
+    flipped: bool = False
+    remarks: tuple[str, ...] = ()
+    agreement: Agreement | None = None
+    parts: Floats | None = None
+    differences: Floats | None = None
+    chosen: Sequence[int] | None = None
+    seen: Panel = NOTHING
+    seconds: float = field(default=0.0)
+
+    @property
+    def changed(self) -> tuple[float, str, HW] | None:
+        """The largest change that the rotation makes, its map and its position; None where there is none."""
+        return None if self.differences is None else self.result.largest(self.differences)
+
+    def sheet(self, picture: PictureSettings) -> Sheet:
+        """Lay out the input and the maps."""
+        return self.result.sheet(
+            **asdict(picture),
+            parts=self.parts,
+            differences=self.differences,
+            chosen=self.chosen,
+            seen=self.seen,
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Gather what is stored as exact numbers."""
+        return self.result.arrays(parts=self.parts, differences=self.differences)
+
+
+def run_layer(
+    image: Picture,
+    built: tuple[Conv2d, FilterBank, tuple[str, ...]],
+    wanted: RunSettings,
+    *,
+    flipped: bool = False,
+    compute: ComputeSettings | None = None,
+    picture: PictureSettings | None = None,
+    moments: bool = True,
+    advance: Callable[[int], None] = lambda rows: None,
+) -> LayerOutcome:
+    """Run a layer on a picture, and compute what else is wanted.
+
+    Parameters
+    ----------
+    image : Picture
+        The input.
+    built : (Conv2d, FilterBank, tuple of str)
+        The layer, its weights, and remarks on them, as `convviz.compute.filters.build` gives them.
+    wanted : RunSettings
+        What is wanted.
+    flipped : bool
+        Whether the kernels were rotated; what that changes is computed too.
+    compute : ComputeSettings, optional
+        What computes.
+    picture : PictureSettings, optional
+        How the sheet looks: its tiles are prepared while the maps are computed.
+    moments : bool
+        Whether mean and standard deviation are wanted too.
+    advance : callable
+        Told how many output rows were done, as they are.
+
+    Raises
+    ------
+    SpecError, ShapeError
+        If layer and picture do not fit each other, or a position is not in the maps.
+    BackendError
+        If the backends disagree, or one is not there.
+
+    Examples
+    --------
+    >>> from convviz.images.decode import as_picture
+    >>> from convviz.compute.filters import build
+    >>> from convviz.spec.settings import LayerSettings
+    >>> built = build(LayerSettings(kernel_size=HW(1, 1)), 1)
+    >>> run_layer(as_picture([[1.0, 2.0]]), built, RunSettings()).result.shape
+    (6, 1, 2)
+    """
+    compute, picture = compute or ComputeSettings(), picture or PictureSettings()
+    conv, bank, remarks = built
+    whole = wanted.save is not None or wanted.table or wanted.check or wanted.partial or flipped
+    result = feature_maps.run(image, conv, bank, backend=compute.backend, device=compute.device, keep=whole)
+    for name, at in (("at", wanted.at), ("field", wanted.field)):
+        if at is not None:
+            check_inside(name, at, HW(*result.shape[1:]), what="the maps")
+    outcome = LayerOutcome(
+        result,
+        flipped,
+        remarks,
+        agreement=compare.check(result, device=compute.device) if wanted.check else None,
+        parts=result.partial() if wanted.partial else None,
+        # Where every kernel is symmetric there is nothing to draw.
+        differences=result.flip_difference() if flipped and not all(bank.symmetric) else None,
+    )
+    start = time.perf_counter()
+    result.summary(picture.tile, moments=moments, advance=advance)
+    # Maps that are not kept are computed while they are looked through.
+    seconds = result.seconds or time.perf_counter() - start
+    chosen = None if wanted.top is None else result.strongest(wanted.top)
+    seen = NOTHING
+    if wanted.field is not None:
+        seen = result.seen(wanted.field, tile=picture.tile, effective=wanted.effective)
+    return replace(outcome, chosen=chosen, seen=seen, seconds=seconds)
