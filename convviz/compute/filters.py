@@ -133,8 +133,8 @@ def _trained(settings: LayerSettings) -> TapSet:
     assert settings.weights is not None
     if settings.kernel or settings.out_channels or settings.kernel_size or settings.bias_values:
         raise SpecError(
-            "weights: the file says filters, taps and biases; leave out --kernel, --out-channels, "
-            "--kernel-size and --bias-values."
+            "weights: the file determines filters, kernel sizes and biases; leave out --kernel, "
+            "--out-channels, --kernel-size and --bias-values."
         )
     checkpoint = read_checkpoint(settings.weights)
     layer = checkpoint.find(settings.layer_name)
@@ -214,7 +214,7 @@ def prepare(settings: LayerSettings) -> TapSet | None:
     True
     """
     if settings.layer_name is not None and settings.weights is None:
-        raise SpecError("layer: goes with --weights, or with a net.")
+        raise SpecError("layer can only be used with --weights or with a network.")
     tapset = load(settings.kernel) if settings.kernel else None
     if settings.weights is not None:
         tapset = _trained(settings)

@@ -319,7 +319,7 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], 
         culprit = re.search(r"GLOBAL ([\w.]+)", str(error))
         raise _more_than_tensors(name, culprit[1] if culprit else None) from None
     except _BROKEN as error:
-        what = "it is damaged, or not of torch.save"
+        what = "it is damaged, or was not written by torch.save"
         raise InputError(f"cannot read {name}: {what}{because(error)}.") from None
     found = _state_dict(document, torch.Tensor)
     if not found:

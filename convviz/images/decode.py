@@ -78,7 +78,7 @@ def as_picture(value: Any, *, planes: int | None = None) -> Picture:
     if isinstance(value, Picture):
         return value
     if isinstance(value, str | Path):
-        return read(Path(value))
+        return read(value)
     if isinstance(value, Image.Image):
         with _quiet(), explained("the image"):
             decoded = decode_image(value, None)
@@ -173,6 +173,8 @@ def read(
     if checked["resize"] is not None:
         check_resize(resized_size(checked["resize"], HW(1, 1)), max_pixels)
     if isinstance(source, str | Path):
+        if not str(source):  # as a path that is the current folder
+            raise InputError("the name of the input is empty; give a file, or - for stdin.")
         path, member = split_member(Path(source))
         name, data, suffix = shown(path), read_bytes(path), path.suffix.lower()
     else:
@@ -264,8 +266,9 @@ def decode(
         wanted = {"gray": 1, "rgb": 3, "rgba": 4, None: picture.x.shape[0]}[mode]
         if wanted != picture.x.shape[0]:
             raise SpecError(
-                f"mode {mode} needs {plural(wanted, 'plane')}, but {name} has {picture.x.shape[0]}; "
-                "numbers are taken as they are."
+                f"mode {mode} (as given, or as the network asks) needs {plural(wanted, 'channel')}, but "
+                f"{name} has {picture.x.shape[0]}, and numbers are not converted; give "
+                f"{plural(wanted, 'channel')}, or another mode."
             )
     else:
         with _quiet(), explained(name):

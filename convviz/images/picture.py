@@ -183,7 +183,7 @@ def from_numbers(values: Floats, name: str, *, channels_first: bool = False) -> 
     elif values.ndim == 4:
         raise InputError(
             f"{name} has shape {values.shape}, a batch of {plural(values.shape[0], 'input')}; "
-            "give one of them, of shape (channels, height, width)."
+            "give one of them, such as array[0], of shape (channels, height, width)."
         )
     if values.ndim == 2:
         values = values[None]

@@ -1,6 +1,7 @@
 """What a user chooses, as checked values that fit into the metadata of a picture."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -134,7 +135,7 @@ class LayerSettings:
                 )
             bias = of_kernels if self.bias is None else self.bias
         elif self.bias_values is not None:
-            raise SpecError("bias-values go with --kernel; seeded weights have a seeded bias.")
+            raise SpecError("bias-values can only be used with --kernel; seeded weights have a seeded bias.")
         if self.bias_values is not None and self.bias is False:
             raise SpecError("bias-values and --no-bias contradict each other; leave one out.")
         if self.bias_values is not None and len(self.bias_values) != out_channels:
@@ -324,6 +325,24 @@ def _as_position(at: HW) -> str:
     return f"{at.h},{at.w}"
 
 
+def _in_text(name: str, value: Any) -> str:
+    """Write a convolution with one argument as a layer in text; nothing where text cannot say it.
+
+    Examples
+    --------
+    >>> _in_text("padding", Edges(1, 1, 1, 1)), _in_text("bias", False), _in_text("flip", True)
+    ('conv 8 p1', 'conv 8 nobias', '')
+    """
+    spelling = Conv2d.spelling
+    letter = next((one for one, known in spelling.letters.items() if known == name), "")
+    flag = next((word for word, known in spelling.flags.items() if known == (name, value)), "")
+    if name == spelling.first:
+        return f"conv {value}"
+    if flag or (letter and re.fullmatch("[0-9]+(x[0-9]+)?", typed(value))):
+        return f"conv 8 {flag or letter + typed(value)}"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
     """A network in place of a single layer; its weights are those of `LayerSettings`.
@@ -361,11 +380,20 @@ class NetworkSettings:
         SpecError
             If there are both.
         """
-        own = replace(layer, seed=0, weights=None, layer_name=None)
-        if (self.layers is not None and self.net is not None) or own != LayerSettings():
-            raise SpecError(
-                "layers, net: give one of them, and of the options of a layer --seed or --weights alone."
-            )
+        if self.layers is not None and self.net is not None:
+            raise SpecError("layers and net are two networks; give only one of them.")
+        for of in fields(layer):
+            value = getattr(layer, of.name)
+            if of.name in ("seed", "weights", "layer_name") or value == of.default:
+                continue
+            name = of.name.replace("_", "-")
+            if self.layers is None:
+                raise SpecError(
+                    f"{name} cannot be used with a network, whose layers have their own; leave it out."
+                )
+            written = _in_text(of.name, value)
+            remedy = f"write it in the layer: {written}" if written else "leave it out."
+            raise SpecError(f"{name} cannot be used with layers; {remedy}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,9 +444,9 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         if self.effective and self.field is None:
-            raise SpecError("effective: goes with --field Y,X.")
+            raise SpecError("effective can only be used with --field Y,X.")
         if self.at is not None and not self.table:
-            raise SpecError("at: goes with --table.")
+            raise SpecError("at can only be used with --table.")
 
 
 def typed(value: Any) -> str:

@@ -51,7 +51,7 @@ def test_a_large_picture_is_made_small_and_numbers_are_not(convviz, tmp_path):
     Image.new("RGB", (100, 50), (9, 99, 199)).save(tmp_path / "p.png")
     done = convviz("animate", "p.png", "-s", "4", "-O", "1")
     assert done.returncode == 0, done.stderr
-    assert "brought from 50x100 to 8x16 pixels" in done.stderr
+    assert "resized from 50x100 to 8x16" in done.stderr
     np.save(tmp_path / "n.npy", np.zeros((40, 3)))
     done = convviz("animate", "n.npy")
     assert (done.returncode, done.stdout) == (2, "")

@@ -362,10 +362,10 @@ def test_an_input_of_other_planes_is_told_what_the_layer_reads(file):
     "more", [{"out_channels": 4}, {"kernel_size": HW(3, 3)}, {"bias_values": (1.0,)}], ids=str
 )
 def test_what_the_file_says_cannot_be_said_again(file, more):
-    with pytest.raises(SpecError, match="the file says filters, taps and biases"):
+    with pytest.raises(SpecError, match="the file determines filters, kernel sizes and biases"):
         filters.prepare(LayerSettings(weights=file, layer_name="0", **more))
 
 
 def test_a_name_needs_a_file():
-    with pytest.raises(SpecError, match="goes with --weights"):
+    with pytest.raises(SpecError, match="can only be used with --weights"):
         filters.prepare(LayerSettings(layer_name="0"))

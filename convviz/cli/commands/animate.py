@@ -128,9 +128,9 @@ def animate(
     if suffix not in SUFFIXES:
         raise SpecError(f"output: an animation ends in {', '.join(SUFFIXES)}, not {suffix!r}.")
     if output_padding is not None and not transposed:
-        raise SpecError("output-padding goes with --transposed.")
+        raise SpecError("output-padding can only be used with --transposed.")
     if svg and frames is None:
-        raise SpecError("svg goes with --frames DIR.")
+        raise SpecError("svg can only be used with --frames DIR.")
 
     from convviz.cli.reading import input_files
     from convviz.render.drawings.animation import Animation
@@ -160,7 +160,7 @@ def animate(
     if bool(given) == (size is not None):
         raise SpecError("give INPUT, or --size HxW for abstract squares, and not both.")
     if channels is not None and given:
-        raise SpecError("channels go with --size; INPUT has its own.")
+        raise SpecError("channels can only be used with --size; INPUT has its own.")
 
     if (
         frames is not None
@@ -272,7 +272,7 @@ def _small(names: Sequence[str], reading: InputSettings) -> Any:
     found = read_input(names, replace(reading, resize=small))
     if max(found.size) > MOST_SIDE:
         raise SpecError(f"{picture.size} numbers are more than {MOST_SIDE}x{MOST_SIDE} cells; give fewer.")
-    remark(f"the picture was brought from {picture.size} to {small} pixels; --resize chooses")
+    remark("large cells can be read; --resize chooses another size")
     return found
 
 

@@ -120,7 +120,7 @@ def batch(
     if piped and json:
         raise SpecError("report: - and --json both write to stdout; choose one of them.")
     if scheduler is not None and (engine != "dask" or workers is not None):
-        raise SpecError("scheduler: goes with --engine dask, and has workers of its own.")
+        raise SpecError("scheduler can only be used with --engine dask, and has workers of its own.")
 
     from convviz.batch import (
         Job,

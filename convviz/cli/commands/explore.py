@@ -49,7 +49,7 @@ def explore(
     """
     target = stdout_for("output", output, ".html") or Path(fitting(stem_of(input[0]), "-explore.html"))
     if opened and not isinstance(target, Path):
-        raise SpecError("open: goes with a file; leave out -o -.")
+        raise SpecError("open can only be used with a file; leave out -o -.")
     if target.suffix.lower() != ".html":
         raise SpecError(f"output: a page ends in .html, not {target.suffix!r}.")
 

@@ -1,7 +1,6 @@
 """``convviz shape``."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -71,11 +70,10 @@ def shape(
     """
     if network.until is not None and network == NetworkSettings(until=network.until):
         raise SpecError("until: names the last layer of a network; give --net or --layers too.")
-    alone = target is not None or replace(layer, seed=0) != LayerSettings()
-    if network.given and (alone or (network.layers is not None and network.net is not None)):
-        raise SpecError(
-            "layers, net: give one of them, and without the options of a single layer or --target."
-        )
+    if network.given:
+        network.check(layer)
+        if target is not None or layer.weights is not None:
+            raise SpecError("target and weights cannot be used with a network; leave them out.")
     if target is not None and counting:
         raise SpecError("counts: is of one layer, and --target lists several; leave one of them out.")
     channels, size = _input_shape(input, reading)

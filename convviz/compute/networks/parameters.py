@@ -128,7 +128,7 @@ def stored(
     left = [prefix for prefix in held if prefix not in found and prefix not in names]
     if left:
         some = ", ".join(map(printable, left[:6])) + (" …" if len(left) > 6 else "")
-        remarks.append(f"of {checkpoint.name} these are in no layer of the net: {some}")
+        remarks.append(f"no layer of the network uses these of {checkpoint.name}: {some}")
     return found, tuple(remarks)
 
 

@@ -90,7 +90,7 @@ class NetworkSource:
         weights, name = layer.weights, network.net
         if network.layers is None and name is None:
             if weights is None or weights.suffix.lower() != ".onnx":
-                raise SpecError("until: goes with --layers, --net or --weights FILE.onnx.")
+                raise SpecError("until can only be used with --layers, --net or --weights FILE.onnx.")
             name = str(weights)
         if name is not None and name.lower().endswith(".onnx"):
             if weights not in (None, Path(name)):
