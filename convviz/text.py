@@ -125,6 +125,17 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
+def channel_label(name: str) -> str:
+    """Write what a channel is called in a caption; one without a name of its own has a number.
+
+    Examples
+    --------
+    >>> channel_label("R"), channel_label("0")
+    ('R channel', 'channel 0')
+    """
+    return f"channel {name}" if name.isdecimal() else f"{name} channel"
+
+
 def amount(size: float) -> str:
     """Write a number of bytes in binary units.
 

@@ -61,6 +61,10 @@ class FilterBank:
                 place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
                 raise SpecError(f"{what}{list(place)} is not a finite float32 number.")
 
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.weight.shape))
+        return f"<FilterBank: weights {shape}, {'no bias' if self.bias is None else 'with bias'}>"
+
     @classmethod
     def of(
         cls, layer: Conv2d, weight: Any, bias: Any = None, *, names: Sequence[str] | None = None

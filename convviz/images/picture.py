@@ -97,6 +97,10 @@ class Picture:
         if not all_finite(x):
             raise InputError(f"the input has {count_of_others(x)}.")
 
+    def __repr__(self) -> str:
+        named = ", ".join(self.channels if len(self.channels) <= 4 else (*self.channels[:3], "…"))
+        return f"<Picture: {'x'.join(map(str, self.shape))}, channels {named}>"
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Planes, height and width."""

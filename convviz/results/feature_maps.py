@@ -41,6 +41,10 @@ _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
 class FeatureMaps(LayerRun):
     """A run of one layer that draws, stores and shows itself; with the parameters of `LayerRun`."""
 
+    def __repr__(self) -> str:
+        h, w = self.shape[1:]
+        return f"<FeatureMaps: {self.shape[0]} maps of {h}x{w} by {self.layer}, computed by {self.backend}>"
+
     def grid(
         self,
         *,

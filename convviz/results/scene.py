@@ -20,6 +20,7 @@ from convviz.spec import parsing
 from convviz.spec.geometry import HW, Axis, Edges, transposed_axis
 from convviz.spec.layers import Conv2d, Padding
 from convviz.spec.settings import LayerSettings, typed
+from convviz.text import channel_label
 from convviz.typing import Floats
 
 
@@ -156,7 +157,7 @@ def transposed_weight(layer: Conv2d, settings: LayerSettings, bank: FilterBank) 
 def _names(picture: Picture | None, planes: range) -> tuple[str, ...]:
     """Call the planes that are shown."""
     if picture is not None:
-        return tuple(f"{name} plane" for name in picture.channels[planes.start : planes.stop])
+        return tuple(channel_label(name) for name in picture.channels[planes.start : planes.stop])
     return tuple(f"plane {plane}" for plane in planes)
 
 

@@ -513,3 +513,8 @@ def test_numbers_of_five_digits_are_drawn_and_saved(convviz, tmp_path):
     done = convviz("run", "x.json", "-K", "1", "-o", "o.png", "--save", "o.npz")
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "o.npz")["maps"][0], [[20000, 100], [7, 30]])
+
+
+def test_more_maps_than_there_are_are_told(convviz, photo):
+    done = convviz("run", "photo.png", "--out-channels", "2", "--top", "100")
+    assert "2 maps, so all are drawn, not 100" in done.stderr

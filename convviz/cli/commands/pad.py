@@ -34,8 +34,7 @@ def pad(
             parser=parsing.pair("kernel_size"),
             metavar="HxW",
             rich_help_panel=LAYER,
-            help="Taps of the layer, which padding same depends on.",
-            show_default="3",
+            help="Kernel size of the layer, which padding same depends on.  [default: 3]",
         ),
     ] = None,
     all_modes: Annotated[

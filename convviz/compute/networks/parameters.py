@@ -132,6 +132,37 @@ def stored(
     return found, tuple(remarks)
 
 
+def places_of(
+    weights: Mapping[str, Mapping[str, Floats]], checkpoint: Checkpoint
+) -> dict[str, dict[str, tuple[Any, ...]]] | None:
+    """Find where a file holds the weights of each layer.
+
+    Parameters
+    ----------
+    weights : dict of dict of ndarray
+        As `stored` gives them.
+    checkpoint : Checkpoint
+        The file.
+
+    Returns
+    -------
+    dict of dict of tuple, or None
+        The keys from the top of the file's dicts to each array; None if one of them is computed
+        from others, so that no program can load it as it is.
+    """
+    found: dict[str, dict[str, tuple[Any, ...]]] = {}
+    for layer, numbers in weights.items():
+        for name, values in numbers.items():
+            # An array with these values serves, whatever it is called; most have the name of the layer.
+            keys = sorted(checkpoint.arrays, key=lambda key: not key.endswith(f"{layer}.{name}"))
+            fits = (key for key in keys if np.array_equal(checkpoint.arrays[key], values))
+            place = next((place for key in fits if (place := checkpoint.places.get(key))), None)
+            if place is None:
+                return None
+            found.setdefault(layer, {})[name] = place
+    return found
+
+
 def _prefix(names: Sequence[str], held: Mapping[str, Any], where: str) -> str:
     """Find what stands before the names of a net in a file, such as ``module.``; nothing if nothing does."""
     if not names or any(name in held for name in names):

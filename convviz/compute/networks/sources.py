@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from convviz.compute.networks import parameters
 from convviz.compute.networks.graphs import net_of_graph
@@ -104,9 +104,11 @@ class NetworkSource:
     @property
     def origin(self) -> str:
         """The line of Python that says where the weights come from."""
-        if self.checkpoint is None:
-            return f"torch.manual_seed({self.seed})"
-        return f"# then load the weights of {self.checkpoint.name}"
+        return f"torch.manual_seed({self.seed})" if self.checkpoint is None else ""
+
+    def places(self, weights: Mapping[str, Numbers]) -> Mapping[str, Mapping[str, tuple[Any, ...]]]:
+        """Tell where the file holds the weights of each layer; nothing where no program can load them."""
+        return {} if self.checkpoint is None else parameters.places_of(weights, self.checkpoint) or {}
 
     @property
     def names(self) -> Sequence[str]:

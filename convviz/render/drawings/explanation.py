@@ -14,7 +14,7 @@ from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, t
 from convviz.render.toned import picture_levels
 from convviz.render.words.matrices import ELLIPSIS, Block, elided, picked, side_by_side, words_of
 from convviz.spec.geometry import HW
-from convviz.text import number
+from convviz.text import channel_label, number
 from convviz.typing import Floats
 
 
@@ -134,7 +134,7 @@ def draw(found: Trace, picture: Picture, maps: Floats) -> Drawing:
         shapes += _plane(
             picture, found, channel.channel, x=x_plane, y=y, side=plane_side, x_patch=x_patch, block_h=block_h
         )
-        shapes.append(Label(x_plane, y - 8, f"{channel.name} plane", INPUT_BLUE, 14))
+        shapes.append(Label(x_plane, y - 8, channel_label(channel.name), INPUT_BLUE, 14))
         padded = np.array(picked((~found.inside).tolist(), rows, columns, gap=False))
         paper = [[WINDOW if inside else PAPER for inside in row] for row in found.inside.tolist()]
         for x, heading, values, fills, dashed in (

@@ -19,7 +19,7 @@ from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, T
 from convviz.render.words.matrices import ELLIPSIS, cell_words, elided, picked, words_of
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.layers import Conv2d
-from convviz.text import number, plural
+from convviz.text import channel_label, number, plural
 from convviz.typing import Floats
 
 # Longest side of a plane, in units, and the least side of a cell that shows a number.
@@ -32,7 +32,7 @@ def lines(found: WeightTrace, size: HW) -> list[str]:
     text = [
         f"weight {','.join(map(str, found.place))} = {exact(found.weight)}: "
         f"row {found.tap.h}, column {found.tap.w} of the kernel of {found.name} on the "
-        f"{found.channel_name} plane",
+        + channel_label(found.channel_name),
         f"multiplies {span_of(found.rows, size.h, 'rows')}, {span_of(found.columns, size.w, 'columns')}",
         f"feeds all {plural(h * w, 'value')} of {found.name}",
     ]
@@ -86,12 +86,12 @@ def draw_weight(
     met[np.ix_(_within(found.rows, size.h), _within(found.columns, size.w))] = True
     heading = (
         f"weight {exact(found.weight)}: row {found.tap.h}, column {found.tap.w} of the kernel of "
-        f"{found.name} on the {found.channel_name} plane"
+        f"{found.name} on the {channel_label(found.channel_name)}"
     )
     index, plane = found.place[:2]
     kernel = filters.weight[index, plane]
     plane_panel = _Panel(
-        f"{found.channel_name} plane: shaded where multiplied", picture.x[found.channel], met
+        f"{channel_label(found.channel_name)}: shaded where multiplied", picture.x[found.channel], met
     )
     # Padding of zeros feeds nothing; copies of pixels do.
     fed = found.inside if layer.padding_mode == "zeros" else np.ones_like(found.inside)
@@ -151,7 +151,7 @@ def draw_pixel(
     copies = sum(feed.cell != at for feed in chosen)
     if copies:
         heading += f", {copies} of {plural(len(chosen), 'product')} through copies in the padding"
-    plane_panel = _Panel(f"{picture.channels[channel]} plane", picture.x[channel], met)
+    plane_panel = _Panel(channel_label(picture.channels[channel]), picture.x[channel], met)
     map_panel = _Panel(f"{name}: shaded where fed", maps[index], fed)
     taps = [feed.tap for feed in chosen]
     kernel = filters.weight[index, 0]

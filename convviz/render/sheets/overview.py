@@ -14,6 +14,7 @@ from convviz.render.sheets.field import NOTHING, Panel
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.scales import fit_both
+from convviz.text import channel_label
 
 # Tiles that share one scale: what each is called, and its values, or None where there is nothing to draw.
 _Row = list[tuple[str, Field | None]]
@@ -175,6 +176,6 @@ def input_section(
             levels = toned.picture_levels([field.small], [drawn])
             ends = layout.extent(field.low, field.high)
             numbers = field.small[:] if scale > 1 else None
-            tiles.append(layout.Tile(f"{name} plane", ends, levels, cell, numbers))
+            tiles.append(layout.Tile(channel_label(name), ends, levels, cell, numbers))
     tiles += seen.tiles
     return layout.Section(tiles, layout.columns_for(len(tiles)), palette.INPUT_BLUE)
