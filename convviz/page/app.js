@@ -166,7 +166,7 @@
       state = good.state;
       ({ picture, names, low, high, source } = good.before);
       show(good.found);
-    }
+    } else $("sentence").textContent = "";
     tell(`Not computed: ${words}`, asking);
   }
 
