@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 PYTHON = sys.executable
 CONVVIZ = [Path(PYTHON).with_name("convviz")]
 
-# What, planes, filters, kernel, stride, dilation, groups; first layers of known networks by name.
+# What, channels, filters, kernel, stride, dilation, groups; first layers of known networks by name.
 LAYERS = (
     ("3 to 6, 3x3", 3, 6, 3, 1, 1, 1),
     ("1 to 1, 3x3", 1, 1, 3, 1, 1, 1),
@@ -49,8 +49,8 @@ LAYERS = (
     ("3 to 32, 3x3, stride 2 (MobileNet)", 3, 32, 3, 2, 1, 1),
     ("64 to 64, 3x3", 64, 64, 3, 1, 1, 1),
     ("64 to 64, 1x1", 64, 64, 1, 1, 1, 1),
-    ("64 planes, 3x3, depthwise", 64, 64, 3, 1, 1, 64),
-    ("3 planes, 7x7, depthwise", 3, 3, 7, 1, 1, 3),
+    ("64 channels, 3x3, depthwise", 64, 64, 3, 1, 1, 64),
+    ("3 channels, 7x7, depthwise", 3, 3, 7, 1, 1, 3),
     ("16 to 16, 3x3, 4 groups", 16, 16, 3, 1, 1, 4),
 )
 SIZES = (HW(224, 224), HW(512, 512), HW(1024, 1024), HW(3000, 4000))
@@ -108,14 +108,14 @@ def by_layers(quick: bool) -> Iterator[str]:
     yield "| layer | " + " | ".join(f"{size}" for size in SIZES) + " |"
     yield "|---|" + "---|" * len(SIZES)
     ratios = []
-    for name, planes, filters, kernel, stride, dilation, groups in LAYERS:
+    for name, channels, filters, kernel, stride, dilation, groups in LAYERS:
         cells = []
         for size in SIZES:
             layer = convviz.Conv2d(
-                planes, filters, kernel, stride, kernel // 2 * dilation, dilation, groups, bias=False
+                channels, filters, kernel, stride, kernel // 2 * dilation, dilation, groups, bias=False
             )
             out = layer.output_size(size)
-            values = planes * size.h * size.w + filters * out.h * out.w
+            values = channels * size.h * size.w + filters * out.h * out.w
             if (
                 layer.macs((layer.in_channels, *size)) > MOST_MACS
                 or values > MOST_VALUES
@@ -124,7 +124,7 @@ def by_layers(quick: bool) -> Iterator[str]:
                 cells.append("")
                 continue
             rng = np.random.default_rng(0)
-            x = rng.standard_normal((planes, *size), np.float32)
+            x = rng.standard_normal((channels, *size), np.float32)
             x = conv.pad(x, layer.edges(size))
             weight = rng.standard_normal(layer.weight_shape, np.float32)
             options = {"stride": layer.stride, "dilation": layer.dilation, "groups": groups}
@@ -164,9 +164,9 @@ def _plain_torch(x, weight, *, stride, dilation, groups):
 
 def stored_weights(work: Path) -> Path:
     """Write the filters of all comparisons for the programs that cannot draw them."""
-    bank = convviz.seeded(convviz.Conv2d(3, 6, 3, padding=1))
+    weights = convviz.seeded(convviz.Conv2d(3, 6, 3, padding=1))
     path = work / "weights.npz"
-    np.savez(path, weight=bank.weight, bias=bank.bias)
+    np.savez(path, weight=weights.weight, bias=weights.bias)
     return path
 
 
@@ -178,7 +178,7 @@ def whole_processes(work: Path, quick: bool) -> Iterator[str]:
     yield "## `convviz run` against scripts"
     yield ""
     yield (
-        "Whole processes that write the same content: the input, its planes and six maps of "
+        "Whole processes that write the same content: the input, its channels and six maps of "
         "`Conv2d(3, 6, 3, padding=1)` on one sheet; convviz adds captions and a legend. "
         "The scripts are in `benchmarks/rivals`."
     )

@@ -1,7 +1,7 @@
 """How long the page of ``convviz explore`` takes from a change to the picture, in a real Chromium.
 
 Run it with ``python benchmarks/page.py``; it needs Chromium and its driver, and selenium of the group
-``dev``. The layer: 512x512, 3 planes to 6 maps, 3x3. Every change draws other weights by a new
+``dev``. The layer: 512x512, 3 channels to 6 maps, 3x3. Every change draws other weights by a new
 seed, so that nothing is kept, and is over when maps, parts and small maps stand in their canvases.
 """
 

@@ -38,8 +38,8 @@ MILLION = 1_000_000
 # What the driver lists, without what it makes of it.
 LISTING = f"""
 from convviz.batch import Plan
-from convviz.files.places import place_of
-plan = Plan(place_of("s3://photos"), place_of("s3://maps"), None)
+from convviz.files.addresses import path_of
+plan = Plan(path_of("s3://photos"), path_of("s3://maps"), None)
 assert sum(1 for _ in plan.items()) == {MILLION}
 """
 
@@ -124,7 +124,7 @@ def rates(work: Path, count: int) -> Iterator[str]:
     pictures.folder(source, count)
     yield from opened(
         "Images per second",
-        f"{count} JPEG files of 1024x768, 3 planes to 6 maps, default tiles, whole commands; scheduler and "
+        f"{count} JPEG files of 1024x768, 3 channels to 6 maps, default tiles, whole commands; scheduler and "
         "workers had been started before.",
         "workers",
         "Dask",

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from convviz.compute.conv import conv2d, conv_transpose2d
-    from convviz.compute.filters import kernel_bank
+    from convviz.compute.filters import layer_of_kernels
     from convviz.compute.networks.sources import NetworkSource, find_net
-    from convviz.compute.weights import FilterBank, seeded
+    from convviz.compute.weights import LayerWeights, seeded
     from convviz.errors import (
         BackendError,
         BatchError,
@@ -25,27 +25,30 @@ if TYPE_CHECKING:
         InputError,
         OutputError,
         ShapeError,
-        SourceError,
         SpecError,
+        TextError,
         UnknownNameError,
     )
     from convviz.files.checkpoints import Checkpoint, read_checkpoint
     from convviz.images.decode import read
     from convviz.images.picture import Picture
+    from convviz.results.explanations import Explanation, explain
     from convviz.results.feature_maps import FeatureMaps, run
     from convviz.results.network import LayerMaps, NetworkMaps, run_net
+    from convviz.results.padded import Padded, pad
+    from convviz.results.stored_filters import StoredFilters, read_filters
     from convviz.spec.geometry import HW, Edges
-    from convviz.spec.kernels import Kernel
+    from convviz.spec.kernels import Kernel, kernels
     from convviz.spec.layers import Conv2d
-    from convviz.spec.network import Net
+    from convviz.spec.network import Network
     from convviz.spec.preparation import Normalization, ShortSide
     from convviz.spec.stacks import parse_layers, read_net
 
 _HOMES = {
     "compute.conv": ("conv2d", "conv_transpose2d"),
-    "compute.filters": ("kernel_bank",),
+    "compute.filters": ("layer_of_kernels",),
     "compute.networks.sources": ("NetworkSource", "find_net"),
-    "compute.weights": ("FilterBank", "seeded"),
+    "compute.weights": ("LayerWeights", "seeded"),
     "errors": (
         "BackendError",
         "BatchError",
@@ -53,19 +56,22 @@ _HOMES = {
         "InputError",
         "OutputError",
         "ShapeError",
-        "SourceError",
+        "TextError",
         "SpecError",
         "UnknownNameError",
     ),
     "files.checkpoints": ("Checkpoint", "read_checkpoint"),
     "images.decode": ("read",),
     "images.picture": ("Picture",),
+    "results.explanations": ("Explanation", "explain"),
     "results.feature_maps": ("FeatureMaps", "run"),
     "results.network": ("LayerMaps", "NetworkMaps", "run_net"),
+    "results.padded": ("Padded", "pad"),
+    "results.stored_filters": ("StoredFilters", "read_filters"),
     "spec.geometry": ("HW", "Edges"),
-    "spec.kernels": ("Kernel",),
+    "spec.kernels": ("Kernel", "kernels"),
     "spec.layers": ("Conv2d",),
-    "spec.network": ("Net",),
+    "spec.network": ("Network",),
     "spec.preparation": ("Normalization", "ShortSide"),
     "spec.stacks": ("parse_layers", "read_net"),
 }
@@ -79,30 +85,37 @@ __all__ = [
     "Conv2d",
     "ConvvizError",
     "Edges",
+    "Explanation",
     "FeatureMaps",
-    "FilterBank",
     "InputError",
     "Kernel",
     "LayerMaps",
-    "Net",
+    "LayerWeights",
+    "Network",
     "NetworkMaps",
     "NetworkSource",
     "Normalization",
     "OutputError",
+    "Padded",
     "Picture",
     "ShapeError",
     "ShortSide",
-    "SourceError",
     "SpecError",
+    "StoredFilters",
+    "TextError",
     "UnknownNameError",
     "__version__",
     "conv2d",
     "conv_transpose2d",
+    "explain",
     "find_net",
-    "kernel_bank",
+    "kernels",
+    "layer_of_kernels",
+    "pad",
     "parse_layers",
     "read",
     "read_checkpoint",
+    "read_filters",
     "read_net",
     "run",
     "run_net",

@@ -19,7 +19,7 @@ class SpecError(ConvvizError):
     """An argument that no layer, kernel or option can take."""
 
 
-class SourceError(SpecError):
+class TextError(SpecError):
     """Something in a text that a user wrote, at one place in it.
 
     Parameters
@@ -71,7 +71,7 @@ class UnknownNameError(ConvvizError):
 
 @contextlib.contextmanager
 def importing(package: str, what: str, install: str | None = None) -> Iterator[None]:
-    """Say in one line that a package is missing, or that it is there but cannot be imported.
+    """Describe in one line a package that is missing, or that cannot be imported.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ _OF_PYTHON = ("binascii", "builtins", "struct", "tokenize")
 
 
 def because(error: BaseException, *, most: int = 100) -> str:
-    """Give the words of another library's error in brackets, if they are meant for people.
+    """Return the words of another library's error in brackets, if they are meant for people.
 
     Parameters
     ----------

@@ -21,6 +21,7 @@ PICTURES = {
     "run.png": "run samples/harbour.png --out-channels 6 --padding 1 --tile 224 --quiet",
     "pad.png": "pad samples/harbour.png --padding 100 --all-modes",
     "explain.png": "explain samples/harbour.png --at 200,431 --map 2 --padding 1",
+    "groups.png": "explain samples/harbour.png --group-map --groups 3 --out-channels 6",
     "animate-flat.gif": "animate --size 7x5 -k 3x2 -s 2x1 -d 1x2 -p 1,0,2,1",
     "animate-iso.gif": "animate --size 5x5 -s 2 -p 1 --style iso",
     "animate-transposed.gif": "animate --size 3x3 --transposed -s 2 -p 1 --output-padding 1 --style iso",

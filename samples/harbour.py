@@ -74,11 +74,11 @@ def toned(colour: Colour, light: float) -> Colour:
 
 
 def paint(picture: Plane, outline: Outline, shade: Colour | Shade, alpha: float = 1) -> None:
-    """Fill an outline in place; a picture of four planes gets its cover in the last.
+    """Fill an outline in place; a picture of four channels gets its cover in the last.
 
     A point is inside if a line from it to the right crosses the outline an odd number of times.
     """
-    height, width, planes = picture.shape
+    height, width, channels = picture.shape
     xs, ys = zip(*outline, strict=True)
     left, right = max(0, int(min(xs) * FINE)), min(width, int(max(xs) * FINE) + 1)
     top, bottom = max(0, int(min(ys) * FINE)), min(height, int(max(ys) * FINE) + 1)
@@ -94,7 +94,7 @@ def paint(picture: Plane, outline: Outline, shade: Colour | Shade, alpha: float 
     part = picture[top:bottom, left:right]
     cover = (inside * np.float32(alpha))[..., None]
     part[..., :3] += (colour - part[..., :3]) * cover
-    if planes == 4:
+    if channels == 4:
         part[..., 3:] += (1 - part[..., 3:]) * cover
 
 
@@ -145,7 +145,7 @@ def sky() -> Plane:
         (1.0, (255, 172, 112)),
     )
     at = [stop * HORIZON for stop, _ in stops]
-    ramp = [np.interp(y[:, 0], at, [colour[plane] for _, colour in stops]) for plane in range(3)]
+    ramp = [np.interp(y[:, 0], at, [colour[channel] for _, colour in stops]) for channel in range(3)]
     picture = np.repeat(np.stack(ramp, -1)[:, None].astype(np.float32), SIDE, axis=1)
     away = np.sqrt(((x - SUN[0]) / 1.25) ** 2 + (y - SUN[1]) ** 2)
     picture = blend(picture, (206, 168, 190), 0.5 * smooth(y, 120, 300) * smooth(away, 120, 420))

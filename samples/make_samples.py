@@ -55,7 +55,7 @@ def text() -> Image.Image:
     """
     image = Image.new("L", (320, 120), 244)
     draw = ImageDraw.Draw(image)
-    lines = ("Three planes, one filter:", "three 2-D kernels, one map.", "64 maps need 192 kernels.")
+    lines = ("Three channels, one filter:", "three 2-D kernels, one map.", "64 maps need 192 kernels.")
     for index, (line, size) in enumerate(zip(lines, (26, 22, 17), strict=True)):
         draw.text((10, 10 + 36 * index), line, fill=24, font=ImageFont.load_default(size))
     return image
@@ -133,8 +133,10 @@ def main(folder: Path) -> None:
     view.transpose(Image.Transpose.ROTATE_90).save(folder / "rotated.jpg", quality=90, exif=exif)
     view.crop((40, 0, 136, 96)).convert("CMYK").save(folder / "cmyk.jpg", quality=90)
     stripes(0).save(folder / "palette.gif", save_all=True, append_images=[stripes(1)], duration=500, loop=0)
-    planes = ",\n\n".join(" [" + ",\n  ".join(json.dumps(row) for row in plane) + "]" for plane in CLASSIC)
-    (folder / "classic.json").write_text(f"[\n{planes}\n]\n", encoding="utf-8")
+    channels = ",\n\n".join(
+        " [" + ",\n  ".join(json.dumps(row) for row in channel) + "]" for channel in CLASSIC
+    )
+    (folder / "classic.json").write_text(f"[\n{channels}\n]\n", encoding="utf-8")
     rows = "\n".join(",".join(map(str, row)) for row in GRAY)
     (folder / "gray-5x5.csv").write_text(f"{rows}\n", encoding="utf-8")
     for path in sorted(folder.iterdir()):

@@ -1,4 +1,4 @@
-"""Train the small net of the samples: digits.toml with digits.safetensors.
+"""Train the small network of the samples: digits.toml with digits.safetensors.
 
 python samples/train_digits.py          writes beside this script
 python samples/train_digits.py FOLDER   writes there
@@ -63,7 +63,7 @@ def varied(images: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
 
 
 def model() -> torch.nn.Module:
-    """Make the net of digits.toml, without its softmax, which training has in its loss."""
+    """Make the network of digits.toml, without its softmax, which training has in its loss."""
     layers = {
         "conv1": torch.nn.Conv2d(1, 8, 5),
         "relu1": torch.nn.ReLU(),
@@ -87,38 +87,38 @@ def main() -> None:
     x, y = torch.from_numpy(images)[:, None], torch.from_numpy(labels)
     torch.manual_seed(0)
     chance = torch.Generator().manual_seed(0)
-    net = model()
-    optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-2)
+    network = model()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-2)
     known = len(x) - TEST
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 6e-3, total_steps=EPOCHS * (known // 64))
     for _ in range(EPOCHS):
         order = torch.randperm(known, generator=chance)
         for batch in order[: known // 64 * 64].split(64):
             loss = torch.nn.functional.cross_entropy(
-                net(varied(x[batch], chance)), y[batch], label_smoothing=0.05
+                network(varied(x[batch], chance)), y[batch], label_smoothing=0.05
             )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
-    net.eval()
+    network.eval()
     with torch.no_grad():
-        right = int((net(x[known:]).argmax(1) == y[known:]).sum())
+        right = int((network(x[known:]).argmax(1) == y[known:]).sum())
     sys.stdout.write(f"{right} of {TEST} digits that it has not seen are read rightly: {right / TEST:.1%}\n")
     described = {
         "source": "samples/train_digits.py",
         "data": "Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998, CC BY 4.0",
     }
     # One entry alone: safetensors writes several in an order that differs between runs.
-    data = safetensors.torch.save(net.state_dict(), {"convviz sample": json.dumps(described)})
+    data = safetensors.torch.save(network.state_dict(), {"convviz sample": json.dumps(described)})
     (folder / "digits.safetensors").write_bytes(data)
-    placed = read_net(Path(__file__).with_name("digits.toml")).place((1, SIDE, SIDE))
+    steps = read_net(Path(__file__).with_name("digits.toml")).sized((1, SIDE, SIDE))
     sample = convviz.read(Path(__file__).with_name("digit.png"), mode="gray", resize=convviz.HW(SIDE, SIDE))
     with torch.no_grad():
-        shares = torch.softmax(net(torch.from_numpy(sample.x)[None])[0], 0)
+        shares = torch.softmax(network(torch.from_numpy(sample.x)[None])[0], 0)
     best = int(shares.argmax())
     sys.stdout.write(
-        f"digit.png is read as {best} ({shares[best]:.1%}); {len(placed)} layers, {len(data)} bytes\n"
+        f"digit.png is read as {best} ({shares[best]:.1%}); {len(steps)} layers, {len(data)} bytes\n"
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 
 def package(config: pytest.Config, name: str) -> Path:
-    """Give the folder of a package, such as "axe-core@4"; the test is skipped where it cannot be had."""
+    """Return the folder of a package, such as "axe-core@4"; the test is skipped where it cannot be had."""
     assert config.cache is not None
     kept = config.cache.mkdir("npm")
     folder: Path = kept / name

@@ -7,10 +7,10 @@ import numpy as np
 
 
 def draw(source, tile, weight, bias):
-    """Make the sheet: the input, its planes and six maps."""
+    """Make the sheet: the input, its channels and six maps."""
     image = cv2.imread(source)
-    planes = cv2.split(image)[::-1]
-    floats = [plane.astype(np.float32) / 255 for plane in planes]
+    channels = cv2.split(image)[::-1]
+    floats = [channel.astype(np.float32) / 255 for channel in channels]
 
     def shrunk(picture):
         if tile == "full":
@@ -19,11 +19,11 @@ def draw(source, tile, weight, bias):
         size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
         return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
-    tiles = [shrunk(picture) for picture in (image, *planes)]
+    tiles = [shrunk(picture) for picture in (image, *channels)]
     for filters, add in zip(weight, bias, strict=True):
         values = sum(
-            cv2.filter2D(plane, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT)
-            for plane, kernel in zip(floats, filters, strict=True)
+            cv2.filter2D(channel, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT)
+            for channel, kernel in zip(floats, filters, strict=True)
         )
         values += add
         levels = cv2.convertScaleAbs(values * (127 / np.abs(values).max()) + 128)

@@ -1,4 +1,4 @@
-"""What a person would write with torch and Pillow: FILE [TILE] OUT, the input, its planes and six maps."""
+"""What a person would write with torch and Pillow: FILE [TILE] OUT, the input, its channels and six maps."""
 
 import sys
 
@@ -23,7 +23,7 @@ def shrunk(picture):
     return picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BOX)
 
 
-tiles = [shrunk(image), *(shrunk(plane) for plane in image.split())]
+tiles = [shrunk(image), *(shrunk(channel) for channel in image.split())]
 for values in maps:
     levels = (128.5 + 127 * values / np.abs(values).max()).astype(np.uint8)
     tiles.append(shrunk(Image.fromarray(levels)))

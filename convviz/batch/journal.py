@@ -22,10 +22,10 @@ import filelock
 import numpy as np
 
 from convviz import __version__
-from convviz.batch.plan import Job, Outcome, Source
+from convviz.batch.plan import Fingerprint, Job, Outcome
 from convviz.errors import InputError, OutputError
-from convviz.files import places, writing
-from convviz.files.paths import shown
+from convviz.files import addresses, writing
+from convviz.files.paths import quoted
 from convviz.spec.settings import LayerSettings, as_text
 
 # In the output folder; what begins with a dot is never taken for an input.
@@ -46,7 +46,7 @@ def holding(out: Path) -> Iterator[None]:
     OutputError
         If another batch holds it, or nothing can be written there.
     """
-    if places.is_remote(out):  # where no lock would end with its process
+    if addresses.is_remote(out):  # where no lock would end with its process
         yield
         return
     place = out / FOLDER
@@ -59,7 +59,7 @@ def holding(out: Path) -> Iterator[None]:
             lock.acquire(timeout=0)
         except filelock.Timeout:
             raise OutputError(
-                f"another batch is writing into {shown(out)}; wait for it, or choose another folder."
+                f"another batch is writing into {quoted(out)}; wait for it, or choose another folder."
             ) from None
     writing.sweep(place)  # a run that was killed may have been writing its journal
     try:
@@ -95,13 +95,13 @@ def settings_digest(layer: LayerSettings, *others: Any) -> str:
 
 def digest_of(path: Path) -> str:
     """Digest the content of a file."""
-    if places.is_remote(path):
-        return hashlib.sha256(places.read(path)).hexdigest()
+    if addresses.is_remote(path):
+        return hashlib.sha256(addresses.read(path)).hexdigest()
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(f"cannot read {shown(path)}: {(error.strerror or str(error)).lower()}.") from None
+        raise InputError(f"cannot read {quoted(path)}: {(error.strerror or str(error)).lower()}.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Entry:
         The name of the job.
     settings : str
         What `settings_digest` gave.
-    source : Source
+    source : Fingerprint
         The input as it was.
     written : int
         Bytes of the output.
@@ -126,7 +126,7 @@ class Entry:
 
     path: str
     settings: str
-    source: Source
+    source: Fingerprint
     written: int
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
@@ -134,7 +134,7 @@ class Entry:
 
 
 # What a source and the bytes of a target are now; nothing if one of them is not there.
-_Look = tuple[places.Seen, int]
+_Look = tuple[addresses.Seen, int]
 _Answer = Callable[[], _Look | None]
 
 # How many files behind an address are asked about at once.
@@ -146,8 +146,8 @@ def _look(item: Job | Outcome) -> _Look | None:
     if isinstance(item, Outcome):
         return None
     try:
-        written = places.size_of(item.target)
-        return None if written is None else (item.seen or places.seen(item.source), written)
+        written = addresses.size_of(item.target)
+        return None if written is None else (item.seen or addresses.seen(item.source), written)
     except OSError:
         return None
 
@@ -170,7 +170,7 @@ class Journal:
     """
 
     def __init__(self, out: Path, settings: str) -> None:
-        self._mirror = _Mirror(out / FOLDER) if places.is_remote(out) else None
+        self._mirror = _Mirror(out / FOLDER) if addresses.is_remote(out) else None
         self._path = out / FOLDER / "journal.jsonl" if self._mirror is None else self._mirror.path
         self._settings = settings
         self._file: Any = None
@@ -305,12 +305,12 @@ class _Mirror:
         self._begun = self._sent = time.monotonic()
         with self.path.open("wb") as file:
             for part in self._parts():
-                places.fetch(part, file)
+                addresses.fetch(part, file)
 
     def _parts(self) -> list[Path]:
-        """List what there is: what was sent whole, then what was sent since."""
+        """List what was sent whole, then what was sent since."""
         try:
-            names = [name for name, _ in places.listed(self._place) if re.fullmatch(_PART, name)]
+            names = [name for name, _ in addresses.listed(self._place) if re.fullmatch(_PART, name)]
         except InputError:  # no folder yet
             return []
         return [
@@ -338,7 +338,7 @@ class _Mirror:
             shutil.copyfileobj(whole, file)
         for part in before:
             if part.name != "journal.jsonl":
-                with places.reported(part):
+                with addresses.reported(part):
                     part.unlink()
         self._folder.cleanup()
 
@@ -409,7 +409,7 @@ def _entry(line: bytes) -> Entry | None:
     """Read one line; nothing if it is no entry."""
     try:
         found = json.loads(line)
-        found["source"] = Source(**found["source"])
+        found["source"] = Fingerprint(**found["source"])
         for name in ("input_shape", "output_shape", "remarks"):
             found[name] = tuple(found[name])
         return Entry(**found)
@@ -418,7 +418,7 @@ def _entry(line: bytes) -> Entry | None:
 
 
 def _tidied(file: BinaryIO) -> Iterator[bytes]:
-    """Give the last line of each name, in the order of the names; never all of them are in memory."""
+    """Return the last line of each name, in the order of the names; never all of them are in memory."""
 
     def name_of(line: bytes) -> bytes:
         found = _NAME.match(line)

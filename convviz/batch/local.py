@@ -136,7 +136,7 @@ _SAFE_PATH = "PYTHONSAFEPATH"
 
 
 def _ending(status: int) -> str:
-    """Word the exit status of a process."""
+    """Describe the exit status of a process."""
     if status >= 0:
         return f"exit status {status}"
     try:

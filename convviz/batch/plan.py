@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
 
 from convviz.errors import InputError, SpecError
-from convviz.files import places
+from convviz.files import addresses
+from convviz.files.addresses import Seen
 from convviz.files.finding import find_files, is_wanted
-from convviz.files.paths import fitting, shown, unusable
-from convviz.files.places import Seen
+from convviz.files.paths import fitting, quoted, unusable
 from convviz.text import plural, printable
 
 
@@ -37,7 +37,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Fingerprint:
     """An input file as it was when it was read.
 
     Parameters
@@ -75,7 +75,7 @@ class Outcome:
         Shapes of the picture and of the maps; empty if it failed.
     seconds : float
         How long it took.
-    source : Source, optional
+    source : Fingerprint, optional
         What was read; None if it failed.
     written : int
         Bytes of the output.
@@ -90,7 +90,7 @@ class Outcome:
     input_shape: tuple[int, ...] = ()
     output_shape: tuple[int, ...] = ()
     seconds: float = 0.0
-    source: Source | None = None
+    source: Fingerprint | None = None
     written: int = 0
     unchanged: bool = False
 
@@ -151,20 +151,20 @@ class Plan:
                 taken.add(folded)
             if link := linked(target.parent):
                 reason = (
-                    f"cannot write {shown(target)}: {shown(link)} is a link; delete it, or choose another "
+                    f"cannot write {quoted(target)}: {quoted(link)} is a link; delete it, or choose another "
                     "output folder."
                 )
                 yield Outcome(name, target, reason=reason)
             else:
-                remote = places.is_remote(self.folder)
-                source = places.below(self.folder, name) if remote else self.folder / name
+                remote = addresses.is_remote(self.folder)
+                source = addresses.below(self.folder, name) if remote else self.folder / name
                 yield Job(name, source, target, seen)
 
     def _found(self, passed: "PassedOver") -> Iterator[tuple[str, Seen | None] | Outcome]:
         """List the names of the pictures, and each folder that cannot be looked into."""
-        if places.is_remote(self.folder):
+        if addresses.is_remote(self.folder):
             below = _below(self.out, self.folder)
-            for name, seen in places.listed(self.folder):
+            for name, seen in addresses.listed(self.folder):
                 path = PurePosixPath(name)
                 hidden = any(part.startswith(".") for part in path.parts)
                 inside = below is not None and path.is_relative_to(below)
@@ -198,23 +198,23 @@ class Plan:
 
     def _link_above(self, folder: Path) -> Path | None:
         """Find a link on the way from the output folder to one in it."""
-        if places.is_remote(self.out):
+        if addresses.is_remote(self.out):
             return None
         above = [folder, *folder.parents][: len(folder.parts) - len(self.out.parts)]
-        return next((place for place in above if places.is_link(place)), None)
+        return next((place for place in above if addresses.is_link(place)), None)
 
     @property
     def is_remote(self) -> bool:
         """Whether its files are behind addresses."""
-        return places.is_remote(self.folder) or places.is_remote(self.out)
+        return addresses.is_remote(self.folder) or addresses.is_remote(self.out)
 
     def uses(self, path: Path) -> bool:
-        """Tell whether a file is one of its inputs or outputs, or could become one, or is kept for it."""
+        """Return whether a file is one of its inputs or outputs, or could become one, or is kept for it."""
         place = path.parent.resolve() / path.name
-        if not places.is_remote(self.out) and place.is_relative_to(self.out.resolve()):
+        if not addresses.is_remote(self.out) and place.is_relative_to(self.out.resolve()):
             below = place.relative_to(self.out.resolve())
             return below.suffix.lower() == ".png" or below.as_posix().lower().startswith(".convviz")
-        if not places.is_remote(self.folder) and place.is_relative_to(self.folder.resolve()):
+        if not addresses.is_remote(self.folder) and place.is_relative_to(self.folder.resolve()):
             return is_wanted(place.relative_to(self.folder.resolve()), self.pattern)
         return False
 
@@ -271,10 +271,10 @@ class PassedOver:
 
 
 def _below(path: Path, folder: Path) -> PurePosixPath | None:
-    """Tell where below a folder a path lies; nothing if it lies elsewhere."""
-    if places.is_remote(path) != places.is_remote(folder):
+    """Return where below a folder a path lies; nothing if it lies elsewhere."""
+    if addresses.is_remote(path) != addresses.is_remote(folder):
         return None
-    if places.is_remote(path):
+    if addresses.is_remote(path):
         whole, root = PurePosixPath(str(path)), PurePosixPath(str(folder))
     else:
         whole, root = PurePosixPath(path.resolve().as_posix()), PurePosixPath(folder.resolve().as_posix())
@@ -282,7 +282,7 @@ def _below(path: Path, folder: Path) -> PurePosixPath | None:
 
 
 def output_path(out: Path, name: str, *, apart: bool = False) -> Path:
-    """Tell where the output of an input lies: always in `out`, whatever the name.
+    """Return where the output of an input lies: always in `out`, whatever the name.
 
     Parameters
     ----------
@@ -343,20 +343,20 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
     SpecError
         If both folders are one, or an output would take the place of an input.
     """
-    remote = places.is_remote(folder)
-    places.check_writable(out)
+    remote = addresses.is_remote(folder)
+    addresses.check_writable(out)
     if not remote:
         if _found(folder, "the folder") is None:
-            raise InputError(f"the folder {shown(folder)} does not exist; check the path.")
+            raise InputError(f"the folder {quoted(folder)} does not exist; check the path.")
         if not folder.is_dir():
-            raise InputError(f"{shown(folder)} is not a folder; use convviz run for one file.")
-    if remote or places.is_remote(out):
+            raise InputError(f"{quoted(folder)} is not a folder; use convviz run for one file.")
+    if remote or addresses.is_remote(out):
         same = str(folder).rstrip("/") == str(out).rstrip("/")
     else:
         same = _found(out, "the output folder") == _found(folder, "the folder")
     if same:
         raise SpecError("the output folder is the input folder; choose another, which may lie inside it.")
-    folds = places.folds_case(out) and (remote or not places.folds_case(folder))
+    folds = addresses.folds_case(out) and (remote or not addresses.folds_case(folder))
     plan = Plan(folder, out, pattern, folds=folds)
     inside = _below(folder, out) is not None
     total = 0
@@ -371,7 +371,7 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
     if not total:
         wanted = f"file like {pattern!r}" if pattern else "picture"
         rest = f"; {printable(passed.sentence)}" if passed.sentence else ""
-        raise InputError(f"there is no {wanted} in {shown(folder)}{rest}.")
+        raise InputError(f"there is no {wanted} in {quoted(folder)}{rest}.")
     return replace(plan, total=total)
 
 
@@ -382,7 +382,7 @@ def _found(path: Path, what: str) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
-        raise InputError(f"{what} {shown(path)} cannot be used: {unusable(error)}.") from None
+        raise InputError(f"{what} {quoted(path)} cannot be used: {unusable(error)}.") from None
     return found.st_dev, found.st_ino
 
 
@@ -391,6 +391,6 @@ def _check_target(job: Job, plan: Plan) -> None:
     name = _below(job.target, plan.folder)
     if name is not None and is_wanted(name, plan.pattern) and job.target.is_file():
         raise SpecError(
-            f"the output of {shown(job.name)} would take the place of {shown(name.as_posix())}; "
+            f"the output of {quoted(job.name)} would take the place of {quoted(name.as_posix())}; "
             "choose another folder for the output."
         )

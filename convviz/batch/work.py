@@ -7,26 +7,26 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from convviz.batch.plan import Job, Outcome, Source
+from convviz.batch.plan import Fingerprint, Job, Outcome
 from convviz.compute import filters
-from convviz.compute.filters import TapSet
+from convviz.compute.filters import NamedFilters
 from convviz.errors import ConvvizError, InputError
-from convviz.files import places
-from convviz.files.paths import shown
+from convviz.files import addresses
+from convviz.files.paths import quoted
 from convviz.files.reading import read_bytes
 from convviz.images import decode
 from convviz.results import feature_maps, outputs
-from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
 
 
 def picture_of(
     job: Job,
     *,
-    tapset: TapSet | None,
+    named: NamedFilters | None,
     layer: LayerSettings,
     reading: InputSettings,
     compute: ComputeSettings,
-    picture: PictureSettings,
+    picture: SheetSettings,
     force: bool = False,
 ) -> Outcome:
     """Write the sheet of one file.
@@ -35,7 +35,7 @@ def picture_of(
     ----------
     job : Job
         What to read and where to write.
-    tapset : TapSet or None
+    named : NamedFilters or None
         What `convviz.compute.filters.prepare` made of the layer, where its files are.
     layer, reading, compute, picture
         The settings of the run.
@@ -51,10 +51,10 @@ def picture_of(
     try:
         data, source = _read(job)
         with _libraries_silent():
-            image = decode.decode(data, shown(job.source), job.source.suffix.lower(), **reading.arguments)
-        conv, bank, remarks = filters.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
+            image = decode.decode(data, quoted(job.source), job.source.suffix.lower(), **reading.arguments)
+        conv, weights, remarks = filters.build(layer, image.shape[0], named=named, channels=image.channels)
         result = feature_maps.run(
-            image, conv, bank, backend=compute.backend, device=compute.device, keep=False
+            image, conv, weights, backend=compute.backend, device=compute.device, keep=False
         )
         sheet = result.sheet(**asdict(picture))
         description = result.description(layer, reading, picture)
@@ -95,14 +95,14 @@ def _libraries_silent() -> Iterator[None]:
         os.close(kept)
 
 
-def _read(job: Job) -> tuple[bytes, Source]:
+def _read(job: Job) -> tuple[bytes, Fingerprint]:
     """Read a file, and note what it was before it was read: if it changes meanwhile, a later run sees it."""
     try:
-        found = job.seen or places.seen(job.source)
+        found = job.seen or addresses.seen(job.source)
     except OSError:
         found = None  # reading it says why
     data = read_bytes(job.source, size=found.size if found else 0)
     if found is None:
-        raise InputError(f"{shown(job.source)} came into being just now; try again.")
+        raise InputError(f"{quoted(job.source)} came into being just now; try again.")
     digest = hashlib.sha256(data).hexdigest()
-    return data, Source(found.size, found.modified, found.changed, digest)
+    return data, Fingerprint(found.size, found.modified, found.changed, digest)

@@ -17,7 +17,7 @@ from convviz.cli.exits import STATUS, Exit
 from convviz.cli.signals import Ended, raise_when_ended
 from convviz.cli.streams import NobodyReads, open_streams
 from convviz.cli.synonyms import meant_by
-from convviz.errors import ConvvizError, OutputError, SourceError
+from convviz.errors import ConvvizError, OutputError, TextError
 from convviz.files.writing import delete_unfinished
 from convviz.text import printable
 
@@ -26,18 +26,18 @@ from convviz.text import printable
 COMMANDS = {
     "run": "Convolve INPUT with the chosen filters and write the feature maps as one picture.",
     "explain": "Take one output value apart: what is multiplied by what, and how it adds up.",
-    "pad": "Show the border that padding puts round the planes, as numbers and as a drawing.",
+    "pad": "Show the padding around the channels, as numbers and as a drawing.",
     "animate": "Let the window slide over the input and the output fill, one frame per output value.",
     "explore": "Write a page on which a layer or network can be touched: point at a value, change a setting.",
     "code": "Print a short PyTorch program with the same layer, the same weights and the same maps.",
     "exercise": "Make worksheets for a class: an input, a kernel, an empty output, a shape question; "
     "and the answers.",
-    "shape": "Calculate the shape that a layer gives, with every number put in.",
+    "shape": "Calculate the output shape of a layer, step by step.",
     "kernels": "List the presets, or show one as numbers with its source.",
     "layers": "List the convolutions inside trained weights, with the names that --layer takes.",
     "filters": "Draw the filters of one layer of trained weights.",
-    "inspect": "Print the settings that a file of convviz was made with.",
-    "batch": "Do what run does for every picture in FOLDER, and write into OUT.",
+    "inspect": "Print the settings that made a file of convviz.",
+    "batch": "Run a layer on every picture in FOLDER, and write the results into OUT.",
     "bench": "Time a layer on INPUT with every backend, device and number of threads of this machine.",
 }
 
@@ -146,7 +146,7 @@ def status_of(arguments: Sequence[str]) -> int:
     try:
         status = _status_of(arguments)
         stdout.flush()
-    except SourceError as error:
+    except TextError as error:
         status = _failed(str(error), Exit.USAGE)
         _point(error.text, error.at)
     except ConvvizError as error:
@@ -217,7 +217,7 @@ def _point(text: str, at: int) -> None:
 
 
 def _usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
-    """Word what is wrong with a command line: with the option that was meant, and where all are listed."""
+    """Describe what is wrong with a command line, the option that was meant, and where all are listed."""
     message = _lower(error.format_message())
     context, typed = getattr(error, "ctx", None), getattr(error, "option_name", None)
     if context is not None and typed is not None and hasattr(error, "possibilities"):

@@ -9,8 +9,8 @@ from convviz.errors import (
     InputError,
     OutputError,
     ShapeError,
-    SourceError,
     SpecError,
+    TextError,
     UnknownNameError,
 )
 
@@ -31,7 +31,7 @@ class Exit(IntEnum):
 
 STATUS: dict[type[ConvvizError], Exit] = {
     SpecError: Exit.USAGE,
-    SourceError: Exit.USAGE,
+    TextError: Exit.USAGE,
     ShapeError: Exit.USAGE,
     UnknownNameError: Exit.USAGE,
     InputError: Exit.INPUT,

@@ -86,7 +86,7 @@ OPTIONS: dict[str, Any] = {
     "bias": typer.Option(
         "--bias/--no-bias",
         rich_help_panel=LAYER,
-        help="Add one number, the bias, to every map [default: of seeded filters yes, of kernels no].",
+        help="Add one number, the bias, to every map [default: yes for seeded filters, no with --kernel].",
     ),
     "padding_mode": _words("padding-mode", PADDING_MODES, LAYER, text="What the padding contains."),
     "seed": _option(
@@ -261,7 +261,7 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.choices("stat", ("sparsity", "energy")),
         metavar="sparsity,energy",
         panel=OUTPUT,
-        text="More columns of the table: the share of zeros, the mean square.",
+        text="Add columns to the table: the share of zeros, the mean square.",
     ),
     # a network
     "layers": _option(

@@ -6,20 +6,36 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from convviz.cli.console import remark
 from convviz.cli.writing import stem_of
+from convviz.compute import filters
+from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.files.paths import split_member
 from convviz.images import decode, prepare
 from convviz.images.picture import Picture
-from convviz.spec.settings import InputSettings
+from convviz.spec.layers import Conv2d
+from convviz.spec.settings import InputSettings, LayerSettings
 
 
 def read_input(names: Sequence[str], settings: InputSettings) -> Picture:
-    """Read files, or stdin where the name is ``-``; the planes of several are the channels of one input."""
+    """Read files, or stdin where the name is ``-``; the channels of several are the channels of one input."""
     # To normalise is for the channels of the whole.
     apart = replace(settings, normalize=None)
     pictures = [decode.read(sys.stdin.buffer if name == "-" else name, **apart.arguments) for name in names]
     return prepare.stack(pictures, [stem_of(name) for name in names], settings.normalize)
+
+
+def read_layer(
+    names: Sequence[str], layer: LayerSettings, reading: InputSettings
+) -> tuple[Picture, Conv2d, LayerWeights]:
+    """Read INPUT and build the layer on its channels; what is remarked on both goes to stderr."""
+    named = filters.prepare(layer)
+    picture = read_input(names, reading)
+    conv, weights, remarks = filters.build(layer, picture.shape[0], named=named, channels=picture.channels)
+    for text in (*picture.remarks, *remarks):
+        remark(text)
+    return picture, conv, weights
 
 
 def input_files(names: Sequence[str]) -> list[Path]:

@@ -14,7 +14,7 @@ import typer
 from convviz.cli.options import LAYER, OPTIONS
 from convviz.errors import InputError, SpecError
 from convviz.files import marks
-from convviz.files.paths import shown
+from convviz.files.paths import quoted
 from convviz.spec import settings
 
 
@@ -35,7 +35,7 @@ def settings_in(path: Path) -> dict[str, Any]:
     found = marks.description_of(path)
     if found is None:
         what = "holds no settings" if path.exists() else "does not exist"
-        raise InputError(f"{shown(path)} {what}; give a file that convviz wrote, such as NAME-maps.png.")
+        raise InputError(f"{quoted(path)} {what}; give a file that convviz wrote, such as NAME-maps.png.")
     return found
 
 
@@ -44,7 +44,7 @@ NOT_OFFERED = frozenset(
     {"output", "maps", "save", "frames", "gallery", "report", "force", "redo", "open", "engine", "scheduler"}
 )
 
-# What makes a net, where a layer is given otherwise.
+# What makes a network, where a layer is given otherwise.
 NET_OPTIONS = ("layers", "net", "until")
 
 
@@ -58,7 +58,7 @@ def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None],
             taken = {parameter.name for parameter in context.command.params}
             if net := next((name for name in NET_OPTIONS if name in found and name not in taken), None):
                 raise SpecError(
-                    f"like: {shown(path)} is of a whole net (--{net}), which no layer can stand for."
+                    f"like: {quoted(path)} is of a whole network (--{net}), which no layer can stand for."
                 )
             context.default_map = {
                 name: text for name, text in found.items() if name in known and _as_typed(name, text)
@@ -69,14 +69,14 @@ def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None],
 
 
 def _as_typed(name: str, value: Any) -> bool:
-    """Tell whether a value from a file could have been typed; whoever wrote the file could write anything."""
+    """Return whether a value from a file could have been typed: files may hold anything."""
     if name in settings.REPEATED:
         return isinstance(value, list) and all(isinstance(text, str) for text in value)
     return isinstance(value, str)
 
 
 def _let_typed_win(context: typer.Context, values: dict[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Forget the net of a picture where another, or a layer, is typed; and its layer where a net is."""
+    """Forget the network of a picture where a layer or another network is typed, and the other way round."""
     sources = {name: context.get_parameter_source(name) for name in values}
     typed = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
     of_layer = {field.name for field in fields(settings.LayerSettings)} - {"seed", "weights", "layer_name"}

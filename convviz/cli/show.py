@@ -47,7 +47,7 @@ def show_maps(sheet: Sheet) -> None:
 
 
 def _encodes(text: str) -> bool:
-    """Tell whether stdout can write a text."""
+    """Return whether stdout can write a text."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from convviz.cli.console import remark
 from convviz.errors import OutputError, SpecError
-from convviz.files import marks, places
-from convviz.files.paths import shown, split_member
+from convviz.files import addresses, marks
+from convviz.files.paths import quoted, split_member
 from convviz.files.writing import Stream
 from convviz.text import amount
 
@@ -19,7 +19,7 @@ LARGE, TOO_LARGE = 100 << 20, 2 << 30
 # What follows from the settings, or changes no result.
 _NO_SETTINGS = {"version", "layer", "backend", "device", "animation"}
 
-# So many settings are named, each with so many characters.
+# The most settings that are named, and the most characters of each.
 _NAMED, _LETTERS = 4, 40
 
 
@@ -58,7 +58,7 @@ def refuse_stdout(**folders: Path | None) -> None:
 
 
 def stdout_for(option: str, path: Path | None, suffix: str, *, json: bool = False) -> Path | Stream | None:
-    """Give stdout where an option says ``-``; all that the command prints then goes to stderr.
+    """Return stdout where an option says ``-``; all that the command prints then goes to stderr.
 
     Parameters
     ----------
@@ -99,12 +99,12 @@ def stdout_for(option: str, path: Path | None, suffix: str, *, json: bool = Fals
 
 
 def stem_of(name: str) -> str:
-    """Give what the files that are made of an input are called after."""
+    """Return the stem for the names of the files made from an input."""
     return "stdin" if name == "-" else split_member(Path(name))[0].stem
 
 
 def announce(sheet: Sized, *, force: bool, quiet: bool = False) -> None:
-    """Say how large a picture is going to be, if it is large.
+    """Remark on the size of a picture that is going to be large.
 
     Raises
     ------
@@ -123,8 +123,8 @@ def announce(sheet: Sized, *, force: bool, quiet: bool = False) -> None:
 
 
 def tell_replaced(path: Path | Stream, description: Mapping[str, Any], *, quiet: bool = False) -> None:
-    """Say that a file is replaced which was made with other settings."""
-    if quiet or isinstance(path, Stream) or places.is_remote(path):
+    """Remark that a file made with other settings is replaced."""
+    if quiet or isinstance(path, Stream) or addresses.is_remote(path):
         return
     found = marks.description_of(path)
     if found is None:
@@ -137,7 +137,7 @@ def tell_replaced(path: Path | Stream, description: Mapping[str, Any], *, quiet:
     ]
     if changed:
         more = f"; and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-        remark(f"{shown(path)} is replaced: {'; '.join(changed[:_NAMED])}{more}")
+        remark(f"{quoted(path)} is replaced: {'; '.join(changed[:_NAMED])}{more}")
 
 
 def _short(value: Any) -> str:

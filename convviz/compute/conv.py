@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from convviz.compute import backends, conv
-from convviz.compute.weights import FilterBank, Numbers, as_floats, map_names
+from convviz.compute.weights import LayerWeights, Parameters, as_floats, map_names
 from convviz.errors import ShapeError
 from convviz.images.picture import Picture
 from convviz.machine import memory, parallel
@@ -76,13 +76,13 @@ def conv_transpose2d(
         bias is not None,
         dilation,
     )
-    numbers = {"weight": weight} | ({} if bias is None else {"bias": as_floats("bias", bias)})
+    parameters = {"weight": weight} | ({} if bias is None else {"bias": as_floats("bias", bias)})
     if x.ndim == 3:
-        return transposed(layer, x, numbers, backend)
-    return np.stack([transposed(layer, one, numbers, backend) for one in x])
+        return transposed(layer, x, parameters, backend)
+    return np.stack([transposed(layer, one, parameters, backend) for one in x])
 
 
-def transposed(layer: layers.ConvTranspose2d, x: Floats, numbers: Numbers, backend: str) -> Floats:
+def transposed(layer: layers.ConvTranspose2d, x: Floats, parameters: Parameters, backend: str) -> Floats:
     """Convolve the input, with zeros between its pixels, by the turned kernels: Dumoulin and Visin (2016)."""
     layer.output_shape(x.shape)
     channels, h, w = x.shape
@@ -100,22 +100,22 @@ def transposed(layer: layers.ConvTranspose2d, x: Floats, numbers: Numbers, backe
     ]
     rows, columns = ((max(axis.before, 0), max(axis.after, 0)) for axis in axes)
     size = 4 * channels * (axes[0].input + sum(rows)) * (axes[1].input + sum(columns))
-    memory.need(size, "the stretched planes", "make the stride smaller")
+    memory.need(size, "the stretched channels", "make the stride smaller")
     stretched = np.zeros((channels, axes[0].input, axes[1].input), np.float32)
     stretched[:, :: layer.stride.h, :: layer.stride.w] = x
     padded = conv.pad(stretched, Edges(*rows, *columns))
-    # A border below 0 leaves out pixels.
+    # Padding below 0 leaves out pixels.
     cut = [slice(-min(axis.before, 0), min(axis.after, 0) or None) for axis in axes]
     padded = np.ascontiguousarray(padded[:, cut[0], cut[1]])
-    planes, filters, kh, kw = layer.weight_shape
-    grouped = numbers["weight"].reshape(layer.groups, planes // layer.groups, filters, kh, kw)
+    depth, filters, kh, kw = layer.weight_shape
+    grouped = parameters["weight"].reshape(layer.groups, depth // layer.groups, filters, kh, kw)
     turned = np.ascontiguousarray(grouped.swapaxes(1, 2)[..., ::-1, ::-1])
     bare = Conv2d(
-        planes, layer.out_channels, layer.kernel_size, 1, 0, layer.dilation, layer.groups, layer.bias
+        depth, layer.out_channels, layer.kernel_size, 1, 0, layer.dilation, layer.groups, layer.bias
     )
-    bank = FilterBank.of(bare, turned.reshape(bare.weight_shape), numbers.get("bias"))
+    weights = LayerWeights.of(bare, turned.reshape(bare.weight_shape), parameters.get("bias"))
     chosen = backends.choose(backend, macs=bare.macs(padded.shape))
-    return conv.apply(bare, padded, bank, backend=chosen)
+    return conv.apply(bare, padded, weights, backend=chosen)
 
 
 _NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -133,9 +133,9 @@ def pad(x: Floats, edges: Edges, padding_mode: str = "zeros") -> Floats:
     x : ndarray, shape (..., H, W), float32
         The input.
     edges : Edges
-        Widths of the border, in pixels.
+        Widths of the padding, in pixels.
     padding_mode : {"zeros", "reflect", "replicate", "circular"}
-        What the border holds.
+        What the padding holds.
 
     Returns
     -------
@@ -151,12 +151,12 @@ def pad(x: Floats, edges: Edges, padding_mode: str = "zeros") -> Floats:
         return x
     *others, h, w = x.shape
     size = math.prod(others) * (h + sum(edges.height)) * (w + sum(edges.width)) * x.itemsize
-    memory.need(size, "the padded planes", "make the padding smaller")
+    memory.need(size, "the padded channels", "make the padding smaller")
     widths = [(0, 0)] * (x.ndim - 2) + [edges.height, edges.width]
     return cast("Floats", np.pad(x, widths, mode=cast("Any", _NUMPY_MODES[padding_mode])))
 
 
-def apply(layer: Conv2d, x: Floats, bank: FilterBank, *, backend: str, device: str = "cpu") -> Floats:
+def apply(layer: Conv2d, x: Floats, weights: LayerWeights, *, backend: str, device: str = "cpu") -> Floats:
     """Compute the feature maps of one layer with a backend of the table.
 
     Parameters
@@ -165,7 +165,7 @@ def apply(layer: Conv2d, x: Floats, bank: FilterBank, *, backend: str, device: s
         The layer.
     x : ndarray, shape (C, H, W), float32
         The input.
-    bank : FilterBank
+    weights : LayerWeights
         The numbers of `layer`.
     backend : str
         A name of `convviz.compute.backends`; not "auto".
@@ -181,10 +181,10 @@ def apply(layer: Conv2d, x: Floats, bank: FilterBank, *, backend: str, device: s
     h, w = layer.output_size(size)
     memory.need(4 * layer.out_channels * h * w, f"{plural(layer.out_channels, 'map')} of {h}x{w}", SMALLER)
     padded = pad(x, layer.edges(size), layer.padding_mode)
-    return convolved(layer, padded, bank, backend=backend, device=device)
+    return convolved(layer, padded, weights, backend=backend, device=device)
 
 
-def convolved(layer: Conv2d, padded: Floats, bank: FilterBank, *, backend: str, device: str) -> Floats:
+def convolved(layer: Conv2d, padded: Floats, weights: LayerWeights, *, backend: str, device: str) -> Floats:
     """Cross-correlate what is padded already, and add the bias."""
     # A step beyond the input leaves one window or one tap, like one as long as the input; and machines do
     # not count as far as a user may.
@@ -194,13 +194,13 @@ def convolved(layer: Conv2d, padded: Floats, bank: FilterBank, *, backend: str, 
     )
     maps: Floats = backends.load(backend)(
         padded,
-        bank.weight,
+        weights.weight,
         stride=stride,
         dilation=dilation,
         groups=layer.groups,
         device=device,
     )
-    bias = bank.bias
+    bias = weights.bias
     if bias is None:
         return maps
 
@@ -238,18 +238,18 @@ def padded_rows(layer: Conv2d, picture: Picture, top: int, bottom: int) -> Float
 
 
 def partial_maps(
-    layer: Conv2d, x: Floats, bank: FilterBank, *, backend: str = "numpy", device: str = "cpu"
+    layer: Conv2d, x: Floats, weights: LayerWeights, *, backend: str = "numpy", device: str = "cpu"
 ) -> Floats:
-    """Compute what every 2-D kernel makes of its plane, before the sum over planes and the bias.
+    """Compute what every 2-D kernel makes of its channel, before the sum over channels and the bias.
 
     Returns
     -------
     ndarray, shape (O, I / groups, H', W'), float32
         Partial maps; with the bias they add up to the feature maps.
     """
-    filters, planes, kh, kw = layer.weight_shape
+    filters, depth, kh, kw = layer.weight_shape
     per_group = filters // layer.groups
-    # One group per input plane, with every filter that reads it: then no two planes are ever added up.
+    # One group per input channel, with every filter that reads it: then no two channels are ever added up.
     apart = Conv2d(
         layer.in_channels,
         layer.in_channels * per_group,
@@ -261,13 +261,13 @@ def partial_maps(
         bias=False,
         padding_mode=layer.padding_mode,
     )
-    by_group = bank.weight.reshape(layer.groups, per_group, planes, kh, kw)
+    by_group = weights.weight.reshape(layer.groups, per_group, depth, kh, kw)
     weight = np.ascontiguousarray(by_group.swapaxes(1, 2)).reshape(apart.weight_shape)
     parts = apply(
-        apart, x, FilterBank(weight, None, map_names(apart.out_channels)), backend=backend, device=device
+        apart, x, LayerWeights(weight, None, map_names(apart.out_channels)), backend=backend, device=device
     )
     h, w = parts.shape[1:]
-    return parts.reshape(layer.groups, planes, per_group, h, w).swapaxes(1, 2).reshape(filters, planes, h, w)
+    return parts.reshape(layer.groups, depth, per_group, h, w).swapaxes(1, 2).reshape(filters, depth, h, w)
 
 
 def conv2d(
@@ -297,7 +297,7 @@ def conv2d(
     padding : int, (int, int), ((int, int), (int, int)), "same", "same-lower" or "valid"
         Pixels on all sides; for (height, width); or ``((top, bottom), (left, right))``.
     groups : int
-        Parts into which planes and filters are split.
+        Parts into which channels and filters are split.
     padding_mode : {"zeros", "reflect", "replicate", "circular"}
         What the padding holds.
     backend : {"numpy", "torch", "auto"}
@@ -341,11 +341,11 @@ def conv2d(
         padding_mode,
     )
     size = HW(*x.shape[-2:])
-    bank = FilterBank.of(layer, weight, bias)
+    weights = LayerWeights.of(layer, weight, bias)
     chosen = backends.choose(backend, macs=layer.macs(x.shape[-3:]))
     if x.ndim == 3:
-        return apply(layer, x, bank, backend=chosen)
+        return apply(layer, x, weights, backend=chosen)
     out = np.empty((x.shape[0], layer.out_channels, *layer.output_size(size)), np.float32)
     for index, one in enumerate(x):
-        out[index] = apply(layer, one, bank, backend=chosen)
+        out[index] = apply(layer, one, weights, backend=chosen)
     return out

@@ -10,8 +10,8 @@ from typing import Any, cast
 import numpy as np
 
 from convviz.compute.conv import SMALLER, apply, convolved, padded_rows, partial_maps
-from convviz.compute.survey import Field, Rows, Survey, survey
-from convviz.compute.weights import FilterBank
+from convviz.compute.survey import ArraySummary, Rows, Survey, survey
+from convviz.compute.weights import LayerWeights
 from convviz.errors import ShapeError, SpecError
 from convviz.images.picture import Picture
 from convviz.machine import memory, parallel
@@ -61,17 +61,17 @@ class Summary:
     Parameters
     ----------
     tile : int or None
-        Longest side on the sheet; as for `FeatureMaps.grid`.
+        Longest side on the sheet; as for `FeatureMaps.sheet`.
     moments : bool
         Whether means and deviations are among them.
-    planes, maps : list of Field
-        Of every plane of the input, and of every map.
+    channels, maps : list of ArraySummary
+        Of every channel of the input, and of every map.
     """
 
     tile: int | None
     moments: bool
-    planes: list[Field]
-    maps: list[Field]
+    channels: list[ArraySummary]
+    maps: list[ArraySummary]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +86,7 @@ class LayerRun:
         memory for.
     layer : Conv2d
         The layer.
-    filters : FilterBank
+    filters : LayerWeights
         Its numbers.
     picture : Picture
         The input.
@@ -107,7 +107,7 @@ class LayerRun:
 
     values: Floats | None
     layer: Conv2d
-    filters: FilterBank
+    filters: LayerWeights
     picture: Picture
     backend: str
     seconds: float = field(default=0.0)
@@ -161,25 +161,25 @@ class LayerRun:
         return self.values is not None or "maps" in self._made
 
     def rows(self, top: int, bottom: int, chosen: slice = slice(None)) -> Floats:
-        """Give the rows from `top` to `bottom` of the chosen maps, shape (maps, bottom - top, W')."""
+        """Return the rows from `top` to `bottom` of the chosen maps, shape (maps, bottom - top, W')."""
         if self.kept:
             return self.maps[chosen, top:bottom]
-        layer, bank = self.layer, self.filters
+        layer, weights = self.layer, self.filters
         padded = padded_rows(layer, self.picture, top, bottom)
         if layer.groups == 1 and chosen != slice(None):
-            bank = bank.chosen(chosen)
-            layer = replace(layer, out_channels=len(bank.names))
+            weights = weights.chosen(chosen)
+            layer = replace(layer, out_channels=len(weights.names))
             chosen = slice(None)
-        values = convolved(layer, padded, bank, backend=self.backend, device=self.device)
+        values = convolved(layer, padded, weights, backend=self.backend, device=self.device)
         return values[chosen]
 
     def bands(self, chosen: slice = slice(None)) -> Iterator[Floats]:
-        """Give the rows of the chosen maps from the top down, some at a time, shape (maps, rows, W')."""
+        """Return the rows of the chosen maps from the top down, some at a time, shape (maps, rows, W')."""
         for top in self._tops():
             yield self._band(top, chosen)
 
     def _band(self, top: int, chosen: slice = slice(None)) -> Floats:
-        """Give the rows of one band."""
+        """Return the rows of one band."""
         return self.rows(top, min(top + self._tops().step, self.shape[1]), chosen)
 
     def _tops(self) -> range:
@@ -192,10 +192,10 @@ class LayerRun:
     @property
     def _row_bytes(self) -> int:
         """What a row of all maps takes, with the rows of the input that it needs, as they are and padded."""
-        planes, _, width = self.picture.shape
+        channels, _, width = self.picture.shape
         maps, _, columns = self.shape
         padded = width + sum(self.layer.edges(self.picture.size).width)
-        return 4 * (maps * columns + planes * (width + padded) * self.layer.stride.h)
+        return 4 * (maps * columns + channels * (width + padded) * self.layer.stride.h)
 
     def summary(
         self,
@@ -204,12 +204,12 @@ class LayerRun:
         moments: bool = True,
         advance: Callable[[int], None] = lambda rows: None,
     ) -> Summary:
-        """Look through planes and maps once; what `statistics` and `grid` need is kept.
+        """Look through channels and maps once; what `statistics` and `sheet` need is kept.
 
         Parameters
         ----------
         tile : int or None
-            Longest side of a map on the sheet, as for `grid`.
+            Longest side of a map on the sheet, as for `sheet`.
         moments : bool
             Whether to sum up the mean and the deviation of every map.
         advance : callable
@@ -230,7 +230,7 @@ class LayerRun:
         # Half as much again for what the backend lays out.
         bands = 0 if self.kept else 1.5 * parallel.threads() * self._tops().step * self._row_bytes
         memory.need(4 * tiles + bands, f"the tiles of {plural(count, 'map')}", SMALLER)
-        planes = self._plane_fields(before)
+        channels = self._channel_summaries(before)
         looking = Survey(count, HW(*size), after, moments=moments)
 
         def work(mine: Iterator[int]) -> None:
@@ -246,29 +246,29 @@ class LayerRun:
             parallel.share(self._tops(), work)
         else:
             work(iter(self._tops()))
-        maps = looking.fields(self._whole(count) if after >= 1 else None)
-        self._made["summary"] = Summary(tile, moments, planes, maps)
+        maps = looking.summaries(self._whole(count) if after >= 1 else None)
+        self._made["summary"] = Summary(tile, moments, channels, maps)
         return cast("Summary", self._made["summary"])
 
-    def _plane_fields(self, scale: float) -> list[Field]:
-        """Sum up the planes of the input."""
+    def _channel_summaries(self, scale: float) -> list[ArraySummary]:
+        """Sum up the channels of the input."""
         picture = self.picture
-        if isinstance(picture.planes, np.ndarray):
-            return survey(picture.planes, scale, moments=False)
+        if isinstance(picture.values, np.ndarray):
+            return survey(picture.values, scale, moments=False)
         count, height, width = picture.shape
         looking = Survey(count, HW(height, width), scale, moments=False)
         step = max(1, _BAND_BYTES // (4 * count * width))
 
         def work(mine: Iterator[int]) -> None:
             for top in mine:
-                for index, plane in enumerate(picture.rows(top, min(top + step, height))):
-                    looking.look(index, top, plane)
+                for index, channel in enumerate(picture.rows(top, min(top + step, height))):
+                    looking.look(index, top, channel)
 
         parallel.share(range(0, height, step), work)
         if scale < 1:
-            return looking.fields()
+            return looking.summaries()
         shared = _Shared(picture.rows)
-        return looking.fields([_RowsOf(shared, index, (height, width)) for index in range(count)])
+        return looking.summaries([_RowsOf(shared, index, (height, width)) for index in range(count)])
 
     def _whole(self, together: int) -> list[Rows]:
         """List the maps row by row; so many are computed together where they are not kept."""
@@ -291,14 +291,14 @@ class LayerRun:
     def statistics(self) -> list[MapStatistics]:
         """Sum up every map."""
         known: Summary | None = self._made.get("summary")
-        fields = (known if known is not None and known.moments else self.summary()).maps
+        summaries = (known if known is not None and known.moments else self.summary()).maps
         return [
             MapStatistics(index, name, of.low, of.high, of.mean, of.std)
-            for index, (name, of) in enumerate(zip(self.names, fields, strict=True))
+            for index, (name, of) in enumerate(zip(self.names, summaries, strict=True))
         ]
 
     def sparsity(self) -> list[float]:
-        """Tell the share of zeros in every map."""
+        """Return the share of zeros in every map."""
         zeros = sum((band == 0).sum(axis=(1, 2)) for band in self.bands())
         return [float(count) / math.prod(self.shape[1:]) for count in np.asarray(zeros)]
 
@@ -312,7 +312,7 @@ class LayerRun:
         return partial_maps(self.layer, self.picture.x, self.filters)
 
     def apart(self, parts: Floats) -> float:
-        """Tell how far the sums of partial maps and the bias are from the maps, at most."""
+        """Return how far the sums of partial maps and the bias are from the maps, at most."""
         total = parts.sum(axis=1, dtype=np.float64)
         if self.filters.bias is not None:
             total += self.filters.bias[:, None, None]
@@ -325,8 +325,8 @@ class LayerRun:
         found: list[tuple[str, Floats]] = []
         for index, (name, values) in enumerate(zip(self.names, self.maps, strict=True)):
             found += [
-                (f"{name}: {self.picture.channels[plane]} part", part)
-                for plane, part in zip(self.layer.planes_of(index), parts[index], strict=True)
+                (f"{name}: {self.picture.channels[channel]} partial map", part)
+                for channel, part in zip(self.layer.channels_of(index), parts[index], strict=True)
             ]
             found.append((name, values))
         return found

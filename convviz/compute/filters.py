@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.compute.weights import FilterBank, check_memory, map_names, seeded
+from convviz.compute.weights import LayerWeights, check_memory, map_names, seeded
 from convviz.errors import InputError, ShapeError, SpecError
 from convviz.files.archives import ARCHIVES, read_archive
 from convviz.files.arrays import read_array
@@ -22,17 +22,17 @@ from convviz.typing import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Taps:
+class NamedFilter:
     """The numbers of one filter as they were asked for, before they are laid out for a layer.
 
     Parameters
     ----------
     name : str
         What to call the map.
-    values : ndarray, shape (kh, kw) or (planes, kh, kw), float64
-        One 2-D kernel for every plane, or one for each.
+    values : ndarray, shape (kh, kw) or (channels, kh, kw), float64
+        One 2-D kernel for every channel, or one for each.
     channel : int, optional
-        The only plane that is read.
+        The only channel that is read.
     bias : float, optional
         The bias that was stored with it.
     """
@@ -44,17 +44,17 @@ class Taps:
 
     @property
     def size(self) -> HW:
-        """Size in taps."""
+        """Rows and columns."""
         return HW(*self.values.shape[-2:])
 
 
 @dataclass(frozen=True, slots=True)
-class TapSet:
+class NamedFilters:
     """All filters that a user named.
 
     Parameters
     ----------
-    taps : tuple of Taps
+    filters : tuple of NamedFilter
         The filters.
     stored : dict
         What their file says of the layer beyond its numbers, as arguments of `Conv2d`.
@@ -64,7 +64,7 @@ class TapSet:
         What a user is to know of them, as `StoredLayer.remark`.
     """
 
-    taps: tuple[Taps, ...]
+    filters: tuple[NamedFilter, ...]
     stored: Mapping[str, Any] = field(default_factory=dict)
     keys: tuple[tuple[Any, ...], ...] = ()
     remark: str = ""
@@ -72,22 +72,22 @@ class TapSet:
     @property
     def bias(self) -> tuple[float, ...] | None:
         """The biases that came along in files, 0 for a filter without one; None where there are none."""
-        if all(taps.bias is None for taps in self.taps):
+        if all(filters.bias is None for filters in self.filters):
             return None
-        return tuple(taps.bias or 0.0 for taps in self.taps)
+        return tuple(filters.bias or 0.0 for filters in self.filters)
 
     @property
     def sizes(self) -> tuple[HW, ...]:
-        """Size of each kernel, in taps."""
-        return tuple(taps.size for taps in self.taps)
+        """Size of each kernel."""
+        return tuple(filters.size for filters in self.filters)
 
     def maps(self, groups: int) -> int:
         """Count the feature maps: a 2-D kernel makes one in every group."""
-        return sum(groups if taps.values.ndim == 2 else 1 for taps in self.taps)
+        return sum(groups if filters.values.ndim == 2 else 1 for filters in self.filters)
 
 
-def load(requests: Sequence[KernelRequest]) -> TapSet:
-    """Read all kernels that were asked for, by name, as literal taps or from files.
+def load(requests: Sequence[KernelRequest]) -> NamedFilters:
+    """Read all kernels that were asked for, by name, as literal values or from files.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def load(requests: Sequence[KernelRequest]) -> TapSet:
 
     Returns
     -------
-    TapSet
-        A 2-D array is one kernel, a 3-D one ``(planes, kh, kw)`` is one filter, a
+    NamedFilters
+        A 2-D array is one kernel, a 3-D one ``(depth, kh, kw)`` is one filter, a
         4-D one ``(O, I/groups, kh, kw)`` is O filters.
 
     Raises
@@ -113,40 +113,40 @@ def load(requests: Sequence[KernelRequest]) -> TapSet:
     >>> load([parse_request("sobel")]).sizes
     (HW(h=3, w=3), HW(h=3, w=3))
     """
-    taps: list[Taps] = []
+    filters: list[NamedFilter] = []
     for request in requests:
         if request.kind == "file":
             found = _from_file(Path(request.what), request.name)
         else:
-            found = [Taps(one.name, _values(one)) for one in resolve(request)]
+            found = [NamedFilter(one.name, _values(one)) for one in resolve(request)]
         for item in found:
             if request.channel is not None and item.values.ndim != 2:
                 raise SpecError(
-                    f"{in_quotes(item.name)} has a kernel of its own for every plane; leave out the @ suffix."
+                    f"{item.name!r} has a kernel of its own for every channel; leave out the @ suffix."
                 )
-            taps.append(replace(item, channel=request.channel))
-    return TapSet(tuple(taps))
+            filters.append(replace(item, channel=request.channel))
+    return NamedFilters(tuple(filters))
 
 
-def _trained(settings: LayerSettings) -> TapSet:
+def _trained(settings: LayerSettings) -> NamedFilters:
     """Read one layer of a file of trained weights."""
     assert settings.weights is not None
     if settings.kernel or settings.out_channels or settings.kernel_size or settings.bias_values:
         raise SpecError(
-            "weights: the file determines filters, kernel sizes and biases; leave out --kernel, "
-            "--out-channels, --kernel-size and --bias-values."
+            "weights: the file sets filters, kernel values and biases; leave out --kernel, --out-channels, "
+            "--kernel-size and --bias-values."
         )
     checkpoint = read_checkpoint(settings.weights)
     layer = checkpoint.find(settings.layer_name)
     if layer.transposed:
         raise SpecError(
             f"layer: {in_quotes(layer.name)} is a transposed convolution, and --weights alone applies a "
-            "Conv2d; give the whole net, by --net, --layers or --until."
+            "Conv2d; give the whole network, by --net, --layers or --until."
         )
-    weight, bias = checkpoint.numbers(layer)
-    return TapSet(
+    weight, bias = checkpoint.weights(layer)
+    return NamedFilters(
         tuple(
-            Taps(f"{layer.name}: {index}", one, bias=None if bias is None else float(bias[index]))
+            NamedFilter(f"{layer.name}: {index}", one, bias=None if bias is None else float(bias[index]))
             for index, one in enumerate(weight.astype(np.float64))
         ),
         layer.arguments,
@@ -156,12 +156,12 @@ def _trained(settings: LayerSettings) -> TapSet:
 
 
 def _values(one: Filter) -> NDArray[np.float64]:
-    """Divide once, in float64; shape (kh, kw) for all channels, or (planes, kh, kw)."""
-    kernels = [np.array(kernel.taps, np.float64) / kernel.divisor for kernel in one.kernels]
+    """Divide once, in float64; shape (kh, kw) for all channels, or (channels, kh, kw)."""
+    kernels = [np.array(kernel.values, np.float64) / kernel.divisor for kernel in one.kernels]
     return kernels[0] if len(kernels) == 1 else np.stack(kernels)
 
 
-def _from_file(path: Path, name: str | None = None) -> list[Taps]:
+def _from_file(path: Path, name: str | None = None) -> list[NamedFilter]:
     """Read the filters of one file, with their bias where it has one; `name` takes the place of its name."""
     bias = None
     if path.suffix.lower() in ARCHIVES:
@@ -176,21 +176,21 @@ def _from_file(path: Path, name: str | None = None) -> list[Taps]:
     name = name or printable(path.stem)
     values = weight.astype(np.float64)
     if values.ndim in (2, 3):
-        return [Taps(name, values)]
+        return [NamedFilter(name, values)]
     if values.ndim != 4:
         raise InputError(
             f"{in_quotes(path)} holds an array of shape {values.shape}; expected one kernel (kh, kw), "
-            "one filter (planes, kh, kw) or a weight (O, I/groups, kh, kw)."
+            "one filter (channels, kh, kw) or a weight (O, I/groups, kh, kw)."
         )
     if bias is not None and bias.shape != values.shape[:1]:
         raise InputError(f"{in_quotes(path)}: the bias has shape {bias.shape}, not {values.shape[:1]}.")
     return [
-        Taps(f"{name} {index}", one, bias=None if bias is None else float(bias[index]))
+        NamedFilter(f"{name} {index}", one, bias=None if bias is None else float(bias[index]))
         for index, one in enumerate(values)
     ]
 
 
-def prepare(settings: LayerSettings) -> TapSet | None:
+def prepare(settings: LayerSettings) -> NamedFilters | None:
     """Load the kernels of a layer, and refuse what no picture could make legal, before one is read.
 
     Parameters
@@ -200,7 +200,7 @@ def prepare(settings: LayerSettings) -> TapSet | None:
 
     Returns
     -------
-    TapSet or None
+    NamedFilters or None
         The kernels, for `build`; None for seeded weights.
 
     Raises
@@ -215,66 +215,70 @@ def prepare(settings: LayerSettings) -> TapSet | None:
     """
     if settings.layer_name is not None and settings.weights is None:
         raise SpecError("layer can only be used with --weights or with a network.")
-    tapset = load(settings.kernel) if settings.kernel else None
+    named = load(settings.kernel) if settings.kernel else None
     if settings.weights is not None:
-        tapset = _trained(settings)
-        _layer(settings, _planes(settings, tapset), tapset)
-        return tapset
-    # As many planes as groups is legal for every number of groups, and no layer has fewer.
-    check_memory(_layer(settings, settings.groups, tapset))
-    return tapset
+        named = _trained(settings)
+        _layer(settings, _channels_read(settings, named), named)
+        return named
+    # As many channels as groups is legal for every number of groups, and no layer has fewer.
+    check_memory(_layer(settings, settings.groups, named))
+    return named
 
 
-def _layer(settings: LayerSettings, in_channels: int, tapset: TapSet | None) -> Conv2d:
+def _layer(settings: LayerSettings, in_channels: int, named: NamedFilters | None) -> Conv2d:
     """Build the layer that the kernels, or their absence, ask for."""
-    if tapset is None:
+    if named is None:
         return settings.conv2d(in_channels)
-    settings = _with_stored(settings, tapset)
+    settings = _with_stored(settings, named)
     return settings.conv2d(
         in_channels,
-        sizes=tapset.sizes,
-        maps=tapset.maps(settings.groups),
-        stored_bias=tapset.bias is not None,
+        sizes=named.sizes,
+        maps=named.maps(settings.groups),
+        stored_bias=named.bias is not None,
     )
 
 
-def _with_stored(settings: LayerSettings, tapset: TapSet) -> LayerSettings:
+def _with_stored(settings: LayerSettings, named: NamedFilters) -> LayerSettings:
     """Take what a file says of its layer, where the user did not say otherwise."""
     default = LayerSettings()
     stored: dict[str, Any] = {
         name: as_padding(value) if name == "padding" else HW.of(value) if isinstance(value, tuple) else value
-        for name, value in tapset.stored.items()
+        for name, value in named.stored.items()
         if getattr(settings, name) == getattr(default, name)
     }
     return replace(settings, **stored)
 
 
-def _planes(settings: LayerSettings, tapset: TapSet) -> int:
-    """Count the planes that a layer from a file reads."""
-    return len(tapset.taps[0].values) * _with_stored(settings, tapset).groups
+def _channels_read(settings: LayerSettings, named: NamedFilters) -> int:
+    """Count the channels that a layer from a file reads."""
+    return len(named.filters[0].values) * _with_stored(settings, named).groups
 
 
 def build(
-    settings: LayerSettings, in_channels: int, *, tapset: TapSet | None = None, channels: Sequence[str] = ()
-) -> tuple[Conv2d, FilterBank, tuple[str, ...]]:
-    """Build the layer and its numbers for an input of `in_channels` planes.
+    settings: LayerSettings,
+    in_channels: int,
+    *,
+    named: NamedFilters | None = None,
+    channels: Sequence[str] = (),
+) -> tuple[Conv2d, LayerWeights, tuple[str, ...]]:
+    """Build the layer and its numbers for an input of `in_channels` channels.
 
     Parameters
     ----------
     settings : LayerSettings
         What the user chose.
     in_channels : int
-        Planes of the input.
-    tapset : TapSet, optional
+        Channels of the input.
+    named : NamedFilters, optional
         The kernels of `settings`, already loaded; they are loaded otherwise.
     channels : sequence of str
-        Names of the planes, for the names of the maps.
+        Names of the channels, for the names of the maps.
 
     Returns
     -------
     layer : Conv2d
         The checked layer.
-    bank : FilterBank
+    weights : LayerWeights
         Its numbers.
     remarks : tuple of str
         What was changed on the way, such as kernels centred in zeros.
@@ -283,49 +287,51 @@ def build(
     --------
     >>> from convviz.spec.kernels import parse_request
     >>> settings = LayerSettings(kernel=(parse_request("sobel-x"), parse_request("laplacian@G")))
-    >>> layer, bank, remarks = build(settings, 3, channels="RGB")
-    >>> bank.names, bank.weight[1, :, 1, 1].tolist()
+    >>> layer, weights, remarks = build(settings, 3, channels="RGB")
+    >>> weights.names, weights.weight[1, :, 1, 1].tolist()
     (('sobel-x', 'laplacian @G'), [0.0, -4.0, 0.0])
     """
     if not settings.kernel and settings.weights is None:
         layer = _layer(settings, in_channels, None)
-        bank = seeded(layer, settings.seed)
-        return layer, bank.turned() if settings.flip else bank, ()
-    if tapset is None:
-        tapset = _trained(settings) if settings.weights is not None else load(settings.kernel)
-    if settings.weights is not None and in_channels != (planes := _planes(settings, tapset)):
-        groups = in_channels // len(tapset.taps[0].values)
+        weights = seeded(layer, settings.seed)
+        return layer, weights.turned() if settings.flip else weights, ()
+    if named is None:
+        named = _trained(settings) if settings.weights is not None else load(settings.kernel)
+    if settings.weights is not None and in_channels != (depth := _channels_read(settings, named)):
+        groups = in_channels // len(named.filters[0].values)
         whole = "--until" if settings.weights.suffix.lower() == ".onnx" else "--net"
-        remedy = f"what it reads is made by the layers before it: give the whole net, by {whole}"
-        if planes < in_channels and settings.groups == 1 and in_channels == groups * planes:
-            remedy = f"for a layer of {plural(groups, 'group')} add --groups {groups}"
+        remedy = f"what it reads is made by the layers before it: give the whole network, by {whole}"
+        if depth < in_channels and settings.groups == 1 and in_channels == groups * depth:
+            remedy = f"for a layer of {groups} groups add --groups {groups}"
         raise ShapeError(
-            f"the layer {in_quotes(tapset.taps[0].name.rpartition(': ')[0])} reads "
-            f"{plural(planes, 'plane')}, but the input has {in_channels}; {remedy}."
+            f"the layer {in_quotes(named.filters[0].name.rpartition(': ')[0])} reads "
+            f"{plural(depth, 'channel')}, but the input has {in_channels}; {remedy}."
         )
-    layer = _layer(settings, in_channels, tapset)
+    layer = _layer(settings, in_channels, named)
     check_memory(layer)
-    weight, names, given = _lay_out(tapset.taps, layer, channels, seed=settings.seed)
-    with np.errstate(over="ignore"):  # FilterBank refuses what does not fit
-        bank = FilterBank(weight, _bias(settings, layer, tapset, given=given), names)
+    weight, names, given = _lay_out(named.filters, layer, channels, seed=settings.seed)
+    with np.errstate(over="ignore"):  # LayerWeights refuses what does not fit
+        weights = LayerWeights(weight, _bias(settings, layer, named, given=given), names)
     remarks = [text for request in settings.kernel if (text := could_be_size(request))]
     if len(given) < layer.out_channels:
         remarks.append(_told_of_seeded(settings, layer, given))
-    if len(set(tapset.sizes)) > 1 or tapset.sizes[0] != layer.kernel_size:
-        smaller = dict.fromkeys(taps.name for taps in tapset.taps if taps.size != layer.kernel_size)
+    if len(set(named.sizes)) > 1 or named.sizes[0] != layer.kernel_size:
+        smaller = dict.fromkeys(
+            filters.name for filters in named.filters if filters.size != layer.kernel_size
+        )
         remarks.append(f"{', '.join(smaller)} centred in zeros to fill a kernel of {layer.kernel_size}")
-    if tapset.remark:
-        remarks.append(tapset.remark)
-    if settings.weights is not None and not tapset.stored and (assumed := _assumed(settings)):
+    if named.remark:
+        remarks.append(named.remark)
+    if settings.weights is not None and not named.stored and (assumed := _assumed(settings)):
         words = listed([f"{name} {text}" for name, text in assumed.items()])
         remarks.append(f"the file does not store {listed(list(assumed))}; using {words}, as by default")
-    if tapset.bias is not None and layer.bias and settings.bias_values is None and settings.weights is None:
-        without = [taps.name for taps in tapset.taps if taps.bias is None]
+    if named.bias is not None and layer.bias and settings.bias_values is None and settings.weights is None:
+        without = [filters.name for filters in named.filters if filters.bias is None]
         more = (
             f"; {', '.join(without)} {'has' if len(without) == 1 else 'have'} none, so 0" if without else ""
         )
         remarks.append(f"the bias is the one stored with the kernel{more}")
-    return layer, bank.turned() if settings.flip else bank, tuple(remarks)
+    return layer, weights.turned() if settings.flip else weights, tuple(remarks)
 
 
 def _assumed(settings: LayerSettings) -> dict[str, str]:
@@ -338,7 +344,9 @@ def _assumed(settings: LayerSettings) -> dict[str, str]:
     }
 
 
-def _bias(settings: LayerSettings, layer: Conv2d, tapset: TapSet, *, given: Sequence[int]) -> Floats | None:
+def _bias(
+    settings: LayerSettings, layer: Conv2d, named: NamedFilters, *, given: Sequence[int]
+) -> Floats | None:
     """Take the bias that the user typed, the one stored with the kernels, or that of the new layer."""
     if not layer.bias:
         return None
@@ -346,13 +354,13 @@ def _bias(settings: LayerSettings, layer: Conv2d, tapset: TapSet, *, given: Sequ
         return np.array(settings.bias_values, np.float32)
     of_layer = seeded(layer, settings.seed).bias if settings.bias else None
     bias = np.zeros(layer.out_channels, np.float32) if of_layer is None else of_layer.copy()
-    if tapset.bias is not None:
-        bias[list(given)] = tapset.bias
+    if named.bias is not None:
+        bias[list(given)] = named.bias
     return bias
 
 
 def _told_of_seeded(settings: LayerSettings, layer: Conv2d, given: Sequence[int]) -> str:
-    """Say that there are filters without a kernel, and what bias they have."""
+    """Describe the filters without a kernel, and their bias."""
     others = layer.out_channels - len(given)
     which = "the other filter is that" if others == 1 else f"the other {others:,} filters are those"
     if settings.bias_values is not None:
@@ -365,22 +373,22 @@ def _told_of_seeded(settings: LayerSettings, layer: Conv2d, given: Sequence[int]
 
 
 def _lay_out(
-    taps: Sequence[Taps], layer: Conv2d, channels: Sequence[str], *, seed: int
+    asked: Sequence[NamedFilter], layer: Conv2d, channels: Sequence[str], *, seed: int
 ) -> tuple[Floats, tuple[str, ...], list[int]]:
     """Place every kernel in the weight of `layer`, group by group as torch orders its filters.
 
     Gives the weight, the names of all filters, and the places of those that have a kernel: where there are
     more filters, they are the first ones of all or, of kernels that stand in every group, of each group.
     """
-    filters, planes, kh, kw = layer.weight_shape
-    flat = [item.values.ndim == 2 for item in taps]
+    filters, depth, kh, kw = layer.weight_shape
+    flat = [item.values.ndim == 2 for item in asked]
     if layer.groups > 1 and any(flat) and not all(flat):
-        raise SpecError("with groups, 2-D kernels and kernels with planes of their own cannot be mixed.")
+        raise SpecError("with groups, 2-D kernels and kernels with channels of their own cannot be mixed.")
     groups = layer.groups if all(flat) else 1
     rows = {
         group * filters // groups + index: (group, item)
         for group in range(groups)
-        for index, item in enumerate(taps)
+        for index, item in enumerate(asked)
     }
     if len(rows) == filters:
         weight = np.zeros(layer.weight_shape, np.float64)
@@ -397,32 +405,32 @@ def _lay_out(
                 raise SpecError(
                     "a kernel for one channel (@) needs groups to be 1; groups already part the channels."
                 )
-            if item.channel >= planes:
-                raise SpecError(f"{item.name}: there is no channel {item.channel}; the input has {planes}.")
+            if item.channel >= depth:
+                raise SpecError(f"{item.name}: there is no channel {item.channel}; the input has {depth}.")
             place = place[item.channel]
             name += f" @{channels[item.channel] if channels else item.channel}"
-        elif item.values.ndim == 3 and item.values.shape[0] != planes:
+        elif item.values.ndim == 3 and item.values.shape[0] != depth:
             raise SpecError(
-                f"{in_quotes(item.name)} has kernels for {plural(item.values.shape[0], 'plane')}, "
-                f"but a filter of this layer reads {planes}."
+                f"{item.name!r} has kernels for {item.values.shape[0]} channels, "
+                f"but a filter of this layer reads {depth}."
             )
         elif layer.groups > 1 and all(flat):
-            name += f" @{channels[group]}" if planes == 1 and channels else f" group {group}"
+            name += f" @{channels[group]}" if depth == 1 and channels else f" group {group}"
         place[...] = item.values
         names[row] = name
-    with np.errstate(over="ignore"):  # FilterBank refuses what does not fit
+    with np.errstate(over="ignore"):  # LayerWeights refuses what does not fit
         return weight.astype(np.float32), tuple(names), list(rows)
 
 
-def kernel_bank(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Conv2d, FilterBank]:
-    """Make a layer of named kernels, literal taps or files.
+def layer_of_kernels(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Conv2d, LayerWeights]:
+    """Make a layer of named kernels, literal values or files.
 
     Parameters
     ----------
     *kernels : str
         What ``--kernel`` takes, such as ``"sobel-x"`` or ``"1 2 1; 2 4 2; 1 2 1 / 16"``.
     in_channels : int
-        Planes of the input.
+        Channels of the input.
     **options
         Fields of `LayerSettings`, such as ``padding`` or ``flip``.
 
@@ -430,7 +438,7 @@ def kernel_bank(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Co
     -------
     layer : Conv2d
         The layer; one map per kernel (and group).
-    bank : FilterBank
+    weights : LayerWeights
         Its numbers.
 
     Raises
@@ -440,8 +448,8 @@ def kernel_bank(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Co
 
     Examples
     --------
-    >>> layer, bank = kernel_bank("sobel", padding=1)
-    >>> layer, bank.names
+    >>> layer, weights = layer_of_kernels("sobel", padding=1)
+    >>> layer, weights.names
     (Conv2d(3, 2, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False), ('sobel-x', 'sobel-y'))
     """
     fields: dict[str, Any] = dict(options)
@@ -451,5 +459,5 @@ def kernel_bank(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Co
     if "padding" in fields:
         fields["padding"] = as_padding(fields["padding"])
     requests = tuple(parse_request(text) for text in kernels)
-    layer, bank, _ = build(LayerSettings(**fields, kernel=requests), in_channels)
-    return layer, bank
+    layer, weights, _ = build(LayerSettings(**fields, kernel=requests), in_channels)
+    return layer, weights

@@ -1,4 +1,4 @@
-"""What there is to know of planes and maps that arrive in bands of rows: extremes, moments, a small copy."""
+"""Summaries of channels and maps that arrive in bands of rows: extremes, moments, a small copy."""
 
 import math
 from bisect import bisect_left, bisect_right
@@ -14,7 +14,7 @@ from convviz.machine import parallel
 from convviz.spec.geometry import HW
 from convviz.typing import Floats
 
-# So many values are looked at together, as often as is needed, while they are in a second-level cache.
+# Values that are summed up together, while they are in a second-level cache.
 _TOGETHER = 1 << 16
 # A second thread pays from this many values on.
 _VALUES_TO_SHARE = 1 << 19
@@ -32,8 +32,8 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Field:
-    """One plane or map, summed up.
+class ArraySummary:
+    """One channel or map, summed up.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ class Survey:
     >>> survey = Survey(1, HW(4, 2), 0.5)
     >>> survey.look(0, 3, np.array([[-2, -2]], np.float32))
     >>> survey.look(0, 0, np.array([[1, 3], [5, 7], [0, 0]], np.float32))
-    >>> field = survey.fields()[0]
-    >>> field.low, field.high, round(field.mean, 6), field.small.tolist()
+    >>> one = survey.summaries()[0]
+    >>> one.low, one.high, round(one.mean, 6), one.small.tolist()
     (-2.0, 7.0, 1.5, [[4.0], [-1.0]])
     """
 
@@ -106,14 +106,14 @@ class Survey:
             by_row = np.stack([values[low:high].sum(axis=0) for low, high in pairwise(cuts)])
         return first, np.add.reduceat(by_row, columns[:-1], axis=1)
 
-    def fields(self, whole: Sequence[Rows] | None = None) -> list[Field]:
-        """Give one summary per array; all rows must be there, and `whole` arrays where nothing is reduced."""
+    def summaries(self, whole: Sequence[Rows] | None = None) -> list[ArraySummary]:
+        """Return one summary per array; needs all rows, and `whole` arrays where nothing is reduced."""
         return [
-            self._field(parts, whole[index] if whole is not None else None)
+            self._summary(parts, whole[index] if whole is not None else None)
             for index, parts in enumerate(self._parts)
         ]
 
-    def _field(self, found: dict[int, "_Part"], whole: Rows | None) -> Field:
+    def _summary(self, found: dict[int, "_Part"], whole: Rows | None) -> ArraySummary:
         """Put together what was found of one array."""
         parts = [found[top] for top in sorted(found)]
         all_of_it = parts[0]
@@ -128,10 +128,10 @@ class Survey:
             small /= np.outer(np.diff(rows), np.diff(columns)).astype(np.float32)
             whole = small
         deviation = math.sqrt(all_of_it.squares / all_of_it.count)
-        return Field(all_of_it.low, all_of_it.high, all_of_it.mean, deviation, whole)
+        return ArraySummary(all_of_it.low, all_of_it.high, all_of_it.mean, deviation, whole)
 
 
-def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[Field]:
+def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[ArraySummary]:
     """Sum up whole arrays, in several threads.
 
     Parameters
@@ -143,13 +143,13 @@ def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[Fi
 
     Returns
     -------
-    list of Field
+    list of ArraySummary
         One per array.
 
     Examples
     --------
-    >>> field = survey(np.array([[[1, 2], [3, 6]]], np.float32))[0]
-    >>> field.mean, round(field.std, 4)
+    >>> one = survey(np.array([[[1, 2], [3, 6]]], np.float32))[0]
+    >>> one.mean, round(one.std, 4)
     (3.0, 1.8708)
     """
     count, height, width = values.shape
@@ -165,11 +165,11 @@ def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[Fi
         parallel.share(items, work)
     else:
         work(iter(items))
-    return looking.fields(list(values) if scale >= 1 else None)
+    return looking.summaries(list(values) if scale >= 1 else None)
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class Statistics:
     """Numbers of any kind, summed up.
 
     Parameters
@@ -188,7 +188,7 @@ class Numbers:
     infinite: int
 
 
-def summed_up(values: NDArray[Any]) -> Numbers:
+def summed_up(values: NDArray[Any]) -> Statistics:
     """Sum up an array without a copy of it, whatever is in it.
 
     Parameters
@@ -198,13 +198,13 @@ def summed_up(values: NDArray[Any]) -> Numbers:
 
     Returns
     -------
-    Numbers
+    Statistics
         The sums are those of float64.
 
     Examples
     --------
     >>> summed_up(np.array([1, np.nan, 3, -np.inf]))
-    Numbers(low=1.0, high=3.0, mean=2.0, std=1.0, nan=1, infinite=1)
+    Statistics(low=1.0, high=3.0, mean=2.0, std=1.0, nan=1, infinite=1)
     """
     # What repeats everything alike changes nothing but the counts.
     once = values[tuple(slice(0, 1) if step == 0 else slice(None) for step in values.strides)]
@@ -230,9 +230,9 @@ def summed_up(values: NDArray[Any]) -> Numbers:
                 part = _Part.of(finite[None], (0, None), True)
                 all_of_it = part if all_of_it is None else all_of_it.joined(part)
     if all_of_it is None:
-        return Numbers(math.nan, math.nan, math.nan, math.nan, nan, infinite)
+        return Statistics(math.nan, math.nan, math.nan, math.nan, nan, infinite)
     std = math.sqrt(all_of_it.squares / all_of_it.count)
-    return Numbers(all_of_it.low, all_of_it.high, all_of_it.mean, std, nan, infinite)
+    return Statistics(all_of_it.low, all_of_it.high, all_of_it.mean, std, nan, infinite)
 
 
 def by_energy(values: NDArray[Any]) -> list[int]:
@@ -248,7 +248,7 @@ def by_energy(values: NDArray[Any]) -> list[int]:
 
 
 def reduced(size: HW, scale: float) -> HW:
-    """Tell the size of an array after `reduce`.
+    """Return the size of an array after `reduce`.
 
     Examples
     --------
@@ -302,5 +302,5 @@ class _Part:
 
 
 def _edges(before: int, after: int) -> list[int]:
-    """Part so many rows into fewer: every row goes whole to where its middle lies."""
+    """Distribute rows over fewer rows: every row goes whole to where its middle lies."""
     return [(2 * index * before + after) // (2 * after) for index in range(after + 1)]

@@ -14,17 +14,17 @@ from convviz.text import plural
 from convviz.typing import Floats
 
 # The numbers of one layer, by the names of torch: weight, bias, running_mean, running_var.
-Numbers = Mapping[str, Floats]
+Parameters = Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FilterBank:
+class LayerWeights:
     """The numbers of one layer.
 
     Parameters
     ----------
     weight : ndarray, shape (O, I / groups, kh, kw), float32
-        One 2-D kernel per filter and plane that the filter reads.
+        One 2-D kernel per filter and channel that the filter reads.
     bias : ndarray, shape (O,), float32, or None
         One number per feature map.
     names : tuple of str
@@ -63,12 +63,12 @@ class FilterBank:
 
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.weight.shape))
-        return f"<FilterBank: weights {shape}, {'no bias' if self.bias is None else 'with bias'}>"
+        return f"<LayerWeights: weights {shape}, {'no bias' if self.bias is None else 'with bias'}>"
 
     @classmethod
     def of(
         cls, layer: Conv2d, weight: Any, bias: Any = None, *, names: Sequence[str] | None = None
-    ) -> "FilterBank":
+    ) -> "LayerWeights":
         """Take arrays (or tensors) as the numbers of `layer`.
 
         Raises
@@ -88,19 +88,19 @@ class FilterBank:
             tuple(names) if names is not None else map_names(layer.out_channels),
         )
 
-    def turned(self) -> "FilterBank":
+    def turned(self) -> "LayerWeights":
         """Turn every 2-D kernel half round: cross-correlation with it is convolution with the original."""
-        return FilterBank(np.ascontiguousarray(self.weight[:, :, ::-1, ::-1]), self.bias, self.names)
+        return LayerWeights(np.ascontiguousarray(self.weight[:, :, ::-1, ::-1]), self.bias, self.names)
 
-    def chosen(self, filters: slice | Sequence[int]) -> "FilterBank":
+    def chosen(self, filters: slice | Sequence[int]) -> "LayerWeights":
         """Take some of the filters."""
         places = range(len(self.names))[filters] if isinstance(filters, slice) else filters
         bias = None if self.bias is None else self.bias[filters]
-        return FilterBank(self.weight[filters], bias, tuple(self.names[place] for place in places))
+        return LayerWeights(self.weight[filters], bias, tuple(self.names[place] for place in places))
 
     @property
     def symmetric(self) -> tuple[bool, ...]:
-        """Tell for every filter whether the half turn changes nothing."""
+        """Return for every filter whether a rotation by 180 degrees leaves it as it is."""
         turned = self.weight[:, :, ::-1, ::-1]
         return tuple(bool(equal) for equal in (turned == self.weight).all(axis=(1, 2, 3)))
 
@@ -131,7 +131,7 @@ def map_names(count: int) -> tuple[str, ...]:
     return tuple(f"map {index}" for index in range(count))
 
 
-def seeded(layer: Conv2d, seed: int = 0) -> FilterBank:
+def seeded(layer: Conv2d, seed: int = 0) -> LayerWeights:
     """Draw the weights that torch would, without importing torch.
 
     Parameters
@@ -143,7 +143,7 @@ def seeded(layer: Conv2d, seed: int = 0) -> FilterBank:
 
     Returns
     -------
-    FilterBank
+    LayerWeights
         Bit for bit the parameters of ``torch.manual_seed(seed);
         torch.nn.Conv2d(...)`` on the CPU.
 
@@ -156,13 +156,13 @@ def seeded(layer: Conv2d, seed: int = 0) -> FilterBank:
 
     Examples
     --------
-    >>> bank = seeded(Conv2d(1, 1, 2), seed=0)
-    >>> [round(float(w), 4) for w in bank.weight.ravel()]
+    >>> weights = seeded(Conv2d(1, 1, 2), seed=0)
+    >>> [round(float(w), 4) for w in weights.weight.ravel()]
     [-0.0037, 0.2682, -0.4115, -0.368]
     """
     check_memory(layer)
     numbers = drawn(np.random.RandomState(seed & 0xFFFFFFFF), layer)
-    return FilterBank(numbers["weight"], numbers.get("bias"), map_names(layer.out_channels))
+    return LayerWeights(numbers["weight"], numbers.get("bias"), map_names(layer.out_channels))
 
 
 def drawn(words: np.random.RandomState, layer: Layer) -> dict[str, Floats]:
@@ -200,13 +200,13 @@ def uniform(words: np.random.RandomState, count: int, bound: float) -> Floats:
     """Draw float32 numbers from U(-bound, bound) as torch does."""
     raw = words.randint(0, 2**32, size=count, dtype=np.uint32)
     low, high = np.float32(-bound), np.float32(bound)
-    # torch scales with one fused multiply-add in float32. The product of two 24-bit numbers is exact in
+    # torch scales with one fused MAC in float32. The product of two 24-bit numbers is exact in
     # float64, so that rounding the float64 result once gives the same.
     unit = (raw & 0xFFFFFF).astype(np.float64) * 2.0**-24
     return (unit * float(high - low) + float(low)).astype(np.float32)
 
 
-def of_module(module: Any) -> tuple[Conv2d, FilterBank]:
+def of_module(module: Any) -> tuple[Conv2d, LayerWeights]:
     """Take a ``torch.nn.Conv2d`` as a layer with its numbers.
 
     Parameters
@@ -218,7 +218,7 @@ def of_module(module: Any) -> tuple[Conv2d, FilterBank]:
     -------
     layer : Conv2d
         The same layer.
-    bank : FilterBank
+    weights : LayerWeights
         Copies of its weight and its bias.
 
     Raises
@@ -229,8 +229,8 @@ def of_module(module: Any) -> tuple[Conv2d, FilterBank]:
     Examples
     --------
     >>> import torch
-    >>> layer, bank = of_module(torch.nn.Conv2d(3, 6, 3, padding=1, bias=False))
-    >>> layer, bank.weight.shape
+    >>> layer, weights = of_module(torch.nn.Conv2d(3, 6, 3, padding=1, bias=False))
+    >>> layer, weights.weight.shape
     (Conv2d(3, 6, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False), (6, 3, 3, 3))
     """
     names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
@@ -243,4 +243,4 @@ def of_module(module: Any) -> tuple[Conv2d, FilterBank]:
         None if tensor is None else tensor.detach().cpu().float().numpy().copy()
         for tensor in (module.weight, bias)
     )
-    return layer, FilterBank.of(layer, weight, bias)
+    return layer, LayerWeights.of(layer, weight, bias)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from convviz.errors import InputError
 from convviz.files.marks import MARK
 from convviz.files.npy import BROKEN, finite, from_npy
-from convviz.files.paths import shown
+from convviz.files.paths import quoted
 from convviz.files.reading import read_bytes
 from convviz.machine import memory
 from convviz.text import amount, because, plural, printable
@@ -54,7 +54,7 @@ def read_archive(path: Path) -> dict[str, Floats]:
     InputError
         If the file cannot be read, or an array is none of finite numbers.
     """
-    return parse_archive(read_bytes(path), shown(path), path.suffix.lower())
+    return parse_archive(read_bytes(path), quoted(path), path.suffix.lower())
 
 
 def parse_archive(data: bytes, name: str, suffix: str) -> dict[str, Floats]:
@@ -93,7 +93,7 @@ def parse_archive(data: bytes, name: str, suffix: str) -> dict[str, Floats]:
 
 
 def stored_arrays(data: bytes, name: str, suffix: str) -> Iterator[tuple[str, NDArray[Any] | str]]:
-    """Give names and arrays of an archive as they are stored, with the parameters of `parse_archive`.
+    """Yield names and arrays of an archive as they are stored, with the parameters of `parse_archive`.
 
     In place of an array that cannot be had comes the reason, as what follows its name.
     """
@@ -114,7 +114,7 @@ def _opened_npz(data: bytes, name: str) -> Iterator[tuple[zipfile.ZipFile, dict[
                 },
             )
     except BROKEN as error:
-        raise InputError(f"cannot read {name}: it is no archive of numpy{because(error).lower()}.") from None
+        raise InputError(f"cannot read {name}: it is not a numpy archive{because(error).lower()}.") from None
 
 
 def _check_unpacked(size: int, what: str, most: int) -> None:
@@ -189,7 +189,7 @@ def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any
         tensors = safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # it ships no types
     except safetensors.SafetensorError as error:
         reason = because(error).replace("Error while deserializing: ", "")
-        raise InputError(f"cannot read {name}: it is no safetensors file{reason}.") from None
+        raise InputError(f"cannot read {name}: it is not a safetensors file{reason}.") from None
     for key, tensor in tensors:
         kind = tensor["dtype"]
         if kind not in _TENSOR_TYPES:

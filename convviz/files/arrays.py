@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from convviz.errors import InputError
 from convviz.files.archives import one_of_npz
 from convviz.files.npy import finite, from_npy
-from convviz.files.paths import shown, split_member
+from convviz.files.paths import quoted, split_member
 from convviz.files.reading import read_bytes
 from convviz.machine import memory
 from convviz.text import plural
@@ -55,7 +55,7 @@ def read_array(path: Path) -> Floats:
         If the file cannot be read or holds anything else; the message names the place.
     """
     file, member = split_member(path)
-    return parse_array(read_bytes(file), shown(file), file.suffix.lower(), member=member)
+    return parse_array(read_bytes(file), quoted(file), file.suffix.lower(), member=member)
 
 
 def parse_array(data: bytes, name: str, suffix: str, *, member: str | None = None) -> Floats:
@@ -69,14 +69,14 @@ def parse_array(data: bytes, name: str, suffix: str, *, member: str | None = Non
         What messages call it.
     suffix : str
         One of `READABLE`. In a CSV numbers are parted by commas, semicolons or
-        blanks; an empty line begins the next plane.
+        blanks; an empty line begins the next channel.
     member : str, optional
         Which array of a .npz; by default its only one.
 
     Returns
     -------
     ndarray, shape of the file, float32
-        A CSV gives (H, W), with more than one plane (C, H, W).
+        A CSV gives (H, W), with more than one channel (C, H, W).
 
     Raises
     ------
@@ -196,7 +196,7 @@ def _check_lists(document: list[Any], name: str) -> None:
             for index, item in enumerate(one):
                 if not isinstance(item, list):
                     raise InputError(
-                        f"{name}: {_json_word(item)} stands at {place}[{index}], where others have lists."
+                        f"{name}: {_json_word(item)} stands at {place}[{index}], but others are lists."
                     )
                 below.append((f"{place}[{index}]", item))
         level = below
@@ -208,7 +208,7 @@ def _check_lists(document: list[Any], name: str) -> None:
 
 
 def _wrong_number(item: Any) -> tuple[str, str] | None:
-    """Tell what is wrong with an item of JSON that should be a number: its name, and why."""
+    """Return what is wrong with an item of JSON that should be a number: its name, and why."""
     if isinstance(item, bool) or not isinstance(item, int | float):
         return _json_word(item), "is not a number"
     if item != item:  # as NaN alone is
@@ -224,8 +224,8 @@ def _json_word(item: Any) -> str:
 
 
 def _from_csv(data: bytes, name: str) -> list[Any]:
-    """Read planes of numbers with an empty line between them."""
-    planes: list[list[list[float]]] = [[]]
+    """Read channels of numbers with an empty line between them."""
+    channels: list[list[list[float]]] = [[]]
     text = text_of(data, name)
     _check_count(sum(map(data.count, (b",", b";", b" ", b"\t", b"\n"))) + 1, name)
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
@@ -235,29 +235,30 @@ def _from_csv(data: bytes, name: str) -> list[Any]:
                 "one of the two as the separator."
             )
         if not line.strip():
-            if planes[-1]:
-                planes.append([])
+            if channels[-1]:
+                channels.append([])
             continue
         row = []
         for column, word in enumerate(
             re.split(r"\s*[,;]\s*|\s+", re.sub(r"\s*[,;]?\s*$", "", line).lstrip()), 1
         ):
             row.append(_csv_number(word, f"{name}, line {number}, number {column}", first=number == 1))
-        first = planes[0][0] if planes[0] else row
+        first = channels[0][0] if channels[0] else row
         if len(row) != len(first):
             raise InputError(
                 f"{name}: line {number} has {plural(len(row), 'number')}, "
                 f"but the first line has {len(first)}."
             )
-        planes[-1].append(row)
-    if not planes[-1] and len(planes) > 1:
-        planes.pop()
-    for index, plane in enumerate(planes[1:], 2):
-        if len(plane) != len(planes[0]):
+        channels[-1].append(row)
+    if not channels[-1] and len(channels) > 1:
+        channels.pop()
+    for index, channel in enumerate(channels[1:], 2):
+        if len(channel) != len(channels[0]):
             raise InputError(
-                f"{name}: plane {index} has {plural(len(plane), 'line')}, but the first has {len(planes[0])}."
+                f"{name}: channel {index} has {plural(len(channel), 'line')}, "
+                f"but the first has {len(channels[0])}."
             )
-    return planes if len(planes) > 1 else planes[0]
+    return channels if len(channels) > 1 else channels[0]
 
 
 def _csv_number(word: str, place: str, *, first: bool) -> float:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convviz.errors import InputError, SpecError, UnknownNameError, importing
 from convviz.files import archives, npy, onnx_, parametrized
-from convviz.files.paths import shown
+from convviz.files.paths import quoted
 from convviz.files.reading import read_bytes
 from convviz.machine import memory
 from convviz.text import because, in_quotes, plural, printable
@@ -75,10 +75,10 @@ class StoredLayer:
         """The weight filter by filter: (O, I / groups, kh, kw), of a transposed convolution too."""
         if not self.transposed:
             return self.weight
-        planes, maps, kh, kw = self.weight.shape
+        channels, maps, kh, kw = self.weight.shape
         groups = self.arguments.get("groups", 1)
-        parts = self.weight.reshape(groups, planes // groups, maps, kh, kw)
-        return parts.swapaxes(1, 2).reshape(groups * maps, planes // groups, kh, kw)
+        parts = self.weight.reshape(groups, channels // groups, maps, kh, kw)
+        return parts.swapaxes(1, 2).reshape(groups * maps, channels // groups, kh, kw)
 
     @property
     def parameters(self) -> int:
@@ -161,7 +161,7 @@ class Checkpoint:
             )
         if name not in known and f"{name}.weight" in self.arrays:
             raise SpecError(
-                f"layer: {in_quotes(name)} in {self.name} is no convolution: its weight has not four axes."
+                f"layer: {in_quotes(name)} in {self.name} is not a convolution: its weight needs four axes."
             )
         ending = [one for one in known if one.endswith(f".{name}")]
         if name not in known and len(ending) == 1:  # as behind the "module." of some wrapper
@@ -170,8 +170,8 @@ class Checkpoint:
             raise UnknownNameError("convolution", name, known)
         return known[name]
 
-    def numbers(self, layer: StoredLayer) -> tuple[Floats, Floats | None]:
-        """Give the filters of a layer and its bias as finite float32 numbers.
+    def weights(self, layer: StoredLayer) -> tuple[Floats, Floats | None]:
+        """Return the filters of a layer and its bias as finite float32 numbers.
 
         Raises
         ------
@@ -204,7 +204,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     Checkpoint
         Its arrays and convolutions. An array ``NAME.weight`` with four axes is the weight of
         the convolution ``NAME``; its bias is ``NAME.bias``. With more or fewer biases than
-        filters it is a transposed one, whose first axis counts planes. A weight that is stored
+        filters it is a transposed one, whose first axis counts channels. A weight that is stored
         in parts (weight norm, spectral norm, pruning) is put together.
 
     Raises
@@ -215,7 +215,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         If the package for its format is not installed.
     """
     path = Path(path)
-    suffix, name = path.suffix.lower(), shown(path)
+    suffix, name = path.suffix.lower(), quoted(path)
     if suffix not in READABLE:
         raise InputError(f"cannot read weights from {name}; its name must end in {', '.join(READABLE)}.")
     data = read_bytes(path)
@@ -251,7 +251,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def _is_weight(key: str, found: Mapping[str, NDArray[Any]]) -> bool:
-    """Tell whether an array with four axes is the weight of a layer, by its name, or as all that there is."""
+    """Return whether an array with four axes is the weight of a layer, by its name, or as the only array."""
     # What `run --save` wrote holds its input and its maps too.
     return key.endswith("weight") or len(found) == 1
 
@@ -338,7 +338,7 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], 
     for key, (place, tensor) in found.items():
         dense = tensor.layout == torch.strided and tensor.device.type == "cpu"
         if not dense or tensor.is_complex():
-            yield key, place, "is no plain tensor of real numbers"
+            yield key, place, "is not a plain tensor of real numbers"
         elif tensor.is_quantized:
             # A program would have to do the same before it could load the numbers into a layer.
             yield key, (), _numbers(tensor.detach().dequantize(), f"{name}, tensor {key!r}")
@@ -347,7 +347,7 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], 
 
 
 def _numbers(tensor: Any, name: str) -> NDArray[Any]:
-    """Give the numbers of a plain tensor, without memory for those that it repeats."""
+    """Return the numbers of a plain tensor, without memory for those that it repeats."""
     # A tensor may show one stored number in any number of places; numpy can too.
     memory.need(8 * tensor.numel(), f"the numbers of {name}", "store them as they are", error=InputError)
     stored = tensor[tuple(slice(0, 1) if step == 0 else slice(None) for step in tensor.stride())]
@@ -357,7 +357,7 @@ def _numbers(tensor: Any, name: str) -> NDArray[Any]:
 
 
 def _more_than_tensors(name: str, culprit: str | None) -> InputError:
-    """Say what torch.load would have to run."""
+    """Describe what torch.load would have to run."""
     what = f"it holds more than tensors ({culprit})" if culprit else "it is damaged, or no state dict"
     return InputError(
         f"cannot read {name}: {what}, and loading that could run any code; "

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
-from convviz.files import places
+from convviz.files import addresses
 
 if os.name == "posix":
     pass
@@ -137,7 +137,7 @@ def find_files(
         for name in sorted(folders):
             if name.startswith(".") or (left_out is not None and _identity(here / name) == left_out):
                 continue
-            if places.is_link(here / name):
+            if addresses.is_link(here / name):
                 passed((here / name).relative_to(folder))
             else:
                 inner.append(here / name)
@@ -167,7 +167,7 @@ def _identity(path: Path | None) -> tuple[int, int] | None:
 
 
 def is_wanted(relative: PurePath, pattern: str | None) -> bool:
-    """Tell whether `find_files` takes a file."""
+    """Return whether `find_files` takes a file."""
     if relative.name.startswith("."):
         return False
     if pattern is None:

@@ -55,13 +55,13 @@ def description_of(path: Path) -> dict[str, Any] | None:
 
 
 def _finite(text: str) -> float | None:
-    """Take a number; of NaN and infinity, which JSON has not and others may write, nothing."""
+    """Take a number; of NaN and infinity, which JSON does not have but other programs write, nothing."""
     value = float(text)
     return value if math.isfinite(value) else None
 
 
 def is_ours(path: Path) -> bool:
-    """Tell whether convviz wrote a file: by its mark, which .npy has no place for.
+    """Return whether convviz wrote a file: by its mark, which .npy has no place for.
 
     Parameters
     ----------

@@ -42,9 +42,9 @@ def parse(data: bytes, name: str) -> Any:
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError, RuntimeError) as error:
-        raise InputError(f"cannot read {name}: it is damaged, or no ONNX{because(error)}.") from None
+        raise InputError(f"cannot read {name}: it is damaged, or not ONNX{because(error)}.") from None
     if not model.graph.node:
-        raise InputError(f"cannot read {name}: it is no ONNX model, for there is no graph in it.")
+        raise InputError(f"cannot read {name}: it is not an ONNX model: it does not contain a graph.")
     return model
 
 
@@ -323,7 +323,7 @@ _AUTO_PADS = {"NOTSET": None, "VALID": None, "SAME_UPPER": "same", "SAME_LOWER":
 def conv_arguments(
     chosen: Mapping[str, Any], weight_shape: Sequence[int] | None = None, what: str = "the convolution"
 ) -> dict[str, Any]:
-    """Word the attributes of a convolution as arguments of `Conv2d`, the defaults left out.
+    """Describe the attributes of a convolution as arguments of `Conv2d`, the defaults left out.
 
     Parameters
     ----------

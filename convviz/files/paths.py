@@ -16,13 +16,13 @@ if os.name == "posix":
 _LONGEST_NAME = 255
 
 
-def shown(path: str | PurePath) -> str:
+def quoted(path: str | PurePath) -> str:
     """Write a path for a message: in quotes, with nothing that a terminal would act upon."""
     return in_quotes(path)
 
 
 def reason_of(error: OSError) -> str:
-    """Word the usual reasons for which nothing can be written, with their remedy."""
+    """Describe the usual reasons for which nothing can be written, with their remedy."""
     words = {
         errno.EACCES: "permission denied; choose another folder",
         errno.EPERM: "permission denied; choose another folder",
@@ -39,7 +39,7 @@ def reason_of(error: OSError) -> str:
 
 
 def unusable(error: OSError | ValueError) -> str:
-    """Word why a path cannot be used."""
+    """Describe why a path cannot be used."""
     if isinstance(error, OSError):
         return printable(error.strerror or str(error)).lower()
     return "no path holds a null character; check it"  # what Python raises a ValueError for

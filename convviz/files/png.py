@@ -18,7 +18,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB, RGBA
 _UP = 2  # the filter that takes the row above from each row
 
-# Rows are compressed in pieces of about so many bytes, each apart from the others: pieces go to threads, and
+# Rows are compressed in pieces of about this many bytes, each on its own: pieces go to threads, and
 # what a piece cannot refer to any more, across its border, is 32 KB.
 _PIECE_BYTES = 1 << 20
 
@@ -42,7 +42,7 @@ class Painted(Protocol):
         ...
 
     def strips(self) -> Iterator[tuple[int, Paint]]:
-        """Give the height of each strip, with what paints its rows from top to bottom, in any thread."""
+        """Return the height of each strip, with what paints its rows from top to bottom, in any thread."""
         ...
 
 

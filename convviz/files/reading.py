@@ -9,12 +9,12 @@ import stat
 from pathlib import Path
 
 from convviz.errors import InputError
-from convviz.files import places
+from convviz.files import addresses
 from convviz.machine import memory
 
 if os.name == "posix":
     pass
-from convviz.files.paths import shown, unusable
+from convviz.files.paths import quoted, unusable
 
 # To compare a name takes some 20 microseconds.
 _NAMES_COMPARED = 1000
@@ -41,29 +41,29 @@ def read_bytes(path: Path, *, size: int = 0) -> bytes:
         If it is missing, not an ordinary file, or may not be read. A pipe or a
         device is never opened, for that could wait for ever.
     """
-    if places.is_remote(path):
+    if addresses.is_remote(path):
         _make_room(path, size)
-        return places.read(path)
+        return addresses.read(path)
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             what = "a folder; use convviz batch for folders" if path.is_dir() else "not an ordinary file"
-            raise InputError(f"cannot read {shown(path)}: it is {what}.")
+            raise InputError(f"cannot read {quoted(path)}: it is {what}.")
         _make_room(path, found.st_size)
         return path.read_bytes()
     except FileNotFoundError:
         if path.is_symlink():
             what = "the link leads to no file"
         elif near := _nearest(path):
-            what = f"there is no such file; did you mean {shown(near)}?"
-            raise InputError(f"cannot read {shown(path)}: {what}") from None
+            what = f"there is no such file; did you mean {quoted(near)}?"
+            raise InputError(f"cannot read {quoted(path)}: {what}") from None
         else:
             what = "there is no such file; check the path"
         if _ADDRESS.match(str(path)):
             what = "addresses are for convviz batch; get the file first"
-        raise InputError(f"cannot read {shown(path)}: {what}.") from None
+        raise InputError(f"cannot read {quoted(path)}: {what}.") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
-        raise InputError(f"cannot read {shown(path)}: {unusable(error)}.") from None
+        raise InputError(f"cannot read {quoted(path)}: {unusable(error)}.") from None
 
 
 def _nearest(path: Path) -> Path | None:
@@ -76,4 +76,4 @@ def _nearest(path: Path) -> Path | None:
 
 
 def _make_room(path: Path, size: int) -> None:
-    memory.need(size, f"the bytes of {shown(path)}", "make the file smaller", error=InputError)
+    memory.need(size, f"the bytes of {quoted(path)}", "make the file smaller", error=InputError)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from convviz.errors import InputError
-from convviz.files.paths import shown
+from convviz.files.paths import quoted
 from convviz.files.reading import read_bytes
 from convviz.text import because, printable
 
@@ -35,14 +35,14 @@ def read_toml(path: Path) -> dict[str, Any]:
     InputError
         If the file cannot be read, or is no such TOML.
     """
-    where = f"cannot read {shown(path)}"
+    where = f"cannot read {quoted(path)}"
     try:
         text = read_bytes(path).decode("utf-8-sig")
         if _CHAIN.search(text):
             raise InputError(f"{where}: it has a key of more than 100 parts.")
         document = tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise InputError(f"{shown(path)} is not text in UTF-8 (byte {error.start}).") from None
+        raise InputError(f"{quoted(path)} is not text in UTF-8 (byte {error.start}).") from None
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where}: it is not TOML{because(error)}.") from None
     except RecursionError:

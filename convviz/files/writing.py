@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from convviz.errors import OutputError
-from convviz.files import places
+from convviz.files import addresses
 
 if os.name == "posix":
     import fcntl
-from convviz.files.paths import reason_of, shown
+from convviz.files.paths import quoted, reason_of
 
 _UNFINISHED = re.compile(r"\.convviz-[0-9a-f]{16}")
 _unfinished: set[Path] = set()
@@ -99,9 +99,9 @@ def writing(
         yield cast("BinaryIO", path)
         path.flush()
         return
-    check_place(path, force=force, is_ours=is_ours, inputs=inputs)
-    if places.is_remote(path):
-        with places.sending(path) as file:
+    check_path(path, force=force, is_ours=is_ours, inputs=inputs)
+    if addresses.is_remote(path):
+        with addresses.sending(path) as file:
             yield file
         return
     with reported(path):
@@ -138,15 +138,15 @@ def reported(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"cannot write {shown(path)}: {_dead_link(path) or reason_of(error)}.") from None
+        raise OutputError(f"cannot write {quoted(path)}: {_dead_link(path) or reason_of(error)}.") from None
 
 
 def _dead_link(path: Path) -> str:
-    """Say which part of a path is a link that leads nowhere, if one is: the system takes it for a file."""
-    for place in (path, *path.parents):
+    """Return which part of a path is a link that leads nowhere, if one is: the system takes it for a file."""
+    for part in (path, *path.parents):
         with contextlib.suppress(OSError):  # a name that is too long has no link either
-            if place.is_symlink() and not place.exists():
-                return f"{shown(place)} is a link that leads nowhere; delete it"
+            if part.is_symlink() and not part.exists():
+                return f"{quoted(part)} is a link that leads nowhere; delete it"
     return ""
 
 
@@ -200,7 +200,7 @@ def sweep(folder: Path) -> None:
         Where to look; not in the folders in it. What a living process is writing
         stays.
     """
-    if places.is_remote(folder):
+    if addresses.is_remote(folder):
         return
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
@@ -236,7 +236,7 @@ def check_own(path: Path, *, folder: bool = False) -> None:
             found = os.lstat(path)
         except FileNotFoundError:
             return
-    if places.is_link(path) or (not folder and stat.S_ISREG(found.st_mode) and found.st_nlink > 1):
+    if addresses.is_link(path) or (not folder and stat.S_ISREG(found.st_mode) and found.st_nlink > 1):
         what = "a link"
     elif folder:
         what = "" if stat.S_ISDIR(found.st_mode) else "not a folder"
@@ -245,44 +245,46 @@ def check_own(path: Path, *, folder: bool = False) -> None:
     else:
         what = "" if stat.S_ISREG(found.st_mode) else "not an ordinary file"
     if what:
-        raise OutputError(f"cannot write {shown(path)}: it is {what}; delete it, or choose another folder.")
+        raise OutputError(f"cannot write {quoted(path)}: it is {what}; delete it, or choose another folder.")
 
 
-def check_place(
+def check_path(
     path: Path | Stream, *, force: bool, is_ours: Callable[[Path], bool], inputs: Sequence[Path]
 ) -> None:
     """Refuse a place that is not free to be taken, with the parameters of `writing`."""
     if isinstance(path, Stream):
         return
-    if places.is_remote(path):
-        places.check_writable(path)
-        with places.reported(path):
-            taken = not force and places.size_of(path) is not None and not is_ours(path)
+    if addresses.is_remote(path):
+        addresses.check_writable(path)
+        with addresses.reported(path):
+            taken = not force and addresses.size_of(path) is not None and not is_ours(path)
         if taken:
-            raise OutputError(f"{shown(path)} exists and convviz did not write it; --force replaces it.")
+            raise OutputError(f"{quoted(path)} exists and convviz did not write it; --force replaces it.")
         return
     check_folder(path.parent, of=path)
     with reported(path):
         if path.is_dir():
-            raise OutputError(f"cannot write {shown(path)}: it is a folder; give the name of a file.")
+            raise OutputError(f"cannot write {quoted(path)}: it is a folder; give the name of a file.")
         if not os.path.lexists(path):
             return
         for source in inputs:
             if source.exists() and path.exists() and path.samefile(source):
-                raise OutputError(f"cannot write {shown(path)}: it is the input; choose another name.")
+                raise OutputError(f"cannot write {quoted(path)}: it is the input; choose another name.")
         if path.exists() and not path.is_file():
-            raise OutputError(f"cannot write {shown(path)}: it is not an ordinary file; choose another name.")
+            raise OutputError(
+                f"cannot write {quoted(path)}: it is not an ordinary file; choose another name."
+            )
         # What is put there takes the place of a link; a link that leads nowhere is somebody's too.
         if not force and not (path.exists() and is_ours(path)):
             what = "exists and convviz did not write it" if path.exists() else "is a link that leads nowhere"
-            raise OutputError(f"{shown(path)} {what}; --force replaces it.")
+            raise OutputError(f"{quoted(path)} {what}; --force replaces it.")
 
 
 def check_folder(path: Path, *, of: Path | None = None) -> None:
     """Refuse a place where no folder is and none can be made; `of` is what shall be written there."""
     named = path if of is None else of
     if "\0" in str(named):
-        raise OutputError(f"cannot write {shown(named)}: a name has no null character; choose another name.")
+        raise OutputError(f"cannot write {quoted(named)}: a name has no null character; choose another name.")
     with reported(named):
         found = next((place for place in (path, *path.parents) if os.path.lexists(place)), None)
         if found is not None and not found.is_dir():

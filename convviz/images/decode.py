@@ -18,7 +18,7 @@ from PIL import Image
 
 from convviz.errors import InputError, SpecError
 from convviz.files import arrays
-from convviz.files.paths import shown, split_member
+from convviz.files.paths import quoted, split_member
 from convviz.files.reading import read_bytes
 from convviz.images import tiff
 from convviz.images.deep import (
@@ -47,7 +47,7 @@ _pillow_guard = threading.Lock()
 _pillow_log = logging.getLogger("PIL")
 
 
-def as_picture(value: Any, *, planes: int | None = None) -> Picture:
+def as_picture(value: Any, *, channels: int | None = None) -> Picture:
     """Take a file, a Pillow image or numbers as an input.
 
     Parameters
@@ -56,8 +56,8 @@ def as_picture(value: Any, *, planes: int | None = None) -> Picture:
         A picture as it is, a file to be read, or numbers as they are. The order of
         the axes of an array is told as in `from_numbers`; a tensor of torch always
         has its channels first.
-    planes : int, optional
-        Planes of the layer that reads the input: an array whose first axis has as many
+    channels : int, optional
+        Channels of the layer that reads the input: an array whose first axis has as many
         has its channels first.
 
     Returns
@@ -68,7 +68,7 @@ def as_picture(value: Any, *, planes: int | None = None) -> Picture:
     Raises
     ------
     InputError
-        If the file cannot be read, or the numbers are no planes.
+        If the file cannot be read, or the numbers are no channels.
 
     Examples
     --------
@@ -87,13 +87,13 @@ def as_picture(value: Any, *, planes: int | None = None) -> Picture:
         values = np.asarray(value)
     except ValueError:
         raise InputError(
-            "the input is no array of numbers; expected (height, width) or (channels, height, width)."
+            "the input is not an array of numbers; expected (height, width) or (channels, height, width)."
         ) from None
     if values.dtype.kind not in "biuf":
         raise InputError(f"the input holds {values.dtype} values; expected real numbers.")
     torch = sys.modules.get("torch")  # whoever has a tensor has loaded it
     first = torch is not None and isinstance(value, torch.Tensor)
-    first = first or (planes is not None and values.ndim > 2 and values.shape[-3] == planes)
+    first = first or (channels is not None and values.ndim > 2 and values.shape[-3] == channels)
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and that is refused
         return from_numbers(values.astype(np.float32), "the input", channels_first=first)
 
@@ -118,7 +118,7 @@ def read(
         picture; ``FILE.npz:NAME`` is one array of several. Of a stream, of at most
         2 GiB, the kind is told from its first bytes.
     mode : {"rgb", "gray", "rgba"}, optional
-        Planes of a picture; by default those that it has, without alpha. Grey is
+        Channels of a picture; by default those that it has, without alpha. Grey is
         0.299 R + 0.587 G + 0.114 B, not rounded.
     value_range : {"unit", "byte", "raw"}
         0 to 1, which divides by the largest value of the format (255, 65535,
@@ -141,7 +141,7 @@ def read(
     Returns
     -------
     Picture
-        The planes with their names, and remarks on what was changed.
+        The channels with their names, and remarks on what was changed.
 
     Raises
     ------
@@ -149,8 +149,8 @@ def read(
         If the file is missing, damaged, no picture, too large, or has values that
         are not finite.
     SpecError
-        If `mode` asks numbers for planes that they do not have, `resize` is less
-        than one pixel or more than `max_pixels`, `normalize` is for other planes
+        If `mode` asks numbers for channels that they do not have, `resize` is less
+        than one pixel or more than `max_pixels`, `normalize` is for other channels
         or for values of another order, or an argument is none of what is listed here.
     UnknownNameError
         If there is no such `mode` or `value_range`.
@@ -176,7 +176,7 @@ def read(
         if not str(source):  # as a path that is the current folder
             raise InputError("the name of the input is empty; give a file, or - for stdin.")
         path, member = split_member(Path(source))
-        name, data, suffix = shown(path), read_bytes(path), path.suffix.lower()
+        name, data, suffix = quoted(path), read_bytes(path), path.suffix.lower()
     else:
         name, data, member = "stdin", _read_stream(source), None
         suffix = _kind_of(data)

@@ -51,7 +51,7 @@ def samples_of(image: Image.Image, data: bytes | None) -> tuple[NDArray[Any] | I
         netpbm = _netpbm(image, data)
         if netpbm is not None:
             return *netpbm, ""
-        deep = _separate_planes(image, data)
+        deep = _separate_channels(image, data)
         if deep is None:
             deep = _sixteen_bit(image, data)
         if deep is not None:
@@ -149,8 +149,8 @@ def _netpbm(image: Image.Image, data: bytes) -> tuple[NDArray[Any], float] | Non
     return samples.reshape(shape), float(largest)
 
 
-def _separate_planes(image: Image.Image, data: bytes) -> NDArray[Any] | None:
-    """Decode 16-bit planes of a TIFF that stores them one after the other, each as a picture of its own."""
+def _separate_channels(image: Image.Image, data: bytes) -> NDArray[Any] | None:
+    """Decode 16-bit channels of a TIFF that stores them one after the other, each as a picture of its own."""
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(_BITS_PER_SAMPLE, (1,))
     if tags.get(PLANAR_CONFIGURATION) != 2 or max(bits) <= 8:
@@ -158,33 +158,33 @@ def _separate_planes(image: Image.Image, data: bytes) -> NDArray[Any] | None:
     extra = tags.get(_EXTRA_SAMPLES, ())
     if tags.get(_PHOTOMETRIC) != 2 or set(bits) != {16} or extra not in ((), (0,), (2,)):
         # Pillow would take its bytes for samples.
-        raise NotImplementedError(f"separate planes of {max(bits)} bits that are not RGB or RGBA")
-    planes = []
-    for plane in range(4 if extra == (2,) else 3):
-        alone = one_plane(image, data, plane)
+        raise NotImplementedError(f"separate channels of {max(bits)} bits that are not RGB or RGBA")
+    channels = []
+    for channel in range(4 if extra == (2,) else 3):
+        alone = one_channel(image, data, channel)
         with Image.open(io.BytesIO(alone), formats=["TIFF"]) as opened:
-            planes.append(_deep_gray(opened)[0])
-    return np.stack(planes, axis=2)
+            channels.append(_deep_gray(opened)[0])
+    return np.stack(channels, axis=2)
 
 
-def one_plane(image: Image.Image, data: bytes, plane: int) -> bytes:
-    """Write a TIFF of one of the planes: the same bytes with another directory at the end."""
+def one_channel(image: Image.Image, data: bytes, channel: int) -> bytes:
+    """Write a TIFF of one of the channels: the same bytes with another directory at the end."""
     if data[2:4] not in (b"*\0", b"\0*"):
-        raise NotImplementedError("separate planes in a BigTIFF")
+        raise NotImplementedError("separate channels in a BigTIFF")
     order = "<" if data.startswith(b"II") else ">"
     tags: Mapping[int, Any] = image.tag_v2  # type: ignore[attr-defined]  # of TiffImageFile alone
-    planes = tags.get(SAMPLES_PER_PIXEL, 1)
+    channels = tags.get(SAMPLES_PER_PIXEL, 1)
     fields = {_BITS_PER_SAMPLE: (tags.get(_BITS_PER_SAMPLE, (1,))[0],), SAMPLES_PER_PIXEL: (1,)}
-    fields[_PHOTOMETRIC] = (tags.get(_PHOTOMETRIC, 1) if planes == 1 else 1,)
+    fields[_PHOTOMETRIC] = (tags.get(_PHOTOMETRIC, 1) if channels == 1 else 1,)
     # Size, compression, order of bits, orientation, rows of a strip, prediction, size of a tile, format.
     for tag in (256, 257, 259, 266, ORIENTATION, 278, 317, 322, 323, _SAMPLE_FORMAT):
         if tag in tags:
             fields[tag] = tags[tag][:1] if isinstance(tags[tag], tuple) else (tags[tag],)
-    # Where the strips or tiles are, and how long; those of a plane follow each other.
+    # Where the strips or tiles are, and how long; those of a channel follow each other.
     for tag in (273, 279, 324, 325):
         if tag in tags:
-            share = len(tags[tag]) // planes
-            fields[tag] = tags[tag][plane * share : (plane + 1) * share]
+            share = len(tags[tag]) // channels
+            fields[tag] = tags[tag][channel * share : (channel + 1) * share]
     start = len(data) + len(data) % 2
     behind = start + 2 + 12 * len(fields) + 4
     entries, values = b"", b""
@@ -228,7 +228,7 @@ def _deep_gray(image: Image.Image) -> tuple[NDArray[Any], float, str]:
 
 
 def _stored_bits(image: Image.Image, data: bytes | None) -> int:
-    """Tell the bits per sample in the file, of formats that Pillow brings down to 8."""
+    """Return the bits per sample in the file, of formats that Pillow brings down to 8."""
     head = (data or b"")[:65536]
     if image.format == "TIFF":
         return int(max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,))))

@@ -71,7 +71,7 @@ def _is_heic(data: bytes) -> bool:
 
 
 def unidentified(data: bytes) -> str:
-    """Say what is known of a file that no reader takes, and what to do."""
+    """Describe a file that no reader takes, and what to do."""
     if _is_heic(data):
         if importlib.util.find_spec("pillow_heif") is None:
             return "HEIC needs pillow-heif, which is not installed: pip install 'convviz[heif]'"

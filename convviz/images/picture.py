@@ -24,7 +24,7 @@ _TOGETHER, _SAMPLES_TO_SHARE = 1 << 17, 1 << 20
 GRAY, RGB, RGBA = ("gray",), ("R", "G", "B"), ("R", "G", "B", "A")
 
 
-class Planes(Protocol):
+class ChannelRows(Protocol):
     """Planes that become floats when some of their rows are asked for."""
 
     @property
@@ -33,7 +33,7 @@ class Planes(Protocol):
         ...
 
     def rows(self, top: int, bottom: int) -> Floats:
-        """Make the rows from `top` to `bottom` of all planes, shape (C, bottom - top, W)."""
+        """Make the rows from `top` to `bottom` of all channels, shape (C, bottom - top, W)."""
         ...
 
     def whole(self) -> Floats:
@@ -47,11 +47,11 @@ class Picture:
 
     Parameters
     ----------
-    planes : ndarray, shape (C, H, W), float32, or Planes
-        The planes, or what makes their rows: a large picture stays as it was
+    values : ndarray, shape (C, H, W), float32, or ChannelRows
+        The channels, or what makes their rows: a large picture stays as it was
         decoded, with a byte per sample.
     channels : tuple of str
-        What to call each plane.
+        What to call each channel.
     low, high : float
         The values to be drawn as black and as white, as they were before `normalized`.
     remarks : tuple of str
@@ -59,12 +59,12 @@ class Picture:
     resized : HW, optional
         The size that it was brought to, before anything was cut off, in pixels.
     normalized : Normalization, optional
-        What was done to the values of each plane.
+        What was done to the values of each channel.
 
     Raises
     ------
     InputError
-        If the planes are not three-dimensional, not float32, empty or not finite.
+        If the channels are not three-dimensional, not float32, empty or not finite.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class Picture:
     2x5
     """
 
-    planes: Floats | Planes
+    values: Floats | ChannelRows
     channels: tuple[str, ...]
     low: float = 0.0
     high: float = 1.0
@@ -83,17 +83,15 @@ class Picture:
     _whole: list[Floats] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.planes, np.ndarray):
+        if not isinstance(self.values, np.ndarray):
             return
-        x = self.planes
+        x = self.values
         if x.ndim != 3 or x.dtype != np.float32 or not x.size:
             raise InputError(
                 f"an input is a float32 array (channels, height, width), not {x.dtype} {x.shape}."
             )
         if len(self.channels) != x.shape[0]:
-            raise InputError(
-                f"{plural(len(self.channels), 'name')} for {plural(x.shape[0], 'plane')}; give one per plane."
-            )
+            raise InputError(f"{len(self.channels)} names for {x.shape[0]} channels; give one per channel.")
         if not all_finite(x):
             raise InputError(f"the input has {count_of_others(x)}.")
 
@@ -104,8 +102,8 @@ class Picture:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Planes, height and width."""
-        planes, h, w = self.planes.shape
-        return planes, h, w
+        values, h, w = self.values.shape
+        return values, h, w
 
     @property
     def size(self) -> HW:
@@ -114,29 +112,29 @@ class Picture:
 
     @property
     def ends(self) -> tuple[tuple[float, float], ...]:
-        """What to draw as black and as white in each plane, so that it looks as before `normalized`."""
+        """What to draw as black and as white in each channel, so that it looks as before `normalized`."""
         if self.normalized is None:
             return ((self.low, self.high),) * self.shape[0]
         return ends_after(self.normalized, self.low, self.high)
 
     @property
     def x(self) -> Floats:
-        """All planes, shape (C, H, W), float32; of a large picture they are made when first asked for."""
-        if isinstance(self.planes, np.ndarray):
-            return self.planes
+        """All channels, shape (C, H, W), float32; of a large picture they are made when first asked for."""
+        if isinstance(self.values, np.ndarray):
+            return self.values
         if not self._whole:
-            self._whole.append(self.planes.whole())
+            self._whole.append(self.values.whole())
         return self._whole[0]
 
     def rows(self, top: int, bottom: int) -> Floats:
-        """Give the rows from `top` to `bottom` of all planes, shape (C, bottom - top, W)."""
-        if isinstance(self.planes, np.ndarray):
-            return self.planes[:, top:bottom]
-        return self.planes.rows(top, bottom)
+        """Return the rows from `top` to `bottom` of all channels, shape (C, bottom - top, W)."""
+        if isinstance(self.values, np.ndarray):
+            return self.values[:, top:bottom]
+        return self.values.rows(top, bottom)
 
 
 def all_finite(x: NDArray[Any]) -> bool:
-    """Tell whether there are only finite numbers; one sum is quicker than a look at each.
+    """Return whether there are only finite numbers; one sum is quicker than a look at each.
 
     The sum of finite float32 numbers is finite in float64; that of both infinities is not a number.
     """
@@ -145,18 +143,18 @@ def all_finite(x: NDArray[Any]) -> bool:
 
 
 def count_of_others(x: NDArray[Any]) -> str:
-    """Word how many values are not finite numbers."""
+    """Describe the number of values that are not finite."""
     count = int((~np.isfinite(x)).sum())
     return f"{plural(count, 'value')} that {'is' if count == 1 else 'are'} infinite or not a number"
 
 
 def from_numbers(values: Floats, name: str, *, channels_first: bool = False) -> Picture:
-    """Take numbers as planes, as they are.
+    """Take numbers as channels, as they are.
 
     Parameters
     ----------
     values : ndarray, float32
-        One plane (H, W), planes (C, H, W) as torch has them, or (H, W, C) where that is
+        One channel (H, W), channels (C, H, W) as torch has them, or (H, W, C) where that is
         clear; also one such input in a batch of 1.
     name : str
         What messages call it.
@@ -166,7 +164,7 @@ def from_numbers(values: Floats, name: str, *, channels_first: bool = False) -> 
     Returns
     -------
     Picture
-        The planes; a remark says which axis was taken for the channels, where both
+        The channels; a remark says which axis was taken for the channels, where both
         could be meant.
 
     Raises
@@ -213,7 +211,7 @@ _CHANNELS_FIRST, _CHANNELS_LAST = ("channels", "height", "width"), ("height", "w
 
 
 def _order_of(shape: tuple[int, ...]) -> tuple[str, str, str] | None:
-    """Tell the order of the axes of an array where it is not plainly that of torch.
+    """Return the order of the axes of an array where it is not plainly that of torch.
 
     As many channels as a picture has, behind two longer axes, are those of a picture.
     Activations of a deep layer, such as (2048, 8, 4), have many more channels than rows.
@@ -228,7 +226,7 @@ def _order_of(shape: tuple[int, ...]) -> tuple[str, str, str] | None:
         return None
     if first > 4 and middle > 4 and (first <= 4 * middle or middle >= 16):
         return _CHANNELS_LAST
-    # Nobody takes a single plane, or a single column, for anything else.
+    # Nobody takes a single channel, or a single column, for anything else.
     return _CHANNELS_FIRST if first > 1 and last > 1 else None
 
 
@@ -238,15 +236,15 @@ def above(low: float, high: float) -> float:
     return high if high > low else low + max(1.0, 1e-6 * abs(low))
 
 
-def made_whole(planes: Planes) -> Floats:
+def made_whole(values: ChannelRows) -> Floats:
     """Make all rows, in several threads and while they are in a second-level cache."""
-    count, h, w = planes.shape
-    x = np.empty(planes.shape, np.float32)
+    count, h, w = values.shape
+    x = np.empty(values.shape, np.float32)
     step = max(1, _TOGETHER // (count * w))
 
     def work(mine: Iterator[int]) -> None:
         for top in mine:
-            x[:, top : top + step] = planes.rows(top, min(top + step, h))
+            x[:, top : top + step] = values.rows(top, min(top + step, h))
 
     if x.size >= _SAMPLES_TO_SHARE:
         parallel.share(range(0, h, step), work)
@@ -256,13 +254,13 @@ def made_whole(planes: Planes) -> Floats:
 
 
 def ends_after(normalization: Normalization, low: float, high: float) -> tuple[tuple[float, float], ...]:
-    """Tell what becomes of two values in each plane."""
+    """Return what becomes of two values in each channel."""
     values = np.array([[[low, high]]], np.float32)
     return tuple((float(a), float(b)) for a, b in subtracted_and_divided(values, normalization)[:, 0])
 
 
 def subtracted_and_divided(x: Floats, normalization: Normalization) -> Floats:
-    """Subtract the mean of each plane and divide by its deviation, in float32 as torchvision does."""
+    """Subtract the mean of each channel and divide by its deviation, in float32 as torchvision does."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the picture is refused before
         mean, std = (
             np.array(values, np.float32)[:, None, None] for values in (normalization.mean, normalization.std)

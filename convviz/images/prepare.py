@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from convviz.errors import InputError, SpecError
-from convviz.images.picture import SMALL, Picture, Planes, ends_after, made_whole, subtracted_and_divided
+from convviz.images.picture import SMALL, ChannelRows, Picture, ends_after, made_whole, subtracted_and_divided
 from convviz.machine import memory
 from convviz.spec.geometry import HW
 from convviz.spec.preparation import Normalization, crop_corner
@@ -29,9 +29,9 @@ def check_resize(size: HW, most: int) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Prepared:
-    """The planes of a large picture, cut and normalised when their rows are asked for."""
+    """The channels of a large picture, cut and normalised when their rows are asked for."""
 
-    planes: Planes
+    values: ChannelRows
     corner: HW
     size: HW
     normalization: Normalization | None = None
@@ -39,11 +39,11 @@ class _Prepared:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Planes, height and width."""
-        return self.planes.shape[0], *self.size
+        return self.values.shape[0], *self.size
 
     def rows(self, top: int, bottom: int) -> Floats:
-        """Make some rows of all planes."""
-        x = self.planes.rows(self.corner.h + top, self.corner.h + bottom)
+        """Make some rows of all channels."""
+        x = self.values.rows(self.corner.h + top, self.corner.h + bottom)
         x = x[:, :, self.corner.w : self.corner.w + self.size.w]
         return x if self.normalization is None else subtracted_and_divided(x, self.normalization)
 
@@ -53,16 +53,16 @@ class _Prepared:
 
 
 def resized(picture: Picture, size: HW, max_pixels: int) -> Picture:
-    """Resize every plane in float32; shrinking averages, so that no pixel is passed over."""
+    """Resize every channel in float32; shrinking averages, so that no pixel is passed over."""
     if size == picture.size:
         return replace(picture, resized=size)
     check_resize(size, max_pixels)
-    planes = [
-        np.asarray(Image.fromarray(plane).resize((size.w, size.h), Image.Resampling.BILINEAR))
-        for plane in picture.x
+    values = [
+        np.asarray(Image.fromarray(channel).resize((size.w, size.h), Image.Resampling.BILINEAR))
+        for channel in picture.x
     ]
     remark = f"resized from {picture.size} to {size}"
-    return replace(picture, planes=np.stack(planes), remarks=(*picture.remarks, remark), resized=size)
+    return replace(picture, values=np.stack(values), remarks=(*picture.remarks, remark), resized=size)
 
 
 def cropped(picture: Picture, size: HW) -> Picture:
@@ -70,22 +70,22 @@ def cropped(picture: Picture, size: HW) -> Picture:
     corner = crop_corner(picture.size, size)
     if size == picture.size:
         return picture
-    planes: Floats | Planes
-    if isinstance(picture.planes, np.ndarray):
-        planes = np.ascontiguousarray(
-            picture.planes[:, corner.h : corner.h + size.h, corner.w : corner.w + size.w]
+    values: Floats | ChannelRows
+    if isinstance(picture.values, np.ndarray):
+        values = np.ascontiguousarray(
+            picture.values[:, corner.h : corner.h + size.h, corner.w : corner.w + size.w]
         )
     else:
-        planes = _Prepared(picture.planes, corner, size)
+        values = _Prepared(picture.values, corner, size)
         # What is left of a large picture may be small, and the rest need not be held.
-        if math.prod(planes.shape) <= SMALL:
-            planes = planes.whole()
+        if math.prod(values.shape) <= SMALL:
+            values = values.whole()
     remark = f"cropped from {picture.size} to {size}, the middle"
-    return replace(picture, planes=planes, remarks=(*picture.remarks, remark))
+    return replace(picture, values=values, remarks=(*picture.remarks, remark))
 
 
 def normalized(picture: Picture, normalization: Normalization) -> Picture:
-    """Normalise the planes of a picture."""
+    """Normalise the channels of a picture."""
     each = normalization.of(picture.shape[0])
     # All values lie between those drawn as black and as white, and so they do afterwards.
     if not all(
@@ -95,26 +95,26 @@ def normalized(picture: Picture, normalization: Normalization) -> Picture:
             f"normalize: with {normalization.sentence}, float32 cannot tell values from "
             f"{number(picture.low)} to {number(picture.high)} apart; give numbers that are nearer to them."
         )
-    planes: Floats | Planes
-    if isinstance(picture.planes, np.ndarray):
-        planes = subtracted_and_divided(picture.planes, each)
+    values: Floats | ChannelRows
+    if isinstance(picture.values, np.ndarray):
+        values = subtracted_and_divided(picture.values, each)
     else:
-        planes = _Prepared(picture.planes, HW(0, 0), picture.size, each)
+        values = _Prepared(picture.values, HW(0, 0), picture.size, each)
     remark = f"normalised with {normalization.sentence}"
-    return replace(picture, planes=planes, remarks=(*picture.remarks, remark), normalized=each)
+    return replace(picture, values=values, remarks=(*picture.remarks, remark), normalized=each)
 
 
 def stack(
     pictures: Sequence[Picture], names: Sequence[str], normalize: Normalization | None = None
 ) -> Picture:
-    """Take the planes of several inputs, one after the other, as the channels of one.
+    """Take the channels of several inputs, one after the other, as the channels of one.
 
     Parameters
     ----------
     pictures : sequence of Picture
         Inputs of one size, not normalised.
     names : sequence of str
-        What to call each; a plane is called after its input.
+        What to call each; a channel is called after its input.
     normalize : Normalization, optional
         What is subtracted from all values in the end, and what they are divided by.
 
@@ -126,9 +126,9 @@ def stack(
     Raises
     ------
     InputError
-        If the sizes differ, or there is too little memory for all planes.
+        If the sizes differ, or there is too little memory for all channels.
     SpecError
-        If `normalize` is for another number of planes.
+        If `normalize` is for another number of channels.
 
     Examples
     --------
@@ -148,10 +148,10 @@ def stack(
                     f"inputs whose channels are stacked must have the same size, but {called[0]!r} is {one} "
                     f"and {name!r} {other} pixels; give --resize HxW."
                 )
-        planes = sum(picture.shape[0] for picture in pictures)
+        values = sum(picture.shape[0] for picture in pictures)
         memory.need(
-            4 * planes * math.prod(first.size),
-            f"{plural(planes, 'channel')} of {first.size}",
+            4 * values * math.prod(first.size),
+            f"{plural(values, 'channel')} of {first.size}",
             "give fewer or smaller inputs",
             error=InputError,
         )
@@ -169,7 +169,7 @@ def stack(
         ]
         first = replace(
             first,
-            planes=np.concatenate([picture.x for picture in pictures]),
+            values=np.concatenate([picture.x for picture in pictures]),
             channels=channels,
             low=min(picture.low for picture in pictures),
             high=max(picture.high for picture in pictures),

@@ -64,7 +64,7 @@ def _space(info: Mapping[Any, Any], data: bytes) -> str:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Give the small chunks of a PNG before its pixels."""
+    """Return the small chunks of a PNG before its pixels."""
     at = 8 if data.startswith(b"\x89PNG\r\n\x1a\n") else len(data)
     while at + 8 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]

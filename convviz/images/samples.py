@@ -16,7 +16,7 @@ from convviz.images.deep import (
     ORIENTATION,
     PLANAR_CONFIGURATION,
     SAMPLES_PER_PIXEL,
-    one_plane,
+    one_channel,
     samples_of,
 )
 from convviz.images.picture import (
@@ -25,8 +25,8 @@ from convviz.images.picture import (
     RGB,
     RGBA,
     SMALL,
+    ChannelRows,
     Picture,
-    Planes,
     above,
     all_finite,
     count_of_others,
@@ -83,8 +83,8 @@ def decode_image(image: Image.Image, data: bytes | None) -> Decoded:
     remarks = []
     tags = getattr(image, "tag_v2", {})
     if data is not None and tags.get(PLANAR_CONFIGURATION) == 2 and tags.get(SAMPLES_PER_PIXEL, 1) == 1:
-        # One plane is the same in either arrangement, but Pillow reads the one by a shortened raw mode.
-        data = one_plane(image, data, 0)
+        # One channel is the same in either arrangement, but Pillow reads the one by a shortened raw mode.
+        data = one_channel(image, data, 0)
         image = Image.open(io.BytesIO(data), formats=["TIFF"])
     # Pillow turns a TIFF while loading it, and forgets that it did.
     turned = _orientation(image) in range(2, 9) if image.format == "TIFF" else False
@@ -125,18 +125,18 @@ def _upright(samples: NDArray[Any], orientation: Any) -> NDArray[Any]:
 
 
 def finished(decoded: Decoded, name: str, *, mode: Mode | None, value_range: ValueRange) -> Picture:
-    """Scale samples and choose planes."""
+    """Scale samples and choose channels."""
     remarks = list(decoded.remarks)
     if decoded.full > 65535 and value_range != "raw":
         remarks.append(f"32-bit values divided by {decoded.full:.0f}, the largest; --range raw keeps them")
-    planes = _Floats(decoded, mode, value_range)
-    x: Floats | Planes = planes
-    low, high = planes.ends
+    channels = _Floats(decoded, mode, value_range)
+    x: Floats | ChannelRows = channels
+    low, high = channels.ends
     # Floats and signed integers go where they like; they are looked at, so they are made at once.
     anywhere = decoded.samples.dtype.kind != "u"
-    count = math.prod(planes.shape)
+    count = math.prod(channels.shape)
     if anywhere or count <= SMALL:
-        x = planes.whole()
+        x = channels.whole()
     elif count <= LARGE:
         # Rows out of an array are had much sooner than out of a picture of Pillow.
         x = _Floats(replace(decoded, samples=decoded.samples[:]), mode, value_range)
@@ -148,37 +148,37 @@ def finished(decoded: Decoded, name: str, *, mode: Mode | None, value_range: Val
         if least < low or greatest > high:
             remarks.append(f"values from {number(least)} to {number(greatest)}")
             low, high = least, above(least, greatest)
-    names = {1: GRAY, 3: RGB, 4: RGBA}[planes.shape[0]]
-    return Picture(x, names, low, high, (*remarks, *planes.remarks))
+    names = {1: GRAY, 3: RGB, 4: RGBA}[channels.shape[0]]
+    return Picture(x, names, low, high, (*remarks, *channels.remarks))
 
 
 class _Floats:
-    """The planes of a decoded picture: rows of samples become rows of floats, as mode and range say."""
+    """The channels of a decoded picture: rows of samples become rows of floats, as mode and range say."""
 
     def __init__(self, decoded: Decoded, mode: Mode | None, value_range: ValueRange) -> None:
         self._decoded, self._mode, self._range = decoded, mode, value_range
         h, w, stored = decoded.samples.shape
         colours = stored - decoded.alpha
-        planes, remarks = colours, []
+        channels, remarks = colours, []
         if decoded.alpha and mode != "rgba":
             remarks.append("alpha dropped")
         if mode == "gray" and colours == 3:
-            planes = 1
+            channels = 1
             remarks.append("colour converted to grey")
         if mode in ("rgb", "rgba") and colours == 1:
-            planes = 3
+            channels = 3
             remarks.append("grey repeated as R, G and B")
         if mode == "rgba":
-            planes += 1
+            channels += 1
             if not decoded.alpha:
                 remarks.append("alpha added, opaque")
-        self.shape = (planes, h, w)
+        self.shape = (channels, h, w)
         self.remarks = tuple(remarks)
         top = {"unit": 1.0, "byte": 255.0, "raw": decoded.full or 1.0}[value_range]
         self.ends = (0.0, top)
 
     def rows(self, top: int, bottom: int) -> Floats:
-        """Make some rows of all planes."""
+        """Make some rows of all channels."""
         decoded = self._decoded
         # A copy always, for Pillow's own memory is read-only.
         x = np.array(decoded.samples[top:bottom].transpose(2, 0, 1), np.float32, order="C")

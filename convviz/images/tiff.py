@@ -27,7 +27,7 @@ _TYPES = {3: "H", 4: "I", 16: "Q"}
 
 
 def directories(data: bytes) -> Iterator[int]:
-    """Give the places of the directories of a TIFF, one per page, as they are asked for.
+    """Return the places of the directories of a TIFF, one per page, as they are asked for.
 
     Parameters
     ----------

@@ -58,12 +58,12 @@ def need(size: float, what: str, remedy: str, *, error: type[ConvvizError] = Spe
 
 
 def need_objects(count: int, what: str, remedy: str, *, error: type[ConvvizError] = SpecError) -> None:
-    """Refuse so many numbers of Python, with the list that they stand in, as `need` does bytes."""
+    """Refuse this many Python numbers, with the list that holds them, as `need` does bytes."""
     need(_NUMBER_BYTES * count, what, remedy, error=error)
 
 
 def available() -> float:
-    """Tell how many bytes this process may still take; infinite where nothing limits it.
+    """Return how many bytes this process may still take; infinite where nothing limits it.
 
     That is the memory which the system can free without swapping, with the
     swap that is left, and no more than the limits on this process or its

@@ -15,7 +15,7 @@ _here = threading.local()
 
 
 def limit(threads: int) -> None:
-    """Take at most so many threads from now on; 0 for as many as there are cores.
+    """Use at most this many threads from now on; 0 for one per core.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ def limit(threads: int) -> None:
 
 
 def limited() -> int:
-    """Tell what was asked for by `limit`; 0 if nothing was."""
+    """Return what was asked for by `limit`; 0 if nothing was."""
     return _limit
 
 
 def threads() -> int:
-    """Tell how many threads a computation may take.
+    """Return how many threads a computation may take.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def share(items: Iterable[Item], work: Callable[[Iterator[Item]], object]) -> No
         the cores a second time.
     work : callable
         Gets an iterator, and does what it gives. It is called once per thread, and
-        all of its iterators draw from the same items. What it shares in its turn
+        all of its iterators draw from the same items. Nested calls share nothing: what they compute
         is done by the thread that it is in.
 
     Examples

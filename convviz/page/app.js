@@ -302,9 +302,9 @@
     if (form !== built) columns.replaceChildren(...(colour ? [column("colour")] : []), ...planes.map(({ plane }) => column(String(plane))));
     columns.style.gridTemplateColumns = vector ? "minmax(0, 1fr)" : "";
     $("planesHead").textContent = conv
-      ? `Planes, the kernels of filter ${map}, and what each plane adds`
+      ? `Channels, the kernels of filter ${map}, and what each channel adds`
       : `What ${layer?.name} reads`;
-    $("more").textContent = all.length > planes.length ? `${planes.length} of ${all.length} planes are shown` : "";
+    $("more").textContent = all.length > planes.length ? `${planes.length} of ${all.length} channels are shown` : "";
     if (colour) {
       const { height, width } = picture;
       const figure = figureOf(columns.children[0], "plane");
@@ -319,7 +319,7 @@
       const paint = () => inputs[index] === picture
         ? Paint.grey(values[plane], height, width, low, high)
         : Paint.signed(values[plane], height, width);
-      caption(Panes.add(figure, "input", plane, values[plane], paint, values[plane], `${name} plane`, vector ? 900 : 340), `${name} plane`);
+      caption(Panes.add(figure, "input", plane, values[plane], paint, values[plane], `${name} channel`, vector ? 900 : 340), `${name} channel`);
       if (conv) addends(found, box, plane, name, form !== built);
     });
     built = form;
@@ -361,13 +361,13 @@
     const first = Math.floor(map / (conv.outChannels / conv.groups)) * inGroup;
     const at = plane - first;
     if (at < 0 || at >= inGroup) {
-      if (fresh) box.append(element("p", { className: "other" }, `Filters of another group read the ${name} plane.`));
+      if (fresh) box.append(element("p", { className: "other" }, `Filters of another group read the ${name} channel.`));
       return;
     }
     kernel(conv, bank, box, map, at, inGroup, name, fresh);
     const part = figureOf(box, "part");
     const paint = () => looks?.parts[at] || Paint.signed(parts[at], output.height, output.width);
-    caption(Panes.add(part, "output", plane, parts[at], paint, parts[at], `what the ${name} plane adds to map ${map}`, 340), `= ${name} part`);
+    caption(Panes.add(part, "output", plane, parts[at], paint, parts[at], `what the ${name} channel adds to map ${map}`, 340), `= ${name} partial map`);
   }
 
   /**
@@ -387,7 +387,7 @@
       for (let y = 0; y < kh; y++) {
         const row = table.insertRow();
         for (let x = 0; x < kw; x++) {
-          const field = element("input", { inputMode: "decimal", ariaLabel: `weight of the ${name} plane, row ${y}, column ${x}` });
+          const field = element("input", { inputMode: "decimal", ariaLabel: `weight of the ${name} channel, row ${y}, column ${x}` });
           field.dataset.key = field.dataset.place = [at, y, x].join(",");
           // A kernel that was turned is typed as it is seen.
           const index = start + (state.flip ? kh * kw - 1 - (y * kw + x) : y * kw + x);
@@ -541,7 +541,7 @@
       const fed = conv ? Convolve.fed(conv, inputs[0].height, inputs[0].width, y, x) : [];
       const feeds = fed.length
         ? `; feeds ${Words.many(fed.length, "output")}: ${fed.slice(0, 9).map((one) => `${one.y},${one.x} by weight ${one.tap.join(",")}`).join("; ")}${fed.length > 9 ? "; …" : ""}`
-        : "; feeds no output: no window has a tap here";
+        : "; feeds no output: no window reads it";
       return tell(`input at ${y},${x}: ${values.join(", ")}${conv ? feeds : ""}`);
     }
     if (what.kind === "weight") {
@@ -553,7 +553,7 @@
     if (!conv || !bank) return tell(`${layer?.name}, map ${map} at ${y},${x}: ${reasonOf(y, x)} = ${short(value)}`);
     const found = Convolve.products(inputs[0], conv, bank, map, y, x);
     const terms = found.planes.slice(0, MOST_PLANES).map(({ plane, sum }) => `${nameOf(layer, 0, plane)} ${short(sum)}`);
-    if (found.planes.length > MOST_PLANES) terms.push(`${found.planes.length - MOST_PLANES} planes more`);
+    if (found.planes.length > MOST_PLANES) terms.push(`${found.planes.length - MOST_PLANES} more channels`);
     if (bank.bias) terms.push(`bias ${short(found.bias)}`);
     tell(`map ${map} at ${y},${x}: ${terms.join(" + ")} = ${short(found.total)}`);
     for (const { plane, sum, cells } of found.planes.slice(0, 8)) {
@@ -606,10 +606,10 @@
       return `(${short(at(first))} - ${short(numbers.running_mean[map])}) / sqrt(${short(numbers.running_var[map])} + ${short(options.eps)})${scale}`;
     }
     if (kind === "Add") return inputs.map((one) => short(at(one))).join(" + ");
-    if (kind === "ConvTranspose2d") return "products of every input whose taps reach it";
+    if (kind === "ConvTranspose2d") return "products of every input whose kernel reaches it";
     if (kind === "Concat") return `channel ${map} of all inputs, one after the other`;
     if (kind === "Upsample") return options.mode === "nearest" ? "a copy of the nearest pixel" : "a mean of the nearest pixels, weighted by distance";
-    if (kind === "Flatten") return `value ${x} in the order of planes, rows, columns`;
+    if (kind === "Flatten") return `value ${x} in the order of channels, rows, columns`;
     const value = short(at(first));
     const forms = /** @type {Record<string, string>} */ ({
       ReLU: `max(${value}, 0)`,

@@ -1,4 +1,4 @@
-"""A page on which a layer, or each layer of a net, can be touched: one HTML file that needs nothing else."""
+"""An interactive page of a layer or of a network: one HTML file that needs nothing else."""
 
 import base64
 import dataclasses
@@ -13,15 +13,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from convviz.compute.weights import FilterBank, Numbers
+from convviz.compute.weights import LayerWeights, Parameters
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
-from convviz.render.words.program import built
+from convviz.render.words.program import layer_lines
 from convviz.spec import layers
 from convviz.spec.geometry import HW
 from convviz.spec.kernels import entries
 from convviz.spec.layers import Conv2d
-from convviz.spec.network import Net, Placed
+from convviz.spec.network import Network, SizedStep
 from convviz.spec.settings import InputSettings, LayerSettings, as_text, typed
 from convviz.text import printable
 
@@ -41,7 +41,7 @@ def page(
     picture: Picture,
     layer: Conv2d,
     *,
-    bank: FilterBank,
+    weights: LayerWeights,
     settings: LayerSettings,
     reading: InputSettings = _AS_IT_IS,
     others: Sequence[str] = (),
@@ -56,7 +56,7 @@ def page(
         The input.
     layer : Conv2d
         The layer that the page begins with.
-    bank : FilterBank
+    weights : LayerWeights
         Its numbers.
     settings : LayerSettings
         Where they come from.
@@ -80,7 +80,7 @@ def page(
     >>> from convviz.compute.weights import seeded
     >>> picture = Picture(np.zeros((1, 4, 4), np.float32), ("gray",))
     >>> layer = Conv2d(1, 2, 3)
-    >>> text = page("x.png", picture, layer, bank=seeded(layer), settings=LayerSettings())
+    >>> text = page("x.png", picture, layer, weights=seeded(layer), settings=LayerSettings())
     >>> text.startswith("<!doctype html>")
     True
     """
@@ -88,16 +88,16 @@ def page(
         raise SpecError(f"a page has room for {MOST_FILTERS} filters, not {layer.out_channels}.")
     if layer.macs(picture.shape) > MOST_MACS_ALONE:
         raise SpecError(
-            f"a page has room for a layer of {MOST_MACS_ALONE:,} multiply-adds, not "
+            f"a page has room for a layer of {MOST_MACS_ALONE:,} MACs, not "
             f"{layer.macs(picture.shape):,}; bring the picture to fewer pixels with --resize."
         )
     edges = layer.edges(picture.size)
     given = bool(settings.files or settings.kernel)
     # The page turns them itself.
-    own = bank.turned() if settings.flip else bank
-    numbers = {"weight": own.weight} | ({} if own.bias is None else {"bias": own.bias})
+    own = weights.turned() if settings.flip else weights
+    parameters = {"weight": own.weight} | ({} if own.bias is None else {"bias": own.bias})
     output = (layer.out_channels, *layer.output_size(picture.size))
-    placed = Placed("conv", layer, ("input",), (picture.shape,), output, 0, None, None)
+    step = SizedStep("conv", layer, ("input",), (picture.shape,), output, 0, None, None)
     chosen = {
         "outChannels": layer.out_channels,
         "preset": "page" if given else "seed",
@@ -122,7 +122,7 @@ def page(
         "given": given,
         "words": _words(settings),
         "reading": [*map(shlex.quote, others), *_options(reading)],
-        "layers": [_layer(placed, numbers)],
+        "layers": [_layer(step, parameters)],
     }
     return _written(path, picture, reading, more=more, chosen=chosen)
 
@@ -131,13 +131,13 @@ def page(
 _NO_PROGRAM: Mapping[str, Any] = {"imports": [], "read": [], "other": [], "opened": "", "stored": {}}
 
 
-def net_page(
+def network_page(
     path: str,
     picture: Picture,
-    net: Net,
+    network: Network,
     *,
-    placed: Sequence[Placed],
-    numbers: Mapping[str, Numbers],
+    steps: Sequence[SizedStep],
+    parameters: Mapping[str, Parameters],
     command: Sequence[str] = (),
     reading: InputSettings = _AS_IT_IS,
     read_as: InputSettings | None = None,
@@ -153,18 +153,18 @@ def net_page(
         What the picture is called.
     picture : Picture
         The input.
-    net : Net
-        The net.
-    placed : sequence of Placed
+    network : Network
+        The network.
+    steps : sequence of SizedStep
         Its layers for this input.
-    numbers : dict of dict of ndarray
+    parameters : dict of dict of ndarray
         Their numbers, by the names of the layers.
     command : sequence of str
-        The options of ``convviz run`` that choose the net.
+        The options of ``convviz run`` that choose the network.
     reading : InputSettings
         How the picture was to be read.
     read_as : InputSettings, optional
-        How it was read, where the net asks for more.
+        How it was read, where the network asks for more.
     others : sequence of str
         Further inputs, whose channels stand in the picture too.
     origin : str
@@ -181,34 +181,35 @@ def net_page(
     Raises
     ------
     SpecError
-        If the picture or the net is too large for a page.
+        If the picture or the network is too large for a page.
 
     Examples
     --------
-    >>> from convviz.compute.networks.parameters import seeded
+    >>> from convviz.compute.networks.filling import seeded
     >>> from convviz.spec.stacks import parse_layers
     >>> picture = Picture(np.zeros((1, 8, 8), np.float32), ("gray",))
-    >>> net = parse_layers("conv 2 k3 | relu | maxpool 2")
-    >>> placed = net.place(picture.shape)
-    >>> net_page("x.png", picture, net, placed=placed, numbers=seeded(placed)).startswith("<!doctype html>")
+    >>> network = parse_layers("conv 2 k3 | relu | maxpool 2")
+    >>> steps = network.sized(picture.shape)
+    >>> text = network_page("x.png", picture, network, steps=steps, parameters=seeded(steps))
+    >>> text.startswith("<!doctype html>")
     True
     """
     for what, count, most in (
-        ("multiply-adds", sum(one.macs for one in placed), MOST_MACS),
-        ("numbers", sum(one.layer.parameters for one in placed), MOST_NUMBERS),
+        ("MACs", sum(one.macs for one in steps), MOST_MACS),
+        ("numbers", sum(one.layer.parameters for one in steps), MOST_NUMBERS),
     ):
         if count > most:
             raise SpecError(
-                f"a page has room for a net of {most:,} {what}, not {count:,}; take its first layers "
-                f"with --until{', or a smaller picture with --resize' if what == 'multiply-adds' else ''}."
+                f"a page has room for a network of {most:,} {what}, not {count:,}; take its first layers "
+                f"with --until{', or a smaller picture with --resize' if what == 'MACs' else ''}."
             )
     more = {
         "single": False,
         "given": False,
         "words": list(command),
         "reading": [*map(shlex.quote, others), *_options(reading)],
-        "layers": [_layer(one, numbers.get(one.name, {})) for one in placed],
-        "classes": list(net.classes),
+        "layers": [_layer(one, parameters.get(one.name, {})) for one in steps],
+        "classes": list(network.classes),
         "origin": origin,
         "program": dict(program),
     }
@@ -233,14 +234,14 @@ def _written(
         "channels": list(picture.channels),
         "low": low,
         "high": high,
-        "planes": _planes(picture),
+        "planes": _channels(picture),
         # What is done to another picture; its channels and its size are those that the page needs.
         "prepared": _options(dataclasses.replace(reading, mode=None, resize=None, crop=None)),
         "most": 1 if reading.range == "unit" else 255,
         "mostMacs": MOST_MACS_ALONE,
         "normalize": None if normal is None else {"mean": list(normal.mean), "std": list(normal.std)},
         "presets": [
-            {"name": one.kernel.name, "taps": one.kernel.taps, "divisor": one.kernel.divisor}
+            {"name": one.kernel.name, "taps": one.kernel.values, "divisor": one.kernel.divisor}
             for one in entries()
         ],
         "classes": [],
@@ -271,7 +272,7 @@ _NO_LAYER = dict.fromkeys(
 ) | {"preset": "seed", "mode": "zeros", "bias": True, "flip": False}
 
 
-def _layer(one: Placed, numbers: Numbers) -> dict[str, Any]:
+def _layer(one: SizedStep, parameters: Parameters) -> dict[str, Any]:
     """Write one layer as plain values."""
     layer = one.layer
     text = f"torch.nn.{layer}"
@@ -279,7 +280,7 @@ def _layer(one: Placed, numbers: Numbers) -> dict[str, Any]:
         text += ".eval()"
     if isinstance(layer, Conv2d):
         height, width = one.input_shapes[0][1:]
-        text = " ".join(line.strip() for line in built(layer, HW(height, width)))
+        text = " ".join(line.strip() for line in layer_lines(layer, HW(height, width)))
         options: dict[str, Any] = {
             "outChannels": layer.out_channels,
             "kernel": list(layer.kernel_size),
@@ -301,7 +302,7 @@ def _layer(one: Placed, numbers: Numbers) -> dict[str, Any]:
         "inputs": [printable(name) for name in one.inputs],
         "shape": list(one.output_shape),
         "options": options,
-        "numbers": {name: _packed(values) for name, values in numbers.items()},
+        "numbers": {name: _packed(values) for name, values in parameters.items()},
     }
 
 
@@ -337,8 +338,8 @@ def _words(settings: LayerSettings) -> list[str]:
     return words
 
 
-def _planes(picture: Picture) -> dict[str, Any]:
-    """Pack the planes: as bytes where that loses nothing, which is a quarter as long."""
+def _channels(picture: Picture) -> dict[str, Any]:
+    """Pack the channels: as bytes where that loses nothing, which is a quarter as long."""
     x = picture.x
     for divisor in (255, 1):
         levels = np.rint(x * np.float32(divisor))

@@ -80,7 +80,7 @@ const Settings = (() => {
       return `maps of ${height}x${width} need ${(needed / GIGABYTE).toFixed(1)} GB, but this page can use ${there / GIGABYTE} GB; ${remedy}`;
     const macs = height * width * layer.outChannels * planes * layer.kernel[0] * layer.kernel[1];
     if (macs > data.mostMacs)
-      return `these maps need ${macs.toLocaleString("en")} multiply-adds, but a page computes at most ${data.mostMacs.toLocaleString("en")}; ${remedy}`;
+      return `these maps need ${macs.toLocaleString("en")} MACs, but a page computes at most ${data.mostMacs.toLocaleString("en")}; ${remedy}`;
     return "";
   }
 

@@ -46,7 +46,7 @@ const Words = (() => {
   /** A word of a shell. @param {string} text */
   const quoted = (text) => (/[^\w./:=,-]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : text);
 
-  /** The begin of a command: a path is no option, whatever it begins with. @param {Source} source */
+  /** The begin of a command: a path is never an option, whatever it begins with. @param {Source} source */
   const run = ({ path }) => `convviz run ${quoted(path.length > 1 && path.startsWith("-") ? `./${path}` : path)}`;
 
   /** The command that makes the same maps. @param {State} state @param {Data} data @param {Bank} bank @param {Source} source */
@@ -57,7 +57,7 @@ const Words = (() => {
     // A bias that was taken away leaves numbers that no file of the user has.
     const typed = Object.keys(state.edits).length > 0 || (state.preset === "page" && data.state.bias && !state.bias);
     if (typed) found.push("-K kernels.json");
-    // A kernel of one plane makes a map of every group.
+    // A 2-D kernel makes one map in every group.
     else if (preset) found.push(...Array(layer.outChannels / layer.groups).fill(`-K ${state.preset}`));
     else if (state.preset === "page") found.push(...data.words);
     else {
@@ -131,9 +131,9 @@ const Words = (() => {
   // What a variable of Python cannot be called, or is called already.
   const TAKEN = ("False None True and as assert async await break class continue def del elif else except finally for " +
     "from global if import in is lambda nonlocal not or pass raise return try while with yield torch x " +
-    "json Path np Image ImageOps image planes stacked archive mean std top left load_file stored classes best").split(" ");
+    "json Path np Image ImageOps image channels stacked archive mean std top left load_file stored classes best").split(" ");
 
-  /** The command of a net. @param {Data} data @param {Source} source */
+  /** The command of a network. @param {Data} data @param {Source} source */
   const netCommand = (data, source) => [run(source), ...data.words, ...source.words].join(" ");
 
   /** Channels one after the other, each input cut to a shape around its centre. @param {string[]} inputs @param {number[] | null} shape */
@@ -146,7 +146,7 @@ const Words = (() => {
     return `torch.cat([${inputs.map((one) => (shape ? `${one}[:, :, ${along(one, 1)}, ${along(one, 2)}]` : one)).join(", ")}], 1)`;
   }
 
-  /** The PyTorch program of a net. @param {Placed[]} layers @param {Data} data @param {Source} source */
+  /** The PyTorch program of a network. @param {Placed[]} layers @param {Data} data @param {Source} source */
   function netCode(layers, data, source) {
     const { imports, read: own, other, opened, stored } = data.program;
     const read = !own.length || source.path === data.path

@@ -146,7 +146,7 @@ def _unit(low: float, high: float) -> Tone:
 
 @functools.cache
 def signed_colours() -> Bytes:
-    """Give the colour of each level of a signed tone, shape (256, 3)."""
+    """Return the colour of each level of a signed tone, shape (256, 3)."""
     levels = np.arange(256)
     stops = np.array(SIGNED_STOPS, float)
     curves = [np.interp(levels, (1, ZERO_LEVEL, 255), stops[:, channel]) for channel in range(3)]

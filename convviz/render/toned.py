@@ -17,12 +17,12 @@ class Toned:
 
     Parameters
     ----------
-    planes : sequence of Rows, shape (H, W), float32
-        One plane, or three of a colour picture.
+    channels : sequence of Rows, shape (H, W), float32
+        One channel, or three of a colour picture.
     tones : sequence of Tone
-        How the values of each plane become levels.
+        How the values of each channel become levels.
     colours : ndarray, shape (256, 3), uint8, optional
-        The colour of each level of one plane.
+        The colour of each level of one channel.
 
     Examples
     --------
@@ -30,21 +30,21 @@ class Toned:
     array([[170, 255]], dtype=uint8)
     """
 
-    planes: Sequence[Rows]
+    channels: Sequence[Rows]
     tones: Sequence[Tone]
     colours: Bytes | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Rows and columns."""
-        return self.planes[0].shape
+        return self.channels[0].shape
 
     def rows(self, top: int, bottom: int) -> Bytes:
-        """Give the rows from `top` to `bottom`."""
+        """Return the rows from `top` to `bottom`."""
         return self[top:bottom]
 
     def __getitem__(self, rows: slice) -> Bytes:
-        levels = [tone.levels(plane[rows]) for plane, tone in zip(self.planes, self.tones, strict=True)]
+        levels = [tone.levels(channel[rows]) for channel, tone in zip(self.channels, self.tones, strict=True)]
         if len(levels) > 1:
             return np.stack(levels, axis=-1)
         return levels[0] if self.colours is None else self.colours[levels[0]]
@@ -56,10 +56,10 @@ def hatched(size: HW) -> Bytes:
     return np.where(stripes, 238, 255).astype(np.uint8)
 
 
-def picture_levels(planes: Sequence[Rows], ends: Sequence[tuple[float, float]]) -> Toned:
-    """Turn planes (H, W) into grey, or three and more into colour; those after the third are left out.
+def picture_levels(channels: Sequence[Rows], ends: Sequence[tuple[float, float]]) -> Toned:
+    """Turn channels (H, W) into grey, or three and more into colour; those after the third are left out.
 
-    `ends` are the values of each plane to be drawn as black and as white.
+    `ends` are the values of each channel to be drawn as black and as white.
     """
-    count = 3 if len(planes) >= 3 else 1
-    return Toned(planes[:count], [Tone(low, high, "unit") for low, high in ends[:count]])
+    count = 3 if len(channels) >= 3 else 1
+    return Toned(channels[:count], [Tone(low, high, "unit") for low, high in ends[:count]])

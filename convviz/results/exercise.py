@@ -1,20 +1,21 @@
 """Worksheets for a class: numbers that can be worked by hand, and the answers with their steps."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz.analysis.trace import Trace, trace
 from convviz.compute import filters
-from convviz.compute.filters import TapSet
-from convviz.compute.weights import FilterBank, map_names
+from convviz.compute.feature_maps import LayerRun
+from convviz.compute.filters import NamedFilters
+from convviz.compute.weights import LayerWeights, map_names
 from convviz.errors import SpecError
-from convviz.explain.trace import Trace, trace
 from convviz.images.decode import as_picture
-from convviz.images.picture import Picture
 from convviz.render.words.shapes import formula
-from convviz.render.words.worksheet import Block, Grid, Heading, Steps, Text
+from convviz.render.words.worksheet import Block, Grid, Heading, Steps, Text, to_html, to_markdown
 from convviz.results import feature_maps
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
@@ -26,43 +27,34 @@ MOST_PRODUCTS = 5000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sheet:
+class Worksheet:
     """One exercise with its solution.
 
     Parameters
     ----------
     name : str
         What stands above it.
-    layer : Conv2d
-        The layer.
-    picture : Picture
-        The input.
-    bank : FilterBank
-        The numbers of the layer.
-    maps : ndarray, shape (O, H', W'), float32
-        The solution.
+    run : LayerRun
+        The layer, its numbers, the input, and the solution.
     asked : HW
         The input size of the shape question.
     """
 
     name: str
-    layer: Conv2d
-    picture: Picture
-    bank: FilterBank
-    maps: NDArray[np.float32]
+    run: LayerRun
     asked: HW
 
     def questions(self) -> list[Block]:
         """Write the sheet, with empty grids for the output."""
-        layer, size = self.layer, self.picture.size
+        layer, size = self.run.layer, self.run.picture.size
         blocks: list[Block] = [
             Heading(self.name, 1),
             Text("Name:"),
             Heading("The layer"),
             Steps([repr(layer)]),
         ]
-        for index, plane in enumerate(self.picture.x):
-            blocks += [Heading(f"Input, channel {index}"), _grid(plane)]
+        for index, channel in enumerate(self.run.picture.x):
+            blocks += [Heading(f"Input, channel {index}"), _grid(channel)]
         blocks += self._kernels()
         how = "Place the kernel on the window, multiply the overlapping values, add up all channels"
         how += " and the bias" if layer.bias else ""
@@ -71,7 +63,7 @@ class Sheet:
             mode = layer.padding_mode
             how += " Padding holds zeros." if mode == "zeros" else f" The padding mode is {mode}."
         blocks += [Heading("1. What comes out?"), Text(how)]
-        for index, values in enumerate(self.maps):
+        for index, values in enumerate(self.run.maps):
             blocks += [Heading(f"Output, map {index}", 3), _grid(np.zeros_like(values), empty=True)]
         return [
             *blocks,
@@ -85,14 +77,17 @@ class Sheet:
 
     def answers(self) -> list[Block]:
         """Write the answer key, with every sum."""
-        layer = self.layer
+        layer = self.run.layer
         blocks: list[Block] = [Heading(f"{self.name}: answers", 1), Heading("1. What comes out?")]
-        for index, values in enumerate(self.maps):
-            steps = [_sum(self._trace(HW(int(y), int(x)), index)) for y, x in np.ndindex(*values.shape)]
+        for index, values in enumerate(self.run.maps):
+            steps = [
+                _sum(trace(self.run, at=HW(int(y), int(x)), index=index))
+                for y, x in np.ndindex(*values.shape)
+            ]
             blocks += [Heading(f"Output, map {index}", 3), _grid(values), Steps(steps)]
         axes = layer.axes(self.asked)
         out = layer.output_size(self.asked)
-        _, planes, kh, kw = layer.weight_shape
+        _, channels, kh, kw = layer.weight_shape
         bias = f" + {layer.out_channels} for the bias" if layer.bias else ""
         return [
             *blocks,
@@ -100,25 +95,23 @@ class Sheet:
             Steps([*formula("height", axes[0]), *formula("width", axes[1])]),
             Text(
                 f"The output is {layer.out_channels} x {out.h} x {out.w}. The layer has "
-                f"{layer.parameters:,} parameters: {layer.out_channels} x {planes} x {kh} x {kw} weights"
+                f"{layer.parameters:,} parameters: {layer.out_channels} x {channels} x {kh} x {kw} weights"
                 f"{bias}."
             ),
         ]
 
     def _kernels(self) -> list[Block]:
         """Write the weights and the biases."""
-        layer = self.layer
+        layer = self.run.layer
         blocks: list[Block] = []
-        for index, one in enumerate(self.bank.weight):
-            for channel, kernel in zip(layer.planes_of(index), one, strict=True):
+        for index, one in enumerate(self.run.filters.weight):
+            for channel, kernel in zip(layer.channels_of(index), one, strict=True):
                 blocks += [Heading(f"Kernel of map {index} on channel {channel}"), _grid(kernel)]
-            if self.bank.bias is not None:
-                blocks.append(Text(f"Bias of map {index}: {number(float(self.bank.bias[index]), digits=9)}"))
+            if self.run.filters.bias is not None:
+                blocks.append(
+                    Text(f"Bias of map {index}: {number(float(self.run.filters.bias[index]), digits=9)}")
+                )
         return blocks
-
-    def _trace(self, at: HW, index: int) -> Trace:
-        """Take one value apart."""
-        return trace(self.layer, self.picture, self.bank, maps=self.maps, at=at, index=index, backend="numpy")
 
 
 def _grid(values: NDArray[np.float32], *, empty: bool = False) -> Grid:
@@ -145,7 +138,7 @@ def _signed(value: float) -> str:
 
 def make_sheets(
     settings: LayerSettings, *, size: HW = HW(5, 5), channels: int = 1, sheets: int = 1
-) -> list[Sheet]:
+) -> list[Worksheet]:
     """Make worksheets.
 
     Parameters
@@ -155,13 +148,13 @@ def make_sheets(
     size : HW
         Size of the input, in pixels.
     channels : int
-        Planes of the input.
+        Channels of the input.
     sheets : int
         How many to make.
 
     Returns
     -------
-    list of Sheet
+    list of Worksheet
         With small whole numbers: inputs from 0 to 9, drawn weights and biases from -2 to 2.
 
     Raises
@@ -172,17 +165,17 @@ def make_sheets(
     Examples
     --------
     >>> (sheet,) = make_sheets(LayerSettings(), size=HW(4, 4))
-    >>> sheet.maps.shape
+    >>> sheet.run.maps.shape
     (1, 2, 2)
     """
     if not settings.kernel and settings.out_channels is None:
         settings = replace(settings, out_channels=1)
-    tapset = filters.prepare(settings)
+    named = filters.prepare(settings)
     made = []
     for index in range(sheets):
         # One generator per sheet, so that sheet 2 is the same however many there are.
         draw = random.Random(f"{settings.seed} {index}")
-        layer, bank = _layer(settings, channels, tapset, draw=draw)
+        layer, weights = _layer(settings, channels, named, draw=draw)
         products = layer.macs((layer.in_channels, *size))
         if products > MOST_PRODUCTS:
             raise SpecError(
@@ -191,30 +184,52 @@ def make_sheets(
             )
         x = np.array([draw.randint(0, 9) for _ in range(channels * size.h * size.w)], np.float32)
         picture = as_picture(x.reshape(channels, *size))
-        maps = feature_maps.run(picture, layer, bank, backend="numpy").maps
+        run = feature_maps.run(picture, layer, weights, backend="numpy")
         least = layer.receptive_field()
         asked = HW(least.h + draw.randint(20, 200), least.w + draw.randint(20, 200))
-        made.append(Sheet(f"Convolution, sheet {index + 1}", layer, picture, bank, maps, asked))
+        made.append(Worksheet(f"Convolution, sheet {index + 1}", run, asked))
     return made
 
 
+def pages(sheets: Sequence[Worksheet], *, html: bool = False) -> tuple[str, str]:
+    """Write worksheets and their answers as two pages.
+
+    Parameters
+    ----------
+    sheets : sequence of Worksheet
+        What `make_sheets` gives.
+    html : bool
+        As HTML, else as Markdown.
+
+    Returns
+    -------
+    (str, str)
+        The worksheets, and the answers.
+    """
+    questions = [block for sheet in sheets for block in sheet.questions()]
+    answers = [block for sheet in sheets for block in sheet.answers()]
+    if html:
+        return to_html(questions, title="Worksheet"), to_html(answers, title="Answers")
+    return to_markdown(questions), to_markdown(answers)
+
+
 def _layer(
-    settings: LayerSettings, channels: int, tapset: TapSet | None, *, draw: random.Random
-) -> tuple[Conv2d, FilterBank]:
+    settings: LayerSettings, channels: int, named: NamedFilters | None, *, draw: random.Random
+) -> tuple[Conv2d, LayerWeights]:
     """Build the layer with the kernels that were named, or with drawn ones."""
-    if tapset is not None:
-        layer, bank, _ = filters.build(settings, channels, tapset=tapset)
-        if layer.out_channels > (maps := tapset.maps(layer.groups)):
+    if named is not None:
+        layer, weights, _ = filters.build(settings, channels, named=named)
+        if layer.out_channels > (maps := named.maps(layer.groups)):
             # The weights of a new layer have too many digits to be worked out by hand.
             raise SpecError(
                 f"out_channels is {layer.out_channels}, but the kernels make {plural(maps, 'map')}; "
                 "on a worksheet give a kernel for every map."
             )
-        return layer, bank
+        return layer, weights
     layer = settings.conv2d(channels)
     weight = np.array([draw.randint(-2, 2) for _ in range(layer.weight_parameters)], np.float32)
     bias = [draw.randint(-2, 2) for _ in range(layer.bias_parameters)]
-    taps = weight.reshape(layer.weight_shape)
+    values = weight.reshape(layer.weight_shape)
     if settings.flip:
-        taps = taps[:, :, ::-1, ::-1]
-    return layer, FilterBank.of(layer, taps, bias or None, names=map_names(layer.out_channels))
+        values = values[:, :, ::-1, ::-1]
+    return layer, LayerWeights.of(layer, values, bias or None, names=map_names(layer.out_channels))

@@ -15,25 +15,25 @@ from convviz import __version__
 from convviz.compute import backends
 from convviz.compute.conv import apply
 from convviz.compute.feature_maps import LayerRun
-from convviz.compute.survey import survey
-from convviz.compute.weights import FilterBank, of_module, seeded
+from convviz.compute.survey import ArraySummary, survey
+from convviz.compute.weights import LayerWeights, of_module, seeded
 from convviz.errors import ShapeError
 from convviz.images import decode
 from convviz.render.sheets import overview
-from convviz.render.sheets.field import NOTHING, Panel, panel
 from convviz.render.sheets.layout import Sheet, columns_for
+from convviz.render.sheets.receptive_field import NOTHING, Panel, panel
 from convviz.results import outputs
 from convviz.spec import scales, settings
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import Conv2d
-from convviz.spec.network import Placed, alone
+from convviz.spec.network import SizedStep, alone
 from convviz.spec.reach import Box
 from convviz.text import plural
 from convviz.typing import Floats
 
-# Maps of at most so many values, 64 MiB, are kept once they are computed. Of more, memory that was not
+# Maps of at most this many values, 64 MiB, are kept once they are computed. Of more, memory that was not
 # touched before costs about a nanosecond a byte (measured in 2026), and most maps take less to compute again:
-# those of at most so many multiply-adds a value are not kept, nor are maps of more than 1 GiB.
+# those of at most this many MACs a value are not kept, nor are maps of more than 1 GiB.
 _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
 
 
@@ -55,7 +55,7 @@ class FeatureMaps(LayerRun):
         parts: Floats | None = None,
         differences: Floats | None = None,
     ) -> Image.Image:
-        """Draw the input, its planes and all maps on one sheet.
+        """Draw the input, its channels and all maps on one sheet.
 
         Parameters
         ----------
@@ -69,9 +69,10 @@ class FeatureMaps(LayerRun):
             Whether each map has its own black and white.
         parts : ndarray, shape (O, I / groups, H', W'), float32, optional
             What `partial` gives: then every filter has a row of its own, with the
-            part of every plane, the bias and the sum.
+            part of every channel, the bias and the sum.
         differences : ndarray, shape (O, H', W'), float32, optional
-            What `flip_difference` gives: drawn below the maps.
+            What `flip_difference` gives: then every filter shows its map before the kernels were
+            rotated, its map, and the difference.
 
         Returns
         -------
@@ -104,14 +105,14 @@ class FeatureMaps(LayerRun):
         `chosen` lists the maps to draw, all by default; `seen` is to be put beside the input.
         """
         # Refuses what cannot be drawn.
-        settings.PictureSettings(tile=tile, columns=columns, colormap=colormap, scale=scale)
+        settings.SheetSettings(tile=tile, columns=columns, colormap=colormap, scale=scale)
         found = self.summary(tile, moments=False)
         _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
         maps = found.maps
         if after >= 1:
             # The maps of one row of tiles are painted at the same time.
             whole = self._whole(columns or columns_for(len(maps)))
-            maps = [replace(field, small=rows) for field, rows in zip(maps, whole, strict=True)]
+            maps = [replace(one, small=rows) for one, rows in zip(maps, whole, strict=True)]
         filters = self.filters
         if chosen is not None:
             maps, filters = [maps[index] for index in chosen], filters.chosen(chosen)
@@ -119,10 +120,10 @@ class FeatureMaps(LayerRun):
             self.picture,
             self.layer,
             filters,
-            planes=found.planes,
+            channels=found.channels,
             maps=maps,
             parts=None if parts is None else [survey(row, after, moments=False) for row in parts],
-            differences=None if differences is None else survey(differences, after, moments=False),
+            flips=None if differences is None else self._flips(differences, after),
             tile=tile,
             columns=columns,
             colormap=colormap,
@@ -139,10 +140,10 @@ class FeatureMaps(LayerRun):
             If there is no such position in the maps.
         """
         check_inside("field", at, HW(*self.shape[1:]), what="the maps")
-        placed = self._placed
-        assert placed.height is not None
-        assert placed.width is not None
-        return Box.of(placed.height, placed.width, at)
+        step = self._step
+        assert step.height is not None
+        assert step.width is not None
+        return Box.of(step.height, step.width, at)
 
     def seen(self, at: HW, *, tile: int | None = 320, effective: bool = False) -> Panel:
         """Draw the receptive field of the output value at a position, to be put on the sheet.
@@ -160,18 +161,24 @@ class FeatureMaps(LayerRun):
         before, _ = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
         gradient = None
         if effective:
-            bank = self.filters
-            weights = {"map": {"weight": bank.weight} | ({} if bank.bias is None else {"bias": bank.bias})}
-            torch_net = backends.load_torch_net()
-            gradient = torch_net.gradient([self._placed], self.picture.x, weights, name="map", at=at)
-        planes = self.summary(tile, moments=False).planes
+            own = self.filters
+            weights = {"map": {"weight": own.weight} | ({} if own.bias is None else {"bias": own.bias})}
+            torch_networks = backends.load_torch_networks()
+            gradient = torch_networks.gradient([self._step], self.picture.x, weights, name="map", at=at)
+        channels = self.summary(tile, moments=False).channels
         cell = max(1, int(before))
-        return panel(self.picture, planes, "the output", at=at, box=box, cell=cell, gradient=gradient)
+        return panel(self.picture, channels, "the output", at=at, box=box, cell=cell, gradient=gradient)
 
     @property
-    def _placed(self) -> Placed:
+    def _step(self) -> SizedStep:
         """The layer as a network of one step."""
         return alone(self.layer, self.picture.size)
+
+    def _flips(self, differences: Floats, scale: float) -> list[tuple[ArraySummary, ArraySummary]]:
+        """Sum up the maps before the kernels were rotated, and how far these maps are from those."""
+        before = np.subtract(self.maps, differences)
+        both = (survey(values, scale, moments=False) for values in (before, differences))
+        return list(zip(*both, strict=True))
 
     def arrays(
         self, *, parts: Floats | None = None, differences: Floats | None = None
@@ -271,16 +278,16 @@ def run(
     image : str, Path, Picture or array_like, shape (C, H, W) or (H, W)
         A file, a picture already read, or numbers; (H, W, C) where only that can be meant.
     layer : Conv2d or torch.nn.Conv2d
-        The layer; a module of torch brings its numbers.
-    weights : FilterBank, array_like or (array_like, array_like), optional
-        The numbers of the layer: a bank, a weight, or a weight and a bias. By
+        The layer; a torch module brings its own weights.
+    weights : LayerWeights, array_like or (array_like, array_like), optional
+        The weights of the layer: `LayerWeights`, a weight, or a weight and a bias. By
         default those that torch draws with seed 0.
     backend : {"auto", "numpy", "torch"}
         What computes; "auto" takes torch where that makes up for the time to load it.
     device : {"cpu", "cuda", "mps"}
         Where torch computes.
     keep : bool
-        Whether the maps are computed now and kept, if they are less than 1 GiB.
+        Whether to compute the maps now and keep them, if they are smaller than 1 GiB.
         Otherwise they are computed in bands of rows, when they are asked for, where
         that is quicker than to keep them.
 
@@ -308,24 +315,26 @@ def run(
     if not isinstance(layer, Conv2d):
         layer, own = of_module(layer)
         weights = own if weights is None else weights
-    picture = decode.as_picture(image, planes=layer.in_channels)
-    planes = picture.shape[0]
-    if planes != layer.in_channels:
-        raise ShapeError(f"the input has {plural(planes, 'channel')}, but {layer} reads {layer.in_channels}.")
+    picture = decode.as_picture(image, channels=layer.in_channels)
+    channels = picture.shape[0]
+    if channels != layer.in_channels:
+        raise ShapeError(
+            f"the input has {plural(channels, 'channel')}, but {layer} reads {layer.in_channels}."
+        )
     if weights is None:
-        bank = seeded(layer)
-    elif isinstance(weights, FilterBank):
-        bank = FilterBank.of(layer, weights.weight, weights.bias, names=weights.names)
+        weights = seeded(layer)
+    elif isinstance(weights, LayerWeights):
+        weights = LayerWeights.of(layer, weights.weight, weights.bias, names=weights.names)
     else:
         weight, bias = weights if isinstance(weights, tuple) else (weights, None)
-        bank = FilterBank.of(layer, weight, bias)
+        weights = LayerWeights.of(layer, weight, bias)
     chosen = backends.choose(backend, macs=layer.macs(picture.shape), device=device)
     backends.load(chosen)  # importing is not computing
     size = layer.output_size(picture.size)
     values = layer.out_channels * size.h * size.w
     repeat = not keep and layer.macs(picture.shape) <= _MACS_TO_REPEAT * values
     if values > (_VALUES_TO_KEEP if repeat else _MOST_VALUES_TO_KEEP):
-        return FeatureMaps(None, layer, bank, picture, chosen, device=device)
+        return FeatureMaps(None, layer, weights, picture, chosen, device=device)
     start = time.perf_counter()
-    maps = apply(layer, picture.x, bank, backend=chosen, device=device)
-    return FeatureMaps(maps, layer, bank, picture, chosen, time.perf_counter() - start, device)
+    maps = apply(layer, picture.x, weights, backend=chosen, device=device)
+    return FeatureMaps(maps, layer, weights, picture, chosen, time.perf_counter() - start, device)

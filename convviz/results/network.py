@@ -15,7 +15,7 @@ from convviz.compute.feature_maps import MapStatistics
 from convviz.compute.networks import stack
 from convviz.compute.networks.sources import Filled, NetworkSource
 from convviz.compute.survey import by_energy, summed_up
-from convviz.compute.weights import FilterBank, Numbers
+from convviz.compute.weights import LayerWeights, Parameters
 from convviz.errors import SpecError
 from convviz.files.checkpoints import Checkpoint
 from convviz.images import decode
@@ -27,7 +27,7 @@ from convviz.results.feature_maps import FeatureMaps
 from convviz.spec import settings
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import Conv2d, Shape
-from convviz.spec.network import INPUT, Net, Placed
+from convviz.spec.network import INPUT, Network, SizedStep
 from convviz.spec.reach import Box
 from convviz.text import number, plural
 from convviz.typing import Floats
@@ -83,9 +83,9 @@ class LayerMaps:
         return self.run.made[self.name]
 
     @property
-    def planes(self) -> Floats:
+    def channels(self) -> Floats:
         """The maps, each with rows and columns: a row of values is laid out in lines of equal length."""
-        return strips.as_planes(self.maps)
+        return strips.as_maps(self.maps)
 
     @property
     def shape(self) -> Shape:
@@ -95,11 +95,11 @@ class LayerMaps:
     @property
     def names(self) -> tuple[str, ...]:
         """What each map is called."""
-        return tuple(f"{self.name}: {index}" for index in range(len(self.planes)))
+        return tuple(f"{self.name}: {index}" for index in range(len(self.channels)))
 
     def statistics(self) -> list[MapStatistics]:
         """Sum up every map; a row of values is one map."""
-        found = map(summed_up, self.planes)
+        found = map(summed_up, self.channels)
         return [
             MapStatistics(index, name, of.low, of.high, of.mean, of.std)
             for index, (name, of) in enumerate(zip(self.names, found, strict=True))
@@ -107,11 +107,11 @@ class LayerMaps:
 
     def sparsity(self) -> list[float]:
         """Return the share of zeros in every map."""
-        return [float(np.mean(values == 0)) for values in self.planes]
+        return [float(np.mean(values == 0)) for values in self.channels]
 
     def strongest(self, count: int) -> list[int]:
         """List the maps of the most energy, the strongest first."""
-        return [int(index) for index in by_energy(self.planes)[:count]]
+        return [int(index) for index in by_energy(self.channels)[:count]]
 
     def sheet(self, **looks: Any) -> Sheet:
         """Lay out the maps; with the parameters of `NetworkMaps.sheet`."""
@@ -132,9 +132,9 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
 
     Parameters
     ----------
-    network : Net
+    network : Network
         The network.
-    placed : sequence of Placed
+    steps : sequence of SizedStep
         Its layers for this input.
     weights : dict of dict of ndarray
         Their weights, by the names of the layers and of torch.
@@ -152,9 +152,9 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         What was done with the weights beyond taking each by its name.
     """
 
-    network: Net
-    placed: Sequence[Placed]
-    weights: Mapping[str, Numbers]
+    network: Network
+    steps: Sequence[SizedStep]
+    weights: Mapping[str, Parameters]
     picture: Picture
     made: Mapping[str, Floats]
     backend: str = "numpy"
@@ -171,20 +171,20 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         if not isinstance(layer, Conv2d):
             return LayerMaps(self, name)
         held = self.weights.get(name, {})
-        bank = FilterBank.of(layer, held["weight"], held.get("bias"))
+        weights = LayerWeights.of(layer, held["weight"], held.get("bias"))
         return FeatureMaps(
-            self.made[name], layer, bank, self._arriving(name), self.backend, device=self.device
+            self.made[name], layer, weights, self._arriving(name), self.backend, device=self.device
         )
 
     def __iter__(self) -> Iterator[str]:
-        return (one.name for one in self.placed)
+        return (one.name for one in self.steps)
 
     def __len__(self) -> int:
-        return len(self.placed)
+        return len(self.steps)
 
-    def step(self, name: str) -> Placed:
+    def step(self, name: str) -> SizedStep:
         """Find a layer by its name; a `KeyError` if there is none."""
-        return next((one for one in self.placed if one.name == name), None) or _missing(name)
+        return next((one for one in self.steps if one.name == name), None) or _missing(name)
 
     def _arriving(self, name: str) -> Picture:
         """Return what arrives at a convolution: the picture, or the maps of the layer before."""
@@ -197,17 +197,17 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
     @property
     def output_shape(self) -> Shape:
         """Shape of what the last layer makes."""
-        return self.placed[-1].output_shape
+        return self.steps[-1].output_shape
 
     @property
     def parameters(self) -> int:
         """Number of all weights, biases and learnt scales."""
-        return sum(one.layer.parameters for one in self.placed)
+        return sum(one.layer.parameters for one in self.steps)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulate operations of all layers."""
-        return sum(one.macs for one in self.placed)
+        return sum(one.macs for one in self.steps)
 
     def prediction(self) -> list[tuple[str, float]]:
         """Name the greatest values of the last layer, where the network says what they stand for.
@@ -225,7 +225,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         classes = self.network.classes
         if not classes:
             return []
-        values = self.made[self.placed[-1].name]
+        values = self.made[self.steps[-1].name]
         if values.shape != (len(classes),):
             raise SpecError(
                 f"classes gives {plural(len(classes), 'name')} for {plural(values.size, 'value')}; "
@@ -252,9 +252,9 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         ndarray, shape (C, H, W), float32
             The gradient of the sum of all maps there.
         """
-        torch_net = backends.load_torch_net()
+        torch_net = backends.load_torch_networks()
         found: Floats = torch_net.gradient(
-            self.placed, self.picture.x, self.weights, name=seen.layer, at=seen.at
+            self.steps, self.picture.x, self.weights, name=seen.layer, at=seen.at
         )
         return found
 
@@ -280,7 +280,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         top : int, optional
             Maps of each layer, those of the most energy first.
         **looks
-            Fields of `PictureSettings`; a tile of a strip has `strips.TILE` pixels by default.
+            Fields of `SheetSettings`; a tile of a strip has `strips.TILE` pixels by default.
 
         Returns
         -------
@@ -291,7 +291,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return strips.draw(
             self.picture,
             self.title or self.network.name,
-            self.placed,
+            self.steps,
             made=self.made,
             only=only,
             seen=panel,
@@ -336,7 +336,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return _png(self.sheet().image())
 
 
-def _missing(name: str) -> Placed:
+def _missing(name: str) -> SizedStep:
     """Refuse the name of a layer, as a mapping does."""
     raise KeyError(name)
 
@@ -348,12 +348,12 @@ def _png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def see(placed: Sequence[Placed], at: HW, *, layer: str | None = None) -> Seen:
+def see(steps: Sequence[SizedStep], at: HW, *, layer: str | None = None) -> Seen:
     """Find the receptive field of a value.
 
     Parameters
     ----------
-    placed : sequence of Placed
+    steps : sequence of SizedStep
         The layers of a network.
     at : HW
         Row and column of the value in the maps of its layer.
@@ -368,11 +368,11 @@ def see(placed: Sequence[Placed], at: HW, *, layer: str | None = None) -> Seen:
     Examples
     --------
     >>> from convviz.spec.stacks import parse_layers
-    >>> placed = parse_layers("conv 2 k3 | maxpool 2").place((1, 8, 8))
-    >>> print(see(placed, HW(0, 1)).box)
+    >>> steps = parse_layers("conv 2 k3 | maxpool 2").sized((1, 8, 8))
+    >>> print(see(steps, HW(0, 1)).box)
     rows 0 to 3, columns 2 to 5
     """
-    having = [one for one in placed if one.height is not None and len(one.output_shape) == 3]
+    having = [one for one in steps if one.height is not None and len(one.output_shape) == 3]
     default = having[-1] if layer is None and having else None
     found = next((one for one in having if one.name == layer), default)
     if found is None or found.height is None or found.width is None:
@@ -404,11 +404,11 @@ def apply(
     SpecError, ShapeError, BackendError
         As for `run_net`.
     """
-    chosen = backends.choose(backend, macs=sum(one.macs for one in filled.placed), device=device)
+    chosen = backends.choose(backend, macs=sum(one.macs for one in filled.steps), device=device)
     made = stack.run_net(filled.network, picture.x, filled.weights, backend=chosen, device=device)
     return NetworkMaps(
         filled.network,
-        filled.placed,
+        filled.steps,
         filled.weights,
         picture,
         made,
@@ -420,9 +420,9 @@ def apply(
 
 
 def run_net(
-    network: Net | NetworkSource,
+    network: Network | NetworkSource,
     image: Any,
-    weights: Mapping[str, Numbers] | Checkpoint | None = None,
+    weights: Mapping[str, Parameters] | Checkpoint | None = None,
     *,
     seed: int = 0,
     backend: str = "auto",
@@ -432,7 +432,7 @@ def run_net(
 
     Parameters
     ----------
-    network : Net or NetworkSource
+    network : Network or NetworkSource
         The layers, as `convviz.find_net` and `convviz.parse_layers` give them.
     image : str, Path, Picture or array_like, shape (C, H, W) or (H, W)
         A file, a picture already read, or numbers; a file is read as the network asks for.

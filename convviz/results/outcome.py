@@ -7,17 +7,17 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from convviz.compute.weights import FilterBank
-from convviz.explain import compare
-from convviz.explain.compare import Agreement
+from convviz.analysis import compare
+from convviz.analysis.compare import Agreement
+from convviz.compute.weights import LayerWeights
 from convviz.images.picture import Picture
-from convviz.render.sheets.field import NOTHING, Panel
 from convviz.render.sheets.layout import Sheet
+from convviz.render.sheets.receptive_field import NOTHING, Panel
 from convviz.results import feature_maps
 from convviz.results.feature_maps import FeatureMaps
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import Conv2d
-from convviz.spec.settings import ComputeSettings, PictureSettings, RunSettings
+from convviz.spec.settings import ComputeSettings, RunSettings, SheetSettings
 from convviz.text import plural
 from convviz.typing import Floats
 
@@ -63,7 +63,7 @@ class LayerOutcome:
         """The largest change that the rotation makes, its map and its position; None where there is none."""
         return None if self.differences is None else self.result.largest(self.differences)
 
-    def sheet(self, picture: PictureSettings) -> Sheet:
+    def sheet(self, picture: SheetSettings) -> Sheet:
         """Lay out the input and the maps."""
         return self.result.sheet(
             **asdict(picture),
@@ -80,12 +80,12 @@ class LayerOutcome:
 
 def run_layer(
     image: Picture,
-    built: tuple[Conv2d, FilterBank, tuple[str, ...]],
+    built: tuple[Conv2d, LayerWeights, tuple[str, ...]],
     wanted: RunSettings,
     *,
     flipped: bool = False,
     compute: ComputeSettings | None = None,
-    picture: PictureSettings | None = None,
+    picture: SheetSettings | None = None,
     moments: bool = True,
     advance: Callable[[int], None] = lambda rows: None,
 ) -> LayerOutcome:
@@ -95,7 +95,7 @@ def run_layer(
     ----------
     image : Picture
         The input.
-    built : (Conv2d, FilterBank, tuple of str)
+    built : (Conv2d, LayerWeights, tuple of str)
         The layer, its weights, and remarks on them, as `convviz.compute.filters.build` gives them.
     wanted : RunSettings
         What is wanted.
@@ -103,7 +103,7 @@ def run_layer(
         Whether the kernels were rotated; what that changes is computed too.
     compute : ComputeSettings, optional
         What computes.
-    picture : PictureSettings, optional
+    picture : SheetSettings, optional
         How the sheet looks: its tiles are prepared while the maps are computed.
     moments : bool
         Whether mean and standard deviation are wanted too.
@@ -126,10 +126,12 @@ def run_layer(
     >>> run_layer(as_picture([[1.0, 2.0]]), built, RunSettings()).result.shape
     (6, 1, 2)
     """
-    compute, picture = compute or ComputeSettings(), picture or PictureSettings()
-    conv, bank, remarks = built
+    compute, picture = compute or ComputeSettings(), picture or SheetSettings()
+    conv, weights, remarks = built
     whole = wanted.save is not None or wanted.table or wanted.check or wanted.partial or flipped
-    result = feature_maps.run(image, conv, bank, backend=compute.backend, device=compute.device, keep=whole)
+    result = feature_maps.run(
+        image, conv, weights, backend=compute.backend, device=compute.device, keep=whole
+    )
     for name, at in (("at", wanted.at), ("field", wanted.field)):
         if at is not None:
             check_inside(name, at, HW(*result.shape[1:]), what="the maps")
@@ -140,7 +142,7 @@ def run_layer(
         agreement=compare.check(result, device=compute.device) if wanted.check else None,
         parts=result.partial() if wanted.partial else None,
         # Where every kernel is symmetric there is nothing to draw.
-        differences=result.flip_difference() if flipped and not all(bank.symmetric) else None,
+        differences=result.flip_difference() if flipped and not all(weights.symmetric) else None,
     )
     start = time.perf_counter()
     result.summary(picture.tile, moments=moments, advance=advance)

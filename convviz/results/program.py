@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from convviz.compute.filters import TapSet
-from convviz.compute.weights import FilterBank
+from convviz.compute.filters import NamedFilters
+from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.files.paths import split_member
 from convviz.images.picture import Picture
@@ -23,10 +23,10 @@ def program_of(
     picture: Picture,
     layer: Conv2d,
     *,
-    bank: FilterBank,
+    weights: LayerWeights,
     settings: LayerSettings,
     reading: InputSettings,
-    tapset: TapSet | None,
+    named: NamedFilters | None,
 ) -> str:
     """Write the PyTorch program of a run, without the line break at its end.
 
@@ -38,13 +38,13 @@ def program_of(
         What they hold.
     layer : Conv2d
         The layer.
-    bank : FilterBank
+    weights : LayerWeights
         Its weights and biases.
     settings : LayerSettings
         Where those come from.
     reading : InputSettings
         How the files were read.
-    tapset : TapSet or None
+    named : NamedFilters or None
         What `convviz.compute.filters.prepare` made of the settings.
 
     Returns
@@ -65,12 +65,12 @@ def program_of(
             "reading this file takes more than a short program; save it as an 8-bit PNG, or as numbers "
             "(.npy), first."
         )
-    keys = () if tapset is None else tapset.keys
+    keys = () if named is None else named.keys
     text = program(
         names,
         sources,
         layer,
-        bank=bank,
+        weights=weights,
         settings=settings,
         reading=reading,
         size=picture.size,
@@ -83,7 +83,7 @@ def program_of(
 def lines_that_read(
     names: Sequence[str], picture: Picture, reading: InputSettings
 ) -> tuple[str, list[str]] | None:
-    """Write how a program reads these files into ``planes``, and what it imports for that.
+    """Write how a program reads these files into ``channels``, and what it imports for that.
 
     Parameters
     ----------
@@ -111,12 +111,12 @@ def _found(
     sources = {name: _source(Path(name), reading) for name in names}
     close = 1e-5 * max(float(abs(picture.x).max()), 1e-30)
 
-    def same(planes: Any) -> bool:
+    def same(channels: Any) -> bool:
         """Tell whether the program reads what convviz did."""
         return (
-            planes is not None
-            and planes.shape == picture.x.shape
-            and np.allclose(planes, picture.x, rtol=0, atol=close)
+            channels is not None
+            and channels.shape == picture.x.shape
+            and np.allclose(channels, picture.x, rtol=0, atol=close)
         )
 
     # Depths, separators, encodings and orders of axes that convviz knows are found by trying.
@@ -131,7 +131,7 @@ _NUMBERS = ("json", "csv", "npy", "npz")
 
 
 def _source(path: Path, reading: InputSettings) -> Any:
-    """Tell what the program has to read, or nothing where no short program could."""
+    """Return what the program has to read, or nothing where no short program could."""
     suffix = split_member(path)[0].suffix.lower().removeprefix(".")
     if suffix in _NUMBERS:
         return suffix

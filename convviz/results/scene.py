@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from convviz.analysis.trace import check_index
 from convviz.compute import conv
-from convviz.compute.weights import FilterBank, seeded
+from convviz.compute.weights import LayerWeights, seeded
 from convviz.errors import InputError, ShapeError, SpecError
-from convviz.explain.trace import check_index
-from convviz.files.paths import shown
+from convviz.files.paths import quoted
 from convviz.files.toml_ import read_toml
 from convviz.images.picture import Picture
 from convviz.render.drawings.animation import Scene
@@ -25,7 +25,12 @@ from convviz.typing import Floats
 
 
 def direct(
-    layer: Conv2d, size: HW, *, picture: Picture | None = None, bank: FilterBank | None = None, index: int = 0
+    layer: Conv2d,
+    size: HW,
+    *,
+    picture: Picture | None = None,
+    weights: LayerWeights | None = None,
+    index: int = 0,
 ) -> Scene:
     """Set up the scene of a convolution.
 
@@ -37,7 +42,7 @@ def direct(
         Size of the input, in pixels.
     picture : Picture, optional
         Numbers for the input; abstract squares without it.
-    bank : FilterBank, optional
+    weights : LayerWeights, optional
         The numbers of the layer, with `picture`.
     index : int
         The map to show.
@@ -55,12 +60,12 @@ def direct(
     check_index("map", index, layer.out_channels)
     height, width = layer.axes(size)
     scene = Scene(_title(layer, size, height, width=width), height, width, padding_mode=layer.padding_mode)
-    planes = layer.planes_of(index)
-    scene = replace(scene, channels=_names(picture, planes))
-    if picture is None or bank is None:
+    inputs = layer.channels_of(index)
+    scene = replace(scene, channels=_names(picture, inputs))
+    if picture is None or weights is None:
         return scene
-    maps = feature_maps.run(picture, layer, bank).maps
-    return replace(scene, planes=picture.x[planes], values=maps[index])
+    maps = feature_maps.run(picture, layer, weights).maps
+    return replace(scene, inputs=picture.x[inputs], values=maps[index])
 
 
 def transposed(
@@ -129,14 +134,14 @@ def transposed(
     if picture is None or weight is None:
         return scene
     values = _correlate(picture.x, weight, scene, dilation=layer.dilation)
-    return replace(scene, planes=picture.x, values=values[index])
+    return replace(scene, inputs=picture.x, values=values[index])
 
 
 def _correlate(x: Floats, weight: Floats, scene: Scene, *, dilation: HW) -> Floats:
     """Put zeros between the pixels, then slide the turned kernels over them."""
     height, width = scene.height, scene.width
     spread = np.zeros((x.shape[0], height.padded, width.padded), np.float32)
-    # A border below 0 leaves out pixels, so that only those inside are put in.
+    # Padding below 0 leaves out pixels, so that only those inside are put in.
     for row in range(x.shape[1]):
         for column in range(x.shape[2]):
             y, z = row * scene.zoom.h + height.before, column * scene.zoom.w + width.before
@@ -146,23 +151,23 @@ def _correlate(x: Floats, weight: Floats, scene: Scene, *, dilation: HW) -> Floa
     return conv.conv2d(spread, turned, dilation=(dilation.h, dilation.w))
 
 
-def transposed_weight(layer: Conv2d, settings: LayerSettings, bank: FilterBank) -> Floats:
-    """Give the weight (I, O, kh, kw) of a transposed layer: torch's own draw, or the kernels of a bank."""
+def transposed_weight(layer: Conv2d, settings: LayerSettings, weights: LayerWeights) -> Floats:
+    """Return the weight (I, O, kh, kw) of a transposed layer: torch's own draw, or the named kernels."""
     if settings.kernel:
-        return np.ascontiguousarray(bank.weight.swapaxes(0, 1))
+        return np.ascontiguousarray(weights.weight.swapaxes(0, 1))
     swapped = Conv2d(layer.out_channels, layer.in_channels, layer.kernel_size, bias=False)
     return seeded(swapped, settings.seed).weight
 
 
-def _names(picture: Picture | None, planes: range) -> tuple[str, ...]:
-    """Call the planes that are shown."""
+def _names(picture: Picture | None, inputs: range) -> tuple[str, ...]:
+    """Call the channels that are shown."""
     if picture is not None:
-        return tuple(channel_label(name) for name in picture.channels[planes.start : planes.stop])
-    return tuple(f"plane {plane}" for plane in planes)
+        return tuple(channel_label(name) for name in picture.channels[inputs.start : inputs.stop])
+    return tuple(f"channel {channel}" for channel in inputs)
 
 
 def _title(layer: Conv2d, size: HW, height: Axis, *, width: Axis, output_padding: HW = HW(0, 0)) -> str:
-    """Say in one line what is done."""
+    """Describe the operation in one line."""
     words = [f"kernel {layer.kernel_size}"]
     for name, pair in (("stride", layer.stride), ("dilation", layer.dilation)):
         words += [f"{name} {typed(pair)}"] if pair != HW(1, 1) else []
@@ -225,7 +230,7 @@ def _case(name: str, case: Any, where: Path) -> Scene:
     known = {"size", "transposed", "output-padding", *_KEYS}
     if not isinstance(case, dict) or not isinstance(case.get("size"), str) or case.keys() - known:
         raise InputError(
-            f'{shown(where)}: [{name}] needs a size such as "5x5" and knows {", ".join(sorted(known))}.'
+            f'{quoted(where)}: [{name}] needs a size such as "5x5" and knows {", ".join(sorted(known))}.'
         )
     chosen: dict[str, Any] = {
         key.replace("-", "_"): parse(str(case[key])) for key, parse in _KEYS.items() if key in case

@@ -32,23 +32,21 @@ class Convention:
 CONVENTIONS = (
     Convention(
         "macs",
-        "multiply-adds, without bias",
+        "MACs, without bias",
         'fvcore (called "flops"); thop ("MACs"), but transposed convolutions at every output',
     ),
     Convention(
         "macs_with_bias",
-        "multiply-adds, and one for every value with a bias",
+        "MACs, and one for every value with a bias",
         'ptflops ("MACs"); torchinfo ("mult-adds"), but transposed convolutions at every output',
     ),
-    Convention("flops", "operations: two per multiply-add, without bias", "torch.utils.flop_counter"),
+    Convention("flops", "operations: two per MAC, without bias", "torch.utils.flop_counter"),
     Convention(
         "flops_with_bias",
         "operations, and one for every value with a bias",
         "the flops profiler of DeepSpeed (0.19.8), but linear layers without bias",
     ),
-    Convention(
-        "macs_inside", "multiply-adds that do not meet padding", "none of these: what has to be computed"
-    ),
+    Convention("macs_inside", "MACs that do not meet padding", "none of these: what has to be computed"),
 )
 
 

@@ -61,7 +61,7 @@ class HW:
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Widths of a border round an image.
+    """Widths of the padding around an image.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Edges:
         return self.left, self.right
 
     def around(self, size: HW) -> HW:
-        """Size of an image of `size` pixels with this border."""
+        """Size of an image of `size` pixels with this padding."""
         return HW(size.h + self.top + self.bottom, size.w + self.left + self.right)
 
 
@@ -380,7 +380,7 @@ def transposed_axis(
     -------
     Axis
         The input with ``stride - 1`` zeros between neighbouring pixels, under a turned kernel
-        at stride 1; a border below 0 leaves out pixels.
+        at stride 1; padding below 0 leaves out pixels.
 
     Raises
     ------
@@ -408,8 +408,8 @@ def transposed_axis(
             f"the padding leaves nothing: ({n} - 1) * {stride} - 2 * {padding} + {dilation} * ({k} - 1) + "
             f"{output_padding} + 1 = {left}; pad by at most {padding - (2 - left) // 2}."
         )
-    border = span(k, dilation=dilation) - 1 - padding
-    return Axis((n - 1) * stride + 1, k, 1, dilation, border, border + output_padding)
+    around = span(k, dilation=dilation) - 1 - padding
+    return Axis((n - 1) * stride + 1, k, 1, dilation, around, around + output_padding)
 
 
 def source_of(index: int, n: int, padding_mode: str) -> int | None:
@@ -475,7 +475,7 @@ def check_inside(field: str, at: HW, size: HW, *, what: str) -> None:
 
 
 def padding_shares(height: Axis, width: Axis) -> tuple[float, float]:
-    """Tell how much of a layer's work meets padding.
+    """Return how much of a layer's work meets padding.
 
     Parameters
     ----------

@@ -41,8 +41,8 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """One layer of a net for one input.
+class SizedStep:
+    """One layer of a network for one input.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Placed:
     output_shape : tuple of int
         Shape of what it gives.
     macs : int
-        Multiply-adds.
+        MACs.
     height, width : Reach or None
         What one output value sees along each axis; None where it sees the whole input.
     """
@@ -73,7 +73,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Net:
+class Network:
     """Layers, each of which reads the input or layers before it.
 
     Parameters
@@ -81,7 +81,7 @@ class Net:
     steps : tuple of Step
         In the order in which they are computed.
     name : str
-        What the net is called.
+        What the network is called.
     classes : tuple of str
         What the values of the last layer stand for.
     reading : dict of str
@@ -95,11 +95,11 @@ class Net:
     reading: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def numbered(self) -> tuple[str, ...]:
+    def with_parameters(self) -> tuple[str, ...]:
         """Names of the layers that have numbers: weights, biases, statistics."""
         return tuple(step.name for step in self.steps if step.kind.spelling.inferred)
 
-    def until(self, name: str) -> "Net":
+    def until(self, name: str) -> "Network":
         """Leave out what comes after a layer, and what that does not depend on.
 
         Raises
@@ -124,7 +124,7 @@ class Net:
         last = kept[0].name == self.steps[-1].name
         return replace(self, steps=tuple(reversed(kept)), classes=self.classes if last else ())
 
-    def place(self, shape: Shape) -> list[Placed]:
+    def sized(self, shape: Shape) -> list[SizedStep]:
         """Build every layer for an input.
 
         Parameters
@@ -134,7 +134,7 @@ class Net:
 
         Returns
         -------
-        list of Placed
+        list of SizedStep
             One per step.
 
         Raises
@@ -145,13 +145,13 @@ class Net:
         Examples
         --------
         >>> from convviz.spec.stacks import parse_layers
-        >>> net = parse_layers("conv 6 k5 | relu | maxpool 2")
-        >>> [placed.output_shape for placed in net.place((1, 32, 32))]
+        >>> network = parse_layers("conv 6 k5 | relu | maxpool 2")
+        >>> [step.output_shape for step in network.sized((1, 32, 32))]
         [(6, 28, 28), (6, 28, 28), (6, 14, 14)]
         """
-        return self._place(shape, hint=True)
+        return self._sized(shape, hint=True)
 
-    def _place(self, shape: Shape, *, hint: bool) -> list[Placed]:
+    def _sized(self, shape: Shape, *, hint: bool) -> list[SizedStep]:
         """Build every layer; a message about a row of values may name a size of input that fits."""
         shapes: dict[str, Shape] = {INPUT: shape}
         reaches: dict[str, tuple[Reach | None, Reach | None]] = {INPUT: (Reach(), Reach())}
@@ -159,7 +159,7 @@ class Net:
         for step in self.steps:
             inputs = tuple(shapes[name] for name in step.inputs)
             try:
-                layer, output, macs = built(step, inputs)
+                layer, output, macs = built_layer(step, inputs)
             except ConvvizError as error:
                 kind = ShapeError if isinstance(error, ShapeError) else SpecError
                 of_row = hint and kind is ShapeError and len(inputs[0]) == 1
@@ -170,14 +170,14 @@ class Net:
                 _reach(layer, [pair[axis] for pair in seen], inputs[0], axis=axis) for axis in (0, 1)
             )
             shapes[step.name], reaches[step.name] = output, (height, width)
-            found.append(Placed(step.name, layer, step.inputs, inputs, output, macs, height, width))
+            found.append(SizedStep(step.name, layer, step.inputs, inputs, output, macs, height, width))
         return found
 
     def _fitting(self, shape: Shape) -> str:
         """Name a usual size of input that this network can read; nothing if none of them fits."""
         for side in USUAL_SIDES:
             with contextlib.suppress(ConvvizError):
-                self._place((shape[0], side, side), hint=False)
+                self._sized((shape[0], side, side), hint=False)
                 return (
                     f" The network reads inputs of {side}x{side} pixels, not {shape_text(shape[1:])}: "
                     f"bring the picture to that size with --resize {side}x{side}."
@@ -189,7 +189,7 @@ class Net:
 USUAL_SIDES = (28, 32, 64, 96, 128, 192, 224, 227, 256, 299, 384, 512)
 
 
-def built(step: Step, inputs: Sequence[Shape]) -> tuple[Layer, Shape, int]:
+def built_layer(step: Step, inputs: Sequence[Shape]) -> tuple[Layer, Shape, int]:
     """Build the layer of one step for the shapes of what it reads.
 
     Returns
@@ -199,7 +199,7 @@ def built(step: Step, inputs: Sequence[Shape]) -> tuple[Layer, Shape, int]:
     output : tuple of int
         Shape of what it gives.
     macs : int
-        Multiply-adds.
+        MACs.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def built(step: Step, inputs: Sequence[Shape]) -> tuple[Layer, Shape, int]:
     return layer, *_measured(layer, inputs)
 
 
-def alone(layer: Conv2d, size: HW) -> Placed:
+def alone(layer: Conv2d, size: HW) -> SizedStep:
     """Place one convolution by itself.
 
     Examples
@@ -221,7 +221,7 @@ def alone(layer: Conv2d, size: HW) -> Placed:
     shape = (layer.in_channels, *size)
     output, macs = _measured(layer, [shape])
     height, width = (_reach(layer, [Reach()], shape, axis=axis) for axis in (0, 1))
-    return Placed("map", layer, (INPUT,), (shape,), output, macs, height, width)
+    return SizedStep("map", layer, (INPUT,), (shape,), output, macs, height, width)
 
 
 def _layer(step: Step, shape: Shape) -> Layer:
@@ -277,14 +277,14 @@ def _is_number(value: Any) -> bool:
 
 
 def _measured(layer: Layer, inputs: Sequence[Shape]) -> tuple[Shape, int]:
-    """Tell what a layer gives, and what that costs."""
+    """Return what a layer gives, and what that costs."""
     if len(inputs) > 1 and not layer.joins:
         raise ShapeError(f"it reads one input, not {len(inputs)}.")
     return layer.output_shape(*inputs), layer.macs(*inputs)
 
 
 def _reach(layer: Layer, seen: Sequence[Reach | None], shape: Shape, *, axis: int) -> Reach | None:
-    """Tell what a value sees along one axis through one more layer."""
+    """Return what a value sees along one axis through one more layer."""
     before = seen[0]
     for other in seen[1:]:
         before = before.joined(other) if before is not None and other is not None else None

@@ -147,12 +147,12 @@ def position(field: str) -> Callable[[str], HW]:
     return parse
 
 
-def place(field: str) -> Callable[[str], tuple[int, int, int, int]]:
+def weight_index(field: str) -> Callable[[str], tuple[int, int, int, int]]:
     """Make a parser of ``O,I,Y,X``, the place of a weight, all counted from 0.
 
     Examples
     --------
-    >>> place("weight")("0,2,1,1")
+    >>> weight_index("weight")("0,2,1,1")
     (0, 2, 1, 1)
     """
 
@@ -199,7 +199,7 @@ def _floats(text: str) -> tuple[float, ...] | None:
 
 
 def normalization(text: str) -> Normalization:
-    """Parse ``imagenet``, ``MEAN,STD``, or the means of all planes and then their deviations.
+    """Parse ``imagenet``, ``MEAN,STD``, or the means of all channels and then their deviations.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def normalization(text: str) -> Normalization:
     values = _floats(text)
     if values is None:
         raise SpecError(
-            f"normalize: expected {IMAGENET.name}, MEAN,STD, or the means of all planes and then their "
+            f"normalize: expected {IMAGENET.name}, MEAN,STD, or the means of all channels and then their "
             f"deviations, such as 0.5,0.25, not {text!r}."
         )
     half = len(values) // 2

@@ -40,7 +40,7 @@ class ShortSide:
             raise SpecError(f"resize must be at least 1 pixel on the shorter side, not {self.length}.")
 
     def size_of(self, size: HW) -> HW:
-        """Tell the size that a picture of `size` is brought to."""
+        """Return the size that a picture of `size` is brought to."""
         longer = int(self.length * max(size) / min(size))
         return HW(longer, self.length) if size.h > size.w else HW(self.length, longer)
 
@@ -50,12 +50,12 @@ class ShortSide:
 
 @dataclass(frozen=True, slots=True)
 class Normalization:
-    """What is subtracted from the values of each plane, and what they are divided by then.
+    """What is subtracted from the values of each channel, and what they are divided by then.
 
     Parameters
     ----------
     mean, std : tuple of float
-        One of each for all planes, or one per plane; deviations are above 0.
+        One of each for all channels, or one per channel; deviations are above 0.
     name : str
         What a user types for these numbers, if not the numbers.
 
@@ -79,38 +79,38 @@ class Normalization:
             raise SpecError(
                 f"normalize needs as many deviations as means, not "
                 f"{plural(len(self.mean) + len(self.std), 'number')}; "
-                "give MEAN,STD, or the means of all planes and then their deviations."
+                "give MEAN,STD, or the means of all channels and then their deviations."
             )
         if not all(map(math.isfinite, self.mean + self.std)):
             raise SpecError("normalize needs finite numbers, without inf and nan.")
         if min(self.std) <= 0:
             raise SpecError(f"normalize divides by deviations, which must be above 0, not {min(self.std)!r}.")
 
-    def of(self, planes: int) -> "Normalization":
-        """Give the numbers of each of so many planes.
+    def of(self, channels: int) -> "Normalization":
+        """Return the numbers of each of so many channels.
 
         Raises
         ------
         SpecError
-            If they are for another number of planes.
+            If they are for another number of channels.
 
         Examples
         --------
         >>> Normalization((0.5,), (0.25,)).of(3).mean
         (0.5, 0.5, 0.5)
         """
-        if len(self.mean) == planes:
+        if len(self.mean) == channels:
             return self
         if len(self.mean) == 1:
-            return Normalization(self.mean * planes, self.std * planes)
+            return Normalization(self.mean * channels, self.std * channels)
         if self.name:
             raise SpecError(
-                f"normalize {self.name} is for {plural(len(self.mean), 'plane')}, but the input has "
-                f"{planes}; choose the planes by --mode, or give MEAN,STD."
+                f"normalize {self.name} is for {plural(len(self.mean), 'channel')}, but the input has "
+                f"{channels}; choose the channels by --mode, or give MEAN,STD."
             )
         raise SpecError(
-            f"normalize gives {plural(2 * len(self.mean), 'number')} for {plural(planes, 'plane')}; "
-            "give MEAN,STD" + (f" for all of them, or {2 * planes} numbers." if planes > 1 else ".")
+            f"normalize gives {plural(2 * len(self.mean), 'number')} for {plural(channels, 'channel')}; "
+            "give MEAN,STD" + (f" for all of them, or {2 * channels} numbers." if channels > 1 else ".")
         )
 
     @property
@@ -139,7 +139,7 @@ IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "imagenet
 
 
 def resized_size(resize: HW | ShortSide, size: HW) -> HW:
-    """Tell the size that a picture is brought to.
+    """Return the size that a picture is brought to.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def resized_size(resize: HW | ShortSide, size: HW) -> HW:
 
 
 def crop_corner(size: HW, crop: HW) -> HW:
-    """Tell the first row and column of the middle of a picture.
+    """Return the first row and column of the middle of a picture.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ class Reach:
     """What output values see of the input along one axis.
 
     Behind a transposed convolution neighbours see differently much, and so they do again
-    after every so many values: value ``period * q + r`` sees the pixels from
+    after every period of values: value ``period * q + r`` sees the pixels from
     ``firsts[r] + q * shift`` to ``lasts[r] + q * shift``, where the period is ``len(firsts)``.
 
     Parameters
@@ -34,7 +34,7 @@ class Reach:
     shift: int = 1
 
     def at(self, index: int) -> tuple[int, int]:
-        """Tell the first and the last pixel that one value sees.
+        """Return the first and the last pixel that one value sees.
 
         Examples
         --------
@@ -46,7 +46,7 @@ class Reach:
 
     @property
     def jump(self) -> Fraction:
-        """Input pixels between the fields of neighbouring values, in the mean: the effective stride."""
+        """Input pixels between the fields of neighbouring values, on average: the effective stride."""
         return Fraction(self.shift, len(self.firsts))
 
     @property
@@ -65,7 +65,7 @@ class Reach:
         return Fraction(self.firsts[0] + self.lasts[0], 2)
 
     def _union(self, indices: Iterable[int]) -> tuple[int, int]:
-        """Tell what some values see together; nothing is one pixel after the last."""
+        """Return what some values see together; nothing is one pixel after the last."""
         seen = [self.at(index) for index in indices]
         seen = [(first, last) for first, last in seen if first <= last] or [(0, -1)]
         return min(first for first, _ in seen), max(last for _, last in seen)

@@ -48,7 +48,7 @@ class LayerSettings:
     seed : int
         Seed of torch's generator, for filters without kernels.
     kernel : tuple of KernelRequest
-        Presets, literal taps and files, one after the other.
+        Presets, literal values and files, one after the other.
     bias_values : tuple of float, optional
         One bias per map, for layers with kernels.
     flip : bool
@@ -83,12 +83,12 @@ class LayerSettings:
     def conv2d(
         self, in_channels: int, *, sizes: Sequence[HW] = (), maps: int = 0, stored_bias: bool = False
     ) -> Conv2d:
-        """Build the layer for an input of `in_channels` planes.
+        """Build the layer for an input of `in_channels` channels.
 
         Parameters
         ----------
         in_channels : int
-            Planes of the input.
+            Channels of the input.
         sizes : sequence of HW
             Sizes of the kernels that `kernel` names, in taps; none for seeded weights.
         maps : int
@@ -174,7 +174,7 @@ class InputSettings:
     Parameters
     ----------
     mode : {"rgb", "gray", "rgba"}, optional
-        Planes to read; those that the picture has by default, without alpha.
+        Channels to read; those that the picture has by default, without alpha.
     range : {"unit", "byte", "raw"}
         0 to 1, 0 to 255, or the stored numbers.
     resize : HW or ShortSide, optional
@@ -281,7 +281,7 @@ class ComputeSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureSettings:
+class SheetSettings:
     """How feature maps become one picture.
 
     Parameters
@@ -482,7 +482,7 @@ def as_text(*groups: Any) -> dict[str, str | list[str]]:
 
     Examples
     --------
-    >>> as_text(LayerSettings(stride=HW(2, 2), flip=True), PictureSettings(tile=None))
+    >>> as_text(LayerSettings(stride=HW(2, 2), flip=True), SheetSettings(tile=None))
     {'stride': '2', 'flip': 'true', 'tile': 'full'}
     """
     return {

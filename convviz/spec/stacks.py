@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from convviz.errors import SourceError, SpecError, UnknownNameError
-from convviz.files.paths import shown
+from convviz.errors import SpecError, TextError, UnknownNameError
+from convviz.files.paths import quoted
 from convviz.files.toml_ import read_toml
 from convviz.spec.layers import Layer
-from convviz.spec.network import BY_NAME, BY_WORD, INPUT, Net, Step, type_of
+from convviz.spec.network import BY_NAME, BY_WORD, INPUT, Network, Step, type_of
 from convviz.text import printable
 
 # What stands at the top of a TOML file.
@@ -20,7 +20,7 @@ _NETS = Path(__file__).with_name("nets")
 _NUMBER = r"-?([0-9]+\.?|[0-9]*\.[0-9]+)(e-?[0-9]{1,2})?"
 
 
-def parse_layers(text: str) -> Net:
+def parse_layers(text: str) -> Network:
     """Read a stack that is written as text.
 
     Parameters
@@ -33,12 +33,12 @@ def parse_layers(text: str) -> Net:
 
     Returns
     -------
-    Net
+    Network
         The layers, called by word and number: conv1, relu1, conv2.
 
     Raises
     ------
-    SourceError
+    TextError
         If something is no layer or no argument; it knows the place.
 
     Examples
@@ -52,14 +52,14 @@ def parse_layers(text: str) -> Net:
     for part in text.split("|"):
         words = [(at + found.start(), found.group()) for found in re.finditer(r"\S+", part)]
         if not words:
-            raise SourceError("layers: a layer is missing here.", text, at + len(part) // 2)
+            raise TextError("layers: a layer is missing here.", text, at + len(part) // 2)
         kind, arguments = _read_step(words, text)
         word = kind.spelling.words[0]
         counts[word] = counts.get(word, 0) + 1
         before = steps[-1].name if steps else INPUT
         steps.append(Step(f"{word}{counts[word]}", kind, arguments, (before,)))
         at += len(part) + 1
-    return Net(tuple(steps))
+    return Network(tuple(steps))
 
 
 def _read_step(words: Sequence[tuple[int, str]], text: str) -> tuple[type[Layer], dict[str, Any]]:
@@ -69,17 +69,17 @@ def _read_step(words: Sequence[tuple[int, str]], text: str) -> tuple[type[Layer]
     # In a row every layer reads the one before.
     if kind is None or kind.joins:
         error = UnknownNameError("layer", word, [known for known, one in BY_WORD.items() if not one.joins])
-        raise SourceError(f"layers: {error}", text, place)
+        raise TextError(f"layers: {error}", text, place)
     spelling = kind.spelling
     arguments: dict[str, Any] = {}
     for index, (at, item) in enumerate(rest):
         name, value = _read_argument(kind, item, text, at=at, first=index == 0)
         if name in arguments:
-            raise SourceError(f"layers: {name} is given twice.", text, at)
+            raise TextError(f"layers: {name} is given twice.", text, at)
         arguments[name] = value
     arguments = {**spelling.defaults, **arguments}
     if spelling.needed and spelling.first not in arguments:
-        raise SourceError(f"layers: {word} needs a number, its {spelling.first}.", text, place + len(word))
+        raise TextError(f"layers: {word} needs a number, its {spelling.first}.", text, place + len(word))
     return kind, arguments
 
 
@@ -103,11 +103,11 @@ def _read_argument(kind: type[Layer], item: str, text: str, *, at: int, first: b
         must = "must be" if spelling.needed else "can be"
         wrong = f"the first word after {word} {must} a number, its {spelling.first}, not {item!r}"
         allowed = f"; after {word} may also come {', '.join(known)}" if known else ""
-    raise SourceError(f"layers: {wrong}{allowed}.", text, at)
+    raise TextError(f"layers: {wrong}{allowed}.", text, at)
 
 
-def read_net(path: str | Path) -> Net:
-    """Read a net from a TOML file.
+def read_net(path: str | Path) -> Network:
+    """Read a network from a TOML file.
 
     Parameters
     ----------
@@ -120,22 +120,22 @@ def read_net(path: str | Path) -> Net:
 
     Returns
     -------
-    Net
+    Network
         The layers.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or is no TOML with numbers of the usual size.
+        If the file cannot be read, or is not TOML with numbers of the usual size.
     SpecError
         If a layer cannot be; the message names it.
     """
     path = Path(path)
-    return net_of(read_toml(path), shown(path), name=printable(path.stem))
+    return network_of(read_toml(path), quoted(path), name=printable(path.stem))
 
 
-def net_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Net:
-    """Make a net of what a TOML file holds."""
+def network_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Network:
+    """Make a network of what a TOML file holds."""
     for key in document:
         if key not in _KEYS:
             raise SpecError(f"{where}: {UnknownNameError('key', key, _KEYS)}")
@@ -155,7 +155,7 @@ def net_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Net:
         step_name = arguments.pop("name", f"{kind.spelling.words[0]}{index}")
         inputs = arguments.pop("from", [steps[-1].name if steps else INPUT])
         if not isinstance(step_name, str) or not step_name or step_name in known:
-            raise SpecError(f"{where}: layer {index}: the name {step_name!r} is taken, or none.")
+            raise SpecError(f"{where}: layer {index}: the name {step_name!r} is empty or already taken.")
         # Results are stored by these names, in archives whose members they become.
         if not step_name.isprintable() or {"..", "", "__metadata__"} & set(step_name.split("/")):
             raise SpecError(f"{where}: layer {index}: the name {step_name!r} cannot be that of a file.")
@@ -172,7 +172,7 @@ def net_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Net:
         chosen = tuple(inputs) if isinstance(inputs, list) else (inputs,)
         steps.append(Step(step_name, kind, arguments, chosen))
         known.add(step_name)
-    return Net(tuple(steps), name, _classes(document, where), _reading(document, where))
+    return Network(tuple(steps), name, _classes(document, where), _reading(document, where))
 
 
 def _classes(document: Mapping[str, Any], where: str) -> tuple[str, ...]:
@@ -191,24 +191,24 @@ def _reading(document: Mapping[str, Any], where: str) -> dict[str, str]:
     return table
 
 
-def named_nets() -> tuple[str, ...]:
-    """Names of the nets that ship with convviz, as shapes alone.
+def named_networks() -> tuple[str, ...]:
+    """Names of the networks that ship with convviz, as shapes alone.
 
     Examples
     --------
-    >>> named_nets()
+    >>> named_networks()
     ('alexnet', 'lenet5', 'mobilenet_v2', 'resnet18', 'unet', 'vgg16')
     """
     return tuple(sorted(path.stem for path in _NETS.glob("*.toml")))
 
 
-def find_net(text: str) -> Net:
-    """Find a net by its name, or read it from a .toml file.
+def find_net(text: str) -> Network:
+    """Find a network by its name, or read it from a .toml file.
 
     Raises
     ------
     UnknownNameError
-        If there is no net of that name.
+        If there is no network of that name.
     InputError, SpecError
         As for `read_net`.
 
@@ -219,6 +219,6 @@ def find_net(text: str) -> Net:
     """
     if text.lower().endswith(".toml"):
         return read_net(Path(text))
-    if text not in named_nets():
-        raise UnknownNameError("net", text, [*named_nets(), "FILE.toml"])
+    if text not in named_networks():
+        raise UnknownNameError("net", text, [*named_networks(), "FILE.toml"])
     return read_net(_NETS / f"{text}.toml")

@@ -103,7 +103,7 @@ def _axis(
 
 
 def _oddity(kernel: int, stride: int, padding: int) -> tuple[int, int, int, int]:
-    """Say how unusual settings are: pixels jumped over, even kernels, far from 3 taps, little padding."""
+    """Rate how unusual settings are: skipped pixels, even kernels, sizes far from 3, little padding."""
     return max(stride - kernel, 0), 1 - kernel % 2, abs(kernel - 3), abs(kernel // 2 - padding)
 
 

@@ -24,7 +24,7 @@ PACKAGES = (
     ("spec",),
     ("images",),
     ("compute",),
-    ("explain",),
+    ("analysis",),
     ("render",),
     ("results",),
     ("page",),
@@ -49,11 +49,11 @@ LAZY = (
     "machine/",
     "files/checkpoints.py",
     "files/onnx_.py",
-    "files/places.py",
+    "files/addresses.py",
     "batch/remote/",
 )
 # Behind an address are packages that are not imported here, with errors of their own.
-CATCHES_ALL = {"files/places.py"}
+CATCHES_ALL = {"files/addresses.py"}
 
 MODULES = {
     path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
@@ -150,12 +150,12 @@ def test_no_module_catches_every_exception():
                 assert "Exception" not in caught, place
 
 
-OURS = {"ConvvizError", "SpecError", "ShapeError", "SourceError", "UnknownNameError", "InputError", "_No"}
+OURS = {"ConvvizError", "SpecError", "ShapeError", "TextError", "UnknownNameError", "InputError", "_No"}
 # Of these the words are for people: of the system, of numpy (how much it wanted), and of missing packages.
 FOR_PEOPLE = {"OSError", "MemoryError", "ImportError", "ModuleNotFoundError"}
 # File systems behind addresses, by the errors of their packages; what an import of another package raises;
 # the function that gives the words.
-OF_OTHERS = {"files/places.py", "errors.py", "text.py", "files/writing.py"}
+OF_OTHERS = {"files/addresses.py", "errors.py", "text.py", "files/writing.py"}
 
 
 def shows(handler):
@@ -252,7 +252,7 @@ def test_a_convolution_of_arrays_loads_nothing_that_draws_or_writes():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"PIL", "zlib_ng", "torch", "rich", "safetensors"}
-    above = ("render", "results", "files", "explain", "page", "batch", "cli")
+    above = ("render", "results", "files", "analysis", "page", "batch", "cli")
     assert not [name for name in loaded if name.startswith(tuple(f"convviz.{package}" for package in above))]
     assert "convviz.compute.conv" in loaded
 

@@ -19,8 +19,8 @@ from PIL import Image
 from convviz.batch import Job, Outcome, Plan, make_plan
 from convviz.batch.plan import output_path
 from convviz.errors import InputError, SpecError
-from convviz.files import paths, places, reading
-from convviz.files.places import place_of
+from convviz.files import addresses, paths, reading
+from convviz.files.addresses import path_of
 
 # What names are made of that lead elsewhere, and pieces that collide with them.
 PIECES = st.sampled_from(
@@ -91,7 +91,7 @@ def test_the_members_of_an_archive_stay_in_the_output_folder(tmp_path):
         for name in ("/etc/x.png", "../up.png", "a/../../up.png", "a//b.png", "a/b.png", "c\\..\\d.png"):
             archive.writestr(zipfile.ZipInfo(name), b"")
     out = tmp_path / "maps"
-    jobs = list(make_plan(place_of(f"zip://::{tmp_path / 'bad.zip'}"), out).items())
+    jobs = list(make_plan(path_of(f"zip://::{tmp_path / 'bad.zip'}"), out).items())
     targets = [Path(os.path.normpath(job.target)) for job in jobs]
     assert {job.name for job in jobs} == {"/etc/x.png", "a//b.png", "a/b.png", "c\\..\\d.png"}
     assert all(target.is_relative_to(out) for target in targets)
@@ -103,20 +103,20 @@ def test_names_that_differ_only_in_case_have_outputs_of_their_own_where_case_is_
     for name in ("A.png", "B/x.png", "a.png", "b/x.png"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).touch()
-    monkeypatch.setattr(places, "folds_case", lambda path: path.name == "maps")
+    monkeypatch.setattr(addresses, "folds_case", lambda path: path.name == "maps")
     targets = [job.target for job in make_plan(tmp_path / "in", tmp_path / "maps").items()]
     assert len({str(target).lower() for target in targets}) == 4
     assert targets[:1] == [tmp_path / "maps" / "A.png.png"]
-    monkeypatch.setattr(places, "folds_case", lambda path: False)
+    monkeypatch.setattr(addresses, "folds_case", lambda path: False)
     plain = [job.target for job in make_plan(tmp_path / "in", tmp_path / "maps").items()]
     assert tmp_path / "maps" / "a.png.png" in plain
 
 
 def test_whether_case_is_folded_is_asked_of_the_nearest_folder_that_there_is(tmp_path):
-    assert not places.folds_case(tmp_path / "not" / "yet")
+    assert not addresses.folds_case(tmp_path / "not" / "yet")
     (tmp_path / "Maps").mkdir()
     (tmp_path / "mAPS").symlink_to(tmp_path / "Maps")  # what such a system does by itself
-    assert places.folds_case(tmp_path / "Maps" / "123")
+    assert addresses.folds_case(tmp_path / "Maps" / "123")
 
 
 def test_nothing_is_written_through_a_link_below_the_output_folder(tmp_path):
@@ -139,11 +139,11 @@ def test_nothing_is_written_through_a_link_below_the_output_folder(tmp_path):
 
 
 def test_an_address_stays_in_its_folder_and_keeps_what_a_key_holds():
-    folder = place_of("memory://photos")
-    assert places.below(folder, "/etc/x.png").path == "/photos/.//etc/x.png"
+    folder = path_of("memory://photos")
+    assert addresses.below(folder, "/etc/x.png").path == "/photos/.//etc/x.png"
     bucket = pytest.importorskip("upath").UPath("s3://bucket/photos")
-    assert places.below(bucket, "/etc/x.png").path == "bucket/photos//etc/x.png"
-    out = Plan(folder, place_of("memory://maps"), None).out
+    assert addresses.below(bucket, "/etc/x.png").path == "bucket/photos//etc/x.png"
+    out = Plan(folder, path_of("memory://maps"), None).out
     assert PurePosixPath(output_path(out, "/etc/x.png").path).is_relative_to("/maps")
 
 
@@ -159,7 +159,7 @@ def test_a_member_of_an_archive_that_grows_beyond_measure_is_not_read(tmp_path):
         archive.addfile(member, io.BytesIO(zeros))
     for kind in ("zip", "tar"):
         address = f"{kind}://::{tmp_path / 'bomb'}.{kind}{'.gz' if kind == 'tar' else ''}"
-        jobs = {job.name: job for job in make_plan(place_of(address), tmp_path / "maps").items()}
+        jobs = {job.name: job for job in make_plan(path_of(address), tmp_path / "maps").items()}
         with pytest.raises(InputError, match=r"x\.png.*grow from .* KiB to 100 MiB, more than 100 times"):
             reading.read_bytes(jobs["x.png"].source)
         if kind == "zip":
@@ -174,7 +174,7 @@ def test_an_archive_is_listed_once_and_opened_once_however_many_members_it_has(t
     opened = []
     real = zipfile.ZipFile.__init__
     monkeypatch.setattr(zipfile.ZipFile, "__init__", lambda *a, **k: opened.append(1) or real(*a, **k))
-    folder = place_of(f"zip://::{tmp_path / 'many.zip'}")
+    folder = path_of(f"zip://::{tmp_path / 'many.zip'}")
     begun = time.process_time()
     jobs = list(make_plan(folder, tmp_path / "maps").items())
     assert time.process_time() - begun < 5  # it took 20 s
@@ -188,7 +188,7 @@ def test_an_archive_is_listed_once_and_opened_once_however_many_members_it_has(t
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_an_address_without_its_archive_is_told_the_right_form(kind):
     with pytest.raises(SpecError, match=f"names no archive; write {kind}://::ok.zip for all that is in it"):
-        place_of(f"{kind}://ok.zip")
+        path_of(f"{kind}://ok.zip")
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_an_address_whose_package_is_missing_names_that_package(monkeypatch, add
     """Played: a machine without universal-pathlib."""
     monkeypatch.setitem(sys.modules, "upath", None)
     with pytest.raises(SpecError, match=remedy):
-        place_of(address)
+        path_of(address)
 
 
 def test_what_no_archive_can_read_is_not_told_in_the_words_of_python(tmp_path):
@@ -213,7 +213,7 @@ def test_what_no_archive_can_read_is_not_told_in_the_words_of_python(tmp_path):
         member = tarfile.TarInfo("device.png")
         member.type = tarfile.CHRTYPE
         archive.addfile(member)
-    (job,) = make_plan(place_of(f"tar://::{tmp_path / 'odd.tar'}"), tmp_path / "maps").items()
+    (job,) = make_plan(path_of(f"tar://::{tmp_path / 'odd.tar'}"), tmp_path / "maps").items()
     with pytest.raises(InputError, match=r"device\.png.*: its package cannot use it\.$"):
         reading.read_bytes(job.source)
 
@@ -228,4 +228,4 @@ def test_what_no_archive_can_read_is_not_told_in_the_words_of_python(tmp_path):
 def test_an_address_that_cannot_be_used_is_not_told_in_the_words_of_python(address, why):
     """'ReferenceFileSystem.__init__() missing 1 required positional argument', '[Errno 2] …'."""
     with pytest.raises(SpecError, match=f"the address '{address}' cannot be used: {why}\\.$"):
-        place_of(address)
+        path_of(address)

@@ -24,7 +24,7 @@ from convviz import __version__
 from convviz.batch import Job, Outcome, make_plan
 from convviz.batch.remote import cluster
 from convviz.errors import BatchError, InputError, SpecError
-from convviz.files.places import Seen, is_remote, place_of
+from convviz.files.addresses import Seen, is_remote, path_of
 
 pytest.importorskip("distributed")
 FILES = 24
@@ -100,7 +100,7 @@ def s3(photos):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in found.items():
             patch.setenv(name, value)
-        bucket = place_of("s3://bucket-of-photos")
+        bucket = path_of("s3://bucket-of-photos")
         bucket.mkdir()
         for path in photos.rglob("*.png"):
             (bucket / "in" / path.relative_to(photos).as_posix()).write_bytes(path.read_bytes())
@@ -436,28 +436,28 @@ def test_very_many_names_behind_an_address_are_not_counted_first(photos, tmp_pat
     plan = importlib.import_module("convviz.batch.plan")
     monkeypatch.setattr(plan, "COUNTED", 5)
     found = make_plan(
-        place_of(f"zip://::{shutil.make_archive(str(tmp_path / 'few'), 'zip', photos)}"), tmp_path
+        path_of(f"zip://::{shutil.make_archive(str(tmp_path / 'few'), 'zip', photos)}"), tmp_path
     )
     assert (found.total, found.counted) == (5, False)
     assert len(list(found.items())) == FILES + 1
 
 
 def test_memory_holds_folders_within_one_process(photos):
-    folder = place_of("memory://photos")
+    folder = path_of("memory://photos")
     for name in ("a.png", "b/c.png", ".hidden/d.png", "notes.txt"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes((photos / "0.png").read_bytes())
-    assert [item.name for item in make_plan(folder, place_of("memory://maps")).items()] == [
+    assert [item.name for item in make_plan(folder, path_of("memory://maps")).items()] == [
         "a.png",
         "b/c.png",
     ]
     assert make_plan(folder, folder / "b").total == 1
     with pytest.raises(SpecError, match="the output folder is the input folder"):
-        make_plan(folder, place_of("memory://photos/"))
+        make_plan(folder, path_of("memory://photos/"))
     with pytest.raises(InputError, match="does not exist"):
-        make_plan(place_of("memory://nothing"), place_of("memory://maps"))
+        make_plan(path_of("memory://nothing"), path_of("memory://maps"))
     with pytest.raises(InputError, match="no file like"):
-        make_plan(folder, place_of("memory://maps"), pattern="*.jpg")
+        make_plan(folder, path_of("memory://maps"), pattern="*.jpg")
 
 
 def test_memory_is_gone_at_the_end_and_says_so(photos):
@@ -495,11 +495,11 @@ def test_one_picture_by_address_is_told_how_to_go_on():
 
 def test_a_package_that_is_missing_is_named():
     with pytest.raises(SpecError, match=r"pip install 'convviz\[gs\]'"):
-        place_of("gs://bucket/photos")
+        path_of("gs://bucket/photos")
     with pytest.raises(SpecError, match="nothing://x"):
-        place_of("nothing://x")
+        path_of("nothing://x")
 
 
 def test_a_file_address_is_a_plain_path(tmp_path):
-    assert place_of(f"file://{tmp_path}") == tmp_path
-    assert not is_remote(place_of("C:\\photos"))
+    assert path_of(f"file://{tmp_path}") == tmp_path
+    assert not is_remote(path_of("C:\\photos"))

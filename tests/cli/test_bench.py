@@ -15,7 +15,7 @@ def test_every_way_has_a_row_and_auto_is_told(convviz, classic):
 def test_json_has_the_numbers(convviz, classic):
     done = convviz("bench", classic, "-k", "3", "-O", "2", "--json")
     document = json.loads(done.stdout)
-    assert document["macs"] == 2 * 27  # one window of 3x3 on 3 planes, for each of 2 maps
+    assert document["macs"] == 2 * 27  # one window of 3x3 on 3 channels, for each of 2 maps
     assert document["input_shape"] == [3, 3, 3]
     assert document["output_shape"] == [2, 1, 1]
     assert document["auto"] == "numpy"

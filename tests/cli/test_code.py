@@ -51,7 +51,7 @@ def inputs(tmp_path, classic):
         pytest.param(
             "colour.png",
             ["--resize", "short:12", "--crop", "8x9", "--normalize", "imagenet", "-p", "1"],
-            id="as trained nets expect it",
+            id="as trained networks expect it",
         ),
         pytest.param("gray16.png", ["--normalize", "0.5,0.25", "--crop", "5"], id="sixteen bits, normalised"),
         pytest.param(

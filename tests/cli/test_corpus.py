@@ -17,7 +17,7 @@ REFUSED = {
     "limit": "larger than what --max-pixels allows",
     "memory": "more than the memory",
     "infinite or not a number": "values that no picture of a map could show",
-    "separate planes of 16 bits that are not RGB or RGBA": "Pillow takes the bytes of those for samples",
+    "separate channels of 16 bits that are not RGB or RGBA": "Pillow takes the bytes of those for samples",
 }
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from convviz.cli.app import status_of
+
 HARBOUR = Path(__file__).parents[2] / "samples" / "harbour.png"
 
 
 def test_the_parts_of_one_value_are_printed_and_add_up(convviz, classic):
-    """Under a filter of ones the corner of a padded map sees four pixels of each plane: 4 + 2 + 2."""
+    """Under a filter of ones the corner of a padded map sees four pixels of each channel: 4 + 2 + 2."""
     done = convviz("explain", classic.name, "--at", "0,0", "-K", "1 1 1; 1 1 1; 1 1 1", "-p", "1")
     assert done.returncode == 0, done.stderr
     assert "window: rows -1 to 1 (1 in the padding), columns -1 to 1 (1 in the padding)" in done.stdout
@@ -41,6 +43,22 @@ def test_json_has_every_number(convviz, classic):
     assert document["value"] == document["backend"]["value"] == 90.5
     assert document["channels"][1]["products"] == [[0, 2, 0], [0, 5, 0], [0, 8, 0]]
     assert document["window"] == {"rows": [0, 1, 2], "columns": [0, 1, 2]}
+
+
+def test_without_a_place_the_largest_magnitude_is_taken_and_said_so(tmp_path, monkeypatch, capfd):
+    """The vertical difference of a step of 8 downwards is -8 in row 1; elsewhere it is 0 or 3."""
+    monkeypatch.chdir(tmp_path)
+    Path("step.json").write_text("[[5, 8, 8], [5, 8, 8], [8, 0, 8]]")
+    words = ["explain", "step.json", "-K", "-1; 1"]
+    assert status_of(words) == 0
+    first = capfd.readouterr().out.splitlines()[0]
+    assert first.endswith("row 1, column 1: the largest magnitude of the map")
+    assert status_of([*words, "--json"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert (document["at"], document["value"]) == ([1, 1], -8)
+    assert document["chosen"] == "largest magnitude"
+    assert status_of([*words, "--at", "1,1", "--json"]) == 0
+    assert "chosen" not in json.loads(capfd.readouterr().out)
 
 
 @pytest.mark.parametrize("name", ["out.svg", "out.png"])
@@ -110,7 +128,7 @@ def test_every_direction_is_drawn_small_and_large(convviz, classic, what, pictur
     done = convviz("explain", picture, *what, "-O", "2", "-p", "1", "-o", "x.svg")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "x.svg"
-    assert ("<image" in classic.with_name("x.svg").read_text()) == (picture == HARBOUR or what[0] == "--at")
+    assert ("<image" in classic.with_name("x.svg").read_text()) == (picture == HARBOUR)
 
 
 @pytest.mark.parametrize("columns", ["40", "200"])
@@ -126,15 +144,19 @@ def test_no_line_is_longer_than_the_terminal_is_wide(convviz, classic, columns):
         (["--at", "3,0"], "rows go to 2, columns to 2"),
         (["--pixel", "0,3"], "rows go to 2, columns to 2"),
         (["--at", "0,0", "--map", "6"], "0 to 5"),
-        ([], "give one of --at Y,X"),
-        (["--at", "0,0", "--pixel", "0,0"], "give one of --at Y,X"),
+        (
+            ["--at", "0,0", "--pixel", "0,0"],
+            "as_matrix and group_map are different questions",
+        ),
+        (["--weight", "0,0,0,0", "--map", "0"], "map: a weight belongs to one filter"),
         (["--pixel", "0,0", "--map", "6"], "0 to 5"),
         (["--weight", "6,0,0,0"], "weight: map: there are 6 maps, 0 to 5"),
         (["--weight", "0,3,0,0"], "there are 3 channels, 0 to 2"),
         (["--weight", "0,0,3,0"], "outside of the kernel; rows go to 2, columns to 2"),
         (["--weight", "0,0,3"], "expected O,I,Y,X"),
-        (["--as-matrix", "--at", "0,0"], "give one of"),
+        (["--as-matrix", "--at", "0,0"], "give one of them"),
         (["--as-matrix", "--map", "6"], "0 to 5"),
+        (["--group-map", "--map", "0"], "map: the group map shows every map"),
         (["--at", "0,0", "-o", "x.pdf"], ".png or .svg"),
     ],
 )

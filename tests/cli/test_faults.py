@@ -205,7 +205,7 @@ NAMES = [
 
 
 def shows_nothing_else(text):
-    """Tell whether text of ours has nothing that a terminal acts upon."""
+    """Return whether text of ours has nothing that a terminal acts upon."""
     return all(line.isprintable() for line in text.decode().split("\n"))
 
 

@@ -18,9 +18,9 @@ SETTINGS = [
     pytest.param(["-K", "-1 0 1", "--bias-values", "-0.5", "--flip"], id="what begins with a hyphen"),
     pytest.param(["--mode", "gray", "--range", "byte", "--resize", "20x11"], id="the input"),
     pytest.param(
-        ["--resize", "short:12", "--crop", "10x11", "--normalize", "imagenet"], id="what a net expects"
+        ["--resize", "short:12", "--crop", "10x11", "--normalize", "imagenet"], id="what a network expects"
     ),
-    pytest.param(["--normalize", "-0.1,0.2,0.3,1,0.5,2.5"], id="numbers per plane"),
+    pytest.param(["--normalize", "-0.1,0.2,0.3,1,0.5,2.5"], id="numbers per channel"),
     pytest.param(
         ["--tile", "full", "--columns", "2", "--colormap", "signed", "--scale", "global"], id="looks"
     ),

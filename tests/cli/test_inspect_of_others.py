@@ -1,4 +1,4 @@
-"""``inspect`` and ``--like`` for files of nets and of the other commands."""
+"""``inspect`` and ``--like`` for files of networks and of the other commands."""
 
 import json
 import os

@@ -9,7 +9,7 @@ from PIL import Image
 from convviz.compute import conv
 from convviz.images import decode
 from convviz.render.drawings import padding
-from convviz.render.drawings.drawing import Picture as Bitmap
+from convviz.render.drawings.drawing import Bitmap
 from convviz.spec.geometry import HW, Edges
 
 
@@ -69,11 +69,11 @@ def test_what_a_mode_cannot_fill_is_refused(convviz, row):
 
 
 def test_the_border_is_tinted_and_the_input_is_not():
-    """On black planes only the border has a colour."""
+    """On black channels only the border has a colour."""
     picture = decode.as_picture(np.zeros((20, 20)))
     edges = Edges(5, 5, 5, 5)
     drawing = padding.draw(picture, {"zeros": conv.pad(picture.x, edges)}, edges, side=60)
     (levels,) = (shape.levels for shape in drawing.shapes if isinstance(shape, Bitmap))
     assert (levels[5:25, 5:25] == 0).all()
-    border = levels[padding.border_of(edges, HW(20, 20))]
+    border = levels[padding.padding_mask(edges, HW(20, 20))]
     assert (border[:, 2] > border[:, 0]).all()

@@ -86,7 +86,7 @@ def test_the_kernels_of_a_large_layer_are_not_printed(convviz, classic):
 
 
 @pytest.fixture
-def planes(tmp_path):
+def channels(tmp_path):
     """The classic numbers, a file for each channel."""
     rows = {"R": "1,1,1\n", "G": "0,1,0\n", "B": "1,0,1\n"}
     for name, row in rows.items():
@@ -94,11 +94,11 @@ def planes(tmp_path):
     return [f"{name}.csv" for name in rows]
 
 
-def test_several_inputs_are_the_channels_of_one(convviz, planes, classic):
-    done = convviz("run", *planes, "-K", ONES, "-K", "1@G", "--json", "--table")
+def test_several_inputs_are_the_channels_of_one(convviz, channels, classic):
+    done = convviz("run", *channels, "-K", ONES, "-K", "1@G", "--json", "--table")
     assert done.stderr.splitlines()[0] == "3 inputs are stacked: the 3 channels are R, G, B"
     document = json.loads(done.stdout)
-    assert document["input"] == {"path": "R.csv", "paths": planes, "shape": [3, 3, 3], "range": "unit"}
+    assert document["input"] == {"path": "R.csv", "paths": channels, "shape": [3, 3, 3], "range": "unit"}
     assert document["files"] == ["R-maps.png"]
     assert document["maps"][1]["name"] == "1 @G"
     assert document["values"] == [[[18]], [[1]]]
@@ -106,17 +106,17 @@ def test_several_inputs_are_the_channels_of_one(convviz, planes, classic):
     assert one["values"] == document["values"]
 
 
-def test_inputs_of_two_sizes_are_not_stacked(convviz, planes, photo):
-    done = convviz("run", planes[0], photo.name)
+def test_inputs_of_two_sizes_are_not_stacked(convviz, channels, photo):
+    done = convviz("run", channels[0], photo.name)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == (
         "convviz: inputs whose channels are stacked must have the same size, but 'R' is 3x3 "
         "and 'photo' 24x32 pixels; give --resize HxW.\n"
     )
-    assert convviz("run", planes[0], photo.name, "--resize", "8").returncode == 0
+    assert convviz("run", channels[0], photo.name, "--resize", "8").returncode == 0
 
 
-def test_no_input_of_several_is_ever_replaced(convviz, planes, photo):
+def test_no_input_of_several_is_ever_replaced(convviz, channels, photo):
     done = convviz("run", photo.name, photo.name, "-o", photo.name, "--force")
     assert done.returncode == 4
     again = photo.with_name("again.png")
@@ -430,9 +430,9 @@ def test_a_missing_input_is_named(convviz):
 
 def test_groups_say_which_planes_feed_which_maps_and_what_that_saves(convviz, photo):
     done = convviz("run", photo.name, "-O", "6", "--groups", "3")
-    assert "group 1: plane G -> maps 2, 3" in done.stdout
+    assert "group 1: channel G -> maps 2, 3" in done.stdout
     # 6 x 1 x 3 x 3 weights at 22 x 30 positions, against three times as many.
-    assert "saved: 54 weights instead of 162, 35,640 multiply-adds instead of 106,920" in done.stdout
+    assert "saved: 54 weights instead of 162, 35,640 MACs instead of 106,920" in done.stdout
 
 
 def test_a_table_of_large_values_that_are_not_whole_has_no_decimals(convviz, tmp_path):
@@ -444,18 +444,18 @@ def test_a_table_of_large_values_that_are_not_whole_has_no_decimals(convviz, tmp
 
 
 def test_partial_maps_stand_in_tables_and_in_json(convviz, classic):
-    """Nine ones of R, three of G, six of B; groups leave a filter its own plane."""
+    """Nine ones of R, three of G, six of B; groups leave a filter its own channel."""
     words = ("run", classic.name, "-K", ONES, "--partial", "--table")
     document = json.loads(convviz(*words, "--json").stdout)
     assert document["partial"] == {"difference": 0, "values": [[[[9]], [[3]], [[6]]]]}
     lines = convviz(*words).stdout.splitlines()
-    found = [line.split(":")[1].split()[0] for line in lines if " part  1x1" in line]
+    found = [line.split(":")[1].split()[0] for line in lines if " partial map  1x1" in line]
     assert found == ["R", "G", "B"]
     grouped = convviz("run", classic.name, "-O", "3", "-g", "3", "--partial", "--table").stdout
-    assert [line for line in grouped.splitlines() if " part  1x1" in line] == [
-        "map 0: R part  1x1",
-        "map 1: G part  1x1",
-        "map 2: B part  1x1",
+    assert [line for line in grouped.splitlines() if " partial map  1x1" in line] == [
+        "map 0: R partial map  1x1",
+        "map 1: G partial map  1x1",
+        "map 2: B partial map  1x1",
     ]
 
 

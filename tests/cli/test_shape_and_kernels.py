@@ -133,6 +133,7 @@ def test_a_preset_is_shown_with_its_numbers_and_its_source(convviz):
 
 def test_the_list_of_kernels_is_long_and_its_json_complete(convviz):
     listed = json.loads(convviz("kernels", "--json").stdout)
+    assert all(one["values"] == one["taps"] for one in listed)
     assert len(listed) >= 35
     assert all(entry["source"] and entry["about"] for entry in listed)
     shown = convviz("kernels").stdout
@@ -192,12 +193,12 @@ def test_the_share_of_the_work_that_meets_padding_is_stated(convviz):
 def test_numbers_agree_with_their_nouns(convviz):
     lines = convviz("shape", "1x1x1", "-k", "1", "-O", "1").stdout.splitlines()
     assert "parameters: 2 = 1 x 1 x 1 x 1 weight + 1 bias" in lines
-    (line,) = [line for line in lines if line.startswith("multiply-adds:")]
-    assert line.startswith("multiply-adds: 1 = 1 weight x 1 x 1 position (")
+    (line,) = [line for line in lines if line.startswith("MACs:")]
+    assert line.startswith("MACs: 1 = 1 weight x 1 x 1 position (")
     lines = convviz("shape", "1x2x1", "-k", "1", "-O", "2", "-g", "1").stdout.splitlines()
     assert "parameters: 4 = 2 x 1 x 1 x 1 weights + 2 biases" in lines
-    (line,) = [line for line in lines if line.startswith("multiply-adds:")]
-    assert line.startswith("multiply-adds: 4 = 2 weights x 2 x 1 positions (")
+    (line,) = [line for line in lines if line.startswith("MACs:")]
+    assert line.startswith("MACs: 4 = 2 weights x 2 x 1 positions (")
 
 
 def test_a_target_keeps_the_size_of_a_named_kernel(convviz):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from convviz.spec.stacks import named_nets
+from convviz.spec.stacks import named_networks
 
 STACK = "conv 10 k3 | relu | conv 10 k3 | relu | maxpool 2"
 
@@ -23,7 +23,7 @@ def test_a_stack_is_a_table_with_totals(convviz):
     ]
     assert "5 layers: 1,010 parameters" in done.stdout
     # 26 * 26 * 90 + 24 * 24 * 900
-    assert "579,240 multiply-adds" in done.stdout
+    assert "579,240 MACs" in done.stdout
 
 
 def test_a_named_net_as_json(convviz):
@@ -73,7 +73,7 @@ def test_what_a_terminal_acts_upon_is_escaped_and_the_place_still_right(convviz)
         (["--layers", "conv 10", "--net", "vgg16"], "give only one of them"),
         (["--net", "vgg16", "--stride", "2"], "stride cannot be used with a network"),
         (["--net", "vgg16", "--target", "2x2"], "target and weights cannot be used with a network"),
-        (["--net", "vgg"], "no net named 'vgg'; did you mean 'vgg16'?"),
+        (["--net", "vgg"], "no network named 'vgg'; did you mean 'vgg16'?"),
         (["--layers", "conv 10 k99"], "layer 'conv1': height: a kernel of size 99"),
     ],
 )
@@ -92,9 +92,9 @@ def test_counts_by_every_convention_with_its_tools(convviz):
     done = convviz("shape", "3x8x8", "--padding", "1", "--counts")
     assert done.returncode == 0
     lines = done.stdout.splitlines()
-    assert "10,368  multiply-adds, without bias" in lines[0]
+    assert "10,368  MACs, without bias" in lines[0]
     assert "fvcore" in lines[1]
-    assert any(line.startswith("10,752  multiply-adds, and one for") for line in lines)
+    assert any(line.startswith("10,752  MACs, and one for") for line in lines)
     document = json.loads(convviz("shape", "3x8x8", "--layers", "conv 6 p1", "--counts", "--json").stdout)
     assert document["counts"]["flops"] == 20_736
     assert (
@@ -105,4 +105,4 @@ def test_counts_by_every_convention_with_its_tools(convviz):
 
 def test_the_help_names_every_net_that_ships(convviz):
     text = " ".join(convviz("shape", "--help").stdout.split())
-    assert f"A whole network: {', '.join(named_nets())}, or a file" in text
+    assert f"A whole network: {', '.join(named_networks())}, or a file" in text

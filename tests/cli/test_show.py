@@ -114,4 +114,4 @@ def test_a_narrow_terminal_breaks_no_word_and_no_number(terminal):
     status, shown = terminal("run", "x.json", "-K", "1", columns=40, TERM="dumb")
     assert status == 0
     assert max(map(len, shown.splitlines())) <= 40
-    assert "multiply-adds: 4 = 1 weight x 2 x 2" in shown
+    assert "MACs: 4 = 1 weights x 2 x 2" in shown

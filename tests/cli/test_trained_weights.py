@@ -69,7 +69,7 @@ def test_an_option_that_is_like_no_other_is_answered_without_a_guess(convviz):
 
 
 def test_layers_proposes_only_what_can_be_done(convviz, tmp_path):
-    """A layer that is not finite is refused, and a transposed one is applied with its net alone."""
+    """A layer that is not finite is refused, and a transposed one is applied with its network alone."""
     whole = np.ones((2, 1, 3, 3), np.float32)
     broken = whole.copy()
     broken[0, 0, 0, 0] = np.nan
@@ -181,7 +181,7 @@ def test_a_net_says_how_the_picture_is_read_and_what_its_values_stand_for(convvi
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["input"]["shape"] == [3, 11, 13]
-    assert "the net asks for resize 11x13" in done.stderr
+    assert "the network asks for resize 11x13" in done.stderr
     values = {row["class"]: row["value"] for row in document["prediction"]}
     best = document["prediction"][0]["class"]
     assert values[best] == max(values.values())
@@ -299,7 +299,7 @@ def test_one_layer_of_a_net_lists_its_maps(convviz, place):
 
 
 def test_filters_in_colour_and_by_plane(convviz, place):
-    """A layer of one filter that is red alone, and one of five planes."""
+    """A layer of one filter that is red alone, and one of five channels."""
     weight = torch.zeros(1, 3, 2, 2)
     weight[0, 0, 0, 0] = 1
     safetensors.torch.save_file({"c.weight": weight}, place / "red.safetensors")
@@ -328,7 +328,7 @@ def test_filters_in_colour_and_by_plane(convviz, place):
         (
             ["run", "photo.png", "--weights", "w.safetensors", "--layer", "2"],
             2,
-            "'2' reads 5 planes, but the input has 3",
+            "'2' reads 5 channels, but the input has 3",
         ),
         (["run", "photo.png", "--weights", "no.pt", "--layer", "2"], 3, "there is no such file"),
         (["run", "photo.png", "--weights", "w.safetensors", "-K", "sobel"], 2, "leave out --kernel"),

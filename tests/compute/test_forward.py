@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import convviz
 from convviz.compute import backends
-from convviz.compute.networks import parameters, stack
+from convviz.compute.networks import filling, stack
 from convviz.errors import InputError, ShapeError, SpecError
 from convviz.files.checkpoints import read_checkpoint
 from convviz.spec import layers, stacks
@@ -44,7 +44,7 @@ def test_transposed_convolution(h, w, kernel, stride, dilation, padding, data, b
     most = [max(s, d) - 1 for s, d in zip(stride, dilation, strict=True)]
     added = tuple(data.draw(st.integers(0, limit)) for limit in most)
     x, weight = image(4, h, w), image(4, 3, *kernel)
-    numbers = image(3 * groups) if bias else None
+    parameters = image(3 * groups) if bias else None
     options = {
         "stride": stride,
         "padding": padding,
@@ -55,15 +55,17 @@ def test_transposed_convolution(h, w, kernel, stride, dilation, padding, data, b
     theirs = torch.nn.functional.conv_transpose2d
     tensors = [torch.from_numpy(array) for array in (x[None], weight)]
     try:
-        expected = theirs(*tensors, None if numbers is None else torch.from_numpy(numbers), **options)[0]
+        expected = theirs(*tensors, None if parameters is None else torch.from_numpy(parameters), **options)[
+            0
+        ]
     except RuntimeError:
         expected = torch.zeros(0)
     if 0 in expected.shape:
         with pytest.raises(ShapeError):
-            convviz.conv_transpose2d(x, weight, numbers, **options)
+            convviz.conv_transpose2d(x, weight, parameters, **options)
         return
     for backend in ("numpy", "torch"):
-        close(convviz.conv_transpose2d(x, weight, numbers, backend=backend, **options), expected)
+        close(convviz.conv_transpose2d(x, weight, parameters, backend=backend, **options), expected)
 
 
 def test_several_inputs_are_done_one_by_one():
@@ -124,10 +126,10 @@ def test_batch_normalisation_by_stored_numbers(affine):
     for number in (theirs.running_mean, *theirs.parameters()):
         torch.nn.init.normal_(number)
     torch.nn.init.uniform_(theirs.running_var, 0.1, 4)
-    numbers = {name: value.numpy() for name, value in theirs.state_dict().items()}
+    parameters = {name: value.numpy() for name, value in theirs.state_dict().items()}
     x = image(4, 5, 6)
     close(
-        stack.compute(layers.BatchNorm2d(4, 1e-3, affine), [x], numbers),
+        stack.compute(layers.BatchNorm2d(4, 1e-3, affine), [x], parameters),
         theirs(torch.from_numpy(x)[None])[0],
     )
 
@@ -168,11 +170,11 @@ def test_a_seeded_net_is_torch_s_own_bit_by_bit_and_so_is_what_it_makes(seed):
     ).eval()
     ours = stacks.parse_layers(STACK)
     x = image(3, 16, 18)
-    drawn = parameters.seeded(ours.place(x.shape), seed)
-    for numbers, layer in zip(drawn.values(), theirs, strict=True):
+    drawn = filling.seeded(ours.sized(x.shape), seed)
+    for parameters, layer in zip(drawn.values(), theirs, strict=True):
         state = {name: value for name, value in layer.state_dict().items() if value.ndim}
-        assert numbers.keys() == state.keys()
-        for name, value in numbers.items():
+        assert parameters.keys() == state.keys()
+        for name, value in parameters.items():
             np.testing.assert_array_equal(value, state[name].numpy())
     y = torch.from_numpy(x)[None]
     for backend in ("numpy", "torch"):
@@ -208,30 +210,30 @@ def test_what_does_not_fit_is_refused(arguments, options, error):
 
 
 def test_the_gradient_is_what_a_small_change_of_each_pixel_moves():
-    """Without a bend in the net, differences are exact but for rounding; outside of the box they are 0."""
+    """Without a bend in the network, differences are exact but for rounding; outside the box they are 0."""
     found = stacks.parse_layers("conv 4 k3 s2 p1 | avgpool 2 s1 | conv 3 k3 d2 p2 reflect")
     x = np.random.default_rng(3).normal(size=(2, 14, 13)).astype(np.float32)
-    placed = found.place(x.shape)
-    numbers = parameters.seeded(placed, 4)
+    steps = found.sized(x.shape)
+    parameters = filling.seeded(steps, 4)
     at = HW(2, 3)
-    gradient = backends.load_torch_net().gradient(placed, x, numbers, name="conv2", at=at)
+    gradient = backends.load_torch_networks().gradient(steps, x, parameters, name="conv2", at=at)
 
     def value(image):
-        return stack.run_net(found, image, numbers)["conv2"][:, at.h, at.w].sum(dtype=np.float64)
+        return stack.run_net(found, image, parameters)["conv2"][:, at.h, at.w].sum(dtype=np.float64)
 
-    box = Box.of(placed[-1].height, placed[-1].width, at).inside(HW(14, 13))
-    for plane, row, column in np.ndindex(x.shape):
+    box = Box.of(steps[-1].height, steps[-1].width, at).inside(HW(14, 13))
+    for channel, row, column in np.ndindex(x.shape):
         changed = x.copy()
-        changed[plane, row, column] += 1
+        changed[channel, row, column] += 1
         moved = value(changed) - value(x)
-        assert gradient[plane, row, column] == pytest.approx(moved, abs=2e-5)
+        assert gradient[channel, row, column] == pytest.approx(moved, abs=2e-5)
         if not (box.top <= row <= box.bottom and box.left <= column <= box.right):
-            assert gradient[plane, row, column] == 0
+            assert gradient[channel, row, column] == 0
 
 
 def test_numbers_are_taken_by_their_names_and_checked(tmp_path):
     found = stacks.parse_layers("conv 2 k3 | bn | flatten | linear 1")
-    placed = found.place((1, 4, 4))
+    steps = found.sized((1, 4, 4))
     state = {
         "module.conv1.weight": np.ones((2, 1, 3, 3), np.float32),
         "module.conv1.bias": np.zeros(2, np.float32),
@@ -249,11 +251,11 @@ def test_numbers_are_taken_by_their_names_and_checked(tmp_path):
         path = tmp_path / "w.npz"
         kept = {key: changes.get(key.removeprefix("module."), value) for key, value in state.items()}
         np.savez(path, **{key: value for key, value in kept.items() if value is not None})
-        return parameters.stored(placed, read_checkpoint(path))
+        return filling.stored(steps, read_checkpoint(path))
 
-    numbers, remarks = stored()
-    assert numbers["conv1"]["weight"].shape == (2, 1, 3, 3)
-    assert set(numbers["batchnorm1"]) == {"weight", "bias", "running_mean", "running_var"}
+    parameters, remarks = stored()
+    assert parameters["conv1"]["weight"].shape == (2, 1, 3, 3)
+    assert set(parameters["batchnorm1"]) == {"weight", "bias", "running_mean", "running_var"}
     assert "no layer of the network uses these of" in remarks[0]
     for changes, words in (
         ({"conv1.bias": None}, "conv1.bias, of Conv2d"),
@@ -270,8 +272,8 @@ def test_numbers_are_taken_by_their_names_and_checked(tmp_path):
 
 @pytest.fixture
 def twins(tmp_path):
-    """Two layers of one shape, stored in the order that the net does not have; filled with 1 and 2."""
-    placed = stacks.parse_layers("conv 1 k3 p1 nobias | relu | conv 1 k3 nobias").place((1, 5, 5))
+    """Two layers of one shape, stored in the order that the network does not have; filled with 1 and 2."""
+    steps = stacks.parse_layers("conv 1 k3 p1 nobias | relu | conv 1 k3 nobias").sized((1, 5, 5))
 
     def stored(*prefixes, **others):
         path = tmp_path / "w.npz"
@@ -281,8 +283,8 @@ def twins(tmp_path):
             for index in (2, 1)
         }
         np.savez(path, **arrays, **others)
-        numbers, remarks = parameters.stored(placed, read_checkpoint(path))
-        return [int(numbers[name]["weight"][0, 0, 0, 0]) for name in ("conv1", "conv2")], remarks
+        parameters, remarks = filling.stored(steps, read_checkpoint(path))
+        return [int(parameters[name]["weight"][0, 0, 0, 0]) for name in ("conv1", "conv2")], remarks
 
     return stored
 
@@ -306,8 +308,8 @@ def test_a_file_that_holds_the_net_twice_is_refused_with_both_prefixes(twins):
 
 
 def test_a_layer_that_is_missing_behind_the_prefix_is_named_and_none_is_taken_in_order(tmp_path):
-    placed = stacks.parse_layers("conv 1 k3 p1 nobias | relu | conv 1 k3 nobias").place((1, 5, 5))
+    steps = stacks.parse_layers("conv 1 k3 p1 nobias | relu | conv 1 k3 nobias").sized((1, 5, 5))
     names = {"model.conv2.weight": np.ones((1, 1, 3, 3)), "model.head.weight": np.ones((1, 1, 3, 3))}
     np.savez(tmp_path / "w.npz", **names)
     with pytest.raises(InputError, match=r"conv1\.weight, of Conv2d.*is not there"):
-        parameters.stored(placed, read_checkpoint(tmp_path / "w.npz"))
+        filling.stored(steps, read_checkpoint(tmp_path / "w.npz"))

@@ -15,7 +15,7 @@ from onnx.reference import ReferenceEvaluator
 
 from convviz.compute import filters
 from convviz.compute.networks import stack
-from convviz.compute.networks.graphs import net_of_graph
+from convviz.compute.networks.graphs import network_of_graph
 from convviz.errors import InputError, UnknownNameError
 from convviz.files.checkpoints import read_checkpoint
 from convviz.results import feature_maps
@@ -33,8 +33,8 @@ def close(found, expected):
 
 def run(path, x, until=None):
     """The last layer for one input (C, H, W)."""
-    net, numbers = net_of_graph(read_checkpoint(path), x.shape, until=until)
-    return net, stack.run_net(net, x, numbers)[net.steps[-1].name]
+    network, parameters = network_of_graph(read_checkpoint(path), x.shape, until=until)
+    return network, stack.run_net(network, x, parameters)[network.steps[-1].name]
 
 
 class Branches(torch.nn.Module):
@@ -78,18 +78,18 @@ def exported(request, model, tmp_path_factory):
 
 def test_what_torch_exports_makes_what_torch_makes(exported, model):
     x = torch.randn(1, 3, 37, 41, generator=torch.Generator().manual_seed(3))
-    net, found = run(exported, x[0].numpy())
+    network, found = run(exported, x[0].numpy())
     with torch.no_grad():
         close(found, model(x)[0].numpy())
-    kinds = {step.kind.__name__ for step in net.steps}
+    kinds = {step.kind.__name__ for step in network.steps}
     assert {"ConvTranspose2d", "MaxPool2d", "AvgPool2d", "SiLU", "Add", "LeakyReLU", "Softmax"} <= kinds
 
 
 def test_until_ends_there_and_leaves_out_what_is_beside(exported, model):
     x = torch.randn(1, 3, 37, 41, generator=torch.Generator().manual_seed(4))
-    net, found = run(exported, x[0].numpy(), until="deep")
-    assert net.steps[-1].name == "deep"
-    assert len(net.steps) <= 4
+    network, found = run(exported, x[0].numpy(), until="deep")
+    assert network.steps[-1].name == "deep"
+    assert len(network.steps) <= 4
     with torch.no_grad():
         before = torch.nn.functional.leaky_relu(model.bn(model.first(x)), 0.2)
         close(found, model.deep(before)[0].numpy())
@@ -191,8 +191,8 @@ def test_a_real_model_runs_until_the_first_operation_that_is_no_layer(real):
     ) as caught:
         run(path, x)
     assert "--until 'BatchNormalization@0' is as far as it goes" in str(caught.value)
-    net, found = run(path, x, until="BatchNormalization@0")
-    assert [step.kind.__name__ for step in net.steps] == ["Conv2d", "BatchNorm2d"]
+    network, found = run(path, x, until="BatchNormalization@0")
+    assert [step.kind.__name__ for step in network.steps] == ["Conv2d", "BatchNorm2d"]
     # The evaluator of the package would mix in statistics of the input here; this is the definition.
     node = next(one for one in onnx.load(path).graph.node if one.name == "BatchNormalization@0")
     arrays = read_checkpoint(path).arrays
@@ -204,8 +204,8 @@ def test_a_real_model_runs_until_the_first_operation_that_is_no_layer(real):
 def test_one_layer_of_a_real_model_is_that_of_the_reference(real):
     path = real["ch_PP-OCRv4_det_infer"]
     x = np.random.default_rng(2).normal(size=(3, 20, 30)).astype(np.float32)
-    layer, bank, _ = filters.build(LayerSettings(weights=path, layer_name="p2o.Conv.0"), 3)
-    close(feature_maps.run(x, layer, bank).maps, reference(path, x, "p2o.Conv.0"))
+    layer, weights, _ = filters.build(LayerSettings(weights=path, layer_name="p2o.Conv.0"), 3)
+    close(feature_maps.run(x, layer, weights).maps, reference(path, x, "p2o.Conv.0"))
 
 
 # --- what cannot be
@@ -244,8 +244,8 @@ def test_a_bias_that_is_added_afterwards_belongs_to_its_layer(tmp_path):
     stored = [("w", ONES), ("b", np.array([1, 2]).reshape(1, 2, 1, 1))]
     onnx.save(graph(conv, add, stored=stored), tmp_path / "m.onnx")
     x = np.ones((3, 8, 8), np.float32)
-    net, found = run(tmp_path / "m.onnx", x)
-    assert len(net.steps) == 1
+    network, found = run(tmp_path / "m.onnx", x)
+    assert len(network.steps) == 1
     assert found[:, 0, 0].tolist() == [28, 29]
     onnx.save(graph(conv, add, twice, stored=stored, outputs=("z",)), tmp_path / "n.onnx")
     with pytest.raises(InputError, match="adds stored numbers to something else"):
@@ -280,10 +280,10 @@ def test_operations_that_torch_has_not_are_named(node, words, tmp_path):
 
 def test_damaged_files_and_numbers_elsewhere_are_refused(tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"\x08\x07 this is no model")
-    with pytest.raises(InputError, match=r"damaged, or no ONNX|no graph"):
+    with pytest.raises(InputError, match=r"damaged, or not ONNX|not contain a graph"):
         read_checkpoint(tmp_path / "bad.onnx")
     (tmp_path / "empty.onnx").write_bytes(b"")
-    with pytest.raises(InputError, match="no graph"):
+    with pytest.raises(InputError, match="does not contain a graph"):
         read_checkpoint(tmp_path / "empty.onnx")
     folder = tmp_path / "models"
     folder.mkdir()

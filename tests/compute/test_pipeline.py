@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import convviz
+from convviz.analysis import compare
 from convviz.compute import conv
 from convviz.errors import BackendError, InputError, OutputError, ShapeError, SpecError
-from convviz.explain import compare
 from convviz.results import feature_maps
 from convviz.spec.geometry import HW
 
@@ -40,19 +40,23 @@ def test_statistics_are_those_of_the_maps(result):
 
 
 @settings(max_examples=40, deadline=None)
-@given(groups=st.integers(1, 3), planes=st.integers(1, 3), filters=st.integers(1, 3), seed=st.integers(0, 99))
-def test_partial_maps_and_the_bias_add_up_to_the_maps(groups, planes, filters, seed):
-    layer = convviz.Conv2d(groups * planes, groups * filters, (3, 2), stride=(1, 2), padding=1, groups=groups)
-    x = np.random.default_rng(seed).standard_normal((groups * planes, 7, 6), np.float32)
+@given(
+    groups=st.integers(1, 3), channels=st.integers(1, 3), filters=st.integers(1, 3), seed=st.integers(0, 99)
+)
+def test_partial_maps_and_the_bias_add_up_to_the_maps(groups, channels, filters, seed):
+    layer = convviz.Conv2d(
+        groups * channels, groups * filters, (3, 2), stride=(1, 2), padding=1, groups=groups
+    )
+    x = np.random.default_rng(seed).standard_normal((groups * channels, 7, 6), np.float32)
     result = convviz.run(x, layer, convviz.seeded(layer, seed))
     parts = result.partial()
-    assert parts.shape == (groups * filters, planes, *result.maps.shape[1:])
+    assert parts.shape == (groups * filters, channels, *result.maps.shape[1:])
     total = parts.sum(axis=1) + result.filters.bias[:, None, None]
     np.testing.assert_allclose(total, result.maps, rtol=0, atol=1e-5)
 
 
 def test_a_partial_map_is_one_kernel_on_one_plane(result):
-    """The second filter of the second group on that group's first plane, as a layer of its own."""
+    """The second filter of the second group on that group's first channel, as a layer of its own."""
     alone = convviz.conv2d(result.picture.x[2:3], result.filters.weight[4:5, :1], padding=1)
     np.testing.assert_allclose(result.partial()[4, 0], alone[0], rtol=0, atol=1e-6)
 
@@ -69,7 +73,7 @@ def test_a_result_is_saved_by_the_ending_of_the_name(result, tmp_path, suffix):
             assert tuple(stored["names"]) == result.names
     elif suffix == ".png":
         with Image.open(path) as image:
-            assert image.size == result.grid().size
+            assert image.size == result.sheet().image().size
     else:
         assert path.stat().st_size > result.maps.nbytes
 
@@ -97,13 +101,13 @@ def test_a_file_an_image_and_an_array_are_inputs(tmp_path):
 
 
 def test_weights_come_as_an_array_or_a_pair(result):
-    x, layer, bank = result.picture.x, result.layer, result.filters
-    again = convviz.run(x, layer, (bank.weight, bank.bias))
+    x, layer, weights = result.picture.x, result.layer, result.filters
+    again = convviz.run(x, layer, (weights.weight, weights.bias))
     np.testing.assert_array_equal(again.maps, result.maps)
-    tensors = (torch.from_numpy(bank.weight), torch.from_numpy(bank.bias))
+    tensors = (torch.from_numpy(weights.weight), torch.from_numpy(weights.bias))
     np.testing.assert_array_equal(convviz.run(x, layer, tensors).maps, result.maps)
     with pytest.raises(SpecError, match="has a bias; give one"):
-        convviz.run(x, layer, bank.weight)
+        convviz.run(x, layer, weights.weight)
 
 
 def test_an_input_with_other_channels_is_refused():

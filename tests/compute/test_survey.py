@@ -1,4 +1,4 @@
-"""Sums over planes that come in bands."""
+"""Sums over channels that come in bands."""
 
 import numpy as np
 import pytest
@@ -33,13 +33,13 @@ def test_bands_and_threads_change_nothing(shape, scale, bands, seed, together):
                 tops.append((top, top + rows))
             top += rows
         for top, bottom in reversed(tops):
-            for index, plane in enumerate(values):
-                looking.look(index, top, plane[top:bottom])
-        fields = looking.fields(values if scale >= 1 else None)
-    for field, other, plane in zip(fields, whole, values, strict=True):
-        assert (field.low, field.high) == (plane.min(), plane.max())
-        assert field.mean == pytest.approx(plane.mean(dtype=np.float64), abs=1e-9)
-        assert field.std == pytest.approx(plane.std(dtype=np.float64), abs=1e-9)
+            for index, channel in enumerate(values):
+                looking.look(index, top, channel[top:bottom])
+        summaries = looking.summaries(values if scale >= 1 else None)
+    for field, other, channel in zip(summaries, whole, values, strict=True):
+        assert (field.low, field.high) == (channel.min(), channel.max())
+        assert field.mean == pytest.approx(channel.mean(dtype=np.float64), abs=1e-9)
+        assert field.std == pytest.approx(channel.std(dtype=np.float64), abs=1e-9)
         np.testing.assert_allclose(field.small, other.small, rtol=0, atol=1e-5)
 
 

@@ -43,22 +43,29 @@ def test_seeded_weights_are_bit_for_bit_those_of_torch(arguments, seed):
 
 
 def test_a_named_kernel_stands_in_every_channel_and_makes_one_map():
-    layer, bank, _ = built("sobel-x")
+    layer, weights, _ = built("sobel-x")
     assert layer.out_channels == 1
-    for plane in range(3):
-        np.testing.assert_array_equal(bank.weight[0, plane], [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    for channel in range(3):
+        np.testing.assert_array_equal(weights.weight[0, channel], [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 
 
 def test_a_kernel_for_one_channel_leaves_the_others_at_zero():
-    _, bank, _ = built("1 2; 3 4@G")
-    np.testing.assert_array_equal(bank.weight[0], [np.zeros((2, 2)), [[1, 2], [3, 4]], np.zeros((2, 2))])
-    assert bank.names[0].endswith("@G")
+    _, weights, _ = built("1 2; 3 4@G")
+    np.testing.assert_array_equal(weights.weight[0], [np.zeros((2, 2)), [[1, 2], [3, 4]], np.zeros((2, 2))])
+    assert weights.names[0].endswith("@G")
 
 
 def test_with_groups_a_kernel_makes_one_map_in_every_group():
-    layer, bank, _ = built("sobel", groups=3)
+    layer, weights, _ = built("sobel", groups=3)
     assert layer.out_channels == 6
-    assert bank.names == ("sobel-x @R", "sobel-y @R", "sobel-x @G", "sobel-y @G", "sobel-x @B", "sobel-y @B")
+    assert weights.names == (
+        "sobel-x @R",
+        "sobel-y @R",
+        "sobel-x @G",
+        "sobel-y @G",
+        "sobel-x @B",
+        "sobel-y @B",
+    )
 
 
 def test_filters_without_a_kernel_are_those_of_a_new_layer_at_their_places():
@@ -68,11 +75,11 @@ def test_filters_without_a_kernel_are_those_of_a_new_layer_at_their_places():
     with torch.no_grad():
         theirs.weight[0] = 1
     settings = LayerSettings(kernel=(parse_request("ones=box:size=3"),), out_channels=6, seed=5)
-    layer, bank, remarks = filters.build(settings, 3)
-    assert (layer.out_channels, bank.bias) == (6, None)
-    assert bank.weight[1:].tobytes() == theirs.weight[1:].detach().numpy().tobytes()
-    assert np.unique(bank.weight[0]).tolist() == [np.float32(1 / 9)]
-    assert bank.names == ("ones", "map 1", "map 2", "map 3", "map 4", "map 5")
+    layer, weights, remarks = filters.build(settings, 3)
+    assert (layer.out_channels, weights.bias) == (6, None)
+    assert weights.weight[1:].tobytes() == theirs.weight[1:].detach().numpy().tobytes()
+    assert np.unique(weights.weight[0]).tolist() == [np.float32(1 / 9)]
+    assert weights.names == ("ones", "map 1", "map 2", "map 3", "map 4", "map 5")
     assert remarks == (
         "the other 5 filters are those of a new layer (seed 5), without its bias (--bias adds it)",
     )
@@ -83,10 +90,10 @@ def test_an_asked_for_bias_is_that_of_the_new_layer():
     torch.manual_seed(5)
     theirs = torch.nn.Conv2d(3, 6, 3)
     settings = LayerSettings(kernel=(parse_request("box"),), out_channels=6, seed=5, bias=True)
-    layer, bank, remarks = filters.build(settings, 3)
+    layer, weights, remarks = filters.build(settings, 3)
     assert layer.bias
-    assert bank.bias.tobytes() == theirs.bias.detach().numpy().tobytes()
-    assert bank.weight[1:].tobytes() == theirs.weight[1:].detach().numpy().tobytes()
+    assert weights.bias.tobytes() == theirs.bias.detach().numpy().tobytes()
+    assert weights.weight[1:].tobytes() == theirs.weight[1:].detach().numpy().tobytes()
     assert remarks == ("the other 5 filters are those of a new layer (seed 5), with its bias",)
 
 
@@ -102,9 +109,9 @@ def test_with_groups_a_kernel_is_the_first_filter_of_every_group():
     torch.manual_seed(0)
     theirs = torch.nn.Conv2d(2, 4, 1, groups=2).weight.detach().numpy()
     settings = LayerSettings(kernel=(parse_request("7"),), out_channels=4, groups=2)
-    _, bank, _ = filters.build(settings, 2, channels="RG")
-    assert bank.weight[:, 0, 0, 0].tolist() == [7, theirs[1, 0, 0, 0], 7, theirs[3, 0, 0, 0]]
-    assert bank.names == ("7 @R", "map 1", "7 @G", "map 3")
+    _, weights, _ = filters.build(settings, 2, channels="RG")
+    assert weights.weight[:, 0, 0, 0].tolist() == [7, theirs[1, 0, 0, 0], 7, theirs[3, 0, 0, 0]]
+    assert weights.names == ("7 @R", "map 1", "7 @G", "map 3")
 
 
 def test_flipping_turns_the_filters_without_a_kernel_too():
@@ -119,15 +126,15 @@ def test_flipping_turns_the_filters_without_a_kernel_too():
 def test_a_stored_bias_is_that_of_its_filter_and_a_seeded_filter_has_none(tmp_path):
     np.savez(tmp_path / "one.npz", weight=np.ones((1, 1, 1, 1)), bias=[3.0])
     settings = LayerSettings(kernel=(parse_request(str(tmp_path / "one.npz")),), out_channels=2)
-    _, bank, remarks = filters.build(settings, 1)
-    assert bank.bias.tolist() == [3, 0]
+    _, weights, remarks = filters.build(settings, 1)
+    assert weights.bias.tolist() == [3, 0]
     assert remarks[0] == "the other filter is that of a new layer (seed 0), with bias 0"
 
 
 def test_a_typed_filter_has_a_kernel_for_every_channel():
-    layer, bank, _ = filters.build(LayerSettings(kernel=(parse_request("w=1 2 | 3 4 / 2"),)), 2)
-    assert (str(layer.kernel_size), bank.names) == ("1x2", ("w",))
-    assert bank.weight.tolist() == [[[[1, 2]], [[1.5, 2]]]]
+    layer, weights, _ = filters.build(LayerSettings(kernel=(parse_request("w=1 2 | 3 4 / 2"),)), 2)
+    assert (str(layer.kernel_size), weights.names) == ("1x2", ("w",))
+    assert weights.weight.tolist() == [[[[1, 2]], [[1.5, 2]]]]
 
 
 @pytest.mark.parametrize(
@@ -151,37 +158,37 @@ def test_a_kernel_that_could_be_a_size_is_remarked_on(text, told):
 
 def test_a_smaller_kernel_is_centred_in_zeros_and_a_remark_says_so():
     """1x3 taps among 3x3 stand in the middle row; 2x2 taps have their spare row below and column right."""
-    _, bank, remarks = built("1 2 3", "1 2; 3 4", "box:size=3", channels=1, names=("gray",))
-    np.testing.assert_array_equal(bank.weight[0, 0], [[0, 0, 0], [1, 2, 3], [0, 0, 0]])
-    np.testing.assert_array_equal(bank.weight[1, 0], [[1, 2, 0], [3, 4, 0], [0, 0, 0]])
+    _, weights, remarks = built("1 2 3", "1 2; 3 4", "box:size=3", channels=1, names=("gray",))
+    np.testing.assert_array_equal(weights.weight[0, 0], [[0, 0, 0], [1, 2, 3], [0, 0, 0]])
+    np.testing.assert_array_equal(weights.weight[1, 0], [[1, 2, 0], [3, 4, 0], [0, 0, 0]])
     assert any("centred in zeros" in remark and "3x3" in remark for remark in remarks)
 
 
 def test_a_divided_kernel_is_rounded_once():
-    _, bank, _ = built("1 2 1; 2 4 2; 1 2 1 / 10", channels=1, names=("gray",))
-    assert bank.weight[0, 0, 0, 0] == np.float32(0.1)
+    _, weights, _ = built("1 2 1; 2 4 2; 1 2 1 / 10", channels=1, names=("gray",))
+    assert weights.weight[0, 0, 0, 0] == np.float32(0.1)
 
 
 def test_flipping_turns_every_kernel_half_round():
-    _, bank, _ = built("1 2 3; 4 5 6", channels=1, names=("gray",), flip=True)
-    np.testing.assert_array_equal(bank.weight[0, 0], [[6, 5, 4], [3, 2, 1]])
+    _, weights, _ = built("1 2 3; 4 5 6", channels=1, names=("gray",), flip=True)
+    np.testing.assert_array_equal(weights.weight[0, 0], [[6, 5, 4], [3, 2, 1]])
 
 
 def test_a_file_of_one_filter_has_a_kernel_for_every_plane(tmp_path):
     path = tmp_path / "filter.json"
     path.write_text(json.dumps([[[1, 0]], [[0, 2]], [[3, 3]]]))
-    layer, bank, _ = built(str(path))
+    layer, weights, _ = built(str(path))
     assert layer.weight_shape == (1, 3, 1, 2)
-    np.testing.assert_array_equal(bank.weight[0], [[[1, 0]], [[0, 2]], [[3, 3]]])
+    np.testing.assert_array_equal(weights.weight[0], [[[1, 0]], [[0, 2]], [[3, 3]]])
 
 
 def test_a_file_of_weights_brings_its_bias_along(tmp_path):
     path = tmp_path / "layer.npz"
     weight = np.arange(2 * 3 * 2 * 2, dtype=np.float32).reshape(2, 3, 2, 2)
     np.savez(path, weight=weight, bias=np.array([0.5, -0.5], np.float32))
-    layer, bank, remarks = built(str(path))
-    np.testing.assert_array_equal(bank.weight, weight)
-    np.testing.assert_array_equal(bank.bias, [0.5, -0.5])
+    layer, weights, remarks = built(str(path))
+    np.testing.assert_array_equal(weights.weight, weight)
+    np.testing.assert_array_equal(weights.bias, [0.5, -0.5])
     assert layer.bias
     assert any("bias" in remark for remark in remarks)
 
@@ -206,14 +213,16 @@ def test_a_channel_that_cannot_be_read_is_refused(kernels, settings, message):
 
 
 def test_typed_kernels_for_other_channels_are_refused():
-    with pytest.raises(SpecError, match=r"'w' has kernels for 2 planes, but a filter of this layer reads 3"):
+    with pytest.raises(
+        SpecError, match=r"'w' has kernels for 2 channels, but a filter of this layer reads 3"
+    ):
         filters.build(LayerSettings(kernel=(parse_request("w=1 | 2"),)), 3)
 
 
 def test_kernels_for_other_planes_are_refused(tmp_path):
     path = tmp_path / "two.json"
     path.write_text(json.dumps([[[1]], [[1]]]))
-    with pytest.raises(SpecError, match="kernels for 2 planes, but a filter of this layer reads 3"):
+    with pytest.raises(SpecError, match="kernels for 2 channels, but a filter of this layer reads 3"):
         built(str(path))
 
 
@@ -237,11 +246,11 @@ def test_kernels_for_other_planes_are_refused(tmp_path):
 )
 def test_a_bank_that_contradicts_itself_cannot_be_made(weight, bias, names, message):
     with pytest.raises(SpecError, match=message):
-        weights.FilterBank(weight, bias, names)
+        weights.LayerWeights(weight, bias, names)
 
 
 def test_a_bank_for_another_layer_is_refused():
     with pytest.raises(SpecError, match=r"has a weight of shape \(6, 3, 3, 3\)"):
-        weights.FilterBank.of(Conv2d(3, 6, 3), np.zeros((6, 1, 3, 3)), np.zeros(6))
+        weights.LayerWeights.of(Conv2d(3, 6, 3), np.zeros((6, 1, 3, 3)), np.zeros(6))
     with pytest.raises(SpecError, match="has a bias; give one"):
-        weights.FilterBank.of(Conv2d(3, 6, 3), np.zeros((6, 3, 3, 3)))
+        weights.LayerWeights.of(Conv2d(3, 6, 3), np.zeros((6, 3, 3, 3)))

@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from convviz.compute.networks import parameters, stack, torch_
+from convviz.compute.networks import filling, stack, torch_
 from convviz.page import page
 from convviz.spec import layers
 from convviz.spec.counts import counts
 from convviz.spec.geometry import HW
-from convviz.spec.network import INPUT, Net, Placed, Step
+from convviz.spec.network import INPUT, Network, SizedStep, Step
 from convviz.spec.reach import Box
-from convviz.spec.stacks import net_of, parse_layers
+from convviz.spec.stacks import network_of, parse_layers
 
 
 class Sum(torch.nn.Module):
@@ -183,9 +183,9 @@ def test_every_kind_has_an_example_and_a_row_in_every_engine_and_on_the_page():
 @every_kind
 def test_numpy_computes_what_the_module_of_torch_does(kind):
     _, layer = placed_of(kind)
-    module, numbers = with_numbers(kind, layer)
+    module, parameters = with_numbers(kind, layer)
     xs = drawn(EXAMPLES[kind].shapes)
-    found = stack.compute(layer, xs, numbers)
+    found = stack.compute(layer, xs, parameters)
     close(found, expected(module, xs))
     assert found.shape == layer.output_shape(*(x.shape for x in xs))
     assert layer.parameters == sum(parameter.numel() for parameter in module.parameters())
@@ -194,9 +194,9 @@ def test_numpy_computes_what_the_module_of_torch_does(kind):
 @every_kind
 def test_torch_computes_what_its_module_does(kind):
     _, layer = placed_of(kind)
-    module, numbers = with_numbers(kind, layer)
+    module, parameters = with_numbers(kind, layer)
     xs = drawn(EXAMPLES[kind].shapes)
-    given = {name: torch.from_numpy(value) for name, value in numbers.items()}
+    given = {name: torch.from_numpy(value) for name, value in parameters.items()}
     found = torch_.ROWS[kind](layer, [torch.from_numpy(x)[None] for x in xs], given)
     close(found[0].numpy(), expected(module, xs))
 
@@ -204,11 +204,11 @@ def test_torch_computes_what_its_module_does(kind):
 @every_kind
 def test_the_page_computes_what_the_module_of_torch_does(kind):
     step, layer = placed_of(kind)
-    module, numbers = with_numbers(kind, layer)
+    module, parameters = with_numbers(kind, layer)
     xs = drawn(EXAMPLES[kind].shapes)
     want = expected(module, xs)
     shapes = tuple(x.shape for x in xs)
-    one = Placed("it", layer, step.inputs, shapes, layer.output_shape(*shapes), 0, None, None)
+    one = SizedStep("it", layer, step.inputs, shapes, layer.output_shape(*shapes), 0, None, None)
     pictures = [
         {
             "height": x.shape[1] if x.ndim == 3 else 1,
@@ -217,7 +217,7 @@ def test_the_page_computes_what_the_module_of_torch_does(kind):
         }
         for x in xs
     ]
-    found = on_page("made", {"layer": page._layer(one, numbers), "inputs": pictures})
+    found = on_page("made", {"layer": page._layer(one, parameters), "inputs": pictures})
     close(np.array(found, np.float32).reshape(want.shape), want)
 
 
@@ -227,12 +227,12 @@ def test_text_and_toml_make_the_same_layer(kind):
     as_lists = json.loads(json.dumps(example.arguments))
     table = {"type": kind.__name__, "name": "it", "from": [INPUT] * len(example.shapes), **as_lists}
     # Every input of the network has one shape here, and so have those of the layer that joins.
-    (one,) = net_of({"layer": [table]}, "here").place(example.shapes[0])
+    (one,) = network_of({"layer": [table]}, "here").sized(example.shapes[0])
     assert one.layer == layer
     if kind.joins:
         assert not example.text
         return
-    (one,) = parse_layers(example.text).place(example.shapes[0])
+    (one,) = parse_layers(example.text).sized(example.shapes[0])
     told = [of.name for of in fields(kind) if kind is not layers.Conv2d or of.name != "padding"]
     assert [getattr(one.layer, name) for name in told] == [getattr(layer, name) for name in told]
 
@@ -241,12 +241,12 @@ def test_text_and_toml_make_the_same_layer(kind):
 def test_seeded_numbers_are_those_of_a_new_module_of_torch(kind):
     step, layer = placed_of(kind)
     shapes = EXAMPLES[kind].shapes
-    one = Placed("it", layer, step.inputs, shapes, layer.output_shape(*shapes), 0, None, None)
+    one = SizedStep("it", layer, step.inputs, shapes, layer.output_shape(*shapes), 0, None, None)
     torch.manual_seed(11)
     state = {
         name.removeprefix("conv."): value for name, value in EXAMPLES[kind].theirs().state_dict().items()
     }
-    found = parameters.seeded([one], 11)["it"]
+    found = filling.seeded([one], 11)["it"]
     assert found.keys() == layer.arrays.keys()
     for name, value in found.items():
         np.testing.assert_array_equal(value, state[name].numpy())
@@ -274,8 +274,8 @@ def test_a_receptive_field_is_what_a_gradient_reaches(kind):
         pytest.skip("an input of a network has one size, and a row has no field")
     for parameter in module.parameters():
         torch.nn.init.constant_(parameter, 0.5)
-    net = Net((Step("it", kind, EXAMPLES[kind].arguments, (INPUT,) * len(shapes)),))
-    (one,) = net.place(shapes[0])
+    network = Network((Step("it", kind, EXAMPLES[kind].arguments, (INPUT,) * len(shapes)),))
+    (one,) = network.sized(shapes[0])
     if one.height is None:
         assert kind in (layers.Flatten, layers.AdaptiveAvgPool2d)
         return

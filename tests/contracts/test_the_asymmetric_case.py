@@ -34,14 +34,17 @@ import numpy as np
 import pytest
 import torch
 
+import convviz
+from convviz.analysis.trace import trace
 from convviz.cli.app import status_of
-from convviz.compute.weights import FilterBank
-from convviz.explain.trace import trace
+from convviz.compute.feature_maps import LayerRun
+from convviz.compute.weights import LayerWeights
 from convviz.images.decode import as_picture
 from convviz.page import page
-from convviz.render.drawings import explanation
+from convviz.render import palette
+from convviz.render.drawings import explanation, groups
 from convviz.render.drawings.animation import Animation
-from convviz.render.drawings.drawing import Picture, Polygon, Rectangle
+from convviz.render.drawings.drawing import Bitmap, Lines, Polygon, Rectangle
 from convviz.results.scene import direct
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
@@ -286,24 +289,54 @@ def test_the_matrix_product_makes_the_maps(said):
     np.testing.assert_array_equal(made, MAPS[4])
 
 
+def test_the_group_map_leads_from_every_channel_to_the_maps_of_its_group(said):
+    found = json.loads(said("explain", "x.json", *GIVEN, "--group-map", "--json"))
+    assert found["groups"] == [
+        {"channels": [0, 1], "maps": [0, 1, 2]},
+        {"channels": [2, 3], "maps": [3, 4, 5]},
+    ]
+    assert (found["weights"], found["macs"]) == (180, MACS)
+    assert found["in_one_group"] == {"weights": 360, "macs": 2 * MACS}
+    run = LayerRun(
+        MAPS.astype(np.float32), LAYER, LayerWeights.of(LAYER, WEIGHT, BIAS), as_picture(X), "numpy"
+    )
+    drawing = groups.draw(run)
+    middles = {
+        colour: [
+            shape.y + shape.h / 2 for shape in drawing.shapes if getattr(shape, "outline", None) == colour
+        ]
+        for colour in (palette.INPUT_BLUE, palette.OUTPUT_TEAL)
+    }
+    joined = {
+        tuple(
+            ends.index(pytest.approx(y)) for (_, y), ends in zip(shape.points, middles.values(), strict=True)
+        )
+        for shape in drawing.shapes
+        if isinstance(shape, Lines)
+    }
+    assert joined == {(c, m) for c in range(4) for m in range(6) if (c < 2) == (m < 3)}
+
+
 # --- drawings
 
 
 def test_the_drawing_of_a_value_frames_its_window_and_its_place():
-    """Rows -1 to 1 and columns 3 to 11 of the plane; row 0 and column 5 of the map."""
-    picture, bank = as_picture(X), FilterBank.of(LAYER, WEIGHT, BIAS, names=tuple("abcdef"))
-    maps = MAPS.astype(np.float32)
-    found = trace(LAYER, picture, bank, maps=maps, at=HW(0, 5), index=4, backend="numpy")
-    drawing = explanation.draw(found, picture, maps)
-    plane, _, made = (shape for shape in drawing.shapes if isinstance(shape, Picture))
-    first, _, last = (
-        shape
-        for shape in drawing.shapes
-        if isinstance(shape, Rectangle) and shape.line == 2.5 and shape.outline == explanation.ORANGE
-    )
-    cell = plane.w / 11
-    assert plane.h == pytest.approx(9 * cell)
-    assert (first.x - plane.x, first.y - plane.y) == pytest.approx((3 * cell, -cell))
+    """Rows -1 to 1 and columns 3 to 11 of the channel; row 0 and column 5 of the map."""
+    picture, weights = as_picture(X), LayerWeights.of(LAYER, WEIGHT, BIAS, names=tuple("abcdef"))
+    run = LayerRun(MAPS.astype(np.float32), LAYER, weights, picture, "numpy")
+    drawing = explanation.draw(trace(run, at=HW(0, 5), index=4), run)
+    channel, _ = (shape for shape in drawing.shapes if isinstance(shape, Bitmap))
+    (made,) = (shape for shape in drawing.shapes if getattr(shape, "outline", None) == palette.OUTPUT_TEAL)
+    frames = [
+        shape for shape in drawing.shapes if isinstance(shape, Rectangle) and shape.outline == palette.INK
+    ]
+    # The window on each channel, and each patch; then the value.
+    assert len(frames) == 5
+    first, last = frames[0], frames[-1]
+    # The channel is drawn with its padding: 10 rows and 14 columns, from row -1 and column -2.
+    cell = channel.w / 14
+    assert channel.h == pytest.approx(10 * cell)
+    assert (first.x - channel.x, first.y - channel.y) == pytest.approx((5 * cell, 0))
     assert (first.w, first.h) == pytest.approx((9 * cell, 3 * cell))
     cell = made.w / 6
     assert made.h == pytest.approx(4 * cell)
@@ -316,7 +349,7 @@ def test_the_numbers_of_the_drawing_are_those_by_hand(said):
     said("explain", "x.json", *GIVEN, "--at", "0,5", "--map", "4", "-o", "value.svg")
     words = [text for one in ElementTree.parse("value.svg").getroot() if (text := "".join(one.itertext()))]
     numbers = [
-        str(value) for plane in (*PATCHES, *KERNELS) for line in plane for value in line if value > 1000
+        str(value) for channel in (*PATCHES, *KERNELS) for line in channel for value in line if value > 1000
     ]
     assert [word for word in words if re.fullmatch("[23][01]0[0-9]", word)] == numbers
     assert {"90844", "110396", "5", "201245"} <= set(words)
@@ -327,7 +360,7 @@ def test_the_animation_has_a_dashed_cell_for_every_cell_of_the_padding(said):
     title = "kernel 3x5, stride 2x1, dilation 1x2, padding 1,0,2,1: 9x11 -> 4x6; 24 frames"
     assert title in said("animate", "--size", "9x11", "--channels", "4", *SEEDED, "-o", "a.gif")
     scene = direct(LAYER, HW(9, 11), index=4)
-    assert scene.channels == ("plane 2", "plane 3")
+    assert scene.channels == ("channel 2", "channel 3")
     cells = [shape for shape in Animation(scene).ground().shapes if isinstance(shape, Polygon)]
     dashed = np.array([cell.dashed for cell in cells[: 2 * 10 * 14]]).reshape(2, 10, 14)
     wanted = np.ones((2, 10, 14), bool)
@@ -441,3 +474,25 @@ def test_the_command_and_the_program_of_the_page_make_the_maps(said, on_page):
     names = {"x": torch.from_numpy(X)[None]}
     exec(found["code"], names)
     np.testing.assert_allclose(names["maps"][0].detach().numpy(), maps, rtol=1e-4, atol=2e-3)
+
+
+# --- answers of the library
+
+
+def test_the_largest_magnitude_of_a_map_is_found(said):
+    found = json.loads(said("explain", "x.json", *GIVEN, "--map", "4", "--json"))
+    assert found["at"] == [int(place) for place in np.unravel_index(np.abs(MAPS[4]).argmax(), (4, 6))]
+    assert found["value"] == MAPS[4][tuple(found["at"])]
+
+
+def test_a_flip_is_compared_with_the_maps_of_the_kernels_as_they_are(said):
+    said("run", "x.json", *GIVEN, "--flip", "--save", "maps.npz", "--quiet")
+    turned = maps_of(WEIGHT[:, :, ::-1, ::-1], BIAS)
+    with np.load("maps.npz") as stored:
+        np.testing.assert_array_equal(stored["maps"], turned)
+        np.testing.assert_array_equal(stored["flip_difference"], turned - MAPS)
+
+
+def test_the_padding_is_that_of_torch():
+    found = convviz.pad(X, ((1, 0), (2, 1)))
+    np.testing.assert_array_equal(found.channels["zeros"], padded(X)[0].numpy())

@@ -1,4 +1,4 @@
-"""The trained net of the samples: what it is, and that it reads digits."""
+"""The trained network of the samples: what it is, and that it reads digits."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import convviz
-from convviz.compute.networks import parameters
+from convviz.compute.networks import filling
 from convviz.files.checkpoints import read_checkpoint
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -17,15 +17,15 @@ WEIGHTS = SAMPLES / "digits.safetensors"
 
 
 @pytest.fixture(scope="module")
-def numbers():
-    placed = convviz.read_net(SAMPLES / "digits.toml").place((1, 28, 28))
-    found, remarks = parameters.stored(placed, read_checkpoint(WEIGHTS))
+def parameters():
+    steps = convviz.read_net(SAMPLES / "digits.toml").sized((1, 28, 28))
+    found, remarks = filling.stored(steps, read_checkpoint(WEIGHTS))
     assert remarks == ()
     return found
 
 
 def theirs():
-    """The same net of torch's modules."""
+    """The same network of torch's modules."""
     made = torch.nn.Sequential(
         torch.nn.Conv2d(1, 8, 5),
         torch.nn.ReLU(),
@@ -48,20 +48,20 @@ def test_the_file_is_small():
     assert WEIGHTS.stat().st_size <= 300_000
 
 
-def test_it_reads_the_sample_as_torch_does(numbers):
-    net = convviz.read_net(SAMPLES / "digits.toml")
+def test_it_reads_the_sample_as_torch_does(parameters):
+    network = convviz.read_net(SAMPLES / "digits.toml")
     x = convviz.read(SAMPLES / "digit.png", mode="gray").x
-    made = convviz.run_net(net, x, numbers)
+    made = convviz.run_net(network, x, parameters)
     value = torch.from_numpy(x)[None]
     for array, layer in zip(made.values(), theirs(), strict=True):
         value = layer(value)
         np.testing.assert_allclose(array, value[0].detach().numpy(), rtol=1e-4, atol=1e-5)
-    assert net.classes[int(made["softmax"].argmax())] == "7"
+    assert network.classes[int(made["softmax"].argmax())] == "7"
     assert made["softmax"].max() > 0.9
 
 
 def test_it_reads_what_it_was_not_trained_on(tmp_path):
-    """Of 360 digits a net that guessed would read 36."""
+    """Of 360 digits a network that guessed would read 36."""
     pytest.importorskip("sklearn")
     # In a process of its own: scikit-learn brings another BLAS, with threads that other tests count.
     program = "import numpy, sys; sys.path.insert(0, sys.argv[1]); import train_digits as script; "

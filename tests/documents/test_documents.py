@@ -16,7 +16,7 @@ import convviz
 from convviz.cli.exits import Exit
 from convviz.spec.kernels import preset_names
 from convviz.spec.layers import KINDS
-from convviz.spec.stacks import net_of
+from convviz.spec.stacks import network_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -86,8 +86,8 @@ def test_the_table_of_options_is_that_of_the_code():
 
 def test_the_net_in_the_document_is_one():
     (text,) = blocks(ROOT / "docs" / "nets.md", "toml")
-    found = net_of(tomllib.loads(text), "nets.md")
-    assert [one.output_shape for one in found.place((1, 28, 28))][-1] == (2,) == (len(found.classes),)
+    found = network_of(tomllib.loads(text), "nets.md")
+    assert [one.output_shape for one in found.sized((1, 28, 28))][-1] == (2,) == (len(found.classes),)
     said = (ROOT / "docs" / "nets.md").read_text(encoding="utf-8").split("| `type` |")[1].split("\n")[0]
     assert [kind.__name__ for kind in KINDS if not re.search(rf"\b{kind.__name__}\b", said)] == []
 

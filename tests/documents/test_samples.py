@@ -12,7 +12,7 @@ from PIL import Image
 import convviz
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-# Scripts, the cases of the gallery and the net of digits are not made here.
+# Scripts, the cases of the gallery and the network of digits are not made here.
 NAMES = sorted(
     path.name for path in SAMPLES.iterdir() if path.suffix not in (".py", ".toml", ".safetensors", "")
 )

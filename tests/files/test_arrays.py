@@ -87,7 +87,7 @@ def test_nested_lists_become_an_array(text, expected):
             "[[1,2,3],[4,5,6],[7,8]]", r"\[2\] has 2 items, but the one at \[0\] has 3", id="ragged"
         ),
         pytest.param("[[[1],[2]],[[3]]]", r"list at \[1\] has 1 item, but", id="ragged further out"),
-        pytest.param("[1, [2]]", r"1 stands at \[0\], where others have lists", id="number beside list"),
+        pytest.param("[1, [2]]", r"1 stands at \[0\], but others are lists", id="number beside list"),
         pytest.param("[]", "holds no numbers", id="empty"),
         pytest.param("[[], []]", "holds no numbers", id="empty rows"),
         pytest.param("5", "expected nested lists of numbers, not int", id="no list"),
@@ -117,7 +117,7 @@ def test_what_is_no_array_is_refused_with_its_place_in_json(text, message):
         pytest.param("1 2\n3\t 4\n", [[1, 2], [3, 4]], id="blanks"),
         pytest.param(" 1 , -2.5e1 \r\n3,4\r\n", [[1, -25], [3, 4]], id="blanks round commas, Windows lines"),
         pytest.param("1,2,\n3,4,\n", [[1, 2], [3, 4]], id="a comma at the end of the line"),
-        pytest.param("1,2\n\n\n3,4\n\n", [[[1, 2]], [[3, 4]]], id="an empty line begins the next plane"),
+        pytest.param("1,2\n\n\n3,4\n\n", [[[1, 2]], [[3, 4]]], id="an empty line begins the next channel"),
         pytest.param("\n\n1,2\n", [[1, 2]], id="empty lines in front"),
         pytest.param("\ufeff7", [[7]], id="a byte order mark in front"),
     ],
@@ -130,7 +130,7 @@ def test_a_table_becomes_planes(text, expected):
     ("text", "message"),
     [
         pytest.param("1,2\n3\n", "line 2 has 1 number, but the first line has 2", id="ragged"),
-        pytest.param("1,2\n\n3,4\n5,6", "plane 2 has 2 lines, but the first has 1", id="uneven planes"),
+        pytest.param("1,2\n\n3,4\n5,6", "channel 2 has 2 lines, but the first has 1", id="uneven channels"),
         pytest.param("r,g\n1,2", 'line 1, number 1: "r" .*; if this line is a header, delete', id="headings"),
         pytest.param("1,,2", "number 2: the cell is empty; write a number", id="nothing between commas"),
         pytest.param("1,2,,\n", "number 3: the cell is empty", id="two commas at the end"),
@@ -406,7 +406,7 @@ def test_an_archive_packed_in_a_way_that_numpy_does_not_write_is_refused():
 
 @pytest.mark.parametrize("name", ["x.npz", "x.safetensors"])
 def test_bytes_that_are_no_archive_are_refused(tmp_path, name):
-    with pytest.raises(InputError, match=r"x\.\w+': it is no (archive of numpy|safetensors file)"):
+    with pytest.raises(InputError, match=r"x\.\w+': it is not a (numpy archive|safetensors file)"):
         archives.read_archive(archive(tmp_path, name, b"\xff" * 40))
 
 
@@ -452,7 +452,7 @@ def test_a_type_that_numpy_lacks_is_refused_by_name(tmp_path):
 
 def test_a_message_of_safetensors_reaches_no_terminal_unescaped(tmp_path):
     header = {"w": {"dtype": "\x1b[31m", "shape": [1], "data_offsets": [0, 1]}}
-    with pytest.raises(InputError, match="no safetensors file") as caught:
+    with pytest.raises(InputError, match="not a safetensors file") as caught:
         archives.read_archive(archive(tmp_path, "x.safetensors", tensors(header, b"0")))
     assert str(caught.value).isprintable()
 

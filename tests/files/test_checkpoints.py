@@ -54,27 +54,27 @@ def test_every_format_gives_the_convolutions_with_their_numbers(suffix, tmp_path
     assert [layer.name for layer in found.convolutions] == ["0", "2"]
     assert [layer.parameters for layer in found.convolutions] == [4 * 3 * 15 + 4, 8]
     assert set(found.arrays) == set(state)
-    weight, bias = found.numbers(found.find("0"))
+    weight, bias = found.weights(found.find("0"))
     np.testing.assert_array_equal(weight, state["0.weight"].numpy())
     np.testing.assert_array_equal(bias, state["0.bias"].numpy())
-    assert found.numbers(found.find("2"))[1] is None
+    assert found.weights(found.find("2"))[1] is None
 
 
-@pytest.mark.parametrize(("planes", "maps", "groups"), [(4, 6, 1), (4, 6, 2), (1, 5, 1), (6, 3, 3)])
-def test_a_transposed_convolution_is_told_by_its_bias(planes, maps, groups, tmp_path):
-    layer = torch.nn.ConvTranspose2d(planes, maps, (2, 3), groups=groups)
+@pytest.mark.parametrize(("channels", "maps", "groups"), [(4, 6, 1), (4, 6, 2), (1, 5, 1), (6, 3, 3)])
+def test_a_transposed_convolution_is_told_by_its_bias(channels, maps, groups, tmp_path):
+    layer = torch.nn.ConvTranspose2d(channels, maps, (2, 3), groups=groups)
     torch.save(layer.state_dict(), tmp_path / "up.pt")
     found = read_checkpoint(tmp_path / "up.pt")
     (one,) = found.convolutions
     assert (one.type, one.parameters) == ("ConvTranspose2d", sum(p.numel() for p in layer.parameters()))
-    weight, bias = found.numbers(one)
+    weight, bias = found.weights(one)
     np.testing.assert_array_equal(bias, layer.bias.detach().numpy())
-    # A single value at a place of plane i comes out as the kernels of its group, in their maps.
-    for plane in range(planes):
-        x = torch.zeros(1, planes, 1, 1)
-        x[0, plane] = 1
+    # A single value at a place of channel i comes out as the kernels of its group, in their maps.
+    for channel in range(channels):
+        x = torch.zeros(1, channels, 1, 1)
+        x[0, channel] = 1
         made = (layer(x) - layer.bias[:, None, None])[0].detach().numpy()
-        group, inside = divmod(plane, planes // groups)
+        group, inside = divmod(channel, channels // groups)
         expected = np.zeros_like(made)
         mine = slice(group * maps // groups, (group + 1) * maps // groups)
         expected[mine] = weight[mine, inside]
@@ -94,7 +94,7 @@ def test_natural_order_where_the_format_has_another(tmp_path):
 def test_other_floats_become_float32(kind, tmp_path):
     torch.save({"c.weight": torch.full((1, 1, 1, 2), 0.5, dtype=kind)}, tmp_path / "x.pt")
     found = read_checkpoint(tmp_path / "x.pt")
-    assert found.numbers(found.find(None))[0].tolist() == [[[[0.5, 0.5]]]]
+    assert found.weights(found.find(None))[0].tolist() == [[[[0.5, 0.5]]]]
 
 
 def test_the_optimizer_is_passed_over_and_several_models_keep_their_names(tmp_path):
@@ -161,8 +161,8 @@ def archive(path):
         (lambda path: path.write_bytes(b""), "damaged"),
         (lambda path: torch.save({"lr": 0.1}, path), "no tensors by name"),
         (lambda path: torch.save([torch.zeros(1)], path), "no tensors by name"),
-        (lambda path: torch.save({"x": torch.zeros(2, dtype=torch.cfloat)}, path), "no plain tensor"),
-        (lambda path: torch.save({"x": torch.eye(3).to_sparse()}, path), "no plain tensor"),
+        (lambda path: torch.save({"x": torch.zeros(2, dtype=torch.cfloat)}, path), "not a plain tensor"),
+        (lambda path: torch.save({"x": torch.eye(3).to_sparse()}, path), "not a plain tensor"),
     ],
     ids=range(12),
 )
@@ -183,7 +183,7 @@ def test_names_and_endings_are_checked(tmp_path):
     found = read_checkpoint(tmp_path / "x.pt")
     with pytest.raises(UnknownNameError, match="no convolution named '3'"):
         found.find("3")
-    with pytest.raises(SpecError, match=r"'1' in .*x\.pt' is no convolution"):
+    with pytest.raises(SpecError, match=r"'1' in .*x\.pt' is not a convolution"):
         found.find("1")
     with pytest.raises(InputError, match="2 convolutions; choose one with --layer, such as --layer 0"):
         found.find(None)
@@ -199,7 +199,7 @@ def test_numbers_that_are_not_finite_are_named_when_they_are_used(tmp_path):
     torch.save({"c.weight": weight}, tmp_path / "x.pt")
     found = read_checkpoint(tmp_path / "x.pt")
     with pytest.raises(InputError, match=r"nan is not a finite number of float32, at \[0\]\[0\]\[1\]\[0\]"):
-        found.numbers(found.find("c"))
+        found.weights(found.find("c"))
 
 
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor.*:UserWarning", "ignore::DeprecationWarning")
@@ -222,10 +222,10 @@ def test_a_tensor_that_cannot_be_read_is_named_and_the_others_are_read(other, tm
     torch.save({"z.weight": other, "c.weight": torch.ones(1, 1, 2, 2)}, tmp_path / "x.pt")
     found = read_checkpoint(tmp_path / "x.pt")
     assert [layer.name for layer in found.convolutions] == ["c"]
-    assert found.remarks == ("z.weight: left out: it is no plain tensor of real numbers",)
+    assert found.remarks == ("z.weight: left out: it is not a plain tensor of real numbers",)
     assert status_of(["layers", str(tmp_path / "x.pt"), "--json"]) == 0
     assert list(json.loads(capsys.readouterr().out)["left_out"]) == ["z.weight"]
-    with pytest.raises(InputError, match=r"'z.weight': it is no plain tensor"):
+    with pytest.raises(InputError, match=r"'z.weight': it is not a plain tensor"):
         found.find("z")
 
 
@@ -331,12 +331,12 @@ def file(tmp_path):
 
 
 def test_a_layer_of_a_file_becomes_a_layer_with_its_weight_and_bias(file):
-    layer, bank, remarks = filters.build(LayerSettings(weights=file, layer_name="0", stride=HW(2, 1)), 3)
+    layer, weights, remarks = filters.build(LayerSettings(weights=file, layer_name="0", stride=HW(2, 1)), 3)
     assert (layer.in_channels, layer.out_channels, layer.kernel_size, layer.bias) == (3, 4, HW(3, 5), True)
     assert layer.stride == HW(2, 1)
-    np.testing.assert_array_equal(bank.weight, small().state_dict()["0.weight"].numpy())
-    np.testing.assert_array_equal(bank.bias, small().state_dict()["0.bias"].numpy())
-    assert bank.names == ("0: 0", "0: 1", "0: 2", "0: 3")
+    np.testing.assert_array_equal(weights.weight, small().state_dict()["0.weight"].numpy())
+    np.testing.assert_array_equal(weights.bias, small().state_dict()["0.bias"].numpy())
+    assert weights.names == ("0: 0", "0: 1", "0: 2", "0: 3")
     # The stride was given, and one group follows from the three channels of weight and input.
     assert remarks == (
         "the file does not store padding and dilation; using padding 0 and dilation 1, as by default",
@@ -349,10 +349,10 @@ def test_nothing_is_assumed_of_a_layer_whose_arguments_were_all_given(file):
 
 
 def test_an_input_of_other_planes_is_told_what_the_layer_reads(file):
-    with pytest.raises(ShapeError, match="'2' reads 4 planes, but the input has 3; what it reads is made"):
+    with pytest.raises(ShapeError, match="'2' reads 4 channels, but the input has 3; what it reads is made"):
         filters.build(LayerSettings(weights=file, layer_name="2"), 3)
     torch.save({"d.weight": torch.zeros(6, 1, 3, 3)}, file)
-    with pytest.raises(ShapeError, match=r"reads 1 plane, but the input has 3; .* add --groups 3"):
+    with pytest.raises(ShapeError, match=r"reads 1 channel, but the input has 3; .* add --groups 3"):
         filters.build(LayerSettings(weights=file), 3)
     layer, _, _ = filters.build(LayerSettings(weights=file, groups=3), 3)
     assert layer.weight_shape == (6, 1, 3, 3)
@@ -362,7 +362,7 @@ def test_an_input_of_other_planes_is_told_what_the_layer_reads(file):
     "more", [{"out_channels": 4}, {"kernel_size": HW(3, 3)}, {"bias_values": (1.0,)}], ids=str
 )
 def test_what_the_file_says_cannot_be_said_again(file, more):
-    with pytest.raises(SpecError, match="the file determines filters, kernel sizes and biases"):
+    with pytest.raises(SpecError, match="the file sets filters, kernel values and biases"):
         filters.prepare(LayerSettings(weights=file, layer_name="0", **more))
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from convviz.errors import OutputError
 from convviz.files import writing as files
 from convviz.files.finding import PICTURE_SUFFIXES, find_files
-from convviz.files.paths import shown
+from convviz.files.paths import quoted
 from convviz.files.writing import delete_unfinished, sweep, writing
 from convviz.images import formats
 
@@ -187,7 +187,7 @@ def test_what_a_terminal_would_act_upon_is_escaped_in_messages(tmp_path):
     with pytest.raises(OutputError, match=r"a\\x1b\[31m\\nb\.bin' exists") as caught:
         write_atomically(path, two_bytes)
     assert str(caught.value).isprintable()
-    assert shown("a\x1b") == r"'a\x1b'"
+    assert quoted("a\x1b") == r"'a\x1b'"
 
 
 def test_pictures_are_found_at_any_depth_always_in_the_same_order(tmp_path):

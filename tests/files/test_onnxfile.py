@@ -46,8 +46,8 @@ def test_one_layer_of_a_graph_has_the_padding_that_the_graph_gives_it(kernel, st
     rng = np.random.default_rng(3)
     weight, x = (rng.normal(size=size).astype(np.float32) for size in [(3, 2, *kernel), (2, 9, 7)])
     path = saved(tmp_path / "m.onnx", operation(auto_pad=pad, strides=stride), w=weight)
-    layer, bank, _ = filters.build(LayerSettings(weights=path), 2)
-    maps = conv.apply(layer, x, bank, backend="numpy")
+    layer, weights, _ = filters.build(LayerSettings(weights=path), 2)
+    maps = conv.apply(layer, x, weights, backend="numpy")
     expected = ReferenceEvaluator(str(path)).run(None, {"x": x[None]})[0][0]
     np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-5)
 
@@ -61,7 +61,7 @@ def test_the_odd_pixel_of_same_lower_comes_first_and_depends_on_the_size():
 
 @pytest.mark.parametrize("command", ["explain", "code", "explore"])
 def test_every_command_pads_a_layer_of_a_graph_for_its_input(command, tmp_path, monkeypatch, capsys):
-    """Ones of 2x2 over ones: with the odd pixel before, the first value sees one pixel of both planes."""
+    """Ones of 2x2 over ones: with the odd pixel before, the first value sees one pixel of both channels."""
     monkeypatch.chdir(tmp_path)
     saved(tmp_path / "m.onnx", operation(auto_pad="SAME_LOWER"), w=np.ones((1, 2, 2, 2), np.float32))
     np.save(tmp_path / "x.npy", np.ones((2, 3, 3), np.float32))
@@ -114,7 +114,7 @@ def test_a_convolution_of_whole_numbers_is_listed_with_real_ones_and_says_so(tmp
         b=np.array([8, -16], np.int32),
     )
     found = read_checkpoint(path)
-    weight, bias = found.numbers(found.find("c"))
+    weight, bias = found.weights(found.find("c"))
     assert weight[:, 0, 0, 0].tolist() == [1.0, 0.5]
     assert bias.tolist() == [8 * 0.25 * 0.5, -16 * 0.25 * 0.25]
     assert status_of(["layers", str(path)]) == 0

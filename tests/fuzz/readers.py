@@ -23,7 +23,7 @@ with instrumented:
     from convviz.errors import ConvvizError
     from convviz.files import archives, arrays, marks
     from convviz.images import decode
-    from convviz.spec.kernels import parse_request, parse_taps, resolve
+    from convviz.spec.kernels import parse_literal, parse_request, resolve
 
 KINDS = (*arrays.READABLE, *archives.ARCHIVES, ".png", ".svg", ".gif", ".webp", ".html", "picture", "taps")
 # What a fuzzer makes of a header may ask for much; a real limit is that of the machine.
@@ -54,14 +54,16 @@ def _values(kind, data):
         return list(archives.parse_archive(data, "'x'", kind).values())
     if kind == "picture":
         return [decode.decode(data, "'x'", "", max_pixels=MOST_PIXELS).x]
-    if kind == "taps":
+    if kind == "literal":
         text = data.decode("utf-8", "replace")
         request = parse_request(text)
-        if request.kind == "taps":
-            found = (parse_taps(text),)
+        if request.kind == "literal":
+            found = (parse_literal(text),)
         else:
             found = tuple(kernel for one in resolve(request) for kernel in one.kernels)
-        return [np.array(kernel.taps, np.float32) for kernel in found if max(map(max, kernel.taps)) < 1e30]
+        return [
+            np.array(kernel.values, np.float32) for kernel in found if max(map(max, kernel.values)) < 1e30
+        ]
     with tempfile.NamedTemporaryFile(suffix=kind) as file:
         file.write(data)
         file.flush()

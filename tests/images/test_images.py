@@ -1,4 +1,4 @@
-"""Pictures of every kind as planes, against files written here byte by byte."""
+"""Pictures of every kind as channels, against files written here byte by byte."""
 
 import importlib.util
 import io
@@ -40,10 +40,10 @@ ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (
 def png(samples, *, interlaced=False, colour=None, before=(), behind=()):
     """Write samples (H, W) or (H, W, C) of 8 or 16 bits as PNG, no row filtered."""
     h, w = samples.shape[:2]
-    planes = samples.reshape(h, w, -1)
+    channels = samples.reshape(h, w, -1)
     bits = samples.dtype.itemsize * 8
-    colour = {1: 0, 2: 4, 3: 2, 4: 6}[planes.shape[2]] if colour is None else colour
-    passes = [planes[y::dy, x::dx] for y, x, dy, dx in ADAM7] if interlaced else [planes]
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels.shape[2]] if colour is None else colour
+    passes = [channels[y::dy, x::dx] for y, x, dy, dx in ADAM7] if interlaced else [channels]
     rows = [row for one in passes if one.size for row in one]
     body = b"".join(b"\0" + row.astype(f">u{bits // 8}").tobytes() for row in rows)
     header = struct.pack(">IIBBBBB", w, h, bits, colour, 0, 0, int(interlaced))
@@ -60,9 +60,9 @@ def png(samples, *, interlaced=False, colour=None, before=(), behind=()):
 def tiff(samples, *, order="<", deflate=False, separate=False, rows=None, **tags):
     """Write samples as TIFF 6.0, in strips of `rows` rows, its tags by number."""
     h, w = samples.shape[:2]
-    planes = samples.reshape(h, w, -1).astype(samples.dtype.newbyteorder(order))
-    count, rows = planes.shape[2], rows or h
-    parts = [planes[:, :, [index]] for index in range(count)] if separate else [planes]
+    channels = samples.reshape(h, w, -1).astype(samples.dtype.newbyteorder(order))
+    count, rows = channels.shape[2], rows or h
+    parts = [channels[:, :, [index]] for index in range(count)] if separate else [channels]
     strips = [part[y : y + rows].tobytes() for part in parts for y in range(0, h, rows)]
     if "strip" in tags:
         strips = [tags.pop("strip")]
@@ -111,8 +111,8 @@ def noise(*shape, dtype):
     return np.random.default_rng(0).integers(limits.min, limits.max, shape, dtype, endpoint=True)
 
 
-def planes(samples):
-    """Samples (H, W) or (H, W, C) as planes (C, H, W)."""
+def channels(samples):
+    """Samples (H, W) or (H, W, C) as channels (C, H, W)."""
     return np.atleast_3d(samples).transpose(2, 0, 1).astype(np.float32)
 
 
@@ -156,19 +156,19 @@ def test_a_png_of_16_bits_keeps_them(channels, interlaced):
     samples = noise(9, 7, channels, dtype=np.uint16)
     mode = "rgba" if channels == 4 else None
     picture = raw(png(samples, interlaced=interlaced), mode=mode)
-    expected = planes(samples)
+    expected = channels(samples)
     np.testing.assert_array_equal(picture.x, expected[:1] if channels == 2 else expected)
     assert picture.high == 65535
 
 
 def test_gray_with_alpha_of_16_bits_keeps_the_alpha():
     samples = noise(3, 5, 2, dtype=np.uint16)
-    gray, alpha = planes(samples)
+    gray, alpha = channels(samples)
     picture = raw(png(samples), mode="rgba")
     np.testing.assert_array_equal(picture.x, [gray, gray, gray, alpha])
 
 
-@pytest.mark.parametrize("separate", [False, True], ids=["samples together", "planes apart"])
+@pytest.mark.parametrize("separate", [False, True], ids=["samples together", "channels apart"])
 @pytest.mark.parametrize("deflate", [False, True], ids=["plain", "deflate"])
 @pytest.mark.parametrize("order", ["<", ">"], ids=["little-endian", "big-endian"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -176,7 +176,7 @@ def test_a_tiff_of_16_bits_keeps_them(channels, order, deflate, separate):
     samples = noise(9, 7, channels, dtype=np.uint16)
     data = tiff(samples, order=order, deflate=deflate, separate=separate, rows=4)
     picture = raw(data, mode="rgba" if channels == 4 else None)
-    np.testing.assert_array_equal(picture.x, planes(samples))
+    np.testing.assert_array_equal(picture.x, channels(samples))
     assert (picture.high, picture.remarks) == (65535, ())
 
 
@@ -280,9 +280,9 @@ def test_zero_as_white_is_told_where_samples_are_taken_as_stored():
 def test_a_netpbm_file_keeps_its_samples_whatever_their_largest(header, dtype, largest, channels):
     samples = np.random.default_rng(0).integers(0, largest, (3, 4, channels), endpoint=True).astype(dtype)
     data = header.encode() + samples.tobytes()
-    np.testing.assert_array_equal(raw(data).x, planes(samples))
+    np.testing.assert_array_equal(raw(data).x, channels(samples))
     assert raw(data).high == largest
-    np.testing.assert_array_equal(opened(data).x, planes(samples) / np.float32(largest))
+    np.testing.assert_array_equal(opened(data).x, channels(samples) / np.float32(largest))
 
 
 def test_a_netpbm_file_of_words_keeps_its_samples():
@@ -329,7 +329,7 @@ def test_a_jpeg_2000_of_8_bits_is_not_said_to_lose_any():
 
 
 def test_separate_planes_of_other_sorts_are_refused_rather_than_misread():
-    with pytest.raises(InputError, match="separate planes of 16 bits that are not RGB"):
+    with pytest.raises(InputError, match="separate channels of 16 bits that are not RGB"):
         opened(tiff(noise(2, 2, 4, dtype=np.uint16), separate=True, tag262=[5]))
 
 
@@ -445,7 +445,7 @@ def test_a_mode_is_turned_into_gray_or_rgb(mode, pixel, alpha, expected):
 def test_a_picture_may_be_one_pixel_wide_or_high(shape, dtype):
     samples = noise(*shape, 3, dtype=dtype)
     for data in (png(samples), png(samples, interlaced=True), tiff(samples)):
-        np.testing.assert_array_equal(raw(data).x, planes(samples))
+        np.testing.assert_array_equal(raw(data).x, channels(samples))
 
 
 def test_an_inked_jpeg_is_read_as_colours():
@@ -485,7 +485,7 @@ def test_pages_of_16_bits_keep_them_whatever_their_number():
     data = bytearray(first + moved)
     struct.pack_into("<I", data, 10 + 12 * struct.unpack_from("<H", first, 8)[0], shift + 8)
     for number, page in enumerate(pages, 1):
-        np.testing.assert_array_equal(raw(bytes(data), page=number).x, planes(page))
+        np.testing.assert_array_equal(raw(bytes(data), page=number).x, channels(page))
 
 
 def test_pages_are_not_counted():
@@ -536,7 +536,7 @@ def test_floats_of_a_tiff_are_read_whatever_their_size(dtype, channels, order, d
     picture = opened(
         tiff(samples, order=order, deflate=deflate, rows=2), mode="rgba" if channels == 4 else None
     )
-    np.testing.assert_array_equal(picture.x, planes(samples))
+    np.testing.assert_array_equal(picture.x, channels(samples))
 
 
 @pytest.mark.parametrize(
@@ -659,7 +659,7 @@ STORED = np.array([[1, 2, 3], [4, 5, 6]])
         ),
         pytest.param(
             lambda o: tiff(np.dstack([STORED] * 3).astype("u2"), tag274=[o], separate=True),
-            id="tiff in planes, 16 bits",
+            id="tiff in channels, 16 bits",
         ),
         pytest.param(
             lambda o: png(np.dstack([STORED] * 3).astype("u2"), before=[chunk(b"eXIf", exif(o))]),
@@ -669,8 +669,8 @@ STORED = np.array([[1, 2, 3], [4, 5, 6]])
 )
 def test_a_picture_is_turned_once_as_its_orientation_says(writer, orientation):
     picture = raw(writer(orientation))
-    for plane in picture.x:
-        np.testing.assert_array_equal(plane, UPRIGHT[orientation])
+    for channel in picture.x:
+        np.testing.assert_array_equal(channel, UPRIGHT[orientation])
     told = "turned upright as its EXIF orientation says" in picture.remarks
     assert told == (orientation != 1)
 
@@ -720,8 +720,8 @@ def test_shrinking_averages_over_all_pixels():
 def test_resizing_keeps_a_flat_plane_and_does_not_round():
     samples = np.full((3, 5, 3), [13107, 1, 65535], np.uint16)
     picture = opened(png(samples), resize=HW(7, 2))
-    for plane, value in zip(picture.x, (0.2, 1 / 65535, 1), strict=True):
-        np.testing.assert_allclose(plane, np.full((7, 2), value), rtol=1e-5)
+    for channel, value in zip(picture.x, (0.2, 1 / 65535, 1), strict=True):
+        np.testing.assert_allclose(channel, np.full((7, 2), value), rtol=1e-5)
 
 
 def test_growing_is_bilinear():
@@ -835,17 +835,17 @@ def test_normalised_planes_are_bit_for_bit_those_of_torchvision():
 
 
 @pytest.mark.parametrize(
-    ("options", "planes"),
+    ("options", "channels"),
     [({}, 3), ({"mode": "gray"}, 1), ({"mode": "rgba"}, 4), ({"value_range": "byte"}, 3)],
     ids=["colour", "grey", "with alpha", "bytes"],
 )
-def test_one_mean_and_one_deviation_are_for_all_planes(options, planes):
+def test_one_mean_and_one_deviation_are_for_all_planes(options, channels):
     data = png(noise(4, 5, 3, dtype=np.uint8))
     plain = opened(data, **options)
     picture = opened(data, normalize=Normalization((0.5,), (0.25,)), **options)
     np.testing.assert_array_equal(picture.x, (plain.x - np.float32(0.5)) * 4)
-    assert picture.normalized == Normalization((0.5,) * planes, (0.25,) * planes)
-    assert picture.ends == (((plain.low - 0.5) * 4, (plain.high - 0.5) * 4),) * planes
+    assert picture.normalized == Normalization((0.5,) * channels, (0.25,) * channels)
+    assert picture.ends == (((plain.low - 0.5) * 4, (plain.high - 0.5) * 4),) * channels
 
 
 def test_numbers_have_a_mean_and_a_deviation_per_plane():
@@ -854,11 +854,15 @@ def test_numbers_have_a_mean_and_a_deviation_per_plane():
 
 
 @pytest.mark.parametrize(
-    ("planes", "normalize", "message"),
+    ("channels", "normalize", "message"),
     [
-        (1, IMAGENET, "normalize imagenet is for 3 planes, but the input has 1; .*--mode"),
-        (3, Normalization((1, 2), (3, 4)), "4 numbers for 3 planes; give MEAN,STD for all of them, or 6 num"),
-        (1, Normalization((1, 2), (3, 4)), "4 numbers for 1 plane; give MEAN,STD"),
+        (1, IMAGENET, "normalize imagenet is for 3 channels, but the input has 1; .*--mode"),
+        (
+            3,
+            Normalization((1, 2), (3, 4)),
+            "4 numbers for 3 channels; give MEAN,STD for all of them, or 6 num",
+        ),
+        (1, Normalization((1, 2), (3, 4)), "4 numbers for 1 channel; give MEAN,STD"),
         (
             1,
             Normalization((1e30,), (1.0,)),
@@ -870,9 +874,9 @@ def test_numbers_have_a_mean_and_a_deviation_per_plane():
         (1, Normalization((0.0,), (1e300,)), "float32 cannot tell"),
     ],
 )
-def test_numbers_that_do_not_fit_the_planes_are_refused(planes, normalize, message):
+def test_numbers_that_do_not_fit_the_planes_are_refused(channels, normalize, message):
     with pytest.raises(SpecError, match=message):
-        opened(png(noise(2, 3, planes, dtype=np.uint8)), normalize=normalize)
+        opened(png(noise(2, 3, channels, dtype=np.uint8)), normalize=normalize)
 
 
 @pytest.mark.parametrize("normalize", [IMAGENET, Normalization((-3.0,), (100.0,))])
@@ -960,11 +964,11 @@ def test_the_axis_of_the_channels_is_told_from_the_shape_and_said(kind, shape, o
 
 def test_a_table_and_a_tensor_have_their_channels_first_and_so_has_what_a_layer_reads():
     x = np.arange(6 * 7 * 3, dtype=np.float32).reshape(6, 7, 3)
-    table = "\n\n".join("\n".join(",".join(map(str, row)) for row in plane) for plane in x)
-    for picture in (opened(table.encode()), as_picture(torch.from_numpy(x)), as_picture(x, planes=6)):
+    table = "\n\n".join("\n".join(",".join(map(str, row)) for row in channel) for channel in x)
+    for picture in (opened(table.encode()), as_picture(torch.from_numpy(x)), as_picture(x, channels=6)):
         np.testing.assert_array_equal(picture.x, x)
         assert picture.remarks == ()
-    assert as_picture(x, planes=3).shape == (3, 6, 7)
+    assert as_picture(x, channels=3).shape == (3, 6, 7)
 
 
 def test_one_array_of_an_archive_is_read_by_its_name(tmp_path):
@@ -981,7 +985,7 @@ def test_one_array_of_an_archive_is_read_by_its_name(tmp_path):
 def test_a_mode_must_fit_the_planes_of_numbers():
     assert opened(b"[[1, 2]]", mode="gray").x.shape == (1, 1, 2)
     with pytest.raises(
-        SpecError, match="mode rgb needs 3 planes, but stdin has 1; numbers are taken as they are"
+        SpecError, match="mode rgb needs 3 channels, but stdin has 1; numbers are taken as they are"
     ):
         opened(b"[[1, 2]]", mode="rgb")
 
@@ -1241,7 +1245,9 @@ def test_warnings_about_metadata_are_not_passed_on_and_others_are():
         pytest.param(np.zeros((2, 2), np.float32), ("gray",), r"not float32 \(2, 2\)", id="two axes"),
         pytest.param(np.zeros((1, 2, 2)), ("gray",), "not float64", id="float64"),
         pytest.param(np.zeros((1, 0, 2), np.float32), ("gray",), r"\(1, 0, 2\)", id="no pixels"),
-        pytest.param(np.zeros((2, 1, 1), np.float32), ("gray",), "1 name for 2 planes", id="a name missing"),
+        pytest.param(
+            np.zeros((2, 1, 1), np.float32), ("gray",), "1 names for 2 channels", id="a name missing"
+        ),
         pytest.param(np.float32([[[np.inf, -np.inf]]]), ("gray",), "the input has 2 values", id="not finite"),
     ],
 )
@@ -1253,7 +1259,7 @@ def test_a_picture_is_checked_when_it_is_made(x, channels, message):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        pytest.param([[1, 2], [3]], "no array of numbers", id="ragged"),
+        pytest.param([[1, 2], [3]], "not an array of numbers", id="ragged"),
         pytest.param([["a"]], "holds <U1 values", id="text"),
         pytest.param([[1j]], "holds complex128 values", id="complex"),
         pytest.param([[1e300]], "1 value that is infinite", id="beyond float32"),
@@ -1285,7 +1291,7 @@ def test_a_written_png_has_its_pixels_and_its_words():
     samples = noise(5, 4, 3, dtype=np.uint8)
     file = io.BytesIO()
     png_file.write(file, samples, {"convviz": '{"a": "größer 大"}', "Title": "x"})
-    np.testing.assert_array_equal(raw(file.getvalue()).x, planes(samples))
+    np.testing.assert_array_equal(raw(file.getvalue()).x, channels(samples))
     with Image.open(io.BytesIO(file.getvalue())) as image:
         assert image.text == {"convviz": '{"a": "größer 大"}', "Title": "x"}
 

@@ -53,7 +53,7 @@ def test_planes_made_row_by_row_are_those_made_at_once(monkeypatch, stored, mode
     whole = decode.read(io.BytesIO(data), mode=mode, value_range=value_range)
     make_large(monkeypatch, 0 if held else 1 << 20)
     large = decode.read(io.BytesIO(data), mode=mode, value_range=value_range)
-    assert not isinstance(large.planes, np.ndarray)
+    assert not isinstance(large.values, np.ndarray)
     assert (large.shape, large.channels, large.remarks) == (whole.shape, whole.channels, whole.remarks)
     assert (large.low, large.high) == (whole.low, whole.high)
     np.testing.assert_array_equal(large.rows(3, 8), whole.x[:, 3:8])
@@ -72,10 +72,10 @@ PREPARED = [
 def test_prepared_planes_made_row_by_row_are_those_made_at_once(everything_is_large, monkeypatch, options):
     data = encoded(noise(13, 11, 3))
     large = decode.read(io.BytesIO(data), **options)
-    assert not isinstance(large.planes, np.ndarray)
+    assert not isinstance(large.values, np.ndarray)
     monkeypatch.undo()
     whole = decode.read(io.BytesIO(data), **options)
-    assert isinstance(whole.planes, np.ndarray)
+    assert isinstance(whole.values, np.ndarray)
     assert (large.shape, large.remarks, large.ends) == (whole.shape, whole.remarks, whole.ends)
     np.testing.assert_array_equal(large.rows(2, 6), whole.x[:, 2:6])
     np.testing.assert_array_equal(large.x, whole.x)
@@ -87,7 +87,7 @@ def test_a_large_picture_is_never_whole_because_it_is_prepared(everything_is_lar
         monkeypatch.setattr(module, "made_whole", None)
     picture = decode.read(io.BytesIO(encoded(noise(23, 11, 3))), **options)
     result = convviz.run(picture, convviz.Conv2d(3, 2, 3, padding=1), backend="numpy")
-    result.grid(tile=20)
+    result.sheet(tile=20).image()
     assert result.summary(20).maps[0].low < result.summary(20).maps[0].high
 
 
@@ -96,7 +96,7 @@ def test_the_small_middle_of_a_large_picture_lets_go_of_the_rest(monkeypatch):
     for module in (samples, prepare):
         monkeypatch.setattr(module, "SMALL", 3 * 4 * 4)
     picture = decode.read(io.BytesIO(encoded(noise(13, 11, 3))), crop=HW(4, 4))
-    assert isinstance(picture.planes, np.ndarray)
+    assert isinstance(picture.values, np.ndarray)
 
 
 def test_a_turned_picture_and_one_of_16_bits_are_large_too(everything_is_large):
@@ -125,23 +125,23 @@ def layers(draw):
 @given(layers(), st.integers(0, 99), st.sampled_from([None, 5, 40]), st.sampled_from(["map", "global"]))
 def test_maps_in_bands_are_the_maps(layer, seed, tile, scale):
     data = encoded(noise(23, 11, 3))
-    bank = convviz.seeded(layer, seed)
-    plain = convviz.run(decode.read(io.BytesIO(data)), layer, bank, backend="numpy")
+    weights = convviz.seeded(layer, seed)
+    plain = convviz.run(decode.read(io.BytesIO(data)), layer, weights, backend="numpy")
     with pytest.MonkeyPatch.context() as patch:
         make_large(patch)
-        large = convviz.run(decode.read(io.BytesIO(data)), layer, bank, backend="numpy")
+        large = convviz.run(decode.read(io.BytesIO(data)), layer, weights, backend="numpy")
         assert large.values is None
         assert large.shape == plain.maps.shape
         bands = list(large.bands())
         assert len(bands) == -(-plain.shape[1] // 5)
         np.testing.assert_allclose(np.concatenate(bands, axis=1), plain.maps, rtol=0, atol=1e-5)
-        sheet = np.asarray(large.grid(tile=tile, scale=scale), int)
+        sheet = np.asarray(large.sheet(tile=tile, scale=scale).image(), int)
         for ours, theirs in zip(large.statistics(), plain.statistics(), strict=True):
             assert ours.name == theirs.name
             for one in ("min", "max", "mean", "std"):
                 assert getattr(ours, one) == pytest.approx(getattr(theirs, one), abs=1e-5)
     # A last bit may move a value over the border of a level, and a caption by a digit: nothing else.
-    apart = np.abs(sheet - np.asarray(plain.grid(tile=tile, scale=scale), int))
+    apart = np.abs(sheet - np.asarray(plain.sheet(tile=tile, scale=scale).image(), int))
     assert (apart > 1).mean() < 0.005
 
 

@@ -133,13 +133,13 @@ def test_the_arithmetic_of_the_page_is_that_of_convviz():
     cases, expected = [], []
     while len(cases) < 150:
         groups = int(chance.integers(1, 4))
-        planes, filters = groups * int(chance.integers(1, 3)), groups * int(chance.integers(1, 3))
+        channels, filters = groups * int(chance.integers(1, 3)), groups * int(chance.integers(1, 3))
         mode = str(chance.choice(["zeros", "reflect", "replicate", "circular"]))
         pads = [int(side) for side in chance.integers(0, 3, 4)]
         h, w = (int(side) for side in chance.integers(3, 14, 2))
         try:
             layer = convviz.Conv2d(
-                planes,
+                channels,
                 filters,
                 tuple(int(taps) for taps in chance.integers(1, 5, 2)),
                 tuple(int(step) for step in chance.integers(1, 4, 2)),
@@ -149,9 +149,9 @@ def test_the_arithmetic_of_the_page_is_that_of_convviz():
                 bool(chance.integers(0, 2)),
                 mode,
             )
-            x = chance.normal(size=(planes, h, w)).astype(np.float32)
-            bank = weights.seeded(layer, len(cases))
-            result = feature_maps.run(x, layer, bank, backend="numpy")
+            x = chance.normal(size=(channels, h, w)).astype(np.float32)
+            layer_weights = weights.seeded(layer, len(cases))
+            result = feature_maps.run(x, layer, layer_weights, backend="numpy")
         except convviz.ConvvizError:
             continue
         expected.append(result)
@@ -159,10 +159,10 @@ def test_the_arithmetic_of_the_page_is_that_of_convviz():
             {
                 "height": h,
                 "width": w,
-                "planes": x.reshape(planes, -1).tolist(),
+                "planes": x.reshape(channels, -1).tolist(),
                 "layer": plain(layer, convviz.HW(h, w)),
-                "weight": bank.weight.ravel().tolist(),
-                "bias": None if bank.bias is None else bank.bias.tolist(),
+                "weight": layer_weights.weight.ravel().tolist(),
+                "bias": None if layer_weights.bias is None else layer_weights.bias.tolist(),
             }
         )
     for found, result in zip(computed(*cases), expected, strict=True):
@@ -209,11 +209,11 @@ STACKS = [
 @pytest.mark.parametrize("text", [*STACKS, "resnet18"])
 def test_every_layer_of_the_page_makes_what_convviz_makes(text):
     chance = np.random.default_rng(len(text))
-    net = find_net(text).until("layer1.0.relu2") if text == "resnet18" else parse_layers(text)
+    network = find_net(text).until("layer1.0.relu2") if text == "resnet18" else parse_layers(text)
     x = chance.normal(size=(3, 13, 11)).astype(np.float32)
-    placed = net.place(x.shape)
+    steps = network.sized(x.shape)
     # Random means and variances too: those that torch begins with change nothing.
-    numbers = {
+    parameters = {
         one.name: {
             name: np.asarray(
                 chance.uniform(0.5, 2, shape) if name == "running_var" else chance.normal(size=shape) / 4,
@@ -221,11 +221,11 @@ def test_every_layer_of_the_page_makes_what_convviz_makes(text):
             )
             for name, shape in one.layer.arrays.items()
         }
-        for one in placed
+        for one in steps
     }
-    layers = [page._layer(one, numbers[one.name]) for one in placed]
+    layers = [page._layer(one, parameters[one.name]) for one in steps]
     (found,) = computed({"height": 13, "width": 11, "planes": x.reshape(3, -1).tolist(), "layers": layers})
-    for name, expected in stack.run_net(net, x, numbers).items():
+    for name, expected in stack.run_net(network, x, parameters).items():
         values = np.array(found[name]).reshape(expected.shape)
         np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5 * max(1, np.abs(expected).max()))
 
@@ -245,9 +245,9 @@ def test_the_weights_of_a_seed_are_those_of_torch(seed):
     layer = convviz.Conv2d(4, 6, (3, 5), groups=2)
     case = {"height": 6, "width": 6, "planes": [[0] * 36] * 4, "layer": plain(layer, convviz.HW(6, 6))}
     (found,) = computed(case | {"seed": seed, "withBias": True})
-    bank = weights.seeded(layer, seed)
-    np.testing.assert_array_equal(np.array(found["weight"], np.float32), bank.weight.ravel())
-    np.testing.assert_array_equal(np.array(found["bias"], np.float32), bank.bias)
+    layer_weights = weights.seeded(layer, seed)
+    np.testing.assert_array_equal(np.array(found["weight"], np.float32), layer_weights.weight.ravel())
+    np.testing.assert_array_equal(np.array(found["bias"], np.float32), layer_weights.bias)
 
 
 @needs_node
@@ -490,8 +490,10 @@ def data_of(text):
 def made(x, channels="RGB", name="x.png", reading=AS_IT_IS, **options):
     normal = None if reading.normalize is None else reading.normalize.of(len(x))
     picture = Picture(x, tuple(channels), normalized=normal)
-    layer, bank, _ = filters.build(LayerSettings(**options), x.shape[0])
-    return page.page(name, picture, layer, bank=bank, settings=LayerSettings(**options), reading=reading)
+    layer, layer_weights, _ = filters.build(LayerSettings(**options), x.shape[0])
+    return page.page(
+        name, picture, layer, layer_weights=layer_weights, settings=LayerSettings(**options), reading=reading
+    )
 
 
 def test_the_numbers_of_the_page_are_those_of_the_run():
@@ -534,11 +536,11 @@ def test_what_is_too_large_for_a_page_is_refused():
         made(np.zeros((3, 4, 4), np.float32), out_channels=65)
     for side, text, words in (
         (12, "conv 64 k3 | conv 999 k9", "numbers, not 5,"),
-        (400, "conv 900 k5 p2", "multiply-adds"),
+        (400, "conv 900 k5 p2", "MACs"),
     ):
-        net = parse_layers(text)
+        network = parse_layers(text)
         x = np.zeros((3, side, side), np.float32)
-        placed = net.place(x.shape)
+        steps = network.sized(x.shape)
         with pytest.raises(SpecError, match=words) as caught:
-            page.net_page("x.png", Picture(x, tuple("RGB")), net, placed=placed, numbers={})
+            page.network_page("x.png", Picture(x, tuple("RGB")), network, steps=steps, parameters={})
         assert "--until" in str(caught.value)

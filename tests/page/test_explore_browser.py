@@ -16,7 +16,7 @@ from PIL import Image
 import convviz
 from convviz.cli.app import status_of
 from convviz.compute import filters, weights
-from convviz.compute.networks import parameters, stack
+from convviz.compute.networks import filling, stack
 from convviz.files.checkpoints import read_checkpoint
 from convviz.images import decode, picture
 from convviz.images.picture import Picture
@@ -24,7 +24,7 @@ from convviz.page import page
 from convviz.results import feature_maps
 from convviz.spec import parsing
 from convviz.spec.settings import LayerSettings
-from convviz.spec.stacks import find_net, net_of, parse_layers
+from convviz.spec.stacks import find_net, network_of, parse_layers
 
 webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
@@ -60,10 +60,13 @@ def opened(browser, tmp_path):
 
     def show(place="", *, text="", x=X, width=1200, **chosen):
         settings = LayerSettings(**chosen)
-        layer, bank, _ = filters.build(settings, x.shape[0])
+        layer, layer_weights, _ = filters.build(settings, x.shape[0])
         path = tmp_path / "page.html"
         path.write_text(
-            text or page.page("x.png", Picture(x, tuple("RGB")), layer, bank=bank, settings=settings)
+            text
+            or page.page(
+                "x.png", Picture(x, tuple("RGB")), layer, layer_weights=layer_weights, settings=settings
+            )
         )
         browser.set_window_size(width, 900)
         browser.get("about:blank")
@@ -82,12 +85,17 @@ def opened_net(opened):
     """Open the page of the net that reads digits."""
 
     def show(place="", until=None):
-        net, placed, numbers = digits(until)
+        network, steps, parameters = digits(until)
         picture = decode.read(SAMPLES / "digit.png", mode="gray", resize=parsing.resize("28x28"))
         return opened(
             place,
-            text=page.net_page(
-                "digit.png", picture, net, placed=placed, numbers=numbers, command=["--net digits.toml"]
+            text=page.network_page(
+                "digit.png",
+                picture,
+                network,
+                steps=steps,
+                parameters=parameters,
+                command=["--net digits.toml"],
             ),
         )
 
@@ -95,11 +103,11 @@ def opened_net(opened):
 
 
 def digits(until=None):
-    net = find_net(str(SAMPLES / "digits.toml"))
-    net = net if until is None else net.until(until)
-    placed = net.place((1, 28, 28))
-    numbers, _ = parameters.stored(placed, read_checkpoint(SAMPLES / "digits.safetensors"))
-    return net, placed, numbers
+    network = find_net(str(SAMPLES / "digits.toml"))
+    network = network if until is None else network.until(until)
+    steps = network.sized((1, 28, 28))
+    parameters, _ = filling.stored(steps, read_checkpoint(SAMPLES / "digits.safetensors"))
+    return network, steps, parameters
 
 
 def settle(browser):
@@ -184,10 +192,10 @@ def test_a_weight_can_be_typed(opened):
     box = browser.find_element(By.CSS_SELECTOR, '[data-place="1,0,2"]')
     box.send_keys(Keys.CONTROL, "a")
     box.send_keys("2.5", Keys.TAB)
-    bank = weights.seeded(convviz.Conv2d(3, 6, 3))
-    weight = bank.weight.copy()
+    layer_weights = weights.seeded(convviz.Conv2d(3, 6, 3))
+    weight = layer_weights.weight.copy()
     weight[0, 1, 0, 2] = 2.5
-    expected = feature_maps.run(X, convviz.Conv2d(3, 6, 3), (weight, bank.bias)).maps
+    expected = feature_maps.run(X, convviz.Conv2d(3, 6, 3), (weight, layer_weights.bias)).maps
     np.testing.assert_allclose(maps(browser), expected, atol=1e-6)
     box = browser.find_element(By.CSS_SELECTOR, '[data-place="1,0,2"]')
     box.send_keys(Keys.CONTROL, "a")
@@ -289,8 +297,10 @@ def test_a_padding_that_no_machine_can_hold_is_refused_at_its_field(opened):
 def test_an_error_of_a_worker_is_told_and_the_page_goes_on(opened, thrown, words):
     """A stride of 3 is what the worker cannot do."""
     start = "const { height, width, planes } = picture;\n    const [h, w] = outputSize"
-    layer, bank, _ = filters.build(LayerSettings(), 3)
-    text = page.page("x.png", Picture(X, tuple("RGB")), layer, bank=bank, settings=LayerSettings())
+    layer, layer_weights, _ = filters.build(LayerSettings(), 3)
+    text = page.page(
+        "x.png", Picture(X, tuple("RGB")), layer, layer_weights=layer_weights, settings=LayerSettings()
+    )
     assert text.count(start) == 1
     text = text.replace(start, f"if (layer.stride[0] === 3) {thrown};\n    {start}")
     browser = opened(text=text)
@@ -312,13 +322,13 @@ def test_a_net_may_have_layers_with_the_names_of_every_object(opened):
         {"name": name, "type": "Conv2d", "out_channels": 1, "kernel_size": 1}
         for name in ("__proto__", "constructor", "toString")
     ]
-    net = net_of({"layer": layers}, "here")
-    placed = net.place(X.shape)
-    numbers = parameters.seeded(placed, 1)
+    network = network_of({"layer": layers}, "here")
+    steps = network.sized(X.shape)
+    parameters = filling.seeded(steps, 1)
     browser = opened(
-        text=page.net_page("x.png", Picture(X, tuple("RGB")), net, placed=placed, numbers=numbers)
+        text=page.network_page("x.png", Picture(X, tuple("RGB")), network, steps=steps, parameters=parameters)
     )
-    expected = stack.run_net(net, X, numbers)
+    expected = stack.run_net(network, X, parameters)
     for index, name in enumerate(expected):
         browser.find_elements(By.CSS_SELECTOR, "#layers button")[index].click()
         assert shown(browser, "sentence").startswith(f"{name}: ")
@@ -390,8 +400,8 @@ def test_the_map_can_be_had_as_png(opened, browser, tmp_path):
     opened("preset=sobel-x&outChannels=1&bias=0").find_element(By.ID, "png").click()
     target = tmp_path / "map-0.png"
     WebDriverWait(browser, 10).until(lambda _: target.is_file())
-    layer, bank = convviz.kernel_bank("sobel-x")
-    values = feature_maps.run(X, layer, bank).maps[0]
+    layer, layer_weights = convviz.layer_of_kernels("sobel-x")
+    values = feature_maps.run(X, layer, layer_weights).maps[0]
     pixels = np.array(Image.open(target).convert("RGB"))
     assert pixels.shape == (*values.shape, 3)
     peak = np.unravel_index(np.abs(values).argmax(), values.shape)
@@ -423,10 +433,10 @@ def test_the_map_can_be_had_as_svg(opened):
     document = ElementTree.fromstring(text)
     name = "{http://www.w3.org/2000/svg}"
     assert len(document.findall(f"{name}rect")) == 7 * 6
-    layer, bank = convviz.kernel_bank("sobel-x")
-    values = feature_maps.run(X, layer, bank).maps[0].ravel()
-    numbers = [float(one.text) for one in document.findall(f"{name}text")]
-    np.testing.assert_allclose(numbers, values, rtol=6e-3, atol=1e-6)
+    layer, layer_weights = convviz.layer_of_kernels("sobel-x")
+    values = feature_maps.run(X, layer, layer_weights).maps[0].ravel()
+    texts = [float(one.text) for one in document.findall(f"{name}text")]
+    np.testing.assert_allclose(texts, values, rtol=6e-3, atol=1e-6)
 
 
 def test_a_zoomed_picture_can_be_dragged(opened):
@@ -474,15 +484,15 @@ def outputs(browser):
 
 def test_a_net_has_a_panel_for_each_layer(opened_net):
     browser = opened_net()
-    net, placed, numbers = digits()
+    network, steps, parameters = digits()
     picture = decode.read(SAMPLES / "digit.png", mode="gray", resize=parsing.resize("28x28"))
-    expected = stack.run_net(net, picture.x, numbers)
+    expected = stack.run_net(network, picture.x, parameters)
     found = outputs(browser)
     for name, values in expected.items():
         np.testing.assert_allclose(found[name].reshape(values.shape), values, atol=1e-4)
     buttons = browser.find_elements(By.CSS_SELECTOR, "#layers button")
-    assert [one.text.split()[0] for one in buttons] == [one.name for one in placed]
-    for index, one in enumerate(placed):
+    assert [one.text.split()[0] for one in buttons] == [one.name for one in steps]
+    for index, one in enumerate(steps):
         browser.find_elements(By.CSS_SELECTOR, "#layers button")[index].click()
         assert shown(browser, "sentence").startswith(f"{one.name}: ")
         values = expected[one.name].reshape(len(maps(browser)), -1)
@@ -502,19 +512,21 @@ def buttons_text(browser):
 
 
 def test_the_program_of_a_net_makes_what_the_page_does(opened):
-    net = parse_layers(
+    network = parse_layers(
         "conv 6 k3 p1 reflect | bn | relu | dropout | conv 4 k3 same | flatten | linear 3 | softmax"
     )
     x = np.random.default_rng(2).random((3, 7, 6), np.float32)
-    placed = net.place(x.shape)
-    numbers = parameters.seeded(placed, 5)
+    steps = network.sized(x.shape)
+    parameters = filling.seeded(steps, 5)
     image = picture.Picture(x, ("R", "G", "B"))
-    text = page.net_page("x.npy", image, net, placed=placed, numbers=numbers, origin="torch.manual_seed(5)")
+    text = page.network_page(
+        "x.npy", image, network, steps=steps, parameters=parameters, origin="torch.manual_seed(5)"
+    )
     browser = opened(text=text)
     program = shown(browser, "code")
     found = {"x": torch.from_numpy(x)[None]}
     exec(program, found)
-    made = stack.run_net(net, x, numbers)
+    made = stack.run_net(network, x, parameters)
     for name in ("conv1", "dropout1", "conv2", "softmax1"):
         np.testing.assert_allclose(found[f"{name}_out"].detach()[0], made[name], atol=1e-5)
 
@@ -525,10 +537,10 @@ def test_a_weight_of_a_net_can_be_typed(opened_net):
     box = browser.find_element(By.CSS_SELECTOR, '[data-place="2,1,3"]')
     box.send_keys(Keys.CONTROL, "a")
     box.send_keys("1.5", Keys.TAB)
-    net, _, numbers = digits()
-    numbers["conv2"]["weight"][5, 2, 1, 3] = 1.5
+    network, _, parameters = digits()
+    parameters["conv2"]["weight"][5, 2, 1, 3] = 1.5
     picture = decode.read(SAMPLES / "digit.png", mode="gray", resize=parsing.resize("28x28"))
-    expected = stack.run_net(net, picture.x, numbers)
+    expected = stack.run_net(network, picture.x, parameters)
     np.testing.assert_allclose(outputs(browser)["softmax"][0], expected["softmax"], atol=1e-4)
     address = browser.current_url
     browser.get("about:blank")
@@ -543,9 +555,9 @@ def test_a_net_reads_another_picture_as_it_reads_its_own(opened_net, tmp_path):
     browser.find_element(By.CSS_SELECTOR, "summary").click()
     browser.find_element(By.ID, "upload").send_keys(str(tmp_path / "other.png"))
     WebDriverWait(browser, 10).until(lambda _: browser.find_element(By.ID, "original").is_displayed())
-    net, _, numbers = digits()
+    network, _, parameters = digits()
     picture = decode.read(tmp_path / "other.png", mode="gray")
-    expected = stack.run_net(net, picture.x, numbers)
+    expected = stack.run_net(network, picture.x, parameters)
     np.testing.assert_allclose(outputs(browser)["conv2"].reshape(16, 8, 8), expected["conv2"], atol=1e-3)
     assert shown(browser, "command") == "convviz run other.png --net digits.toml --mode gray"
 

@@ -57,8 +57,8 @@ def test_the_cell_that_is_made_moves_from_the_left_then_down(style):
 def test_the_last_frame_shows_every_number():
     layer = convviz.Conv2d(1, 1, 2, bias=False)
     picture = as_picture(np.arange(1, 10).reshape(3, 3))
-    bank = convviz.seeded(layer)
-    scene = direct(layer, picture.size, picture=picture, bank=bank)
+    weights = convviz.seeded(layer)
+    scene = direct(layer, picture.size, picture=picture, weights=weights)
     *_, last = Animation(scene).svgs()
     words = [element.text for element in ET.fromstring(last).iter("{http://www.w3.org/2000/svg}text")]
     assert {str(n) for n in range(1, 10)} <= set(words)
@@ -69,7 +69,7 @@ def test_the_last_frame_shows_every_number():
 @pytest.mark.parametrize("style", get_args(Style))
 @pytest.mark.parametrize("count", [1, 3])
 def test_no_label_leaves_the_paper(style, count):
-    scene = Scene("a title " * 6, TALL, WIDE, channels=("input plane",) * count)
+    scene = Scene("a title " * 6, TALL, WIDE, channels=("input channel",) * count)
     animation = Animation(scene, style)
     ground = animation.ground()
     for label in (shape for shape in (*ground.shapes, *animation.above(17)) if isinstance(shape, Label)):
@@ -95,8 +95,8 @@ def test_numbers_are_read_from_the_arrays_that_were_computed_with():
     picture = as_picture(np.ones((3, 3)))
     frames = []
     for weight in (1.0, 5.0):
-        bank = convviz.compute.weights.FilterBank.of(layer, np.full((1, 1, 2, 2), weight))
-        scene = direct(layer, HW(3, 3), picture=picture, bank=bank)
+        weights = convviz.compute.weights.LayerWeights.of(layer, np.full((1, 1, 2, 2), weight))
+        scene = direct(layer, HW(3, 3), picture=picture, weights=weights)
         frames.append(next(Animation(scene).svgs()))
     assert ">4<" in frames[0]
     assert ">20<" in frames[1]

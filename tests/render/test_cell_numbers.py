@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import ImageFont
 
 import convviz
-from convviz.explain.trace import trace, trace_weight
-from convviz.explain.unfold import unfold
+from convviz.analysis.trace import trace, trace_weight
+from convviz.analysis.unfold import unfold
 from convviz.render.drawings import explanation, padding, product, reach
 from convviz.render.drawings.animation import Animation
 from convviz.render.drawings.drawing import Label
@@ -94,26 +94,21 @@ def test_the_widest_word_of_a_tile_stays_within_its_cell():
 )
 def test_every_view_draws_numbers_of_any_magnitude(values):
     x = np.array([values], np.float32)
-    layer, bank = convviz.kernel_bank("1", in_channels=1)
-    result = convviz.run(x, layer, bank)
+    layer, weights = convviz.layer_of_kernels("1", in_channels=1)
+    result = convviz.run(x, layer, weights)
     np.testing.assert_array_equal(result.maps, x)
-    result.grid()
-    at = HW(0, 0)
-    found = trace(
-        layer, result.picture, result.filters, maps=result.maps, at=at, index=0, backend=result.backend
-    )
-    weight = trace_weight(layer, result.picture, result.filters, place=(0, 0, 0, 0))
-    unfolded = unfold(
-        layer, result.picture, result.filters, maps=result.maps, index=0, backend=result.backend
-    )
+    result.sheet().image()
+    found = trace(result, at=HW(0, 0))
+    weight = trace_weight(result, indices=(0, 0, 0, 0))
+    unfolded = unfold(result)
     edges = layer.edges(result.picture.size)
     drawings = (
-        explanation.draw(found, result.picture, result.maps),
-        reach.draw_weight(weight, layer, result.picture, filters=result.filters, maps=result.maps),
+        explanation.draw(found, result),
+        reach.draw_weight(weight, result),
         product.draw(unfolded),
         padding.draw(result.picture, {"zeros": x}, edges),
     )
-    frames = Animation(scene.direct(layer, HW(2, 2), picture=result.picture, bank=result.filters))
+    frames = Animation(scene.direct(layer, HW(2, 2), picture=result.picture, weights=result.filters))
     words = [word for line in cell_words(x[0]) for word in line]
     assert [frames.scene.word(0, *at) for at in np.ndindex(2, 2)] == words
     assert len(list(frames.images())) == 4

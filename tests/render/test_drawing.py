@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import xml.etree.ElementTree as ET
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -11,13 +12,14 @@ from PIL import Image
 from rich.console import Console
 
 import convviz
-from convviz.explain.trace import trace, trace_weight
+from convviz.analysis.trace import trace, trace_weight
+from convviz.render import palette
 from convviz.render.drawings import explanation, reach
 from convviz.render.drawings.drawing import (
+    Bitmap,
     Drawing,
     Label,
     Lines,
-    Picture,
     Polygon,
     Rectangle,
     to_image,
@@ -38,7 +40,7 @@ def some_drawing():
         (255, 255, 255),
         (
             Rectangle(10, 10, 20, 20, fill=RED),
-            Picture(50, 10, 20, 20, np.array([[0, 255], [255, 0]], np.uint8)),
+            Bitmap(50, 10, 20, 20, np.array([[0, 255], [255, 0]], np.uint8)),
             Lines(((10, 50), (90, 50)), BLUE, 2),
             Polygon(((80, 10), (95, 10), (95, 30)), fill=BLUE),
             Label(10, 48, "a < b & [c]", BLUE, 12),
@@ -107,10 +109,15 @@ def test_padding_is_told_apart_without_colour():
 
 def explained(layer, x):
     result = convviz.run(x, layer)
-    found = trace(
-        result.layer, result.picture, result.filters, maps=result.maps, at=HW(0, 1), backend=result.backend
-    )
-    return explanation.draw(found, result.picture, result.maps), found
+    found = trace(result, at=HW(0, 1))
+    return explanation.draw(found, result), found
+
+
+def box_of(label):
+    """Left, top, right and bottom of a word."""
+    wide = explanation.font(label.size).getlength(label.text)
+    left = label.x - {"start": 0, "middle": 0.5, "end": 1}[label.anchor] * wide
+    return left, label.y - 0.7 * label.size, left + wide, label.y
 
 
 def overlaps(one, other):
@@ -122,11 +129,7 @@ def overlaps(one, other):
 def test_no_text_of_an_explanation_overlaps_another_or_leaves_the_paper(kernel, channels):
     x = np.random.default_rng(0).standard_normal((channels, 12, 15)) * 1000
     drawing, _ = explained(convviz.Conv2d(channels, 2, kernel, padding=1), x)
-    boxes = []
-    for label in (shape for shape in drawing.shapes if isinstance(shape, Label)):
-        wide = explanation.font(label.size).getlength(label.text)
-        left = label.x - {"start": 0, "middle": 0.5, "end": 1}[label.anchor] * wide
-        boxes.append((left, label.y - 0.7 * label.size, left + wide, label.y))
+    boxes = [box_of(shape) for shape in drawing.shapes if isinstance(shape, Label)]
     for index, box in enumerate(boxes):
         assert box[0] >= 0
         assert box[2] <= drawing.width
@@ -134,12 +137,115 @@ def test_no_text_of_an_explanation_overlaps_another_or_leaves_the_paper(kernel, 
         assert not any(overlaps(box, other) for other in boxes[:index])
 
 
+def crosses(line, box):
+    """Whether a straight line has points inside of a box: within its columns and its rows."""
+    (x0, y0), (x1, y1) = line
+    start, stop = 0.0, 1.0
+    for a, b, low, high in ((x0, x1, box[0], box[2]), (y0, y1, box[1], box[3])):
+        if a == b:
+            if not low < a < high:
+                return False
+            continue
+        one, two = sorted(((low - a) / (b - a), (high - a) / (b - a)))
+        start, stop = max(start, one), min(stop, two)
+    return start < stop
+
+
+@pytest.mark.parametrize("size", [(3, 3), (5, 4), (12, 15), (60, 80)], ids=str)
+@pytest.mark.parametrize("kernel", [1, 3, (2, 5), 8])
+@pytest.mark.parametrize("channels", [1, 3, 12])
+def test_no_line_of_an_explanation_runs_through_a_word(size, kernel, channels):
+    x = np.random.default_rng(0).standard_normal((channels, *size)) * 1000
+    drawing, _ = explained(convviz.Conv2d(channels, 2, kernel, padding=4), x)
+    boxes = [box_of(shape) for shape in drawing.shapes if isinstance(shape, Label)]
+    lines = [pair for shape in drawing.shapes if isinstance(shape, Lines) for pair in pairwise(shape.points)]
+    assert [line for line in lines for box in boxes if crosses(line, box)] == []
+
+
+def words_of_drawing(drawing):
+    return [shape.text for shape in drawing.shapes if isinstance(shape, Label)]
+
+
+def test_a_large_window_is_a_picture_with_its_largest_products_written_out():
+    """Ones under the weights 1 to 36: the largest five are 36 to 32, the others 666 - 170 = 496."""
+    weight = np.arange(1, 37).reshape(1, 1, 6, 6)
+    layer = convviz.Conv2d(1, 1, 6, bias=False)
+    found = convviz.explain(np.ones((6, 6)), layer, weight)
+    words = words_of_drawing(found.drawing())
+    start = words.index("largest products (row,column)")
+    assert words[start + 1 : start + 13] == [
+        "5,5", "1 x 36 = 36", "5,4", "1 x 35 = 35", "5,3", "1 x 34 = 34", "5,2", "1 x 33 = 33",
+        "5,1", "1 x 32 = 32", "31 others", "496",
+    ]  # fmt: skip
+    pictures = [shape for shape in found.drawing().shapes if isinstance(shape, Bitmap)]
+    assert [picture.levels.shape for picture in pictures] == [(6, 6, 3)] * 3
+    assert "  5,5: 1 x 36 = 36" in found.lines()
+    written = words_of_drawing(convviz.explain(np.ones((5, 5)), convviz.Conv2d(1, 1, 5)).drawing())
+    assert "largest products (row,column)" not in written
+
+
+def test_the_cells_of_the_padding_are_dashed_and_hold_what_the_mode_gives():
+    """Reflected by two, 1 2 3 becomes 3 2 1 2 3 2 1; the window at 0 reads the first three."""
+    layer = convviz.Conv2d(1, 1, (1, 3), padding=(0, 2), bias=False, padding_mode="reflect")
+    drawing = convviz.explain([[1, 2, 3]], layer, [[[[1, 1, 1]]]], at=(0, 0)).drawing()
+    assert words_of_drawing(drawing)[3:10] == ["(3)", "(2)", "1", "2", "3", "(2)", "(1)"]
+    squares = [shape for shape in drawing.shapes if isinstance(shape, Rectangle)]
+    assert [shape.dashed for shape in squares[:7]] == [True, True, False, False, False, True, True]
+    patch = words_of_drawing(drawing)[11:14]
+    assert patch == ["3", "2", "1"]
+
+
+def test_every_frame_is_black_on_white_so_that_it_is_seen_on_any_value():
+    for value in (0, 1):
+        drawing = convviz.explain(np.full((40, 40), value), convviz.Conv2d(1, 1, 3), at=(20, 20)).drawing()
+        shapes = drawing.shapes
+        black = [
+            index for index, shape in enumerate(shapes) if getattr(shape, "outline", None) == palette.INK
+        ]
+        assert len(black) == 3  # the window, the patch, the value
+        for index in black:
+            under, frame = shapes[index - 1], shapes[index]
+            assert under.outline == palette.PAPER
+            assert (under.x, under.y, under.w, under.h) == (frame.x, frame.y, frame.w, frame.h)
+            assert under.line > frame.line
+        window = shapes[black[0]]
+        pixels = np.asarray(to_image(drawing, scale=2)).min(axis=2)
+        row = pixels[round(2 * (window.y + window.h / 2)), round(2 * window.x) - 6 : round(2 * window.x) + 7]
+        assert row.min() < 50
+        assert row.max() > 240
+
+
+def test_of_many_channels_those_of_the_largest_sums_are_drawn_and_the_others_added_up():
+    """Ones under the weights 1, -2, 3, ... 8: the sums of channels 3 to 7 are largest, 1 - 2 + 3 is left."""
+    weight = np.array([1, -2, 3, -4, 5, -6, 7, -8]).reshape(1, 8, 1, 1)
+    drawing = convviz.explain(np.ones((8, 2, 2)), convviz.Conv2d(8, 1, 1, bias=False), weight).drawing()
+    words = words_of_drawing(drawing)
+    assert [word for word in words if re.fullmatch(r"channel \d", word)] == [
+        f"channel {n}" for n in range(3, 8)
+    ]
+    assert words[words.index("3 other channels") + 1] == "2"
+    assert "drawn are 5 of 8 channels: those of the largest sums" in words
+
+
+@pytest.mark.parametrize(("channels", "maps", "groups"), [(4, 6, 2), (3, 1, 1), (64, 64, 64), (40, 20, 2)])
+def test_the_group_map_has_a_line_for_every_kernel_drawn_and_none_through_a_word(channels, maps, groups):
+    layer = convviz.Conv2d(channels, maps, 3, groups=groups)
+    drawing = convviz.explain(np.zeros((channels, 9, 14)), layer, group_map=True).drawing()
+    boxes = [box_of(shape) for shape in drawing.shapes if isinstance(shape, Label)]
+    lines = [shape.points for shape in drawing.shapes if isinstance(shape, Lines)]
+    assert [line for line in lines for box in boxes if crosses(line, box)] == []
+    assert not any(overlaps(*pair) for pair in combinations(boxes, 2))
+    # At most five groups of at most five channels and five maps, where the middle is left out.
+    shown = [min(count, 5) if count > 6 else count for count in (groups, channels // groups, maps // groups)]
+    assert len(lines) == shown[0] * shown[1] * shown[2]
+
+
 def test_the_plane_of_a_weight_goes_from_black_to_white_however_little_it_spans():
     """At stride 2 the weight meets columns 0 and 2; the least and the largest value stay as they are."""
     layer = convviz.Conv2d(1, 1, 1, stride=2, bias=False)
     result = convviz.run(np.array([[[0, -1e-8, 0, 1e-8]]]), layer)
-    found = trace_weight(layer, result.picture, result.filters, place=(0, 0, 0, 0))
-    drawing = reach.draw_weight(found, layer, result.picture, filters=result.filters, maps=result.maps)
+    found = trace_weight(result, indices=(0, 0, 0, 0))
+    drawing = reach.draw_weight(found, result)
     fills = [shape.fill for shape in drawing.shapes if isinstance(shape, Rectangle)]
     assert (fills[1], fills[3]) == ((0, 0, 0), (255, 255, 255))
 

@@ -41,8 +41,8 @@ def test_no_number_of_a_table_is_cut(width):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_column_that_is_left_out_of_a_table_is_named(width):
-    placed = [alone(Conv2d(3, 64, 7, stride=2, padding=3), HW(224, 224))]
-    shown = [word.rstrip(",") for word in printed(layers.net_table(placed, width=width), width)]
+    steps = [alone(Conv2d(3, 64, 7, stride=2, padding=3), HW(224, 224))]
+    shown = [word.rstrip(",") for word in printed(layers.network_table(steps, width=width), width)]
     assert "64x112x112" in shown
     assert {
         "layer",
@@ -60,11 +60,11 @@ def test_a_column_that_is_left_out_of_a_table_is_named(width):
 
 def test_a_file_has_no_width_so_everything_is_printed(monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
-    placed = [alone(Conv2d(3, 64, 7, stride=2, padding=3), HW(224, 224))]
+    steps = [alone(Conv2d(3, 64, 7, stride=2, padding=3), HW(224, 224))]
     width = tables.console().width  # stdout is none of a terminal here
-    shown = printed(layers.net_table(placed, width=width), width)
+    shown = printed(layers.network_table(steps, width=width), width)
     assert "narrow:" not in shown
-    assert {"centre", "begins", "every", "memory", "multiply-adds"} <= set(shown)
+    assert {"centre", "begins", "every", "memory", "MACs"} <= set(shown)
 
 
 @pytest.mark.parametrize("width", [20, 36, 60])

@@ -9,7 +9,7 @@ import convviz
 from convviz.errors import SpecError
 from convviz.images import decode, picture
 from convviz.render import fonts
-from convviz.render.palette import FAINT, INPUT_BLUE, OUTPUT_TEAL
+from convviz.render.palette import INPUT_BLUE, OUTPUT_TEAL
 from convviz.render.sheets import layout, overview
 from convviz.render.sheets.layout import Section, Tile, columns_for, sheet
 from convviz.spec.geometry import HW
@@ -38,7 +38,7 @@ def inside(image, frame):
 
 
 def test_input_planes_and_maps_stand_in_frames_of_their_colours():
-    image = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3, padding=1)).grid()
+    image = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3, padding=1)).sheet().image()
     assert len(frames(image, INPUT_BLUE)) == 4
     assert len(frames(image, OUTPUT_TEAL)) == 2
 
@@ -52,7 +52,7 @@ def test_the_heading_says_that_the_planes_are_normalised():
     (line,) = overview.normalization_lines(normalised)
     assert "mean 0.5,0.5,0.5 and deviation 0.25,0.25,0.25" in line
     layer = convviz.Conv2d(3, 1, 3)
-    ours, theirs = (convviz.run(picture, layer).grid() for picture in (normalised, plain))
+    ours, theirs = (convviz.run(picture, layer).sheet().image() for picture in (normalised, plain))
     assert ours.height > theirs.height
     # Captions tell the normalised values; the colours are those of the input.
     for mine, other in zip(frames(ours, INPUT_BLUE), frames(theirs, INPUT_BLUE), strict=True):
@@ -62,7 +62,7 @@ def test_the_heading_says_that_the_planes_are_normalised():
 
 def test_small_inputs_are_enlarged_without_smoothing():
     """Three columns of cells, each of one colour: magenta, yellow, magenta (R is 1; G and B take turns)."""
-    image = convviz.run(CLASSIC, convviz.Conv2d(3, 1, 3, padding=1)).grid()
+    image = convviz.run(CLASSIC, convviz.Conv2d(3, 1, 3, padding=1)).sheet().image()
     tile = inside(image, frames(image, INPUT_BLUE)[0])
     cell = tile.shape[1] // 3
     for column, colour in enumerate([(255, 0, 255), (255, 255, 0), (255, 0, 255)]):
@@ -72,10 +72,10 @@ def test_small_inputs_are_enlarged_without_smoothing():
 
 def test_numbers_stand_in_cells_that_have_room_for_them():
     """A cell with a number in it has more than one colour; the cells of a large map have one each."""
-    few = convviz.run(np.eye(3), convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1))).grid()
+    few = convviz.run(np.eye(3), convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1))).sheet().image()
     tile = inside(few, frames(few, OUTPUT_TEAL)[0])
     assert len(np.unique(tile[5:90, 5:90].reshape(-1, 3), axis=0)) > 1
-    many = convviz.run(np.eye(60), convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1))).grid()
+    many = convviz.run(np.eye(60), convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1))).sheet().image()
     tile = inside(many, frames(many, OUTPUT_TEAL)[0])
     assert len(np.unique(tile.reshape(-1, 3), axis=0)) == 2
 
@@ -84,7 +84,7 @@ def test_every_pixel_is_kept_in_a_full_tile():
     """An identity kernel of weight 1 on levels 0 to 255 draws exactly these levels."""
     levels = np.arange(256, dtype=np.float32).reshape(16, 16).repeat(5, axis=1)
     result = convviz.run(levels, convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1)))
-    image = result.grid(tile=None)
+    image = result.sheet(tile=None).image()
     tile = inside(image, frames(image, OUTPUT_TEAL)[0])
     np.testing.assert_array_equal(tile[:, :, 0], levels)
 
@@ -93,7 +93,7 @@ def test_large_maps_are_reduced_by_area_averaging():
     """Columns of black and white, one pixel wide, become an even mid grey at half the size."""
     stripes = np.tile(np.array([0, 1], np.float32), (64, 32))
     result = convviz.run(stripes, convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1)))
-    image = result.grid(tile=32)
+    image = result.sheet(tile=32).image()
     tile = inside(image, frames(image, OUTPUT_TEAL)[0])
     assert tile.shape[:2] == (32, 32)
     assert set(tile.ravel()) == {128}
@@ -101,7 +101,7 @@ def test_large_maps_are_reduced_by_area_averaging():
 
 def test_zero_is_mid_grey_where_values_are_negative():
     result = convviz.run(np.array([[-1, 0, 0.5]]), convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1)))
-    image = result.grid()
+    image = result.sheet().image()
     tile = inside(image, frames(image, OUTPUT_TEAL)[0])
     cell = tile.shape[1] // 3
     assert [int(tile[3, column * cell + 3, 0]) for column in range(3)] == [
@@ -113,44 +113,57 @@ def test_zero_is_mid_grey_where_values_are_negative():
 
 def test_partial_maps_have_a_row_per_filter_with_parts_bias_and_sum():
     result = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3))
-    image = result.grid(parts=result.partial())
+    image = result.sheet(parts=result.partial()).image()
     found = frames(image, OUTPUT_TEAL)
     assert len(found) == 2 * 5
-    assert len({top for top, *_ in found}) == 2
     result = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3, bias=False))
-    assert len(frames(result.grid(parts=result.partial()), OUTPUT_TEAL)) == 2 * 4
+    assert len(frames(result.sheet(parts=result.partial()).image(), OUTPUT_TEAL)) == 2 * 4
 
 
 def test_planes_that_a_filter_does_not_read_are_hatched():
-    """Two filters in two groups: each row has both planes, one of them hatched, then the sum."""
+    """Two filters in two groups: each row has both channels, one of them hatched, then the sum."""
     x = np.ones((2, 8, 8), np.float32)
     result = convviz.run(
         x, convviz.Conv2d(2, 2, 3, groups=2, bias=False), np.full((2, 1, 3, 3), 0.5), backend="numpy"
     )
-    image = result.grid(parts=result.partial())
+    image = result.sheet(parts=result.partial()).image()
     tiles = [inside(image, frame) for frame in frames(image, OUTPUT_TEAL)]
     assert len(tiles) == 2 * 3
     hatched = [set(tile.ravel().tolist()) == {238, 255} for tile in tiles]
     assert hatched == [False, True, False, True, False, False]
 
 
-def test_what_a_flip_changes_stands_below_the_maps():
+def test_a_flip_shows_both_maps_and_their_difference_for_every_filter():
+    """The impulse draws 4 2 1 under the kernel 1 2 4, and 1 2 4 under the rotated one: -3 0 3 more."""
     layer = convviz.Conv2d(1, 2, (1, 3), bias=False)
-    weight = [[[[1, 2, 4]]], [[[0, 1, 0]]]]
-    result = convviz.run(np.array([[[0, 0, 1, 0, 0]]]), layer, weight)
-    image = result.grid(differences=result.flip_difference())
-    below = frames(image, FAINT)[:2]  # the last one is the legend
-    assert min(top for top, *_ in below) > max(top for top, *_ in frames(image, OUTPUT_TEAL))
-    # 4 2 1 less 1 2 4 is 3 0 -3 on a scale from -4 to 4 of its own map: full, zero, full.
-    tile = inside(image, below[0])
-    cell = tile.shape[1] // 3
-    assert [int(tile[3, column * cell + 3, 0]) for column in range(3)] == [255, 128, 1]
+    rotated = [[[[4, 2, 1]]], [[[0, 1, 0]]]]
+    result = convviz.run(np.array([[[0, 0, 1, 0, 0]]]), layer, rotated)
+    np.testing.assert_array_equal(result.maps[0], [[1, 2, 4]])
+    image = result.sheet(differences=result.flip_difference()).image()
+    found = frames(image, OUTPUT_TEAL)
+    assert len(found) == 2 * 3
+    shown = []
+    for frame in found[:3]:
+        tile = inside(image, frame)
+        cell = tile.shape[1] // 3
+        shown.append([int(tile[3, column * cell + 3, 0]) for column in range(3)])
+    # All three on one scale, from -4 to 4: a level is 128 + 127 * value / 4.
+    assert shown == [[255, 192, 160], [160, 192, 255], [33, 128, 223]]
+
+
+def test_the_title_of_flipped_kernels_says_so(monkeypatch):
+    found = []
+    monkeypatch.setattr(layout, "sheet", lambda heading, *_: found.append(" ".join(heading)))
+    result = convviz.run(np.ones((1, 3, 3)), convviz.Conv2d(1, 1, 3))
+    result.sheet(differences=result.flip_difference())
+    result.sheet()
+    assert ["rotated by 180 degrees" in title for title in found] == [True, False]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 16, 64, 100])
 def test_frames_never_overlap_and_stay_on_the_sheet(count):
     result = convviz.run(np.zeros((1, 12, 17)), convviz.Conv2d(1, count, 3))
-    image = result.grid(tile=48)
+    image = result.sheet(tile=48).image()
     found = frames(image, OUTPUT_TEAL)
     assert len(found) == count
     covered = np.zeros((image.height, image.width), int)

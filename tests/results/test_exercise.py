@@ -22,9 +22,12 @@ def test_the_answers_are_those_of_torch_and_every_step_adds_up():
     )
     for sheet in make_sheets(settings, size=HW(5, 6), channels=4, sheets=3):
         layer = torch.nn.Conv2d(4, 2, (2, 3), (2, 1), (1, 0), groups=2)
-        layer.weight.data, layer.bias.data = torch.tensor(sheet.bank.weight), torch.tensor(sheet.bank.bias)
-        expected = layer(torch.tensor(sheet.picture.x)[None])[0].detach().numpy()
-        np.testing.assert_array_equal(sheet.maps, expected)
+        layer.weight.data, layer.bias.data = (
+            torch.tensor(sheet.run.filters.weight),
+            torch.tensor(sheet.run.filters.bias),
+        )
+        expected = layer(torch.tensor(sheet.run.picture.x)[None])[0].detach().numpy()
+        np.testing.assert_array_equal(sheet.run.maps, expected)
         lines = [line for block in sheet.answers() if isinstance(block, Steps) for line in block.lines]
         sums = [line.split(": ")[1].split(" = ") for line in lines if line.startswith("(")]
         # Only digits, signs, brackets and stars: safe to evaluate.
@@ -38,7 +41,7 @@ def test_the_same_seed_makes_the_same_sheets_however_many_there_are():
     assert first.questions() == second.questions()
     assert first.answers() == second.answers()
     other = make_sheets(LayerSettings(seed=5), sheets=2)[1]
-    assert not np.array_equal(other.picture.x, first.picture.x)
+    assert not np.array_equal(other.run.picture.x, first.run.picture.x)
 
 
 def test_the_sheet_does_not_show_the_answer():
@@ -81,12 +84,12 @@ def test_a_flipped_sheet_has_the_kernels_turned_and_their_maps(kernel):
     (plain,), (flipped,) = (
         make_sheets(replace(settings, flip=flip), size=HW(4, 5), channels=2) for flip in (False, True)
     )
-    np.testing.assert_array_equal(flipped.picture.x, plain.picture.x)
-    turned = plain.bank.weight[:, :, ::-1, ::-1]
-    assert not np.array_equal(turned, plain.bank.weight)
-    np.testing.assert_array_equal(flipped.bank.weight, turned)
-    bias = None if plain.bank.bias is None else torch.tensor(plain.bank.bias)
-    expected = torch.conv2d(torch.tensor(plain.picture.x)[None], torch.tensor(turned.copy()), bias)
-    np.testing.assert_array_equal(flipped.maps, expected[0].numpy())
+    np.testing.assert_array_equal(flipped.run.picture.x, plain.run.picture.x)
+    turned = plain.run.filters.weight[:, :, ::-1, ::-1]
+    assert not np.array_equal(turned, plain.run.filters.weight)
+    np.testing.assert_array_equal(flipped.run.filters.weight, turned)
+    bias = None if plain.run.filters.bias is None else torch.tensor(plain.run.filters.bias)
+    expected = torch.conv2d(torch.tensor(plain.run.picture.x)[None], torch.tensor(turned.copy()), bias)
+    np.testing.assert_array_equal(flipped.run.maps, expected[0].numpy())
     asked = [block.rows for block in flipped.questions() if isinstance(block, Grid)]
     assert [[f"{value:.0f}" for value in row] for row in turned[0, 0]] in asked

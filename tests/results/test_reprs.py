@@ -16,7 +16,7 @@ def result():
 def test_a_run_prints_itself_in_one_line(result):
     layer = "Conv2d(3, 2, kernel_size=(3, 3), stride=(1, 1))"
     assert repr(result) == f"<FeatureMaps: 2 maps of 38x28 by {layer}, computed by numpy>"
-    assert repr(result.filters) == "<FilterBank: weights 2x3x3x3, with bias>"
+    assert repr(result.filters) == "<LayerWeights: weights 2x3x3x3, with bias>"
 
 
 def test_a_picture_prints_itself_in_one_line(result):

@@ -41,7 +41,7 @@ def test_a_transposed_axis_has_the_length_of_torch(n, k, stride, dilation, paddi
         (2, 2, 1, 0, 1),
         (1, 1, 1, 0, 1),
     ],
-    ids=["plain", "odd", "all axes differ", "one tap", "a border below 0", "cropped"],
+    ids=["plain", "odd", "all axes differ", "one tap", "padding below 0", "cropped"],
 )
 def test_a_transposed_scene_has_the_values_of_torch(kernel, stride, padding, more, dilation):
     torch.manual_seed(7)
@@ -64,18 +64,18 @@ def test_the_numbers_under_the_taps_make_the_value(mode):
     """Every frame adds up, from the cells that it shows."""
     layer = convviz.Conv2d(2, 2, (2, 3), (2, 1), ((1, 2), (0, 1)), (1, 2), 2, padding_mode=mode)
     picture = as_picture(np.random.default_rng(1).standard_normal((2, 5, 6), np.float32))
-    bank = convviz.seeded(layer, 3)
-    scene = direct(layer, picture.size, picture=picture, bank=bank, index=1)
+    weights = convviz.seeded(layer, 3)
+    scene = direct(layer, picture.size, picture=picture, weights=weights, index=1)
     assert scene.channels == ("channel 1",)
     for y, x in np.ndindex(scene.height.output, scene.width.output):
-        total = float(bank.bias[1])
+        total = float(weights.bias[1])
         for (row, a), (column, b) in (
             (r, c)
             for r in zip(scene.height.reads(y), range(2), strict=True)
             for c in zip(scene.width.reads(x), range(3), strict=True)
         ):
             source = scene.source(row, column)
-            total += 0 if source is None else float(scene.planes[(0, *source)] * bank.weight[1, 0, a, b])
+            total += 0 if source is None else float(scene.inputs[(0, *source)] * weights.weight[1, 0, a, b])
         assert total == pytest.approx(float(scene.values[y, x]), abs=1e-5)
 
 

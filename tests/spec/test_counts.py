@@ -15,7 +15,7 @@ from convviz.spec.layers import Conv2d
 
 
 def test_every_convention_by_hand():
-    """3x3 taps on 2 planes of 4x4 with a border of 1, three maps: 16 windows of 9 products on 6 kernels.
+    """3x3 taps on 2 channels of 4x4 with a border of 1, three maps: 16 windows of 9 products on 6 kernels.
 
     Along an axis of 4 the windows meet 2 + 3 + 3 + 2 = 10 pixels, so 100 of 144 products are inside.
     """
@@ -96,7 +96,7 @@ def test_a_tool_has_the_convention_that_is_said_of_it(tool, ours, theirs, shape)
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("groups", [1, 2])
 def test_transposed_convolutions_are_counted_as_is_said_of_a_tool(tool, groups):
-    """5x6 inputs of 4 planes, 9 products each in 6 / groups filters; or as many at each of 11x13 outputs."""
+    """5x6 inputs of 4 channels, 9 products each in 6 / groups filters; or at each of 11x13 outputs."""
     ours = layers.ConvTranspose2d(4, 6, 3, 2, groups=groups)
     theirs = torch.nn.ConvTranspose2d(4, 6, 3, 2, groups=groups)
     found = asked(tool, theirs, (4, 5, 6))
@@ -121,6 +121,6 @@ def test_tools_are_named_where_they_belong():
 )
 def test_the_total_of_a_network_is_the_published_figure_under_every_heading(name, published):
     """Products in convolutions and linear layers alone: what torchvision states, as its "GFLOPS"."""
-    placed = stacks.find_net(name).place((3, 224, 224))
-    found = counts.counts((one.layer, one.input_shapes[0]) for one in placed)
-    assert found["macs"] == sum(one.macs for one in placed) == published
+    steps = stacks.find_net(name).sized((3, 224, 224))
+    found = counts.counts((one.layer, one.input_shapes[0]) for one in steps)
+    assert found["macs"] == sum(one.macs for one in steps) == published

@@ -15,7 +15,7 @@ pairs = st.tuples(small, small)
 
 @given(
     groups=st.integers(1, 3),
-    planes=small,
+    channels=small,
     filters=small,
     kernel=pairs,
     stride=pairs,
@@ -25,16 +25,16 @@ pairs = st.tuples(small, small)
     mode=st.sampled_from(["zeros", "reflect", "replicate", "circular"]),
 )
 def test_a_layer_prints_counts_and_measures_as_torch_does(
-    groups, planes, filters, kernel, stride, dilation, padding, bias, mode
+    groups, channels, filters, kernel, stride, dilation, padding, bias, mode
 ):
-    arguments = (groups * planes, groups * filters, kernel, stride, padding, dilation, groups, bias, mode)
+    arguments = (groups * channels, groups * filters, kernel, stride, padding, dilation, groups, bias, mode)
     ours, theirs = Conv2d(*arguments), torch.nn.Conv2d(*arguments)
     size = HW(14, 17)  # larger than the span of any kernel above
     assert repr(ours) == repr(theirs)
     assert ours.torch_repr(size) == repr(theirs)
     assert ours.weight_shape == tuple(theirs.weight.shape)
     assert ours.parameters == sum(p.numel() for p in theirs.parameters())
-    out = theirs(torch.zeros(1, groups * planes, *size))
+    out = theirs(torch.zeros(1, groups * channels, *size))
     assert (ours.out_channels, *ours.output_size(size)) == tuple(out.shape[1:])
 
 
@@ -112,10 +112,10 @@ def test_a_layer_that_torch_would_refuse_is_refused_with_the_numbers(arguments, 
 
 
 def test_a_filter_reads_the_planes_of_its_own_group():
-    """Two groups halve six planes and four filters: the first two filters read planes 0 to 2."""
+    """Two groups halve six channels and four filters: the first two filters read channels 0 to 2."""
     layer = Conv2d(6, 4, 3, groups=2)
-    assert [list(layer.planes_of(index)) for index in range(4)] == 2 * [[0, 1, 2]] + 2 * [[3, 4, 5]]
-    assert list(Conv2d(3, 6, 3).planes_of(5)) == [0, 1, 2]
+    assert [list(layer.channels_of(index)) for index in range(4)] == 2 * [[0, 1, 2]] + 2 * [[3, 4, 5]]
+    assert list(Conv2d(3, 6, 3).channels_of(5)) == [0, 1, 2]
 
 
 def test_an_unknown_padding_mode_is_met_with_the_nearest():

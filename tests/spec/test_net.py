@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import convviz
-from convviz.errors import ConvvizError, InputError, ShapeError, SourceError, SpecError, UnknownNameError
+from convviz.errors import ConvvizError, InputError, ShapeError, SpecError, TextError, UnknownNameError
 from convviz.results.scene import gallery
 from convviz.spec import stacks
 
@@ -191,8 +191,8 @@ def test_a_named_net_has_the_names_of_torchvision(name, build):
     with torch.device("meta"):
         theirs = {key: tuple(value.shape) for key, value in build().state_dict().items()}
     theirs = {key: shape for key, shape in theirs.items() if not key.endswith("num_batches_tracked")}
-    placed = named(name).place((3, 224, 224))
-    assert theirs == {f"{one.name}.{key}": shape for one in placed for key, shape in one.layer.arrays.items()}
+    steps = named(name).sized((3, 224, 224))
+    assert theirs == {f"{one.name}.{key}": shape for one in steps for key, shape in one.layer.arrays.items()}
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_named_net_has_the_names_of_torchvision(name, build):
     ],
 )
 def test_a_named_net_is_that_of_torch(name, build, shape, known):
-    """Shapes, parameters and multiply-adds of convolutions and linear layers, in the order of computing."""
+    """Shapes, parameters and MACs of convolutions and linear layers, in the order of computing."""
     with torch.device("meta"):
         module = build().eval()
         seen = []
@@ -225,15 +225,15 @@ def test_a_named_net_is_that_of_torch(name, build, shape, known):
         for layer in module.modules():
             layer.register_forward_hook(note)
         module(torch.zeros(1, *shape))
-    placed = named(name).place(shape)
+    steps = named(name).sized(shape)
     ours = [
         (one.output_shape, one.macs)
-        for one in placed
+        for one in steps
         if type(one.layer).__name__ in ("Conv2d", "ConvTranspose2d", "Linear")
     ]
     assert sorted(ours) == sorted(seen)
-    assert placed[-1].output_shape == seen[-1][0]
-    total = sum(one.layer.parameters for one in placed)
+    assert steps[-1].output_shape == seen[-1][0]
+    total = sum(one.layer.parameters for one in steps)
     assert total == known == sum(parameter.numel() for parameter in module.parameters())
 
 
@@ -268,13 +268,13 @@ def test_a_receptive_field_is_what_a_gradient_reaches(stack):
         torch.nn.init.ones_(parameter)
     side = 40
     try:
-        placed = stacks.parse_layers(" | ".join(words)).place((1, side, side))[-1]
+        step = stacks.parse_layers(" | ".join(words)).sized((1, side, side))[-1]
     except ShapeError:
         assume(False)
     x = torch.zeros(1, 1, side, side, dtype=torch.float64, requires_grad=True)
     y = module(x)
-    assert tuple(y.shape[1:]) == placed.output_shape
-    reach = placed.height
+    assert tuple(y.shape[1:]) == step.output_shape
+    reach = step.height
     for index in {0, y.shape[2] // 2, max(y.shape[2] // 2 - 1, 0), y.shape[2] - 1}:
         (gradient,) = torch.autograd.grad(y[0, 0, index].sum(), x, retain_graph=True)
         rows = torch.nonzero(gradient[0, 0].sum(dim=1)).flatten().tolist()
@@ -290,11 +290,11 @@ def test_a_receptive_field_is_what_a_gradient_reaches(stack):
 
 def test_fields_by_hand():
     """Three 3x3 layers with a stride of 2 in the first: 3, then 3 + 2 * 2 = 7, then 7 + 2 * 2 = 11."""
-    placed = stacks.parse_layers("conv 1 k3 s2 p1 | conv 1 k3 p1 | conv 1 k3 p1").place((1, 32, 32))
-    assert [one.height.size for one in placed] == [3, 7, 11]
-    assert [one.height.jump for one in placed] == [2, 2, 2]
-    assert [one.height.padding for one in placed] == [1, 3, 5]
-    assert [one.height.centre for one in placed] == [0, 0, 0]
+    steps = stacks.parse_layers("conv 1 k3 s2 p1 | conv 1 k3 p1 | conv 1 k3 p1").sized((1, 32, 32))
+    assert [one.height.size for one in steps] == [3, 7, 11]
+    assert [one.height.jump for one in steps] == [2, 2, 2]
+    assert [one.height.padding for one in steps] == [1, 3, 5]
+    assert [one.height.centre for one in steps] == [0, 0, 0]
 
 
 def test_a_sum_sees_what_either_of_its_inputs_sees():
@@ -306,8 +306,8 @@ def test_a_sum_sees_what_either_of_its_inputs_sees():
             {"type": "conv", "name": "b", "out_channels": 1, "kernel_size": 3},
         ]
     }
-    placed = stacks.net_of(document, "'x'").place((1, 9, 9))
-    assert [one.height.size for one in placed] == [5, 5, 7]
+    steps = stacks.network_of(document, "'x'").sized((1, 9, 9))
+    assert [one.height.size for one in steps] == [5, 5, 7]
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_a_sum_sees_what_either_of_its_inputs_sees():
     ],
 )
 def test_fields_of_other_layers_by_hand(stack, size, begins):
-    height = stacks.parse_layers(stack).place((1, 12, 12))[-1].height
+    height = stacks.parse_layers(stack).sized((1, 12, 12))[-1].height
     assert (height.size, -height.padding) == (size, begins)
 
 
@@ -337,28 +337,28 @@ def test_a_sum_of_branches_that_run_apart_has_no_field():
             {"type": "Add", "from": ["a", "b"]},
         ]
     }
-    assert stacks.net_of(document, "'x'").place((1, 10, 10))[-1].height is None
+    assert stacks.network_of(document, "'x'").sized((1, 10, 10))[-1].height is None
 
 
 def test_what_follows_a_flatten_sees_everything():
-    placed = stacks.parse_layers("conv 1 | flatten | linear 2").place((1, 9, 9))
-    assert [one.height is None for one in placed] == [False, True, True]
+    steps = stacks.parse_layers("conv 1 | flatten | linear 2").sized((1, 9, 9))
+    assert [one.height is None for one in steps] == [False, True, True]
 
 
-# --- how nets are written
+# --- how networks are written
 
 
 def test_a_stack_as_text():
-    placed = stacks.parse_layers(
+    steps = stacks.parse_layers(
         "conv 10 k3x5 s2 p1 reflect nobias | BN | leakyrelu 0.2 | maxpool 2 ceil"
-    ).place((3, 32, 32))
-    assert [repr(one.layer) for one in placed] == [
+    ).sized((3, 32, 32))
+    assert [repr(one.layer) for one in steps] == [
         "Conv2d(3, 10, kernel_size=(3, 5), stride=(2, 2), padding=(1, 1), bias=False, padding_mode=reflect)",
         "BatchNorm2d(num_features=10, eps=1e-05, affine=True)",
         "LeakyReLU(negative_slope=0.2)",
         "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=True)",
     ]
-    assert [one.name for one in placed] == ["conv1", "batchnorm1", "leakyrelu1", "maxpool1"]
+    assert [one.name for one in steps] == ["conv1", "batchnorm1", "leakyrelu1", "maxpool1"]
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def test_a_stack_as_text():
     ],
 )
 def test_what_is_no_layer_is_refused_with_its_place(text, at, message):
-    with pytest.raises(SourceError, match=r"^layers: ") as caught:
+    with pytest.raises(TextError, match=r"^layers: ") as caught:
         stacks.parse_layers(text)
     assert message in str(caught.value)
     assert (caught.value.text, caught.value.at) == (text, at)
@@ -401,7 +401,7 @@ def test_what_is_no_layer_is_refused_with_its_place(text, at, message):
 )
 def test_a_layer_that_does_not_fit_is_named(text, message):
     with pytest.raises((ShapeError, SpecError), match=message):
-        stacks.parse_layers(text).place((3, 8, 8))
+        stacks.parse_layers(text).sized((3, 8, 8))
 
 
 def test_a_net_as_toml(tmp_path):
@@ -412,7 +412,7 @@ def test_a_net_as_toml(tmp_path):
     )
     found = stacks.read_net(path)
     assert found.name == "small"
-    assert [(one.name, one.inputs, one.output_shape) for one in found.place((1, 9, 9))] == [
+    assert [(one.name, one.inputs, one.output_shape) for one in found.sized((1, 9, 9))] == [
         ("first", ("input",), (4, 7, 5)),
         ("relu1", ("first",), (4, 7, 5)),
         ("maxpool2", ("first",), (4, 3, 2)),
@@ -426,7 +426,7 @@ def test_a_net_as_toml(tmp_path):
         ("layer = 3", SpecError, "there is no [[layer]]"),
         ("[[layer]]\nname = 'a'", SpecError, "layer 0 has no type"),
         ("[[layer]]\ntype = 'Conv3d'", SpecError, "no layer named 'Conv3d'; did you mean 'Conv2d'?"),
-        ("[[layer]]\ntype = 'ReLU'\nname = 'input'", SpecError, "the name 'input' is taken"),
+        ("[[layer]]\ntype = 'ReLU'\nname = 'input'", SpecError, "the name 'input' is empty or already taken"),
         ("[[layer]]\ntype = 'ReLU'\nfrom = 'x'", SpecError, "reads 'x', which does not come before it"),
         ("[[layer]\n", InputError, "it is not TOML"),
         ("\xff", InputError, "not text in UTF-8 (byte 0)"),
@@ -472,13 +472,13 @@ def test_a_byte_order_mark_before_a_net_or_a_gallery_is_passed_over(tmp_path):
 def test_an_argument_that_a_layer_does_not_have_is_named():
     document = {"layer": [{"type": "ReLU", "inplaced": True}]}
     with pytest.raises(SpecError, match=r"layer .relu0.: ReLU: .*inplaced"):
-        stacks.net_of(document, "'x'").place((3, 8, 8))
+        stacks.network_of(document, "'x'").sized((3, 8, 8))
 
 
 def test_a_reach_in_fractions():
     """Up by two, then a 3x3 layer: half a pixel between neighbours."""
-    placed = stacks.parse_layers("convtranspose 1 k2 s2 | conv 1 k3").place((1, 8, 8))
-    assert placed[-1].height.jump == Fraction(1, 2)
+    steps = stacks.parse_layers("convtranspose 1 k2 s2 | conv 1 k3").sized((1, 8, 8))
+    assert steps[-1].height.jump == Fraction(1, 2)
 
 
 LAYER = '[[layer]]\ntype = "ReLU"\n'
@@ -501,7 +501,7 @@ def test_what_stands_before_the_layers_is_checked(text, words, tmp_path):
 
 def test_a_net_can_be_cut():
     """What the last layer does not read is left out, and with it what the values stand for."""
-    whole = stacks.net_of(
+    whole = stacks.network_of(
         {
             "classes": ["a"],
             "input": {"mode": "gray"},
@@ -551,26 +551,26 @@ def test_a_net_can_be_cut():
 def test_what_a_file_cannot_say_is_one_line(layer, words, tmp_path):
     (tmp_path / "n.toml").write_text("[[layer]]\n" + layer + "\n")
     with pytest.raises(ConvvizError) as caught:
-        stacks.read_net(tmp_path / "n.toml").place((3, 8, 8))
+        stacks.read_net(tmp_path / "n.toml").sized((3, 8, 8))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_planes_are_asked_for_in_words():
     with pytest.raises(ShapeError, match="reads channels, not a row of 640 values; put it before Flatten"):
-        stacks.parse_layers("conv 10 k3 | flatten | conv 3").place((1, 10, 10))
+        stacks.parse_layers("conv 10 k3 | flatten | conv 3").sized((1, 10, 10))
 
 
 def test_lenet_5_is_for_32x32():
     with pytest.raises(ShapeError, match="in_features is 400"):
-        named("lenet5").place((3, 512, 512))
+        named("lenet5").sized((3, 512, 512))
 
 
 @pytest.mark.parametrize(("text", "slope"), [("1e-2", 0.01), ("1.", 1.0), (".5", 0.5), ("0.2", 0.2)])
 def test_a_slope_is_any_number(text, slope):
     (step,) = stacks.parse_layers(f"leakyrelu {text}").steps
     assert step.arguments == {"negative_slope": slope}
-    with pytest.raises(SourceError):
+    with pytest.raises(TextError):
         stacks.parse_layers("leakyrelu 1x2")
 
 
@@ -588,7 +588,7 @@ def test_branches_of_other_periods_are_joined_over_a_period_of_both():
             {"type": "Add", "from": ["b", "d"]},
         ]
     }
-    last = stacks.net_of(document, "'x'").place((1, 12, 12))[-1]
+    last = stacks.network_of(document, "'x'").sized((1, 12, 12))[-1]
     assert last.output_shape == (1, 24, 24)
     for axis in (last.height, last.width):
         found = [axis.at(o) for o in range(24)]

@@ -7,7 +7,7 @@ from convviz.spec import parsing
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.kernels import parse_request
 from convviz.spec.preparation import IMAGENET, Normalization, ShortSide
-from convviz.spec.settings import InputSettings, LayerSettings, PictureSettings, as_text, typed
+from convviz.spec.settings import InputSettings, LayerSettings, SheetSettings, as_text, typed
 
 
 def test_without_kernels_there_are_six_filters_of_three_by_three_with_a_bias():
@@ -43,7 +43,7 @@ def test_bias_values_are_for_kernels_only():
 
 
 def test_only_what_differs_from_the_default_is_written():
-    assert as_text(LayerSettings(), InputSettings(), PictureSettings()) == {}
+    assert as_text(LayerSettings(), InputSettings(), SheetSettings()) == {}
 
 
 def test_imagenet_is_described_by_its_name_and_its_numbers_by_themselves():

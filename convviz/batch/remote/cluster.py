@@ -16,7 +16,7 @@ from convviz import __version__
 from convviz.batch.local import GRACE_SECONDS, Stop, Work, Worker, modules_kept_out, starting
 from convviz.batch.plan import Job, Outcome
 from convviz.errors import BatchError, SpecError
-from convviz.files import places
+from convviz.files import addresses
 from convviz.text import because, number, printable
 
 # What goes out at once: enough that sending it is cheap, little enough that nobody waits for the last one.
@@ -144,7 +144,7 @@ def _check_workers(client: Any) -> None:
 
 @contextlib.contextmanager
 def _needed() -> Iterator[None]:
-    """Word what a client raises once nobody answers."""
+    """Describe what a client raises once nobody answers."""
     try:
         yield
     except (OSError, TimeoutError, CancelledError):
@@ -214,7 +214,7 @@ class _Driver:
             raise BatchError(_LOST)
 
     def _take(self, future: Any) -> Iterator[Outcome]:
-        """Give the outcomes of a chunk, or send its files again, one by one."""
+        """Return the outcomes of a chunk, or send its files again, one by one."""
         chunk = self._out.pop(future)
         with _needed():
             error = future.exception() if future.status == "error" else None
@@ -242,7 +242,7 @@ def _chunks(jobs: Iterable[Job], most: int) -> Iterator[list[Job]]:
     room = CHUNK_BYTES
     for job in jobs:
         with contextlib.suppress(OSError):  # doing it says why
-            room -= job.seen.size if job.seen else places.seen(job.source).size
+            room -= job.seen.size if job.seen else addresses.seen(job.source).size
         chunk.append(job)
         if room <= 0 or len(chunk) >= most:
             yield chunk

@@ -54,7 +54,7 @@ def animate(
             parser=parsing.whole("channels", most=8),
             metavar="N",
             rich_help_panel="Scene",
-            help="Planes of the abstract squares.",
+            help="Channels of the abstract squares.",
         ),
     ] = None,
     map: Annotated[int | None, map_option("Scene", "The map to fill.")] = None,
@@ -222,7 +222,7 @@ def _scene(
     from convviz.compute import filters
     from convviz.results import scene
 
-    tapset = filters.prepare(layer)
+    named = filters.prepare(layer)
     picture = _small(input, reading) if input else None
     if picture is not None:
         channels, size, names = picture.x.shape[0], picture.size, picture.channels
@@ -233,8 +233,8 @@ def _scene(
     if transposed and layer.bias_values is not None:
         raise SpecError("bias-values: transposed convolutions are animated without a bias.")
     asked = replace(layer, bias=False) if transposed else layer
-    conv, bank, remarks = filters.build(asked, channels, tapset=tapset, channels=names)
-    if transposed and tapset is not None and conv.out_channels > tapset.maps(conv.groups):
+    conv, weights, remarks = filters.build(asked, channels, named=named, channels=names)
+    if transposed and named is not None and conv.out_channels > named.maps(conv.groups):
         raise SpecError("out_channels: a transposed convolution has as many maps as its kernels make.")
     for text in (*(picture.remarks if picture else ()), *remarks):
         remark(text)
@@ -245,8 +245,8 @@ def _scene(
             f"at most {_MOST_GRID}x{_MOST_GRID} cells can be read, not {grid} with padding and stride."
         )
     if not transposed:
-        return scene.direct(conv, size, picture=picture, bank=bank, index=index)
-    weight = scene.transposed_weight(conv, layer, bank)
+        return scene.direct(conv, size, picture=picture, weights=weights, index=index)
+    weight = scene.transposed_weight(conv, layer, weights)
     return scene.transposed(
         conv, size, output_padding=output_padding, picture=picture, weight=weight, index=index
     )

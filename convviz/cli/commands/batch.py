@@ -21,7 +21,7 @@ from convviz.cli.signals import Ended, asking
 from convviz.errors import BatchError, ConvvizError, OutputError, SpecError
 from convviz.files import paths, writing
 from convviz.spec import parsing
-from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, PictureSettings
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
 from convviz.text import plural
 
 if TYPE_CHECKING:
@@ -40,20 +40,20 @@ def batch(
         typer.Argument(metavar="FOLDER", help="Where the pictures are, at any depth: a path or an address."),
     ],
     out: Annotated[
-        str, typer.Argument(metavar="OUT", help="Where the same tree is made: a path or an address.")
+        str, typer.Argument(metavar="OUT", help="Where to write the same tree: a path or an address.")
     ],
     layer: LayerSettings,
     *,
     reading: InputSettings,
     compute: ComputeSettings,
-    picture: PictureSettings,
+    picture: SheetSettings,
     workers: Annotated[
         int | None,
         typer.Option(
             parser=parsing.whole("workers", most=1024),
             metavar="N",
             rich_help_panel=BATCH,
-            help="Processes; as many as there are cores.",
+            help="Number of processes [default: one per core].",
         ),
     ] = None,
     engine: Annotated[
@@ -104,7 +104,7 @@ def batch(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Do what run does for every picture in FOLDER, and write into OUT.
+    """Run a layer on every picture in FOLDER, and write the results into OUT.
 
     OUT mirrors the tree of FOLDER: a/cat.jpg becomes a/cat.jpg.png. A file that cannot be read is named
     at the end and never stops the others. What an earlier run did is left as it is: done are the files
@@ -138,24 +138,24 @@ def batch(
     from convviz.cli.progress import progress
     from convviz.compute import filters
     from convviz.files import marks
-    from convviz.files.places import place_of
+    from convviz.files.addresses import path_of
     from convviz.render.palette import colours
 
     colours(picture.colormap)
-    tapset = filters.prepare(layer)
-    target = place_of(out)
+    named = filters.prepare(layer)
+    target = path_of(out)
     if out.startswith("memory://"):
         remark("memory:// is gone when its process ends; choose another output to keep it.")
-    plan = make_plan(place_of(folder), target, pattern=pattern)
+    plan = make_plan(path_of(folder), target, pattern=pattern)
     if report is not None and not piped:
         if plan.uses(report):
             raise OutputError(
-                f"cannot write {paths.shown(report)}: this batch reads or writes a file of that name; "
+                f"cannot write {paths.quoted(report)}: this batch reads or writes a file of that name; "
                 "choose another name for the report."
             )
-        writing.check_place(report, force=force, is_ours=marks.is_ours, inputs=layer.files)
+        writing.check_path(report, force=force, is_ours=marks.is_ours, inputs=layer.files)
     work = functools.partial(
-        picture_of, tapset=tapset, layer=layer, reading=reading, compute=compute, picture=picture, force=force
+        picture_of, named=named, layer=layer, reading=reading, compute=compute, picture=picture, force=force
     )
     start = time.perf_counter()
     counts = {"done": 0, "unchanged": 0, "failed": 0}
@@ -183,7 +183,7 @@ def batch(
                     stop.ask()
 
         def due() -> Iterator[Job]:
-            """Give what is left to do; folders come one after the other."""
+            """Return what is left to do; folders come one after the other."""
             swept = None
             items = plan.items(passed)
             for item in items if redo else journal.compared(items, remote=plan.is_remote):

@@ -1,16 +1,13 @@
 """``convviz bench``."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import OUTPUT, InputFiles, Json
 from convviz.cli.settings import with_settings
 from convviz.spec import parsing
 from convviz.spec.settings import InputSettings, LayerSettings
-from convviz.text import plural
 
 
 @with_settings
@@ -25,7 +22,7 @@ def bench(
             parser=parsing.whole("seconds", most=600),
             metavar="S",
             rich_help_panel=OUTPUT,
-            help="How long to time each way.",
+            help="Seconds to time each backend.",
         ),
     ] = "1",  # type: ignore[assignment]  # Typer parses a default as it parses what is typed
     json: Json = False,
@@ -39,40 +36,9 @@ def bench(
 
         convviz bench photo.jpg --out-channels 64 --kernel-size 7 --stride 2 --padding 3
     """
-    from convviz.cli.reading import read_input
-    from convviz.compute import backends, filters
-    from convviz.explain import measure
-    from convviz.machine import parallel
-    from convviz.render.words import tables
+    from convviz.analysis import measure
+    from convviz.cli.reading import read_layer
+    from convviz.cli.reports import bench as report
 
-    tapset = filters.prepare(layer)
-    image = read_input(input, reading)
-    conv, bank, remarks = filters.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
-    for text in (*image.remarks, *remarks):
-        remark(text)
-    macs = conv.macs(image.shape)
-    found = list(measure.rates(conv, image, bank, seconds=seconds))
-    taken = backends.choose("auto", macs=macs)
-    if json:
-        answer_json(
-            {
-                "input_shape": list(image.shape),
-                "output_shape": [conv.out_channels, *conv.output_size(image.size)],
-                "macs": macs,
-                "rates": [asdict(rate) for rate in found],
-                "auto": taken,
-            }
-        )
-        return
-    answer(repr(conv))
-    answer(f"{image.shape[0]}x{image.size} -> {conv.out_channels}x{conv.output_size(image.size)}")
-    answer(f"multiply-adds: {macs:,}")
-    answer()
-    rows = [(of.backend, of.device, of.threads, of.seconds, of.fastest, of.slowest, of.flops) for of in found]
-    tables.console().print(tables.rates(rows))
-    answer()
-    count = parallel.threads()
-    answer(
-        f"--backend auto takes {taken} with {plural(count, 'thread')}: torch takes about "
-        f"{backends.IMPORT_TORCH_SECONDS} s to load before it computes."
-    )
+    picture, conv, weights = read_layer(input, layer, reading)
+    report.show(measure.benchmark(conv, picture, weights, seconds=seconds), json=json)

@@ -35,9 +35,11 @@ def code(
     from convviz.results.program import program_of
 
     refuse_stdin(input)
-    tapset = filters.prepare(layer)
+    named = filters.prepare(layer)
     picture = read_input(input, reading)
-    conv, bank, remarks = filters.build(layer, picture.x.shape[0], tapset=tapset, channels=picture.channels)
+    conv, weights, remarks = filters.build(layer, picture.x.shape[0], named=named, channels=picture.channels)
     for text in (*picture.remarks, *remarks):
         remark(text)
-    answer_text(program_of(input, picture, conv, bank=bank, settings=layer, reading=reading, tapset=tapset))
+    answer_text(
+        program_of(input, picture, conv, weights=weights, settings=layer, reading=reading, named=named)
+    )

@@ -15,6 +15,31 @@ from convviz.spec.settings import LayerSettings, as_text
 
 SHEET = "Sheet"
 
+Size = Annotated[
+    HW,
+    typer.Option(
+        parser=parsing.pair("size"), metavar="HxW", rich_help_panel=SHEET, help="Size of the input."
+    ),
+]
+Channels = Annotated[
+    int,
+    typer.Option(
+        parser=parsing.whole("channels", most=16),
+        metavar="N",
+        rich_help_panel=SHEET,
+        help="Channels of the input.",
+    ),
+]
+Sheets = Annotated[
+    int,
+    typer.Option(
+        parser=parsing.whole("sheets", most=1000),
+        metavar="N",
+        rich_help_panel=SHEET,
+        help="Number of sheets, each with its own values.",
+    ),
+]
+
 
 @with_settings_told(
     out_channels="Number of filters: by default as many as the kernels make, or 1. The filters without a "
@@ -23,31 +48,11 @@ SHEET = "Sheet"
 )
 def exercise(
     layer: LayerSettings,
-    size: Annotated[
-        HW,
-        typer.Option(
-            parser=parsing.pair("size"), metavar="HxW", rich_help_panel=SHEET, help="Size of the input."
-        ),
-    ] = "5",  # type: ignore[assignment]  # Typer parses a default as it parses what is typed
-    channels: Annotated[
-        int,
-        typer.Option(
-            parser=parsing.whole("channels", most=16),
-            metavar="N",
-            rich_help_panel=SHEET,
-            help="Planes of the input.",
-        ),
-    ] = "1",  # type: ignore[assignment]
+    # Typer parses a default as it parses what is typed.
+    size: Size = "5",  # type: ignore[assignment]
+    channels: Channels = "1",  # type: ignore[assignment]
     *,
-    sheets: Annotated[
-        int,
-        typer.Option(
-            parser=parsing.whole("sheets", most=1000),
-            metavar="N",
-            rich_help_panel=SHEET,
-            help="How many, each with numbers of its own.",
-        ),
-    ] = "1",  # type: ignore[assignment]
+    sheets: Sheets = "1",  # type: ignore[assignment]
     output: Annotated[
         Path | None,
         output_option(
@@ -74,21 +79,17 @@ def exercise(
         raise SpecError(f"output: a worksheet ends in .md or .html, not {(output.suffix or output.name)!r}.")
 
     from convviz import __version__
-    from convviz.render.words import worksheet
     from convviz.results import outputs
-    from convviz.results.exercise import make_sheets
+    from convviz.results.exercise import make_sheets, pages
 
     made = make_sheets(layer, size=size, channels=channels, sheets=sheets)
-    questions = [block for sheet in made for block in sheet.questions()]
-    answers = [block for sheet in made for block in sheet.answers()]
     if output is None:
-        answer_text(worksheet.to_markdown([*questions, *answers]).rstrip("\n"))
+        answer_text("\n".join(pages(made)).rstrip("\n"))
         return
     beside = output.with_name(f"{output.stem}-answers{output.suffix}")
     description = {"version": __version__, "command": "exercise", **as_text(layer)}
     description |= {"size": str(size), "channels": str(channels), "sheets": str(sheets)}
-    for path, title, blocks in ((output, "Worksheet", questions), (beside, "Answers", answers)):
-        html = path.suffix.lower() == ".html"
-        text = worksheet.to_html(blocks, title=title) if html else worksheet.to_markdown(blocks)
+    texts = pages(made, html=output.suffix.lower() == ".html")
+    for path, text in zip((output, beside), texts, strict=True):
         outputs.write_page(text, path, description, force=force)
         answer(str(path))

@@ -13,7 +13,7 @@ from convviz.cli.settings import with_settings
 from convviz.cli.writing import stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files.paths import fitting
-from convviz.files.writing import check_place
+from convviz.files.writing import check_path
 from convviz.spec.settings import InputSettings, LayerSettings, NetworkSettings, as_text
 
 
@@ -59,7 +59,7 @@ def explore(
     from convviz.results import outputs
 
     inputs = [*layer.files, *network.files, *input_files(input)]
-    check_place(target, force=force, is_ours=marks.is_ours, inputs=inputs)
+    check_path(target, force=force, is_ours=marks.is_ours, inputs=inputs)
     made = (
         _of_network(input, network, layer, reading=reading)
         if network.given
@@ -91,11 +91,11 @@ def _of_layer(names: Sequence[str], layer: LayerSettings, reading: InputSettings
     from convviz.compute import filters
     from convviz.page.page import page
 
-    tapset = filters.prepare(layer)
+    named = filters.prepare(layer)
     picture = read_input(names, reading)
-    conv, bank, remarks = filters.build(layer, picture.shape[0], tapset=tapset, channels=picture.channels)
+    conv, weights, remarks = filters.build(layer, picture.shape[0], named=named, channels=picture.channels)
     conv.output_size(picture.size)
-    text = page(names[0], picture, conv, bank=bank, settings=layer, reading=reading, others=names[1:])
+    text = page(names[0], picture, conv, weights=weights, settings=layer, reading=reading, others=names[1:])
     return _Made(text, (*picture.remarks, *remarks))
 
 
@@ -106,7 +106,7 @@ def _of_network(
     from convviz.cli.reading import read_input
     from convviz.cli.retype import options_of
     from convviz.compute.networks.sources import NetworkSource
-    from convviz.page.page import net_page
+    from convviz.page.page import network_page
     from convviz.render.words.program import network_lines
     from convviz.results.program import lines_that_read
 
@@ -116,17 +116,17 @@ def _of_network(
     read_as, asked = source.reading(reading)
     picture = read_input(names, read_as)
     filled = source.fill(picture.shape)
-    places = source.places(filled.weights)
+    places = source.keys(filled.weights)
     origin = source.origin
     if filled.weights and not origin and not places:
         origin = "# no short program can load the weights: copy them into the layers below"
     typed: dict[str, Any] = as_text(network, layer)
-    text = net_page(
+    text = network_page(
         names[0],
         picture,
         filled.network,
-        placed=filled.placed,
-        numbers=filled.weights,
+        steps=filled.steps,
+        parameters=filled.weights,
         command=[shlex.quote(word) for word in options_of(typed, "run")],
         reading=reading,
         read_as=read_as,

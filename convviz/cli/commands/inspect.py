@@ -19,7 +19,7 @@ def inspect(
     ],
     json: Json = False,
 ) -> None:
-    """Print the settings that a file of convviz was made with.
+    """Print the settings that made a file of convviz.
 
     What is not named was left at its default. run, and every command with a layer, takes the
     settings over with --like.

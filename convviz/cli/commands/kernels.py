@@ -1,15 +1,11 @@
 """``convviz kernels``."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from convviz.cli.console import answer, answer_json, answer_text
 from convviz.cli.options import Json
-from convviz.errors import UnknownNameError
-from convviz.spec.kernels import Entry, complete, entries, parse_request, parse_taps, resolve, search
-from convviz.spec.kernels.kernel import exact
-from convviz.text import plural
+from convviz.spec.kernels import complete
 
 
 def kernels(
@@ -17,7 +13,7 @@ def kernels(
         str | None,
         typer.Argument(
             metavar="[NAME|WORD]",
-            help='A preset, a set, a formula, literal taps ("1 2 1; 2 4 2; 1 2 1 / 16"), or a word to find.',
+            help='A preset, a set, a formula, kernel values ("1 2 1; 2 4 2; 1 2 1 / 16"), or a word to find.',
             autocompletion=complete,
         ),
     ] = None,
@@ -36,91 +32,7 @@ def kernels(
 
         convviz kernels gaussian:sigma=1.5,size=7
     """
-    listed = name is None
-    if name is None:
-        found = entries()
-    elif parse_request(name).kind == "taps":
-        found = (Entry(parse_taps(name)),)
-    else:
-        try:
-            request = parse_request(name)
-            if request.kind == "preset" and request.name is None:
-                found = entries(name)
-            else:
-                found = tuple(Entry(kernel) for one in resolve(request) for kernel in one.kernels)
-        except UnknownNameError:
-            found, listed = search(name), True
-            if not found:
-                raise
-    if json:
-        answer_json([_document(entry) for entry in found])
-    elif listed:
-        _list(found, name)
-    else:
-        answer_text("\n\n".join("\n".join(_describe(entry)) for entry in found))
+    from convviz.cli.reports import kernels as report
+    from convviz.spec.kernels import lookup
 
-
-def _document(entry: Entry) -> dict[str, Any]:
-    """One preset as plain values."""
-    kernel = entry.kernel
-    low, high = kernel.range
-    return {
-        "name": kernel.name,
-        "about": kernel.about,
-        "size": list(kernel.size),
-        "taps": [list(row) for row in kernel.taps],
-        "divisor": kernel.divisor,
-        "range": [low, high],
-        "source": kernel.source,
-        "equals": kernel.equals,
-        "set": entry.set_name,
-        "parameters": [
-            {"name": parameter.name, "about": parameter.about, "default": parameter.default}
-            for parameter in entry.parameters
-        ],
-    }
-
-
-def _list(found: tuple[Entry, ...], word: str | None) -> None:
-    """Print one line per preset."""
-    from convviz.render.words import tables
-    from convviz.spec.kernels import SETS
-
-    rows = []
-    for entry in found:
-        kernel = entry.kernel
-        numbers = ",".join(parameter.name for parameter in entry.parameters)
-        about = f"{kernel.about} ({numbers})" if numbers else kernel.about
-        rows.append((kernel.name, str(kernel.size), *kernel.range, about))
-    console = tables.console()
-    console.print(tables.kernel_list(rows, width=console.width))
-    answer()
-    if word is None:
-        answer(
-            f"{plural(len(found), 'preset')}. Sets, which make one map for each member: {', '.join(SETS)}."
-        )
-    else:
-        answer(f"{plural(len(found), 'preset')} with {word!r} in the name, set, description or source.")
-    answer("convviz kernels NAME shows the numbers, the source and the parameters.")
-
-
-def _describe(entry: Entry) -> list[str]:
-    """Write one preset as lines."""
-    kernel = entry.kernel
-    words = [[exact(round(tap, 6)) for tap in row] for row in kernel.taps]
-    widths = [max(len(row[column]) for row in words) for column in range(kernel.size.w)]
-    lines = [kernel.name + (f": {kernel.about}" if kernel.about else "")]
-    lines += [
-        "  " + "  ".join(word.rjust(width) for word, width in zip(row, widths, strict=True)) for row in words
-    ]
-    if kernel.divisor != 1:
-        lines.append(f"  divided by {exact(kernel.divisor)}")
-    low, high = kernel.range
-    lines.append(f"  output    {low:.6g} to {high:.6g} for inputs from 0 to 1")
-    facts = (("source", kernel.source), ("equals", kernel.equals), ("set", entry.set_name))
-    lines += [f"  {name:<9} {text}" for name, text in facts if text]
-    lines += [
-        f"  {parameter.name:<9} {parameter.about} [default: {parameter.shown_default}]"
-        for parameter in entry.parameters
-    ]
-    return lines
+    report.show(lookup.kernels(name), name, json=json)

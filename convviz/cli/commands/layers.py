@@ -57,7 +57,7 @@ def layers(
     if bad := drawn.not_finite(rows):
         answer(bad)
     if not count and not found.left_out:
-        answer("no array in it has four axes; a net takes the others by their names (--net, --weights)")
+        answer("no array in it has four axes; a network takes the others by their names (--net, --weights)")
     usable = [layer for layer in found.convolutions if _is_finite(found, layer)]
     if usable:
         answer(f"convviz filters {file} --layer {usable[0].name} draws one", whole=True)
@@ -67,7 +67,7 @@ def layers(
 
 
 def _is_finite(file: Any, layer: Any) -> bool:
-    """Tell whether a layer of a checkpoint can be drawn and applied."""
+    """Return whether a layer of a checkpoint can be drawn and applied."""
     try:
         file.numbers(layer)
     except InputError:

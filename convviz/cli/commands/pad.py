@@ -1,22 +1,35 @@
 """``convviz pad``."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from convviz.cli.console import answer, answer_json, answer_text, remark
+from convviz.cli.console import remark
 from convviz.cli.options import LAYER, OPTIONS, DrawingFile, Force, InputFiles, Json, check_drawing_file
 from convviz.cli.settings import with_settings
-from convviz.cli.writing import stdout_for, tell_replaced
+from convviz.cli.writing import stdout_for
 from convviz.errors import SpecError
 from convviz.spec import parsing
 from convviz.spec.geometry import HW
-from convviz.spec.layers import PADDING_MODES, Conv2d
-from convviz.spec.settings import InputSettings, as_text
+from convviz.spec.layers import PADDING_MODES
+from convviz.spec.settings import InputSettings
 
-# Planes up to this size are printed; nobody reads larger ones.
-MOST_CELLS = 40
+KernelSize = Annotated[
+    HW | None,
+    typer.Option(
+        "-k",
+        "--kernel-size",
+        parser=parsing.pair("kernel_size"),
+        metavar="HxW",
+        rich_help_panel=LAYER,
+        help="Kernel size of the layer; the padding of --padding same depends on it.",
+        show_default="3",
+    ),
+]
+AllModes = Annotated[
+    bool,
+    typer.Option("--all-modes", rich_help_panel=LAYER, help="Show all four padding modes below each other."),
+]
 
 
 @with_settings
@@ -26,30 +39,15 @@ def pad(
     padding: Annotated[str, OPTIONS["padding"]] = "1",
     *,
     padding_mode: Annotated[str, OPTIONS["padding_mode"]] = "zeros",
-    kernel_size: Annotated[
-        HW | None,
-        typer.Option(
-            "-k",
-            "--kernel-size",
-            parser=parsing.pair("kernel_size"),
-            metavar="HxW",
-            rich_help_panel=LAYER,
-            help="Kernel size of the layer, which padding same depends on.  [default: 3]",
-        ),
-    ] = None,
-    all_modes: Annotated[
-        bool,
-        typer.Option(
-            "--all-modes", rich_help_panel=LAYER, help="Show all four padding modes below each other."
-        ),
-    ] = False,
+    kernel_size: KernelSize = None,
+    all_modes: AllModes = False,
     output: DrawingFile = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Show the border that padding puts round the planes, as numbers and as a drawing.
+    """Show the padding around the channels, as numbers and as a drawing.
 
-    Numbers of the border stand in brackets. In the drawing it is tinted, with a line round the input.
+    Values of the padding are in brackets. The drawing tints the padding and frames the input.
 
     For example:
 
@@ -62,56 +60,15 @@ def pad(
     target = stdout_for("output", output, ".png", json=json)
     check_drawing_file(target)
 
-    from convviz import __version__
     from convviz.cli.reading import input_files, read_input
-    from convviz.compute import conv
-    from convviz.machine import memory
-    from convviz.render.drawings import padding as rendering
-    from convviz.render.words import tables
-    from convviz.results import outputs
+    from convviz.cli.reports import drawings
+    from convviz.cli.reports import pad as report
+    from convviz.results import padded
 
     picture = read_input(input, reading)
     modes = PADDING_MODES if all_modes else (padding_mode,)
-    layers = [Conv2d(1, 1, kernel_size or 3, padding=padding, padding_mode=mode) for mode in modes]
-    edges = layers[0].edges(picture.size)
-    padded = {
-        mode: conv.pad(picture.x, layer.edges(picture.size), mode)
-        for mode, layer in zip(modes, layers, strict=True)
-    }
+    found = padded.pad(picture, padding, modes=modes, kernel_size=kernel_size or 3)
     for text in picture.remarks:
         remark(text)
-    if target is not None:
-        description: dict[str, Any] = {"version": __version__, "command": "pad", "padding": str(edges)}
-        if all_modes:
-            description["all-modes"] = "true"
-        elif padding_mode != "zeros":
-            description["padding-mode"] = padding_mode
-        description |= as_text(reading)
-        drawing = rendering.draw(picture, padded, edges)
-        tell_replaced(target, description)
-        outputs.write_drawing(drawing, target, description, force=force, inputs=input_files(input))
-    if json:
-        values = sum(planes.size for planes in padded.values())
-        memory.need_objects(
-            values, "the padded planes as JSON", "leave out --json, or make the input smaller"
-        )
-        answer_json(
-            {
-                "input_shape": list(picture.x.shape),
-                "padding": list(edges),
-                "padded": {mode: planes.tolist() for mode, planes in padded.items()},
-            }
-        )
-        return
-    answer(f"{picture.size} with padding {edges} (top, bottom, left, right) is {edges.around(picture.size)}")
-    if max(edges.around(picture.size)) > MOST_CELLS:
-        if target is None:
-            remark(f"more than {MOST_CELLS} rows or columns are too many to print; -o FILE.png draws them.")
-        padded = {}
-    for mode, planes in padded.items():
-        answer_text(f"\n{mode} padding; values in brackets are the border\n")
-        for line in rendering.lines(picture, planes, edges, width=tables.console().width):
-            answer(line)
-    if isinstance(target, Path):
-        answer()
-        answer(str(target))
+    drawings.write(found, target, found.description(reading), force=force, inputs=input_files(input))
+    report.show(found, target, json=json)

@@ -19,8 +19,8 @@ from convviz.spec.settings import (
     InputSettings,
     LayerSettings,
     NetworkSettings,
-    PictureSettings,
     RunSettings,
+    SheetSettings,
 )
 from convviz.text import plural
 
@@ -40,7 +40,7 @@ def run(
     *,
     reading: InputSettings,
     compute: ComputeSettings,
-    picture: PictureSettings,
+    picture: SheetSettings,
     output: Annotated[
         Path | None, output_option("The picture (.png; - for stdout).", "NAME-maps.png")
     ] = None,
@@ -115,7 +115,7 @@ class RunRequest:
     layer: LayerSettings
     reading: InputSettings
     compute: ComputeSettings
-    picture: PictureSettings
+    picture: SheetSettings
     wanted: RunSettings
     network: NetworkSettings
     target: Path | writing.Stream
@@ -154,7 +154,7 @@ class RunRequest:
             and re.match("[0-9]+-", self.target.name)
         ):
             raise SpecError(
-                f"output: --maps writes files with such names into {paths.shown(wanted.maps)}; "
+                f"output: --maps writes files with such names into {paths.quoted(wanted.maps)}; "
                 "choose another."
             )
 
@@ -178,7 +178,7 @@ class RunRequest:
                 f"save: exact numbers{of} are written to {', '.join(endings)}, not {saved.suffix!r}."
             )
         for place in (self.target, *([saved] if saved else [])):
-            writing.check_place(place, force=self.force, is_ours=marks.is_ours, inputs=self.files)
+            writing.check_path(place, force=self.force, is_ours=marks.is_ours, inputs=self.files)
         if self.wanted.maps is not None:
             writing.check_folder(self.wanted.maps)
 
@@ -203,11 +203,11 @@ def _run_layer(request: RunRequest) -> "Sheet":
     if wanted.code:
         refuse_stdin(request.names)
     request.check_outputs(archives.WRITABLE)
-    tapset = filters.prepare(layer)
+    named = filters.prepare(layer)
     times = [time.perf_counter()]
     image = request.read(request.reading)
     times.append(time.perf_counter())
-    built = filters.build(layer, image.shape[0], tapset=tapset, channels=image.channels)
+    built = filters.build(layer, image.shape[0], named=named, channels=image.channels)
     rows = built[0].output_size(image.size).h
     with progress(rows, "rows", wanted=not request.quiet) as advance:
         outcome = run_layer(
@@ -220,7 +220,7 @@ def _run_layer(request: RunRequest) -> "Sheet":
             moments=not request.quiet or request.json,
             advance=advance,
         )
-    program = _program(request, outcome, tapset) if wanted.code else ""
+    program = _program(request, outcome, named) if wanted.code else ""
     times.append(time.perf_counter())
     sheet = outcome.sheet(request.picture)
     description = outcome.result.description(layer, request.reading, request.picture, wanted)
@@ -249,7 +249,7 @@ def _run_layer(request: RunRequest) -> "Sheet":
     return sheet
 
 
-def _program(request: RunRequest, outcome: "LayerOutcome", tapset: Any) -> str:
+def _program(request: RunRequest, outcome: "LayerOutcome", named: Any) -> str:
     """Write the PyTorch program of the run."""
     from convviz.results.program import program_of
 
@@ -258,10 +258,10 @@ def _program(request: RunRequest, outcome: "LayerOutcome", tapset: Any) -> str:
         request.names,
         result.picture,
         result.layer,
-        bank=result.filters,
+        weights=result.filters,
         settings=request.layer,
         reading=request.reading,
-        tapset=tapset,
+        named=named,
     )
 
 
@@ -281,8 +281,8 @@ def _run_network(request: RunRequest) -> "Sheet":
     image = request.read(reading)
     filled = source.fill(image.shape)
     if only is not None:
-        check_layer(only, [one.name for one in filled.placed])
-    seen = None if wanted.field is None else network.see(filled.placed, wanted.field, layer=only)
+        check_layer(only, [one.name for one in filled.steps])
+    seen = None if wanted.field is None else network.see(filled.steps, wanted.field, layer=only)
     result = network.apply(
         filled,
         image,
@@ -290,7 +290,7 @@ def _run_network(request: RunRequest) -> "Sheet":
         device=request.compute.device,
         title=request.network.layers or "",
     )
-    if only is None and picture.tile == PictureSettings().tile:
+    if only is None and picture.tile == SheetSettings().tile:
         picture = replace(picture, tile=strips.TILE)
     sheet = result.sheet(only=only, seen=seen, effective=wanted.effective, top=wanted.top, **asdict(picture))
     description = result.description(request.network, request.layer, reading, request.picture, wanted)
@@ -369,7 +369,7 @@ def _answer_paths(written: Sequence[Path | writing.Stream]) -> None:
 def _remark_layer(
     request: RunRequest, outcome: "LayerOutcome", written: Sequence[Path | writing.Stream]
 ) -> None:
-    """Say what a user did not ask for but is to know."""
+    """Describe what a user did not ask for but is to know."""
     from convviz.results import outputs
 
     if request.quiet:
@@ -380,7 +380,7 @@ def _remark_layer(
     if folder is not None and (older := outputs.older_maps(folder, written)):
         first = ", ".join(path.name for path in older[:3]) + (", …" if len(older) > 3 else "")
         remark(
-            f"{paths.shown(folder)} also has {plural(len(older), 'map')} of an earlier run ({first}); "
+            f"{paths.quoted(folder)} also has {plural(len(older), 'map')} of an earlier run ({first}); "
             "delete them, or choose another folder."
         )
     if request.compute.backend == "auto":

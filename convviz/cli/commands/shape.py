@@ -14,7 +14,7 @@ from convviz.spec.counts import CONVENTIONS, counts
 from convviz.spec.geometry import HW, Axis, Edges, padding_shares
 from convviz.spec.kernels import could_be_size, resolve
 from convviz.spec.layers import Conv2d, Shape
-from convviz.spec.network import Placed
+from convviz.spec.network import SizedStep
 from convviz.spec.preparation import crop_corner, resized_size
 from convviz.spec.settings import InputSettings, LayerSettings, NetworkSettings, typed
 from convviz.spec.stacks import find_net, parse_layers
@@ -54,10 +54,10 @@ def shape(
     network: NetworkSettings,
     json: Json = False,
 ) -> None:
-    """Calculate the shape that a layer gives, with every number put in.
+    """Calculate the output shape of a layer, step by step.
 
     Needs no image and computes no convolution: padded size, span of the dilated kernel, what the stride
-    never reads, parameters, multiply-adds, memory. Of several layers, a table. The options of the input
+    never reads, parameters, MACs, memory. Of several layers, a table. The options of the input
     change the shape as they would change a picture of that shape.
 
     For example:
@@ -115,48 +115,48 @@ def _show_counts(found: dict[str, int]) -> None:
 
 def _show_network(shape: Shape, network: NetworkSettings, *, counting: bool, json: bool) -> None:
     """Tabulate several layers."""
-    from convviz.render.words.layers import document, net_lines, net_table
+    from convviz.render.words.layers import document, network_lines, network_table
     from convviz.render.words.tables import console
 
-    placed = _placed(network, shape)
-    counted = counts((one.layer, one.input_shapes[0]) for one in placed)
+    steps = _placed(network, shape)
+    counted = counts((one.layer, one.input_shapes[0]) for one in steps)
     if json:
         answer_json(
             ({"counts": counted} if counting else {})
             | {
                 "input_shape": list(shape),
-                "output_shape": list(placed[-1].output_shape),
-                "parameters": {"total": sum(one.layer.parameters for one in placed)},
-                "macs": sum(one.macs for one in placed),
-                "receptive_field": document(placed[-1:])[0]["receptive_field"],
-                "layers": document(placed),
+                "output_shape": list(steps[-1].output_shape),
+                "parameters": {"total": sum(one.layer.parameters for one in steps)},
+                "macs": sum(one.macs for one in steps),
+                "receptive_field": document(steps[-1:])[0]["receptive_field"],
+                "layers": document(steps),
             }
         )
     elif counting:
         _show_counts(counted)
     else:
         screen = console()
-        screen.print(net_table(placed, width=screen.width))
+        screen.print(network_table(steps, width=screen.width))
         answer()
-        for line in net_lines(placed):
+        for line in network_lines(steps):
             answer(line)
 
 
-def _placed(network: NetworkSettings, shape: Shape) -> Sequence[Placed]:
+def _placed(network: NetworkSettings, shape: Shape) -> Sequence[SizedStep]:
     """Build the layers of a network; only a file of ONNX needs numpy."""
     if network.net is not None and network.net.lower().endswith(".onnx"):
         from convviz.compute.networks.sources import NetworkSource
 
-        return NetworkSource.of(network).place(shape)
+        return NetworkSource.of(network).sized(shape)
     found = find_net(network.net) if network.net is not None else parse_layers(network.layers or "")
-    return (found if network.until is None else found.until(network.until)).place(shape)
+    return (found if network.until is None else found.until(network.until)).sized(shape)
 
 
 # Channels of pictures: grey, red to blue, and with opacity.
 _COLOURS = (1, 3, 4)
 
-# Planes of a picture that is read in a mode.
-_PLANES = {"gray": 1, "rgb": 3, "rgba": 4}
+# Channels of a picture that is read in a mode.
+_CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}
 
 
 def _input_shape(text: str, reading: InputSettings) -> tuple[int, HW]:
@@ -174,7 +174,7 @@ def _input_shape(text: str, reading: InputSettings) -> tuple[int, HW]:
     c, h, w = sizes
     if w in _COLOURS and min(c, h) > max(_COLOURS):
         remark(f"{text} is taken as {c} channels of {h}x{w}; if the channels come last, write {w}x{c}x{h}")
-    channels, size = _PLANES.get(reading.mode or "", sizes[0]), HW(*sizes[1:])
+    channels, size = _CHANNELS.get(reading.mode or "", sizes[0]), HW(*sizes[1:])
     if reading.resize is not None:
         size = resized_size(reading.resize, size)
     if reading.crop is not None:

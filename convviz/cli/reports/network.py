@@ -11,7 +11,7 @@ from rich.table import Table
 from convviz.cli.console import answer, answer_path
 from convviz.compute.survey import summed_up
 from convviz.files.writing import Stream
-from convviz.render.sheets import field
+from convviz.render.sheets import receptive_field
 from convviz.render.words import tables
 from convviz.results.network import LayerMaps, NetworkMaps, Seen
 from convviz.spec.layers import shape_text
@@ -52,7 +52,7 @@ class NetworkReport:
             screen.print(tables.statistics(rows, width=screen.width, more=self.stats))
         answer()
         size = self.result.picture.size
-        words = "" if self.seen is None else field.sentence(*self.seen, size=size)
+        words = "" if self.seen is None else receptive_field.sentence(*self.seen, size=size)
         told = [line for line in (words, self.result.prediction_sentence()) if line]
         for line in told:
             answer(line)
@@ -72,7 +72,7 @@ class NetworkReport:
             "layers": [
                 {"name": one.name, "layer": repr(one.layer), "output_shape": list(one.output_shape)}
                 | _numbers(result.made[one.name], self.stats)
-                for one in result.placed
+                for one in result.steps
             ],
             **more,
         }
@@ -88,17 +88,17 @@ class NetworkReport:
     def _map_rows(self) -> list[dict[str, Any]]:
         """Return the numbers of the maps of the layer, the strongest first where few are wanted."""
         layer = LayerMaps(self.result, self.only or "")
-        maps, names = layer.planes, layer.names
+        maps, names = layer.channels, layer.names
         order = range(len(maps)) if self.top is None else layer.strongest(self.top)
         return [{"index": index, "name": names[index]} | _numbers(maps[index], self.stats) for index in order]
 
     def _table(self, width: int) -> Table:
         """Tabulate what the layers make, with their types and shapes where there is room."""
-        placed = self.result.placed
+        steps = self.result.steps
         cells = {
-            "layer": [one.name for one in placed],
-            "type": [type(one.layer).__name__ for one in placed],
-            "shape": [shape_text(one.output_shape) for one in placed],
+            "layer": [one.name for one in steps],
+            "type": [type(one.layer).__name__ for one in steps],
+            "shape": [shape_text(one.output_shape) for one in steps],
         }
         words = [name for name, least in (("layer", 0), ("type", 100), ("shape", 80)) if width >= least]
         rows = [
@@ -107,7 +107,7 @@ class NetworkReport:
                 *(cells[name][index] for name in words),
                 *_numbers(self.result.made[one.name], self.stats).values(),
             )
-            for index, one in enumerate(placed)
+            for index, one in enumerate(steps)
         ]
         found = tables.statistics(rows, width=width, more=self.stats, words=words)
         tables.leave_out(found, [name for name in cells if name not in words])

@@ -54,8 +54,8 @@ BACKENDS = (
 DEVICES = tuple(dict.fromkeys(device for backend in BACKENDS for device in backend.devices))
 
 # What `auto` weighs, measured in 2026 on one core of a server (`convviz bench` measures it on any machine):
-# torch takes 1.5 s to import, and then does dense layers, where it is at its best, at 90e9 multiply-adds a
-# second where numpy's OpenBLAS does 50e9. On layers of few planes and filters neither is far from the other.
+# torch takes 1.5 s to import, and then does dense layers, where it is at its best, at 90e9 MACs a
+# second where numpy's OpenBLAS does 50e9. On layers of few channels and filters the two are close.
 IMPORT_TORCH_SECONDS = 1.5
 NUMPY_MACS_PER_SECOND, TORCH_MACS_PER_SECOND = 50e9, 90e9
 
@@ -73,7 +73,7 @@ def choose(name: str, *, macs: int, device: str = "cpu") -> str:
     name : str
         A name of the table, or "auto".
     macs : int
-        Multiply-adds to do.
+        MACs to do.
     device : str
         Where to do them.
 
@@ -137,8 +137,8 @@ def load(name: str) -> CrossCorrelate:
     return cast("CrossCorrelate", module.cross_correlate)
 
 
-def load_torch_net() -> Any:
-    """Import what computes whole nets by torch, and gradients through them.
+def load_torch_networks() -> Any:
+    """Import what computes whole networks by torch, and gradients through them.
 
     Raises
     ------

@@ -14,10 +14,10 @@ from convviz.typing import Floats
 # One band of rows is laid out at a time; this many bytes stay in a second-level cache with the result.
 _BAND_BYTES = 1 << 20
 
-# A second thread pays from this many multiply-adds on: about 0.4 ms of work, measured on two cores in 2026.
+# A second thread pays from this many MACs on: about 0.4 ms of work, measured on two cores in 2026.
 _MACS_TO_SHARE = 1.2e7
 
-# What a product does in a nanosecond, in multiply-adds, by the rows of its left matrix: measured with
+# What a product does in a nanosecond, in MACs, by the rows of its left matrix: measured with
 # OpenBLAS and AVX2 in 2026 on 576 columns by 512. One row is a product with a vector; from 32 rows on
 # there is no more to gain.
 _MACS_PER_NS = {1: 20, 2: 10, 3: 9, 4: 24, 6: 21, 8: 34, 12: 41, 16: 43, 24: 47, 32: 48}
@@ -47,7 +47,7 @@ def cross_correlate(
     stride, dilation : HW
         Pixels between neighbouring windows, and between neighbouring taps.
     groups : int
-        Parts into which planes and filters are split.
+        Parts into which channels and filters are split.
     device : str
         Always "cpu".
 
@@ -74,7 +74,7 @@ def cross_correlate(
     array([[ 8., 12.],
            [20., 24.]], dtype=float32)
     """
-    filters, planes, kh, kw = weight.shape
+    filters, channels, kh, kw = weight.shape
     h = (x.shape[1] - dilation.h * (kh - 1) - 1) // stride.h + 1
     w = (x.shape[2] - dilation.w * (kw - 1) - 1) // stride.w + 1
     out = np.empty((filters, h, w), np.float32)
@@ -84,15 +84,15 @@ def cross_correlate(
     step = HW(stride.h // shared, stride.w)
     parts = dilation.h // shared
 
-    at_once = _rows_at_once(filters // groups, planes, HW(kh, kw), stride=step.h)
+    at_once = _rows_at_once(filters // groups, channels, HW(kh, kw), stride=step.h)
     if at_once > 1 and not np.isfinite(x.sum()):
         at_once = 1  # a zero below or above the filter would make a NaN of what is not its own
-    matrix = _stacked(weight.reshape(groups, -1, planes, kh, kw), at_once, step.h)
-    x, out = x.reshape(groups, planes, *x.shape[1:]), out.reshape(groups, -1, h, w)
+    matrix = _stacked(weight.reshape(groups, -1, channels, kh, kw), at_once, step.h)
+    x, out = x.reshape(groups, channels, *x.shape[1:]), out.reshape(groups, -1, h, w)
 
     share = h * w * weight.size >= _MACS_TO_SHARE and parallel.threads() > 1
     bands = []
-    together, rows = _band_size(groups, planes * kw * w * x.itemsize, kh, stride=step.h)
+    together, rows = _band_size(groups, channels * kw * w * x.itemsize, kh, stride=step.h)
     for first in range(min(parts, h)):
         start = first * stride.h
         lines = x[:, :, start % dilation.h :: dilation.h][:, :, start // dilation.h :]
@@ -121,13 +121,13 @@ def cross_correlate(
     return out.reshape(filters, h, w)
 
 
-def _rows_at_once(filters: int, planes: int, kernel: HW, *, stride: int) -> int:
+def _rows_at_once(filters: int, channels: int, kernel: HW, *, stride: int) -> int:
     """Choose how many output rows one product makes, by what an output value would cost in nanoseconds."""
 
     def cost(rows: int) -> float:
         height = filters * rows
         rate = _MACS_PER_NS[max(known for known in _MACS_PER_NS if known <= height)]
-        taps = planes * kernel.w * (kernel.h + (rows - 1) * stride)
+        taps = channels * kernel.w * (kernel.h + (rows - 1) * stride)
         return taps / rate + (_COPY_NS if rows > 1 else 0)
 
     return min((1, 2, 3, 4, 6, 8), key=cost)
@@ -135,12 +135,12 @@ def _rows_at_once(filters: int, planes: int, kernel: HW, *, stride: int) -> int:
 
 def _stacked(weight: Floats, at_once: int, stride: int) -> Floats:
     """Make the left matrices (groups, 1, at_once * filters, taps) of filters (groups, filters, C, kh, kw)."""
-    groups, filters, planes, kh, kw = weight.shape
+    groups, filters, channels, kh, kw = weight.shape
     tall = kh + (at_once - 1) * stride
-    matrix = np.zeros((groups, at_once, filters, tall, kw, planes), np.float32)
+    matrix = np.zeros((groups, at_once, filters, tall, kw, channels), np.float32)
     for row in range(at_once):
         matrix[:, row, :, row * stride : row * stride + kh] = weight.transpose(0, 1, 3, 4, 2)
-    return matrix.reshape(groups, 1, at_once * filters, tall * kw * planes)
+    return matrix.reshape(groups, 1, at_once * filters, tall * kw * channels)
 
 
 def _band_size(groups: int, row_bytes: int, kh: int, *, stride: int) -> tuple[int, int]:
@@ -151,20 +151,20 @@ def _band_size(groups: int, row_bytes: int, kh: int, *, stride: int) -> tuple[in
 
 def _fill(band: _Band, kernel: HW, stride: HW, *, dilation_w: int, at_once: int, buffer: Floats) -> Floats:
     """Compute the output rows of a band; gives the buffer for the next one."""
-    groups, planes, _, _ = band.x.shape
+    groups, channels, _, _ = band.x.shape
     filters, rows, w = band.out.shape[1:]
     products = -(-rows // at_once)
     read = (rows - 1) * stride.h + kernel.h
     need = (products * at_once - 1) * stride.h + kernel.h
-    shape = (groups, need, kernel.w, planes, w)
+    shape = (groups, need, kernel.w, channels, w)
     if buffer.size < math.prod(shape):
         buffer = np.empty(math.prod(shape), np.float32)
     laid = buffer[: math.prod(shape)].reshape(shape)
-    by_group, by_plane, by_row, by_column = band.x.strides
+    by_group, by_channel, by_row, by_column = band.x.strides
     laid[:, :read] = as_strided(
         band.x,
-        (groups, read, kernel.w, planes, w),
-        (by_group, by_row, by_column * dilation_w, by_plane, by_column * stride.w),
+        (groups, read, kernel.w, channels, w),
+        (by_group, by_row, by_column * dilation_w, by_channel, by_column * stride.w),
         writeable=False,
     )
     laid[:, read:] = 0

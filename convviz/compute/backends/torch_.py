@@ -34,7 +34,7 @@ def cross_correlate(
     stride, dilation : HW
         Pixels between neighbouring windows, and between neighbouring taps.
     groups : int
-        Parts into which planes and filters are split.
+        Parts into which channels and filters are split.
     device : str
         "cpu", "cuda" or "mps".
 
@@ -52,7 +52,7 @@ def cross_correlate(
     -----
     On the CPU torch is fed bands of rows. One call for all takes new memory for
     the maps and for its own order of them: at 1024x1024, bands took 0.3 of the time
-    for 3 planes and 6 filters of 3x3, 0.6 for 64 filters, 0.7 for 64 planes too.
+    for 3 channels and 6 filters of 3x3, 0.6 for 64 filters, 0.7 for 64 channels too.
     """
     check_device(device)
     # TensorFloat-32 keeps 10 bits of the products, too few to be shown as the layer's numbers.

@@ -1,4 +1,4 @@
-"""From the graph of an ONNX model to a `Net`, as far as its operations are layers of convviz."""
+"""From the graph of an ONNX model to a `Network`, as far as its operations are layers of convviz."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -13,16 +13,16 @@ from convviz.files import onnx_
 from convviz.files.checkpoints import Checkpoint
 from convviz.spec.geometry import span
 from convviz.spec.layers import Shape, Sigmoid, shape_text
-from convviz.spec.network import BY_NAME, INPUT, Net, Step, built
+from convviz.spec.network import BY_NAME, INPUT, Network, Step, built_layer
 from convviz.text import in_quotes, printable
 
-Numbers = dict[str, NDArray[Any]]
+Parameters = dict[str, NDArray[Any]]
 
 
-def net_of_graph(
+def network_of_graph(
     checkpoint: Checkpoint, shape: Shape, *, until: str | None = None
-) -> tuple[Net, dict[str, Numbers]]:
-    """Make a net of an ONNX graph for an input.
+) -> tuple[Network, dict[str, Parameters]]:
+    """Make a network of an ONNX graph for an input.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ def net_of_graph(
 
     Returns
     -------
-    net : Net
+    network : Network
         The layers.
-    numbers : dict of dict of ndarray
+    parameters : dict of dict of ndarray
         What they hold, by the name of the layer.
 
     Raises
@@ -61,7 +61,7 @@ def net_of_graph(
         builder.add(node)
     if not builder.steps:
         raise InputError(f"{checkpoint.name}: there is no layer before {until!r}.")
-    return Net(tuple(builder.steps), "ONNX"), builder.numbers
+    return Network(tuple(builder.steps), "ONNX"), builder.parameters
 
 
 def _read(nodes: list[Any]) -> set[str]:
@@ -101,13 +101,13 @@ class _No(Exception):
 
 @dataclass(slots=True)
 class _Builder:
-    """The net so far."""
+    """The network so far."""
 
     where: str
     stored: Mapping[str, NDArray[Any]]
     shape: Shape
     steps: list[Step] = field(default_factory=list)
-    numbers: dict[str, Numbers] = field(default_factory=dict)
+    parameters: dict[str, Parameters] = field(default_factory=dict)
     # The step that makes each value of the graph, and the shape of what each step makes.
     made: dict[str, str] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
@@ -137,7 +137,7 @@ class _Builder:
                 f"{name}.{index}" for index in range(2, len(taken) + 3) if f"{name}.{index}" not in taken
             )
         step = Step(name, BY_NAME[kind], arguments, tuple(inputs))
-        _, output, _ = built(step, tuple(self.shapes[one] for one in inputs))
+        _, output, _ = built_layer(step, tuple(self.shapes[one] for one in inputs))
         self.steps.append(step)
         self.shapes[name] = output
         self.made[node.output[0]] = name
@@ -147,11 +147,11 @@ class _Builder:
         """Name the step whose result a node reads."""
         value = node.input[index] if index < len(node.input) else ""
         if value not in self.made:
-            raise _No(f"reads {value!r}, which is no result of a layer")
+            raise _No(f"reads {value!r}, which is not the result of a layer")
         return self.made[value]
 
     def constant(self, node: Any, index: int) -> NDArray[Any] | None:
-        """Give the numbers that a node reads; None where it reads none."""
+        """Return the numbers that a node reads; None where it reads none."""
         if index >= len(node.input) or not node.input[index]:
             return None
         if node.input[index] not in self.stored:
@@ -173,11 +173,11 @@ def _same(builder: _Builder, source: str, chosen: Mapping[str, Any], kernel: tup
 def _conv(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str) -> None:
     source, weight, bias = builder.source(node), builder.constant(node, 1), builder.constant(node, 2)
     if weight is None or weight.ndim != 4:
-        raise _No("is no convolution of planes")
+        raise _No("is not a convolution of channels")
     arguments = onnx_.conv_arguments(chosen)
     if chosen.get("auto_pad", b"NOTSET") in (b"SAME_UPPER", b"SAME_LOWER"):
         arguments["padding"] = _same(builder, source, chosen, weight.shape[2:])
-    _numbered(
+    _with_parameters(
         builder,
         node,
         name,
@@ -191,28 +191,28 @@ def _conv(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str) ->
     )
 
 
-def _numbered(
+def _with_parameters(
     builder: _Builder,
     node: Any,
     name: str,
     kind: str,
     source: str,
-    numbers: Mapping[str, NDArray[Any] | None],
+    parameters: Mapping[str, NDArray[Any] | None],
     **arguments: Any,
 ) -> None:
     """Add a layer with its numbers."""
     name = builder.step(node, name, kind, [source], **arguments)
-    builder.numbers[name] = {key: value for key, value in numbers.items() if value is not None}
+    builder.parameters[name] = {key: value for key, value in parameters.items() if value is not None}
 
 
 def _conv_transpose(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str) -> None:
     source, weight, bias = builder.source(node), builder.constant(node, 1), builder.constant(node, 2)
     if weight is None or weight.ndim != 4 or "output_shape" in chosen:
-        raise _No("is no transposed convolution of planes with a padding of its own")
+        raise _No("is not a transposed convolution of channels with explicit padding")
     arguments = onnx_.conv_arguments(chosen) | {"padding": _symmetric(chosen)}
     if any(chosen.get("output_padding", ())):
         arguments["output_padding"] = tuple(chosen["output_padding"])
-    _numbered(
+    _with_parameters(
         builder,
         node,
         name,
@@ -273,14 +273,14 @@ def _batch_norm(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: s
     if chosen.get("training_mode", 0):
         raise _No("normalises as in training")
     values = [builder.constant(node, index) for index in range(1, 5)]
-    numbers = dict(zip(("weight", "bias", "running_mean", "running_var"), values, strict=True))
-    _numbered(
+    parameters = dict(zip(("weight", "bias", "running_mean", "running_var"), values, strict=True))
+    _with_parameters(
         builder,
         node,
         name,
         "BatchNorm2d",
         builder.source(node),
-        numbers,
+        parameters,
         eps=float(chosen.get("epsilon", 1e-5)),
     )
 
@@ -313,7 +313,7 @@ def _flatten(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str)
         target = builder.constant(node, 1)
         shape = [] if target is None else [int(side) for side in target]
         if len(shape) != 2 or shape[1] not in (-1, count) or shape[0] not in (-1, 0, 1):
-            raise _No(f"makes the shape {shape}, which is no flattening")
+            raise _No(f"makes the shape {shape}, which is not a flattening")
     if len(builder.shapes[source]) == 1:
         builder.made[node.output[0]] = source
     else:
@@ -323,14 +323,14 @@ def _flatten(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str)
 def _gemm(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str) -> None:
     source, weight, bias = builder.source(node), builder.constant(node, 1), builder.constant(node, 2)
     if weight is None or weight.ndim != 2 or chosen.get("transA", 0):
-        raise _No("is no linear layer")
+        raise _No("is not a linear layer")
     weight = weight if node.op_type == "Gemm" and chosen.get("transB", 0) else weight.T
     weight = np.ascontiguousarray(weight * np.float32(chosen.get("alpha", 1.0)))
     if bias is not None:
         bias = np.broadcast_to(bias.ravel(), weight.shape[:1]) * np.float32(chosen.get("beta", 1.0))
-    numbers = {"weight": weight, "bias": bias}
+    parameters = {"weight": weight, "bias": bias}
     arguments = {"out_features": weight.shape[0], "bias": bias is not None}
-    _numbered(builder, node, name, "Linear", source, numbers, **arguments)
+    _with_parameters(builder, node, name, "Linear", source, parameters, **arguments)
 
 
 def _add(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str) -> None:
@@ -347,10 +347,10 @@ def _add(builder: _Builder, node: Any, chosen: Mapping[str, Any], name: str) -> 
         raise _No("adds stored numbers to something else than a layer without a bias")
     count = builder.shapes[source][0]
     fits = bias.size == count and (bias.ndim == 1) == (len(builder.shapes[source]) == 1)
-    if last.arguments.get("bias", True) or "weight" not in builder.numbers.get(source, {}) or not fits:
+    if last.arguments.get("bias", True) or "weight" not in builder.parameters.get(source, {}) or not fits:
         raise _No(f"adds stored numbers {shape_text(bias.shape)}, which are not the bias of a layer")
     builder.steps[-1] = Step(last.name, last.kind, {**last.arguments, "bias": True}, last.inputs)
-    builder.numbers[source]["bias"] = bias.ravel()
+    builder.parameters[source]["bias"] = bias.ravel()
     builder.made[node.output[0]] = source
 
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from convviz.compute.networks import parameters
-from convviz.compute.networks.graphs import net_of_graph
-from convviz.compute.weights import Numbers
+from convviz.compute.networks import filling
+from convviz.compute.networks.graphs import network_of_graph
+from convviz.compute.weights import Parameters
 from convviz.errors import SpecError, UnknownNameError
 from convviz.files import npy
 from convviz.files.checkpoints import Checkpoint, read_checkpoint
 from convviz.spec import stacks
 from convviz.spec.layers import Shape
-from convviz.spec.network import Net, Placed
+from convviz.spec.network import Network, SizedStep
 from convviz.spec.settings import InputSettings, LayerSettings, NetworkSettings
 
 
@@ -22,9 +22,9 @@ class Filled(NamedTuple):
 
     Parameters
     ----------
-    network : Net
+    network : Network
         Its layers as they were written.
-    placed : sequence of Placed
+    steps : sequence of SizedStep
         Its layers for the input.
     weights : dict of dict of ndarray
         Weights, biases and statistics, by the names of the layers and of torch.
@@ -32,9 +32,9 @@ class Filled(NamedTuple):
         Where the weights come from, as far as nobody asked for it.
     """
 
-    network: Net
-    placed: Sequence[Placed]
-    weights: Mapping[str, Numbers]
+    network: Network
+    steps: Sequence[SizedStep]
+    weights: Mapping[str, Parameters]
     remarks: tuple[str, ...] = ()
 
 
@@ -44,12 +44,12 @@ class NetworkSource:
 
     Parameters
     ----------
-    network : Net, optional
+    network : Network, optional
         The layers, as far as they are to be computed; None for a graph of ONNX, whose layers
         depend on the input.
     checkpoint : Checkpoint, optional
         The file of its weights.
-    whole : Net, optional
+    whole : Network, optional
         The network before layers were left out: the file has weights of those too.
     until : str, optional
         The last layer of a graph.
@@ -59,13 +59,13 @@ class NetworkSource:
     Examples
     --------
     >>> source = NetworkSource.of(NetworkSettings(layers="conv 2 k3 | relu"))
-    >>> [one.output_shape for one in source.place((1, 5, 5))]
+    >>> [one.output_shape for one in source.sized((1, 5, 5))]
     [(2, 3, 3), (2, 3, 3)]
     """
 
-    network: Net | None
+    network: Network | None
     checkpoint: Checkpoint | None = None
-    whole: Net | None = None
+    whole: Network | None = None
     until: str | None = None
     seed: int = 0
 
@@ -82,7 +82,7 @@ class NetworkSource:
 
         Raises
         ------
-        SpecError, SourceError, UnknownNameError, InputError
+        SpecError, TextError, UnknownNameError, InputError
             If the network or its weights cannot be read.
         """
         layer = layer or LayerSettings()
@@ -106,9 +106,9 @@ class NetworkSource:
         """The line of Python that says where the weights come from."""
         return f"torch.manual_seed({self.seed})" if self.checkpoint is None else ""
 
-    def places(self, weights: Mapping[str, Numbers]) -> Mapping[str, Mapping[str, tuple[Any, ...]]]:
+    def keys(self, weights: Mapping[str, Parameters]) -> Mapping[str, Mapping[str, tuple[Any, ...]]]:
         """Tell where the file holds the weights of each layer; nothing where no program can load them."""
-        return {} if self.checkpoint is None else parameters.places_of(weights, self.checkpoint) or {}
+        return {} if self.checkpoint is None else filling.places_of(weights, self.checkpoint) or {}
 
     @property
     def names(self) -> Sequence[str]:
@@ -122,7 +122,7 @@ class NetworkSource:
         settings, taken = settings.completed(self.network.reading)
         return settings, (f"the network asks for {', '.join(taken)}",) if taken else ()
 
-    def place(self, shape: Shape) -> Sequence[Placed]:
+    def sized(self, shape: Shape) -> Sequence[SizedStep]:
         """Build every layer for an input of this shape, (C, H, W).
 
         Raises
@@ -131,8 +131,8 @@ class NetworkSource:
             If a layer does not fit what it reads.
         """
         if self.network is not None:
-            return self.network.place(shape)
-        return self._graph(shape)[0].place(shape)
+            return self.network.sized(shape)
+        return self._graph(shape)[0].sized(shape)
 
     def fill(self, shape: Shape) -> Filled:
         """Build every layer for an input of this shape, (C, H, W), with its weights.
@@ -146,20 +146,20 @@ class NetworkSource:
         """
         if self.network is None:
             return self._filled_graph(shape)
-        placed = self.network.place(shape)
+        steps = self.network.sized(shape)
         if self.checkpoint is None:
-            weights = parameters.seeded(placed, self.seed)
+            weights = filling.seeded(steps, self.seed)
             remark = f"no --weights, so the weights are those of a new network (seed {self.seed})"
             # Such a network has learnt nothing that it could predict.
-            return Filled(replace(self.network, classes=()), placed, weights, (remark,) if weights else ())
-        names = None if self.whole is None else self.whole.numbered
-        weights, remarks = parameters.stored(placed, self.checkpoint, names=names)
-        return Filled(self.network, placed, weights, remarks)
+            return Filled(replace(self.network, classes=()), steps, weights, (remark,) if weights else ())
+        names = None if self.whole is None else self.whole.with_parameters
+        weights, remarks = filling.stored(steps, self.checkpoint, names=names)
+        return Filled(self.network, steps, weights, remarks)
 
-    def _graph(self, shape: Shape) -> tuple[Net, Mapping[str, Numbers]]:
+    def _graph(self, shape: Shape) -> tuple[Network, Mapping[str, Parameters]]:
         """Translate the graph of ONNX for an input."""
         assert self.checkpoint is not None
-        return net_of_graph(self.checkpoint, shape, until=self.until)
+        return network_of_graph(self.checkpoint, shape, until=self.until)
 
     def _filled_graph(self, shape: Shape) -> Filled:
         """Build the layers of a graph, whose weights are checked here."""
@@ -170,7 +170,7 @@ class NetworkSource:
             name: {key: npy.finite(value, f"{where}, the {key} of {name!r}") for key, value in arrays.items()}
             for name, arrays in stored.items()
         }
-        return Filled(replace(network, name=where.strip("'")), network.place(shape), weights)
+        return Filled(replace(network, name=where.strip("'")), network.sized(shape), weights)
 
 
 def check_layer(name: str, known: Sequence[str]) -> None:
@@ -185,18 +185,18 @@ def check_layer(name: str, known: Sequence[str]) -> None:
         raise UnknownNameError("layer", name, known)
 
 
-def find_net(text: str) -> Net | NetworkSource:
+def find_net(text: str) -> Network | NetworkSource:
     """Find a network by its name, or read it from a file .toml or .onnx.
 
     Parameters
     ----------
     text : str
-        A name of `convviz.spec.stacks.named_nets`, or a path.
+        A name of `convviz.spec.stacks.named_networks`, or a path.
 
     Returns
     -------
-    Net or NetworkSource
-        For `run_net`; `place` tells the layers for an input.
+    Network or NetworkSource
+        For `run_net`; `sized` gives the layers for an input.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def find_net(text: str) -> Net | NetworkSource:
 
     Examples
     --------
-    >>> find_net("lenet5").place((1, 32, 32))[0].output_shape
+    >>> find_net("lenet5").sized((1, 32, 32))[0].output_shape
     (6, 28, 28)
     """
     if text.lower().endswith(".onnx"):

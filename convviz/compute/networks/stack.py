@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from convviz.compute import backends, conv
 from convviz.compute.conv import transposed
-from convviz.compute.networks.parameters import seeded, stored
-from convviz.compute.weights import FilterBank, Numbers, as_floats
+from convviz.compute.networks.filling import seeded, stored
+from convviz.compute.weights import LayerWeights, Parameters, as_floats
 from convviz.errors import SpecError
 from convviz.files.checkpoints import Checkpoint
 from convviz.machine import memory
 from convviz.spec import layers
 from convviz.spec.geometry import HW
-from convviz.spec.network import Net
+from convviz.spec.network import Network
 from convviz.text import plural
 from convviz.typing import Floats
 
@@ -75,12 +75,12 @@ def _adaptive_avg_pool(layer: layers.AdaptiveAvgPool2d, x: Floats) -> Floats:
     return x
 
 
-def _batch_norm(layer: layers.BatchNorm2d, x: Floats, numbers: Numbers) -> Floats:
-    """Shift and scale every plane by its stored numbers."""
-    scale = 1 / np.sqrt(numbers["running_var"].astype(np.float64) + layer.eps)
+def _batch_norm(layer: layers.BatchNorm2d, x: Floats, parameters: Parameters) -> Floats:
+    """Shift and scale every channel by its stored numbers."""
+    scale = 1 / np.sqrt(parameters["running_var"].astype(np.float64) + layer.eps)
     if layer.affine:
-        scale = scale * numbers["weight"]
-    shift = -numbers["running_mean"] * scale + (numbers["bias"] if layer.affine else 0)
+        scale = scale * parameters["weight"]
+    shift = -parameters["running_mean"] * scale + (parameters["bias"] if layer.affine else 0)
     return np.asarray(x * scale[:, None, None] + shift[:, None, None], np.float32)
 
 
@@ -97,17 +97,17 @@ def _softmax(layer: layers.Softmax, x: Floats) -> Floats:
     return np.asarray(powers / powers.sum(axis=axis, keepdims=True), np.float32)
 
 
-def _linear(layer: layers.Linear, x: Floats, numbers: Numbers) -> Floats:
+def _linear(layer: layers.Linear, x: Floats, parameters: Parameters) -> Floats:
     """Sum up weighted inputs."""
     layer.output_shape(x.shape)
-    found: Floats = numbers["weight"] @ x
-    return found + numbers["bias"] if layer.bias else found
+    found: Floats = parameters["weight"] @ x
+    return found + parameters["bias"] if layer.bias else found
 
 
-def _conv(layer: layers.Conv2d, x: Floats, numbers: Numbers) -> Floats:
+def _conv(layer: layers.Conv2d, x: Floats, parameters: Parameters) -> Floats:
     """Convolve as one layer by itself is convolved."""
-    bank = FilterBank.of(layer, numbers["weight"], numbers.get("bias"))
-    return conv.apply(layer, x, bank, backend="numpy")
+    weights = LayerWeights.of(layer, parameters["weight"], parameters.get("bias"))
+    return conv.apply(layer, x, weights, backend="numpy")
 
 
 def _gelu(layer: layers.GELU, x: Floats) -> Floats:
@@ -146,33 +146,33 @@ def _upsample(layer: layers.Upsample, x: Floats) -> Floats:
 
 # One row per kind of layer: what it makes of its inputs and its numbers.
 ROWS: dict[type[layers.Layer], Callable[..., Floats]] = {
-    layers.Conv2d: lambda layer, xs, numbers: _conv(layer, xs[0], numbers),
-    layers.ConvTranspose2d: lambda layer, xs, numbers: transposed(layer, xs[0], numbers, "numpy"),
-    layers.MaxPool2d: lambda layer, xs, numbers: _max_pool(layer, xs[0]),
-    layers.AvgPool2d: lambda layer, xs, numbers: _avg_pool(layer, xs[0]),
-    layers.AdaptiveAvgPool2d: lambda layer, xs, numbers: _adaptive_avg_pool(layer, xs[0]),
-    layers.BatchNorm2d: lambda layer, xs, numbers: _batch_norm(layer, xs[0], numbers),
-    layers.ReLU: lambda layer, xs, numbers: np.maximum(xs[0], 0),
-    layers.ReLU6: lambda layer, xs, numbers: np.clip(xs[0], 0, 6),
-    layers.LeakyReLU: lambda layer, xs, numbers: np.where(
+    layers.Conv2d: lambda layer, xs, parameters: _conv(layer, xs[0], parameters),
+    layers.ConvTranspose2d: lambda layer, xs, parameters: transposed(layer, xs[0], parameters, "numpy"),
+    layers.MaxPool2d: lambda layer, xs, parameters: _max_pool(layer, xs[0]),
+    layers.AvgPool2d: lambda layer, xs, parameters: _avg_pool(layer, xs[0]),
+    layers.AdaptiveAvgPool2d: lambda layer, xs, parameters: _adaptive_avg_pool(layer, xs[0]),
+    layers.BatchNorm2d: lambda layer, xs, parameters: _batch_norm(layer, xs[0], parameters),
+    layers.ReLU: lambda layer, xs, parameters: np.maximum(xs[0], 0),
+    layers.ReLU6: lambda layer, xs, parameters: np.clip(xs[0], 0, 6),
+    layers.LeakyReLU: lambda layer, xs, parameters: np.where(
         xs[0] >= 0, xs[0], np.float32(layer.negative_slope) * xs[0]
     ),
-    layers.SiLU: lambda layer, xs, numbers: xs[0] * _sigmoid(xs[0]),
-    layers.GELU: lambda layer, xs, numbers: _gelu(layer, xs[0]),
-    layers.Hardswish: lambda layer, xs, numbers: xs[0] * np.clip(xs[0] + 3, 0, 6) / 6,
-    layers.Sigmoid: lambda layer, xs, numbers: _sigmoid(xs[0]),
-    layers.Tanh: lambda layer, xs, numbers: np.tanh(xs[0]),
-    layers.Dropout: lambda layer, xs, numbers: xs[0],
-    layers.Flatten: lambda layer, xs, numbers: xs[0].ravel(),
-    layers.Linear: lambda layer, xs, numbers: _linear(layer, xs[0], numbers),
-    layers.Softmax: lambda layer, xs, numbers: _softmax(layer, xs[0]),
-    layers.Upsample: lambda layer, xs, numbers: _upsample(layer, xs[0]),
-    layers.Add: lambda layer, xs, numbers: sum(xs[1:], xs[0]),
-    layers.Concat: lambda layer, xs, numbers: _concat(layer, xs),
+    layers.SiLU: lambda layer, xs, parameters: xs[0] * _sigmoid(xs[0]),
+    layers.GELU: lambda layer, xs, parameters: _gelu(layer, xs[0]),
+    layers.Hardswish: lambda layer, xs, parameters: xs[0] * np.clip(xs[0] + 3, 0, 6) / 6,
+    layers.Sigmoid: lambda layer, xs, parameters: _sigmoid(xs[0]),
+    layers.Tanh: lambda layer, xs, parameters: np.tanh(xs[0]),
+    layers.Dropout: lambda layer, xs, parameters: xs[0],
+    layers.Flatten: lambda layer, xs, parameters: xs[0].ravel(),
+    layers.Linear: lambda layer, xs, parameters: _linear(layer, xs[0], parameters),
+    layers.Softmax: lambda layer, xs, parameters: _softmax(layer, xs[0]),
+    layers.Upsample: lambda layer, xs, parameters: _upsample(layer, xs[0]),
+    layers.Add: lambda layer, xs, parameters: sum(xs[1:], xs[0]),
+    layers.Concat: lambda layer, xs, parameters: _concat(layer, xs),
 }
 
 
-def compute(layer: layers.Layer, inputs: Sequence[Floats], numbers: Numbers) -> Floats:
+def compute(layer: layers.Layer, inputs: Sequence[Floats], parameters: Parameters) -> Floats:
     """Compute one layer with numpy.
 
     Parameters
@@ -181,7 +181,7 @@ def compute(layer: layers.Layer, inputs: Sequence[Floats], numbers: Numbers) -> 
         The layer.
     inputs : sequence of ndarray, float32
         What it reads: one array, or several for a layer that joins.
-    numbers : dict of ndarray
+    parameters : dict of ndarray
         Its numbers, by the names of torch.
 
     Returns
@@ -195,7 +195,7 @@ def compute(layer: layers.Layer, inputs: Sequence[Floats], numbers: Numbers) -> 
     array([0., 2.], dtype=float32)
     """
     layer.output_shape(*(x.shape for x in inputs))
-    return np.asarray(ROWS[type(layer)](layer, inputs, numbers), np.float32)
+    return np.asarray(ROWS[type(layer)](layer, inputs, parameters), np.float32)
 
 
 def _check_finite(name: str, values: Floats) -> None:
@@ -205,23 +205,23 @@ def _check_finite(name: str, values: Floats) -> None:
 
 
 def run_net(
-    net: Net,
+    network: Network,
     x: Any,
-    numbers: Mapping[str, Numbers] | Checkpoint | None = None,
+    parameters: Mapping[str, Parameters] | Checkpoint | None = None,
     *,
     seed: int = 0,
     backend: str = "numpy",
     device: str = "cpu",
 ) -> dict[str, Floats]:
-    """Compute a net on one image.
+    """Compute a network on one image.
 
     Parameters
     ----------
-    net : Net
+    network : Network
         The layers.
     x : array_like, shape (C, H, W), float32
         The input.
-    numbers : dict of dict of ndarray, or Checkpoint, optional
+    parameters : dict of dict of ndarray, or Checkpoint, optional
         The numbers of every layer by torch's names, such as ``{"conv1": {"weight": ...,
         "bias": ...}}``, or a file of them as `read_checkpoint` gives it; those of
         `seeded` by default.
@@ -242,7 +242,7 @@ def run_net(
     SpecError, ShapeError
         If a layer does not fit what it reads.
     InputError
-        If the file does not hold what the net needs.
+        If the file does not hold what the network needs.
 
     Warns
     -----
@@ -257,24 +257,26 @@ def run_net(
     {'conv1': (2, 3, 3), 'relu1': (2, 3, 3), 'flatten1': (18,)}
     """
     image = as_floats("x", x)
-    placed = net.place(image.shape)
-    outputs = sum(4 * math.prod(one.output_shape) for one in placed)
-    memory.need(outputs, f"the outputs of {plural(len(placed), 'layer')}", "make the input smaller")
-    known: Mapping[str, Numbers]
-    if isinstance(numbers, Checkpoint):
-        known, remarks = stored(placed, numbers)
+    steps = network.sized(image.shape)
+    outputs = sum(4 * math.prod(one.output_shape) for one in steps)
+    memory.need(outputs, f"the outputs of {plural(len(steps), 'layer')}", "make the input smaller")
+    known: Mapping[str, Parameters]
+    if isinstance(parameters, Checkpoint):
+        known, remarks = stored(steps, parameters)
         for remark in remarks:
             warnings.warn(remark, stacklevel=2)
     else:
-        known = seeded(placed, seed) if numbers is None else numbers
-    chosen = backends.choose(backend, macs=sum(one.macs for one in placed), device=device)
+        known = seeded(steps, seed) if parameters is None else parameters
+    chosen = backends.choose(backend, macs=sum(one.macs for one in steps), device=device)
     if chosen == "torch":
-        made_by_torch: dict[str, Floats] = backends.load_torch_net().run(placed, image, known, device=device)
+        made_by_torch: dict[str, Floats] = backends.load_torch_networks().run(
+            steps, image, known, device=device
+        )
         for name, values in made_by_torch.items():
             _check_finite(name, values)
         return made_by_torch
     made: dict[str, Floats] = {"input": image}
-    for one in placed:
+    for one in steps:
         inputs = [made[name] for name in one.inputs]
         with np.errstate(over="ignore", invalid="ignore"):
             made[one.name] = compute(one.layer, inputs, known.get(one.name, {}))

@@ -12,10 +12,10 @@ from convviz.compute.backends.torch_ import check_device
 from convviz.spec import layers
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
-from convviz.spec.network import INPUT, Placed
+from convviz.spec.network import INPUT, SizedStep
 from convviz.typing import Floats
 
-Numbers = Mapping[str, Mapping[str, Floats]]
+NetworkParameters = Mapping[str, Mapping[str, Floats]]
 _Given = Mapping[str, torch.Tensor]
 
 _MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
@@ -107,30 +107,32 @@ ROWS: dict[type[layers.Layer], Callable[[Any, Sequence[torch.Tensor], _Given], t
 
 
 def _forward(
-    placed: Sequence[Placed], image: torch.Tensor, numbers: Numbers, *, device: str
+    steps: Sequence[SizedStep], image: torch.Tensor, parameters: NetworkParameters, *, device: str
 ) -> dict[str, torch.Tensor]:
     """Compute every layer, (1, C, H, W) or (1, N) each."""
     made = {INPUT: image}
-    for one in placed:
+    for one in steps:
         inputs = [made[name] for name in one.inputs]
         given = {
             key: torch.from_numpy(np.array(value, np.float32)).to(device)
-            for key, value in numbers.get(one.name, {}).items()
+            for key, value in parameters.get(one.name, {}).items()
         }
         made[one.name] = ROWS[type(one.layer)](one.layer, inputs, given)
     return made
 
 
-def run(placed: Sequence[Placed], x: Floats, numbers: Numbers, *, device: str = "cpu") -> dict[str, Floats]:
-    """Compute a net on one image.
+def run(
+    steps: Sequence[SizedStep], x: Floats, parameters: NetworkParameters, *, device: str = "cpu"
+) -> dict[str, Floats]:
+    """Compute a network on one image.
 
     Parameters
     ----------
-    placed : sequence of Placed
+    steps : sequence of SizedStep
         The layers.
     x : ndarray, shape (C, H, W), float32
         The input.
-    numbers : dict of dict of ndarray
+    parameters : dict of dict of ndarray
         The numbers of every layer, by the names of torch.
     device : str
         "cpu", "cuda" or "mps".
@@ -149,12 +151,14 @@ def run(placed: Sequence[Placed], x: Floats, numbers: Numbers, *, device: str = 
     # TensorFloat-32 keeps 10 bits of the products, too few to be shown as the layer's numbers.
     exact = torch.backends.cudnn.flags(allow_tf32=False) if device == "cuda" else contextlib.nullcontext()
     with torch.inference_mode(), exact:
-        made = _forward(placed, torch.from_numpy(x.copy())[None].to(device), numbers, device=device)
-    return {one.name: made[one.name][0].cpu().numpy() for one in placed}
+        made = _forward(steps, torch.from_numpy(x.copy())[None].to(device), parameters, device=device)
+    return {one.name: made[one.name][0].cpu().numpy() for one in steps}
 
 
-def gradient(placed: Sequence[Placed], x: Floats, numbers: Numbers, *, name: str, at: HW) -> Floats:
-    """Tell how much every input value moves what a layer makes at one position.
+def gradient(
+    steps: Sequence[SizedStep], x: Floats, parameters: NetworkParameters, *, name: str, at: HW
+) -> Floats:
+    """Return how much every input value moves what a layer makes at one position.
 
     Parameters
     ----------
@@ -173,7 +177,7 @@ def gradient(placed: Sequence[Placed], x: Floats, numbers: Numbers, *, name: str
         magnitude is taken.
     """
     image = torch.from_numpy(x.copy())[None].requires_grad_()
-    upto = [one.name for one in placed].index(name) + 1
-    made = _forward(placed[:upto], image, numbers, device="cpu")
+    upto = [one.name for one in steps].index(name) + 1
+    made = _forward(steps[:upto], image, parameters, device="cpu")
     (found,) = torch.autograd.grad(made[name][0, :, at.h, at.w].sum(), image)
     return np.asarray(found[0].numpy())

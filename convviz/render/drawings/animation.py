@@ -51,10 +51,10 @@ class Scene:
         Distance between neighbouring pixels of the input on those axes: 1, or the stride of a
         transposed convolution.
     padding_mode : str
-        What the border holds.
+        What the padding holds.
     channels : tuple of str
-        The planes that are read; shown one below the other.
-    planes : ndarray, shape (C, H, W), float32, optional
+        The channels that are read; shown one below the other.
+    inputs : ndarray, shape (C, H, W), float32, optional
         Numbers for the cells of the input; without them the cells are empty.
     values : ndarray, shape (H', W'), float32, optional
         Numbers for the cells of the output.
@@ -66,7 +66,7 @@ class Scene:
     zoom: HW = HW(1, 1)
     padding_mode: str = "zeros"
     channels: tuple[str, ...] = ("input",)
-    planes: Floats | None = None
+    inputs: Floats | None = None
     values: Floats | None = None
 
     @property
@@ -85,30 +85,30 @@ class Scene:
         return places[0], places[1]
 
     def inside(self, row: int, column: int) -> bool:
-        """Tell whether a cell is a pixel of the input, not padding and not put in."""
+        """Return whether a cell is a pixel of the input, not padding and not put in."""
         at_h, at_w = 0 <= row < self.height.input, 0 <= column < self.width.input
         return at_h and at_w and row % self.zoom.h == 0 and column % self.zoom.w == 0
 
     @functools.cached_property
-    def plane_words(self) -> list[list[list[str]]]:
+    def input_words(self) -> list[list[list[str]]]:
         """The numbers of the input, written for its cells."""
-        return [] if self.planes is None else [cell_words(plane) for plane in self.planes]
+        return [] if self.inputs is None else [cell_words(channel) for channel in self.inputs]
 
     @functools.cached_property
     def value_words(self) -> list[list[str]]:
         """The numbers of the output, written for its cells."""
         return [] if self.values is None else cell_words(self.values)
 
-    def word(self, plane: int, row: int, column: int) -> str:
-        """Give the number of a cell of the input."""
-        if self.planes is None:
+    def word(self, channel: int, row: int, column: int) -> str:
+        """Return the number of a cell of the input."""
+        if self.inputs is None:
             return ""
         source = self.source(row, column)
-        return "0" if source is None else self.plane_words[plane][source[0]][source[1]]
+        return "0" if source is None else self.input_words[channel][source[0]][source[1]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Sheet:
+class _Lattice:
     """Where an array lies on the paper: its first corner, and the steps of one column and one row."""
 
     corner: Point
@@ -123,7 +123,7 @@ class _Sheet:
         )
 
     def box(self, row: float, column: float, size: tuple[float, float] = (1, 1)) -> tuple[Point, ...]:
-        """Give the four corners of a part of the grid."""
+        """Return the four corners of a part of the grid."""
         rows, columns = size
         ends = ((row, column), (row, column + columns), (row + rows, column + columns), (row + rows, column))
         return tuple(self.at(*end) for end in ends)
@@ -158,7 +158,7 @@ class Animation:
     def __init__(self, scene: Scene, style: Style = "flat") -> None:
         self.scene, self.style = scene, style
         height, width = scene.height, scene.width
-        # All that windows or pixels cover; a border below 0 only leaves pixels unread.
+        # All that windows or pixels cover; padding below 0 only leaves pixels unread.
         self._rows = range(min(-height.before, 0), max(height.input + height.after, height.input))
         self._columns = range(min(-width.before, 0), max(width.input + width.after, width.input))
         self._lay_out()
@@ -213,20 +213,20 @@ class Animation:
             for index in range(count):
                 x = margin + (wide - in_w) / 2 + in_left
                 y = out_y + out_h + 0.55 * in_h + 1.2 * cell + index * (0.8 * in_h + 24)
-                self._inputs.append(_Sheet((x, y), step_x, step_y))
+                self._inputs.append(_Lattice((x, y), step_x, step_y))
                 names.append((x + in_w - in_left + 10, y + across[1] * columns * cell + 4))
         else:
             out_x, out_y = margin + in_w + 90, head + 22 + (high - out_h) / 2
             for index in range(count):
                 y = head + 22 + index * (in_h + 34) + (high - count * in_h - (count - 1) * 34) / 2
-                self._inputs.append(_Sheet((margin, y), step_x, step_y))
+                self._inputs.append(_Lattice((margin, y), step_x, step_y))
                 names.append((margin, y - 8))
-        self._output = _Sheet((out_x, out_y), step_x, step_y)
+        self._output = _Lattice((out_x, out_y), step_x, step_y)
         self._cell = cell * (0.86 if tilted else 1.0)
         self._names = names
         words = [
-            scene.word(plane, row, column)
-            for plane in range(count)
+            scene.word(channel, row, column)
+            for channel in range(count)
             for row in self._rows
             for column in self._columns
         ]
@@ -243,16 +243,16 @@ class Animation:
         """Draw what is there before the first frame: the input, and the empty output."""
         scene = self.scene
         shapes: list[Shape] = [Label(28, 34, scene.title, INK, 16)]
-        for plane, sheet in enumerate(self._inputs):
+        for channel, sheet in enumerate(self._inputs):
             for i, row in enumerate(self._rows):
                 for j, column in enumerate(self._columns):
                     inside = scene.inside(row, column)
                     copied = not inside and scene.source(row, column) is not None
                     fill = _INPUT if inside else _COPY if copied else PAPER
-                    word = scene.word(plane, row, column)
+                    word = scene.word(channel, row, column)
                     shapes += sheet.cell(i, j, fill, word=word, size=self._type, dashed=not inside)
-            if len(scene.channels) > 1 or scene.planes is not None:
-                shapes.append(Label(*self._names[plane], scene.channels[plane], INPUT_BLUE, 14))
+            if len(scene.channels) > 1 or scene.inputs is not None:
+                shapes.append(Label(*self._names[channel], scene.channels[channel], INPUT_BLUE, 14))
         for row in range(scene.height.output):
             for column in range(scene.width.output):
                 shapes.append(Polygon(self._output.box(row, column), PAPER, RULE, 1))
@@ -273,7 +273,7 @@ class Animation:
         first_row, first_column = rows[0] - self._rows.start, columns[0] - self._columns.start
         box = (first_row, first_column, (scene.height.span, scene.width.span))
         shapes: list[Shape] = []
-        for plane, sheet in enumerate(self._inputs):
+        for channel, sheet in enumerate(self._inputs):
             for row in rows:
                 for column in columns:
                     inside = scene.inside(row, column)
@@ -281,7 +281,7 @@ class Animation:
                         row - self._rows.start,
                         column - self._columns.start,
                         _READ if inside else _PADDED_READ,
-                        word=scene.word(plane, row, column),
+                        word=scene.word(channel, row, column),
                         size=self._type,
                         dashed=not inside,
                     )
@@ -302,7 +302,7 @@ class Animation:
         return [*shapes, Label(28, self._size[1] - 20, self._note(frame), FAINT, 14)]
 
     def _note(self, frame: int) -> str:
-        """Say which cells the window reads and which it makes."""
+        """Describe which cells the window reads and which it makes."""
         scene = self.scene
         y, x = divmod(frame, scene.width.output)
         rows, columns = scene.height.reads(y), scene.width.reads(x)

@@ -12,8 +12,6 @@ from convviz.render.palette import FAINT, INK, PAPER, RULE, SIGNED_STOPS
 from convviz.typing import Bytes
 
 PURPLE, NEUTRAL, ORANGE = SIGNED_STOPS
-# What lies under the taps.
-WINDOW = (255, 246, 214)
 
 
 def type_size(words: Iterable[str], room: float, *, most: int = 16, least: int = 7) -> int:
@@ -108,6 +106,26 @@ def cells(
                 ink = FAINT if fill is None else ink_on(fill)
                 labels.append(centred(word, left + cell / 2, top + cell / 2, ink=ink, size=size))
     return [*squares, *labels]
+
+
+def framed(x: float, y: float, w: float, *, h: float, least: float = 0.0) -> list[Shape]:
+    """Frame a window in black and white, so that it is seen on any value.
+
+    Parameters
+    ----------
+    x, y, w, h : float
+        The window, in units.
+    least : float
+        A smaller window is framed as if its sides were so long, so that it can be seen.
+
+    Returns
+    -------
+    list of Shape
+        A white frame, and a black one on it.
+    """
+    more_w, more_h = max(least - w, 0), max(least - h, 0)
+    box = (x - more_w / 2, y - more_h / 2, w + more_w, h + more_h)
+    return [Rectangle(*box, None, PAPER, 5), Rectangle(*box, None, INK, 2)]
 
 
 def tinted(levels: Bytes, marked: NDArray[np.bool_], colour: Colour, *, cover: float = 0.38) -> Bytes:

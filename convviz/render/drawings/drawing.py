@@ -67,7 +67,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class Bitmap:
     """An array (H, W) or (H, W, 3) of uint8, each element a rectangle of one colour."""
 
     x: float
@@ -77,7 +77,7 @@ class Picture:
     levels: Bytes
 
 
-Shape = Rectangle | Polygon | Lines | Label | Picture
+Shape = Rectangle | Polygon | Lines | Label | Bitmap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +145,7 @@ class Canvas:
         _paint_on(self._image, shapes, self._by)
 
     def image(self, above: Sequence[Shape] = ()) -> Image.Image:
-        """Give the picture, with shapes on top that do not stay."""
+        """Return the picture, with shapes on top that do not stay."""
         image = self._image
         if above:
             image = image.copy()

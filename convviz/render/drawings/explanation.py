@@ -1,21 +1,29 @@
 """One output value in words and numbers, and as a drawing."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from convviz.explain.trace import Trace
-from convviz.images.picture import Picture
-from convviz.render.drawings.cells import ORANGE, WINDOW, cells, signed_fills
-from convviz.render.drawings.drawing import Drawing, Label, Lines, Rectangle, Shape
-from convviz.render.drawings.drawing import Picture as Bitmap
+from convviz.analysis.trace import ChannelTrace, Trace
+from convviz.compute.feature_maps import LayerRun
+from convviz.render.drawings import panels
+from convviz.render.drawings.cells import framed, level_fills, signed_fills, tinted
+from convviz.render.drawings.drawing import Colour, Drawing, Label, Lines, Shape
 from convviz.render.fonts import font
-from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, tones
+from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER
 from convviz.render.toned import picture_levels
-from convviz.render.words.matrices import ELLIPSIS, Block, elided, picked, side_by_side, words_of
-from convviz.spec.geometry import HW
-from convviz.text import channel_label, number
-from convviz.typing import Floats
+from convviz.render.words.matrices import Block, side_by_side, words_of
+from convviz.text import number, plural
+
+# Of a window that is drawn as a picture so many products are written out.
+_WRITTEN_OUT = 5
+# Of more channels those of the largest sums are drawn.
+_MOST_CHANNELS = 6
+# In units: the margin, and the longest side of a channel or a map.
+_GAP, _SIDE = 26.0, 210.0
+# In units: where the first row of channels begins, and the room below each.
+_TOP, _BELOW = 88.0, 52.0
 
 
 def exact(value: float) -> str:
@@ -30,7 +38,7 @@ def exact(value: float) -> str:
 
 
 def span_of(indices: Sequence[int], length: int, what: str) -> str:
-    """Say which rows or columns a window covers, and which of them are padding."""
+    """Describe which rows or columns a window covers, and which of them are padding."""
     outside = sum(not 0 <= index < length for index in indices)
     if len(indices) == 1:
         text = f"{what[:-1]} {indices[0]}"
@@ -40,15 +48,38 @@ def span_of(indices: Sequence[int], length: int, what: str) -> str:
     return text + (f" ({outside} in the padding)" if outside else "")
 
 
-def lines(found: Trace, size: HW, *, width: int) -> list[str]:
+def _called(channel: ChannelTrace, what: str) -> str:
+    """Name something of a channel; channels without a name of their own are called by their index."""
+    if channel.name.isdigit():
+        return f"channel {channel.name}" if what == "channel" else f"channel {channel.name} {what}"
+    return f"{channel.name} {what}"
+
+
+def _written_out(channel: ChannelTrace) -> list[tuple[str, str]]:
+    """Write the largest products of a channel, and the sum of all others: what it is, and the arithmetic."""
+    largest = channel.largest(_WRITTEN_OUT)
+    rows = [
+        (
+            f"{one.tap.h},{one.tap.w}",
+            f"{number(one.value, digits=3)} x {number(one.weight, digits=3)}"
+            f" = {number(one.product, digits=3)}",
+        )
+        for one in largest
+    ]
+    others = channel.products.size - len(largest)
+    rest = math.fsum([channel.total, *(-one.product for one in largest)])
+    return [*rows, (plural(others, "other"), number(rest, digits=3))]
+
+
+def lines(found: Trace, run: LayerRun, *, width: int) -> list[str]:
     """Write the arithmetic of one output value.
 
     Parameters
     ----------
     found : Trace
         The value, taken apart.
-    size : HW
-        Size of the input, in pixels.
+    run : LayerRun
+        What it was taken from.
     width : int
         Characters in one line; matrices that do not fit are elided in the middle.
 
@@ -57,9 +88,11 @@ def lines(found: Trace, size: HW, *, width: int) -> list[str]:
     list of str
         Lines without markup.
     """
+    size = run.picture.size
     named = f"map {found.index}"
     text = [
-        f"{named}{'' if found.name == named else f' ({found.name})'}, row {found.at.h}, column {found.at.w}",
+        f"{named}{'' if found.name == named else f' ({found.name})'}, row {found.at.h}, column {found.at.w}"
+        + (": the largest magnitude of the map" if found.largest else ""),
         f"window: {span_of(found.rows, size.h, 'rows')}, {span_of(found.columns, size.w, 'columns')}",
     ]
     if not found.inside.all():
@@ -70,7 +103,11 @@ def lines(found: Trace, size: HW, *, width: int) -> list[str]:
             Block("kernel", words_of(channel.kernel), "x"),
             Block("products", words_of(channel.products), "="),
         )
-        text += ["", *side_by_side(blocks, width=width), f"sum {exact(channel.total)}"]
+        text += ["", *side_by_side(blocks, width=width)]
+        if panels.is_large(found.inside.shape):
+            text.append("largest products, by row and column of the kernel:")
+            text += [f"  {what}: {words}" for what, words in _written_out(channel)]
+        text.append(f"sum {exact(channel.total)}")
     parts = [exact(channel.total) for channel in found.channels]
     if found.bias is not None:
         parts.append(f"{exact(found.bias)} (bias)")
@@ -82,146 +119,220 @@ def lines(found: Trace, size: HW, *, width: int) -> list[str]:
     return text
 
 
-def draw(found: Trace, picture: Picture, maps: Floats) -> Drawing:
+def draw(found: Trace, run: LayerRun) -> Drawing:
     """Draw the arithmetic of one output value, from the window to the output cell.
 
     Parameters
     ----------
     found : Trace
         The value, taken apart.
-    picture : Picture
-        The input.
-    maps : ndarray, shape (O, H', W'), float32
-        The feature maps.
+    run : LayerRun
+        What it was taken from.
 
     Returns
     -------
     Drawing
-        Planes with the window, patches, kernels, products, sums, and the map.
+        Channels with the window, patches, kernels, products, sums, and the map.
     """
-    kh, kw = found.inside.shape
-    rows, columns = elided(kh, 7), elided(kw, 7)
-    shown = elided(len(found.channels), 6)
-    cell, plane_side, gap = 46.0, 190.0, 26.0
-    block_w, block_h = cell * len(columns), cell * len(rows)
-    row_h = max(plane_side, block_h) + 52
-    x_plane, x_patch = gap, gap + plane_side + 64
-    x_kernel = x_patch + block_w + 38
-    x_products = x_kernel + block_w + 38
-    x_sum = x_products + block_w + 24
-    x_map = x_sum + 180
-    shapes: list[Shape] = [
-        Label(gap, 30, f"{found.name}, row {found.at.h}, column {found.at.w}", INK, 18),
-    ]
-    top = 64.0
-    product_peak = max(float(np.abs(channel.products).max()) for channel in found.channels)
-    kernel_peak = max(float(np.abs(channel.kernel).max()) for channel in found.channels)
-    ends = []
-    for place, slot in enumerate(shown):
-        y = top + place * row_h
-        if slot is None:
-            shapes.append(
-                Label(
-                    x_patch,
-                    y + 20,
-                    f"{ELLIPSIS} {len(found.channels) - len(shown) + 1} more channels",
-                    FAINT,
-                    15,
-                )
+    return _Explanation(found, run).drawing()
+
+
+class _Explanation:
+    """The drawing of one value, with what all parts of it need to know."""
+
+    def __init__(self, found: Trace, run: LayerRun) -> None:
+        self.found, self.run = found, run
+        # The channels that are drawn: all, or those of the largest sums, in their order.
+        order = sorted(found.channels, key=lambda channel: -abs(channel.total))
+        kept = order if len(order) <= _MOST_CHANNELS else order[: _MOST_CHANNELS - 1]
+        self.shown = [channel for channel in found.channels if channel in kept]
+        self.sums = self._sums()
+        # Width and height of a patch, a kernel, or the products.
+        self.block = panels.window_size(found.inside.shape)
+        self.columns = self._columns()
+        size = run.picture.size
+        channel = run.layer.edges(size).around(size).h * panels.channel_scale(run, _SIDE)
+        listed = 20.0 * (_WRITTEN_OUT + 1) if panels.is_large(found.inside.shape) else 0.0
+        self.pitch = max(channel, self.block[1], listed) + _BELOW
+
+    def _sums(self) -> list[tuple[str, str]]:
+        """List what is added up, each with its name, but for the bias."""
+        rows = [(_called(channel, "sum"), number(channel.total, digits=6)) for channel in self.shown]
+        others = [channel for channel in self.found.channels if channel not in self.shown]
+        if others:
+            total = math.fsum(product for channel in others for product in channel.products.ravel())
+            rows.append((f"{plural(len(others), 'other channel')}", number(total, digits=6)))
+        return rows
+
+    def _columns(self) -> dict[str, float]:
+        """Return where each part of a row begins."""
+        step = max(self.block[0], font(14).getlength("products")) + 38
+        patch = _GAP + _SIDE + 64
+        places = {"patch": patch, "kernel": patch + step, "products": patch + 2 * step}
+        after = patch + 3 * step - 14
+        if panels.is_large(self.found.inside.shape):
+            words = [row for channel in self.shown for row in _written_out(channel)]
+            places["list"] = after
+            places["written"] = after + max(font(13).getlength(what) for what, _ in words) + 14
+            after = places["written"] + max(font(13).getlength(text) for _, text in words) + 28
+        widest = max(font(17).getlength(word) for _, word in self.sums)
+        return places | {"sum": after, "bus": after + widest + 24, "map": after + widest + 74}
+
+    def drawing(self) -> Drawing:
+        """Put all parts together."""
+        found = self.found
+        chosen = ": the largest magnitude of the map" if found.largest else ""
+        heading = f"{found.name}, row {found.at.h}, column {found.at.w}{chosen}"
+        shapes: list[Shape] = [Label(_GAP, 32, heading, INK, 18), Label(_GAP, 54, self._note(), FAINT, 13)]
+        for place, channel in enumerate(self.shown):
+            shapes += self._row(channel, _TOP + place * self.pitch)
+        bottom = _TOP + len(self.shown) * self.pitch
+        if len(self.shown) < len(found.channels):
+            words = (
+                f"drawn are {len(self.shown)} of {len(found.channels)} channels: those of the largest sums"
             )
-            continue
-        channel = found.channels[slot]
-        shapes += _plane(
-            picture, found, channel.channel, x=x_plane, y=y, side=plane_side, x_patch=x_patch, block_h=block_h
+            shapes.append(Label(_GAP, bottom - 14, words, FAINT, 14))
+            bottom += 14
+        right = self.columns["map"] + _SIDE
+        shapes += self._map()
+        arithmetic, end = self._arithmetic(_TOP + self._map_size()[1] + 40)
+        widest = max(
+            right, *(_right_of(shape) for shape in (*shapes, *arithmetic) if isinstance(shape, Label))
         )
-        shapes.append(Label(x_plane, y - 8, channel_label(channel.name), INPUT_BLUE, 14))
-        padded = np.array(picked((~found.inside).tolist(), rows, columns, gap=False))
-        paper = [[WINDOW if inside else PAPER for inside in row] for row in found.inside.tolist()]
-        for x, heading, values, fills, dashed in (
-            (x_patch, "patch", channel.patch, paper, padded),
-            (x_kernel, "kernel", channel.kernel, signed_fills(channel.kernel, kernel_peak), None),
-            (x_products, "products", channel.products, signed_fills(channel.products, product_peak), None),
+        return Drawing(widest + _GAP, max(bottom, end), PAPER, (*shapes, *arithmetic))
+
+    def _note(self) -> str:
+        """Describe how to read the colours, and which cells are padding."""
+        words = ["orange is positive, purple negative"]
+        if not self.found.inside.all():
+            mode = self.run.layer.padding_mode
+            words.append(f"dashed cells are padding ({mode})")
+        return "; ".join(words)
+
+    def _row(self, channel: ChannelTrace, y: float) -> list[Shape]:
+        """Draw what one channel adds."""
+        columns, (width, height) = self.columns, self.block
+        shapes = self._channel(channel, y)
+        peaks = [
+            max(float(np.abs(getattr(one, of)).max()) for one in self.shown) for of in ("kernel", "products")
+        ]
+        for name, values, fills, padding in (
+            ("patch", channel.patch, self._patch_fills(channel), ~self.found.inside),
+            ("kernel", channel.kernel, signed_fills(channel.kernel, peaks[0]), None),
+            ("products", channel.products, signed_fills(channel.products, peaks[1]), None),
         ):
-            shapes.append(Label(x, y - 8, heading, FAINT, 14))
-            words = picked(words_of(values, digits=3), rows, columns, gap=ELLIPSIS)
-            shapes += cells(words, picked(fills, rows, columns, gap=None), x, y=y, cell=cell, dashed=dashed)
-        for x, sign in ((x_kernel - 19, "x"), (x_products - 19, "=")):
-            shapes.append(Label(x, y + block_h / 2 + 6, sign, INK, 20, anchor="middle"))
-        middle = y + block_h / 2
-        shapes.append(Label(x_sum, middle - 8, "sum", FAINT, 14))
+            shapes.append(Label(columns[name], y - 8, name, FAINT, 14))
+            shapes += panels.window(values, fills, columns[name], y=y, padding=padding)
+        shapes += framed(columns["patch"], y, width, h=height)
+        middle = y + height / 2
+        for name, sign in (("kernel", "x"), ("products", "=")):
+            shapes.append(Label(columns[name] - 19, middle + 6, sign, INK, 20, anchor="middle"))
+        if "list" in columns:
+            shapes += self._list(channel, y)
         word = number(channel.total, digits=6)
-        shapes.append(Label(x_sum, middle + 12, word, INK, 17))
-        ends.append((x_sum + font(17).getlength(word) + 10, middle + 6))
-    values = maps[found.index]
-    map_scale = plane_side / max(values.shape)
-    map_y = top
-    tone = tones([values])[0]
-    map_h, map_w = values.shape[0] * map_scale, values.shape[1] * map_scale
-    shapes.append(Label(x_map, map_y - 8, f"map {found.index}", OUTPUT_TEAL, 14))
-    shapes.append(Bitmap(x_map, map_y, map_w, map_h, tone.levels(values)))
-    shapes.append(Rectangle(x_map, map_y, map_w, map_h, None, OUTPUT_TEAL, 2))
-    side = max(map_scale, 7.0)
-    cx, cy = x_map + (found.at.w + 0.5) * map_scale, map_y + (found.at.h + 0.5) * map_scale
-    shapes.append(Rectangle(cx - side / 2, cy - side / 2, side, side, None, ORANGE, 2.5))
-    total_y = map_y + map_h + 40
-    # The sums meet beside the map, so that their lines cross no text below it.
-    node = (x_map - 26, map_y + map_h / 2)
-    shapes += [Lines(((x, y), node), OUTPUT_TEAL, 1.2) for x, y in ends]
-    shapes.append(Lines((node, (cx, cy)), OUTPUT_TEAL, 2))
-    parts = [(f"{channel.name} sum", channel.total) for channel in found.channels]
-    if len(parts) > 6:
-        parts = [("sum of all channels", sum(value for _, value in parts))]
-    if found.bias is not None:
-        parts.append(("bias", found.bias))
-    for index, (name, value) in enumerate(parts):
-        y = total_y + index * 24
-        shapes.append(Label(x_map, y, name, FAINT, 14))
-        shapes.append(Label(x_map + plane_side, y, number(value, digits=6), INK, 16, anchor="end"))
-    y = total_y + len(parts) * 24
-    shapes.append(Lines(((x_map, y - 14), (x_map + plane_side, y - 14)), INK, 1.2))
-    shapes.append(Label(x_map, y + 6, "value", FAINT, 14))
-    shapes.append(Label(x_map + plane_side, y + 6, number(found.total, digits=6), INK, 18, anchor="end"))
-    note = f"{found.backend} computed {exact(found.computed)}"
-    shapes.append(Label(x_map, y + 34, note, FAINT, 13))
-    height = max(top + len(shown) * row_h, y + 56)
-    return Drawing(x_map + plane_side + 60, height, PAPER, tuple(shapes))
+        shapes += [
+            Label(columns["sum"], middle - 14, "sum", FAINT, 14),
+            Label(columns["sum"], middle + 6, word, INK, 17),
+        ]
+        start = columns["sum"] + font(17).getlength(word) + 8
+        return [*shapes, Lines(((start, middle), (columns["bus"], middle)), OUTPUT_TEAL, 1.6)]
+
+    def _patch_fills(self, channel: ChannelTrace) -> list[list[Colour]]:
+        """Colour the patch as the picture is seen, padding tinted."""
+        levels = picture_levels([channel.patch], [self.run.picture.ends[channel.channel]])[:]
+        return level_fills(tinted(levels, ~self.found.inside, INPUT_BLUE, cover=0.2))
+
+    def _channel(self, channel: ChannelTrace, y: float) -> list[Shape]:
+        """Draw a channel with the window on it, and lines that lead to the patch."""
+        rows, columns, edges = (
+            self.found.rows,
+            self.found.columns,
+            self.run.layer.edges(self.run.picture.size),
+        )
+        scale = panels.channel_scale(self.run, _SIDE)
+        x, top = _GAP + (columns[0] + edges.left) * scale, y + (rows[0] + edges.top) * scale
+        w, h = (columns[-1] - columns[0] + 1) * scale, (rows[-1] - rows[0] + 1) * scale
+        # Along the edges of cells with numbers, so that the lines run through none.
+        around = edges.around(self.run.picture.size)
+        corner = _GAP + around.w * scale if scale >= panels.LEAST_CELL else x + w
+        ends = tuple(
+            ((x + w, start), (corner, start), (self.columns["patch"], end))
+            for start, end in ((top, y), (top + h, y + self.block[1]))
+        )
+        return [
+            Label(_GAP, y - 8, _called(channel, "channel"), INPUT_BLUE, 14),
+            *panels.channel(self.run, channel.channel, _GAP, y=y, side=_SIDE),
+            *(line for end in ends for line in (Lines(end, PAPER, 2.6), Lines(end, INK, 1.2))),
+            *framed(x, top, w, h=h, least=9),
+        ]
+
+    def _list(self, channel: ChannelTrace, y: float) -> list[Shape]:
+        """Write the largest products, and frame them."""
+        columns, (width, height) = self.columns, self.block
+        kh, kw = self.found.inside.shape
+        shapes: list[Shape] = []
+        for one in channel.largest(_WRITTEN_OUT):
+            corner = (columns["products"] + one.tap.w * width / kw, y + one.tap.h * height / kh)
+            shapes += framed(*corner, width / kw, h=height / kh)
+        shapes.append(Label(columns["list"], y - 8, "largest products (row,column)", FAINT, 14))
+        for place, (what, words) in enumerate(_written_out(channel)):
+            line = y + 14 + 20 * place
+            shapes += [
+                Label(columns["list"], line, what, FAINT, 13),
+                Label(columns["written"], line, words, INK, 13),
+            ]
+        return shapes
+
+    def _map_size(self) -> tuple[float, float]:
+        """Width and height of the map on paper."""
+        h, w = self.run.maps.shape[1:]
+        scale = panels.scale_of((h, w), _SIDE)
+        return w * scale, h * scale
+
+    def _map(self) -> list[Shape]:
+        """Draw the map with the output cell framed, and the line on which the sums meet."""
+        found, x, bus = self.found, self.columns["map"], self.columns["bus"]
+        values = self.run.maps[found.index]
+        scale = panels.scale_of(values.shape, _SIDE)
+        left, top = x + found.at.w * scale, _TOP + found.at.h * scale
+        # The line ends at the map, so that it runs through none of its numbers.
+        row = top + scale / 2
+        sums = [_TOP + place * self.pitch + self.block[1] / 2 for place in range(len(self.shown))]
+        return [
+            Label(x, _TOP - 8, f"map {found.index}", OUTPUT_TEAL, 14),
+            *panels.feature_map(values, x, _TOP, side=_SIDE),
+            Lines(((bus, min(*sums, row)), (bus, max(*sums, row))), OUTPUT_TEAL, 1.6),
+            Lines(((bus, row), (x - 8, row)), OUTPUT_TEAL, 1.6),
+            Lines(((x - 16, row - 5), (x - 8, row), (x - 16, row + 5)), OUTPUT_TEAL, 1.6),
+            *framed(left, top, scale, h=scale, least=9),
+        ]
+
+    def _arithmetic(self, y: float) -> tuple[list[Shape], float]:
+        """Add the sums and the bias up below the map; gives the bottom too."""
+        found, x = self.found, self.columns["map"]
+        rows = list(self.sums)
+        if found.bias is not None:
+            rows.append(("bias", number(found.bias, digits=6)))
+        names = max(font(14).getlength(name) for name, _ in rows)
+        numbers = max(
+            font(18).getlength(word) for word in (*(word for _, word in rows), number(found.total, digits=6))
+        )
+        end = x + max(_SIDE, names + 16 + numbers)
+        shapes: list[Shape] = []
+        for name, word in rows:
+            shapes += [Label(x, y, name, FAINT, 14), Label(end, y, word, INK, 16, anchor="end")]
+            y += 24
+        word = number(found.total, digits=6)
+        return [
+            *shapes,
+            Lines(((x, y - 14), (end, y - 14)), INK, 1.2),
+            Label(x, y + 8, "value", FAINT, 14),
+            Label(end, y + 8, word, INK, 18, anchor="end"),
+            Label(x, y + 36, f"{found.backend} computed {exact(found.computed)}", FAINT, 13),
+        ], y + 58
 
 
-def _plane(
-    picture: Picture,
-    found: Trace,
-    channel: int,
-    *,
-    x: float,
-    y: float,
-    side: float,
-    x_patch: float,
-    block_h: float,
-) -> list[Shape]:
-    """Draw a plane with the window on it, and lines that lead to the patch."""
-    size = picture.size
-    # Room for the window where it lies in the padding.
-    low_y, high_y = min(0, found.rows[0]), max(size.h, found.rows[-1] + 1)
-    low_x, high_x = min(0, found.columns[0]), max(size.w, found.columns[-1] + 1)
-    scale = side / max(high_y - low_y, high_x - low_x)
-    left, top = x - low_x * scale, y - low_y * scale
-    levels = picture_levels([picture.x[channel]], [picture.ends[channel]])[:]
-    w_x, w_y = left + found.columns[0] * scale, top + found.rows[0] * scale
-    w_w = (found.columns[-1] - found.columns[0] + 1) * scale
-    w_h = (found.rows[-1] - found.rows[0] + 1) * scale
-    shapes: list[Shape] = [
-        Bitmap(left, top, size.w * scale, size.h * scale, levels),
-        Rectangle(left, top, size.w * scale, size.h * scale, None, INPUT_BLUE, 2),
-    ]
-    if (low_y, low_x, high_y, high_x) != (0, 0, size.h, size.w):
-        width, height = (high_x - low_x) * scale, (high_y - low_y) * scale
-        shapes.append(Rectangle(x, y, width, height, None, FAINT, 1, dashed=True))
-    right = w_x + w_w
-    # A window of a few screen pixels is drawn a little larger, so that it can be seen.
-    more_w, more_h = max(9 - w_w, 0), max(9 - w_h, 0)
-    shapes += [
-        Rectangle(w_x - more_w / 2, w_y - more_h / 2, w_w + more_w, w_h + more_h, None, ORANGE, 2.5),
-        Lines(((right, w_y), (x_patch, y)), ORANGE, 1.2),
-        Lines(((right, w_y + w_h), (x_patch, y + block_h)), ORANGE, 1.2),
-    ]
-    return shapes
+def _right_of(label: Label) -> float:
+    """Return where a label ends."""
+    wide = font(label.size).getlength(label.text)
+    return label.x + {"start": wide, "middle": wide / 2, "end": 0.0}[label.anchor]

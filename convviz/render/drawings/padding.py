@@ -1,4 +1,4 @@
-"""Padded planes: the border that a layer adds, as numbers and as a drawing."""
+"""Padded channels: the padding that a layer adds, as numbers and as a drawing."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from convviz.compute.survey import reduce
 from convviz.images.picture import Picture
 from convviz.render.drawings.cells import cells, level_fills, tinted
-from convviz.render.drawings.drawing import Drawing, Label, Rectangle, Shape
-from convviz.render.drawings.drawing import Picture as Bitmap
+from convviz.render.drawings.drawing import Bitmap, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, PAPER
 from convviz.render.toned import picture_levels
@@ -19,7 +18,7 @@ from convviz.text import channel_label
 from convviz.typing import Floats
 
 
-def border_of(edges: Edges, size: HW) -> NDArray[np.bool_]:
+def padding_mask(edges: Edges, size: HW) -> NDArray[np.bool_]:
     """Mark the cells that padding adds, shape (H + top + bottom, W + left + right)."""
     marked = np.ones(tuple(edges.around(size)), bool)
     marked[edges.top : edges.top + size.h, edges.left : edges.left + size.w] = False
@@ -27,16 +26,16 @@ def border_of(edges: Edges, size: HW) -> NDArray[np.bool_]:
 
 
 def lines(picture: Picture, padded: Floats, edges: Edges, *, width: int) -> list[str]:
-    """Write padded planes as numbers; those of the border stand in brackets.
+    """Write padded channels as numbers; those of the padding are in brackets.
 
     Parameters
     ----------
     picture : Picture
         The input.
     padded : ndarray, shape (C, H + top + bottom, W + left + right), float32
-        Its planes with the border.
+        Its channels with the padding.
     edges : Edges
-        Widths of the border, in pixels.
+        Widths of the padding, in pixels.
     width : int
         Characters in one line; what does not fit is elided in the middle.
 
@@ -45,31 +44,31 @@ def lines(picture: Picture, padded: Floats, edges: Edges, *, width: int) -> list
     list of str
         Lines without markup.
     """
-    marked = border_of(edges, picture.size)
+    marked = padding_mask(edges, picture.size)
     text = []
-    for name, plane in zip(picture.channels, padded, strict=True):
-        text += ["", *side_by_side([Block(channel_label(name), words_of(plane, marked))], width=width)]
+    for name, channel in zip(picture.channels, padded, strict=True):
+        text += ["", *side_by_side([Block(channel_label(name), words_of(channel, marked))], width=width)]
     return text[1:]
 
 
 def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: int = 260) -> Drawing:
-    """Draw the input with its border, one row per padding mode.
+    """Draw the input with its padding, one row per padding mode.
 
     Parameters
     ----------
     picture : Picture
         The input.
     padded : mapping of str to ndarray, shape (C, H + top + bottom, W + left + right), float32
-        For every padding mode the planes with the border.
+        For every padding mode the padded channels.
     edges : Edges
-        Widths of the border, in pixels.
+        Widths of the padding, in pixels.
     side : int
-        Longest side of a plane, in units.
+        Longest side of a channel, in units.
 
     Returns
     -------
     Drawing
-        The border tinted, a dashed line round the input; small planes with numbers in their cells.
+        The padding tinted, a dashed line around the input; small channels with values in their cells.
     """
     size, around = picture.size, edges.around(picture.size)
     scale = side / max(around)
@@ -80,17 +79,19 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
     column = max(tile_w, font(15).getlength("replicate padding") + 20) + gap
     heading = f"{size} with padding {edges} (top, bottom, left, right) is {around}"
     shapes: list[Shape] = [Label(gap, 30, heading, INK, 17)]
-    marked = border_of(edges, size)
+    marked = padding_mask(edges, size)
     pitch = tile_h + 72
-    for row, (mode, planes) in enumerate(padded.items()):
+    for row, (mode, channels) in enumerate(padded.items()):
         y = head + row * pitch + 26
         shapes.append(Label(gap, y - 10, f"{mode} padding", INK, 15))
-        views = [(planes[:3], picture.ends[:3], None)] if colour else []
-        views += [(plane[None], (ends,), plane) for plane, ends in zip(planes, picture.ends, strict=True)]
+        views = [(channels[:3], picture.ends[:3], None)] if colour else []
+        views += [
+            (channel[None], (ends,), channel) for channel, ends in zip(channels, picture.ends, strict=True)
+        ]
         for index, (view, ends, numbers) in enumerate(views):
             x = gap + index * column
             # Twice the resolution that the drawing needs is as much as can be seen.
-            small = [reduce(plane, min(1.0, 2 * scale)) for plane in view]
+            small = [reduce(channel, min(1.0, 2 * scale)) for channel in view]
             levels = tinted(picture_levels(small, ends)[:], marked, INPUT_BLUE)
             shapes.append(Bitmap(x, y, tile_w, tile_h, levels))
             if numbers is not None and scale >= 12:

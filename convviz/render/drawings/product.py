@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.explain.unfold import Unfolded
+from convviz.analysis.unfold import Unfolded
 from convviz.render.drawings.cells import cells, signed_fills
-from convviz.render.drawings.drawing import Colour, Drawing, Label, Rectangle, Shape
-from convviz.render.drawings.drawing import Picture as Bitmap
+from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, Tone, signed_colours
 from convviz.render.words.matrices import ELLIPSIS, Block, cell_words, elided, side_by_side, words_of
 
-Numbers = NDArray[np.floating]
+Values = NDArray[np.floating]
 
 _HEADINGS = ("im2col", "one matrix")
 
@@ -30,7 +29,7 @@ class _Factor:
     """One matrix of a product: its name, its numbers, which are padding, which have a weight."""
 
     name: str
-    values: Numbers
+    values: Values
     colour: Colour
     padding: NDArray[np.bool_] | None = None
     stored: NDArray[np.bool_] | None = None
@@ -46,7 +45,7 @@ class _Factor:
         return _Factor(self.name, self.values[place], self.colour, padding, stored)
 
     def words(
-        self, write: Callable[[Numbers, NDArray[np.bool_] | None], list[list[str]]], *, nothing: str
+        self, write: Callable[[Values, NDArray[np.bool_] | None], list[list[str]]], *, nothing: str
     ) -> list[list[str]]:
         """Write the numbers: padding in brackets, and `nothing` where no weight stands."""
         words = write(self.values, self.padding)
@@ -167,7 +166,7 @@ def draw(found: Unfolded) -> Drawing:
     return Drawing(max(right, gap + font(13).getlength(note)) + gap, y + 16, PAPER, tuple(shapes))
 
 
-def _sides(values: Numbers, cell: float) -> tuple[float, float]:
+def _sides(values: Values, cell: float) -> tuple[float, float]:
     """Size a matrix on paper; a few columns of many rows are still seen."""
     h, w = (max(count * cell, min(10.0 * count, 70.0)) for count in values.shape)
     return w, h

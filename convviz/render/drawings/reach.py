@@ -6,31 +6,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.compute.survey import reduce
-from convviz.compute.weights import FilterBank
-from convviz.explain.trace import Feed, WeightTrace
-from convviz.images.picture import Picture
-from convviz.render.drawings.cells import ORANGE, PURPLE, cells, level_fills, signed_fills, tinted
-from convviz.render.drawings.drawing import Colour, Drawing, Label, Lines, Rectangle, Shape
-from convviz.render.drawings.drawing import Picture as Bitmap
+from convviz.analysis.trace import Feed, WeightTrace
+from convviz.compute.feature_maps import LayerRun
+from convviz.render.drawings import panels
+from convviz.render.drawings.cells import ORANGE, PURPLE, framed, signed_fills
+from convviz.render.drawings.drawing import Colour, Drawing, Label, Lines, Shape
 from convviz.render.drawings.explanation import exact, span_of
 from convviz.render.fonts import font
-from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, Tone, tones
-from convviz.render.words.matrices import ELLIPSIS, cell_words, elided, picked, words_of
-from convviz.spec.geometry import HW, Edges
-from convviz.spec.layers import Conv2d
+from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER
+from convviz.render.words.matrices import ELLIPSIS, elided
+from convviz.spec.geometry import HW
 from convviz.text import channel_label, number, plural
 from convviz.typing import Floats
 
-# Longest side of a plane, in units, and the least side of a cell that shows a number.
-_SIDE, _LEAST_CELL = 300.0, 18.0
+# In units: the margin, where the panels begin, and the longest side of a channel or a map.
+_GAP, _TOP, _SIDE = 30.0, 92.0, 300.0
 
 
-def lines(found: WeightTrace, size: HW) -> list[str]:
+def lines(found: WeightTrace, run: LayerRun) -> list[str]:
     """Write what one weight multiplies and what it feeds, without the single products."""
+    size = run.picture.size
     h, w = found.values.shape
     text = [
-        f"weight {','.join(map(str, found.place))} = {exact(found.weight)}: "
+        f"weight {','.join(map(str, found.indices))} = {exact(found.weight)}: "
         f"row {found.tap.h}, column {found.tap.w} of the kernel of {found.name} on the "
         + channel_label(found.channel_name),
         f"multiplies {span_of(found.rows, size.h, 'rows')}, {span_of(found.columns, size.w, 'columns')}",
@@ -63,72 +61,74 @@ def rows_of(found: WeightTrace, *, most: int = 16) -> list[tuple[str, str, str, 
     return rows
 
 
-def draw_weight(
-    found: WeightTrace, layer: Conv2d, picture: Picture, *, filters: FilterBank, maps: Floats
-) -> Drawing:
-    """Draw the plane and the map with everything that one weight connects.
+def rows_of_feeds(feeds: Sequence[Feed], run: LayerRun, *, at: HW) -> list[tuple[str, ...]]:
+    """Write what a pixel feeds as rows: map, channel, output, tap, weight, cell; copies stand in brackets."""
+    return [
+        (
+            run.names[feed.index],
+            run.picture.channels[feed.channel],
+            f"{feed.output.h},{feed.output.w}",
+            f"{feed.tap.h},{feed.tap.w}",
+            number(feed.weight, digits=6),
+            f"{feed.cell.h},{feed.cell.w}" if feed.cell == at else f"({feed.cell.h},{feed.cell.w})",
+        )
+        for feed in feeds
+    ]
+
+
+def draw_weight(found: WeightTrace, run: LayerRun) -> Drawing:
+    """Draw the channel and the map with everything that one weight connects.
 
     Parameters
     ----------
     found : WeightTrace
         The weight.
-    layer, picture, filters, maps
+    run : LayerRun
         What it was taken from.
 
     Returns
     -------
     Drawing
-        The plane with what is multiplied shaded, the kernel with the weight framed, the map with
+        The channel with what is multiplied shaded, the kernel with the weight framed, the map with
         the outputs shaded that get more than padding.
     """
-    size = picture.size
-    met = np.zeros(tuple(size), bool)
-    met[np.ix_(_within(found.rows, size.h), _within(found.columns, size.w))] = True
+    met = _padded_cells(run)
+    edges = run.layer.edges(run.picture.size)
+    met[np.ix_([row + edges.top for row in found.rows], [one + edges.left for one in found.columns])] = True
     heading = (
         f"weight {exact(found.weight)}: row {found.tap.h}, column {found.tap.w} of the kernel of "
         f"{found.name} on the {channel_label(found.channel_name)}"
     )
-    index, plane = found.place[:2]
-    kernel = filters.weight[index, plane]
-    plane_panel = _Panel(
-        f"{channel_label(found.channel_name)}: shaded where multiplied", picture.x[found.channel], met
-    )
+    index, kernel_index = found.indices[:2]
     # Padding of zeros feeds nothing; copies of pixels do.
-    fed = found.inside if layer.padding_mode == "zeros" else np.ones_like(found.inside)
-    map_panel = _Panel(f"{found.name}: shaded where fed", maps[index], fed)
-    colour = ORANGE if found.weight >= 0 else PURPLE
+    fed = found.inside if run.layer.padding_mode == "zeros" else np.ones_like(found.inside)
     return _draw(
         heading,
-        picture.ends[found.channel],
-        size,
-        edges=layer.edges(size),
-        plane=plane_panel,
-        kernel=kernel,
+        run,
+        _Panel(f"{channel_label(found.channel_name)}: shaded where multiplied", found.channel, met),
+        kernel=run.filters.weight[index, kernel_index],
         taps=[found.tap],
-        made=map_panel,
-        colour=colour,
+        made=_Panel(f"{found.name}: shaded where fed", index, fed),
+        colour=ORANGE if found.weight >= 0 else PURPLE,
     )
 
 
-def draw_pixel(
-    at: HW,
-    feeds: Sequence[Feed],
-    layer: Conv2d,
-    *,
-    picture: Picture,
-    filters: FilterBank,
-    maps: Floats,
-    index: int,
-) -> Drawing:
-    """Draw one pixel, and what it feeds of one map through the kernel of the first plane that the map reads.
+def _padded_cells(run: LayerRun) -> NDArray[np.bool_]:
+    """Make a mask of the cells of a channel with its padding, none of them marked."""
+    size = run.picture.size
+    return np.zeros(tuple(run.layer.edges(size).around(size)), bool)
+
+
+def draw_pixel(at: HW, feeds: Sequence[Feed], run: LayerRun, *, index: int) -> Drawing:
+    """Draw one pixel, and what it feeds of one map through the kernel of the first channel it reads.
 
     Parameters
     ----------
     at : HW
         The pixel.
     feeds : sequence of Feed
-        What `convviz.explain.trace.trace_pixel` found.
-    layer, picture, filters, maps
+        What `convviz.analysis.trace.trace_pixel` found.
+    run : LayerRun
         What it was taken from.
     index : int
         The map.
@@ -136,123 +136,96 @@ def draw_pixel(
     Returns
     -------
     Drawing
-        The plane with the pixel shaded, the kernel with the taps framed that meet it, the map with
-        the outputs shaded.
+        The channel with the pixel and its copies shaded, the kernel with the weights framed that
+        meet it, the map with the outputs shaded.
     """
-    size = picture.size
-    channel = layer.planes_of(index)[0]
+    layer, picture = run.layer, run.picture
+    edges = layer.edges(picture.size)
+    channel = layer.channels_of(index)[0]
     chosen = [feed for feed in feeds if (feed.index, feed.channel) == (index, channel)]
-    met, fed = np.zeros(tuple(size), bool), np.zeros(maps.shape[1:], bool)
-    met[tuple(at)] = True
+    met, fed = _padded_cells(run), np.zeros(run.maps.shape[1:], bool)
+    for cell in (at, *(feed.cell for feed in chosen)):
+        met[cell.h + edges.top, cell.w + edges.left] = True
     for feed in chosen:
         fed[tuple(feed.output)] = True
-    name = filters.names[index]
+    name = run.names[index]
     heading = f"pixel {at.h},{at.w} feeds {plural(int(fed.sum()), 'value')} of {name}"
     copies = sum(feed.cell != at for feed in chosen)
     if copies:
         heading += f", {copies} of {plural(len(chosen), 'product')} through copies in the padding"
-    plane_panel = _Panel(channel_label(picture.channels[channel]), picture.x[channel], met)
-    map_panel = _Panel(f"{name}: shaded where fed", maps[index], fed)
-    taps = [feed.tap for feed in chosen]
-    kernel = filters.weight[index, 0]
-    ends = picture.ends[channel]
     return _draw(
         heading,
-        ends,
-        size,
-        edges=layer.edges(size),
-        plane=plane_panel,
-        kernel=kernel,
-        taps=taps,
-        made=map_panel,
+        run,
+        _Panel(channel_label(picture.channels[channel]), channel, met, framed=not copies),
+        kernel=run.filters.weight[index, 0],
+        taps=[feed.tap for feed in chosen],
+        made=_Panel(f"{name}: shaded where fed", index, fed, framed=not copies),
         colour=ORANGE,
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Panel:
-    """An array under a heading, with some of its values marked."""
+    """A channel or a map under a heading, with some of its values marked."""
 
     heading: str
-    values: Floats
+    index: int
     marked: NDArray[np.bool_]
+    framed: bool = False
+
+    def frame(self, x: float, y: float, scale: float) -> list[Shape]:
+        """Frame what is marked, which may be too small to be seen."""
+        rows, columns = (np.flatnonzero(self.marked.any(axis=axis)) for axis in (1, 0))
+        if not self.framed or not rows.size:
+            return []
+        w, h = (float(places[-1] - places[0] + 1) * scale for places in (columns, rows))
+        return framed(x + float(columns[0]) * scale, y + float(rows[0]) * scale, w, h=h, least=9)
 
 
 def _draw(
     heading: str,
-    ends: tuple[float, float],
-    size: HW,
+    run: LayerRun,
+    read: _Panel,
     *,
-    edges: Edges,
-    plane: _Panel,
     kernel: Floats,
     taps: Sequence[HW],
     made: _Panel,
     colour: Colour,
 ) -> Drawing:
-    """Draw a plane, a kernel with some taps framed, and a map, from the left."""
-    gap, top, cell = 30.0, 92.0, 46.0
-    around = edges.around(size)
-    scale = min(_SIDE / max(around), cell)
-    shapes: list[Shape] = [Label(gap, 34, heading, INK, 18)]
-
-    left, upper = gap + edges.left * scale, top + edges.top * scale
-    tone = Tone(*ends, "unit")
-    shapes += [
-        Label(gap, top - 10, plane.heading, INPUT_BLUE, 14),
-        *_array(plane, tone, colour, x=left, y=upper, scale=scale),
-        Rectangle(left, upper, size.w * scale, size.h * scale, None, INPUT_BLUE, 2),
+    """Draw a channel, a kernel with some taps framed, and a map, from the left."""
+    size = run.picture.size
+    around, scale = run.layer.edges(size).around(size), panels.channel_scale(run, _SIDE)
+    shapes: list[Shape] = [
+        Label(_GAP, 34, heading, INK, 18),
+        Label(_GAP, _TOP - 10, read.heading, INPUT_BLUE, 14),
+        *panels.channel(run, read.index, _GAP, y=_TOP, side=_SIDE, marked=read.marked, colour=colour),
+        *read.frame(_GAP, _TOP, scale),
     ]
-    if any(edges):
-        shapes.append(Rectangle(gap, top, around.w * scale, around.h * scale, None, FAINT, 1.2, dashed=True))
-
-    rows, columns = elided(kernel.shape[0], 7), elided(kernel.shape[1], 7)
-    x_kernel = gap + max(around.w * scale, font(14).getlength(plane.heading)) + 60
+    x_kernel = _GAP + max(around.w * scale, font(14).getlength(read.heading)) + 60
+    wide, high = panels.window_size(kernel.shape)
+    w, h = wide / kernel.shape[1], high / kernel.shape[0]
     fills = signed_fills(kernel, float(np.abs(kernel).max()))
-    shapes.append(Label(x_kernel, top - 10, "kernel", FAINT, 14))
-    words = picked(words_of(kernel, digits=3), rows, columns, gap=ELLIPSIS)
-    shapes += cells(words, picked(fills, rows, columns, gap=None), x_kernel, y=top, cell=cell)
-    # A tap that is elided is framed where the ellipsis stands.
-    slots = {HW(_slot(rows, tap.h), _slot(columns, tap.w)) for tap in taps}
     shapes += [
-        Rectangle(x_kernel + slot.w * cell, top + slot.h * cell, cell, cell, None, INK, 3) for slot in slots
+        Label(x_kernel, _TOP - 10, "kernel", FAINT, 14),
+        *panels.window(kernel, fills, x_kernel, y=_TOP),
     ]
-
-    h, w = made.values.shape
-    map_scale = min(_SIDE / max(h, w), cell)
-    x_end = x_kernel + max(cell * len(columns), font(14).getlength("kernel"))
+    for tap in dict.fromkeys(taps):
+        shapes += framed(x_kernel + tap.w * w, _TOP + tap.h * h, w, h=h)
+    x_end = x_kernel + max(wide, font(14).getlength("kernel"))
     x_map = x_end + 60
+    values = run.maps[made.index]
+    map_scale = panels.scale_of(values.shape, _SIDE)
+    middle = _TOP + panels.MOST_CELL / 2
     shapes += [
-        Label(x_map, top - 10, made.heading, OUTPUT_TEAL, 14),
-        *_array(made, tones([made.values])[0], colour, x=x_map, y=top, scale=map_scale),
-        Rectangle(x_map, top, w * map_scale, h * map_scale, None, OUTPUT_TEAL, 2),
-    ]
-    middle = top + cell / 2
-    shapes += [
-        Lines(((gap + around.w * scale + 8, middle), (x_kernel - 8, middle)), colour, 1.6),
+        Label(x_map, _TOP - 10, made.heading, OUTPUT_TEAL, 14),
+        *panels.feature_map(values, x_map, _TOP, side=_SIDE, marked=made.marked, colour=colour),
+        *made.frame(x_map, _TOP, map_scale),
+        Lines(((_GAP + around.w * scale + 8, middle), (x_kernel - 8, middle)), colour, 1.6),
         Lines(((x_end + 8, middle), (x_map - 8, middle)), colour, 1.6),
     ]
     right = max(
-        x_map + max(w * map_scale, font(14).getlength(made.heading)), font(18).getlength(heading) + gap
+        x_map + max(values.shape[1] * map_scale, font(14).getlength(made.heading)),
+        font(18).getlength(heading) + _GAP,
     )
-    bottom = top + max(around.h * scale, cell * len(rows), h * map_scale)
-    return Drawing(right + gap, bottom + gap, PAPER, tuple(shapes))
-
-
-def _within(indices: tuple[int, ...], length: int) -> list[int]:
-    """Keep what lies inside of the input."""
-    return [index for index in indices if 0 <= index < length]
-
-
-def _slot(shown: list[int | None], index: int) -> int:
-    """Find the place at which an index is shown, or that of the gap it is left out in."""
-    return shown.index(index) if index in shown else shown.index(None)
-
-
-def _array(panel: _Panel, tone: Tone, colour: Colour, *, x: float, y: float, scale: float) -> list[Shape]:
-    """Draw an array with its marked values shaded: as cells with numbers, or as pixels where it is large."""
-    if scale >= _LEAST_CELL:
-        levels = tinted(tone.levels(panel.values), panel.marked, colour)
-        return cells(cell_words(panel.values), level_fills(levels), x, y=y, cell=scale)
-    levels = tinted(tone.levels(reduce(panel.values, min(1.0, 2 * scale))), panel.marked, colour)
-    return [Bitmap(x, y, panel.values.shape[1] * scale, panel.values.shape[0] * scale, levels)]
+    bottom = _TOP + max(around.h * scale, high, values.shape[0] * map_scale)
+    return Drawing(right + _GAP, bottom + _GAP, PAPER, tuple(shapes))

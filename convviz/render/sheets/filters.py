@@ -1,4 +1,4 @@
-"""Filters as pictures, in colour where they read three planes, else kernel by kernel; and as numbers."""
+"""Filters as pictures, in colour where they read three channels, else kernel by kernel; and as numbers."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.compute.weights import FilterBank
+from convviz.compute.weights import LayerWeights
 from convviz.render import palette
 from convviz.render.palette import Tone, colours
 from convviz.render.sheets import layout
@@ -16,9 +16,9 @@ from convviz.spec.layers import Conv2d
 from convviz.text import number, plural
 from convviz.typing import Bytes, Floats
 
-# The response is computed at so many frequencies along each axis.
+# The number of frequencies along each axis at which the response is computed.
 _FREQUENCIES = 64
-# Between the planes of one filter: no grey, and none of the colours of the scales.
+# Between the channels of one filter: no grey, and none of the colours of the scales.
 _BETWEEN = (196, 219, 238)
 # Weights that are printed: those of six filters of 3x3 taps on three channels are 162.
 _MOST_PRINTED = 200
@@ -27,18 +27,18 @@ _GAP = 4
 
 
 def response(weight: Floats) -> Floats:
-    """Tell how strongly one filter answers to waves of every frequency.
+    """Return how strongly one filter answers to waves of every frequency.
 
     Parameters
     ----------
-    weight : ndarray, shape (planes, kh, kw), float32
+    weight : ndarray, shape (channels, kh, kw), float32
         The filter.
 
     Returns
     -------
     ndarray, shape (64, 64), float32
         The magnitude of the discrete Fourier transform, the root of the sum of squares
-        over the planes; no variation at all is in the middle, at row and column 32,
+        over the channels; no variation at all is in the middle, at row and column 32,
         half a cycle per pixel at the edges.
 
     Examples
@@ -74,7 +74,7 @@ def draw(
     title : str
         What to call the layer.
     weight : ndarray, shape (O, I / groups, kh, kw), float32
-        The filters. Those of three planes are drawn in colour, zero at mid grey; the
+        The filters. Those of three channels are drawn in colour, zero at mid grey; the
         2-D kernels of others side by side.
     chosen : sequence of int
         Which filters, in which order.
@@ -95,7 +95,7 @@ def draw(
         Not painted yet.
     """
     table = colours(colormap)
-    filters, planes, kh, kw = weight.shape
+    filters, kernels, kh, kw = weight.shape
     peaks = np.abs(weight).max(axis=(1, 2, 3))
     if scale == "global":
         peaks = np.full_like(peaks, peaks.max())
@@ -104,12 +104,12 @@ def draw(
     for index in chosen:
         one = weight[index]
         name, note = f"filter {index}", layout.extent(float(one.min()), float(one.max()))
-        if planes == 3:
-            levels = np.stack([tones[index].levels(plane) for plane in one], axis=-1)
+        if kernels == 3:
+            levels = np.stack([tones[index].levels(channel) for channel in one], axis=-1)
         else:
-            levels = _mosaic([tones[index].levels(plane) for plane in one], table)
+            levels = _mosaic([tones[index].levels(channel) for channel in one], table)
         cell = max(1, tile // max(levels.shape[:2]))
-        numbers = one[0] if planes == 1 else None
+        numbers = one[0] if kernels == 1 else None
         tiles.append(layout.Tile(name, note, levels, cell, numbers))
         if frequency:
             answer = response(one)
@@ -120,12 +120,12 @@ def draw(
             tiles.append(layout.Tile("response", limits, low, side))
     wide = columns or layout.columns_for(len(chosen))
     kinds = (
-        "in colour: red, green and blue of each tap, 0 at mid grey"
-        if planes == 3
-        else ("every channel by itself" if planes > 1 else "one channel")
+        "in colour: red, green and blue of each kernel value, 0 at mid grey"
+        if kernels == 3
+        else ("every channel by itself" if kernels > 1 else "one channel")
     )
     heading = (
-        f"{title}: {plural(filters, 'filter')} x {plural(planes, 'channel')} of {HW(kh, kw)}",
+        f"{title}: {plural(filters, 'filter')} x {plural(kernels, 'channel')} of {HW(kh, kw)}",
         kinds
         + ("; beside each its frequency response, lowest frequencies in the middle" if frequency else ""),
     )
@@ -136,32 +136,32 @@ def draw(
     return layout.sheet(heading, [section], legend)
 
 
-def _mosaic(planes: Sequence[Bytes], table: Bytes | None) -> NDArray[np.uint8]:
-    """Lay the planes of one filter out in a square, with one cell of paper between them."""
-    if len(planes) == 1:
-        return planes[0] if table is None else table[planes[0]]
-    wide = math.ceil(math.sqrt(len(planes)))
-    h, w = planes[0].shape
-    tall = -(-len(planes) // wide)
+def _mosaic(kernels: Sequence[Bytes], table: Bytes | None) -> NDArray[np.uint8]:
+    """Lay the channels of one filter out in a square, with one cell of paper between them."""
+    if len(kernels) == 1:
+        return kernels[0] if table is None else table[kernels[0]]
+    wide = math.ceil(math.sqrt(len(kernels)))
+    h, w = kernels[0].shape
+    tall = -(-len(kernels) // wide)
     found = np.full((tall * (h + 1) - 1, wide * (w + 1) - 1, 3), _BETWEEN, np.uint8)
-    for index, plane in enumerate(planes):
+    for index, channel in enumerate(kernels):
         top, left = index // wide * (h + 1), index % wide * (w + 1)
-        shown = plane[..., None] if table is None else table[plane]
+        shown = channel[..., None] if table is None else table[channel]
         found[top : top + h, left : left + w] = shown
     return found
 
 
-def lines(layer: Conv2d, bank: FilterBank, channels: Sequence[str], *, width: int) -> list[str]:
+def lines(layer: Conv2d, weights: LayerWeights, channels: Sequence[str], *, width: int) -> list[str]:
     r"""Write the kernels of every filter as numbers, with its bias, where there are few enough to be read.
 
     Parameters
     ----------
     layer : Conv2d
         The layer.
-    bank : FilterBank
+    weights : LayerWeights
         Its numbers.
     channels : sequence of str
-        What the planes of the input are called.
+        What the channels of the input are called.
     width : int
         Characters in one line; kernels for which there is no room follow below.
 
@@ -173,8 +173,8 @@ def lines(layer: Conv2d, bank: FilterBank, channels: Sequence[str], *, width: in
     Examples
     --------
     >>> weight = np.array([[[[1, 2]], [[3, -0.5]]], [[[4, 5]], [[4, 5]]]], np.float32)
-    >>> bank = FilterBank(weight, np.array([0.25, 0], np.float32), ("a", "b"))
-    >>> print(*lines(Conv2d(2, 2, (1, 2)), bank, "RG", width=80), sep="\n")
+    >>> weights = LayerWeights(weight, np.array([0.25, 0], np.float32), ("a", "b"))
+    >>> print(*lines(Conv2d(2, 2, (1, 2)), weights, "RG", width=80), sep="\n")
     a, bias 0.25
       R                   G
        1.0000   2.0000     3.0000  -0.5000
@@ -182,18 +182,18 @@ def lines(layer: Conv2d, bank: FilterBank, channels: Sequence[str], *, width: in
       4  5
     """
     kh, kw = layer.kernel_size
-    alike = (bank.weight == bank.weight[:, :1]).all(axis=(1, 2, 3))
+    alike = (weights.weight == weights.weight[:, :1]).all(axis=(1, 2, 3))
     shown = [1 if same else layer.weight_shape[1] for same in alike]
     if sum(shown) * kh * kw > _MOST_PRINTED:
         return []
     made = []
-    for index, (name, kernels) in enumerate(zip(bank.names, bank.weight, strict=True)):
-        words = [name] if bank.bias is None else [name, f"bias {number(float(bank.bias[index]))}"]
-        planes = [channels[plane] for plane in layer.planes_of(index)]
-        if alike[index] and len(planes) > 1:
+    for index, (name, kernels) in enumerate(zip(weights.names, weights.weight, strict=True)):
+        words = [name] if weights.bias is None else [name, f"bias {number(float(weights.bias[index]))}"]
+        read = [channels[channel] for channel in layer.channels_of(index)]
+        if alike[index] and len(read) > 1:
             words.append("in every channel")
         made.append(", ".join(words))
-        heads = planes[: shown[index]] if shown[index] > 1 else []
+        heads = read[: shown[index]] if shown[index] > 1 else []
         made += _beside(kernels[: shown[index]], heads, width)
     return made
 

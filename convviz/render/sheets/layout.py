@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from convviz.compute.survey import Field
+from convviz.compute.survey import ArraySummary
 from convviz.errors import SpecError
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, RULE, ZERO_LEVEL, Tone
@@ -105,14 +105,14 @@ def extent(low: float, high: float) -> str:
     return f"{number(low)} to {number(high)}"
 
 
-def map_tile(name: str, field: Field, tone: Tone, *, scale: float, colours: Bytes | None = None) -> Tile:
+def map_tile(name: str, one: ArraySummary, tone: Tone, *, scale: float, colours: Bytes | None = None) -> Tile:
     """Draw one map.
 
     Parameters
     ----------
     name : str
         What to call it.
-    field : Field
+    one : ArraySummary
         The map; reduced before it is toned, so that brightness shows the mean of
         an area.
     tone : Tone
@@ -129,10 +129,10 @@ def map_tile(name: str, field: Field, tone: Tone, *, scale: float, colours: Byte
     """
     return Tile(
         name,
-        extent(field.low, field.high),
-        Toned([field.small], [tone], colours),
+        extent(one.low, one.high),
+        Toned([one.small], [tone], colours),
         cell=max(1, int(scale)),
-        numbers=field.small[:] if scale > 1 else None,
+        numbers=one.small[:] if scale > 1 else None,
     )
 
 
@@ -193,7 +193,7 @@ class Sheet:
         return self.width, self.height
 
     def strips(self) -> Iterator[tuple[int, Paint]]:
-        """Give the height of each strip with what paints its rows."""
+        """Return the height of each strip with what paints its rows."""
         for height, begin in self.parts:
             yield height, begin()
 
@@ -449,7 +449,7 @@ def _wrap(words: str, size: int, width: int) -> list[str]:
 
 
 def legend_for(tones: Sequence[Tone], colours: Bytes | None, *, what: str = "map") -> Legend:
-    """Word the legend of maps drawn with `tones`.
+    """Describe the legend of maps drawn with `tones`.
 
     Examples
     --------

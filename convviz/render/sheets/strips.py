@@ -3,29 +3,29 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from convviz.compute.survey import Field, by_energy, survey
+from convviz.compute.survey import ArraySummary, by_energy, survey
 from convviz.images.picture import Picture
 from convviz.render import palette
 from convviz.render.palette import colours, tones_between
-from convviz.render.sheets import field, layout, overview
+from convviz.render.sheets import layout, overview, receptive_field
 from convviz.spec import scales
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Flatten, shape_text
-from convviz.spec.network import Placed
+from convviz.spec.network import SizedStep
 from convviz.spec.reach import Box
 from convviz.text import plural
 from convviz.typing import Floats
 
 # Tiles in one strip, and their longest side where nothing else is asked for.
 MOST, TILE = 8, 160
-# A row of values is drawn as cells, at most so many side by side, each with its number where there is room.
+# A row of values is drawn as cells, at most this many side by side, each with its value where it fits.
 _CELLS = 64
 
 
 def draw(
     picture: Picture,
     title: str,
-    placed: Sequence[Placed],
+    steps: Sequence[SizedStep],
     *,
     made: Mapping[str, Floats],
     only: str | None = None,
@@ -37,15 +37,15 @@ def draw(
     top: int | None = None,
     said: str = "",
 ) -> layout.Sheet:
-    """Draw what the layers of a net make of a picture.
+    """Draw what the layers of a network make of a picture.
 
     Parameters
     ----------
     picture : Picture
         The input.
     title : str
-        What to call the net.
-    placed : sequence of Placed
+        What to call the network.
+    steps : sequence of SizedStep
         The layers.
     made : dict of ndarray, shape (C, H, W) or (N,), float32
         What each makes, by its name.
@@ -61,7 +61,7 @@ def draw(
         Whether each map, or each layer, has its own black and white.
     seen : (str, HW, Box, ndarray or None), optional
         What a value sees of the input, with the gradient where that is to be drawn, as
-        for `convviz.render.sheets.field.panel`.
+        for `convviz.render.sheets.receptive_field.panel`.
     top : int, optional
         Maps to draw of each layer, those of the most energy first.
     said : str
@@ -74,20 +74,20 @@ def draw(
     """
     table = colours(colormap)
     factor = scales.fit(picture.size, tile)
-    planes = survey(picture.x, min(factor, 1), moments=False)
-    panel = field.NOTHING
+    channels = survey(picture.x, min(factor, 1), moments=False)
+    panel = receptive_field.NOTHING
     if seen is not None:
         name, at, box, gradient = seen
-        panel = field.panel(
-            picture, planes, name, at=at, box=box, cell=max(1, int(factor)), gradient=gradient
+        panel = receptive_field.panel(
+            picture, channels, name, at=at, box=box, cell=max(1, int(factor)), gradient=gradient
         )
-    sections = [overview.input_section(picture, planes, factor, seen=panel)]
-    strips: list[tuple[Placed, Sequence[int], int, float, list[Field]]] = []
-    for one in placed:
+    sections = [overview.input_section(picture, channels, factor, seen=panel)]
+    strips: list[tuple[SizedStep, Sequence[int], int, float, list[ArraySummary]]] = []
+    for one in steps:
         # What is flattened was seen before.
         if (only is None and isinstance(one.layer, Flatten)) or (only is not None and one.name != only):
             continue
-        values = as_planes(made[one.name])
+        values = as_maps(made[one.name])
         count = len(values) if only is not None else min(columns or MOST, len(values))
         order: Sequence[int] = range(count)
         if top is not None:
@@ -114,11 +114,11 @@ def draw(
         ]
         wide = columns or (MOST if only is None else layout.columns_for(len(tiles)))
         sections.append(layout.Section(tiles, wide, palette.OUTPUT_TEAL))
-    parameters = sum(one.layer.parameters for one in placed)
+    parameters = sum(one.layer.parameters for one in steps)
     heading = (
-        f"{title}: {plural(len(placed), 'layer')}, {plural(parameters, 'parameter')}"
+        f"{title}: {plural(len(steps), 'layer')}, {plural(parameters, 'parameter')}"
         + ("" if only is None else f"; here {only}"),
-        f"{shape_text(picture.shape)} -> {shape_text(placed[-1].output_shape)}",
+        f"{shape_text(picture.shape)} -> {shape_text(steps[-1].output_shape)}",
         *overview.normalization_lines(picture),
         *panel.words,
         *([said] if said else []),
@@ -128,8 +128,8 @@ def draw(
     )
 
 
-def as_planes(values: Floats) -> Floats:
-    """Lay a row of values out in lines of equal length, as one plane."""
+def as_maps(values: Floats) -> Floats:
+    """Lay a row of values out in lines of equal length, as one channel."""
     if values.ndim == 3:
         return values
     count = values.size
@@ -137,7 +137,7 @@ def as_planes(values: Floats) -> Floats:
     return values.reshape(1, count // wide, wide)
 
 
-def _caption(one: Placed, index: int, of: str) -> str:
+def _caption(one: SizedStep, index: int, of: str) -> str:
     """Name a map by its layer, and say once how many there are."""
     if len(one.output_shape) == 1:
         return f"{one.name}: {plural(math.prod(one.output_shape), 'value')}"

@@ -1,4 +1,4 @@
-"""The layers of a net in a table."""
+"""The layers of a network in a table."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from convviz.files.checkpoints import StoredLayer
 from convviz.render.words.tables import bare_table, leave_out
 from convviz.spec.geometry import HW
 from convviz.spec.layers import as_padding
-from convviz.spec.network import Placed
+from convviz.spec.network import SizedStep
 from convviz.spec.settings import typed
 from convviz.text import amount, number, plural, printable
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, float]
 
-# What is left out first where the terminal is narrow, and so on; a net keeps its names and shapes.
-_LEFT_OUT = ("centre", "begins", "padding", "kernel", "stride", "every", "memory", "field", "multiply-adds")
+# What is left out first where the terminal is narrow, and so on; a network keeps its names and shapes.
+_LEFT_OUT = ("centre", "begins", "padding", "kernel", "stride", "every", "memory", "field", "MACs")
 _STORED_LEFT_OUT = (
     *("mean", "dilation", "std", "groups", "max", "min", "padding", "stride", "bias"),
     *("parameters", "inf", "nan"),
@@ -32,12 +32,12 @@ _NOT_FINITE = ("nan", "inf")
 _GAP = 3  # characters between two columns
 
 
-def net_table(placed: Sequence[Placed], *, width: int) -> Table:
-    """Tabulate every layer: shape, windows, parameters, multiply-adds, memory, and what a value sees.
+def network_table(steps: Sequence[SizedStep], *, width: int) -> Table:
+    """Tabulate every layer: shape, windows, parameters, MACs, memory, and what a value sees.
 
     Parameters
     ----------
-    placed : sequence of Placed
+    steps : sequence of SizedStep
         The layers.
     width : int
         Characters in one line; columns for which there is no room are left out whole.
@@ -48,19 +48,19 @@ def net_table(placed: Sequence[Placed], *, width: int) -> Table:
         A row per layer.
     """
     columns = {
-        "layer": [one.name for one in placed],
-        "output": ["x".join(map(str, one.output_shape)) for one in placed],
+        "layer": [one.name for one in steps],
+        "output": ["x".join(map(str, one.output_shape)) for one in steps],
         **{
-            heading: [_argument(getattr(one.layer, name, None)) for one in placed]
+            heading: [_argument(getattr(one.layer, name, None)) for one in steps]
             for heading, name in (("kernel", "kernel_size"), ("stride", "stride"), ("padding", "padding"))
         },
-        "parameters": [f"{one.layer.parameters:,}" for one in placed],
-        "multiply-adds": [f"{one.macs:,}" for one in placed],
-        "memory": [amount(4 * math.prod(one.output_shape)) for one in placed],
-        "field": [_axes(one, lambda reach: str(reach.size)) for one in placed],
-        "every": [_axes(one, lambda reach: number(float(reach.jump))) for one in placed],
-        "begins": [_axes(one, lambda reach: str(-reach.padding)) for one in placed],
-        "centre": [_axes(one, lambda reach: number(float(reach.centre))) for one in placed],
+        "parameters": [f"{one.layer.parameters:,}" for one in steps],
+        "MACs": [f"{one.macs:,}" for one in steps],
+        "memory": [amount(4 * math.prod(one.output_shape)) for one in steps],
+        "field": [_axes(one, lambda reach: str(reach.size)) for one in steps],
+        "every": [_axes(one, lambda reach: number(float(reach.jump))) for one in steps],
+        "begins": [_axes(one, lambda reach: str(-reach.padding)) for one in steps],
+        "centre": [_axes(one, lambda reach: number(float(reach.centre))) for one in steps],
     }
     return _fitting(columns, _LEFT_OUT, width)
 
@@ -123,7 +123,7 @@ def stored_table(stored: Sequence[StoredLayer], rows: Sequence[Row], *, width: i
 
 
 def not_finite(rows: Sequence[Row]) -> str:
-    """Say how many numbers of the layers are not finite, and what the statistics are then of."""
+    """Count the values of the layers that are not finite, and describe what the statistics cover then."""
     nan, infinite = (sum(int(row[name]) for row in rows) for name in _NOT_FINITE)
     if not nan + infinite:
         return ""
@@ -157,7 +157,7 @@ def _stored_argument(layer: StoredLayer, name: str) -> str:
 
 
 def stored_document(layer: StoredLayer, row: Row) -> dict[str, Any]:
-    """Give one layer of a file as plain values."""
+    """Return one layer of a file as plain values."""
     # JSON has no infinity.
     values = {name: value if math.isfinite(value) else None for name, value in row.items()}
     return {
@@ -171,20 +171,20 @@ def stored_document(layer: StoredLayer, row: Row) -> dict[str, Any]:
     }
 
 
-def net_lines(placed: Sequence[Placed]) -> list[str]:
+def network_lines(steps: Sequence[SizedStep]) -> list[str]:
     """Write what all layers come to, and what the columns mean."""
-    parameters = sum(one.layer.parameters for one in placed)
-    outputs = [4 * math.prod(one.output_shape) for one in placed]
+    parameters = sum(one.layer.parameters for one in steps)
+    outputs = [4 * math.prod(one.output_shape) for one in steps]
     return [
-        f"{plural(len(placed), 'layer')}: {plural(parameters, 'parameter')}, {amount(4 * parameters)} "
-        f"as float32; {plural(sum(one.macs for one in placed), 'multiply-add')}",
+        f"{plural(len(steps), 'layer')}: {plural(parameters, 'parameter')}, {amount(4 * parameters)} "
+        f"as float32; {sum(one.macs for one in steps):,} MACs",
         f"outputs: {amount(sum(outputs))} as float32 in all, the largest {amount(max(outputs))}",
         "field: input pixels that one value depends on; every: pixels between the fields of neighbours;",
         "begins, centre: of the field of the first value, in pixels of the input; below 0 lies padding",
     ]
 
 
-def _axes(one: Placed, write: Any) -> str:
+def _axes(one: SizedStep, write: Any) -> str:
     """Write a number of both axes, once if they agree."""
     if one.height is None or one.width is None:
         return "all"
@@ -197,8 +197,8 @@ def _argument(value: Any) -> str:
     return "" if value is None else typed(value)
 
 
-def document(placed: Sequence[Placed]) -> list[dict[str, Any]]:
-    """Give every layer as plain values."""
+def document(steps: Sequence[SizedStep]) -> list[dict[str, Any]]:
+    """Return every layer as plain values."""
     return [
         {
             "name": one.name,
@@ -213,11 +213,11 @@ def document(placed: Sequence[Placed]) -> list[dict[str, Any]]:
             "effective_padding": _plain(one, "padding"),
             "centre": _plain(one, "centre"),
         }
-        for one in placed
+        for one in steps
     ]
 
 
-def _plain(one: Placed, name: str) -> list[float] | None:
-    """Give a number of both axes."""
+def _plain(one: SizedStep, name: str) -> list[float] | None:
+    """Return a number of both axes."""
     reaches: list[Reach | None] = [one.height, one.width]
     return None if None in reaches else [float(getattr(reach, name)) for reach in reaches]

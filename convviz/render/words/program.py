@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convviz.compute.weights import FilterBank, seeded
+from convviz.compute.weights import LayerWeights, seeded
 from convviz.errors import SpecError
 from convviz.files.paths import split_member
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.settings import InputSettings, LayerSettings
 
-# What the file holds: numbers by their ending, or a picture by its planes and bits.
-Source = Literal["json", "csv", "npy", "npz", "colour", "gray", "gray16"]
+# What the file holds: numbers by their ending, or a picture by its channels and bits.
+FileKind = Literal["json", "csv", "npy", "npz", "colour", "gray", "gray16"]
 
 _PICTURES = ("colour", "gray", "gray16")
 
@@ -29,10 +29,10 @@ MOST_WEIGHTS = 2000
 
 def program(
     paths: Sequence[str],
-    sources: Mapping[str, Source],
+    sources: Mapping[str, FileKind],
     layer: Conv2d,
     *,
-    bank: FilterBank,
+    weights: LayerWeights,
     settings: LayerSettings,
     reading: InputSettings,
     size: HW,
@@ -49,7 +49,7 @@ def program(
         What kind of file each path is.
     layer : Conv2d
         The layer.
-    bank : FilterBank
+    weights : LayerWeights
         Its numbers.
     settings : LayerSettings
         Where the numbers come from: torch's generator, kernels, or a file of trained weights.
@@ -58,7 +58,7 @@ def program(
     size : HW
         Size of the input once it is read, in pixels.
     keys : sequence of sequence
-        Where `settings.weights` holds weight and bias, as `convviz.compute.filters.TapSet` tells.
+        Where `settings.weights` holds weight and bias, as `convviz.compute.filters.NamedFilters` tells.
     channels_last : bool
         Whether numbers stand in the file as (H, W, C).
 
@@ -74,13 +74,13 @@ def program(
     """
     read, imports = _reading(paths, sources, reading, channels_last=channels_last)
     pictures = any(source in _PICTURES for source in sources.values())
-    drawn = _drawn(layer, bank, settings)
+    drawn = _drawn(layer, weights, settings)
     made = _layer(layer, settings, size, seed=bool(drawn))
     place = "layer[-1]" if made[-1] == ")" else "layer"
     if keys:
         filled, needed = _loaded(layer, settings, keys, place=place)
     else:
-        filled, needed = _weights(layer, bank, settings, place=place, drawn=drawn), []
+        filled, needed = _weights(layer, weights, settings, place=place, drawn=drawn), []
     lines = [
         *imports,
         "import numpy as np",
@@ -90,7 +90,7 @@ def program(
         *needed,
         "",
         *read.splitlines(),
-        f"x = torch.tensor(planes, dtype=torch.float32)  # {layer.in_channels} x {size.h} x {size.w}",
+        f"x = torch.tensor(channels, dtype=torch.float32)  # {layer.in_channels} x {size.h} x {size.w}",
         "",
         *made,
         *filled,
@@ -107,7 +107,7 @@ def program(
 
 def reads_as(
     paths: Sequence[str],
-    sources: Mapping[str, Source],
+    sources: Mapping[str, FileKind],
     reading: InputSettings,
     *,
     channels_last: bool = False,
@@ -122,47 +122,47 @@ def reads_as(
             exec("\n".join(lines), found)  # our own few lines, the same that the user is going to run
     except (ValueError, OSError, KeyError, Image.DecompressionBombError):
         return None
-    return np.asarray(found["planes"], np.float32)
+    return np.asarray(found["channels"], np.float32)
 
 
 def reading_lines(
-    paths: Sequence[str], sources: Mapping[str, Source], reading: InputSettings, *, channels_last: bool
+    paths: Sequence[str], sources: Mapping[str, FileKind], reading: InputSettings, *, channels_last: bool
 ) -> tuple[str, list[str]]:
-    """Write how the inputs are read into ``planes``, and what that imports first."""
+    """Write how the inputs are read into ``channels``, and what that imports first."""
     return _reading(paths, sources, reading, channels_last=channels_last)
 
 
 def _reading(
-    paths: Sequence[str], sources: Mapping[str, Source], reading: InputSettings, *, channels_last: bool
+    paths: Sequence[str], sources: Mapping[str, FileKind], reading: InputSettings, *, channels_last: bool
 ) -> tuple[str, list[str]]:
-    """Write how the inputs are read into ``planes``, and what that imports first."""
+    """Write how the inputs are read into ``channels``, and what that imports first."""
     read = [_one(path, sources[path], reading, channels_last=channels_last) for path in paths]
     text = "\n".join(read)
     if len(paths) > 1:
-        parts = [f"{one}\nstacked.append(planes)" for one in read]
+        parts = [f"{one}\nstacked.append(channels)" for one in read]
         text = "\n".join(
-            ["stacked = []", *parts, "planes = np.concatenate(stacked)  # the channels of one input"]
+            ["stacked = []", *parts, "channels = np.concatenate(stacked)  # the channels of one input"]
         )
     if reading.normalize is not None:
         for word, values in (("mean", reading.normalize.mean), ("std", reading.normalize.std)):
             text += f"\n{word} = np.float32({list(values)})[:, None, None]"
-        text += "\nplanes = (planes - mean) / std"
+        text += "\nchannels = (channels - mean) / std"
     return text, ["import json", "from pathlib import Path", ""] if "json" in sources.values() else []
 
 
-def _one(path: str, source: Source, reading: InputSettings, *, channels_last: bool) -> str:
-    """Write how one input is read into ``planes``."""
+def _one(path: str, source: FileKind, reading: InputSettings, *, channels_last: bool) -> str:
+    """Write how one input is read into ``channels``."""
     name = repr(path)
     if source == "json":
-        text = f"planes = np.array(json.loads(Path({name}).read_text()), np.float32)"
+        text = f"channels = np.array(json.loads(Path({name}).read_text()), np.float32)"
     elif source == "csv":
-        text = f'planes = np.loadtxt({name}, delimiter=",", dtype=np.float32)'
+        text = f'channels = np.loadtxt({name}, delimiter=",", dtype=np.float32)'
     elif source == "npy":
-        text = f"planes = np.load({name}).astype(np.float32)"
+        text = f"channels = np.load({name}).astype(np.float32)"
     elif source == "npz":
         file, member = split_member(Path(path))
         key = "archive.files[0]" if member is None else repr(member)
-        text = f"archive = np.load({str(file)!r})\nplanes = archive[{key}].astype(np.float32)"
+        text = f"archive = np.load({str(file)!r})\nchannels = archive[{key}].astype(np.float32)"
     else:
         full = 65535 if source == "gray16" else 255
         mode = "" if source == "gray16" else f'.convert("{"L" if source == "gray" else "RGB"}")'
@@ -170,57 +170,58 @@ def _one(path: str, source: Source, reading: InputSettings, *, channels_last: bo
         if reading.page != 1:
             text += f"image.seek({reading.page - 1})\n"
         text += f"image = ImageOps.exif_transpose(image){mode}\n"
-        text += "planes = np.asarray(image, np.float32)" + ("" if reading.range == "raw" else f" / {full}")
+        text += "channels = np.asarray(image, np.float32)" + ("" if reading.range == "raw" else f" / {full}")
         if reading.range == "byte":
             text += " * 255"
         if source == "colour":
-            text += "\nplanes = planes.transpose(2, 0, 1)  # channels first"
+            text += "\nchannels = channels.transpose(2, 0, 1)  # channels first"
     if channels_last and source not in _PICTURES:
-        text += "\nplanes = planes.reshape(planes.shape[-3:]).transpose(2, 0, 1)  # channels first"
+        text += "\nchannels = channels.reshape(channels.shape[-3:]).transpose(2, 0, 1)  # channels first"
     elif source != "colour":
-        text += "\nplanes = planes.reshape(-1, *planes.shape[-2:])  # channels first"
+        text += "\nchannels = channels.reshape(-1, *channels.shape[-2:])  # channels first"
     if source == "colour" and reading.mode == "gray":
-        text += "\nplanes = np.tensordot(np.float32([0.299, 0.587, 0.114]), planes, axes=1)[None]"
+        text += "\nchannels = np.tensordot(np.float32([0.299, 0.587, 0.114]), channels, axes=1)[None]"
     if source in ("gray", "gray16") and reading.mode == "rgb":
-        text += "\nplanes = np.repeat(planes, 3, axis=0)"
+        text += "\nchannels = np.repeat(channels, 3, axis=0)"
     if isinstance(reading.resize, HW):
         size = (reading.resize.w, reading.resize.h)
         text += (
-            "\nplanes = np.stack([\n"
-            f"    Image.fromarray(plane).resize({size}, Image.Resampling.BILINEAR) for plane in planes\n])"
+            "\nchannels = np.stack([\n"
+            f"    Image.fromarray(channel).resize({size}, Image.Resampling.BILINEAR)\n"
+            "    for channel in channels\n])"
         )
     if reading.crop is not None:
         h, w = reading.crop
         text += (
-            f"\ntop, left = round((planes.shape[1] - {h}) / 2), round((planes.shape[2] - {w}) / 2)"
-            f"\nplanes = planes[:, top : top + {h}, left : left + {w}]"
+            f"\ntop, left = round((channels.shape[1] - {h}) / 2), round((channels.shape[2] - {w}) / 2)"
+            f"\nchannels = channels[:, top : top + {h}, left : left + {w}]"
         )
     return text
 
 
-def _drawn(layer: Conv2d, bank: FilterBank, settings: LayerSettings) -> list[int]:
+def _drawn(layer: Conv2d, weights: LayerWeights, settings: LayerSettings) -> list[int]:
     """List the filters whose weights torch draws: all, or those for which there is no kernel."""
     if settings.weights is not None or (settings.kernel and settings.out_channels is None):
         return []
     if not settings.kernel:
         return list(range(layer.out_channels))
     new = seeded(layer, settings.seed)
-    same = (bank.weight == (new.turned() if settings.flip else new).weight).all(axis=(1, 2, 3))
+    same = (weights.weight == (new.turned() if settings.flip else new).weight).all(axis=(1, 2, 3))
     return [int(index) for index in np.flatnonzero(same)]
 
 
 def _layer(layer: Conv2d, settings: LayerSettings, size: HW, *, seed: bool) -> list[str]:
     """Build the layer, with the seed where torch draws its numbers."""
-    first, *rest = built(layer, size)
+    first, *rest = layer_lines(layer, size)
     return [*([f"torch.manual_seed({settings.seed})"] if seed else []), f"layer = {first}", *rest]
 
 
-def built(layer: Conv2d, size: HW) -> list[str]:
+def layer_lines(layer: Conv2d, size: HW) -> list[str]:
     """Write the lines of Python that build a layer for an input of `size`: what torch prints, with quotes.
 
     Examples
     --------
-    >>> built(Conv2d(1, 2, 3, padding="same", padding_mode="reflect"), HW(5, 5))
+    >>> layer_lines(Conv2d(1, 2, 3, padding="same", padding_mode="reflect"), HW(5, 5))
     ['torch.nn.Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1), padding="same", padding_mode="reflect")']
     """
     text = layer.torch_repr(size)
@@ -236,14 +237,14 @@ def built(layer: Conv2d, size: HW) -> list[str]:
 
 
 def _weights(
-    layer: Conv2d, bank: FilterBank, settings: LayerSettings, *, place: str, drawn: Sequence[int]
+    layer: Conv2d, weights: LayerWeights, settings: LayerSettings, *, place: str, drawn: Sequence[int]
 ) -> list[str]:
     """Write the numbers into the layer at `place`, but for the filters that torch has drawn."""
     turned = [_flipped(place)] if settings.flip and drawn else []
     if not settings.kernel and settings.weights is None:
         return ["", "with torch.no_grad():", *turned] if turned else []
     written = [index for index in range(layer.out_channels) if index not in set(drawn)]
-    weight = bank.weight[written]
+    weight = weights.weight[written]
     if weight.size > MOST_WEIGHTS:
         raise SpecError(
             f"{weight.size:,} weights are too many for a program; store them with "
@@ -261,8 +262,8 @@ def _weights(
         chosen = f":{len(written)}" if written == list(range(len(written))) else str(written)
         filled = f"    {place}.weight[{chosen}] = weight  # the others are those of the new layer"
     lines += ["with torch.no_grad():", *turned, filled]
-    if bank.bias is not None:
-        lines.append(f"    {place}.bias.copy_(torch.tensor({_row(bank.bias)}))")
+    if weights.bias is not None:
+        lines.append(f"    {place}.bias.copy_(torch.tensor({_row(weights.bias)}))")
     return lines
 
 
@@ -313,7 +314,7 @@ def network_lines(
     Parameters
     ----------
     read : (str, list of str), optional
-        The lines that read the input into ``planes``, with what they import; None where no
+        The lines that read the input into ``channels``, with what they import; None where no
         short program reads it.
     size : HW
         Size of the input, in pixels.
@@ -337,7 +338,7 @@ def network_lines(
     if weights is not None and places:
         opened, more = _opened(weights)
         imports += more
-    as_tensor = "x = torch.tensor(planes, dtype=torch.float32)[None]"
+    as_tensor = "x = torch.tensor(channels, dtype=torch.float32)[None]"
     mode: Any = {1: "gray", 3: "rgb"}.get(channels)
     prepared = replace(reading, mode=mode, resize=size, crop=None, page=1)
     other, _ = _reading(["PICTURE"], {"PICTURE": "colour"}, prepared, channels_last=False)
@@ -357,7 +358,7 @@ def network_lines(
 
 def _flipped(place: str) -> str:
     """Turn the kernels of the layer at `place`."""
-    return f"    {place}.weight.copy_({place}.weight.flip(2, 3))  # turned half round: true convolution"
+    return f"    {place}.weight.copy_({place}.weight.flip(2, 3))  # rotated by 180 degrees: true convolution"
 
 
 def _nested(values: np.ndarray) -> str:

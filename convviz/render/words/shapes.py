@@ -73,39 +73,39 @@ def never_read(axis: Axis) -> tuple[int, ...] | None:
 
 
 def _skipped(axis: Axis) -> str:
-    """Write what is never read."""
+    """List the pixels that no window reads."""
     found = never_read(axis)
-    return "too many to list" if found is None else indices(found)
+    return "not listed: too many" if found is None else indices(found)
 
 
 def counting(layer: Conv2d, size: HW) -> list[str]:
-    """Write parameters, multiply-adds and memory, each with how it is counted."""
+    """Write parameters, MACs and memory, each with how it is counted."""
     output = layer.output_size(size)
     macs = layer.macs((layer.in_channels, *size))
-    filters, planes, kh, kw = layer.weight_shape
+    filters, channels, kh, kw = layer.weight_shape
     bias = f" + {plural(layer.bias_parameters, 'bias')}" if layer.bias else ", no bias"
     weights = "weight" if layer.weight_parameters == 1 else "weights"
     positions = "position" if output.h * output.w == 1 else "positions"
     values_count = filters * output.h * output.w
     return [
-        f"parameters: {layer.parameters:,} = {filters} x {planes} x {kh} x {kw} {weights}{bias}",
-        f"multiply-adds: {macs:,} = {plural(layer.weight_parameters, 'weight')} x {output.h} x {output.w}"
+        f"parameters: {layer.parameters:,} = {filters} x {channels} x {kh} x {kw} {weights}{bias}",
+        f"MACs: {macs:,} = {plural(layer.weight_parameters, 'weight')} x {output.h} x {output.w}"
         f" {positions} (the bias is not counted, products with padding are)",
         f"maps: {plural(values_count, 'value')}, {amount(4 * values_count)} as float32",
     ]
 
 
 def group_map(layer: Conv2d, size: HW, channels: Sequence[str], *, names: Sequence[str]) -> list[str]:
-    r"""Write which planes feed which maps, and what that saves against one group.
+    r"""Write which channels feed which maps, and what that saves against one group.
 
     Parameters
     ----------
     layer : Conv2d
-        A layer with more than one group.
+        The layer.
     size : HW
         Size of the input, in pixels.
     channels, names : sequence of str
-        What the planes and the maps are called.
+        What the channels and the maps are called.
 
     Returns
     -------
@@ -115,19 +115,21 @@ def group_map(layer: Conv2d, size: HW, channels: Sequence[str], *, names: Sequen
     Examples
     --------
     >>> print(*group_map(Conv2d(2, 2, 3, groups=2), HW(4, 4), "RG", names=("a", "b")), sep="\n")
-    group 0: plane R -> map a
-    group 1: plane G -> map b
-    saved: 18 weights instead of 36, 72 multiply-adds instead of 144
+    group 0: channel R -> map a
+    group 1: channel G -> map b
+    saved: 18 weights instead of 36, 72 MACs instead of 144
     """
     maps = layer.out_channels // layer.groups
     lines = []
     for group in range(layer.groups):
-        read = [channels[plane] for plane in layer.planes_of(group * maps)]
+        read = [channels[channel] for channel in layer.channels_of(group * maps)]
         made = names[group * maps : (group + 1) * maps]
-        lines.append(f"group {group}: {_some('plane', read)} -> {_some('map', made)}")
+        lines.append(f"group {group}: {_some('channel', read)} -> {_some('map', made)}")
+    if layer.groups == 1:
+        return [*lines, "one group: every map is made of every channel"]
     weights, macs = layer.weight_parameters, layer.macs((layer.in_channels, *size))
     saved = f"{plural(weights, 'weight')} instead of {weights * layer.groups:,}"
-    return [*lines, f"saved: {saved}, {plural(macs, 'multiply-add')} instead of {macs * layer.groups:,}"]
+    return [*lines, f"saved: {saved}, {plural(macs, 'MAC')} instead of {macs * layer.groups:,}"]
 
 
 def _some(noun: str, names: Sequence[str]) -> str:
@@ -204,10 +206,10 @@ def shape_report(layer: Conv2d, size: HW) -> list[str]:
         ]
     if any(layer.edges(size)):
         lines += ["", padding_line(*axes.values())]
-    filters, planes, kh, kw = layer.weight_shape
+    filters, channels, kh, kw = layer.weight_shape
     lines += [
         "",
-        f"weight  {filters} x {planes} x {kh} x {kw}"
+        f"weight  {filters} x {channels} x {kh} x {kw}"
         "  (out_channels x in_channels/groups x kernel height x kernel width)",
         f"bias    {layer.bias_parameters}  (out_channels)" if layer.bias else "bias    none",
         "",

@@ -20,7 +20,7 @@ from convviz.spec.geometry import HW
 from convviz.text import number, printable
 from convviz.typing import Floats
 
-# A column that folds keeps its words whole, up to so many characters.
+# A column that folds does not break words of up to this many characters.
 _MOST_FOLDED = 24
 # Characters in a line of a file or a pipe: more than anything needs.
 NO_WIDTH = 1_000_000
@@ -236,7 +236,7 @@ def targets(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
     return table
 
 
-def feeds(rows: Iterable[tuple[str, str, str, str, str, str]], *, cells: bool) -> Table:
+def feeds(rows: Iterable[tuple[str, ...]], *, cells: bool) -> Table:
     """Tabulate what a pixel feeds: map, channel, output position, tap, weight, and the cell if wanted."""
     headings = ("map", "channel", "output", "tap", "weight", *(["cell"] if cells else []))
     table = bare_table(*headings, left=(0, 1), folding=0)

@@ -4,13 +4,15 @@ A table row in ``presets.py`` is all that a new preset takes. Taps are applied a
 cross-correlation, top left first, as ``torch.nn.Conv2d`` applies its weights.
 """
 
-from convviz.spec.kernels.kernel import Kernel, Taps
+from convviz.spec.kernels.kernel import Kernel, KernelValues
 from convviz.spec.kernels.lookup import (
     Entry,
     Filter,
+    Listed,
     complete,
     entries,
     find,
+    kernels,
     preset_names,
     resolve,
     search,
@@ -20,8 +22,8 @@ from convviz.spec.kernels.parse import (
     KernelRequest,
     Kind,
     could_be_size,
+    parse_literal,
     parse_request,
-    parse_taps,
 )
 from convviz.spec.kernels.presets import FORMULAS, PRESETS, SETS, Formula, Parameter
 
@@ -35,15 +37,17 @@ __all__ = [
     "Formula",
     "Kernel",
     "KernelRequest",
+    "KernelValues",
     "Kind",
+    "Listed",
     "Parameter",
-    "Taps",
     "complete",
     "could_be_size",
     "entries",
     "find",
+    "kernels",
+    "parse_literal",
     "parse_request",
-    "parse_taps",
     "preset_names",
     "resolve",
     "search",

@@ -7,10 +7,10 @@ from convviz.errors import SpecError
 from convviz.spec.geometry import HW
 from convviz.text import plural, printable
 
-Taps = tuple[tuple[float, ...], ...]
+KernelValues = tuple[tuple[float, ...], ...]
 
 
-def shown(text: str, *, most: int = 40) -> str:
+def one_line(text: str, *, most: int = 40) -> str:
     """Write a kernel's name or text on one line of at most `most` characters, for messages."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= most else line[: most - 3] + "..."
@@ -39,13 +39,13 @@ class Kernel:
     ----------
     name : str
         What identifies the kernel in captions and messages.
-    taps : tuple of tuple of float, shape (kh, kw)
+    values : tuple of tuple of float, shape (kh, kw)
         Rows from the top, each from the left, before the division.
     divisor : float
         What every tap is divided by; not 0. A table of whole numbers and a
         divisor is exact where the weights themselves are rounded.
     source : str
-        Where the taps come from: author, publication, year.
+        Where the values come from: author, publication, year.
     equals : str
         Library calls with the same result, borders aside; a factor or a sign
         in front says how they differ.
@@ -66,7 +66,7 @@ class Kernel:
     """
 
     name: str
-    taps: Taps
+    values: KernelValues
     divisor: float = 1
     source: str = ""
     equals: str = ""
@@ -74,49 +74,49 @@ class Kernel:
 
     def __post_init__(self) -> None:
         try:
-            taps = tuple(tuple(row) for row in self.taps)
+            values = tuple(tuple(row) for row in self.values)
         except TypeError:
             raise SpecError(
-                f"kernel {shown(self.name)}: expected rows of numbers, not {self.taps!r}."
+                f"kernel {one_line(self.name)}: expected rows of numbers, not {self.values!r}."
             ) from None
-        object.__setattr__(self, "taps", taps)
-        if not taps or not taps[0]:
+        object.__setattr__(self, "values", values)
+        if not values or not values[0]:
             raise SpecError(
-                f"kernel {shown(self.name)}: there are no taps; give at least one row of one number."
+                f"kernel {one_line(self.name)}: it has no values; give at least one row of one number."
             )
-        for number, row in enumerate(taps, 1):
-            if len(row) != len(taps[0]):
+        for number, row in enumerate(values, 1):
+            if len(row) != len(values[0]):
                 raise SpecError(
-                    f"kernel {shown(self.name)}: row {number} has {plural(len(row), 'number')}, "
-                    f"but row 1 has {len(taps[0])}; give every row as many."
+                    f"kernel {one_line(self.name)}: row {number} has {plural(len(row), 'number')}, "
+                    f"but row 1 has {len(values[0])}; give every row the same number."
                 )
             for column, tap in enumerate(row, 1):
                 if not _is_finite(tap):
                     raise SpecError(
-                        f"kernel {shown(self.name)}: row {number}, column {column} must be a finite number, "
-                        f"not {shown(repr(tap))}."
+                        f"kernel {one_line(self.name)}: row {number}, column {column} must be a finite "
+                        f"number, not {one_line(repr(tap))}."
                     )
         if not _is_finite(self.divisor) or self.divisor == 0:
             raise SpecError(
-                f"kernel {shown(self.name)}: the divisor must be a finite number other than 0, "
-                f"not {shown(repr(self.divisor))}."
+                f"kernel {one_line(self.name)}: the divisor must be a finite number other than 0, "
+                f"not {one_line(repr(self.divisor))}."
             )
         if not all(math.isfinite(weight) for row in self.weights for weight in row):
             raise SpecError(
-                f"kernel {shown(self.name)}: a tap divided by {self.divisor!r} is too large for a number; "
-                "use a larger divisor."
+                f"kernel {one_line(self.name)}: a value divided by {self.divisor!r} is too large for a "
+                "number; use a larger divisor."
             )
 
     @property
     def size(self) -> HW:
         """Rows and columns, in taps."""
-        return HW(len(self.taps), len(self.taps[0]))
+        return HW(len(self.values), len(self.values[0]))
 
     @property
-    def weights(self) -> Taps:
+    def weights(self) -> KernelValues:
         """The taps divided by the divisor, shape (kh, kw): what the pixels are multiplied by."""
         divisor = float(self.divisor)
-        return tuple(tuple(float(tap) / divisor for tap in row) for row in self.taps)
+        return tuple(tuple(float(tap) / divisor for tap in row) for row in self.values)
 
     @property
     def range(self) -> tuple[float, float]:
@@ -134,7 +134,7 @@ class Kernel:
 
 
 def _is_finite(value: object) -> bool:
-    """Tell whether a value is a number that fits a float; True and False are not."""
+    """Return whether a value is a number that fits a float; True and False are not."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     try:

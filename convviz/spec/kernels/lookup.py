@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from convviz.errors import SpecError, UnknownNameError
 from convviz.spec.geometry import HW
-from convviz.spec.kernels.kernel import Kernel, quoted, shown
-from convviz.spec.kernels.parse import FILE_SUFFIXES, KernelRequest, parse_request, parse_taps
+from convviz.spec.kernels.kernel import Kernel, one_line, quoted
+from convviz.spec.kernels.parse import FILE_SUFFIXES, KernelRequest, parse_literal, parse_request
 from convviz.spec.kernels.presets import FORMULAS, PRESETS, SETS, Formula, Parameter
 from convviz.text import plural
 
@@ -25,7 +25,7 @@ class Entry(NamedTuple):
     set_name : str
         The set it belongs to, or nothing.
     parameters : tuple of Parameter
-        What a formula takes; nothing for fixed taps.
+        What a formula takes; nothing for fixed values.
     """
 
     kernel: Kernel
@@ -49,26 +49,26 @@ class Filter(NamedTuple):
 
     @property
     def size(self) -> HW:
-        """Size in taps."""
+        """Rows and columns."""
         return self.kernels[0].size
 
-    def check(self, planes: int) -> None:
+    def check(self, channels: int) -> None:
         """Refuse kernels for other channels than those that a filter of a layer reads.
 
         Raises
         ------
         SpecError
-            If there are several kernels, and not `planes` of them.
+            If there are several kernels, and not `channels` of them.
         """
-        if len(self.kernels) not in (1, planes):
+        if len(self.kernels) not in (1, channels):
             raise SpecError(
-                f"{quoted(self.name)} has kernels for {plural(len(self.kernels), 'channel')}, "
-                f"but a filter of this layer reads {planes}."
+                f"{one_line(self.name)!r} has kernels for {len(self.kernels)} channels, "
+                f"but a filter of this layer reads {channels}."
             )
 
 
 def preset_names() -> list[str]:
-    """List the presets, fixed taps first, then formulas, each in table order.
+    """List the presets, fixed values first, then formulas, each in table order.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def find(text: str) -> tuple[Kernel, ...]:
 
 
 def resolve(request: KernelRequest) -> tuple[Filter, ...]:
-    """Look up names and parse literal taps; files are read elsewhere.
+    """Look up names and parse literal values; files are read elsewhere.
 
     Parameters
     ----------
@@ -121,18 +121,18 @@ def resolve(request: KernelRequest) -> tuple[Filter, ...]:
     Returns
     -------
     tuple of Filter
-        Literal taps are one filter, and so is one kernel per channel; a preset is
+        Literal values are one filter, and so is one kernel per channel; a preset is
         as for `find`.
 
     Raises
     ------
     UnknownNameError, SpecError
-        As for `find` and `parse_taps`; and if the kernels of one filter differ in size,
+        As for `find` and `parse_literal`; and if the kernels of one filter differ in size,
         or the name is that of a preset.
 
     Examples
     --------
-    >>> [one.size.w for one in resolve(KernelRequest("1 2 1", "taps"))]
+    >>> [one.size.w for one in resolve(KernelRequest("1 2 1", "literal"))]
     [3]
     >>> (mine,) = resolve(parse_request("mine=sobel-x | 0 1 0; 1 -4 1; 0 1 0 | box"))
     >>> mine.name, [kernel.name for kernel in mine.kernels]
@@ -148,7 +148,7 @@ def resolve(request: KernelRequest) -> tuple[Filter, ...]:
         raise SpecError(f"kernel: {name!r} is the name of a preset; {number}choose another name.")
     if request.kind == "channels":
         return (_per_channel(request.what, name),)
-    found = (parse_taps(request.what),) if request.kind == "taps" else find(request.what)
+    found = (parse_literal(request.what),) if request.kind == "literal" else find(request.what)
     if name is None:
         return tuple(Filter(kernel.name, (kernel,)) for kernel in found)
     if len(found) == 1:
@@ -158,7 +158,7 @@ def resolve(request: KernelRequest) -> tuple[Filter, ...]:
 
 def _per_channel(text: str, name: str | None) -> Filter:
     """Read a filter of one kernel per channel, divided by vertical bars."""
-    label = shown(text if name is None else name)
+    label = one_line(text if name is None else name)
     kernels: list[Kernel] = []
     for channel, part in enumerate(text.split("|")):
         if not part.strip():
@@ -168,7 +168,7 @@ def _per_channel(text: str, name: str | None) -> Filter:
         one = parse_request(part)
         if one.kind == "file" or one.channel is not None or one.name is not None:
             raise SpecError(
-                f"kernel {label}: between bars stand numbers or presets, without @ and =, not {quoted(part)}."
+                f"kernel {label}: put numbers or presets between bars, without @ and =, not {quoted(part)}."
             )
         (found, *others) = resolve(one)
         if others:
@@ -223,7 +223,9 @@ def entries(text: str | None = None) -> tuple[Entry, ...]:
         raise _unknown(name)
     if colon:
         takers = ", ".join(_FORMULAS)
-        raise SpecError(f"kernel {name} takes no parameters, unlike {takers}; leave out ':{shown(numbers)}'.")
+        raise SpecError(
+            f"kernel {name} takes no parameters, unlike {takers}; leave out ':{one_line(numbers)}'."
+        )
     return tuple(_fixed_entry(kernel) for kernel in found)
 
 
@@ -255,6 +257,64 @@ def search(text: str) -> tuple[Entry, ...]:
     return tuple(entry for entry in entries() if words and all(word.search(told(entry)) for word in words))
 
 
+class Listed(NamedTuple):
+    """What was found for a text.
+
+    Parameters
+    ----------
+    entries : tuple of Entry
+        The kernels.
+    many : bool
+        Whether they are a list to choose from: all presets, or those with a word.
+    """
+
+    entries: tuple[Entry, ...]
+    many: bool
+
+
+def kernels(text: str | None = None) -> Listed:
+    """List the presets, or find kernels by a name, by their values, or by a word.
+
+    Parameters
+    ----------
+    text : str, optional
+        A preset, a set or a formula, as for `find`; kernel values; or a word that names, sets,
+        descriptions and sources are searched for. All presets if left out.
+
+    Returns
+    -------
+    Listed
+        The kernels, and whether they are a list to choose from.
+
+    Raises
+    ------
+    UnknownNameError
+        If the text is no name, and no preset has the word.
+    SpecError
+        If a parameter does not exist or cannot take its number.
+
+    Examples
+    --------
+    >>> [entry.kernel.name for entry in kernels("sobel").entries]
+    ['sobel-x', 'sobel-y']
+    >>> kernels("unsharp mask").many
+    True
+    """
+    if text is None:
+        return Listed(entries(), many=True)
+    request = parse_request(text)
+    try:
+        if request.kind == "literal":
+            return Listed((Entry(parse_literal(text)),), many=False)
+        if request.kind == "preset" and request.name is None:
+            return Listed(entries(text), many=False)
+        return Listed(tuple(Entry(one) for found in resolve(request) for one in found.kernels), many=False)
+    except UnknownNameError:
+        if found := search(text):
+            return Listed(found, many=True)
+        raise
+
+
 def complete(incomplete: str) -> list[tuple[str, str]]:
     """Offer the ways in which the name of a kernel can go on, for shells.
 
@@ -283,7 +343,7 @@ def complete(incomplete: str) -> list[tuple[str, str]]:
         done, comma, begun = numbers.rpartition(",")
         given = {part.partition("=")[0] for part in done.split(",")}
         return [
-            (f"{name}:{done}{comma}{parameter.name}=", f"{parameter.about} [{parameter.shown_default}]")
+            (f"{name}:{done}{comma}{parameter.name}=", f"{parameter.about} [{parameter.default_text}]")
             for parameter in _FORMULAS[name].parameters
             if parameter.name not in given and f"{parameter.name}=".startswith(begun)
         ]
@@ -294,7 +354,7 @@ def complete(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _fixed_entry(kernel: Kernel) -> Entry:
-    """Make the row of a kernel with fixed taps."""
+    """Make the row of a kernel with fixed values."""
     return Entry(kernel, _set_of(kernel))
 
 
@@ -315,7 +375,7 @@ def _read_numbers(formula: Formula, text: str) -> dict[str, float]:
                 f"kernel {formula.name}: expected parameter=number, such as {example}=3, not {quoted(part)}."
             )
         if name in given:
-            raise SpecError(f"kernel {formula.name}: {shown(name)} is given twice; give it once.")
+            raise SpecError(f"kernel {formula.name}: {one_line(name)} is given twice; give it once.")
         given[name] = _read_number(formula, name, number)
     return given
 
@@ -327,12 +387,14 @@ def _read_number(formula: Formula, name: str, text: str) -> float:
     except ValueError:
         value = float("nan")
     if value - value != 0:  # nan and both infinities
-        raise SpecError(f"kernel {formula.name}: {shown(name)} must be a finite number, not {quoted(text)}.")
+        raise SpecError(
+            f"kernel {formula.name}: {one_line(name)} must be a finite number, not {quoted(text)}."
+        )
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _unknown(name: str) -> SpecError | UnknownNameError:
-    """Say that there is no such kernel, and what was probably meant."""
+    """Describe a missing kernel, and suggest what was probably meant."""
     if any(mark in name for mark in "./\\"):
         endings = f"{', '.join(FILE_SUFFIXES[:-1])} or {FILE_SUFFIXES[-1]}"
         return SpecError(

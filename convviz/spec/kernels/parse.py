@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from convviz.errors import SpecError
-from convviz.spec.kernels.kernel import Kernel, quoted, shown
+from convviz.spec.kernels.kernel import Kernel, one_line, quoted
 
-Kind = Literal["preset", "taps", "file", "channels"]
+Kind = Literal["preset", "literal", "file", "channels"]
 
 FILE_SUFFIXES = (".json", ".csv", ".npy", ".npz", ".safetensors")
 
@@ -33,9 +33,9 @@ class KernelRequest(NamedTuple):
     Parameters
     ----------
     what : str
-        A preset or set name, literal taps, the path of a file, or one preset or
+        A preset or set name, literal values, the path of a file, or one preset or
         literal per channel.
-    kind : {"preset", "taps", "file", "channels"}
+    kind : {"preset", "literal", "file", "channels"}
         Which of the four it is.
     channel : int or None
         Index of the only channel the kernel reads; None for all channels.
@@ -50,7 +50,7 @@ class KernelRequest(NamedTuple):
 
 
 def parse_request(text: str) -> KernelRequest:
-    """Tell a preset, literal taps and a file apart, and split off the name and the channel.
+    """Tell a preset, literal values and a file apart, and split off the name and the channel.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def parse_request(text: str) -> KernelRequest:
         ``WHAT``, ``WHAT@CHANNEL`` or ``NAME=WHAT``; a channel is R, G, B, A or an
         index from 0. WHAT is a file if it ends in one of `FILE_SUFFIXES`, where an
         equals sign is part of the path if there is such a file; a filter with one
-        kernel per channel if it holds ``|``; literal taps if it starts with a digit, a
+        kernel per channel if it holds ``|``; literal values if it starts with a digit, a
         sign, a point or a bracket, or holds a semicolon or a line break; a preset
         otherwise.
 
@@ -79,7 +79,7 @@ def parse_request(text: str) -> KernelRequest:
     >>> parse_request("sobel-x@R")
     KernelRequest(what='sobel-x', kind='preset', channel=0, name=None)
     >>> parse_request("0 1 0; 1 -4 1; 0 1 0").kind, parse_request("learned.npz").kind
-    ('taps', 'file')
+    ('literal', 'file')
     >>> parse_request("mine = 1 0 | 0 1")
     KernelRequest(what='1 0 | 0 1', kind='channels', channel=None, name='mine')
     """
@@ -92,12 +92,12 @@ def parse_request(text: str) -> KernelRequest:
             what = head.strip()
         elif not what.lower().endswith(FILE_SUFFIXES):
             raise SpecError(
-                f"kernel {shown(what)}: '@{shown(tail)}' names no channel; "
+                f"kernel {one_line(what)}: '@{one_line(tail)}' names no channel; "
                 "write @R, @G, @B, @A or an index such as @0."
             )
     if what.lower().endswith(_PROGRAMS):
         raise SpecError(
-            f"kernel {shown(what)}: such a file can run any code when it is loaded, so it is not read; "
+            f"kernel {one_line(what)}: such a file can run any code when it is loaded, so it is not read; "
             "store the weight as .safetensors or .npy, or take a state dict by --weights FILE --layer NAME."
         )
     if not what:
@@ -110,18 +110,18 @@ def parse_request(text: str) -> KernelRequest:
     kind = _kind(what)
     if kind == "preset" and "=" in what.partition(":")[0]:
         raise SpecError(
-            f"kernel {shown(what)}: a name in front of '=' begins with a letter and has none of : / | @ ; "
+            f"kernel {one_line(what)}: a name in front of '=' begins with a letter and has none of : / | @ ; "
             "and ',', such as mine=sobel-x."
         )
     if kind == "channels" and channel is not None:
         raise SpecError(
-            f"kernel {shown(what)}: it has a kernel for every channel; leave out '@{shown(tail)}'."
+            f"kernel {one_line(what)}: it has a kernel for every channel; leave out '@{one_line(tail)}'."
         )
     return KernelRequest(what, kind, channel, name)
 
 
 def could_be_size(request: KernelRequest) -> str | None:
-    """Tell what a kernel of one or two numbers is, where the size of kernels could be meant.
+    """Return what a kernel of one or two numbers is, where the size of kernels could be meant.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def could_be_size(request: KernelRequest) -> str | None:
     >>> could_be_size(parse_request("[3]")), could_be_size(parse_request("-1 1"))
     (None, None)
     """
-    found = _SIZE.fullmatch(request.what) if request.kind == "taps" else None
+    found = _SIZE.fullmatch(request.what) if request.kind == "literal" else None
     if found is None or request.name is not None or request.channel is not None:
         return None
     h, w = found[1], found[2]
@@ -143,7 +143,7 @@ def could_be_size(request: KernelRequest) -> str | None:
 
 
 def _is_path(text: str, behind: str) -> bool:
-    """Tell whether a text with an equals sign is the path of a file as a whole, not a name and a file."""
+    """Return whether a text with an equals sign is the path of a file as a whole, not a name and a file."""
     if _kind(text) != "file":
         return False
     try:
@@ -160,16 +160,16 @@ def _channel(text: str) -> int | None:
 
 
 def _kind(what: str) -> Kind:
-    """Tell what a text is from its end, its beginning and its separators."""
+    """Return what a text is from its end, its beginning and its separators."""
     if what.lower().endswith(FILE_SUFFIXES):
         return "file"
     if "|" in what:
         return "channels"
     begins_as_number = what[0].isdigit() or what[0] in "+-.[" + _MINUS
-    return "taps" if begins_as_number or ";" in what or "\n" in what else "preset"
+    return "literal" if begins_as_number or ";" in what or "\n" in what else "preset"
 
 
-def parse_taps(text: str, name: str | None = None) -> Kernel:
+def parse_literal(text: str, name: str | None = None) -> Kernel:
     """Read a kernel from its numbers.
 
     Parameters
@@ -197,19 +197,19 @@ def parse_taps(text: str, name: str | None = None) -> Kernel:
 
     Examples
     --------
-    >>> kernel = parse_taps("1 2 1; 2 4 2; 1 2 1 / 16")
-    >>> kernel.taps, kernel.divisor, kernel.name
+    >>> kernel = parse_literal("1 2 1; 2 4 2; 1 2 1 / 16")
+    >>> kernel.values, kernel.divisor, kernel.name
     (((1, 2, 1), (2, 4, 2), (1, 2, 1)), 16, '1,2,1;2,4,2;1,2,1 / 16')
-    >>> parse_taps("[[0, 1], [-1, 0]]").taps
+    >>> parse_literal("[[0, 1], [-1, 0]]").values
     ((0, 1), (-1, 0))
     """
-    label = shown(text if name is None else name) or "''"
+    label = one_line(text if name is None else name) or "''"
     if "x" in text.lower() and _SIZE.fullmatch(text.strip()):
-        raise SpecError(f"kernel {label}: this is a size, not numbers; for it give --kernel-size {label}.")
+        raise SpecError(f"kernel {label}: this is a size, not kernel values; give --kernel-size {label}.")
     try:
         body, divided_by = _split_divisor(text.replace(_MINUS, "-").strip())
         tokens = [_tokens(line, row) for row, line in enumerate(_lines(body), 1)]
-        taps = tuple(
+        values = tuple(
             tuple(_number(token, f"row {row}, column {column}") for column, token in enumerate(line, 1))
             for row, line in enumerate(tokens, 1)
         )
@@ -219,7 +219,7 @@ def parse_taps(text: str, name: str | None = None) -> Kernel:
     if name is None:
         name = ";".join(",".join(line) for line in tokens)
         name += "" if divided_by is None else f" / {divided_by}"
-    return Kernel(name, taps, divisor)
+    return Kernel(name, values, divisor)
 
 
 def _split_divisor(text: str) -> tuple[str, str | None]:
@@ -229,14 +229,14 @@ def _split_divisor(text: str) -> tuple[str, str | None]:
         if word != "/" and (word.startswith("/") or word.endswith("/")):
             raise SpecError(
                 f"{quoted(word)} has a blank on one side of the slash; "
-                "write 1/9 for one tap, or ' / 9' at the end to divide them all."
+                "write 1/9 for one value, or ' / 9' at the end to divide them all."
             )
     if "/" not in words:
         return text, None
     if len(words) < 3 or words.index("/") != len(words) - 2:
         raise SpecError(
             "a slash between blanks divides the whole kernel, so it stands once, before the last number; "
-            "write 1/9 without blanks for one tap."
+            "write 1/9 without blanks for one value."
         )
     return text.rsplit(None, 2)[0], words[-1]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from convviz.errors import SpecError
-from convviz.spec.kernels.kernel import Kernel, Taps, exact, quoted
+from convviz.spec.kernels.kernel import Kernel, KernelValues, exact, quoted
 
 LARGEST = 1001  # taps along one side of a formula's kernel
 ROOT2 = math.sqrt(2)
@@ -446,7 +446,7 @@ class Parameter(NamedTuple):
     most: float = math.inf
 
     @property
-    def shown_default(self) -> str:
+    def default_text(self) -> str:
         """The default as it would be typed, or how it is worked out."""
         return self.automatic if self.default is None else exact(self.default)
 
@@ -468,7 +468,7 @@ class Parameter(NamedTuple):
             raise SpecError(f"{self.name} must be at most {exact(self.most)}, not {exact(value)}.")
         if self.odd and value % 2 == 0:
             raise SpecError(
-                f"{self.name} must be odd, so that a tap lies in the middle, not {exact(value)}; "
+                f"{self.name} must be odd, so that it has a middle value, not {exact(value)}; "
                 f"take {exact(value + 1)}."
             )
 
@@ -490,7 +490,7 @@ class Formula(NamedTuple):
 
     name: str
     parameters: tuple[Parameter, ...]
-    compute: Callable[..., tuple[Taps, float]]
+    compute: Callable[..., tuple[KernelValues, float]]
     source: str = ""
     equals: str = ""
     about: str = ""
@@ -516,7 +516,7 @@ class Formula(NamedTuple):
         Examples
         --------
         >>> box = next(formula for formula in FORMULAS if formula.name == "box")
-        >>> box.kernel({"size": 2}).taps
+        >>> box.kernel({"size": 2}).values
         ((1, 1), (1, 1))
         """
         values: dict[str, float | None] = {p.name: p.default for p in self.parameters}
@@ -530,12 +530,12 @@ class Formula(NamedTuple):
                     parameter.check(value)
                     whole = parameter.whole or parameter.odd
                     values[parameter.name] = int(value) if whole else value
-            taps, divisor = self.compute(**values)
+            table, divisor = self.compute(**values)
         except SpecError as error:
             raise SpecError(f"kernel {self.name}: {error}") from None
         numbers = ",".join(f"{p.name}={exact(given[p.name])}" for p in self.parameters if p.name in given)
         name = f"{self.name}:{numbers}" if numbers else self.name
-        return Kernel(name, taps, divisor, self.source, self.equals, self.about)
+        return Kernel(name, table, divisor, self.source, self.equals, self.about)
 
     def _remedy(self, name: str) -> str:
         """Name the parameter that was probably meant, or all of them."""
@@ -544,18 +544,18 @@ class Formula(NamedTuple):
         return f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(names)}."
 
 
-def _box(*, size: int) -> tuple[Taps, float]:
+def _box(*, size: int) -> tuple[KernelValues, float]:
     """Weigh all pixels of a square alike."""
     return ((1,) * size,) * size, size * size
 
 
-def _gaussian(*, sigma: float, size: int | None) -> tuple[Taps, float]:
+def _gaussian(*, sigma: float, size: int | None) -> tuple[KernelValues, float]:
     """Sample exp(-r^2 / (2 sigma^2)) at the pixel centres; 1 in the middle."""
     row = _bell(sigma, _reach(size, 3 * sigma))
     return tuple(tuple(v * h for h in row) for v in row), math.fsum(row) ** 2
 
 
-def _log(*, sigma: float, size: int | None) -> tuple[Taps, float]:
+def _log(*, sigma: float, size: int | None) -> tuple[KernelValues, float]:
     """Sample the Laplacian of a Gaussian of sum 1, then subtract the mean, so that flat ground gives 0."""
     reach = _reach(size, 4 * sigma)
     bell = _bell(sigma, reach)
@@ -567,11 +567,11 @@ def _log(*, sigma: float, size: int | None) -> tuple[Taps, float]:
         for y in range(-reach, reach + 1)
     ]
     mean = math.fsum(value for row in curve for value in row) / (2 * reach + 1) ** 2
-    taps = tuple(tuple(value - mean for value in row) for row in curve)
-    return taps, math.fsum(bell) ** 2 * sigma * sigma
+    table = tuple(tuple(value - mean for value in row) for row in curve)
+    return table, math.fsum(bell) ** 2 * sigma * sigma
 
 
-def _dog(*, sigma: float, ratio: float, size: int | None) -> tuple[Taps, float]:
+def _dog(*, sigma: float, ratio: float, size: int | None) -> tuple[KernelValues, float]:
     """Subtract a wide Gaussian of sum 1 from a narrow one of sum 1."""
     reach = _reach(size, 3 * sigma * ratio)
     narrow, wide = _bell(sigma, reach), _bell(sigma * ratio, reach)
@@ -584,7 +584,7 @@ def _dog(*, sigma: float, ratio: float, size: int | None) -> tuple[Taps, float]:
 
 def _gabor(
     *, sigma: float, theta: float, wavelength: float, gamma: float, psi: float, size: int | None
-) -> tuple[Taps, float]:
+) -> tuple[KernelValues, float]:
     """Sample a wave under a bell: exp(-(u^2 + gamma^2 v^2) / (2 sigma^2)) cos(2 pi u / wavelength + psi)."""
     reach = _reach(size, 3 * sigma / min(gamma, 1))
     cosine, sine = _direction(theta)
@@ -599,7 +599,7 @@ def _gabor(
     return tuple(tuple(tap(x, y) for x in side) for y in side), 1
 
 
-def _motion(*, size: int, angle: float) -> tuple[Taps, float]:
+def _motion(*, size: int, angle: float) -> tuple[KernelValues, float]:
     """Draw a straight line of `size` pixels; a pixel counts 1 less its distance from the line, at least 0."""
     reach = size // 2
     cosine, sine = _direction(angle)
@@ -609,11 +609,11 @@ def _motion(*, size: int, angle: float) -> tuple[Taps, float]:
         return max(0.0, 1 - math.hypot(x - along * cosine, y + along * sine))
 
     side = range(-reach, reach + 1)
-    taps = tuple(tuple(tap(x, y) for x in side) for y in side)
-    return taps, math.fsum(value for row in taps for value in row)
+    table = tuple(tuple(tap(x, y) for x in side) for y in side)
+    return table, math.fsum(value for row in table for value in row)
 
 
-def _shift(*, x: int, y: int) -> tuple[Taps, float]:
+def _shift(*, x: int, y: int) -> tuple[KernelValues, float]:
     """Take the pixel that lies x columns to the left and y rows above."""
     reach = max(abs(x), abs(y))
     side = range(-reach, reach + 1)

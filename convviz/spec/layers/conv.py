@@ -37,7 +37,7 @@ class Conv2d(Layer):
     Parameters
     ----------
     in_channels : int
-        Planes of the input; a multiple of `groups`.
+        Channels of the input; a multiple of `groups`.
     out_channels : int
         Number of filters, and so of feature maps; a multiple of `groups`.
     kernel_size, stride, dilation : int or (int, int)
@@ -50,7 +50,7 @@ class Conv2d(Layer):
         the last comes after, with ``"same-lower"`` before (as SAME_LOWER of ONNX).
     groups : int
         Parts into which input and filters are split; a filter reads the
-        ``in_channels // groups`` planes of its own part.
+        ``in_channels // groups`` channels of its own part.
     bias : bool
         Whether one number is added to every feature map.
     padding_mode : {"zeros", "reflect", "replicate", "circular"}
@@ -189,8 +189,8 @@ class Conv2d(Layer):
     @property
     def fan_in(self) -> int:
         """Weights that go into one output value."""
-        _, planes, kh, kw = self.weight_shape
-        return planes * kh * kw
+        _, channels, kh, kw = self.weight_shape
+        return channels * kh * kw
 
     @property
     def weight_parameters(self) -> int:
@@ -209,28 +209,28 @@ class Conv2d(Layer):
 
     @property
     def kernels(self) -> int:
-        """Number of two-dimensional kernels: filters times the planes that each one reads."""
+        """Number of two-dimensional kernels: filters times the channels that each one reads."""
         return self.out_channels * self.weight_shape[1]
 
     @property
     def sentence(self) -> str:
-        """Say how many 2-D kernels and maps there are.
+        """The numbers of 2-D kernels and maps, as a sentence.
 
         Examples
         --------
         >>> Conv2d(3, 6, 3).sentence
         '6 filters x 3 channels = 18 two-dimensional kernels -> 6 feature maps'
         """
-        planes = self.weight_shape[1]
-        factors = f"{plural(self.out_channels, 'filter')} x {plural(planes, 'channel')}"
+        channels = self.weight_shape[1]
+        factors = f"{plural(self.out_channels, 'filter')} x {plural(channels, 'channel')}"
         text = f"{factors} = {plural(self.kernels, 'two-dimensional kernel')}"
         text += f" -> {plural(self.out_channels, 'feature map')}"
         if self.groups > 1:
-            text += f" (in {self.groups} groups, each filter reads {planes} of {self.in_channels} channels)"
+            text += f" (in {self.groups} groups, each filter reads {channels} of {self.in_channels} channels)"
         return text
 
-    def planes_of(self, index: int) -> range:
-        """List the planes that one filter reads: those of its own group.
+    def channels_of(self, index: int) -> range:
+        """List the channels that one filter reads: those of its own group.
 
         Parameters
         ----------
@@ -240,17 +240,17 @@ class Conv2d(Layer):
         Returns
         -------
         range
-            Indices of the ``in_channels // groups`` planes, counted from 0.
+            Indices of the ``in_channels // groups`` channels, counted from 0.
 
         Examples
         --------
         >>> layer = Conv2d(4, 6, 3, groups=2)
-        >>> layer.planes_of(2), layer.planes_of(3)
+        >>> layer.channels_of(2), layer.channels_of(3)
         (range(0, 2), range(2, 4))
         """
-        planes = self.weight_shape[1]
-        first = index // (self.out_channels // self.groups) * planes
-        return range(first, first + planes)
+        channels = self.weight_shape[1]
+        first = index // (self.out_channels // self.groups) * channels
+        return range(first, first + channels)
 
     def edges(self, size: HW) -> Edges:
         """Resolve the padding for an input of `size` pixels.
@@ -362,6 +362,6 @@ def with_bias(weight: Shape, outputs: int, *, bias: bool) -> dict[str, Shape]:
 
 
 def _divisors(a: int, b: int) -> str:
-    """Say which numbers of groups are legal."""
+    """List the valid numbers of groups."""
     legal = [n for n in range(1, min(a, b, 4096) + 1) if a % n == 0 and b % n == 0]
     return f"valid values: {', '.join(map(str, legal[:12]))}{' …' if len(legal) > 12 else ''}"

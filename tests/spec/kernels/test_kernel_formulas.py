@@ -29,7 +29,7 @@ def assert_close(rows, others):
 
 def test_a_box_is_the_mean_with_an_exact_divisor():
     (box,) = find("box:size=4")
-    assert box.taps == ((1,) * 4,) * 4
+    assert box.values == ((1,) * 4,) * 4
     assert box.divisor == 16
 
 
@@ -144,11 +144,11 @@ def test_vertical_motion_is_horizontal_motion_transposed():
 def test_motion_at_45_degrees_rises_to_the_right():
     """A line of 5 pixels reaches 2 from the middle: the taps 1 and sqrt(2) up to the right are on it."""
     (kernel,) = find("motion:size=5,angle=45")
-    taps = kernel.taps
-    assert (taps[2][2], taps[1][3], taps[3][1]) == (1, approx(1), approx(1))
-    assert taps[0][4] == approx(1 - (math.sqrt(8) - 2))  # beyond the end by sqrt(8) - 2
-    assert taps[1][2] == approx(1 - math.sqrt(0.5))  # beside the line by sqrt(1/2)
-    assert taps[1][1] == taps[3][3] == 0
+    values = kernel.values
+    assert (values[2][2], values[1][3], values[3][1]) == (1, approx(1), approx(1))
+    assert values[0][4] == approx(1 - (math.sqrt(8) - 2))  # beyond the end by sqrt(8) - 2
+    assert values[1][2] == approx(1 - math.sqrt(0.5))  # beside the line by sqrt(1/2)
+    assert values[1][1] == values[3][3] == 0
     assert_close(mirrored(kernel.weights), weights("motion:size=5,angle=135"))
 
 

@@ -95,11 +95,11 @@ def test_every_preset_is_listed_once_with_its_set_and_parameters():
 def test_one_preset_is_listed_with_the_numbers_asked_for():
     (row,) = entries("box:size=5")
     assert row.kernel == find("box:size=5")[0]
-    assert [(p.name, p.shown_default) for p in row.parameters] == [("size", "3")]
+    assert [(p.name, p.default_text) for p in row.parameters] == [("size", "3")]
 
 
 def test_a_default_that_is_worked_out_says_how():
-    assert entries("gaussian")[0].parameters[1].shown_default == "2 * ceil(3 * sigma) + 1"
+    assert entries("gaussian")[0].parameters[1].default_text == "2 * ceil(3 * sigma) + 1"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_default_that_is_worked_out_says_how():
         pytest.param("motion:a", ["motion:angle="], id="a parameter begun"),
         pytest.param("motion:angle=45,", ["motion:angle=45,size="], id="a parameter not yet given"),
         pytest.param("motion:angle=4", [], id="a number is not guessed"),
-        pytest.param("sobel-x:", [], id="nothing after fixed taps"),
+        pytest.param("sobel-x:", [], id="nothing after fixed values"),
     ],
 )
 def test_completion_offers_what_can_follow(typed, offered):
@@ -144,7 +144,7 @@ def test_a_name_of_a_set_is_counted_through():
         pytest.param("a=1 | | 2", "^kernel a: there is nothing for channel 1", id="an empty channel"),
         pytest.param("1 | box", "must have the same size, not 1x1, 3x3", id="two sizes"),
         pytest.param("1 1 1; 1 1 1; 1 1 1|sobel", "'sobel' is a set of 2 kernels", id="a set"),
-        pytest.param("1|b=2", "between bars stand numbers or presets, without @ and =", id="a name inside"),
+        pytest.param("1|b=2", "put numbers or presets between bars, without @ and =", id="a name inside"),
         pytest.param("1 x | 2 2", "row 1, column 2 must be a finite number", id="no number"),
         pytest.param("gaussian=2", "name of a preset; write gaussian:sigma=… for", id="a preset as a name"),
     ],

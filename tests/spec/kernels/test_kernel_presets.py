@@ -38,13 +38,13 @@ def correlate(picture, kernel):
     ]
 
 
-def transposed(taps):
-    return tuple(zip(*taps, strict=True))
+def transposed(values):
+    return tuple(zip(*values, strict=True))
 
 
-def ring(taps):
+def ring(values):
     """The eight outer taps of a 3x3 kernel, counter-clockwise from the top left."""
-    (a, b, c), (d, _, e), (f, g, h) = taps
+    (a, b, c), (d, _, e), (f, g, h) = values
     return [a, d, f, g, h, e, c, b]
 
 
@@ -76,8 +76,8 @@ def test_every_preset_says_what_it_shows_and_where_it_comes_from(name):
 @pytest.mark.parametrize("kernel", PRESETS, ids=lambda kernel: kernel.name)
 def test_fixed_taps_are_whole_numbers_but_for_the_square_root_of_two(kernel):
     allowed = (int,) if not kernel.name.startswith("frei-chen") else (int, float)
-    assert all(isinstance(tap, allowed) for row in kernel.taps for tap in row)
-    assert all(abs(tap) == math.sqrt(2) for row in kernel.taps for tap in row if isinstance(tap, float))
+    assert all(isinstance(tap, allowed) for row in kernel.values for tap in row)
+    assert all(abs(tap) == math.sqrt(2) for row in kernel.values for tap in row if isinstance(tap, float))
 
 
 @pytest.mark.parametrize("name", KEEP_BRIGHTNESS)
@@ -111,12 +111,12 @@ def test_a_derivative_is_positive_where_brightness_rises_to_the_right_or_downwar
 
 @pytest.mark.parametrize("family", DERIVATIVES)
 def test_the_two_derivatives_are_each_other_transposed(family):
-    assert one(f"{family}-y").taps == transposed(one(f"{family}-x").taps)
+    assert one(f"{family}-y").values == transposed(one(f"{family}-x").values)
 
 
 def test_the_wide_sobel_smooths_with_one_binomial_and_differs_with_another():
     smooth, slope = (1, 4, 6, 4, 1), (-1, -2, 0, 2, 1)
-    assert one("sobel5-x").taps == tuple(tuple(s * d for d in slope) for s in smooth)
+    assert one("sobel5-x").values == tuple(tuple(s * d for d in slope) for s in smooth)
 
 
 def test_the_roberts_cross_rises_towards_the_upper_corners():
@@ -132,9 +132,9 @@ def test_each_compass_direction_is_the_one_before_turned_by_45_degrees(family):
     kernels = find(family)
     assert [kernel.name for kernel in kernels] == [f"{family}-{direction}" for direction in COMPASS]
     for before, after in pairwise([*kernels, kernels[0]]):
-        outer = ring(before.taps)
-        assert ring(after.taps) == [outer[-1], *outer[:-1]]
-        assert after.taps[1][1] == 0
+        outer = ring(before.values)
+        assert ring(after.values) == [outer[-1], *outer[:-1]]
+        assert after.values[1][1] == 0
 
 
 @pytest.mark.parametrize(
@@ -182,19 +182,19 @@ def test_sharpening_is_the_picture_minus_its_laplacian():
     for sharp, laplacian in (("sharpen", "laplacian"), ("sharpen-8", "laplacian-8")):
         for y in range(3):
             for x in range(3):
-                assert one(sharp).taps[y][x] == one("identity").taps[y][x] - one(laplacian).taps[y][x]
+                assert one(sharp).values[y][x] == one("identity").values[y][x] - one(laplacian).values[y][x]
 
 
 def test_unsharp_is_twice_the_picture_minus_the_blur():
     blur = one("gaussian-5")
     for y in range(5):
         for x in range(5):
-            assert one("unsharp").taps[y][x] == 2 * 256 * (x == y == 2) - blur.taps[y][x]
+            assert one("unsharp").values[y][x] == 2 * 256 * (x == y == 2) - blur.values[y][x]
 
 
 def test_the_fixed_gaussians_are_products_of_binomials():
     for name, row in (("gaussian-3", (1, 2, 1)), ("gaussian-5", (1, 4, 6, 4, 1))):
-        assert one(name).taps == tuple(tuple(v * h for h in row) for v in row)
+        assert one(name).values == tuple(tuple(v * h for h in row) for v in row)
         assert one(name).divisor == sum(row) ** 2
 
 
@@ -211,9 +211,9 @@ def test_the_laplacian_of_a_parabola_is_its_second_derivative():
 
 
 def test_emboss_lights_one_diagonal_and_keeps_the_middle():
-    taps = one("emboss").taps
-    assert taps == transposed(taps)
-    assert (taps[0][0], taps[1][1], taps[2][2]) == (-2, 1, 2)
+    values = one("emboss").values
+    assert values == transposed(values)
+    assert (values[0][0], values[1][1], values[2][2]) == (-2, 1, 2)
 
 
 def test_the_members_of_a_set_share_one_size_and_so_make_one_layer():

@@ -1,7 +1,7 @@
 import pytest
 
 from convviz.errors import SpecError
-from convviz.spec.kernels import KernelRequest, parse_request, parse_taps
+from convviz.spec.kernels import KernelRequest, parse_literal, parse_request
 
 LAPLACIAN = ((0, 1, 0), (1, -4, 1), (0, 1, 0))
 
@@ -24,14 +24,14 @@ LAPLACIAN = ((0, 1, 0), (1, -4, 1), (0, 1, 0))
     ],
 )
 def test_the_ways_to_write_one_kernel_agree(text):
-    kernel = parse_taps(text)
-    assert kernel.taps == LAPLACIAN
+    kernel = parse_literal(text)
+    assert kernel.values == LAPLACIAN
     assert kernel.divisor == 1
-    assert all(isinstance(tap, int) for row in kernel.taps for tap in row)
+    assert all(isinstance(tap, int) for row in kernel.values for tap in row)
 
 
 @pytest.mark.parametrize(
-    ("text", "taps", "divisor"),
+    ("text", "values", "divisor"),
     [
         pytest.param("1 2; 2 1 / 16", ((1, 2), (2, 1)), 16, id="a slash between blanks divides all"),
         pytest.param("1 2\n2 1\n/ 16", ((1, 2), (2, 1)), 16, id="on a line of its own"),
@@ -46,9 +46,9 @@ def test_the_ways_to_write_one_kernel_agree(text):
         pytest.param("1e3 -.5 2.", ((1000, -0.5, 2),), 1, id="exponent and point"),
     ],
 )
-def test_divisors_and_fractions_are_told_apart_by_blanks(text, taps, divisor):
-    kernel = parse_taps(text)
-    assert (kernel.taps, kernel.divisor) == (taps, divisor)
+def test_divisors_and_fractions_are_told_apart_by_blanks(text, values, divisor):
+    kernel = parse_literal(text)
+    assert (kernel.values, kernel.divisor) == (values, divisor)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_divisors_and_fractions_are_told_apart_by_blanks(text, taps, divisor):
         pytest.param(
             "1 2 / 4; 3 4", "divides the whole kernel, so it stands once, before the last", id="in the middle"
         ),
-        pytest.param("3x3", "this is a size, not numbers; for it give --kernel-size 3x3", id="a size"),
+        pytest.param("3x3", "this is a size, not kernel values; give --kernel-size 3x3", id="a size"),
         pytest.param("/ 4", "divides the whole kernel", id="a divisor alone"),
         pytest.param(
             "1,2,3 4,5,6",
@@ -114,28 +114,28 @@ def test_divisors_and_fractions_are_told_apart_by_blanks(text, taps, divisor):
 )
 def test_what_is_unclear_is_refused_with_its_place(text, message):
     with pytest.raises(SpecError, match=message) as raised:
-        parse_taps(text)
+        parse_literal(text)
     assert "\n" not in str(raised.value)
 
 
 def test_the_name_is_the_text_without_its_blanks():
-    assert parse_taps(" 1/2 0 ; 0,  -1 / 4 ").name == "1/2,0;0,-1 / 4"
+    assert parse_literal(" 1/2 0 ; 0,  -1 / 4 ").name == "1/2,0;0,-1 / 4"
 
 
 def test_the_name_reads_back_as_the_same_kernel():
-    kernel = parse_taps("1 2 1; 2 4 2; 1 2 1 / 16")
-    assert parse_taps(kernel.name) == kernel
+    kernel = parse_literal("1 2 1; 2 4 2; 1 2 1 / 16")
+    assert parse_literal(kernel.name) == kernel
 
 
 def test_a_name_given_is_kept_and_used_in_messages():
-    assert parse_taps("1 2", "mine").name == "mine"
+    assert parse_literal("1 2", "mine").name == "mine"
     with pytest.raises(SpecError, match=r"^kernel mine: row 1, column 1"):
-        parse_taps("x", "mine")
+        parse_literal("x", "mine")
 
 
 def test_a_message_about_a_long_text_stays_short():
     with pytest.raises(SpecError, match="row 3000 has 1 number, but row 1 has 2") as raised:
-        parse_taps("1 2;" * 2999 + "1")
+        parse_literal("1 2;" * 2999 + "1")
     assert len(str(raised.value)) < 200
 
 
@@ -149,14 +149,14 @@ def test_a_message_about_a_long_text_stays_short():
         pytest.param("sobel-x @ B", KernelRequest("sobel-x", "preset", 2), id="blanks round the suffix"),
         pytest.param("kirsch@A", KernelRequest("kirsch", "preset", 3), id="alpha for a set"),
         pytest.param("box@12", KernelRequest("box", "preset", 12), id="an index"),
-        pytest.param("0 1; 1 0", KernelRequest("0 1; 1 0", "taps"), id="taps"),
+        pytest.param("0 1; 1 0", KernelRequest("0 1; 1 0", "literal"), id="taps"),
         pytest.param(
-            "-1 1@0", KernelRequest("-1 1", "taps", 0), id="taps that begin with a sign, one channel"
+            "-1 1@0", KernelRequest("-1 1", "literal", 0), id="taps that begin with a sign, one channel"
         ),
-        pytest.param(".5", KernelRequest(".5", "taps"), id="taps that begin with a point"),
-        pytest.param("[[1]]", KernelRequest("[[1]]", "taps"), id="taps that begin with a bracket"),
-        pytest.param("−1 1", KernelRequest("−1 1", "taps"), id="another minus sign"),  # noqa: RUF001 the point of the row
-        pytest.param("a; b", KernelRequest("a; b", "taps"), id="a semicolon makes taps"),
+        pytest.param(".5", KernelRequest(".5", "literal"), id="taps that begin with a point"),
+        pytest.param("[[1]]", KernelRequest("[[1]]", "literal"), id="taps that begin with a bracket"),
+        pytest.param("−1 1", KernelRequest("−1 1", "literal"), id="another minus sign"),  # noqa: RUF001 the point of the row
+        pytest.param("a; b", KernelRequest("a; b", "literal"), id="a semicolon makes taps"),
         pytest.param("box 3", KernelRequest("box 3", "preset"), id="letters and blanks make no taps"),
         pytest.param("my.csv", KernelRequest("my.csv", "file"), id="file"),
         pytest.param("3x3.JSON", KernelRequest("3x3.JSON", "file"), id="file that begins with a digit"),
@@ -166,13 +166,13 @@ def test_a_message_about_a_long_text_stays_short():
         pytest.param("me@home.npz@2", KernelRequest("me@home.npz", "file", 2), id="file with both"),
         pytest.param("1 0 | 0 1", KernelRequest("1 0 | 0 1", "channels"), id="a bar between channels"),
         pytest.param("a|b.npy", KernelRequest("a|b.npy", "file"), id="file with a bar"),
-        pytest.param("mine=1 2", KernelRequest("1 2", "taps", None, "mine"), id="named taps"),
+        pytest.param("mine=1 2", KernelRequest("1 2", "literal", None, "mine"), id="named taps"),
         pytest.param(
             "my edges = sobel-x@G", KernelRequest("sobel-x", "preset", 1, "my edges"), id="named preset"
         ),
         pytest.param("w=1|2", KernelRequest("1|2", "channels", None, "w"), id="named channels"),
         pytest.param("lr=0.1.npy", KernelRequest("lr=0.1.npy", "file"), id="file with an equals sign"),
-        pytest.param("é x — Ш = 1", KernelRequest("1", "taps", None, "é x — Ш"), id="signs in a name"),
+        pytest.param("é x — Ш = 1", KernelRequest("1", "literal", None, "é x — Ш"), id="signs in a name"),
         pytest.param(
             "gaussian:sigma=2", KernelRequest("gaussian:sigma=2", "preset"), id="no name before a colon"
         ),

@@ -36,12 +36,15 @@ def test_a_kernel_cannot_be_changed():
 
 
 @pytest.mark.parametrize(
-    ("taps", "divisor", "message"),
+    ("values", "divisor", "message"),
     [
-        pytest.param((), 1, "^kernel k: there are no taps; give at least one row", id="no rows"),
-        pytest.param(((),), 1, "^kernel k: there are no taps", id="a row of nothing"),
+        pytest.param((), 1, "^kernel k: it has no values; give at least one row", id="no rows"),
+        pytest.param(((),), 1, "^kernel k: it has no values", id="a row of nothing"),
         pytest.param(
-            ((1, 2), (3,)), 1, "row 2 has 1 number, but row 1 has 2; give every row as many", id="ragged"
+            ((1, 2), (3,)),
+            1,
+            "row 2 has 1 number, but row 1 has 2; give every row the same number",
+            id="ragged",
         ),
         pytest.param(((1,), (2, 3)), 1, "row 2 has 2 numbers, but row 1 has 1", id="ragged the other way"),
         pytest.param(
@@ -60,15 +63,15 @@ def test_a_kernel_cannot_be_changed():
         pytest.param(((1,),), math.inf, "the divisor must be .* not inf", id="infinite divisor"),
         pytest.param(((1,),), True, "the divisor must be .* not True", id="truth value as divisor"),
         pytest.param(
-            ((1e300,),), 1e-300, "a tap divided by 1e-300 is too large", id="weight beyond any float"
+            ((1e300,),), 1e-300, "a value divided by 1e-300 is too large", id="weight beyond any float"
         ),
     ],
 )
-def test_what_is_no_kernel_is_refused(taps, divisor, message):
+def test_what_is_no_kernel_is_refused(values, divisor, message):
     with pytest.raises(SpecError, match=message):
-        Kernel("k", taps, divisor)
+        Kernel("k", values, divisor)
 
 
 def test_a_message_stays_on_one_short_line_whatever_the_name():
-    with pytest.raises(SpecError, match=r"^kernel x\\x1b\[31m x+\.\.\.: there are no taps.*\.$"):
+    with pytest.raises(SpecError, match=r"^kernel x\\x1b\[31m x+\.\.\.: it has no values.*\.$"):
         Kernel("x\x1b[31m\n" + "x" * 10_000, ())

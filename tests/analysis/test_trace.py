@@ -1,27 +1,20 @@
 """One output value taken apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from strategies import positions
 
 import convviz
+from convviz.analysis.trace import trace, trace_pixel, trace_weight
 from convviz.errors import BackendError, SpecError
-from convviz.explain.trace import trace, trace_pixel, trace_weight
 from convviz.spec.geometry import HW
 
 
-def traced(result, at, index=0, maps=None):
-    chosen = result.maps if maps is None else maps
-    return trace(
-        result.layer,
-        result.picture,
-        result.filters,
-        maps=chosen,
-        at=HW(*at),
-        index=index,
-        backend=result.backend,
-    )
+def traced(result, at, index=0):
+    return trace(result, at=HW(*at), index=index)
 
 
 def test_the_corner_of_a_padded_map_is_worked_by_hand():
@@ -51,10 +44,10 @@ def test_every_value_of_every_layer_adds_up_within_rounding(case):
 @given(positions())
 def test_the_products_of_all_weights_of_a_filter_add_up_to_its_map(case):
     result, _, index = case
-    _, planes, kh, kw = result.layer.weight_shape
+    _, channels, kh, kw = result.layer.weight_shape
     total = np.zeros(result.maps.shape[1:])
-    for place in np.ndindex(planes, kh, kw):
-        total += trace_weight(result.layer, result.picture, result.filters, place=(index, *place)).products
+    for place in np.ndindex(channels, kh, kw):
+        total += trace_weight(result, indices=(index, *place)).products
     if result.filters.bias is not None:
         total += result.filters.bias[index]
     np.testing.assert_allclose(total, result.maps[index], atol=1e-4)
@@ -71,7 +64,7 @@ def test_a_pixel_changes_exactly_the_values_that_it_is_said_to_feed(case):
     changed[:, at.h, at.w] += 1
     after = convviz.run(changed, layer, result.filters)
     expected = np.zeros_like(result.maps, np.float64)
-    for feed in trace_pixel(layer, result.picture, result.filters, at=at):
+    for feed in trace_pixel(result, at=at):
         expected[feed.index, feed.output.h, feed.output.w] += feed.weight
     np.testing.assert_allclose(after.maps - result.maps, expected, atol=1e-5)
 
@@ -81,11 +74,7 @@ def test_a_pixel_feeds_through_its_copies_in_the_padding():
     layer = convviz.Conv2d(1, 1, 3, padding=1, bias=False, padding_mode="reflect")
     taps = np.arange(1, 10, dtype=np.float32).reshape(1, 1, 3, 3)
     result = convviz.run(np.arange(25.0).reshape(5, 5), layer, taps)
-    feeds = [
-        feed
-        for feed in trace_pixel(layer, result.picture, result.filters, at=HW(1, 1))
-        if feed.output == HW(0, 0)
-    ]
+    feeds = [feed for feed in trace_pixel(result, at=HW(1, 1)) if feed.output == HW(0, 0)]
     assert [(tuple(feed.tap), tuple(feed.cell), feed.weight) for feed in feeds] == [
         ((0, 0), (-1, -1), 1),
         ((0, 2), (-1, 1), 3),
@@ -94,10 +83,18 @@ def test_a_pixel_feeds_through_its_copies_in_the_padding():
     ]
 
 
+def test_without_a_place_the_largest_magnitude_is_taken_and_of_equal_ones_the_first():
+    layer = convviz.Conv2d(1, 2, 1, bias=False)
+    result = convviz.run([[1, -7, 3], [7, 2, -7]], layer, np.array([1, 0.5]).reshape(2, 1, 1, 1))
+    found = trace(result, index=1)
+    assert (found.at, found.total, found.largest) == (HW(0, 1), -3.5, True)
+    assert not trace(result, at=HW(0, 1), index=1).largest
+
+
 def test_a_map_that_does_not_add_up_is_an_error():
     result = convviz.run(np.ones((1, 3, 3)), convviz.Conv2d(1, 1, 3))
     with pytest.raises(BackendError, match="more than float32 rounding"):
-        traced(result, (0, 0), maps=result.maps + np.float32(0.001))
+        traced(replace(result, values=result.maps + np.float32(0.001)), (0, 0))
 
 
 def test_a_changed_weight_is_seen():

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from convviz.compute import backends, conv
-from convviz.compute.weights import FilterBank
+from convviz.compute.weights import LayerWeights
 from convviz.images.picture import Picture
 from convviz.machine import parallel
+from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 
 
@@ -29,7 +30,7 @@ class Rate:
     runs : int
         How many were counted, after one that was not.
     flops : float
-        Floating-point operations a second, 2 for each multiply-add.
+        Floating-point operations a second, 2 for each MAC.
     """
 
     backend: str
@@ -40,6 +41,46 @@ class Rate:
     slowest: float
     runs: int
     flops: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Benchmark:
+    """A layer on a picture, timed in every way.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        The layer.
+    shape : (int, int, int)
+        Shape of the input (C, H, W).
+    rates : list of Rate
+        One for each of `ways`.
+    auto : str
+        The backend that is taken where none is chosen.
+    """
+
+    layer: Conv2d
+    shape: tuple[int, int, int]
+    rates: list[Rate]
+    auto: str
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate operations of one run."""
+        return self.layer.macs(self.shape)
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        """Shape of the output (O, H', W')."""
+        size = self.layer.output_size(HW(*self.shape[1:]))
+        return self.layer.out_channels, size.h, size.w
+
+
+def benchmark(layer: Conv2d, picture: Picture, weights: LayerWeights, *, seconds: float = 1.0) -> Benchmark:
+    """Time every way to compute a layer; with the parameters of `rates`."""
+    taken = backends.choose("auto", macs=layer.macs(picture.shape))
+    found = list(rates(layer, picture, weights, seconds=seconds))
+    return Benchmark(layer, picture.shape, found, taken)
 
 
 def ways() -> list[tuple[str, str, int | None]]:
@@ -59,7 +100,7 @@ def ways() -> list[tuple[str, str, int | None]]:
     ]
 
 
-def rates(layer: Conv2d, picture: Picture, bank: FilterBank, *, seconds: float = 1.0) -> Iterator[Rate]:
+def rates(layer: Conv2d, picture: Picture, weights: LayerWeights, *, seconds: float = 1.0) -> Iterator[Rate]:
     """Time every way to compute a layer.
 
     Parameters
@@ -68,7 +109,7 @@ def rates(layer: Conv2d, picture: Picture, bank: FilterBank, *, seconds: float =
         The layer.
     picture : Picture
         Its input.
-    bank : FilterBank
+    weights : LayerWeights
         Its numbers.
     seconds : float
         How long to time each way, at least three runs.
@@ -84,11 +125,11 @@ def rates(layer: Conv2d, picture: Picture, bank: FilterBank, *, seconds: float =
         parallel.limit(threads or 0)
         try:
             # The first run imports, takes memory and wakes threads.
-            conv.apply(layer, x, bank, backend=backend, device=device)
+            conv.apply(layer, x, weights, backend=backend, device=device)
             taken: list[float] = []
             while len(taken) < 3 or sum(taken) < seconds:
                 start = time.perf_counter()
-                conv.apply(layer, x, bank, backend=backend, device=device)
+                conv.apply(layer, x, weights, backend=backend, device=device)
                 taken.append(time.perf_counter() - start)
         finally:
             parallel.limit(before)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.compute.survey import Field
+from convviz.compute.survey import ArraySummary
 from convviz.images.picture import Picture
 from convviz.render import toned
 from convviz.render.sheets import layout
@@ -41,7 +41,7 @@ NOTHING = Panel()
 
 def panel(
     picture: Picture,
-    planes: Sequence[Field],
+    channels: Sequence[ArraySummary],
     name: str,
     *,
     at: HW,
@@ -55,8 +55,8 @@ def panel(
     ----------
     picture : Picture
         The input.
-    planes : sequence of Field
-        Its planes, reduced or not.
+    channels : sequence of ArraySummary
+        Its channels, reduced or not.
     name : str
         The layer.
     at : HW
@@ -64,7 +64,7 @@ def panel(
     box : Box
         What the value sees.
     cell : int
-        Side of the square that each pixel of `planes` is drawn as.
+        Side of the square that each pixel of `channels` is drawn as.
     gradient : ndarray, shape (C, H, W), float32, optional
         How much each input value moves it: its magnitude is laid over what is in the box.
 
@@ -77,7 +77,7 @@ def panel(
     words = [sentence(name, at, box, size=size)]
     if seen.top > seen.bottom or seen.left > seen.right:
         return Panel((), tuple(words))
-    whole = _coloured(toned.picture_levels([of.small for of in planes], picture.ends)[:], cell)
+    whole = _coloured(toned.picture_levels([of.small for of in channels], picture.ends)[:], cell)
     side = max(whole.shape[:2])
     rows, columns = whole.shape[0] / size.h, whole.shape[1] / size.w
     place = (
@@ -123,7 +123,7 @@ def _repeated(values: NDArray[Any], cell: int) -> NDArray[Any]:
 
 
 def _coloured(levels: Bytes, cell: int) -> Floats:
-    """Bring grey or colour to three planes of numbers."""
+    """Bring grey or colour to three channels of numbers."""
     drawn = _repeated(levels, cell).astype(np.float32)
     return np.stack([drawn] * 3, axis=-1) if drawn.ndim == 2 else drawn
 
@@ -134,7 +134,7 @@ def _bytes(drawn: Floats) -> Bytes:
 
 
 def sentence(name: str, at: HW, box: Box, *, size: HW) -> str:
-    """Say in words what is drawn.
+    """Describe the drawing in words.
 
     Examples
     --------

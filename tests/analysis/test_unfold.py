@@ -1,5 +1,7 @@
 """A layer as matrix products."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,21 +9,14 @@ from hypothesis import given, settings
 from strategies import positions
 
 import convviz
+from convviz.analysis.unfold import unfold
 from convviz.errors import BackendError, SpecError
-from convviz.explain.unfold import unfold
-
-
-def unfolded(result, index=0, maps=None):
-    chosen = result.maps if maps is None else maps
-    return unfold(
-        result.layer, result.picture, result.filters, maps=chosen, index=index, backend=result.backend
-    )
 
 
 def test_a_small_layer_is_worked_by_hand():
     """The taps 1 2 / 3 4 on a 2x3 picture, as in every lecture: two rows, each window one step further."""
     layer = convviz.Conv2d(1, 1, 2, bias=False)
-    found = unfolded(convviz.run(np.arange(6).reshape(2, 3), layer, [[[[1, 2], [3, 4]]]]))
+    found = unfold(convviz.run(np.arange(6).reshape(2, 3), layer, [[[[1, 2], [3, 4]]]]))
     np.testing.assert_array_equal(found.filters, [[1, 2, 3, 4]])
     np.testing.assert_array_equal(found.windows, [[0, 1], [1, 2], [3, 4], [4, 5]])
     np.testing.assert_array_equal(found.matrix, [[1, 2, 0, 3, 4, 0], [0, 1, 2, 0, 3, 4]])
@@ -32,7 +27,7 @@ def test_a_small_layer_is_worked_by_hand():
 def test_copied_pixels_add_up_their_weights():
     """Columns 5 7 replicated, under the taps 1 2 4: first 5 5 7, then 5 7 7."""
     layer = convviz.Conv2d(1, 1, (1, 3), padding=(0, 1), bias=False, padding_mode="replicate")
-    found = unfolded(convviz.run([[5, 7]], layer, [[[[1, 2, 4]]]]))
+    found = unfold(convviz.run([[5, 7]], layer, [[[[1, 2, 4]]]]))
     np.testing.assert_array_equal(found.matrix, [[3, 4], [1, 6]])
     np.testing.assert_array_equal(found.padding, [[1, 0], [0, 0], [0, 1]])
 
@@ -43,14 +38,14 @@ def test_the_windows_are_those_of_torch():
     columns = torch.nn.functional.unfold(
         torch.from_numpy(x)[None], (3, 2), dilation=(1, 2), padding=(1, 2), stride=(2, 1)
     )
-    np.testing.assert_array_equal(unfolded(convviz.run(x, layer)).windows, columns[0].numpy())
+    np.testing.assert_array_equal(unfold(convviz.run(x, layer)).windows, columns[0].numpy())
 
 
 @settings(max_examples=100, deadline=None)
 @given(positions())
 def test_both_products_are_the_map_for_every_kind_of_layer(case):
     result, _, index = case
-    found = unfolded(result, index)
+    found = unfold(result, index=index)
     np.testing.assert_allclose(found.values, result.maps[index].ravel(), atol=1e-5)
     np.testing.assert_allclose(found.maps[found.row], result.maps[index].ravel(), atol=1e-5)
     assert (found.matrix[~found.stored] == 0).all()
@@ -60,10 +55,10 @@ def test_both_products_are_the_map_for_every_kind_of_layer(case):
 def test_a_map_that_is_not_the_product_is_an_error():
     result = convviz.run(np.ones((1, 3, 3)), convviz.Conv2d(1, 1, 3))
     with pytest.raises(BackendError, match="more than float32 rounding"):
-        unfolded(result, maps=result.maps + np.float32(0.001))
+        unfold(replace(result, values=result.maps + np.float32(0.001)))
 
 
 def test_a_matrix_that_nobody_could_read_is_refused():
     result = convviz.run(np.ones((1, 200, 200)), convviz.Conv2d(1, 1, 3))
     with pytest.raises(SpecError, match=r"39,204 x 40,000, more than 4,194,304 entries; .* --resize"):
-        unfolded(result)
+        unfold(result)

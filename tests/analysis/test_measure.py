@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import convviz
-from convviz.explain import measure
+from convviz.analysis import measure
 from convviz.machine import parallel
 
 

@@ -14,20 +14,20 @@ from convviz.files.npy import finite
 from convviz.machine import memory
 from convviz.spec import layers
 from convviz.spec.layers import Conv2d
-from convviz.spec.network import Placed
-from convviz.text import in_quotes, plural, printable
+from convviz.spec.network import SizedStep
+from convviz.text import plural, printable
 from convviz.typing import Floats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def seeded(placed: Sequence[Placed], seed: int = 0) -> dict[str, dict[str, Floats]]:
-    """Draw the numbers of a net that torch would, without importing torch.
+def seeded(steps: Sequence[SizedStep], seed: int = 0) -> dict[str, dict[str, Floats]]:
+    """Draw the numbers of a network that torch would, without importing torch.
 
     Parameters
     ----------
-    placed : sequence of Placed
+    steps : sequence of SizedStep
         The layers.
     seed : int
         From 0 to 2**64 - 1.
@@ -44,7 +44,7 @@ def seeded(placed: Sequence[Placed], seed: int = 0) -> dict[str, dict[str, Float
     """
     words = np.random.RandomState(seed & 0xFFFFFFFF)
     found: dict[str, dict[str, Floats]] = {}
-    for one in placed:
+    for one in steps:
         count = sum(map(math.prod, one.layer.arrays.values()))
         memory.need(24 * count, f"the {plural(count, 'weight')} of layer {one.name!r}", "take a smaller net")
         found[one.name] = drawn(words, one.layer)
@@ -52,24 +52,24 @@ def seeded(placed: Sequence[Placed], seed: int = 0) -> dict[str, dict[str, Float
 
 
 def stored(
-    placed: Sequence[Placed], checkpoint: Checkpoint, *, names: Sequence[str] | None = None
+    steps: Sequence[SizedStep], checkpoint: Checkpoint, *, names: Sequence[str] | None = None
 ) -> tuple[dict[str, dict[str, Floats]], tuple[str, ...]]:
-    """Take the numbers of a net from a file of trained weights.
+    """Take the numbers of a network from a file of trained weights.
 
     Parameters
     ----------
-    placed : sequence of Placed
+    steps : sequence of SizedStep
         The layers.
     checkpoint : Checkpoint
         The file. Its arrays are called ``LAYER.weight`` and so on, perhaps with the same before
         all, such as ``module.`` or ``model._orig_mod.``; or, if no layer has a name of the
         file, they are taken in order.
     names : sequence of str, optional
-        Layers with numbers in the whole net, where `placed` is but its beginning.
+        Layers with numbers in the whole network, where `steps` is but its beginning.
 
     Returns
     -------
-    numbers : dict of dict of ndarray
+    parameters : dict of dict of ndarray
         As for `run_net`.
     remarks : tuple of str
         What was done beyond taking each by its name.
@@ -83,7 +83,7 @@ def stored(
     for key, values in checkpoint.arrays.items():
         prefix, _, last = key.rpartition(".")
         held.setdefault(prefix, {})[last] = values
-    wanting = [one for one in placed if one.layer.arrays]
+    wanting = [one for one in steps if one.layer.arrays]
     remarks: list[str] = []
     names = [one.name for one in wanting] if names is None else names
     if prefix := _prefix(names, held, checkpoint.name):
@@ -94,22 +94,22 @@ def stored(
     if not any(name in held for name in names):
         rows = [prefix for prefix, arrays in held.items() if "weight" in arrays or "running_mean" in arrays]
         if len(rows) != len(names):
-            own = "; ONNX is a net by itself, --net FILE.onnx" if checkpoint.graph is not None else ""
+            own = "; ONNX is a network by itself, --net FILE.onnx" if checkpoint.graph is not None else ""
             raise InputError(
                 f"{checkpoint.name} has no array called {names[0]}.weight, and holds "
-                f"{plural(len(rows), 'layer')} with weights where the net has {len(names)}: "
+                f"{plural(len(rows), 'layer')} with weights where the network has {len(names)}: "
                 f"{', '.join(map(printable, rows[:6]))}{' …' if len(rows) > 6 else ''}{own}."
                 if names
-                else f"the net has no weights that {checkpoint.name} could give."
+                else f"the network does not take any weights from {checkpoint.name}."
             )
         pairs = ", ".join(f"{name} = {row}" for name, row in zip(names, rows, strict=True))
         remarks.append(
-            f"no name of the net is in {checkpoint.name}, so its layers are taken in order: {pairs}"
+            f"{checkpoint.name} has none of the network's names, so its layers are used in order: {pairs}"
         )
         held = {name: held[row] for name, row in zip(names, rows, strict=True)}
     found: dict[str, dict[str, Floats]] = {}
     for one in wanting:
-        numbers: dict[str, Floats] = {}
+        parameters: dict[str, Floats] = {}
         for key, shape in one.layer.arrays.items():
             what = f"{checkpoint.name}: {one.name}.{key}"
             if key not in held.get(one.name, {}):
@@ -119,12 +119,12 @@ def stored(
             if values.shape != shape:
                 hint = _remedy(one, values.shape) if key == "weight" else ""
                 raise InputError(f"{what} has the shape {values.shape}, but {one.layer} needs {shape}{hint}.")
-            numbers[key] = finite(values, what)
-        if extra := {"weight", "bias"} & held[one.name].keys() - numbers.keys():
+            parameters[key] = finite(values, what)
+        if extra := {"weight", "bias"} & held[one.name].keys() - parameters.keys():
             raise InputError(
-                f"{checkpoint.name}: {one.name}.{extra.pop()} is there, but {one.layer} has none."
+                f"{checkpoint.name}: {one.name}.{extra.pop()} is stored, but {one.layer} does not have it."
             )
-        found[one.name] = numbers
+        found[one.name] = parameters
     left = [prefix for prefix in held if prefix not in found and prefix not in names]
     if left:
         some = ", ".join(map(printable, left[:6])) + (" …" if len(left) > 6 else "")
@@ -164,15 +164,15 @@ def places_of(
 
 
 def _prefix(names: Sequence[str], held: Mapping[str, Any], where: str) -> str:
-    """Find what stands before the names of a net in a file, such as ``module.``; nothing if nothing does."""
+    """Find the prefix of a network's names in a file, such as ``module.``; empty if there is none."""
     if not names or any(name in held for name in names):
         return ""
     behind = {key.removesuffix(names[0]) for key in held if key.endswith(f".{names[0]}")}
     found = [prefix for prefix in sorted(behind) if all(f"{prefix}{name}" in held for name in names)]
     if len(found) > 1:
         raise InputError(
-            f"{where} holds the layers of the net {len(found)} times, behind "
-            f"{', '.join(in_quotes(prefix) for prefix in found[:6])}; store one of them alone."
+            f"{where} holds the layers of the network {len(found)} times, behind "
+            f"{', '.join(printable(repr(prefix)) for prefix in found[:6])}; store one of them alone."
         )
     if found:
         return found[0]
@@ -183,16 +183,18 @@ def _prefix(names: Sequence[str], held: Mapping[str, Any], where: str) -> str:
     return prefix if any(f"{prefix}{name}" in held for name in names) else ""
 
 
-def _remedy(one: Placed, stored: tuple[int, ...]) -> str:
-    """Say how the input could be what the weight of a layer is for; nothing if it could not."""
+def _remedy(one: SizedStep, stored: tuple[int, ...]) -> str:
+    """Suggest how the input could fit the weight of a layer; empty if it could not."""
     layer = one.layer
     if isinstance(layer, Conv2d) and one.inputs == ("input",) and stored[2:] == layer.weight_shape[2:]:
-        planes = stored[1] * layer.groups
-        mode = {1: " (--mode gray)", 3: " (--mode rgb)"}.get(planes, "")
-        return f"; the net reads {plural(planes, 'plane')}, and the input has {layer.in_channels}{mode}"
+        channels = stored[1] * layer.groups
+        mode = {1: " (--mode gray)", 3: " (--mode rgb)"}.get(channels, "")
+        return (
+            f"; the network reads {plural(channels, 'channel')}, and the input has {layer.in_channels}{mode}"
+        )
     if isinstance(layer, layers.Linear) and len(stored) == 2 and stored[0] == layer.out_features:
         return (
-            f"; the net was made for inputs that come to {plural(stored[1], 'value')} there, and this one to "
+            f"; the network was made for inputs that come to {stored[1]} values there, and this one to "
             f"{layer.in_features}: another size is needed (--resize, --crop)"
         )
     return ""

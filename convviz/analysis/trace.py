@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.compute.weights import FilterBank
+from convviz.compute.feature_maps import LayerRun
 from convviz.errors import BackendError, SpecError
-from convviz.images.picture import Picture
 from convviz.spec.geometry import HW, Axis, check_inside, source_of
 from convviz.spec.layers import Conv2d
 from convviz.text import plural
@@ -24,14 +23,38 @@ def rounding(terms: int, magnitude: float) -> float:
     return (terms + 1) * _ROUNDING * magnitude
 
 
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One product.
+
+    Parameters
+    ----------
+    tap : HW
+        Row and column of the weight in the kernel.
+    value : float
+        What it multiplies.
+    weight : float
+        The weight.
+    """
+
+    tap: HW
+    value: float
+    weight: float
+
+    @property
+    def product(self) -> float:
+        """The two multiplied; exact in float64."""
+        return self.value * self.weight
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelTrace:
-    """What one plane adds to one output value.
+    """What one channel adds to one output value.
 
     Parameters
     ----------
     channel : int
-        Index of the plane.
+        Index of the channel.
     name : str
         What it is called.
     patch : ndarray, shape (kh, kw), float32
@@ -55,6 +78,21 @@ class ChannelTrace:
         """The partial sum, correctly rounded."""
         return math.fsum(self.products.ravel())
 
+    def largest(self, count: int) -> list[Product]:
+        """List the products of the largest magnitudes, the largest first; of equal ones the first in order.
+
+        Examples
+        --------
+        >>> patch, kernel = np.array([[1, 2, 3]], np.float32), np.array([[9, 0, -4]], np.float32)
+        >>> [(one.tap.w, one.product) for one in ChannelTrace(0, "R", patch, kernel).largest(2)]
+        [(2, -12.0), (0, 9.0)]
+        """
+        order = np.argsort(-np.abs(self.products.ravel()), kind="stable")[:count].tolist()
+        taps = [HW(*divmod(place, self.kernel.shape[1])) for place in order]
+        return [
+            Product(tap, float(self.patch[tap.h, tap.w]), float(self.kernel[tap.h, tap.w])) for tap in taps
+        ]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
@@ -71,7 +109,7 @@ class Trace:
     rows, columns : tuple of int
         Input rows and columns under the taps; outside of the input in the padding.
     channels : tuple of ChannelTrace
-        One per plane that the filter reads.
+        One per channel that the filter reads.
     bias : float or None
         The bias of the map.
     backend : str
@@ -80,6 +118,8 @@ class Trace:
         The value that it computed.
     inside : ndarray, shape (kh, kw), bool
         Whether a tap meets the input, not padding.
+    largest : bool
+        Whether the value was taken because its magnitude is the largest of the map.
     """
 
     at: HW
@@ -92,6 +132,7 @@ class Trace:
     backend: str
     computed: float
     inside: NDArray[np.bool_]
+    largest: bool = False
 
     @property
     def total(self) -> float:
@@ -111,34 +152,17 @@ class Trace:
         return rounding(len(products), math.fsum([*products, abs(self.bias or 0.0)]))
 
 
-def trace(
-    layer: Conv2d,
-    picture: Picture,
-    filters: FilterBank,
-    *,
-    maps: Floats,
-    at: HW,
-    index: int = 0,
-    backend: str,
-) -> Trace:
+def trace(run: LayerRun, *, at: HW | None = None, index: int = 0) -> Trace:
     """Take one output value apart.
 
     Parameters
     ----------
-    layer : Conv2d
-        The layer.
-    picture : Picture
-        Its input.
-    filters : FilterBank
-        Its numbers.
-    maps : ndarray, shape (O, H', W'), float32
-        What a backend made of them.
-    at : HW
-        Row and column of the value, counted from 0.
+    run : LayerRun
+        What a layer made of a picture.
+    at : HW, optional
+        Row and column of the value, counted from 0; by default those of the largest magnitude of the map.
     index : int
         The map.
-    backend : str
-        The name of that backend.
 
     Returns
     -------
@@ -154,16 +178,18 @@ def trace(
 
     Examples
     --------
-    >>> from convviz.images.decode import as_picture
-    >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.eye(2))
-    >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
-    >>> maps = np.array([[[5]]], np.float32)
-    >>> found = trace(layer, picture, filters, maps=maps, at=HW(0, 0), backend="hand")
+    >>> from convviz.results.feature_maps import run
+    >>> made = run(np.eye(2), Conv2d(1, 1, 2, bias=False), [[[[1, 2], [3, 4]]]])
+    >>> found = trace(made, at=HW(0, 0))
     >>> found.channels[0].products.tolist(), found.total
     ([[1.0, 0.0], [0.0, 4.0]], 5.0)
     """
-    count, h, w = maps.shape
+    layer, picture, filters = run.layer, run.picture, run.filters
+    count, h, w = run.shape
     check_index("map", index, count)
+    largest = at is None
+    if at is None:
+        at = HW(*divmod(int(np.abs(run.maps[index]).argmax()), w))
     check_inside("at", at, HW(h, w), what="the maps")
     size = picture.size
     height, width = layer.axes(size)
@@ -175,7 +201,7 @@ def trace(
             read(layer, picture.x[channel], rows, columns=columns),
             kernel,
         )
-        for channel, kernel in zip(layer.planes_of(index), filters.weight[index], strict=True)
+        for channel, kernel in zip(layer.channels_of(index), filters.weight[index], strict=True)
     )
     found = Trace(
         at,
@@ -185,13 +211,14 @@ def trace(
         columns,
         channels,
         None if filters.bias is None else float(filters.bias[index]),
-        backend,
-        float(maps[index, at.h, at.w]),
+        run.backend,
+        float(run.maps[index, at.h, at.w]),
         inside(size, rows, columns),
+        largest,
     )
     if not abs(found.difference) <= found.tolerance:
         raise BackendError(
-            f"the products add up to {found.total!r}, but {backend} computed {found.computed!r}, "
+            f"the products add up to {found.total!r}, but {run.backend} computed {found.computed!r}, "
             f"which is more than float32 rounding ({found.tolerance:.1e})."
         )
     return found
@@ -206,7 +233,7 @@ class Feed:
     index : int
         The map that it feeds.
     channel : int
-        The plane that the pixel is taken from.
+        The channel that the pixel is taken from.
     output : HW
         Row and column of the output value.
     tap : HW
@@ -226,17 +253,13 @@ class Feed:
     cell: HW
 
 
-def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, *, at: HW) -> list[Feed]:
+def trace_pixel(run: LayerRun, *, at: HW) -> list[Feed]:
     """List every output that an input pixel feeds, where it stands and through its copies in the padding.
 
     Parameters
     ----------
-    layer : Conv2d
-        The layer.
-    picture : Picture
-        Its input.
-    filters : FilterBank
-        Its numbers.
+    run : LayerRun
+        What a layer made of a picture.
     at : HW
         Row and column of the pixel.
 
@@ -253,14 +276,14 @@ def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, *, at: HW)
 
     Examples
     --------
-    >>> from convviz.images.decode import as_picture
-    >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.eye(2))
-    >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
-    >>> [(str(feed.output), feed.weight) for feed in trace_pixel(layer, picture, filters, at=HW(1, 0))]
+    >>> from convviz.results.feature_maps import run
+    >>> made = run(np.eye(2), Conv2d(1, 1, 2, bias=False), [[[[1, 2], [3, 4]]]])
+    >>> [(str(feed.output), feed.weight) for feed in trace_pixel(made, at=HW(1, 0))]
     [('0x0', 3.0)]
     """
-    check_inside("pixel", at, picture.size, what="the input")
-    height, width = layer.axes(picture.size)
+    layer, size = run.layer, run.picture.size
+    check_inside("pixel", at, size, what="the input")
+    height, width = layer.axes(size)
     rows, columns = (
         sorted(
             (window, tap, cell)
@@ -272,9 +295,9 @@ def trace_pixel(layer: Conv2d, picture: Picture, filters: FilterBank, *, at: HW)
     places = [(HW(y, x), HW(row, column), HW(i, j)) for y, row, i in rows for x, column, j in columns]
     places.sort(key=lambda place: tuple(place[0]))
     return [
-        Feed(index, channel, output, tap, float(filters.weight[index, plane, tap.h, tap.w]), cell)
+        Feed(index, channel, output, tap, float(run.filters.weight[index, slot, tap.h, tap.w]), cell)
         for index in range(layer.out_channels)
-        for plane, channel in enumerate(layer.planes_of(index))
+        for slot, channel in enumerate(layer.channels_of(index))
         for output, tap, cell in places
     ]
 
@@ -291,14 +314,14 @@ class WeightTrace:
 
     Parameters
     ----------
-    place : (int, int, int, int)
+    indices : (int, int, int, int)
         Its indices in the array (O, I / groups, kh, kw).
     name : str
         What the map is called that it feeds.
     channel : int
-        The plane that it reads.
+        The channel that it reads.
     channel_name : str
-        What the plane is called.
+        What the channel is called.
     weight : float
         Its value.
     rows, columns : tuple of int
@@ -310,7 +333,7 @@ class WeightTrace:
         Whether that is a pixel of the input, not padding.
     """
 
-    place: tuple[int, int, int, int]
+    indices: tuple[int, int, int, int]
     name: str
     channel: int
     channel_name: str
@@ -323,7 +346,7 @@ class WeightTrace:
     @property
     def tap(self) -> HW:
         """Its row and column in the kernel."""
-        return HW(*self.place[2:])
+        return HW(*self.indices[2:])
 
     @property
     def products(self) -> NDArray[np.float64]:
@@ -331,26 +354,20 @@ class WeightTrace:
         return self.values.astype(np.float64) * self.weight
 
 
-def trace_weight(
-    layer: Conv2d, picture: Picture, filters: FilterBank, *, place: tuple[int, int, int, int]
-) -> WeightTrace:
+def trace_weight(run: LayerRun, *, indices: tuple[int, int, int, int]) -> WeightTrace:
     """List what one weight multiplies and which outputs it feeds.
 
     Parameters
     ----------
-    layer : Conv2d
-        The layer.
-    picture : Picture
-        Its input.
-    filters : FilterBank
-        Its numbers.
-    place : (int, int, int, int)
+    run : LayerRun
+        What a layer made of a picture.
+    indices : (int, int, int, int)
         Indices of the weight in the array (O, I / groups, kh, kw).
 
     Returns
     -------
     WeightTrace
-        One product per output position of map `index`.
+        One product per output position of map ``indices[0]``.
 
     Raises
     ------
@@ -359,27 +376,27 @@ def trace_weight(
 
     Examples
     --------
-    >>> from convviz.images.decode import as_picture
-    >>> layer, picture = Conv2d(1, 1, 2, bias=False), as_picture(np.arange(6).reshape(2, 3))
-    >>> filters = FilterBank.of(layer, [[[[1, 2], [3, 4]]]])
-    >>> trace_weight(layer, picture, filters, place=(0, 0, 1, 1)).products.tolist()  # 4 times 4 and 5
+    >>> from convviz.results.feature_maps import run
+    >>> made = run(np.arange(6).reshape(2, 3), Conv2d(1, 1, 2, bias=False), [[[[1, 2], [3, 4]]]])
+    >>> trace_weight(made, indices=(0, 0, 1, 1)).products.tolist()  # 4 times 4 and 5
     [[16.0, 20.0]]
     """
-    maps, planes, kh, kw = layer.weight_shape
-    index, plane, tap = place[0], place[1], HW(*place[2:])
+    layer, picture, filters = run.layer, run.picture, run.filters
+    maps, channels, kh, kw = layer.weight_shape
+    index, channel, tap = indices[0], indices[1], HW(*indices[2:])
     check_index("weight: map", index, maps)
-    check_index("weight: channel", plane, planes)
+    check_index("weight: channel", channel, channels)
     check_inside("weight", tap, HW(kh, kw), what="the kernel")
-    channel = layer.planes_of(index)[plane]
+    channel = layer.channels_of(index)[channel]
     height, width = layer.axes(picture.size)
     rows = tuple(height.reads(window)[tap.h] for window in range(height.output))
     columns = tuple(width.reads(window)[tap.w] for window in range(width.output))
     return WeightTrace(
-        place,
+        indices,
         filters.names[index],
         channel,
         picture.channels[channel],
-        float(filters.weight[place]),
+        float(filters.weight[indices]),
         rows,
         columns,
         read(layer, picture.x[channel], rows, columns=columns),
@@ -394,13 +411,13 @@ def check_index(field: str, index: int, count: int) -> None:
         raise SpecError(f"{field}: there are {plural(count, what)}, 0 to {count - 1}, so none is {index}.")
 
 
-def read(layer: Conv2d, plane: Floats, rows: Sequence[int], *, columns: Sequence[int]) -> Floats:
-    """Take the values of a plane at rows and columns, those in the padding by the rule of its mode."""
-    h, w = plane.shape
+def read(layer: Conv2d, channel: Floats, rows: Sequence[int], *, columns: Sequence[int]) -> Floats:
+    """Take the values of a channel at rows and columns, those in the padding by the rule of its mode."""
+    h, w = channel.shape
     row_sources = [source_of(row, h, layer.padding_mode) for row in rows]
     column_sources = [source_of(column, w, layer.padding_mode) for column in columns]
     # A padding cell that copies nothing is a zero: clip the index, then put the zero in its place.
-    values = plane[np.ix_([row or 0 for row in row_sources], [column or 0 for column in column_sources])]
+    values = channel[np.ix_([row or 0 for row in row_sources], [column or 0 for column in column_sources])]
     values[[row is None for row in row_sources], :] = 0
     values[:, [column is None for column in column_sources]] = 0
     return values

@@ -45,7 +45,7 @@ _ARCHIVES = ("zip", "tar", "libarchive")
 _READ_ONLY = frozenset({*_ARCHIVES, "http", "https", "data", "github", "git"})
 
 _S3, _WEB = ("s3", "s3a"), ("http", "https")
-# A member of an archive may grow so many times when it is unpacked, or to so many bytes.
+# The most that a member of an archive may grow when it is unpacked: as a factor, and in bytes.
 _MOST_TIMES, _SMALL = 100, 64 << 20
 # Names in one answer of a server of S3.
 _PAGE = 1000
@@ -73,7 +73,7 @@ class Seen:
     certain: bool = True
 
 
-def place_of(text: str) -> Path:
+def path_of(text: str) -> Path:
     """Take a path or an address.
 
     Parameters
@@ -93,7 +93,7 @@ def place_of(text: str) -> Path:
 
     Examples
     --------
-    >>> place_of("photos/cat.jpg").name, is_remote(place_of("photos")), is_remote(place_of("memory://photos"))
+    >>> path_of("photos/cat.jpg").name, is_remote(path_of("photos")), is_remote(path_of("memory://photos"))
     ('cat.jpg', False, True)
     """
     if _LOCAL.match(text):
@@ -136,7 +136,7 @@ def _brought_by(scheme: str, error: ImportError) -> str:
 
 
 def is_remote(path: PurePath) -> bool:
-    """Tell whether a path is one of universal-pathlib."""
+    """Return whether a path is one of universal-pathlib."""
     return not isinstance(path, PurePath)
 
 
@@ -238,12 +238,12 @@ def check_writable(path: Path) -> None:
 
 
 def is_link(path: Path) -> bool:
-    """Tell whether a path is a link, of any kind that a system has for folders."""
+    """Return whether a path is a link, of any kind that a system has for folders."""
     return path.is_symlink() or bool(getattr(os.path, "isjunction", lambda path: False)(path))
 
 
 def folds_case(path: Path) -> bool:
-    """Tell whether names that differ only in case are one name where a path is or will be."""
+    """Return whether names that differ only in case are one name where a path is or will be."""
     if is_remote(path):
         return False
     for place in (path.absolute(), *path.absolute().parents):
@@ -383,7 +383,7 @@ _systems: dict[str, Any] = {}
 
 
 def _system(path: Any) -> Any:
-    """Give the file system of a path; of an archive, one for all paths that come here from other processes.
+    """Return the file system of a path; of an archive, one for all paths that come here from other processes.
 
     A path that was sent brings a file system of its own, which for an archive means
     that all names of its members are read again.
@@ -419,7 +419,7 @@ def _scheme(path: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Word an error of a package in one line."""
+    """Describe an error of a package in one line."""
     if isinstance(error, RecursionError):
         return "its folders lie too deep in one another"
     if isinstance(error, OSError) and error.strerror:

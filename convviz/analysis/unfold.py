@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.compute.weights import FilterBank
+from convviz.analysis.trace import check_index, inside, read, rounding
+from convviz.compute.feature_maps import LayerRun
 from convviz.errors import BackendError, SpecError
-from convviz.explain.trace import check_index, inside, read, rounding
-from convviz.images.picture import Picture
 from convviz.spec.geometry import source_of
-from convviz.spec.layers import Conv2d
 from convviz.typing import Floats
 
 # The most entries of one matrix: 32 MiB in float64, and more than anybody reads.
@@ -42,7 +40,7 @@ class Unfolded:
     stored : ndarray, shape (N, I), bool
         Where a weight stands; everything else of `matrix` is 0 whatever the weights are.
     inputs : ndarray, shape (I,), float32
-        The planes that the map reads, flattened.
+        The channels that the map reads, flattened.
     bias : ndarray, shape (F,), float32
         Added to the rows; zeros for a layer without bias.
     backend : str
@@ -78,25 +76,15 @@ class Unfolded:
         return np.asarray(self.matrix @ self.inputs + self.bias[self.row])
 
 
-def unfold(
-    layer: Conv2d, picture: Picture, filters: FilterBank, *, maps: Floats, index: int = 0, backend: str
-) -> Unfolded:
+def unfold(run: LayerRun, *, index: int = 0) -> Unfolded:
     """Write one map of a layer as matrix products.
 
     Parameters
     ----------
-    layer : Conv2d
-        The layer.
-    picture : Picture
-        Its input.
-    filters : FilterBank
-        Its numbers.
-    maps : ndarray, shape (O, H', W'), float32
-        What a backend made of them.
+    run : LayerRun
+        What a layer made of a picture.
     index : int
         The map.
-    backend : str
-        The name of that backend.
 
     Returns
     -------
@@ -118,58 +106,39 @@ def unfold(
 
     Examples
     --------
-    >>> from convviz.images.decode import as_picture
-    >>> layer, picture = Conv2d(1, 1, (1, 2), bias=False), as_picture(np.array([[5, 6, 7]]))
-    >>> filters = FilterBank.of(layer, [[[[1, 2]]]])
-    >>> found = unfold(layer, picture, filters, maps=np.array([[[17, 20]]], np.float32), backend="hand")
+    >>> from convviz.results.feature_maps import run
+    >>> from convviz.spec.layers import Conv2d
+    >>> found = unfold(run([[5, 6, 7]], Conv2d(1, 1, (1, 2), bias=False), [[[[1, 2]]]]))
     >>> found.windows.tolist(), found.matrix.tolist()
     ([[5.0, 6.0], [6.0, 7.0]], [[1.0, 2.0, 0.0], [0.0, 1.0, 2.0]])
     """
-    count, h, w = maps.shape
+    layer, filters, maps = run.layer, run.filters, run.maps
+    count = layer.out_channels
     check_index("map", index, count)
-    _, planes, kh, kw = layer.weight_shape
-    size = picture.size
-    for high, wide, what in (
-        (planes * kh * kw, h * w, "windows"),
-        (h * w, planes * size.h * size.w, "the layer"),
-    ):
-        if high * wide > MOST_ENTRIES:
-            raise SpecError(
-                f"as-matrix: the matrix of {what} would be {high:,} x {wide:,}, more than "
-                f"{MOST_ENTRIES:,} entries; make the input smaller with --resize, or raise the stride."
-            )
-    per_group = layer.out_channels // layer.groups
+    _check_entries(run)
+    per_group = count // layer.groups
     group = index // per_group
     own = slice(group * per_group, (group + 1) * per_group)
-    inputs = picture.x[layer.planes_of(index)]
-    height, width = layer.axes(size)
+    inputs = run.picture.x[layer.channels_of(index)]
+    height, width = layer.axes(run.picture.size)
     # Input row under every (output row, tap row), and the same for columns.
-    under_rows = np.array([height.reads(window) for window in range(h)])
-    under_columns = np.array([width.reads(window) for window in range(w)])
-    flat = (under_rows.ravel().tolist(), under_columns.ravel().tolist())
-    patches = np.stack([read(layer, plane, flat[0], columns=flat[1]) for plane in inputs])
-    outside = np.broadcast_to(~inside(size, *flat), patches.shape)
-
-    def columns(array: NDArray[Any]) -> NDArray[Any]:
-        """(channel, y, tap row, x, tap column) to (channel, tap row, tap column; y, x)."""
-        split = array.reshape(planes, h, kh, w, kw).transpose(0, 2, 4, 1, 3)
-        return split.reshape(planes * kh * kw, h * w)
-
-    weight = filters.weight[index]
-    matrix, stored = _matrix(layer, picture, weight, under_rows=under_rows, under_columns=under_columns)
+    under_rows = np.array([height.reads(window) for window in range(height.output)])
+    under_columns = np.array([width.reads(window) for window in range(width.output)])
+    windows, padding = _windows(run, inputs, under_rows, under_columns=under_columns)
+    matrix, stored = _matrix(run, filters.weight[index], under_rows, under_columns=under_columns)
     bias = np.zeros(count, np.float32) if filters.bias is None else filters.bias
     found = Unfolded(
         index,
         filters.names[index],
         filters.weight[own].reshape(per_group, -1),
         index - own.start,
-        columns(patches),
-        columns(outside),
+        windows,
+        padding,
         matrix,
         stored,
         inputs.ravel(),
         bias[own],
-        backend,
+        run.backend,
         0.0,
         0.0,
     )
@@ -181,35 +150,63 @@ def unfold(
     )
     if not apart <= tolerance:
         raise BackendError(
-            f"the matrix product differs from what {backend} computed by {apart:.3g}, "
+            f"the matrix product differs from what {run.backend} computed by {apart:.3g}, "
             f"which is more than float32 rounding ({tolerance:.1e})."
         )
     return replace(found, difference=apart, tolerance=tolerance)
 
 
+def _check_entries(run: LayerRun) -> None:
+    """Refuse matrices that nobody reads."""
+    _, channels, kh, kw = run.layer.weight_shape
+    _, h, w = run.shape
+    size = run.picture.size
+    for high, wide, what in (
+        (channels * kh * kw, h * w, "windows"),
+        (h * w, channels * size.h * size.w, "the layer"),
+    ):
+        if high * wide > MOST_ENTRIES:
+            raise SpecError(
+                f"as-matrix: the matrix of {what} would be {high:,} x {wide:,}, more than "
+                f"{MOST_ENTRIES:,} entries; make the input smaller with --resize, or raise the stride."
+            )
+
+
+def _windows(
+    run: LayerRun, inputs: Floats, under_rows: NDArray[np.int_], *, under_columns: NDArray[np.int_]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Put every window into a column; and mark what is padding."""
+    flat = (under_rows.ravel().tolist(), under_columns.ravel().tolist())
+    patches = np.stack([read(run.layer, channel, flat[0], columns=flat[1]) for channel in inputs])
+    outside = np.broadcast_to(~inside(run.picture.size, *flat), patches.shape)
+    (h, kh), (w, kw) = under_rows.shape, under_columns.shape
+
+    def columns(array: NDArray[Any]) -> NDArray[Any]:
+        """(channel, y, tap row, x, tap column) to (channel, tap row, tap column; y, x)."""
+        split = array.reshape(len(inputs), h, kh, w, kw).transpose(0, 2, 4, 1, 3)
+        return split.reshape(len(inputs) * kh * kw, h * w)
+
+    return columns(patches), columns(outside)
+
+
 def _matrix(
-    layer: Conv2d,
-    picture: Picture,
-    weight: Floats,
-    *,
-    under_rows: NDArray[np.int_],
-    under_columns: NDArray[np.int_],
+    run: LayerRun, weight: Floats, under_rows: NDArray[np.int_], *, under_columns: NDArray[np.int_]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Put every weight where it stands: in the row of its output, in the column of its input."""
-    size = picture.size
-    planes, kh, kw = weight.shape
+    size = run.picture.size
+    channels, kh, kw = weight.shape
     (h, _), (w, _) = under_rows.shape, under_columns.shape
 
     def sources(under: NDArray[np.int_], length: int) -> NDArray[np.int_]:
         """Input index under every tap, -1 for a zero of the padding."""
-        found = [source_of(index, length, layer.padding_mode) for index in under.ravel().tolist()]
+        found = [source_of(index, length, run.layer.padding_mode) for index in under.ravel().tolist()]
         return np.array([-1 if index is None else index for index in found]).reshape(under.shape)
 
     rows, columns = sources(under_rows, size.h), sources(under_columns, size.w)
-    matrix = np.zeros((h * w, planes * size.h * size.w))
+    matrix = np.zeros((h * w, channels * size.h * size.w))
     stored = np.zeros(matrix.shape, bool)
     outputs = np.arange(h * w).reshape(h, w)
-    for channel, a, b in np.ndindex(planes, kh, kw):
+    for channel, a, b in np.ndindex(channels, kh, kw):
         from_row, from_column = rows[:, a], columns[:, b]
         met = np.outer(from_row >= 0, from_column >= 0)
         at = (channel * size.h + from_row[:, None]) * size.w + from_column

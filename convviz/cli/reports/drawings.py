@@ -1,0 +1,33 @@
+"""Answers that can be drawn: the file, then text or JSON."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from convviz.cli.console import answer
+from convviz.cli.writing import tell_replaced
+from convviz.files.writing import Stream
+from convviz.results import outputs
+from convviz.results.drawn import Drawn
+
+
+def write(
+    drawn: Drawn,
+    target: Path | Stream | None,
+    description: dict[str, Any],
+    *,
+    force: bool,
+    inputs: Sequence[Path],
+) -> None:
+    """Write the drawing, where one is asked for."""
+    if target is not None:
+        drawing = drawn.drawing()
+        tell_replaced(target, description)
+        outputs.write_drawing(drawing, target, description, force=force, inputs=inputs)
+
+
+def end(target: Path | Stream | None) -> None:
+    """Name the file that was written."""
+    if isinstance(target, Path):
+        answer()
+        answer(str(target))

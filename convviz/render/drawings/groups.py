@@ -1,0 +1,112 @@
+"""Which channels feed which maps, as a drawing."""
+
+from collections.abc import Sequence
+
+from convviz.compute.feature_maps import LayerRun
+from convviz.compute.survey import reduce
+from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Lines, Rectangle, Shape
+from convviz.render.fonts import font
+from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, tones
+from convviz.render.toned import picture_levels
+from convviz.render.words.matrices import ELLIPSIS, elided
+from convviz.text import plural
+from convviz.typing import Bytes
+
+# In units: the margin, a channel or a map, from one to the next, and between channels and maps.
+_GAP, _TILE, _PITCH, _BETWEEN = 28.0, 64.0, 78.0, 220.0
+# The most groups, and the most channels or maps of one, that are drawn; of more the middle is left out.
+_MOST_GROUPS, _MOST_TILES = 6, 6
+
+
+def draw(run: LayerRun) -> Drawing:
+    """Draw every group of a layer: its channels, its maps, and lines from those to these.
+
+    Parameters
+    ----------
+    run : LayerRun
+        What a layer made of a picture.
+
+    Returns
+    -------
+    Drawing
+        One frame per group; of many groups, channels or maps the middle is left out, and said so.
+    """
+    layer = run.layer
+    names = [f"channel {name}" if name.isdigit() else name for name in run.picture.channels]
+    left = _GAP + 18 + max(font(14).getlength(name) for name in names) + 12
+    right = left + 2 * _TILE + _BETWEEN
+    width = right + 12 + max(font(14).getlength(name) for name in run.names) + 18
+    heading = (
+        f"{plural(layer.groups, 'group')}: {plural(layer.in_channels, 'channel')}, "
+        f"{plural(layer.out_channels, 'map')}; every filter reads {plural(layer.weight_shape[1], 'channel')}"
+    )
+    shapes: list[Shape] = [Label(_GAP, 34, heading, INK, 18)]
+    y = 58.0
+    for group in elided(layer.groups, _MOST_GROUPS):
+        if group is None:
+            words = f"{ELLIPSIS} {plural(layer.groups - _MOST_GROUPS + 1, 'more group')}"
+            shapes.append(Label(_GAP + 18, y + 18, words, FAINT, 14))
+            y += 36
+            continue
+        drawn, height = _group(run, group, y, names=names, left=left, right=right)
+        shapes += [Rectangle(_GAP, y, width - _GAP, height, None, RULE, 1), *drawn]
+        y += height + 16
+    return Drawing(max(width, _GAP + font(18).getlength(heading)) + _GAP, y + 12, PAPER, tuple(shapes))
+
+
+def _group(
+    run: LayerRun, group: int, y: float, *, names: Sequence[str], left: float, right: float
+) -> tuple[list[Shape], float]:
+    """Draw one group; gives its height too."""
+    made = run.layer.out_channels // run.layer.groups
+    read = run.layer.channels_of(group * made)
+    channels = [slot if slot is None else read[slot] for slot in elided(len(read), _MOST_TILES)]
+    maps = [slot if slot is None else group * made + slot for slot in elided(made, _MOST_TILES)]
+    rows = max(len(channels), len(maps))
+    shapes: list[Shape] = [Label(_GAP + 18, y + 24, f"group {group}", FAINT, 14)]
+    top = y + 40
+    starts = [(left + _TILE, row) for row in _middles(top, rows, channels)]
+    ends = [(right - _TILE, row) for row in _middles(top, rows, maps)]
+    shapes += [
+        Lines(((x + 4, row), (end - 4, other)), OUTPUT_TEAL, 1.2)
+        for (x, row), channel in zip(starts, channels, strict=True)
+        for (end, other), index in zip(ends, maps, strict=True)
+        if channel is not None and index is not None
+    ]
+    for (x, row), channel in zip(starts, channels, strict=True):
+        if channel is None:
+            shapes.append(_left_out(x - _TILE / 2, row, len(read)))
+            continue
+        small = reduce(run.picture.x[channel], min(1.0, 2 * _TILE / max(run.picture.size)))
+        levels = picture_levels([small], [run.picture.ends[channel]])[:]
+        shapes += _tile(levels, x - _TILE, row, colour=INPUT_BLUE)
+        shapes.append(Label(left - 10, row + 5, names[channel], INPUT_BLUE, 14, anchor="end"))
+    for (x, row), index in zip(ends, maps, strict=True):
+        if index is None:
+            shapes.append(_left_out(x + _TILE / 2, row, made))
+            continue
+        values = run.maps[index]
+        levels = tones([values])[0].levels(reduce(values, min(1.0, 2 * _TILE / max(values.shape))))
+        shapes += _tile(levels, x, row, colour=OUTPUT_TEAL)
+        shapes.append(Label(right + 10, row + 5, run.names[index], OUTPUT_TEAL, 14))
+    return shapes, 40 + rows * _PITCH + 6
+
+
+def _middles(top: float, rows: int, slots: Sequence[int | None]) -> list[float]:
+    """Tell at which heights tiles stand, centred where the other side has more."""
+    first = top + (rows - len(slots)) * _PITCH / 2
+    return [first + place * _PITCH + _TILE / 2 for place in range(len(slots))]
+
+
+def _tile(levels: Bytes, x: float, middle: float, *, colour: Colour) -> list[Shape]:
+    """Draw an array in a square of one size, as large as fits."""
+    scale = _TILE / max(levels.shape)
+    w, h = levels.shape[1] * scale, levels.shape[0] * scale
+    left, top = x + (_TILE - w) / 2, middle - h / 2
+    return [Bitmap(left, top, w, h, levels), Rectangle(left, top, w, h, None, colour, 2)]
+
+
+def _left_out(x: float, middle: float, count: int) -> Label:
+    """Describe how many tiles are left out."""
+    words = f"{ELLIPSIS} {count - _MOST_TILES + 1} more"
+    return Label(x, middle + 5, words, FAINT, 13, anchor="middle")

@@ -1,0 +1,169 @@
+"""Channels and maps in a drawing: cells with numbers where there is room, else pictures."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.analysis.trace import read
+from convviz.compute.feature_maps import LayerRun
+from convviz.compute.survey import reduce
+from convviz.render.drawings.cells import cells, level_fills, tinted
+from convviz.render.drawings.drawing import Bitmap, Colour, Rectangle, Shape
+from convviz.render.drawings.padding import padding_mask
+from convviz.render.palette import FAINT, INPUT_BLUE, OUTPUT_TEAL, RULE, tones
+from convviz.render.toned import picture_levels
+from convviz.render.words.matrices import cell_words, words_of
+from convviz.typing import Bytes, Floats
+
+# In units: the largest cell, and the least one that shows a number.
+MOST_CELL, LEAST_CELL = 46.0, 18.0
+# A window of more values, or of a longer side, is drawn as a picture, which is so long and at least so thick.
+_MOST_WRITTEN, _LONGEST_WRITTEN = 25, 7
+_WINDOW, _THINNEST = 210.0, 12.0
+
+Mask = NDArray[np.bool_]
+
+
+def is_large(shape: Sequence[int]) -> bool:
+    """Return whether a window has too many numbers to be read."""
+    return math.prod(shape) > _MOST_WRITTEN or max(shape) > _LONGEST_WRITTEN
+
+
+def window_size(shape: Sequence[int]) -> tuple[float, float]:
+    """Choose width and height of a window on paper."""
+    cell = _WINDOW / max(shape) if is_large(shape) else MOST_CELL
+    return max(cell * shape[1], _THINNEST), max(cell * shape[0], _THINNEST)
+
+
+def window(
+    values: NDArray[np.floating],
+    fills: Sequence[Sequence[Colour]],
+    x: float,
+    *,
+    y: float,
+    padding: Mask | None = None,
+) -> list[Shape]:
+    """Draw a patch, a kernel or products: cells with their numbers, or a picture where they are many.
+
+    Parameters
+    ----------
+    values : ndarray, shape (kh, kw)
+        The numbers.
+    fills : sequence of sequence of colour
+        The colour of each.
+    x, y : float
+        The corner at the top left, in units.
+    padding : ndarray, shape (kh, kw), bool, optional
+        Cells with a dashed outline.
+
+    Returns
+    -------
+    list of Shape
+        Of the size that `window_size` tells.
+    """
+    if not is_large(values.shape):
+        return cells(words_of(values, digits=3), fills, x, y=y, cell=MOST_CELL, dashed=padding)
+    width, height = window_size(values.shape)
+    w, h = width / values.shape[1], height / values.shape[0]
+    shapes: list[Shape] = [Bitmap(x, y, width, height, np.array(fills, np.uint8))]
+    if padding is not None:
+        shapes += [
+            Rectangle(x + column * w, y + row * h, w, h, None, RULE, 1, dashed=True)
+            for row, column in np.argwhere(padding).tolist()
+        ]
+    return [*shapes, Rectangle(x, y, width, height, None, RULE, 1)]
+
+
+def scale_of(shape: Iterable[int], side: float) -> float:
+    """Choose the side of a cell, in units, at which an array is `side` long at most."""
+    return min(side / max(shape), MOST_CELL)
+
+
+def channel_scale(run: LayerRun, side: float) -> float:
+    """Choose the side of a cell at which a channel with its padding is `side` long at most."""
+    size = run.picture.size
+    return scale_of(run.layer.edges(size).around(size), side)
+
+
+def channel(
+    run: LayerRun,
+    index: int,
+    x: float,
+    *,
+    y: float,
+    side: float,
+    marked: Mask | None = None,
+    colour: Colour = INPUT_BLUE,
+) -> list[Shape]:
+    """Draw a channel of the input with the values that the padding holds.
+
+    Parameters
+    ----------
+    run : LayerRun
+        The run.
+    index : int
+        The channel.
+    x, y : float
+        The corner at the top left of the padding, in units.
+    side : float
+        Its longest side, in units.
+    marked : ndarray, shape (H + top + bottom, W + left + right), bool, optional
+        Cells to shade.
+    colour : (int, int, int)
+        What to shade them with.
+
+    Returns
+    -------
+    list of Shape
+        The input in a blue frame; the padding tinted, in dashes.
+    """
+    size = run.picture.size
+    edges = run.layer.edges(size)
+    around, scale = edges.around(size), channel_scale(run, side)
+    rows, columns = range(-edges.top, size.h + edges.bottom), range(-edges.left, size.w + edges.right)
+    values = read(run.layer, run.picture.x[index], rows, columns=columns)
+    border = padding_mask(edges, size)
+    small = reduce(values, min(1.0, 2 * scale))
+    levels: Bytes = picture_levels([small], [run.picture.ends[index]])[:]
+    if any(edges):
+        levels = tinted(levels, border, INPUT_BLUE, cover=0.2)
+    if marked is not None:
+        levels = tinted(levels, marked, colour)
+    shapes = _array(values, levels, x, y=y, scale=scale, padding=border)
+    if any(edges):
+        box = (x, y, around.w * scale, around.h * scale)
+        shapes.append(Rectangle(*box, None, FAINT, 1.2, dashed=True))
+    inner = (x + edges.left * scale, y + edges.top * scale, size.w * scale, size.h * scale)
+    return [*shapes, Rectangle(*inner, None, INPUT_BLUE, 2)]
+
+
+def feature_map(
+    values: Floats,
+    x: float,
+    y: float,
+    *,
+    side: float,
+    marked: Mask | None = None,
+    colour: Colour = OUTPUT_TEAL,
+) -> list[Shape]:
+    """Draw a feature map, shape (H', W'), in a teal frame; with the parameters of `channel`."""
+    h, w = values.shape
+    scale = scale_of(values.shape, side)
+    levels = tones([values])[0].levels(reduce(values, min(1.0, 2 * scale)))
+    if marked is not None:
+        levels = tinted(levels, marked, colour)
+    frame = Rectangle(x, y, w * scale, h * scale, None, OUTPUT_TEAL, 2)
+    return [*_array(values, levels, x, y=y, scale=scale), frame]
+
+
+def _array(
+    values: Floats, levels: Bytes, x: float, *, y: float, scale: float, padding: Mask | None = None
+) -> list[Shape]:
+    """Draw an array as cells with numbers, or as pixels where those would be too small."""
+    h, w = values.shape
+    if scale < LEAST_CELL:
+        return [Bitmap(x, y, w * scale, h * scale, levels)]
+    rgb = np.repeat(levels[:, :, None], 3, axis=2) if levels.ndim == 2 else levels
+    return cells(cell_words(values, padding), level_fills(rgb), x, y=y, cell=scale, dashed=padding)

@@ -1,0 +1,57 @@
+"""What all answers that can be drawn have in common."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from convviz.render.drawings.drawing import Drawing, to_svg
+from convviz.results import outputs
+
+
+class Drawn(ABC):
+    """An answer in words, as plain values for JSON, and as a drawing; a notebook shows the drawing."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def lines(self, *, width: int = 100) -> list[str]:
+        """Write the answer, in lines of `width` characters."""
+
+    @abstractmethod
+    def document(self) -> dict[str, Any]:
+        """Return the answer as plain values, as ``--json`` prints them."""
+
+    @abstractmethod
+    def drawing(self) -> Drawing:
+        """Draw the answer."""
+
+    @abstractmethod
+    def description(self, *chosen: Any) -> dict[str, Any]:
+        """Describe the answer for the metadata of a file; `chosen` are settings to be told with it."""
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the drawing.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to write, .png or .svg.
+        force : bool
+            Replace a file that convviz did not write.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written, or is not ours to replace.
+        """
+        outputs.write_drawing(self.drawing(), Path(path), self.description(), force=force)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.lines()[0]}>"
+
+    def _repr_svg_(self) -> str:
+        """Show the drawing in a notebook."""
+        return to_svg(self.drawing())

@@ -1,0 +1,385 @@
+"""Questions about a run, each with its answer: one value, one pixel, one weight, the matrices, the groups."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from convviz.analysis.trace import Feed, Trace, WeightTrace, check_index, trace, trace_pixel, trace_weight
+from convviz.analysis.unfold import Unfolded, unfold
+from convviz.errors import SpecError
+from convviz.render.drawings import explanation, groups, product, reach
+from convviz.render.drawings.drawing import Drawing
+from convviz.render.words import shapes, tables
+from convviz.results import feature_maps
+from convviz.results.drawn import Drawn
+from convviz.results.feature_maps import FeatureMaps
+from convviz.spec.geometry import HW, padding_shares
+from convviz.text import number, plural
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about a run: one of `at`, `pixel`, `weight`, `as_matrix` and `group_map`; else `at`.
+
+    Parameters
+    ----------
+    at : HW, optional
+        Row and column of an output value; those of the largest magnitude of the map by default.
+    index : int, optional
+        The map that it stands in; the first by default.
+    pixel : HW, optional
+        Row and column of an input pixel.
+    weight : (int, int, int, int), optional
+        Indices of a weight in the array (O, I / groups, kh, kw).
+    as_matrix : bool
+        The layer as matrix products.
+    group_map : bool
+        Which channels feed which maps.
+
+    Raises
+    ------
+    SpecError
+        If several are asked, or a map is chosen for a weight, which belongs to one.
+    """
+
+    at: HW | None = None
+    index: int | None = None
+    pixel: HW | None = None
+    weight: tuple[int, int, int, int] | None = None
+    as_matrix: bool = False
+    group_map: bool = False
+
+    def __post_init__(self) -> None:
+        asked = sum(value is not None for value in (self.at, self.pixel, self.weight))
+        if asked + self.as_matrix + self.group_map > 1:
+            raise SpecError(
+                "at, pixel, weight, as_matrix and group_map are different questions; give one of them."
+            )
+        if self.group_map and self.index is not None:
+            raise SpecError("map: the group map shows every map; leave out the map.")
+        if self.weight is not None and self.index is not None:
+            raise SpecError(
+                "map: a weight belongs to one filter, the first of its numbers; leave out the map."
+            )
+
+    def about(self, run: FeatureMaps) -> "Explanation":
+        """Answer it for a run.
+
+        Raises
+        ------
+        SpecError
+            If there is no such map, position, pixel or weight.
+        BackendError
+            If the parts do not add up to what the backend computed.
+        """
+        index = self.index or 0
+        if self.pixel is not None:
+            check_index("map", index, run.layer.out_channels)
+            return PixelExplanation(run, self, trace_pixel(run, at=self.pixel))
+        if self.weight is not None:
+            return WeightExplanation(run, self, trace_weight(run, indices=self.weight))
+        if self.as_matrix:
+            return MatrixExplanation(run, self, unfold(run, index=index))
+        if self.group_map:
+            return GroupMap(run, self)
+        return ValueExplanation(run, self, trace(run, at=self.at, index=index))
+
+    def as_text(self) -> dict[str, str]:
+        """Return what is asked as it would be typed."""
+        places = {"at": self.at, "pixel": self.pixel, "weight": self.weight}
+        text = {key: ",".join(map(str, place)) for key, place in places.items() if place is not None}
+        flags = {"as-matrix": self.as_matrix, "group-map": self.group_map}
+        text |= {key: "true" for key, is_asked in flags.items() if is_asked}
+        return text | ({"map": str(self.index)} if self.index is not None else {})
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Explanation(Drawn):
+    """The answer to a question about a run.
+
+    Parameters
+    ----------
+    run : FeatureMaps
+        The run.
+    question : Question
+        What was asked.
+    """
+
+    run: FeatureMaps
+    question: Question
+
+    def table(self) -> Table | None:
+        """Tabulate what follows the lines, if anything does."""
+        return None
+
+    def description(self, *chosen: Any) -> dict[str, Any]:
+        """Describe the answer for the metadata of a file; `chosen` are settings to be told with it."""
+        return {**self.run.description(*chosen), "command": "explain", **self.question.as_text()}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ValueExplanation(Explanation):
+    """One output value taken apart, in `found`."""
+
+    found: Trace
+
+    def lines(self, *, width: int = 100) -> list[str]:
+        """Write the arithmetic of the value, and how much of the layer's work meets padding."""
+        text = explanation.lines(self.found, self.run, width=width)
+        size = self.run.picture.size
+        if any(self.run.layer.edges(size)):
+            text.append(shapes.padding_line(*self.run.layer.axes(size)))
+        return text
+
+    def document(self) -> dict[str, Any]:
+        """Give every number as plain values."""
+        found = self.found
+        outputs, products = padding_shares(*self.run.layer.axes(self.run.picture.size))
+        return {
+            "at": list(found.at),
+            **({"chosen": "largest magnitude"} if found.largest else {}),
+            "map": {"index": found.index, "name": found.name},
+            "window": {"rows": list(found.rows), "columns": list(found.columns)},
+            "channels": [
+                {
+                    "index": channel.channel,
+                    "name": channel.name,
+                    "patch": channel.patch.tolist(),
+                    "kernel": channel.kernel.tolist(),
+                    "products": channel.products.tolist(),
+                    "sum": channel.total,
+                }
+                for channel in found.channels
+            ],
+            "inside": found.inside.tolist(),
+            "bias": found.bias,
+            "value": found.total,
+            "backend": {"name": found.backend, "value": found.computed, "difference": found.difference},
+            "padding_shares": {"outputs": outputs, "products": products},
+        }
+
+    def drawing(self) -> Drawing:
+        """Draw the window, the products and the value."""
+        return explanation.draw(self.found, self.run)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PixelExplanation(Explanation):
+    """Every output that an input pixel feeds, in `feeds`."""
+
+    feeds: list[Feed]
+
+    @property
+    def at(self) -> HW:
+        """The pixel."""
+        assert self.question.pixel is not None
+        return self.question.pixel
+
+    @property
+    def copied(self) -> bool:
+        """Whether the padding holds copies of the pixel that are read."""
+        return any(feed.cell != self.at for feed in self.feeds)
+
+    def lines(self, *, width: int = 100) -> list[str]:
+        """Describe how many values the pixel feeds."""
+        at, picture = self.at, self.run.picture
+        values = picture.x[:, at.h, at.w].tolist()
+        words = ", ".join(
+            f"{name} {number(value, digits=6)}" for name, value in zip(picture.channels, values, strict=True)
+        )
+        count = len({feed.output for feed in self.feeds})
+        text = [f"pixel {at.h},{at.w} ({words}) feeds {plural(count, 'position')} of every map that reads it"]
+        if self.copied:
+            text.append("cells in brackets are copies of it in the padding")
+        if not self.feeds:
+            text.append("no window holds it: the stride passes it by, or it lies past the last window")
+        return text
+
+    def table(self) -> Table | None:
+        """Tabulate the products that the pixel is a factor of."""
+        if not self.feeds:
+            return None
+        rows = reach.rows_of_feeds(self.feeds, self.run, at=self.at)
+        return tables.feeds(rows, cells=self.copied)
+
+    def document(self) -> dict[str, Any]:
+        """Give every product as plain values."""
+        return {
+            "pixel": list(self.at),
+            "values": self.run.picture.x[:, self.at.h, self.at.w].tolist(),
+            "feeds": [
+                {
+                    "map": feed.index,
+                    "name": self.run.names[feed.index],
+                    "channel": feed.channel,
+                    "output": list(feed.output),
+                    "tap": list(feed.tap),
+                    "weight": feed.weight,
+                    "cell": list(feed.cell),
+                }
+                for feed in self.feeds
+            ],
+        }
+
+    def drawing(self) -> Drawing:
+        """Draw the pixel and what it feeds of one map."""
+        return reach.draw_pixel(self.at, self.feeds, self.run, index=self.question.index or 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WeightExplanation(Explanation):
+    """What one weight multiplies and feeds, in `found`."""
+
+    found: WeightTrace
+
+    def lines(self, *, width: int = 100) -> list[str]:
+        """Describe what the weight multiplies and feeds."""
+        return [*reach.lines(self.found, self.run), ""]
+
+    def table(self) -> Table:
+        """Tabulate the products of the weight."""
+        return tables.products(reach.rows_of(self.found))
+
+    def document(self) -> dict[str, Any]:
+        """Give every product as plain values."""
+        found = self.found
+        return {
+            "weight": {"index": list(found.indices), "value": found.weight},
+            "map": {"index": found.indices[0], "name": found.name},
+            "channel": {"index": found.channel, "name": found.channel_name},
+            "rows": list(found.rows),
+            "columns": list(found.columns),
+            "values": found.values.tolist(),
+            "inside": found.inside.tolist(),
+            "products": found.products.tolist(),
+        }
+
+    def drawing(self) -> Drawing:
+        """Draw the channel, the kernel and the map that the weight connects."""
+        return reach.draw_weight(self.found, self.run)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MatrixExplanation(Explanation):
+    """The layer as matrix products, in `found`."""
+
+    found: Unfolded
+
+    def lines(self, *, width: int = 100) -> list[str]:
+        """Write both matrix products."""
+        return product.lines(self.found, width=width)
+
+    def document(self) -> dict[str, Any]:
+        """Give every matrix as plain values."""
+        found = self.found
+        return {
+            "map": {"index": found.index, "name": found.name},
+            "im2col": {
+                "filters": found.filters.tolist(),
+                "windows": found.windows.tolist(),
+                "maps": found.maps.tolist(),
+            },
+            "matrix": found.matrix.tolist(),
+            "input": found.inputs.tolist(),
+            "bias": found.bias.tolist(),
+            "values": found.values.tolist(),
+            "difference": found.difference,
+        }
+
+    def drawing(self) -> Drawing:
+        """Draw both matrix products."""
+        return product.draw(self.found)
+
+
+class GroupMap(Explanation):
+    """Which channels feed which maps, and what groups save."""
+
+    __slots__ = ()
+
+    def lines(self, *, width: int = 100) -> list[str]:
+        """Write one line per group, and one for what they save."""
+        run = self.run
+        return shapes.group_map(run.layer, run.picture.size, run.picture.channels, names=run.names)
+
+    def document(self) -> dict[str, Any]:
+        """Return the indices of the channels and the maps of every group."""
+        layer = self.run.layer
+        made = layer.out_channels // layer.groups
+        weights, macs = layer.weight_parameters, layer.macs(self.run.picture.shape)
+        return {
+            "groups": [
+                {
+                    "channels": list(layer.channels_of(group * made)),
+                    "maps": list(range(group * made, (group + 1) * made)),
+                }
+                for group in range(layer.groups)
+            ],
+            "weights": weights,
+            "macs": macs,
+            "in_one_group": {"weights": weights * layer.groups, "macs": macs * layer.groups},
+        }
+
+    def drawing(self) -> Drawing:
+        """Draw every group with lines from its channels to its maps."""
+        return groups.draw(self.run)
+
+
+def explain(
+    image: Any,
+    layer: Any,
+    weights: Any = None,
+    *,
+    at: tuple[int, int] | None = None,
+    index: int | None = None,
+    pixel: tuple[int, int] | None = None,
+    weight: tuple[int, int, int, int] | None = None,
+    as_matrix: bool = False,
+    group_map: bool = False,
+    backend: str = "auto",
+    device: str = "cpu",
+) -> Explanation:
+    """Take one output value of a layer apart, or answer another question about it.
+
+    Parameters
+    ----------
+    image, layer, weights, backend, device
+        As for `convviz.run`.
+    at : (int, int), optional
+        Row and column of an output value: what is multiplied by what, and how it adds up. By default
+        the value of the largest magnitude of the map.
+    index : int, optional
+        The map that it stands in; the first by default.
+    pixel : (int, int), optional
+        Row and column of an input pixel: every output that it feeds.
+    weight : (int, int, int, int), optional
+        Indices of a weight in the array (O, I / groups, kh, kw): what it multiplies and feeds.
+    as_matrix : bool
+        The layer as matrix products.
+    group_map : bool
+        Which channels feed which maps.
+
+    Returns
+    -------
+    Explanation
+        With ``lines()``, ``document()``, ``drawing()``, ``save(path)``, and the numbers; a notebook
+        shows the drawing.
+
+    Raises
+    ------
+    SpecError
+        If several are asked, or there is no such map, position, pixel or weight.
+    BackendError
+        If the parts do not add up to what the backend computed.
+
+    Examples
+    --------
+    >>> from convviz.spec.layers import Conv2d
+    >>> layer = Conv2d(1, 1, 2, bias=False)
+    >>> found = explain([[1, 2], [3, 4]], layer, [[[[1, 0], [0, 10]]]], at=(0, 0))
+    >>> found.found.channels[0].products.tolist(), found.document()["value"]
+    ([[1.0, 0.0], [0.0, 40.0]], 41.0)
+    """
+    places = [None if place is None else HW(*place) for place in (at, pixel)]
+    question = Question(places[0], index, places[1], weight, as_matrix, group_map)
+    return question.about(feature_maps.run(image, layer, weights, backend=backend, device=device))
