@@ -76,10 +76,10 @@ def test_a_transposed_convolution_of_numbers_is_worked_by_hand(convviz, tmp_path
     [
         ([], "give INPUT, or --size"),
         (["--size", "5", "-o", "x.mp4"], "ends in .gif, .webp, .png, .apng, not '.mp4'"),
-        (["--size", "5", "--output-padding", "1"], "output-padding goes with --transposed"),
+        (["--size", "5", "--output-padding", "1"], "output-padding can only be used with --transposed"),
         (["--size", "40"], "at most 32x32 cells"),
-        (["--size", "2"], "kernel spans 3 pixels, but the padded input has only 2"),
-        (["--size", "5", "--svg"], "svg goes with --frames"),
+        (["--size", "2"], "spans 3 pixels, but the padded input has only 2"),
+        (["--size", "5", "--svg"], "svg can only be used with --frames"),
         (["--size", "5", "--gallery", "g"], "gallery has cases of its own"),
         (["--size", "5", "--ms", "5"], "ms must be at least 20"),
         (["--size", "5", "--map", "6"], "there are 6 maps, 0 to 5"),
