@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         OutputError,
         ShapeError,
         SpecError,
+        TextError,
         UnknownNameError,
     )
     from convviz.files.checkpoints import Checkpoint, read_checkpoint
@@ -55,6 +56,7 @@ _HOMES = {
         "InputError",
         "OutputError",
         "ShapeError",
+        "TextError",
         "SpecError",
         "UnknownNameError",
     ),
@@ -100,6 +102,7 @@ __all__ = [
     "ShortSide",
     "SpecError",
     "StoredFilters",
+    "TextError",
     "UnknownNameError",
     "__version__",
     "conv2d",

@@ -2,6 +2,7 @@
 
 import math
 import textwrap
+from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
@@ -111,6 +112,28 @@ def plural(count: int, noun: str) -> str:
     ('1 map', '1,920 maps', '6 biases')
     """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words as a sentence does.
+
+    Examples
+    --------
+    >>> listed(["stride"]), listed(["stride", "padding"]), listed(["stride", "padding", "dilation"])
+    ('stride', 'stride and padding', 'stride, padding and dilation')
+    """
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def channel_label(name: str) -> str:
+    """Write what a channel is called in a caption; one without a name of its own has a number.
+
+    Examples
+    --------
+    >>> channel_label("R"), channel_label("0")
+    ('R channel', 'channel 0')
+    """
+    return f"channel {name}" if name.isdecimal() else f"{name} channel"
 
 
 def amount(size: float) -> str:

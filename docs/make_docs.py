@@ -52,7 +52,8 @@ def options_table(command: str) -> str:
             default = "" if param.default is None or param.default is False else f"`{param.default}`"
             if param.secondary_opts:
                 default = f"`{(param.opts if param.default else param.secondary_opts)[0]}`"
-            text = (param.help or "").replace("|", "\\|")
+            text, _, words = (param.help or "").replace("|", "\\|").partition("  [default: ")
+            default = f"`{words.removesuffix(']')}`" if words else default
             rows.append(f"| {names} | {value} | {text} | {default} |")
     return "\n".join(rows) + "\n"
 

@@ -349,7 +349,7 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
         if _found(folder, "the folder") is None:
             raise InputError(f"the folder {quoted(folder)} does not exist; check the path.")
         if not folder.is_dir():
-            raise InputError(f"the folder {quoted(folder)} is not a folder; use convviz run for one file.")
+            raise InputError(f"{quoted(folder)} is not a folder; use convviz run for one file.")
     if remote or addresses.is_remote(out):
         same = str(folder).rstrip("/") == str(out).rstrip("/")
     else:

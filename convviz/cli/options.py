@@ -361,9 +361,9 @@ Quiet = Annotated[
 
 def output_option(text: str, default: str = "") -> Any:
     """Make the row of the option that says where to write; `default` tells the name without it."""
-    return typer.Option(
-        "-o", "--output", metavar="FILE", rich_help_panel=OUTPUT, help=text, show_default=default or True
-    )
+    # A default in words is put in brackets by typer, as if those belonged to it.
+    words = f"{text}  [default: {default}]" if default else text
+    return typer.Option("-o", "--output", metavar="FILE", rich_help_panel=OUTPUT, help=words)
 
 
 def check_png(path: Path | Stream) -> None:

@@ -22,9 +22,7 @@ def read_input(names: Sequence[str], settings: InputSettings) -> Picture:
     """Read files, or stdin where the name is ``-``; the channels of several are the channels of one input."""
     # To normalise is for the channels of the whole.
     apart = replace(settings, normalize=None)
-    pictures = [
-        decode.read(sys.stdin.buffer if name == "-" else Path(name), **apart.arguments) for name in names
-    ]
+    pictures = [decode.read(sys.stdin.buffer if name == "-" else name, **apart.arguments) for name in names]
     return prepare.stack(pictures, [stem_of(name) for name in names], settings.normalize)
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from convviz.compute import backends, conv
-from convviz.compute.weights import LayerWeights, Parameters, map_names
+from convviz.compute.weights import LayerWeights, Parameters, as_floats, map_names
 from convviz.errors import ShapeError
 from convviz.images.picture import Picture
 from convviz.machine import memory, parallel
@@ -60,7 +60,7 @@ def conv_transpose2d(
     >>> conv_transpose2d([[[1, 2]]], [[[[1, 1]]]], stride=2)
     array([[[1., 1., 2., 2.]]], dtype=float32)
     """
-    x, weight = np.asarray(x, np.float32), np.asarray(weight, np.float32)
+    x, weight = as_floats("x", x), as_floats("weight", weight)
     if x.ndim not in (3, 4):
         raise ShapeError(f"an input is (C, H, W) or (N, C, H, W), not {x.shape}.")
     if weight.ndim != 4 or 0 in weight.shape:
@@ -76,7 +76,7 @@ def conv_transpose2d(
         bias is not None,
         dilation,
     )
-    parameters = {"weight": weight} | ({} if bias is None else {"bias": np.asarray(bias, np.float32)})
+    parameters = {"weight": weight} | ({} if bias is None else {"bias": as_floats("bias", bias)})
     if x.ndim == 3:
         return transposed(layer, x, parameters, backend)
     return np.stack([transposed(layer, one, parameters, backend) for one in x])
@@ -319,7 +319,7 @@ def conv2d(
     array([[[3., 2.],
             [7., 4.]]], dtype=float32)
     """
-    x, weight = np.asarray(x, np.float32), np.asarray(weight, np.float32)
+    x, weight = as_floats("x", x), as_floats("weight", weight)
     if x.ndim not in (3, 4):
         raise ShapeError(f"an input is (C, H, W) or (N, C, H, W), not {x.shape}.")
     if weight.ndim != 4:

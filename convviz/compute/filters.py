@@ -17,7 +17,7 @@ from convviz.spec.geometry import HW
 from convviz.spec.kernels import Filter, KernelRequest, could_be_size, parse_request, resolve
 from convviz.spec.layers import Conv2d, as_padding
 from convviz.spec.settings import LayerSettings, typed
-from convviz.text import in_quotes, plural, printable
+from convviz.text import in_quotes, listed, plural, printable
 from convviz.typing import Floats
 
 
@@ -215,7 +215,7 @@ def prepare(settings: LayerSettings) -> NamedFilters | None:
     True
     """
     if settings.layer_name is not None and settings.weights is None:
-        raise SpecError("layer: goes with --weights, or with a network.")
+        raise SpecError("layer can only be used with --weights or with a network.")
     named = load(settings.kernel) if settings.kernel else None
     if settings.weights is not None:
         named = _trained(settings)
@@ -323,11 +323,9 @@ def build(
         remarks.append(f"{', '.join(smaller)} centred in zeros to fill a kernel of {layer.kernel_size}")
     if named.remark:
         remarks.append(named.remark)
-    if settings.weights is not None and not named.stored:
-        remarks.append(
-            "the file does not store the stride, padding and groups; assuming "
-            f"stride {layer.stride}, padding {typed(settings.padding)} and groups {layer.groups}"
-        )
+    if settings.weights is not None and not named.stored and (assumed := _assumed(settings)):
+        words = listed([f"{name} {text}" for name, text in assumed.items()])
+        remarks.append(f"the file does not store {listed(list(assumed))}; using {words}, as by default")
     if named.bias is not None and layer.bias and settings.bias_values is None and settings.weights is None:
         without = [filters.name for filters in named.filters if filters.bias is None]
         more = (
@@ -335,6 +333,16 @@ def build(
         )
         remarks.append(f"the bias is the one stored with the kernel{more}")
     return layer, weights.turned() if settings.flip else weights, tuple(remarks)
+
+
+def _assumed(settings: LayerSettings) -> dict[str, str]:
+    """Write the arguments that neither the shape of a weight nor the user tells."""
+    default = LayerSettings()
+    return {
+        name: typed(getattr(default, name))
+        for name in ("stride", "padding", "dilation")
+        if getattr(settings, name) == getattr(default, name)
+    }
 
 
 def _bias(

@@ -61,6 +61,10 @@ class LayerWeights:
                 place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
                 raise SpecError(f"{what}{list(place)} is not a finite float32 number.")
 
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.weight.shape))
+        return f"<LayerWeights: weights {shape}, {'no bias' if self.bias is None else 'with bias'}>"
+
     @classmethod
     def of(
         cls, layer: Conv2d, weight: Any, bias: Any = None, *, names: Sequence[str] | None = None
@@ -72,7 +76,7 @@ class LayerWeights:
         SpecError
             If the shapes are not those of the layer.
         """
-        weight = np.ascontiguousarray(weight, np.float32)
+        weight = np.ascontiguousarray(as_floats("weight", weight))
         if weight.shape != layer.weight_shape:
             raise SpecError(f"{layer} has a weight of shape {layer.weight_shape}, not {weight.shape}.")
         if (bias is not None) != layer.bias:
@@ -80,7 +84,7 @@ class LayerWeights:
             raise SpecError(f"{layer} has {has} bias; {do} one.")
         return cls(
             weight,
-            None if bias is None else np.ascontiguousarray(bias, np.float32),
+            None if bias is None else np.ascontiguousarray(as_floats("bias", bias)),
             tuple(names) if names is not None else map_names(layer.out_channels),
         )
 
@@ -99,6 +103,27 @@ class LayerWeights:
         """Return for every filter whether a rotation by 180 degrees leaves it as it is."""
         turned = self.weight[:, :, ::-1, ::-1]
         return tuple(bool(equal) for equal in (turned == self.weight).all(axis=(1, 2, 3)))
+
+
+def as_floats(name: str, value: Any) -> Floats:
+    """Take an array, a tensor or nested lists as float32; messages call it `name`.
+
+    Raises
+    ------
+    SpecError
+        If it holds anything but real numbers, or rows of different lengths.
+
+    Examples
+    --------
+    >>> as_floats("bias", [1, 0.5])
+    array([1. , 0.5], dtype=float32)
+    """
+    try:
+        if not np.iscomplexobj(value):
+            return np.asarray(value, np.float32)
+    except (TypeError, ValueError):
+        pass
+    raise SpecError(f"{name}: expected an array of real numbers, with rows of one length.")
 
 
 def map_names(count: int) -> tuple[str, ...]:

@@ -99,7 +99,10 @@ def parse_array(data: bytes, name: str, suffix: str, *, member: str | None = Non
         raise InputError(f"cannot read numbers from {name}; its name must end in {', '.join(READABLE)}.")
     array = finite(parsers[suffix](data, name), name)
     if array.ndim > _MOST_AXES:
-        raise InputError(f"{name} has {array.ndim} axes; expected at most {_MOST_AXES}.")
+        raise InputError(
+            f"{name} has {array.ndim} axes; expected at most {_MOST_AXES}: store one part of it, such as "
+            "array[0]."
+        )
     return array
 
 
@@ -145,7 +148,9 @@ def _from_json(data: bytes, name: str) -> NDArray[np.float64]:
             f"{name} is not JSON: {error.msg.lower()} in line {error.lineno}, column {error.colno}."
         ) from None
     except RecursionError:
-        raise InputError(f"{name} has lists in lists without end; expected at most {_MOST_AXES}.") from None
+        raise InputError(
+            f"{name} has lists in lists without end; expected at most {_MOST_AXES} levels."
+        ) from None
     except ValueError:  # Python converts no number of thousands of digits
         raise InputError(
             f"{name} has a whole number of thousands of digits, too large for float32."
@@ -226,8 +231,8 @@ def _from_csv(data: bytes, name: str) -> list[Any]:
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
         if "," in line and ";" in line:
             raise InputError(
-                f"{name}: line {number} has commas and semicolons; write numbers with points, and part them "
-                "by one of both."
+                f"{name}: line {number} has commas and semicolons; write decimals with points, and use only "
+                "one of the two as the separator."
             )
         if not line.strip():
             if channels[-1]:
@@ -237,7 +242,7 @@ def _from_csv(data: bytes, name: str) -> list[Any]:
         for column, word in enumerate(
             re.split(r"\s*[,;]\s*|\s+", re.sub(r"\s*[,;]?\s*$", "", line).lstrip()), 1
         ):
-            row.append(_csv_number(word, f"{name}, line {number}, number {column}"))
+            row.append(_csv_number(word, f"{name}, line {number}, number {column}", first=number == 1))
         first = channels[0][0] if channels[0] else row
         if len(row) != len(first):
             raise InputError(
@@ -256,12 +261,17 @@ def _from_csv(data: bytes, name: str) -> list[Any]:
     return channels if len(channels) > 1 else channels[0]
 
 
-def _csv_number(word: str, place: str) -> float:
-    """Read one number of a table."""
+def _csv_number(word: str, place: str, *, first: bool) -> float:
+    """Read one number of a table; words in its first line may be a header."""
+    if not word:
+        raise InputError(f"{place}: the cell is empty; write a number into it, such as 0.")
+    remedy = "write one in its place"
     try:
         value = float(word) if "_" not in word and word.isascii() else math.nan
     except ValueError:
         value = math.nan
+        if first:
+            remedy = "if this line is a header, delete it"
     if not math.isfinite(value) or abs(value) > _LARGEST:
-        raise InputError(f"{place}: {_json_word(word)} is not a finite number.")
+        raise InputError(f"{place}: {_json_word(word)} is not a finite number of float32; {remedy}.")
     return value

@@ -104,6 +104,9 @@ class Checkpoint:
         Why an array or a layer could not be read, by its name.
     count : int
         How many numbers the file stores.
+    places : dict of tuple
+        The keys from the top of the file's dicts to an array, by its name; nothing for an
+        array that is computed from others.
     """
 
     name: str
@@ -112,6 +115,11 @@ class Checkpoint:
     graph: Any = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     count: int = 0
+    places: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        held = f"{plural(len(self.arrays), 'array')}, {plural(len(self.convolutions), 'convolution')}"
+        return f"<Checkpoint: {self.name}, {held}>"
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -236,7 +244,10 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         if value.ndim == 4 and not _is_weight(key, whole.arrays)
     }
     layers = tuple(_convolutions(whole.arrays, places, whole.made_of))
-    return Checkpoint(name, whole.arrays, layers, left_out=left_out, count=count)
+    kept = {
+        key: () if key in whole.made_of else places.get(key, () if places else (key,)) for key in whole.arrays
+    }
+    return Checkpoint(name, whole.arrays, layers, left_out=left_out, count=count, places=kept)
 
 
 def _is_weight(key: str, found: Mapping[str, NDArray[Any]]) -> bool:
@@ -319,7 +330,7 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], 
         culprit = re.search(r"GLOBAL ([\w.]+)", str(error))
         raise _more_than_tensors(name, culprit[1] if culprit else None) from None
     except _BROKEN as error:
-        what = "it is damaged, or not of torch.save"
+        what = "it is damaged, or was not written by torch.save"
         raise InputError(f"cannot read {name}: {what}{because(error)}.") from None
     found = _state_dict(document, torch.Tensor)
     if not found:

@@ -56,7 +56,8 @@ def finite(values: Any, name: str) -> Floats:
     if bad.any():
         place = "".join(f"[{index}]" for index in np.argwhere(bad)[0])
         what = f"{array[tuple(np.argwhere(bad)[0])]} is not a finite number of float32"
-        raise InputError(f"{name}: {what}, at {place or 'its one value'}.")
+        remedy = "replace it by a finite number, as numpy.nan_to_num does"
+        raise InputError(f"{name}: {what}, at {place or 'its one value'}; {remedy}.")
     return found
 
 

@@ -44,8 +44,6 @@ def read_bytes(path: Path, *, size: int = 0) -> bytes:
     if addresses.is_remote(path):
         _make_room(path, size)
         return addresses.read(path)
-    if str(path) == ".":  # what an empty name becomes
-        raise InputError("the name of the input is empty or '.'; give a file, or - for stdin.")
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):

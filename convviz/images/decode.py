@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_args
 
 import numpy as np
 from PIL import Image
@@ -32,7 +32,9 @@ from convviz.images.picture import (
 from convviz.images.prepare import check_resize, cropped, normalized, resized
 from convviz.images.samples import Decoded, decode_image, finished
 from convviz.machine import memory
+from convviz.spec import parsing
 from convviz.spec.geometry import HW
+from convviz.spec.layers.base import IntPair, as_pair
 from convviz.spec.preparation import Normalization, ShortSide, resized_size
 from convviz.spec.settings import MAX_PIXELS, Mode, ValueRange
 from convviz.text import amount, plural
@@ -76,7 +78,7 @@ def as_picture(value: Any, *, channels: int | None = None) -> Picture:
     if isinstance(value, Picture):
         return value
     if isinstance(value, str | Path):
-        return read(Path(value))
+        return read(value)
     if isinstance(value, Image.Image):
         with _quiet(), explained("the image"):
             decoded = decode_image(value, None)
@@ -99,11 +101,11 @@ def as_picture(value: Any, *, channels: int | None = None) -> Picture:
 def read(
     source: str | Path | BinaryIO,
     *,
-    mode: Mode | None = None,
-    value_range: ValueRange = "unit",
-    resize: HW | ShortSide | None = None,
-    crop: HW | None = None,
-    normalize: Normalization | None = None,
+    mode: str | None = None,
+    value_range: str = "unit",
+    resize: IntPair | ShortSide | str | None = None,
+    crop: IntPair | None = None,
+    normalize: Normalization | str | None = None,
     page: int = 1,
     max_pixels: int = MAX_PIXELS,
 ) -> Picture:
@@ -121,12 +123,15 @@ def read(
     value_range : {"unit", "byte", "raw"}
         0 to 1, which divides by the largest value of the format (255, 65535,
         ...); 0 to 255; or as stored. Float pictures are stored in units already.
-    resize : HW or ShortSide, optional
-        Size to bring it to, in pixels: bilinear, and averaging where it shrinks.
-    crop : HW, optional
+    resize : int, (int, int), HW, ShortSide or str, optional
+        Size to bring it to, in pixels: bilinear, and averaging where it shrinks. One
+        number for both axes or (height, width); ``ShortSide(256)`` or ``"short:256"``
+        keeps the proportions.
+    crop : int, (int, int) or HW, optional
         Size of the middle that is kept of it then, in pixels.
-    normalize : Normalization, optional
-        What is subtracted from the values in the end, and what they are divided by.
+    normalize : Normalization or str, optional
+        What is subtracted from the values in the end, and what they are divided by:
+        ``"imagenet"``, or as typed after ``--normalize``.
     page : int
         Which page of a TIFF, or frame of an animation, counted from 1.
     max_pixels : int
@@ -145,8 +150,10 @@ def read(
         are not finite.
     SpecError
         If `mode` asks numbers for channels that they do not have, `resize` is less
-        than one pixel or more than `max_pixels`, or `normalize` is for other channels
-        or for values of another order.
+        than one pixel or more than `max_pixels`, `normalize` is for other channels
+        or for values of another order, or an argument is none of what is listed here.
+    UnknownNameError
+        If there is no such `mode` or `value_range`.
     ShapeError
         If `crop` is less than one pixel, or larger than the picture.
 
@@ -156,9 +163,18 @@ def read(
     array([[[1., 2.],
             [3., 4.]]], dtype=float32)
     """
-    if resize is not None:
-        check_resize(resized_size(resize, HW(1, 1)), max_pixels)
+    checked: dict[str, Any] = {
+        "mode": None if mode is None else parsing.choice("mode", get_args(Mode))(mode),
+        "value_range": parsing.choice("value range", get_args(ValueRange))(value_range),
+        "resize": _as_resize(resize),
+        "crop": None if crop is None else as_pair("crop", crop),
+        "normalize": parsing.normalization(normalize) if isinstance(normalize, str) else normalize,
+    }
+    if checked["resize"] is not None:
+        check_resize(resized_size(checked["resize"], HW(1, 1)), max_pixels)
     if isinstance(source, str | Path):
+        if not str(source):  # as a path that is the current folder
+            raise InputError("the name of the input is empty; give a file, or - for stdin.")
         path, member = split_member(Path(source))
         name, data, suffix = quoted(path), read_bytes(path), path.suffix.lower()
     else:
@@ -168,15 +184,18 @@ def read(
         data,
         name,
         suffix,
-        mode=mode,
-        value_range=value_range,
-        resize=resize,
-        crop=crop,
-        normalize=normalize,
+        **checked,
         page=page,
         max_pixels=max_pixels,
         member=member,
     )
+
+
+def _as_resize(value: IntPair | ShortSide | str | None) -> HW | ShortSide | None:
+    """Take a size as a value or as it is typed."""
+    if isinstance(value, str):
+        return parsing.resize(value)
+    return value if value is None or isinstance(value, ShortSide) else as_pair("resize", value)
 
 
 def _read_stream(source: BinaryIO) -> bytes:
@@ -247,8 +266,9 @@ def decode(
         wanted = {"gray": 1, "rgb": 3, "rgba": 4, None: picture.x.shape[0]}[mode]
         if wanted != picture.x.shape[0]:
             raise SpecError(
-                f"mode {mode} needs {plural(wanted, 'channel')}, but {name} has {picture.x.shape[0]}; "
-                "numbers are taken as they are."
+                f"mode {mode} (as given, or as the network asks) needs {plural(wanted, 'channel')}, but "
+                f"{name} has {picture.x.shape[0]}, and numbers are not converted; give "
+                f"{plural(wanted, 'channel')}, or another mode."
             )
     else:
         with _quiet(), explained(name):

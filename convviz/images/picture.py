@@ -95,6 +95,10 @@ class Picture:
         if not all_finite(x):
             raise InputError(f"the input has {count_of_others(x)}.")
 
+    def __repr__(self) -> str:
+        named = ", ".join(self.channels if len(self.channels) <= 4 else (*self.channels[:3], "…"))
+        return f"<Picture: {'x'.join(map(str, self.shape))}, channels {named}>"
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Planes, height and width."""
@@ -181,7 +185,7 @@ def from_numbers(values: Floats, name: str, *, channels_first: bool = False) -> 
     elif values.ndim == 4:
         raise InputError(
             f"{name} has shape {values.shape}, a batch of {plural(values.shape[0], 'input')}; "
-            "give one of them, of shape (channels, height, width)."
+            "give one of them, such as array[0], of shape (channels, height, width)."
         )
     if values.ndim == 2:
         values = values[None]

@@ -145,8 +145,8 @@ def stack(
             if sizes[0] != sizes[1]:
                 one, other = next((a, b) for a, b in zip(*sizes, strict=True) if a != b)
                 raise InputError(
-                    f"inputs whose channels are stacked have one size, but {called[0]!r} is {one} and "
-                    f"{name!r} {other} pixels; give --resize HxW."
+                    f"inputs whose channels are stacked must have the same size, but {called[0]!r} is {one} "
+                    f"and {name!r} {other} pixels; give --resize HxW."
                 )
         values = sum(picture.shape[0] for picture in pictures)
         memory.need(

@@ -166,7 +166,7 @@
       state = good.state;
       ({ picture, names, low, high, source } = good.before);
       show(good.found);
-    }
+    } else $("sentence").textContent = "";
     tell(`Not computed: ${words}`, asking);
   }
 
@@ -248,7 +248,7 @@
       const shapes = layer.inputs.map((name) => given.find((one) => one.name === name)?.shape || data.shape);
       $("sentence").textContent = `${layer.name}: ${shapes.map((shape) => shape.join("x")).join(" and ")} -> ${layer.shape.join("x")}`;
       $("command").textContent = Words.netCommand(data, source);
-      $("code").textContent = Words.netCode(given, data);
+      $("code").textContent = Words.netCode(given, data, source);
     } else if (conv && bank) {
       $("sentence").textContent = Words.sentence(conv, shapeOf(inputs[0]), shapeOf(output));
       $("command").textContent = Words.command(state, data, bank, source);

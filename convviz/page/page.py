@@ -127,6 +127,10 @@ def page(
     return _written(path, picture, reading, more=more, chosen=chosen)
 
 
+# A program whose input and weights are given by others.
+_NO_PROGRAM: Mapping[str, Any] = {"imports": [], "read": [], "other": [], "opened": "", "stored": {}}
+
+
 def network_page(
     path: str,
     picture: Picture,
@@ -138,6 +142,7 @@ def network_page(
     reading: InputSettings = _AS_IT_IS,
     read_as: InputSettings | None = None,
     origin: str = "",
+    program: Mapping[str, Any] = _NO_PROGRAM,
     others: Sequence[str] = (),
 ) -> str:
     """Write the page of a net: a panel for each of its layers.
@@ -164,6 +169,9 @@ def network_page(
         Further inputs, whose channels stand in the picture too.
     origin : str
         The line of Python before the layers: the seed of their numbers, or a comment.
+    program : dict
+        What the program needs beside its layers, as `convviz.render.words.program.network_lines`
+        gives it.
 
     Returns
     -------
@@ -203,6 +211,7 @@ def network_page(
         "layers": [_layer(one, parameters.get(one.name, {})) for one in steps],
         "classes": list(network.classes),
         "origin": origin,
+        "program": dict(program),
     }
     return _written(path, picture, read_as or reading, more=more, chosen={})
 
@@ -237,6 +246,7 @@ def _written(
         ],
         "classes": [],
         "origin": "",
+        "program": dict(_NO_PROGRAM),
         "state": {"at": 0, "map": 0, "edits": {}} | _NO_LAYER | dict(chosen),
     } | dict(more)
     parts = {

@@ -15,6 +15,7 @@
  *   planes: {kind: string, divisor: number, data: string}, single: boolean, layers: any[], given: boolean,
  *   words: string[], reading: string[], prepared: string[], most: number, mostMacs: number,
  *   normalize: {mean: number[], std: number[]}|null, presets: Preset[], classes: string[], origin: string,
+ *   program: {imports: string[], read: string[], other: string[], opened: string, stored: {[layer: string]: {[array: string]: string}}},
  *   state: State}} Data
  */
 const Settings = (() => {

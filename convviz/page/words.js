@@ -130,7 +130,8 @@ const Words = (() => {
 
   // What a variable of Python cannot be called, or is called already.
   const TAKEN = ("False None True and as assert async await break class continue def del elif else except finally for " +
-    "from global if import in is lambda nonlocal not or pass raise return try while with yield torch x").split(" ");
+    "from global if import in is lambda nonlocal not or pass raise return try while with yield torch x " +
+    "json Path np Image ImageOps image channels stacked archive mean std top left load_file stored classes best").split(" ");
 
   /** The command of a network. @param {Data} data @param {Source} source */
   const netCommand = (data, source) => [run(source), ...data.words, ...source.words].join(" ");
@@ -145,8 +146,14 @@ const Words = (() => {
     return `torch.cat([${inputs.map((one) => (shape ? `${one}[:, :, ${along(one, 1)}, ${along(one, 2)}]` : one)).join(", ")}], 1)`;
   }
 
-  /** The PyTorch program of a network. @param {Placed[]} layers @param {Data} data */
-  function netCode(layers, data) {
+  /** The PyTorch program of a network. @param {Placed[]} layers @param {Data} data @param {Source} source */
+  function netCode(layers, data, source) {
+    const { imports, read: own, other, opened, stored } = data.program;
+    const read = !own.length || source.path === data.path
+      ? own
+      : other.map((line) => line.replace("'PICTURE'", () => JSON.stringify(source.path)));
+    const load = [];
+    let last = "";
     /** @type {Map<string, string>} */
     const made = new Map([["input", "x"]]);
     const taken = new Set(TAKEN);
@@ -158,14 +165,23 @@ const Words = (() => {
       while (taken.has(called) || taken.has(`${called}_out`)) called += "_";
       const output = `${called}_out`;
       taken.add(called).add(output);
-      const read = inputs.map((one) => /** @type {string} */ (made.get(one)));
+      const given = inputs.map((one) => /** @type {string} */ (made.get(one)));
       made.set(name, output);
-      const joined = kind === "Add" ? read.join(" + ") : kind === "Concat" ? concat(read, options.crop ? shape : null) : "";
+      const joined = kind === "Add" ? given.join(" + ") : kind === "Concat" ? concat(given, options.crop ? shape : null) : "";
       if (!joined) build.push(`${called} = ${text}`);
-      run.push(`${output} = ${joined || `${called}(${read.join(", ")})`}`);
+      run.push(`${output} = ${joined || `${called}(${given.join(", ")})`}`);
+      for (const [array, values] of Object.entries(stored[name] || {})) load.push(`    ${called}.${array}.copy_(${values})`);
+      last = output;
     }
     run[0] += `  # x: (${[1, ...data.shape].join(", ")})`;
-    return ["import torch", "", ...(data.origin ? [data.origin] : []), ...build, "", ...run].join("\n");
+    const classes = data.classes.length
+      ? ["", `classes = ${JSON.stringify(data.classes)}`, `best = int(${last}[0].argmax())`, `print(f"{classes[best]} ({${last}[0, best]:.4g})")`]
+      : [];
+    return [
+      ...(read.length || opened ? imports : []), "import torch", "", ...read, ...(read.length ? [""] : []),
+      ...(data.origin ? [data.origin] : []), ...build,
+      ...(load.length ? ["", opened, "with torch.no_grad():", ...load] : []), "", ...run, ...classes,
+    ].join("\n");
   }
 
   return { short, exact, many, sentence, shape, command, kernels, code, netCommand, netCode };

@@ -41,13 +41,17 @@ _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
 class FeatureMaps(LayerRun):
     """A run of one layer that draws, stores and shows itself; with the parameters of `LayerRun`."""
 
+    def __repr__(self) -> str:
+        h, w = self.shape[1:]
+        return f"<FeatureMaps: {self.shape[0]} maps of {h}x{w} by {self.layer}, computed by {self.backend}>"
+
     def grid(
         self,
         *,
         tile: int | None = 320,
         columns: int | None = None,
         colormap: str = "gray",
-        scale: str = "map",
+        scale: settings.Scale = "map",
         parts: Floats | None = None,
         differences: Floats | None = None,
     ) -> Image.Image:
@@ -74,6 +78,11 @@ class FeatureMaps(LayerRun):
         -------
         PIL.Image.Image
             Mode RGB.
+
+        Raises
+        ------
+        SpecError, UnknownNameError
+            If `tile` or `columns` is no whole number of at least 1, or a name is not known.
         """
         return self.sheet(
             tile=tile, columns=columns, colormap=colormap, scale=scale, parts=parts, differences=differences
@@ -85,7 +94,7 @@ class FeatureMaps(LayerRun):
         tile: int | None = 320,
         columns: int | None = None,
         colormap: str = "gray",
-        scale: str = "map",
+        scale: settings.Scale = "map",
         parts: Floats | None = None,
         differences: Floats | None = None,
         chosen: Sequence[int] | None = None,
@@ -95,6 +104,8 @@ class FeatureMaps(LayerRun):
 
         `chosen` lists the maps to draw, all by default; `seen` is to be put beside the input.
         """
+        # Refuses what cannot be drawn.
+        settings.SheetSettings(tile=tile, columns=columns, colormap=colormap, scale=scale)
         found = self.summary(tile, moments=False)
         _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
         maps = found.maps

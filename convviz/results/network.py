@@ -69,6 +69,9 @@ class LayerMaps:
     run: "NetworkMaps"
     name: str
 
+    def __repr__(self) -> str:
+        return f"<LayerMaps: {'x'.join(map(str, self.shape))} values by {self.name}, {self.layer}>"
+
     @property
     def layer(self) -> Any:
         """The layer, such as `convviz.spec.layers.MaxPool2d`."""
@@ -158,6 +161,10 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
     device: str = "cpu"
     title: str = field(default="")
     remarks: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        named = ", ".join([*list(self)[:3], *(["…"] if len(self) > 3 else [])])
+        return f"<NetworkMaps: {plural(len(self), 'layer')}: {named}>"
 
     def __getitem__(self, name: str) -> FeatureMaps | LayerMaps:
         layer = self.step(name).layer

@@ -18,6 +18,7 @@ from convviz.results.feature_maps import FeatureMaps
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import Conv2d
 from convviz.spec.settings import ComputeSettings, RunSettings, SheetSettings
+from convviz.text import plural
 from convviz.typing import Floats
 
 
@@ -148,6 +149,9 @@ def run_layer(
     # Maps that are not kept are computed while they are looked through.
     seconds = result.seconds or time.perf_counter() - start
     chosen = None if wanted.top is None else result.strongest(wanted.top)
+    if wanted.top is not None and wanted.top > len(result.names):
+        told = f"{plural(len(result.names), 'map')}, so all are drawn, not {wanted.top}"
+        outcome = replace(outcome, remarks=(*remarks, told))
     seen = NOTHING
     if wanted.field is not None:
         seen = result.seen(wanted.field, tile=picture.tile, effective=wanted.effective)

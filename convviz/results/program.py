@@ -13,7 +13,7 @@ from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.files.paths import split_member
 from convviz.images.picture import Picture
-from convviz.render.words.program import program, reads_as
+from convviz.render.words.program import program, reading_lines, reads_as
 from convviz.spec.layers import Conv2d
 from convviz.spec.settings import InputSettings, LayerSettings
 
@@ -59,22 +59,7 @@ def program_of(
     """
     # The program is for this input, so the size that it is brought to is written as numbers.
     reading = replace(reading, resize=picture.resized)
-    sources = {name: _source(Path(name), reading) for name in names}
-    close = 1e-5 * max(float(abs(picture.x).max()), 1e-30)
-
-    def same(channels: Any) -> bool:
-        """Return whether the program reads what convviz did."""
-        return (
-            channels is not None
-            and channels.shape == picture.x.shape
-            and np.allclose(channels, picture.x, rtol=0, atol=close)
-        )
-
-    # Depths, separators, encodings and orders of axes that convviz knows are found by trying.
-    orders = () if None in sources.values() else (False, True)
-    last = next(
-        (order for order in orders if same(reads_as(names, sources, reading, channels_last=order))), None
-    )
+    sources, last = _found(names, picture, reading)
     if last is None:
         raise SpecError(
             "reading this file takes more than a short program; save it as an 8-bit PNG, or as numbers "
@@ -93,6 +78,53 @@ def program_of(
         channels_last=last,
     )
     return text.rstrip("\n")
+
+
+def lines_that_read(
+    names: Sequence[str], picture: Picture, reading: InputSettings
+) -> tuple[str, list[str]] | None:
+    """Write how a program reads these files into ``channels``, and what it imports for that.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The files of the input, as the program shall open them.
+    picture : Picture
+        What they hold.
+    reading : InputSettings
+        How they were read.
+
+    Returns
+    -------
+    (str, list of str) or None
+        Nothing where no short program reads them.
+    """
+    reading = replace(reading, resize=picture.resized)
+    sources, last = _found(names, picture, reading)
+    return None if last is None else reading_lines(names, sources, reading, channels_last=last)
+
+
+def _found(
+    names: Sequence[str], picture: Picture, reading: InputSettings
+) -> tuple[dict[str, Any], bool | None]:
+    """Find how the files can be read: what each is, and whether channels come last; None if in no way."""
+    sources = {name: _source(Path(name), reading) for name in names}
+    close = 1e-5 * max(float(abs(picture.x).max()), 1e-30)
+
+    def same(channels: Any) -> bool:
+        """Tell whether the program reads what convviz did."""
+        return (
+            channels is not None
+            and channels.shape == picture.x.shape
+            and np.allclose(channels, picture.x, rtol=0, atol=close)
+        )
+
+    # Depths, separators, encodings and orders of axes that convviz knows are found by trying.
+    orders = () if None in sources.values() else (False, True)
+    last = next(
+        (order for order in orders if same(reads_as(names, sources, reading, channels_last=order))), None
+    )
+    return sources, last
 
 
 _NUMBERS = ("json", "csv", "npy", "npz")

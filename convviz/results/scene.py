@@ -25,6 +25,7 @@ from convviz.spec import parsing
 from convviz.spec.geometry import HW, Axis, Edges, transposed_axis
 from convviz.spec.layers import AvgPool2d, Conv2d, MaxPool2d, Padding
 from convviz.spec.settings import LayerSettings, Style, typed
+from convviz.text import channel_label
 from convviz.typing import Floats
 
 
@@ -272,7 +273,7 @@ def _ends(picture: Picture) -> tuple[float, float] | None:
 def _names(picture: Picture | None, inputs: range) -> tuple[str, ...]:
     """Call the channels that are shown."""
     if picture is not None:
-        return tuple(f"{name} channel" for name in picture.channels[inputs.start : inputs.stop])
+        return tuple(channel_label(name) for name in picture.channels[inputs.start : inputs.stop])
     return tuple(f"channel {channel}" for channel in inputs)
 
 

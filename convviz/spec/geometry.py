@@ -181,12 +181,13 @@ def output_length(
     if covered > padded:
         dilated = f" with dilation {dilation}" if dilation > 1 else ""
         fits = (padded - 1) // (k - 1) if k > 1 else 0  # the largest dilation at which this kernel fits
-        remedy = f"use at most {plural(padded, 'tap')}"
+        remedy = f"a kernel size of at most {(padded - 1) // dilation + 1}"
         if dilation > 1 and fits:
-            remedy = f"use a dilation of at most {fits}"
+            remedy = f"a dilation of at most {fits}"
         raise ShapeError(
-            f"a {k}-tap kernel{dilated} spans {covered} pixels, but the padded input has only {padded} "
-            f"({before} + {n} + {after}); pad by at least {covered - padded} more, or {remedy}."
+            f"a kernel of size {k}{dilated} spans {plural(covered, 'pixel')}, but the padded input has only "
+            f"{padded} ({before} + {n} + {after}); use a padding of at least {-(-(covered - n) // 2)} on "
+            f"each side, or {remedy}."
         )
     return (padded - covered) // stride + 1
 

@@ -1,5 +1,6 @@
 """Networks as checked values: layers, each of which reads the input or layers before it."""
 
+import contextlib
 import inspect
 import math
 from collections.abc import Mapping, Sequence
@@ -148,6 +149,10 @@ class Network:
         >>> [step.output_shape for step in network.sized((1, 32, 32))]
         [(6, 28, 28), (6, 28, 28), (6, 14, 14)]
         """
+        return self._sized(shape, hint=True)
+
+    def _sized(self, shape: Shape, *, hint: bool) -> list[SizedStep]:
+        """Build every layer; a message about a row of values may name a size of input that fits."""
         shapes: dict[str, Shape] = {INPUT: shape}
         reaches: dict[str, tuple[Reach | None, Reach | None]] = {INPUT: (Reach(), Reach())}
         found = []
@@ -157,7 +162,9 @@ class Network:
                 layer, output, macs = built_layer(step, inputs)
             except ConvvizError as error:
                 kind = ShapeError if isinstance(error, ShapeError) else SpecError
-                raise kind(f"layer {step.name!r}: {error}") from None
+                of_row = hint and kind is ShapeError and len(inputs[0]) == 1
+                remedy = self._fitting(shape) if of_row else ""
+                raise kind(f"layer {step.name!r}: {error}{remedy}") from None
             seen = [reaches[name] for name in step.inputs]
             height, width = (
                 _reach(layer, [pair[axis] for pair in seen], inputs[0], axis=axis) for axis in (0, 1)
@@ -165,6 +172,21 @@ class Network:
             shapes[step.name], reaches[step.name] = output, (height, width)
             found.append(SizedStep(step.name, layer, step.inputs, inputs, output, macs, height, width))
         return found
+
+    def _fitting(self, shape: Shape) -> str:
+        """Name a usual size of input that this network can read; nothing if none of them fits."""
+        for side in USUAL_SIDES:
+            with contextlib.suppress(ConvvizError):
+                self._sized((shape[0], side, side), hint=False)
+                return (
+                    f" The network reads inputs of {side}x{side} pixels, not {shape_text(shape[1:])}: "
+                    f"bring the picture to that size with --resize {side}x{side}."
+                )
+        return ""
+
+
+# Sides of the inputs that published networks are made for, in pixels.
+USUAL_SIDES = (28, 32, 64, 96, 128, 192, 224, 227, 256, 299, 384, 512)
 
 
 def built_layer(step: Step, inputs: Sequence[Shape]) -> tuple[Layer, Shape, int]:

@@ -1,6 +1,7 @@
 """What a user chooses, as checked values that fit into the metadata of a picture."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from convviz.spec import parsing
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.kernels import KernelRequest
 from convviz.spec.layers import Conv2d, Padding, PaddingMode
+from convviz.spec.layers.base import check_count
 from convviz.spec.preparation import Normalization, ShortSide
 from convviz.text import plural
 
@@ -134,7 +136,7 @@ class LayerSettings:
                 )
             bias = of_kernels if self.bias is None else self.bias
         elif self.bias_values is not None:
-            raise SpecError("bias-values go with --kernel; seeded weights have a seeded bias.")
+            raise SpecError("bias-values can only be used with --kernel; seeded weights have a seeded bias.")
         if self.bias_values is not None and self.bias is False:
             raise SpecError("bias-values and --no-bias contradict each other; leave one out.")
         if self.bias_values is not None and len(self.bias_values) != out_channels:
@@ -293,12 +295,26 @@ class SheetSettings:
         "gray", "signed", or the name of a published scale.
     scale : {"map", "global"}
         Whether each map has its own black and white or all share one.
+
+    Raises
+    ------
+    SpecError
+        If `tile` or `columns` is no whole number of at least 1.
+    UnknownNameError
+        If there is no such `scale`.
     """
 
     tile: int | None = 320
     columns: int | None = None
     colormap: str = "gray"
     scale: Scale = "map"
+
+    def __post_init__(self) -> None:
+        for name in ("tile", "columns"):
+            if (value := getattr(self, name)) is not None:
+                check_count(name, value)
+        if self.scale not in get_args(Scale):
+            raise UnknownNameError("scale", str(self.scale), get_args(Scale))
 
 
 # Of no result, and so of no description of one.
@@ -308,6 +324,24 @@ _ASIDE: Any = {"described": False}
 def _as_position(at: HW) -> str:
     """Write a row and a column as a user would type them."""
     return f"{at.h},{at.w}"
+
+
+def _in_text(name: str, value: Any) -> str:
+    """Write a convolution with one argument as a layer in text; nothing where text cannot say it.
+
+    Examples
+    --------
+    >>> _in_text("padding", Edges(1, 1, 1, 1)), _in_text("bias", False), _in_text("flip", True)
+    ('conv 8 p1', 'conv 8 nobias', '')
+    """
+    spelling = Conv2d.spelling
+    letter = next((one for one, known in spelling.letters.items() if known == name), "")
+    flag = next((word for word, known in spelling.flags.items() if known == (name, value)), "")
+    if name == spelling.first:
+        return f"conv {value}"
+    if flag or (letter and re.fullmatch("[0-9]+(x[0-9]+)?", typed(value))):
+        return f"conv 8 {flag or letter + typed(value)}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,11 +381,20 @@ class NetworkSettings:
         SpecError
             If there are both.
         """
-        own = replace(layer, seed=0, weights=None, layer_name=None)
-        if (self.layers is not None and self.net is not None) or own != LayerSettings():
-            raise SpecError(
-                "layers, net: give one of them, and of the options of a layer --seed or --weights alone."
-            )
+        if self.layers is not None and self.net is not None:
+            raise SpecError("layers and net are two networks; give only one of them.")
+        for of in fields(layer):
+            value = getattr(layer, of.name)
+            if of.name in ("seed", "weights", "layer_name") or value == of.default:
+                continue
+            name = of.name.replace("_", "-")
+            if self.layers is None:
+                raise SpecError(
+                    f"{name} cannot be used with a network, whose layers have their own; leave it out."
+                )
+            written = _in_text(of.name, value)
+            remedy = f"write it in the layer: {written}" if written else "leave it out."
+            raise SpecError(f"{name} cannot be used with layers; {remedy}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,9 +445,9 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         if self.effective and self.field is None:
-            raise SpecError("effective: goes with --field Y,X.")
+            raise SpecError("effective can only be used with --field Y,X.")
         if self.at is not None and not self.table:
-            raise SpecError("at: goes with --table.")
+            raise SpecError("at can only be used with --table.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,7 +490,7 @@ class BatchSettings:
 
     def __post_init__(self) -> None:
         if self.scheduler is not None and (self.engine != "dask" or self.workers is not None):
-            raise SpecError("scheduler: goes with --engine dask, and has workers of its own.")
+            raise SpecError("scheduler can only be used with --engine dask, and has workers of its own.")
 
 
 def typed(value: Any) -> str:

@@ -52,7 +52,7 @@ def parse_layers(text: str) -> Network:
     for part in text.split("|"):
         words = [(at + found.start(), found.group()) for found in re.finditer(r"\S+", part)]
         if not words:
-            raise TextError("layers: a layer is missing here", text, at + len(part) // 2)
+            raise TextError("layers: a layer is missing here.", text, at + len(part) // 2)
         kind, arguments = _read_step(words, text)
         word = kind.spelling.words[0]
         counts[word] = counts.get(word, 0) + 1
@@ -75,11 +75,11 @@ def _read_step(words: Sequence[tuple[int, str]], text: str) -> tuple[type[Layer]
     for index, (at, item) in enumerate(rest):
         name, value = _read_argument(kind, item, text, at=at, first=index == 0)
         if name in arguments:
-            raise TextError(f"layers: {name} is given twice", text, at)
+            raise TextError(f"layers: {name} is given twice.", text, at)
         arguments[name] = value
     arguments = {**spelling.defaults, **arguments}
     if spelling.needed and spelling.first not in arguments:
-        raise TextError(f"layers: {word} needs a number, its {spelling.first}", text, place + len(word))
+        raise TextError(f"layers: {word} needs a number, its {spelling.first}.", text, place + len(word))
     return kind, arguments
 
 
@@ -96,9 +96,14 @@ def _read_argument(kind: type[Layer], item: str, text: str, *, at: int, first: b
     if first and type_of(kind, spelling.first) is float and re.fullmatch(_NUMBER, item, re.ASCII):
         return spelling.first, float(item)
     known = [f"{letter} for {name}" for letter, name in spelling.letters.items()] + list(spelling.flags)
+    word = spelling.words[0]
+    wrong = f"{word} does not take {item!r} here"
     allowed = f"; it takes {', '.join(known)}" if known else ""
-    number = f" a number first, its {spelling.first}," if spelling.first and first else ""
-    raise TextError(f"layers: {spelling.words[0]} takes{number or ' no'} {item!r} here{allowed}", text, at)
+    if spelling.first and first:
+        must = "must be" if spelling.needed else "can be"
+        wrong = f"the first word after {word} {must} a number, its {spelling.first}, not {item!r}"
+        allowed = f"; after {word} may also come {', '.join(known)}" if known else ""
+    raise TextError(f"layers: {wrong}{allowed}.", text, at)
 
 
 def read_net(path: str | Path) -> Network:

@@ -54,7 +54,7 @@ def test_a_large_picture_is_made_small_and_numbers_are_not(convviz, tmp_path):
     Image.new("RGB", (100, 50), (9, 99, 199)).save(tmp_path / "p.png")
     done = convviz("animate", "p.png", "-s", "4", "-O", "1")
     assert done.returncode == 0, done.stderr
-    assert "brought from 50x100 to 32x64 pixels" in done.stderr
+    assert "resized from 50x100 to 32x64" in done.stderr
     np.save(tmp_path / "n.npy", np.zeros((600, 3)))
     done = convviz("animate", "n.npy")
     assert (done.returncode, done.stdout) == (2, "")
@@ -93,10 +93,10 @@ def test_a_transposed_convolution_of_numbers_is_worked_by_hand(convviz, tmp_path
     [
         ([], "give INPUT, or --size"),
         (["--size", "5", "-o", "x.avi"], "ends in .gif, .webp, .png, .apng, .svg, .mp4, not '.avi'"),
-        (["--size", "5", "--output-padding", "1"], "output-padding goes with --transposed"),
+        (["--size", "5", "--output-padding", "1"], "output-padding can only be used with --transposed"),
         (["--size", "40"], "at most 32x32 cells"),
-        (["--size", "2"], "kernel spans 3 pixels, but the padded input has only 2"),
-        (["--size", "5", "--svg"], "svg goes with --frames"),
+        (["--size", "2"], "spans 3 pixels, but the padded input has only 2"),
+        (["--size", "5", "--svg"], "svg can only be used with --frames"),
         (["--size", "5", "--gallery", "g"], "gallery has cases of its own"),
         (["--size", "5", "--ms", "5"], "ms must be at least 20"),
         (["--size", "5", "--map", "6"], "there are 6 maps, 0 to 5"),

@@ -327,7 +327,7 @@ def test_work_goes_out_by_bytes(monkeypatch):
 def test_a_scheduler_goes_with_dask_alone(photos, tmp_path, words):
     done = batch(photos, tmp_path / "maps", *words)
     assert done.returncode == 2
-    assert "scheduler: goes with --engine dask" in done.stderr
+    assert "scheduler can only be used with --engine dask" in done.stderr
 
 
 # --- addresses

@@ -110,8 +110,8 @@ def test_inputs_of_two_sizes_are_not_stacked(convviz, channels, photo):
     done = convviz("run", channels[0], photo.name)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == (
-        "convviz: inputs whose channels are stacked have one size, but 'R' is 3x3 and 'photo' 24x32 pixels; "
-        "give --resize HxW.\n"
+        "convviz: inputs whose channels are stacked must have the same size, but 'R' is 3x3 "
+        "and 'photo' 24x32 pixels; give --resize HxW.\n"
     )
     assert convviz("run", channels[0], photo.name, "--resize", "8").returncode == 0
 
@@ -376,7 +376,7 @@ def test_the_options_of_the_picture_change_its_size(convviz, photo):
         pytest.param(["-K", "1 2; 3"], 2, "row 2", id="ragged kernel"),
         pytest.param(["-K", "missing.npz"], 3, "missing.npz", id="kernel file"),
         pytest.param(["--groups", "2"], 2, "groups must divide", id="groups"),
-        pytest.param(["-k", "99"], 2, "height: a 99-tap kernel spans 99 pixels", id="large kernel"),
+        pytest.param(["-k", "99"], 2, "height: a kernel of size 99 spans 99 pixels", id="large kernel"),
         pytest.param(
             ["-O", "100000000000"],
             2,
@@ -387,7 +387,7 @@ def test_the_options_of_the_picture_change_its_size(convviz, photo):
         pytest.param(["--table", "--at", "99,0"], 2, "rows go to 21", id="a position outside"),
         pytest.param(["-o", "out.gif"], 2, "ends in .png", id="another format"),
         pytest.param(
-            ["--save", "out.mat"], 2, "save: the name of exact numbers ends in .npz", id="another archive"
+            ["--save", "out.mat"], 2, "save: exact numbers are written to .npz", id="another archive"
         ),
         pytest.param(["--mode", "grai"], 2, "did you mean 'gray'?", id="mode"),
         pytest.param(["--backend", "cuda"], 2, "no backend named 'cuda'", id="backend"),
@@ -404,7 +404,12 @@ def test_the_options_of_the_picture_change_its_size(convviz, photo):
         pytest.param(["--zzz"], 2, "(convviz run --help lists the options)", id="where options are listed"),
         pytest.param(["--stride"], 2, "(convviz run --help lists the options)", id="an option without value"),
         pytest.param(["--stride"], 2, "requires an argument", id="no value"),
-        pytest.param(["--bias-values", "1"], 2, "bias-values go with --kernel", id="biases without kernels"),
+        pytest.param(
+            ["--bias-values", "1"],
+            2,
+            "bias-values can only be used with --kernel",
+            id="biases without kernels",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_line_with_its_status(convviz, photo, arguments, status, message):
@@ -508,3 +513,8 @@ def test_numbers_of_five_digits_are_drawn_and_saved(convviz, tmp_path):
     done = convviz("run", "x.json", "-K", "1", "-o", "o.png", "--save", "o.npz")
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "o.npz")["maps"][0], [[20000, 100], [7, 30]])
+
+
+def test_more_maps_than_there_are_are_told(convviz, photo):
+    done = convviz("run", "photo.png", "--out-channels", "2", "--top", "100")
+    assert "2 maps, so all are drawn, not 100" in done.stderr

@@ -73,12 +73,32 @@ def test_a_net_by_name(convviz, photo):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["--layers", "conv 2", "--net", "vgg16"], 2, "give one of them"),
-        (["--layers", "conv 2", "--padding", "1"], 2, "of the options of a layer --seed or --weights alone"),
+        (["--layers", "conv 2", "--net", "vgg16"], 2, "give only one of them"),
+        (
+            ["--layers", "conv 2", "--padding", "1"],
+            2,
+            "with layers; write it in the layer: conv 8 p1",
+        ),
+        (["--layers", "conv 2", "-p", "1,0,2,1"], 2, "padding cannot be used with layers; leave it out."),
+        (
+            ["--layers", "conv 2", "--no-bias"],
+            2,
+            "write it in the layer: conv 8 nobias",
+        ),
+        (
+            ["--net", "lenet5", "-s", "2"],
+            2,
+            "stride cannot be used with a network, whose",
+        ),
+        (
+            ["--net", "lenet5"],
+            2,
+            "reads inputs of 32x32 pixels, not 24x30: bring",
+        ),
         (["--layers", "conv 2", "--table"], 2, "which are for one layer"),
         (["--layers", "conv 2", "--layer", "conv2"], 2, "no layer named 'conv2'; did you mean 'conv1'?"),
-        (["--layer", "conv1"], 2, "goes with --weights, or with a net"),
-        (["--layers", "conv 2", "--save", "x.npy"], 2, "ends in .npz, .safetensors"),
+        (["--layer", "conv1"], 2, "can only be used with --weights or with a network"),
+        (["--layers", "conv 2", "--save", "x.npy"], 2, "of a network are written to .npz, .safetensors"),
         (["--layers", "conv 2 k99"], 2, "layer 'conv1': height"),
         (["--layers", "conv 2 p999999999"], 2, "of memory, and"),
         (["--net", "missing.toml"], 3, "missing.toml"),

@@ -82,7 +82,23 @@ def test_json_has_the_documented_keys(convviz):
     assert document["parameters"] == {"weight": 360, "bias": 8, "total": 368}
     assert document["macs"] == 360 * 16 * 24
     assert document["receptive_field"] == [3, 5]
-    assert document["axes"]["width"] == {"input": 48, "padded": 52, "span": 5, "output": 24, "unread": 1}
+    assert document["axes"]["width"] == {
+        "input": 48,
+        "padded": 52,
+        "span": 5,
+        "output": 24,
+        "unread": 1,
+        "never_read": [],
+    }
+
+
+def test_rows_between_windows_are_never_read_though_none_lies_past_the_last(convviz):
+    """Windows of 2 rows at 0, 5, 10; of 3 columns with dilation 2 at 0, 1 on 6 columns all are read."""
+    axes = json.loads(convviz("shape", "1x12x6", "-k", "2x3", "-s", "5x1", "-d", "1x2", "--json").stdout)[
+        "axes"
+    ]
+    assert (axes["height"]["unread"], axes["height"]["never_read"]) == (0, [2, 3, 4, 7, 8, 9])
+    assert (axes["width"]["unread"], axes["width"]["never_read"]) == (0, [])
 
 
 def test_an_illegal_layer_names_the_axis_the_sizes_and_the_smallest_change(convviz):
@@ -90,8 +106,8 @@ def test_an_illegal_layer_names_the_axis_the_sizes_and_the_smallest_change(convv
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        "convviz: width: a 5-tap kernel spans 5 pixels, but the padded input has only 4 (0 + 4 + 0); "
-        "pad by at least 1 more, or use at most 4 taps.\n"
+        "convviz: width: a kernel of size 5 spans 5 pixels, but the padded input has only 4 "
+        "(0 + 4 + 0); use a padding of at least 1 on each side, or a kernel size of at most 4.\n"
     )
 
 

@@ -70,11 +70,11 @@ def test_what_a_terminal_acts_upon_is_escaped_and_the_place_still_right(convviz)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--layers", "conv 10", "--net", "vgg16"], "give one of them"),
-        (["--net", "vgg16", "--stride", "2"], "without the options of a single layer"),
-        (["--net", "vgg16", "--target", "2x2"], "or --target"),
+        (["--layers", "conv 10", "--net", "vgg16"], "give only one of them"),
+        (["--net", "vgg16", "--stride", "2"], "stride cannot be used with a network"),
+        (["--net", "vgg16", "--target", "2x2"], "target and weights cannot be used with a network"),
         (["--net", "vgg"], "no network named 'vgg'; did you mean 'vgg16'?"),
-        (["--layers", "conv 10 k99"], "layer 'conv1': height: a 99-tap kernel"),
+        (["--layers", "conv 10 k99"], "layer 'conv1': height: a kernel of size 99"),
     ],
 )
 def test_what_cannot_be_is_one_line(convviz, arguments, message):

@@ -333,9 +333,13 @@ def test_filters_in_colour_and_by_plane(convviz, place):
         (["run", "photo.png", "--weights", "no.pt", "--layer", "2"], 3, "there is no such file"),
         (["run", "photo.png", "--weights", "w.safetensors", "-K", "sobel"], 2, "leave out --kernel"),
         (["run", "photo.png", "--weights", "w.h5"], 3, "must end in"),
-        (["run", "photo.png", "--layer", "x"], 2, "goes with --weights"),
-        (["run", "photo.png", "--until", "x"], 2, "goes with --layers"),
-        (["run", "photo.png", "--until", "x", "--weights", "w.safetensors"], 2, "goes with --layers"),
+        (["run", "photo.png", "--layer", "x"], 2, "can only be used with --weights"),
+        (["run", "photo.png", "--until", "x"], 2, "can only be used with --layers"),
+        (
+            ["run", "photo.png", "--until", "x", "--weights", "w.safetensors"],
+            2,
+            "can only be used with --layers",
+        ),
         (["run", "photo.png", "--layers", STACK, "--until", "x"], 2, "no layer named 'x'"),
         (
             ["run", "photo.png", "--layers", "conv 4 k3", "--weights", "w.safetensors"],
@@ -354,7 +358,7 @@ def test_filters_in_colour_and_by_plane(convviz, place):
             3,
             "shape",
         ),
-        (["run", "photo.png", "--effective"], 2, "goes with --field"),
+        (["run", "photo.png", "--effective"], 2, "can only be used with --field"),
         (["run", "photo.png", "--field", "99,0"], 2, "field"),
         (
             ["run", "photo.png", "--layers", STACK, "--layer", "linear1", "--field", "0,0"],

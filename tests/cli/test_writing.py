@@ -165,7 +165,7 @@ def test_every_option_that_names_a_file_to_write_is_known():
     [
         ("foto.png", "there is no such file; did you mean 'photo.png'?"),
         ("sunset.png", "there is no such file; check the path."),
-        ("", "the name of the input is empty or '.'; give a file, or - for stdin."),
+        ("", "the name of the input is empty; give a file, or - for stdin."),
     ],
 )
 def test_a_name_that_is_not_there_is_helped(place, call, name, message):

@@ -178,8 +178,8 @@ def test_the_shape_as_json(said):
     assert found["macs"] == MACS
     assert found["receptive_field"] == [3, 9]
     assert found["axes"] == {
-        "height": {"input": 9, "padded": 10, "span": 3, "output": 4, "unread": 1},
-        "width": {"input": 11, "padded": 14, "span": 9, "output": 6, "unread": 0},
+        "height": {"input": 9, "padded": 10, "span": 3, "output": 4, "unread": 1, "never_read": [8]},
+        "width": {"input": 11, "padded": 14, "span": 9, "output": 6, "unread": 0, "never_read": []},
     }
     assert found["padding_shares"] == pytest.approx({"outputs": 1 - 9 / 24, "products": 1 - 297 / 360})
 
@@ -391,6 +391,7 @@ def test_a_network_as_json_counts_both_layers(said):
     assert (second["receptive_field"], second["effective_stride"]) == ([7, 17], [4, 1])
     assert (second["effective_padding"], second["centre"]) == ([3, 4], [0, 4])
     assert found["macs"] == found["counts"]["macs"] == MACS + 270 * 2
+    assert found["receptive_field"] == [7, 17]
     assert found["counts"]["macs_inside"] == INSIDE + 6 * 3 * 5 * 3
 
 

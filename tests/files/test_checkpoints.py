@@ -17,7 +17,7 @@ from convviz.compute import filters
 from convviz.errors import InputError, ShapeError, SpecError, UnknownNameError
 from convviz.files.checkpoints import READABLE, read_checkpoint
 from convviz.machine import memory
-from convviz.spec.geometry import HW
+from convviz.spec.geometry import HW, Edges
 from convviz.spec.settings import LayerSettings
 
 
@@ -337,7 +337,15 @@ def test_a_layer_of_a_file_becomes_a_layer_with_its_weight_and_bias(file):
     np.testing.assert_array_equal(weights.weight, small().state_dict()["0.weight"].numpy())
     np.testing.assert_array_equal(weights.bias, small().state_dict()["0.bias"].numpy())
     assert weights.names == ("0: 0", "0: 1", "0: 2", "0: 3")
-    assert "does not store the stride, padding and groups" in remarks[0]
+    # The stride was given, and one group follows from the three channels of weight and input.
+    assert remarks == (
+        "the file does not store padding and dilation; using padding 0 and dilation 1, as by default",
+    )
+
+
+def test_nothing_is_assumed_of_a_layer_whose_arguments_were_all_given(file):
+    given = {"stride": HW(2, 2), "padding": Edges(2, 2, 2, 2), "dilation": HW(1, 2)}
+    assert filters.build(LayerSettings(weights=file, layer_name="0", **given), 3)[2] == ()
 
 
 def test_an_input_of_other_planes_is_told_what_the_layer_reads(file):
@@ -359,5 +367,5 @@ def test_what_the_file_says_cannot_be_said_again(file, more):
 
 
 def test_a_name_needs_a_file():
-    with pytest.raises(SpecError, match="goes with --weights"):
+    with pytest.raises(SpecError, match="can only be used with --weights"):
         filters.prepare(LayerSettings(layer_name="0"))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 import convviz
 from convviz.cli.app import status_of
@@ -58,7 +59,7 @@ const answer = vm.runInThisContext(`(one) => {
       kernels: Words.kernels(conv, bank, picture.planes.length),
     };
   }
-  if (one.named) return Words.netCode(one.named, one.data);
+  if (one.named) return Words.netCode(one.named, one.data, one.source || { path: one.data.path, words: [] });
   const planes = one.planes.map((plane) => Float32Array.from(plane));
   const picture = { height: one.height, width: one.width, planes };
   if (one.layers) {
@@ -409,6 +410,46 @@ def test_what_no_browser_could_compute_or_draw_is_refused_with_the_numbers():
         assert "pad less" in found["reason"]
 
 
+NO_PROGRAM = {"imports": [], "read": [], "other": [], "opened": "", "stored": {}}
+
+
+@needs_node
+@pytest.mark.parametrize("file", ["digits.safetensors", "digits.npz", "digits.pt"])
+@pytest.mark.parametrize("other", [False, True], ids=["its picture", "another picture"])
+def test_the_program_of_a_network_runs_as_it_stands_and_predicts_what_the_page_does(
+    tmp_path, monkeypatch, capsys, file, other
+):
+    """It reads the picture, loads the weights and prints the class; of another picture, its own."""
+    samples = Path(__file__).parents[2] / "samples"
+    monkeypatch.chdir(tmp_path)
+    for name in ("digit.png", "digits.toml", "digits.safetensors"):
+        (tmp_path / name).write_bytes((samples / name).read_bytes())
+    state = load_file("digits.safetensors")
+    np.savez("digits.npz", **{key: value.numpy() for key, value in state.items()})
+    torch.save({"epoch": 3, "state_dict": state}, "digits.pt")
+    options = ["--net", "digits.toml", "--weights", file, "-o", "page.html", "--quiet"]
+    assert status_of(["explore", "digit.png", *options]) == 0
+    data = data_of(Path("page.html").read_text(encoding="utf-8"))
+    source = {"path": "digit.png", "words": []}
+    if other:
+        image = Image.open("digit.png").convert("RGB").rotate(90)
+        image.resize((60, 50)).save("it's another.png")
+        source["path"] = "it's another.png"
+    (program,) = computed({"named": data["layers"], "data": data, "source": source})
+    capsys.readouterr()
+    names = {}
+    exec(program, names)
+    printed = capsys.readouterr().out
+    image = convviz.read(source["path"], mode="gray", resize=28)
+    weights = {}
+    for key, value in state.items():
+        layer, _, name = key.partition(".")
+        weights.setdefault(layer, {})[name] = value.numpy()
+    expected = convviz.run_net(convviz.read_net("digits.toml"), image.x, weights)["softmax"].maps
+    np.testing.assert_allclose(names["softmax_out"].detach()[0], expected, atol=1e-5)
+    assert printed.split()[0] == str(expected.argmax())
+
+
 # Names that mean something to Python, to JavaScript, or to the program itself.
 ODD = ["__proto__", "constructor", "toString", "class", "torch", "x", "a", "a_out", "a.out", "1", "é", "None"]
 
@@ -429,7 +470,8 @@ def test_a_layer_may_be_called_as_it_likes():
         for before, name in zip(["input", *ODD], ODD, strict=False)
     ]
     case = {"height": 2, "width": 2, "planes": [[1, 1, 1, 1]], "layers": named}
-    made, program = computed(case, {"named": named, "data": {"shape": [1, 2, 2], "origin": ""}})
+    data = {"path": "x.csv", "shape": [1, 2, 2], "origin": "", "classes": [], "program": NO_PROGRAM}
+    made, program = computed(case, {"named": named, "data": data})
     assert [made[name][0][0] for name in ODD] == [2.0 ** (1 + at) for at in range(len(ODD))]
     names = {"x": torch.ones(1, 1, 2, 2)}
     exec(re.sub(r"(\w+) = torch\.nn.*", r"\g<0>\n\1.weight.fill_(2)", program), names)

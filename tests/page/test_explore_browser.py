@@ -575,3 +575,48 @@ def test_axe_finds_nothing(opened, opened_net, pytestconfig, scheme, shows):
     )
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     assert found == []
+
+
+CUT = """
+const inside = (one, other) => {
+  const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
+  return a.left >= b.left - 1 && a.right <= b.right + 1 && a.bottom <= b.bottom + 1;
+};
+const cut = [...document.querySelectorAll("#layers .strip:not(.vector)")]
+  .flatMap((strip) => [...strip.children].filter((one) => !inside(one, strip)).map(() => "map"));
+for (const row of document.querySelectorAll("#value .sum")) {
+  const name = row.children[0].getBoundingClientRect();
+  const first = row.querySelector("table").getBoundingClientRect();
+  const beside = name.right <= first.left || name.bottom <= first.top + 1 || name.top >= first.bottom - 1;
+  if (!beside) cut.push("label");
+}
+for (const table of document.querySelectorAll("#value table"))
+  if (!inside(table, document.getElementById("value"))) cut.push("table");
+return cut;
+"""
+
+
+@pytest.mark.parametrize("width", [1366, 700])
+def test_no_map_no_label_and_no_product_is_cut(browser, opened_net, width):
+    """Sixteen maps of a layer are all seen, and a name lies beside its numbers, not on them."""
+    size = browser.get_window_size()
+    browser.set_window_size(width, 900)
+    try:
+        opened_net("at=3&map=5&pin=output,3,2")
+        settle(browser)
+        assert browser.find_elements(By.CSS_SELECTOR, "#value .sum table")
+        assert browser.execute_script(CUT) == []
+    finally:
+        browser.set_window_size(size["width"], size["height"])
+
+
+def test_the_page_says_that_it_computes_until_it_has():
+    """What stands there before any script has run."""
+    text = page.page(
+        "x.png",
+        Picture(X, ("R", "G", "B")),
+        convviz.Conv2d(3, 1, 3),
+        bank=convviz.seeded(convviz.Conv2d(3, 1, 3)),
+        settings=LayerSettings(),
+    )
+    assert '<p id="sentence" role="status" aria-live="polite">computing…</p>' in text

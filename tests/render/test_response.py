@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from convviz.render.sheets.filters import response
+from convviz.render.sheets import layout
+from convviz.render.sheets.filters import draw, response
 
 
 @pytest.mark.parametrize("size", [(2, 3), (3, 70)], ids=["small", "longer than the response"])
@@ -28,3 +29,14 @@ def test_a_diagonal_kernel_answers_to_waves_along_its_diagonal():
     assert found[32 + 16, 32 - 16] == pytest.approx(0, abs=1e-6)
     assert found[32 + 16, 32 + 16] == pytest.approx(2)
     assert found[32 - 16, 32 - 16] == pytest.approx(2)
+
+
+def test_the_caption_and_the_legend_of_a_response_say_what_its_brightness_means(monkeypatch):
+    """A pixel minus half of the next one: 1 - 1/2 for no variation, 1 + 1/2 for the fastest."""
+    monkeypatch.setattr(layout, "sheet", lambda heading, sections, legend: (heading, sections, legend))
+    weight = np.array([[[[1, -0.5]]]], np.float32)
+    heading, (section,), legend = draw("edge", weight, chosen=[0], frequency=True)
+    _, answer = section.tiles
+    assert (answer.name, answer.note) == ("response", "0.5 to 1.5")
+    assert "of a response, 0 is black" in legend.note
+    assert heading[0] == "edge: 1 filter x 1 channel of 1x2"

@@ -1,5 +1,7 @@
 """Window arithmetic against its definition: count the windows one by one."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,21 +60,41 @@ def test_the_worked_cases_of_the_convolution_guide(n, k, stride, padding, dilati
     assert output_length(n, k, stride=stride, before=padding, after=padding, dilation=dilation) == expected
 
 
-def test_a_window_longer_than_the_input_says_how_much_padding_is_missing():
-    with pytest.raises(ShapeError, match=r"spans 5 pixels.*only 4.*at least 1 more"):
-        output_length(4, 3, dilation=2)
-
-
 @pytest.mark.parametrize(
-    ("k", "dilation", "remedy"),
+    ("n", "k", "dilation", "padding", "remedy"),
     [
-        pytest.param(5, 1, "use at most 4 taps", id="fewer taps"),
-        pytest.param(3, 9, "a dilation of at most 1", id="less dilation"),
+        pytest.param(4, 3, 2, 1, "a dilation of at most 1", id="one pixel is missing"),
+        pytest.param(4, 5, 1, 1, "a kernel size of at most 4", id="smaller kernel"),
+        pytest.param(4, 3, 9, 8, "a dilation of at most 1", id="less dilation"),
+        pytest.param(7, 9, 2, 5, "a kernel size of at most 4", id="no dilation lets this kernel fit"),
+        pytest.param(20, 600, 1, 290, "a kernel size of at most 20", id="both sides share what is missing"),
     ],
 )
-def test_the_remedy_for_a_long_window_is_the_smallest_change(k, dilation, remedy):
-    with pytest.raises(ShapeError, match=remedy):
-        output_length(4, k, dilation=dilation)
+def test_the_remedy_for_a_long_window_is_the_smallest_change(n, k, dilation, padding, remedy):
+    """A kernel of size 4 with dilation 2 spans 7 pixels; the padding is half of what the span exceeds."""
+    words = (
+        f"spans {dilation * (k - 1) + 1} pixels, .* only {n} .* at least {padding} on each side, or {remedy}"
+    )
+    with pytest.raises(ShapeError, match=words):
+        output_length(n, k, dilation=dilation)
+
+
+@given(lengths, taps, steps, borders, borders)
+def test_each_remedy_for_a_long_window_works_and_one_less_does_not(n, k, dilation, before, after):
+    def fits(**changed):
+        found = {"k": k, "dilation": dilation, "before": before, "after": after} | changed
+        return len(windows_counted_one_by_one(n, stride=1, **found)) > 0
+
+    if fits():
+        return
+    with pytest.raises(ShapeError) as refused:
+        output_length(n, k, dilation=dilation, before=before, after=after)
+    words = r"padding of at least (\d+) on each side, or a (kernel size|dilation) of at most (\d+)"
+    padding, what, most = re.search(words, str(refused.value)).groups()
+    name = {"kernel size": "k"}.get(what, what)
+    for less in (0, 1):
+        assert fits(before=int(padding) - less, after=int(padding) - less) == (not less)
+        assert fits(**{name: int(most) + less}) == (not less)
 
 
 @given(lengths, taps, steps, steps)
@@ -147,5 +169,5 @@ def test_the_shares_of_padding_are_counted_by_hand():
 
 
 def test_an_empty_axis_is_refused_in_words():
-    with pytest.raises(ShapeError, match="a 1-tap kernel spans 1 pixels, but the padded input has only 0"):
+    with pytest.raises(ShapeError, match="a kernel of size 1 spans 1 pixel, but the padded input has only 0"):
         output_length(0, 1)

@@ -137,5 +137,5 @@ def test_padding_beyond_the_pixels_there_are_names_the_largest_legal(mode, width
 
 
 def test_a_kernel_larger_than_the_input_names_the_axis():
-    with pytest.raises(ShapeError, match="width: a 5-tap kernel spans 5 pixels"):
+    with pytest.raises(ShapeError, match="width: a kernel of size 5 spans 5 pixels"):
         Conv2d(1, 1, 5).output_size(HW(9, 4))

@@ -366,14 +366,18 @@ def test_a_stack_as_text():
     [
         ("conv 10 | foo", 10, "no layer named 'foo'"),
         ("conv 10 | rel", 10, "did you mean 'relu'?"),
-        ("conv x", 5, "conv takes a number first, its out_channels, 'x' here"),
-        ("conv 10 q3", 8, "conv takes no 'q3' here; it takes k for kernel_size"),
+        (
+            "conv x",
+            5,
+            "the first word after conv must be a number, its out_channels, not 'x'; after conv may also",
+        ),
+        ("conv 10 q3", 8, "conv does not take 'q3' here; it takes k for kernel_size"),
         ("conv 10 k3 k5", 11, "kernel_size is given twice"),
         ("maxpool", 7, "maxpool needs a number, its kernel_size"),
-        ("relu 3", 5, "relu takes no '3' here"),
+        ("relu 3", 5, "relu does not take '3' here"),
         ("conv 10 | | relu", 9, "a layer is missing here"),
         ("", 0, "a layer is missing here"),
-        ("conv 10 k٣", 8, "takes no 'k٣' here"),
+        ("conv 10 k٣", 8, "does not take 'k٣' here"),
         ("add", 0, "no layer named 'add'"),
     ],
 )
@@ -387,7 +391,7 @@ def test_what_is_no_layer_is_refused_with_its_place(text, at, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("conv 10 k9", "layer 'conv1': height: a 9-tap kernel"),
+        ("conv 10 k9", "layer 'conv1': height: a kernel of size 9"),
         ("conv 10 g4", "layer 'conv1': groups must divide"),
         ("conv 10 k0", "layer 'conv1': kernel_size must be at least 1"),
         ("flatten | conv 10", "layer 'conv1': Conv2d.* reads channels, not a row of 192 values"),

@@ -38,7 +38,7 @@ def test_what_contradicts_the_kernels_is_refused(settings, message):
 
 
 def test_bias_values_are_for_kernels_only():
-    with pytest.raises(SpecError, match="bias-values go with --kernel"):
+    with pytest.raises(SpecError, match="bias-values can only be used with --kernel"):
         LayerSettings(bias_values=(1.0,)).conv2d(3)
 
 

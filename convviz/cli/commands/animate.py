@@ -141,7 +141,7 @@ class _Request:
 
     def __post_init__(self) -> None:
         if self.output_padding is not None and not self.transposed:
-            raise SpecError("output-padding goes with --transposed.")
+            raise SpecError("output-padding can only be used with --transposed.")
         if self.pooling is not None and (self.transposed or self.layer != LayerSettings()):
             raise SpecError("layers: a pooling layer has no other options of a layer; leave them out.")
 
@@ -241,7 +241,9 @@ def _check_files(target: Path | Stream | None, frames: Path | None, *, svg: bool
     if suffix not in SUFFIXES:
         raise SpecError(f"output: an animation ends in {', '.join(SUFFIXES)}, not {suffix!r}.")
     if svg and frames is None:
-        raise SpecError("svg goes with --frames DIR; for one animated SVG give --output FILE.svg.")
+        raise SpecError(
+            "svg can only be used with --frames DIR; for one animated SVG give --output FILE.svg."
+        )
     if (
         frames is not None
         and isinstance(target, Path)
@@ -281,7 +283,7 @@ def _make_one(
     if bool(given) == (request.size is not None):
         raise SpecError("give INPUT, or --size HxW for abstract squares, and not both.")
     if request.channels is not None and given:
-        raise SpecError("channels go with --size; INPUT has its own.")
+        raise SpecError("channels can only be used with --size; INPUT has its own.")
     found = _scene(request)
     film = scene.film(found, style=request.style, ms=request.ms, cells=request.cells)
     inputs = [*request.layer.files, *input_files(given)]
@@ -366,7 +368,7 @@ def _small(request: _Request) -> Any:
     if max(found.size) > most:
         raise SpecError(f"{picture.size} numbers are more than {most}x{most} cells; give fewer.")
     if found.size != picture.size:
-        remark(f"the picture was brought from {picture.size} to {small} pixels; --resize chooses")
+        remark("large cells can be read; --resize chooses another size")
     return found
 
 

@@ -49,7 +49,7 @@ def explore(
     """
     target = stdout_for("output", output, ".html") or Path(fitting(stem_of(input[0]), "-explore.html"))
     if opened and not isinstance(target, Path):
-        raise SpecError("open: goes with a file; leave out -o -.")
+        raise SpecError("open can only be used with a file; leave out -o -.")
     if target.suffix.lower() != ".html":
         raise SpecError(f"output: a page ends in .html, not {target.suffix!r}.")
 
@@ -107,6 +107,8 @@ def _of_network(
     from convviz.cli.retype import options_of
     from convviz.compute.networks.sources import NetworkSource
     from convviz.page.page import network_page
+    from convviz.render.words.program import network_lines
+    from convviz.results.program import lines_that_read
 
     if layer.layer_name is not None:
         raise SpecError("layer: the page has all layers; leave it out.")
@@ -114,6 +116,10 @@ def _of_network(
     read_as, asked = source.reading(reading)
     picture = read_input(names, read_as)
     filled = source.fill(picture.shape)
+    places = source.keys(filled.weights)
+    origin = source.origin
+    if filled.weights and not origin and not places:
+        origin = "# no short program can load the weights: copy them into the layers below"
     typed: dict[str, Any] = as_text(network, layer)
     text = network_page(
         names[0],
@@ -125,6 +131,14 @@ def _of_network(
         reading=reading,
         read_as=read_as,
         others=names[1:],
-        origin=source.origin,
+        origin=origin,
+        program=network_lines(
+            lines_that_read(names, picture, read_as),
+            picture.size,
+            picture.shape[0],
+            reading=read_as,
+            weights=layer.weights,
+            places=places,
+        ),
     )
     return _Made(text, (*picture.remarks, *asked, *filled.remarks))

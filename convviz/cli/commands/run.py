@@ -173,8 +173,10 @@ class RunRequest:
         colours(self.picture.colormap)
         saved = self.saved
         if saved is not None and saved.suffix.lower() not in endings:
-            of = "of a network, the name" if self.network.given else "the name of exact numbers"
-            raise SpecError(f"save: {of} ends in {', '.join(endings)}, not {saved.suffix!r}.")
+            of = " of a network" if self.network.given else ""
+            raise SpecError(
+                f"save: exact numbers{of} are written to {', '.join(endings)}, not {saved.suffix!r}."
+            )
         for place in (self.target, *([saved] if saved else [])):
             writing.check_path(place, force=self.force, is_ours=marks.is_ours, inputs=self.files)
         if self.wanted.maps is not None:

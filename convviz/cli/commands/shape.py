@@ -1,7 +1,6 @@
 """``convviz shape``."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -85,11 +84,10 @@ def _check_network(network: NetworkSettings, layer: LayerSettings, *, alone: boo
     """Refuse a network beside what is for one layer."""
     if network.until is not None and network == NetworkSettings(until=network.until):
         raise SpecError("until: names the last layer of a network; give --net or --layers too.")
-    alone = alone or replace(layer, seed=0) != LayerSettings()
-    if network.given and (alone or (network.layers is not None and network.net is not None)):
-        raise SpecError(
-            "layers, net: give one of them, and without the options of a single layer or --target."
-        )
+    if network.given:
+        network.check(layer)
+        if alone or layer.weights is not None:
+            raise SpecError("target and weights cannot be used with a network; leave them out.")
 
 
 def _show_layer(shape: Shape, settings: LayerSettings, *, counting: bool, json: bool) -> None:
@@ -135,6 +133,7 @@ def _show_network(shape: Shape, network: NetworkSettings, *, counting: bool, jso
                 "output_shape": list(steps[-1].output_shape),
                 "parameters": {"total": sum(one.layer.parameters for one in steps)},
                 "macs": sum(one.macs for one in steps),
+                "receptive_field": document(steps[-1:])[0]["receptive_field"],
                 "layers": document(steps),
             }
         )
@@ -233,12 +232,15 @@ def _document(layer: Conv2d, size: HW) -> dict[str, Any]:
 
 def _axis(axis: Axis) -> dict[str, Any]:
     """One axis as plain values."""
+    from convviz.render.words.shapes import never_read
+
     return {
         "input": axis.input,
         "padded": axis.padded,
         "span": axis.span,
         "output": axis.output,
         "unread": axis.unread,
+        "never_read": never_read(axis),
     }
 
 

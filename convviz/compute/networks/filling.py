@@ -128,8 +128,39 @@ def stored(
     left = [prefix for prefix in held if prefix not in found and prefix not in names]
     if left:
         some = ", ".join(map(printable, left[:6])) + (" …" if len(left) > 6 else "")
-        remarks.append(f"of {checkpoint.name} these are in no layer of the net: {some}")
+        remarks.append(f"no layer of the network uses these of {checkpoint.name}: {some}")
     return found, tuple(remarks)
+
+
+def places_of(
+    weights: Mapping[str, Mapping[str, Floats]], checkpoint: Checkpoint
+) -> dict[str, dict[str, tuple[Any, ...]]] | None:
+    """Find where a file holds the weights of each layer.
+
+    Parameters
+    ----------
+    weights : dict of dict of ndarray
+        As `stored` gives them.
+    checkpoint : Checkpoint
+        The file.
+
+    Returns
+    -------
+    dict of dict of tuple, or None
+        The keys from the top of the file's dicts to each array; None if one of them is computed
+        from others, so that no program can load it as it is.
+    """
+    found: dict[str, dict[str, tuple[Any, ...]]] = {}
+    for layer, numbers in weights.items():
+        for name, values in numbers.items():
+            # An array with these values serves, whatever it is called; most have the name of the layer.
+            keys = sorted(checkpoint.arrays, key=lambda key: not key.endswith(f"{layer}.{name}"))
+            fits = (key for key in keys if np.array_equal(checkpoint.arrays[key], values))
+            place = next((place for key in fits if (place := checkpoint.places.get(key))), None)
+            if place is None:
+                return None
+            found.setdefault(layer, {})[name] = place
+    return found
 
 
 def _prefix(names: Sequence[str], held: Mapping[str, Any], where: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from convviz.compute.networks import filling
 from convviz.compute.networks.graphs import network_of_graph
@@ -90,7 +90,7 @@ class NetworkSource:
         weights, name = layer.weights, network.net
         if network.layers is None and name is None:
             if weights is None or weights.suffix.lower() != ".onnx":
-                raise SpecError("until: goes with --layers, --net or --weights FILE.onnx.")
+                raise SpecError("until can only be used with --layers, --net or --weights FILE.onnx.")
             name = str(weights)
         if name is not None and name.lower().endswith(".onnx"):
             if weights not in (None, Path(name)):
@@ -104,9 +104,11 @@ class NetworkSource:
     @property
     def origin(self) -> str:
         """The line of Python that says where the weights come from."""
-        if self.checkpoint is None:
-            return f"torch.manual_seed({self.seed})"
-        return f"# then load the weights of {self.checkpoint.name}"
+        return f"torch.manual_seed({self.seed})" if self.checkpoint is None else ""
+
+    def keys(self, weights: Mapping[str, Parameters]) -> Mapping[str, Mapping[str, tuple[Any, ...]]]:
+        """Tell where the file holds the weights of each layer; nothing where no program can load them."""
+        return {} if self.checkpoint is None else filling.places_of(weights, self.checkpoint) or {}
 
     @property
     def names(self) -> Sequence[str]:

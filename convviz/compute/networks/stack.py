@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convviz.compute import backends, conv
 from convviz.compute.conv import transposed
 from convviz.compute.networks.filling import seeded, stored
-from convviz.compute.weights import LayerWeights, Parameters
+from convviz.compute.weights import LayerWeights, Parameters, as_floats
 from convviz.errors import SpecError
 from convviz.files.checkpoints import Checkpoint
 from convviz.machine import memory
@@ -261,7 +261,7 @@ def run_net(
     >>> {name: array.shape for name, array in found.items()}
     {'conv1': (2, 3, 3), 'relu1': (2, 3, 3), 'flatten1': (18,)}
     """
-    image = np.asarray(x, np.float32)
+    image = as_floats("x", x)
     steps = network.sized(image.shape)
     outputs = sum(4 * math.prod(one.output_shape) for one in steps)
     memory.need(outputs, f"the outputs of {plural(len(steps), 'layer')}", "make the input smaller")

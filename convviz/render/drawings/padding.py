@@ -14,6 +14,7 @@ from convviz.render.palette import FAINT, INK, INPUT_BLUE, PAPER
 from convviz.render.toned import picture_levels
 from convviz.render.words.matrices import Block, cell_words, side_by_side, words_of
 from convviz.spec.geometry import HW, Edges
+from convviz.text import channel_label
 from convviz.typing import Floats
 
 
@@ -46,7 +47,7 @@ def lines(picture: Picture, padded: Floats, edges: Edges, *, width: int) -> list
     marked = padding_mask(edges, picture.size)
     text = []
     for name, channel in zip(picture.channels, padded, strict=True):
-        text += ["", *side_by_side([Block(f"{name} channel", words_of(channel, marked))], width=width)]
+        text += ["", *side_by_side([Block(channel_label(name), words_of(channel, marked))], width=width)]
     return text[1:]
 
 
@@ -72,7 +73,7 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
     size, around = picture.size, edges.around(picture.size)
     scale = side / max(around)
     colour = picture.x.shape[0] in (3, 4)
-    names = (["input"] if colour else []) + [f"{name} channel" for name in picture.channels]
+    names = (["input"] if colour else []) + [channel_label(name) for name in picture.channels]
     gap, head = 28.0, 56.0
     tile_w, tile_h = around.w * scale, around.h * scale
     column = max(tile_w, font(15).getlength("replicate padding") + 20) + gap

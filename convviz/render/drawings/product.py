@@ -92,10 +92,12 @@ def lines(found: Unfolded, *, width: int) -> list[str]:
         if right.padding is not None and right.padding.any():
             text.append("values in brackets are padding")
         if left.stored is not None and not left.stored.all():
-            text.append("dots are zeros, where no weight stands")
-        for sign, factor in zip(("", "x ", "= "), (left, right, result), strict=True):
+            text.append("a dot is a 0 outside of the kernel")
+        for sign, factor in zip(("", "times ", "= "), (left, right, result), strict=True):
             if factor.values.shape[1] == 1 < factor.values.shape[0]:
-                lying = _Factor(f"{factor.name}, lying", factor.values.T, factor.colour)
+                lying = _Factor(
+                    f"{factor.name} (one column, printed as a row)", factor.values.T, factor.colour
+                )
                 text += ["", *_block(sign, lying, width)]
             else:
                 text += ["", *_block(sign, factor, width)]

@@ -16,7 +16,7 @@ from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER
 from convviz.render.words.matrices import ELLIPSIS, elided
 from convviz.spec.geometry import HW
-from convviz.text import number, plural
+from convviz.text import channel_label, number, plural
 from convviz.typing import Floats
 
 # In units: the margin, where the panels begin, and the longest side of a channel or a map.
@@ -30,7 +30,7 @@ def lines(found: WeightTrace, run: LayerRun) -> list[str]:
     text = [
         f"weight {','.join(map(str, found.indices))} = {exact(found.weight)}: "
         f"row {found.tap.h}, column {found.tap.w} of the kernel of {found.name} on the "
-        f"{found.channel_name} channel",
+        + channel_label(found.channel_name),
         f"multiplies {span_of(found.rows, size.h, 'rows')}, {span_of(found.columns, size.w, 'columns')}",
         f"feeds all {plural(h * w, 'value')} of {found.name}",
     ]
@@ -97,7 +97,7 @@ def draw_weight(found: WeightTrace, run: LayerRun) -> Drawing:
     met[np.ix_([row + edges.top for row in found.rows], [one + edges.left for one in found.columns])] = True
     heading = (
         f"weight {exact(found.weight)}: row {found.tap.h}, column {found.tap.w} of the kernel of "
-        f"{found.name} on the {found.channel_name} channel"
+        f"{found.name} on the {channel_label(found.channel_name)}"
     )
     index, kernel_index = found.indices[:2]
     # Padding of zeros feeds nothing; copies of pixels do.
@@ -105,7 +105,7 @@ def draw_weight(found: WeightTrace, run: LayerRun) -> Drawing:
     return _draw(
         heading,
         run,
-        _Panel(f"{found.channel_name} channel: shaded where multiplied", found.channel, met),
+        _Panel(f"{channel_label(found.channel_name)}: shaded where multiplied", found.channel, met),
         kernel=run.filters.weight[index, kernel_index],
         taps=[found.tap],
         made=_Panel(f"{found.name}: shaded where fed", index, fed),
@@ -156,7 +156,7 @@ def draw_pixel(at: HW, feeds: Sequence[Feed], run: LayerRun, *, index: int) -> D
     return _draw(
         heading,
         run,
-        _Panel(f"{picture.channels[channel]} channel", channel, met, framed=not copies),
+        _Panel(channel_label(picture.channels[channel]), channel, met, framed=not copies),
         kernel=run.filters.weight[index, 0],
         taps=[feed.tap for feed in chosen],
         made=_Panel(f"{name}: shaded where fed", index, fed, framed=not copies),

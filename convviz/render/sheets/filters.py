@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from convviz.render.palette import Tone, colours
 from convviz.render.sheets import layout
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
-from convviz.text import number
+from convviz.text import number, plural
 from convviz.typing import Bytes, Floats
 
 # The number of frequencies along each axis at which the response is computed.
@@ -115,7 +116,8 @@ def draw(
             peak = float(answer.max()) or 1.0
             low = Tone(0.0, peak, "unit").levels(answer)
             side = max(1, tile // _FREQUENCIES)
-            tiles.append(layout.Tile("response", f"0 to {number(peak)}", low, side))
+            limits = layout.extent(float(answer.min()), float(answer.max()))
+            tiles.append(layout.Tile("response", limits, low, side))
     wide = columns or layout.columns_for(len(chosen))
     kinds = (
         "in colour: red, green and blue of each kernel value, 0 at mid grey"
@@ -123,11 +125,14 @@ def draw(
         else ("every channel by itself" if kernels > 1 else "one channel")
     )
     heading = (
-        f"{title}: {filters} filters x {kernels} channels of {HW(kh, kw)}",
-        kinds + ("; beside each its response, no variation in the middle" if frequency else ""),
+        f"{title}: {plural(filters, 'filter')} x {plural(kernels, 'channel')} of {HW(kh, kw)}",
+        kinds
+        + ("; beside each its frequency response, lowest frequencies in the middle" if frequency else ""),
     )
     section = layout.Section(tiles, wide * (2 if frequency else 1), palette.OUTPUT_TEAL)
     legend = layout.legend_for([tones[index] for index in chosen], table, what="filter")
+    if frequency:
+        legend = replace(legend, note=f"{legend.note}; of a response, 0 is black and its maximum white")
     return layout.sheet(heading, [section], legend)
 
 

@@ -14,6 +14,7 @@ from convviz.render.sheets.receptive_field import NOTHING, Panel
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.scales import fit_both
+from convviz.text import channel_label
 
 # What a sheet of flipped kernels says below its title.
 FLIPPED = (
@@ -200,6 +201,6 @@ def input_section(
             levels = toned.picture_levels([one.small], [drawn])
             ends = layout.extent(one.low, one.high)
             numbers = one.small[:] if scale > 1 else None
-            tiles.append(layout.Tile(f"{name} channel", ends, levels, cell, numbers))
+            tiles.append(layout.Tile(channel_label(name), ends, levels, cell, numbers))
     tiles += seen.tiles
     return layout.Section(tiles, layout.columns_for(len(tiles)), palette.INPUT_BLUE)

@@ -3,6 +3,7 @@
 import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -122,6 +123,13 @@ def reads_as(
     except (ValueError, OSError, KeyError, Image.DecompressionBombError):
         return None
     return np.asarray(found["channels"], np.float32)
+
+
+def reading_lines(
+    paths: Sequence[str], sources: Mapping[str, FileKind], reading: InputSettings, *, channels_last: bool
+) -> tuple[str, list[str]]:
+    """Write how the inputs are read into ``channels``, and what that imports first."""
+    return _reading(paths, sources, reading, channels_last=channels_last)
 
 
 def _reading(
@@ -265,22 +273,87 @@ def _loaded(
     """Load the numbers of a file into the layer at `place`; and what that imports."""
     path = settings.weights
     assert path is not None
-    kind = path.suffix.lower()
-    opened = {
-        ".safetensors": f"stored = load_file({str(path)!r})",
-        ".npz": f"stored = np.load({str(path)!r})",
-    }.get(kind, f'stored = torch.load({str(path)!r}, map_location="cpu", weights_only=True)')
+    opened, imports = _opened(path)
     lines = ["", opened, "with torch.no_grad():"]
     for name, keys in zip(("weight", "bias"), places, strict=False):
         if name == "bias" and not layer.bias:
             continue
-        values = "stored" + "".join(f"[{key!r}]" for key in keys)
-        if kind == ".npz":
-            values = f"torch.from_numpy({values})"
-        lines.append(f"    {place}.{name}.copy_({values})")
+        lines.append(f"    {place}.{name}.copy_({_taken(path, keys)})")
     if settings.flip:
         lines.append(_flipped(place))
-    return lines, ["from safetensors.torch import load_file"] if kind == ".safetensors" else []
+    return lines, imports
+
+
+def _opened(path: Path) -> tuple[str, list[str]]:
+    """Write the line that opens a file of weights as ``stored``; and what that imports."""
+    kind = path.suffix.lower()
+    if kind == ".safetensors":
+        return f"stored = load_file({str(path)!r})", ["from safetensors.torch import load_file"]
+    if kind == ".npz":
+        return f"stored = np.load({str(path)!r})", []
+    return f'stored = torch.load({str(path)!r}, map_location="cpu", weights_only=True)', []
+
+
+def _taken(path: Path, keys: Sequence[Any]) -> str:
+    """Write one tensor of ``stored``."""
+    values = "stored" + "".join(f"[{key!r}]" for key in keys)
+    return f"torch.from_numpy({values})" if path.suffix.lower() == ".npz" else values
+
+
+def network_lines(
+    read: tuple[str, list[str]] | None,
+    size: HW,
+    channels: int,
+    *,
+    reading: InputSettings,
+    weights: Path | None,
+    places: Mapping[str, Mapping[str, Sequence[Any]]],
+) -> dict[str, Any]:
+    """Write what a program of a network needs beside its layers.
+
+    Parameters
+    ----------
+    read : (str, list of str), optional
+        The lines that read the input into ``channels``, with what they import; None where no
+        short program reads it.
+    size : HW
+        Size of the input, in pixels.
+    channels : int
+        Its channels.
+    reading : InputSettings
+        How it was read.
+    weights : Path, optional
+        The file of the weights.
+    places : dict of dict of tuple
+        The keys to each array of that file, by layer and name.
+
+    Returns
+    -------
+    dict
+        Of plain values: ``imports``; ``read``, the lines that make ``x``; ``other``, the same for a
+        picture called ``PICTURE``; ``opened`` and ``stored``, how weights are loaded.
+    """
+    imports = [*(read[1] if read else []), "import numpy as np", "from PIL import Image, ImageOps"]
+    opened = ""
+    if weights is not None and places:
+        opened, more = _opened(weights)
+        imports += more
+    as_tensor = "x = torch.tensor(channels, dtype=torch.float32)[None]"
+    mode: Any = {1: "gray", 3: "rgb"}.get(channels)
+    prepared = replace(reading, mode=mode, resize=size, crop=None, page=1)
+    other, _ = _reading(["PICTURE"], {"PICTURE": "colour"}, prepared, channels_last=False)
+    return {
+        "imports": imports,
+        "read": [*read[0].splitlines(), as_tensor] if read else [],
+        "other": [*other.splitlines(), as_tensor],
+        "opened": opened,
+        "stored": {
+            layer: {name: _taken(weights, keys) for name, keys in arrays.items()}
+            for layer, arrays in places.items()
+        }
+        if weights is not None
+        else {},
+    }
 
 
 def _flipped(place: str) -> str:

@@ -58,12 +58,24 @@ def indices(found: Sequence[int]) -> str:
     return ", ".join(words) or "none"
 
 
-def _skipped(axis: Axis) -> str:
-    """List what is never read; of more pixels than a picture has that would take minutes."""
+def never_read(axis: Axis) -> tuple[int, ...] | None:
+    """List the rows or columns of the input that no window reads; None where that would take minutes.
+
+    Examples
+    --------
+    >>> never_read(Axis(input=7, kernel=1, stride=3, dilation=1, before=0, after=0))
+    (1, 2, 4, 5)
+    """
     leaps = axis.dilation > 1 or axis.stride > axis.kernel
     if leaps and max(axis.input, axis.output * axis.kernel) > _MOST_LISTED:
-        return "not listed: too many"
-    return indices(axis.skipped)
+        return None
+    return axis.skipped
+
+
+def _skipped(axis: Axis) -> str:
+    """List the pixels that no window reads."""
+    found = never_read(axis)
+    return "not listed: too many" if found is None else indices(found)
 
 
 def counting(layer: Conv2d, size: HW) -> list[str]:

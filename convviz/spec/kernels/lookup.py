@@ -180,8 +180,8 @@ def _per_channel(text: str, name: str | None) -> Filter:
     sizes = [kernel.size for kernel in kernels]
     if len(set(sizes)) > 1:
         raise SpecError(
-            f"kernel {label}: the kernels of one filter have one size, not {', '.join(map(str, sizes))}; "
-            "surround the smaller ones with zeros."
+            f"kernel {label}: the kernels of one filter must have the same size, not "
+            f"{', '.join(map(str, sizes))}; surround the smaller ones with zeros."
         )
     return Filter(name or "|".join(kernel.name for kernel in kernels), tuple(kernels))
 

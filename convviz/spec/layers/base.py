@@ -80,7 +80,14 @@ class Layer:
         return shape
 
     def macs(self, shape: Shape, *others: Shape) -> int:
-        """Count the multiply-accumulate operations for inputs of these shapes."""
+        """Count the multiply-accumulate operations for inputs of these shapes.
+
+        Notes
+        -----
+        Convolutions and linear layers are counted, one operation per product of a weight and a
+        value, as published figures are; normalization, pooling and activations count 0, for there
+        the tools agree on nothing.
+        """
         return 0
 
     def macs_inside(self, shape: Shape, *others: Shape) -> int:

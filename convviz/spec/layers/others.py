@@ -63,10 +63,6 @@ class BatchNorm2d(Layer):
         channels_of(self, shape, self.num_features)
         return shape
 
-    def macs(self, shape: Shape, *others: Shape) -> int:
-        """Count one per value: the four numbers of a channel become one factor and one summand."""
-        return math.prod(self.output_shape(shape))
-
 
 @dataclass(frozen=True, slots=True)
 class Linear(Layer):

@@ -142,7 +142,7 @@ def test_a_name_of_a_set_is_counted_through():
     ("text", "message"),
     [
         pytest.param("a=1 | | 2", "^kernel a: there is nothing for channel 1", id="an empty channel"),
-        pytest.param("1 | box", "have one size, not 1x1, 3x3", id="two sizes"),
+        pytest.param("1 | box", "must have the same size, not 1x1, 3x3", id="two sizes"),
         pytest.param("1 1 1; 1 1 1; 1 1 1|sobel", "'sobel' is a set of 2 kernels", id="a set"),
         pytest.param("1|b=2", "put numbers or presets between bars, without @ and =", id="a name inside"),
         pytest.param("1 x | 2 2", "row 1, column 2 must be a finite number", id="no number"),
