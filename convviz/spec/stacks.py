@@ -220,5 +220,5 @@ def find_net(text: str) -> Network:
     if text.lower().endswith(".toml"):
         return read_net(Path(text))
     if text not in named_networks():
-        raise UnknownNameError("net", text, [*named_networks(), "FILE.toml"])
+        raise UnknownNameError("network", text, [*named_networks(), "FILE.toml"])
     return read_net(_NETS / f"{text}.toml")

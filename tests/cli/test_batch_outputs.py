@@ -112,7 +112,7 @@ def test_a_link_that_leads_nowhere_is_somebodys_too(place, capsys):
     (place / "r.jsonl").symlink_to("nowhere")
     status, _, words = batch(capsys, "--report", "r.jsonl")
     assert (status, (place / "nowhere").exists()) == (4, False)
-    assert "'r.jsonl' exists and convviz did not write it; --force replaces it." in words
+    assert "'r.jsonl' is a link that leads nowhere; --force replaces it." in words
 
 
 def test_a_report_goes_to_stdout_and_nothing_else_does(place, capsys):

@@ -27,6 +27,8 @@ def _document(entry: Entry) -> dict[str, Any]:
         "name": kernel.name,
         "about": kernel.about,
         "size": list(kernel.size),
+        "values": [list(row) for row in kernel.values],
+        # Its old name.
         "taps": [list(row) for row in kernel.values],
         "divisor": kernel.divisor,
         "range": [low, high],
