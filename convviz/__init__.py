@@ -11,38 +11,51 @@ TYPE_CHECKING = False
 
 __version__ = "0.1.0"
 
+# The same as below, for type checkers; an alias says that the name is public here.
 if TYPE_CHECKING:
     from typing import Any
 
-    from convviz.compute.conv import conv2d, conv_transpose2d
-    from convviz.compute.filters import layer_of_kernels
-    from convviz.compute.networks.sources import NetworkSource, find_net
-    from convviz.compute.weights import LayerWeights, seeded
-    from convviz.errors import (
-        BackendError,
-        BatchError,
-        ConvvizError,
-        InputError,
-        OutputError,
-        ShapeError,
-        SpecError,
-        TextError,
-        UnknownNameError,
-    )
-    from convviz.files.checkpoints import Checkpoint, read_checkpoint
-    from convviz.images.decode import read
-    from convviz.images.picture import Picture
-    from convviz.results.explanations import Explanation, explain
-    from convviz.results.feature_maps import FeatureMaps, run
-    from convviz.results.network import LayerMaps, NetworkMaps, run_net
-    from convviz.results.padded import Padded, pad
-    from convviz.results.stored_filters import StoredFilters, read_filters
-    from convviz.spec.geometry import HW, Edges
-    from convviz.spec.kernels import Kernel, kernels
-    from convviz.spec.layers import Conv2d
-    from convviz.spec.network import Network
-    from convviz.spec.preparation import Normalization, ShortSide
-    from convviz.spec.stacks import parse_layers, read_net
+    from convviz.compute.conv import conv2d as conv2d
+    from convviz.compute.conv import conv_transpose2d as conv_transpose2d
+    from convviz.compute.filters import layer_of_kernels as layer_of_kernels
+    from convviz.compute.networks.sources import NetworkSource as NetworkSource
+    from convviz.compute.networks.sources import find_net as find_net
+    from convviz.compute.weights import LayerWeights as LayerWeights
+    from convviz.compute.weights import seeded as seeded
+    from convviz.errors import BackendError as BackendError
+    from convviz.errors import BatchError as BatchError
+    from convviz.errors import ConvvizError as ConvvizError
+    from convviz.errors import InputError as InputError
+    from convviz.errors import OutputError as OutputError
+    from convviz.errors import ShapeError as ShapeError
+    from convviz.errors import SpecError as SpecError
+    from convviz.errors import TextError as TextError
+    from convviz.errors import UnknownNameError as UnknownNameError
+    from convviz.files.checkpoints import Checkpoint as Checkpoint
+    from convviz.files.checkpoints import read_checkpoint as read_checkpoint
+    from convviz.images.decode import read as read
+    from convviz.images.picture import Picture as Picture
+    from convviz.results.explanations import Explanation as Explanation
+    from convviz.results.explanations import explain as explain
+    from convviz.results.feature_maps import FeatureMaps as FeatureMaps
+    from convviz.results.feature_maps import run as run
+    from convviz.results.network import LayerMaps as LayerMaps
+    from convviz.results.network import NetworkMaps as NetworkMaps
+    from convviz.results.network import run_net as run_net
+    from convviz.results.padded import Padded as Padded
+    from convviz.results.padded import pad as pad
+    from convviz.results.stored_filters import StoredFilters as StoredFilters
+    from convviz.results.stored_filters import read_filters as read_filters
+    from convviz.spec.geometry import HW as HW
+    from convviz.spec.geometry import Edges as Edges
+    from convviz.spec.kernels import Kernel as Kernel
+    from convviz.spec.kernels import kernels as kernels
+    from convviz.spec.layers import Conv2d as Conv2d
+    from convviz.spec.network import Network as Network
+    from convviz.spec.preparation import Normalization as Normalization
+    from convviz.spec.preparation import ShortSide as ShortSide
+    from convviz.spec.stacks import parse_layers as parse_layers
+    from convviz.spec.stacks import read_net as read_net
 
 _HOMES = {
     "compute.conv": ("conv2d", "conv_transpose2d"),
@@ -77,50 +90,7 @@ _HOMES = {
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = [
-    "HW",
-    "BackendError",
-    "BatchError",
-    "Checkpoint",
-    "Conv2d",
-    "ConvvizError",
-    "Edges",
-    "Explanation",
-    "FeatureMaps",
-    "InputError",
-    "Kernel",
-    "LayerMaps",
-    "LayerWeights",
-    "Network",
-    "NetworkMaps",
-    "NetworkSource",
-    "Normalization",
-    "OutputError",
-    "Padded",
-    "Picture",
-    "ShapeError",
-    "ShortSide",
-    "SpecError",
-    "StoredFilters",
-    "TextError",
-    "UnknownNameError",
-    "__version__",
-    "conv2d",
-    "conv_transpose2d",
-    "explain",
-    "find_net",
-    "kernels",
-    "layer_of_kernels",
-    "pad",
-    "parse_layers",
-    "read",
-    "read_checkpoint",
-    "read_filters",
-    "read_net",
-    "run",
-    "run_net",
-    "seeded",
-]
+__all__ = ["__version__", *_HOME_OF]
 
 
 def __getattr__(name: str) -> "Any":

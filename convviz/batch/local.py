@@ -194,57 +194,99 @@ def run_local(
     BatchError
         If the processes end before they begin.
     """
-    stop = stop or Stop()
+    crew = _Crew(work, workers, timeout=timeout, stop=stop or Stop())
     waiting = iter(jobs)
     following = next(waiting, None)
-    crew: list[Worker] = []
-    false_starts, last = 0, float("inf")
     try:
         while True:
-            if stop.asked:
+            if crew.stop.asked:
                 following = None
-                last = min(last, time.monotonic() + (GRACE_SECONDS if stop.asked == 1 else 0))
-            while following is not None and len(crew) < workers:
-                crew.append(Worker.start(work, workers))
-            for worker in crew:
-                if following is not None and worker.ready and worker.job is None:
+            if following is not None:
+                crew.fill()
+            for worker in crew.idle():
+                if following is not None:
                     worker.give(following)
                     following = next(waiting, None)
-            busy = [worker for worker in crew if worker.job is not None]
-            now = time.monotonic()
-            if (not busy and following is None) or now >= last or stop.asked > 1:
+            if crew.is_done(more=following is not None):
                 return
-            patience = _GLANCE_SECONDS
-            if timeout is not None and busy:
-                patience = min(patience, max(0, min(worker.began for worker in busy) + timeout - now))
-            ready = set(wait([worker.pipe for worker in crew], patience))
-            now = time.monotonic()
-            for worker in list(crew):
-                job = worker.job
-                if worker.pipe in ready:
-                    try:
-                        outcome = worker.take()
-                        false_starts = 0
-                    except (EOFError, OSError):
-                        crew.remove(worker)
-                        ending = worker.ended()
-                        outcome = None
-                        if job is None:
-                            false_starts += 1
-                            if false_starts == _FALSE_STARTS:
-                                raise BatchError(
-                                    f"no process can be started for the work ({ending})."
-                                ) from None
-                        elif not stop.asked:
-                            outcome = _failed(worker, f"the process that worked on it ended ({ending}).")
-                    if outcome is not None:
-                        yield outcome
-                elif timeout is not None and job is not None and now - worker.began >= timeout:
-                    crew.remove(worker)
-                    worker.kill()
-                    yield _failed(worker, f"it took longer than {number(timeout)} s, the --timeout.")
+            yield from crew.outcomes()
     finally:
-        for worker in crew:
+        crew.kill()
+
+
+class _Crew:
+    """The processes of a batch, and what they hold."""
+
+    def __init__(self, work: Work, workers: int, *, timeout: float | None, stop: Stop) -> None:
+        self._work, self._most, self._timeout, self.stop = work, workers, timeout, stop
+        self._workers: list[Worker] = []
+        self._false_starts, self._last = 0, float("inf")
+
+    def fill(self) -> None:
+        """Start as many processes as there may be."""
+        while len(self._workers) < self._most:
+            self._workers.append(Worker.start(self._work, self._most))
+
+    def idle(self) -> list[Worker]:
+        """List the processes that wait for a file."""
+        return [worker for worker in self._workers if worker.ready and worker.job is None]
+
+    def _busy(self) -> list[Worker]:
+        """List the processes that work on a file."""
+        return [worker for worker in self._workers if worker.job is not None]
+
+    def is_done(self, *, more: bool) -> bool:
+        """Return whether nothing is left to wait for, or there is no time left to wait."""
+        now = time.monotonic()
+        if self.stop.asked:
+            self._last = min(self._last, now + (GRACE_SECONDS if self.stop.asked == 1 else 0))
+        return (not self._busy() and not more) or now >= self._last or self.stop.asked > 1
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Wait a moment, and give what came of it.
+
+        Raises
+        ------
+        BatchError
+            If the processes end before they begin.
+        """
+        patience, busy = _GLANCE_SECONDS, self._busy()
+        if self._timeout is not None and busy:
+            earliest = min(worker.began for worker in busy)
+            patience = min(patience, max(0, earliest + self._timeout - time.monotonic()))
+        ready = set(wait([worker.pipe for worker in self._workers], patience))
+        now = time.monotonic()
+        for worker in list(self._workers):
+            if worker.pipe in ready:
+                outcome = self._taken(worker)
+                if outcome is not None:
+                    yield outcome
+            elif self._timeout is not None and worker.job is not None and now - worker.began >= self._timeout:
+                self._workers.remove(worker)
+                worker.kill()
+                yield _failed(worker, f"it took longer than {number(self._timeout)} s, the --timeout.")
+
+    def _taken(self, worker: Worker) -> Outcome | None:
+        """Take what a process has to say; one that ended leaves the crew, and its file has failed."""
+        job = worker.job
+        try:
+            outcome = worker.take()
+        except (EOFError, OSError):
+            self._workers.remove(worker)
+            ending = worker.ended()
+            if job is not None:
+                reason = f"the process that worked on it ended ({ending})."
+                return None if self.stop.asked else _failed(worker, reason)
+            self._false_starts += 1
+            if self._false_starts == _FALSE_STARTS:
+                raise BatchError(f"no process can be started for the work ({ending}).") from None
+            return None
+        self._false_starts = 0
+        return outcome
+
+    def kill(self) -> None:
+        """End all processes."""
+        for worker in self._workers:
             worker.kill()
 
 

@@ -346,16 +346,7 @@ def conv_arguments(
     >>> conv_arguments({"auto_pad": b"SAME_LOWER"})
     {'padding': 'same-lower'}
     """
-    for key, (count, least) in _LISTS.items():
-        value = chosen.get(key)
-        if value is not None and (
-            not isinstance(value, list)
-            or len(value) != count
-            or not all(isinstance(one, int) and one >= least for one in value)
-        ):
-            raise InputError(
-                f"{what} has {key} = {_shown(value)}; expected {count} whole numbers of at least {least}."
-            )
+    _check_lists(chosen, what)
     group = chosen.get("group", 1)
     if not isinstance(group, int) or group < 1:
         raise InputError(f"{what} has group = {_shown(group)}; expected a whole number of at least 1.")
@@ -364,16 +355,7 @@ def conv_arguments(
     if word not in _AUTO_PADS:
         raise InputError(f"{what} has auto_pad = {_shown(word)}; expected one of {', '.join(_AUTO_PADS)}.")
     if weight_shape is not None:
-        kernel = chosen.get("kernel_shape")
-        if kernel is not None and kernel != list(weight_shape[2:]):
-            raise InputError(
-                f"{what} has kernel_shape = {_shown(kernel)}, but its weight has kernels of "
-                f"{'x'.join(map(str, weight_shape[2:]))}."
-            )
-        if weight_shape[0] % group:
-            raise InputError(
-                f"{what} has group = {group}, which does not divide {plural(weight_shape[0], 'filter')}."
-            )
+        _check_weight(chosen, weight_shape, what)
     found: dict[str, Any] = {}
     if any(step != 1 for step in chosen.get("strides", ())):
         found["stride"] = tuple(chosen["strides"])
@@ -387,6 +369,34 @@ def conv_arguments(
         top, left, bottom, right = chosen["pads"]
         found["padding"] = ((top, bottom), (left, right))
     return found
+
+
+def _check_lists(chosen: Mapping[str, Any], what: str) -> None:
+    """Refuse attributes per axis that are no lists of whole numbers of the right length."""
+    for key, (count, least) in _LISTS.items():
+        value = chosen.get(key)
+        if value is not None and (
+            not isinstance(value, list)
+            or len(value) != count
+            or not all(isinstance(one, int) and one >= least for one in value)
+        ):
+            raise InputError(
+                f"{what} has {key} = {_shown(value)}; expected {count} whole numbers of at least {least}."
+            )
+
+
+def _check_weight(chosen: Mapping[str, Any], weight_shape: Sequence[int], what: str) -> None:
+    """Refuse attributes that contradict the shape of the weight."""
+    kernel, group = chosen.get("kernel_shape"), chosen.get("group", 1)
+    if kernel is not None and kernel != list(weight_shape[2:]):
+        raise InputError(
+            f"{what} has kernel_shape = {_shown(kernel)}, but its weight has kernels of "
+            f"{'x'.join(map(str, weight_shape[2:]))}."
+        )
+    if weight_shape[0] % group:
+        raise InputError(
+            f"{what} has group = {group}, which does not divide {plural(weight_shape[0], 'filter')}."
+        )
 
 
 def _shown(value: Any) -> str:

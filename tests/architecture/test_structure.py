@@ -269,3 +269,11 @@ def test_every_public_name_is_there_and_documented():
         if name != "__version__":
             assert value.__doc__, name
             assert importlib.import_module(value.__module__).__name__.startswith("convviz")
+
+
+def test_no_function_of_the_command_line_is_longer_than_a_screen():
+    """Decisions that need more lines belong into the library."""
+    for path in (ROOT / "cli").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 60, f"{path.name}: {node.name}"

@@ -110,7 +110,7 @@ def test_every_view_draws_numbers_of_any_magnitude(values):
     )
     frames = Animation(scene.direct(layer, HW(2, 2), picture=result.picture, weights=result.filters))
     words = [word for line in cell_words(x[0]) for word in line]
-    assert [frames.scene.word(0, *at) for at in np.ndindex(2, 2)] == words
+    assert [frames.word(0, *at) for at in np.ndindex(2, 2)] == words
     assert len(list(frames.film().images())) == 4
     for drawing in drawings[1:]:
         assert set(words) <= {shape.text for shape in drawing.shapes if isinstance(shape, Label)}

@@ -127,13 +127,14 @@ class Animation:
         self._output = _Lattice((out_x, out_y), step_x, step_y)
         self._cell = cell * (0.86 if tilted else 1.0)
         self._names = names
+        self._input_words, self._value_words = scene.input_words, scene.value_words
         words = [
-            scene.word(channel, row, column)
+            self.word(channel, row, column)
             for channel in range(count)
             for row in self._rows
             for column in self._columns
         ]
-        made = [word for row in scene.value_words for word in row]
+        made = [word for row in self._value_words for word in row]
         self._type, self._out_type = (type_size(all_of, self._cell, most=15) for all_of in (words, made))
         title_w = font(16).getlength(scene.title)
         note_w = font(14).getlength(self._note(scene.frames - 1)) + 40
@@ -141,6 +142,13 @@ class Animation:
         named = max(x + font(14).getlength(name) for (x, _), name in zip(names, scene.channels, strict=True))
         width = max(wide + margin, title_w + margin, note_w + margin, named) + margin
         self._size = (2 * round(width / 2), 2 * round((head + 22 + high + foot) / 2))
+
+    def word(self, channel: int, row: int, column: int) -> str:
+        """Return the number of a cell of the input; nothing where the cells are empty."""
+        if not self._input_words:
+            return ""
+        source = self.scene.source(row, column)
+        return "0" if source is None else self._input_words[channel][source[0]][source[1]]
 
     def ground(self) -> Drawing:
         """Draw what is there before the first frame: the input, and the empty output."""
@@ -152,7 +160,7 @@ class Animation:
                     inside = scene.inside(row, column)
                     copied = not inside and scene.source(row, column) is not None
                     fill = _INPUT if inside else _COPY if copied else PAPER
-                    word = scene.word(channel, row, column)
+                    word = self.word(channel, row, column)
                     shapes += sheet.cell(i, j, fill, word=word, size=self._type, dashed=not inside)
             if len(scene.channels) > 1 or scene.inputs is not None:
                 shapes.append(Label(*self._names[channel], scene.channels[channel], INPUT_BLUE, 14))
@@ -165,7 +173,7 @@ class Animation:
     def filled(self, frame: int, fill: Colour = _DONE) -> list[Shape]:
         """Draw the output cell of a frame with its value."""
         row, column = divmod(frame, self.scene.width.output)
-        word = "" if self.scene.values is None else self.scene.value_words[row][column]
+        word = "" if self.scene.values is None else self._value_words[row][column]
         return self._output.cell(row, column, fill, word=word, size=self._out_type)
 
     def above(self, frame: int) -> list[Shape]:
@@ -184,7 +192,7 @@ class Animation:
                         row - self._rows.start,
                         column - self._columns.start,
                         _READ if inside else _PADDED_READ,
-                        word=scene.word(channel, row, column),
+                        word=self.word(channel, row, column),
                         size=self._type,
                         dashed=not inside,
                     )

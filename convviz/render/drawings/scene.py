@@ -1,6 +1,5 @@
 """What an animation shows: the windows of a layer, and the numbers where there are any."""
 
-import functools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,22 +87,15 @@ class Scene:
         at_h, at_w = 0 <= row < self.height.input, 0 <= column < self.width.input
         return at_h and at_w and row % self.zoom.h == 0 and column % self.zoom.w == 0
 
-    @functools.cached_property
+    @property
     def input_words(self) -> list[list[list[str]]]:
         """The numbers of the input, written for its cells."""
         return [] if self.inputs is None else [cell_words(channel) for channel in self.inputs]
 
-    @functools.cached_property
+    @property
     def value_words(self) -> list[list[str]]:
         """The numbers of the output, written for its cells."""
         return [] if self.values is None else cell_words(self.values)
-
-    def word(self, channel: int, row: int, column: int) -> str:
-        """Return the number of a cell of the input."""
-        if self.inputs is None:
-            return ""
-        source = self.source(row, column)
-        return "0" if source is None else self.input_words[channel][source[0]][source[1]]
 
     def padded(self) -> Floats:
         """Lay the padding around the channels, shape (C, H + top + bottom, W + left + right).

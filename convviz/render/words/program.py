@@ -152,29 +152,7 @@ def _reading(
 
 def _one(path: str, source: FileKind, reading: InputSettings, *, channels_last: bool) -> str:
     """Write how one input is read into ``channels``."""
-    name = repr(path)
-    if source == "json":
-        text = f"channels = np.array(json.loads(Path({name}).read_text()), np.float32)"
-    elif source == "csv":
-        text = f'channels = np.loadtxt({name}, delimiter=",", dtype=np.float32)'
-    elif source == "npy":
-        text = f"channels = np.load({name}).astype(np.float32)"
-    elif source == "npz":
-        file, member = split_member(Path(path))
-        key = "archive.files[0]" if member is None else repr(member)
-        text = f"archive = np.load({str(file)!r})\nchannels = archive[{key}].astype(np.float32)"
-    else:
-        full = 65535 if source == "gray16" else 255
-        mode = "" if source == "gray16" else f'.convert("{"L" if source == "gray" else "RGB"}")'
-        text = f"image = Image.open({name})\n"
-        if reading.page != 1:
-            text += f"image.seek({reading.page - 1})\n"
-        text += f"image = ImageOps.exif_transpose(image){mode}\n"
-        text += "channels = np.asarray(image, np.float32)" + ("" if reading.range == "raw" else f" / {full}")
-        if reading.range == "byte":
-            text += " * 255"
-        if source == "colour":
-            text += "\nchannels = channels.transpose(2, 0, 1)  # channels first"
+    text = _opening(path, source, reading)
     if channels_last and source not in _PICTURES:
         text += "\nchannels = channels.reshape(channels.shape[-3:]).transpose(2, 0, 1)  # channels first"
     elif source != "colour":
@@ -196,6 +174,33 @@ def _one(path: str, source: FileKind, reading: InputSettings, *, channels_last: 
             f"\ntop, left = round((channels.shape[1] - {h}) / 2), round((channels.shape[2] - {w}) / 2)"
             f"\nchannels = channels[:, top : top + {h}, left : left + {w}]"
         )
+    return text
+
+
+def _opening(path: str, source: FileKind, reading: InputSettings) -> str:
+    """Write how a file is opened."""
+    name = repr(path)
+    file, member = split_member(Path(path))
+    key = "archive.files[0]" if member is None else repr(member)
+    numbers = {
+        "json": f"channels = np.array(json.loads(Path({name}).read_text()), np.float32)",
+        "csv": f'channels = np.loadtxt({name}, delimiter=",", dtype=np.float32)',
+        "npy": f"channels = np.load({name}).astype(np.float32)",
+        "npz": f"archive = np.load({str(file)!r})\nchannels = archive[{key}].astype(np.float32)",
+    }
+    if source in numbers:
+        return numbers[source]
+    full = 65535 if source == "gray16" else 255
+    mode = "" if source == "gray16" else f'.convert("{"L" if source == "gray" else "RGB"}")'
+    text = f"image = Image.open({name})\n"
+    if reading.page != 1:
+        text += f"image.seek({reading.page - 1})\n"
+    text += f"image = ImageOps.exif_transpose(image){mode}\n"
+    text += "channels = np.asarray(image, np.float32)" + ("" if reading.range == "raw" else f" / {full}")
+    if reading.range == "byte":
+        text += " * 255"
+    if source == "colour":
+        text += "\nchannels = channels.transpose(2, 0, 1)  # channels first"
     return text
 
 
