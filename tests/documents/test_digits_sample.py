@@ -53,9 +53,9 @@ def test_it_reads_the_sample_as_torch_does(parameters):
     x = convviz.read(SAMPLES / "digit.png", mode="gray").x
     made = convviz.run_net(network, x, parameters)
     value = torch.from_numpy(x)[None]
-    for array, layer in zip(made.values(), theirs(), strict=True):
+    for found, layer in zip(made.values(), theirs(), strict=True):
         value = layer(value)
-        np.testing.assert_allclose(array, value[0].detach().numpy(), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(found.maps, value[0].detach().numpy(), rtol=1e-4, atol=1e-5)
     assert network.classes[int(made["softmax"].maps.argmax())] == "7"
     assert made["softmax"].maps.max() > 0.9
 

@@ -616,7 +616,7 @@ def test_the_page_says_that_it_computes_until_it_has():
         "x.png",
         Picture(X, ("R", "G", "B")),
         convviz.Conv2d(3, 1, 3),
-        bank=convviz.seeded(convviz.Conv2d(3, 1, 3)),
+        weights=convviz.seeded(convviz.Conv2d(3, 1, 3)),
         settings=LayerSettings(),
     )
     assert '<p id="sentence" role="status" aria-live="polite">computing…</p>' in text

@@ -80,7 +80,7 @@ class Work:
 
     def called(self, row: int) -> str:
         """Call one of the channels that are shown."""
-        name = self.scene.channels[self.shown[row]].removesuffix(" channel")
+        name = _short(self.scene.channels[self.shown[row]])
         return f"channel {name}" if name.isdecimal() else name
 
     def window(self, cell: int) -> Window:
@@ -124,7 +124,7 @@ class Work:
                 Line("mean", value),
             ]
         lines = [
-            Line(scene.channels[channel].removesuffix(" channel"), part)
+            Line(_short(scene.channels[channel]), part)
             for channel, part in zip(self.shown, parts, strict=True)
         ]
         others = [channel for channel in range(len(scene.channels)) if channel not in self.shown]
@@ -179,6 +179,11 @@ class Work:
             f"value {cell + 1} of {scene.frames}: row {y}, column {x} of the map, "
             f"from rows {rows[0]} to {rows[-1]}, columns {columns[0]} to {columns[-1]}"
         )
+
+
+def _short(name: str) -> str:
+    """Call a channel in few characters, where numbers need the room: R for R channel, 0 for channel 0."""
+    return name.removesuffix(" channel").removeprefix("channel ")
 
 
 def _chosen(scene: Scene) -> list[int]:
