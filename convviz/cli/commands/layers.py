@@ -69,7 +69,7 @@ def layers(
 def _is_finite(file: Any, layer: Any) -> bool:
     """Return whether a layer of a checkpoint can be drawn and applied."""
     try:
-        file.numbers(layer)
+        file.weights(layer)
     except InputError:
         return False
     return True
