@@ -20,7 +20,7 @@ from convviz.compute.weights import LayerWeights, of_module, seeded
 from convviz.errors import ShapeError
 from convviz.images import decode
 from convviz.render.sheets import overview
-from convviz.render.sheets.layout import Sheet, columns_for
+from convviz.render.sheets.layout import Sheet
 from convviz.render.sheets.receptive_field import NOTHING, Panel, panel
 from convviz.results import outputs
 from convviz.spec import scales, settings
@@ -35,6 +35,8 @@ from convviz.typing import Floats
 # touched before costs about a nanosecond a byte (measured in 2026), and most maps take less to compute again:
 # those of at most this many MACs a value are not kept, nor are maps of more than 1 GiB.
 _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
+# Maps of the full size that are computed together while the sheet is painted.
+_TOGETHER = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,17 +92,19 @@ class FeatureMaps(LayerRun):
         differences: Floats | None = None,
         chosen: Sequence[int] | None = None,
         seen: Panel = NOTHING,
+        look: settings.Look = settings.Look(),  # noqa: B008  # a frozen value
     ) -> Sheet:
         """Lay out what `grid` draws, to be painted while it is written; with the parameters of `grid`.
 
-        `chosen` lists the maps to draw, all by default; `seen` is to be put beside the input.
+        `chosen` lists the maps to draw, all by default; `seen` is to be put beside the input; `look`
+        is as for `convviz.render.sheets.layout.sheet`.
         """
         found = self.summary(tile, moments=False)
         _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
         maps = found.maps
         if after >= 1:
-            # The maps of one row of tiles are painted at the same time.
-            whole = self._whole(columns or columns_for(len(maps)))
+            # The maps of one row of tiles, or of a part of it, are painted at the same time.
+            whole = self._whole(columns or _TOGETHER)
             maps = [replace(one, small=rows) for one, rows in zip(maps, whole, strict=True)]
         filters = self.filters
         if chosen is not None:
@@ -118,6 +122,7 @@ class FeatureMaps(LayerRun):
             colormap=colormap,
             scale=scale,
             seen=seen,
+            look=look,
         )
 
     def receptive_field(self, at: HW) -> Box:
@@ -214,7 +219,7 @@ class FeatureMaps(LayerRun):
         )
 
     def save(self, path: str | Path, *, force: bool = False, partial: bool = False) -> None:
-        """Write the sheet (.png) or the exact numbers (.npz, .npy, .safetensors).
+        """Write the sheet (.png, .svg, .pdf, .webp, .jpg) or the exact numbers (.npz, .npy, .safetensors).
 
         Parameters
         ----------
@@ -232,7 +237,7 @@ class FeatureMaps(LayerRun):
         """
         path = Path(path)
         parts = self.partial() if partial else None
-        if path.suffix.lower() == ".png":
+        if path.suffix.lower() in settings.PICTURE_ENDINGS:
             outputs.write_sheet(self.sheet(parts=parts), path, self.description(), force=force)
         else:
             outputs.save_arrays(self.arrays(parts=parts), path, self.description(), force=force)

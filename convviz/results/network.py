@@ -115,7 +115,7 @@ class LayerMaps:
         return self.run.sheet(only=self.name, **looks)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write the sheet (.png) or the exact numbers (.npz, .safetensors); as `NetworkMaps.save`."""
+        """Write the sheet or the exact numbers; with the parameters of `NetworkMaps.save`."""
         self.run.save(path, force=force, only=self.name)
 
     def _repr_png_(self) -> bytes:
@@ -298,7 +298,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return {"input": self.picture.x, **self.made}
 
     def save(self, path: str | Path, *, force: bool = False, only: str | None = None) -> None:
-        """Write the sheet (.png) or the exact numbers (.npz, .safetensors).
+        """Write the sheet (.png, .svg, .pdf, .webp, .jpg) or the exact numbers (.npz, .safetensors).
 
         Parameters
         ----------
@@ -315,7 +315,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             If the file cannot be written, or is not ours to replace.
         """
         path = Path(path)
-        if path.suffix.lower() == ".png":
+        if path.suffix.lower() in settings.PICTURE_ENDINGS:
             outputs.write_sheet(self.sheet(only=only), path, self.description(), force=force)
         else:
             outputs.save_arrays(self.arrays(), path, self.description(), force=force)

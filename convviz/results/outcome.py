@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ class LayerOutcome:
     def sheet(self, picture: SheetSettings) -> Sheet:
         """Lay out the input and the maps."""
         return self.result.sheet(
-            **asdict(picture),
+            **picture.arguments,
             parts=self.parts,
             differences=self.differences,
             chosen=self.chosen,

@@ -18,6 +18,10 @@ Mode = Literal["rgb", "gray", "rgba"]
 ValueRange = Literal["unit", "byte", "raw"]
 Scale = Literal["map", "global"]
 Style = Literal["flat", "iso"]
+Layout = Literal["auto", "wide", "tall"]
+
+# What the name of a picture may end with.
+PICTURE_ENDINGS = (".png", ".svg", ".pdf", ".webp", ".jpg", ".jpeg")
 
 # Settings whose options may be given more than once.
 REPEATED = ("kernel",)
@@ -279,6 +283,30 @@ class ComputeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What a sheet looks like, whatever is on it.
+
+    Parameters
+    ----------
+    title : str
+        A line above the heading.
+    captions : bool
+        Whether every tile has its name and its numbers below.
+    font_size : int, optional
+        Size of type, in pixels; by default at least 1/60 of the height of a slide that
+        the sheet fills.
+    layout : {"auto", "wide", "tall"}
+        "wide" has the shape of a slide, 16:9, "tall" that of a page of A4; with "auto" the
+        sheet is as large as what is on it, its tiles as large as they can be on a slide.
+    """
+
+    title: str = ""
+    captions: bool = True
+    font_size: int | None = None
+    layout: Layout = "auto"
+
+
+@dataclass(frozen=True, slots=True)
 class SheetSettings:
     """How feature maps become one picture.
 
@@ -292,12 +320,29 @@ class SheetSettings:
         "gray", "signed", or the name of a published scale.
     scale : {"map", "global"}
         Whether each map has its own black and white or all share one.
+    title, captions, font_size, layout
+        As for `Look`.
     """
 
     tile: int | None = 320
     columns: int | None = None
     colormap: str = "gray"
     scale: Scale = "map"
+    title: str | None = None
+    captions: bool = True
+    font_size: int | None = None
+    layout: Layout = "auto"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What draws a sheet takes, by its name there."""
+        return {
+            "tile": self.tile,
+            "columns": self.columns,
+            "colormap": self.colormap,
+            "scale": self.scale,
+            "look": Look(self.title or "", self.captions, self.font_size, self.layout),
+        }
 
 
 # Of no result, and so of no description of one.

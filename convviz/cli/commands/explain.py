@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convviz.cli.options import DrawingFile, Force, InputFiles, Json, check_drawing_file, map_option
+from convviz.cli.options import DrawingFile, Force, InputFiles, Json, check_picture, map_option
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import stdout_for
 from convviz.spec import parsing
@@ -102,7 +102,7 @@ def explain(
 
     question = Question(at, map, pixel, weight, as_matrix, group_map)
     target = stdout_for("output", output, ".png", json=json)
-    check_drawing_file(target)
+    check_picture(target)
     picture, conv, weights = read_layer(input, layer, reading)
     run = feature_maps.run(picture, conv, weights, backend=compute.backend, device=compute.device)
     found = question.about(run)

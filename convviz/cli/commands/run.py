@@ -4,12 +4,12 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from convviz.cli.console import answer_json, answer_path, answer_text, remark
-from convviz.cli.options import Force, InputFiles, Json, Quiet, check_png, output_option
+from convviz.cli.options import Force, InputFiles, Json, Quiet, check_picture, output_option
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import announce, refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
@@ -42,7 +42,8 @@ def run(
     compute: ComputeSettings,
     picture: SheetSettings,
     output: Annotated[
-        Path | None, output_option("The picture (.png; - for stdout).", "NAME-maps.png")
+        Path | None,
+        output_option("The picture: .png, .svg, .pdf, .webp or .jpg; - for stdout.", "NAME-maps.png"),
     ] = None,
     wanted: RunSettings,
     network: NetworkSettings,
@@ -125,7 +126,7 @@ class RunRequest:
     quiet: bool
 
     def __post_init__(self) -> None:
-        check_png(self.target)
+        check_picture(self.target)
         (self._check_network if self.network.given else self._check_layer)()
 
     def _check_network(self) -> None:
@@ -290,7 +291,9 @@ def _run_network(request: RunRequest) -> "Sheet":
     )
     if only is None and picture.tile == SheetSettings().tile:
         picture = replace(picture, tile=strips.TILE)
-    sheet = result.sheet(only=only, seen=seen, effective=wanted.effective, top=wanted.top, **asdict(picture))
+    sheet = result.sheet(
+        only=only, seen=seen, effective=wanted.effective, top=wanted.top, **picture.arguments
+    )
     description = result.description(request.network, request.layer, reading, request.picture, wanted)
     _write_sheet(request, sheet, description)
     written = [request.target, *_write_arrays(request, result.arrays, description)]

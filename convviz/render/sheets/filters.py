@@ -12,6 +12,7 @@ from convviz.render.palette import Tone, colours
 from convviz.render.sheets import layout
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
+from convviz.spec.settings import Look
 from convviz.text import number
 from convviz.typing import Bytes, Floats
 
@@ -65,6 +66,7 @@ def draw(
     columns: int | None = None,
     colormap: str = "gray",
     scale: str = "map",
+    look: Look = Look(),  # noqa: B008  # a frozen value
 ) -> layout.Sheet:
     """Draw the filters of one layer.
 
@@ -87,6 +89,8 @@ def draw(
         As for `convviz.render.palette.colours`.
     scale : {"map", "global"}
         Whether each filter has its own scale.
+    look : Look
+        As for `convviz.render.sheets.layout.sheet`.
 
     Returns
     -------
@@ -116,7 +120,6 @@ def draw(
             low = Tone(0.0, peak, "unit").levels(answer)
             side = max(1, tile // _FREQUENCIES)
             tiles.append(layout.Tile("response", f"0 to {number(peak)}", low, side))
-    wide = columns or layout.columns_for(len(chosen))
     kinds = (
         "in colour: red, green and blue of each kernel value, 0 at mid grey"
         if kernels == 3
@@ -126,9 +129,11 @@ def draw(
         f"{title}: {filters} filters x {kernels} channels of {HW(kh, kw)}",
         kinds + ("; beside each its response, no variation in the middle" if frequency else ""),
     )
-    section = layout.Section(tiles, wide * (2 if frequency else 1), palette.OUTPUT_TEAL)
+    together = 2 if frequency else 1
+    wide = None if columns is None else columns * together
+    section = layout.Section(tiles, wide, palette.OUTPUT_TEAL, together)
     legend = layout.legend_for([tones[index] for index in chosen], table, what="filter")
-    return layout.sheet(heading, [section], legend)
+    return layout.sheet(heading, [section], legend, look=look)
 
 
 def _mosaic(kernels: Sequence[Bytes], table: Bytes | None) -> NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from convviz.render.sheets.receptive_field import NOTHING, Panel
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.scales import fit_both
+from convviz.spec.settings import Look
 
 # What a sheet of flipped kernels says below its title.
 FLIPPED = (
@@ -39,6 +40,7 @@ def draw(
     colormap: str = "gray",
     scale: str = "map",
     seen: Panel = NOTHING,
+    look: Look = Look(),  # noqa: B008  # a frozen value
 ) -> layout.Sheet:
     """Draw a run on one sheet.
 
@@ -68,6 +70,8 @@ def draw(
         Whether each map (or row of parts) has its own black and white.
     seen : Panel
         What to put beside the input.
+    look : Look
+        As for `convviz.render.sheets.layout.sheet`.
 
     Returns
     -------
@@ -79,15 +83,15 @@ def draw(
     input_scale, map_scale = fit_both(picture.size, size, tile)
     # The values of a row add up, so they share one scale.
     below = [] if flips is None else _flip_rows(filters, maps, flips)
+    wide, together = columns, 1
     if parts is not None:
         rows = _partial_rows(picture, layer, filters, maps=maps, parts=parts)
         wide = len(rows[0])
     elif below:
         rows, below = below, []
-        wide = _triples(len(rows), columns)
+        wide, together = _triples(columns), 3
     else:
         rows = [[(name, one)] for name, one in zip(filters.names, maps, strict=True)]
-        wide = columns or layout.columns_for(len(rows))
     ends = [
         (
             min(one.low for _, one in row if one is not None),
@@ -106,9 +110,9 @@ def draw(
     count = sum(map(len, rows))
     sections = [
         input_section(picture, channels, input_scale, seen=seen),
-        layout.Section(tiles[:count], wide, palette.OUTPUT_TEAL),
+        layout.Section(tiles[:count], wide, palette.OUTPUT_TEAL, together),
         *(
-            [layout.Section(tiles[count:], _triples(len(below), columns), palette.OUTPUT_TEAL)]
+            [layout.Section(tiles[count:], _triples(columns), palette.OUTPUT_TEAL, together=3)]
             if below
             else []
         ),
@@ -122,7 +126,7 @@ def draw(
         *seen.words,
     )
     what = "map" if parts is None and flips is None else "row" if flips is None else "filter"
-    return layout.sheet(heading, sections, layout.legend_for(chosen, table, what=what))
+    return layout.sheet(heading, sections, layout.legend_for(chosen, table, what=what), look=look)
 
 
 def _flip_rows(
@@ -135,9 +139,9 @@ def _flip_rows(
     ]
 
 
-def _triples(count: int, columns: int | None) -> int:
+def _triples(columns: int | None) -> int | None:
     """Choose how many tiles stand in one row, so that the three of a filter stay together."""
-    return 3 * max(1, (columns or layout.columns_for(3 * count)) // 3)
+    return None if columns is None else 3 * max(1, columns // 3)
 
 
 def _partial_rows(
@@ -194,7 +198,7 @@ def input_section(
         levels = toned.picture_levels([one.small for one in summaries], picture.ends)
         ends = layout.extent(min(one.low for one in summaries), max(one.high for one in summaries))
         numbers = summaries[0].small[:] if count == 1 and scale > 1 else None
-        tiles.append(layout.Tile(f"input {picture.size}", ends, levels, cell, numbers))
+        tiles.append(layout.Tile("input", ends, levels, cell, numbers))
     if count > 1:
         for name, one, drawn in zip(picture.channels, summaries, picture.ends, strict=True):
             levels = toned.picture_levels([one.small], [drawn])
@@ -202,4 +206,4 @@ def input_section(
             numbers = one.small[:] if scale > 1 else None
             tiles.append(layout.Tile(f"{name} channel", ends, levels, cell, numbers))
     tiles += seen.tiles
-    return layout.Section(tiles, layout.columns_for(len(tiles)), palette.INPUT_BLUE)
+    return layout.Section(tiles, None, palette.INPUT_BLUE)

@@ -13,6 +13,7 @@ from convviz.spec.geometry import HW
 from convviz.spec.layers import Flatten, shape_text
 from convviz.spec.network import SizedStep
 from convviz.spec.reach import Box
+from convviz.spec.settings import Look
 from convviz.text import plural
 from convviz.typing import Floats
 
@@ -36,6 +37,7 @@ def draw(
     seen: tuple[str, HW, Box, Floats | None] | None = None,
     top: int | None = None,
     said: str = "",
+    look: Look = Look(),  # noqa: B008  # a frozen value
 ) -> layout.Sheet:
     """Draw what the layers of a network make of a picture.
 
@@ -66,6 +68,8 @@ def draw(
         Maps to draw of each layer, those of the most energy first.
     said : str
         What to say in the heading.
+    look : Look
+        As for `convviz.render.sheets.layout.sheet`.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def draw(
             )
             for place, (index, of) in enumerate(zip(order, found, strict=True))
         ]
-        wide = columns or (MOST if only is None else layout.columns_for(len(tiles)))
+        wide = columns or (MOST if only is None else None)
         sections.append(layout.Section(tiles, wide, palette.OUTPUT_TEAL))
     parameters = sum(one.layer.parameters for one in steps)
     heading = (
@@ -124,7 +128,10 @@ def draw(
         *([said] if said else []),
     )
     return layout.sheet(
-        heading, sections, layout.legend_for(tones, table, what="layer" if scale == "global" else "map")
+        heading,
+        sections,
+        layout.legend_for(tones, table, what="layer" if scale == "global" else "map"),
+        look=look,
     )
 
 
