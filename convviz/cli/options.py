@@ -207,11 +207,20 @@ OPTIONS: dict[str, Any] = {
         panel=OUTPUT,
         text="gray, signed (purple, neutral, orange), viridis or another published scale.",
     ),
+    "limits": _option(
+        "--limits",
+        parser=parsing.limits,
+        metavar="minmax|percentile[:P]|symmetric|LOW,HIGH",
+        panel=OUTPUT,
+        text="The values drawn as black and white: those of each map at its percentiles P and 100-P "
+        "(1 and 99), its minimum and maximum, its largest magnitude below and above 0, or two values.",
+    ),
     "scale": _words(
         "scale",
         get_args(settings.Scale),
         OUTPUT,
-        text="Whether each map has its own black and white, or all maps share them.",
+        text="Whether each map has its own black and white, all maps of a layer share them, or all maps "
+        "of the picture.",
     ),
     "title": _option("--title", parser=str, metavar="TEXT", panel=OUTPUT, text="A title above the heading."),
     "captions": typer.Option(

@@ -19,6 +19,7 @@ from convviz.compute.survey import ArraySummary, survey
 from convviz.compute.weights import LayerWeights, of_module, seeded
 from convviz.errors import ShapeError
 from convviz.images import decode
+from convviz.render.contrast import Contrast, Drawn, contrasts
 from convviz.render.sheets import overview
 from convviz.render.sheets.layout import Sheet
 from convviz.render.sheets.receptive_field import NOTHING, Panel, panel
@@ -44,61 +45,47 @@ class FeatureMaps(LayerRun):
     """A run of one layer that draws, stores and shows itself; with the parameters of `LayerRun`."""
 
     def grid(
-        self,
-        *,
-        tile: int | None = 320,
-        columns: int | None = None,
-        colormap: str = "gray",
-        scale: str = "map",
-        parts: Floats | None = None,
-        differences: Floats | None = None,
+        self, *, parts: Floats | None = None, differences: Floats | None = None, **looks: Any
     ) -> Image.Image:
         """Draw the input, its channels and all maps on one sheet.
 
         Parameters
         ----------
-        tile : int or None
-            Longest side of a map, in pixels; None keeps every pixel.
-        columns : int, optional
-            Maps in one row; chosen to leave few places empty by default.
-        colormap : str
-            As for `convviz.render.palette.colours`.
-        scale : {"map", "global"}
-            Whether each map has its own black and white.
         parts : ndarray, shape (O, I / groups, H', W'), float32, optional
             What `partial` gives: then every filter has a row of its own, with the
             part of every channel, the bias and the sum.
         differences : ndarray, shape (O, H', W'), float32, optional
             What `flip_difference` gives: then every filter shows its map before the kernels were
             rotated, its map, and the difference.
+        **looks
+            Fields of `convviz.spec.settings.SheetSettings`: `tile`, the longest side of a map in
+            pixels, or None to keep every pixel; `columns`; `colormap`; `limits`, such as
+            "percentile" (the 1st and the 99th of each map), "percentile:5", "minmax",
+            "symmetric" or "-1,1"; `scale`, "map", "layer" or "global"; `title`, `captions`,
+            `font_size` and `layout`.
 
         Returns
         -------
         PIL.Image.Image
             Mode RGB.
         """
-        return self.sheet(
-            tile=tile, columns=columns, colormap=colormap, scale=scale, parts=parts, differences=differences
-        ).image()
+        return self.sheet(parts=parts, differences=differences, **looks).image()
 
     def sheet(
         self,
         *,
-        tile: int | None = 320,
-        columns: int | None = None,
-        colormap: str = "gray",
-        scale: str = "map",
         parts: Floats | None = None,
         differences: Floats | None = None,
         chosen: Sequence[int] | None = None,
         seen: Panel = NOTHING,
-        look: settings.Look = settings.Look(),  # noqa: B008  # a frozen value
+        **looks: Any,
     ) -> Sheet:
         """Lay out what `grid` draws, to be painted while it is written; with the parameters of `grid`.
 
-        `chosen` lists the maps to draw, all by default; `seen` is to be put beside the input; `look`
-        is as for `convviz.render.sheets.layout.sheet`.
+        `chosen` lists the maps to draw, all by default; `seen` is to be put beside the input.
         """
+        look = settings.SheetSettings.of(**looks)
+        tile, columns = look.tile, look.columns
         found = self.summary(tile, moments=False)
         _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
         maps = found.maps
@@ -119,10 +106,8 @@ class FeatureMaps(LayerRun):
             flips=None if differences is None else self._flips(differences, after),
             tile=tile,
             columns=columns,
-            colormap=colormap,
-            scale=scale,
-            seen=seen,
             look=look,
+            seen=seen,
         )
 
     def receptive_field(self, at: HW) -> Box:
@@ -174,6 +159,12 @@ class FeatureMaps(LayerRun):
         both = (survey(values, scale, moments=False) for values in (before, differences))
         return list(zip(*both, strict=True))
 
+    def contrasts(self, picture: settings.SheetSettings) -> list[Contrast]:
+        """Choose how every map is drawn with all of its pixels, as a picture of its own."""
+        found = self.summary(picture.tile, moments=False, spread=True)
+        _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), picture.tile)
+        return contrasts([Drawn.of(one.in_full, scale=after) for one in found.maps], picture)
+
     def arrays(
         self, *, parts: Floats | None = None, differences: Floats | None = None
     ) -> dict[str, NDArray[Any]]:
@@ -190,7 +181,7 @@ class FeatureMaps(LayerRun):
         folder: Path,
         description: dict[str, Any],
         *,
-        tile: int | None = 320,
+        picture: settings.SheetSettings | None = None,
         **more: Any,
     ) -> list[Path]:
         """Write every map as a PNG of its own, one pixel per value.
@@ -201,21 +192,26 @@ class FeatureMaps(LayerRun):
             Where to write them; made if missing.
         description : dict
             The metadata of each.
-        tile : int or None
-            Longest side of a map on the sheet, in pixels: what was summed up for that is used again.
+        picture : SheetSettings, optional
+            How values become brightness; what was summed up for a sheet with these is used again.
         **more
-            As for `convviz.results.outputs.write_maps`: colormap, scale, force, inputs, advance.
+            As for `convviz.results.outputs.write_maps`: force, inputs, advance.
 
         Returns
         -------
         list of Path
             The files, in the order of the maps.
         """
-        found = self.summary(tile, moments=False).maps
-        ends = [(of.low, of.high) for of in found]
-        size = HW(*self.shape[1:])
+        picture = picture or settings.SheetSettings()
         return outputs.write_maps(
-            self.names, size, ends, bands=self.bands, folder=folder, description=description, **more
+            self.names,
+            HW(*self.shape[1:]),
+            self.contrasts(picture),
+            bands=self.bands,
+            folder=folder,
+            description=description,
+            colormap=picture.colormap,
+            **more,
         )
 
     def save(self, path: str | Path, *, force: bool = False, partial: bool = False) -> None:

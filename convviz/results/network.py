@@ -273,7 +273,8 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         top : int, optional
             Maps of each layer, those of the most energy first.
         **looks
-            Fields of `SheetSettings`; a tile of a strip has `strips.TILE` pixels by default.
+            Fields of `SheetSettings`, as for `FeatureMaps.grid`; a tile of a strip has `strips.TILE`
+            pixels by default.
 
         Returns
         -------
@@ -281,6 +282,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             Not painted yet.
         """
         panel = None if seen is None else (*seen, self.gradient(seen) if effective else None)
+        look = settings.SheetSettings.of(**{"tile": strips.TILE} | looks)
         return strips.draw(
             self.picture,
             self.title or self.network.name,
@@ -290,7 +292,9 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             seen=panel,
             top=top,
             said=self.prediction_sentence(),
-            **looks,
+            tile=look.tile,
+            columns=look.columns,
+            look=look,
         )
 
     def arrays(self) -> dict[str, Floats]:

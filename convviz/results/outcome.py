@@ -144,7 +144,7 @@ def run_layer(
         differences=result.flip_difference() if flipped and not all(weights.symmetric) else None,
     )
     start = time.perf_counter()
-    result.summary(picture.tile, moments=moments, advance=advance)
+    result.summary(picture.tile, moments=moments, spread=wanted.maps is not None, advance=advance)
     # Maps that are not kept are computed while they are looked through.
     seconds = result.seconds or time.perf_counter() - start
     chosen = None if wanted.top is None else result.strongest(wanted.top)

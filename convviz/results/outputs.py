@@ -13,10 +13,11 @@ from PIL import Image
 
 from convviz.errors import OutputError, SpecError
 from convviz.files import archives, marks, png, writing
+from convviz.render.contrast import Contrast
 from convviz.render.drawings.animation import Animation, encode, paletted
 from convviz.render.drawings.drawing import Drawing, to_image, to_svg
 from convviz.render.drawings.pdf import to_pdf
-from convviz.render.palette import colours, tones_between
+from convviz.render.palette import colours
 from convviz.render.sheets.layout import Sheet
 from convviz.render.toned import Toned
 from convviz.spec.geometry import HW
@@ -45,7 +46,8 @@ def write_sheet(
     path : Path or Stream
         Where to write it; the ending says how.
     description : dict of str
-        What to store with it; how a file is known to be ours.
+        What to store with it, besides the ends of the scales of a sheet; how a file
+        is known to be ours.
     force : bool
         Replace a file that convviz did not write.
     inputs : sequence of Path
@@ -67,6 +69,9 @@ def write_sheet(
     BackendError
         If the package that writes the format is not installed.
     """
+    if isinstance(image, Sheet):
+        ends = [one["ends"] for one in image.scales]
+        description = description | {"ends": [f"{low!r} to {high!r}" for low, high in ends]}
     suffix = path.suffix.lower()
     drawing = image.drawing if isinstance(image, Sheet) else image
     if suffix in (".svg", ".pdf") and isinstance(drawing, Drawing):
@@ -254,13 +259,12 @@ def write_frames(
 def write_maps(
     names: Sequence[str],
     size: HW,
-    ends: Sequence[tuple[float, float]],
+    looks: Sequence[Contrast],
     *,
     bands: Callable[[slice], Iterable[Floats]],
     folder: Path,
     description: dict[str, Any],
     colormap: str = "gray",
-    scale: str = "map",
     force: bool = False,
     inputs: Sequence[Path] = (),
     advance: Callable[[int], None] = lambda rows: None,
@@ -273,8 +277,8 @@ def write_maps(
         What each map is called; the file name begins with its index.
     size : HW
         Rows and columns of every map.
-    ends : sequence of (float, float)
-        The least and the greatest value of each.
+    looks : sequence of Contrast
+        How each is drawn.
     bands : callable
         Gives the rows of the chosen maps from the top down, some at a time, as
         arrays of shape (maps, rows, W').
@@ -282,8 +286,8 @@ def write_maps(
         Where to write them; made if missing.
     description, force, inputs
         As for `write_sheet`.
-    colormap, scale : str
-        As for `convviz.render.sheets.overview.draw`.
+    colormap : str
+        As for `convviz.render.palette.colours`.
     advance : callable
         Told how many rows of how many maps were written, as they are: all together
         the number of maps times that of their rows.
@@ -299,7 +303,7 @@ def write_maps(
         As for `write_sheet`.
     """
     table = colours(colormap)
-    chosen = tones_between(ends, scale=scale, signed=colormap == "signed")
+    chosen = [look.tone for look in looks]
     digits = len(str(len(names) - 1))
     paths = [folder / f"{index:0{digits}d}-{file_name(name)}.png" for index, name in enumerate(names)]
     for first in range(0, len(names), _OPEN_FILES):

@@ -57,10 +57,16 @@ class StoredFilters:
             Not painted yet; ``image()`` paints it.
         """
         default = SheetSettings()
-        looks = (picture or default).arguments
-        if looks["tile"] in (None, default.tile):
-            looks["tile"] = TILE
-        return drawn.draw(self.layer, self.weight, chosen=self.chosen, frequency=frequency, **looks)
+        picture = picture or default
+        return drawn.draw(
+            self.layer,
+            self.weight,
+            chosen=self.chosen,
+            frequency=frequency,
+            tile=TILE if picture.tile in (None, default.tile) else picture.tile,
+            columns=picture.columns,
+            look=picture,
+        )
 
     def statistics(self) -> list[MapStatistics]:
         """Sum up the weights of every chosen filter."""

@@ -4,19 +4,20 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from convviz.errors import SpecError, UnknownNameError
 from convviz.spec import parsing
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.kernels import KernelRequest
 from convviz.spec.layers import Conv2d, Padding, PaddingMode
+from convviz.spec.limits import PERCENTILE, Limits, exact
 from convviz.spec.preparation import Normalization, ShortSide
 from convviz.text import plural
 
 Mode = Literal["rgb", "gray", "rgba"]
 ValueRange = Literal["unit", "byte", "raw"]
-Scale = Literal["map", "global"]
+Scale = Literal["map", "layer", "global"]
 Style = Literal["flat", "iso"]
 Layout = Literal["auto", "wide", "tall"]
 
@@ -283,12 +284,57 @@ class ComputeSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a sheet looks like, whatever is on it.
+class ContrastSettings:
+    """How the values of feature maps become brightness and colour.
 
     Parameters
     ----------
-    title : str
+    colormap : str
+        "gray", "signed", or the name of a published scale.
+    limits : Limits
+        The values at the ends of the scale.
+    scale : {"map", "layer", "global"}
+        Whether each map has ends of its own, all maps of a layer share theirs, or all maps of the
+        picture.
+
+    Raises
+    ------
+    SpecError
+        If the colours are centred on 0, and the limits are not.
+    """
+
+    colormap: str = "gray"
+    limits: Limits = PERCENTILE
+    scale: Scale = "map"
+
+    def __post_init__(self) -> None:
+        if self.colormap == "signed" and not self.limits.centred:
+            most = max(-self.limits.low, self.limits.high)
+            raise SpecError(
+                f"limits {self.limits} are not centred on 0, as the signed colours are; give "
+                f"{exact(-most)},{exact(most)}, or another colormap."
+            )
+
+    @classmethod
+    def of(cls, **chosen: Any) -> Self:
+        """Take settings by their names; limits may be text, such as "minmax" or "-1,1".
+
+        Examples
+        --------
+        >>> ContrastSettings.of(limits="-1,1").limits.low
+        -1.0
+        """
+        limits = chosen.get("limits")
+        return cls(**chosen | ({"limits": parsing.limits(limits)} if isinstance(limits, str) else {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Look(ContrastSettings):
+    """What a sheet looks like, whatever is on it; with the parameters of `ContrastSettings`.
+
+    Parameters
+    ----------
+    title : str, optional
         A line above the heading.
     captions : bool
         Whether every tile has its name and its numbers below.
@@ -300,15 +346,15 @@ class Look:
         sheet is as large as what is on it, its tiles as large as they can be on a slide.
     """
 
-    title: str = ""
+    title: str | None = None
     captions: bool = True
     font_size: int | None = None
     layout: Layout = "auto"
 
 
 @dataclass(frozen=True, slots=True)
-class SheetSettings:
-    """How feature maps become one picture.
+class SheetSettings(Look):
+    """How feature maps become one picture; with the parameters of `Look`.
 
     Parameters
     ----------
@@ -316,33 +362,15 @@ class SheetSettings:
         Longest side of a map in the picture, in pixels; None keeps every pixel.
     columns : int, optional
         Maps in one row.
-    colormap : str
-        "gray", "signed", or the name of a published scale.
-    scale : {"map", "global"}
-        Whether each map has its own black and white or all share one.
-    title, captions, font_size, layout
-        As for `Look`.
     """
 
     tile: int | None = 320
     columns: int | None = None
-    colormap: str = "gray"
-    scale: Scale = "map"
-    title: str | None = None
-    captions: bool = True
-    font_size: int | None = None
-    layout: Layout = "auto"
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What draws a sheet takes, by its name there."""
-        return {
-            "tile": self.tile,
-            "columns": self.columns,
-            "colormap": self.colormap,
-            "scale": self.scale,
-            "look": Look(self.title or "", self.captions, self.font_size, self.layout),
-        }
+        """What methods that draw a sheet take, by its name there."""
+        return {of.name: getattr(self, of.name) for of in fields(self)}
 
 
 # Of no result, and so of no description of one.

@@ -5,39 +5,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sheet_frames import frames, inside
 
 import convviz
 from convviz.errors import SpecError
 from convviz.images import decode, picture
+from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Bitmap, Label
 from convviz.render.fonts import font
-from convviz.render.palette import INPUT_BLUE, OUTPUT_TEAL
+from convviz.render.palette import INPUT_BLUE, OUTPUT_TEAL, Tone
 from convviz.render.sheets import captions, layout, overview
-from convviz.render.sheets.layout import Bar, Section, Tile, sheet
+from convviz.render.sheets.bar import Bar
+from convviz.render.sheets.layout import Section, Tile, sheet
 from convviz.spec.geometry import HW
 from convviz.spec.preparation import Normalization
 from convviz.spec.scales import fit
 from convviz.spec.settings import Look
 
+BAR = Bar(Contrast(Tone(-0.125, 0.5, "unit"), 0.1, 0.2))
 CLASSIC = np.array([[[1, 1, 1]] * 3, [[0, 1, 0]] * 3, [[1, 0, 1]] * 3], np.float32)
-
-
-def frames(image, colour):
-    """Find the insides of all frames of one colour: (top, left, height, width), from the top left on."""
-    hit = (np.asarray(image) == colour).all(axis=-1)
-    found = []
-    for y, x in np.argwhere(hit):
-        corner = hit[y, x : x + 3].all() and hit[y : y + 3, x].all()
-        if corner and not hit[y - 1, x] and not hit[y, x - 1]:
-            right = x + int(np.argmin(hit[y, x:])) if not hit[y, x:].all() else hit.shape[1]
-            bottom = y + int(np.argmin(hit[y:, x])) if not hit[y:, x].all() else hit.shape[0]
-            found.append((int(y) + 2, int(x) + 2, bottom - int(y) - 4, right - int(x) - 4))
-    return found
-
-
-def inside(image, frame):
-    top, left, height, width = frame
-    return np.asarray(image)[top : top + height, left : left + width]
 
 
 def test_input_planes_and_maps_stand_in_frames_of_their_colours():
@@ -87,7 +73,7 @@ def test_every_pixel_is_kept_in_a_full_tile():
     """An identity kernel of weight 1 on levels 0 to 255 draws exactly these levels."""
     levels = np.arange(256, dtype=np.float32).reshape(16, 16).repeat(5, axis=1)
     result = convviz.run(levels, convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1)))
-    image = result.sheet(tile=None).image()
+    image = result.sheet(tile=None, limits="minmax").image()
     tile = inside(image, frames(image, OUTPUT_TEAL)[0])
     np.testing.assert_array_equal(tile[:, :, 0], levels)
 
@@ -102,16 +88,22 @@ def test_large_maps_are_reduced_by_area_averaging():
     assert set(tile.ravel()) == {128}
 
 
-def test_zero_is_mid_grey_where_values_are_negative():
+@pytest.mark.parametrize(
+    ("limits", "levels"),
+    [
+        pytest.param("percentile", [0, 170, 255], id="numbers go from the minimum to the maximum"),
+        pytest.param("symmetric", [1, 128, 192], id="as far below 0 as above"),  # 128 + 127 / 2, rounded
+        pytest.param(
+            "-2,2", [64, 128, 159], id="two values"
+        ),  # 255 / 4 = 63.75, 127.5, 255 * 2.5 / 4 = 159.4
+    ],
+)
+def test_cells_are_as_bright_as_the_limits_say(limits, levels):
     result = convviz.run(np.array([[-1, 0, 0.5]]), convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1)))
-    image = result.sheet().image()
+    image = result.sheet(limits=limits).image()
     tile = inside(image, frames(image, OUTPUT_TEAL)[0])
     cell = tile.shape[1] // 3
-    assert [int(tile[3, column * cell + 3, 0]) for column in range(3)] == [
-        1,
-        128,
-        192,
-    ]  # 128 + 127 / 2, rounded
+    assert [int(tile[3, column * cell + 3, 0]) for column in range(3)] == levels
 
 
 def test_partial_maps_have_a_row_per_filter_with_parts_bias_and_sum():
@@ -150,8 +142,8 @@ def test_a_flip_shows_both_maps_and_their_difference_for_every_filter():
         tile = inside(image, frame)
         cell = tile.shape[1] // 3
         shown.append([int(tile[3, column * cell + 3, 0]) for column in range(3)])
-    # All three on one scale, from -4 to 4: a level is 128 + 127 * value / 4.
-    assert shown == [[255, 192, 160], [160, 192, 255], [33, 128, 223]]
+    # All three on one scale, from -3 to 4: a level is 255 * (value + 3) / 7.
+    assert shown == [[255, 182, 146], [146, 182, 255], [0, 109, 219]]
 
 
 def test_the_title_of_flipped_kernels_says_so(monkeypatch):
@@ -217,11 +209,12 @@ def test_no_row_of_tiles_is_left_nearly_empty(count):
     assert -count % columns <= columns // 2
 
 
-@pytest.mark.parametrize("count", [1, 6, 16, 64])
+@pytest.mark.parametrize(("count", "bar"), [(1, BAR), (6, BAR), (16, BAR), (36, BAR), (64, None)])
 @pytest.mark.parametrize("layout", ["auto", "wide"])
-def test_every_word_is_legible_when_the_sheet_fills_a_slide(count, layout):
+def test_every_word_is_legible_when_the_sheet_fills_a_slide(count, bar, layout):
     """A slide is 16:9; the sheet fills its height, or its width, which is 16/9 of the height."""
-    sections = [Section(tiles(4), None, INPUT_BLUE), Section(tiles(count), None, OUTPUT_TEAL)]
+    maps = [replace(tile, bar=bar) for tile in tiles(count)]
+    sections = [Section(tiles(4), None, INPUT_BLUE), Section(maps, None, OUTPUT_TEAL)]
     made = sheet(["Conv2d(3, 64)"], sections, look=Look(layout=layout))
     height = max(made.height, made.width * 9 / 16)
     assert min(label.size for label in labels(made)) >= height / 60
@@ -241,14 +234,20 @@ def test_no_word_leaves_the_sheet_or_meets_another(count, layout):
         ["a heading that is rather long " * 8],
         [
             Section(tiles(4, name="a channel with quite a long name"), None, INPUT_BLUE),
-            Section(tiles(count, name="gaussian:sigma=1.5"), None, OUTPUT_TEAL),
+            Section(
+                [replace(tile, bar=BAR) for tile in tiles(count, name="gaussian:sigma=1.5")],
+                None,
+                OUTPUT_TEAL,
+            ),
         ],
         look=Look(layout=layout),
     )
     boxes = []
     for label in labels(made):
-        right = label.x + font(label.size).getlength(label.text)
-        box = label.x, label.y - 0.7 * label.size, right, label.y
+        width = font(label.size).getlength(label.text)
+        left = label.x - {"start": 0, "middle": width / 2, "end": width}[label.anchor]
+        right = left + width
+        box = left, label.y - 0.7 * label.size, right, label.y
         assert box[0] >= 0
         assert box[1] >= 0
         assert right <= made.width
@@ -293,11 +292,10 @@ def test_a_size_of_type_that_is_asked_for_is_taken():
     assert {label.size for label in labels(made)} == {40, 50}
 
 
-def test_an_element_below_a_tile_stands_between_it_and_its_caption():
-    bar = Bar(None, [(0, "-1"), (255, "1")])
-    plain, more = tiles(1)[0], replace(tiles(1)[0], below=(bar,))
+def test_the_bar_of_a_tile_stands_between_it_and_its_caption():
+    plain, more = tiles(1)[0], replace(tiles(1)[0], bar=BAR)
     without, made = (sheet(["x"], [Section([tile], None, OUTPUT_TEAL)]) for tile in (plain, more))
     text = labels(made)[-1].size
-    assert made.height - without.height == bar.height(text)
+    assert made.height - without.height == text // 2 + BAR.height(text)
     by_text = {label.text: label.y for label in labels(made)}
-    assert 320 < by_text["-1"] == by_text["1"] < by_text["map 0"]
+    assert 320 < by_text["-0.125"] == by_text["0.5"] < by_text["map 0"]

@@ -28,9 +28,14 @@ DESCRIPTION = {"version": "1", "kernel": ["(a) \\ b — ü --"], "title": "中 )
 
 
 @pytest.fixture(scope="module")
-def sheet():
+def result():
     x = np.arange(3 * 40 * 30, dtype=np.float32).reshape(3, 40, 30) % 101 / 100
-    return convviz.run(x, convviz.Conv2d(3, 2, 3)).sheet()
+    return convviz.run(x, convviz.Conv2d(3, 2, 3))
+
+
+@pytest.fixture(scope="module")
+def sheet(result):
+    return result.sheet()
 
 
 def words_on(sheet):
@@ -38,13 +43,17 @@ def words_on(sheet):
 
 
 @pytest.mark.parametrize("ending", PICTURE_ENDINGS)
-def test_a_picture_of_ours_is_replaced_and_tells_its_settings(sheet, tmp_path, ending):
+def test_a_picture_of_ours_is_replaced_and_tells_its_settings_and_ends(result, sheet, tmp_path, ending):
     path = tmp_path / f"x{ending}"
     path.write_bytes(b"of somebody else")
     with pytest.raises(OutputError, match="convviz did not write it"):
         outputs.write_sheet(sheet, path, DESCRIPTION)
     outputs.write_sheet(sheet, path, DESCRIPTION, force=True)
-    assert marks.description_of(path) == DESCRIPTION
+    described = marks.description_of(path)
+    ends = [tuple(map(float, text.split(" to "))) for text in described.pop("ends")]
+    assert described == DESCRIPTION
+    expected = np.percentile(result.maps, [1, 99], axis=(1, 2)).T
+    np.testing.assert_allclose(ends, expected, atol=0.002 * np.ptp(result.maps))
     first = path.read_bytes()
     assert outputs.write_sheet(sheet, path, DESCRIPTION) == len(first)
     assert path.read_bytes() == first

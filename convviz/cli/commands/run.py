@@ -53,8 +53,8 @@ def run(
 ) -> None:
     """Convolve INPUT with the chosen filters and write the feature maps as one picture.
 
-    Without --kernel the filters are those of a new torch.nn.Conv2d. The picture keeps the sign of the
-    output: where a value is negative, mid grey is 0. Captions give the minimum and the maximum.
+    Without --kernel the filters are those of a new torch.nn.Conv2d. The bar below each map says which
+    values are black and white, and where 0 is. Captions give the minimum and the maximum.
 
     For example:
 
@@ -236,7 +236,11 @@ def _run_layer(request: RunRequest) -> "Sheet":
         of = input_document(request.names, image, request.reading)
         files = [str(path) for path in written]
         more = {"code": program} if wanted.code else {}
-        answer_json(reports.document(outcome, wanted, input=of, files=files, seconds=seconds, **more))
+        answer_json(
+            reports.document(
+                outcome, wanted, input=of, scales=sheet.scales, files=files, seconds=seconds, **more
+            )
+        )
     elif request.quiet:
         _answer_paths(written)
     else:
@@ -309,7 +313,7 @@ def _run_network(request: RunRequest) -> "Sheet":
     report = NetworkReport(result, only, seen, wanted.top, wanted.stat or ())
     if request.json:
         of = input_document(request.names, image, reading)
-        answer_json(report.document(input=of, files=[str(path) for path in written]))
+        answer_json(report.document(input=of, scales=sheet.scales, files=[str(path) for path in written]))
     else:
         report.show(written=written)
     return sheet
@@ -332,7 +336,7 @@ def _write_maps(request: RunRequest, result: "FeatureMaps", description: dict[st
     """Write every map as a picture of its own, where that is wanted."""
     from convviz.cli.progress import progress
 
-    folder, picture = request.wanted.maps, request.picture
+    folder = request.wanted.maps
     if folder is None:
         return []
     total = result.shape[0] * result.shape[1]
@@ -340,9 +344,7 @@ def _write_maps(request: RunRequest, result: "FeatureMaps", description: dict[st
         return result.save_maps(
             folder,
             description,
-            tile=picture.tile,
-            colormap=picture.colormap,
-            scale=picture.scale,
+            picture=request.picture,
             force=request.force,
             inputs=request.files,
             advance=advance,

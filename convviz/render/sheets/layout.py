@@ -3,21 +3,24 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from convviz.compute.survey import ArraySummary
 from convviz.errors import SpecError
+from convviz.render.contrast import DEFAULT, Contrast
 from convviz.render.drawings.bands import Bands, Paint
-from convviz.render.drawings.drawing import Anchor, Bitmap, Colour, Drawing, Label, Rectangle, Shape
+from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
-from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, RULE, ZERO_LEVEL, Tone
+from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, RULE
 from convviz.render.sheets import captions
+from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import measured, wrapped
 from convviz.render.toned import Toned
 from convviz.render.words.matrices import cell_words
+from convviz.spec import scales
 from convviz.spec.geometry import HW
 from convviz.spec.settings import Look
 from convviz.text import number
@@ -31,25 +34,13 @@ _LEGIBLE = 1 / 60
 # Width and height of a slide, and of a page of A4, in parts of what letters are compared with.
 _SLIDE, _PAGE = (16 / 9, 1.0), (1.0, math.sqrt(2))
 # The size of type, in pixels: for small pictures, and as a part of the largest tile.
-_LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 4
+_LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 5
 # A column has room for so many times the size of type.
 _LEAST_COLUMN = 5
 # The line round a tile, in pixels, where words are small; with them it grows.
 _FRAME = 2
 # Columns of at least this part of the widest are made as wide; stacks of sections are so many gaps apart.
 _SIMILAR, _APART = 0.75, 2
-
-
-class Element(Protocol):
-    """Something below a tile, such as a bar of colours."""
-
-    def height(self, text: int) -> int:
-        """Return how many pixels it takes where words are `text` pixels high."""
-        ...
-
-    def shapes(self, x: int, y: int, width: int, *, text: int) -> Sequence[Shape]:
-        """Draw it with its top left corner at a point, in whole pixels."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,8 +59,8 @@ class Tile:
         Side of the square that each element is drawn as, in pixels.
     numbers : ndarray, shape (H, W), float32, optional
         Values to write into the cells, where they fit.
-    below : sequence of Element
-        What stands between the picture and its caption.
+    bar : Bar, optional
+        The colour bar between the picture and its caption.
     """
 
     name: str
@@ -77,7 +68,7 @@ class Tile:
     levels: Bytes | Toned
     cell: int = 1
     numbers: Floats | None = None
-    below: Sequence[Element] = ()
+    bar: Bar | None = None
 
     @property
     def size(self) -> HW:
@@ -107,59 +98,6 @@ class Section:
     together: int = 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Bar:
-    """A bar of all levels with words under its ends and its middle, as an `Element`.
-
-    Parameters
-    ----------
-    colours : ndarray, shape (256, 3), uint8, or None
-        The colour of each level; None for grey.
-    marks : sequence of (int, str)
-        Levels to mark, with what they mean.
-    """
-
-    colours: Bytes | None
-    marks: Sequence[tuple[int, str]]
-
-    def height(self, text: int) -> int:
-        """Return how many pixels it takes: the bar, the marks, and their words."""
-        return text // 2 + text + text // 3 + round(text * 1.3)
-
-    def shapes(self, x: int, y: int, width: int, *, text: int) -> Sequence[Shape]:
-        """Draw the bar, its marks, and their words below."""
-        y += text // 2
-        levels = np.round(np.linspace(0, 255, width)).astype(np.uint8)[None]
-        drawn: list[Shape] = [
-            Rectangle(x - 1, y - 1, width + 2, text + 2, fill=FAINT),
-            Bitmap(x, y, width, text, levels if self.colours is None else self.colours[levels]),
-        ]
-        for level, words in self.marks:
-            at = x + level * (width - 1) // 255
-            anchor: Anchor = "start" if level < 64 else "end" if level > 191 else "middle"
-            drawn += [
-                Rectangle(at, y + text, 1, text // 3, fill=FAINT),
-                Label(at, y + text + text // 3 + font(text).ascent, words, INK, text, anchor),
-            ]
-        return drawn
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Legend:
-    """What holds for the whole sheet, below all tiles.
-
-    Parameters
-    ----------
-    bar : Bar
-        All levels, with what they mean.
-    note : str
-        Words below it.
-    """
-
-    bar: Bar
-    note: str
-
-
 def extent(low: float, high: float) -> str:
     """Write the minimum and the maximum, the second line of a caption.
 
@@ -171,7 +109,9 @@ def extent(low: float, high: float) -> str:
     return f"{number(low)} to {number(high)}"
 
 
-def map_tile(name: str, one: ArraySummary, tone: Tone, *, scale: float, colours: Bytes | None = None) -> Tile:
+def map_tile(
+    name: str, one: ArraySummary, contrast: Contrast, *, scale: float, colours: Bytes | None = None
+) -> Tile:
     """Draw one map.
 
     Parameters
@@ -181,7 +121,7 @@ def map_tile(name: str, one: ArraySummary, tone: Tone, *, scale: float, colours:
     one : ArraySummary
         The map; reduced before it is toned, so that brightness shows the mean of
         an area.
-    tone : Tone
+    contrast : Contrast
         How values become levels.
     scale : float
         As `fit` gives it.
@@ -191,14 +131,15 @@ def map_tile(name: str, one: ArraySummary, tone: Tone, *, scale: float, colours:
     Returns
     -------
     Tile
-        With the numbers, where it is enlarged.
+        With the numbers, where it is enlarged, and a colour bar.
     """
     return Tile(
         name,
         extent(one.low, one.high),
-        Toned([one.small], [tone], colours),
+        Toned([one.small], [contrast.tone], colours),
         cell=max(1, int(scale)),
         numbers=one.small[:] if scale > 1 else None,
+        bar=Bar(contrast, colours),
     )
 
 
@@ -230,6 +171,19 @@ class Sheet:
         return round(self.drawing.width)
 
     @property
+    def scales(self) -> list[dict[str, Any]]:
+        """The name of every map that has a scale, its ends, and the shares of its pixels beyond them."""
+        return [
+            {
+                "name": tile.name,
+                "ends": list(tile.bar.contrast.ends),
+                "beyond": [tile.bar.contrast.below, tile.bar.contrast.above],
+            }
+            for tile in self.maps
+            if tile.bar is not None
+        ]
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height, as Pillow has them."""
         return self.width, self.height
@@ -246,9 +200,9 @@ class Sheet:
 def sheet(
     heading: Sequence[str],
     sections: Sequence[Section],
-    legend: Legend | None = None,
+    note: str = "",
     *,
-    look: Look = Look(),  # noqa: B008  # a frozen value
+    look: Look = DEFAULT,
 ) -> Sheet:
     """Lay out sections of tiles under a heading.
 
@@ -258,7 +212,7 @@ def sheet(
         Lines above the tiles; the first one is larger.
     sections : sequence of Section
         From the top down.
-    legend : Legend, optional
+    note : str
         How values became brightness, below all tiles.
     look : Look
         The title above the heading, the size of type, and for which shape of page.
@@ -274,7 +228,7 @@ def sheet(
         If the sheet would have more than `MAX_SHEET_PIXELS`.
     """
     lines = [look.title, *heading] if look.title else list(heading)
-    plan = _best(lines, sections, legend, look=look)
+    plan = _best(lines, sections, note, look=look)
     if plan.width * plan.height > MAX_SHEET_PIXELS:
         raise SpecError(
             f"the picture would be {plan.width}x{plan.height} pixels, more than {MAX_SHEET_PIXELS:,}; "
@@ -286,12 +240,16 @@ def sheet(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Measured:
-    """A section with what does not depend on the size of type: its widest name and the words of its notes."""
+    """A section with what does not depend on the size of type.
+
+    That is its widest name, the words of its notes, and its widest bar in parts of the size of type.
+    """
 
     section: Section
     size: HW
     name: str
     words: list[str]
+    bar: float
 
     @classmethod
     def of(cls, section: Section) -> "_Measured":
@@ -300,7 +258,9 @@ class _Measured:
         size = HW(max(tile.size.h for tile in tiles), max(tile.size.w for tile in tiles))
         names = {captions.shortest(tile.name) for tile in tiles}
         words = captions.widest_words([tile.note for tile in tiles])
-        return cls(section, size, max(sorted(names), key=lambda name: measured(name, 1)), words)
+        name = max(sorted(names), key=lambda name: measured(name, 1))
+        bar = max((tile.bar.least for tile in tiles if tile.bar), default=0.0)
+        return cls(section, size, name, words, bar)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -312,13 +272,13 @@ class _Rows:
     cell: int
     heights: list[int]
     notes: list[int]  # words in each line of a note; the last line takes those that are left
-    below: int
+    bar: HW  # the room that a bar takes, and the least width of one
     caption: int
 
     @property
     def height(self) -> int:
         """Pixels from the top of the first frame to the end of the last caption."""
-        return sum(self.heights) + len(self.heights) * (self.below + self.caption)
+        return sum(self.heights) + len(self.heights) * (self.bar.h + self.caption)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -329,7 +289,6 @@ class _Plan:
     look: Look
     lines: list[tuple[int, str]]
     stacks: list[list[_Rows]]
-    legend: Legend | None
     notes: list[str]
     content: HW
     height: int
@@ -353,7 +312,7 @@ class _Plan:
         return sum(len(one.heights) * one.columns - len(one.section.tiles) for one in rows)
 
 
-def _best(heading: Sequence[str], sections: Sequence[Section], legend: Legend | None, *, look: Look) -> _Plan:
+def _best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look: Look) -> _Plan:
     """Choose the columns with which the tiles are largest on the page, and the size of type for it."""
     most = max((len(one.tiles) // one.together for one in sections if one.columns is None), default=1)
     known = [_Measured.of(section) for section in sections]
@@ -362,7 +321,7 @@ def _best(heading: Sequence[str], sections: Sequence[Section], legend: Legend | 
     choices = sorted({max(least, -(-most // count)) for count in rows})
     stacks = range(1, len(sections) // 2 + 1) if len(sections) > 3 and look.layout != "tall" else (1,)
     plans = [
-        _fitted(heading, known, legend, look=look, columns=columns, stacks=together)
+        _fitted(heading, known, note, look=look, columns=columns, stacks=together)
         for together in stacks
         for columns in choices
     ]
@@ -376,7 +335,7 @@ def _best(heading: Sequence[str], sections: Sequence[Section], legend: Legend | 
 def _fitted(
     heading: Sequence[str],
     known: Sequence[_Measured],
-    legend: Legend | None,
+    note: str,
     *,
     look: Look,
     columns: int,
@@ -387,7 +346,7 @@ def _fitted(
     text = look.font_size or max(_LEAST_TYPE, largest // _OF_TILE)
     most = max(text, largest // _MOST_OF_TILE)
     while True:
-        plan = _planned(heading, known, legend, look=look, columns=columns, stacks=stacks, text=text)
+        plan = _planned(heading, known, note, look=look, columns=columns, stacks=stacks, text=text)
         if look.font_size or plan.legible <= text or text >= most:
             return plan
         # What is larger makes the sheet larger, which takes a few rounds to settle.
@@ -397,7 +356,7 @@ def _fitted(
 def _planned(
     heading: Sequence[str],
     known: Sequence[_Measured],
-    legend: Legend | None,
+    note: str,
     *,
     look: Look,
     columns: int,
@@ -420,10 +379,10 @@ def _planned(
     width = max(across, *(math.ceil(measured(row, size)) + 2 * gap for size, row in lines))
     down += gap + sum(round(size * 1.35) for size, _ in lines) + gap // 2
     notes = []
-    if legend:
+    if note:
         width = max(width, 24 * text)
-        notes = wrapped(legend.note, text, width - 2 * gap)
-        down += legend.bar.height(text) + len(notes) * round(text * 1.3)
+        notes = wrapped(note, text, width - 2 * gap)
+        down += len(notes) * round(text * 1.3)
     down += gap // 2
     content = HW(down, width)
     if look.layout == "wide":
@@ -431,7 +390,7 @@ def _planned(
     elif look.layout == "tall":
         ratio = _PAGE[1] / _PAGE[0]
         down, width = max(down, math.ceil(width * ratio)), max(width, math.ceil(down / ratio))
-    return _Plan(text, look, lines, stacked, legend, notes, content, down, width)
+    return _Plan(text, look, lines, stacked, notes, content, down, width)
 
 
 def _gap(text: int) -> int:
@@ -443,19 +402,20 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Row
     """Measure a section."""
     section, tiles = known.section, known.section.tiles
     columns = min(section.columns or columns * section.together, len(tiles))
-    cell = known.size.w
+    least = math.ceil(known.bar * text)
+    cell = max(known.size.w, least)
     notes: list[int] = []
     if captioned:
         widest = max(measured(words, text) for words in (known.name, *known.words))
         cell = max(cell, _LEAST_COLUMN * text, math.ceil(widest))
         notes = captions.words_in_lines(known.words, text, cell)
     line = round(text * 1.3)
-    below = max(sum(one.height(text) for one in tile.below) for tile in tiles)
+    bars = [text // 2 + tile.bar.height(text) for tile in tiles if tile.bar]
     heights = [
         max(tile.size.h for tile in tiles[start : start + columns]) for start in range(0, len(tiles), columns)
     ]
     caption = _gap(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)
-    return _Rows(section, columns, cell, heights, notes, below, caption)
+    return _Rows(section, columns, cell, heights, notes, HW(max(bars, default=0), least), caption)
 
 
 def _stacked(rows: Sequence[_Rows], count: int) -> list[list[_Rows]]:
@@ -496,13 +456,9 @@ def _shapes(plan: _Plan) -> Iterator[Shape]:
             yield from _tiles(rows, x, top, text=text, captioned=plan.look.captions)
             top += rows.height
         x += _width(stack, gap) + _APART * gap
-    if plan.legend:
-        y += max(sum(one.height for one in stack) for stack in plan.stacks)
-        width = min(plan.content.w - 2 * gap, 44 * text)
-        yield from plan.legend.bar.shapes(left, y, width, text=text)
-        y += plan.legend.bar.height(text) + font(text).ascent
-        for index, row in enumerate(plan.notes):
-            yield Label(left, y + index * round(text * 1.3), row, FAINT, text)
+    y += max(sum(one.height for one in stack) for stack in plan.stacks) + font(text).ascent
+    for index, row in enumerate(plan.notes):
+        yield Label(left, y + index * round(text * 1.3), row, FAINT, text)
 
 
 def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> Iterator[Shape]:
@@ -511,18 +467,16 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
     for index, tile in enumerate(rows.section.tiles):
         row, column = divmod(index, rows.columns)
         x = left + column * (rows.cell + _gap(text))
-        y = top + sum(rows.heights[:row]) + row * (rows.below + rows.caption)
+        y = top + sum(rows.heights[:row]) + row * (rows.bar.h + rows.caption)
         h, w = tile.size
         yield Rectangle(x - edge, y - edge, w + 2 * edge, h + 2 * edge, fill=rows.section.frame)
         yield Bitmap(x, y, w, h, tile.levels, alt=f"{tile.name}: {tile.note}")
         yield from _cells(tile, x, y)
-        y += rows.heights[row]
-        under = y - rows.heights[row] + h
-        for element in tile.below:
-            yield from element.shapes(x, under, w, text=text)
-            under += element.height(text)
+        under = y + h
+        if tile.bar:
+            yield from tile.bar.shapes(x, under + text // 2, max(w, rows.bar.w), size=text)
         if captioned:
-            under += text // 3 + ascent
+            under += rows.bar.h + text // 3 + ascent
             yield Label(x, under, captions.shortened(tile.name, text, rows.cell), INK, text)
             for number_of, words in enumerate(captions.in_lines(tile.note, rows.notes), start=1):
                 yield Label(x, under + number_of * line, words, FAINT, text)
@@ -531,7 +485,7 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
 def _cells(tile: Tile, x: int, y: int) -> Iterator[Shape]:
     """Draw lines between the cells of a tile, and numbers in them where they fit."""
     cell, (h, w) = tile.cell, tile.size
-    if cell < 12:
+    if cell < scales.CELL:
         return
     for at in range(cell, w, cell):
         yield Rectangle(x + at, y, 1, h, fill=RULE)
@@ -561,27 +515,3 @@ def _cells(tile: Tile, x: int, y: int) -> Iterator[Shape]:
             size,
             "middle",
         )
-
-
-def legend_for(tones: Sequence[Tone], colours: Bytes | None, *, what: str = "map") -> Legend:
-    """Describe the legend of maps drawn with `tones`.
-
-    Examples
-    --------
-    >>> legend_for([Tone(-2, 2, "signed")], None).bar.marks[1]
-    (128, '0')
-    """
-    signed = tones[0].kind == "signed"
-    one = len({(tone.low, tone.high) for tone in tones}) == 1
-    ends = (number(tones[0].low), number(tones[0].high))
-    if not one:
-        ends = ("-peak", "+peak") if signed else ("minimum", "maximum")
-    marks = [(0, ends[0]), (255, ends[1])]
-    if signed:
-        marks.insert(1, (ZERO_LEVEL, "0"))
-    shares = f"all {what}s share this scale" if len(tones) > 1 else ""
-    if not one:
-        shares = f"each {what} has a scale of its own"
-        shares += f": the peak is its largest magnitude, and 0 is the same in every {what}" if signed else ""
-    words = [shares, "captions give the minimum and the maximum"]
-    return Legend(Bar(colours, marks), "; ".join(word for word in words if word))

@@ -8,12 +8,13 @@ from convviz.compute.survey import ArraySummary, reduced
 from convviz.compute.weights import LayerWeights
 from convviz.images.picture import Picture
 from convviz.render import palette, toned
-from convviz.render.palette import colours, tones_between
+from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, rule
+from convviz.render.palette import colours
 from convviz.render.sheets import layout
 from convviz.render.sheets.receptive_field import NOTHING, Panel
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
-from convviz.spec.scales import fit_both
+from convviz.spec.scales import CELL, fit_both
 from convviz.spec.settings import Look
 
 # What a sheet of flipped kernels says below its title.
@@ -37,10 +38,8 @@ def draw(
     flips: Sequence[tuple[ArraySummary, ArraySummary]] | None = None,
     tile: int | None = 320,
     columns: int | None = None,
-    colormap: str = "gray",
-    scale: str = "map",
+    look: Look = DEFAULT,
     seen: Panel = NOTHING,
-    look: Look = Look(),  # noqa: B008  # a frozen value
 ) -> layout.Sheet:
     """Draw a run on one sheet.
 
@@ -64,21 +63,18 @@ def draw(
         Longest side of a map, in pixels; None keeps every pixel.
     columns : int, optional
         Maps in one row; chosen to leave few places empty by default.
-    colormap : str
-        As for `convviz.render.palette.colours`.
-    scale : {"map", "global"}
-        Whether each map (or row of parts) has its own black and white.
+    look : Look
+        How values become brightness, where a row of partial maps is one map; the rest as for
+        `convviz.render.sheets.layout.sheet`.
     seen : Panel
         What to put beside the input.
-    look : Look
-        As for `convviz.render.sheets.layout.sheet`.
 
     Returns
     -------
     Sheet
         Not painted yet.
     """
-    table = colours(colormap)
+    table = colours(look.colormap)
     size = layer.output_size(picture.size)
     input_scale, map_scale = fit_both(picture.size, size, tile)
     # The values of a row add up, so they share one scale.
@@ -92,20 +88,24 @@ def draw(
         wide, together = _triples(columns), 3
     else:
         rows = [[(name, one)] for name, one in zip(filters.names, maps, strict=True)]
-    ends = [
-        (
-            min(one.low for _, one in row if one is not None),
-            max(one.high for _, one in row if one is not None),
-        )
-        for row in (*rows, *below)
+    drawn = [
+        [None if one is None else Drawn.of(one, scale=map_scale, layer=number) for _, one in row]
+        for number, part in enumerate((rows, below))
+        for row in part
     ]
-    chosen = tones_between(ends, scale=scale, signed=colormap == "signed")
+    chosen = contrasts([Drawn.joined([one for one in row if one is not None]) for row in drawn], look)
     tiles = [
         _unread_tile(name, size, map_scale)
-        if one is None
-        else layout.map_tile(name, one, tone, scale=map_scale, colours=table)
-        for row, tone in zip((*rows, *below), chosen, strict=True)
-        for name, one in row
+        if one is None or values is None
+        else layout.map_tile(
+            name,
+            one,
+            contrast if len(row) == 1 else Contrast.between(contrast.tone, values.spread),
+            scale=map_scale,
+            colours=table,
+        )
+        for row, summed, contrast in zip((*rows, *below), drawn, chosen, strict=True)
+        for (name, one), values in zip(row, summed, strict=True)
     ]
     count = sum(map(len, rows))
     sections = [
@@ -126,7 +126,8 @@ def draw(
         *seen.words,
     )
     what = "map" if parts is None and flips is None else "row" if flips is None else "filter"
-    return layout.sheet(heading, sections, layout.legend_for(chosen, table, what=what), look=look)
+    note = rule(look, cells=[map_scale >= CELL], what=what)
+    return layout.sheet(heading, sections, note, look=look)
 
 
 def _flip_rows(
