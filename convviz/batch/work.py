@@ -5,7 +5,6 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 
 from convviz.batch.plan import Fingerprint, Job, Outcome
 from convviz.compute import filters
@@ -56,7 +55,7 @@ def picture_of(
         result = feature_maps.run(
             image, conv, weights, backend=compute.backend, device=compute.device, keep=False
         )
-        sheet = result.sheet(**asdict(picture))
+        sheet = result.sheet(**picture.arguments)
         description = result.description(layer, reading, picture)
         inputs = [job.source, *layer.files]
         written = outputs.write_sheet(sheet, job.target, description, force=force, inputs=inputs)

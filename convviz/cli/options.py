@@ -1,5 +1,6 @@
 """Every option that commands share: one row each, by the field of the settings that it fills."""
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -7,7 +8,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from convviz.compute import backends
-from convviz.errors import SpecError
+from convviz.errors import BackendError, SpecError
 from convviz.files.writing import Stream
 from convviz.spec import parsing, settings
 from convviz.spec.kernels import complete, parse_request
@@ -206,11 +207,39 @@ OPTIONS: dict[str, Any] = {
         panel=OUTPUT,
         text="gray, signed (purple, neutral, orange), viridis or another published scale.",
     ),
+    "limits": _option(
+        "--limits",
+        parser=parsing.limits,
+        metavar="minmax|percentile[:P]|symmetric|LOW,HIGH",
+        panel=OUTPUT,
+        text="The values drawn as black and white: those of each map at its percentiles P and 100-P "
+        "(1 and 99), its minimum and maximum, its largest magnitude below and above 0, or two values.",
+    ),
     "scale": _words(
         "scale",
         get_args(settings.Scale),
         OUTPUT,
-        text="Whether each map has its own black and white, or all maps share them.",
+        text="Whether each map has its own black and white, all maps of a layer share them, or all maps "
+        "of the picture.",
+    ),
+    "title": _option("--title", parser=str, metavar="TEXT", panel=OUTPUT, text="A title above the heading."),
+    "captions": typer.Option(
+        "--captions/--no-captions",
+        rich_help_panel=OUTPUT,
+        help="Write the name, the minimum and the maximum below every map.",
+    ),
+    "font_size": _option(
+        "--font-size",
+        parser=parsing.whole("font_size", least=6, most=400),
+        metavar="N",
+        panel=OUTPUT,
+        text="Size of type, in pixels [default: legible when the sheet fills a slide].",
+    ),
+    "layout": _words(
+        "layout",
+        get_args(settings.Layout),
+        OUTPUT,
+        text="The shape of the sheet: as large as its maps, a slide (16:9), or a page (A4).",
     ),
     # what `run` shows and stores beside the maps
     "check": typer.Option(
@@ -341,7 +370,7 @@ DrawingFile = Annotated[
         "--output",
         metavar="FILE",
         rich_help_panel=OUTPUT,
-        help="The drawing: .png or .svg; - for stdout.",
+        help="The drawing: .png, .svg, .pdf, .webp or .jpg; - for stdout.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON document.")]
@@ -366,30 +395,26 @@ def output_option(text: str, default: str = "") -> Any:
     return typer.Option("-o", "--output", metavar="FILE", rich_help_panel=OUTPUT, help=words)
 
 
-def check_png(path: Path | Stream) -> None:
-    """Refuse a name that ends like no picture of maps.
+def check_picture(path: Path | Stream | None) -> None:
+    """Refuse a name that ends like no picture, or a format whose package is missing.
 
     Raises
     ------
     SpecError
-        If `path` does not end in .png.
+        If `path` does not end in one of `settings.PICTURE_ENDINGS`.
+    BackendError
+        If nothing is installed that writes it.
     """
-    if path.suffix.lower() != ".png":
-        raise SpecError(f"output: the picture is a PNG, so its name ends in .png, not {path.suffix!r}.")
+    if path is None:
+        return
+    suffix = path.suffix.lower()
+    if suffix not in settings.PICTURE_ENDINGS:
+        known = ", ".join(settings.PICTURE_ENDINGS[:-2])
+        raise SpecError(f"output: a picture ends in {known} or .jpg, not {path.suffix!r}.")
+    if suffix == ".pdf" and importlib.util.find_spec("fpdf") is None:
+        raise BackendError("a PDF needs fpdf2, which is not installed: pip install 'convviz[pdf]'")
 
 
 def map_option(panel: str, text: str) -> Any:
     """Make the row of the option that chooses one map."""
     return _option("--map", parser=parsing.whole("map", least=0), metavar="N", panel=panel, text=text)
-
-
-def check_drawing_file(path: Path | Stream | None) -> None:
-    """Refuse a name that ends like no drawing.
-
-    Raises
-    ------
-    SpecError
-        If `path` ends neither in .png nor in .svg.
-    """
-    if path is not None and path.suffix.lower() not in (".png", ".svg"):
-        raise SpecError(f"output: a drawing ends in .png or .svg, not {path.suffix!r}.")

@@ -33,7 +33,7 @@ def show_maps(sheet: Sheet) -> None:
         answer(f"black {terminal.DARKNESS[::-1].replace(' ', '')} white")
     for tile in sheet.maps[:MOST]:
         answer()
-        answer(f"{tile.name}  {tile.note}")
+        answer("  ".join((tile.name, tile.note, *([tile.bar.words] if tile.bar else []))))
         levels = tile.levels[:]
         if picture is not None:
             picture(levels, room)

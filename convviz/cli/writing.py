@@ -17,7 +17,7 @@ from convviz.text import amount
 LARGE, TOO_LARGE = 100 << 20, 2 << 30
 
 # What follows from the settings, or changes no result.
-_NO_SETTINGS = {"version", "layer", "backend", "device", "animation"}
+_NO_SETTINGS = {"version", "layer", "backend", "device", "animation", "ends"}
 
 # The most settings that are named, and the most characters of each.
 _NAMED, _LETTERS = 4, 40

@@ -62,14 +62,15 @@ class Summary:
     ----------
     tile : int or None
         Longest side on the sheet; as for `FeatureMaps.sheet`.
-    moments : bool
-        Whether means and deviations are among them.
+    moments, spread : bool
+        Whether means and deviations are among them, and how all values of the maps are spread.
     channels, maps : list of ArraySummary
         Of every channel of the input, and of every map.
     """
 
     tile: int | None
     moments: bool
+    spread: bool
     channels: list[ArraySummary]
     maps: list[ArraySummary]
 
@@ -202,6 +203,7 @@ class LayerRun:
         tile: int | None = 320,
         *,
         moments: bool = True,
+        spread: bool = False,
         advance: Callable[[int], None] = lambda rows: None,
     ) -> Summary:
         """Look through channels and maps once; what `statistics` and `sheet` need is kept.
@@ -212,6 +214,9 @@ class LayerRun:
             Longest side of a map on the sheet, as for `sheet`.
         moments : bool
             Whether to sum up the mean and the deviation of every map.
+        spread : bool
+            Whether to find out how all values of every map are spread; done anyway
+            where none is reduced.
         advance : callable
             Told how many output rows were done, as they are; all together there
             are as many as `shape` says.
@@ -222,16 +227,17 @@ class LayerRun:
             The same again, until another `tile` is asked for.
         """
         known: Summary | None = self._made.get("summary")
-        if known is not None and known.tile == tile and known.moments >= moments:
+        if known is not None and known.tile == tile and known.moments >= moments and known.spread >= spread:
             return known
         count, *size = self.shape
         before, after = scales.fit_both(self.picture.size, HW(*size), tile)
+        spread = spread or after >= 1
         tiles = count * math.prod(after * side for side in size) if after < 1 else 0
         # Half as much again for what the backend lays out.
         bands = 0 if self.kept else 1.5 * parallel.threads() * self._tops().step * self._row_bytes
         memory.need(4 * tiles + bands, f"the tiles of {plural(count, 'map')}", SMALLER)
         channels = self._channel_summaries(before)
-        looking = Survey(count, HW(*size), after, moments=moments)
+        looking = Survey(count, HW(*size), after, moments=moments, spread=spread)
 
         def work(mine: Iterator[int]) -> None:
             for top in mine:
@@ -247,7 +253,7 @@ class LayerRun:
         else:
             work(iter(self._tops()))
         maps = looking.summaries(self._whole(count) if after >= 1 else None)
-        self._made["summary"] = Summary(tile, moments, channels, maps)
+        self._made["summary"] = Summary(tile, moments, spread, channels, maps)
         return cast("Summary", self._made["summary"])
 
     def _channel_summaries(self, scale: float) -> list[ArraySummary]:

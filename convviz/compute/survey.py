@@ -3,13 +3,14 @@
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz.compute.spread import FEW, Spread
 from convviz.machine import parallel
 from convviz.spec.geometry import HW
 from convviz.typing import Floats
@@ -44,6 +45,8 @@ class ArraySummary:
         where they were not asked for.
     small : ndarray or Rows, shape (h, w), float32
         The values, brought to the size at which they are drawn.
+    spread, whole : Spread, optional
+        How the values are spread that are drawn, and all of them, where that was asked for.
     """
 
     low: float
@@ -51,6 +54,18 @@ class ArraySummary:
     mean: float
     std: float
     small: Rows
+    spread: Spread | None = None
+    whole: Spread | None = None
+
+    @property
+    def in_full(self) -> "ArraySummary":
+        """The same, where nothing is reduced to be drawn."""
+        return replace(self, spread=self.whole)
+
+    @property
+    def drawn(self) -> Spread:
+        """How the values are spread that are drawn."""
+        return self.spread or Spread.of(self.small[:])
 
 
 class Survey:
@@ -66,6 +81,8 @@ class Survey:
         A fraction to reduce them by, averaging areas; from 1 on there are no small copies.
     moments : bool
         Whether to sum up mean and deviation, which take most of the time.
+    spread : bool
+        Whether to find out how all values are spread.
 
     Examples
     --------
@@ -77,8 +94,11 @@ class Survey:
     (-2.0, 7.0, 1.5, [[4.0], [-1.0]])
     """
 
-    def __init__(self, count: int, size: HW, scale: float = 1, *, moments: bool = True) -> None:
-        self._moments = moments
+    def __init__(
+        self, count: int, size: HW, scale: float = 1, *, moments: bool = True, spread: bool = False
+    ) -> None:
+        self._moments, self._spread = moments, spread
+        self._every = max(1, size.h * size.w // FEW)
         small = reduced(size, scale)
         self._edges = _edges(size.h, small.h), np.array(_edges(size.w, small.w))
         self._reduces = scale < 1
@@ -92,7 +112,12 @@ class Survey:
         for first in range(0, len(values), step):
             part = values[first : first + step]
             self._parts[index][top + first] = _Part.of(
-                part, self._sums(top + first, part) if self._reduces else (0, None), self._moments
+                part,
+                self._sums(top + first, part) if self._reduces else (0, None),
+                self._moments,
+                spread=Spread.of(part, every=self._every, seed=(top + first) // step)
+                if self._spread
+                else None,
             )
 
     def _sums(self, top: int, values: Floats) -> tuple[int, Floats]:
@@ -128,7 +153,17 @@ class Survey:
             small /= np.outer(np.diff(rows), np.diff(columns)).astype(np.float32)
             whole = small
         deviation = math.sqrt(all_of_it.squares / all_of_it.count)
-        return ArraySummary(all_of_it.low, all_of_it.high, all_of_it.mean, deviation, whole)
+        spreads = [part.spread for part in parts if part.spread is not None]
+        spread = Spread.joined(spreads) if spreads else None
+        return ArraySummary(
+            all_of_it.low,
+            all_of_it.high,
+            all_of_it.mean,
+            deviation,
+            whole,
+            None if self._reduces else spread,
+            spread,
+        )
 
 
 def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[ArraySummary]:
@@ -265,7 +300,7 @@ def reduce(values: Floats, scale: float) -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """Some rows of one array: extremes, mean, squared deviations, and sums for the small array."""
+    """Some rows of one array: extremes, mean, squared deviations, sums for the small array, spread."""
 
     low: float
     high: float
@@ -274,19 +309,22 @@ class _Part:
     squares: float
     first: int = 0
     sums: Floats | None = None
+    spread: Spread | None = None
 
     @classmethod
-    def of(cls, values: Floats, sums: tuple[int, Floats | None], moments: bool) -> "_Part":
+    def of(
+        cls, values: Floats, sums: tuple[int, Floats | None], moments: bool, *, spread: Spread | None = None
+    ) -> "_Part":
         """Look at values, few enough to stay in a cache."""
         low, high = float(values.min()), float(values.max())
         if not moments:
-            return cls(low, high, values.size, math.nan, math.nan, *sums)
+            return cls(low, high, values.size, math.nan, math.nan, *sums, spread)
         # Deviations from one of the values: that far from it, squares keep their digits.
         first = float(values[0, 0])
         wide = np.subtract(values, first, dtype=np.float64).reshape(-1)
         mean = float(wide.sum()) / wide.size
         squares = max(float(wide @ wide) - wide.size * mean**2, 0.0)
-        return cls(low, high, wide.size, first + mean, squares, *sums)
+        return cls(low, high, wide.size, first + mean, squares, *sums, spread)
 
     def joined(self, other: "_Part") -> "_Part":
         """Put two parts together; Chan, Golub and LeVeque, "Updating formulae", 1979."""

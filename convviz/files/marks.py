@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import stat
 import zipfile
 import zlib
@@ -23,6 +24,11 @@ def signed_text(description: dict[str, Any]) -> dict[str, str]:
     except UnicodeEncodeError:  # a file whose name is not of this encoding
         text = json.dumps(description)
     return {MARK: text}
+
+
+def ascii_text(description: dict[str, Any]) -> str:
+    """Write the mark with what describes the run in ASCII, for formats whose words have no encoding."""
+    return f"{MARK} {json.dumps(description)}"
 
 
 def comment(description: dict[str, Any]) -> str:
@@ -119,6 +125,10 @@ def _words(path: Path, head: bytes, tail: bytes) -> str | None:
             return _after(mark, tail, tail)
         case ".mp4":
             return _comment_of_mp4(tail, mark)
+        case ".jpg" | ".jpeg":
+            return _jpeg_comment(head, mark)
+        case ".pdf":
+            return _pdf_keywords(tail, mark)
         case ".npz":
             with zipfile.ZipFile(path) as archive:
                 return _after(mark, archive.comment[: len(mark)], archive.comment)
@@ -169,3 +179,20 @@ def _comment_of_mp4(tail: bytes, mark: bytes) -> str | None:
     length = int.from_bytes(tail[at + 4 : at + 8], "big")
     text = tail[at + 20 : at + 4 + length]
     return None if at < 0 or not text.startswith(mark) else text[len(mark) :].decode("utf-8", "replace")
+
+
+def _jpeg_comment(head: bytes, mark: bytes) -> str | None:
+    """Find our comment before the pixels of a JPEG."""
+    at = 2 if head.startswith(b"\xff\xd8") else len(head)
+    while at + 4 <= len(head) and head[at] == 0xFF and head[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(head[at + 2 : at + 4], "big")
+        if head[at + 1] == 0xFE and head.startswith(mark, at + 4):
+            return head[at + 4 + len(mark) : end].decode("utf-8", "replace")
+        at = end
+    return None
+
+
+def _pdf_keywords(tail: bytes, mark: bytes) -> str | None:
+    """Find our keywords among the properties of a PDF, as ``convviz.render`` writes them: ASCII, escaped."""
+    found = re.search(rb"/Keywords \(%s((?:[^\\()]|\\.)*)\)" % re.escape(mark), tail)
+    return None if found is None else re.sub(rb"\\(.)", rb"\1", found[1]).decode("ascii", "replace")

@@ -1,7 +1,6 @@
 """From float values to brightness and colour, with zero kept in its place."""
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,71 +76,6 @@ class Tone:
         scaled += wide(middle + 0.5)
         np.clip(scaled, least, 255, out=scaled)
         return scaled.astype(np.uint8)
-
-
-def tones(maps: Sequence[Floats], *, scale: str = "map", signed: bool = False) -> list[Tone]:
-    """Choose the tone of each map.
-
-    Parameters
-    ----------
-    maps : sequence of ndarray, shape (H, W), float32
-        The maps of one picture.
-    scale : {"map", "global"}
-        Whether each map has its own ends or all share one pair.
-    signed : bool
-        Keep zero in the middle even where no value is negative.
-
-    Returns
-    -------
-    list of Tone
-        One per map, all of one kind: signed as soon as one value is negative.
-
-    Examples
-    --------
-    >>> tones([np.array([[0, 4]], np.float32), np.array([[-1, 2]], np.float32)])
-    [Tone(low=-4.0, high=4.0, kind='signed'), Tone(low=-2.0, high=2.0, kind='signed')]
-    """
-    return tones_between(
-        [(float(values.min()), float(values.max())) for values in maps], scale=scale, signed=signed
-    )
-
-
-def tones_between(
-    ends: Sequence[tuple[float, float]], *, scale: str = "map", signed: bool = False
-) -> list[Tone]:
-    """Choose the tone of each map by its least and its greatest value.
-
-    Parameters
-    ----------
-    ends : sequence of (float, float)
-        Of each map.
-    scale, signed
-        As for `tones`.
-
-    Returns
-    -------
-    list of Tone
-        One per map.
-
-    Examples
-    --------
-    >>> tones_between([(0, 4), (1, 2)], scale="global")
-    [Tone(low=0, high=4, kind='unit'), Tone(low=0, high=4, kind='unit')]
-    """
-    ends = list(ends)
-    if scale == "global":
-        ends = [(min(low for low, _ in ends), max(high for _, high in ends))] * len(ends)
-    if signed or any(low < 0 for low, _ in ends):
-        heights = [max(-low, high) or 1.0 for low, high in ends]
-        return [Tone(-height, height, "signed") for height in heights]
-    return [_unit(low, high) for low, high in ends]
-
-
-def _unit(low: float, high: float) -> Tone:
-    """Stretch from the least to the greatest value; a map of one value is white, or black if it is 0."""
-    if low == high:
-        low, high = 0.0, high or 1.0
-    return Tone(low, high, "unit")
 
 
 @functools.cache

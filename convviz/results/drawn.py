@@ -35,7 +35,7 @@ class Drawn(ABC):
         Parameters
         ----------
         path : str or Path
-            The file to write, .png or .svg.
+            The file to write: .png, .svg, .pdf, .webp or .jpg.
         force : bool
             Replace a file that convviz did not write.
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from convviz.analysis.trace import Feed, Trace, WeightTrace, check_index, trace, trace_pixel, trace_weight
 from convviz.analysis.unfold import Unfolded, unfold
 from convviz.errors import SpecError
+from convviz.render.contrast import DEFAULT
 from convviz.render.drawings import explanation, groups, product, reach
 from convviz.render.drawings.drawing import Drawing
 from convviz.render.words import shapes, tables
@@ -15,6 +16,7 @@ from convviz.results import feature_maps
 from convviz.results.drawn import Drawn
 from convviz.results.feature_maps import FeatureMaps
 from convviz.spec.geometry import HW, padding_shares
+from convviz.spec.settings import ContrastSettings
 from convviz.text import number, plural
 
 
@@ -63,8 +65,8 @@ class Question:
                 "map: a weight belongs to one filter, the first of its numbers; leave out the map."
             )
 
-    def about(self, run: FeatureMaps) -> "Explanation":
-        """Answer it for a run.
+    def about(self, run: FeatureMaps, looks: ContrastSettings = DEFAULT) -> "Explanation":
+        """Answer it for a run; `looks` is how the values of maps become brightness in a drawing.
 
         Raises
         ------
@@ -76,14 +78,14 @@ class Question:
         index = self.index or 0
         if self.pixel is not None:
             check_index("map", index, run.layer.out_channels)
-            return PixelExplanation(run, self, trace_pixel(run, at=self.pixel))
+            return PixelExplanation(run, self, looks, trace_pixel(run, at=self.pixel))
         if self.weight is not None:
-            return WeightExplanation(run, self, trace_weight(run, indices=self.weight))
+            return WeightExplanation(run, self, looks, trace_weight(run, indices=self.weight))
         if self.as_matrix:
-            return MatrixExplanation(run, self, unfold(run, index=index))
+            return MatrixExplanation(run, self, looks, unfold(run, index=index))
         if self.group_map:
-            return GroupMap(run, self)
-        return ValueExplanation(run, self, trace(run, at=self.at, index=index))
+            return GroupMap(run, self, looks)
+        return ValueExplanation(run, self, looks, trace(run, at=self.at, index=index))
 
     def as_text(self) -> dict[str, str]:
         """Return what is asked as it would be typed."""
@@ -104,10 +106,13 @@ class Explanation(Drawn):
         The run.
     question : Question
         What was asked.
+    looks : ContrastSettings
+        How the values of maps become brightness in the drawing.
     """
 
     run: FeatureMaps
     question: Question
+    looks: ContrastSettings
 
     def table(self) -> Table | None:
         """Tabulate what follows the lines, if anything does."""
@@ -161,7 +166,7 @@ class ValueExplanation(Explanation):
 
     def drawing(self) -> Drawing:
         """Draw the window, the products and the value."""
-        return explanation.draw(self.found, self.run)
+        return explanation.draw(self.found, self.run, self.looks)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -224,7 +229,9 @@ class PixelExplanation(Explanation):
 
     def drawing(self) -> Drawing:
         """Draw the pixel and what it feeds of one map."""
-        return reach.draw_pixel(self.at, self.feeds, self.run, index=self.question.index or 0)
+        return reach.draw_pixel(
+            self.at, self.feeds, self.run, index=self.question.index or 0, looks=self.looks
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -257,7 +264,7 @@ class WeightExplanation(Explanation):
 
     def drawing(self) -> Drawing:
         """Draw the channel, the kernel and the map that the weight connects."""
-        return reach.draw_weight(self.found, self.run)
+        return reach.draw_weight(self.found, self.run, self.looks)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -322,7 +329,7 @@ class GroupMap(Explanation):
 
     def drawing(self) -> Drawing:
         """Draw every group with lines from its channels to its maps."""
-        return groups.draw(self.run)
+        return groups.draw(self.run, self.looks)
 
 
 def explain(
@@ -338,6 +345,7 @@ def explain(
     group_map: bool = False,
     backend: str = "auto",
     device: str = "cpu",
+    **looks: Any,
 ) -> Explanation:
     """Take one output value of a layer apart, or answer another question about it.
 
@@ -358,6 +366,9 @@ def explain(
         The layer as matrix products.
     group_map : bool
         Which channels feed which maps.
+    **looks
+        How the values of maps become brightness in the drawing: `colormap`, `limits` and `scale`
+        as for `FeatureMaps.grid`.
 
     Returns
     -------
@@ -382,4 +393,5 @@ def explain(
     """
     places = [None if place is None else HW(*place) for place in (at, pixel)]
     question = Question(places[0], index, places[1], weight, as_matrix, group_map)
-    return question.about(feature_maps.run(image, layer, weights, backend=backend, device=device))
+    run = feature_maps.run(image, layer, weights, backend=backend, device=device)
+    return question.about(run, ContrastSettings.of(**looks))

@@ -19,8 +19,9 @@ from convviz.compute.survey import ArraySummary, survey
 from convviz.compute.weights import LayerWeights, of_module, seeded
 from convviz.errors import ShapeError
 from convviz.images import decode
+from convviz.render.contrast import Contrast, Drawn, contrasts
 from convviz.render.sheets import overview
-from convviz.render.sheets.layout import Sheet, columns_for
+from convviz.render.sheets.layout import Sheet
 from convviz.render.sheets.receptive_field import NOTHING, Panel, panel
 from convviz.results import outputs
 from convviz.spec import scales, settings
@@ -35,6 +36,8 @@ from convviz.typing import Floats
 # touched before costs about a nanosecond a byte (measured in 2026), and most maps take less to compute again:
 # those of at most this many MACs a value are not kept, nor are maps of more than 1 GiB.
 _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
+# Maps of the full size that are computed together while the sheet is painted.
+_TOGETHER = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,33 +49,24 @@ class FeatureMaps(LayerRun):
         return f"<FeatureMaps: {self.shape[0]} maps of {h}x{w} by {self.layer}, computed by {self.backend}>"
 
     def grid(
-        self,
-        *,
-        tile: int | None = 320,
-        columns: int | None = None,
-        colormap: str = "gray",
-        scale: settings.Scale = "map",
-        parts: Floats | None = None,
-        differences: Floats | None = None,
+        self, *, parts: Floats | None = None, differences: Floats | None = None, **looks: Any
     ) -> Image.Image:
         """Draw the input, its channels and all maps on one sheet.
 
         Parameters
         ----------
-        tile : int or None
-            Longest side of a map, in pixels; None keeps every pixel.
-        columns : int, optional
-            Maps in one row; chosen to leave few places empty by default.
-        colormap : str
-            As for `convviz.render.palette.colours`.
-        scale : {"map", "global"}
-            Whether each map has its own black and white.
         parts : ndarray, shape (O, I / groups, H', W'), float32, optional
             What `partial` gives: then every filter has a row of its own, with the
             part of every channel, the bias and the sum.
         differences : ndarray, shape (O, H', W'), float32, optional
             What `flip_difference` gives: then every filter shows its map before the kernels were
             rotated, its map, and the difference.
+        **looks
+            Fields of `convviz.spec.settings.SheetSettings`: `tile`, the longest side of a map in
+            pixels, or None to keep every pixel; `columns`; `colormap`; `limits`, such as
+            "percentile" (the 1st and the 99th of each map), "percentile:5", "minmax",
+            "symmetric" or "-1,1"; `scale`, "map", "layer" or "global"; `title`, `captions`,
+            `font_size` and `layout`.
 
         Returns
         -------
@@ -84,34 +78,29 @@ class FeatureMaps(LayerRun):
         SpecError, UnknownNameError
             If `tile` or `columns` is no whole number of at least 1, or a name is not known.
         """
-        return self.sheet(
-            tile=tile, columns=columns, colormap=colormap, scale=scale, parts=parts, differences=differences
-        ).image()
+        return self.sheet(parts=parts, differences=differences, **looks).image()
 
     def sheet(
         self,
         *,
-        tile: int | None = 320,
-        columns: int | None = None,
-        colormap: str = "gray",
-        scale: settings.Scale = "map",
         parts: Floats | None = None,
         differences: Floats | None = None,
         chosen: Sequence[int] | None = None,
         seen: Panel = NOTHING,
+        **looks: Any,
     ) -> Sheet:
         """Lay out what `grid` draws, to be painted while it is written; with the parameters of `grid`.
 
         `chosen` lists the maps to draw, all by default; `seen` is to be put beside the input.
         """
-        # Refuses what cannot be drawn.
-        settings.SheetSettings(tile=tile, columns=columns, colormap=colormap, scale=scale)
+        look = settings.SheetSettings.of(**looks)
+        tile, columns = look.tile, look.columns
         found = self.summary(tile, moments=False)
         _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
         maps = found.maps
         if after >= 1:
-            # The maps of one row of tiles are painted at the same time.
-            whole = self._whole(columns or columns_for(len(maps)))
+            # The maps of one row of tiles, or of a part of it, are painted at the same time.
+            whole = self._whole(columns or _TOGETHER)
             maps = [replace(one, small=rows) for one, rows in zip(maps, whole, strict=True)]
         filters = self.filters
         if chosen is not None:
@@ -126,8 +115,7 @@ class FeatureMaps(LayerRun):
             flips=None if differences is None else self._flips(differences, after),
             tile=tile,
             columns=columns,
-            colormap=colormap,
-            scale=scale,
+            look=look,
             seen=seen,
         )
 
@@ -180,6 +168,12 @@ class FeatureMaps(LayerRun):
         both = (survey(values, scale, moments=False) for values in (before, differences))
         return list(zip(*both, strict=True))
 
+    def contrasts(self, picture: settings.SheetSettings) -> list[Contrast]:
+        """Choose how every map is drawn with all of its pixels, as a picture of its own."""
+        found = self.summary(picture.tile, moments=False, spread=True)
+        _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), picture.tile)
+        return contrasts([Drawn.of(one.in_full, scale=after) for one in found.maps], picture)
+
     def arrays(
         self, *, parts: Floats | None = None, differences: Floats | None = None
     ) -> dict[str, NDArray[Any]]:
@@ -196,7 +190,7 @@ class FeatureMaps(LayerRun):
         folder: Path,
         description: dict[str, Any],
         *,
-        tile: int | None = 320,
+        picture: settings.SheetSettings | None = None,
         **more: Any,
     ) -> list[Path]:
         """Write every map as a PNG of its own, one pixel per value.
@@ -207,25 +201,30 @@ class FeatureMaps(LayerRun):
             Where to write them; made if missing.
         description : dict
             The metadata of each.
-        tile : int or None
-            Longest side of a map on the sheet, in pixels: what was summed up for that is used again.
+        picture : SheetSettings, optional
+            How values become brightness; what was summed up for a sheet with these is used again.
         **more
-            As for `convviz.results.outputs.write_maps`: colormap, scale, force, inputs, advance.
+            As for `convviz.results.outputs.write_maps`: force, inputs, advance.
 
         Returns
         -------
         list of Path
             The files, in the order of the maps.
         """
-        found = self.summary(tile, moments=False).maps
-        ends = [(of.low, of.high) for of in found]
-        size = HW(*self.shape[1:])
+        picture = picture or settings.SheetSettings()
         return outputs.write_maps(
-            self.names, size, ends, bands=self.bands, folder=folder, description=description, **more
+            self.names,
+            HW(*self.shape[1:]),
+            self.contrasts(picture),
+            bands=self.bands,
+            folder=folder,
+            description=description,
+            colormap=picture.colormap,
+            **more,
         )
 
     def save(self, path: str | Path, *, force: bool = False, partial: bool = False) -> None:
-        """Write the sheet (.png) or the exact numbers (.npz, .npy, .safetensors).
+        """Write the sheet (.png, .svg, .pdf, .webp, .jpg) or the exact numbers (.npz, .npy, .safetensors).
 
         Parameters
         ----------
@@ -243,7 +242,7 @@ class FeatureMaps(LayerRun):
         """
         path = Path(path)
         parts = self.partial() if partial else None
-        if path.suffix.lower() == ".png":
+        if path.suffix.lower() in settings.PICTURE_ENDINGS:
             outputs.write_sheet(self.sheet(parts=parts), path, self.description(), force=force)
         else:
             outputs.save_arrays(self.arrays(parts=parts), path, self.description(), force=force)

@@ -118,7 +118,7 @@ class LayerMaps:
         return self.run.sheet(only=self.name, **looks)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write the sheet (.png) or the exact numbers (.npz, .safetensors); as `NetworkMaps.save`."""
+        """Write the sheet or the exact numbers; with the parameters of `NetworkMaps.save`."""
         self.run.save(path, force=force, only=self.name)
 
     def _repr_png_(self) -> bytes:
@@ -280,7 +280,8 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         top : int, optional
             Maps of each layer, those of the most energy first.
         **looks
-            Fields of `SheetSettings`; a tile of a strip has `strips.TILE` pixels by default.
+            Fields of `SheetSettings`, as for `FeatureMaps.grid`; a tile of a strip has `strips.TILE`
+            pixels by default.
 
         Returns
         -------
@@ -288,6 +289,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             Not painted yet.
         """
         panel = None if seen is None else (*seen, self.gradient(seen) if effective else None)
+        look = settings.SheetSettings.of(**{"tile": strips.TILE} | looks)
         return strips.draw(
             self.picture,
             self.title or self.network.name,
@@ -297,7 +299,9 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             seen=panel,
             top=top,
             said=self.prediction_sentence(),
-            **looks,
+            tile=look.tile,
+            columns=look.columns,
+            look=look,
         )
 
     def arrays(self) -> dict[str, Floats]:
@@ -305,7 +309,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return {"input": self.picture.x, **self.made}
 
     def save(self, path: str | Path, *, force: bool = False, only: str | None = None) -> None:
-        """Write the sheet (.png) or the exact numbers (.npz, .safetensors).
+        """Write the sheet (.png, .svg, .pdf, .webp, .jpg) or the exact numbers (.npz, .safetensors).
 
         Parameters
         ----------
@@ -322,7 +326,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             If the file cannot be written, or is not ours to replace.
         """
         path = Path(path)
-        if path.suffix.lower() == ".png":
+        if path.suffix.lower() in settings.PICTURE_ENDINGS:
             outputs.write_sheet(self.sheet(only=only), path, self.description(), force=force)
         else:
             outputs.save_arrays(self.arrays(), path, self.description(), force=force)

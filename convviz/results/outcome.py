@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class LayerOutcome:
     def sheet(self, picture: SheetSettings) -> Sheet:
         """Lay out the input and the maps."""
         return self.result.sheet(
-            **asdict(picture),
+            **picture.arguments,
             parts=self.parts,
             differences=self.differences,
             chosen=self.chosen,
@@ -145,7 +145,7 @@ def run_layer(
         differences=result.flip_difference() if flipped and not all(weights.symmetric) else None,
     )
     start = time.perf_counter()
-    result.summary(picture.tile, moments=moments, advance=advance)
+    result.summary(picture.tile, moments=moments, spread=wanted.maps is not None, advance=advance)
     # Maps that are not kept are computed while they are looked through.
     seconds = result.seconds or time.perf_counter() - start
     chosen = None if wanted.top is None else result.strongest(wanted.top)

@@ -1,6 +1,7 @@
 """Results as files, each with the settings it was made with."""
 
 import contextlib
+import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -10,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convviz.errors import OutputError
+from convviz.errors import OutputError, SpecError
 from convviz.files import archives, marks, png, video, writing
+from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Drawing, to_image, to_svg
 from convviz.render.drawings.film import Film, encode, paletted
-from convviz.render.palette import colours, tones_between
+from convviz.render.drawings.pdf import to_pdf
+from convviz.render.palette import colours
+from convviz.render.sheets.layout import Sheet
 from convviz.render.toned import Toned
 from convviz.spec.geometry import HW
 from convviz.typing import Floats
@@ -26,7 +30,7 @@ _VIDEO_SCALE = 4 / 3
 
 
 def write_sheet(
-    image: Image.Image | png.Painted | NDArray[np.uint8],
+    image: Image.Image | Sheet | Drawing | NDArray[np.uint8],
     path: Path | writing.Stream,
     description: dict[str, Any],
     *,
@@ -34,22 +38,24 @@ def write_sheet(
     inputs: Sequence[Path] = (),
     advance: Callable[[int], None] = lambda rows: None,
 ) -> int:
-    """Write a picture as PNG.
+    """Write a picture as .png, .svg, .pdf, .webp or .jpg.
 
     Parameters
     ----------
-    image : PIL.Image.Image, Sheet or ndarray, shape (H, W) or (H, W, C), uint8
-        The picture.
+    image : PIL.Image.Image, Sheet, Drawing or ndarray, shape (H, W) or (H, W, C), uint8
+        The picture; pixels have no words and lines that .svg and .pdf could hold. A
+        drawing is given two pixels per unit.
     path : Path or Stream
-        Where to write it.
+        Where to write it; the ending says how.
     description : dict of str
-        What to store with it; how a file is known to be ours.
+        What to store with it, besides the ends of the scales of a sheet; how a file
+        is known to be ours.
     force : bool
         Replace a file that convviz did not write.
     inputs : sequence of Path
         Files that are never replaced.
     advance : callable
-        Told how many rows were written, as they are.
+        Told how many rows were written, as they are; of a .png alone, the others are made whole.
 
     Returns
     -------
@@ -60,11 +66,67 @@ def write_sheet(
     ------
     OutputError
         If the file cannot be written, or is not ours to replace.
+    SpecError
+        If the format has no room for so many pixels.
+    BackendError
+        If the package that writes the format is not installed.
     """
-    picture = np.asarray(image) if isinstance(image, Image.Image) else image
+    if isinstance(image, Sheet):
+        ends = [one["ends"] for one in image.scales]
+        description = description | {"ends": [f"{low!r} to {high!r}" for low, high in ends]}
+    suffix = path.suffix.lower()
+    drawing = image.drawing if isinstance(image, Sheet) else image
+    if suffix in (".svg", ".pdf") and isinstance(drawing, Drawing):
+        text = (
+            to_svg(drawing, comment=marks.comment(description)).encode()
+            if suffix == ".svg"
+            else to_pdf(drawing, keywords=marks.ascii_text(description))
+        )
+        with _writing(path, force=force, inputs=inputs) as file:
+            file.write(text)
+            return len(text)
+    picture = to_image(image, scale=2) if isinstance(image, Drawing) else image
+    if suffix in _MOST_PIXELS:
+        _check_room(suffix, picture)
+        pixels = picture.image() if isinstance(picture, Sheet) else picture
+        encoded = _encoded(pixels, suffix, description)
+        with _writing(path, force=force, inputs=inputs) as file:
+            file.write(encoded)
+            return len(encoded)
+    if isinstance(picture, Image.Image):
+        picture = np.asarray(picture)
     with _writing(path, force=force, inputs=inputs) as file:
         png.write(file, picture, marks.signed_text(description), advance=advance)
         return file.tell()
+
+
+# The longest side of a picture in pixels, of the formats that have less room than a sheet may need.
+_MOST_PIXELS = {".webp": 16_383, ".jpg": 65_535, ".jpeg": 65_535}
+
+
+def _check_room(suffix: str, picture: Image.Image | Sheet | NDArray[np.uint8]) -> None:
+    """Refuse a picture that a format has no room for, before it is painted."""
+    h, w = picture.shape[:2] if isinstance(picture, np.ndarray) else (picture.height, picture.width)
+    most = _MOST_PIXELS[suffix]
+    if max(h, w) > most:
+        raise SpecError(
+            f"the picture would be {w}x{h} pixels, and {suffix} holds at most {most:,} on a side; "
+            "write a .png, or make the tiles smaller."
+        )
+
+
+def _encoded(picture: Image.Image | NDArray[np.uint8], suffix: str, description: dict[str, Any]) -> bytes:
+    """Write pixels as WebP, without loss, or as JPEG, so little of it that words stay sharp."""
+    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    text = marks.ascii_text(description).encode()
+    file = io.BytesIO()
+    if suffix == ".webp":
+        image.save(file, "WEBP", lossless=True, quality=50, method=2, xmp=text)
+    else:
+        # A comment has room for 65,533 bytes; half of what describes a run would describe another.
+        text = text if len(text) < 65_000 else f"{marks.MARK} ".encode()
+        image.save(file, "JPEG", quality=93, subsampling=0, comment=text)
+    return file.getvalue()
 
 
 def _writing(
@@ -82,26 +144,8 @@ def write_drawing(
     force: bool = False,
     inputs: Sequence[Path] = (),
 ) -> None:
-    """Write a drawing as .svg, or as .png at two pixels per unit.
-
-    Parameters
-    ----------
-    drawing : Drawing
-        What to write.
-    path : Path
-        Where to write it; the ending says how.
-    description, force, inputs
-        As for `write_sheet`.
-
-    Raises
-    ------
-    OutputError
-        As for `write_sheet`.
-    """
-    if path.suffix.lower() != ".svg":
-        write_sheet(to_image(drawing, scale=2), path, description, force=force, inputs=inputs)
-        return
-    _write_svg(to_svg(drawing, comment=marks.comment(description)), path, force=force, inputs=inputs)
+    """Write a drawing, with the parameters of `write_sheet`."""
+    write_sheet(drawing, path, description, force=force, inputs=inputs)
 
 
 def _write_svg(text: str, path: Path | writing.Stream, *, force: bool, inputs: Sequence[Path]) -> None:
@@ -222,13 +266,12 @@ def write_frames(
 def write_maps(
     names: Sequence[str],
     size: HW,
-    ends: Sequence[tuple[float, float]],
+    looks: Sequence[Contrast],
     *,
     bands: Callable[[slice], Iterable[Floats]],
     folder: Path,
     description: dict[str, Any],
     colormap: str = "gray",
-    scale: str = "map",
     force: bool = False,
     inputs: Sequence[Path] = (),
     advance: Callable[[int], None] = lambda rows: None,
@@ -241,8 +284,8 @@ def write_maps(
         What each map is called; the file name begins with its index.
     size : HW
         Rows and columns of every map.
-    ends : sequence of (float, float)
-        The least and the greatest value of each.
+    looks : sequence of Contrast
+        How each is drawn.
     bands : callable
         Gives the rows of the chosen maps from the top down, some at a time, as
         arrays of shape (maps, rows, W').
@@ -250,8 +293,8 @@ def write_maps(
         Where to write them; made if missing.
     description, force, inputs
         As for `write_sheet`.
-    colormap, scale : str
-        As for `convviz.render.sheets.overview.draw`.
+    colormap : str
+        As for `convviz.render.palette.colours`.
     advance : callable
         Told how many rows of how many maps were written, as they are: all together
         the number of maps times that of their rows.
@@ -267,7 +310,7 @@ def write_maps(
         As for `write_sheet`.
     """
     table = colours(colormap)
-    chosen = tones_between(ends, scale=scale, signed=colormap == "signed")
+    chosen = [look.tone for look in looks]
     digits = len(str(len(names) - 1))
     paths = [folder / f"{index:0{digits}d}-{file_name(name)}.png" for index, name in enumerate(names)]
     for first in range(0, len(names), _OPEN_FILES):

@@ -1,7 +1,7 @@
 """The filters of one layer of trained weights, as a picture and as numbers."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +57,16 @@ class StoredFilters:
             Not painted yet; ``image()`` paints it.
         """
         default = SheetSettings()
-        looks = asdict(picture or default)
-        if looks["tile"] in (None, default.tile):
-            looks["tile"] = TILE
-        return drawn.draw(self.layer, self.weight, chosen=self.chosen, frequency=frequency, **looks)
+        picture = picture or default
+        return drawn.draw(
+            self.layer,
+            self.weight,
+            chosen=self.chosen,
+            frequency=frequency,
+            tile=TILE if picture.tile in (None, default.tile) else picture.tile,
+            columns=picture.columns,
+            look=picture,
+        )
 
     def statistics(self) -> list[MapStatistics]:
         """Sum up the weights of every chosen filter."""

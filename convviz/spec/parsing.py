@@ -11,6 +11,7 @@ from typing import Literal
 from convviz.errors import SpecError, UnknownNameError
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.layers import PADDING_WORDS, Padding
+from convviz.spec.limits import Limits
 from convviz.spec.preparation import IMAGENET, Normalization, ShortSide
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
@@ -216,6 +217,32 @@ def _floats(text: str) -> tuple[float, ...] | None:
     except ValueError:
         return None
     return values if all(math.isfinite(value) for value in values) else None
+
+
+def limits(text: str) -> Limits:
+    """Parse ``minmax``, ``percentile``, ``percentile:P``, ``symmetric`` or ``LOW,HIGH``.
+
+    Raises
+    ------
+    SpecError
+        If `text` is none of these, or a number of it cannot be meant.
+
+    Examples
+    --------
+    >>> print(limits("minmax"), limits("percentile:5"), limits("-1,1"))
+    minmax percentile:5 -1,1
+    """
+    if text in ("percentile", "minmax", "symmetric"):
+        return Limits(text)  # type: ignore[arg-type]  # narrowed by the line above
+    values = _floats(text.removeprefix("percentile:"))
+    if values is not None and len(values) == (1 if text.startswith("percentile:") else 2):
+        if len(values) == 1:
+            return Limits("percentile", percent=values[0])
+        return Limits("fixed", low=values[0], high=values[1])
+    raise SpecError(
+        "limits: expected minmax, percentile, percentile:P, symmetric or LOW,HIGH, such as percentile:2 "
+        f"or -1,1, not {text!r}."
+    )
 
 
 def normalization(text: str) -> Normalization:

@@ -3,6 +3,9 @@
 from convviz.spec import scales
 from convviz.spec.geometry import HW
 
+# Cells of so many pixels have lines between them, and a number in each where it fits.
+CELL = 12
+
 
 def fit(size: HW, longest: int | None) -> float:
     """Choose the scale that brings an array to at most `longest` pixels.

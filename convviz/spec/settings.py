@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from convviz.errors import SpecError, UnknownNameError
 from convviz.spec import parsing
@@ -13,14 +13,19 @@ from convviz.spec.geometry import HW, Edges
 from convviz.spec.kernels import KernelRequest
 from convviz.spec.layers import Conv2d, Padding, PaddingMode
 from convviz.spec.layers.base import check_count
+from convviz.spec.limits import PERCENTILE, Limits, exact
 from convviz.spec.preparation import Normalization, ShortSide
 from convviz.text import plural
 
 Mode = Literal["rgb", "gray", "rgba"]
 ValueRange = Literal["unit", "byte", "raw"]
-Scale = Literal["map", "global"]
+Scale = Literal["map", "layer", "global"]
 Style = Literal["flat", "iso"]
 Engine = Literal["local", "dask"]
+Layout = Literal["auto", "wide", "tall"]
+
+# What the name of a picture may end with.
+PICTURE_ENDINGS = (".png", ".svg", ".pdf", ".webp", ".jpg", ".jpeg")
 
 # Settings whose options may be given more than once.
 REPEATED = ("kernel",)
@@ -282,8 +287,77 @@ class ComputeSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class SheetSettings:
-    """How feature maps become one picture.
+class ContrastSettings:
+    """How the values of feature maps become brightness and colour.
+
+    Parameters
+    ----------
+    colormap : str
+        "gray", "signed", or the name of a published scale.
+    limits : Limits
+        The values at the ends of the scale.
+    scale : {"map", "layer", "global"}
+        Whether each map has ends of its own, all maps of a layer share theirs, or all maps of the
+        picture.
+
+    Raises
+    ------
+    SpecError
+        If the colours are centred on 0, and the limits are not.
+    """
+
+    colormap: str = "gray"
+    limits: Limits = PERCENTILE
+    scale: Scale = "map"
+
+    def __post_init__(self) -> None:
+        if self.colormap == "signed" and not self.limits.centred:
+            most = max(-self.limits.low, self.limits.high)
+            raise SpecError(
+                f"limits {self.limits} are not centred on 0, as the signed colours are; give "
+                f"{exact(-most)},{exact(most)}, or another colormap."
+            )
+
+    @classmethod
+    def of(cls, **chosen: Any) -> Self:
+        """Take settings by their names; limits may be text, such as "minmax" or "-1,1".
+
+        Examples
+        --------
+        >>> ContrastSettings.of(limits="-1,1").limits.low
+        -1.0
+        """
+        limits = chosen.get("limits")
+        return cls(**chosen | ({"limits": parsing.limits(limits)} if isinstance(limits, str) else {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Look(ContrastSettings):
+    """What a sheet looks like, whatever is on it; with the parameters of `ContrastSettings`.
+
+    Parameters
+    ----------
+    title : str, optional
+        A line above the heading.
+    captions : bool
+        Whether every tile has its name and its numbers below.
+    font_size : int, optional
+        Size of type, in pixels; by default at least 1/60 of the height of a slide that
+        the sheet fills.
+    layout : {"auto", "wide", "tall"}
+        "wide" has the shape of a slide, 16:9, "tall" that of a page of A4; with "auto" the
+        sheet is as large as what is on it, its tiles as large as they can be on a slide.
+    """
+
+    title: str | None = None
+    captions: bool = True
+    font_size: int | None = None
+    layout: Layout = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class SheetSettings(Look):
+    """How feature maps become one picture; with the parameters of `Look`.
 
     Parameters
     ----------
@@ -306,8 +380,11 @@ class SheetSettings:
 
     tile: int | None = 320
     columns: int | None = None
-    colormap: str = "gray"
-    scale: Scale = "map"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What methods that draw a sheet take, by its name there."""
+        return {of.name: getattr(self, of.name) for of in fields(self)}
 
     def __post_init__(self) -> None:
         for name in ("tile", "columns"):

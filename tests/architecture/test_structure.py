@@ -35,9 +35,9 @@ FLOOR = {name: floor for floor, names in enumerate(PACKAGES) for name in names}
 MOST_ROOMS = 17
 
 # Imports inside of functions: the bodies of commands, the look-up of backends, the public names; the
-# command line, which Ctrl-C may interrupt; one colour scale package that few pictures need, one for threads
-# that the command line does without, one that not every machine has, one that is asked how much memory there
-# is, a progress bar that is drawn only after a while, and what folders by address, clusters and
+# command line, which Ctrl-C may interrupt; packages for colour scales and PDF that few pictures need, one
+# for threads that the command line does without, one that not every machine has, one that is asked how much
+# memory there is, a progress bar that is drawn only after a while, and what folders by address, clusters and
 # videos need.
 LAZY = (
     "cli/commands/",
@@ -47,6 +47,7 @@ LAZY = (
     "compute/backends/__init__.py",
     "__init__.py",
     "render/palette.py",
+    "render/drawings/pdf.py",
     "machine/",
     "files/checkpoints.py",
     "files/onnx_.py",

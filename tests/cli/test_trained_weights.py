@@ -369,7 +369,7 @@ def test_filters_in_colour_and_by_plane(convviz, place):
         (["run", "photo.png", "--top", "2", "--partial"], 2, "leave out --partial"),
         (["run", "photo.png", "--stat", "median"], 2, "no stat named 'median'"),
         (["filters", "w.safetensors"], 3, "choose one with --layer"),
-        (["filters", "w.safetensors", "--layer", "0", "-o", "x.svg"], 2, "ends in .png"),
+        (["filters", "w.safetensors", "--layer", "0", "-o", "x.bmp"], 2, "ends in .png"),
         (
             ["filters", "w.safetensors", "--layer", "0", "-o", "w.safetensors.png/x.png", "--sort", "size"],
             2,

@@ -325,7 +325,7 @@ def test_the_drawing_of_a_value_frames_its_window_and_its_place():
     picture, weights = as_picture(X), LayerWeights.of(LAYER, WEIGHT, BIAS, names=tuple("abcdef"))
     run = LayerRun(MAPS.astype(np.float32), LAYER, weights, picture, "numpy")
     drawing = explanation.draw(trace(run, at=HW(0, 5), index=4), run)
-    channel, _ = (shape for shape in drawing.shapes if isinstance(shape, Bitmap))
+    channel, *_ = (shape for shape in drawing.shapes if isinstance(shape, Bitmap))
     (made,) = (shape for shape in drawing.shapes if getattr(shape, "outline", None) == palette.OUTPUT_TEAL)
     frames = [
         shape for shape in drawing.shapes if isinstance(shape, Rectangle) and shape.outline == palette.INK

@@ -76,7 +76,20 @@ def test_a_missing_file_is_not_ours():
 
 
 @pytest.mark.parametrize(
-    "name", ["x.png", "x.svg", "x.html", "x.md", "x.npz", "x.safetensors", "x.gif", "x.webp", "x.apng"]
+    "name",
+    [
+        "x.png",
+        "x.svg",
+        "x.pdf",
+        "x.jpg",
+        "x.html",
+        "x.md",
+        "x.npz",
+        "x.safetensors",
+        "x.gif",
+        "x.webp",
+        "x.apng",
+    ],
 )
 def test_what_is_stored_is_read_again(tmp_path, name):
     path = tmp_path / name

@@ -13,6 +13,8 @@ from convviz.errors import SpecError
 from convviz.images import decode, prepare, samples
 from convviz.images import picture as values
 from convviz.machine import parallel
+from convviz.render.contrast import Contrast
+from convviz.render.palette import Tone
 from convviz.results import feature_maps, outputs
 from convviz.spec.geometry import HW
 from convviz.spec.preparation import IMAGENET, Normalization
@@ -179,9 +181,9 @@ def test_maps_are_written_from_bands(tmp_path, monkeypatch):
     monkeypatch.setattr(outputs, "_OPEN_FILES", 2)
     make_large(monkeypatch)
     result = convviz.run(levels, convviz.Conv2d(1, 5, 1, bias=False), np.ones((5, 1, 1, 1)))
-    ends = [(of.low, of.high) for of in result.summary().maps]
+    looks = [Contrast(Tone(0, 255, "unit"))] * 5
     paths = outputs.write_maps(
-        result.names, HW(64, 4), ends, bands=result.bands, folder=tmp_path, description=result.description()
+        result.names, HW(64, 4), looks, bands=result.bands, folder=tmp_path, description=result.description()
     )
     assert len(paths) == 5
     for path in paths:

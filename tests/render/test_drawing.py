@@ -177,7 +177,7 @@ def test_a_large_window_is_a_picture_with_its_largest_products_written_out():
         "5,5", "1 x 36 = 36", "5,4", "1 x 35 = 35", "5,3", "1 x 34 = 34", "5,2", "1 x 33 = 33",
         "5,1", "1 x 32 = 32", "31 others", "496",
     ]  # fmt: skip
-    pictures = [shape for shape in found.drawing().shapes if isinstance(shape, Bitmap)]
+    *pictures, _ = [shape for shape in found.drawing().shapes if isinstance(shape, Bitmap)]  # and a bar
     assert [picture.levels.shape for picture in pictures] == [(6, 6, 3)] * 3
     assert "  5,5: 1 x 36 = 36" in found.lines()
     written = words_of_drawing(convviz.explain(np.ones((5, 5)), convviz.Conv2d(1, 1, 5)).drawing())
@@ -268,3 +268,18 @@ def test_no_number_and_no_index_of_a_table_is_cut(width):
     assert "…" not in stream.getvalue()
     assert [row[0] for row in rows] == [str(index) for index in range(96, 120)]
     assert all(re.fullmatch(r"-?0\.\d{4}", number) for row in rows for number in row[1:])
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"pixel": (0, 0)}, {"weight": (0, 0, 0, 0)}], ids=["value", "pixel", "weight"]
+)
+def test_the_map_of_an_explanation_has_the_limits_that_are_asked_for(asked):
+    """Five times 1 to 4 is 5 to 20, the ends where numbers are drawn; -1 and 40 are the given ones."""
+    layer = convviz.Conv2d(1, 1, 1, bias=False)
+    arguments = ([[1, 2], [3, 4]], layer, [[[[5]]]])
+    plain, given = (
+        words_of_drawing(convviz.explain(*arguments, **asked, **looks).drawing())
+        for looks in ({}, {"limits": "-1,40"})
+    )
+    assert ("-1" in plain, "-1" in given) == (False, True)
+    assert "40" in given

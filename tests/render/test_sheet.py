@@ -1,40 +1,29 @@
 """The picture of a run, decoded: what stands where, and in which colour."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from sheet_frames import frames, inside
 
 import convviz
 from convviz.errors import SpecError
 from convviz.images import decode, picture
-from convviz.render import fonts
-from convviz.render.palette import INPUT_BLUE, OUTPUT_TEAL
-from convviz.render.sheets import layout, overview
-from convviz.render.sheets.layout import Section, Tile, columns_for, sheet
+from convviz.render.contrast import Contrast
+from convviz.render.drawings.drawing import Bitmap, Label
+from convviz.render.fonts import font
+from convviz.render.palette import INPUT_BLUE, OUTPUT_TEAL, Tone
+from convviz.render.sheets import captions, layout, overview
+from convviz.render.sheets.bar import Bar
+from convviz.render.sheets.layout import Section, Tile, sheet
 from convviz.spec.geometry import HW
 from convviz.spec.preparation import Normalization
 from convviz.spec.scales import fit
+from convviz.spec.settings import Look
 
+BAR = Bar(Contrast(Tone(-0.125, 0.5, "unit"), 0.1, 0.2))
 CLASSIC = np.array([[[1, 1, 1]] * 3, [[0, 1, 0]] * 3, [[1, 0, 1]] * 3], np.float32)
-
-
-def frames(image, colour):
-    """Find the insides of all frames of one colour: (top, left, height, width), from the top left on."""
-    hit = (np.asarray(image) == colour).all(axis=-1)
-    found = []
-    for y, x in np.argwhere(hit):
-        corner = hit[y, x : x + 3].all() and hit[y : y + 3, x].all()
-        if corner and not hit[y - 1, x] and not hit[y, x - 1]:
-            right = x + int(np.argmin(hit[y, x:])) if not hit[y, x:].all() else hit.shape[1]
-            bottom = y + int(np.argmin(hit[y:, x])) if not hit[y:, x].all() else hit.shape[0]
-            found.append((int(y) + 2, int(x) + 2, bottom - int(y) - 4, right - int(x) - 4))
-    return found
-
-
-def inside(image, frame):
-    top, left, height, width = frame
-    return np.asarray(image)[top : top + height, left : left + width]
 
 
 def test_input_planes_and_maps_stand_in_frames_of_their_colours():
@@ -84,7 +73,7 @@ def test_every_pixel_is_kept_in_a_full_tile():
     """An identity kernel of weight 1 on levels 0 to 255 draws exactly these levels."""
     levels = np.arange(256, dtype=np.float32).reshape(16, 16).repeat(5, axis=1)
     result = convviz.run(levels, convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1)))
-    image = result.sheet(tile=None).image()
+    image = result.sheet(tile=None, limits="minmax").image()
     tile = inside(image, frames(image, OUTPUT_TEAL)[0])
     np.testing.assert_array_equal(tile[:, :, 0], levels)
 
@@ -99,16 +88,22 @@ def test_large_maps_are_reduced_by_area_averaging():
     assert set(tile.ravel()) == {128}
 
 
-def test_zero_is_mid_grey_where_values_are_negative():
+@pytest.mark.parametrize(
+    ("limits", "levels"),
+    [
+        pytest.param("percentile", [0, 170, 255], id="numbers go from the minimum to the maximum"),
+        pytest.param("symmetric", [1, 128, 192], id="as far below 0 as above"),  # 128 + 127 / 2, rounded
+        pytest.param(
+            "-2,2", [64, 128, 159], id="two values"
+        ),  # 255 / 4 = 63.75, 127.5, 255 * 2.5 / 4 = 159.4
+    ],
+)
+def test_cells_are_as_bright_as_the_limits_say(limits, levels):
     result = convviz.run(np.array([[-1, 0, 0.5]]), convviz.Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1)))
-    image = result.sheet().image()
+    image = result.sheet(limits=limits).image()
     tile = inside(image, frames(image, OUTPUT_TEAL)[0])
     cell = tile.shape[1] // 3
-    assert [int(tile[3, column * cell + 3, 0]) for column in range(3)] == [
-        1,
-        128,
-        192,
-    ]  # 128 + 127 / 2, rounded
+    assert [int(tile[3, column * cell + 3, 0]) for column in range(3)] == levels
 
 
 def test_partial_maps_have_a_row_per_filter_with_parts_bias_and_sum():
@@ -147,13 +142,13 @@ def test_a_flip_shows_both_maps_and_their_difference_for_every_filter():
         tile = inside(image, frame)
         cell = tile.shape[1] // 3
         shown.append([int(tile[3, column * cell + 3, 0]) for column in range(3)])
-    # All three on one scale, from -4 to 4: a level is 128 + 127 * value / 4.
-    assert shown == [[255, 192, 160], [160, 192, 255], [33, 128, 223]]
+    # All three on one scale, from -3 to 4: a level is 255 * (value + 3) / 7.
+    assert shown == [[255, 182, 146], [146, 182, 255], [0, 109, 219]]
 
 
 def test_the_title_of_flipped_kernels_says_so(monkeypatch):
     found = []
-    monkeypatch.setattr(layout, "sheet", lambda heading, *_: found.append(" ".join(heading)))
+    monkeypatch.setattr(layout, "sheet", lambda heading, *_, **__: found.append(" ".join(heading)))
     result = convviz.run(np.ones((1, 3, 3)), convviz.Conv2d(1, 1, 3))
     result.sheet(differences=result.flip_difference())
     result.sheet()
@@ -171,13 +166,6 @@ def test_frames_never_overlap_and_stay_on_the_sheet(count):
         covered[top - 2 : top + height + 2, left - 2 : left + width + 2] += 1
     assert covered.max() == 1
     assert not (np.asarray(image)[:, -3:] != 255).any()
-
-
-@pytest.mark.parametrize("count", range(1, 70))
-def test_no_row_of_tiles_is_left_nearly_empty(count):
-    columns = columns_for(count)
-    assert columns >= 4
-    assert -count % columns <= columns // 2 + 1 or count < 4
 
 
 @pytest.mark.parametrize(
@@ -199,8 +187,115 @@ def test_a_sheet_beyond_all_measure_is_refused_before_it_is_made():
         sheet(["x"], [Section([tile], 1, INPUT_BLUE)])
 
 
-def test_long_captions_are_cut_with_an_ellipsis_and_short_ones_are_not():
-    assert layout._cut("sobel-x", 14, 200) == "sobel-x"
-    cut = layout._cut("a name that has no room at all", 14, 60)
-    assert cut.endswith("…")
-    assert fonts.font(14).getlength(cut) <= 60
+def tiles(count, *, side=320, name="map"):
+    return [
+        Tile(f"{name} {index}", "-0.1234 to 0.5678", np.zeros((side, side), np.uint8))
+        for index in range(count)
+    ]
+
+
+def labels(made):
+    return [shape for shape in made.drawing.shapes if isinstance(shape, Label)]
+
+
+def columns_of(made):
+    return len({shape.x for shape in made.drawing.shapes if isinstance(shape, Bitmap)})
+
+
+@pytest.mark.parametrize("count", [4, 6, 8, 10, 16, 64])
+def test_no_row_of_tiles_is_left_nearly_empty(count):
+    columns = columns_of(sheet(["x"], [Section(tiles(count), None, OUTPUT_TEAL)]))
+    assert columns >= 4
+    assert -count % columns <= columns // 2
+
+
+@pytest.mark.parametrize(("count", "bar"), [(1, BAR), (6, BAR), (16, BAR), (36, BAR), (64, None)])
+@pytest.mark.parametrize("layout", ["auto", "wide"])
+def test_every_word_is_legible_when_the_sheet_fills_a_slide(count, bar, layout):
+    """A slide is 16:9; the sheet fills its height, or its width, which is 16/9 of the height."""
+    maps = [replace(tile, bar=bar) for tile in tiles(count)]
+    sections = [Section(tiles(4), None, INPUT_BLUE), Section(maps, None, OUTPUT_TEAL)]
+    made = sheet(["Conv2d(3, 64)"], sections, look=Look(layout=layout))
+    height = max(made.height, made.width * 9 / 16)
+    assert min(label.size for label in labels(made)) >= height / 60
+
+
+def test_wide_has_the_shape_of_a_slide_and_tall_that_of_a_page():
+    sections = [Section(tiles(6), None, OUTPUT_TEAL)]
+    wide, tall = (sheet(["x"], sections, look=Look(layout=layout)) for layout in ("wide", "tall"))
+    assert wide.width / wide.height == pytest.approx(16 / 9, abs=0.01)
+    assert tall.height / tall.width == pytest.approx(2**0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("count", [1, 6, 64])
+@pytest.mark.parametrize("layout", ["auto", "wide", "tall"])
+def test_no_word_leaves_the_sheet_or_meets_another(count, layout):
+    made = sheet(
+        ["a heading that is rather long " * 8],
+        [
+            Section(tiles(4, name="a channel with quite a long name"), None, INPUT_BLUE),
+            Section(
+                [replace(tile, bar=BAR) for tile in tiles(count, name="gaussian:sigma=1.5")],
+                None,
+                OUTPUT_TEAL,
+            ),
+        ],
+        look=Look(layout=layout),
+    )
+    boxes = []
+    for label in labels(made):
+        width = font(label.size).getlength(label.text)
+        left = label.x - {"start": 0, "middle": width / 2, "end": width}[label.anchor]
+        right = left + width
+        box = left, label.y - 0.7 * label.size, right, label.y
+        assert box[0] >= 0
+        assert box[1] >= 0
+        assert right <= made.width
+        assert label.y <= made.height
+        assert not any(
+            box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
+            for other in boxes
+        )
+        boxes.append(box)
+
+
+def test_a_name_is_shortened_in_its_middle_and_numbers_never():
+    assert captions.shortened("sobel-x", 14, 200) == "sobel-x"
+    for name in ("gaussian:sigma=1.5 @R", "features.12.conv: 7 of 512", "a name that has no room at all"):
+        for width in range(60, 200, 7):
+            short = captions.shortened(name, 14, width)
+            kept = captions._NUMBER.findall(short)
+            assert kept == captions._NUMBER.findall(name)
+            assert short[0] == name[0]
+            assert short[-1] == name[-1]
+            assert captions.measured(short, 14) <= max(width, captions.measured(captions.shortest(name), 14))
+
+
+def test_minimum_and_maximum_stand_below_each_other_where_they_have_no_room_in_one_line():
+    whole, parted = (
+        [label.text for label in labels(sheet(["x"], [Section(tiles(4, side=side), None, OUTPUT_TEAL)]))]
+        for side in (320, 40)
+    )
+    assert "-0.1234 to 0.5678" in whole
+    assert {"-0.1234 to", "0.5678"} <= set(parted)
+
+
+def test_a_sheet_without_captions_has_its_heading_alone_and_a_title_stands_above_it():
+    sections = [Section(tiles(2), None, OUTPUT_TEAL)]
+    made = sheet(["Conv2d(1, 2)"], sections, look=Look(title="Edges", captions=False))
+    assert [label.text for label in labels(made)] == ["Edges", "Conv2d(1, 2)"]
+    assert made.drawing.title == "Edges"
+
+
+def test_a_size_of_type_that_is_asked_for_is_taken():
+    made = sheet(["x"], [Section(tiles(2), None, OUTPUT_TEAL)], look=Look(font_size=40))
+    assert {label.size for label in labels(made)} == {40, 50}
+
+
+def test_the_bar_of_a_tile_stands_between_it_and_its_caption():
+    plain, more = tiles(1)[0], replace(tiles(1)[0], bar=BAR)
+    without, made = (sheet(["x"], [Section([tile], None, OUTPUT_TEAL)]) for tile in (plain, more))
+    text = labels(made)[-1].size
+    assert made.height - without.height == text // 2 + BAR.height(text)
+    by_text = {label.text: label.y for label in labels(made)}
+    assert 320 < by_text["-0.125"] == by_text["0.5"] < by_text["map 0"]

@@ -6,8 +6,16 @@ from convviz.errors import SpecError
 from convviz.spec import parsing
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.kernels import parse_request
+from convviz.spec.limits import Limits
 from convviz.spec.preparation import IMAGENET, Normalization, ShortSide
-from convviz.spec.settings import InputSettings, LayerSettings, SheetSettings, as_text, typed
+from convviz.spec.settings import (
+    ContrastSettings,
+    InputSettings,
+    LayerSettings,
+    SheetSettings,
+    as_text,
+    typed,
+)
 
 
 def test_without_kernels_there_are_six_filters_of_three_by_three_with_a_bias():
@@ -52,6 +60,12 @@ def test_imagenet_is_described_by_its_name_and_its_numbers_by_themselves():
     assert as_text(InputSettings(normalize=numbers)) == {"normalize": "0.485,0.456,0.406,0.229,0.224,0.225"}
 
 
+def test_colours_centred_on_0_need_limits_that_are():
+    with pytest.raises(SpecError, match=r"-1,3 are not centred on 0.*give -3,3, or another colormap"):
+        ContrastSettings("signed", Limits("fixed", low=-1, high=3))
+    ContrastSettings("signed", Limits("fixed", low=-3, high=3))
+
+
 def test_imagenet_is_for_values_from_0_to_1_and_its_numbers_for_any():
     with pytest.raises(SpecError, match="imagenet is for values from 0 to 1, not for --range byte"):
         InputSettings(range="byte", normalize=IMAGENET)
@@ -67,6 +81,11 @@ def test_imagenet_is_for_values_from_0_to_1_and_its_numbers_for_any():
         (Edges(1, 0, 2, 1), parsing.padding),
         ("same", parsing.padding),
         ((0.1, -2.0), parsing.numbers("bias-values")),
+        (Limits(), parsing.limits),
+        (Limits("percentile", percent=0.1), parsing.limits),
+        (Limits("minmax"), parsing.limits),
+        (Limits("symmetric"), parsing.limits),
+        (Limits("fixed", low=-1e-7, high=2), parsing.limits),
         (ShortSide(256), parsing.resize),
         (HW(3, 4), parsing.resize),
         (IMAGENET, parsing.normalization),

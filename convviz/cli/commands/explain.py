@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from convviz.cli.options import DrawingFile, Force, InputFiles, Json, check_drawing_file, map_option
+from convviz.cli.options import DrawingFile, Force, InputFiles, Json, check_picture, map_option
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import stdout_for
 from convviz.spec import parsing
 from convviz.spec.geometry import HW
-from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings
+from convviz.spec.settings import ComputeSettings, ContrastSettings, InputSettings, LayerSettings
 
 At = Annotated[
     HW | None,
@@ -64,6 +64,7 @@ def explain(
     reading: InputSettings,
     *,
     compute: ComputeSettings,
+    looks: ContrastSettings,
     at: At = None,
     map: Annotated[int | None, map_option("What", "The map it stands in.")] = None,
     pixel: Pixel = None,
@@ -102,10 +103,10 @@ def explain(
 
     question = Question(at, map, pixel, weight, as_matrix, group_map)
     target = stdout_for("output", output, ".png", json=json)
-    check_drawing_file(target)
+    check_picture(target)
     picture, conv, weights = read_layer(input, layer, reading)
     run = feature_maps.run(picture, conv, weights, backend=compute.backend, device=compute.device)
-    found = question.about(run)
+    found = question.about(run, looks)
     inputs = [*layer.files, *input_files(input)]
-    drawings.write(found, target, found.description(layer, reading), force=force, inputs=inputs)
+    drawings.write(found, target, found.description(layer, reading, looks), force=force, inputs=inputs)
     report.show(found, target, json=json)

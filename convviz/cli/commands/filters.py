@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from convviz.cli.options import OUTPUT, Force, Json, Quiet, check_png, output_option
+from convviz.cli.options import OUTPUT, Force, Json, Quiet, check_picture, output_option
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import announce, stdout_for, tell_replaced
 from convviz.files.paths import fitting
@@ -52,7 +52,7 @@ def filters(
     frequency: Frequency = False,
     output: Annotated[
         Path | None,
-        output_option("The picture (.png; - for stdout).", "NAME-filters.png"),
+        output_option("The picture: .png, .svg, .pdf, .webp or .jpg; - for stdout.", "NAME-filters.png"),
     ] = None,
     json: Json = False,
     force: Force = False,
@@ -67,7 +67,7 @@ def filters(
         convviz filters samples/digits.safetensors --layer conv1 --frequency
     """
     target = stdout_for("output", output, ".png", json=json) or Path(fitting(file.stem, "-filters.png"))
-    check_png(target)
+    check_picture(target)
     from convviz.cli.reports import filters as report
     from convviz.files import marks
     from convviz.results import outputs

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from convviz.cli.console import remark
-from convviz.cli.options import LAYER, OPTIONS, DrawingFile, Force, InputFiles, Json, check_drawing_file
+from convviz.cli.options import LAYER, OPTIONS, DrawingFile, Force, InputFiles, Json, check_picture
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import stdout_for
 from convviz.errors import SpecError
@@ -58,7 +58,7 @@ def pad(
     if all_modes and padding_mode != "zeros":
         raise SpecError("all-modes: shows every mode; leave out --padding-mode.")
     target = stdout_for("output", output, ".png", json=json)
-    check_drawing_file(target)
+    check_picture(target)
 
     from convviz.cli.reading import input_files, read_input
     from convviz.cli.reports import drawings

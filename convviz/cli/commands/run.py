@@ -4,12 +4,12 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from convviz.cli.console import answer_json, answer_path, answer_text, remark
-from convviz.cli.options import Force, InputFiles, Json, Quiet, check_png, output_option
+from convviz.cli.options import Force, InputFiles, Json, Quiet, check_picture, output_option
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import announce, refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
@@ -42,7 +42,8 @@ def run(
     compute: ComputeSettings,
     picture: SheetSettings,
     output: Annotated[
-        Path | None, output_option("The picture (.png; - for stdout).", "NAME-maps.png")
+        Path | None,
+        output_option("The picture: .png, .svg, .pdf, .webp or .jpg; - for stdout.", "NAME-maps.png"),
     ] = None,
     wanted: RunSettings,
     network: NetworkSettings,
@@ -52,8 +53,8 @@ def run(
 ) -> None:
     """Convolve INPUT with the chosen filters and write the feature maps as one picture.
 
-    Without --kernel the filters are those of a new torch.nn.Conv2d. The picture keeps the sign of the
-    output: where a value is negative, mid grey is 0. Captions give the minimum and the maximum.
+    Without --kernel the filters are those of a new torch.nn.Conv2d. The bar below each map says which
+    values are black and white, and where 0 is. Captions give the minimum and the maximum.
 
     For example:
 
@@ -125,7 +126,7 @@ class RunRequest:
     quiet: bool
 
     def __post_init__(self) -> None:
-        check_png(self.target)
+        check_picture(self.target)
         (self._check_network if self.network.given else self._check_layer)()
 
     def _check_network(self) -> None:
@@ -237,7 +238,11 @@ def _run_layer(request: RunRequest) -> "Sheet":
         of = input_document(request.names, image, request.reading)
         files = [str(path) for path in written]
         more = {"code": program} if wanted.code else {}
-        answer_json(reports.document(outcome, wanted, input=of, files=files, seconds=seconds, **more))
+        answer_json(
+            reports.document(
+                outcome, wanted, input=of, scales=sheet.scales, files=files, seconds=seconds, **more
+            )
+        )
     elif request.quiet:
         _answer_paths(written)
     else:
@@ -292,7 +297,9 @@ def _run_network(request: RunRequest) -> "Sheet":
     )
     if only is None and picture.tile == SheetSettings().tile:
         picture = replace(picture, tile=strips.TILE)
-    sheet = result.sheet(only=only, seen=seen, effective=wanted.effective, top=wanted.top, **asdict(picture))
+    sheet = result.sheet(
+        only=only, seen=seen, effective=wanted.effective, top=wanted.top, **picture.arguments
+    )
     description = result.description(request.network, request.layer, reading, request.picture, wanted)
     _write_sheet(request, sheet, description)
     written = [request.target, *_write_arrays(request, result.arrays, description)]
@@ -308,7 +315,7 @@ def _run_network(request: RunRequest) -> "Sheet":
     report = NetworkReport(result, only, seen, wanted.top, wanted.stat or ())
     if request.json:
         of = input_document(request.names, image, reading)
-        answer_json(report.document(input=of, files=[str(path) for path in written]))
+        answer_json(report.document(input=of, scales=sheet.scales, files=[str(path) for path in written]))
     else:
         report.show(written=written)
     return sheet
@@ -331,7 +338,7 @@ def _write_maps(request: RunRequest, result: "FeatureMaps", description: dict[st
     """Write every map as a picture of its own, where that is wanted."""
     from convviz.cli.progress import progress
 
-    folder, picture = request.wanted.maps, request.picture
+    folder = request.wanted.maps
     if folder is None:
         return []
     total = result.shape[0] * result.shape[1]
@@ -339,9 +346,7 @@ def _write_maps(request: RunRequest, result: "FeatureMaps", description: dict[st
         return result.save_maps(
             folder,
             description,
-            tile=picture.tile,
-            colormap=picture.colormap,
-            scale=picture.scale,
+            picture=request.picture,
             force=request.force,
             inputs=request.files,
             advance=advance,

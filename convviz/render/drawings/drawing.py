@@ -1,4 +1,4 @@
-"""A drawing as a list of shapes, written as pixels or as SVG: one description, two renderings."""
+"""A drawing as a list of shapes: one description of sheets and drawings, for every format."""
 
 import base64
 import io
@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from convviz.render.fonts import font
-from convviz.text import printable
+from convviz.render.fonts import drawable, font
 from convviz.typing import Bytes
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
+Anchor = Literal["start", "middle", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +63,32 @@ class Label:
     text: str
     colour: Colour
     size: int
-    anchor: Literal["start", "middle", "end"] = "start"
+    anchor: Anchor = "start"
+
+
+class Levels(Protocol):
+    """An array (H, W) or (H, W, 3) of uint8, or what makes the rows of one when they are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows, columns, and colours if any."""
+        ...
+
+    def __getitem__(self, rows: slice, /) -> Bytes:
+        """Give some rows."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bitmap:
-    """An array (H, W) or (H, W, 3) of uint8, each element a rectangle of one colour."""
+    """Levels, each element a rectangle of one colour; `alt` says in words what they show."""
 
     x: float
     y: float
     w: float
     h: float
-    levels: Bytes
+    levels: Levels
+    alt: str = ""
 
 
 Shape = Rectangle | Polygon | Lines | Label | Bitmap
@@ -92,13 +106,28 @@ class Drawing:
         Its colour.
     shapes : tuple
         What is drawn on it.
+    title : str
+        What it is called, for readers that show it or read it aloud.
     """
 
     width: float
     height: float
     paper: Colour
     shapes: tuple[Shape, ...]
+    title: str = ""
 
+    @property
+    def alternative(self) -> str:
+        """What is on it, in words, for those who do not see it: the title, and what every picture shows."""
+        told = [shape.alt for shape in self.shapes if isinstance(shape, Bitmap) and shape.alt]
+        return "; ".join(filter(None, [self.title, *told]))
+
+
+# Our typeface where a reader has it, else those of the same width, which nearly every reader has.
+_FAMILY = "'DejaVu Sans Condensed', Helvetica, Arial, sans-serif"
+
+# An array is enlarged to about so many pixels for those readers of SVG that smooth what they enlarge.
+_ENLARGED = 600
 
 # Pixels per unit while drawing; the picture is averaged down, which smooths its lines.
 _OVERSAMPLING = 3
@@ -175,9 +204,9 @@ def _paint_on(image: Image.Image, shapes: Sequence[Shape], by: float) -> None:
             points = [(x * by, y * by) for x, y in shape.points]
             _stroke(draw, points, shape.colour, width=shape.line * by, dashed=shape.dashed)
         elif isinstance(shape, Label):
-            anchor = {"start": "ls", "middle": "ms", "end": "rs"}[shape.anchor]
+            at = (shape.x * by, shape.y * by)
             face = font(round(shape.size * by))
-            draw.text((shape.x * by, shape.y * by), shape.text, fill=shape.colour, font=face, anchor=anchor)
+            face.draw(draw, at, shape.text, colour=shape.colour, anchor=shape.anchor)
         else:
             # Rounded at both ends, so that neighbours leave no gap.
             left, top = round(shape.x * by), round(shape.y * by)
@@ -186,7 +215,7 @@ def _paint_on(image: Image.Image, shapes: Sequence[Shape], by: float) -> None:
             # Cells stay squares when enlarged; large pictures are averaged.
             larger = wide >= shape.levels.shape[1]
             how = Image.Resampling.NEAREST if larger else Image.Resampling.BOX
-            pixels = Image.fromarray(np.ascontiguousarray(shape.levels)).resize((wide, high), how)
+            pixels = Image.fromarray(np.ascontiguousarray(shape.levels[:])).resize((wide, high), how)
             image.paste(pixels, (left, top))
 
 
@@ -224,11 +253,14 @@ def to_svg(drawing: Drawing, *, comment: str = "") -> str:
         sans-serif typeface a reader has.
     """
     w, h = _n(drawing.width), _n(drawing.height)
+    told = drawing.alternative
     parts = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f"<!-- {comment.replace('--', '- -')} -->",
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" '
-        'font-family="Helvetica, Arial, sans-serif">',
+        f'font-family="{_FAMILY}" style="white-space:pre" role="img">',
+        *([f"<title>{escape(drawable(drawing.title))}</title>"] if drawing.title else []),
+        *([f"<desc>{escape(drawable(told))}</desc>"] if told != drawing.title else []),
         f'<rect width="{w}" height="{h}" fill="{_hex(drawing.paper)}"/>',
         *(element(shape) for shape in drawing.shapes),
         "</svg>",
@@ -252,16 +284,19 @@ def element(shape: Shape) -> str:
         return (
             f'<text x="{_n(shape.x)}" y="{_n(shape.y)}" font-size="{shape.size}" fill="{_hex(shape.colour)}" '
             f'text-anchor="{shape.anchor}" textLength="{_n(length)}" lengthAdjust="spacingAndGlyphs">'
-            f"{escape(printable(shape.text))}</text>"
+            f"{escape(drawable(shape.text))}</text>"
         )
     # Not every reader of SVG knows image-rendering; enlarged cells stay sharp in those that smooth.
-    by = max(1, round(4 * shape.w / shape.levels.shape[1]))
-    levels = shape.levels.repeat(by, axis=0).repeat(by, axis=1) if by > 4 else shape.levels
+    levels = shape.levels[:]
+    cells = max(levels.shape[:2])
+    if shape.w / levels.shape[1] > 1 and cells < _ENLARGED:
+        levels = levels.repeat(_ENLARGED // cells, axis=0).repeat(_ENLARGED // cells, axis=1)
+    told = f'aria-label="{escape(drawable(shape.alt))}" ' if shape.alt else ""
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(levels)).save(file, "PNG", optimize=True)
     return (
         f'<image x="{_n(shape.x)}" y="{_n(shape.y)}" width="{_n(shape.w)}" height="{_n(shape.h)}" '
-        'preserveAspectRatio="none" style="image-rendering:pixelated" '
+        f'preserveAspectRatio="none" style="image-rendering:pixelated" {told}'
         f'href="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"/>'
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from convviz.analysis.trace import ChannelTrace, Trace
 from convviz.compute.feature_maps import LayerRun
+from convviz.render.contrast import DEFAULT
 from convviz.render.drawings import panels
 from convviz.render.drawings.cells import framed, level_fills, signed_fills, tinted
 from convviz.render.drawings.drawing import Colour, Drawing, Label, Lines, Shape
@@ -14,6 +15,7 @@ from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER
 from convviz.render.toned import picture_levels
 from convviz.render.words.matrices import Block, side_by_side, words_of
+from convviz.spec.settings import ContrastSettings
 from convviz.text import number, plural
 
 # Of a window that is drawn as a picture so many products are written out.
@@ -119,7 +121,7 @@ def lines(found: Trace, run: LayerRun, *, width: int) -> list[str]:
     return text
 
 
-def draw(found: Trace, run: LayerRun) -> Drawing:
+def draw(found: Trace, run: LayerRun, looks: ContrastSettings = DEFAULT) -> Drawing:
     """Draw the arithmetic of one output value, from the window to the output cell.
 
     Parameters
@@ -128,20 +130,22 @@ def draw(found: Trace, run: LayerRun) -> Drawing:
         The value, taken apart.
     run : LayerRun
         What it was taken from.
+    looks : ContrastSettings
+        How the values of the map become brightness.
 
     Returns
     -------
     Drawing
         Channels with the window, patches, kernels, products, sums, and the map.
     """
-    return _Explanation(found, run).drawing()
+    return _Explanation(found, run, looks).drawing()
 
 
 class _Explanation:
     """The drawing of one value, with what all parts of it need to know."""
 
-    def __init__(self, found: Trace, run: LayerRun) -> None:
-        self.found, self.run = found, run
+    def __init__(self, found: Trace, run: LayerRun, looks: ContrastSettings) -> None:
+        self.found, self.run, self.map = found, run, panels.MapPanel.of(run, found.index, _SIDE, looks=looks)
         # The channels that are drawn: all, or those of the largest sums, in their order.
         order = sorted(found.channels, key=lambda channel: -abs(channel.total))
         kept = order if len(order) <= _MOST_CHANNELS else order[: _MOST_CHANNELS - 1]
@@ -195,7 +199,7 @@ class _Explanation:
             bottom += 14
         right = self.columns["map"] + _SIDE
         shapes += self._map()
-        arithmetic, end = self._arithmetic(_TOP + self._map_size()[1] + 40)
+        arithmetic, end = self._arithmetic(_TOP + self.map.height + 40)
         widest = max(
             right, *(_right_of(shape) for shape in (*shapes, *arithmetic) if isinstance(shape, Label))
         )
@@ -283,24 +287,17 @@ class _Explanation:
             ]
         return shapes
 
-    def _map_size(self) -> tuple[float, float]:
-        """Width and height of the map on paper."""
-        h, w = self.run.maps.shape[1:]
-        scale = panels.scale_of((h, w), _SIDE)
-        return w * scale, h * scale
-
     def _map(self) -> list[Shape]:
         """Draw the map with the output cell framed, and the line on which the sums meet."""
         found, x, bus = self.found, self.columns["map"], self.columns["bus"]
-        values = self.run.maps[found.index]
-        scale = panels.scale_of(values.shape, _SIDE)
+        scale = self.map.scale
         left, top = x + found.at.w * scale, _TOP + found.at.h * scale
         # The line ends at the map, so that it runs through none of its numbers.
         row = top + scale / 2
         sums = [_TOP + place * self.pitch + self.block[1] / 2 for place in range(len(self.shown))]
         return [
             Label(x, _TOP - 8, f"map {found.index}", OUTPUT_TEAL, 14),
-            *panels.feature_map(values, x, _TOP, side=_SIDE),
+            *self.map.shapes(x, _TOP),
             Lines(((bus, min(*sums, row)), (bus, max(*sums, row))), OUTPUT_TEAL, 1.6),
             Lines(((bus, row), (x - 8, row)), OUTPUT_TEAL, 1.6),
             Lines(((x - 16, row - 5), (x - 8, row), (x - 16, row + 5)), OUTPUT_TEAL, 1.6),

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from convviz.compute.feature_maps import LayerRun
 from convviz.compute.survey import reduce
+from convviz.render.contrast import DEFAULT, contrast_of
 from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Lines, Rectangle, Shape
 from convviz.render.fonts import font
-from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, tones
+from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, colours
 from convviz.render.toned import picture_levels
 from convviz.render.words.matrices import ELLIPSIS, elided
+from convviz.spec.settings import ContrastSettings
 from convviz.text import plural
 from convviz.typing import Bytes
 
@@ -18,13 +20,15 @@ _GAP, _TILE, _PITCH, _BETWEEN = 28.0, 64.0, 78.0, 220.0
 _MOST_GROUPS, _MOST_TILES = 6, 6
 
 
-def draw(run: LayerRun) -> Drawing:
+def draw(run: LayerRun, looks: ContrastSettings = DEFAULT) -> Drawing:
     """Draw every group of a layer: its channels, its maps, and lines from those to these.
 
     Parameters
     ----------
     run : LayerRun
         What a layer made of a picture.
+    looks : ContrastSettings
+        How the values of the maps become brightness.
 
     Returns
     -------
@@ -48,16 +52,24 @@ def draw(run: LayerRun) -> Drawing:
             shapes.append(Label(_GAP + 18, y + 18, words, FAINT, 14))
             y += 36
             continue
-        drawn, height = _group(run, group, y, names=names, left=left, right=right)
+        drawn, height = _group(run, group, y, looks=looks, names=names, left=left, right=right)
         shapes += [Rectangle(_GAP, y, width - _GAP, height, None, RULE, 1), *drawn]
         y += height + 16
     return Drawing(max(width, _GAP + font(18).getlength(heading)) + _GAP, y + 12, PAPER, tuple(shapes))
 
 
 def _group(
-    run: LayerRun, group: int, y: float, *, names: Sequence[str], left: float, right: float
+    run: LayerRun,
+    group: int,
+    y: float,
+    *,
+    looks: ContrastSettings,
+    names: Sequence[str],
+    left: float,
+    right: float,
 ) -> tuple[list[Shape], float]:
     """Draw one group; gives its height too."""
+    table = colours(looks.colormap)
     made = run.layer.out_channels // run.layer.groups
     read = run.layer.channels_of(group * made)
     channels = [slot if slot is None else read[slot] for slot in elided(len(read), _MOST_TILES)]
@@ -85,8 +97,10 @@ def _group(
         if index is None:
             shapes.append(_left_out(x + _TILE / 2, row, made))
             continue
-        values = run.maps[index]
-        levels = tones([values])[0].levels(reduce(values, min(1.0, 2 * _TILE / max(values.shape))))
+        scale = _TILE / max(run.maps.shape[1:])
+        tone = contrast_of(run.maps, index, scale=scale, looks=looks).tone
+        levels = tone.levels(reduce(run.maps[index], min(1.0, 2 * scale)))
+        levels = levels if table is None else table[levels]
         shapes += _tile(levels, x, row, colour=OUTPUT_TEAL)
         shapes.append(Label(right + 10, row + 5, run.names[index], OUTPUT_TEAL, 14))
     return shapes, 40 + rows * _PITCH + 6

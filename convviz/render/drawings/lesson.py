@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convviz.render.contrast import contrast_of
 from convviz.render.drawings.drawing import Drawing, Label, Lines, Polygon, Rectangle, Shape
 from convviz.render.drawings.film import Film, Frame
 from convviz.render.drawings.grids import (
@@ -23,7 +24,7 @@ from convviz.render.drawings.pace import Beat
 from convviz.render.drawings.scene import Scene
 from convviz.render.drawings.work import Line, Unit, Window, Work
 from convviz.render.fonts import font
-from convviz.render.palette import EMPTY, FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, Tone, tones
+from convviz.render.palette import EMPTY, FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, Tone
 from convviz.spec.geometry import HW, Axis
 from convviz.text import number
 from convviz.typing import Bytes, Floats
@@ -181,7 +182,7 @@ class Lesson:
                 shapes += signed_grid(row.kernel, values, peak=self._kernel_peak, all_of=self._kernel_ends)
         shapes += self._column_of_sums()
         values, out = self.work.values, places.output
-        levels = colours_of(tones([values])[0].levels(values))
+        levels = colours_of(contrast_of(values[None], 0, scale=out.cell).tone.levels(values))
         (words,), size = fitting_words([values], out.cell, peak=float(np.abs(values).max()))
         shapes += [*out.filled(levels), *out.labels(words, levels, size)]
         name = fitted((0, 0), f"{scene.name} {scene.size}", OUTPUT_TEAL, size=NOTE, room=max(out.w, 160)).text

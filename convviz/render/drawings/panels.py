@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +10,15 @@ from numpy.typing import NDArray
 from convviz.analysis.trace import read
 from convviz.compute.feature_maps import LayerRun
 from convviz.compute.survey import reduce
+from convviz.render.contrast import contrast_of
 from convviz.render.drawings.cells import cells, level_fills, tinted
 from convviz.render.drawings.drawing import Bitmap, Colour, Rectangle, Shape
 from convviz.render.drawings.padding import padding_mask
-from convviz.render.palette import FAINT, INPUT_BLUE, OUTPUT_TEAL, RULE, tones
+from convviz.render.palette import FAINT, INPUT_BLUE, OUTPUT_TEAL, RULE, colours
+from convviz.render.sheets.bar import Bar
 from convviz.render.toned import picture_levels
 from convviz.render.words.matrices import cell_words, words_of
+from convviz.spec.settings import ContrastSettings
 from convviz.typing import Bytes, Floats
 
 # In units: the largest cell, and the least one that shows a number.
@@ -22,6 +26,8 @@ MOST_CELL, LEAST_CELL = 46.0, 18.0
 # A window of more values, or of a longer side, is drawn as a picture, which is so long and at least so thick.
 _MOST_WRITTEN, _LONGEST_WRITTEN = 25, 7
 _WINDOW, _THINNEST = 210.0, 12.0
+# In units: how far the bar of a map is below it, and the size of its words.
+_BAR, _WORDS = 10, 12
 
 Mask = NDArray[np.bool_]
 
@@ -139,23 +145,56 @@ def channel(
     return [*shapes, Rectangle(*inner, None, INPUT_BLUE, 2)]
 
 
-def feature_map(
-    values: Floats,
-    x: float,
-    y: float,
-    *,
-    side: float,
-    marked: Mask | None = None,
-    colour: Colour = OUTPUT_TEAL,
-) -> list[Shape]:
-    """Draw a feature map, shape (H', W'), in a teal frame; with the parameters of `channel`."""
-    h, w = values.shape
-    scale = scale_of(values.shape, side)
-    levels = tones([values])[0].levels(reduce(values, min(1.0, 2 * scale)))
-    if marked is not None:
-        levels = tinted(levels, marked, colour)
-    frame = Rectangle(x, y, w * scale, h * scale, None, OUTPUT_TEAL, 2)
-    return [*_array(values, levels, x, y=y, scale=scale), frame]
+@dataclass(frozen=True, slots=True, eq=False)
+class MapPanel:
+    """A feature map in a drawing, in a teal frame, with its colour bar.
+
+    Parameters
+    ----------
+    values : ndarray, shape (H', W'), float32
+        The map.
+    scale : float
+        Side of a cell, in units.
+    bar : Bar
+        How its values become brightness.
+    """
+
+    values: Floats
+    scale: float
+    bar: Bar
+
+    @classmethod
+    def of(cls, run: LayerRun, index: int, side: float, *, looks: ContrastSettings) -> "MapPanel":
+        """Take a map of a run; it is `side` units long at most."""
+        scale = scale_of(run.maps.shape[1:], side)
+        contrast = contrast_of(run.maps, index, scale=scale, looks=looks)
+        return cls(run.maps[index], scale, Bar(contrast, colours(looks.colormap)))
+
+    @property
+    def width(self) -> float:
+        """Width with the bar, in units."""
+        return max(float(self.values.shape[1]) * self.scale, math.ceil(self.bar.least * _WORDS))
+
+    @property
+    def height(self) -> float:
+        """Height with the bar, in units."""
+        return float(self.values.shape[0]) * self.scale + _BAR + self.bar.height(_WORDS)
+
+    def shapes(
+        self, x: float, y: float, *, marked: Mask | None = None, colour: Colour = OUTPUT_TEAL
+    ) -> list[Shape]:
+        """Draw it with its top left corner at a point; `marked` and `colour` as for `channel`."""
+        w, h = self.values.shape[1] * self.scale, self.values.shape[0] * self.scale
+        levels = self.bar.contrast.tone.levels(reduce(self.values, min(1.0, 2 * self.scale)))
+        if self.bar.colours is not None:
+            levels = self.bar.colours[levels]
+        if marked is not None:
+            levels = tinted(levels, marked, colour)
+        return [
+            *_array(self.values, levels, x, y=y, scale=self.scale),
+            Rectangle(x, y, w, h, None, OUTPUT_TEAL, 2),
+            *self.bar.shapes(x, y + h + _BAR, self.width, size=_WORDS),
+        ]
 
 
 def _array(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from convviz.analysis.trace import Feed, WeightTrace
 from convviz.compute.feature_maps import LayerRun
+from convviz.render.contrast import DEFAULT
 from convviz.render.drawings import panels
 from convviz.render.drawings.cells import ORANGE, PURPLE, framed, signed_fills
 from convviz.render.drawings.drawing import Colour, Drawing, Label, Lines, Shape
@@ -16,6 +17,7 @@ from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER
 from convviz.render.words.matrices import ELLIPSIS, elided
 from convviz.spec.geometry import HW
+from convviz.spec.settings import ContrastSettings
 from convviz.text import channel_label, number, plural
 from convviz.typing import Floats
 
@@ -76,7 +78,7 @@ def rows_of_feeds(feeds: Sequence[Feed], run: LayerRun, *, at: HW) -> list[tuple
     ]
 
 
-def draw_weight(found: WeightTrace, run: LayerRun) -> Drawing:
+def draw_weight(found: WeightTrace, run: LayerRun, looks: ContrastSettings = DEFAULT) -> Drawing:
     """Draw the channel and the map with everything that one weight connects.
 
     Parameters
@@ -85,6 +87,8 @@ def draw_weight(found: WeightTrace, run: LayerRun) -> Drawing:
         The weight.
     run : LayerRun
         What it was taken from.
+    looks : ContrastSettings
+        How the values of the map become brightness.
 
     Returns
     -------
@@ -110,6 +114,7 @@ def draw_weight(found: WeightTrace, run: LayerRun) -> Drawing:
         taps=[found.tap],
         made=_Panel(f"{found.name}: shaded where fed", index, fed),
         colour=ORANGE if found.weight >= 0 else PURPLE,
+        looks=looks,
     )
 
 
@@ -119,7 +124,9 @@ def _padded_cells(run: LayerRun) -> NDArray[np.bool_]:
     return np.zeros(tuple(run.layer.edges(size).around(size)), bool)
 
 
-def draw_pixel(at: HW, feeds: Sequence[Feed], run: LayerRun, *, index: int) -> Drawing:
+def draw_pixel(
+    at: HW, feeds: Sequence[Feed], run: LayerRun, *, index: int, looks: ContrastSettings = DEFAULT
+) -> Drawing:
     """Draw one pixel, and what it feeds of one map through the kernel of the first channel it reads.
 
     Parameters
@@ -132,6 +139,8 @@ def draw_pixel(at: HW, feeds: Sequence[Feed], run: LayerRun, *, index: int) -> D
         What it was taken from.
     index : int
         The map.
+    looks : ContrastSettings
+        How the values of the map become brightness.
 
     Returns
     -------
@@ -161,6 +170,7 @@ def draw_pixel(at: HW, feeds: Sequence[Feed], run: LayerRun, *, index: int) -> D
         taps=[feed.tap for feed in chosen],
         made=_Panel(f"{name}: shaded where fed", index, fed, framed=not copies),
         colour=ORANGE,
+        looks=looks,
     )
 
 
@@ -191,6 +201,7 @@ def _draw(
     taps: Sequence[HW],
     made: _Panel,
     colour: Colour,
+    looks: ContrastSettings,
 ) -> Drawing:
     """Draw a channel, a kernel with some taps framed, and a map, from the left."""
     size = run.picture.size
@@ -213,19 +224,18 @@ def _draw(
         shapes += framed(x_kernel + tap.w * w, _TOP + tap.h * h, w, h=h)
     x_end = x_kernel + max(wide, font(14).getlength("kernel"))
     x_map = x_end + 60
-    values = run.maps[made.index]
-    map_scale = panels.scale_of(values.shape, _SIDE)
+    made_map = panels.MapPanel.of(run, made.index, _SIDE, looks=looks)
     middle = _TOP + panels.MOST_CELL / 2
     shapes += [
         Label(x_map, _TOP - 10, made.heading, OUTPUT_TEAL, 14),
-        *panels.feature_map(values, x_map, _TOP, side=_SIDE, marked=made.marked, colour=colour),
-        *made.frame(x_map, _TOP, map_scale),
+        *made_map.shapes(x_map, _TOP, marked=made.marked, colour=colour),
+        *made.frame(x_map, _TOP, made_map.scale),
         Lines(((_GAP + around.w * scale + 8, middle), (x_kernel - 8, middle)), colour, 1.6),
         Lines(((x_end + 8, middle), (x_map - 8, middle)), colour, 1.6),
     ]
     right = max(
-        x_map + max(values.shape[1] * map_scale, font(14).getlength(made.heading)),
+        x_map + max(made_map.width, font(14).getlength(made.heading)),
         font(18).getlength(heading) + _GAP,
     )
-    bottom = _TOP + max(around.h * scale, high, values.shape[0] * map_scale)
+    bottom = _TOP + max(around.h * scale, high, made_map.height)
     return Drawing(right + _GAP, bottom + _GAP, PAPER, tuple(shapes))

@@ -7,12 +7,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz.compute.spread import Spread
 from convviz.compute.weights import LayerWeights
 from convviz.render import palette
+from convviz.render.contrast import DEFAULT, Drawn, contrasts, rule
 from convviz.render.palette import Tone, colours
 from convviz.render.sheets import layout
+from convviz.render.sheets.bar import Bar
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
+from convviz.spec.limits import Limits
+from convviz.spec.settings import Look
 from convviz.text import number, plural
 from convviz.typing import Bytes, Floats
 
@@ -64,8 +69,7 @@ def draw(
     frequency: bool = False,
     tile: int = 96,
     columns: int | None = None,
-    colormap: str = "gray",
-    scale: str = "map",
+    look: Look = DEFAULT,
 ) -> layout.Sheet:
     """Draw the filters of one layer.
 
@@ -74,7 +78,7 @@ def draw(
     title : str
         What to call the layer.
     weight : ndarray, shape (O, I / groups, kh, kw), float32
-        The filters. Those of three channels are drawn in colour, zero at mid grey; the
+        The filters. Those of three channels are drawn in colour; the
         2-D kernels of others side by side.
     chosen : sequence of int
         Which filters, in which order.
@@ -84,43 +88,42 @@ def draw(
         Longest side of a filter, in pixels.
     columns : int, optional
         Filters in one row.
-    colormap : str
-        As for `convviz.render.palette.colours`.
-    scale : {"map", "global"}
-        Whether each filter has its own scale.
+    look : Look
+        How weights become brightness, by default with 0 in the middle of the scale of each filter;
+        the rest as for `convviz.render.sheets.layout.sheet`.
 
     Returns
     -------
     Sheet
         Not painted yet.
     """
-    table = colours(colormap)
+    table = colours(look.colormap)
+    limits = Limits("symmetric") if look.limits == DEFAULT.limits else look.limits
     filters, kernels, kh, kw = weight.shape
-    peaks = np.abs(weight).max(axis=(1, 2, 3))
-    if scale == "global":
-        peaks = np.full_like(peaks, peaks.max())
-    tones = [Tone(-float(peak) or -1.0, float(peak) or 1.0, "signed") for peak in peaks]
+    drawn = [Drawn(float(one.min()), float(one.max()), Spread.of(one), cells=True) for one in weight]
+    centred = replace(look, limits=limits)
+    shown = contrasts(drawn, centred)
     tiles = []
     for index in chosen:
         one = weight[index]
         name, note = f"filter {index}", layout.extent(float(one.min()), float(one.max()))
         if kernels == 3:
-            levels = np.stack([tones[index].levels(channel) for channel in one], axis=-1)
+            levels = np.stack([shown[index].tone.levels(channel) for channel in one], axis=-1)
         else:
-            levels = _mosaic([tones[index].levels(channel) for channel in one], table)
+            levels = _mosaic([shown[index].tone.levels(channel) for channel in one], table)
         cell = max(1, tile // max(levels.shape[:2]))
         numbers = one[0] if kernels == 1 else None
-        tiles.append(layout.Tile(name, note, levels, cell, numbers))
+        scale = Bar(shown[index], None if kernels == 3 else table)
+        tiles.append(layout.Tile(name, note, levels, cell, numbers, scale))
         if frequency:
             answer = response(one)
             peak = float(answer.max()) or 1.0
             low = Tone(0.0, peak, "unit").levels(answer)
             side = max(1, tile // _FREQUENCIES)
-            limits = layout.extent(float(answer.min()), float(answer.max()))
-            tiles.append(layout.Tile("response", limits, low, side))
-    wide = columns or layout.columns_for(len(chosen))
+            ends = layout.extent(float(answer.min()), float(answer.max()))
+            tiles.append(layout.Tile("response", ends, low, side))
     kinds = (
-        "in colour: red, green and blue of each kernel value, 0 at mid grey"
+        "in colour: red, green and blue of each kernel value"
         if kernels == 3
         else ("every channel by itself" if kernels > 1 else "one channel")
     )
@@ -129,11 +132,13 @@ def draw(
         kinds
         + ("; beside each its frequency response, lowest frequencies in the middle" if frequency else ""),
     )
-    section = layout.Section(tiles, wide * (2 if frequency else 1), palette.OUTPUT_TEAL)
-    legend = layout.legend_for([tones[index] for index in chosen], table, what="filter")
+    together = 2 if frequency else 1
+    wide = None if columns is None else columns * together
+    section = layout.Section(tiles, wide, palette.OUTPUT_TEAL, together)
+    said = rule(centred, cells=[True], what="filter")
     if frequency:
-        legend = replace(legend, note=f"{legend.note}; of a response, 0 is black and its maximum white")
-    return layout.sheet(heading, [section], legend)
+        said += "; of a response, 0 is black and its maximum white"
+    return layout.sheet(heading, [section], said, look=look)
 
 
 def _mosaic(kernels: Sequence[Bytes], table: Bytes | None) -> NDArray[np.uint8]:

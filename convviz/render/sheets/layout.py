@@ -1,29 +1,46 @@
 """Tiles with captions on one sheet: what `run` writes as a picture."""
 
-import functools
 import math
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from convviz.compute.survey import ArraySummary
 from convviz.errors import SpecError
+from convviz.render.contrast import DEFAULT, Contrast
+from convviz.render.drawings.bands import Bands, Paint
+from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
-from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, RULE, ZERO_LEVEL, Tone
+from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, RULE
+from convviz.render.sheets import captions
+from convviz.render.sheets.bar import Bar
+from convviz.render.sheets.captions import measured, wrapped
 from convviz.render.toned import Toned
 from convviz.render.words.matrices import cell_words
+from convviz.spec import scales
 from convviz.spec.geometry import HW
+from convviz.spec.settings import Look
 from convviz.text import number
 from convviz.typing import Bytes, Floats
 
-FRAME = 2  # pixels of the line round a tile
-
 # The most pixels that one sheet may have: 4 GiB in colour.
 MAX_SHEET_PIXELS = 1 << 30
+
+# Letters are at least this part of the height of a slide, or of the width of a page, that the sheet fills.
+_LEGIBLE = 1 / 60
+# Width and height of a slide, and of a page of A4, in parts of what letters are compared with.
+_SLIDE, _PAGE = (16 / 9, 1.0), (1.0, math.sqrt(2))
+# The size of type, in pixels: for small pictures, and as a part of the largest tile.
+_LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 5
+# A column has room for so many times the size of type.
+_LEAST_COLUMN = 5
+# The line round a tile, in pixels, where words are small; with them it grows.
+_FRAME = 2
+# Columns of at least this part of the widest are made as wide; stacks of sections are so many gaps apart.
+_SIMILAR, _APART = 0.75, 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,13 +52,15 @@ class Tile:
     name : str
         First line of the caption.
     note : str
-        Second line.
+        What follows it.
     levels : Toned or ndarray, shape (H, W) or (H, W, 3), uint8
         The picture, one element per pixel or cell.
     cell : int
         Side of the square that each element is drawn as, in pixels.
     numbers : ndarray, shape (H, W), float32, optional
         Values to write into the cells, where they fit.
+    bar : Bar, optional
+        The colour bar between the picture and its caption.
     """
 
     name: str
@@ -49,6 +68,7 @@ class Tile:
     levels: Bytes | Toned
     cell: int = 1
     numbers: Floats | None = None
+    bar: Bar | None = None
 
     @property
     def size(self) -> HW:
@@ -64,34 +84,18 @@ class Section:
     ----------
     tiles : sequence of Tile
         At least one.
-    columns : int
-        Tiles in one row.
+    columns : int or None
+        Tiles in one row; None leaves that to the layout.
     frame : (int, int, int)
         Colour of the frames.
+    together : int
+        So many tiles, one after the other, stay in one row.
     """
 
     tiles: Sequence[Tile]
-    columns: int
-    frame: tuple[int, int, int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Legend:
-    """A bar of all levels with words under its ends and its middle.
-
-    Parameters
-    ----------
-    colours : ndarray, shape (256, 3), uint8, or None
-        The colour of each level; None for grey.
-    marks : sequence of (int, str)
-        Levels to mark, with what they mean.
-    note : str
-        What holds for the whole sheet.
-    """
-
-    colours: Bytes | None
-    marks: Sequence[tuple[int, str]]
-    note: str
+    columns: int | None
+    frame: Colour
+    together: int = 1
 
 
 def extent(low: float, high: float) -> str:
@@ -105,7 +109,9 @@ def extent(low: float, high: float) -> str:
     return f"{number(low)} to {number(high)}"
 
 
-def map_tile(name: str, one: ArraySummary, tone: Tone, *, scale: float, colours: Bytes | None = None) -> Tile:
+def map_tile(
+    name: str, one: ArraySummary, contrast: Contrast, *, scale: float, colours: Bytes | None = None
+) -> Tile:
     """Draw one map.
 
     Parameters
@@ -115,7 +121,7 @@ def map_tile(name: str, one: ArraySummary, tone: Tone, *, scale: float, colours:
     one : ArraySummary
         The map; reduced before it is toned, so that brightness shows the mean of
         an area.
-    tone : Tone
+    contrast : Contrast
         How values become levels.
     scale : float
         As `fit` gives it.
@@ -125,67 +131,57 @@ def map_tile(name: str, one: ArraySummary, tone: Tone, *, scale: float, colours:
     Returns
     -------
     Tile
-        With the numbers, where it is enlarged.
+        With the numbers, where it is enlarged, and a colour bar.
     """
     return Tile(
         name,
         extent(one.low, one.high),
-        Toned([one.small], [tone], colours),
+        Toned([one.small], [contrast.tone], colours),
         cell=max(1, int(scale)),
         numbers=one.small[:] if scale > 1 else None,
+        bar=Bar(contrast, colours),
     )
-
-
-def columns_for(count: int, *, least: int = 4) -> int:
-    """Choose how many tiles stand in one row.
-
-    Parameters
-    ----------
-    count : int
-        Tiles to lay out.
-    least : int
-        Columns that are there anyway.
-
-    Returns
-    -------
-    int
-        Columns that leave few places empty, on a sheet that is not much taller than wide.
-
-    Examples
-    --------
-    >>> [columns_for(count) for count in (1, 6, 10, 64)]
-    [4, 6, 5, 8]
-    """
-    root = math.ceil(math.sqrt(count))
-    choices = range(max(least, root), max(least, root) + 3)
-    return min(choices, key=lambda columns: (-count % columns, columns))
-
-
-Paint = Callable[[int, int], Bytes]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
-    """A picture that is painted strip by strip, from the top down, when it is written or shown.
+    """A picture that is painted band by band, from the top down, when it is written or shown.
 
     Parameters
     ----------
-    height, width : int
-        Size, in pixels.
-    parts : sequence of (int, callable)
-        The height of each strip, with what begins to paint it: a callable that
-        gives the pixels of some of its rows, from ``top`` to ``bottom``, as an
-        array (rows, width, 3) of uint8. It may be called from several threads.
+    drawing : Drawing
+        What is on it, one unit per pixel, as every format takes it.
     maps : sequence of Tile
         The tiles of the output, which a terminal shows one by one.
     """
 
-    height: int
-    width: int
-    parts: Sequence[tuple[int, Callable[[], Paint]]]
+    drawing: Drawing
     maps: Sequence[Tile] = ()
 
     channels = 3
+
+    @property
+    def height(self) -> int:
+        """Rows of pixels."""
+        return round(self.drawing.height)
+
+    @property
+    def width(self) -> int:
+        """Columns of pixels."""
+        return round(self.drawing.width)
+
+    @property
+    def scales(self) -> list[dict[str, Any]]:
+        """The name of every map that has a scale, its ends, and the shares of its pixels beyond them."""
+        return [
+            {
+                "name": tile.name,
+                "ends": list(tile.bar.contrast.ends),
+                "beyond": [tile.bar.contrast.below, tile.bar.contrast.above],
+            }
+            for tile in self.maps
+            if tile.bar is not None
+        ]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -193,16 +189,21 @@ class Sheet:
         return self.width, self.height
 
     def strips(self) -> Iterator[tuple[int, Paint]]:
-        """Return the height of each strip with what paints its rows."""
-        for height, begin in self.parts:
-            yield height, begin()
+        """Return the height of each strip with what paints its rows, from several threads."""
+        return Bands(self.height, self.width, self.drawing.shapes).strips()
 
     def image(self) -> Image.Image:
         """Paint the whole; mode RGB."""
         return Image.fromarray(np.concatenate([paint(0, height) for height, paint in self.strips()]))
 
 
-def sheet(heading: Sequence[str], sections: Sequence[Section], legend: Legend | None = None) -> Sheet:
+def sheet(
+    heading: Sequence[str],
+    sections: Sequence[Section],
+    note: str = "",
+    *,
+    look: Look = DEFAULT,
+) -> Sheet:
     """Lay out sections of tiles under a heading.
 
     Parameters
@@ -211,8 +212,10 @@ def sheet(heading: Sequence[str], sections: Sequence[Section], legend: Legend | 
         Lines above the tiles; the first one is larger.
     sections : sequence of Section
         From the top down.
-    legend : Legend, optional
+    note : str
         How values became brightness, below all tiles.
+    look : Look
+        The title above the heading, the size of type, and for which shape of page.
 
     Returns
     -------
@@ -224,249 +227,291 @@ def sheet(heading: Sequence[str], sections: Sequence[Section], legend: Legend | 
     SpecError
         If the sheet would have more than `MAX_SHEET_PIXELS`.
     """
-    # One size of type for the sheet, read at the size at which the largest tile is looked at.
-    largest = max(max(tile.size) for section in sections for tile in section.tiles)
-    text = min(max(13, largest // 22), 120)
-    gap, line = text, round(text * 1.3)
-    least = text * 9  # the width of a caption such as "-0.1234 to 0.1234"
+    lines = [look.title, *heading] if look.title else list(heading)
+    plan = _best(lines, sections, note, look=look)
+    if plan.width * plan.height > MAX_SHEET_PIXELS:
+        raise SpecError(
+            f"the picture would be {plan.width}x{plan.height} pixels, more than {MAX_SHEET_PIXELS:,}; "
+            "lower --tile, or write the maps one by one with --maps."
+        )
+    maps = [tile for section in sections if section.frame == OUTPUT_TEAL for tile in section.tiles]
+    return Sheet(Drawing(plan.width, plan.height, PAPER, tuple(_shapes(plan)), title=lines[0]), maps)
 
-    plans = [_plan(section, least) for section in sections]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measured:
+    """A section with what does not depend on the size of type.
+
+    That is its widest name, the words of its notes, and its widest bar in parts of the size of type.
+    """
+
+    section: Section
+    size: HW
+    name: str
+    words: list[str]
+    bar: float
+
+    @classmethod
+    def of(cls, section: Section) -> "_Measured":
+        """Look at every tile once."""
+        tiles = section.tiles
+        size = HW(max(tile.size.h for tile in tiles), max(tile.size.w for tile in tiles))
+        names = {captions.shortest(tile.name) for tile in tiles}
+        words = captions.widest_words([tile.note for tile in tiles])
+        name = max(sorted(names), key=lambda name: measured(name, 1))
+        bar = max((tile.bar.least for tile in tiles if tile.bar), default=0.0)
+        return cls(section, size, name, words, bar)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """A section that is measured: the height of each row, the width of a column, the lines of a note."""
+
+    section: Section
+    columns: int
+    cell: int
+    heights: list[int]
+    notes: list[int]  # words in each line of a note; the last line takes those that are left
+    bar: HW  # the room that a bar takes, and the least width of one
+    caption: int
+
+    @property
+    def height(self) -> int:
+        """Pixels from the top of the first frame to the end of the last caption."""
+        return sum(self.heights) + len(self.heights) * (self.bar.h + self.caption)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """A sheet that is measured."""
+
+    text: int
+    look: Look
+    lines: list[tuple[int, str]]
+    stacks: list[list[_Rows]]
+    notes: list[str]
+    content: HW
+    height: int
+    width: int
+
+    @property
+    def share(self) -> float:
+        """The part of a slide, or a page, that one pixel takes when the sheet fills it."""
+        across, down = _PAGE if self.look.layout == "tall" else _SLIDE
+        return min(across / self.width, down / self.height)
+
+    @property
+    def legible(self) -> int:
+        """The size of type that is read then."""
+        return math.ceil(_LEGIBLE / self.share)
+
+    @property
+    def empty(self) -> int:
+        """Places without a tile in the sections whose columns were chosen."""
+        rows = [one for stack in self.stacks for one in stack if one.section.columns is None]
+        return sum(len(one.heights) * one.columns - len(one.section.tiles) for one in rows)
+
+
+def _best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look: Look) -> _Plan:
+    """Choose the columns with which the tiles are largest on the page, and the size of type for it."""
+    most = max((len(one.tiles) // one.together for one in sections if one.columns is None), default=1)
+    known = [_Measured.of(section) for section in sections]
+    rows = range(1, math.isqrt(4 * most) + 2)
+    least = 1 if look.layout == "tall" else 4
+    choices = sorted({max(least, -(-most // count)) for count in rows})
+    stacks = range(1, len(sections) // 2 + 1) if len(sections) > 3 and look.layout != "tall" else (1,)
+    plans = [
+        _fitted(heading, known, note, look=look, columns=columns, stacks=together)
+        for together in stacks
+        for columns in choices
+    ]
+    plans = [plan for plan in plans if plan.legible <= plan.text] or plans
+    largest = max(plan.share for plan in plans)
+    # Of those of nearly the same size the one that is easiest to follow and leaves the fewest places empty.
+    near = [plan for plan in plans if plan.share >= 0.92 * largest]
+    return min(near, key=lambda plan: (len(plan.stacks), plan.empty, -plan.share))
+
+
+def _fitted(
+    heading: Sequence[str],
+    known: Sequence[_Measured],
+    note: str,
+    *,
+    look: Look,
+    columns: int,
+    stacks: int,
+) -> _Plan:
+    """Measure a sheet with the least size of type that is legible on it."""
+    largest = max(math.isqrt(math.prod(one.size)) for one in known)
+    text = look.font_size or max(_LEAST_TYPE, largest // _OF_TILE)
+    most = max(text, largest // _MOST_OF_TILE)
+    while True:
+        plan = _planned(heading, known, note, look=look, columns=columns, stacks=stacks, text=text)
+        if look.font_size or plan.legible <= text or text >= most:
+            return plan
+        # What is larger makes the sheet larger, which takes a few rounds to settle.
+        text = min(max(plan.legible, text + 1), most)
+
+
+def _planned(
+    heading: Sequence[str],
+    known: Sequence[_Measured],
+    note: str,
+    *,
+    look: Look,
+    columns: int,
+    stacks: int,
+    text: int,
+) -> _Plan:
+    """Measure a sheet with one size of type."""
+    gap = _gap(text)
+    rows = [_rows(one, columns, text, captioned=look.captions) for one in known]
+    stacked = [_aligned(stack) for stack in _stacked(rows, stacks)]
+    across = sum(_width(stack, gap) for stack in stacked) + (1 + _APART * (len(stacked) - 1)) * gap
+    down = max(sum(one.height for one in stack) for stack in stacked)
+    room = max(across - 2 * gap, 30 * text)
     lines = [
         (size, row)
         for index, words in enumerate(heading)
         for size in [round(text * 1.25) if index == 0 else text]
-        for row in _wrap(words, size, max(max(width * columns for _, width, columns in plans), 36 * text))
+        for row in wrapped(words, size, room)
     ]
-    width = max(
-        *(columns * (cell + gap) + gap for _, cell, columns in plans),
-        *(math.ceil(_length(row, size)) + 2 * gap for size, row in lines),
-        (30 * text if legend else 0),
-    )
-    legend_rows = _wrap(legend.note, text, width - 2 * gap) if legend else []
-
-    top, headings = gap, []
-    for index, (size, row) in enumerate(lines):
-        headings.append(_Words(gap, top, row, size, INK if index == 0 else FAINT))
-        top += round(size * 1.35)
-    top += gap // 2
-    parts = [(top - FRAME, functools.partial(_written, width, top - FRAME, headings))]
-    for section, (heights, cell, columns) in zip(sections, plans, strict=True):
-        places = [gap + column * (cell + gap) for column in range(columns)]
-        for index, height in enumerate(heights):
-            tiles = list(zip(places, section.tiles[index * columns : (index + 1) * columns], strict=False))
-            parts.append((height + 2 * FRAME, functools.partial(_tiles, width, tiles, section.frame)))
-            y, below = text // 3 - FRAME, 2 * line + gap - 2 * FRAME
-            captions = [
-                _Words(x, y + offset, _cut(words, text, cell), text, colour)
-                for x, tile in tiles
-                for words, offset, colour in ((tile.name, 0, INK), (tile.note, line, FAINT))
-            ]
-            parts.append((below, functools.partial(_written, width, below, captions)))
-    below = gap // 2 + FRAME
-    if legend:
-        below += 3 * text + round(text * 1.3) * len(legend_rows) + gap
-        draw_legend = functools.partial(
-            _legend, width, below, legend=legend, rows=legend_rows, x=gap, text=text
-        )
-        parts.append((below, draw_legend))
-    else:
-        parts.append((below, functools.partial(_written, width, below, [])))
-    height = sum(rows for rows, _ in parts)
-    if width * height > MAX_SHEET_PIXELS:
-        raise SpecError(
-            f"the picture would be {width}x{height} pixels, more than {MAX_SHEET_PIXELS:,}; "
-            "lower --tile, or write the maps one by one with --maps."
-        )
-    maps = [tile for section in sections if section.frame == OUTPUT_TEAL for tile in section.tiles]
-    return Sheet(height, width, parts, maps)
+    width = max(across, *(math.ceil(measured(row, size)) + 2 * gap for size, row in lines))
+    down += gap + sum(round(size * 1.35) for size, _ in lines) + gap // 2
+    notes = []
+    if note:
+        width = max(width, 24 * text)
+        notes = wrapped(note, text, width - 2 * gap)
+        down += len(notes) * round(text * 1.3)
+    down += gap // 2
+    content = HW(down, width)
+    if look.layout == "wide":
+        down, width = max(down, math.ceil(width * 9 / 16)), max(width, math.ceil(down * 16 / 9))
+    elif look.layout == "tall":
+        ratio = _PAGE[1] / _PAGE[0]
+        down, width = max(down, math.ceil(width * ratio)), max(width, math.ceil(down / ratio))
+    return _Plan(text, look, lines, stacked, notes, content, down, width)
 
 
-class _Words(NamedTuple):
-    """A line of words on a strip, by its top left corner."""
-
-    x: int
-    y: int
-    text: str
-    size: int
-    colour: tuple[int, int, int]
+def _gap(text: int) -> int:
+    """Return how far tiles and the edges of the sheet are from each other, by the size of type."""
+    return max(text * 2 // 3, 12)
 
 
-def _written(width: int, height: int, lines: Sequence[_Words]) -> Paint:
-    """Begin a strip of words."""
-    pixels = np.full((height, width, 3), 255, np.uint8)
-    for words in lines:
-        image, left = _image_of(words.text, words.size, words.colour)
-        x, right = words.x - left, min(words.x - left + image.shape[1], width)
-        bottom = min(words.y + image.shape[0], height)
-        pixels[words.y : bottom, x:right] = image[: bottom - words.y, : right - x]
-    return lambda top, bottom: pixels[top:bottom]
-
-
-# The sheets of a folder share most of their words.
-@functools.lru_cache(maxsize=1024)
-def _image_of(text: str, size: int, colour: tuple[int, int, int]) -> tuple[Bytes, int]:
-    """Draw words on paper; with the columns that letters may reach to the left of where they begin."""
-    left = size // 4
-    image = Image.new("RGB", (math.ceil(_length(text, size)) + 2 * left, size * 3 // 2), PAPER)
-    ImageDraw.Draw(image).text((left, 0), text, fill=colour, font=font(size))
-    return np.asarray(image), left
-
-
-def _plan(section: Section, least: int) -> tuple[list[int], int, int]:
-    """Measure a section: the height of each row, the width of a column, the number of columns."""
-    columns = min(section.columns, len(section.tiles))
-    cell = max(least, *(tile.size.w for tile in section.tiles))
+def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Rows:
+    """Measure a section."""
+    section, tiles = known.section, known.section.tiles
+    columns = min(section.columns or columns * section.together, len(tiles))
+    least = math.ceil(known.bar * text)
+    cell = max(known.size.w, least)
+    notes: list[int] = []
+    if captioned:
+        widest = max(measured(words, text) for words in (known.name, *known.words))
+        cell = max(cell, _LEAST_COLUMN * text, math.ceil(widest))
+        notes = captions.words_in_lines(known.words, text, cell)
+    line = round(text * 1.3)
+    bars = [text // 2 + tile.bar.height(text) for tile in tiles if tile.bar]
     heights = [
-        max(tile.size.h for tile in section.tiles[start : start + columns])
-        for start in range(0, len(section.tiles), columns)
+        max(tile.size.h for tile in tiles[start : start + columns]) for start in range(0, len(tiles), columns)
     ]
-    return heights, cell, columns
+    caption = _gap(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)
+    return _Rows(section, columns, cell, heights, notes, HW(max(bars, default=0), least), caption)
 
 
-def _tiles(width: int, tiles: Sequence[tuple[int, Tile]], frame: tuple[int, int, int]) -> Paint:
-    """Begin a strip of tiles with their frames round them; small ones with their numbers in them."""
-    drawn = [(x, tile.size, tile.levels if tile.cell == 1 else _enlarged(tile)) for x, tile in tiles]
-
-    def paint(top: int, bottom: int) -> Bytes:
-        pixels = np.full((bottom - top, width, 3), 255, np.uint8)
-        for x, (h, w), levels in drawn:
-            left, right, end = x - FRAME, x + w + FRAME, h + 2 * FRAME
-            for first, last, columns in (
-                (0, FRAME, slice(left, right)),
-                (end - FRAME, end, slice(left, right)),
-                (0, end, slice(left, x)),
-                (0, end, slice(x + w, right)),
-            ):
-                pixels[max(first - top, 0) : max(min(last, bottom) - top, 0), columns] = frame
-            first, last = max(top, FRAME), min(bottom, h + FRAME)
-            if first < last:
-                inner = levels[first - FRAME : last - FRAME]
-                target = pixels[first - top : last - top, x : x + w]
-                # One channel after the other: a quarter of the time of all three at once.
-                for channel in range(3):
-                    target[:, :, channel] = inner if inner.ndim == 2 else inner[:, :, channel]
-        return pixels
-
-    return paint
+def _stacked(rows: Sequence[_Rows], count: int) -> list[list[_Rows]]:
+    """Part sections into stacks of about the same height, to stand beside each other."""
+    share = sum(one.height for one in rows) / count
+    stacks: list[list[_Rows]] = [[]]
+    for one in rows:
+        filled = sum(of.height for of in stacks[-1])
+        if stacks[-1] and len(stacks) < count and filled + one.height / 2 > share:
+            stacks.append([])
+        stacks[-1].append(one)
+    return stacks
 
 
-def _enlarged(tile: Tile) -> Bytes:
-    """Draw every element as a cell, with lines between and numbers in them where they fit."""
-    levels = tile.levels[:]
-    image = Image.fromarray(levels.repeat(tile.cell, axis=0).repeat(tile.cell, axis=1)).convert("RGB")
-    draw = ImageDraw.Draw(image)
-    if tile.cell < 12:
-        return np.asarray(image)
-    h, w = tile.size
-    for x in range(tile.cell, w, tile.cell):
-        draw.line((x, 0, x, h - 1), fill=RULE)
-    for y in range(tile.cell, h, tile.cell):
-        draw.line((0, y, w - 1, y), fill=RULE)
+def _aligned(stack: Sequence[_Rows]) -> list[_Rows]:
+    """Give sections below each other the same columns where those are of similar width."""
+    cell = max((one.cell for one in stack if one.columns > 1), default=0)
+    return [replace(one, cell=cell) if _SIMILAR * cell <= one.cell < cell else one for one in stack]
+
+
+def _width(stack: Sequence[_Rows], gap: int) -> int:
+    """Measure a stack, with the gap after its last column."""
+    return max(one.columns * (one.cell + gap) for one in stack)
+
+
+def _shapes(plan: _Plan) -> Iterator[Shape]:
+    """Draw a sheet that is measured."""
+    text, gap = plan.text, _gap(plan.text)
+    left, y = (plan.width - plan.content.w) // 2 + gap, (plan.height - plan.content.h) // 2 + gap
+    for index, (size, row) in enumerate(plan.lines):
+        yield Label(left, y + font(size).ascent, row, INK if index == 0 else FAINT, size)
+        y += round(size * 1.35)
+    y += gap // 2
+    x = left
+    for stack in plan.stacks:
+        top = y
+        for rows in stack:
+            yield from _tiles(rows, x, top, text=text, captioned=plan.look.captions)
+            top += rows.height
+        x += _width(stack, gap) + _APART * gap
+    y += max(sum(one.height for one in stack) for stack in plan.stacks) + font(text).ascent
+    for index, row in enumerate(plan.notes):
+        yield Label(left, y + index * round(text * 1.3), row, FAINT, text)
+
+
+def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> Iterator[Shape]:
+    """Draw the tiles of a section with their frames, and what stands below each."""
+    line, ascent, edge = round(text * 1.3), font(text).ascent, max(_FRAME, text // 12)
+    for index, tile in enumerate(rows.section.tiles):
+        row, column = divmod(index, rows.columns)
+        x = left + column * (rows.cell + _gap(text))
+        y = top + sum(rows.heights[:row]) + row * (rows.bar.h + rows.caption)
+        h, w = tile.size
+        yield Rectangle(x - edge, y - edge, w + 2 * edge, h + 2 * edge, fill=rows.section.frame)
+        yield Bitmap(x, y, w, h, tile.levels, alt=f"{tile.name}: {tile.note}")
+        yield from _cells(tile, x, y)
+        under = y + h
+        if tile.bar:
+            yield from tile.bar.shapes(x, under + text // 2, max(w, rows.bar.w), size=text)
+        if captioned:
+            under += rows.bar.h + text // 3 + ascent
+            yield Label(x, under, captions.shortened(tile.name, text, rows.cell), INK, text)
+            for number_of, words in enumerate(captions.in_lines(tile.note, rows.notes), start=1):
+                yield Label(x, under + number_of * line, words, FAINT, text)
+
+
+def _cells(tile: Tile, x: int, y: int) -> Iterator[Shape]:
+    """Draw lines between the cells of a tile, and numbers in them where they fit."""
+    cell, (h, w) = tile.cell, tile.size
+    if cell < scales.CELL:
+        return
+    for at in range(cell, w, cell):
+        yield Rectangle(x + at, y, 1, h, fill=RULE)
+    for at in range(cell, h, cell):
+        yield Rectangle(x, y + at, w, 1, fill=RULE)
     if tile.numbers is None:
-        return np.asarray(image)
+        return
     words = cell_words(tile.numbers)
     # All digits are of one width, points and signs of half: to measure every word would take too long.
     widest = max(
         (word for row in words for word in row),
         key=lambda word: 2 * len(word) - word.count(".") - word.count("-"),
     )
-    size = next(
-        (
-            s
-            for s in range(min(tile.cell * 2 // 5, 28), 7, -1)
-            if font(s).getlength(widest) <= 0.9 * tile.cell
-        ),
-        0,
-    )
+    sizes = range(min(cell * 2 // 5, 28), 7, -1)
+    size = next((one for one in sizes if font(one).getlength(widest) <= 0.9 * cell), 0)
     if not size:
-        return np.asarray(image)
-    for row_index, row in enumerate(words):
-        for column, word in enumerate(row):
-            colour = np.asarray(levels[row_index, column], float)
-            bright = colour @ (0.299, 0.587, 0.114) if colour.ndim else float(colour)
-            draw.text(
-                ((column + 0.5) * tile.cell, (row_index + 0.5) * tile.cell),
-                word,
-                fill=(0, 0, 0) if bright > 127 else (255, 255, 255),
-                font=font(size),
-                anchor="mm",
-            )
-    return np.asarray(image)
-
-
-def _legend(width: int, height: int, *, legend: Legend, rows: Sequence[str], x: int, text: int) -> Paint:
-    """Begin the strip with the bar of levels, its marks and the note below."""
-    y = text // 2 + FRAME
-    length, thick = min(width - 2 * x, 44 * text), text
-    image = Image.new("RGB", (min(width, length + 3 * x), y + 2 * thick + text), PAPER)
-    draw = ImageDraw.Draw(image)
-    levels = np.round(np.linspace(0, 255, length)).astype(np.uint8)
-    bar = np.broadcast_to(levels, (thick, length))
-    image.paste(
-        Image.fromarray(np.ascontiguousarray(bar if legend.colours is None else legend.colours[bar])), (x, y)
-    )
-    draw.rectangle((x - 1, y - 1, x + length, y + thick), outline=FAINT)
-    for level, words in legend.marks:
-        at = x + level * (length - 1) // 255
-        anchor = "lt" if level < 64 else "rt" if level > 191 else "mt"
-        draw.line((at, y + thick, at, y + thick + text // 3), fill=FAINT)
-        draw.text((at, y + thick + text // 2), words, fill=INK, font=font(text), anchor=anchor)
-    notes = [
-        _Words(x, y + 2 * thick + text + index * round(text * 1.3), row, text, FAINT)
-        for index, row in enumerate(rows)
-    ]
-    pixels = _written(width, height, notes)(0, height)
-    pixels[: image.height, : image.width] = np.asarray(image)
-    return lambda top, bottom: pixels[top:bottom]
-
-
-@functools.lru_cache(maxsize=4096)
-def _length(words: str, size: int) -> float:
-    """Measure words, in pixels."""
-    return font(size).getlength(words)
-
-
-def _cut(words: str, size: int, width: int) -> str:
-    """Shorten a caption to its column, with an ellipsis; what follows a colon, such as an index, stays."""
-    if _length(words, size) <= width:
-        return words
-    head, colon, tail = words.rpartition(": ")
-    if colon and (room := width - _length(f": {tail}", size)) > width / 2:
-        return _cut(head, size, int(room)) + f": {tail}"
-    fits = bisect_right(range(len(words)), width, key=lambda end: math.ceil(_length(words[:end] + "…", size)))
-    return words[: max(fits - 1, 0)] + "…"
-
-
-def _wrap(words: str, size: int, width: int) -> list[str]:
-    """Break a line between words."""
-    rows: list[str] = []
-    for word in words.split(" "):
-        if rows and _length(f"{rows[-1]} {word}", size) <= width:
-            rows[-1] += f" {word}"
-        else:
-            rows.append(word)
-    return rows
-
-
-def legend_for(tones: Sequence[Tone], colours: Bytes | None, *, what: str = "map") -> Legend:
-    """Describe the legend of maps drawn with `tones`.
-
-    Examples
-    --------
-    >>> legend_for([Tone(-2, 2, "signed")], None).marks[1]
-    (128, '0')
-    """
-    signed = tones[0].kind == "signed"
-    one = len({(tone.low, tone.high) for tone in tones}) == 1
-    ends = (number(tones[0].low), number(tones[0].high))
-    if not one:
-        ends = ("-peak", "+peak") if signed else ("minimum", "maximum")
-    marks = [(0, ends[0]), (255, ends[1])]
-    if signed:
-        marks.insert(1, (ZERO_LEVEL, "0"))
-    shares = f"all {what}s share this scale" if len(tones) > 1 else ""
-    if not one:
-        shares = f"each {what} has a scale of its own"
-        shares += f": the peak is its largest magnitude, and 0 is the same in every {what}" if signed else ""
-    words = [shares, "captions give the minimum and the maximum"]
-    return Legend(colours, marks, "; ".join(word for word in words if word))
+        return
+    levels = tile.levels[:].astype(float)
+    bright = levels @ (0.299, 0.587, 0.114) if levels.ndim == 3 else levels
+    for row, column in np.ndindex(bright.shape):
+        yield Label(
+            x + (column + 0.5) * cell,
+            # Digits are 0.73 of the size of type high.
+            round(y + (row + 0.5) * cell + 0.365 * size),
+            words[row][column],
+            (0, 0, 0) if bright[row, column] > 127 else (255, 255, 255),
+            size,
+            "middle",
+        )

@@ -8,12 +8,14 @@ from convviz.compute.survey import ArraySummary, reduced
 from convviz.compute.weights import LayerWeights
 from convviz.images.picture import Picture
 from convviz.render import palette, toned
-from convviz.render.palette import colours, tones_between
+from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, rule
+from convviz.render.palette import colours
 from convviz.render.sheets import layout
 from convviz.render.sheets.receptive_field import NOTHING, Panel
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
-from convviz.spec.scales import fit_both
+from convviz.spec.scales import CELL, fit_both
+from convviz.spec.settings import Look
 from convviz.text import channel_label
 
 # What a sheet of flipped kernels says below its title.
@@ -37,8 +39,7 @@ def draw(
     flips: Sequence[tuple[ArraySummary, ArraySummary]] | None = None,
     tile: int | None = 320,
     columns: int | None = None,
-    colormap: str = "gray",
-    scale: str = "map",
+    look: Look = DEFAULT,
     seen: Panel = NOTHING,
 ) -> layout.Sheet:
     """Draw a run on one sheet.
@@ -63,10 +64,9 @@ def draw(
         Longest side of a map, in pixels; None keeps every pixel.
     columns : int, optional
         Maps in one row; chosen to leave few places empty by default.
-    colormap : str
-        As for `convviz.render.palette.colours`.
-    scale : {"map", "global"}
-        Whether each map (or row of parts) has its own black and white.
+    look : Look
+        How values become brightness, where a row of partial maps is one map; the rest as for
+        `convviz.render.sheets.layout.sheet`.
     seen : Panel
         What to put beside the input.
 
@@ -75,41 +75,45 @@ def draw(
     Sheet
         Not painted yet.
     """
-    table = colours(colormap)
+    table = colours(look.colormap)
     size = layer.output_size(picture.size)
     input_scale, map_scale = fit_both(picture.size, size, tile)
     # The values of a row add up, so they share one scale.
     below = [] if flips is None else _flip_rows(filters, maps, flips)
+    wide, together = columns, 1
     if parts is not None:
         rows = _partial_rows(picture, layer, filters, maps=maps, parts=parts)
         wide = len(rows[0])
     elif below:
         rows, below = below, []
-        wide = _triples(len(rows), columns)
+        wide, together = _triples(columns), 3
     else:
         rows = [[(name, one)] for name, one in zip(filters.names, maps, strict=True)]
-        wide = columns or layout.columns_for(len(rows))
-    ends = [
-        (
-            min(one.low for _, one in row if one is not None),
-            max(one.high for _, one in row if one is not None),
-        )
-        for row in (*rows, *below)
+    drawn = [
+        [None if one is None else Drawn.of(one, scale=map_scale, layer=number) for _, one in row]
+        for number, part in enumerate((rows, below))
+        for row in part
     ]
-    chosen = tones_between(ends, scale=scale, signed=colormap == "signed")
+    chosen = contrasts([Drawn.joined([one for one in row if one is not None]) for row in drawn], look)
     tiles = [
         _unread_tile(name, size, map_scale)
-        if one is None
-        else layout.map_tile(name, one, tone, scale=map_scale, colours=table)
-        for row, tone in zip((*rows, *below), chosen, strict=True)
-        for name, one in row
+        if one is None or values is None
+        else layout.map_tile(
+            name,
+            one,
+            contrast if len(row) == 1 else Contrast.between(contrast.tone, values.spread),
+            scale=map_scale,
+            colours=table,
+        )
+        for row, summed, contrast in zip((*rows, *below), drawn, chosen, strict=True)
+        for (name, one), values in zip(row, summed, strict=True)
     ]
     count = sum(map(len, rows))
     sections = [
         input_section(picture, channels, input_scale, seen=seen),
-        layout.Section(tiles[:count], wide, palette.OUTPUT_TEAL),
+        layout.Section(tiles[:count], wide, palette.OUTPUT_TEAL, together),
         *(
-            [layout.Section(tiles[count:], _triples(len(below), columns), palette.OUTPUT_TEAL)]
+            [layout.Section(tiles[count:], _triples(columns), palette.OUTPUT_TEAL, together=3)]
             if below
             else []
         ),
@@ -123,7 +127,8 @@ def draw(
         *seen.words,
     )
     what = "map" if parts is None and flips is None else "row" if flips is None else "filter"
-    return layout.sheet(heading, sections, layout.legend_for(chosen, table, what=what))
+    note = rule(look, cells=[map_scale >= CELL], what=what)
+    return layout.sheet(heading, sections, note, look=look)
 
 
 def _flip_rows(
@@ -136,9 +141,9 @@ def _flip_rows(
     ]
 
 
-def _triples(count: int, columns: int | None) -> int:
+def _triples(columns: int | None) -> int | None:
     """Choose how many tiles stand in one row, so that the three of a filter stay together."""
-    return 3 * max(1, (columns or layout.columns_for(3 * count)) // 3)
+    return None if columns is None else 3 * max(1, columns // 3)
 
 
 def _partial_rows(
@@ -195,7 +200,7 @@ def input_section(
         levels = toned.picture_levels([one.small for one in summaries], picture.ends)
         ends = layout.extent(min(one.low for one in summaries), max(one.high for one in summaries))
         numbers = summaries[0].small[:] if count == 1 and scale > 1 else None
-        tiles.append(layout.Tile(f"input {picture.size}", ends, levels, cell, numbers))
+        tiles.append(layout.Tile("input", ends, levels, cell, numbers))
     if count > 1:
         for name, one, drawn in zip(picture.channels, summaries, picture.ends, strict=True):
             levels = toned.picture_levels([one.small], [drawn])
@@ -203,4 +208,4 @@ def input_section(
             numbers = one.small[:] if scale > 1 else None
             tiles.append(layout.Tile(channel_label(name), ends, levels, cell, numbers))
     tiles += seen.tiles
-    return layout.Section(tiles, layout.columns_for(len(tiles)), palette.INPUT_BLUE)
+    return layout.Section(tiles, None, palette.INPUT_BLUE)

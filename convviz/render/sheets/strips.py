@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from convviz.compute.survey import ArraySummary, by_energy, survey
 from convviz.images.picture import Picture
 from convviz.render import palette
-from convviz.render.palette import colours, tones_between
+from convviz.render.contrast import DEFAULT, Drawn, contrasts, rule
+from convviz.render.palette import colours
 from convviz.render.sheets import layout, overview, receptive_field
 from convviz.spec import scales
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Flatten, shape_text
 from convviz.spec.network import SizedStep
 from convviz.spec.reach import Box
+from convviz.spec.settings import Look
 from convviz.text import plural
 from convviz.typing import Floats
 
@@ -31,8 +33,7 @@ def draw(
     only: str | None = None,
     tile: int | None = TILE,
     columns: int | None = None,
-    colormap: str = "gray",
-    scale: str = "map",
+    look: Look = DEFAULT,
     seen: tuple[str, HW, Box, Floats | None] | None = None,
     top: int | None = None,
     said: str = "",
@@ -55,10 +56,8 @@ def draw(
         Longest side of a map, in pixels; None keeps every pixel.
     columns : int, optional
         Maps in one row; of a strip `MOST` by default, and no more are drawn then.
-    colormap : str
-        As for `convviz.render.palette.colours`.
-    scale : {"map", "global"}
-        Whether each map, or each layer, has its own black and white.
+    look : Look
+        How values become brightness; the rest as for `convviz.render.sheets.layout.sheet`.
     seen : (str, HW, Box, ndarray or None), optional
         What a value sees of the input, with the gradient where that is to be drawn, as
         for `convviz.render.sheets.receptive_field.panel`.
@@ -72,7 +71,7 @@ def draw(
     Sheet
         Not painted yet.
     """
-    table = colours(colormap)
+    table = colours(look.colormap)
     factor = scales.fit(picture.size, tile)
     channels = survey(picture.x, min(factor, 1), moments=False)
     panel = receptive_field.NOTHING
@@ -97,13 +96,12 @@ def draw(
         factor = scales.fit(HW(*values.shape[1:]), longest)
         found = survey(values[list(order)], min(factor, 1), moments=False)
         strips.append((one, order, len(values), factor, found))
-    # All are toned alike, so that 0 is the same everywhere.
-    ends = []
-    for *_, found in strips:
-        low, high = min(of.low for of in found), max(of.high for of in found)
-        ends += [(low, high) if scale == "global" else (of.low, of.high) for of in found]
-    tones = tones_between(ends, scale="map", signed=colormap == "signed")
-    left = iter(tones)
+    drawn = [
+        Drawn.of(of, scale=factor, layer=layer)
+        for layer, (*_, factor, found) in enumerate(strips)
+        for of in found
+    ]
+    left = iter(contrasts(drawn, look))
     for one, order, count, factor, found in strips:
         more = f" of {count}" if len(found) < count else ""
         tiles = [
@@ -112,7 +110,7 @@ def draw(
             )
             for place, (index, of) in enumerate(zip(order, found, strict=True))
         ]
-        wide = columns or (MOST if only is None else layout.columns_for(len(tiles)))
+        wide = columns or (MOST if only is None else None)
         sections.append(layout.Section(tiles, wide, palette.OUTPUT_TEAL))
     parameters = sum(one.layer.parameters for one in steps)
     heading = (
@@ -123,9 +121,7 @@ def draw(
         *panel.words,
         *([said] if said else []),
     )
-    return layout.sheet(
-        heading, sections, layout.legend_for(tones, table, what="layer" if scale == "global" else "map")
-    )
+    return layout.sheet(heading, sections, rule(look, cells=[one.cells for one in drawn]), look=look)
 
 
 def as_maps(values: Floats) -> Floats:

@@ -1,0 +1,251 @@
+"""Which values of every map become black and white."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from convviz.compute.spread import Spread
+from convviz.compute.survey import ArraySummary, survey
+from convviz.render.palette import Tone
+from convviz.spec import scales
+from convviz.spec.limits import exact
+from convviz.spec.settings import ContrastSettings, Look
+from convviz.typing import Floats
+
+# Black is 0 where no value is negative, unless the others would lose more than this share of the scale.
+_MOST_FOR_ZERO = 0.1
+
+# How pictures look where nothing else is asked for.
+DEFAULT = Look()
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """How one map is drawn.
+
+    Parameters
+    ----------
+    tone : Tone
+        How its values become levels.
+    below, above : float
+        The share of its drawn values that lies beyond each end of the tone, from 0 to 1.
+    expected : float
+        The share beyond each end that the rule for the whole picture speaks of, so that only more
+        than that has to be said of one map.
+    """
+
+    tone: Tone
+    below: float = 0.0
+    above: float = 0.0
+    expected: float = 0.0
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The values at the ends of the scale."""
+        return self.tone.low, self.tone.high
+
+    @classmethod
+    def between(cls, tone: Tone, spread: Spread, *, expected: float = 0.0) -> "Contrast":
+        """Draw a map with a tone, whatever the tone was chosen by."""
+        return cls(tone, *spread.beyond(tone.low, tone.high), expected)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """What the scale of one map is chosen by.
+
+    Parameters
+    ----------
+    low, high : float
+        Minimum and maximum of the map.
+    spread : Spread
+        The values that are drawn: of a map that is reduced, the means of areas.
+    cells : bool
+        Whether it is so small that its values are drawn as cells, with their numbers.
+    layer : int
+        Maps of one layer have the same number.
+    """
+
+    low: float
+    high: float
+    spread: Spread
+    cells: bool = False
+    layer: int = 0
+
+    @classmethod
+    def of(cls, field: ArraySummary, *, scale: float, layer: int = 0) -> "Drawn":
+        """Take a map as a sheet draws it, enlarged or reduced by `scale`."""
+        return cls(field.low, field.high, field.drawn, scale >= scales.CELL, layer)
+
+    @classmethod
+    def joined(cls, maps: Sequence["Drawn"]) -> "Drawn":
+        """Put maps together that share their ends."""
+        if len(maps) == 1:
+            return maps[0]
+        return cls(
+            min(one.low for one in maps),
+            max(one.high for one in maps),
+            Spread.joined(one.spread for one in maps),
+            all(one.cells for one in maps),
+            maps[0].layer,
+        )
+
+
+def contrasts(maps: Sequence[Drawn], looks: ContrastSettings = DEFAULT) -> list[Contrast]:
+    """Choose how every map is drawn.
+
+    Parameters
+    ----------
+    maps : sequence of Drawn
+        The maps of one picture.
+    looks : ContrastSettings
+        What was asked for.
+
+    Returns
+    -------
+    list of Contrast
+        One per map.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one = Drawn(-1, 100, Spread.of(np.arange(-1, 101, dtype=np.float32)))
+    >>> [round(end, 2) for end in contrasts([one])[0].ends]
+    [0.01, 98.99]
+    """
+    groups: dict[int, list[Drawn]] = {}
+    group_of = [
+        {"map": index, "layer": one.layer, "global": 0}[looks.scale] for index, one in enumerate(maps)
+    ]
+    for group, one in zip(group_of, maps, strict=True):
+        groups.setdefault(group, []).append(one)
+    tones = {group: _tone(Drawn.joined(members), looks) for group, members in groups.items()}
+    return [
+        Contrast.between(tones[group], one.spread, expected=_expected(looks))
+        for group, one in zip(group_of, maps, strict=True)
+    ]
+
+
+def _expected(looks: ContrastSettings) -> float:
+    """Return the share beyond each end that percentiles of every single map leave out."""
+    of_maps = looks.scale == "map" and looks.limits.kind == "percentile"
+    return looks.limits.percent / 100 if of_maps else 0.0
+
+
+def contrast_of(maps: Floats, index: int, *, scale: float, looks: ContrastSettings = DEFAULT) -> Contrast:
+    """Choose how one map of a layer is drawn, in a drawing of this map alone.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (O, H, W), float32
+        The maps of the layer.
+    index : int
+        Which of them.
+    scale : float
+        Units to a value; large maps are drawn with two pixels to a unit.
+    looks : ContrastSettings
+        What was asked for.
+
+    Returns
+    -------
+    Contrast
+        That of the map.
+    """
+    chosen = maps[index : index + 1] if looks.scale == "map" else maps
+    drawn = [
+        Drawn.of(survey(one[None], min(1.0, 2 * scale), moments=False)[0], scale=scale) for one in chosen
+    ]
+    return contrasts(drawn, looks)[0 if looks.scale == "map" else index]
+
+
+def _tone(one: Drawn, looks: ContrastSettings) -> Tone:
+    """Choose the ends of one scale."""
+    limits = looks.limits
+    signed = looks.colormap == "signed"
+    if limits.kind == "fixed":
+        return Tone(limits.low, limits.high, "signed" if signed else "unit")
+    # What is read as numbers is not cut.
+    percent = limits.percent if limits.kind == "percentile" and not one.cells else 0.0
+    if signed or limits.kind == "symmetric":
+        return _centred(one, percent)
+    low, high = _between(one, percent)
+    if limits.kind == "percentile" and not one.cells and one.low >= 0 and low <= _MOST_FOR_ZERO * high:
+        low = 0.0
+    return Tone(low, high, "unit")
+
+
+def _centred(one: Drawn, percent: float) -> Tone:
+    """End at a percentile of the magnitude; where that is 0, at the largest one."""
+    largest = max(-one.low, one.high)
+    peak = min(one.spread.magnitude(100 - percent), largest) if percent else largest
+    peak = peak or largest or 1.0
+    return Tone(-peak, peak, "signed")
+
+
+def _between(one: Drawn, percent: float) -> tuple[float, float]:
+    """End at percentiles; where those are equal, at the extremes, first at those of what is drawn."""
+    for beyond in (percent, 0.0) if percent else ():
+        # The rounding of means must not lead beyond the extremes.
+        low = max(one.spread.percentile(beyond), one.low)
+        high = min(one.spread.percentile(100 - beyond), one.high)
+        if low < high:
+            return low, high
+    if one.low < one.high:
+        return one.low, one.high
+    # A map of one value is black if it is 0, else it is drawn beside 0.
+    return min(one.low, 0.0), max(one.high, 0.0) or float(one.low == 0)
+
+
+def rule(looks: ContrastSettings, *, cells: Sequence[bool], what: str = "map") -> str:
+    """Describe in words how values became brightness, for the legend.
+
+    Parameters
+    ----------
+    looks : ContrastSettings
+        What was asked for.
+    cells : sequence of bool
+        Of every map, whether it is drawn as cells.
+    what : str
+        What has a scale of its own, where not all share one.
+
+    Returns
+    -------
+    str
+        Sentences without the last full stop.
+
+    Examples
+    --------
+    >>> rule(DEFAULT, cells=[True]).partition(". ")[0]
+    'The scale of each map goes from its minimum to its maximum'
+    """
+    limits = looks.limits
+    whose, its = {
+        "map": (f"of each {what}", "its"),
+        "layer": ("that the maps of a layer share", "their"),
+        "global": ("that all maps share", "their"),
+    }[looks.scale]
+    centred = looks.colormap == "signed" or limits.kind == "symmetric"
+    largest = f"is centred on 0 and ends at {its} largest magnitude"
+    extremes = f"goes from {its} minimum to {its} maximum"
+    if limits.kind == "fixed":
+        words = f"The scale goes from {exact(limits.low)} to {exact(limits.high)}"
+    elif limits.kind != "percentile" or all(cells):
+        words = f"The scale {whose} {largest if centred else extremes}"
+    else:
+        least, most = exact(limits.percent), exact(100 - limits.percent)
+        if centred:
+            words = f"The scale {whose} is centred on 0 and ends at percentile {most} of {its} magnitude"
+        else:
+            words = (
+                f"The scale {whose} goes from percentile {least} to percentile {most} of {its} pixels, "
+                "or from 0 where no value is negative and the smallest are near 0"
+            )
+        if _expected(looks):
+            words += f"; at most {least}% of the pixels lie beyond each end, unless the bar says more"
+        if any(cells):
+            words += f"; where numbers are drawn, it {largest if centred else extremes}"
+    shared = limits.kind == "percentile" and not all(cells) and (looks.scale, what) != ("map", "map")
+    if limits.kind == "fixed" or shared:
+        bars = "Bars give the ends, mark 0 and say what share of the pixels lies beyond"
+    else:
+        bars = "Bars give the ends and mark 0"
+    return f"{words}. {bars}; captions give the minimum and the maximum"

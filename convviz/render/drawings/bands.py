@@ -1,0 +1,125 @@
+"""A drawing of rectangles, words and pictures in whole pixels, painted band by band when it is written."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.render.drawings.drawing import Bitmap, Colour, Label, Rectangle, Shape
+from convviz.render.fonts import font, stamp
+from convviz.typing import Bytes
+
+Paint = Callable[[int, int], Bytes]
+
+# What a sheet is made of: what lies along the pixels, so that nothing has to be smoothed.
+Flat = Rectangle | Label | Bitmap
+
+
+class Bands:
+    """Shapes on paper, painted from the top down without ever holding all pixels.
+
+    Parameters
+    ----------
+    height, width : int
+        Size, in pixels.
+    shapes : sequence
+        Filled rectangles, labels and pictures, one unit per pixel; the first one
+        undermost. Width and height of a picture are whole multiples of its columns and rows.
+
+    Examples
+    --------
+    >>> bands = Bands(2, 3, [Rectangle(1, 0, 2, 1, fill=(9, 9, 9))])
+    >>> bands.paint(0, 2)[:, :, 0].tolist()
+    [[255, 9, 9], [255, 255, 255]]
+    """
+
+    def __init__(self, height: int, width: int, shapes: Sequence[Shape]) -> None:
+        self._height, self._width = height, width
+        self._shapes = [shape for shape in shapes if _is_flat(shape)]
+        reach = np.array([_rows(shape) for shape in self._shapes], np.int64).reshape(-1, 2)
+        self._tops, self._bottoms = reach[:, 0], reach[:, 1]
+
+    def strips(self) -> Iterator[tuple[int, Paint]]:
+        """Return the height of the whole with what paints its rows; may be called from several threads."""
+        yield self._height, self.paint
+
+    def paint(self, top: int, bottom: int) -> Bytes:
+        """Paint some rows, shape (bottom - top, width, 3)."""
+        pixels = np.full((bottom - top, self._width, 3), 255, np.uint8)
+        for index in np.flatnonzero((self._tops < bottom) & (self._bottoms > top)):
+            shape = self._shapes[index]
+            if isinstance(shape, Rectangle):
+                _fill(pixels, shape, top)
+            elif isinstance(shape, Label):
+                _write(pixels, shape, top)
+            else:
+                _show(pixels, shape, top)
+        return pixels
+
+
+def _is_flat(shape: Shape) -> TypeGuard[Flat]:
+    """Return whether a shape lies along the pixels."""
+    return isinstance(shape, Flat)
+
+
+def _rows(shape: Flat) -> tuple[int, int]:
+    """Return which rows a shape may reach."""
+    if isinstance(shape, Label):
+        return int(shape.y) - 2 * shape.size, int(shape.y) + shape.size
+    return round(shape.y), round(shape.y + shape.h)
+
+
+def _part(pixels: Bytes, rows: tuple[int, int], columns: tuple[int, int]) -> Bytes:
+    """Take the part of a band between rows and columns, as far as it lies in it."""
+    (y0, y1), (x0, x1) = rows, columns
+    return pixels[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
+
+
+def _fill(pixels: Bytes, shape: Rectangle, top: int) -> None:
+    """Fill a rectangle."""
+    if shape.fill is None:
+        return
+    first, last = _rows(shape)
+    x0, x1 = round(shape.x), round(shape.x + shape.w)
+    target = _part(pixels, (first - top, last - top), (x0, x1))
+    # A whole row at once is copied many times faster than three numbers at every pixel.
+    target[:] = np.tile(np.array(shape.fill, np.uint8), (target.shape[1], 1))
+
+
+def _write(pixels: Bytes, shape: Label, top: int) -> None:
+    """Put a text on what is there."""
+    cover, above, left = stamp(shape.text, shape.size)
+    x = shape.x
+    if shape.anchor != "start":
+        x -= font(shape.size).getlength(shape.text) / (2 if shape.anchor == "middle" else 1)
+    y0, x0 = round(shape.y) + above - top, round(x) + left
+    target = _part(pixels, (y0, y0 + cover.shape[0]), (x0, x0 + cover.shape[1]))
+    y, x_of = max(-y0, 0), max(-x0, 0)
+    part = cover[y : y + target.shape[0], x_of : x_of + target.shape[1], None]
+    if part.size:
+        target[:] = _mixed(target, shape.colour, part)
+
+
+def _mixed(under: Bytes, colour: Colour, cover: Bytes) -> NDArray[np.uint8]:
+    """Mix a colour with what is under it: as much of it as `cover` says, of 255."""
+    part = cover.astype(np.uint16)
+    mixed = under * (255 - part) + np.array(colour, np.uint16) * part
+    return ((mixed + 127) // 255).astype(np.uint8)
+
+
+def _show(pixels: Bytes, shape: Bitmap, top: int) -> None:
+    """Put the rows of a picture there that lie in the band, each element as a rectangle."""
+    first, last = _rows(shape)
+    tall, wide = (round(shape.h) // shape.levels.shape[0], round(shape.w) // shape.levels.shape[1])
+    start, end = max(first, top) - first, min(last, top + len(pixels)) - first
+    inner = shape.levels[start // tall : -(-end // tall)]
+    if wide > 1:
+        inner = inner.repeat(wide, axis=1)
+    if tall > 1:
+        inner = inner.repeat(tall, axis=0)[start % tall :][: end - start]
+    x = round(shape.x)
+    target = pixels[first + start - top : first + end - top, x : x + inner.shape[1]]
+    # One channel after the other: a quarter of the time of all three at once.
+    for channel in range(3):
+        target[:, :, channel] = inner if inner.ndim == 2 else inner[:, :, channel]

@@ -1,0 +1,125 @@
+"""The colour bar of one map: its ends in numbers, where 0 is, and what share lies beyond."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from convviz.render.contrast import Contrast
+from convviz.render.drawings.drawing import Bitmap, Label, Rectangle, Shape
+from convviz.render.fonts import font
+from convviz.render.palette import FAINT, INK, RULE
+from convviz.render.sheets.captions import measured
+from convviz.text import number
+from convviz.typing import Bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bar:
+    """The colour bar of a map.
+
+    Parameters
+    ----------
+    contrast : Contrast
+        How the map is drawn.
+    colours : ndarray, shape (256, 3), uint8, optional
+        The colour of each level; grey by default.
+    """
+
+    contrast: Contrast
+    colours: Bytes | None = None
+
+    @property
+    def beyond(self) -> str:
+        """The shares beyond the ends in words; nothing where no more values lie there than expected."""
+        shares = ((self.contrast.below, "below"), (self.contrast.above, "above"))
+        # Of few values one more or less lies beyond than percentiles leave out.
+        if all(share <= 1.05 * self.contrast.expected for share, _ in shares):
+            return ""
+        return ", ".join(f"{percent(share)} {where}" for share, where in shares if share)
+
+    @property
+    def words(self) -> str:
+        """The whole bar in words."""
+        low, high = self.ends
+        return f"scale {low} to {high}" + (f" ({self.beyond})" if self.beyond else "")
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The values at the ends, with as many digits as tell them apart."""
+        low, high = self.contrast.ends
+        for digits in range(3, 10):
+            words = number(low, digits=digits), number(high, digits=digits)
+            if words[0] != words[1]:
+                break
+        return words
+
+    @property
+    def least(self) -> float:
+        """The least width with room for its words, in parts of their size."""
+        ends = sum(measured(word, 1) for word in self.ends) + 0.5
+        return max(ends, measured(self._shortest, 1) if self.beyond else 0.0)
+
+    @property
+    def _shortest(self) -> str:
+        """The share beyond both ends together."""
+        return f"{percent(self.contrast.below + self.contrast.above)} beyond"
+
+    def height(self, size: int) -> int:
+        """Return how much room it takes, in units, with words of `size`."""
+        return round((3.25 if self.beyond else 2) * size)
+
+    def shapes(self, x: float, y: float, width: float, *, size: int) -> list[Shape]:
+        """Draw it with its words.
+
+        Parameters
+        ----------
+        x, y : float
+            The corner at the top left, in units.
+        width : float
+            Length of the bar, in units.
+        size : int
+            Size of the words, in units.
+
+        Returns
+        -------
+        list of Shape
+            The bar, the ends below it, a mark and a word where 0 is, and the shares beyond the ends.
+        """
+        low, high = self.contrast.ends
+        first, last = self.ends
+        steps = np.linspace(low, high, max(round(width), 2), dtype=np.float64).astype(np.float32)
+        levels = self.contrast.tone.levels(steps)[None]
+        thick, line = size // 2 + 1, round(size * 1.25)
+        below = round(y + thick + size * 1.15)
+        drawn: list[Shape] = [
+            Rectangle(x - 1, y - 1, width + 2, thick + 2, RULE),
+            Bitmap(x, y, width, thick, levels if self.colours is None else self.colours[levels]),
+            Label(x, below, first, FAINT, size),
+            Label(x + width, below, last, FAINT, size, anchor="end"),
+        ]
+        if low < 0 < high:
+            at = x + width * (0 - low) / (high - low)
+            drawn.append(Rectangle(round(at) - 1, y - 1, 2, thick + size // 3, INK))
+            face = font(size)
+            half, gap = face.getlength("0") / 2, size / 2
+            left = x + face.getlength(first) + gap
+            right = x + width - face.getlength(last) - gap
+            if left <= at - half and at + half <= right:
+                drawn.append(Label(at, below, "0", FAINT, size, anchor="middle"))
+        if self.beyond:
+            fits = font(size).getlength(self.beyond) <= width
+            drawn.append(Label(x, below + line, self.beyond if fits else self._shortest, FAINT, size))
+        return drawn
+
+
+def percent(share: float) -> str:
+    """Write a share of 1 as percent.
+
+    Examples
+    --------
+    >>> percent(0.0104), percent(0.2), percent(0.00001)
+    ('1%', '20%', '<0.1%')
+    """
+    if 0 < share < 0.001:
+        return "<0.1%"
+    return f"{100 * share:.{1 if share < 0.0995 else 0}f}".removesuffix(".0") + "%"

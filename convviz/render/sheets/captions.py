@@ -1,0 +1,128 @@
+"""The words below a tile: names are shortened where they must be, lines broken, and no number is ever cut."""
+
+import functools
+import re
+from collections.abc import Sequence
+from itertools import islice
+
+from convviz.render.fonts import font
+
+# Widths are taken from one size of type; in others they differ by less than this part, as pixels are whole.
+_MEASURED, _MARGIN = 64, 1.03
+_NUMBER = re.compile(r"(\d+(?:[.,x:]\d+)*)")
+_DOTS = "…"
+
+
+@functools.lru_cache(maxsize=16384)
+def _width(words: str) -> float:
+    """Measure words, in parts of the size of type."""
+    return font(_MEASURED).getlength(words) * _MARGIN / _MEASURED
+
+
+def measured(words: str, size: int) -> float:
+    """Measure words in pixels, or a little more."""
+    return _width(words) * size
+
+
+def wrapped(words: str, size: int, width: int) -> list[str]:
+    """Break a line between words."""
+    return _joined(_words(words), size, width)
+
+
+def _words(text: str) -> list[str]:
+    """Split a text where a line may end: not before "to", so that the rest of a range stands in one line."""
+    return re.split(r" (?!to\b)", text)
+
+
+def _joined(words: Sequence[str], size: int, width: int) -> list[str]:
+    """Put as many words into each line as fit."""
+    rows: list[str] = []
+    for word in words:
+        if rows and measured(f"{rows[-1]} {word}", size) <= width:
+            rows[-1] += f" {word}"
+        else:
+            rows.append(word)
+    return rows
+
+
+def shortened(name: str, size: int, width: int) -> str:
+    """Shorten a name in its middle until it fits, but no number in it.
+
+    Parameters
+    ----------
+    name : str
+        A name, such as that of a map.
+    size : int
+        Size of type, in pixels.
+    width : int
+        Room, in pixels.
+
+    Returns
+    -------
+    str
+        The name; if it is too long, its longest stretch without digits with dots in
+        its middle, and the next longest if that is not enough. What is still too
+        long then is given as it is.
+
+    Examples
+    --------
+    >>> shortened("gaussian:sigma=1.5 @R", 10, 80), shortened("sobel-x", 10, 80)
+    ('gau…a=1.5 @R', 'sobel-x')
+    """
+    if measured(name, size) <= width:
+        return name
+    pieces = _NUMBER.split(name)
+    # Numbers stand at odd places.
+    for place in sorted(range(0, len(pieces), 2), key=lambda index: -len(pieces[index])):
+        whole = pieces[place]
+        for kept in range(len(whole) - 1, 1, -1):
+            pieces[place] = _without_middle(whole, kept)
+            if measured("".join(pieces), size) <= width:
+                return "".join(pieces)
+    return "".join(pieces)
+
+
+def _without_middle(text: str, kept: int) -> str:
+    """Keep so many characters of a text, the first half of them and the last, with dots between."""
+    tail = kept // 2
+    return text[: kept - tail] + _DOTS + text[len(text) - tail :]
+
+
+@functools.lru_cache(maxsize=4096)
+def shortest(name: str) -> str:
+    """Shorten a name as far as it goes while it can still be told from others.
+
+    Examples
+    --------
+    >>> shortest("gaussian:sigma=1.5 @R"), shortest("R")
+    ('gau…ma=1.5 @R', 'R')
+    """
+    pieces = _NUMBER.split(name)
+    place = max(range(0, len(pieces), 2), key=lambda index: len(pieces[index]))
+    if len(pieces[place]) > 7:
+        pieces[place] = _without_middle(pieces[place], 6)
+    return "".join(pieces)
+
+
+def widest_words(notes: Sequence[str]) -> list[str]:
+    """Of the first words of all notes give the widest, of the second ones, and so on."""
+    split = [_words(note) for note in notes]
+    longest = max(map(len, split), default=0)
+    return [max((words[at] for words in split if at < len(words)), key=_width) for at in range(longest)]
+
+
+def words_in_lines(words: Sequence[str], size: int, width: int) -> list[int]:
+    """Count the words in each line when they are broken to a width; `words` as `widest_words` gives them."""
+    return [len(_words(row)) for row in _joined(words, size, width)]
+
+
+def in_lines(note: str, counts: Sequence[int]) -> list[str]:
+    """Break a note after the given numbers of words.
+
+    Examples
+    --------
+    >>> in_lines("-0.25 to 0.5", [1, 1])
+    ['-0.25 to', '0.5']
+    """
+    words = iter(_words(note))
+    return [row for count in counts if (row := " ".join(islice(words, count)))]
