@@ -445,8 +445,8 @@ def _shapes(plan: _Plan) -> Iterator[Shape]:
     """Draw a sheet that is measured."""
     text, gap = plan.text, _gap(plan.text)
     left, y = (plan.width - plan.content.w) // 2 + gap, (plan.height - plan.content.h) // 2 + gap
-    for index, (size, row) in enumerate(plan.lines):
-        yield Label(left, y + font(size).ascent, row, INK if index == 0 else FAINT, size)
+    for size, row in plan.lines:
+        yield Label(left, y + font(size).ascent, row, INK if size == plan.lines[0][0] else FAINT, size)
         y += round(size * 1.35)
     y += gap // 2
     x = left
