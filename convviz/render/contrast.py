@@ -28,15 +28,14 @@ class Contrast:
         How its values become levels.
     below, above : float
         The share of its drawn values that lies beyond each end of the tone, from 0 to 1.
-    expected : float
-        The share beyond each end that the rule for the whole picture speaks of, so that only more
-        than that has to be said of one map.
+    said : bool
+        Whether the shares are said of this map by itself: where they differ between maps.
     """
 
     tone: Tone
     below: float = 0.0
     above: float = 0.0
-    expected: float = 0.0
+    said: bool = True
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -44,9 +43,9 @@ class Contrast:
         return self.tone.low, self.tone.high
 
     @classmethod
-    def between(cls, tone: Tone, spread: Spread, *, expected: float = 0.0) -> "Contrast":
+    def between(cls, tone: Tone, spread: Spread, *, said: bool = True) -> "Contrast":
         """Draw a map with a tone, whatever the tone was chosen by."""
-        return cls(tone, *spread.beyond(tone.low, tone.high), expected)
+        return cls(tone, *spread.beyond(tone.low, tone.high), said)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,15 +119,19 @@ def contrasts(maps: Sequence[Drawn], looks: ContrastSettings = DEFAULT) -> list[
         groups.setdefault(group, []).append(one)
     tones = {group: _tone(Drawn.joined(members), looks) for group, members in groups.items()}
     return [
-        Contrast.between(tones[group], one.spread, expected=_expected(looks))
+        Contrast.between(
+            tones[group], one.spread, said=differs(looks, cells=one.cells, shared=looks.scale != "map")
+        )
         for group, one in zip(group_of, maps, strict=True)
     ]
 
 
-def _expected(looks: ContrastSettings) -> float:
-    """Return the share beyond each end that percentiles of every single map leave out."""
-    of_maps = looks.scale == "map" and looks.limits.kind == "percentile"
-    return looks.limits.percent / 100 if of_maps else 0.0
+def differs(looks: ContrastSettings, *, cells: bool, shared: bool) -> bool:
+    """Return whether maps differ in what lies beyond their ends; if they have ends of their own, they do not.
+
+    `cells` says whether they are drawn as cells, `shared` whether some have their ends together.
+    """
+    return looks.limits.kind == "fixed" or (looks.limits.kind == "percentile" and shared and not cells)
 
 
 def contrast_of(maps: Floats, index: int, *, scale: float, looks: ContrastSettings = DEFAULT) -> Contrast:
@@ -239,12 +242,11 @@ def rule(looks: ContrastSettings, *, cells: Sequence[bool], what: str = "map") -
                 f"The scale {whose} goes from percentile {least} to percentile {most} of {its} pixels, "
                 "or from 0 where no value is negative and the smallest are near 0"
             )
-        if _expected(looks):
-            words += f"; at most {least}% of the pixels lie beyond each end, unless the bar says more"
+        if (looks.scale, what) == ("map", "map"):
+            words += f"; at most {least}% of the pixels, or one of few, lie beyond each end"
         if any(cells):
             words += f"; where numbers are drawn, it {largest if centred else extremes}"
-    shared = limits.kind == "percentile" and not all(cells) and (looks.scale, what) != ("map", "map")
-    if limits.kind == "fixed" or shared:
+    if differs(looks, cells=all(cells), shared=(looks.scale, what) != ("map", "map")):
         bars = "Bars give the ends, mark 0 and say what share of the pixels lies beyond"
     else:
         bars = "Bars give the ends and mark 0"

@@ -21,8 +21,8 @@ Mode = Literal["rgb", "gray", "rgba"]
 ValueRange = Literal["unit", "byte", "raw"]
 Scale = Literal["map", "layer", "global"]
 Style = Literal["flat", "iso"]
-Engine = Literal["local", "dask"]
 Layout = Literal["auto", "wide", "tall"]
+Engine = Literal["local", "dask"]
 
 # What the name of a picture may end with.
 PICTURE_ENDINGS = (".png", ".svg", ".pdf", ".webp", ".jpg", ".jpeg")
@@ -304,6 +304,8 @@ class ContrastSettings:
     ------
     SpecError
         If the colours are centred on 0, and the limits are not.
+    UnknownNameError
+        If there is no such `scale`.
     """
 
     colormap: str = "gray"
@@ -311,6 +313,8 @@ class ContrastSettings:
     scale: Scale = "map"
 
     def __post_init__(self) -> None:
+        if self.scale not in get_args(Scale):
+            raise UnknownNameError("scale", str(self.scale), get_args(Scale))
         if self.colormap == "signed" and not self.limits.centred:
             most = max(-self.limits.low, self.limits.high)
             raise SpecError(
@@ -365,17 +369,11 @@ class SheetSettings(Look):
         Longest side of a map in the picture, in pixels; None keeps every pixel.
     columns : int, optional
         Maps in one row.
-    colormap : str
-        "gray", "signed", or the name of a published scale.
-    scale : {"map", "global"}
-        Whether each map has its own black and white or all share one.
 
     Raises
     ------
     SpecError
         If `tile` or `columns` is no whole number of at least 1.
-    UnknownNameError
-        If there is no such `scale`.
     """
 
     tile: int | None = 320
@@ -390,8 +388,8 @@ class SheetSettings(Look):
         for name in ("tile", "columns"):
             if (value := getattr(self, name)) is not None:
                 check_count(name, value)
-        if self.scale not in get_args(Scale):
-            raise UnknownNameError("scale", str(self.scale), get_args(Scale))
+        # A class with slots has no super() of its own.
+        ContrastSettings.__post_init__(self)
 
 
 # Of no result, and so of no description of one.

@@ -33,10 +33,10 @@ def test_a_diagonal_kernel_answers_to_waves_along_its_diagonal():
 
 def test_the_caption_and_the_legend_of_a_response_say_what_its_brightness_means(monkeypatch):
     """A pixel minus half of the next one: 1 - 1/2 for no variation, 1 + 1/2 for the fastest."""
-    monkeypatch.setattr(layout, "sheet", lambda heading, sections, legend: (heading, sections, legend))
+    monkeypatch.setattr(layout, "sheet", lambda heading, sections, note, *, look: (heading, sections, note))
     weight = np.array([[[[1, -0.5]]]], np.float32)
-    heading, (section,), legend = draw("edge", weight, chosen=[0], frequency=True)
+    heading, (section,), note = draw("edge", weight, chosen=[0], frequency=True)
     _, answer = section.tiles
     assert (answer.name, answer.note) == ("response", "0.5 to 1.5")
-    assert "of a response, 0 is black" in legend.note
+    assert "of a response, 0 is black" in note
     assert heading[0] == "edge: 1 filter x 1 channel of 1x2"

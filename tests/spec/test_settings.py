@@ -61,9 +61,10 @@ def test_imagenet_is_described_by_its_name_and_its_numbers_by_themselves():
 
 
 def test_colours_centred_on_0_need_limits_that_are():
-    with pytest.raises(SpecError, match=r"-1,3 are not centred on 0.*give -3,3, or another colormap"):
-        ContrastSettings("signed", Limits("fixed", low=-1, high=3))
-    ContrastSettings("signed", Limits("fixed", low=-3, high=3))
+    for kind in (ContrastSettings, SheetSettings):
+        with pytest.raises(SpecError, match=r"-1,3 are not centred on 0.*give -3,3, or another colormap"):
+            kind("signed", Limits("fixed", low=-1, high=3))
+        kind("signed", Limits("fixed", low=-3, high=3))
 
 
 def test_imagenet_is_for_values_from_0_to_1_and_its_numbers_for_any():

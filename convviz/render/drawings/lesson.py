@@ -30,7 +30,7 @@ from convviz.text import number
 from convviz.typing import Bytes, Floats
 
 WIDTH = 960.0
-_MARGIN, _GAP, _ARROW, _SIGN, _BOX = 24.0, 24.0, 40.0, 28.0, HW(32, 126)
+_MARGIN, _GAP, _ARROW, _SIGN, _BOX = 24.0, 24.0, 40.0, 28.0, HW(32, 136)
 _TOP, _FOOT, _BETWEEN, _PITCH = 98.0, 96.0, 30.0, 52.0
 # How high the row of a channel is, by how many are shown; with the window above its kernel it is higher.
 _ROW, _HIGH_ROW = {1: 330.0, 2: 190.0, 3: 132.0, 4: 112.0}, {1: 400.0, 2: 290.0}

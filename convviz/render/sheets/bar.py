@@ -30,11 +30,10 @@ class Bar:
 
     @property
     def beyond(self) -> str:
-        """The shares beyond the ends in words; nothing where no more values lie there than expected."""
-        shares = ((self.contrast.below, "below"), (self.contrast.above, "above"))
-        # Of few values one more or less lies beyond than percentiles leave out.
-        if all(share <= 1.05 * self.contrast.expected for share, _ in shares):
+        """The shares beyond the ends in words; nothing where there are none, or the legend says it."""
+        if not self.contrast.said:
             return ""
+        shares = ((self.contrast.below, "below"), (self.contrast.above, "above"))
         return ", ".join(f"{percent(share)} {where}" for share, where in shares if share)
 
     @property
@@ -66,7 +65,7 @@ class Bar:
 
     def height(self, size: int) -> int:
         """Return how much room it takes, in units, with words of `size`."""
-        return round((3.25 if self.beyond else 2) * size)
+        return round((3.25 if self.contrast.said else 2) * size)
 
     def shapes(self, x: float, y: float, width: float, *, size: int) -> list[Shape]:
         """Draw it with its words.

@@ -8,7 +8,7 @@ from convviz.compute.survey import ArraySummary, reduced
 from convviz.compute.weights import LayerWeights
 from convviz.images.picture import Picture
 from convviz.render import palette, toned
-from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, rule
+from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, differs, rule
 from convviz.render.palette import colours
 from convviz.render.sheets import layout
 from convviz.render.sheets.receptive_field import NOTHING, Panel
@@ -94,6 +94,7 @@ def draw(
         for number, part in enumerate((rows, below))
         for row in part
     ]
+    said = differs(look, cells=map_scale >= CELL, shared=look.scale != "map" or max(map(len, rows)) > 1)
     chosen = contrasts([Drawn.joined([one for one in row if one is not None]) for row in drawn], look)
     tiles = [
         _unread_tile(name, size, map_scale)
@@ -101,7 +102,7 @@ def draw(
         else layout.map_tile(
             name,
             one,
-            contrast if len(row) == 1 else Contrast.between(contrast.tone, values.spread),
+            Contrast.between(contrast.tone, values.spread, said=said),
             scale=map_scale,
             colours=table,
         )
