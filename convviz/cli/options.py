@@ -210,7 +210,7 @@ OPTIONS: dict[str, Any] = {
     "limits": _option(
         "--limits",
         parser=parsing.limits,
-        metavar="minmax|percentile[:P]|symmetric|LOW,HIGH",
+        metavar="minmax|percentile[:P]|symmetric|L,H",
         panel=OUTPUT,
         text="The values drawn as black and white: those of each map at its percentiles P and 100-P "
         "(1 and 99), its minimum and maximum, its largest magnitude below and above 0, or two values.",

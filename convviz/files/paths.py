@@ -92,7 +92,10 @@ def fitting(name: str, ending: str, *, unlike: str = "", windows: bool = os.name
                 return whole
     digest = hashlib.sha256((unlike or name).encode("utf-8", "surrogatepass")).hexdigest()
     ending = f"~{digest}{ending}"
-    kept = ("_" if device else "") + never.sub("_", name.encode("utf-8", "ignore").decode())
+    kept = never.sub("_", name.encode("utf-8", "ignore").decode())
+    # What is left of a name that is no text may be that of a device too.
+    if windows and (device or _DEVICE.fullmatch(kept + ending)):
+        kept = f"_{kept}"
     if _NOT_FREE.search(name):
         kept = "_" + kept.lstrip(".")
     # What is cut in the middle of a character of several bytes loses that character.

@@ -51,6 +51,7 @@ def test_an_output_never_leaves_its_folder(name):
 DEVICES = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(\..*)?", re.IGNORECASE)
 
 
+@example("\ud800nul.jpg", "")
 @given(NAMES.filter(lambda name: "/" not in name), st.sampled_from(["", ".png"]))
 def test_on_windows_a_part_is_one_ordinary_name(name, ending):
     part = paths.fitting(name, ending, windows=True)
