@@ -8,9 +8,10 @@ import re
 import shutil
 import sys
 from collections.abc import Collection, Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 from convviz import __version__
 from convviz.cli.exits import STATUS, Exit
@@ -73,11 +74,33 @@ def make_app(loaded: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
         if name in loaded:
             command = getattr(importlib.import_module(f"convviz.cli.commands.{name}"), name)
             # python -OO leaves out the texts of functions.
-            app.command(help=None if command.__doc__ else summary, short_help=summary)(command)
+            text = None if command.__doc__ else summary
+            app.command(cls=_Command, help=text, short_help=summary)(command)
         else:
             app.command(name, help=summary, short_help=summary)(_not_loaded)
     app.callback(invoke_without_command=True)(top)
     return app
+
+
+class _Command(TyperCommand):
+    """A command whose options may say [default: …] in words: rich would take that for a mark, and drop it."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help."""
+        if self.rich_markup_mode != "rich":
+            super().format_help(ctx, formatter)
+            return
+        from rich.markup import escape
+
+        options = [one for one in self.params if getattr(one, "help", None)]
+        texts = [one.help for one in options]  # type: ignore[attr-defined]
+        try:
+            for one, text in zip(options, texts, strict=True):
+                one.help = escape(text)  # type: ignore[attr-defined]
+            super().format_help(ctx, formatter)
+        finally:
+            for one, text in zip(options, texts, strict=True):
+                one.help = text  # type: ignore[attr-defined]
 
 
 def _not_loaded() -> None:

@@ -1,5 +1,7 @@
 """Help pages where there is little room."""
 
+import re
+
 import pytest
 import typer.main
 
@@ -18,6 +20,22 @@ def test_no_option_and_no_value_of_one_is_cut_in_the_help(command, columns, monk
             assert {*param.opts, *param.secondary_opts} <= words
             if param.metavar:
                 assert param.metavar in shown
+
+
+@pytest.mark.parametrize("columns", [60, 140])
+@pytest.mark.parametrize("command", ["run", "pad", "shape", "batch"])
+def test_what_an_option_says_of_its_default_is_in_the_help(command, columns, monkeypatch, capsys):
+    """Square brackets are marks to what draws the boxes, which dropped them with all that was in them."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    status_of([command, "--help"])
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    params = typer.main.get_command(make_app([command])).commands[command].params
+    said = [
+        text for one in params for text in re.findall(r"\[default: .*?\]", getattr(one, "help", None) or "")
+    ]
+    assert said or command == "batch"
+    for text in said:
+        assert text in shown
 
 
 @pytest.mark.parametrize("columns", [60, 140])

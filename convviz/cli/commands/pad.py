@@ -22,8 +22,7 @@ KernelSize = Annotated[
         parser=parsing.pair("kernel_size"),
         metavar="HxW",
         rich_help_panel=LAYER,
-        help="Kernel size of the layer; the padding of --padding same depends on it.",
-        show_default="3",
+        help="Kernel size of the layer [default: 3]; the padding of --padding same depends on it.",
     ),
 ]
 AllModes = Annotated[
