@@ -21,7 +21,8 @@ from convviz.errors import BatchError, OutputError
 from convviz.files import marks, paths, writing
 from convviz.files.addresses import path_of
 from convviz.render.palette import colours
-from convviz.spec.settings import BatchSettings, ComputeSettings, InputSettings, LayerSettings, SheetSettings
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
+from convviz.spec.wanted import BatchSettings
 
 
 @dataclass(frozen=True, slots=True)

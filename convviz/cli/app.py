@@ -90,13 +90,11 @@ class _Command(TyperCommand):
         if self.rich_markup_mode != "rich":
             super().format_help(ctx, formatter)
             return
-        from rich.markup import escape
-
         options = [one for one in self.params if getattr(one, "help", None)]
         texts = [one.help for one in options]  # type: ignore[attr-defined]
         try:
             for one, text in zip(options, texts, strict=True):
-                one.help = escape(text)  # type: ignore[attr-defined]
+                one.help = re.sub(r"(\[[a-z#/@][^\[]*?\])", r"\\\1", text)  # type: ignore[attr-defined]
             super().format_help(ctx, formatter)
         finally:
             for one, text in zip(options, texts, strict=True):

@@ -10,7 +10,7 @@ import typer
 from convviz.compute import backends
 from convviz.errors import BackendError, SpecError
 from convviz.files.writing import Stream
-from convviz.spec import parsing, settings
+from convviz.spec import parsing, settings, wanted
 from convviz.spec.kernels import complete, parse_request
 from convviz.spec.layers import PADDING_MODES
 
@@ -321,7 +321,7 @@ OPTIONS: dict[str, Any] = {
     ),
     "engine": _words(
         "engine",
-        get_args(settings.Engine),
+        get_args(wanted.Engine),
         BATCH,
         text="Processes of this machine, or a cluster of Dask.",
     ),

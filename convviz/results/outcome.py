@@ -17,7 +17,8 @@ from convviz.results import feature_maps
 from convviz.results.feature_maps import FeatureMaps
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import Conv2d
-from convviz.spec.settings import ComputeSettings, RunSettings, SheetSettings
+from convviz.spec.settings import ComputeSettings, SheetSettings
+from convviz.spec.wanted import RunSettings
 from convviz.text import plural
 from convviz.typing import Floats
 

@@ -16,7 +16,8 @@ from convviz.render.drawings.animation import Animation
 from convviz.render.drawings.drawing import Bitmap, Label
 from convviz.render.fonts import OURS, has
 from convviz.render.palette import OUTPUT_TEAL
-from convviz.render.sheets.layout import Section, Tile, sheet
+from convviz.render.sheets.layout import sheet
+from convviz.render.sheets.tile import Section, Tile
 from convviz.render.words import tables
 from convviz.render.words.matrices import TOO_SMALL, cell_words
 from convviz.results import scene

@@ -16,7 +16,8 @@ from convviz.render.fonts import font
 from convviz.render.palette import INPUT_BLUE, OUTPUT_TEAL, Tone
 from convviz.render.sheets import captions, layout, overview
 from convviz.render.sheets.bar import Bar
-from convviz.render.sheets.layout import Section, Tile, sheet
+from convviz.render.sheets.layout import sheet
+from convviz.render.sheets.tile import Section, Tile
 from convviz.spec.geometry import HW
 from convviz.spec.preparation import Normalization
 from convviz.spec.scales import fit

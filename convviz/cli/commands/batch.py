@@ -12,7 +12,8 @@ from convviz.cli.options import Force, Json, Quiet
 from convviz.cli.settings import with_settings
 from convviz.cli.signals import Ended, asking
 from convviz.errors import BatchError, SpecError
-from convviz.spec.settings import BatchSettings, ComputeSettings, InputSettings, LayerSettings, SheetSettings
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
+from convviz.spec.wanted import BatchSettings
 from convviz.text import plural
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from convviz.cli.writing import stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files.paths import fitting
 from convviz.files.writing import check_path
-from convviz.spec.settings import InputSettings, LayerSettings, NetworkSettings, as_text
+from convviz.spec.settings import InputSettings, LayerSettings, as_text
+from convviz.spec.wanted import NetworkSettings
 
 
 @with_settings

@@ -14,14 +14,8 @@ from convviz.cli.settings import with_settings
 from convviz.cli.writing import announce, refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files import paths, writing
-from convviz.spec.settings import (
-    ComputeSettings,
-    InputSettings,
-    LayerSettings,
-    NetworkSettings,
-    RunSettings,
-    SheetSettings,
-)
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
+from convviz.spec.wanted import NetworkSettings, RunSettings
 from convviz.text import plural
 
 if TYPE_CHECKING:

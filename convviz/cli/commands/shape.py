@@ -16,9 +16,10 @@ from convviz.spec.kernels import could_be_size, resolve
 from convviz.spec.layers import Conv2d, Shape
 from convviz.spec.network import SizedStep
 from convviz.spec.preparation import crop_corner, resized_size
-from convviz.spec.settings import InputSettings, LayerSettings, NetworkSettings, typed
+from convviz.spec.settings import InputSettings, LayerSettings, typed
 from convviz.spec.stacks import find_net, parse_layers
 from convviz.spec.suggest import suggest
+from convviz.spec.wanted import NetworkSettings
 
 
 @with_settings

@@ -13,7 +13,7 @@ from convviz.render.sheets import filters
 from convviz.render.words import shapes, tables
 from convviz.results.outcome import LayerOutcome
 from convviz.spec.geometry import HW
-from convviz.spec.settings import RunSettings
+from convviz.spec.wanted import RunSettings
 from convviz.typing import Floats
 
 

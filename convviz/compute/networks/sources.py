@@ -14,7 +14,8 @@ from convviz.files.checkpoints import Checkpoint, read_checkpoint
 from convviz.spec import stacks
 from convviz.spec.layers import Shape
 from convviz.spec.network import Network, SizedStep
-from convviz.spec.settings import InputSettings, LayerSettings, NetworkSettings
+from convviz.spec.settings import InputSettings, LayerSettings
+from convviz.spec.wanted import NetworkSettings
 
 
 class Filled(NamedTuple):

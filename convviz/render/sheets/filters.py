@@ -14,6 +14,7 @@ from convviz.render.contrast import DEFAULT, Drawn, contrasts, rule
 from convviz.render.palette import Tone, colours
 from convviz.render.sheets import layout
 from convviz.render.sheets.bar import Bar
+from convviz.render.sheets.tile import Section, Tile, extent
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.limits import Limits
@@ -106,7 +107,7 @@ def draw(
     tiles = []
     for index in chosen:
         one = weight[index]
-        name, note = f"filter {index}", layout.extent(float(one.min()), float(one.max()))
+        name, note = f"filter {index}", extent(float(one.min()), float(one.max()))
         if kernels == 3:
             levels = np.stack([shown[index].tone.levels(channel) for channel in one], axis=-1)
         else:
@@ -114,14 +115,14 @@ def draw(
         cell = max(1, tile // max(levels.shape[:2]))
         numbers = one[0] if kernels == 1 else None
         scale = Bar(shown[index], None if kernels == 3 else table)
-        tiles.append(layout.Tile(name, note, levels, cell, numbers, scale))
+        tiles.append(Tile(name, note, levels, cell, numbers, scale))
         if frequency:
             answer = response(one)
             peak = float(answer.max()) or 1.0
             low = Tone(0.0, peak, "unit").levels(answer)
             side = max(1, tile // _FREQUENCIES)
-            ends = layout.extent(float(answer.min()), float(answer.max()))
-            tiles.append(layout.Tile("response", ends, low, side))
+            ends = extent(float(answer.min()), float(answer.max()))
+            tiles.append(Tile("response", ends, low, side))
     kinds = (
         "in colour: red, green and blue of each kernel value"
         if kernels == 3
@@ -134,7 +135,7 @@ def draw(
     )
     together = 2 if frequency else 1
     wide = None if columns is None else columns * together
-    section = layout.Section(tiles, wide, palette.OUTPUT_TEAL, together)
+    section = Section(tiles, wide, palette.OUTPUT_TEAL, together)
     said = rule(centred, cells=[True], what="filter")
     if frequency:
         said += "; of a response, 0 is black and its maximum white"

@@ -12,6 +12,7 @@ from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, differs
 from convviz.render.palette import colours
 from convviz.render.sheets import layout
 from convviz.render.sheets.receptive_field import NOTHING, Panel
+from convviz.render.sheets.tile import Section, Tile, extent, map_tile
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.scales import CELL, fit_both
@@ -99,7 +100,7 @@ def draw(
     tiles = [
         _unread_tile(name, size, map_scale)
         if one is None or values is None
-        else layout.map_tile(
+        else map_tile(
             name,
             one,
             Contrast.between(contrast.tone, values.spread, said=said),
@@ -112,12 +113,8 @@ def draw(
     count = sum(map(len, rows))
     sections = [
         input_section(picture, channels, input_scale, seen=seen),
-        layout.Section(tiles[:count], wide, palette.OUTPUT_TEAL, together),
-        *(
-            [layout.Section(tiles[count:], _triples(columns), palette.OUTPUT_TEAL, together=3)]
-            if below
-            else []
-        ),
+        Section(tiles[:count], wide, palette.OUTPUT_TEAL, together),
+        *([Section(tiles[count:], _triples(columns), palette.OUTPUT_TEAL, together=3)] if below else []),
     ]
     heading = (
         repr(layer),
@@ -174,10 +171,10 @@ def _partial_rows(
     return rows
 
 
-def _unread_tile(name: str, size: HW, scale: float) -> layout.Tile:
+def _unread_tile(name: str, size: HW, scale: float) -> Tile:
     """Draw a hatched tile for a partial map that does not exist."""
     h, w = reduced(size, scale) if scale < 1 else HW(round(size.h * scale), round(size.w * scale))
-    return layout.Tile(name, "in another group", toned.hatched(HW(h, w)))
+    return Tile(name, "in another group", toned.hatched(HW(h, w)))
 
 
 def normalization_lines(picture: Picture) -> list[str]:
@@ -191,7 +188,7 @@ def normalization_lines(picture: Picture) -> list[str]:
 
 def input_section(
     picture: Picture, summaries: Sequence[ArraySummary], scale: float, *, seen: Panel = NOTHING
-) -> layout.Section:
+) -> Section:
     """Draw the input and, where it has several, its channels; then what shall stand beside them."""
     count = len(summaries)
     cell = max(1, int(scale))
@@ -199,14 +196,14 @@ def input_section(
     tiles = []
     if count <= 4 and count != 2:
         levels = toned.picture_levels([one.small for one in summaries], picture.ends)
-        ends = layout.extent(min(one.low for one in summaries), max(one.high for one in summaries))
+        ends = extent(min(one.low for one in summaries), max(one.high for one in summaries))
         numbers = summaries[0].small[:] if count == 1 and scale > 1 else None
-        tiles.append(layout.Tile("input", ends, levels, cell, numbers))
+        tiles.append(Tile("input", ends, levels, cell, numbers))
     if count > 1:
         for name, one, drawn in zip(picture.channels, summaries, picture.ends, strict=True):
             levels = toned.picture_levels([one.small], [drawn])
-            ends = layout.extent(one.low, one.high)
+            ends = extent(one.low, one.high)
             numbers = one.small[:] if scale > 1 else None
-            tiles.append(layout.Tile(channel_label(name), ends, levels, cell, numbers))
+            tiles.append(Tile(channel_label(name), ends, levels, cell, numbers))
     tiles += seen.tiles
-    return layout.Section(tiles, None, palette.INPUT_BLUE)
+    return Section(tiles, None, palette.INPUT_BLUE)

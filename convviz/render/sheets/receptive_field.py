@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convviz.compute.survey import ArraySummary
 from convviz.images.picture import Picture
 from convviz.render import toned
-from convviz.render.sheets import layout
+from convviz.render.sheets.tile import Tile
 from convviz.spec.geometry import HW
 from convviz.spec.reach import Box
 from convviz.typing import Bytes, Floats
@@ -32,7 +32,7 @@ class Panel:
         What they show, for the heading.
     """
 
-    tiles: tuple[layout.Tile, ...] = ()
+    tiles: tuple[Tile, ...] = ()
     words: tuple[str, ...] = ()
 
 
@@ -108,10 +108,8 @@ def panel(
     padded[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
     return Panel(
         (
-            layout.Tile("where it looks", f"a box in {size}", _bytes(dimmed)),
-            layout.Tile(
-                "what it sees", str(box.size) + ("" if box == seen else " with padding"), _bytes(padded)
-            ),
+            Tile("where it looks", f"a box in {size}", _bytes(dimmed)),
+            Tile("what it sees", str(box.size) + ("" if box == seen else " with padding"), _bytes(padded)),
         ),
         tuple(words),
     )

@@ -9,6 +9,7 @@ from convviz.render import palette
 from convviz.render.contrast import DEFAULT, Drawn, contrasts, rule
 from convviz.render.palette import colours
 from convviz.render.sheets import layout, overview, receptive_field
+from convviz.render.sheets.tile import Section, map_tile
 from convviz.spec import scales
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Flatten, shape_text
@@ -105,13 +106,11 @@ def draw(
     for one, order, count, factor, found in strips:
         more = f" of {count}" if len(found) < count else ""
         tiles = [
-            layout.map_tile(
-                _caption(one, index, "" if place else more), of, next(left), scale=factor, colours=table
-            )
+            map_tile(_caption(one, index, "" if place else more), of, next(left), scale=factor, colours=table)
             for place, (index, of) in enumerate(zip(order, found, strict=True))
         ]
         wide = columns or (MOST if only is None else None)
-        sections.append(layout.Section(tiles, wide, palette.OUTPUT_TEAL))
+        sections.append(Section(tiles, wide, palette.OUTPUT_TEAL))
     parameters = sum(one.layer.parameters for one in steps)
     heading = (
         f"{title}: {plural(len(steps), 'layer')}, {plural(parameters, 'parameter')}"

@@ -1,0 +1,113 @@
+"""One map of a sheet with its caption and its bar, and sections of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from convviz.compute.survey import ArraySummary
+from convviz.render.contrast import Contrast
+from convviz.render.drawings.drawing import Colour
+from convviz.render.sheets.bar import Bar
+from convviz.render.toned import Toned
+from convviz.spec.geometry import HW
+from convviz.text import number
+from convviz.typing import Bytes, Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tile:
+    """One picture on the sheet.
+
+    Parameters
+    ----------
+    name : str
+        First line of the caption.
+    note : str
+        What follows it.
+    levels : Toned or ndarray, shape (H, W) or (H, W, 3), uint8
+        The picture, one element per pixel or cell.
+    cell : int
+        Side of the square that each element is drawn as, in pixels.
+    numbers : ndarray, shape (H, W), float32, optional
+        Values to write into the cells, where they fit.
+    bar : Bar, optional
+        The colour bar between the picture and its caption.
+    """
+
+    name: str
+    note: str
+    levels: Bytes | Toned
+    cell: int = 1
+    numbers: Floats | None = None
+    bar: Bar | None = None
+
+    @property
+    def size(self) -> HW:
+        """Size on the sheet, in pixels."""
+        return HW(self.levels.shape[0] * self.cell, self.levels.shape[1] * self.cell)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """Tiles that are laid out together, with frames of one colour.
+
+    Parameters
+    ----------
+    tiles : sequence of Tile
+        At least one.
+    columns : int or None
+        Tiles in one row; None leaves that to the layout.
+    frame : (int, int, int)
+        Colour of the frames.
+    together : int
+        So many tiles, one after the other, stay in one row.
+    """
+
+    tiles: Sequence[Tile]
+    columns: int | None
+    frame: Colour
+    together: int = 1
+
+
+def extent(low: float, high: float) -> str:
+    """Write the minimum and the maximum, the second line of a caption.
+
+    Examples
+    --------
+    >>> extent(-1, 0.5)
+    '-1 to 0.5'
+    """
+    return f"{number(low)} to {number(high)}"
+
+
+def map_tile(
+    name: str, one: ArraySummary, contrast: Contrast, *, scale: float, colours: Bytes | None = None
+) -> Tile:
+    """Draw one map.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    one : ArraySummary
+        The map; reduced before it is toned, so that brightness shows the mean of
+        an area.
+    contrast : Contrast
+        How values become levels.
+    scale : float
+        As `fit` gives it.
+    colours : ndarray, shape (256, 3), uint8, optional
+        The colour of each level.
+
+    Returns
+    -------
+    Tile
+        With the numbers, where it is enlarged, and a colour bar.
+    """
+    return Tile(
+        name,
+        extent(one.low, one.high),
+        Toned([one.small], [contrast.tone], colours),
+        cell=max(1, int(scale)),
+        numbers=one.small[:] if scale > 1 else None,
+        bar=Bar(contrast, colours),
+    )

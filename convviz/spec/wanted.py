@@ -1,0 +1,190 @@
+"""What a user wants of a run, of a network and of a batch, beside the settings that every picture keeps."""
+
+import dataclasses
+import re
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from convviz.errors import SpecError
+from convviz.spec.geometry import HW
+from convviz.spec.layers import Conv2d
+from convviz.spec.settings import LayerSettings, typed
+
+Engine = Literal["local", "dask"]
+
+# Of no result, and so of no description of one.
+_ASIDE: Any = {"described": False}
+
+
+def _as_position(at: HW) -> str:
+    """Write a row and a column as a user would type them."""
+    return f"{at.h},{at.w}"
+
+
+def _in_text(name: str, value: Any) -> str:
+    """Write a convolution with one argument as a layer in text; nothing where text cannot say it.
+
+    Examples
+    --------
+    >>> from convviz.spec.geometry import Edges
+    >>> _in_text("padding", Edges(1, 1, 1, 1)), _in_text("bias", False), _in_text("flip", True)
+    ('conv 8 p1', 'conv 8 nobias', '')
+    """
+    spelling = Conv2d.spelling
+    letter = next((one for one, known in spelling.letters.items() if known == name), "")
+    flag = next((word for word, known in spelling.flags.items() if known == (name, value)), "")
+    if name == spelling.first:
+        return f"conv {value}"
+    if flag or (letter and re.fullmatch("[0-9]+(x[0-9]+)?", typed(value))):
+        return f"conv 8 {flag or letter + typed(value)}"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """A network in place of a single layer; its weights are those of `LayerSettings`.
+
+    Parameters
+    ----------
+    layers : str, optional
+        Layers as text, for `convviz.spec.stacks.parse_layers`.
+    net : str, optional
+        Name of a network that ships with convviz, or a file .toml or .onnx.
+    until : str, optional
+        The last layer to compute.
+    """
+
+    layers: str | None = None
+    net: str | None = None
+    until: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether there is a network at all."""
+        return self != NetworkSettings()
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that the network is read from; like the input they are never replaced."""
+        named = self.net is not None and Path(self.net).suffix.lower() in (".toml", ".onnx")
+        return [Path(self.net)] if named and self.net is not None else []
+
+    def check(self, layer: LayerSettings) -> None:
+        """Refuse a network beside another one, or beside the settings of a single layer.
+
+        Raises
+        ------
+        SpecError
+            If there are both.
+        """
+        if self.layers is not None and self.net is not None:
+            raise SpecError("layers and net are two networks; give only one of them.")
+        for of in fields(layer):
+            value = getattr(layer, of.name)
+            if of.name in ("seed", "weights", "layer_name") or value == of.default:
+                continue
+            name = of.name.replace("_", "-")
+            if self.layers is None:
+                raise SpecError(
+                    f"{name} cannot be used with a network, whose layers have their own; leave it out."
+                )
+            written = _in_text(of.name, value)
+            remedy = f"write it in the layer: {written}" if written else "leave it out."
+            raise SpecError(f"{name} cannot be used with layers; {remedy}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What ``convviz run`` shows and stores beside the maps.
+
+    Parameters
+    ----------
+    check : bool
+        Whether another backend computes the maps too, and a difference is an error.
+    maps : Path, optional
+        A folder for every map as a picture of its own.
+    save : Path, optional
+        A file for the exact numbers.
+    partial : bool
+        Whether the partial maps are drawn.
+    table, code, show : bool
+        Whether the values, the PyTorch program, the maps themselves are printed.
+    at : HW, optional
+        Centre of the table of a large map.
+    field : HW, optional
+        Position of an output value whose receptive field is drawn.
+    effective : bool
+        Whether its gradient is laid over that.
+    top : int, optional
+        Number of maps to draw, those of the most energy first.
+    stat : tuple of str, optional
+        More columns of the table of maps.
+
+    Raises
+    ------
+    SpecError
+        If one of them needs another that is missing, or contradicts it.
+    """
+
+    check: bool = field(default=False, metadata=_ASIDE)
+    maps: Path | None = field(default=None, metadata=_ASIDE)
+    save: Path | None = field(default=None, metadata=_ASIDE)
+    partial: bool = False
+    table: bool = field(default=False, metadata=_ASIDE)
+    code: bool = field(default=False, metadata=_ASIDE)
+    at: HW | None = field(default=None, metadata=_ASIDE)
+    show: bool = field(default=False, metadata=_ASIDE)
+    field: HW | None = dataclasses.field(default=None, metadata={"typed": _as_position})
+    effective: bool = False
+    top: int | None = None
+    stat: tuple[str, ...] | None = dataclasses.field(default=None, metadata=_ASIDE)
+
+    def __post_init__(self) -> None:
+        if self.effective and self.field is None:
+            raise SpecError("effective can only be used with --field Y,X.")
+        if self.at is not None and not self.table:
+            raise SpecError("at can only be used with --table.")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """How ``convviz batch`` runs.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Processes; as many as there are cores by default.
+    engine : {"local", "dask"}
+        Processes of this machine, or a cluster.
+    scheduler : str, optional
+        Address of the scheduler of a cluster.
+    pattern : str, optional
+        Names of files to take, such as ``*.jpg``.
+    report : Path, optional
+        A file for one JSON line per input.
+    redo : bool
+        Whether what an earlier run did is done again.
+    fail_fast : bool
+        Whether the first file that fails stops the batch.
+    timeout : float, optional
+        Seconds after which a file is given up.
+
+    Raises
+    ------
+    SpecError
+        If a scheduler is given that nothing would use.
+    """
+
+    workers: int | None = field(default=None, metadata=_ASIDE)
+    engine: Engine = field(default="local", metadata=_ASIDE)
+    scheduler: str | None = field(default=None, metadata=_ASIDE)
+    pattern: str | None = field(default=None, metadata=_ASIDE)
+    report: Path | None = field(default=None, metadata=_ASIDE)
+    redo: bool = field(default=False, metadata=_ASIDE)
+    fail_fast: bool = field(default=False, metadata=_ASIDE)
+    timeout: float | None = field(default=None, metadata=_ASIDE)
+
+    def __post_init__(self) -> None:
+        if self.scheduler is not None and (self.engine != "dask" or self.workers is not None):
+            raise SpecError("scheduler can only be used with --engine dask, and has workers of its own.")
