@@ -67,7 +67,7 @@ def read_bytes(path: Path, *, size: int = 0) -> bytes:
 
 
 def _nearest(path: Path) -> Path | None:
-    """Find the file whose name is most like one that is not there; looked for among the first names alone."""
+    """Find the file whose name is most similar to a missing one, among the first names of the folder."""
     with contextlib.suppress(OSError, ValueError):
         names = [entry.name for entry in itertools.islice(os.scandir(path.parent), _NAMES_COMPARED)]
         close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)

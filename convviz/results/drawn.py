@@ -44,7 +44,7 @@ class Drawn(ABC):
         OutputError
             If the file cannot be written, or is not ours to replace.
         """
-        outputs.write_drawing(self.drawing(), Path(path), self.description(), force=force)
+        outputs.write_sheet(self.drawing(), Path(path), self.description(), force=force)
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

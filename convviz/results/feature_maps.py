@@ -1,6 +1,5 @@
 """What a layer makes of a picture, as a value that shows and saves itself."""
 
-import io
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -256,9 +255,7 @@ class FeatureMaps(LayerRun):
 
     def _repr_png_(self) -> bytes:
         """Show the sheet in a notebook."""
-        buffer = io.BytesIO()
-        self.grid().save(buffer, "PNG")
-        return buffer.getvalue()
+        return outputs.as_png(self.grid())
 
 
 def run(

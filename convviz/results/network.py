@@ -1,13 +1,11 @@
 """What the layers of a network make of a picture, as a value that shows and saves itself."""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from convviz import __version__
 from convviz.compute import backends
@@ -123,7 +121,7 @@ class LayerMaps:
 
     def _repr_png_(self) -> bytes:
         """Show the sheet in a notebook."""
-        return _png(self.sheet().image())
+        return outputs.as_png(self.sheet().image())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -337,19 +335,12 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
 
     def _repr_png_(self) -> bytes:
         """Show the sheet in a notebook."""
-        return _png(self.sheet().image())
+        return outputs.as_png(self.sheet().image())
 
 
 def _missing(name: str) -> SizedStep:
     """Refuse the name of a layer, as a mapping does."""
     raise KeyError(name)
-
-
-def _png(image: Image.Image) -> bytes:
-    """Pack a picture."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def see(steps: Sequence[SizedStep], at: HW, *, layer: str | None = None) -> Seen:

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convviz.errors import OutputError, SpecError
-from convviz.files import archives, marks, png, video, writing
+from convviz.files import archives, marks, png, writing
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Drawing, to_image, to_svg
-from convviz.render.drawings.film import Film, encode, paletted
 from convviz.render.drawings.pdf import to_pdf
 from convviz.render.palette import colours
 from convviz.render.sheets.layout import Sheet
@@ -25,8 +24,6 @@ from convviz.typing import Floats
 
 # So many maps are written at a time: a process may have 256 files open, or 1024.
 _OPEN_FILES = 64
-# Pixels per unit of a video: one of 960 units fills a slide of 1280 pixels.
-_VIDEO_SCALE = 4 / 3
 
 
 def write_sheet(
@@ -82,7 +79,7 @@ def write_sheet(
             if suffix == ".svg"
             else to_pdf(drawing, keywords=marks.ascii_text(description))
         )
-        with _writing(path, force=force, inputs=inputs) as file:
+        with opened(path, force=force, inputs=inputs) as file:
             file.write(text)
             return len(text)
     picture = to_image(image, scale=2) if isinstance(image, Drawing) else image
@@ -90,12 +87,12 @@ def write_sheet(
         _check_room(suffix, picture)
         pixels = picture.image() if isinstance(picture, Sheet) else picture
         encoded = _encoded(pixels, suffix, description)
-        with _writing(path, force=force, inputs=inputs) as file:
+        with opened(path, force=force, inputs=inputs) as file:
             file.write(encoded)
             return len(encoded)
     if isinstance(picture, Image.Image):
         picture = np.asarray(picture)
-    with _writing(path, force=force, inputs=inputs) as file:
+    with opened(path, force=force, inputs=inputs) as file:
         png.write(file, picture, marks.signed_text(description), advance=advance)
         return file.tell()
 
@@ -129,29 +126,18 @@ def _encoded(picture: Image.Image | NDArray[np.uint8], suffix: str, description:
     return file.getvalue()
 
 
-def _writing(
+def opened(
     path: Path | writing.Stream, *, force: bool, inputs: Sequence[Path] = ()
 ) -> contextlib.AbstractContextManager[BinaryIO]:
     """Open a place that is free or ours."""
     return writing.writing(path, force=force, is_ours=marks.is_ours, inputs=inputs)
 
 
-def write_drawing(
-    drawing: Drawing,
-    path: Path | writing.Stream,
-    description: dict[str, Any],
-    *,
-    force: bool = False,
-    inputs: Sequence[Path] = (),
-) -> None:
-    """Write a drawing, with the parameters of `write_sheet`."""
-    write_sheet(drawing, path, description, force=force, inputs=inputs)
-
-
-def _write_svg(text: str, path: Path | writing.Stream, *, force: bool, inputs: Sequence[Path]) -> None:
-    """Write one document."""
-    with _writing(path, force=force, inputs=inputs) as file:
-        file.write(text.encode())
+def as_png(image: Image.Image) -> bytes:
+    """Pack a picture for a notebook, without settings."""
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
 
 
 def write_page(
@@ -174,93 +160,8 @@ def write_page(
         As for `write_sheet`.
     """
     marked = f"{text}<!-- {marks.comment(description)} -->\n"
-    with _writing(path, force=force) as file:
+    with opened(path, force=force) as file:
         file.write(marked.encode())
-
-
-def write_animation(
-    film: Film,
-    path: Path | writing.Stream,
-    description: dict[str, Any],
-    *,
-    force: bool = False,
-    inputs: Sequence[Path] = (),
-) -> None:
-    """Write an animation as .gif, .webp, .png or .apng, .svg or .mp4.
-
-    Parameters
-    ----------
-    film : Film
-        What to write.
-    path : Path
-        Where to write it; the ending says how.
-    description, force, inputs
-        As for `write_sheet`.
-
-    Raises
-    ------
-    OutputError
-        As for `write_sheet`.
-    BackendError
-        If .mp4 is asked for and the package for it is not installed.
-    """
-    suffix = path.suffix.lower()
-    text = marks.signed_text(description)[marks.MARK]
-    with _writing(path, force=force, inputs=inputs) as file:
-        if suffix == ".svg":
-            file.write(film.animated_svg(comment=marks.comment(description)).encode())
-        elif suffix == ".mp4":
-            images = film.images(scale=_VIDEO_SCALE)
-            file.write(video.mp4(images, film.times, text=f"{marks.MARK} {text}"))
-        else:
-            file.write(encode(paletted(film), suffix, times=film.times, mark=marks.MARK, text=text))
-
-
-def write_frames(
-    film: Film,
-    folder: Path,
-    description: dict[str, Any],
-    *,
-    svg: bool = False,
-    force: bool = False,
-    inputs: Sequence[Path] = (),
-) -> list[Path]:
-    """Write every frame of an animation as a numbered .png or .svg.
-
-    Parameters
-    ----------
-    film : Film
-        What to write.
-    folder : Path
-        Where to write it; made if missing.
-    svg : bool
-        Write documents, not pixels.
-    description, force, inputs
-        As for `write_sheet`.
-
-    Returns
-    -------
-    list of Path
-        The files, in the order of the frames.
-
-    Raises
-    ------
-    OutputError
-        As for `write_sheet`.
-    """
-    digits = len(str(len(film.beats) - 1))
-    paths = []
-    drawn: Iterable[str | Image.Image] = (
-        film.svgs(comment=marks.comment(description)) if svg else film.images()
-    )
-    for index, frame in enumerate(drawn):
-        path = folder / f"frame-{index:0{digits}d}{'.svg' if svg else '.png'}"
-        if isinstance(frame, str):
-            _write_svg(frame, path, force=force, inputs=inputs)
-        else:
-            write_sheet(frame, path, description, force=force, inputs=inputs)
-        paths.append(path)
-    return paths
 
 
 def write_maps(
@@ -321,7 +222,7 @@ def write_maps(
                 described = {"map": name, "low": repr(tone.low), "high": repr(tone.high)}
                 writers.append(
                     png.Writer(
-                        stack.enter_context(_writing(path, force=force, inputs=inputs)),
+                        stack.enter_context(opened(path, force=force, inputs=inputs)),
                         size.h,
                         size.w,
                         channels=1 if table is None else 3,
@@ -382,5 +283,5 @@ def save_arrays(
         raise OutputError(
             f"cannot save numbers as {str(path)!r}; end the name with {', '.join(archives.WRITABLE)}."
         )
-    with _writing(path, force=force, inputs=inputs) as file:
+    with opened(path, force=force, inputs=inputs) as file:
         archives.write_arrays(file, suffix, stored, text=marks.signed_text(description))

@@ -107,7 +107,7 @@ def lines_that_read(
 def _found(
     names: Sequence[str], picture: Picture, reading: InputSettings
 ) -> tuple[dict[str, Any], bool | None]:
-    """Find how the files can be read: what each is, and whether channels come last; None if in no way."""
+    """Find how the files can be read: what each is, and whether channels come last; None if they cannot."""
     sources = {name: _source(Path(name), reading) for name in names}
     close = 1e-5 * max(float(abs(picture.x).max()), 1e-30)
 

@@ -102,7 +102,7 @@ def test_what_is_stored_is_read_again(tmp_path, name):
     elif name in ("x.npz", "x.safetensors"):
         outputs.save_arrays({"maps": np.zeros((1, 2, 2), np.float32)}, path, WORDS)
     else:
-        outputs.write_drawing(Drawing(4, 4, (255, 255, 255), []), path, WORDS)
+        outputs.write_sheet(Drawing(4, 4, (255, 255, 255), []), path, WORDS)
     assert marks.description_of(path) == WORDS
 
 

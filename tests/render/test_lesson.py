@@ -20,7 +20,7 @@ from convviz.render.drawings import pace
 from convviz.render.drawings.drawing import Label, Rectangle
 from convviz.render.drawings.lesson import WIDTH, Lesson
 from convviz.render.fonts import font
-from convviz.results import outputs
+from convviz.results import films
 from convviz.results.scene import direct, film, pooled
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.layers import AvgPool2d, MaxPool2d
@@ -304,5 +304,5 @@ def test_without_the_package_a_video_is_refused_in_one_line(monkeypatch):
 def test_the_same_film_gives_the_same_bytes(tmp_path):
     for suffix in ("gif", "svg"):
         for name in ("a", "b"):
-            outputs.write_animation(film(LESSONS["numbers"]), tmp_path / f"{name}.{suffix}", {"x": "1"})
+            films.write_animation(film(LESSONS["numbers"]), tmp_path / f"{name}.{suffix}", {"x": "1"})
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()

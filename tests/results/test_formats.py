@@ -65,7 +65,7 @@ def test_a_drawing_is_written_in_every_format(tmp_path, ending):
     numbers = picture.from_numbers(x, "x")
     drawing = padding.draw(numbers, {"zeros": np.pad(x, ((0, 0), (1, 1), (1, 1)))}, Edges(1, 1, 1, 1))
     path = tmp_path / f"x{ending}"
-    outputs.write_drawing(drawing, path, DESCRIPTION)
+    outputs.write_sheet(drawing, path, DESCRIPTION)
     assert marks.description_of(path) == DESCRIPTION
 
 

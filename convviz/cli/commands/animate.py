@@ -255,7 +255,7 @@ def _check_files(target: Path | Stream | None, frames: Path | None, *, svg: bool
 def _make_gallery(request: _Request, folder: Path, *, force: bool) -> None:
     """Animate every case of a gallery."""
     from convviz.cli.reading import input_files
-    from convviz.results import outputs, scene
+    from convviz.results import films, scene
 
     given = request.input
     if request.size is not None:
@@ -268,7 +268,7 @@ def _make_gallery(request: _Request, folder: Path, *, force: bool) -> None:
     for name, case in scene.gallery(Path(given[0]) if given else None).items():
         film = scene.film(case, style=request.style, ms=request.ms, cells=request.cells)
         target = folder / f"{name}.gif"
-        outputs.write_animation(film, target, _described(case), force=force, inputs=input_files(given))
+        films.write_animation(film, target, _described(case), force=force, inputs=input_files(given))
         answer(f"{plural(len(film.beats), 'frame'):>10}  {target}")
 
 
@@ -277,7 +277,7 @@ def _make_one(
 ) -> None:
     """Animate one layer."""
     from convviz.cli.reading import input_files
-    from convviz.results import outputs, scene
+    from convviz.results import films, scene
 
     given = request.input
     if bool(given) == (request.size is not None):
@@ -290,13 +290,13 @@ def _make_one(
     described = _described(found, request.layer, request.reading) | request.described
     answer(f"{found.title}; {plural(len(film.beats), 'frame')}, {sum(film.times) / 1000:.1f} s")
     if frames is not None:
-        outputs.write_frames(film, frames, described, svg=svg, force=force, inputs=inputs)
+        films.write_frames(film, frames, described, svg=svg, force=force, inputs=inputs)
         answer(str(frames))
     if target is not None or frames is None:
         called = stem_of(given[0]) if given else "squares"
         target = target or Path(paths.fitting(called, "-animation.gif"))
         tell_replaced(target, described)
-        outputs.write_animation(film, target, described, force=force, inputs=inputs)
+        films.write_animation(film, target, described, force=force, inputs=inputs)
         answer_path(target)
 
 

@@ -43,7 +43,7 @@ AsMatrix = Annotated[
     typer.Option(
         "--as-matrix",
         rich_help_panel="What",
-        help="The layer as matrix products: im2col, and one matrix for a map.",
+        help="Show the layer as matrix products: im2col, and one matrix for a map.",
     ),
 ]
 

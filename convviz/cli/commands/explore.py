@@ -80,7 +80,7 @@ def explore(
 
 
 class _Made(NamedTuple):
-    """A page, and what a user is to know of it."""
+    """A page, with the remarks for the user."""
 
     text: str
     remarks: tuple[str, ...]

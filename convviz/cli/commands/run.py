@@ -225,10 +225,13 @@ def _run_layer(request: RunRequest) -> "Sheet":
     times.append(time.perf_counter())
     seconds = {"read": times[1] - times[0], "compute": outcome.seconds, "write": times[3] - times[2]}
     _remark_layer(request, outcome, written)
-    if request.json:
-        from convviz.cli.reading import input_document
-        from convviz.cli.reports import run as reports
+    if request.quiet and not request.json:
+        _answer_paths(written)
+        return sheet
+    from convviz.cli.reading import input_document
+    from convviz.cli.reports import run as reports
 
+    if request.json:
         of = input_document(request.names, image, request.reading)
         files = [str(path) for path in written]
         more = {"code": program} if wanted.code else {}
@@ -237,11 +240,7 @@ def _run_layer(request: RunRequest) -> "Sheet":
                 outcome, wanted, input=of, scales=sheet.scales, files=files, seconds=seconds, **more
             )
         )
-    elif request.quiet:
-        _answer_paths(written)
     else:
-        from convviz.cli.reports import run as reports
-
         reports.report(outcome, wanted, written=written)
         if wanted.code:
             answer_text("\n" + program)
@@ -368,7 +367,7 @@ def _answer_paths(written: Sequence[Path | writing.Stream]) -> None:
 def _remark_layer(
     request: RunRequest, outcome: "LayerOutcome", written: Sequence[Path | writing.Stream]
 ) -> None:
-    """Describe what a user did not ask for but is to know."""
+    """Print the remarks on the input, the filters and the files."""
     from convviz.results import outputs
 
     if request.quiet:

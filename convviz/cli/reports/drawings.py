@@ -23,7 +23,7 @@ def write(
     if target is not None:
         drawing = drawn.drawing()
         tell_replaced(target, description)
-        outputs.write_drawing(drawing, target, description, force=force, inputs=inputs)
+        outputs.write_sheet(drawing, target, description, force=force, inputs=inputs)
 
 
 def end(target: Path | Stream | None) -> None:

@@ -1,7 +1,6 @@
 """What the layers beside Conv2d compute, by their definitions, on one image without a batch."""
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,10 +10,9 @@ from numpy.typing import NDArray
 
 from convviz.compute import backends, conv
 from convviz.compute.conv import transposed
-from convviz.compute.networks.filling import seeded, stored
+from convviz.compute.networks.filling import seeded
 from convviz.compute.weights import LayerWeights, Parameters, as_floats
 from convviz.errors import SpecError
-from convviz.files.checkpoints import Checkpoint
 from convviz.machine import memory
 from convviz.spec import layers
 from convviz.spec.geometry import HW
@@ -212,7 +210,7 @@ def _check_finite(name: str, values: Floats) -> None:
 def run_net(
     network: Network,
     x: Any,
-    parameters: Mapping[str, Parameters] | Checkpoint | None = None,
+    parameters: Mapping[str, Parameters] | None = None,
     *,
     seed: int = 0,
     backend: str = "numpy",
@@ -226,10 +224,9 @@ def run_net(
         The layers.
     x : array_like, shape (C, H, W), float32
         The input.
-    parameters : dict of dict of ndarray, or Checkpoint, optional
-        The numbers of every layer by torch's names, such as ``{"conv1": {"weight": ...,
-        "bias": ...}}``, or a file of them as `read_checkpoint` gives it; those of
-        `seeded` by default.
+    parameters : dict of dict of ndarray, optional
+        The weights of every layer by torch's names, such as ``{"conv1": {"weight": ...,
+        "bias": ...}}``; those of `seeded` by default.
     seed : int
         Seed of those.
     backend : {"numpy", "torch", "auto"}
@@ -246,13 +243,6 @@ def run_net(
     ------
     SpecError, ShapeError
         If a layer does not fit what it reads.
-    InputError
-        If the file does not hold what the network needs.
-
-    Warns
-    -----
-    UserWarning
-        If not every array of the file was taken by its name.
 
     Examples
     --------
@@ -265,13 +255,7 @@ def run_net(
     steps = network.sized(image.shape)
     outputs = sum(4 * math.prod(one.output_shape) for one in steps)
     memory.need(outputs, f"the outputs of {plural(len(steps), 'layer')}", "make the input smaller")
-    known: Mapping[str, Parameters]
-    if isinstance(parameters, Checkpoint):
-        known, remarks = stored(steps, parameters)
-        for remark in remarks:
-            warnings.warn(remark, stacklevel=2)
-    else:
-        known = seeded(steps, seed) if parameters is None else parameters
+    known = seeded(steps, seed) if parameters is None else parameters
     chosen = backends.choose(backend, macs=sum(one.macs for one in steps), device=device)
     if chosen == "torch":
         made_by_torch: dict[str, Floats] = backends.load_torch_networks().run(

@@ -108,7 +108,7 @@ class Lesson:
     # Where everything lies
 
     def _lay_out(self) -> _Places:
-        """Choose the cells of all arrays, and where they lie."""
+        """Choose the cell size and the position of every array."""
         scene, count = self.scene, len(self.work.shown)
         kernel, padded = HW(scene.height.kernel, scene.width.kernel), HW(*self.work.padded.shape[1:])
         stacked, block = self._block(kernel, count)

@@ -121,7 +121,7 @@ def _repeated(values: NDArray[Any], cell: int) -> NDArray[Any]:
 
 
 def _coloured(levels: Bytes, cell: int) -> Floats:
-    """Bring grey or colour to three channels of numbers."""
+    """Convert grey or colour to three channels of floats."""
     drawn = _repeated(levels, cell).astype(np.float32)
     return np.stack([drawn] * 3, axis=-1) if drawn.ndim == 2 else drawn
 
