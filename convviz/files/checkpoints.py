@@ -107,6 +107,8 @@ class Checkpoint:
     places : dict of tuple
         The keys from the top of the file's dicts to an array, by its name; nothing for an
         array that is computed from others.
+    parts : dict of ndarray
+        Arrays that `arrays` holds put together, as they are stored.
     """
 
     name: str
@@ -116,6 +118,7 @@ class Checkpoint:
     left_out: Mapping[str, str] = field(default_factory=dict)
     count: int = 0
     places: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    parts: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         held = f"{plural(len(self.arrays), 'array')}, {plural(len(self.convolutions), 'convolution')}"
@@ -247,7 +250,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     kept = {
         key: () if key in whole.made_of else places.get(key, () if places else (key,)) for key in whole.arrays
     }
-    return Checkpoint(name, whole.arrays, layers, left_out=left_out, count=count, places=kept)
+    parts = {key: value for key, value in found.items() if key not in whole.arrays}
+    return Checkpoint(name, whole.arrays, layers, left_out=left_out, count=count, places=kept, parts=parts)
 
 
 def _is_weight(key: str, found: Mapping[str, NDArray[Any]]) -> bool:

@@ -1,5 +1,6 @@
 """What an ONNX file holds, read through the package onnx: numbers, nodes and their attributes."""
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,18 +81,18 @@ def numbers(model: Any, name: str, folder: Path) -> dict[str, NDArray[Any]]:
     """
     found: dict[str, NDArray[Any]] = {}
     for tensor in model.graph.initializer:
-        found[tensor.name] = _array(tensor, name, folder)
+        found[tensor.name] = array(tensor, name, folder)
     for node in model.graph.node:
         if node.op_type == "Constant":
             chosen = attributes(node)
             if "value" in chosen:
-                found[node.output[0]] = _array(chosen["value"], name, folder)
+                found[node.output[0]] = array(chosen["value"], name, folder)
             for key in ("value_float", "value_floats", "value_int", "value_ints"):
                 if key in chosen:
                     found[node.output[0]] = np.array(chosen[key])
         elif node.op_type == "ConstantOfShape" and node.input[0] in found:
             value = attributes(node).get("value")
-            filled = np.zeros(1, np.float32) if value is None else _array(value, name, folder)
+            filled = np.zeros(1, np.float32) if value is None else array(value, name, folder)
             shape = tuple(int(side) for side in found[node.input[0]].ravel())
             memory.need(
                 8 * math.prod(shape), f"the numbers of {name}", "store them as they are", error=InputError
@@ -160,27 +161,89 @@ def dequantized(
     return real
 
 
-def _array(tensor: Any, name: str, folder: Path) -> NDArray[Any]:
-    """Read one array, which may lie in a file of its own."""
+def array(tensor: Any, name: str, folder: Path) -> NDArray[Any]:
+    """Read one array, which may lie in a file of its own.
+
+    Parameters
+    ----------
+    tensor : onnx.TensorProto
+        The array; it is not changed.
+    name : str
+        What messages call the model.
+    folder : Path
+        Where the model lies, and nothing outside of it is read.
+
+    Returns
+    -------
+    ndarray
+        Its values, of the type nearest to the stored one.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or lies outside of `folder`.
+    """
     import onnx
 
     what = f"{name}, array {in_quotes(tensor.name)}"
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        stored = {entry.key: entry.value for entry in tensor.external_data}
-        place = (folder / stored.get("location", "")).resolve()
-        if not place.is_relative_to(folder.resolve()) or not place.is_file():
-            raise InputError(
-                f"{what} lies in a file {in_quotes(stored.get('location', ''))} that is not beside it."
-            )
-        memory.need(place.stat().st_size, f"the numbers of {name}", "make it smaller", error=InputError)
-        try:
-            onnx.external_data_helper.load_external_data_for_tensor(tensor, str(folder))
-        except (OSError, ValueError, RuntimeError, onnx.checker.ValidationError) as error:
-            raise InputError(f"cannot read {what}{because(error)}.") from None
+        tensor = _with_external_data(tensor, what, folder)
+        if isinstance(tensor, np.ndarray):
+            return tensor
     try:
         return np.asarray(onnx.numpy_helper.to_array(tensor))
     except (ValueError, TypeError, KeyError, RuntimeError, OverflowError, MemoryError) as error:
         raise InputError(f"cannot read {what}: it is damaged{because(error)}.") from None
+
+
+def _with_external_data(tensor: Any, what: str, folder: Path) -> Any:
+    """Read what lies in a file of its own: the array, or a tensor where its type is none of numpy's."""
+    import onnx
+
+    place, offset, length = external_data(tensor, what, folder)
+    memory.need(length, f"the numbers of {what}", "make it smaller", error=InputError)
+    try:
+        values = np.fromfile(place, np.uint8, length, offset=offset)
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+        if dtype.itemsize * math.prod(tensor.dims) == values.size:
+            return values.view(dtype).reshape(tuple(tensor.dims))
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"cannot read {what}{because(error)}.") from None
+    return onnx.TensorProto(dims=tensor.dims, data_type=tensor.data_type, raw_data=values.tobytes())
+
+
+@functools.lru_cache(maxsize=16)  # of the hundreds of arrays of a file most lie in one
+def _resolved(path: Path) -> Path:
+    """Follow the links of a path."""
+    return path.resolve()
+
+
+def external_data(tensor: Any, what: str, folder: Path) -> tuple[Path, int, int]:
+    """Find where the numbers of a tensor lie: the file, and from which byte on how many.
+
+    Raises
+    ------
+    InputError
+        If that is not a part of a file in `folder`.
+    """
+    stored = {entry.key: entry.value for entry in tensor.external_data}
+    location = stored.get("location", "")
+    try:
+        place = _resolved(folder / location)
+        beside = place.is_relative_to(_resolved(folder)) and place.is_file()
+        size = place.stat().st_size if beside else 0
+        offset = int(stored.get("offset", 0))
+        length = int(stored.get("length", size - offset))
+    except (OSError, ValueError):  # a name with a null character, a number that is none
+        beside = False
+    if not beside:
+        raise InputError(f"{what} lies in a file {in_quotes(location)} that is not beside it.")
+    if not 0 <= offset <= offset + length <= size:
+        raise InputError(
+            f"{what} should be {length} bytes from byte {offset} on of {in_quotes(location)}, "
+            f"which has {size}; get the whole file."
+        )
+    return place, offset, length
 
 
 def node_name(node: Any, found: Mapping[str, NDArray[Any]]) -> str:

@@ -6,7 +6,9 @@ import itertools
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from convviz.errors import InputError
 from convviz.files import addresses
@@ -22,6 +24,9 @@ _NAMES_COMPARED = 1000
 # Files that are being written have such names until they are whole.
 # An address, of which a path keeps one stroke.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
+
+
+Read = TypeVar("Read")
 
 
 def read_bytes(path: Path, *, size: int = 0) -> bytes:
@@ -44,13 +49,28 @@ def read_bytes(path: Path, *, size: int = 0) -> bytes:
     if addresses.is_remote(path):
         _make_room(path, size)
         return addresses.read(path)
+
+    def whole(path: Path) -> bytes:
+        _make_room(path, path.stat().st_size)
+        return path.read_bytes()
+
+    return read_by(path, whole)
+
+
+def read_by(path: Path, read: Callable[[Path], Read]) -> Read:
+    """Let a function read an ordinary file on this machine, and say why it cannot be read.
+
+    Raises
+    ------
+    InputError
+        As `read_bytes` says.
+    """
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             what = "a folder; use convviz batch for folders" if path.is_dir() else "not an ordinary file"
             raise InputError(f"cannot read {quoted(path)}: it is {what}.")
-        _make_room(path, found.st_size)
-        return path.read_bytes()
+        return read(path)
     except FileNotFoundError:
         if path.is_symlink():
             what = "the link leads to no file"

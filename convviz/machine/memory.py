@@ -50,16 +50,23 @@ def need(size: float, what: str, remedy: str, *, error: type[ConvvizError] = Spe
     ...
     convviz.errors.SpecError: a million filters need 9.09e+17 TiB of memory, ...; ask for fewer.
     """
-    if size <= _ALWAYS:
-        return
-    free = available() / _sharers
-    if size > free:
-        raise error(f"{what} need {amount(size)} of memory, and {amount(free)} are free; {remedy}.")
+    if not fits(size):
+        raise error(f"{what} need {amount(size)} of memory, and {amount(share())} are free; {remedy}.")
 
 
 def need_objects(count: int, what: str, remedy: str, *, error: type[ConvvizError] = SpecError) -> None:
     """Refuse this many Python numbers, with the list that holds them, as `need` does bytes."""
     need(_NUMBER_BYTES * count, what, remedy, error=error)
+
+
+def fits(size: float) -> bool:
+    """Return whether `need` would let so many bytes pass."""
+    return size <= _ALWAYS or size <= share()
+
+
+def share() -> float:
+    """Return how many bytes this process may still take if the others that it shares with take as many."""
+    return available() / _sharers
 
 
 def available() -> float:

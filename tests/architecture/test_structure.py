@@ -34,8 +34,8 @@ PACKAGES = (
 FLOOR = {name: floor for floor, names in enumerate(PACKAGES) for name in names}
 MOST_ROOMS = 17
 
-# Imports inside of functions: the bodies of commands, the look-up of backends, the public names; the
-# command line, which Ctrl-C may interrupt; packages for colour scales and PDF that few pictures need, one
+# Imports inside of functions: the bodies of commands, the look-up of backends and engines, the public names;
+# the command line, which Ctrl-C may interrupt; packages for colour scales and PDF that few pictures need, one
 # for threads that the command line does without, one that not every machine has, one that is asked how much
 # memory there is, a progress bar that is drawn only after a while, and what folders by address, clusters and
 # videos need.
@@ -45,6 +45,7 @@ LAZY = (
     "cli/show.py",
     "__main__.py",
     "compute/backends/__init__.py",
+    "compute/networks/__init__.py",
     "__init__.py",
     "render/palette.py",
     "render/drawings/pdf.py",
@@ -55,8 +56,9 @@ LAZY = (
     "files/video.py",
     "batch/remote/",
 )
-# Behind an address are packages that are not imported here, with errors of their own.
-CATCHES_ALL = {"files/addresses.py"}
+# Behind an address are packages that are not imported here, with errors of their own; a model of a user is
+# code that raises what it likes.
+CATCHES_ALL = {"files/addresses.py", "compute/networks/foreign.py"}
 
 MODULES = {
     path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
@@ -157,8 +159,8 @@ OURS = {"ConvvizError", "SpecError", "ShapeError", "TextError", "UnknownNameErro
 # Of these the words are for people: of the system, of numpy (how much it wanted), and of missing packages.
 FOR_PEOPLE = {"OSError", "MemoryError", "ImportError", "ModuleNotFoundError"}
 # File systems behind addresses, by the errors of their packages; what an import of another package raises;
-# the function that gives the words.
-OF_OTHERS = {"files/addresses.py", "errors.py", "text.py", "files/writing.py"}
+# code of a user, who wants to read what it raised; the function that gives the words.
+OF_OTHERS = {"files/addresses.py", "errors.py", "text.py", "files/writing.py", "compute/networks/foreign.py"}
 
 
 def shows(handler):

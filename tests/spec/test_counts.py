@@ -4,10 +4,10 @@ import contextlib
 import io
 import warnings
 
-import ptflops
 import pytest
 import torch
 import torchinfo
+import zoo
 from torch.utils.flop_counter import FlopCounterMode
 
 from convviz.spec import counts, layers, stacks
@@ -52,6 +52,9 @@ def of_fvcore(layer, x):
 
 
 def of_ptflops(layer, x):
+    zoo.torchvision_models()  # which it imports, and which cannot be where its compiled part does not fit
+    import ptflops
+
     found, _ = ptflops.get_model_complexity_info(
         layer, tuple(x.shape[1:]), as_strings=False, print_per_layer_stat=False
     )

@@ -1,7 +1,7 @@
 """What the layers beside Conv2d compute, by their definitions, on one image without a batch."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from convviz.compute import backends, conv
 from convviz.compute.conv import transposed
+from convviz.compute.networks.engine import Activation, Convolution, Declared, Engine, NetworkStep, See
 from convviz.compute.networks.filling import seeded
 from convviz.compute.weights import LayerWeights, Parameters, as_floats
-from convviz.errors import SpecError
+from convviz.errors import SpecError, UnknownNameError
 from convviz.machine import memory
 from convviz.spec import layers
 from convviz.spec.geometry import HW
-from convviz.spec.network import Network
+from convviz.spec.layers import Conv2d, Shape
+from convviz.spec.network import INPUT, Network, SizedStep
 from convviz.text import plural
 from convviz.typing import Floats
 
@@ -264,11 +266,122 @@ def run_net(
         for name, values in made_by_torch.items():
             _check_finite(name, values)
         return made_by_torch
-    made: dict[str, Floats] = {"input": image}
-    for one in steps:
+    made: dict[str, Floats] = {}
+    for one, values, _ in _each(steps, image, known):
+        _check_finite(one.name, values)
+        made[one.name] = values
+    return made
+
+
+def _each(
+    steps: Sequence[SizedStep], image: Floats, parameters: Mapping[str, Parameters]
+) -> Iterator[tuple[SizedStep, Floats, list[Floats]]]:
+    """Compute layers one after the other: each, what it makes, and what it read."""
+    made: dict[str, Floats] = {INPUT: image}
+    last = {name: at for at, one in enumerate(steps) for name in one.inputs}
+    for at, one in enumerate(steps):
         inputs = [made[name] for name in one.inputs]
         with np.errstate(over="ignore", invalid="ignore"):
-            made[one.name] = compute(one.layer, inputs, known.get(one.name, {}))
-        _check_finite(one.name, made[one.name])
-    del made["input"]
-    return made
+            made[one.name] = compute(one.layer, inputs, parameters.get(one.name, {}))
+        yield one, made[one.name], inputs
+        for name in (*one.inputs, one.name):
+            if last.get(name, at) <= at:
+                made.pop(name, None)
+
+
+class StackEngine(Engine):
+    """A network of our own layers, computed by numpy.
+
+    Parameters
+    ----------
+    network : Network
+        The layers.
+    shape : tuple of int
+        Channels, height and width of an input; the first of them settles the weights.
+    parameters : dict of dict of ndarray, optional
+        Weights of every layer, as `run_net` takes them; those of `seeded` by default.
+    seed : int
+        Seed of those.
+
+    Examples
+    --------
+    >>> from convviz.spec.stacks import parse_layers
+    >>> engine = StackEngine(parse_layers("conv 2 k3 | relu"), (1, 5, 5))
+    >>> [(step.name, step.output_shape) for step in engine.steps((1, 5, 5))]
+    [('conv1', (2, 3, 3)), ('relu1', (2, 3, 3))]
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        shape: Shape,
+        parameters: Mapping[str, Parameters] | None = None,
+        *,
+        seed: int = 0,
+    ) -> None:
+        self._net = network
+        self._placed = {one.name: one for one in network.sized(shape)}
+        self._channels = shape[0]
+        self._numbers = seeded(list(self._placed.values()), seed) if parameters is None else parameters
+
+    @property
+    def name(self) -> str:
+        """The name of the network."""
+        return self._net.name or "the network"
+
+    @property
+    def declared(self) -> Declared:
+        """The channels for which it has weights."""
+        return Declared(self._channels)
+
+    def steps(self, shape: Shape) -> tuple[NetworkStep, ...]:
+        """List the layers."""
+        return tuple(
+            NetworkStep(
+                one.name,
+                type(one.layer).__name__,
+                one.input_shapes,
+                one.output_shape,
+                one.layer.parameters,
+                one.macs,
+                _convolution(one.layer),
+            )
+            for one in self._net.sized(shape)
+        )
+
+    def visit(
+        self, x: Floats, names: Sequence[str], see: See, *, reads: bool = False, kept: bool = False
+    ) -> None:
+        """Compute as far as the last wanted layer; a layer is freed when no later one reads it."""
+        for name in names:
+            self._find(name)
+        steps = self._net.sized(x.shape)
+        wanted = set(names)
+        while steps and steps[-1].name not in wanted:
+            del steps[-1]
+        sizes = [4 * math.prod(one.output_shape) for one in steps]
+        memory_of_all = sum(sizes) if kept else max(sizes, default=0)
+        memory.need(memory_of_all, f"the outputs of {plural(len(steps), 'layer')}", "make the input smaller")
+        for one, values, inputs in _each(steps, np.asarray(x, np.float32), self._numbers):
+            if one.name in wanted:
+                read = inputs[0].copy() if reads and len(inputs) == 1 else None
+                see(Activation(one.name, values.copy(), read))
+
+    def conv(self, name: str) -> Convolution:
+        """Describe a layer that is a convolution."""
+        layer = self._find(name).layer
+        if not isinstance(layer, Conv2d | layers.ConvTranspose2d):
+            raise SpecError(f"layer: {name!r} is no convolution, but {type(layer).__name__}.")
+        parameters = self._numbers[name]
+        return Convolution(name, layer, parameters["weight"], parameters.get("bias"))
+
+    def _find(self, name: str) -> SizedStep:
+        """Find a layer."""
+        if name not in self._placed:
+            raise UnknownNameError("layer", name, self._placed)
+        return self._placed[name]
+
+
+def _convolution(layer: layers.Layer) -> str:
+    """Return which kind of convolution a layer is."""
+    return type(layer).__name__ if isinstance(layer, Conv2d | layers.ConvTranspose2d) else ""

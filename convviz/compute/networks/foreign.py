@@ -1,0 +1,59 @@
+"""Code of others, which may raise anything: what went wrong in it, in one line."""
+
+import contextlib
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from convviz.errors import ConvvizError, InputError
+from convviz.text import printable
+
+_OWN = Path(__file__).resolve().parents[2]
+
+
+@contextlib.contextmanager
+def foreign(what: str) -> Iterator[None]:
+    """Describe what went wrong in code of others, and in which line of which file.
+
+    Parameters
+    ----------
+    what : str
+        What could not be done, as the start of a sentence.
+
+    Raises
+    ------
+    InputError
+        For whatever that code raises.
+
+    Examples
+    --------
+    >>> with foreign("the model cannot be computed"):
+    ...     [][1]
+    Traceback (most recent call last):
+    ...
+    convviz.errors.InputError: the model cannot be computed: IndexError: list index out of range.
+    """
+    try:
+        yield
+    except (ConvvizError, MemoryError):
+        raise
+    except SyntaxError as error:
+        place = f" ({Path(error.filename or '').name}, line {error.lineno})"
+        raise InputError(f"{what}: {type(error).__name__}: {printable(error.msg)}{place}.") from None
+    except Exception as error:  # noqa: BLE001  # it raises what it likes
+        words = printable(str(error).strip().partition("\n")[0])[:200].rstrip(".")
+        raise InputError(
+            f"{what}: {type(error).__name__}{': ' * bool(words)}{words}{_place(error)}."
+        ) from None
+
+
+def _place(error: BaseException) -> str:
+    """Find the line that a user can mend: the last one that is in no package."""
+    frames = [
+        one
+        for one in traceback.extract_tb(error.__traceback__)
+        if not Path(one.filename).resolve().is_relative_to(_OWN) and not one.filename.startswith("<")
+    ]
+    own = [one for one in frames if not {"site-packages", "dist-packages"} & {*Path(one.filename).parts}]
+    place = (own or frames)[-1:]
+    return f" ({Path(place[0].filename).name}, line {place[0].lineno})" if place else ""

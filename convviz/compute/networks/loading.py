@@ -1,0 +1,257 @@
+"""Modules of torch by name, and the weights of files in them; the one part that runs code of others."""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from convviz.compute.networks.foreign import foreign
+from convviz.errors import InputError, SpecError, UnknownNameError
+from convviz.files.checkpoints import READABLE, Checkpoint
+from convviz.files.paths import quoted
+from convviz.text import plural, printable
+
+# What makes weights without a download, where a function has such a parameter.
+_WITHOUT_WEIGHTS = {"weights": None, "weights_backbone": None, "pretrained": False}
+# Counters that no evaluation reads.
+_NOT_NEEDED = ("num_batches_tracked",)
+
+
+def load_model(text: str) -> nn.Module:
+    """Import a module of torch; this runs the code of its file or package.
+
+    Parameters
+    ----------
+    text : str
+        ``FILE.py:NAME`` or ``package.module:NAME``. What is called NAME there is a module, or
+        is called without arguments (with ``weights=None`` where it takes weights) and gives one.
+
+    Returns
+    -------
+    torch.nn.Module
+        The module.
+
+    Raises
+    ------
+    SpecError
+        If `text` is written in another way, or what it names needs arguments or gives no module.
+    UnknownNameError
+        If there is nothing of that name.
+    InputError
+        If the file or the package cannot be imported, or the call fails; the message tells the line.
+    """
+    where, colon, name = text.rpartition(":")
+    if not colon or not where or not name:
+        raise SpecError(
+            f"model: expected FILE.py:NAME or package.module:NAME, such as model.py:Network, "
+            f"not {printable(text)!r}."
+        )
+    found: Any = _imported(where)
+    for part in name.split("."):
+        if not hasattr(found, part):
+            known = [one for one, value in vars(found).items() if callable(value) and one[:1] != "_"]
+            raise UnknownNameError(f"model in {printable(where)}", name, known)
+        found = getattr(found, part)
+    return found if isinstance(found, nn.Module) else _called(found, text)
+
+
+def _imported(where: str) -> ModuleType:
+    """Import a file or a module of a package; others beside it can be imported by it."""
+    path = Path(where)
+    what = f"model: {printable(where)!r} cannot be imported"
+    if path.suffix in (*READABLE, ".pt2", ".pkl", ".pickle"):
+        raise SpecError(
+            f"model: {printable(where)!r} is no Python file; give its class or function as model, "
+            "and this file as weights."
+        )
+    if path.suffix != ".py":
+        with _first_on_path(Path.cwd()), foreign(what):
+            return importlib.import_module(where)
+    if not path.is_file():
+        raise InputError(f"cannot read {quoted(path)}: there is no such file; check the path.")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with _first_on_path(path.resolve().parent), foreign(what):
+        sys.modules.setdefault(path.stem, module)  # where dataclasses look for it
+        spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def _first_on_path(folder: Path) -> Iterator[None]:
+    """Let Python find modules in a folder, as it does for a program there."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+def _called(make: Any, text: str) -> nn.Module:
+    """Call what makes a module."""
+    what = f"model: {printable(text)!r}"
+    if not callable(make):
+        raise SpecError(
+            f"{what} is no torch.nn.Module, and nothing that makes one, but {type(make).__name__}."
+        )
+    try:
+        parameters: Mapping[str, inspect.Parameter] = inspect.signature(make).parameters
+    except (TypeError, ValueError):  # made by C
+        parameters = {}
+    given = {name: value for name, value in _WITHOUT_WEIGHTS.items() if name in parameters}
+    free = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [
+        one.name
+        for one in parameters.values()
+        if one.default is one.empty and one.kind not in free and one.name not in given
+    ]
+    if needed:
+        raise SpecError(
+            f"{what} needs {plural(len(needed), 'argument')} ({', '.join(needed[:6])}); write a function "
+            "that needs none and gives the module, such as def make(): return Network(10)."
+        )
+    with foreign(f"{what} cannot be made"):
+        made = make(**given)
+    if not isinstance(made, nn.Module):
+        raise SpecError(f"{what} gives {type(made).__name__}; expected a torch.nn.Module.")
+    return made
+
+
+def load_weights(module: nn.Module, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Put the weights of a file into a module, by their names.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module, which is changed.
+    checkpoint : Checkpoint
+        The file, read as data.
+
+    Returns
+    -------
+    tuple of str
+        Every pairing that is not by equal name, and what the file holds beyond the module.
+
+    Raises
+    ------
+    InputError
+        If an array is missing, has another shape, or the names fit in two ways.
+    """
+    wanted = {
+        name: tensor
+        for name, tensor in module.state_dict(keep_vars=True).items()
+        if isinstance(tensor, torch.Tensor) and _is_needed(name)
+    }
+    held = {**checkpoint.arrays, **checkpoint.parts}
+    pairs, remarks = _paired(wanted, held, checkpoint.name)
+    for name, key in pairs.items():
+        if tuple(held[key].shape) != tuple(wanted[name].shape):
+            raise InputError(
+                f"{checkpoint.name}: {printable(key)!r} has the shape {tuple(held[key].shape)}, "
+                f"but {printable(name)!r} of the model has {tuple(wanted[name].shape)}."
+            )
+    with torch.no_grad():
+        for name, key in pairs.items():
+            wanted[name].copy_(torch.from_numpy(held[key].copy()))
+    used = set(pairs.values())
+    left = [
+        one
+        for one in checkpoint.arrays
+        if one not in used and _is_needed(one) and not _is_whole_of(one, used)
+    ]
+    if left:
+        remarks.append(f"of {checkpoint.name} these are in no part of the model: {_some(left)}")
+    return tuple(remarks)
+
+
+def _is_needed(name: str) -> bool:
+    """Leave out what changes nothing."""
+    return name.rpartition(".")[2] not in _NOT_NEEDED
+
+
+def _is_whole_of(name: str, used: set[str]) -> bool:
+    """Tell a weight that was put together from parts which were taken themselves."""
+    before, dot, last = name.rpartition(".")
+    return any(one.startswith((f"{name}_", f"{before}{dot}parametrizations.{last}.")) for one in used)
+
+
+def _paired(
+    wanted: Mapping[str, torch.Tensor], held: Mapping[str, NDArray[Any]], where: str
+) -> tuple[dict[str, str], list[str]]:
+    """Find the array for every name of a module, and say how if the names are not equal."""
+    if all(name in held for name in wanted):
+        return {name: name for name in wanted}, []
+    # What stands before the names of the module in the file, or before those of the file in the module.
+    before = Counter(head for key in held for head, tail in _splits(key) if tail in wanted)
+    beyond = Counter(head for name in wanted for head, tail in _splits(name) if tail in held)
+    fitting = [head for head, count in before.items() if count == len(wanted)]
+    if len(fitting) > 1:
+        raise InputError(
+            f"{where} holds the model {len(fitting)} times, behind "
+            f"{', '.join(printable(repr(one)) for one in fitting[:6])}; store one of them alone."
+        )
+    if fitting:
+        head = fitting[0]
+        return {name: f"{head}{name}" for name in wanted}, [
+            f"the names of {where} are those of the model behind {printable(head)!r}"
+        ]
+    for head, count in beyond.items():
+        if count == len(wanted):
+            return {name: name.removeprefix(head) for name in wanted}, [
+                f"the names of the model are those of {where} behind {printable(head)!r}"
+            ]
+    if before or beyond:
+        head = before.most_common(1)[0][0] if before else ""
+        missing = [name for name in wanted if f"{head}{name}" not in held]
+        raise InputError(
+            f"{where} lacks {plural(len(missing), 'array')} of the model: {_some(missing)}; "
+            "take the model that the weights were saved from."
+        )
+    return _in_order(wanted, held, where)
+
+
+def _splits(name: str) -> Iterator[tuple[str, str]]:
+    """Split a name before each of its parts.
+
+    Examples
+    --------
+    >>> list(_splits("module.conv.weight"))
+    [('', 'module.conv.weight'), ('module.', 'conv.weight'), ('module.conv.', 'weight')]
+    """
+    parts = name.split(".")
+    for at in range(len(parts)):
+        head = "".join(f"{part}." for part in parts[:at])
+        yield head, name[len(head) :]
+
+
+def _in_order(
+    wanted: Mapping[str, torch.Tensor], held: Mapping[str, NDArray[Any]], where: str
+) -> tuple[dict[str, str], list[str]]:
+    """Pair arrays by their order, where no name is the same and every shape is."""
+    keys = [one for one in held if _is_needed(one)]
+    shapes = [tuple(held[one].shape) for one in keys]
+    if shapes != [tuple(one.shape) for one in wanted.values()]:
+        raise InputError(
+            f"{where} has no name of the model ({_some(list(wanted))}), and its {plural(len(keys), 'array')} "
+            f"({_some(keys)}) are not in order of the same shapes as the {len(wanted)} of the model."
+        )
+    pairs = dict(zip(wanted, keys, strict=True))
+    told = ", ".join(f"{printable(name)} = {printable(key)}" for name, key in pairs.items())
+    return pairs, [f"no name of the model is in {where}, so its arrays are taken in order: {told}"]
+
+
+def _some(names: list[str]) -> str:
+    """List names; of many the first ones."""
+    return ", ".join(map(printable, names[:6])) + (f" … ({len(names)} in all)" if len(names) > 6 else "")

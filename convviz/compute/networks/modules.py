@@ -1,0 +1,393 @@
+"""Networks that are modules of torch: every activation by a hook that copies it."""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from convviz.compute.networks.engine import (
+    Activation,
+    Convolution,
+    Declared,
+    Engine,
+    NetworkStep,
+    See,
+    check_memory,
+    unbatched,
+    unbatched_shape,
+)
+from convviz.compute.networks.foreign import foreign
+from convviz.errors import ConvvizError, ShapeError, SpecError, UnknownNameError
+from convviz.spec import layers
+from convviz.spec.layers import Shape, shape_text
+from convviz.text import printable
+from convviz.typing import Floats
+
+_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+
+
+class _Enough(BaseException):  # no error, and no `except Exception` of a module may catch it
+    """All that was wanted is there."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call of a module."""
+
+    name: str
+    module: nn.Module
+    inputs: tuple[Shape | None, ...] = ()
+    outputs: dict[str, Shape] = field(default_factory=dict)
+    outer: bool = False
+    macs: int = 0
+
+
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives it no types
+    """Adds the products of every operation of torch to the innermost module that runs."""
+
+    def __init__(self, running: Sequence[_Call]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # likewise
+        self._running = running
+
+    def __torch_dispatch__(self, func: Any, types: Any, *given: Any) -> Any:
+        args, named = given[0], (given[1] if len(given) > 1 else None) or {}
+        made = func(*args, **named)
+        count = flop_registry.get(func.overloadpacket)
+        if count is not None and self._running:
+            # It counts a product and its sum as two.
+            self._running[-1].macs += int(count(*args, **named, out_val=made)) // 2
+        return made
+
+
+class ModuleEngine(Engine):
+    """A module of torch.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network; it is not changed.
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    SpecError
+        If it is no module, is TorchScript, or has no numbers yet.
+    """
+
+    def __init__(self, module: Any, name: str = "") -> None:
+        if not isinstance(module, nn.Module):
+            raise SpecError(f"a network is a torch.nn.Module, not {type(module).__name__}.")
+        if isinstance(module, torch.jit.ScriptModule):
+            raise SpecError("a network is a torch.nn.Module, not TorchScript; give the module before that.")
+        # What torch.compile made calls the module in it, whose parts the compiled code does not call.
+        module = getattr(module, "_orig_mod", module)
+        self.module: nn.Module = module
+        self._name = name or type(module).__name__
+        # The whole has no name in torch: here it is that of its class.
+        self._modules = {inner or type(module).__name__: one for inner, one in module.named_modules()}
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self._name
+
+    @property
+    def declared(self) -> Declared:
+        """The channels that the first convolution reads, where that is the first module with a weight."""
+        weighted = (one for one in self._modules.values() if getattr(one, "weight", None) is not None)
+        first = next(weighted, None)
+        channels = first.in_channels if isinstance(first, nn.Conv2d) else None
+        return Declared(channels, dtype=str(self._like.dtype).removeprefix("torch."))
+
+    @property
+    def _like(self) -> torch.Tensor:
+        """A tensor on the device, and of the type, that the module computes with."""
+        for one in itertools.chain(self.module.parameters(), self.module.buffers()):
+            if one.is_floating_point():
+                if one.is_meta:
+                    raise SpecError(
+                        f"{self._name} is on the device 'meta', without numbers; load its weights."
+                    )
+                return one
+        return torch.zeros(())
+
+    # --- the steps
+
+    def steps(self, shape: Shape) -> tuple[NetworkStep, ...]:
+        """Run the module on zeros, and list every module that is called, in the order of the calls."""
+        calls: list[_Call] = []
+        open_: list[_Call] = []
+
+        def before(name: str, module: nn.Module, inputs: Any) -> None:
+            for outer in open_:
+                outer.outer = True
+            shapes = tuple(unbatched_shape(tuple(one.shape)) for _, one in _tensors(inputs))
+            open_.append(_Call(name, module, shapes))
+            calls.append(open_[-1])
+
+        def after(name: str, output: Any) -> None:
+            open_.pop().outputs = {key: unbatched_shape(tuple(one.shape)) for key, one in _tensors(output)}
+
+        # Attention is then made of products that can be counted.
+        with sdpa_kernel(SDPBackend.MATH), _Counter(open_):
+            self._run(np.zeros(shape, np.float32), list(self._modules), before=before, after=after)
+        called = {call.module for call in calls}
+        counted: set[torch.Tensor] = set()
+        return tuple(one for call in calls for one in _steps_of(call, called, counted))
+
+    # --- activations
+
+    def visit(
+        self, x: Floats, names: Sequence[str], see: See, *, reads: bool = False, kept: bool = False
+    ) -> None:
+        """Run the module as far as the last wanted step, and copy what the wanted ones give."""
+        waiting = dict.fromkeys(names)
+        wanted: dict[str, set[str]] = {}
+        for name in waiting:
+            call = name.partition("[")[0]
+            wanted.setdefault(call, set()).add(name)
+            if _module_of(call) not in self._modules:
+                raise UnknownNameError("layer", name, self._modules)
+        read: dict[str, Floats | None] = {}
+
+        def before(name: str, module: nn.Module, inputs: Any) -> None:
+            if reads and name in wanted:
+                given = _tensors(inputs)
+                read[name] = self._copy(given[0][1]) if len(given) == 1 else None
+
+        def after(name: str, output: Any) -> None:
+            if name not in wanted:
+                return
+            for key, tensor in _tensors(output):
+                one = f"{name}{key}"
+                if name in wanted[name] or one in wanted[name]:
+                    see(Activation(one, self._copy(tensor), read.get(name)))
+                    waiting.pop(one, None)
+            waiting.pop(name, None)
+            read.pop(name, None)
+            if not waiting:
+                raise _Enough
+
+        if waiting:
+            self._run(x, sorted({_module_of(one) for one in wanted}), before=before, after=after)
+        for name in waiting:
+            raise SpecError(
+                f"{self._name} does not compute {printable(name)!r} for an input of {shape_text(x.shape)}; "
+                "choose a layer that it calls."
+            )
+
+    def _copy(self, tensor: torch.Tensor) -> Floats:
+        """Copy an activation before anything changes it in place."""
+        check_memory(4 * tensor.numel(), self._name)
+        found = tensor.detach()
+        found = found.dequantize() if found.is_quantized else found
+        if found.is_complex():
+            raise SpecError(f"{self._name} gives complex numbers there; choose another layer.")
+        return unbatched(found.to_dense().to("cpu", torch.float32).numpy())
+
+    def _run(
+        self,
+        x: Floats,
+        names: Sequence[str],
+        *,
+        before: Callable[[str, nn.Module, Any], None],
+        after: Callable[[str, Any], None],
+    ) -> None:
+        """Call the module with hooks on some of its parts; afterwards all is as it was before."""
+        like = self._like
+        if x.ndim != 3:
+            raise ShapeError(f"a network reads channels (C, H, W), not {shape_text(x.shape)}.")
+        image = torch.from_numpy(np.array(x, np.float32))[None].to(like.device, like.dtype)
+        counts: dict[str, int] = {}
+        running: list[str] = []
+        by_module: dict[nn.Module, str] = {}
+        for name in names:
+            by_module.setdefault(self._modules[name], name)
+
+        def entered(module: nn.Module, inputs: Any, named: Any) -> None:
+            name = by_module[module]
+            counts[name] = counts.get(name, 0) + 1
+            running.append(name if counts[name] == 1 else f"{name}:{counts[name]}")
+            before(running[-1], module, (*inputs, *named.values()))
+
+        def left(module: nn.Module, inputs: Any, output: Any) -> None:
+            after(running.pop(), output)
+
+        with contextlib.ExitStack() as undo:
+            for module in by_module:
+                undo.callback(module.register_forward_pre_hook(entered, with_kwargs=True).remove)
+                undo.callback(module.register_forward_hook(left).remove)
+            for module in self.module.modules():
+                undo.callback(setattr, module, "training", module.training)
+            self.module.eval()
+            undo.enter_context(torch.no_grad())
+            undo.enter_context(contextlib.suppress(_Enough))
+            undo.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
+            torch.backends.mha.set_fastpath_enabled(False)  # which calls no module inside of an encoder
+            with foreign(f"{self._name} cannot be computed for an input of {shape_text(x.shape)}"):
+                self.module(image)
+
+    # --- convolutions
+
+    def conv(self, name: str) -> Convolution:
+        """Describe a convolution with the weight that it computes with."""
+        module = self._modules.get(_module_of(name))
+        if module is None:
+            raise UnknownNameError("layer", name, self._modules)
+        what = f"{self._name}: the layer {printable(name)!r}"
+        if not isinstance(module, _CONVOLUTIONS):
+            raise SpecError(f"{what} is no convolution, but {type(module).__name__}.")
+        weight, bias = _effective(module)
+        remark = ""
+        if not _as_in_torch(module):
+            remark = f"{type(module).__name__} has a forward of its own"
+            used = _used_weight(module, like=self._like)
+            if used is None:
+                remark += ", which may differ from what is shown"
+            else:
+                weight, remark = used, f"{remark}; its weight is the one that it computes"
+        try:
+            layer = _layer(module, bias=bias is not None)
+        except ConvvizError as error:
+            raise SpecError(f"{what} cannot be explained: {error}") from None
+        return Convolution(name, layer, weight, bias, remark)
+
+
+def _module_of(name: str) -> str:
+    """Leave out of a name which call, and which of its arrays, is meant.
+
+    Examples
+    --------
+    >>> _module_of("head.conv:2"), _module_of("backbone[out]")
+    ('head.conv', 'backbone')
+    """
+    return name.partition("[")[0].partition(":")[0]
+
+
+def _tensors(value: Any, key: str = "") -> list[tuple[str, torch.Tensor]]:
+    """List the tensors in what a module takes or gives, with their keys if there are several."""
+    found = list(_all_tensors(value, key))
+    return [("", found[0][1])] if len(found) == 1 else found
+
+
+def _all_tensors(value: Any, key: str) -> Iterator[tuple[str, torch.Tensor]]:
+    """Look into tuples, lists, dicts, and classes that are dicts."""
+    if isinstance(value, torch.Tensor):
+        yield key, value
+    elif isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from _all_tensors(one, f"{key}[{name}]")
+    elif isinstance(value, list | tuple):
+        for index, one in enumerate(value):
+            yield from _all_tensors(one, f"{key}[{index}]")
+
+
+def _steps_of(call: _Call, called: set[nn.Module], counted: set[torch.Tensor]) -> Iterator[NetworkStep]:
+    """Describe one call as steps: one for every array that it gives."""
+    new = set(_own_parameters(call.module, called)) - counted
+    counted |= new
+    own = sum(one.numel() for one in new)
+    kind = ""
+    if isinstance(call.module, _CONVOLUTIONS):
+        kind = "Conv2d" if isinstance(call.module, nn.Conv2d) else "ConvTranspose2d"
+    outputs: Mapping[str, Shape | None] = call.outputs or {"": None}
+    for index, (key, shape) in enumerate(outputs.items()):
+        yield NetworkStep(
+            f"{call.name}{key}",
+            type(call.module).__name__,
+            call.inputs,
+            shape,
+            0 if index else own,
+            0 if index else call.macs,
+            kind,
+            outer=call.outer,
+        )
+
+
+def _own_parameters(module: nn.Module, called: set[nn.Module]) -> Iterator[torch.Tensor]:
+    """List the parameters of a module, and those of modules in it that are not called but read."""
+    yield from module.parameters(recurse=False)
+    for inner in module.children():
+        if inner not in called:
+            yield from _own_parameters(inner, called)
+
+
+def _effective(module: nn.Module) -> tuple[Floats, Floats | None]:
+    """Give weight and bias as the module computes with them: whole, where they are stored in parts."""
+    training = module.training
+    module.training = False  # where the parts of spectral norm are not changed
+    try:
+        with torch.no_grad():
+            for hook in module._forward_pre_hooks.values():
+                # Weight norm, spectral norm and pruning put the weight together before each call.
+                if type(hook).__module__.startswith("torch.nn.utils."):
+                    hook(module, ())
+            given: Any = module
+            return _numbers(given.weight), None if given.bias is None else _numbers(given.bias)
+    finally:
+        module.training = training
+
+
+def _as_in_torch(module: nn.Module) -> bool:
+    """Tell a module that computes as its class in torch does."""
+    kind = nn.Conv2d if isinstance(module, nn.Conv2d) else nn.ConvTranspose2d
+    names = ("forward", "_conv_forward", "_output_padding")
+    return all(getattr(type(module), one, None) is getattr(kind, one, None) for one in names)
+
+
+class _Watch(TorchFunctionMode):
+    """Keeps what functions of convolution are called with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[Any, ...]] = []
+
+    def __torch_function__(self, func: Any, types: Any, *given: Any) -> Any:
+        args, named = given[0], (given[1] if len(given) > 1 else None) or {}
+        if func in (nn.functional.conv2d, nn.functional.conv_transpose2d):
+            self.calls.append((*args, *named.values()))
+        return func(*args, **named)
+
+
+def _used_weight(module: nn.Module, *, like: torch.Tensor) -> Floats | None:
+    """See with which weight a convolution calls torch; None where it does more than that."""
+    given: Any = module
+    x = torch.zeros(1, given.in_channels, 64, 64, dtype=like.dtype, device=like.device)
+    training, watch = module.training, _Watch()
+    module.training = False
+    try:
+        with torch.no_grad(), watch, foreign(f"{type(module).__name__} cannot be computed by itself"):
+            module(x)
+    finally:
+        module.training = training
+    if len(watch.calls) != 1 or watch.calls[0][0].shape != x.shape:
+        return None
+    weight = watch.calls[0][1]
+    return _numbers(weight) if weight.shape == given.weight.shape else None
+
+
+def _numbers(tensor: Any) -> Floats:
+    """Copy the numbers of a parameter."""
+    return np.array(tensor.detach().to("cpu", torch.float32).numpy())
+
+
+def _layer(module: nn.Module, *, bias: bool) -> layers.Conv2d | layers.ConvTranspose2d:
+    """Take the settings of a convolution."""
+    given: Any = module
+    shared = {"stride": given.stride, "dilation": given.dilation, "groups": given.groups, "bias": bias}
+    counts = (given.in_channels, given.out_channels, given.kernel_size)
+    if isinstance(module, nn.ConvTranspose2d):
+        return layers.ConvTranspose2d(
+            *counts, padding=given.padding, output_padding=given.output_padding, **shared
+        )
+    return layers.Conv2d(*counts, padding=given.padding, padding_mode=given.padding_mode, **shared)

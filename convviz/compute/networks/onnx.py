@@ -1,0 +1,311 @@
+"""Networks of ONNX files, which onnxruntime runs: every activation by the name of its step."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.compute.networks import onnx_quantized
+from convviz.compute.networks.engine import (
+    Activation,
+    Convolution,
+    Declared,
+    Engine,
+    NetworkStep,
+    See,
+    check_memory,
+    unbatched,
+    unbatched_shape,
+)
+from convviz.compute.networks.onnx_convs import convolution
+from convviz.compute.networks.onnx_costs import macs, parameters
+from convviz.compute.networks.onnx_graph import Graph, Value, opened
+from convviz.compute.networks.onnx_names import CONVOLUTIONS, Names, names_of, part_name
+from convviz.compute.networks.onnx_quantized import Fetch
+from convviz.compute.networks.onnx_session import Session
+from convviz.errors import SpecError
+from convviz.files.onnx_ import dequantized
+from convviz.machine import memory
+from convviz.spec.layers import Shape
+from convviz.text import printable
+from convviz.typing import Floats
+
+FOLDED = (
+    "the batch normalization after it is folded into its weights; "
+    "torch.onnx.export(..., dynamo=False, training=torch.onnx.TrainingMode.PRESERVE) keeps the two apart"
+)
+_WIDENED = "computed in float32, not in the bfloat16 of the file"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One array to show: its name, how it is had, and how what the step read is had."""
+
+    name: str
+    fetch: Fetch
+    read: Fetch | None
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All that is to be computed."""
+        return self.fetch.names + (() if self.read is None else self.read.names)
+
+
+class OnnxEngine(Engine):
+    """The network of an ONNX file.
+
+    Parameters
+    ----------
+    path : Path
+        The file; nothing in it is run but the operations that onnxruntime knows.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, reads no picture, or refers to a file outside its folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._graph: Graph = opened(path)
+        self._names: Names = names_of(self._graph)
+        self._session: Session | None = None
+        self._constants: dict[str, NDArray[Any]] = {}
+        self._inferred: tuple[Shape, dict[str, Value]] | None = None
+
+    @property
+    def name(self) -> str:
+        """The file."""
+        return self._graph.name
+
+    @property
+    def declared(self) -> Declared:
+        """What the graph declares."""
+        return self._graph.declared
+
+    @cached_property
+    def _stated_batch(self) -> int:
+        """How many pictures the graph reads at once."""
+        dims = self._graph.image.type.tensor_type.shape.dim
+        return int(dims[0].dim_value) or 1 if len(dims) == 4 else 1
+
+    # --- the steps
+
+    def steps(self, shape: Shape) -> tuple[NetworkStep, ...]:
+        """List the operations that depend on the picture."""
+        self._graph.check(shape)
+        values = self._complete(shape)
+        counted: set[str] = set()
+        found: list[NetworkStep] = []
+        for index, name in self._names.own.items():
+            outputs = self._names.values[name]
+            for at, output in enumerate(outputs):
+                node = self._graph.nodes[index]
+                found.append(
+                    NetworkStep(
+                        part_name(name, at) if len(outputs) > 1 else name,
+                        str(node.op_type),
+                        tuple(self._shape(values, one) for one in node.input if one in self._graph.live),
+                        self._shape(values, output),
+                        0 if at else parameters(self._graph, node, counted),
+                        0 if at else macs(node, values),
+                        self._convolution(index, values),
+                        remark=self._remark(index),
+                    )
+                )
+        return tuple(found)
+
+    def _shape(self, values: Mapping[str, Value], value: str) -> Shape | None:
+        """Tell a shape without the batch."""
+        dims = values[value].dims if value in values else None
+        if dims is None:
+            return None
+        if self._stated_batch > 1 and dims[:1] == (self._stated_batch,):
+            return dims[1:]
+        return unbatched_shape(dims)
+
+    def _convolution(self, index: int, values: Mapping[str, Value]) -> str:
+        """Return which layer an operation is, if it is one of two axes."""
+        node = self._graph.nodes[index]
+        if node.op_type not in CONVOLUTIONS:
+            return ""
+        weight = values.get(node.input[CONVOLUTIONS[node.op_type]])
+        if weight is None or weight.dims is None or len(weight.dims) != 4:
+            return ""
+        return "ConvTranspose2d" if node.op_type == "ConvTranspose" else "Conv2d"
+
+    def _remark(self, index: int) -> str:
+        """Tell in what a step is not what its name says."""
+        remarks = [FOLDED] if index in self._names.folded else []
+        return "; ".join(remarks + ([_WIDENED] if self._graph.widened else []))
+
+    def _values(self, shape: Shape) -> dict[str, Value]:
+        """Infer shapes, once for each shape of the input."""
+        if self._inferred is None or self._inferred[0] != shape:
+            self._inferred = (shape, self._graph.values(shape))
+        return self._inferred[1]
+
+    def _complete(self, shape: Shape) -> dict[str, Value]:
+        """Compute once what shape inference could not tell."""
+        values = self._values(shape)
+        unknown = [
+            one
+            for name in self._names.own.values()
+            for one in self._names.values[name]
+            if one not in values or values[one].dims is None
+        ]
+        if unknown:
+            x = np.zeros(shape, np.float32)
+            for group in self._groups([_Wanted(one, Fetch(one), None) for one in unknown], shape, kept=False):
+                made = self._run([one.name for one in group], x)
+                for name, array in made.items():
+                    number = values[name].dtype if name in values else 0
+                    values[name] = Value(number, tuple(array.shape))
+        return values
+
+    # --- activations
+
+    def visit(
+        self, x: Floats, names: Sequence[str], see: See, *, reads: bool = False, kept: bool = False
+    ) -> None:
+        """Compute what the steps need by onnxruntime, in groups that fit into the memory."""
+        self._graph.check(x.shape)
+        wanted = [one for name in dict.fromkeys(names) for one in self._wanted(name, reads=reads)]
+        for group in self._groups(wanted, x.shape, kept=kept):
+            made = self._run(list(dict.fromkeys(value for one in group for value in one.values)), x)
+            last = {value: at for at, one in enumerate(group) for value in one.values}
+            for at, one in enumerate(group):
+                read = None if one.read is None else self._real(one.read, made)
+                see(Activation(one.name, self._real(one.fetch, made), read))
+                for value in one.values:
+                    if last[value] == at:
+                        made.pop(value, None)
+
+    def _wanted(self, name: str, *, reads: bool) -> Iterator[_Wanted]:
+        """Find the arrays that a name stands for."""
+        values = self._names.find(name)
+        for at, value in enumerate(values):
+            index = self._graph.makers.get(value)
+            read = None
+            if reads and index is not None and name not in self._names.outer:
+                live = [one for one in self._graph.nodes[index].input if one in self._graph.live]
+                if len(live) == 1 or self._graph.nodes[index].op_type in CONVOLUTIONS:
+                    read = onnx_quantized.fetch(self._graph, live[0])
+            label = part_name(name, at) if len(values) > 1 else name
+            yield _Wanted(label, onnx_quantized.fetch(self._graph, value), read)
+
+    def _groups(self, wanted: Sequence[_Wanted], shape: Shape, *, kept: bool) -> Iterator[list[_Wanted]]:
+        """Split what is wanted so that each part fits into the memory; refuse what never would."""
+        values = self._values(shape)
+        sizes = [sum(values[value].bytes for value in one.values if value in values) for one in wanted]
+        base = self._needed_without_outputs([value for one in wanted for value in one.values], values)
+        # The numbers of one array lie there twice while they are copied.
+        most = max(sizes, default=0)
+        check_memory(base + (sum(sizes) if kept else most) + most, self.name)
+        if memory.fits(base + sum(sizes) + most):
+            yield list(wanted)
+            return
+        room = max(memory.share() - base - most, most)
+        group: list[_Wanted] = []
+        held = 0
+        for one, size in zip(wanted, sizes, strict=True):
+            if group and held + size > room:
+                yield group
+                group, held = [], 0
+            group.append(one)
+            held += size
+        yield group
+
+    def _needed_without_outputs(self, wanted: Sequence[str], values: Mapping[str, Value]) -> int:
+        """Count the bytes of the weights, and of the most activations that are needed at one time."""
+        graph = self._graph
+        order = graph.needed(wanted)
+        read = {value for index in order for value in graph.read_by[index]}
+        weights = sum(values[name].bytes for name in graph.tensors if name in read)
+        last = {value: at for at, index in enumerate(order) for value in graph.read_by[index]}
+        ends: dict[int, list[str]] = {}
+        for value, at in last.items():
+            ends.setdefault(at, []).append(value)
+        held = most = 0
+        alive: dict[str, int] = {}
+        for at, index in enumerate(order):
+            for value in graph.nodes[index].output:
+                alive[value] = values[value].bytes if value in values else 0
+                held += alive[value]
+            most = max(most, held)
+            for value in (*ends.get(at, ()), *graph.nodes[index].output):
+                if last.get(value, at) <= at:
+                    held -= alive.pop(value, 0)
+        return weights + most
+
+    def _real(self, fetch: Fetch, made: Mapping[str, NDArray[Any]]) -> Floats:
+        """Return the real numbers of an array without the batch."""
+        values = made[fetch.value]
+        if self._stated_batch > 1 and values.shape[:1] == (self._stated_batch,):
+            values = values[:1]
+        if fetch.scale:
+            scale, zero = (made[one] if one else None for one in (fetch.scale, fetch.zero))
+            assert scale is not None
+            values = dequantized(values, zero, scale, axis=1 if scale.size > 1 else None)
+        return unbatched(values)
+
+    def _run(self, values: Sequence[str], x: Floats) -> dict[str, NDArray[Any]]:
+        """Compute values of the graph for a picture; what does not depend on it is computed once."""
+        graph = self._graph
+        made = {one: self._constant(one) for one in values if one not in graph.dependent}
+        image = self._as_declared(x)
+        if graph.image.name in values:
+            made[graph.image.name] = image
+        rest = [one for one in values if one not in made]
+        if rest:
+            if self._session is None or self._session.values != tuple(rest):
+                self._session = None  # before the next one takes its memory
+                self._session = Session(graph, rest)
+            made |= self._session.run({graph.image.name: image})
+        return made
+
+    def _as_declared(self, x: Floats) -> NDArray[Any]:
+        """Lay a picture out as the graph declares it."""
+        dtype = np.dtype(self.declared.dtype)
+        laid = x.transpose(1, 2, 0) if self.declared.channels_last else x
+        if dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            laid = np.clip(np.rint(laid), limits.min, limits.max)
+        shape = self._graph.dims(x.shape)
+        return np.ascontiguousarray(np.broadcast_to(laid, shape), dtype)
+
+    # --- convolutions
+
+    def _constant(self, value: str) -> NDArray[Any]:
+        """Compute a value that does not depend on the picture: stored, or made of what is stored."""
+        if value in self._graph.tensors:
+            return self._graph.array(value)
+        if value not in self._constants:
+            self._constants[value] = Session(self._graph, [value]).run({})[value]
+        return self._constants[value]
+
+    def conv(self, name: str) -> Convolution:
+        """Describe a convolution with its weights, which may be computed from stored ones."""
+        values = self._names.find(name)
+        index = self._graph.makers.get(values[0])
+        node = None if index is None else self._graph.nodes[index]
+        what = f"{self.name}: the layer {printable(name)!r}"
+        if node is None or index is None or node.op_type not in CONVOLUTIONS:
+            kind = "" if node is None else f", but {printable(node.op_type)}"
+            raise SpecError(f"{what} is no convolution{kind}.")
+        for value in node.input[1:]:
+            if value in self._graph.dependent and value != self._scale_of_input(node):
+                raise SpecError(
+                    f"{what} has a weight that is computed from the input; it has no weight of its own."
+                )
+        return convolution(
+            self._graph, node, self._constant, name=name, what=what, remark=self._remark(index)
+        )
+
+    @staticmethod
+    def _scale_of_input(node: Any) -> str:
+        """Name the zero point of the input of a ConvInteger, which may depend on the picture."""
+        return node.input[2] if node.op_type == "ConvInteger" and len(node.input) > 2 else ""

@@ -1,0 +1,136 @@
+"""Convolutions of ONNX as the layers that convviz explains."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.compute.networks import onnx_quantized
+from convviz.compute.networks.engine import Convolution
+from convviz.compute.networks.onnx_graph import Graph
+from convviz.errors import ConvvizError, SpecError
+from convviz.files import onnx_
+from convviz.files.onnx_ import dequantized
+from convviz.spec.geometry import HW
+from convviz.spec.layers import Conv2d, ConvTranspose2d
+from convviz.text import printable
+
+Look = Callable[[str], NDArray[Any]]
+
+_ROUNDED = (
+    "stored as whole numbers (QLinearConv): the weight is (q - zero point) * scale, and the rounding of the "
+    "output is left out"
+)
+_UNSCALED = "stored as whole numbers (ConvInteger): the weight is q - zero point, without a scale"
+
+
+def convolution(
+    graph: Graph, node: Any, look: Look, *, name: str, what: str, remark: str = ""
+) -> Convolution:
+    """Describe one convolution.
+
+    Parameters
+    ----------
+    graph : Graph
+        Its graph.
+    node : onnx.NodeProto
+        The operation.
+    look : callable
+        What gives the array of a value that does not depend on the input.
+    name : str
+        What to call it.
+    what : str
+        What messages call it.
+    remark : str
+        What is known of it already.
+
+    Raises
+    ------
+    SpecError
+        If it is none of two axes, or one that no layer of convviz is.
+    """
+    weight, bias, more = _numbers(graph, node, look)
+    if weight.ndim != 4:
+        raise SpecError(f"{what} convolves along {weight.ndim - 2} axes; expected 2.")
+    arguments = onnx_.conv_arguments(_attributes_of(node), weight.shape, what)
+    arguments["bias"] = bias is not None
+    transposed = node.op_type == "ConvTranspose"
+    try:
+        layer = _transposed(node, weight.shape, arguments) if transposed else _conv(weight.shape, arguments)
+    except ConvvizError as error:
+        raise SpecError(f"{what} is none of torch: {printable(str(error))}") from None
+    if bias is not None and bias.shape != (layer.out_channels,):
+        raise SpecError(f"{what} has a bias of shape {bias.shape}; expected ({layer.out_channels},).")
+    remark = "; ".join(filter(None, (remark, more)))
+    floats = None if bias is None else np.ascontiguousarray(bias, np.float32)
+    return Convolution(name, layer, np.ascontiguousarray(weight, np.float32), floats, remark)
+
+
+def _attributes_of(node: Any) -> dict[str, Any]:
+    """Take the attributes that convolutions share."""
+    found = onnx_.attributes(node)
+    if node.op_type == "ConvTranspose":
+        found.pop("output_padding", None)
+        found.pop("output_shape", None)
+    return found
+
+
+def _conv(shape: tuple[int, ...], arguments: dict[str, Any]) -> Conv2d:
+    """Build the layer."""
+    groups = arguments.get("groups", 1)
+    return Conv2d(shape[1] * groups, shape[0], HW(*shape[2:]), **arguments)
+
+
+def _transposed(node: Any, shape: tuple[int, ...], arguments: dict[str, Any]) -> ConvTranspose2d:
+    """Build a transposed layer; what is cut off less at the end than before is padding of the output."""
+    chosen = onnx_.attributes(node)
+    if isinstance(arguments.get("padding"), str) or "output_shape" in chosen:
+        raise SpecError("its padding depends on the size of its output.")
+    (top, bottom), (left, right) = arguments.pop("padding", ((0, 0), (0, 0)))
+    more = chosen.get("output_padding", [0, 0])
+    added = (more[0] + top - bottom, more[1] + left - right)
+    if min(added) < 0:
+        raise SpecError("more is cut off at the end of its output than before.")
+    groups = arguments.get("groups", 1)
+    return ConvTranspose2d(
+        shape[0], shape[1] * groups, HW(*shape[2:]), padding=(top, left), output_padding=added, **arguments
+    )
+
+
+def _numbers(graph: Graph, node: Any, look: Look) -> tuple[NDArray[Any], NDArray[Any] | None, str]:
+    """Give weight and bias as real numbers, and in what they are not all that is computed with."""
+
+    def given(at: int) -> NDArray[Any] | None:
+        return look(node.input[at]) if at < len(node.input) and node.input[at] else None
+
+    if node.op_type == "QLinearConv":
+        stored, scale, zero = given(3), given(4), given(5)
+        assert stored is not None
+        assert scale is not None
+        weight = dequantized(stored, zero, scale, axis=0 if scale.size > 1 else None)
+        bias, of_input = given(8), given(1)
+        if bias is not None and of_input is not None:
+            bias = dequantized(
+                bias,
+                None,
+                (of_input.astype(np.float32) * scale).reshape(-1),
+                axis=0 if scale.size > 1 else None,
+            )
+        return weight, bias, _ROUNDED
+    if node.op_type == "ConvInteger":
+        stored, zero = look(node.input[1]), given(3)
+        scaled = onnx_quantized.scaled_sum(graph, node)
+        name = "" if scaled is None else onnx_quantized.scale_of_weight(graph, scaled[1])
+        if scaled is None or not name:
+            return (
+                dequantized(stored, zero, None, axis=0 if zero is not None and zero.size > 1 else None),
+                None,
+                _UNSCALED,
+            )
+        scale = look(name).reshape(-1)
+        apart = scale.size > 1 or (zero is not None and zero.size > 1)
+        weight = dequantized(stored, zero, scale, axis=0 if apart else None)
+        return weight, look(scaled[2]).reshape(-1) if scaled[2] else None, ""
+    weight = look(node.input[1])
+    return weight, given(2), ""

@@ -1,0 +1,391 @@
+"""The graph of an ONNX file: what reads what, what depends on the input, and the shapes for an input."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.inliner
+from numpy.typing import NDArray
+
+from convviz.compute.networks.engine import Declared
+from convviz.errors import InputError, ShapeError
+from convviz.files import onnx_
+from convviz.files.outline import LARGE, outline
+from convviz.files.paths import quoted
+from convviz.spec.layers import Shape, shape_text
+from convviz.text import because, plural, printable
+
+# What is told by these about their input is a shape, not what was made of its values.
+_SHAPES = ("Shape", "Size")
+_TENSOR = onnx.TensorProto
+# The most channels that a picture has.
+_CHANNELS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What shape inference knows of one value of a graph.
+
+    Parameters
+    ----------
+    dtype : int
+        As ONNX numbers types; 0 where nothing is known.
+    dims : tuple of int, or None
+        Its shape, with the batch; None where it is not known.
+    """
+
+    dtype: int
+    dims: Shape | None
+
+    @property
+    def bytes(self) -> int:
+        """What it takes in memory; 0 where that is not known."""
+        if self.dims is None or not self.dtype:
+            return 0
+        return int(np.prod(self.dims, dtype=np.int64)) * dtype_of(self.dtype).itemsize
+
+
+@dataclass(eq=False)  # what is worked out once is kept in it
+class Graph:
+    """The graph of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    model : onnx.ModelProto
+        The model; its large arrays are references to the file.
+    widened : bool
+        Whether its bfloat16, with which onnxruntime cannot convolve, became float32.
+    """
+
+    path: Path
+    model: Any
+    widened: bool = False
+    nodes: list[Any] = field(default_factory=list)
+    read_by: list[set[str]] = field(default_factory=list)
+    tensors: dict[str, Any] = field(default_factory=dict)
+    makers: dict[str, int] = field(default_factory=dict)
+    readers: dict[str, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.nodes = list(self.model.graph.node)
+        self.read_by = [_reads(node) for node in self.nodes]
+        self.tensors = {one.name: one for one in self.model.graph.initializer}
+        for index, node in enumerate(self.nodes):
+            self.makers.update((output, index) for output in node.output if output)
+            for value in self.read_by[index]:
+                self.readers.setdefault(value, []).append(index)
+
+    @property
+    def name(self) -> str:
+        """What messages call the file."""
+        return quoted(self.path)
+
+    @property
+    def outputs(self) -> set[str]:
+        """The values that the whole network gives."""
+        return {one.name for one in self.model.graph.output}
+
+    @cached_property
+    def image(self) -> Any:
+        """The input that a picture can be: the first with numbers on three or four axes."""
+        inputs = [one for one in self.model.graph.input if one.name not in self.tensors]
+        for one in inputs:
+            kind = one.type.tensor_type
+            if len(kind.shape.dim) in (3, 4) and kind.elem_type in _READABLE:
+                return one
+        listed = ", ".join(
+            f"{printable(one.name)!r} ({len(one.type.tensor_type.shape.dim)} axes)" for one in inputs[:6]
+        )
+        raise InputError(
+            f"{self.name} reads no picture: it declares {listed or 'no input'}; expected one of 3 or 4 axes."
+        )
+
+    @cached_property
+    def live(self) -> set[str]:
+        """The values that depend on those of the picture."""
+        return self._after_image(_SHAPES)
+
+    @cached_property
+    def dependent(self) -> set[str]:
+        """The values that cannot be computed without a picture, if but for its size."""
+        return self._after_image(())
+
+    def _after_image(self, but: Sequence[str]) -> set[str]:
+        """Follow the picture through all operations but some."""
+        found = {self.image.name}
+        for node, read in zip(self.nodes, self.read_by, strict=True):
+            if node.op_type not in but and not found.isdisjoint(read):
+                found.update(one for one in node.output if one)
+        return found
+
+    @cached_property
+    def declared(self) -> Declared:
+        """What the graph says about its input."""
+        dims = [one.dim_value or None for one in self.image.type.tensor_type.shape.dim][-3:]
+        last = self._channels_last(dims)
+        channels, height, width = (dims[2], dims[0], dims[1]) if last else dims
+        dtype = str(dtype_of(self.image.type.tensor_type.elem_type))
+        return Declared(channels, height, width, last, dtype)
+
+    def _channels_last(self, dims: Sequence[int | None]) -> bool:
+        """Tell (H, W, C) from (C, H, W): by which axis is short, else by what the graph does first."""
+        first, last = (one is not None and one <= _CHANNELS for one in (dims[0], dims[2]))
+        if first != last:
+            return last
+        turned = [[0, 3, 1, 2], [2, 0, 1]]
+        value = self.image.name
+        # Types may be changed, and values scaled, before.
+        while len(indices := self.readers.get(value, [])) == 1:
+            node = self.nodes[indices[0]]
+            if node.op_type == "Transpose":
+                return onnx_.attributes(node).get("perm") in turned
+            if node.op_type not in ("Cast", "Sub", "Mul", "Div", "Add", "Identity"):
+                break
+            value = node.output[0]
+        return False
+
+    def check(self, shape: Shape) -> None:
+        """Refuse an input that the graph does not read.
+
+        Raises
+        ------
+        ShapeError
+            If it differs from what is declared; the message says what would fit.
+        """
+        told = self.declared
+        wanted = (told.channels, told.height, told.width)
+        if len(shape) != 3:
+            raise ShapeError(f"a network reads channels (C, H, W), not {shape_text(shape)}.")
+        if all(one in (None, given) for one, given in zip(wanted, shape, strict=True)):
+            return
+        remedies = []
+        if told.channels not in (None, shape[0]):
+            remedies.append(f"an input with {plural(told.channels or 0, 'channel')}")
+        if any(one not in (None, given) for one, given in zip(wanted[1:], shape[1:], strict=True)):
+            size = "x".join("any" if one is None else str(one) for one in wanted[1:])
+            remedies.append(f"one resized or cropped to {size}")
+        text = "x".join("any" if one is None else str(one) for one in wanted)
+        raise ShapeError(
+            f"{self.name} reads {text}, but the input is {shape_text(shape)}; give {' and '.join(remedies)}."
+        )
+
+    def dims(self, shape: Shape) -> Shape:
+        """Return the shape of the array that stands for an input (C, H, W)."""
+        own = (*shape[1:], shape[0]) if self.declared.channels_last else shape
+        declared = self.image.type.tensor_type.shape.dim
+        return (declared[0].dim_value or 1, *own) if len(declared) == 4 else own
+
+    def needed(self, values: Iterable[str]) -> list[int]:
+        """List the operations that values depend on, in order."""
+        wanted = {self.makers[one] for one in values if one in self.makers}
+        waiting = list(wanted)
+        while waiting:
+            more = {self.makers[one] for one in self.read_by[waiting.pop()] if one in self.makers}
+            waiting.extend(more - wanted)
+            wanted |= more
+        return sorted(wanted)
+
+    def takers(self, value: str) -> list[int]:
+        """List the operations that read the numbers of a value, and not its shape alone."""
+        return [one for one in self.readers.get(value, ()) if self.nodes[one].op_type not in _SHAPES]
+
+    def leaves(self, value: str) -> Iterator[str]:
+        """List the stored arrays that a value which does not depend on the input is made of."""
+        if value in self.tensors:
+            yield value
+        for index in self.needed([value]):
+            node = self.nodes[index]
+            # Scales and zero points are no parameters.
+            kept = node.input[:1] if node.op_type == "DequantizeLinear" else self.read_by[index]
+            yield from (one for one in kept if one in self.tensors)
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Read a stored array."""
+        found = onnx_.array(self.tensors[name], self.name, self.path.parent)
+        return _wide(found)
+
+    def part(self, values: Sequence[str]) -> Any:
+        """Make a model of what some values depend on, and nothing else."""
+        model = onnx.ModelProto(ir_version=self.model.ir_version)
+        model.opset_import.extend(self.model.opset_import)
+        model.graph.name = "part"
+        needed = self.needed(values)
+        read = {one for index in needed for one in self.read_by[index]} | set(values)
+        model.graph.node.extend(self.nodes[index] for index in needed)
+        model.graph.initializer.extend(_reference(one) for name, one in self.tensors.items() if name in read)
+        sparse = self.model.graph.sparse_initializer
+        model.graph.sparse_initializer.extend(one for one in sparse if one.values.name in read)
+        model.graph.input.extend(
+            one for one in self.model.graph.input if one.name in read and one.name not in self.tensors
+        )
+        model.graph.output.extend(onnx.ValueInfoProto(name=one) for one in values)
+        return model
+
+    def values(self, shape: Shape) -> dict[str, Value]:
+        """Infer types and shapes for an input (C, H, W), as far as they can be told without computing."""
+        model = self.part([one for node in self.nodes for one in node.output if one])
+        del model.graph.output[:]
+        for one in model.graph.input:
+            if one.name == self.image.name:
+                for dim, side in zip(one.type.tensor_type.shape.dim, self.dims(shape), strict=True):
+                    dim.dim_value = side
+        try:
+            inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+        except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"cannot read {self.name}: its graph contradicts itself{because(error)}."
+            ) from None
+        found = {one.name: _value(one.type) for one in (*inferred.input, *inferred.value_info)}
+        stored = {name: Value(one.data_type, tuple(one.dims)) for name, one in self.tensors.items()}
+        return found | stored
+
+
+def opened(path: Path) -> Graph:
+    """Read the graph of a file.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or refers to a file outside its folder.
+    """
+    model = onnx_.parse(outline(path), quoted(path))
+    if model.functions:
+        try:
+            model = onnx.inliner.inline_local_functions(model)
+        except (RuntimeError, ValueError) as error:
+            raise InputError(
+                f"cannot read {quoted(path)}: its functions are damaged{because(error)}."
+            ) from None
+    widened = _settle(model, path)
+    return Graph(path, model, widened)
+
+
+def _settle(model: Any, path: Path) -> bool:
+    """Check where all arrays lie, take the small ones in, and widen bfloat16; tells whether there was any."""
+    name, folder = quoted(path), path.parent
+    wide = False
+    for tensor in model.graph.initializer:
+        if _size(tensor, name, folder) < LARGE:
+            wide |= _take_in(tensor, name, folder)
+        else:  # read, and widened, when it is needed
+            wide |= tensor.data_type == _TENSOR.BFLOAT16
+    for node in _all_nodes(model.graph):
+        for tensor in _tensors_of(node):
+            _size(tensor, name, folder)
+            wide |= _take_in(tensor, name, folder)
+        for one in node.attribute:
+            if one.name in ("to", "dtype") and one.i == _TENSOR.BFLOAT16:
+                one.i, wide = _TENSOR.FLOAT, True
+    for declared in model.graph.input:
+        if declared.type.tensor_type.elem_type == _TENSOR.BFLOAT16:
+            declared.type.tensor_type.elem_type, wide = _TENSOR.FLOAT, True
+    return wide
+
+
+def _size(tensor: Any, name: str, folder: Path) -> int:
+    """Count the bytes that an array has elsewhere, or here; refuse what lies outside of the folder."""
+    if tensor.data_location != _TENSOR.EXTERNAL:
+        return 0
+    return onnx_.external_data(tensor, f"{name}, array {printable(tensor.name)!r}", folder)[2]
+
+
+def _reference(tensor: Any) -> Any:
+    """Declare a large array as it will be given."""
+    if tensor.data_location != _TENSOR.EXTERNAL or tensor.data_type != _TENSOR.BFLOAT16:
+        return tensor
+    found = onnx.TensorProto()
+    found.CopyFrom(tensor)
+    found.data_type = _TENSOR.FLOAT
+    return found
+
+
+def _take_in(tensor: Any, name: str, folder: Path) -> bool:
+    """Put an array into the graph, as float32 if it is bfloat16; tells whether it was."""
+    is_wide = bool(tensor.data_type == _TENSOR.BFLOAT16)
+    if is_wide or tensor.data_location == _TENSOR.EXTERNAL:
+        values = _wide(onnx_.array(tensor, name, folder))
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+    return is_wide
+
+
+def _wide(values: NDArray[Any]) -> NDArray[Any]:
+    """Give bfloat16 as float32, exactly."""
+    return values.astype(np.float32) if values.dtype.name == "bfloat16" else values
+
+
+def _all_nodes(graph: Any) -> Iterator[Any]:
+    """List the operations of a graph and of those inside them, as of branches and loops."""
+    for node in graph.node:
+        yield node
+        for inner in _graphs_of(node):
+            yield from _all_nodes(inner)
+
+
+def _graphs_of(node: Any) -> Iterator[Any]:
+    """List the graphs that an operation runs."""
+    for one in node.attribute:
+        if one.type == onnx.AttributeProto.GRAPH:
+            yield one.g
+        yield from one.graphs
+
+
+def _tensors_of(node: Any) -> Iterator[Any]:
+    """List the arrays that an operation holds itself."""
+    for one in node.attribute:
+        if one.type == onnx.AttributeProto.TENSOR:
+            yield one.t
+        yield from one.tensors
+        for sparse in (one.sparse_tensor, *one.sparse_tensors):
+            yield from (sparse.values, sparse.indices)
+    for inner in _graphs_of(node):
+        yield from inner.initializer
+
+
+def _reads(node: Any) -> set[str]:
+    """List the values that an operation reads, those which its inner graphs take from outside among them."""
+    found = {one for one in node.input if one}
+    for inner in _graphs_of(node):
+        own = {one.name for one in (*inner.input, *inner.initializer)}
+        for other in inner.node:
+            found |= _reads(other) - own
+            own.update(other.output)
+        found |= {one.name for one in inner.output} - own
+    return found
+
+
+def dtype_of(number: int) -> np.dtype[Any]:
+    """Return the type of numpy for one that ONNX numbers; bytes for what numpy does not have."""
+    try:
+        return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(number))
+    except KeyError:
+        return np.dtype(np.uint8)
+
+
+def _value(kind: Any) -> Value:
+    """Take what was inferred."""
+    tensor = kind.tensor_type
+    known = tensor.HasField("shape") and all(one.HasField("dim_value") for one in tensor.shape.dim)
+    return Value(tensor.elem_type, tuple(one.dim_value for one in tensor.shape.dim) if known else None)
+
+
+_READABLE = {
+    getattr(_TENSOR, name)
+    for name in (
+        "FLOAT",
+        "FLOAT16",
+        "DOUBLE",
+        "BFLOAT16",
+        "UINT8",
+        "INT8",
+        "UINT16",
+        "INT16",
+        "INT32",
+        "INT64",
+    )
+}

@@ -1,0 +1,115 @@
+"""Parts of an ONNX graph, run by onnxruntime."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+from convviz.compute.networks.onnx_graph import Graph
+from convviz.errors import InputError, SpecError
+from convviz.machine import parallel
+from convviz.spec.layers import shape_text
+from convviz.text import printable
+
+# It has one class for every kind of error, with no base of their own.
+_ERRORS = tuple(one for one in vars(state).values() if isinstance(one, type) and issubclass(one, Exception))
+_STANDARD = ("", "ai.onnx", "ai.onnx.ml")
+_KNOWN = (*_STANDARD, "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc")
+
+
+class Session:
+    """What some values of a graph depend on, made ready to run.
+
+    Parameters
+    ----------
+    graph : Graph
+        The graph.
+    values : sequence of str
+        The values.
+
+    Raises
+    ------
+    SpecError
+        If they depend on an input besides the picture, or on an operation that onnxruntime does not have.
+    InputError
+        If onnxruntime refuses the graph.
+    """
+
+    def __init__(self, graph: Graph, values: Sequence[str]) -> None:
+        self.values = tuple(values)
+        self._graph = graph
+        self._reached = 0
+        model = graph.part(values)
+        _check_operations(graph, model)
+        self._check_inputs(model)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what matters is raised
+        options.intra_op_num_threads = parallel.limited()
+        # Large arrays are given as they are, and not copied into the model first.
+        self._arrays: dict[str, Any] = {}
+        for tensor in model.graph.initializer:
+            if tensor.data_location == onnx.TensorProto.EXTERNAL:
+                array = graph.array(tensor.name)
+                if array.dtype.kind == "V" or array.dtype.isbuiltin != 1:  # a type that numpy does not have
+                    tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+                else:
+                    self._arrays[tensor.name] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
+        options.add_external_initializers(list(self._arrays), list(self._arrays.values()))
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except _ERRORS as error:
+            raise InputError(f"{graph.name}: onnxruntime cannot load the graph{_words(error)}.") from None
+
+    def _check_inputs(self, model: Any) -> None:
+        """Refuse to make numbers up for inputs that are no picture."""
+        for one in model.graph.input:
+            if one.name != self._graph.image.name:
+                raise SpecError(
+                    f"{self._graph.name} reads {printable(one.name)!r} besides the picture; "
+                    "choose a layer that does not depend on it, or export the network without it."
+                )
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Compute the values.
+
+        Raises
+        ------
+        InputError
+            If onnxruntime cannot, as where the graph is made for another size.
+        """
+        known = {one.name for one in self._session.get_inputs()}
+        given = {name: array for name, array in inputs.items() if name in known}
+        try:
+            made = self._session.run(list(self.values), given)
+        except _ERRORS as error:
+            shapes = ", ".join(shape_text(array.shape) for array in inputs.values())
+            raise InputError(f"{self._graph.name} cannot be computed for {shapes}{_words(error)}.") from None
+        for name, array in zip(self.values, made, strict=True):
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+                raise SpecError(f"{self._graph.name}: {printable(name)!r} gives no array of numbers.")
+        return dict(zip(self.values, made, strict=True))
+
+
+def _check_operations(graph: Graph, model: Any) -> None:
+    """Refuse operations that somebody made up."""
+    for node in model.graph.node:
+        standard = node.domain in _STANDARD
+        if node.domain in _KNOWN and (not standard or onnx.defs.has(node.op_type, node.domain)):
+            continue
+        name = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+        raise SpecError(
+            f"{graph.name}: {printable(node.name or node.output[0])!r} is the custom operation "
+            f"{printable(name)!r}, which onnxruntime does not have; choose a layer before it."
+        )
+
+
+def _words(error: BaseException) -> str:
+    """Take what onnxruntime says, without its numbers, in brackets."""
+    words = str(error).split(" : ")[-1].strip().partition("\n")[0]
+    return f" ({printable(words)[:160].rstrip('. ')})" if words else ""
