@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from convviz.results.explanations import Explanation as Explanation
     from convviz.results.explanations import explain as explain
     from convviz.results.feature_maps import FeatureMaps as FeatureMaps
-    from convviz.results.feature_maps import run as run
     from convviz.results.network import LayerMaps as LayerMaps
     from convviz.results.network import NetworkMaps as NetworkMaps
+    from convviz.results.network import run as run
     from convviz.results.network import run_net as run_net
     from convviz.results.padded import Padded as Padded
     from convviz.results.padded import pad as pad
@@ -77,8 +77,8 @@ _HOMES = {
     "images.decode": ("read",),
     "images.picture": ("Picture",),
     "results.explanations": ("Explanation", "explain"),
-    "results.feature_maps": ("FeatureMaps", "run"),
-    "results.network": ("LayerMaps", "NetworkMaps", "run_net"),
+    "results.feature_maps": ("FeatureMaps",),
+    "results.network": ("LayerMaps", "NetworkMaps", "run", "run_net"),
     "results.padded": ("Padded", "pad"),
     "results.stored_filters": ("StoredFilters", "read_filters"),
     "spec.geometry": ("HW", "Edges"),

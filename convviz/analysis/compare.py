@@ -8,6 +8,7 @@ from convviz.compute import backends
 from convviz.compute.conv import apply
 from convviz.compute.feature_maps import LayerRun
 from convviz.errors import BackendError
+from convviz.typing import Floats
 
 # Two backends add up in different orders; this is what they may differ by, as a part of the largest sum of
 # products that a map could have. float32 carries 6e-8.
@@ -27,16 +28,28 @@ class Agreement:
     relative : float
         The largest difference as a part of the largest sum of products that
         the map could have had.
+    worst : str
+        The map in which it is largest.
     """
 
     backends: tuple[str, str]
     difference: float
     relative: float
+    worst: str = ""
 
     def __str__(self) -> str:
         first, second = self.backends
         share = f"{self.relative:.1e} of the largest possible value"
-        return f"{first} and {second} agree within {self.difference:.2g} ({share})"
+        return f"{first} and {second} differ by at most {self.difference:.2g} ({share})"
+
+    def check(self) -> None:
+        """Raise a `BackendError` if the two differ by more than `AGREEMENT`."""
+        if not self.relative <= AGREEMENT:
+            first, second = self.backends
+            raise BackendError(
+                f"{first} and {second} disagree on {self.worst!r} by {self.difference:.3g}, "
+                f"{self.relative:.1e} of its largest possible value; {AGREEMENT:g} is allowed."
+            )
 
 
 def check(result: LayerRun, *, device: str = "cpu") -> Agreement:
@@ -67,17 +80,28 @@ def check(result: LayerRun, *, device: str = "cpu") -> Agreement:
         backend=other,
         device=device if other == "torch" else "cpu",
     )
+    agreement = between(result, maps, other)
+    agreement.check()
+    return agreement
+
+
+def between(result: LayerRun, maps: Floats, other: str) -> Agreement:
+    """Compare the maps of a run with those that another program computed.
+
+    Parameters
+    ----------
+    result : LayerRun
+        What one backend made.
+    maps : ndarray, shape (O, H', W'), float32
+        What the other made.
+    other : str
+        What to call it.
+    """
     apart = np.abs(maps.astype(np.float64) - result.maps).max(axis=(1, 2))
     weight = np.abs(result.filters.weight.astype(np.float64)).sum(axis=(1, 2, 3))
     largest = weight * float(np.abs(result.picture.x).max())
     if result.filters.bias is not None:
         largest += np.abs(result.filters.bias)
     relative = apart / np.maximum(largest, np.finfo(np.float32).tiny)
-    agreement = Agreement((result.backend, other), float(apart.max()), float(relative.max()))
-    if not agreement.relative <= AGREEMENT:
-        worst = int(relative.argmax())
-        raise BackendError(
-            f"{result.backend} and {other} disagree on {result.names[worst]!r} by {apart[worst]:.3g}, "
-            f"{agreement.relative:.1e} of its largest possible value; {AGREEMENT:g} is allowed."
-        )
-    return agreement
+    worst = result.names[int(relative.argmax())]
+    return Agreement((result.backend, other), float(apart.max()), float(relative.max()), worst)

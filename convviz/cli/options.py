@@ -127,7 +127,7 @@ OPTIONS: dict[str, Any] = {
         parser=str,
         metavar="NAME",
         panel=LAYER,
-        text="The layer of --weights to apply, or the layer of a network to draw in full.",
+        text="A layer of the network, on what arrives there; or of the weights of --weights.",
     ),
     "flip": typer.Option(
         "--flip", rich_help_panel=LAYER, help="Rotate the kernels by 180 degrees (true convolution)."
@@ -308,8 +308,23 @@ OPTIONS: dict[str, Any] = {
         text="A whole network: alexnet, lenet5, mobilenet_v2, resnet18, unet, vgg16, or a file .toml or "
         ".onnx.",
     ),
+    "model": _option(
+        "--model",
+        parser=str,
+        metavar="FILE.py:NAME|package.module:NAME",
+        panel=LAYER,
+        text="A torch module, such as model.py:Net or torchvision.models:resnet18. Runs the code of that "
+        "file or package: the only option that runs code.",
+    ),
     "until": _option(
         "--until", parser=str, metavar="NAME", panel=LAYER, text="The last layer of the network to compute."
+    ),
+    "classes": _option(
+        "--classes",
+        parser=Path,
+        metavar="FILE",
+        panel=LAYER,
+        text="Names of the classes that the network predicts, one per line.",
     ),
     # a batch
     "workers": _option(

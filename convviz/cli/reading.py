@@ -8,14 +8,14 @@ from typing import Any
 
 from convviz.cli.console import remark
 from convviz.cli.writing import stem_of
-from convviz.compute import filters
-from convviz.compute.weights import LayerWeights
+from convviz.compute import filters, networks
 from convviz.errors import SpecError
 from convviz.files.paths import split_member
 from convviz.images import decode, prepare
 from convviz.images.picture import Picture
-from convviz.spec.layers import Conv2d
+from convviz.results.context import LayerInContext, chosen_layer, in_network
 from convviz.spec.settings import InputSettings, LayerSettings
+from convviz.spec.wanted import NetworkSettings
 
 
 def read_input(names: Sequence[str], settings: InputSettings) -> Picture:
@@ -27,15 +27,49 @@ def read_input(names: Sequence[str], settings: InputSettings) -> Picture:
 
 
 def read_layer(
-    names: Sequence[str], layer: LayerSettings, reading: InputSettings
-) -> tuple[Picture, Conv2d, LayerWeights]:
-    """Read INPUT and build the layer on its channels; what is remarked on both goes to stderr."""
+    names: Sequence[str], layer: LayerSettings, reading: InputSettings, *, network: NetworkSettings
+) -> LayerInContext:
+    """Read INPUT and find the layer with what arrives at it; what is remarked on both goes to stderr.
+
+    Parameters
+    ----------
+    names : sequence of str
+        INPUT.
+    layer : LayerSettings
+        A layer on the channels of INPUT, or the name of one in `network`.
+    reading : InputSettings
+        How INPUT is read.
+    network : NetworkSettings
+        The network around the layer, if there is one.
+    """
+    found = find_layer(names, layer, reading, network=network)
+    for text in (*found.picture.remarks, *found.remarks):
+        remark(text)
+    return found
+
+
+def find_layer(
+    names: Sequence[str], layer: LayerSettings, reading: InputSettings, *, network: NetworkSettings
+) -> LayerInContext:
+    """Do what `read_layer` does, without a remark."""
+    if network.given:
+        return _in_network(names, layer, reading, network=network)
     named = filters.prepare(layer)
     picture = read_input(names, reading)
-    conv, weights, remarks = filters.build(layer, picture.shape[0], named=named, channels=picture.channels)
-    for text in (*picture.remarks, *remarks):
-        remark(text)
-    return picture, conv, weights
+    built = filters.build(layer, picture.shape[0], named=named, channels=picture.channels)
+    return LayerInContext(picture, *built)
+
+
+def _in_network(
+    names: Sequence[str], layer: LayerSettings, reading: InputSettings, *, network: NetworkSettings
+) -> LayerInContext:
+    """Find a layer of a network, and what arrives there."""
+    source = networks.source_of(network, layer)
+    reading, asked = source.reading(reading)
+    picture = read_input(names, reading)
+    opened = source.open(picture.shape)
+    found = in_network(opened, picture, chosen_layer(opened, picture.shape, layer.layer_name))
+    return replace(found, remarks=(*asked, *found.remarks))
 
 
 def input_files(names: Sequence[str]) -> list[Path]:

@@ -45,7 +45,7 @@ NOT_OFFERED = frozenset(
 )
 
 # What makes a network, where a layer is given otherwise.
-NET_OPTIONS = ("layers", "net", "until")
+NET_OPTIONS = ("layers", "net", "model", "until", "classes")
 
 
 def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None], Path | None]:
@@ -80,7 +80,7 @@ def _let_typed_win(context: typer.Context, values: dict[str, Any], defaults: Map
     sources = {name: context.get_parameter_source(name) for name in values}
     typed = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
     of_layer = {field.name for field in fields(settings.LayerSettings)} - {"seed", "weights", "layer_name"}
-    if typed & {"layers", "net"}:
+    if typed & {"layers", "net", "model"}:
         left = ({*NET_OPTIONS, "layer_name"} | of_layer) - typed
     elif typed & of_layer:
         left = {*NET_OPTIONS} - typed

@@ -1,4 +1,4 @@
-"""What the layers of a network make of a picture, as a value that shows and saves itself."""
+"""What the steps of a network make of a picture, as a value that shows and saves itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,24 +8,33 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convviz import __version__
-from convviz.compute import backends
+from convviz.compute import backends, networks
 from convviz.compute.feature_maps import MapStatistics
 from convviz.compute.networks import stack
-from convviz.compute.networks.sources import Filled, NetworkSource
+from convviz.compute.networks.engine import NetworkStep, activations, overview_steps
+from convviz.compute.networks.sources import (
+    EngineSource,
+    Filled,
+    NetworkSource,
+    Opened,
+    StackSource,
+    find_net,
+)
 from convviz.compute.survey import by_energy, summed_up
-from convviz.compute.weights import LayerWeights, Parameters
-from convviz.errors import SpecError
+from convviz.compute.weights import Parameters
+from convviz.errors import SpecError, UnknownNameError
 from convviz.files.checkpoints import Checkpoint
 from convviz.images import decode
 from convviz.images.picture import Picture
 from convviz.render.sheets import strips
 from convviz.render.sheets.layout import Sheet
-from convviz.results import outputs
+from convviz.results import feature_maps, outputs
+from convviz.results.context import in_network
 from convviz.results.feature_maps import FeatureMaps
 from convviz.spec import settings
 from convviz.spec.geometry import HW, check_inside
-from convviz.spec.layers import Conv2d, Shape
-from convviz.spec.network import INPUT, Network, SizedStep
+from convviz.spec.layers import Shape, shape_text
+from convviz.spec.network import Network
 from convviz.spec.reach import Box
 from convviz.text import number, plural
 from convviz.typing import Floats
@@ -71,18 +80,18 @@ class LayerMaps:
         return f"<LayerMaps: {'x'.join(map(str, self.shape))} values by {self.name}, {self.layer}>"
 
     @property
-    def layer(self) -> Any:
-        """The layer, such as `convviz.spec.layers.MaxPool2d`."""
-        return self.run.step(self.name).layer
+    def layer(self) -> str:
+        """The layer in words, such as ``"MaxPool2d(kernel_size=(2, 2), stride=(2, 2))"``."""
+        return self.run.step(self.name).described
 
     @property
     def maps(self) -> Floats:
-        """What it makes, shape (C, H, W) or (N,), float32."""
-        return self.run.made[self.name]
+        """What it makes, float32: (C, H, W), (N,), or another shape that the network has there."""
+        return self.run.activation(self.name)
 
     @property
     def channels(self) -> Floats:
-        """The maps, each with rows and columns: a row of values is laid out in lines of equal length."""
+        """The maps, each with rows and columns, as `convviz.render.sheets.strips.as_maps` lays them out."""
         return strips.as_maps(self.maps)
 
     @property
@@ -130,48 +139,47 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
 
     Parameters
     ----------
-    network : Network
+    opened : Opened
         The network.
-    steps : sequence of SizedStep
-        Its layers for this input.
-    weights : dict of dict of ndarray
-        Their weights, by the names of the layers and of torch.
+    steps : sequence of NetworkStep
+        Its steps for this input.
     picture : Picture
         The input.
-    made : dict of ndarray, shape (C, H, W) or (N,), float32
-        What each layer makes.
+    made : dict of ndarray, float32
+        What steps make, as far as it was computed already.
     backend : str
         What computed.
     device : str
         Where it computed.
     title : str
         What to call the network on a sheet.
-    remarks : tuple of str
-        What was done with the weights beyond taking each by its name.
+    shown : sequence of NetworkStep, optional
+        The steps on the sheet; all by default.
+    filled : Filled, optional
+        The layers and weights of a network of our own.
     """
 
-    network: Network
-    steps: Sequence[SizedStep]
-    weights: Mapping[str, Parameters]
+    opened: Opened
+    steps: Sequence[NetworkStep]
     picture: Picture
     made: Mapping[str, Floats]
     backend: str = "numpy"
     device: str = "cpu"
     title: str = field(default="")
-    remarks: tuple[str, ...] = ()
+    shown: Sequence[NetworkStep] = ()
+    filled: Filled | None = None
 
     def __repr__(self) -> str:
         named = ", ".join([*list(self)[:3], *(["…"] if len(self) > 3 else [])])
         return f"<NetworkMaps: {plural(len(self), 'layer')}: {named}>"
 
     def __getitem__(self, name: str) -> FeatureMaps | LayerMaps:
-        layer = self.step(name).layer
-        if not isinstance(layer, Conv2d):
+        if self.step(name).convolution != "Conv2d":
             return LayerMaps(self, name)
-        held = self.weights.get(name, {})
-        weights = LayerWeights.of(layer, held["weight"], held.get("bias"))
+        found = in_network(self.opened, self.picture, name)
+        assert found.network is not None
         return FeatureMaps(
-            self.made[name], layer, weights, self._arriving(name), self.backend, device=self.device
+            found.network.maps, found.layer, found.weights, found.picture, self.backend, device=self.device
         )
 
     def __iter__(self) -> Iterator[str]:
@@ -180,32 +188,35 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
     def __len__(self) -> int:
         return len(self.steps)
 
-    def step(self, name: str) -> SizedStep:
-        """Find a layer by its name; a `KeyError` if there is none."""
+    def step(self, name: str) -> NetworkStep:
+        """Find a step by its name; a `KeyError` if there is none."""
         return next((one for one in self.steps if one.name == name), None) or _missing(name)
 
-    def _arriving(self, name: str) -> Picture:
-        """Return what arrives at a convolution: the picture, or the maps of the layer before."""
-        (before,) = self.step(name).inputs
-        if before == INPUT:
-            return self.picture
-        values = self.made[before]
-        return Picture(values, tuple(f"{before}: {index}" for index in range(len(values))))
+    def activation(self, name: str) -> Floats:
+        """Return what a step makes; it is computed now if it was not before."""
+        if name in self.made:
+            return self.made[name]
+        return activations(self.opened.engine, self.picture.x, [name])[name].values
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was done with the weights beyond taking each by its name."""
+        return self.opened.remarks
 
     @property
     def output_shape(self) -> Shape:
-        """Shape of what the last layer makes."""
-        return self.steps[-1].output_shape
+        """Shape of what the last step makes; nothing where it is not known."""
+        return self.steps[-1].output_shape or ()
 
     @property
     def parameters(self) -> int:
         """Number of all weights, biases and learnt scales."""
-        return sum(one.layer.parameters for one in self.steps)
+        return sum(one.parameters for one in self.steps)
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulate operations of all layers."""
-        return sum(one.macs for one in self.steps)
+        """Multiply-accumulate operations of all steps for which they are defined."""
+        return sum(one.macs or 0 for one in self.steps)
 
     def prediction(self) -> list[tuple[str, float]]:
         """Name the greatest values of the last layer, where the network says what they stand for.
@@ -220,10 +231,10 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         SpecError
             If there is not one name per value.
         """
-        classes = self.network.classes
+        classes = self.opened.classes
         if not classes:
             return []
-        values = self.made[self.steps[-1].name]
+        values = self.activation(self.steps[-1].name)
         if values.shape != (len(classes),):
             raise SpecError(
                 f"classes gives {plural(len(classes), 'name')} for {plural(values.size, 'value')}; "
@@ -250,9 +261,11 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         ndarray, shape (C, H, W), float32
             The gradient of the sum of all maps there.
         """
+        if self.filled is None:
+            raise SpecError("effective: gradients are computed for layers of our own; leave it out.")
         torch_net = backends.load_torch_networks()
         found: Floats = torch_net.gradient(
-            self.steps, self.picture.x, self.weights, name=seen.layer, at=seen.at
+            self.filled.steps, self.picture.x, self.filled.weights, name=seen.layer, at=seen.at
         )
         return found
 
@@ -288,11 +301,12 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         """
         panel = None if seen is None else (*seen, self.gradient(seen) if effective else None)
         look = settings.SheetSettings.of(**{"tile": strips.TILE} | looks)
+        steps = self.shown or self.steps if only is None else [self.step(only)]
         return strips.draw(
             self.picture,
-            self.title or self.network.name,
-            self.steps,
-            made=self.made,
+            self._heading(only),
+            steps,
+            made={one.name: self.activation(one.name) for one in steps},
             only=only,
             seen=panel,
             top=top,
@@ -302,8 +316,18 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             look=look,
         )
 
+    def _heading(self, only: str | None) -> tuple[str, str]:
+        """Sum the network up in two lines."""
+        title = self.title or self.opened.engine.name
+        here = "" if only is None else f"; here {only}"
+        shapes = f"{shape_text(self.picture.shape)} -> {shape_text(self.output_shape)}"
+        return (
+            f"{title}: {plural(len(self.steps), 'layer')}, {plural(self.parameters, 'parameter')}{here}",
+            shapes,
+        )
+
     def arrays(self) -> dict[str, Floats]:
-        """Gather what `save` stores: the input, and what each layer makes."""
+        """Gather what `save` stores: the input, and what was computed."""
         return {"input": self.picture.x, **self.made}
 
     def save(self, path: str | Path, *, force: bool = False, only: str | None = None) -> None:
@@ -338,18 +362,18 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return outputs.as_png(self.sheet().image())
 
 
-def _missing(name: str) -> SizedStep:
+def _missing(name: str) -> NetworkStep:
     """Refuse the name of a layer, as a mapping does."""
     raise KeyError(name)
 
 
-def see(steps: Sequence[SizedStep], at: HW, *, layer: str | None = None) -> Seen:
+def see(steps: Sequence[NetworkStep], at: HW, *, layer: str | None = None) -> Seen:
     """Find the receptive field of a value.
 
     Parameters
     ----------
-    steps : sequence of SizedStep
-        The layers of a network.
+    steps : sequence of NetworkStep
+        The steps of a network.
     at : HW
         Row and column of the value in the maps of its layer.
     layer : str, optional
@@ -362,15 +386,16 @@ def see(steps: Sequence[SizedStep], at: HW, *, layer: str | None = None) -> Seen
 
     Examples
     --------
+    >>> from convviz.compute.networks.stack import StackEngine
     >>> from convviz.spec.stacks import parse_layers
-    >>> steps = parse_layers("conv 2 k3 | maxpool 2").sized((1, 8, 8))
+    >>> steps = StackEngine(parse_layers("conv 2 k3 | maxpool 2"), (1, 8, 8)).steps((1, 8, 8))
     >>> print(see(steps, HW(0, 1)).box)
     rows 0 to 3, columns 2 to 5
     """
-    having = [one for one in steps if one.height is not None and len(one.output_shape) == 3]
+    having = [one for one in steps if one.height is not None and len(one.output_shape or ()) == 3]
     default = having[-1] if layer is None and having else None
     found = next((one for one in having if one.name == layer), default)
-    if found is None or found.height is None or found.width is None:
+    if found is None or found.height is None or found.width is None or found.output_shape is None:
         raise SpecError(
             f"field: every value of {layer!r} depends on the whole input; choose a layer before with --layer."
             if layer is not None
@@ -381,44 +406,58 @@ def see(steps: Sequence[SizedStep], at: HW, *, layer: str | None = None) -> Seen
 
 
 def apply(
-    filled: Filled, picture: Picture, *, backend: str = "auto", device: str = "cpu", title: str = ""
+    source: NetworkSource,
+    picture: Picture,
+    *,
+    backend: str = "auto",
+    device: str = "cpu",
+    title: str = "",
+    only: Sequence[str] = (),
 ) -> NetworkMaps:
-    """Compute all layers of a network that was built for this picture.
+    """Compute a network on a picture: all layers of our own, of others those of an overview.
 
     Parameters
     ----------
-    filled : Filled
-        The layers with their weights.
+    source : NetworkSource
+        The network.
     picture : Picture
         The input.
     backend, device, title
         As for `run_net`.
+    only : sequence of str
+        The steps that are wanted, where it is not an overview.
 
     Raises
     ------
-    SpecError, ShapeError, BackendError
+    SpecError, ShapeError, BackendError, UnknownNameError
         As for `run_net`.
     """
-    chosen = backends.choose(backend, macs=sum(one.macs for one in filled.steps), device=device)
-    made = stack.run_net(filled.network, picture.x, filled.weights, backend=chosen, device=device)
-    return NetworkMaps(
-        filled.network,
-        filled.steps,
-        filled.weights,
-        picture,
-        made,
-        chosen,
-        device,
-        title=title,
-        remarks=filled.remarks,
-    )
+    if isinstance(source, StackSource):
+        filled = source.fill(picture.shape)
+        chosen = backends.choose(backend, macs=sum(one.macs for one in filled.steps), device=device)
+        made = stack.run_net(filled.network, picture.x, filled.weights, backend=chosen, device=device)
+        engine = stack.StackEngine(filled.network, picture.shape, filled.weights)
+        opened = Opened(engine, filled.network.classes, filled.remarks)
+        steps = engine.steps(picture.shape)
+        shown = [one for one in steps if one.kind != "Flatten"]
+        return NetworkMaps(opened, steps, picture, made, chosen, device, title, shown, filled)
+    opened = source.open(picture.shape)
+    steps = opened.engine.steps(picture.shape)
+    shown = overview_steps(steps)
+    names = list(only) or [one.name for one in shown]
+    if opened.classes and not only:
+        names.append(steps[-1].name)
+    found = activations(opened.engine, picture.x, names)
+    values = {name: one.values for name, one in found.items()}
+    return NetworkMaps(opened, steps, picture, values, opened.engine.runner, device, title, shown)
 
 
 def run_net(
-    network: Network | NetworkSource,
+    network: Any,
     image: Any,
     weights: Mapping[str, Parameters] | Checkpoint | None = None,
     *,
+    layers: Sequence[str] = (),
     seed: int = 0,
     backend: str = "auto",
     device: str = "cpu",
@@ -427,32 +466,36 @@ def run_net(
 
     Parameters
     ----------
-    network : Network or NetworkSource
-        The layers, as `convviz.find_net` and `convviz.parse_layers` give them.
+    network : Network, NetworkSource, torch.nn.Module, str or Path
+        The layers, as `convviz.find_net` and `convviz.parse_layers` give them; a module of torch, which
+        is not changed; or the name or file that `find_net` takes.
     image : str, Path, Picture or array_like, shape (C, H, W) or (H, W)
         A file, a picture already read, or numbers; a file is read as the network asks for.
     weights : dict of dict of ndarray, or Checkpoint, optional
-        The weights of every layer by torch's names, such as ``{"conv1": {"weight": ...,
-        "bias": ...}}``, or a file of them as `convviz.read_checkpoint` gives it; those
-        that torch draws with `seed` by default.
+        The weights of every layer of a network of our own by torch's names, such as ``{"conv1":
+        {"weight": ..., "bias": ...}}``, or a file of them as `convviz.read_checkpoint` gives it; those
+        that torch draws with `seed` by default. A module and a file of ONNX have their own.
+    layers : sequence of str
+        Steps of a module or a file to compute; those of an overview by default. Others are computed
+        when they are asked for.
     seed : int
-        Seed of those.
+        Seed of the weights where there are none.
     backend : {"auto", "numpy", "torch"}
-        What computes.
+        What computes layers of our own.
     device : {"cpu", "cuda", "mps"}
-        Where torch computes.
+        Where torch computes layers of our own. A module computes where it is.
 
     Returns
     -------
     NetworkMaps
-        What every layer makes, by its name; a notebook shows it as a picture.
+        What each layer makes, by its name: `FeatureMaps` of a convolution, `LayerMaps` of others.
 
     Raises
     ------
-    SpecError, ShapeError
-        If a layer does not fit what it reads.
     InputError
-        If a file cannot be read, or does not hold the weights of the network.
+        If the picture cannot be read, or a file does not hold the weights of the network.
+    SpecError, ShapeError
+        If layers, weights and picture do not fit each other.
     BackendError
         If the backend or the device is not there.
 
@@ -463,19 +506,92 @@ def run_net(
     >>> {name: of.shape for name, of in found.items()}
     {'conv1': (2, 3, 3), 'relu1': (2, 3, 3), 'flatten1': (18,)}
     """
-    checkpoint = weights if isinstance(weights, Checkpoint) else None
-    source = (
-        network
-        if isinstance(network, NetworkSource)
-        else NetworkSource(network, checkpoint, network, seed=seed)
-    )
+    source = _source(network, weights, seed)
     if isinstance(image, str | Path):
         reading, _ = source.reading(settings.InputSettings())
         picture = decode.read(Path(image), **reading.arguments)
     else:
         picture = decode.as_picture(image)
-    filled = source.fill(picture.shape)
-    if weights is not None and checkpoint is None:
-        assert isinstance(weights, Mapping)
-        filled = filled._replace(weights=weights, network=source.network or filled.network, remarks=())
-    return apply(filled, picture, backend=backend, device=device)
+    return apply(source, picture, backend=backend, device=device, only=layers)
+
+
+def _source(network: Any, weights: Mapping[str, Parameters] | Checkpoint | None, seed: int) -> NetworkSource:
+    """Take what Python users call a network."""
+    if isinstance(network, str | Path):
+        network = find_net(str(network))
+    if isinstance(network, Network):
+        checkpoint, given = (weights, None) if isinstance(weights, Checkpoint) else (None, weights)
+        return StackSource(network, checkpoint, network, seed, given=given)
+    if weights is not None:
+        raise SpecError("weights: this network has its own; leave them out.")
+    if isinstance(network, StackSource | EngineSource):
+        return network
+    return EngineSource(networks.of_module(network))
+
+
+def run(
+    image: Any,
+    layer_or_module: Any,
+    weights: Any = None,
+    *,
+    layer: str | None = None,
+    backend: str = "auto",
+    device: str = "cpu",
+    keep: bool = True,
+) -> FeatureMaps | LayerMaps:
+    """Run one layer on one picture: a layer by itself, or one deep in a network, on what arrives there.
+
+    Parameters
+    ----------
+    image : str, Path, Picture or array_like, shape (C, H, W) or (H, W)
+        A file, a picture already read, or numbers; (H, W, C) where only that can be meant.
+    layer_or_module : Conv2d, torch.nn.Conv2d, torch.nn.Module, Network, NetworkSource or str
+        The layer, or with `layer` the network around it, as `run_net` takes it.
+    weights : LayerWeights, array_like or (array_like, array_like), optional
+        The weights of a layer by itself: `LayerWeights`, a weight, or a weight and a bias. By
+        default those that torch draws with seed 0. With `layer`, as for `run_net`.
+    layer : str, optional
+        The layer of the network, such as ``"layer1.0.conv1"``.
+    backend : {"auto", "numpy", "torch"}
+        What computes; "auto" takes torch where that makes up for the time to load it.
+    device : {"cpu", "cuda", "mps"}
+        Where torch computes.
+    keep : bool
+        Whether to compute the maps of a layer by itself now and keep them, if they are smaller
+        than 1 GiB. Otherwise they are computed in bands of rows, when they are asked for, where
+        that is quicker than to keep them.
+
+    Returns
+    -------
+    FeatureMaps or LayerMaps
+        The maps with all they were made from; a notebook shows them as a picture. What a
+        convolution reads is its `picture`. Other layers give `LayerMaps`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    SpecError, ShapeError
+        If input, layer and weights do not fit each other.
+    UnknownNameError
+        If the network has no such layer.
+    BackendError
+        If the backend or the device is not there.
+
+    Examples
+    --------
+    >>> from convviz.spec.layers import Conv2d
+    >>> run(np.ones((3, 8, 8)), Conv2d(3, 6, 3, padding=1)).shape
+    (6, 8, 8)
+    >>> from convviz.spec.stacks import parse_layers
+    >>> network = parse_layers("conv 4 k3 | relu | conv 2 k3 s2")
+    >>> run(np.ones((3, 8, 8)), network, layer="conv2").picture.shape
+    (4, 6, 6)
+    """
+    if layer is None:
+        return feature_maps.run(image, layer_or_module, weights, backend=backend, device=device, keep=keep)
+    made = run_net(layer_or_module, image, weights, layers=[layer], backend=backend, device=device)
+    try:
+        return made[layer]
+    except KeyError:
+        raise UnknownNameError("layer", layer, list(made)) from None

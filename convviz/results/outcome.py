@@ -9,14 +9,12 @@ from numpy.typing import NDArray
 
 from convviz.analysis import compare
 from convviz.analysis.compare import Agreement
-from convviz.compute.weights import LayerWeights
-from convviz.images.picture import Picture
 from convviz.render.sheets.layout import Sheet
 from convviz.render.sheets.receptive_field import NOTHING, Panel
 from convviz.results import feature_maps
+from convviz.results.context import LayerInContext
 from convviz.results.feature_maps import FeatureMaps
 from convviz.spec.geometry import HW, check_inside
-from convviz.spec.layers import Conv2d
 from convviz.spec.settings import ComputeSettings, SheetSettings
 from convviz.spec.wanted import RunSettings
 from convviz.text import plural
@@ -37,6 +35,8 @@ class LayerOutcome:
         What a user is to know of the filters.
     agreement : Agreement, optional
         How far another backend is apart.
+    agreement_with_network : Agreement, optional
+        How far the program is apart that ran the network around the layer.
     parts : ndarray, shape (O, I / groups, H', W'), float32, optional
         The partial maps.
     differences : ndarray, shape (O, H', W'), float32, optional
@@ -53,6 +53,7 @@ class LayerOutcome:
     flipped: bool = False
     remarks: tuple[str, ...] = ()
     agreement: Agreement | None = None
+    agreement_with_network: Agreement | None = None
     parts: Floats | None = None
     differences: Floats | None = None
     chosen: Sequence[int] | None = None
@@ -80,8 +81,7 @@ class LayerOutcome:
 
 
 def run_layer(
-    image: Picture,
-    built: tuple[Conv2d, LayerWeights, tuple[str, ...]],
+    about: LayerInContext,
     wanted: RunSettings,
     *,
     flipped: bool = False,
@@ -94,10 +94,8 @@ def run_layer(
 
     Parameters
     ----------
-    image : Picture
-        The input.
-    built : (Conv2d, LayerWeights, tuple of str)
-        The layer, its weights, and remarks on them, as `convviz.compute.filters.build` gives them.
+    about : LayerInContext
+        The input, the layer, its weights, and remarks on them.
     wanted : RunSettings
         What is wanted.
     flipped : bool
@@ -124,14 +122,20 @@ def run_layer(
     >>> from convviz.compute.filters import build
     >>> from convviz.spec.settings import LayerSettings
     >>> built = build(LayerSettings(kernel_size=HW(1, 1)), 1)
-    >>> run_layer(as_picture([[1.0, 2.0]]), built, RunSettings()).result.shape
+    >>> about = LayerInContext(as_picture([[1.0, 2.0]]), *built)
+    >>> run_layer(about, RunSettings()).result.shape
     (6, 1, 2)
     """
     compute, picture = compute or ComputeSettings(), picture or SheetSettings()
-    conv, weights, remarks = built
+    weights, remarks, place = about.weights, about.remarks, about.network
     whole = wanted.save is not None or wanted.table or wanted.check or wanted.partial or flipped
     result = feature_maps.run(
-        image, conv, weights, backend=compute.backend, device=compute.device, keep=whole
+        about.picture,
+        about.layer,
+        weights,
+        backend=compute.backend,
+        device=compute.device,
+        keep=whole or place is not None,
     )
     for name, at in (("at", wanted.at), ("field", wanted.field)):
         if at is not None:
@@ -141,10 +145,13 @@ def run_layer(
         flipped,
         remarks,
         agreement=compare.check(result, device=compute.device) if wanted.check else None,
+        agreement_with_network=None if place is None else compare.between(result, place.maps, place.runner),
         parts=result.partial() if wanted.partial else None,
         # Where every kernel is symmetric there is nothing to draw.
         differences=result.flip_difference() if flipped and not all(weights.symmetric) else None,
     )
+    if wanted.check and outcome.agreement_with_network is not None:
+        outcome.agreement_with_network.check()
     start = time.perf_counter()
     result.summary(picture.tile, moments=moments, spread=wanted.maps is not None, advance=advance)
     # Maps that are not kept are computed while they are looked through.

@@ -51,13 +51,19 @@ class NetworkSettings:
         Layers as text, for `convviz.spec.stacks.parse_layers`.
     net : str, optional
         Name of a network that ships with convviz, or a file .toml or .onnx.
+    model : str, optional
+        A module of torch, ``FILE.py:NAME`` or ``package.module:NAME``, whose code is run.
     until : str, optional
         The last layer to compute.
+    classes : Path, optional
+        A file with the names of the classes, one per line.
     """
 
     layers: str | None = None
     net: str | None = None
+    model: str | None = None
     until: str | None = None
+    classes: Path | None = None
 
     @property
     def given(self) -> bool:
@@ -65,10 +71,17 @@ class NetworkSettings:
         return self != NetworkSettings()
 
     @property
+    def foreign(self) -> bool:
+        """Whether onnxruntime or torch runs it, not we."""
+        return self.model is not None or (self.net is not None and self.net.lower().endswith(".onnx"))
+
+    @property
     def files(self) -> list[Path]:
         """The files that the network is read from; like the input they are never replaced."""
-        named = self.net is not None and Path(self.net).suffix.lower() in (".toml", ".onnx")
-        return [Path(self.net)] if named and self.net is not None else []
+        named = [] if self.net is None else [Path(self.net)]
+        named += [] if self.model is None else [Path(self.model.rpartition(":")[0])]
+        kept = [path for path in named if path.suffix.lower() in (".toml", ".onnx", ".py")]
+        return kept + ([] if self.classes is None else [self.classes])
 
     def check(self, layer: LayerSettings) -> None:
         """Refuse a network beside another one, or beside the settings of a single layer.
@@ -78,8 +91,9 @@ class NetworkSettings:
         SpecError
             If there are both.
         """
-        if self.layers is not None and self.net is not None:
-            raise SpecError("layers and net are two networks; give only one of them.")
+        given = [name for name in ("layers", "net", "model") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise SpecError(f"{' and '.join(given)} are {len(given)} networks; give only one of them.")
         for of in fields(layer):
             value = getattr(layer, of.name)
             if of.name in ("seed", "weights", "layer_name") or value == of.default:

@@ -8,6 +8,7 @@ from convviz.cli.options import OUTPUT, InputFiles, Json
 from convviz.cli.settings import with_settings
 from convviz.spec import parsing
 from convviz.spec.settings import InputSettings, LayerSettings
+from convviz.spec.wanted import NetworkSettings
 
 
 @with_settings
@@ -16,6 +17,7 @@ def bench(
     layer: LayerSettings,
     reading: InputSettings,
     *,
+    network: NetworkSettings,
     seconds: Annotated[
         int,
         typer.Option(
@@ -40,5 +42,6 @@ def bench(
     from convviz.cli.reading import read_layer
     from convviz.cli.reports import bench as report
 
-    picture, conv, weights = read_layer(input, layer, reading)
-    report.show(measure.benchmark(conv, picture, weights, seconds=seconds), json=json)
+    about = read_layer(input, layer, reading, network=network)
+    found = measure.benchmark(about.layer, about.picture, about.weights, seconds=seconds)
+    report.show(found, json=json)

@@ -10,6 +10,7 @@ from convviz.cli.writing import stdout_for
 from convviz.spec import parsing
 from convviz.spec.geometry import HW
 from convviz.spec.settings import ComputeSettings, ContrastSettings, InputSettings, LayerSettings
+from convviz.spec.wanted import NetworkSettings
 
 At = Annotated[
     HW | None,
@@ -65,6 +66,7 @@ def explain(
     *,
     compute: ComputeSettings,
     looks: ContrastSettings,
+    network: NetworkSettings,
     at: At = None,
     map: Annotated[int | None, map_option("What", "The map it stands in.")] = None,
     pixel: Pixel = None,
@@ -91,6 +93,8 @@ def explain(
 
         convviz explain cat.jpg --weight 0,2,1,1 --padding 1 -o weight.png
 
+        convviz explain cat.jpg --net resnet18 --layer layer1.0.conv1
+
         convviz explain cat.jpg --as-matrix --resize 6 --out-channels 2
 
         convviz explain cat.jpg --group-map --groups 3 -o groups.svg
@@ -104,9 +108,13 @@ def explain(
     question = Question(at, map, pixel, weight, as_matrix, group_map)
     target = stdout_for("output", output, ".png", json=json)
     check_picture(target)
-    picture, conv, weights = read_layer(input, layer, reading)
-    run = feature_maps.run(picture, conv, weights, backend=compute.backend, device=compute.device)
+    about = read_layer(input, layer, reading, network=network)
+    run = feature_maps.run(
+        about.picture, about.layer, about.weights, backend=compute.backend, device=compute.device
+    )
     found = question.about(run, looks)
-    inputs = [*layer.files, *input_files(input)]
-    drawings.write(found, target, found.description(layer, reading, looks), force=force, inputs=inputs)
+    inputs = [*layer.files, *network.files, *input_files(input)]
+    drawings.write(
+        found, target, found.description(network, layer, reading, looks), force=force, inputs=inputs
+    )
     report.show(found, target, json=json)

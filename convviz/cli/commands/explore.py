@@ -63,8 +63,8 @@ def explore(
     check_path(target, force=force, is_ours=marks.is_ours, inputs=inputs)
     made = (
         _of_network(input, network, layer, reading=reading)
-        if network.given
-        else _of_layer(input, layer, reading)
+        if network.given and not network.foreign and layer.layer_name is None
+        else _of_layer(input, layer, reading, network=network)
     )
     description = {"version": __version__, "command": "explore", **as_text(network, layer, reading)}
     tell_replaced(target, description, quiet=quiet)
@@ -86,18 +86,20 @@ class _Made(NamedTuple):
     remarks: tuple[str, ...]
 
 
-def _of_layer(names: Sequence[str], layer: LayerSettings, reading: InputSettings) -> _Made:
-    """Write the page of one layer."""
-    from convviz.cli.reading import read_input
-    from convviz.compute import filters
+def _of_layer(
+    names: Sequence[str], layer: LayerSettings, reading: InputSettings, *, network: NetworkSettings
+) -> _Made:
+    """Write the page of one layer, by itself or in a network."""
+    from convviz.cli.reading import find_layer
     from convviz.page.page import page
 
-    named = filters.prepare(layer)
-    picture = read_input(names, reading)
-    conv, weights, remarks = filters.build(layer, picture.shape[0], named=named, channels=picture.channels)
+    about = find_layer(names, layer, reading, network=network)
+    picture, conv = about.picture, about.layer
     conv.output_size(picture.size)
-    text = page(names[0], picture, conv, weights=weights, settings=layer, reading=reading, others=names[1:])
-    return _Made(text, (*picture.remarks, *remarks))
+    text = page(
+        names[0], picture, conv, weights=about.weights, settings=layer, reading=reading, others=names[1:]
+    )
+    return _Made(text, (*picture.remarks, *about.remarks))
 
 
 def _of_network(
@@ -106,14 +108,12 @@ def _of_network(
     """Write the page of a network."""
     from convviz.cli.reading import read_input
     from convviz.cli.retype import options_of
-    from convviz.compute.networks.sources import NetworkSource
+    from convviz.compute.networks.sources import stack_of
     from convviz.page.page import network_page
     from convviz.render.words.program import network_lines
     from convviz.results.program import lines_that_read
 
-    if layer.layer_name is not None:
-        raise SpecError("layer: the page has all layers; leave it out.")
-    source = NetworkSource.of(network, layer)
+    source = stack_of(network, layer)
     read_as, asked = source.reading(reading)
     picture = read_input(names, read_as)
     filled = source.fill(picture.shape)

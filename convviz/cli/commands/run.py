@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from convviz.cli.console import answer_json, answer_path, answer_text, remark
 from convviz.cli.options import Force, InputFiles, Json, Quiet, check_picture, output_option
@@ -21,8 +21,10 @@ from convviz.text import plural
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from convviz.compute.networks.sources import NetworkSource, Opened
     from convviz.images.picture import Picture
     from convviz.render.sheets.layout import Sheet
+    from convviz.results.context import LayerInContext
     from convviz.results.feature_maps import FeatureMaps
     from convviz.results.outcome import LayerOutcome
 
@@ -71,16 +73,26 @@ def run(
         force=force,
         quiet=quiet,
     )
-    sheet = _run_network(request) if network.given else _run_layer(request)
+    done = _run_network(request) if network.given else [_run_layer(request)]
+    if json:
+        answer_json(done[0].document if len(done) == 1 else {"runs": [one.document for one in done]})
     if wanted.show:
         from convviz.cli.show import show_maps
 
-        show_maps(sheet)
+        for one in done:
+            show_maps(one.sheet)
 
 
 def default_output(names: Sequence[str]) -> Path:
     """Name the picture after its first input, in the current folder."""
     return Path(paths.fitting(stem_of(names[0]), "-maps.png"))
+
+
+class _Done(NamedTuple):
+    """A sheet that was written, and what --json prints of it."""
+
+    sheet: "Sheet"
+    document: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +138,8 @@ class RunRequest:
     def _check_network(self) -> None:
         """Refuse what is for one layer alone."""
         self.network.check(self.layer)
-        wanted = self.wanted
-        if wanted.maps is not None or wanted.partial or wanted.table or wanted.code or wanted.check:
-            raise SpecError(
-                "layers, net: leave out --maps, --partial, --table, --at, --code and --check, "
-                "which are for one layer."
-            )
+        if self.layer.layer_name is None and (told := self.for_one_layer):
+            raise SpecError(f"{told}: is for one layer; choose one of the network with --layer NAME.")
 
     def _check_layer(self) -> None:
         """Refuse options of one layer that contradict each other."""
@@ -154,11 +162,39 @@ class RunRequest:
             )
 
     @property
+    def for_one_layer(self) -> str:
+        """Which of the options that need a convolution is given, if one is."""
+        wanted = self.wanted
+        asked = {
+            "maps": wanted.maps is not None,
+            "partial": wanted.partial,
+            "table": wanted.table,
+            "code": wanted.code,
+            "check": wanted.check,
+        }
+        return next((name for name, given in asked.items() if given), "")
+
+    @property
     def files(self) -> list[Path]:
         """The files that are read, which are never replaced."""
         from convviz.cli.reading import input_files
 
         return [*self.layer.files, *self.network.files, *input_files(self.names)]
+
+    def for_layer(self, name: str, *, alone: bool) -> "RunRequest":
+        """Ask for one of several layers, each of which gets files of its own."""
+        if alone:
+            return replace(self, layer=replace(self.layer, layer_name=name))
+        part = re.sub(r"[^\w.-]+", "_", name)
+
+        def own(path: Any) -> Any:
+            if not isinstance(path, Path):
+                return path
+            return path.with_name(paths.fitting(path.stem, f"-{part}{path.suffix}"))
+
+        return replace(
+            self, layer=replace(self.layer, layer_name=name), target=own(self.target), saved=own(self.saved)
+        )
 
     def check_outputs(self, endings: Sequence[str]) -> None:
         """Refuse what could not be written in the end, before anything is computed."""
@@ -186,28 +222,39 @@ class RunRequest:
             return read_input(self.names, reading)
 
 
-def _run_layer(request: RunRequest) -> "Sheet":
-    """Run one layer, write what is wanted and report it."""
-    from convviz.cli.progress import progress
+def _run_layer(request: RunRequest) -> _Done:
+    """Run one layer on the channels of INPUT."""
     from convviz.cli.reading import refuse_stdin
     from convviz.compute import filters
     from convviz.files import archives
-    from convviz.results.outcome import run_layer
+    from convviz.results.context import LayerInContext
 
-    layer, wanted = request.layer, request.wanted
-    if wanted.code:
+    layer = request.layer
+    if request.wanted.code:
         refuse_stdin(request.names)
     request.check_outputs(archives.WRITABLE)
     named = filters.prepare(layer)
-    times = [time.perf_counter()]
+    start = time.perf_counter()
     image = request.read(request.reading)
-    times.append(time.perf_counter())
+    seconds = time.perf_counter() - start
     built = filters.build(layer, image.shape[0], named=named, channels=image.channels)
-    rows = built[0].output_size(image.size).h
+    return _run_in_context(request, LayerInContext(image, *built), image, named=named, seconds=seconds)
+
+
+def _run_in_context(
+    request: RunRequest, about: "LayerInContext", image: "Picture", *, named: Any = None, seconds: float
+) -> _Done:
+    """Run one layer on what arrives at it, write what is wanted and report it."""
+    from convviz.cli.progress import progress
+    from convviz.cli.reading import input_document
+    from convviz.cli.reports import run as reports
+    from convviz.results.outcome import run_layer
+
+    layer, wanted = request.layer, request.wanted
+    rows = about.layer.output_size(about.picture.size).h
     with progress(rows, "rows", wanted=not request.quiet) as advance:
         outcome = run_layer(
-            image,
-            built,
+            about,
             wanted,
             flipped=layer.flip,
             compute=request.compute,
@@ -216,35 +263,33 @@ def _run_layer(request: RunRequest) -> "Sheet":
             advance=advance,
         )
     program = _program(request, outcome, named) if wanted.code else ""
-    times.append(time.perf_counter())
+    start = time.perf_counter()
     sheet = outcome.sheet(request.picture)
-    description = outcome.result.description(layer, request.reading, request.picture, wanted)
+    description = outcome.result.description(request.network, layer, request.reading, request.picture, wanted)
     _write_sheet(request, sheet, description)
     written = [request.target, *_write_maps(request, outcome.result, description)]
     written += _write_arrays(request, outcome.arrays, description)
-    times.append(time.perf_counter())
-    seconds = {"read": times[1] - times[0], "compute": outcome.seconds, "write": times[3] - times[2]}
+    times = {"read": seconds, "compute": outcome.seconds, "write": time.perf_counter() - start}
     _remark_layer(request, outcome, written)
-    if request.quiet and not request.json:
-        _answer_paths(written)
-        return sheet
-    from convviz.cli.reading import input_document
-    from convviz.cli.reports import run as reports
-
     if request.json:
         of = input_document(request.names, image, request.reading)
+        more: dict[str, Any] = {"code": program} if wanted.code else {}
+        if about.network is not None:
+            more["network"] = about.network.document
         files = [str(path) for path in written]
-        more = {"code": program} if wanted.code else {}
-        answer_json(
+        return _Done(
+            sheet,
             reports.document(
-                outcome, wanted, input=of, scales=sheet.scales, files=files, seconds=seconds, **more
-            )
+                outcome, wanted, input=of, scales=sheet.scales, files=files, seconds=times, **more
+            ),
         )
+    if request.quiet:
+        _answer_paths(written)
     else:
         reports.report(outcome, wanted, written=written)
         if wanted.code:
             answer_text("\n" + program)
-    return sheet
+    return _Done(sheet, {})
 
 
 def _program(request: RunRequest, outcome: "LayerOutcome", named: Any) -> str:
@@ -263,55 +308,100 @@ def _program(request: RunRequest, outcome: "LayerOutcome", named: Any) -> str:
     )
 
 
-def _run_network(request: RunRequest) -> "Sheet":
-    """Run a network, write what is wanted and report it."""
-    from convviz.compute.networks.sources import NetworkSource, check_layer
+def _run_network(request: RunRequest) -> list[_Done]:
+    """Run a network, or a layer of it; write what is wanted and report it."""
+    from convviz.compute import networks
+    from convviz.compute.networks.sources import check_layer
     from convviz.files import archives
+
+    request.check_outputs(archives.WRITABLE if request.layer.layer_name else archives.ARCHIVES)
+    source = networks.source_of(request.network, request.layer)
+    names = _layer_names(request.layer.layer_name, source.names)
+    for name in names if source.names else ():
+        check_layer(name, source.names)
+    reading, asked = source.reading(request.reading)
+    request = replace(request, reading=reading)
+    start = time.perf_counter()
+    image = request.read(reading)
+    seconds = time.perf_counter() - start
+    if not request.quiet:
+        for text in asked:
+            remark(text)
+    opened = source.open(image.shape)
+    about = _contexts(opened, image, names)
+    done = []
+    for name in names:
+        one = request.for_layer(name, alone=len(names) == 1)
+        done.append(
+            _run_in_context(one, about[name], image, seconds=seconds)
+            if name in about
+            else _run_overview(one, source, image, only=name)
+        )
+    return done or [_run_overview(request, source, image)]
+
+
+def _layer_names(text: str | None, known: Sequence[str]) -> list[str]:
+    """List the layers that are named, separated by commas."""
+    if text is None or text in known:
+        return [] if text is None else [text]
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _contexts(opened: "Opened", image: "Picture", names: Sequence[str]) -> dict[str, "LayerInContext"]:
+    """Compute at once what arrives at the convolutions among the layers that are named."""
+    from convviz.compute.networks.engine import activations
+    from convviz.results.context import in_network
+
+    if not names:
+        return {}
+    steps = {one.name: one for one in opened.engine.steps(image.shape)}
+    wanted = [name for name in names if name not in steps or steps[name].convolution]
+    made = activations(opened.engine, image.x, wanted, reads=True) if wanted else {}
+    return {name: in_network(opened, image, name, made=made[name]) for name in wanted}
+
+
+def _run_overview(
+    request: RunRequest, source: "NetworkSource", image: "Picture", *, only: str | None = None
+) -> _Done:
+    """Show a network, or what a layer makes that is no convolution."""
     from convviz.render.sheets import strips
     from convviz.results import network
 
-    wanted, picture, only = request.wanted, request.picture, request.layer.layer_name
-    request.check_outputs(archives.ARCHIVES)
-    source = NetworkSource.of(request.network, request.layer)
-    if only is not None and source.names:
-        check_layer(only, source.names)
-    reading, asked = source.reading(request.reading)
-    image = request.read(reading)
-    filled = source.fill(image.shape)
-    if only is not None:
-        check_layer(only, [one.name for one in filled.steps])
-    seen = None if wanted.field is None else network.see(filled.steps, wanted.field, layer=only)
+    wanted, picture = request.wanted, request.picture
+    if told := request.for_one_layer:
+        raise SpecError(f"{told}: is for a convolution, which {only!r} is not; leave it out.")
     result = network.apply(
-        filled,
+        source,
         image,
         backend=request.compute.backend,
         device=request.compute.device,
         title=request.network.layers or "",
+        only=[] if only is None else [only],
     )
+    seen = None if wanted.field is None else network.see(result.steps, wanted.field, layer=only)
     if only is None and picture.tile == SheetSettings().tile:
         picture = replace(picture, tile=strips.TILE)
     sheet = result.sheet(
         only=only, seen=seen, effective=wanted.effective, top=wanted.top, **picture.arguments
     )
-    description = result.description(request.network, request.layer, reading, request.picture, wanted)
+    description = result.description(request.network, request.layer, request.reading, request.picture, wanted)
     _write_sheet(request, sheet, description)
     written = [request.target, *_write_arrays(request, result.arrays, description)]
     if not request.quiet:
-        for text in (*asked, *image.remarks, *result.remarks):
+        for text in (*image.remarks, *result.remarks):
             remark(text)
-    if request.quiet and not request.json:
-        _answer_paths(written)
-        return sheet
     from convviz.cli.reading import input_document
     from convviz.cli.reports.network import NetworkReport
 
     report = NetworkReport(result, only, seen, wanted.top, wanted.stat or ())
     if request.json:
-        of = input_document(request.names, image, reading)
-        answer_json(report.document(input=of, scales=sheet.scales, files=[str(path) for path in written]))
+        of, files = input_document(request.names, image, request.reading), [str(path) for path in written]
+        return _Done(sheet, report.document(input=of, scales=sheet.scales, files=files))
+    if request.quiet:
+        _answer_paths(written)
     else:
         report.show(written=written)
-    return sheet
+    return _Done(sheet, {})
 
 
 def _write_sheet(request: RunRequest, sheet: "Sheet", description: dict[str, Any]) -> None:
@@ -385,3 +475,5 @@ def _remark_layer(
         remark(f"backend: {result.backend} (auto)")
     if outcome.agreement is not None:
         remark(f"check: {outcome.agreement}")
+    if outcome.agreement_with_network is not None:
+        remark(f"layer {request.layer.layer_name}: {outcome.agreement_with_network}")

@@ -150,10 +150,6 @@ def _show_network(shape: Shape, network: NetworkSettings, *, counting: bool, jso
 
 def _placed(network: NetworkSettings, shape: Shape) -> Sequence[SizedStep]:
     """Build the layers of a network; only a file of ONNX needs numpy."""
-    if network.net is not None and network.net.lower().endswith(".onnx"):
-        from convviz.compute.networks.sources import NetworkSource
-
-        return NetworkSource.of(network).sized(shape)
     found = find_net(network.net) if network.net is not None else parse_layers(network.layers or "")
     return (found if network.until is None else found.until(network.until)).sized(shape)
 

@@ -70,8 +70,8 @@ class NetworkReport:
             "parameters": result.parameters,
             "macs": result.macs,
             "layers": [
-                {"name": one.name, "layer": repr(one.layer), "output_shape": list(one.output_shape)}
-                | _numbers(result.made[one.name], self.stats)
+                {"name": one.name, "layer": one.described, "output_shape": list(one.output_shape or ())}
+                | (_numbers(result.made[one.name], self.stats) if one.name in result.made else {})
                 for one in result.steps
             ],
             **more,
@@ -94,11 +94,11 @@ class NetworkReport:
 
     def _table(self, width: int) -> Table:
         """Tabulate what the layers make, with their types and shapes where there is room."""
-        steps = self.result.steps
+        steps = [one for one in self.result.steps if one.name in self.result.made]
         cells = {
             "layer": [one.name for one in steps],
-            "type": [type(one.layer).__name__ for one in steps],
-            "shape": [shape_text(one.output_shape) for one in steps],
+            "type": [one.kind for one in steps],
+            "shape": [shape_text(one.output_shape or ()) for one in steps],
         }
         words = [name for name, least in (("layer", 0), ("type", 100), ("shape", 80)) if width >= least]
         rows = [

@@ -7,6 +7,18 @@ from convviz.errors import importing
 
 if TYPE_CHECKING:
     from convviz.compute.networks.engine import Engine
+    from convviz.compute.networks.sources import NetworkSource
+
+
+def source_of(network: Any, layer: Any = None) -> "NetworkSource":
+    """Read what can be read of a network before its input is known.
+
+    Parameters and errors are those of `convviz.compute.networks.sources.source_of`, which is loaded now:
+    a layer by itself does not need it.
+    """
+    from convviz.compute.networks import sources
+
+    return sources.source_of(network, layer)
 
 
 def open_onnx(path: str | Path) -> "Engine":
@@ -62,3 +74,28 @@ def load_model(text: str) -> Any:
     with importing("torch", "a network of torch"):
         from convviz.compute.networks import loading
     return loading.load_model(text)
+
+
+def load_weights(module: Any, checkpoint: Any) -> tuple[str, ...]:
+    """Put the weights of a file into a module of torch, by their names.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module, which is changed.
+    checkpoint : Checkpoint
+        The file, read as data.
+
+    Returns
+    -------
+    tuple of str
+        Every pairing that is not by equal name, and what the file holds beyond the module.
+
+    Raises
+    ------
+    InputError
+        If an array is missing, has another shape, or the names fit in two ways.
+    """
+    from convviz.compute.networks import loading
+
+    return loading.load_weights(module, checkpoint)

@@ -9,6 +9,7 @@ import numpy as np
 from convviz.compute.weights import LayerWeights
 from convviz.machine import memory
 from convviz.spec.layers import Conv2d, ConvTranspose2d, Shape
+from convviz.spec.reach import Reach
 from convviz.text import printable
 from convviz.typing import Floats
 
@@ -60,6 +61,12 @@ class NetworkStep:
         Whether it only contains other steps.
     remark : str
         In what it is not what its name says.
+    inputs : tuple of str
+        The steps that it reads, where they are known; "input" is the picture.
+    height, width : Reach or None
+        What one output value sees along each axis; None where it sees the whole input.
+    layer : str
+        The layer with its arguments, as torch writes it; empty where they are not known.
     """
 
     name: str
@@ -71,6 +78,15 @@ class NetworkStep:
     convolution: str = ""
     outer: bool = False
     remark: str = ""
+    inputs: tuple[str, ...] = ()
+    height: Reach | None = None
+    width: Reach | None = None
+    layer: str = ""
+
+    @property
+    def described(self) -> str:
+        """The layer with its arguments, where they are known."""
+        return self.layer or self.kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,6 +168,16 @@ class Engine(Protocol):
     @property
     def declared(self) -> Declared:
         """What the network says about its input."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the values of its last step stand for, where the network itself says it."""
+        return ()
+
+    @property
+    def runner(self) -> str:
+        """The program that computes, such as ``"onnxruntime"``."""
         ...
 
     def steps(self, shape: Shape) -> tuple[NetworkStep, ...]:
@@ -270,3 +296,11 @@ def unbatched_shape(shape: Sequence[int]) -> Shape:
     ((64, 7, 7), (1,))
     """
     return tuple(shape[1:]) if len(shape) > 1 and shape[0] == 1 else tuple(shape)
+
+
+def overview_steps(steps: Sequence[NetworkStep]) -> list[NetworkStep]:
+    """Choose what an overview shows: the last step of every resolution, and a row of values at the end."""
+    maps = [one for one in steps if not one.outer and len(one.output_shape or ()) == 3]
+    sizes = [(one.output_shape or ())[1:] for one in maps]
+    found = [one for one, size, after in zip(maps, sizes, [*sizes[1:], None], strict=True) if size != after]
+    return found + ([steps[-1]] if len(steps[-1].output_shape or ()) == 1 else [])

@@ -3,13 +3,14 @@
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from numpy.typing import NDArray
@@ -21,8 +22,13 @@ from convviz.files.checkpoints import READABLE, Checkpoint
 from convviz.files.paths import quoted
 from convviz.text import plural, printable
 
+Loaded = TypeVar("Loaded")
+
 # What makes weights without a download, where a function has such a parameter.
 _WITHOUT_WEIGHTS = {"weights": None, "weights_backbone": None, "pretrained": False}
+# What torchvision registers a shape for, and what declares it here: it is gone when that is.
+_REGISTERED = re.compile(r'register_(?:meta|fake)\("(?:torchvision::)?(\w+)"')
+_DECLARED: list[torch.library.Library] = []
 # Counters that no evaluation reads.
 _NOT_NEEDED = ("num_batches_tracked",)
 
@@ -76,7 +82,7 @@ def _imported(where: str) -> ModuleType:
         )
     if path.suffix != ".py":
         with _first_on_path(Path.cwd()), foreign(what):
-            return importlib.import_module(where)
+            return _declaring(lambda: importlib.import_module(where))
     if not path.is_file():
         raise InputError(f"cannot read {quoted(path)}: there is no such file; check the path.")
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -85,8 +91,29 @@ def _imported(where: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     with _first_on_path(path.resolve().parent), foreign(what):
         sys.modules.setdefault(path.stem, module)  # where dataclasses look for it
-        spec.loader.exec_module(module)
+        loader = spec.loader
+        _declaring(lambda: loader.exec_module(module))
     return module
+
+
+def _declaring(load: Callable[[], Loaded]) -> Loaded:
+    """Import models of torchvision also where its compiled part does not fit this torch.
+
+    The models are plain Python; only boxes are computed by that part. Its import then ends at
+    the first operator that is missing. Once the operators are declared, it succeeds.
+    """
+    try:
+        return load()
+    except RuntimeError as error:
+        package = importlib.util.find_spec("torchvision")
+        if "operator torchvision::" not in str(error) or package is None or package.origin is None:
+            raise
+    text = Path(package.origin).with_name("_meta_registrations.py").read_text(encoding="utf-8")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]  # no types
+    for name in sorted({"nms", *_REGISTERED.findall(text)}):
+        library.define(f"{name}(Tensor a) -> Tensor")  # type: ignore[no-untyped-call]  # likewise
+    _DECLARED.append(library)
+    return load()
 
 
 @contextmanager

@@ -84,6 +84,8 @@ class ModuleEngine(Engine):
         If it is no module, is TorchScript, or has no numbers yet.
     """
 
+    runner = "torch"
+
     def __init__(self, module: Any, name: str = "") -> None:
         if not isinstance(module, nn.Module):
             raise SpecError(f"a network is a torch.nn.Module, not {type(module).__name__}.")

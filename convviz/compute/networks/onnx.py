@@ -1,5 +1,6 @@
 """Networks of ONNX files, which onnxruntime runs: every activation by the name of its step."""
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,6 +70,8 @@ class OnnxEngine(Engine):
         If the file cannot be read, reads no picture, or refers to a file outside its folder.
     """
 
+    runner = "onnxruntime"
+
     def __init__(self, path: Path) -> None:
         self._graph: Graph = opened(path)
         self._names: Names = names_of(self._graph)
@@ -85,6 +88,16 @@ class OnnxEngine(Engine):
     def declared(self) -> Declared:
         """What the graph declares."""
         return self._graph.declared
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Names of classes, where the file has them as a dict by number in its metadata, as detectors do."""
+        noted = {one.key: one.value for one in self._graph.model.metadata_props}
+        try:
+            found = ast.literal_eval(noted.get("names", ""))
+            return tuple(str(found[number]) for number in range(len(found)))
+        except (ValueError, SyntaxError, TypeError, KeyError, IndexError, RecursionError, MemoryError):
+            return ()
 
     @cached_property
     def _stated_batch(self) -> int:

@@ -1,16 +1,19 @@
-"""What a network is made of: its layers from text, TOML, a name or ONNX, and its weights."""
+"""What a network is made of: its layers from text, TOML or a name; a file of ONNX; a module of torch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+from convviz.compute import networks
 from convviz.compute.networks import filling
-from convviz.compute.networks.graphs import network_of_graph
+from convviz.compute.networks.engine import Engine
+from convviz.compute.networks.stack import StackEngine
 from convviz.compute.weights import Parameters
 from convviz.errors import SpecError, UnknownNameError
-from convviz.files import npy
 from convviz.files.checkpoints import Checkpoint, read_checkpoint
+from convviz.files.paths import quoted
+from convviz.files.reading import read_bytes
 from convviz.spec import stacks
 from convviz.spec.layers import Shape
 from convviz.spec.network import Network, SizedStep
@@ -39,68 +42,81 @@ class Filled(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NetworkSource:
-    """A network before its input is known, with the file of its weights.
+class Opened(NamedTuple):
+    """A network that is ready to compute.
 
     Parameters
     ----------
-    network : Network, optional
-        The layers, as far as they are to be computed; None for a graph of ONNX, whose layers
-        depend on the input.
+    engine : Engine
+        What computes.
+    classes : tuple of str
+        What the values of its last step stand for.
+    remarks : tuple of str
+        Where the weights come from, as far as nobody asked for it.
+    """
+
+    engine: Engine
+    classes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+class NetworkSource(Protocol):
+    """A network before its input is known."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the layers, where they are known before the input is."""
+        ...
+
+    def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
+        """Read the picture as the network asks for, where the user did not say otherwise; and say so."""
+        ...
+
+    def open(self, shape: Shape) -> Opened:
+        """Make what computes the network for inputs of a shape, (C, H, W).
+
+        Raises
+        ------
+        SpecError, ShapeError
+            If a layer does not fit what it reads.
+        InputError
+            If the file does not hold the weights of the network.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StackSource(NetworkSource):
+    """A network of our own layers, with the file of its weights.
+
+    Parameters
+    ----------
+    network : Network
+        The layers, as far as they are to be computed.
     checkpoint : Checkpoint, optional
         The file of its weights.
     whole : Network, optional
         The network before layers were left out: the file has weights of those too.
-    until : str, optional
-        The last layer of a graph.
     seed : int
         Seed of the weights where there is no file.
+    classes : tuple of str
+        What the values of the last layer stand for, where the network does not say it.
+    given : dict of dict of ndarray, optional
+        The weights themselves.
 
     Examples
     --------
-    >>> source = NetworkSource.of(NetworkSettings(layers="conv 2 k3 | relu"))
-    >>> [one.output_shape for one in source.sized((1, 5, 5))]
+    >>> source = source_of(NetworkSettings(layers="conv 2 k3 | relu"))
+    >>> [one.output_shape for one in source.open((1, 5, 5)).engine.steps((1, 5, 5))]
     [(2, 3, 3), (2, 3, 3)]
     """
 
-    network: Network | None
+    network: Network
     checkpoint: Checkpoint | None = None
     whole: Network | None = None
-    until: str | None = None
     seed: int = 0
-
-    @classmethod
-    def of(cls, network: NetworkSettings, layer: LayerSettings | None = None) -> "NetworkSource":
-        """Read what can be read before the input is known.
-
-        Parameters
-        ----------
-        network : NetworkSettings
-            The layers.
-        layer : LayerSettings, optional
-            Its file of weights and its seed are those of the network.
-
-        Raises
-        ------
-        SpecError, TextError, UnknownNameError, InputError
-            If the network or its weights cannot be read.
-        """
-        layer = layer or LayerSettings()
-        network.check(layer)
-        weights, name = layer.weights, network.net
-        if network.layers is None and name is None:
-            if weights is None or weights.suffix.lower() != ".onnx":
-                raise SpecError("until can only be used with --layers, --net or --weights FILE.onnx.")
-            name = str(weights)
-        if name is not None and name.lower().endswith(".onnx"):
-            if weights not in (None, Path(name)):
-                raise SpecError("weights: a network in ONNX has its own; leave out --weights.")
-            return cls(None, read_checkpoint(Path(name)), until=network.until)
-        found = stacks.find_net(name) if name is not None else stacks.parse_layers(network.layers or "")
-        kept = found if network.until is None else found.until(network.until)
-        checkpoint = None if weights is None else read_checkpoint(weights)
-        return cls(kept, checkpoint, found, seed=layer.seed)
+    classes: tuple[str, ...] = ()
+    given: Mapping[str, Parameters] | None = None
 
     @property
     def origin(self) -> str:
@@ -113,27 +129,19 @@ class NetworkSource:
 
     @property
     def names(self) -> Sequence[str]:
-        """Names of the layers, where they are known before the input is."""
-        return [] if self.network is None else [step.name for step in self.network.steps]
+        """Names of the layers."""
+        return [step.name for step in self.network.steps]
 
     def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
         """Read the picture as the network asks for, where the user did not say otherwise; and say so."""
-        if self.network is None:
-            return settings, ()
         settings, taken = settings.completed(self.network.reading)
         return settings, (f"the network asks for {', '.join(taken)}",) if taken else ()
 
-    def sized(self, shape: Shape) -> Sequence[SizedStep]:
-        """Build every layer for an input of this shape, (C, H, W).
-
-        Raises
-        ------
-        SpecError, ShapeError
-            If a layer does not fit what it reads.
-        """
-        if self.network is not None:
-            return self.network.sized(shape)
-        return self._graph(shape)[0].sized(shape)
+    def open(self, shape: Shape) -> Opened:
+        """Make what computes the layers."""
+        filled = self.fill(shape)
+        engine = StackEngine(filled.network, shape, filled.weights)
+        return Opened(engine, filled.network.classes, filled.remarks)
 
     def fill(self, shape: Shape) -> Filled:
         """Build every layer for an input of this shape, (C, H, W), with its weights.
@@ -145,33 +153,111 @@ class NetworkSource:
         InputError
             If the file does not hold the weights of the network.
         """
-        if self.network is None:
-            return self._filled_graph(shape)
         steps = self.network.sized(shape)
+        network = replace(self.network, classes=self.classes) if self.classes else self.network
+        if self.given is not None:
+            return Filled(network, steps, self.given)
         if self.checkpoint is None:
             weights = filling.seeded(steps, self.seed)
             remark = f"no --weights, so the weights are those of a new network (seed {self.seed})"
             # Such a network has learnt nothing that it could predict.
-            return Filled(replace(self.network, classes=()), steps, weights, (remark,) if weights else ())
+            return Filled(replace(network, classes=()), steps, weights, (remark,) if weights else ())
         names = None if self.whole is None else self.whole.with_parameters
         weights, remarks = filling.stored(steps, self.checkpoint, names=names)
-        return Filled(self.network, steps, weights, remarks)
+        return Filled(network, steps, weights, remarks)
 
-    def _graph(self, shape: Shape) -> tuple[Network, Mapping[str, Parameters]]:
-        """Translate the graph of ONNX for an input."""
-        assert self.checkpoint is not None
-        return network_of_graph(self.checkpoint, shape, until=self.until)
 
-    def _filled_graph(self, shape: Shape) -> Filled:
-        """Build the layers of a graph, whose weights are checked here."""
-        assert self.checkpoint is not None
-        where = self.checkpoint.name
-        network, stored = self._graph(shape)
-        weights = {
-            name: {key: npy.finite(value, f"{where}, the {key} of {name!r}") for key, value in arrays.items()}
-            for name, arrays in stored.items()
-        }
-        return Filled(replace(network, name=where.strip("'")), network.sized(shape), weights)
+@dataclass(frozen=True, slots=True, eq=False)
+class EngineSource(NetworkSource):
+    """A network that onnxruntime or torch runs.
+
+    Parameters
+    ----------
+    engine : Engine
+        What runs it.
+    classes : tuple of str
+        What the values of its last step stand for.
+    remarks : tuple of str
+        What was done with the weights beyond taking each by its name.
+    """
+
+    engine: Engine
+    classes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    names: Sequence[str] = field(default=(), init=False)
+
+    def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
+        """Leave the picture as the user wants it read: what does not fit is refused with the remedy."""
+        return settings, ()
+
+    def open(self, shape: Shape) -> Opened:
+        """Give the engine; it checks the shape itself."""
+        return Opened(self.engine, self.classes, self.remarks)
+
+
+def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> NetworkSource:
+    """Read what can be read of a network before its input is known.
+
+    Parameters
+    ----------
+    network : NetworkSettings
+        Which network.
+    layer : LayerSettings, optional
+        Its file of weights and its seed are those of the network.
+
+    Raises
+    ------
+    SpecError, TextError, UnknownNameError, InputError, BackendError
+        If the network or its weights cannot be read.
+    """
+    layer = layer or LayerSettings()
+    network.check(layer)
+    if network.foreign and network.until is not None:
+        raise SpecError("until: is for layers of our own; choose a layer of this network by its name.")
+    if network.model is not None:
+        return _of_model(network, layer)
+    if network.foreign:
+        if layer.weights not in (None, Path(network.net or "")):
+            raise SpecError("weights: a network in ONNX has its own; leave out --weights.")
+        engine = networks.open_onnx(network.net or "")
+        return EngineSource(engine, _classes_of(network) or engine.classes)
+    return stack_of(network, layer)
+
+
+def stack_of(network: NetworkSettings, layer: LayerSettings | None = None) -> StackSource:
+    """Read a network of our own layers; with the parameters and errors of `source_of`."""
+    layer = layer or LayerSettings()
+    network.check(layer)
+    if network.layers is None and network.net is None:
+        raise SpecError("until can only be used with layers or net.")
+    found = (
+        stacks.find_net(network.net) if network.net is not None else stacks.parse_layers(network.layers or "")
+    )
+    kept = found if network.until is None else found.until(network.until)
+    checkpoint = None if layer.weights is None else read_checkpoint(layer.weights)
+    return StackSource(kept, checkpoint, found, layer.seed, _classes_of(network))
+
+
+def _of_model(network: NetworkSettings, layer: LayerSettings) -> EngineSource:
+    """Import a module of torch, and load its weights."""
+    module = networks.load_model(network.model or "")
+    remarks: tuple[str, ...] = ()
+    if layer.weights is not None:
+        remarks = networks.load_weights(module, read_checkpoint(layer.weights))
+    elif any(True for _ in module.parameters()):
+        remarks = ("no --weights, so the weights are those that the model has when it is made",)
+    return EngineSource(networks.of_module(module, network.model or ""), _classes_of(network), remarks)
+
+
+def _classes_of(network: NetworkSettings) -> tuple[str, ...]:
+    """Read the names of classes, one per line."""
+    if network.classes is None:
+        return ()
+    try:
+        lines = read_bytes(network.classes).decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise SpecError(f"classes: {quoted(network.classes)} is not text; give one name per line.") from None
+    return tuple(line.strip() for line in lines if line.strip())
 
 
 def check_layer(name: str, known: Sequence[str]) -> None:
@@ -197,7 +283,7 @@ def find_net(text: str) -> Network | NetworkSource:
     Returns
     -------
     Network or NetworkSource
-        For `run_net`; `sized` gives the layers for an input.
+        For `run_net`.
 
     Raises
     ------
@@ -205,6 +291,8 @@ def find_net(text: str) -> Network | NetworkSource:
         If there is no network of that name.
     InputError, SpecError
         If the file cannot be read, or is no network.
+    BackendError
+        If a file of ONNX is given and onnx or onnxruntime is not installed.
 
     Examples
     --------
@@ -212,5 +300,5 @@ def find_net(text: str) -> Network | NetworkSource:
     (6, 28, 28)
     """
     if text.lower().endswith(".onnx"):
-        return NetworkSource.of(NetworkSettings(net=text))
+        return source_of(NetworkSettings(net=text))
     return stacks.find_net(text)

@@ -311,6 +311,8 @@ class StackEngine(Engine):
     [('conv1', (2, 3, 3)), ('relu1', (2, 3, 3))]
     """
 
+    runner = "numpy"
+
     def __init__(
         self,
         network: Network,
@@ -345,6 +347,10 @@ class StackEngine(Engine):
                 one.layer.parameters,
                 one.macs,
                 _convolution(one.layer),
+                inputs=one.inputs,
+                height=one.height,
+                width=one.width,
+                layer=repr(one.layer),
             )
             for one in self._net.sized(shape)
         )

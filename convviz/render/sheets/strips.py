@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from convviz.compute.networks.engine import NetworkStep
 from convviz.compute.survey import ArraySummary, by_energy, survey
 from convviz.images.picture import Picture
 from convviz.render import palette
@@ -12,8 +13,6 @@ from convviz.render.sheets import layout, overview, receptive_field
 from convviz.render.sheets.tile import Section, map_tile
 from convviz.spec import scales
 from convviz.spec.geometry import HW
-from convviz.spec.layers import Flatten, shape_text
-from convviz.spec.network import SizedStep
 from convviz.spec.reach import Box
 from convviz.spec.settings import Look
 from convviz.text import plural
@@ -27,8 +26,8 @@ _CELLS = 64
 
 def draw(
     picture: Picture,
-    title: str,
-    steps: Sequence[SizedStep],
+    heading: Sequence[str],
+    steps: Sequence[NetworkStep],
     *,
     made: Mapping[str, Floats],
     only: str | None = None,
@@ -45,11 +44,11 @@ def draw(
     ----------
     picture : Picture
         The input.
-    title : str
-        What to call the network.
-    steps : sequence of SizedStep
-        The layers.
-    made : dict of ndarray, shape (C, H, W) or (N,), float32
+    heading : sequence of str
+        The network in words.
+    steps : sequence of NetworkStep
+        The steps to draw.
+    made : dict of ndarray, float32
         What each makes, by its name.
     only : str, optional
         One layer, in full.
@@ -82,18 +81,15 @@ def draw(
             picture, channels, name, at=at, box=box, cell=max(1, int(factor)), gradient=gradient
         )
     sections = [overview.input_section(picture, channels, factor, seen=panel)]
-    strips: list[tuple[SizedStep, Sequence[int], int, float, list[ArraySummary]]] = []
+    strips: list[tuple[NetworkStep, Sequence[int], int, float, list[ArraySummary]]] = []
     for one in steps:
-        # What is flattened was seen before.
-        if (only is None and isinstance(one.layer, Flatten)) or (only is not None and one.name != only):
-            continue
         values = as_maps(made[one.name])
         count = len(values) if only is not None else min(columns or MOST, len(values))
         order: Sequence[int] = range(count)
         if top is not None:
             order = by_energy(values)[:top]
         # A row has room for its numbers.
-        longest = 2 * tile if tile is not None and len(one.output_shape) == 1 else tile
+        longest = 2 * tile if tile is not None and len(one.output_shape or ()) == 1 else tile
         factor = scales.fit(HW(*values.shape[1:]), longest)
         found = survey(values[list(order)], min(factor, 1), moments=False)
         strips.append((one, order, len(values), factor, found))
@@ -111,11 +107,8 @@ def draw(
         ]
         wide = columns or (MOST if only is None else None)
         sections.append(Section(tiles, wide, palette.OUTPUT_TEAL))
-    parameters = sum(one.layer.parameters for one in steps)
     heading = (
-        f"{title}: {plural(len(steps), 'layer')}, {plural(parameters, 'parameter')}"
-        + ("" if only is None else f"; here {only}"),
-        f"{shape_text(picture.shape)} -> {shape_text(steps[-1].output_shape)}",
+        *heading,
         *overview.normalization_lines(picture),
         *panel.words,
         *([said] if said else []),
@@ -124,16 +117,41 @@ def draw(
 
 
 def as_maps(values: Floats) -> Floats:
-    """Lay a row of values out in lines of equal length, as one channel."""
+    """Lay values of any shape out as maps.
+
+    Parameters
+    ----------
+    values : ndarray
+        Maps (C, H, W); tokens (T, D), of which every feature becomes a square map where T, or T without a
+        class token, is a square; or a row of values, which is laid out in lines of equal length, as one map.
+
+    Returns
+    -------
+    ndarray, shape (C, H, W)
+        The maps.
+
+    Examples
+    --------
+    >>> as_maps(np.zeros((17, 5))).shape, as_maps(np.zeros((6, 5))).shape, as_maps(np.zeros(130)).shape
+    ((5, 4, 4), (1, 6, 5), (1, 2, 65))
+    """
     if values.ndim == 3:
         return values
+    if values.ndim > 3:
+        return values.reshape(-1, *values.shape[-2:])
+    if values.ndim == 2:
+        for extra in (0, 1):
+            side = math.isqrt(len(values) - extra)
+            if side > 1 and side * side == len(values) - extra:
+                return values[extra:].T.reshape(-1, side, side)
+        return values[None]
     count = values.size
     wide = max(side for side in range(1, _CELLS + 1) if count % side == 0) if count > _CELLS else count
     return values.reshape(1, count // wide, wide)
 
 
-def _caption(one: SizedStep, index: int, of: str) -> str:
+def _caption(one: NetworkStep, index: int, of: str) -> str:
     """Name a map by its layer, and say once how many there are."""
-    if len(one.output_shape) == 1:
-        return f"{one.name}: {plural(math.prod(one.output_shape), 'value')}"
+    if len(one.output_shape or ()) == 1:
+        return f"{one.name}: {plural(math.prod(one.output_shape or ()), 'value')}"
     return f"{one.name}: {index}{of}"

@@ -1,0 +1,232 @@
+"""A layer in context: what arrives at a convolution of a network, its settings and its weights."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from convviz.compute.networks.engine import Activation, NetworkStep, activations
+from convviz.compute.weights import LayerWeights
+from convviz.errors import SpecError
+from convviz.images.picture import Picture
+from convviz.spec.geometry import Edges
+from convviz.spec.layers import Conv2d, ConvTranspose2d
+from convviz.text import in_quotes, plural
+from convviz.typing import Floats
+
+if TYPE_CHECKING:
+    from convviz.compute.networks.sources import Opened
+
+# Of the layers that could have been meant so many are named.
+_NAMED = 8
+
+
+class InNetwork(NamedTuple):
+    """Where a layer stands.
+
+    Parameters
+    ----------
+    name : str
+        Its name there.
+    network : str
+        What the network is called.
+    runner : str
+        The program that runs the network, such as ``"onnxruntime"``.
+    maps : ndarray, shape (O, H', W'), float32
+        What the network computes there.
+    """
+
+    name: str
+    network: str
+    runner: str
+    maps: Floats
+
+    @property
+    def document(self) -> dict[str, str]:
+        """Plain values."""
+        return {"name": self.network, "layer": self.name, "engine": self.runner}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerInContext:
+    """What every command works on: an input, a convolution, its weights, and where they come from.
+
+    Parameters
+    ----------
+    picture : Picture
+        What arrives at the layer: the picture, or the maps of the steps before.
+    layer : Conv2d
+        Its settings.
+    weights : LayerWeights
+        Its weights.
+    remarks : tuple of str
+        What a user needs to know of them.
+    network : InNetwork, optional
+        Where it stands; None for a layer by itself.
+    """
+
+    picture: Picture
+    layer: Conv2d
+    weights: LayerWeights
+    remarks: tuple[str, ...] = ()
+    network: InNetwork | None = None
+
+
+def in_network(
+    opened: "Opened", picture: Picture, name: str, *, made: Activation | None = None
+) -> LayerInContext:
+    """Compute what arrives at a convolution of a network, and take its settings and weights.
+
+    Parameters
+    ----------
+    opened : Opened
+        The network.
+    picture : Picture
+        Its input.
+    name : str
+        The step.
+    made : Activation, optional
+        What it reads and makes, if that was computed before.
+
+    Returns
+    -------
+    LayerInContext
+        A transposed convolution is given as the convolution that it is: with the kernels rotated by 180
+        degrees, on its input with zeros between the values.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such step.
+    SpecError, ShapeError
+        If it is no convolution of two axes, or the network does not read the picture.
+
+    Examples
+    --------
+    >>> from convviz.compute.networks.sources import source_of
+    >>> from convviz.images.decode import as_picture
+    >>> from convviz.spec.wanted import NetworkSettings
+    >>> picture = as_picture(np.ones((3, 8, 8), np.float32))
+    >>> opened = source_of(NetworkSettings(layers="conv 4 k3 | relu | conv 2 k3")).open(picture.shape)
+    >>> found = in_network(opened, picture, "conv2")
+    >>> found.picture.shape, found.layer.weight_shape
+    ((4, 6, 6), (2, 4, 3, 3))
+    """
+    engine = opened.engine
+    convolution = engine.conv(name)
+    made = made or activations(engine, picture.x, [name], reads=True)[name]
+    if made.read is None:
+        raise SpecError(
+            f"layer: {in_quotes(name)} reads several arrays; choose a convolution that reads one."
+        )
+    arriving = _arriving(picture, made.read)
+    layer, weight = convolution.layer, convolution.weight
+    remarks = [f"{name}: {convolution.remark}"] if convolution.remark else []
+    if isinstance(layer, ConvTranspose2d):
+        remarks.append(_transposed_remark(name, layer))
+        layer, weight, values = as_convolution(layer, weight, arriving.x)
+        arriving = replace(arriving, values=values, resized=None, normalized=None)
+    weights = LayerWeights.of(
+        layer, weight, convolution.bias, names=[f"{name}: {index}" for index in range(layer.out_channels)]
+    )
+    place = InNetwork(name, engine.name, engine.runner, made.values)
+    return LayerInContext(arriving, layer, weights, (*opened.remarks, *remarks), place)
+
+
+def _arriving(picture: Picture, values: Floats) -> Picture:
+    """Give what arrives as channels: the picture itself, where that is what arrives."""
+    if values.shape == picture.shape and np.array_equal(values, picture.x):
+        return picture
+    names = tuple(f"channel {index}" for index in range(len(values)))
+    low, high = float(values.min()), float(values.max())
+    return Picture(values, names, min(low, 0.0), high if high > low else low + 1, picture.remarks)
+
+
+def _transposed_remark(name: str, layer: ConvTranspose2d) -> str:
+    """Say how a transposed convolution is shown."""
+    between = " and ".join(
+        f"{plural(stride - 1, 'zero')} between its {what}"
+        for stride, what in zip(layer.stride, ("rows", "columns"), strict=True)
+        if stride > 1
+    )
+    put = f" with {between}" if between else ""
+    return (
+        f"{name}: {layer} is shown as the convolution of its input{put}, its kernels rotated by 180 degrees"
+    )
+
+
+def as_convolution(layer: ConvTranspose2d, weight: Floats, x: Floats) -> tuple[Conv2d, Floats, Floats]:
+    """Write a transposed convolution as a convolution.
+
+    Parameters
+    ----------
+    layer : ConvTranspose2d
+        The layer.
+    weight : ndarray, shape (I, O / groups, kh, kw)
+        Its weight.
+    x : ndarray, shape (I, H, W)
+        Its input.
+
+    Returns
+    -------
+    layer : Conv2d
+        The convolution, of stride 1.
+    weight : ndarray, shape (O, I / groups, kh, kw)
+        Its weight: the kernels rotated by 180 degrees.
+    x : ndarray, shape (I, (H - 1) * sh + 1, (W - 1) * sw + 1)
+        Its input: zeros stand between the values.
+
+    Raises
+    ------
+    SpecError
+        If the padding cuts off more than a window.
+
+    Examples
+    --------
+    >>> layer = ConvTranspose2d(1, 1, 2, stride=2, bias=False)
+    >>> found, weight, x = as_convolution(layer, np.float32([[[[1, 2], [3, 4]]]]), np.float32([[[1, 5]]]))
+    >>> found.padding, weight.tolist(), x.tolist()
+    (Edges(top=1, bottom=1, left=1, right=1), [[[[4.0, 3.0], [2.0, 1.0]]]], [[[1.0, 0.0, 5.0]]])
+    """
+    reach = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
+    before = [one - p for one, p in zip(reach, layer.padding, strict=True)]
+    after = [one + more for one, more in zip(before, layer.output_padding, strict=True)]
+    if min(before) < 0 or min(after) < 0:
+        raise SpecError(f"{layer} cuts off more than a window; it cannot be shown as a convolution.")
+    parts = weight.reshape(layer.groups, -1, *weight.shape[1:]).swapaxes(1, 2)
+    turned = parts.reshape(layer.out_channels, -1, *weight.shape[2:])[..., ::-1, ::-1]
+    (sh, sw), (c, h, w) = layer.stride, x.shape
+    spread = np.zeros((c, (h - 1) * sh + 1, (w - 1) * sw + 1), np.float32)
+    spread[:, ::sh, ::sw] = x
+    found = Conv2d(
+        layer.in_channels,
+        layer.out_channels,
+        layer.kernel_size,
+        padding=Edges(before[0], after[0], before[1], after[1]),
+        dilation=layer.dilation,
+        groups=layer.groups,
+        bias=layer.bias,
+    )
+    return found, np.ascontiguousarray(turned), spread
+
+
+def chosen_layer(opened: "Opened", shape: tuple[int, ...], name: str | None) -> str:
+    """Return which convolution is meant: the one that is named, or the only one.
+
+    Raises
+    ------
+    SpecError
+        If none is named and there are several.
+    """
+    if name is not None:
+        return name
+    known = [one.name for one in convolutions(opened.engine.steps(shape))]
+    if len(known) == 1:
+        return known[0]
+    listed = ", ".join(known[:_NAMED]) + (f" … ({len(known)} in all)" if len(known) > _NAMED else "")
+    raise SpecError(f"layer: choose a convolution of {opened.engine.name}: {listed or 'it has none'}.")
+
+
+def convolutions(steps: tuple[NetworkStep, ...]) -> list[NetworkStep]:
+    """List the steps that are convolutions of two axes."""
+    return [one for one in steps if one.convolution]
