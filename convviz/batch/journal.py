@@ -11,7 +11,7 @@ import tempfile
 import time
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -26,7 +26,7 @@ from convviz.batch.plan import Fingerprint, Job, Outcome
 from convviz.errors import InputError, OutputError
 from convviz.files import addresses, writing
 from convviz.files.paths import quoted
-from convviz.spec.settings import LayerSettings, as_text
+from convviz.spec.settings import as_text
 
 # In the output folder; what begins with a dot is never taken for an input.
 FOLDER = ".convviz"
@@ -68,15 +68,15 @@ def holding(out: Path) -> Iterator[None]:
         lock.release()
 
 
-def settings_digest(layer: LayerSettings, *others: Any) -> str:
+def settings_digest(files: Sequence[Path], *settings: Any) -> str:
     """Write all that an output depends on, apart from its input, in a few characters.
 
     Parameters
     ----------
-    layer : LayerSettings
-        The layer; the content of the files that its kernels come from counts.
-    *others
-        The other settings.
+    files : sequence of Path
+        Those that kernels, weights and networks come from; their content counts.
+    *settings
+        The settings.
 
     Returns
     -------
@@ -88,8 +88,8 @@ def settings_digest(layer: LayerSettings, *others: Any) -> str:
     InputError
         If one of those files cannot be read.
     """
-    described: dict[str, Any] = {"version": __version__, **as_text(layer, *others)}
-    described["files"] = [digest_of(path) for path in layer.files]
+    described: dict[str, Any] = {"version": __version__, **as_text(*settings)}
+    described["files"] = [digest_of(path) for path in files]
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 

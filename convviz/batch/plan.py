@@ -4,9 +4,10 @@ import functools
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
 
 from convviz.errors import InputError, SpecError
 from convviz.files import addresses
@@ -81,6 +82,8 @@ class Outcome:
         Bytes of the output.
     unchanged : bool
         Whether an earlier run had done it already.
+    maps : tuple of dict
+        The maps of a layer of a network in numbers.
     """
 
     name: str
@@ -93,6 +96,7 @@ class Outcome:
     source: Fingerprint | None = None
     written: int = 0
     unchanged: bool = False
+    maps: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def status(self) -> str:

@@ -45,7 +45,7 @@ class Report:
             "seconds": round(outcome.seconds, 6),
             "reason": outcome.reason or None,
             "remarks": list(outcome.remarks),
-        }
+        } | ({"maps": list(outcome.maps)} if outcome.maps else {})
         self._write(line)
 
     def write_passed(self, passed: PassedOver) -> None:

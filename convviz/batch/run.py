@@ -22,7 +22,7 @@ from convviz.files import marks, paths, writing
 from convviz.files.addresses import path_of
 from convviz.render.palette import colours
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
-from convviz.spec.wanted import BatchSettings
+from convviz.spec.wanted import BatchSettings, NetworkSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class BatchRequest:
     ----------
     folder, out : str
         Where the pictures are, and where the same tree is made: paths or addresses.
-    layer, reading, compute, picture
+    layer, reading, compute, picture, network
         The settings, as for a run.
     batch : BatchSettings
         How the batch runs.
@@ -47,8 +47,18 @@ class BatchRequest:
     reading: InputSettings = field(default_factory=InputSettings)
     compute: ComputeSettings = field(default_factory=ComputeSettings)
     picture: SheetSettings = field(default_factory=SheetSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
     batch: BatchSettings = field(default_factory=BatchSettings)
     force: bool = False
+
+    def __post_init__(self) -> None:
+        if self.network.given:
+            self.network.check(self.layer)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that layer and network are read from."""
+        return [*self.layer.files, *self.network.files]
 
 
 class Batch:
@@ -78,7 +88,7 @@ class Batch:
     ) -> None:
         self.request, self.tally, self.stop = request, Tally(most_named), Stop()
         colours(request.picture.colormap)
-        self._named = filters.prepare(request.layer)
+        self._named = None if request.network.given else filters.prepare(request.layer)
         self._target = path_of(request.out)
         self.plan: Plan = make_plan(path_of(request.folder), self._target, pattern=request.batch.pattern)
         report = request.batch.report
@@ -93,8 +103,8 @@ class Batch:
                 f"cannot write {paths.quoted(report)}: this batch reads or writes a file of that name; "
                 "choose another name for the report."
             )
-        force, layer = self.request.force, self.request.layer
-        writing.check_path(report, force=force, is_ours=marks.is_ours, inputs=layer.files)
+        force, files = self.request.force, self.request.files
+        writing.check_path(report, force=force, is_ours=marks.is_ours, inputs=files)
 
     def run(
         self,
@@ -123,7 +133,8 @@ class Batch:
         """
         request, tally = self.request, self.tally
         start = time.perf_counter()
-        digest = settings_digest(request.layer, request.reading, request.compute, request.picture)
+        chosen = (request.layer, request.network, request.reading, request.compute, request.picture)
+        digest = settings_digest(request.files, *chosen)
         with (
             self._held_back(),
             holding(self._target),
@@ -193,6 +204,7 @@ class Batch:
             reading=request.reading,
             compute=request.compute,
             picture=request.picture,
+            network=request.network,
             force=request.force,
         )
         jobs = self._due(journal, lines=lines, advance=advance)

@@ -1,21 +1,35 @@
 """What a batch does with one file: a pure function of the job and the settings."""
 
 import contextlib
+import functools
 import hashlib
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from convviz.batch.plan import Fingerprint, Job, Outcome
-from convviz.compute import filters
+from convviz.compute import filters, networks
 from convviz.compute.filters import NamedFilters
+from convviz.compute.networks.sources import NetworkSource
 from convviz.errors import ConvvizError, InputError
 from convviz.files import addresses
 from convviz.files.paths import quoted
 from convviz.files.reading import read_bytes
 from convviz.images import decode
+from convviz.images.picture import Picture
+from convviz.render.sheets import strips
+from convviz.render.sheets.layout import Sheet
 from convviz.results import feature_maps, outputs
+from convviz.results import network as of_network
+from convviz.results.context import LayerInContext, convolutions, in_network
+from convviz.results.feature_maps import FeatureMaps
+from convviz.results.network import LayerMaps, NetworkMaps
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
+from convviz.spec.wanted import NetworkSettings
+
+NO_NETWORK = NetworkSettings()
 
 
 def picture_of(
@@ -26,6 +40,7 @@ def picture_of(
     reading: InputSettings,
     compute: ComputeSettings,
     picture: SheetSettings,
+    network: NetworkSettings = NO_NETWORK,
     force: bool = False,
 ) -> Outcome:
     """Write the sheet of one file.
@@ -36,8 +51,8 @@ def picture_of(
         What to read and where to write.
     named : NamedFilters or None
         What `convviz.compute.filters.prepare` made of the layer, where its files are.
-    layer, reading, compute, picture
-        The settings of the run.
+    layer, reading, compute, picture, network
+        The settings of the run. A network is opened once in each process.
     force : bool
         Replace files that convviz did not write.
 
@@ -48,17 +63,19 @@ def picture_of(
     """
     start = time.perf_counter()
     try:
+        opened = _source(network, layer.weights, layer.seed) if network.given else None
+        reading, asked = (reading, ()) if opened is None else opened.reading(reading)
         data, source = _read(job)
         with _libraries_silent():
             image = decode.decode(data, quoted(job.source), job.source.suffix.lower(), **reading.arguments)
-        conv, weights, remarks = filters.build(layer, image.shape[0], named=named, channels=image.channels)
-        result = feature_maps.run(
-            image, conv, weights, backend=compute.backend, device=compute.device, keep=False
-        )
-        sheet = result.sheet(**picture.arguments)
-        description = result.description(layer, reading, picture)
-        inputs = [job.source, *layer.files]
-        written = outputs.write_sheet(sheet, job.target, description, force=force, inputs=inputs)
+        if opened is not None:
+            made = _in_network(opened, image, layer.layer_name, compute=compute, picture=picture)
+        else:
+            built = filters.build(layer, image.shape[0], named=named, channels=image.channels)
+            made = _of_layer(LayerInContext(image, *built), compute, picture)
+        description = made.result.description(network, layer, reading, picture)
+        inputs = [job.source, *layer.files, *network.files]
+        written = outputs.write_sheet(made.sheet, job.target, description, force=force, inputs=inputs)
     except ConvvizError as error:
         return Outcome(job.name, job.target, reason=str(error), seconds=time.perf_counter() - start)
     except MemoryError as error:
@@ -67,12 +84,82 @@ def picture_of(
     return Outcome(
         job.name,
         job.target,
-        remarks=(*image.remarks, *remarks),
+        remarks=(*asked, *image.remarks, *made.remarks),
         input_shape=image.shape,
-        output_shape=result.shape,
+        output_shape=made.shape,
         seconds=time.perf_counter() - start,
         source=source,
         written=written,
+        maps=made.maps,
+    )
+
+
+class _Made(NamedTuple):
+    """What was made of one picture."""
+
+    result: FeatureMaps | NetworkMaps
+    sheet: Sheet
+    shape: tuple[int, ...]
+    remarks: tuple[str, ...]
+    maps: tuple[dict[str, Any], ...] = ()
+
+
+@functools.lru_cache(maxsize=1)
+def _source(network: NetworkSettings, weights: Path | None, seed: int) -> NetworkSource:
+    """Open the network, once for all pictures that this process does."""
+    return networks.source_of(network, LayerSettings(weights=weights, seed=seed))
+
+
+def _of_layer(about: LayerInContext, compute: ComputeSettings, picture: SheetSettings) -> _Made:
+    """Run one layer."""
+    result = feature_maps.run(
+        about.picture,
+        about.layer,
+        about.weights,
+        backend=compute.backend,
+        device=compute.device,
+        keep=about.network is not None,
+    )
+    return _Made(result, result.sheet(**picture.arguments), result.shape, about.remarks)
+
+
+def _in_network(
+    source: NetworkSource,
+    image: Picture,
+    name: str | None,
+    *,
+    compute: ComputeSettings,
+    picture: SheetSettings,
+) -> _Made:
+    """Run a network as far as one layer, with the statistics of its maps; or give an overview of it."""
+    opened = source.open(image.shape)
+    if name is not None and name in {one.name for one in convolutions(opened.engine.steps(image.shape))}:
+        made = _of_layer(in_network(opened, image, name), compute, picture)
+        assert isinstance(made.result, FeatureMaps)
+        return made._replace(maps=_numbers(made.result))
+    only = [] if name is None else [name]
+    result = of_network.apply(source, image, backend=compute.backend, device=compute.device, only=only)
+    if name is None:
+        tile = strips.TILE if picture.tile == SheetSettings().tile else picture.tile
+        sheet = result.sheet(**picture.arguments | {"tile": tile})
+        return _Made(result, sheet, result.output_shape, result.remarks)
+    layer = result.layer(name)
+    sheet = result.sheet(only=name, **picture.arguments)
+    return _Made(result, sheet, layer.shape, result.remarks, _numbers(layer))
+
+
+def _numbers(layer: FeatureMaps | LayerMaps) -> tuple[dict[str, Any], ...]:
+    """Sum up every map for the report."""
+    return tuple(
+        {
+            "name": one.name,
+            "min": one.min,
+            "max": one.max,
+            "mean": one.mean,
+            "std": one.std,
+            "sparsity": sparsity,
+        }
+        for one, sparsity in zip(layer.statistics(), layer.sparsity(), strict=True)
     )
 
 

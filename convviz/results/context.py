@@ -137,7 +137,7 @@ def _arriving(picture: Picture, values: Floats) -> Picture:
     """Give what arrives as channels: the picture itself, where that is what arrives."""
     if values.shape == picture.shape and np.array_equal(values, picture.x):
         return picture
-    names = tuple(f"channel {index}" for index in range(len(values)))
+    names = tuple(str(index) for index in range(len(values)))
     low, high = float(values.min()), float(values.max())
     return Picture(values, names, min(low, 0.0), high if high > low else low + 1, picture.remarks)
 

@@ -192,6 +192,10 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         """Find a step by its name; a `KeyError` if there is none."""
         return next((one for one in self.steps if one.name == name), None) or _missing(name)
 
+    def layer(self, name: str) -> LayerMaps:
+        """Return what a step makes, as maps of any kind of layer; a `KeyError` if there is none."""
+        return LayerMaps(self, self.step(name).name)
+
     def activation(self, name: str) -> Floats:
         """Return what a step makes; it is computed now if it was not before."""
         if name in self.made:

@@ -175,16 +175,36 @@ class Network:
 
     def _fitting(self, shape: Shape) -> str:
         """Name a usual size of input that this network can read; nothing if none of them fits."""
-        for side in USUAL_SIDES:
-            with contextlib.suppress(ConvvizError):
-                self._sized((shape[0], side, side), hint=False)
-                return (
-                    f" The network reads inputs of {side}x{side} pixels, not {shape_text(shape[1:])}: "
-                    f"bring the picture to that size with --resize {side}x{side}."
-                )
-        return ""
+        side = next((side for side in USUAL_SIDES if self._reads(shape[0], side)), None)
+        if side is None:
+            return ""
+        return (
+            f" The network reads inputs of {side}x{side} pixels, not {shape_text(shape[1:])}: "
+            f"bring the picture to that size with --resize {side}x{side}."
+        )
+
+    def usual_size(self, channels: int) -> HW:
+        """Return a usual size of input that this network reads, that of photographs if it can be.
+
+        Examples
+        --------
+        >>> from convviz.spec.stacks import find_net
+        >>> find_net("lenet5").usual_size(1), find_net("resnet18").usual_size(3)
+        (HW(h=32, w=32), HW(h=224, w=224))
+        """
+        sides = (_PHOTOGRAPH, *USUAL_SIDES)
+        return HW(*2 * (next((side for side in sides if self._reads(channels, side)), _PHOTOGRAPH),))
+
+    def _reads(self, channels: int, side: int) -> bool:
+        """Return whether the layers fit an input of this size."""
+        with contextlib.suppress(ConvvizError):
+            self._sized((channels, side, side), hint=False)
+            return True
+        return False
 
 
+# The side of the photographs that most published networks read, in pixels.
+_PHOTOGRAPH = 224
 # Sides of the inputs that published networks are made for, in pixels.
 USUAL_SIDES = (28, 32, 64, 96, 128, 192, 224, 227, 256, 299, 384, 512)
 

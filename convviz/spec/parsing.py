@@ -352,6 +352,25 @@ def chw(text: str) -> tuple[int, int, int] | None:
     return sizes[0], sizes[1], sizes[2]
 
 
+def input_shape(text: str) -> tuple[int, int, int]:
+    """Parse an input shape ``CxHxW``.
+
+    Raises
+    ------
+    SpecError
+        If it is not of that form, or a number is 0.
+
+    Examples
+    --------
+    >>> input_shape("3x224x224")
+    (3, 224, 224)
+    """
+    found = chw(text)
+    if found is None:
+        raise SpecError(f"input: expected channels x height x width, such as 3x224x224, not {text!r}.")
+    return found
+
+
 def tile(text: str) -> int | None:
     """Parse the size of a tile: pixels, or ``full`` for nothing (every pixel).
 

@@ -9,7 +9,7 @@ import typer
 
 from convviz import __version__
 from convviz.cli.console import answer, answer_path, remark
-from convviz.cli.options import LAYER, OUTPUT, Force, map_option, output_option
+from convviz.cli.options import LAYER, OPTIONS, OUTPUT, Force, map_option, output_option
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
@@ -19,6 +19,7 @@ from convviz.spec import parsing
 from convviz.spec.geometry import HW
 from convviz.spec.layers import AvgPool2d, MaxPool2d
 from convviz.spec.settings import InputSettings, LayerSettings, Style, as_text, typed
+from convviz.spec.wanted import NetworkSettings
 from convviz.text import plural
 
 # Larger squares have cells too small to be read; a picture without --resize is brought to the second.
@@ -134,6 +135,7 @@ class _Request:
     index: int | None
     style: Style
     pooling: str | None
+    network: NetworkSettings
     transposed: bool
     output_padding: HW | None
     cells: Any
@@ -144,6 +146,10 @@ class _Request:
             raise SpecError("output-padding can only be used with --transposed.")
         if self.pooling is not None and (self.transposed or self.layer != LayerSettings()):
             raise SpecError("layers: a pooling layer has no other options of a layer; leave them out.")
+        if self.network.given:
+            self.network.check(self.layer)
+            if not self.input or self.pooling is not None or self.transposed:
+                raise SpecError("net, model: give INPUT, and leave out --layers, --size and --transposed.")
 
     @property
     def at_work(self) -> bool:
@@ -194,6 +200,8 @@ def animate(
     map: Annotated[int | None, map_option(_SCENE, "The map to fill.")] = None,
     style: ChosenStyle = "flat",
     layers: Pooling = None,
+    net: Annotated[str | None, OPTIONS["net"]] = None,
+    model: Annotated[str | None, OPTIONS["model"]] = None,
     transposed: Transposed = False,
     output_padding: OutputPadding = None,
     cells: Cells = None,
@@ -218,6 +226,8 @@ def animate(
 
         convviz animate numbers.csv --layers "maxpool 2" -o pooling.svg
 
+        convviz animate cat.jpg --net resnet18 --layer layer1.0.conv1 -o layer.gif
+
         convviz animate --size 3x3 --transposed --stride 2 --output-padding 1 -o up.gif
     """
     refuse_stdout(frames=frames, gallery=gallery)
@@ -225,7 +235,8 @@ def animate(
     _check_files(target, frames, svg=svg)
     request = _Request(
         layer=layer, reading=reading, input=tuple(input or ()), size=size, channels=channels, index=map,
-        style=style, pooling=layers, transposed=transposed, output_padding=output_padding, cells=cells, ms=ms,
+        style=style, pooling=layers, network=NetworkSettings(net=net, model=model), transposed=transposed,
+        output_padding=output_padding, cells=cells, ms=ms,
     )  # fmt: skip
     if gallery is not None:
         if frames is not None or output is not None:
@@ -286,8 +297,8 @@ def _make_one(
         raise SpecError("channels can only be used with --size; INPUT has its own.")
     found = _scene(request)
     film = scene.film(found, style=request.style, ms=request.ms, cells=request.cells)
-    inputs = [*request.layer.files, *input_files(given)]
-    described = _described(found, request.layer, request.reading) | request.described
+    inputs = [*request.layer.files, *request.network.files, *input_files(given)]
+    described = _described(found, request.network, request.layer, request.reading) | request.described
     answer(f"{found.title}; {plural(len(film.beats), 'frame')}, {sum(film.times) / 1000:.1f} s")
     if frames is not None:
         films.write_frames(film, frames, described, svg=svg, force=force, inputs=inputs)
@@ -306,6 +317,8 @@ def _scene(request: _Request) -> Any:
     from convviz.results import scene
 
     layer, size, index = request.layer, request.size, request.index or 0
+    if request.network.given:
+        return _scene_in_network(request)
     pool = request.pool()
     named = None if pool else filters.prepare(layer)
     picture = _small(request) if request.input else None
@@ -332,6 +345,17 @@ def _scene(request: _Request) -> Any:
         return scene.direct(conv, size, picture=picture, weights=weights, index=index)
     weight, more = scene.transposed_weight(conv, layer, weights), request.output_padding or HW(0, 0)
     return scene.transposed(conv, size, output_padding=more, picture=picture, weight=weight, index=index)
+
+
+def _scene_in_network(request: _Request) -> Any:
+    """Set up a layer of a network, on what arrives there."""
+    from convviz.cli.reading import read_layer
+    from convviz.results import scene
+
+    about = read_layer(request.input, request.layer, request.reading, network=request.network)
+    picture, layer = about.picture, about.layer
+    _check_grid(request, layer, picture.size)
+    return scene.direct(layer, picture.size, picture=picture, weights=about.weights, index=request.index or 0)
 
 
 def _check_grid(request: _Request, conv: Any, size: HW) -> None:

@@ -13,7 +13,7 @@ from convviz.cli.settings import with_settings
 from convviz.cli.signals import Ended, asking
 from convviz.errors import BatchError, SpecError
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
-from convviz.spec.wanted import BatchSettings
+from convviz.spec.wanted import BatchSettings, NetworkSettings
 from convviz.text import plural
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def batch(
     reading: InputSettings,
     compute: ComputeSettings,
     picture: SheetSettings,
+    network: NetworkSettings,
     running: BatchSettings,
     json: Json = False,
     force: Force = False,
@@ -52,6 +53,8 @@ def batch(
 
         convviz batch photos maps -K sobel-x
 
+        convviz batch photos maps --net resnet18 --layer layer1.0.conv1 --report report.jsonl
+
         convviz batch photos maps --out-channels 6 --padding 1 --pattern '*.jpg' --workers 2
     """
     piped = str(running.report) == "-"
@@ -64,7 +67,7 @@ def batch(
 
     if out.startswith("memory://"):
         remark("memory:// is gone when its process ends; choose another output to keep it.")
-    request = BatchRequest(folder, out, layer, reading, compute, picture, running, force)
+    request = BatchRequest(folder, out, layer, reading, compute, picture, network, running, force)
     made = Batch(request, most_named=None if json else MOST_NAMED, say=_answer_at_once if piped else None)
     total = made.plan.total if made.plan.counted else None
     with asking(made.stop.ask) as signals, progress(total, "files", wanted=not quiet) as advance:

@@ -1,30 +1,120 @@
 """``convviz layers``."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from convviz.cli.console import answer, answer_json, remark
-from convviz.cli.options import Json
-from convviz.errors import InputError
+from convviz.cli.options import OPTIONS, Json
+from convviz.cli.settings import with_settings
+from convviz.errors import InputError, SpecError
+from convviz.spec import parsing
+from convviz.spec.layers import shape_text
+from convviz.spec.settings import LayerSettings
+from convviz.spec.wanted import NetworkSettings
 from convviz.text import plural
 
+if TYPE_CHECKING:
+    from convviz.compute.networks.sources import NetworkSource, Opened
 
+
+InputShape = Annotated[
+    Any,  # Typer would take a tuple for three words
+    typer.Option(
+        "--input",
+        parser=parsing.input_shape,
+        metavar="CxHxW",
+        rich_help_panel="Layer",
+        help="Shape of the input of the network [default: as the network declares it, or 3x224x224].",
+    ),
+]
+
+
+@with_settings
 def layers(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Weights: .safetensors, .npz, .pt, .pth or .onnx.")
-    ],
+        Path | None, typer.Argument(metavar="FILE", help="Weights: .safetensors, .npz, .pt, .pth or .onnx.")
+    ] = None,
+    *,
+    network: NetworkSettings,
+    weights: Annotated[Path | None, OPTIONS["weights"]] = None,
+    input: InputShape = None,
     json: Json = False,
 ) -> None:
-    """List the convolutions inside trained weights, with the names that --layer takes.
+    """List the layers of a network, or the convolutions inside trained weights, as --layer takes them.
 
     Nothing in the file is run: of a file of PyTorch only the tensors of a state dict are read.
+    A --model is code, and is run.
 
     For example:
 
         convviz layers samples/digits.safetensors
+
+        convviz layers --net resnet18
+
+        convviz layers --model torchvision.models:resnet50 --input 3x224x224
     """
+    if network.given == (file is not None):
+        raise SpecError("give FILE, or a network with --net, --model or --layers, and not both.")
+    if network.given:
+        _of_network(network, weights, input, json=json)
+        return
+    if input is not None or weights is not None:
+        raise SpecError("input and weights are of a network; give --net, --model or --layers.")
+    assert file is not None
+    _of_weights(file, json=json)
+
+
+def _of_network(
+    network: NetworkSettings, weights: Path | None, shape: tuple[int, int, int] | None, *, json: bool
+) -> None:
+    """List the steps of a network."""
+    from convviz.compute import networks
+    from convviz.render.words import layers as drawn
+    from convviz.render.words.tables import console
+
+    source = networks.source_of(network, LayerSettings(weights=weights))
+    opened, shape = _opened(source, shape)
+    engine = opened.engine
+    steps = engine.steps(shape)
+    parameters, macs = sum(one.parameters for one in steps), sum(one.macs or 0 for one in steps)
+    if json:
+        answer_json(
+            {
+                "network": engine.name,
+                "input_shape": list(shape),
+                "parameters": parameters,
+                "macs": macs,
+                "layers": [drawn.step_document(one) for one in steps],
+            }
+        )
+        return
+    screen = console()
+    screen.print(drawn.steps_table(steps, width=screen.width))
+    answer()
+    count = sum(1 for one in steps if one.convolution)
+    answer(
+        f"{plural(len(steps), 'layer')}, {plural(count, 'convolution')}, "
+        f"{plural(parameters, 'parameter')}, {macs:,} MACs for an input of {shape_text(shape)}"
+    )
+    for text in dict.fromkeys(one.remark for one in steps if one.remark):
+        named = [one.name for one in steps if one.remark == text]
+        remark(f"{', '.join(named[:3])}{' …' if len(named) > 3 else ''}: {text}")
+
+
+def _opened(
+    source: "NetworkSource", shape: tuple[int, int, int] | None
+) -> tuple["Opened", tuple[int, int, int]]:
+    """Open a network for an input of the shape that is wanted, that it declares, or of photographs."""
+    if shape is not None:
+        return source.open(shape), shape
+    shape = source.usual_shape
+    return source.open(shape), shape
+
+
+def _of_weights(file: Path, *, json: bool) -> None:
+    """List the convolutions in a file of weights."""
     from convviz.files.checkpoints import read_checkpoint
     from convviz.render.words import layers as drawn
     from convviz.render.words.tables import console

@@ -1,6 +1,7 @@
 """``convviz pad``."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -12,8 +13,30 @@ from convviz.errors import SpecError
 from convviz.spec import parsing
 from convviz.spec.geometry import HW
 from convviz.spec.layers import PADDING_MODES
-from convviz.spec.settings import InputSettings
+from convviz.spec.settings import InputSettings, LayerSettings
+from convviz.spec.wanted import NetworkSettings
 
+Padding = Annotated[
+    Any,  # a word, or the widths of the sides
+    typer.Option(
+        "-p",
+        "--padding",
+        parser=parsing.padding,
+        metavar="N|HxW|t,b,l,r|same|valid",
+        rich_help_panel=LAYER,
+        help="Pixels added to all sides, to height and width, or to each side [default: 1, or that of the "
+        "layer of the network].",
+    ),
+]
+PaddingMode = Annotated[
+    str | None,
+    typer.Option(
+        parser=parsing.choice("padding-mode", PADDING_MODES),
+        metavar="|".join(PADDING_MODES),
+        rich_help_panel=LAYER,
+        help="What the padding contains [default: zeros, or as the layer of the network].",
+    ),
+]
 KernelSize = Annotated[
     HW | None,
     typer.Option(
@@ -35,9 +58,12 @@ AllModes = Annotated[
 def pad(
     input: InputFiles,
     reading: InputSettings,
-    padding: Annotated[str, OPTIONS["padding"]] = "1",
+    network: NetworkSettings,
     *,
-    padding_mode: Annotated[str, OPTIONS["padding_mode"]] = "zeros",
+    weights: Annotated[Path | None, OPTIONS["weights"]] = None,
+    layer_name: Annotated[str | None, OPTIONS["layer_name"]] = None,
+    padding: Padding = None,
+    padding_mode: PaddingMode = None,
     kernel_size: KernelSize = None,
     all_modes: AllModes = False,
     output: DrawingFile = None,
@@ -46,28 +72,45 @@ def pad(
 ) -> None:
     """Show the padding around the channels, as numbers and as a drawing.
 
-    Values of the padding are in brackets. The drawing tints the padding and frames the input.
+    Values of the padding are in brackets. The drawing tints the padding and frames the input. With a network
+    the channels are the maps that arrive at the layer.
 
     For example:
 
         convviz pad numbers.csv --padding 1,0,2,1 --padding-mode reflect
 
         convviz pad cat.jpg --padding 40 --all-modes -o padding.png
+
+        convviz pad cat.jpg --net resnet18 --layer layer2.0.conv1
     """
-    if all_modes and padding_mode != "zeros":
+    if all_modes and padding_mode is not None:
         raise SpecError("all-modes: shows every mode; leave out --padding-mode.")
+    layer = LayerSettings(weights=weights, layer_name=layer_name)
+    if not network.given and (weights or layer_name):
+        raise SpecError("weights and layer are of a network; give --net or --model too.")
     target = stdout_for("output", output, ".png", json=json)
     check_picture(target)
 
-    from convviz.cli.reading import input_files, read_input
+    from convviz.cli.reading import input_files, read_input, read_layer
     from convviz.cli.reports import drawings
     from convviz.cli.reports import pad as report
     from convviz.results import padded
 
-    picture = read_input(input, reading)
-    modes = PADDING_MODES if all_modes else (padding_mode,)
-    found = padded.pad(picture, padding, modes=modes, kernel_size=kernel_size or 3)
-    for text in picture.remarks:
-        remark(text)
-    drawings.write(found, target, found.description(reading), force=force, inputs=input_files(input))
+    own = None
+    if network.given:
+        about = read_layer(input, layer, reading, network=network)
+        picture, own = about.picture, about.layer
+    else:
+        picture = read_input(input, reading)
+        for text in picture.remarks:
+            remark(text)
+    modes = PADDING_MODES if all_modes else (padding_mode or (own.padding_mode if own else "zeros"),)
+    found = padded.pad(
+        picture,
+        padding or (own.edges(picture.size) if own else "1"),
+        modes=modes,
+        kernel_size=kernel_size or (own.kernel_size if own else 3),
+    )
+    inputs = [*network.files, *input_files(input)]
+    drawings.write(found, target, found.description(network, layer, reading), force=force, inputs=inputs)
     report.show(found, target, json=json)

@@ -63,8 +63,10 @@ def of_module(module: Any, name: str = "") -> "Engine":
     return ModuleEngine(module, name)
 
 
-def load_model(text: str) -> Any:
+def load_model(text: str, *, seed: int = 0) -> Any:
     """Import a module of torch by ``FILE.py:NAME`` or ``package.module:NAME``; this runs its code.
+
+    `seed` is what torch draws weights with that are new.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def load_model(text: str) -> Any:
     """
     with importing("torch", "a network of torch"):
         from convviz.compute.networks import loading
-    return loading.load_model(text)
+    return loading.load_model(text, seed=seed)
 
 
 def load_weights(module: Any, checkpoint: Any) -> tuple[str, ...]:

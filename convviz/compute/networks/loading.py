@@ -33,7 +33,7 @@ _DECLARED: list[torch.library.Library] = []
 _NOT_NEEDED = ("num_batches_tracked",)
 
 
-def load_model(text: str) -> nn.Module:
+def load_model(text: str, *, seed: int = 0) -> nn.Module:
     """Import a module of torch; this runs the code of its file or package.
 
     Parameters
@@ -41,6 +41,8 @@ def load_model(text: str) -> nn.Module:
     text : str
         ``FILE.py:NAME`` or ``package.module:NAME``. What is called NAME there is a module, or
         is called without arguments (with ``weights=None`` where it takes weights) and gives one.
+    seed : int
+        Seed of the weights that are drawn meanwhile; torch's generator is left as it was.
 
     Returns
     -------
@@ -62,13 +64,19 @@ def load_model(text: str) -> nn.Module:
             f"model: expected FILE.py:NAME or package.module:NAME, such as model.py:Network, "
             f"not {printable(text)!r}."
         )
-    found: Any = _imported(where)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        return _loaded(_imported(where), where, name)
+
+
+def _loaded(found: Any, where: str, name: str) -> nn.Module:
+    """Find a module in what was imported, or make it."""
     for part in name.split("."):
         if not hasattr(found, part):
             known = [one for one, value in vars(found).items() if callable(value) and one[:1] != "_"]
             raise UnknownNameError(f"model in {printable(where)}", name, known)
         found = getattr(found, part)
-    return found if isinstance(found, nn.Module) else _called(found, text)
+    return found if isinstance(found, nn.Module) else _called(found, f"{where}:{name}")
 
 
 def _imported(where: str) -> ModuleType:

@@ -20,6 +20,9 @@ from convviz.spec.network import Network, SizedStep
 from convviz.spec.settings import InputSettings, LayerSettings
 from convviz.spec.wanted import NetworkSettings
 
+# What networks for photographs read: channels, height and width.
+_USUAL = (3, 224, 224)
+
 
 class Filled(NamedTuple):
     """A network for one input.
@@ -66,6 +69,11 @@ class NetworkSource(Protocol):
     @property
     def names(self) -> Sequence[str]:
         """Names of the layers, where they are known before the input is."""
+        ...
+
+    @property
+    def usual_shape(self) -> tuple[int, int, int]:
+        """An input that the network reads: what it declares, or the size of photographs that fits."""
         ...
 
     def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
@@ -132,6 +140,12 @@ class StackSource(NetworkSource):
         """Names of the layers."""
         return [step.name for step in self.network.steps]
 
+    @property
+    def usual_shape(self) -> tuple[int, int, int]:
+        """An input of a usual size that the layers read."""
+        channels = 1 if self.network.reading.get("mode") == "gray" else _USUAL[0]
+        return channels, *self.network.usual_size(channels)
+
     def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
         """Read the picture as the network asks for, where the user did not say otherwise; and say so."""
         settings, taken = settings.completed(self.network.reading)
@@ -185,6 +199,15 @@ class EngineSource(NetworkSource):
     classes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     names: Sequence[str] = field(default=(), init=False)
+
+    @property
+    def usual_shape(self) -> tuple[int, int, int]:
+        """What the network declares, or the size of photographs."""
+        told = self.engine.declared
+        channels, height, width = (
+            own or usual for own, usual in zip((told.channels, told.height, told.width), _USUAL, strict=True)
+        )
+        return channels, height, width
 
     def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
         """Leave the picture as the user wants it read: what does not fit is refused with the remedy."""
@@ -240,12 +263,12 @@ def stack_of(network: NetworkSettings, layer: LayerSettings | None = None) -> St
 
 def _of_model(network: NetworkSettings, layer: LayerSettings) -> EngineSource:
     """Import a module of torch, and load its weights."""
-    module = networks.load_model(network.model or "")
+    module = networks.load_model(network.model or "", seed=layer.seed)
     remarks: tuple[str, ...] = ()
     if layer.weights is not None:
         remarks = networks.load_weights(module, read_checkpoint(layer.weights))
     elif any(True for _ in module.parameters()):
-        remarks = ("no --weights, so the weights are those that the model has when it is made",)
+        remarks = (f"no --weights, so the weights are those that the model is made with (seed {layer.seed})",)
     return EngineSource(networks.of_module(module, network.model or ""), _classes_of(network), remarks)
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 from rich.table import Table
 
+from convviz.compute.networks.engine import NetworkStep
 from convviz.compute.survey import summed_up
 from convviz.files.checkpoints import StoredLayer
 from convviz.render.words.tables import bare_table, leave_out
 from convviz.spec.geometry import HW
-from convviz.spec.layers import as_padding
+from convviz.spec.layers import Shape, as_padding
 from convviz.spec.network import SizedStep
 from convviz.spec.settings import typed
 from convviz.text import amount, number, plural, printable
@@ -63,6 +64,55 @@ def network_table(steps: Sequence[SizedStep], *, width: int) -> Table:
         "centre": [_axes(one, lambda reach: number(float(reach.centre))) for one in steps],
     }
     return _fitting(columns, _LEFT_OUT, width)
+
+
+def steps_table(steps: Sequence[NetworkStep], *, width: int) -> Table:
+    """Tabulate the steps of a network: name, kind, shapes, parameters, MACs, receptive field.
+
+    Parameters
+    ----------
+    steps : sequence of NetworkStep
+        The steps.
+    width : int
+        Characters in one line; columns for which there is no room are left out whole.
+
+    Returns
+    -------
+    rich.table.Table
+        A row per step.
+    """
+    columns = {
+        "layer": [one.name for one in steps],
+        "kind": [one.kind for one in steps],
+        "input": [", ".join(_shape(shape) for shape in one.input_shapes) for one in steps],
+        "output": [_shape(one.output_shape) for one in steps],
+        "parameters": [f"{one.parameters:,}" for one in steps],
+        "MACs": ["not defined" if one.macs is None else f"{one.macs:,}" for one in steps],
+        "field": [_axes(one, lambda reach: str(reach.size)) for one in steps],
+    }
+    return _fitting(columns, ("input", "field", "MACs", "parameters"), width)
+
+
+def _shape(shape: Shape | None) -> str:
+    """Write a shape; that of a single number is empty."""
+    return "?" if shape is None else "x".join(map(str, shape)) or "1"
+
+
+def step_document(one: NetworkStep) -> dict[str, Any]:
+    """Return one step of a network as plain values."""
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "layer": one.described,
+        "convolution": one.convolution or None,
+        "inputs": list(one.inputs),
+        "input_shapes": [None if shape is None else list(shape) for shape in one.input_shapes],
+        "output_shape": None if one.output_shape is None else list(one.output_shape),
+        "parameters": one.parameters,
+        "macs": one.macs,
+        "receptive_field": _plain(one, "size"),
+        "remark": one.remark or None,
+    }
 
 
 def _fitting(columns: dict[str, list[str]], left_out: Sequence[str], width: int) -> Table:
@@ -184,7 +234,7 @@ def network_lines(steps: Sequence[SizedStep]) -> list[str]:
     ]
 
 
-def _axes(one: SizedStep, write: Any) -> str:
+def _axes(one: SizedStep | NetworkStep, write: Any) -> str:
     """Write a number of both axes, once if they agree."""
     if one.height is None or one.width is None:
         return "all"
@@ -217,7 +267,7 @@ def document(steps: Sequence[SizedStep]) -> list[dict[str, Any]]:
     ]
 
 
-def _plain(one: SizedStep, name: str) -> list[float] | None:
+def _plain(one: SizedStep | NetworkStep, name: str) -> list[float] | None:
     """Return a number of both axes."""
     reaches: list[Reach | None] = [one.height, one.width]
     return None if None in reaches else [float(getattr(reach, name)) for reach in reaches]
