@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from convviz.cli.console import remark
 from convviz.cli.writing import stem_of
@@ -13,7 +13,8 @@ from convviz.errors import SpecError
 from convviz.files.paths import split_member
 from convviz.images import decode, prepare
 from convviz.images.picture import Picture
-from convviz.results.context import LayerInContext, chosen_layer, in_network
+from convviz.results import context
+from convviz.results.context import LayerInContext
 from convviz.spec.settings import InputSettings, LayerSettings
 from convviz.spec.wanted import NetworkSettings
 
@@ -53,23 +54,50 @@ def find_layer(
 ) -> LayerInContext:
     """Do what `read_layer` does, without a remark."""
     if network.given:
-        return _in_network(names, layer, reading, network=network)
+        found = in_network(names, layer, reading, network=network)
+        return replace(found.about, remarks=(*found.asked, *found.about.remarks))
     named = filters.prepare(layer)
     picture = read_input(names, reading)
     built = filters.build(layer, picture.shape[0], named=named, channels=picture.channels)
     return LayerInContext(picture, *built)
 
 
-def _in_network(
+class Located(NamedTuple):
+    """A layer of a network, found for an input.
+
+    Parameters
+    ----------
+    about : LayerInContext
+        The layer, with what arrives at it.
+    picture : Picture
+        What the network reads.
+    reading : InputSettings
+        How that was read.
+    asked : tuple of str
+        What of this the network asked for.
+    """
+
+    about: LayerInContext
+    picture: Picture
+    reading: InputSettings
+    asked: tuple[str, ...]
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a user needs to know."""
+        return (*self.picture.remarks, *self.asked, *self.about.remarks)
+
+
+def in_network(
     names: Sequence[str], layer: LayerSettings, reading: InputSettings, *, network: NetworkSettings
-) -> LayerInContext:
-    """Find a layer of a network, and what arrives there."""
+) -> Located:
+    """Find a layer of a network, and what arrives there; with the parameters of `read_layer`."""
     source = networks.source_of(network, layer)
     reading, asked = source.reading(reading)
     picture = read_input(names, reading)
     opened = source.open(picture.shape)
-    found = in_network(opened, picture, chosen_layer(opened, picture.shape, layer.layer_name))
-    return replace(found, remarks=(*asked, *found.remarks))
+    name = context.chosen_layer(opened, picture.shape, layer.layer_name)
+    return Located(context.in_network(opened, picture, name), picture, reading, asked)
 
 
 def input_files(names: Sequence[str]) -> list[Path]:

@@ -11,11 +11,12 @@ from convviz.errors import SpecError
 from convviz.images.picture import Picture
 from convviz.spec.geometry import Edges
 from convviz.spec.layers import Conv2d, ConvTranspose2d
+from convviz.spec.settings import LayerSettings
 from convviz.text import in_quotes, plural
 from convviz.typing import Floats
 
 if TYPE_CHECKING:
-    from convviz.compute.networks.sources import Opened
+    from convviz.compute.networks.sources import NetworkSource, Opened
 
 # Of the layers that could have been meant so many are named.
 _NAMED = 8
@@ -34,12 +35,15 @@ class InNetwork(NamedTuple):
         The program that runs the network, such as ``"onnxruntime"``.
     maps : ndarray, shape (O, H', W'), float32
         What the network computes there.
+    values : (str, str)
+        What a file calls that which the layer reads, and that which it makes; empty elsewhere.
     """
 
     name: str
     network: str
     runner: str
     maps: Floats
+    values: tuple[str, str] = ("", "")
 
     @property
     def document(self) -> dict[str, str]:
@@ -129,7 +133,7 @@ def in_network(
     weights = LayerWeights.of(
         layer, weight, convolution.bias, names=[f"{name}: {index}" for index in range(layer.out_channels)]
     )
-    place = InNetwork(name, engine.name, engine.runner, made.values)
+    place = InNetwork(name, engine.name, engine.runner, made.values, engine.value_names(name))
     return LayerInContext(arriving, layer, weights, (*opened.remarks, *remarks), place)
 
 
@@ -225,6 +229,32 @@ def chosen_layer(opened: "Opened", shape: tuple[int, ...], name: str | None) -> 
         return known[0]
     listed = ", ".join(known[:_NAMED]) + (f" … ({len(known)} in all)" if len(known) > _NAMED else "")
     raise SpecError(f"layer: choose a convolution of {opened.engine.name}: {listed or 'it has none'}.")
+
+
+def settings_of(source: "NetworkSource", layer: LayerSettings) -> LayerSettings:
+    """Take the settings of a convolution of a network for one filter on one channel, without its weights.
+
+    Raises
+    ------
+    SpecError, UnknownNameError
+        If there is no such layer, or it is no Conv2d.
+    """
+    shape = source.usual_shape
+    opened = source.open(shape)
+    found = opened.engine.conv(chosen_layer(opened, shape, layer.layer_name)).layer
+    if not isinstance(found, Conv2d):
+        raise SpecError(f"layer: {layer.layer_name!r} is {found}; a worksheet is of a Conv2d.")
+    return replace(
+        layer,
+        layer_name=None,
+        weights=None,
+        kernel_size=found.kernel_size,
+        stride=found.stride,
+        padding=found.padding,
+        dilation=found.dilation,
+        padding_mode=found.padding_mode,
+        bias=found.bias,
+    )
 
 
 def convolutions(steps: tuple[NetworkStep, ...]) -> list[NetworkStep]:

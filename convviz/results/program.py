@@ -13,9 +13,12 @@ from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.files.paths import split_member
 from convviz.images.picture import Picture
+from convviz.render.words.network_program import layer_program
 from convviz.render.words.program import program, reading_lines, reads_as
+from convviz.results.context import LayerInContext
 from convviz.spec.layers import Conv2d
 from convviz.spec.settings import InputSettings, LayerSettings
+from convviz.spec.wanted import NetworkSettings
 
 
 def program_of(
@@ -78,6 +81,49 @@ def program_of(
         channels_last=last,
     )
     return text.rstrip("\n")
+
+
+def network_program(
+    names: Sequence[str],
+    about: LayerInContext,
+    picture: Picture,
+    *,
+    reading: InputSettings,
+    network: NetworkSettings,
+    layer: LayerSettings,
+) -> str:
+    """Write the program of a layer of a network.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The files of the input, as the program shall open them.
+    about : LayerInContext
+        The layer.
+    picture : Picture
+        What the network reads.
+    reading : InputSettings
+        How that was read.
+    network : NetworkSettings
+        The network.
+    layer : LayerSettings
+        The file of its weights, and the seed.
+
+    Raises
+    ------
+    SpecError
+        If no short program reads these files as convviz does, or computes the network.
+    """
+    place = about.network
+    assert place is not None
+    return layer_program(
+        lines_that_read(names, picture, reading),
+        network,
+        layer,
+        name=place.name,
+        values=place.values,
+        shape=place.maps.shape,
+    )
 
 
 def lines_that_read(

@@ -7,6 +7,7 @@ import typer
 from convviz.cli.console import answer_text, remark
 from convviz.cli.settings import with_settings
 from convviz.spec.settings import InputSettings, LayerSettings
+from convviz.spec.wanted import NetworkSettings
 
 
 @with_settings
@@ -21,6 +22,8 @@ def code(
     ],
     layer: LayerSettings,
     reading: InputSettings,
+    *,
+    network: NetworkSettings,
 ) -> None:
     """Print a short PyTorch program with the same layer, the same weights and the same maps.
 
@@ -29,12 +32,24 @@ def code(
         convviz code cat.jpg --out-channels 6 --padding 1
 
         convviz code cat.jpg -K sobel --stride 2 > edges.py
+
+        convviz code cat.jpg --model torchvision.models:resnet18 --layer layer1.0.conv1
     """
-    from convviz.cli.reading import read_input, refuse_stdin
+    from convviz.cli.reading import in_network, read_input, refuse_stdin
     from convviz.compute import filters
-    from convviz.results.program import program_of
+    from convviz.results.program import network_program, program_of
 
     refuse_stdin(input)
+    if network.given:
+        found = in_network(input, layer, reading, network=network)
+        for text in found.remarks:
+            remark(text)
+        answer_text(
+            network_program(
+                input, found.about, found.picture, reading=found.reading, network=network, layer=layer
+            )
+        )
+        return
     named = filters.prepare(layer)
     picture = read_input(input, reading)
     conv, weights, remarks = filters.build(layer, picture.x.shape[0], named=named, channels=picture.channels)

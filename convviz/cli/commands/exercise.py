@@ -12,6 +12,7 @@ from convviz.errors import SpecError
 from convviz.spec import parsing
 from convviz.spec.geometry import HW
 from convviz.spec.settings import LayerSettings, as_text
+from convviz.spec.wanted import NetworkSettings
 
 SHEET = "Sheet"
 
@@ -53,6 +54,7 @@ def exercise(
     channels: Channels = "1",  # type: ignore[assignment]
     *,
     sheets: Sheets = "1",  # type: ignore[assignment]
+    network: NetworkSettings,
     output: Annotated[
         Path | None,
         output_option(
@@ -65,13 +67,16 @@ def exercise(
     """Make worksheets for a class: an input, a kernel, an empty output, a shape question; and the answers.
 
     --seed chooses the numbers: the same seed makes the same sheets and the same answers. One filter, unless
-    --out-channels or --kernel say more. Without --output both are printed as Markdown.
+    --out-channels or --kernel say more. Without --output both are printed as Markdown. With a network the
+    sheets have the kernel size, stride, padding and dilation of its layer, and small numbers all the same.
 
     For example:
 
         convviz exercise --size 4x4 --padding 1 --seed 3
 
         convviz exercise --sheets 30 --stride 2 -o class.html
+
+        convviz exercise --net lenet5 --layer conv1 --size 8
     """
     if str(output) == "-":
         output = None
@@ -82,12 +87,17 @@ def exercise(
     from convviz.results import outputs
     from convviz.results.exercise import make_sheets, pages
 
+    if network.given:
+        from convviz.compute import networks
+        from convviz.results.context import settings_of
+
+        layer = settings_of(networks.source_of(network, layer), layer)
     made = make_sheets(layer, size=size, channels=channels, sheets=sheets)
     if output is None:
         answer_text("\n".join(pages(made)).rstrip("\n"))
         return
     beside = output.with_name(f"{output.stem}-answers{output.suffix}")
-    description = {"version": __version__, "command": "exercise", **as_text(layer)}
+    description = {"version": __version__, "command": "exercise", **as_text(network, layer)}
     description |= {"size": str(size), "channels": str(channels), "sheets": str(sheets)}
     texts = pages(made, html=output.suffix.lower() == ".html")
     for path, text in zip((output, beside), texts, strict=True):

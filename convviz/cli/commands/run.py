@@ -262,7 +262,7 @@ def _run_in_context(
             moments=not request.quiet or request.json,
             advance=advance,
         )
-    program = _program(request, outcome, named) if wanted.code else ""
+    program = _program(request, about, outcome, image=image, named=named) if wanted.code else ""
     start = time.perf_counter()
     sheet = outcome.sheet(request.picture)
     description = outcome.result.description(request.network, layer, request.reading, request.picture, wanted)
@@ -292,10 +292,21 @@ def _run_in_context(
     return _Done(sheet, {})
 
 
-def _program(request: RunRequest, outcome: "LayerOutcome", named: Any) -> str:
+def _program(
+    request: RunRequest, about: "LayerInContext", outcome: "LayerOutcome", *, image: "Picture", named: Any
+) -> str:
     """Write the PyTorch program of the run."""
-    from convviz.results.program import program_of
+    from convviz.results.program import network_program, program_of
 
+    if about.network is not None:
+        return network_program(
+            request.names,
+            about,
+            image,
+            reading=request.reading,
+            network=request.network,
+            layer=request.layer,
+        )
     result = outcome.result
     return program_of(
         request.names,

@@ -20,6 +20,7 @@ from convviz.spec.settings import InputSettings, LayerSettings, typed
 from convviz.spec.stacks import find_net, parse_layers
 from convviz.spec.suggest import suggest
 from convviz.spec.wanted import NetworkSettings
+from convviz.text import plural
 
 
 @with_settings
@@ -124,6 +125,9 @@ def _show_network(shape: Shape, network: NetworkSettings, *, counting: bool, jso
     from convviz.render.words.layers import document, network_lines, network_table
     from convviz.render.words.tables import console
 
+    if network.foreign:
+        _show_foreign(shape, network, counting=counting, json=json)
+        return
     steps = _placed(network, shape)
     counted = counts((one.layer, one.input_shapes[0]) for one in steps)
     if json:
@@ -148,8 +152,37 @@ def _show_network(shape: Shape, network: NetworkSettings, *, counting: bool, jso
             answer(line)
 
 
+def _show_foreign(shape: Shape, network: NetworkSettings, *, counting: bool, json: bool) -> None:
+    """Tabulate the steps of a network that onnxruntime or torch runs."""
+    from convviz.compute import networks
+    from convviz.render.words.layers import step_document, steps_table
+    from convviz.render.words.tables import console
+
+    if counting:
+        raise SpecError("counts: is of layers of our own; leave it out.")
+    steps = networks.source_of(network).open(shape).engine.steps(shape)
+    parameters, macs = sum(one.parameters for one in steps), sum(one.macs or 0 for one in steps)
+    documents = [step_document(one) for one in steps]
+    if json:
+        answer_json(
+            {
+                "input_shape": list(shape),
+                "output_shape": documents[-1]["output_shape"],
+                "parameters": {"total": parameters},
+                "macs": macs,
+                "receptive_field": documents[-1]["receptive_field"],
+                "layers": documents,
+            }
+        )
+        return
+    screen = console()
+    screen.print(steps_table(steps, width=screen.width))
+    answer()
+    answer(f"{plural(len(steps), 'layer')}: {plural(parameters, 'parameter')}, {macs:,} MACs")
+
+
 def _placed(network: NetworkSettings, shape: Shape) -> Sequence[SizedStep]:
-    """Build the layers of a network; only a file of ONNX needs numpy."""
+    """Build the layers of a network of our own, without numpy."""
     found = find_net(network.net) if network.net is not None else parse_layers(network.layers or "")
     return (found if network.until is None else found.until(network.until)).sized(shape)
 

@@ -219,6 +219,10 @@ class Engine(Protocol):
         """
         ...
 
+    def value_names(self, name: str) -> tuple[str, str]:
+        """Return what a file calls that which a step reads, and that which it makes; empty elsewhere."""
+        return "", ""
+
     def conv(self, name: str) -> Convolution:
         """Describe a step that is a convolution.
 

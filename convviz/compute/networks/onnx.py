@@ -179,6 +179,12 @@ class OnnxEngine(Engine):
                     values[name] = Value(number, tuple(array.shape))
         return values
 
+    def value_names(self, name: str) -> tuple[str, str]:
+        """Return what the file calls that which a step reads, and that which it makes."""
+        (value, *_) = self._names.find(name)
+        index = self._graph.makers.get(value)
+        return ("" if index is None else str(self._graph.nodes[index].input[0])), value
+
     # --- activations
 
     def visit(

@@ -278,7 +278,7 @@ def _loaded(
     """Load the numbers of a file into the layer at `place`; and what that imports."""
     path = settings.weights
     assert path is not None
-    opened, imports = _opened(path)
+    opened, imports = opened_weights(path)
     lines = ["", opened, "with torch.no_grad():"]
     for name, keys in zip(("weight", "bias"), places, strict=False):
         if name == "bias" and not layer.bias:
@@ -289,7 +289,7 @@ def _loaded(
     return lines, imports
 
 
-def _opened(path: Path) -> tuple[str, list[str]]:
+def opened_weights(path: Path) -> tuple[str, list[str]]:
     """Write the line that opens a file of weights as ``stored``; and what that imports."""
     kind = path.suffix.lower()
     if kind == ".safetensors":
@@ -341,7 +341,7 @@ def network_lines(
     imports = [*(read[1] if read else []), "import numpy as np", "from PIL import Image, ImageOps"]
     opened = ""
     if weights is not None and places:
-        opened, more = _opened(weights)
+        opened, more = opened_weights(weights)
         imports += more
     as_tensor = "x = torch.tensor(channels, dtype=torch.float32)[None]"
     mode: Any = {1: "gray", 3: "rgb"}.get(channels)
