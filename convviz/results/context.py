@@ -1,5 +1,6 @@
 """A layer in context: what arrives at a convolution of a network, its settings and its weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,8 +10,9 @@ from convviz.compute.networks.engine import Activation, NetworkStep, activations
 from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
-from convviz.spec.geometry import Edges
+from convviz.spec.geometry import HW, Edges, check_inside
 from convviz.spec.layers import Conv2d, ConvTranspose2d
+from convviz.spec.reach import Box
 from convviz.spec.settings import LayerSettings
 from convviz.text import in_quotes, plural
 from convviz.typing import Floats
@@ -20,6 +22,24 @@ if TYPE_CHECKING:
 
 # Of the layers that could have been meant so many are named.
 _NAMED = 8
+
+
+class Seen(NamedTuple):
+    """The receptive field of one value.
+
+    Parameters
+    ----------
+    layer : str
+        The layer that makes the value.
+    at : HW
+        Row and column of the value in its maps.
+    box : Box
+        Rows and columns of the input that it depends on.
+    """
+
+    layer: str
+    at: HW
+    box: Box
 
 
 class InNetwork(NamedTuple):
@@ -37,6 +57,10 @@ class InNetwork(NamedTuple):
         What the network computes there.
     values : (str, str)
         What a file calls that which the layer reads, and that which it makes; empty elsewhere.
+    seen : Seen, optional
+        The receptive field of one of its values.
+    picture : Picture, optional
+        What the network reads, in which that lies.
     """
 
     name: str
@@ -44,6 +68,8 @@ class InNetwork(NamedTuple):
     runner: str
     maps: Floats
     values: tuple[str, str] = ("", "")
+    seen: Seen | None = None
+    picture: Picture | None = None
 
     @property
     def document(self) -> dict[str, str]:
@@ -260,3 +286,41 @@ def settings_of(source: "NetworkSource", layer: LayerSettings) -> LayerSettings:
 def convolutions(steps: tuple[NetworkStep, ...]) -> list[NetworkStep]:
     """List the steps that are convolutions of two axes."""
     return [one for one in steps if one.convolution]
+
+
+def see(steps: Sequence[NetworkStep], at: HW, *, layer: str | None = None) -> Seen:
+    """Find the receptive field of a value.
+
+    Parameters
+    ----------
+    steps : sequence of NetworkStep
+        The steps of a network.
+    at : HW
+        Row and column of the value in the maps of its layer.
+    layer : str, optional
+        The layer; by default the last one whose values do not depend on the whole input.
+
+    Raises
+    ------
+    SpecError
+        If every value of the layer depends on the whole input, or there is no such value.
+
+    Examples
+    --------
+    >>> from convviz.compute.networks.stack import StackEngine
+    >>> from convviz.spec.stacks import parse_layers
+    >>> steps = StackEngine(parse_layers("conv 2 k3 | maxpool 2"), (1, 8, 8)).steps((1, 8, 8))
+    >>> print(see(steps, HW(0, 1)).box)
+    rows 0 to 3, columns 2 to 5
+    """
+    having = [one for one in steps if one.height is not None and len(one.output_shape or ()) == 3]
+    default = having[-1] if layer is None and having else None
+    found = next((one for one in having if one.name == layer), default)
+    if found is None or found.height is None or found.width is None or found.output_shape is None:
+        raise SpecError(
+            f"field: every value of {layer!r} depends on the whole input; choose a layer before with --layer."
+            if layer is not None
+            else "field: every value of this network depends on the whole input."
+        )
+    check_inside("field", at, HW(*found.output_shape[1:]), what=f"the maps of {found.name}")
+    return Seen(found.name, at, Box.of(found.height, found.width, at))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -29,36 +29,16 @@ from convviz.images.picture import Picture
 from convviz.render.sheets import strips
 from convviz.render.sheets.layout import Sheet
 from convviz.results import feature_maps, outputs
-from convviz.results.context import in_network
+from convviz.results.context import Seen, in_network
 from convviz.results.feature_maps import FeatureMaps
 from convviz.spec import settings
-from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import Shape, shape_text
 from convviz.spec.network import Network
-from convviz.spec.reach import Box
 from convviz.text import number, plural
 from convviz.typing import Floats
 
 # Of a prediction so many classes are named.
 _BEST = 5
-
-
-class Seen(NamedTuple):
-    """The receptive field of one value.
-
-    Parameters
-    ----------
-    layer : str
-        The layer that makes the value.
-    at : HW
-        Row and column of the value in its maps.
-    box : Box
-        Rows and columns of the input that it depends on.
-    """
-
-    layer: str
-    at: HW
-    box: Box
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,7 +217,10 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         """
         classes = self.opened.classes
         if not classes:
-            return []
+            # A detector has names for its boxes, which are no prediction for the whole picture.
+            classes = self.opened.engine.classes
+            if self.output_shape != (len(classes),):
+                return []
         values = self.activation(self.steps[-1].name)
         if values.shape != (len(classes),):
             raise SpecError(
@@ -369,44 +352,6 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
 def _missing(name: str) -> NetworkStep:
     """Refuse the name of a layer, as a mapping does."""
     raise KeyError(name)
-
-
-def see(steps: Sequence[NetworkStep], at: HW, *, layer: str | None = None) -> Seen:
-    """Find the receptive field of a value.
-
-    Parameters
-    ----------
-    steps : sequence of NetworkStep
-        The steps of a network.
-    at : HW
-        Row and column of the value in the maps of its layer.
-    layer : str, optional
-        The layer; by default the last one whose values do not depend on the whole input.
-
-    Raises
-    ------
-    SpecError
-        If every value of the layer depends on the whole input, or there is no such value.
-
-    Examples
-    --------
-    >>> from convviz.compute.networks.stack import StackEngine
-    >>> from convviz.spec.stacks import parse_layers
-    >>> steps = StackEngine(parse_layers("conv 2 k3 | maxpool 2"), (1, 8, 8)).steps((1, 8, 8))
-    >>> print(see(steps, HW(0, 1)).box)
-    rows 0 to 3, columns 2 to 5
-    """
-    having = [one for one in steps if one.height is not None and len(one.output_shape or ()) == 3]
-    default = having[-1] if layer is None and having else None
-    found = next((one for one in having if one.name == layer), default)
-    if found is None or found.height is None or found.width is None or found.output_shape is None:
-        raise SpecError(
-            f"field: every value of {layer!r} depends on the whole input; choose a layer before with --layer."
-            if layer is not None
-            else "field: every value of this network depends on the whole input."
-        )
-    check_inside("field", at, HW(*found.output_shape[1:]), what=f"the maps of {found.name}")
-    return Seen(found.name, at, Box.of(found.height, found.width, at))
 
 
 def apply(

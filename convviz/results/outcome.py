@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 
 from convviz.analysis import compare
 from convviz.analysis.compare import Agreement
+from convviz.compute.survey import survey
+from convviz.errors import SpecError
+from convviz.render.sheets import receptive_field
 from convviz.render.sheets.layout import Sheet
 from convviz.render.sheets.receptive_field import NOTHING, Panel
 from convviz.results import feature_maps
-from convviz.results.context import LayerInContext
+from convviz.results.context import InNetwork, LayerInContext
 from convviz.results.feature_maps import FeatureMaps
+from convviz.spec import scales
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.settings import ComputeSettings, SheetSettings
 from convviz.spec.wanted import RunSettings
@@ -47,6 +51,8 @@ class LayerOutcome:
         The receptive field that is drawn.
     seconds : float
         How long the maps took.
+    place : InNetwork, optional
+        Where the layer stands.
     """
 
     result: FeatureMaps
@@ -59,6 +65,7 @@ class LayerOutcome:
     chosen: Sequence[int] | None = None
     seen: Panel = NOTHING
     seconds: float = field(default=0.0)
+    place: InNetwork | None = None
 
     @property
     def changed(self) -> tuple[float, str, HW] | None:
@@ -144,6 +151,7 @@ def run_layer(
         result,
         flipped,
         remarks,
+        place=place,
         agreement=compare.check(result, device=compute.device) if wanted.check else None,
         agreement_with_network=None if place is None else compare.between(result, place.maps, place.runner),
         parts=result.partial() if wanted.partial else None,
@@ -162,5 +170,20 @@ def run_layer(
         outcome = replace(outcome, remarks=(*remarks, told))
     seen = NOTHING
     if wanted.field is not None:
-        seen = result.seen(wanted.field, tile=picture.tile, effective=wanted.effective)
+        seen = _panel(result, place, wanted, tile=picture.tile)
     return replace(outcome, chosen=chosen, seen=seen, seconds=seconds)
+
+
+def _panel(result: FeatureMaps, place: InNetwork | None, wanted: RunSettings, *, tile: int | None) -> Panel:
+    """Draw the receptive field of a value: in what the layer reads, or in what the network around it reads."""
+    assert wanted.field is not None
+    if place is None or place.seen is None or place.picture is None:
+        return result.seen(wanted.field, tile=tile, effective=wanted.effective)
+    if wanted.effective:
+        raise SpecError("effective: is for a layer by itself or a whole network of our own; leave it out.")
+    factor = scales.fit(place.picture.size, tile)
+    channels = survey(place.picture.x, min(factor, 1), moments=False)
+    cell = max(1, int(factor))
+    return receptive_field.panel(
+        place.picture, channels, place.name, at=wanted.field, box=place.seen.box, cell=cell
+    )

@@ -46,6 +46,7 @@ LAZY = (
     "__main__.py",
     "compute/backends/__init__.py",
     "compute/networks/__init__.py",
+    "compute/networks/engines.py",
     "__init__.py",
     "render/palette.py",
     "render/drawings/pdf.py",

@@ -14,6 +14,7 @@ from convviz.cli.settings import with_settings
 from convviz.cli.writing import announce, refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files import paths, writing
+from convviz.spec.geometry import HW
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
 from convviz.spec.wanted import NetworkSettings, RunSettings
 from convviz.text import plural
@@ -339,7 +340,7 @@ def _run_network(request: RunRequest) -> list[_Done]:
         for text in asked:
             remark(text)
     opened = source.open(image.shape)
-    about = _contexts(opened, image, names)
+    about = _contexts(opened, image, names, field=request.wanted.field)
     done = []
     for name in names:
         one = request.for_layer(name, alone=len(names) == 1)
@@ -358,17 +359,27 @@ def _layer_names(text: str | None, known: Sequence[str]) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _contexts(opened: "Opened", image: "Picture", names: Sequence[str]) -> dict[str, "LayerInContext"]:
+def _contexts(
+    opened: "Opened", image: "Picture", names: Sequence[str], *, field: HW | None
+) -> dict[str, "LayerInContext"]:
     """Compute at once what arrives at the convolutions among the layers that are named."""
     from convviz.compute.networks.engine import activations
-    from convviz.results.context import in_network
+    from convviz.results.context import in_network, see
 
     if not names:
         return {}
     steps = {one.name: one for one in opened.engine.steps(image.shape)}
     wanted = [name for name in names if name not in steps or steps[name].convolution]
     made = activations(opened.engine, image.x, wanted, reads=True) if wanted else {}
-    return {name: in_network(opened, image, name, made=made[name]) for name in wanted}
+    found = {name: in_network(opened, image, name, made=made[name]) for name in wanted}
+    if field is not None:
+        seen = {name: see(list(steps.values()), field, layer=name) for name in wanted}
+        found = {
+            name: replace(one, network=one.network._replace(seen=seen[name], picture=image))
+            for name, one in found.items()
+            if one.network is not None
+        }
+    return found
 
 
 def _run_overview(
@@ -377,6 +388,7 @@ def _run_overview(
     """Show a network, or what a layer makes that is no convolution."""
     from convviz.render.sheets import strips
     from convviz.results import network
+    from convviz.results.context import see
 
     wanted, picture = request.wanted, request.picture
     if told := request.for_one_layer:
@@ -389,7 +401,7 @@ def _run_overview(
         title=request.network.layers or "",
         only=[] if only is None else [only],
     )
-    seen = None if wanted.field is None else network.see(result.steps, wanted.field, layer=only)
+    seen = None if wanted.field is None else see(result.steps, wanted.field, layer=only)
     if only is None and picture.tile == SheetSettings().tile:
         picture = replace(picture, tile=strips.TILE)
     sheet = result.sheet(

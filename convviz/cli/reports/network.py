@@ -13,7 +13,8 @@ from convviz.compute.survey import summed_up
 from convviz.files.writing import Stream
 from convviz.render.sheets import receptive_field
 from convviz.render.words import tables
-from convviz.results.network import LayerMaps, NetworkMaps, Seen
+from convviz.results.context import Seen
+from convviz.results.network import LayerMaps, NetworkMaps
 from convviz.spec.layers import shape_text
 from convviz.typing import Floats
 

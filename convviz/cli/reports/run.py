@@ -109,7 +109,10 @@ def document(outcome: LayerOutcome, wanted: RunSettings, **more: Any) -> dict[st
         **more,
     }
     if wanted.field is not None:
-        found["field"] = {"at": list(wanted.field), **asdict(result.receptive_field(wanted.field))}
+        seen = None if outcome.place is None else outcome.place.seen
+        box = result.receptive_field(wanted.field) if seen is None else seen.box
+        named = {} if seen is None else {"layer": seen.layer}
+        found["field"] = {**named, "at": list(wanted.field), **asdict(box)}
     if outcome.parts is not None:
         found["partial"] = {"difference": result.apart(outcome.parts)}
     if outcome.flipped:

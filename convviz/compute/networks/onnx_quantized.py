@@ -80,19 +80,39 @@ def scaled_sum(graph: Graph, node: Any) -> tuple[str, str, str] | None:
         The value with the scale, and with the bias where there is one; the scale; and the
         bias or nothing. None where the sum goes another way.
     """
-    cast = _only_reader(graph, node.output[0])
+    made, whole_bias = node.output[0], ""
+    cast = _only_reader(graph, made)
+    if cast is not None and cast.op_type == "Add":
+        # The bias may be added before, as a whole number that depends on the scale of the input.
+        other = next((one for one in cast.input if one != made), "")
+        whole_bias = _divided(graph, other)
+        cast = _only_reader(graph, cast.output[0]) if whole_bias else None
     if cast is None or cast.op_type != "Cast":
         return None
     scaled = _only_reader(graph, cast.output[0])
     if scaled is None or scaled.op_type != "Mul":
         return None
     scale = next((one for one in scaled.input if one != cast.output[0]), "")
+    if whole_bias:
+        return scaled.output[0], scale, whole_bias
     added = _only_reader(graph, scaled.output[0])
     if added is not None and added.op_type == "Add":
         bias = next((one for one in added.input if one != scaled.output[0]), "")
         if bias and bias not in graph.live:
             return added.output[0], scale, bias
     return scaled.output[0], scale, ""
+
+
+def _divided(graph: Graph, value: str) -> str:
+    """Find the stored numbers that became whole by a division; empty where a value is made otherwise."""
+    while (index := graph.makers.get(value)) is not None:
+        node = graph.nodes[index]
+        if node.op_type == "Div":
+            return node.input[0] if node.input[0] not in graph.live else ""
+        if node.op_type not in ("Reshape", "Cast", "Floor", "Round", "Unsqueeze"):
+            return ""
+        value = node.input[0]
+    return ""
 
 
 def scale_of_weight(graph: Graph, scale: str) -> str:

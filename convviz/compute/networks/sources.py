@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from convviz.compute import networks
-from convviz.compute.networks import filling
+from convviz.compute.networks import engines, filling
 from convviz.compute.networks.engine import Engine
 from convviz.compute.networks.stack import StackEngine
 from convviz.compute.weights import Parameters
@@ -242,8 +241,8 @@ def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> N
     if network.foreign:
         if layer.weights not in (None, Path(network.net or "")):
             raise SpecError("weights: a network in ONNX has its own; leave out --weights.")
-        engine = networks.open_onnx(network.net or "")
-        return EngineSource(engine, _classes_of(network) or engine.classes)
+        engine = engines.open_onnx(network.net or "")
+        return EngineSource(engine, _classes_of(network))
     return stack_of(network, layer)
 
 
@@ -263,13 +262,13 @@ def stack_of(network: NetworkSettings, layer: LayerSettings | None = None) -> St
 
 def _of_model(network: NetworkSettings, layer: LayerSettings) -> EngineSource:
     """Import a module of torch, and load its weights."""
-    module = networks.load_model(network.model or "", seed=layer.seed)
+    module = engines.load_model(network.model or "", seed=layer.seed)
     remarks: tuple[str, ...] = ()
     if layer.weights is not None:
-        remarks = networks.load_weights(module, read_checkpoint(layer.weights))
+        remarks = engines.load_weights(module, read_checkpoint(layer.weights))
     elif any(True for _ in module.parameters()):
         remarks = (f"no --weights, so the weights are those that the model is made with (seed {layer.seed})",)
-    return EngineSource(networks.of_module(module, network.model or ""), _classes_of(network), remarks)
+    return EngineSource(engines.of_module(module, network.model or ""), _classes_of(network), remarks)
 
 
 def _classes_of(network: NetworkSettings) -> tuple[str, ...]:
