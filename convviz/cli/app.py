@@ -35,7 +35,7 @@ COMMANDS = {
     "and the answers.",
     "shape": "Calculate the output shape of a layer, step by step.",
     "kernels": "List the presets, or show one as numbers with its source.",
-    "layers": "List the layers of a network, or the convolutions inside trained weights, as --layer takes them.",
+    "layers": "List the layers of a network, or the convolutions inside weights, by the names for --layer.",
     "filters": "Draw the filters of one layer of trained weights.",
     "inspect": "Print the settings that made a file of convviz.",
     "batch": "Run a layer on every picture in FOLDER, and write the results into OUT.",

@@ -59,6 +59,8 @@ class InNetwork(NamedTuple):
         What a file calls that which the layer reads, and that which it makes; empty elsewhere.
     seen : Seen, optional
         The receptive field of one of its values.
+    gradient : ndarray, shape (C, H, W), float32, optional
+        How much every input value moves that one.
     picture : Picture, optional
         What the network reads, in which that lies.
     """
@@ -69,6 +71,7 @@ class InNetwork(NamedTuple):
     maps: Floats
     values: tuple[str, str] = ("", "")
     seen: Seen | None = None
+    gradient: Floats | None = None
     picture: Picture | None = None
 
     @property

@@ -241,20 +241,14 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return f"{start}; then {rest}" if rest else f"prediction: {first}"
 
     def gradient(self, seen: Seen) -> Floats:
-        """Compute with torch how much every input value moves the maps of a layer at one position.
+        """Compute how much every input value moves the maps of a layer at one position.
 
         Returns
         -------
         ndarray, shape (C, H, W), float32
             The gradient of the sum of all maps there.
         """
-        if self.filled is None:
-            raise SpecError("effective: gradients are computed for layers of our own; leave it out.")
-        torch_net = backends.load_torch_networks()
-        found: Floats = torch_net.gradient(
-            self.filled.steps, self.picture.x, self.filled.weights, name=seen.layer, at=seen.at
-        )
-        return found
+        return self.opened.engine.gradient(self.picture.x, seen.layer, seen.at)
 
     def sheet(
         self,

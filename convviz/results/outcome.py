@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from convviz.analysis import compare
 from convviz.analysis.compare import Agreement
 from convviz.compute.survey import survey
-from convviz.errors import SpecError
 from convviz.render.sheets import receptive_field
 from convviz.render.sheets.layout import Sheet
 from convviz.render.sheets.receptive_field import NOTHING, Panel
@@ -175,15 +174,19 @@ def run_layer(
 
 
 def _panel(result: FeatureMaps, place: InNetwork | None, wanted: RunSettings, *, tile: int | None) -> Panel:
-    """Draw the receptive field of a value: in what the layer reads, or in what the network around it reads."""
+    """Draw the receptive field of a value, in what the layer reads or in what the network reads."""
     assert wanted.field is not None
     if place is None or place.seen is None or place.picture is None:
         return result.seen(wanted.field, tile=tile, effective=wanted.effective)
-    if wanted.effective:
-        raise SpecError("effective: is for a layer by itself or a whole network of our own; leave it out.")
     factor = scales.fit(place.picture.size, tile)
     channels = survey(place.picture.x, min(factor, 1), moments=False)
     cell = max(1, int(factor))
     return receptive_field.panel(
-        place.picture, channels, place.name, at=wanted.field, box=place.seen.box, cell=cell
+        place.picture,
+        channels,
+        place.name,
+        at=wanted.field,
+        box=place.seen.box,
+        cell=cell,
+        gradient=place.gradient,
     )

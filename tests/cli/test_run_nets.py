@@ -95,7 +95,7 @@ def test_a_net_by_name(convviz, photo):
             2,
             "reads inputs of 32x32 pixels, not 24x30: bring",
         ),
-        (["--layers", "conv 2", "--table"], 2, "which are for one layer"),
+        (["--layers", "conv 2", "--table"], 2, "table: is for one layer; choose one of the network"),
         (["--layers", "conv 2", "--layer", "conv2"], 2, "no layer named 'conv2'; did you mean 'conv1'?"),
         (["--layer", "conv1"], 2, "can only be used with --weights or with a network"),
         (["--layers", "conv 2", "--save", "x.npy"], 2, "of a network are written to .npz, .safetensors"),

@@ -288,10 +288,10 @@ def test_one_layer_of_a_net_lists_its_maps(convviz, place):
     options = ["run", "photo.png", "--layers", STACK, "--layer", "conv1"]
     convviz(*options, "--save", "made.npz")
     with np.load(place / "made.npz") as stored:
-        maps = stored["conv1"].astype(np.float64)
+        maps = stored["maps"].astype(np.float64)
     order = np.argsort(-(maps**2).mean(axis=(1, 2)))
     rows = [line.split() for line in convviz(*options, "--top", "2").stdout.splitlines()]
-    assert [row[:3] for row in rows if row[:1] and row[0].isdigit()] == [
+    assert [row[:3] for row in rows if row[:1] and row[0].isdigit() and row[1] == "conv1:"] == [
         [str(index), "conv1:", str(index)] for index in order[:2]
     ]
     document = json.loads(convviz(*options, "--json").stdout)
@@ -334,11 +334,11 @@ def test_filters_in_colour_and_by_plane(convviz, place):
         (["run", "photo.png", "--weights", "w.safetensors", "-K", "sobel"], 2, "leave out --kernel"),
         (["run", "photo.png", "--weights", "w.h5"], 3, "must end in"),
         (["run", "photo.png", "--layer", "x"], 2, "can only be used with --weights"),
-        (["run", "photo.png", "--until", "x"], 2, "can only be used with --layers"),
+        (["run", "photo.png", "--until", "x"], 2, "can only be used with layers"),
         (
             ["run", "photo.png", "--until", "x", "--weights", "w.safetensors"],
             2,
-            "can only be used with --layers",
+            "can only be used with layers",
         ),
         (["run", "photo.png", "--layers", STACK, "--until", "x"], 2, "no layer named 'x'"),
         (

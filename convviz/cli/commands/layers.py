@@ -42,7 +42,7 @@ def layers(
     input: InputShape = None,
     json: Json = False,
 ) -> None:
-    """List the layers of a network, or the convolutions inside trained weights, as --layer takes them.
+    """List the layers of a network, or the convolutions inside weights, by the names for --layer.
 
     Nothing in the file is run: of a file of PyTorch only the tensors of a state dict are read.
     A --model is code, and is run.

@@ -340,7 +340,7 @@ def _run_network(request: RunRequest) -> list[_Done]:
         for text in asked:
             remark(text)
     opened = source.open(image.shape)
-    about = _contexts(opened, image, names, field=request.wanted.field)
+    about = _contexts(opened, image, names, at=request.wanted.field, effective=request.wanted.effective)
     done = []
     for name in names:
         one = request.for_layer(name, alone=len(names) == 1)
@@ -360,7 +360,7 @@ def _layer_names(text: str | None, known: Sequence[str]) -> list[str]:
 
 
 def _contexts(
-    opened: "Opened", image: "Picture", names: Sequence[str], *, field: HW | None
+    opened: "Opened", image: "Picture", names: Sequence[str], *, at: HW | None, effective: bool
 ) -> dict[str, "LayerInContext"]:
     """Compute at once what arrives at the convolutions among the layers that are named."""
     from convviz.compute.networks.engine import activations
@@ -372,13 +372,13 @@ def _contexts(
     wanted = [name for name in names if name not in steps or steps[name].convolution]
     made = activations(opened.engine, image.x, wanted, reads=True) if wanted else {}
     found = {name: in_network(opened, image, name, made=made[name]) for name in wanted}
-    if field is not None:
-        seen = {name: see(list(steps.values()), field, layer=name) for name in wanted}
-        found = {
-            name: replace(one, network=one.network._replace(seen=seen[name], picture=image))
-            for name, one in found.items()
-            if one.network is not None
-        }
+    for name, one in found.items() if at is not None else ():
+        assert one.network is not None
+        assert at is not None
+        seen = see(list(steps.values()), at, layer=name)
+        gradient = opened.engine.gradient(image.x, name, at) if effective else None
+        place = one.network._replace(seen=seen, picture=image, gradient=gradient)
+        found[name] = replace(one, network=place)
     return found
 
 

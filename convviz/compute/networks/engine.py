@@ -7,7 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from convviz.compute.weights import LayerWeights
+from convviz.errors import SpecError
 from convviz.machine import memory
+from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d, ConvTranspose2d, Shape
 from convviz.spec.reach import Reach
 from convviz.text import printable
@@ -218,6 +220,21 @@ class Engine(Protocol):
             If the memory of this machine is too small.
         """
         ...
+
+    def gradient(self, x: Floats, name: str, at: HW) -> Floats:
+        """Compute how much every input value moves what a step makes at one position.
+
+        Returns
+        -------
+        ndarray, shape (C, H, W), float32
+            The gradient of the sum of all maps at that row and column.
+
+        Raises
+        ------
+        SpecError
+            If what runs the network computes no gradients.
+        """
+        raise SpecError(f"effective: {self.runner} computes no gradients; leave it out.")
 
     def value_names(self, name: str) -> tuple[str, str]:
         """Return what a file calls that which a step reads, and that which it makes; empty elsewhere."""

@@ -28,6 +28,7 @@ from convviz.compute.networks.engine import (
 from convviz.compute.networks.foreign import foreign
 from convviz.errors import ConvvizError, ShapeError, SpecError, UnknownNameError
 from convviz.spec import layers
+from convviz.spec.geometry import HW
 from convviz.spec.layers import Shape, shape_text
 from convviz.text import printable
 from convviz.typing import Floats
@@ -206,10 +207,25 @@ class ModuleEngine(Engine):
         after: Callable[[str, Any], None],
     ) -> None:
         """Call the module with hooks on some of its parts; afterwards all is as it was before."""
-        like = self._like
+        self._call(self._image(x), names, before=before, after=after)
+
+    def _image(self, x: Floats) -> torch.Tensor:
+        """Take an input as a batch of one, of the type and on the device of the module."""
         if x.ndim != 3:
             raise ShapeError(f"a network reads channels (C, H, W), not {shape_text(x.shape)}.")
-        image = torch.from_numpy(np.array(x, np.float32))[None].to(like.device, like.dtype)
+        like = self._like
+        return torch.from_numpy(np.array(x, np.float32))[None].to(like.device, like.dtype)
+
+    def _call(
+        self,
+        image: torch.Tensor,
+        names: Sequence[str],
+        *,
+        before: Callable[[str, nn.Module, Any], None],
+        after: Callable[[str, Any], None],
+        derive: bool = False,
+    ) -> None:
+        """Do what `_run` does, with gradients where they are wanted."""
         counts: dict[str, int] = {}
         running: list[str] = []
         by_module: dict[nn.Module, str] = {}
@@ -232,12 +248,35 @@ class ModuleEngine(Engine):
             for module in self.module.modules():
                 undo.callback(setattr, module, "training", module.training)
             self.module.eval()
-            undo.enter_context(torch.no_grad())
+            undo.enter_context(torch.set_grad_enabled(derive))
             undo.enter_context(contextlib.suppress(_Enough))
             undo.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
             torch.backends.mha.set_fastpath_enabled(False)  # which calls no module inside of an encoder
-            with foreign(f"{self._name} cannot be computed for an input of {shape_text(x.shape)}"):
+            with foreign(
+                f"{self._name} cannot be computed for an input of {shape_text(tuple(image.shape[1:]))}"
+            ):
                 self.module(image)
+
+    def gradient(self, x: Floats, name: str, at: HW) -> Floats:
+        """Let torch derive the sum of all maps of a step at one position."""
+        if _module_of(name) not in self._modules:
+            raise UnknownNameError("layer", name, self._modules)
+        derived: list[Floats] = []
+        image = self._image(x).requires_grad_()
+
+        def after(called: str, output: Any) -> None:
+            if called != name:
+                return
+            with foreign(f"{self._name} cannot be derived"):
+                _, tensor = _tensors(output)[0]
+                (found,) = torch.autograd.grad(tensor[0, :, at.h, at.w].sum(), image)
+            derived.append(unbatched(found.to("cpu", torch.float32).numpy()))
+            raise _Enough
+
+        self._call(image, [_module_of(name)], before=lambda *given: None, after=after, derive=True)
+        if not derived:
+            raise SpecError(f"{self._name} does not compute {printable(name)!r} for such an input.")
+        return derived[0]
 
     # --- convolutions
 

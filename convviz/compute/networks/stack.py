@@ -373,6 +373,13 @@ class StackEngine(Engine):
                 read = inputs[0].copy() if reads and len(inputs) == 1 else None
                 see(Activation(one.name, values.copy(), read))
 
+    def gradient(self, x: Floats, name: str, at: HW) -> Floats:
+        """Compute with torch how much every input value moves a layer at one position."""
+        self._find(name)
+        computing = backends.load_torch_networks()
+        found: Floats = computing.gradient(self._net.sized(x.shape), x, self._numbers, name=name, at=at)
+        return found
+
     def conv(self, name: str) -> Convolution:
         """Describe a layer that is a convolution."""
         layer = self._find(name).layer
