@@ -5,7 +5,6 @@ The command line maps each class to an exit status in ``convviz.cli.exits``.
 """
 
 import contextlib
-import difflib
 from collections.abc import Iterable, Iterator
 
 from convviz.text import printable
@@ -62,6 +61,8 @@ class UnknownNameError(ConvvizError):
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, also: Iterable[str] = ()) -> None:
+        import difflib
+
         names = sorted(known)
         near = difflib.get_close_matches(name.lower(), sorted({*names, *also}), n=1, cutoff=0.6)
         some = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")

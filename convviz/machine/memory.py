@@ -3,11 +3,14 @@
 import contextlib
 import math
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convviz.errors import ConvvizError, SpecError
 from convviz.text import amount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 # So much is there wherever Python runs, and to ask takes longer than to use it.
 _ALWAYS = 1 << 26
@@ -93,11 +96,13 @@ def _of_process() -> float:
     return float(limit - psutil.Process().memory_info().vms)
 
 
-def _of_groups(root: Path = Path("/sys/fs/cgroup"), of: Path = Path("/proc/self/cgroup")) -> float:
+def _of_groups(root: "str | Path" = "/sys/fs/cgroup", of: "str | Path" = "/proc/self/cgroup") -> float:
     """Look at the limits on the control groups of Linux that this process is in."""
-    free = math.inf
+    from pathlib import Path
+
+    root, free = Path(root), math.inf
     with contextlib.suppress(OSError):
-        for line in of.read_text().splitlines():
+        for line in Path(of).read_text().splitlines():
             _, controllers, place = line.split(":", 2)
             if not controllers:  # version 2 has one tree
                 top, names = root, ("memory.max", "memory.current")
@@ -113,7 +118,7 @@ def _of_groups(root: Path = Path("/sys/fs/cgroup"), of: Path = Path("/proc/self/
     return free
 
 
-def _upwards(top: Path, place: str) -> Iterator[Path]:
+def _upwards(top: "Path", place: str) -> "Iterator[Path]":
     """List a group and all that it is part of."""
     group = top / place.strip("/")
     yield group
@@ -122,7 +127,7 @@ def _upwards(top: Path, place: str) -> Iterator[Path]:
         yield group
 
 
-def _number(path: Path) -> int | None:
+def _number(path: "Path") -> int | None:
     """Read a number of bytes; nothing where there is no limit."""
     try:
         return int(path.read_text())
@@ -130,7 +135,7 @@ def _number(path: Path) -> int | None:
         return None
 
 
-def _cached(path: Path) -> int:
+def _cached(path: "Path") -> int:
     """Read how much of what a group uses are files that the system can drop."""
     try:
         words = path.read_text().split()

@@ -5,8 +5,10 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Item = TypeVar("Item")
 
@@ -114,8 +116,10 @@ def _spread(place: int) -> None:
 
 
 @functools.cache
-def _pool(count: int) -> ThreadPoolExecutor:
+def _pool(count: int) -> "ThreadPoolExecutor":
     """Keep the threads for the next computation; starting one takes as long as a small layer."""
+    from concurrent.futures import ThreadPoolExecutor
+
     return ThreadPoolExecutor(count, thread_name_prefix="convviz")
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from convviz.errors import ShapeError, SpecError
 from convviz.text import plural
 
 
-@dataclass(frozen=True, slots=True)
-class HW:
+class HW(NamedTuple):
     """A pair of whole numbers for the two image axes, height first.
 
     Parameters
@@ -43,17 +42,11 @@ class HW:
         """
         if isinstance(value, int) and not isinstance(value, bool):
             return cls(value, value)
-        if isinstance(value, HW | tuple | list):
+        if isinstance(value, tuple | list):
             pair = tuple(value)
             if len(pair) == 2 and all(isinstance(n, int) and not isinstance(n, bool) for n in pair):
                 return cls(*pair)
         raise SpecError(f"expected a whole number or a pair (height, width), not {value!r}.")
-
-    def __iter__(self) -> Iterator[int]:
-        return iter((self.h, self.w))
-
-    def __getitem__(self, axis: int) -> int:
-        return (self.h, self.w)[axis]
 
     def __str__(self) -> str:
         return f"{self.h}x{self.w}"

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from convviz.spec.geometry import HW
 
@@ -12,8 +12,7 @@ from convviz.spec.geometry import HW
 _LONGEST = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(NamedTuple):
     """What output values see of the input along one axis.
 
     Behind a transposed convolution neighbours see differently much, and so they do again
@@ -131,8 +130,7 @@ class Reach:
         return Reach(firsts, lasts, self.shift * period // len(self.firsts))
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """The rows and columns of the input that a value sees; what lies outside of the input is padding.
 
     Parameters

@@ -109,7 +109,7 @@ def document(outcome: LayerOutcome, wanted: RunSettings, **more: Any) -> dict[st
         **more,
     }
     if wanted.field is not None:
-        found["field"] = {"at": list(wanted.field), **asdict(result.receptive_field(wanted.field))}
+        found["field"] = {"at": list(wanted.field), **result.receptive_field(wanted.field)._asdict()}
     if outcome.parts is not None:
         found["partial"] = {"difference": result.apart(outcome.parts)}
     if outcome.flipped:

@@ -7,8 +7,7 @@ it is first asked for.
 
 import importlib
 import importlib.util
-from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from convviz.errors import BackendError, UnknownNameError, importing
 from convviz.machine import parallel
@@ -25,8 +24,7 @@ class CrossCorrelate(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(NamedTuple):
     """One row of the table.
 
     Parameters

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
 
 from convviz.errors import ShapeError, SpecError
 from convviz.spec.geometry import HW
@@ -14,8 +14,10 @@ Shape = tuple[int, ...]
 IntPair = int | tuple[int, int] | HW
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+class Spelling(NamedTuple):
     """How a kind of layer is written in a stack, and which of its arguments the input decides.
 
     Parameters
@@ -39,10 +41,10 @@ class Spelling:
     words: tuple[str, ...]
     first: str = ""
     needed: bool = False
-    letters: Mapping[str, str] = field(default_factory=dict)
-    flags: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    letters: Mapping[str, str] = _NONE
+    flags: Mapping[str, tuple[str, Any]] = _NONE
     inferred: str = ""
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = _NONE
 
 
 class Layer:
