@@ -1,9 +1,9 @@
 """Threads for one computation: as many as there are cores, or as few as were asked for."""
 
 import contextlib
+import contextvars
 import functools
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 _limit = 0
-_here = threading.local()
+# Of the thread that asks.
+_sharing = contextvars.ContextVar("sharing", default=False)
 
 
 def limit(threads: int) -> None:
@@ -73,29 +74,30 @@ def share(items: Iterable[Item], work: Callable[[Iterator[Item]], object]) -> No
     [0, 1, 2, 3, 4]
     """
     count = threads()
-    if count == 1 or getattr(_here, "sharing", False):
+    if count == 1 or _sharing.get():
         work(iter(items))
         return
     # The iterators of tuples and ranges are advanced in one step: no two threads are given the same item.
     shared: Iterator[Any] = iter(items if isinstance(items, range) else tuple(items))
-    ended = threading.Event()
+    ended = False
 
     def mine() -> Iterator[Item]:
         for item in shared:
             yield item
-            if ended.is_set():  # by an error: nobody needs the rest
+            if ended:  # by an error: nobody needs the rest
                 return
 
     def work_here(place: int) -> None:
-        _here.sharing = True
+        nonlocal ended
+        _sharing.set(True)
         try:
             _spread(place)
             work(mine())
         except BaseException:
-            ended.set()
+            ended = True
             raise
         finally:
-            _here.sharing = False
+            _sharing.set(False)
 
     with _one_blas_thread():
         others = [_pool(count - 1).submit(work_here, place) for place in range(1, count)]

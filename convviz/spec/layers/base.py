@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from convviz.errors import ShapeError, SpecError
 from convviz.spec.geometry import HW
-from convviz.spec.reach import Reach
 from convviz.text import plural
+
+if TYPE_CHECKING:
+    from convviz.spec.reach import Reach
 
 Shape = tuple[int, ...]
 IntPair = int | tuple[int, int] | HW
@@ -96,7 +98,7 @@ class Layer:
         """Count those of `macs` that do not meet padding."""
         return self.macs(shape, *others)
 
-    def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
         """Follow the receptive field through the layer.
 
         Parameters
