@@ -52,7 +52,7 @@ class UnknownNameError(ConvvizError):
     known : iterable of str
         The names in the table.
     also : iterable of str
-        Other names that may have been meant, which are not counted where there is none near.
+        Other names that may have been meant; the message lists only `known`.
 
     Examples
     --------
@@ -111,11 +111,11 @@ def importing(package: str, what: str, install: str | None = None) -> Iterator[N
 
 
 class InputError(ConvvizError):
-    """A file to read that is missing, unreadable, too large, or not what it should be."""
+    """An input file that is missing, unreadable, too large, or of the wrong kind."""
 
 
 class OutputError(ConvvizError):
-    """A file that cannot be written, or that is not ours to replace."""
+    """A file that cannot be written, or that convviz may not replace."""
 
 
 class BackendError(ConvvizError):

@@ -29,7 +29,7 @@ def printable(text: str) -> str:
 
 
 def in_quotes(text: object) -> str:
-    r"""Write a name from outside for a message: escaped once, in quotes.
+    r"""Quote and escape a name from outside for a message.
 
     Examples
     --------

@@ -1,4 +1,7 @@
-"""How much memory there is: what needs more is refused, for what is granted but missing ends the process."""
+"""The memory of this machine, and a check before large allocations.
+
+The system grants memory that it does not have, and kills the process that uses it.
+"""
 
 import contextlib
 import math
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# So much is there wherever Python runs, and to ask takes longer than to use it.
+# Every machine that runs Python has this much, and asking takes longer than using it.
 _ALWAYS = 1 << 26
 
 # A float of Python with its place in a list, and its digits in a text.
@@ -22,13 +25,13 @@ _sharers = 1
 
 
 def share_with(processes: int) -> None:
-    """Take as many processes at once into account, this one among them."""
+    """Share the memory with other processes; `processes` counts this one too."""
     global _sharers
     _sharers = processes
 
 
 def need(size: float, what: str, remedy: str, *, error: type[ConvvizError] = SpecError) -> None:
-    """Refuse what the memory of this machine cannot hold, before any of it is asked for.
+    """Refuse what does not fit into the memory of this machine, before it is allocated.
 
     Parameters
     ----------
@@ -66,7 +69,7 @@ def need_objects(count: int, what: str, remedy: str, *, error: type[ConvvizError
 
 
 def available() -> float:
-    """Return how many bytes this process may still take; infinite where nothing limits it.
+    """Return how many bytes this process may still allocate; infinite without a limit.
 
     That is the memory which the system can free without swapping, with the
     swap that is left, and no more than the limits on this process or its
@@ -128,7 +131,7 @@ def _upwards(top: "Path", place: str) -> "Iterator[Path]":
 
 
 def _number(path: "Path") -> int | None:
-    """Read a number of bytes; nothing where there is no limit."""
+    """Read a number of bytes; None means no limit."""
     try:
         return int(path.read_text())
     except (OSError, ValueError):  # ValueError: "max"
@@ -136,7 +139,7 @@ def _number(path: "Path") -> int | None:
 
 
 def _cached(path: "Path") -> int:
-    """Read how much of what a group uses are files that the system can drop."""
+    """Read how many bytes of a group are cached files that the system can drop."""
     try:
         words = path.read_text().split()
     except OSError:

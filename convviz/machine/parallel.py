@@ -1,4 +1,4 @@
-"""Threads for one computation: as many as there are cores, or as few as were asked for."""
+"""Threads for one computation: one per core, or fewer where a limit is set."""
 
 import contextlib
 import contextvars
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 _limit = 0
-# Of the thread that asks.
+# Whether the current thread already works for `share`.
 _sharing = contextvars.ContextVar("sharing", default=False)
 
 
@@ -31,7 +31,7 @@ def limit(threads: int) -> None:
 
 
 def limited() -> int:
-    """Return what was asked for by `limit`; 0 if nothing was."""
+    """Return the limit that `limit` set; 0 if there is none."""
     return _limit
 
 
@@ -62,9 +62,9 @@ def share(items: Iterable[Item], work: Callable[[Iterator[Item]], object]) -> No
         What to do. BLAS is held to one thread meanwhile, so that it does not take
         the cores a second time.
     work : callable
-        Gets an iterator, and does what it gives. It is called once per thread, and
-        all of its iterators draw from the same items. Nested calls share nothing: what they compute
-        is done by the thread that it is in.
+        Takes an iterator, and works through its items. It is called once per thread, and
+        all of its iterators draw from the same items. Nested calls run in the calling
+        thread.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def share(items: Iterable[Item], work: Callable[[Iterator[Item]], object]) -> No
     def mine() -> Iterator[Item]:
         for item in shared:
             yield item
-            if ended:  # by an error: nobody needs the rest
+            if ended:  # by an error, so the rest is not needed
                 return
 
     def work_here(place: int) -> None:
@@ -109,7 +109,7 @@ def share(items: Iterable[Item], work: Callable[[Iterator[Item]], object]) -> No
 
 
 def _spread(place: int) -> None:
-    """Move this thread to a core of its own, and leave it free to be moved on."""
+    """Move this thread to a core of its own; the system may move it again."""
     if hasattr(os, "sched_setaffinity"):
         allowed = os.sched_getaffinity(0)  # of this thread
         if place < len(allowed):

@@ -28,7 +28,7 @@ class HW(NamedTuple):
 
     @classmethod
     def of(cls, value: "int | tuple[int, int] | HW") -> Self:
-        """Take one number for both axes, or a pair with the height first.
+        """Make a pair from one number for both axes, or from a pair with the height first.
 
         Raises
         ------
@@ -323,7 +323,7 @@ class Axis:
         Parameters
         ----------
         pixel : int
-            Index of the pixel, from 0 to ``input - 1``; outside of that in the padding.
+            Index of the pixel, from 0 to ``input - 1``; other values lie in the padding.
 
         Returns
         -------
@@ -362,7 +362,7 @@ class Axis:
 def transposed_axis(
     n: int, k: int, *, stride: int = 1, padding: int = 0, output_padding: int = 0, dilation: int = 1
 ) -> Axis:
-    """Write one axis of a transposed convolution as the windows of a convolution that makes the same.
+    """Write one axis of a transposed convolution as the windows of an equivalent convolution.
 
     Parameters
     ----------
@@ -372,7 +372,7 @@ def transposed_axis(
     Returns
     -------
     Axis
-        The input with ``stride - 1`` zeros between neighbouring pixels, under a turned kernel
+        The input with ``stride - 1`` zeros between neighbouring pixels, under a rotated kernel
         at stride 1; padding below 0 leaves out pixels.
 
     Raises
@@ -448,7 +448,7 @@ def check_inside(field: str, at: HW, size: HW, *, what: str) -> None:
     at : HW
         Row and column, counted from 0.
     size : HW
-        Rows and columns that there are.
+        Rows and columns of the array.
     what : str
         What messages call the array, such as "the maps".
 
