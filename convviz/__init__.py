@@ -4,7 +4,7 @@ The public names are loaded on first use, so that importing the package costs
 nothing: ``convviz.conv2d``, ``convviz.run`` and the values they take and give.
 """
 
-import importlib
+from convviz.loading import on_first_use
 
 # Not that of typing, which would load re and more before `python -m convviz` can refuse a planted one.
 TYPE_CHECKING = False
@@ -13,8 +13,6 @@ __version__ = "0.1.0"
 
 # The same as below, for type checkers; an alias says that the name is public here.
 if TYPE_CHECKING:
-    from typing import Any
-
     from convviz.compute.conv import conv2d as conv2d
     from convviz.compute.conv import conv_transpose2d as conv_transpose2d
     from convviz.compute.filters import layer_of_kernels as layer_of_kernels
@@ -88,18 +86,7 @@ _HOMES = {
     "spec.preparation": ("Normalization", "ShortSide"),
     "spec.stacks": ("parse_layers", "read_net"),
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["__version__", *_HOME_OF]
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)
 
-
-def __getattr__(name: str) -> "Any":
-    """Load a public name when it is first used."""
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'convviz' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"convviz.{_HOME_OF[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    """List the public names."""
-    return sorted(__all__)
+__all__ = ["__version__", *__dir__()]

@@ -5,7 +5,6 @@ The command line maps each class to an exit status in ``convviz.cli.exits``.
 """
 
 import contextlib
-import difflib
 from collections.abc import Iterable, Iterator
 
 from convviz.text import printable
@@ -53,7 +52,7 @@ class UnknownNameError(ConvvizError):
     known : iterable of str
         The names in the table.
     also : iterable of str
-        Other names that may have been meant, which are not counted where there is none near.
+        Other names that may have been meant; the message lists only `known`.
 
     Examples
     --------
@@ -62,6 +61,8 @@ class UnknownNameError(ConvvizError):
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, also: Iterable[str] = ()) -> None:
+        import difflib
+
         names = sorted(known)
         near = difflib.get_close_matches(name.lower(), sorted({*names, *also}), n=1, cutoff=0.6)
         some = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
@@ -110,11 +111,11 @@ def importing(package: str, what: str, install: str | None = None) -> Iterator[N
 
 
 class InputError(ConvvizError):
-    """A file to read that is missing, unreadable, too large, or not what it should be."""
+    """An input file that is missing, unreadable, too large, or of the wrong kind."""
 
 
 class OutputError(ConvvizError):
-    """A file that cannot be written, or that is not ours to replace."""
+    """A file that cannot be written, or that convviz may not replace."""
 
 
 class BackendError(ConvvizError):

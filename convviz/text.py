@@ -23,11 +23,13 @@ def printable(text: str) -> str:
     >>> print(printable("a\x1b[31m\nb"))
     a\x1b[31m\nb
     """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def in_quotes(text: object) -> str:
-    r"""Write a name from outside for a message: escaped once, in quotes.
+    r"""Quote and escape a name from outside for a message.
 
     Examples
     --------

@@ -1,8 +1,15 @@
 """Types of arrays that every floor uses."""
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-Floats = NDArray[np.float32]
-Wide = NDArray[np.float64]
-Bytes = NDArray[np.uint8]
+import numpy as np
+
+# To load numpy.typing takes as long as the arithmetic of a small layer, and only type checkers look into it.
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+    Wide = NDArray[np.float64]
+    Bytes = NDArray[np.uint8]
+else:
+    Floats = Wide = Bytes = np.ndarray

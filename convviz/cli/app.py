@@ -11,13 +11,14 @@ from collections.abc import Collection, Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from convviz import __version__
 from convviz.cli.exits import STATUS, Exit
 from convviz.cli.signals import Ended, raise_when_ended
 from convviz.cli.streams import NobodyReads, open_streams
 from convviz.cli.synonyms import meant_by
+from convviz.cli.values import without_pydantic
 from convviz.errors import ConvvizError, OutputError, TextError
 from convviz.files.writing import delete_unfinished
 from convviz.text import printable
@@ -66,6 +67,7 @@ def make_app(loaded: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
     """
     app = typer.Typer(
         name="convviz",
+        cls=_Commands,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich" if shutil.get_terminal_size().columns >= _BOXED_COLUMNS else None,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -82,8 +84,20 @@ def make_app(loaded: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
     return app
 
 
+class _Commands(TyperGroup):
+    """The program with its commands."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """List the options."""
+        return [without_pydantic(one) for one in super().get_params(ctx)]
+
+
 class _Command(TyperCommand):
     """A command whose options may say [default: …] in words: rich would take that for a mark, and drop it."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """List the options and arguments."""
+        return [without_pydantic(one) for one in super().get_params(ctx)]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help."""

@@ -2,20 +2,22 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from convviz.compute import backends, conv
 from convviz.compute.weights import LayerWeights, Parameters, as_floats, map_names
 from convviz.errors import ShapeError
-from convviz.images.picture import Picture
 from convviz.machine import memory, parallel
 from convviz.spec import layers
 from convviz.spec.geometry import HW, Edges, source_of, span, transposed_axis
 from convviz.spec.layers import Conv2d, PaddingLike
 from convviz.text import plural
 from convviz.typing import Floats
+
+if TYPE_CHECKING:
+    from convviz.images.picture import Picture
 
 
 def conv_transpose2d(
@@ -82,7 +84,7 @@ def conv_transpose2d(
     return np.stack([transposed(layer, one, parameters, backend) for one in x])
 
 
-def transposed(layer: layers.ConvTranspose2d, x: Floats, parameters: Parameters, backend: str) -> Floats:
+def transposed(layer: "layers.ConvTranspose2d", x: Floats, parameters: Parameters, backend: str) -> Floats:
     """Convolve the input, with zeros between its pixels, by the turned kernels: Dumoulin and Visin (2016)."""
     layer.output_shape(x.shape)
     channels, h, w = x.shape
@@ -217,7 +219,7 @@ def convolved(layer: Conv2d, padded: Floats, weights: LayerWeights, *, backend: 
     return maps
 
 
-def padded_rows(layer: Conv2d, picture: Picture, top: int, bottom: int) -> Floats:
+def padded_rows(layer: Conv2d, picture: "Picture", top: int, bottom: int) -> Floats:
     """Read the rows of a padded picture that output rows from `top` to `bottom` see."""
     edges, h = layer.edges(picture.size), picture.size.h
     first = top * layer.stride.h - edges.top

@@ -165,7 +165,7 @@ def seeded(layer: Conv2d, seed: int = 0) -> LayerWeights:
     return LayerWeights(numbers["weight"], numbers.get("bias"), map_names(layer.out_channels))
 
 
-def drawn(words: np.random.RandomState, layer: Layer) -> dict[str, Floats]:
+def drawn(words: "np.random.RandomState", layer: Layer) -> dict[str, Floats]:
     """Draw what a new layer of torch holds, by the names of torch.
 
     Convolutions and linear layers draw weight and bias from U(-b, b) with ``b = 1 /
@@ -196,7 +196,7 @@ def check_memory(layer: Conv2d) -> None:
     memory.need(size, f"the {weights} of {filters}", "ask for fewer, or for smaller kernels")
 
 
-def uniform(words: np.random.RandomState, count: int, bound: float) -> Floats:
+def uniform(words: "np.random.RandomState", count: int, bound: float) -> Floats:
     """Draw float32 numbers from U(-bound, bound) as torch does."""
     raw = words.randint(0, 2**32, size=count, dtype=np.uint32)
     low, high = np.float32(-bound), np.float32(bound)

@@ -53,7 +53,7 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A file as its file system tells it without reading it.
+    """What a file system says about a file without reading it.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def path_of(text: str) -> Path:
 
 
 def _brought_by(scheme: str, error: ImportError) -> str:
-    """Name what brings the file system of an address."""
+    """Name the extra or the packages that an address needs."""
     if scheme in _EXTRAS:
         return f"'convviz[{_EXTRAS[scheme]}]'"
     cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error
@@ -155,7 +155,7 @@ def seen(path: Path) -> Seen:
 
 
 def _told(info: dict[str, Any]) -> Seen:
-    """Take what a file system tells of a file, or of one in a list: each has its own words."""
+    """Read what a file system says about a file; each file system has its own keys."""
     size = info.get("Size", info.get("size"))
     date = next((info[key] for key in ("LastModified", "mtime", "updated", "created") if info.get(key)), 0)
     told = [
@@ -281,7 +281,7 @@ def sending(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def reported(path: Path) -> Iterator[None]:
-    """Turn what goes wrong behind an address into an `OutputError` of one line."""
+    """Turn errors behind an address into an `OutputError` of one line."""
     try:
         yield
     except Exception as error:  # noqa: BLE001  # each package has errors of its own
@@ -373,7 +373,7 @@ def _folders(folder: Any) -> Iterator[tuple[str, Seen | None]]:
 
 
 def _known(info: dict[str, Any]) -> Seen | None:
-    """Take what a list tells of a file, if a change would be seen there."""
+    """Read what a list says about a file, if a change would be seen there."""
     found = _told(info)
     return found if found.certain else None
 
@@ -401,7 +401,7 @@ def _is_archive(system: Any) -> bool:
 
 
 def _check_unpacked(path: Any, system: Any) -> None:
-    """Refuse a member of an archive that grows beyond all measure when it is unpacked."""
+    """Refuse a member of an archive that would grow too much when it is unpacked."""
     if not _is_archive(system):
         return
     found = system.info(path.path)

@@ -95,14 +95,14 @@ def parse_archive(data: bytes, name: str, suffix: str) -> dict[str, Floats]:
 def stored_arrays(data: bytes, name: str, suffix: str) -> Iterator[tuple[str, NDArray[Any] | str]]:
     """Yield names and arrays of an archive as they are stored, with the parameters of `parse_archive`.
 
-    In place of an array that cannot be had comes the reason, as what follows its name.
+    An array that cannot be read is replaced by the reason, worded to follow its name.
     """
     return _from_safetensors(data, name) if suffix == ".safetensors" else _from_npz(data, name)
 
 
 @contextlib.contextmanager
 def _opened_npz(data: bytes, name: str) -> Iterator[tuple[zipfile.ZipFile, dict[str, str]]]:
-    """Open an archive of numpy; give it with its members by the names of their arrays."""
+    """Open an archive of numpy; return it with its members by the names of their arrays."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             yield (
@@ -118,7 +118,7 @@ def _opened_npz(data: bytes, name: str) -> Iterator[tuple[zipfile.ZipFile, dict[
 
 
 def _check_unpacked(size: int, what: str, most: int) -> None:
-    """Refuse what is larger than any file of this kind has to be."""
+    """Refuse a file that is larger than any of its kind needs to be."""
     if size > most:
         raise InputError(f"{what} to {amount(size)}; the limit is {amount(most)}: store the numbers as .npy.")
 
@@ -143,7 +143,7 @@ def _from_npz(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any] | str]
 
 
 def one_of_npz(data: bytes, name: str, *, member: str | None) -> NDArray[Any]:
-    """Read one array of a numpy archive: the one that is named, or its only one."""
+    """Read one array of a numpy archive: the named one, or the only one."""
     with _opened_npz(data, name) as (archive, members):
         if member is None and len(members) == 1:
             (member,) = members
@@ -183,7 +183,7 @@ _TENSOR_TYPES = {
 
 
 def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any] | str]]:
-    """Read every array of a safetensors file; of one that cannot be had, say why."""
+    """Read every array of a safetensors file, or give the reason why one cannot be read."""
     memory.need(len(data), f"the arrays of {name}", "make the file smaller", error=InputError)
     try:
         tensors = safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # it ships no types

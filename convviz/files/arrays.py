@@ -1,4 +1,4 @@
-"""Numbers from and to files: nested lists, tables, and the formats of numpy and safetensors."""
+"""Numbers in files: nested lists, tables, and the formats of numpy and safetensors."""
 
 import codecs
 import json
@@ -68,8 +68,8 @@ def parse_array(data: bytes, name: str, suffix: str, *, member: str | None = Non
     name : str
         What messages call it.
     suffix : str
-        One of `READABLE`. In a CSV numbers are parted by commas, semicolons or
-        blanks; an empty line begins the next channel.
+        One of `READABLE`. In a CSV, numbers are separated by commas, semicolons
+        or blanks; an empty line begins the next channel.
     member : str, optional
         Which array of a .npz; by default its only one.
 
@@ -122,7 +122,7 @@ def text_of(data: bytes, name: str) -> str:
     Raises
     ------
     InputError
-        If it is no such text.
+        If the bytes are not such a text.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def _from_json(data: bytes, name: str) -> NDArray[np.float64]:
         raise InputError(
             f"{name} has lists in lists without end; expected at most {_MOST_AXES} levels."
         ) from None
-    except ValueError:  # Python converts no number of thousands of digits
+    except ValueError:  # Python does not convert numbers of thousands of digits
         raise InputError(
             f"{name} has a whole number of thousands of digits, too large for float32."
         ) from None
@@ -162,7 +162,7 @@ def _from_json(data: bytes, name: str) -> NDArray[np.float64]:
 
 
 def _check_count(numbers: int, name: str) -> None:
-    """Refuse a text with more numbers than there is memory for, or than any text has to hold."""
+    """Refuse a text with more numbers than fit into memory, or than any text needs."""
     if numbers > _MOST_WRITTEN:
         raise InputError(
             f"{name} has up to {plural(numbers, 'number')}; the limit for text is {_MOST_WRITTEN:,}: "
@@ -173,7 +173,7 @@ def _check_count(numbers: int, name: str) -> None:
 
 
 def _check_lists(document: list[Any], name: str) -> None:
-    """Refuse lists that are not the same length throughout, and what is no number."""
+    """Refuse lists of different lengths, and items that are not numbers."""
     level: list[tuple[str, list[Any]]] = [("", document)]
     depth = 1
     while True:

@@ -67,7 +67,7 @@ class StoredLayer:
 
     @property
     def type(self) -> str:
-        """What torch calls it."""
+        """The name of the kind in torch."""
         return "ConvTranspose2d" if self.transposed else "Conv2d"
 
     @property
@@ -126,7 +126,7 @@ class Checkpoint:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a table of the convolutions does not show: those left out, and numbers that are not all."""
+        """Remarks on what the table of convolutions leaves out."""
         found: dict[str, list[str]] = {}
         for name, reason in self.left_out.items():
             found.setdefault(f"left out: {reason}", []).append(name)
@@ -188,7 +188,7 @@ class Checkpoint:
 
 
 def _named(names: Sequence[str], most: int = 6) -> str:
-    """List names for a message; of many the first ones, with their number."""
+    """List names for a message: the first few, and how many more there are."""
     some = ", ".join(map(printable, names[:most]))
     return some if len(names) <= most else f"{some} … ({len(names)} in all)"
 
@@ -361,7 +361,7 @@ def _numbers(tensor: Any, name: str) -> NDArray[Any]:
 
 
 def _more_than_tensors(name: str, culprit: str | None) -> InputError:
-    """Describe what torch.load would have to run."""
+    """Name the code that torch.load would have to run."""
     what = f"it holds more than tensors ({culprit})" if culprit else "it is damaged, or no state dict"
     return InputError(
         f"cannot read {name}: {what}, and loading that could run any code; "
@@ -379,7 +379,7 @@ def _pickled(data: bytes) -> bytes:
 
 
 def _unpacked(data: bytes) -> int:
-    """Count the bytes in an archive once they are unpacked; what is no archive is as it is."""
+    """Count the bytes of an archive after unpacking, or those of another file as it is."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return sum(one.file_size for one in archive.infolist())
@@ -388,7 +388,7 @@ def _unpacked(data: bytes) -> int:
 
 
 def _is_torchscript(data: bytes) -> bool:
-    """Tell a program from a state dict: both are archives."""
+    """Return whether an archive is a program, not a state dict."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return any(re.fullmatch(r"[^/]+/(constants\.pkl|code/.*)", one) for one in archive.namelist())

@@ -10,7 +10,7 @@ from convviz.files import addresses
 if os.name == "posix":
     pass
 
-# What `find_files` takes for pictures: every ending of a format that `convviz.images.decode` reads.
+# `find_files` takes every ending of a format that `convviz.images.decode` reads.
 PICTURE_SUFFIXES = frozenset(
     f".{ending}"
     for ending in [
@@ -158,7 +158,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _identity(path: Path | None) -> tuple[int, int] | None:
-    """Tell one folder from all others by what the file system knows; nothing if there is none."""
+    """Identify a folder by its device and number in the file system; None if it does not exist."""
     try:
         found = path.stat() if path is not None else None
     except OSError:

@@ -1,4 +1,4 @@
-"""The mark that our files carry: what they were made with, and how they are known to be ours."""
+"""The mark in files of convviz: it identifies them, and stores their settings."""
 
 import json
 import math
@@ -17,7 +17,7 @@ _LENGTH = 1 << 20
 
 
 def signed_text(description: dict[str, Any]) -> dict[str, str]:
-    """Make the metadata by which a file is known as ours of what describes the run."""
+    """Make the metadata that identifies a file of convviz and describes its run."""
     text = json.dumps(description, ensure_ascii=False)
     try:
         text.encode()
@@ -27,7 +27,7 @@ def signed_text(description: dict[str, Any]) -> dict[str, str]:
 
 
 def ascii_text(description: dict[str, Any]) -> str:
-    """Write the mark with what describes the run in ASCII, for formats whose words have no encoding."""
+    """Write the mark with the description of the run in ASCII, for formats without an encoding."""
     return f"{MARK} {json.dumps(description)}"
 
 
@@ -37,7 +37,7 @@ def comment(description: dict[str, Any]) -> str:
 
 
 def description_of(path: Path) -> dict[str, Any] | None:
-    """Read what a file says that it was made with.
+    """Read the settings that a file says it was made with.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def description_of(path: Path) -> dict[str, Any] | None:
 
 
 def _finite(text: str) -> float | None:
-    """Take a number; of NaN and infinity, which JSON does not have but other programs write, nothing."""
+    """Read a number; None for NaN and infinity, which other programs write although JSON lacks them."""
     value = float(text)
     return value if math.isfinite(value) else None
 
@@ -85,11 +85,11 @@ def is_ours(path: Path) -> bool:
 
 
 def _is_report(path: Path) -> bool:
-    """Know the report of a batch by its first line."""
+    """Recognise the report of a batch by its first line."""
     try:
         with path.open("rb") as file:
             line = file.readline(_LENGTH)
-            # Of a batch that was ended before its first file there is nothing.
+            # A batch that ended before its first file leaves an empty report.
             first = json.loads(line) if line else {"path": "", "status": "", "output": ""}
     except (OSError, ValueError, RecursionError):
         return False
@@ -97,9 +97,9 @@ def _is_report(path: Path) -> bool:
 
 
 def _text_of(path: Path) -> str | None:
-    """Find the words behind the mark of a file."""
+    """Find the text behind the mark of a file."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would keep us waiting
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would block
             return None
         with path.open("rb") as file:
             head = file.read(_LENGTH)
@@ -110,7 +110,7 @@ def _text_of(path: Path) -> str | None:
 
 
 def _words(path: Path, head: bytes, tail: bytes) -> str | None:
-    """Find the words behind the mark, in each format in its way."""
+    """Find the text behind the mark, for each format."""
     mark = f"{MARK} ".encode()
     match path.suffix.lower():
         case ".png" | ".apng":

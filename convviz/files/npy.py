@@ -1,4 +1,4 @@
-"""Arrays in numpy's own format, and what an array of numbers must be."""
+"""Arrays in numpy's own format, and checks of arrays of numbers."""
 
 import io
 import lzma
@@ -40,7 +40,7 @@ BROKEN = (
 
 
 def finite(values: Any, name: str) -> Floats:
-    """Bring numbers to float32, and refuse what that cannot hold; messages call them `name`."""
+    """Convert numbers to float32, and refuse values that do not fit; messages call them `name`."""
     array: NDArray[Any] = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name} holds {array.dtype} values; expected real numbers.")
@@ -62,7 +62,7 @@ def finite(values: Any, name: str) -> Floats:
 
 
 def from_npy(data: bytes, name: str) -> NDArray[Any]:
-    """Take one array of numpy's own format, without a copy; what would run code is refused."""
+    """Read one array in numpy's own format without a copy; refuse one that would run code."""
     try:
         kind, shape, by_columns, start = _npy_header(data)
         if kind.hasobject:
@@ -83,7 +83,7 @@ def from_npy(data: bytes, name: str) -> NDArray[Any]:
 
 
 def _npy_header(data: bytes) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
-    """Read what a .npy begins with: type, shape, whether columns come first, and where the values start."""
+    """Read the header of a .npy: type, shape, whether columns come first, where the values start."""
     file = io.BytesIO(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that Python 2 wrote it

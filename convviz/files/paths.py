@@ -1,4 +1,4 @@
-"""Names of files: how they are shown, made, taken apart and explained."""
+"""Names of files: shown, made, split and explained."""
 
 import contextlib
 import errno
@@ -17,12 +17,12 @@ _LONGEST_NAME = 255
 
 
 def quoted(path: str | PurePath) -> str:
-    """Write a path for a message: in quotes, with nothing that a terminal would act upon."""
+    """Quote a path for a message, and escape what a terminal would act upon."""
     return in_quotes(path)
 
 
 def reason_of(error: OSError) -> str:
-    """Describe the usual reasons for which nothing can be written, with their remedy."""
+    """Describe the usual reasons why a file cannot be written, with their remedies."""
     words = {
         errno.EACCES: "permission denied; choose another folder",
         errno.EPERM: "permission denied; choose another folder",
@@ -54,7 +54,7 @@ _NOT_FREE = re.compile(r"\A\.{0,2}\Z|\A\.convviz|~[0-9a-f]{64}", re.IGNORECASE)
 
 
 def fitting(name: str, ending: str, *, unlike: str = "", windows: bool = os.name == "nt") -> str:
-    """Name a file or a folder after another one, whatever that is called.
+    """Make a valid name for a file or a folder from the name of another one.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def fitting(name: str, ending: str, *, unlike: str = "", windows: bool = os.name
     unlike : str
         A longer text that tells it from others of this name.
     windows : bool
-        Whether it shall be a name on Windows.
+        Whether the name must be valid on Windows.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def fitting(name: str, ending: str, *, unlike: str = "", windows: bool = os.name
     never = _NEVER_ON_WINDOWS if windows else _NEVER
     device = windows and _DEVICE.fullmatch(whole)
     if not (unlike or device or never.search(whole) or _NOT_FREE.search(name)):
-        with contextlib.suppress(UnicodeEncodeError):  # no name in the encoding of this system
+        with contextlib.suppress(UnicodeEncodeError):  # the encoding of this system cannot express the name
             if len(os.fsencode(whole)) <= _LONGEST_NAME:
                 return whole
     digest = hashlib.sha256((unlike or name).encode("utf-8", "surrogatepass")).hexdigest()

@@ -64,7 +64,7 @@ def write(
     text : mapping of str
         Keywords and texts.
     advance : callable
-        Told how many rows were written, as they are.
+        Called with the number of rows that were just written.
 
     Examples
     --------
@@ -154,10 +154,10 @@ class Writer:
             Gives the rows from ``top`` to ``bottom``, counted from the first of
             these; called from several threads.
         advance : callable
-            Told how many rows were written, as they are.
+            Called with the number of rows that were just written.
         """
         step = max(1, _PIECE_BYTES // self._above.size)
-        # So many pieces are held at a time, packed and not.
+        # This many pieces are held at a time, packed and not.
         most = 16 * parallel.threads() * step
         for start in range(0, height, most):
             end = min(start + most, height)

@@ -18,11 +18,10 @@ if os.name == "posix":
     pass
 from convviz.files.paths import quoted, unusable
 
-# To compare a name takes some 20 microseconds.
+# Comparing a name takes some 20 microseconds.
 _NAMES_COMPARED = 1000
 
-# Files that are being written have such names until they are whole.
-# An address, of which a path keeps one stroke.
+# An address; a path keeps only one of its two slashes.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
 
 
@@ -37,14 +36,14 @@ def read_bytes(path: Path, *, size: int = 0) -> bytes:
     path : Path
         Where it is.
     size : int
-        Its bytes as far as they are known; here they are asked for, which behind
-        an address would take a while.
+        Its size in bytes, where the caller knows it; asking again takes a while
+        behind an address.
 
     Raises
     ------
     InputError
         If it is missing, not an ordinary file, or may not be read. A pipe or a
-        device is never opened, for that could wait for ever.
+        device is never opened, because that could wait forever.
     """
     if addresses.is_remote(path):
         _make_room(path, size)

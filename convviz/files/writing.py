@@ -21,12 +21,12 @@ _unfinished: set[Path] = set()
 
 
 class Stream:
-    """Stdout in the place of a file: takes its bytes, and counts them.
+    """Stdout in place of a file; it counts the bytes written.
 
     Parameters
     ----------
     file : binary file
-        What the bytes go to.
+        Where the bytes are written.
     suffix : str
         The kind of file, as the ending of a name.
     """
@@ -66,7 +66,7 @@ def writing(
     Parameters
     ----------
     path : Path or Stream
-        Where the file shall be; a missing folder is made. A stream is written to.
+        Where to write; a missing folder is made. A stream is written to.
     force : bool
         Replace any file, not only ours; an input never.
     is_ours : callable
@@ -134,7 +134,7 @@ def make_folder(path: Path) -> None:
 
 @contextlib.contextmanager
 def reported(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while a place is written to into an `OutputError` of one line."""
+    """Turn errors of the system while `path` is written into an `OutputError` of one line."""
     try:
         yield
     except OSError as error:
@@ -142,7 +142,7 @@ def reported(path: Path) -> Iterator[None]:
 
 
 def _dead_link(path: Path) -> str:
-    """Return which part of a path is a link that leads nowhere, if one is: the system takes it for a file."""
+    """Return the part of a path that is a broken link, if any: the system takes it for a file."""
     for part in (path, *path.parents):
         with contextlib.suppress(OSError):  # a name that is too long has no link either
             if part.is_symlink() and not part.exists():
@@ -151,7 +151,7 @@ def _dead_link(path: Path) -> str:
 
 
 def _begin(folder: Path) -> BinaryIO:
-    """Open a new file that no other process takes for one that nobody writes any more."""
+    """Open a new file, locked, so that no other process sweeps it away."""
     while True:
         # Short, so that a name of the greatest length still has room; unique, so that two runs do not meet.
         path = folder / f".convviz-{os.urandom(8).hex()}"
@@ -166,7 +166,7 @@ def _begin(folder: Path) -> BinaryIO:
 
 
 def _hold(file: BinaryIO) -> bool:
-    """Lock a file, which its process does until it ends in whatever way; tells whether nobody else does."""
+    """Lock a file until this process ends; return False if another process holds the lock."""
     if os.name != "posix":
         return True  # an open file cannot be deleted there
     try:
@@ -179,26 +179,26 @@ def _hold(file: BinaryIO) -> bool:
 
 
 def _delete(unfinished: Path) -> None:
-    """Delete a file that is not whole; if it became whole, it is gone from here."""
+    """Delete an unfinished file; a finished one has been moved already."""
     with contextlib.suppress(OSError):
         unfinished.unlink(missing_ok=True)
     _unfinished.discard(unfinished)
 
 
 def delete_unfinished() -> None:
-    """Delete what this process has begun to write; for its end, which may come at any moment."""
+    """Delete the unfinished files of this process; it may be called at any moment."""
     for path in list(_unfinished):
         _delete(path)
 
 
 def sweep(folder: Path) -> None:
-    """Delete what processes that were killed left half written in a folder.
+    """Delete the unfinished files that killed processes left in a folder.
 
     Parameters
     ----------
     folder : Path
-        Where to look; not in the folders in it. What a living process is writing
-        stays.
+        Where to look, without the folders in it. Files that a process is still
+        writing stay.
     """
     if addresses.is_remote(folder):
         return
@@ -217,7 +217,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 def check_own(path: Path, *, folder: bool = False) -> None:
-    """Refuse a file that is changed where it is, if it may be somebody else's by another name.
+    """Refuse a file that would be changed in place, if it is a link to somebody else's file.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def check_own(path: Path, *, folder: bool = False) -> None:
     Raises
     ------
     OutputError
-        If there is a link, or something that is no such thing.
+        If it is a link, or something of another kind.
     """
     with reported(path):
         try:
@@ -251,7 +251,7 @@ def check_own(path: Path, *, folder: bool = False) -> None:
 def check_path(
     path: Path | Stream, *, force: bool, is_ours: Callable[[Path], bool], inputs: Sequence[Path]
 ) -> None:
-    """Refuse a place that is not free to be taken, with the parameters of `writing`."""
+    """Refuse a path that may not be written, with the parameters of `writing`."""
     if isinstance(path, Stream):
         return
     if addresses.is_remote(path):

@@ -1,4 +1,4 @@
-"""Any picture or number file as channels of float32, with what was changed on the way."""
+"""Any picture or file of numbers becomes channels of float32, with remarks on every change."""
 
 import codecs
 import contextlib
@@ -199,7 +199,7 @@ def _as_resize(value: IntPair | ShortSide | str | None) -> HW | ShortSide | None
 
 
 def _read_stream(source: BinaryIO) -> bytes:
-    """Read a stream to its end, if that comes before the limit."""
+    """Read a stream to its end, up to a limit."""
     data = io.BytesIO()
     while piece := source.read(_PIECE_BYTES):
         size = data.tell() + len(piece)
@@ -282,7 +282,7 @@ def decode(
 
 
 def _kind_of(data: bytes) -> str:
-    """Tell numbers from pictures by the first bytes; an ending for numbers, nothing for pictures."""
+    """Recognise numbers by the first bytes: return their ending, or an empty text for a picture."""
     if data.startswith(b"\x93NUMPY"):
         return ".npy"
     if data.startswith(b"PK\3\4"):

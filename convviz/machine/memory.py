@@ -1,15 +1,21 @@
-"""How much memory there is: what needs more is refused, for what is granted but missing ends the process."""
+"""The memory of this machine, and a check before large allocations.
+
+The system grants memory that it does not have, and kills the process that uses it.
+"""
 
 import contextlib
 import math
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convviz.errors import ConvvizError, SpecError
 from convviz.text import amount
 
-# So much is there wherever Python runs, and to ask takes longer than to use it.
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Every machine that runs Python has this much, and asking takes longer than using it.
 _ALWAYS = 1 << 26
 
 # A float of Python with its place in a list, and its digits in a text.
@@ -19,13 +25,13 @@ _sharers = 1
 
 
 def share_with(processes: int) -> None:
-    """Take as many processes at once into account, this one among them."""
+    """Share the memory with other processes; `processes` counts this one too."""
     global _sharers
     _sharers = processes
 
 
 def need(size: float, what: str, remedy: str, *, error: type[ConvvizError] = SpecError) -> None:
-    """Refuse what the memory of this machine cannot hold, before any of it is asked for.
+    """Refuse what does not fit into the memory of this machine, before it is allocated.
 
     Parameters
     ----------
@@ -70,7 +76,7 @@ def share() -> float:
 
 
 def available() -> float:
-    """Return how many bytes this process may still take; infinite where nothing limits it.
+    """Return how many bytes this process may still allocate; infinite without a limit.
 
     That is the memory which the system can free without swapping, with the
     swap that is left, and no more than the limits on this process or its
@@ -100,11 +106,13 @@ def _of_process() -> float:
     return float(limit - psutil.Process().memory_info().vms)
 
 
-def _of_groups(root: Path = Path("/sys/fs/cgroup"), of: Path = Path("/proc/self/cgroup")) -> float:
+def _of_groups(root: "str | Path" = "/sys/fs/cgroup", of: "str | Path" = "/proc/self/cgroup") -> float:
     """Look at the limits on the control groups of Linux that this process is in."""
-    free = math.inf
+    from pathlib import Path
+
+    root, free = Path(root), math.inf
     with contextlib.suppress(OSError):
-        for line in of.read_text().splitlines():
+        for line in Path(of).read_text().splitlines():
             _, controllers, place = line.split(":", 2)
             if not controllers:  # version 2 has one tree
                 top, names = root, ("memory.max", "memory.current")
@@ -120,7 +128,7 @@ def _of_groups(root: Path = Path("/sys/fs/cgroup"), of: Path = Path("/proc/self/
     return free
 
 
-def _upwards(top: Path, place: str) -> Iterator[Path]:
+def _upwards(top: "Path", place: str) -> "Iterator[Path]":
     """List a group and all that it is part of."""
     group = top / place.strip("/")
     yield group
@@ -129,16 +137,16 @@ def _upwards(top: Path, place: str) -> Iterator[Path]:
         yield group
 
 
-def _number(path: Path) -> int | None:
-    """Read a number of bytes; nothing where there is no limit."""
+def _number(path: "Path") -> int | None:
+    """Read a number of bytes; None means no limit."""
     try:
         return int(path.read_text())
     except (OSError, ValueError):  # ValueError: "max"
         return None
 
 
-def _cached(path: Path) -> int:
-    """Read how much of what a group uses are files that the system can drop."""
+def _cached(path: "Path") -> int:
+    """Read how many bytes of a group are cached files that the system can drop."""
     try:
         words = path.read_text().split()
     except OSError:

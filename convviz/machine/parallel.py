@@ -1,17 +1,20 @@
-"""Threads for one computation: as many as there are cores, or as few as were asked for."""
+"""Threads for one computation: one per core, or fewer where a limit is set."""
 
 import contextlib
+import contextvars
 import functools
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Item = TypeVar("Item")
 
 _limit = 0
-_here = threading.local()
+# Whether the current thread already works for `share`.
+_sharing = contextvars.ContextVar("sharing", default=False)
 
 
 def limit(threads: int) -> None:
@@ -28,7 +31,7 @@ def limit(threads: int) -> None:
 
 
 def limited() -> int:
-    """Return what was asked for by `limit`; 0 if nothing was."""
+    """Return the limit that `limit` set; 0 if there is none."""
     return _limit
 
 
@@ -59,9 +62,9 @@ def share(items: Iterable[Item], work: Callable[[Iterator[Item]], object]) -> No
         What to do. BLAS is held to one thread meanwhile, so that it does not take
         the cores a second time.
     work : callable
-        Gets an iterator, and does what it gives. It is called once per thread, and
-        all of its iterators draw from the same items. Nested calls share nothing: what they compute
-        is done by the thread that it is in.
+        Takes an iterator, and works through its items. It is called once per thread, and
+        all of its iterators draw from the same items. Nested calls run in the calling
+        thread.
 
     Examples
     --------
@@ -71,29 +74,30 @@ def share(items: Iterable[Item], work: Callable[[Iterator[Item]], object]) -> No
     [0, 1, 2, 3, 4]
     """
     count = threads()
-    if count == 1 or getattr(_here, "sharing", False):
+    if count == 1 or _sharing.get():
         work(iter(items))
         return
     # The iterators of tuples and ranges are advanced in one step: no two threads are given the same item.
     shared: Iterator[Any] = iter(items if isinstance(items, range) else tuple(items))
-    ended = threading.Event()
+    ended = False
 
     def mine() -> Iterator[Item]:
         for item in shared:
             yield item
-            if ended.is_set():  # by an error: nobody needs the rest
+            if ended:  # by an error, so the rest is not needed
                 return
 
     def work_here(place: int) -> None:
-        _here.sharing = True
+        nonlocal ended
+        _sharing.set(True)
         try:
             _spread(place)
             work(mine())
         except BaseException:
-            ended.set()
+            ended = True
             raise
         finally:
-            _here.sharing = False
+            _sharing.set(False)
 
     with _one_blas_thread():
         others = [_pool(count - 1).submit(work_here, place) for place in range(1, count)]
@@ -105,7 +109,7 @@ def share(items: Iterable[Item], work: Callable[[Iterator[Item]], object]) -> No
 
 
 def _spread(place: int) -> None:
-    """Move this thread to a core of its own, and leave it free to be moved on."""
+    """Move this thread to a core of its own; the system may move it again."""
     if hasattr(os, "sched_setaffinity"):
         allowed = os.sched_getaffinity(0)  # of this thread
         if place < len(allowed):
@@ -114,8 +118,10 @@ def _spread(place: int) -> None:
 
 
 @functools.cache
-def _pool(count: int) -> ThreadPoolExecutor:
+def _pool(count: int) -> "ThreadPoolExecutor":
     """Keep the threads for the next computation; starting one takes as long as a small layer."""
+    from concurrent.futures import ThreadPoolExecutor
+
     return ThreadPoolExecutor(count, thread_name_prefix="convviz")
 
 

@@ -1,4 +1,4 @@
-"""Typefaces that this computer has, for scripts that ours does not cover."""
+"""Typefaces of this computer, for scripts that the built-in typeface does not cover."""
 
 import functools
 import shutil
@@ -32,7 +32,7 @@ _SECONDS = 5
 
 
 class Typeface(NamedTuple):
-    """A file, and which of the typefaces in it."""
+    """A file, and the number of a typeface in it."""
 
     path: Path
     number: int = 0

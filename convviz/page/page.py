@@ -6,10 +6,10 @@ import html
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -272,36 +272,62 @@ _NO_LAYER = dict.fromkeys(
 ) | {"preset": "seed", "mode": "zeros", "bias": True, "flip": False}
 
 
+def _module(layer: layers.Layer, shape: layers.Shape) -> str:
+    """Write a layer as torch makes it."""
+    return f"torch.nn.{layer}"
+
+
+def _arguments(layer: layers.Layer, shape: layers.Shape) -> dict[str, Any]:
+    """Write the arguments of a layer as plain values."""
+    of = {field.name: getattr(layer, field.name) for field in dataclasses.fields(cast("Any", layer))}
+    return {name: list(value) if isinstance(value, HW) else value for name, value in of.items()}
+
+
+def _conv_arguments(layer: layers.Conv2d, shape: layers.Shape) -> dict[str, Any]:
+    """Write the settings of a convolution, with the padding of each side in pixels."""
+    return {
+        "outChannels": layer.out_channels,
+        "kernel": list(layer.kernel_size),
+        "stride": list(layer.stride),
+        "padding": list(layer.edges(HW(*shape[1:]))),
+        "mode": layer.padding_mode,
+        "dilation": list(layer.dilation),
+        "groups": layer.groups,
+    }
+
+
+class _Row(NamedTuple):
+    """How a kind of layer is written for the page: as a text, and as options of its script."""
+
+    text: Callable[[Any, layers.Shape], str] = _module
+    options: Callable[[Any, layers.Shape], dict[str, Any]] = _arguments
+
+
+_AS_ALL = _Row()
+# The kinds that differ from all others, each with one row.
+_ROWS: dict[type[layers.Layer], _Row] = {
+    layers.Conv2d: _Row(
+        lambda layer, shape: " ".join(line.strip() for line in layer_lines(layer, HW(*shape[1:]))),
+        _conv_arguments,
+    ),
+    # These compute something else while a network is trained.
+    layers.BatchNorm2d: _Row(lambda layer, shape: f"{_module(layer, shape)}.eval()"),
+    layers.Dropout: _Row(lambda layer, shape: f"{_module(layer, shape)}.eval()"),
+    layers.Softmax: _Row(options=lambda layer, shape: {"axis": layer.axis(shape)}),
+}
+
+
 def _layer(one: SizedStep, parameters: Parameters) -> dict[str, Any]:
     """Write one layer as plain values."""
-    layer = one.layer
-    text = f"torch.nn.{layer}"
-    if isinstance(layer, layers.BatchNorm2d | layers.Dropout):
-        text += ".eval()"
-    if isinstance(layer, Conv2d):
-        height, width = one.input_shapes[0][1:]
-        text = " ".join(line.strip() for line in layer_lines(layer, HW(height, width)))
-        options: dict[str, Any] = {
-            "outChannels": layer.out_channels,
-            "kernel": list(layer.kernel_size),
-            "stride": list(layer.stride),
-            "padding": list(layer.edges(HW(height, width))),
-            "mode": layer.padding_mode,
-            "dilation": list(layer.dilation),
-            "groups": layer.groups,
-        }
-    elif isinstance(layer, layers.Softmax):
-        options = {"axis": layer.axis(one.input_shapes[0])}
-    else:
-        of = {field.name: getattr(layer, field.name) for field in dataclasses.fields(cast("Any", layer))}
-        options = {name: list(value) if isinstance(value, HW) else value for name, value in of.items()}
+    layer, shape = one.layer, one.input_shapes[0]
+    row = _ROWS.get(type(layer), _AS_ALL)
     return {
         "name": printable(one.name),
         "kind": type(layer).__name__,
-        "text": text,
+        "text": row.text(layer, shape),
         "inputs": [printable(name) for name in one.inputs],
         "shape": list(one.output_shape),
-        "options": options,
+        "options": row.options(layer, shape),
         "numbers": {name: _packed(values) for name, values in parameters.items()},
     }
 

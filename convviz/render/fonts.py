@@ -87,7 +87,8 @@ def drawable(text: str) -> str:
     >>> drawable("λ ≤ ½"), drawable("\ufb01lter"), drawable("\U000f0000")
     ('λ ≤ ½', 'ﬁlter', '\\U000f0000')
     """
-    return "".join(_substitute(c) for c in printable(unicodedata.normalize("NFC", text)))
+    text = printable(unicodedata.normalize("NFC", text))
+    return text if text.isascii() else "".join(map(_substitute, text))
 
 
 def _substitute(character: str) -> str:

@@ -1,4 +1,4 @@
-"""What a layer costs, by each of the conventions in use."""
+"""The cost of a layer, by each convention in use."""
 
 import math
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from convviz.spec.layers import Conv2d, ConvTranspose2d, Linear, Shape
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """One way to count.
+    """A convention for counting.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class Convention:
     about : str
         What is counted.
     tools : str
-        Who counts so, and under which name.
+        The tools that count this way, and what they call it.
     """
 
     key: str
@@ -46,7 +46,9 @@ CONVENTIONS = (
         "operations, and one for every value with a bias",
         "the flops profiler of DeepSpeed (0.19.8), but linear layers without bias",
     ),
-    Convention("macs_inside", "MACs that do not meet padding", "none of these: what has to be computed"),
+    Convention(
+        "macs_inside", "MACs that do not meet padding", "none of these: the multiplications that are needed"
+    ),
 )
 
 

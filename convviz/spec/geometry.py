@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from convviz.errors import ShapeError, SpecError
 from convviz.text import plural
 
 
-@dataclass(frozen=True, slots=True)
-class HW:
+class HW(NamedTuple):
     """A pair of whole numbers for the two image axes, height first.
 
     Parameters
@@ -29,7 +28,7 @@ class HW:
 
     @classmethod
     def of(cls, value: "int | tuple[int, int] | HW") -> Self:
-        """Take one number for both axes, or a pair with the height first.
+        """Make a pair from one number for both axes, or from a pair with the height first.
 
         Raises
         ------
@@ -43,17 +42,11 @@ class HW:
         """
         if isinstance(value, int) and not isinstance(value, bool):
             return cls(value, value)
-        if isinstance(value, HW | tuple | list):
+        if isinstance(value, tuple | list):
             pair = tuple(value)
             if len(pair) == 2 and all(isinstance(n, int) and not isinstance(n, bool) for n in pair):
                 return cls(*pair)
         raise SpecError(f"expected a whole number or a pair (height, width), not {value!r}.")
-
-    def __iter__(self) -> Iterator[int]:
-        return iter((self.h, self.w))
-
-    def __getitem__(self, axis: int) -> int:
-        return (self.h, self.w)[axis]
 
     def __str__(self) -> str:
         return f"{self.h}x{self.w}"
@@ -330,7 +323,7 @@ class Axis:
         Parameters
         ----------
         pixel : int
-            Index of the pixel, from 0 to ``input - 1``; outside of that in the padding.
+            Index of the pixel, from 0 to ``input - 1``; other values lie in the padding.
 
         Returns
         -------
@@ -369,7 +362,7 @@ class Axis:
 def transposed_axis(
     n: int, k: int, *, stride: int = 1, padding: int = 0, output_padding: int = 0, dilation: int = 1
 ) -> Axis:
-    """Write one axis of a transposed convolution as the windows of a convolution that makes the same.
+    """Write one axis of a transposed convolution as the windows of an equivalent convolution.
 
     Parameters
     ----------
@@ -379,7 +372,7 @@ def transposed_axis(
     Returns
     -------
     Axis
-        The input with ``stride - 1`` zeros between neighbouring pixels, under a turned kernel
+        The input with ``stride - 1`` zeros between neighbouring pixels, under a rotated kernel
         at stride 1; padding below 0 leaves out pixels.
 
     Raises
@@ -455,7 +448,7 @@ def check_inside(field: str, at: HW, size: HW, *, what: str) -> None:
     at : HW
         Row and column, counted from 0.
     size : HW
-        Rows and columns that there are.
+        Rows and columns of the array.
     what : str
         What messages call the array, such as "the maps".
 

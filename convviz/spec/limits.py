@@ -1,4 +1,4 @@
-"""Between which values a map is drawn, as a checked value."""
+"""The values between which a map is drawn, as a checked value."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ LimitKind = Literal["percentile", "minmax", "symmetric", "fixed"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Which values of a map are drawn as the two ends of the scale.
+    """The two values of a map that are drawn as the ends of the scale.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Limits:
     Raises
     ------
     SpecError
-        If a number cannot be meant.
+        If a number is out of range.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class Limits:
 
     @property
     def centred(self) -> bool:
-        """Whether colours that are centred on 0 can be drawn between them."""
+        """Whether the limits are centred on 0, as the signed colours need."""
         return self.kind != "fixed" or self.low == -self.high
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ PERCENTILE = Limits()
 
 
 def exact(value: float) -> str:
-    """Write a number with all of its digits, a whole one without a point.
+    """Write a number with all of its digits; a whole number has no decimal point.
 
     Examples
     --------

@@ -20,7 +20,7 @@ INPUT = "input"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One layer as it was written, before the input is known.
+    """One layer as it was written; the input is not known yet.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class SizedStep:
     input_shapes : tuple of tuple of int
         Their shapes.
     output_shape : tuple of int
-        Shape of what it gives.
+        Shape of its output.
     macs : int
         MACs.
     height, width : Reach or None
@@ -96,11 +96,11 @@ class Network:
 
     @property
     def with_parameters(self) -> tuple[str, ...]:
-        """Names of the layers that have numbers: weights, biases, statistics."""
+        """Names of the layers that have parameters or statistics."""
         return tuple(step.name for step in self.steps if step.kind.spelling.inferred)
 
     def until(self, name: str) -> "Network":
-        """Leave out what comes after a layer, and what that does not depend on.
+        """Keep a layer and the layers that it depends on.
 
         Raises
         ------
@@ -210,28 +210,28 @@ USUAL_SIDES = (28, 32, 64, 96, 128, 192, 224, 227, 256, 299, 384, 512)
 
 
 def built_layer(step: Step, inputs: Sequence[Shape]) -> tuple[Layer, Shape, int]:
-    """Build the layer of one step for the shapes of what it reads.
+    """Build the layer of one step for the shapes of its inputs.
 
     Returns
     -------
     layer : Layer
         The layer.
     output : tuple of int
-        Shape of what it gives.
+        Shape of its output.
     macs : int
         MACs.
 
     Raises
     ------
     SpecError, ShapeError
-        If it does not fit.
+        If the layer does not fit its inputs.
     """
     layer = _layer(step, inputs[0])
     return layer, *_measured(layer, inputs)
 
 
 def alone(layer: Conv2d, size: HW) -> SizedStep:
-    """Place one convolution by itself.
+    """Make a step of one convolution.
 
     Examples
     --------
@@ -245,7 +245,7 @@ def alone(layer: Conv2d, size: HW) -> SizedStep:
 
 
 def _layer(step: Step, shape: Shape) -> Layer:
-    """Build one layer, with what its input decides."""
+    """Build one layer, with the arguments that its input decides."""
     _check_arguments(step)
     arguments = dict(step.arguments)
     if inferred := step.kind.spelling.inferred:
@@ -281,7 +281,7 @@ def _check_arguments(step: Step) -> None:
 
 
 def type_of(kind: type[Layer], name: str) -> Any:
-    """Find the type that a layer keeps an argument in, such as bool, float, int or a pair.
+    """Return the type of an argument of a layer, such as bool, float, int or a pair.
 
     Examples
     --------
@@ -292,19 +292,19 @@ def type_of(kind: type[Layer], name: str) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    """Tell a number from all else; a truth value is none."""
+    """Return whether a value is a number; a truth value is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _measured(layer: Layer, inputs: Sequence[Shape]) -> tuple[Shape, int]:
-    """Return what a layer gives, and what that costs."""
+    """Return the output shape of a layer and its MACs."""
     if len(inputs) > 1 and not layer.joins:
         raise ShapeError(f"it reads one input, not {len(inputs)}.")
     return layer.output_shape(*inputs), layer.macs(*inputs)
 
 
 def _reach(layer: Layer, seen: Sequence[Reach | None], shape: Shape, *, axis: int) -> Reach | None:
-    """Return what a value sees along one axis through one more layer."""
+    """Follow a receptive field along one axis through one more layer."""
     before = seen[0]
     for other in seen[1:]:
         before = before.joined(other) if before is not None and other is not None else None

@@ -18,12 +18,12 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 
 
 def _whole(text: str) -> int | None:
-    """Read a whole number of at most 20 digits, as many as a seed has, or nothing."""
+    """Read a whole number of at most 20 digits, the most that a seed has; return None for other texts."""
     return int(text) if _WHOLE.fullmatch(text.strip()) else None
 
 
 def _wholes(text: str, separators: str = ",") -> list[int | None]:
-    """Read whole numbers with a separator between them, also in the brackets of a tuple or a list."""
+    """Read whole numbers separated by `separator`, with or without the brackets of a tuple or a list."""
     text = text.strip()
     if text[:1] + text[-1:] in ("()", "[]"):
         text = text[1:-1]
@@ -169,7 +169,7 @@ def position(field: str) -> Callable[[str], HW]:
 
 
 def weight_index(field: str) -> Callable[[str], tuple[int, int, int, int]]:
-    """Make a parser of ``O,I,Y,X``, the place of a weight, all counted from 0.
+    """Make a parser of ``O,I,Y,X``, the position of a weight; all four are counted from 0.
 
     Examples
     --------
@@ -211,7 +211,7 @@ def numbers(field: str) -> Callable[[str], tuple[float, ...]]:
 
 
 def _floats(text: str) -> tuple[float, ...] | None:
-    """Read finite numbers with commas between them, or nothing."""
+    """Read finite numbers with commas between them; return None for other texts."""
     try:
         values = tuple(float(part) for part in text.split(","))
     except ValueError:
@@ -225,7 +225,7 @@ def limits(text: str) -> Limits:
     Raises
     ------
     SpecError
-        If `text` is none of these, or a number of it cannot be meant.
+        If `text` is none of these, or a number is out of range.
 
     Examples
     --------
@@ -292,7 +292,7 @@ def seconds(field: str) -> Callable[[str], float]:
 
 
 def choice(field: str, known: Iterable[str]) -> Callable[[str], str]:
-    """Make a parser that takes one of the `known` words; grey may be spelt in both ways.
+    """Make a parser that takes one of the `known` words; both gray and grey are accepted.
 
     Examples
     --------
@@ -328,7 +328,7 @@ def choices(field: str, known: Iterable[str]) -> Callable[[str], tuple[str, ...]
 
 
 def chw(text: str) -> tuple[int, int, int] | None:
-    """Parse an input shape ``CxHxW``, or give nothing when `text` is not of that form.
+    """Parse an input shape ``CxHxW``; return None if `text` does not have that form.
 
     Raises
     ------
@@ -372,7 +372,7 @@ def input_shape(text: str) -> tuple[int, int, int]:
 
 
 def tile(text: str) -> int | None:
-    """Parse the size of a tile: pixels, or ``full`` for nothing (every pixel).
+    """Parse the size of a tile: a number of pixels, or ``full`` for every pixel (None).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is done to a picture before a layer sees it, as checked values: sizes, crops, normalisation."""
+"""How a picture is prepared for a layer, as checked values: sizes, crops, normalisation."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from convviz.text import plural
 
 @dataclass(frozen=True, slots=True)
 class ShortSide:
-    """A size to bring a picture to, by its shorter side; its proportions stay.
+    """A target size for the shorter side of a picture; the proportions stay.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class ShortSide:
     Raises
     ------
     SpecError
-        If it is less.
+        If `length` is less than 1.
 
     Notes
     -----
@@ -40,7 +40,7 @@ class ShortSide:
             raise SpecError(f"resize must be at least 1 pixel on the shorter side, not {self.length}.")
 
     def size_of(self, size: HW) -> HW:
-        """Return the size that a picture of `size` is brought to."""
+        """Return the size of a picture of `size` after resizing."""
         longer = int(self.length * max(size) / min(size))
         return HW(longer, self.length) if size.h > size.w else HW(self.length, longer)
 
@@ -50,7 +50,7 @@ class ShortSide:
 
 @dataclass(frozen=True, slots=True)
 class Normalization:
-    """What is subtracted from the values of each channel, and what they are divided by then.
+    """The mean that is subtracted from each channel, and the deviation by which it is then divided.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Normalization:
     Raises
     ------
     SpecError
-        If there is not one deviation per mean, or a number cannot be meant.
+        If there is not one deviation per mean, or a number is out of range.
 
     Examples
     --------
@@ -87,7 +87,7 @@ class Normalization:
             raise SpecError(f"normalize divides by deviations, which must be above 0, not {min(self.std)!r}.")
 
     def of(self, channels: int) -> "Normalization":
-        """Return the numbers of each of so many channels.
+        """Return the mean and the deviation of each of `channels` channels.
 
         Raises
         ------
@@ -115,7 +115,7 @@ class Normalization:
 
     @property
     def sentence(self) -> str:
-        """The numbers in words.
+        """The mean and the deviation, as text.
 
         Examples
         --------
@@ -139,7 +139,7 @@ IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "imagenet
 
 
 def resized_size(resize: HW | ShortSide, size: HW) -> HW:
-    """Return the size that a picture is brought to.
+    """Return the size of a picture after resizing.
 
     Parameters
     ----------

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from convviz.spec.geometry import HW
 
@@ -12,8 +12,7 @@ from convviz.spec.geometry import HW
 _LONGEST = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(NamedTuple):
     """What output values see of the input along one axis.
 
     Behind a transposed convolution neighbours see differently much, and so they do again
@@ -51,7 +50,7 @@ class Reach:
 
     @property
     def size(self) -> int:
-        """Pixels from the first to the last, of the values that see most: the receptive field."""
+        """Pixels from the first to the last, of the values that see the most: the receptive field."""
         return max(last - first + 1 for first, last in zip(self.firsts, self.lasts, strict=True))
 
     @property
@@ -65,18 +64,18 @@ class Reach:
         return Fraction(self.firsts[0] + self.lasts[0], 2)
 
     def _union(self, indices: Iterable[int]) -> tuple[int, int]:
-        """Return what some values see together; nothing is one pixel after the last."""
+        """Return the pixels that some values see together; an empty range ends before it begins."""
         seen = [self.at(index) for index in indices]
         seen = [(first, last) for first, last in seen if first <= last] or [(0, -1)]
         return min(first for first, _ in seen), max(last for _, last in seen)
 
     def _ends(self, count: int) -> Iterable[int]:
-        """Choose the taps that matter: what lies a whole period further inside sees no further."""
+        """Choose the taps that decide the ends: those a whole period further inside see no further."""
         period = len(self.firsts)
         return sorted({*range(min(count, period)), *range(max(0, count - period), count)})
 
     def through(self, kernel: int, stride: int, dilation: int, *, before: int) -> "Reach":
-        """See through the windows of one more layer.
+        """Extend the field by the windows of one more layer.
 
         Examples
         --------
@@ -92,7 +91,7 @@ class Reach:
         return Reach(firsts, lasts, self.shift * stride * period // len(self.firsts))
 
     def through_transposed(self, kernel: int, stride: int, dilation: int, *, padding: int) -> "Reach | None":
-        """See through a transposed convolution; None where the period would be longer than `_LONGEST`.
+        """Extend the field by a transposed convolution; None if the period exceeds `_LONGEST`.
 
         Output o reads input i where ``o = i * stride - padding + tap * dilation``.
 
@@ -119,7 +118,7 @@ class Reach:
         return Reach(firsts, lasts, self.shift)
 
     def joined(self, other: "Reach") -> "Reach | None":
-        """See what either sees; None where the two run apart along the axis."""
+        """Join two fields; None where their strides differ."""
         if self.jump != other.jump:
             return None
         period = math.lcm(len(self.firsts), len(other.firsts))
@@ -131,9 +130,8 @@ class Reach:
         return Reach(firsts, lasts, self.shift * period // len(self.firsts))
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
-    """The rows and columns of the input that a value sees; what lies outside of the input is padding.
+class Box(NamedTuple):
+    """The rows and columns of the input that a value sees; those outside of the input are padding.
 
     Parameters
     ----------
@@ -148,7 +146,7 @@ class Box:
 
     @classmethod
     def of(cls, height: Reach, width: Reach, at: HW) -> "Box":
-        """Find what the value at row and column `at` sees.
+        """Find the box that the value at row and column `at` sees.
 
         Examples
         --------
@@ -160,7 +158,7 @@ class Box:
 
     @property
     def size(self) -> HW:
-        """Size in pixels, those of padding too."""
+        """Size in pixels, with those of the padding."""
         return HW(self.bottom - self.top + 1, self.right - self.left + 1)
 
     def inside(self, size: HW) -> "Box":

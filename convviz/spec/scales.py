@@ -3,7 +3,7 @@
 from convviz.spec import scales
 from convviz.spec.geometry import HW
 
-# Cells of so many pixels have lines between them, and a number in each where it fits.
+# Cells of at least this many pixels are separated by lines, and hold their numbers where those fit.
 CELL = 12
 
 

@@ -21,7 +21,7 @@ Scale = Literal["map", "layer", "global"]
 Style = Literal["flat", "iso"]
 Layout = Literal["auto", "wide", "tall"]
 
-# What the name of a picture may end with.
+# The endings that the name of a picture may have.
 PICTURE_ENDINGS = (".png", ".svg", ".pdf", ".webp", ".jpg", ".jpeg")
 
 # Settings whose options may be given more than once.
@@ -38,10 +38,10 @@ class LayerSettings:
     Parameters
     ----------
     out_channels : int, optional
-        Filters; as many as the kernels make, else 6. Of more, those without a kernel
-        are the seeded ones of a new layer, at the same places.
+        Number of filters; by default as many as the kernels make, or 6. Filters without a
+        kernel are those of a new layer, at the same indices.
     kernel_size : HW, optional
-        Taps; those of the largest kernel, else 3x3.
+        Kernel size; by default that of the largest kernel, or 3x3.
     stride, padding, dilation, groups, padding_mode
         As for `Conv2d`.
     bias : bool, optional
@@ -55,7 +55,7 @@ class LayerSettings:
     bias_values : tuple of float, optional
         One bias per map, for layers with kernels.
     flip : bool
-        Turn every kernel half round, which makes the layer a true convolution.
+        Rotate every kernel by 180 degrees, which makes the layer a true convolution.
     weights : Path, optional
         A file of trained weights, in place of kernels and seeded weights.
     layer_name : str, optional
@@ -79,7 +79,7 @@ class LayerSettings:
 
     @property
     def files(self) -> list[Path]:
-        """The files that numbers are read from; like the input they are never replaced."""
+        """The files that weights are read from; like the input, they are never replaced."""
         kernels = [Path(request.what) for request in self.kernel if request.kind == "file"]
         return kernels if self.weights is None else [*kernels, self.weights]
 
@@ -203,7 +203,7 @@ class InputSettings:
     crop: HW | None = None
     normalize: Normalization | None = None
     page: int = 1
-    # No result depends on it, so it is no part of what describes one.
+    # Results do not depend on it, so their descriptions leave it out.
     max_pixels: int = field(default=MAX_PIXELS, metadata={"described": False})
 
     def __post_init__(self) -> None:
@@ -224,9 +224,9 @@ class InputSettings:
         Returns
         -------
         settings : InputSettings
-            With what was taken.
+            With the settings that were taken.
         taken : list of str
-            What was taken, in words.
+            The settings that were taken, as text.
 
         Raises
         ------
@@ -269,7 +269,7 @@ class InputSettings:
 
 @dataclass(frozen=True, slots=True)
 class ComputeSettings:
-    """Who does the arithmetic.
+    """What computes the layer.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from convviz.spec.layers import Layer
 from convviz.spec.network import BY_NAME, BY_WORD, INPUT, Network, Step, type_of
 from convviz.text import printable
 
-# What stands at the top of a TOML file.
+# The keys at the top of a TOML file.
 _KEYS = ("layer", "classes", "input")
 
 _NETS = Path(__file__).with_name("nets")
@@ -39,7 +39,7 @@ def parse_layers(text: str) -> Network:
     Raises
     ------
     TextError
-        If something is no layer or no argument; it knows the place.
+        If a word is not a layer or an argument; the error holds its position.
 
     Examples
     --------
@@ -63,10 +63,10 @@ def parse_layers(text: str) -> Network:
 
 
 def _read_step(words: Sequence[tuple[int, str]], text: str) -> tuple[type[Layer], dict[str, Any]]:
-    """Read one layer from its words, which know their places."""
+    """Read one layer from its words; each word holds its position."""
     (place, word), *rest = words
     kind = BY_WORD.get(word.lower())
-    # In a row every layer reads the one before.
+    # In text, every layer reads the one before it.
     if kind is None or kind.joins:
         error = UnknownNameError("layer", word, [known for known, one in BY_WORD.items() if not one.joins])
         raise TextError(f"layers: {error}", text, place)
@@ -128,14 +128,14 @@ def read_net(path: str | Path) -> Network:
     InputError
         If the file cannot be read, or is not TOML with numbers of the usual size.
     SpecError
-        If a layer cannot be; the message names it.
+        If a layer is wrong; the message names it.
     """
     path = Path(path)
     return network_of(read_toml(path), quoted(path), name=printable(path.stem))
 
 
 def network_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Network:
-    """Make a network of what a TOML file holds."""
+    """Make a network from the contents of a TOML file."""
     for key in document:
         if key not in _KEYS:
             raise SpecError(f"{where}: {UnknownNameError('key', key, _KEYS)}")
@@ -176,7 +176,7 @@ def network_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Ne
 
 
 def _classes(document: Mapping[str, Any], where: str) -> tuple[str, ...]:
-    """Take what the last values stand for."""
+    """Read the names of the classes."""
     names = document.get("classes", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise SpecError(f'{where}: classes is a list of names, such as ["cat", "dog"].')
@@ -184,7 +184,7 @@ def _classes(document: Mapping[str, Any], where: str) -> tuple[str, ...]:
 
 
 def _reading(document: Mapping[str, Any], where: str) -> dict[str, str]:
-    """Take how the input is read."""
+    """Read the options for the input."""
     table = document.get("input", {})
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
         raise SpecError(f'{where}: [input] has options as text, such as resize = "28x28".')
@@ -192,7 +192,7 @@ def _reading(document: Mapping[str, Any], where: str) -> dict[str, str]:
 
 
 def named_networks() -> tuple[str, ...]:
-    """Names of the networks that ship with convviz, as shapes alone.
+    """Names of the networks that ship with convviz, without weights.
 
     Examples
     --------
@@ -203,7 +203,7 @@ def named_networks() -> tuple[str, ...]:
 
 
 def find_net(text: str) -> Network:
-    """Find a network by its name, or read it from a .toml file.
+    """Find a network by its name, or read a .toml file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Layers whose output comes near to a wanted size."""
+"""Layers whose output is close to a wanted size."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ LARGEST_KERNEL = 15
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Settings, and the output that they give.
+    """Settings and the size of their output.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a user wants of a run, of a network and of a batch, beside the settings that every picture keeps."""
+"""Settings of a run, a network and a batch that are not settings of a layer, an input or a picture."""
 
 import dataclasses
 import re
@@ -13,7 +13,7 @@ from convviz.spec.settings import LayerSettings, typed
 
 Engine = Literal["local", "dask"]
 
-# Of no result, and so of no description of one.
+# Results do not depend on these, so their descriptions leave them out.
 _ASIDE: Any = {"described": False}
 
 
@@ -23,7 +23,7 @@ def _as_position(at: HW) -> str:
 
 
 def _in_text(name: str, value: Any) -> str:
-    """Write a convolution with one argument as a layer in text; nothing where text cannot say it.
+    """Write a convolution with one argument as text for ``--layers``; empty where it has no such form.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class NetworkSettings:
 
     @property
     def given(self) -> bool:
-        """Whether there is a network at all."""
+        """Whether a network is given."""
         return self != NetworkSettings()
 
     @property
@@ -89,7 +89,7 @@ class NetworkSettings:
         Raises
         ------
         SpecError
-            If there are both.
+            If both are given.
         """
         given = [name for name in ("layers", "net", "model") if getattr(self, name) is not None]
         if len(given) > 1:
@@ -138,7 +138,7 @@ class RunSettings:
     Raises
     ------
     SpecError
-        If one of them needs another that is missing, or contradicts it.
+        If a setting needs one that is missing, or two contradict each other.
     """
 
     check: bool = field(default=False, metadata=_ASIDE)
@@ -178,16 +178,16 @@ class BatchSettings:
     report : Path, optional
         A file for one JSON line per input.
     redo : bool
-        Whether what an earlier run did is done again.
+        Whether to repeat work that an earlier run finished.
     fail_fast : bool
         Whether the first file that fails stops the batch.
     timeout : float, optional
-        Seconds after which a file is given up.
+        Seconds after which to give up on a file.
 
     Raises
     ------
     SpecError
-        If a scheduler is given that nothing would use.
+        If a scheduler is given without the engine that uses it.
     """
 
     workers: int | None = field(default=None, metadata=_ASIDE)

@@ -12,13 +12,14 @@ import typer.main
 import convviz
 from convviz.cli.app import COMMANDS, make_app
 from convviz.cli.synonyms import SYNONYMS
+from convviz.spec import layers
 
 ROOT = Path(convviz.__file__).parent
-HEAVY = {"numpy", "PIL", "torch", "rich"}
+HEAVY = {"numpy", "PIL", "torch", "rich", "pydantic"}
 
 # From the ground up: a package imports only from those before it.
 PACKAGES = (
-    ("errors", "text", "typing"),
+    ("errors", "loading", "text", "typing"),
     ("machine",),
     ("files",),
     ("spec",),
@@ -38,8 +39,9 @@ MOST_ROOMS = 17
 # the command line, which Ctrl-C may interrupt; packages for colour scales and PDF that few pictures need, one
 # for threads that the command line does without, one that not every machine has, one that is asked how much
 # memory there is, a progress bar that is drawn only after a while, and what folders by address, clusters and
-# videos need.
+# videos need; and what finds the name that was meant, in an error.
 LAZY = (
+    "errors.py",
     "cli/commands/",
     "cli/progress.py",
     "cli/show.py",
@@ -218,13 +220,12 @@ def test_what_needs_no_arrays_loads_no_arrays(arguments):
     assert loaded_by(f"from convviz.cli.app import status_of\nassert status_of({arguments!r}) == 0") == []
 
 
-def test_a_run_on_numpy_does_not_load_torch(tmp_path):
+def test_a_run_on_numpy_loads_neither_torch_nor_pydantic(tmp_path):
     picture = tmp_path / "x.json"
     picture.write_text("[[1, 2], [3, 4]]")
     arguments = ["run", str(picture), "-k", "2", "-o", str(tmp_path / "out.png")]
-    assert "torch" not in loaded_by(
-        f"from convviz.cli.app import status_of\nassert status_of({arguments!r}) == 0"
-    )
+    script = f"from convviz.cli.app import status_of\nassert status_of({arguments!r}) == 0"
+    assert not {"torch", "pydantic"} & set(loaded_by(script))
 
 
 def test_every_option_has_a_long_name_and_every_synonym_leads_to_one():
@@ -261,6 +262,23 @@ def test_a_convolution_of_arrays_loads_nothing_that_draws_or_writes():
     above = ("render", "results", "files", "analysis", "page", "batch", "cli")
     assert not [name for name in loaded if name.startswith(tuple(f"convviz.{package}" for package in above))]
     assert "convviz.compute.conv" in loaded
+    # What a convolution does without took as long to load as a third of numpy.
+    assert not loaded & {"concurrent.futures", "difflib", "numpy.random", "numpy.typing"}
+    assert {name for name in loaded if name.startswith("convviz.spec.layers.")} == {
+        f"convviz.spec.layers.{module}" for module in ("base", "conv", "padding")
+    }
+
+
+@pytest.mark.parametrize("package", [convviz, layers], ids=lambda package: package.__name__)
+def test_what_a_package_loads_on_first_use_is_what_type_checkers_see(package):
+    tree = ast.parse(Path(package.__file__).read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {alias.asname for node in block.body for alias in node.names}
+    script = f"import {package.__name__} as it; print(*dir(it))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert seen == {name for name in done.stdout.split() if not name.startswith("__")}
+    for name in seen:
+        assert getattr(package, name) is not None
 
 
 def test_importing_the_package_loads_nothing_heavy():

@@ -230,6 +230,15 @@ def test_every_layer_of_the_page_makes_what_convviz_makes(text):
         np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5 * max(1, np.abs(expected).max()))
 
 
+@pytest.mark.parametrize("kind", ["batchnorm", "dropout 0.3"])
+def test_a_layer_that_training_changes_is_written_as_it_is_when_nothing_is_trained(kind):
+    """In torch a new module is in training, where dropout drops values and a batch has its own statistics."""
+    (one,) = parse_layers(kind).sized((2, 5, 5))
+    module = eval(page._layer(one, {})["text"], {"torch": torch})
+    x = torch.linspace(-1, 1, 50).reshape(1, 2, 5, 5)
+    torch.testing.assert_close(module(x), x, rtol=1e-4, atol=0)  # mean 0 and variance 1, but for its epsilon
+
+
 @needs_node
 def test_the_scripts_have_the_types_that_they_tell(pytestconfig):
     """By the compiler of TypeScript, which reads JSDoc."""

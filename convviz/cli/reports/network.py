@@ -1,7 +1,7 @@
 """What ``convviz run`` says of a network."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ class NetworkReport:
             found["prediction"] = [{"class": name, "value": value} for name, value in predicted]
         if self.seen is not None:
             name, at, box = self.seen
-            found["field"] = {"layer": name, "at": list(at), **asdict(box)}
+            found["field"] = {"layer": name, "at": list(at), **box._asdict()}
         return found
 
     def _map_rows(self) -> list[dict[str, Any]]:

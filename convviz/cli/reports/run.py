@@ -112,7 +112,7 @@ def document(outcome: LayerOutcome, wanted: RunSettings, **more: Any) -> dict[st
         seen = None if outcome.place is None else outcome.place.seen
         box = result.receptive_field(wanted.field) if seen is None else seen.box
         named = {} if seen is None else {"layer": seen.layer}
-        found["field"] = {**named, "at": list(wanted.field), **asdict(box)}
+        found["field"] = {**named, "at": list(wanted.field), **box._asdict()}
     if outcome.parts is not None:
         found["partial"] = {"difference": result.apart(outcome.parts)}
     if outcome.flipped:

@@ -6,9 +6,7 @@ it is first asked for.
 """
 
 import importlib
-import importlib.util
-from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from convviz.errors import BackendError, UnknownNameError, importing
 from convviz.machine import parallel
@@ -25,8 +23,7 @@ class CrossCorrelate(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(NamedTuple):
     """One row of the table.
 
     Parameters
@@ -107,13 +104,13 @@ def choose(name: str, *, macs: int, device: str = "cpu") -> str:
     if device != "cpu":
         return next(backend.name for backend in BACKENDS if device in backend.devices)
     saved = macs * (1 / NUMPY_MACS_PER_SECOND - 1 / TORCH_MACS_PER_SECOND) / parallel.threads()
-    return "numpy" if saved < IMPORT_TORCH_SECONDS or importlib.util.find_spec("torch") is None else "torch"
+    return "numpy" if saved < IMPORT_TORCH_SECONDS or not _installed("torch") else "torch"
 
 
 def devices(name: str) -> tuple[str, ...]:
     """List the devices that the backend `name` finds here; none where its package is not installed."""
     row = _row(name)
-    if importlib.util.find_spec(row.requires) is None:
+    if not _installed(row.requires):
         return ()
     if len(row.devices) == 1:
         return row.devices
@@ -147,6 +144,13 @@ def load_torch_networks() -> Any:
     """
     load("torch")
     return importlib.import_module("convviz.compute.networks.torch_")
+
+
+def _installed(package: str) -> bool:
+    """Return whether a package is there, without importing it."""
+    import importlib.util
+
+    return importlib.util.find_spec(package) is not None
 
 
 def _row(name: str) -> Backend:

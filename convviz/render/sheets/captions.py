@@ -37,11 +37,16 @@ def _words(text: str) -> list[str]:
 def _joined(words: Sequence[str], size: int, width: int) -> list[str]:
     """Put as many words into each line as fit."""
     rows: list[str] = []
+    # No letter moves closer to a space: a line is as wide as its words and spaces, each measured once.
+    filled, space = 0.0, measured(" ", size)
     for word in words:
-        if rows and measured(f"{rows[-1]} {word}", size) <= width:
+        wide = measured(word, size)
+        if rows and filled + space + wide <= width:
             rows[-1] += f" {word}"
+            filled += space + wide
         else:
             rows.append(word)
+            filled = wide
     return rows
 
 

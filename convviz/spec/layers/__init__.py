@@ -1,92 +1,80 @@
-"""Layers as checked values: what ``torch.nn`` would build, with its names, arguments, defaults and shapes."""
+"""Layers as checked values: what ``torch.nn`` would build, with its names, arguments, defaults and shapes.
 
-from convviz.spec.layers.activations import (
-    GELU,
-    Dropout,
-    Hardswish,
-    LeakyReLU,
-    ReLU,
-    ReLU6,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Tanh,
-)
-from convviz.spec.layers.base import IntPair, Layer, Shape, Spelling, as_pair, shape_text
-from convviz.spec.layers.conv import Conv2d
-from convviz.spec.layers.others import Add, BatchNorm2d, Concat, Flatten, Linear, Upsample
-from convviz.spec.layers.padding import (
-    PADDING_MODES,
-    PADDING_WORDS,
-    Padding,
-    PaddingLike,
-    PaddingMode,
-    as_padding,
-    check_padding,
-)
-from convviz.spec.layers.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, pooled_length
-from convviz.spec.layers.transposed import ConvTranspose2d
+A kind of layer is loaded when it is first used: most commands need `Conv2d` alone.
+"""
 
-# Every kind there is. An engine has a row for each, and so has the page.
-KINDS: tuple[type[Layer], ...] = (
-    Conv2d,
-    ConvTranspose2d,
-    MaxPool2d,
-    AvgPool2d,
-    AdaptiveAvgPool2d,
-    BatchNorm2d,
-    ReLU,
-    ReLU6,
-    LeakyReLU,
-    SiLU,
-    GELU,
-    Hardswish,
-    Sigmoid,
-    Tanh,
-    Dropout,
-    Flatten,
-    Linear,
-    Softmax,
-    Upsample,
-    Add,
-    Concat,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "GELU",
-    "KINDS",
-    "PADDING_MODES",
-    "PADDING_WORDS",
-    "AdaptiveAvgPool2d",
-    "Add",
-    "AvgPool2d",
-    "BatchNorm2d",
-    "Concat",
-    "Conv2d",
-    "ConvTranspose2d",
-    "Dropout",
-    "Flatten",
-    "Hardswish",
-    "IntPair",
-    "Layer",
-    "LeakyReLU",
-    "Linear",
-    "MaxPool2d",
-    "Padding",
-    "PaddingLike",
-    "PaddingMode",
-    "ReLU",
-    "ReLU6",
-    "Shape",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Spelling",
-    "Tanh",
-    "Upsample",
-    "as_padding",
-    "as_pair",
-    "check_padding",
-    "pooled_length",
-    "shape_text",
-]
+from convviz.loading import on_first_use
+
+# The same twice, for type checkers; an alias says that the name is public here.
+if TYPE_CHECKING:
+    from convviz.spec.layers.activations import GELU as GELU
+    from convviz.spec.layers.activations import Dropout as Dropout
+    from convviz.spec.layers.activations import Hardswish as Hardswish
+    from convviz.spec.layers.activations import LeakyReLU as LeakyReLU
+    from convviz.spec.layers.activations import ReLU as ReLU
+    from convviz.spec.layers.activations import ReLU6 as ReLU6
+    from convviz.spec.layers.activations import Sigmoid as Sigmoid
+    from convviz.spec.layers.activations import SiLU as SiLU
+    from convviz.spec.layers.activations import Softmax as Softmax
+    from convviz.spec.layers.activations import Tanh as Tanh
+    from convviz.spec.layers.base import IntPair as IntPair
+    from convviz.spec.layers.base import Layer as Layer
+    from convviz.spec.layers.base import Shape as Shape
+    from convviz.spec.layers.base import Spelling as Spelling
+    from convviz.spec.layers.base import as_pair as as_pair
+    from convviz.spec.layers.base import shape_text as shape_text
+    from convviz.spec.layers.conv import Conv2d as Conv2d
+    from convviz.spec.layers.kinds import KINDS as KINDS
+    from convviz.spec.layers.others import Add as Add
+    from convviz.spec.layers.others import BatchNorm2d as BatchNorm2d
+    from convviz.spec.layers.others import Concat as Concat
+    from convviz.spec.layers.others import Flatten as Flatten
+    from convviz.spec.layers.others import Linear as Linear
+    from convviz.spec.layers.others import Upsample as Upsample
+    from convviz.spec.layers.padding import PADDING_MODES as PADDING_MODES
+    from convviz.spec.layers.padding import PADDING_WORDS as PADDING_WORDS
+    from convviz.spec.layers.padding import Padding as Padding
+    from convviz.spec.layers.padding import PaddingLike as PaddingLike
+    from convviz.spec.layers.padding import PaddingMode as PaddingMode
+    from convviz.spec.layers.padding import as_padding as as_padding
+    from convviz.spec.layers.padding import check_padding as check_padding
+    from convviz.spec.layers.pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
+    from convviz.spec.layers.pooling import AvgPool2d as AvgPool2d
+    from convviz.spec.layers.pooling import MaxPool2d as MaxPool2d
+    from convviz.spec.layers.pooling import pooled_length as pooled_length
+    from convviz.spec.layers.transposed import ConvTranspose2d as ConvTranspose2d
+else:
+    __getattr__, __dir__ = on_first_use(
+        __name__,
+        {
+            "activations": (
+                "Dropout",
+                "GELU",
+                "Hardswish",
+                "LeakyReLU",
+                "ReLU",
+                "ReLU6",
+                "SiLU",
+                "Sigmoid",
+                "Softmax",
+                "Tanh",
+            ),
+            "base": ("IntPair", "Layer", "Shape", "Spelling", "as_pair", "shape_text"),
+            "conv": ("Conv2d",),
+            "kinds": ("KINDS",),
+            "others": ("Add", "BatchNorm2d", "Concat", "Flatten", "Linear", "Upsample"),
+            "padding": (
+                "PADDING_MODES",
+                "PADDING_WORDS",
+                "Padding",
+                "PaddingLike",
+                "PaddingMode",
+                "as_padding",
+                "check_padding",
+            ),
+            "pooling": ("AdaptiveAvgPool2d", "AvgPool2d", "MaxPool2d", "pooled_length"),
+            "transposed": ("ConvTranspose2d",),
+        },
+    )

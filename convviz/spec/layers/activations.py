@@ -1,11 +1,13 @@
 """Activation functions and what else changes every value by itself."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from convviz.errors import ShapeError, SpecError, UnknownNameError
 from convviz.spec.layers.base import Layer, Shape, Spelling, shape_text
-from convviz.spec.reach import Reach
+
+if TYPE_CHECKING:
+    from convviz.spec.reach import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,6 @@ class Softmax(Layer):
         self.axis(shape)
         return shape
 
-    def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
         """Follow the receptive field, where the sum is over channels alone."""
         return before if self.axis(shape) == 0 else None

@@ -2,20 +2,24 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from convviz.errors import ShapeError, SpecError
 from convviz.spec.geometry import HW
-from convviz.spec.reach import Reach
 from convviz.text import plural
+
+if TYPE_CHECKING:
+    from convviz.spec.reach import Reach
 
 Shape = tuple[int, ...]
 IntPair = int | tuple[int, int] | HW
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+class Spelling(NamedTuple):
     """How a kind of layer is written in a stack, and which of its arguments the input decides.
 
     Parameters
@@ -39,10 +43,10 @@ class Spelling:
     words: tuple[str, ...]
     first: str = ""
     needed: bool = False
-    letters: Mapping[str, str] = field(default_factory=dict)
-    flags: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    letters: Mapping[str, str] = _NONE
+    flags: Mapping[str, tuple[str, Any]] = _NONE
     inferred: str = ""
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = _NONE
 
 
 class Layer:
@@ -94,7 +98,7 @@ class Layer:
         """Count those of `macs` that do not meet padding."""
         return self.macs(shape, *others)
 
-    def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
         """Follow the receptive field through the layer.
 
         Parameters

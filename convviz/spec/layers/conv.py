@@ -1,7 +1,7 @@
 """``torch.nn.Conv2d`` as a checked value, and what convolutions share."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convviz.errors import ShapeError, SpecError, UnknownNameError
 from convviz.spec.geometry import HW, Axis, Edges, same_padding, span
@@ -14,8 +14,10 @@ from convviz.spec.layers.padding import (
     as_padding,
     check_padding,
 )
-from convviz.spec.reach import Reach
 from convviz.text import plural
+
+if TYPE_CHECKING:
+    from convviz.spec.reach import Reach
 
 # torch has one padding module per mode; Conv2d itself cannot pad its sides differently.
 _TORCH_PADS = {
@@ -338,7 +340,7 @@ class Conv2d(Layer):
         height, width = self.axes(HW(*shape[1:]))
         return self.kernels * height.met * width.met
 
-    def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
         """Follow the receptive field through the windows."""
         edges = self.edges(HW(*shape[1:]))
         return before.through(

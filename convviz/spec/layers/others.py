@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from convviz.errors import ShapeError, SpecError, UnknownNameError
 from convviz.spec.geometry import HW
@@ -18,8 +18,10 @@ from convviz.spec.layers.base import (
     shape_text,
 )
 from convviz.spec.layers.conv import NO_BIAS, with_bias
-from convviz.spec.reach import Reach
 from convviz.text import plural
+
+if TYPE_CHECKING:
+    from convviz.spec.reach import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class Linear(Layer):
         self.output_shape(shape)
         return self.in_features * self.out_features
 
-    def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
         """Follow nothing: every output depends on the whole input."""
         return None
 
@@ -136,7 +138,7 @@ class Flatten(Layer):
         """Shape of the row."""
         return (math.prod(shape),)
 
-    def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
         """Follow nothing: a row has no height and no width."""
         return None
 
@@ -247,7 +249,7 @@ class Upsample(Layer):
         channels, size = channels_of(self, shape)
         return channels, size.h * self.scale_factor.h, size.w * self.scale_factor.w
 
-    def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
         """Follow the receptive field: enlarging is a transposed convolution with fixed weights."""
         factor = self.scale_factor[axis]
         if self.mode == "nearest":

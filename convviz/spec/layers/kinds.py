@@ -1,0 +1,44 @@
+"""Every kind of layer."""
+
+from convviz.spec.layers.activations import (
+    GELU,
+    Dropout,
+    Hardswish,
+    LeakyReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Tanh,
+)
+from convviz.spec.layers.base import Layer
+from convviz.spec.layers.conv import Conv2d
+from convviz.spec.layers.others import Add, BatchNorm2d, Concat, Flatten, Linear, Upsample
+from convviz.spec.layers.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from convviz.spec.layers.transposed import ConvTranspose2d
+
+# Every kind there is. An engine has a row for each, and so has the page.
+KINDS: tuple[type[Layer], ...] = (
+    Conv2d,
+    ConvTranspose2d,
+    MaxPool2d,
+    AvgPool2d,
+    AdaptiveAvgPool2d,
+    BatchNorm2d,
+    ReLU,
+    ReLU6,
+    LeakyReLU,
+    SiLU,
+    GELU,
+    Hardswish,
+    Sigmoid,
+    Tanh,
+    Dropout,
+    Flatten,
+    Linear,
+    Softmax,
+    Upsample,
+    Add,
+    Concat,
+)
