@@ -30,7 +30,7 @@ _LEGIBLE = 1 / 60
 # Width and height of a slide, and of a page of A4, in parts of what letters are compared with.
 _SLIDE, _PAGE = (16 / 9, 1.0), (1.0, math.sqrt(2))
 # The size of type, in pixels: for small pictures, and as a part of the largest tile.
-_LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 5
+_LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 6
 # A column has room for so many times the size of type.
 _LEAST_COLUMN = 5
 # The line round a tile, in pixels, where words are small; with them it grows.
@@ -138,13 +138,15 @@ def sheet(
 class _Measured:
     """A section with what does not depend on the size of type.
 
-    That is its widest name, the words of its notes, and its widest bar in parts of the size of type.
+    That is its widest name, the words of its notes in full and in brief, and its widest bar in parts of
+    the size of type.
     """
 
     section: Section
     size: HW
     name: str
     words: list[str]
+    brief: list[str]
     bar: float
 
     @classmethod
@@ -154,9 +156,10 @@ class _Measured:
         size = HW(max(tile.size.h for tile in tiles), max(tile.size.w for tile in tiles))
         names = {captions.shortest(tile.name) for tile in tiles}
         words = captions.widest_words([tile.note for tile in tiles])
+        brief = captions.widest_words([tile.brief or tile.note for tile in tiles])
         name = max(sorted(names), key=lambda name: measured(name, 1))
         bar = max((tile.bar.least for tile in tiles if tile.bar), default=0.0)
-        return cls(section, size, name, words, bar)
+        return cls(section, size, name, words, brief, bar)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,6 +171,7 @@ class _Rows:
     cell: int
     heights: list[int]
     notes: list[int]  # words in each line of a note; the last line takes those that are left
+    brief: bool  # whether notes are in brief
     bar: HW  # the room that a bar takes, and the least width of one
     caption: int
 
@@ -215,7 +219,9 @@ def _best(heading: Sequence[str], sections: Sequence[Section], note: str, *, loo
     rows = range(1, math.isqrt(4 * most) + 2)
     least = 1 if look.layout == "tall" else 4
     choices = sorted({max(least, -(-most // count)) for count in rows})
-    stacks = range(1, len(sections) // 2 + 1) if len(sections) > 3 and look.layout != "tall" else (1,)
+    # Two sections may stand beside each other, many in several stacks.
+    most_stacks = {1: 1, 2: 2, 3: 1}.get(len(sections), len(sections) // 2)
+    stacks = range(1, 1 + (1 if look.layout == "tall" else most_stacks))
     plans = [
         _fitted(heading, known, note, look=look, columns=columns, stacks=together)
         for together in stacks
@@ -262,6 +268,8 @@ def _planned(
     """Measure a sheet with one size of type."""
     gap = _gap(text)
     rows = [_rows(one, columns, text, captioned=look.captions) for one in known]
+    if len(rows) == stacks == 2:
+        rows[0] = _beside(known[0], rows[1].height, text, captioned=look.captions)
     stacked = [_aligned(stack) for stack in _stacked(rows, stacks)]
     across = sum(_width(stack, gap) for stack in stacked) + (1 + _APART * (len(stacked) - 1)) * gap
     down = max(sum(one.height for one in stack) for stack in stacked)
@@ -301,17 +309,29 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Row
     least = math.ceil(known.bar * text)
     cell = max(known.size.w, least)
     notes: list[int] = []
+    brief = measured(" ".join(known.words), text) > cell
     if captioned:
-        widest = max(measured(words, text) for words in (known.name, *known.words))
+        words = known.brief if brief else known.words
+        widest = max(measured(word, text) for word in (known.name, *words))
         cell = max(cell, _LEAST_COLUMN * text, math.ceil(widest))
-        notes = captions.words_in_lines(known.words, text, cell)
+        notes = captions.words_in_lines(words, text, cell)
     line = round(text * 1.3)
     bars = [text // 2 + tile.bar.height(text) for tile in tiles if tile.bar]
     heights = [
         max(tile.size.h for tile in tiles[start : start + columns]) for start in range(0, len(tiles), columns)
     ]
     caption = _gap(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)
-    return _Rows(section, columns, cell, heights, notes, HW(max(bars, default=0), least), caption)
+    bar = HW(max(bars, default=0), least)
+    return _Rows(section, columns, cell, heights, notes, brief, bar, caption)
+
+
+def _beside(known: _Measured, height: int, text: int, *, captioned: bool) -> _Rows:
+    """Measure a section in the fewest columns with which it is no higher than what stands beside it."""
+    for columns in range(1, len(known.section.tiles) + 1):
+        rows = _rows(known, columns, text, captioned=captioned)
+        if rows.height <= height:
+            break
+    return rows
 
 
 def _stacked(rows: Sequence[_Rows], count: int) -> list[list[_Rows]]:
@@ -374,7 +394,8 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
         if captioned:
             under += rows.bar.h + text // 3 + ascent
             yield Label(x, under, captions.shortened(tile.name, text, rows.cell), INK, text)
-            for number_of, words in enumerate(captions.in_lines(tile.note, rows.notes), start=1):
+            note = (rows.brief and tile.brief) or tile.note
+            for number_of, words in enumerate(captions.in_lines(note, rows.notes), start=1):
                 yield Label(x, under + number_of * line, words, FAINT, text)
 
 

@@ -12,7 +12,7 @@ from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, differs
 from convviz.render.palette import colours
 from convviz.render.sheets import layout
 from convviz.render.sheets.receptive_field import NOTHING, Panel
-from convviz.render.sheets.tile import Section, Tile, extent, map_tile
+from convviz.render.sheets.tile import Section, Tile, brief_extent, extent, map_tile
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.scales import CELL, fit_both
@@ -198,12 +198,14 @@ def input_section(
         levels = toned.picture_levels([one.small for one in summaries], picture.ends)
         ends = extent(min(one.low for one in summaries), max(one.high for one in summaries))
         numbers = summaries[0].small[:] if count == 1 and scale > 1 else None
-        tiles.append(Tile("input", ends, levels, cell, numbers))
+        brief = brief_extent(min(one.low for one in summaries), max(one.high for one in summaries))
+        tiles.append(Tile("input", ends, levels, cell, numbers, brief=brief))
     if count > 1:
         for name, one, drawn in zip(picture.channels, summaries, picture.ends, strict=True):
             levels = toned.picture_levels([one.small], [drawn])
             ends = extent(one.low, one.high)
             numbers = one.small[:] if scale > 1 else None
-            tiles.append(Tile(channel_label(name), ends, levels, cell, numbers))
+            brief = brief_extent(one.low, one.high)
+            tiles.append(Tile(channel_label(name), ends, levels, cell, numbers, brief=brief))
     tiles += seen.tiles
     return Section(tiles, None, palette.INPUT_BLUE)

@@ -7,6 +7,7 @@ from convviz.compute.survey import ArraySummary
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Colour
 from convviz.render.sheets.bar import Bar
+from convviz.render.sheets.captions import told_apart
 from convviz.render.toned import Toned
 from convviz.spec.geometry import HW
 from convviz.text import number
@@ -31,6 +32,8 @@ class Tile:
         Values to write into the cells, where they fit.
     bar : Bar, optional
         The colour bar between the picture and its caption.
+    brief : str
+        The note in fewer characters, for a narrow column.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Tile:
     cell: int = 1
     numbers: Floats | None = None
     bar: Bar | None = None
+    brief: str = ""
 
     @property
     def size(self) -> HW:
@@ -79,6 +83,17 @@ def extent(low: float, high: float) -> str:
     return f"{number(low)} to {number(high)}"
 
 
+def brief_extent(low: float, high: float) -> str:
+    """Write the minimum and the maximum with two digits, or as many as tell them apart.
+
+    Examples
+    --------
+    >>> brief_extent(-0.71264, 0.5), brief_extent(1, 1)
+    ('-0.71 to 0.5', '1 to 1')
+    """
+    return " to ".join(told_apart(low, high, digits=2))
+
+
 def map_tile(
     name: str, one: ArraySummary, contrast: Contrast, *, scale: float, colours: Bytes | None = None
 ) -> Tile:
@@ -110,4 +125,5 @@ def map_tile(
         cell=max(1, int(scale)),
         numbers=one.small[:] if scale > 1 else None,
         bar=Bar(contrast, colours),
+        brief=brief_extent(one.low, one.high),
     )
