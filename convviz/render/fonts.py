@@ -87,6 +87,8 @@ def drawable(text: str) -> str:
     >>> drawable("λ ≤ ½"), drawable("\ufb01lter"), drawable("\U000f0000")
     ('λ ≤ ½', 'ﬁlter', '\\U000f0000')
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_substitute(c) for c in printable(unicodedata.normalize("NFC", text)))
 
 

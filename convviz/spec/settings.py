@@ -366,6 +366,8 @@ class SheetSettings(Look):
         Longest side of a map in the picture, in pixels; None keeps every pixel.
     columns : int, optional
         Maps in one row.
+    kernels : bool
+        Whether the kernels of its filter stand above every map.
 
     Raises
     ------
@@ -375,6 +377,7 @@ class SheetSettings(Look):
 
     tile: int | None = 320
     columns: int | None = None
+    kernels: bool = True
 
     @property
     def arguments(self) -> dict[str, Any]:

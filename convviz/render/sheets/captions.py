@@ -38,13 +38,18 @@ def _words(text: str) -> list[str]:
 
 def _joined(words: Sequence[str], size: int, width: int) -> list[str]:
     """Put as many words into each line as fit."""
-    rows: list[str] = []
+    rows: list[list[str]] = []
+    space, room = measured(" ", size), 0.0
+    # Words are measured one by one: most of them come again in other lines and other sizes.
     for word in words:
-        if rows and measured(f"{rows[-1]} {word}", size) <= width:
-            rows[-1] += f" {word}"
+        wide = measured(word, size)
+        if rows and space + wide <= room:
+            rows[-1].append(word)
+            room -= space + wide
         else:
-            rows.append(word)
-    return rows
+            rows.append([word])
+            room = width - wide
+    return list(map(" ".join, rows))
 
 
 def shortened(name: str, size: int, width: int) -> str:

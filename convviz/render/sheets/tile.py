@@ -8,6 +8,7 @@ from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Colour
 from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import told_apart
+from convviz.render.sheets.kernels import Kernels
 from convviz.render.toned import Toned
 from convviz.spec.geometry import HW
 from convviz.text import number
@@ -64,12 +65,15 @@ class Section:
         Colour of the frames.
     together : int
         So many tiles, one after the other, stay in one row.
+    kernels : Kernels, optional
+        What stands above each of the tiles.
     """
 
     tiles: Sequence[Tile]
     columns: int | None
     frame: Colour
     together: int = 1
+    kernels: Kernels | None = None
 
 
 def extent(low: float, high: float) -> str:
