@@ -1,7 +1,8 @@
 """Write what the documents take from the code: the table of options and the pictures.
 
-python docs/make_docs.py          writes both
-python docs/make_docs.py --check  says whether the table is up to date, and writes nothing
+python docs/make_docs.py             writes both
+python docs/make_docs.py run.png …   writes the table, and these pictures
+python docs/make_docs.py --check     says whether the table is up to date, and writes nothing
 """
 
 import subprocess
@@ -18,7 +19,7 @@ README = ROOT / "README.md"
 BEGIN, END = "<!-- options: written by docs/make_docs.py -->\n", "<!-- end of options -->"
 
 PICTURES = {
-    "run.png": "run samples/harbour.png --out-channels 6 --padding 1 --tile 224 --quiet",
+    "run.png": "run samples/harbour.png --out-channels 6 --padding 1 --tile 250 --quiet",
     "pad.png": "pad samples/harbour.png --padding 100 --all-modes",
     "explain.png": "explain samples/harbour.png --at 200,431 --map 2 --padding 1",
     "groups.png": "explain samples/harbour.png --group-map --groups 3 --out-channels 6",
@@ -72,7 +73,8 @@ def main() -> None:
             0 if with_table(text) == text else "README.md: the options are out of date; run docs/make_docs.py"
         )
     README.write_text(with_table(text), encoding="utf-8")
-    for name, arguments in PICTURES.items():
+    for name in sys.argv[1:] or PICTURES:
+        arguments = PICTURES[name]
         target = ROOT / "docs" / "pictures" / name
         words = [*arguments.split(), "--output", str(target)]
         subprocess.run([sys.executable, "-m", "convviz", *words, "--force"], cwd=ROOT, check=True)

@@ -228,6 +228,11 @@ OPTIONS: dict[str, Any] = {
         rich_help_panel=OUTPUT,
         help="Write the name, the minimum and the maximum below every map.",
     ),
+    "kernels": typer.Option(
+        "--kernels/--no-kernels",
+        rich_help_panel=OUTPUT,
+        help="Draw the kernels of its filter above every map.",
+    ),
     "font_size": _option(
         "--font-size",
         parser=parsing.whole("font_size", least=6, most=400),

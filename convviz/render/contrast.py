@@ -198,12 +198,12 @@ def _between(one: Drawn, percent: float) -> tuple[float, float]:
     return min(one.low, 0.0), max(one.high, 0.0) or float(one.low == 0)
 
 
-def rule(looks: ContrastSettings, *, cells: Sequence[bool], what: str = "map") -> str:
+def rule(looks: Look, *, cells: Sequence[bool], what: str = "map") -> str:
     """Describe in words how values became brightness, for the legend.
 
     Parameters
     ----------
-    looks : ContrastSettings
+    looks : Look
         What was asked for.
     cells : sequence of bool
         Of every map, whether it is drawn as cells.
@@ -250,4 +250,4 @@ def rule(looks: ContrastSettings, *, cells: Sequence[bool], what: str = "map") -
         bars = "Bars give the ends, mark 0 and say what share of the pixels lies beyond"
     else:
         bars = "Bars give the ends and mark 0"
-    return f"{words}. {bars}; captions give the minimum and the maximum"
+    return f"{words}. {bars}" + ("; captions give the minimum and the maximum" if looks.captions else "")

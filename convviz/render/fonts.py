@@ -87,8 +87,9 @@ def drawable(text: str) -> str:
     >>> drawable("λ ≤ ½"), drawable("\ufb01lter"), drawable("\U000f0000")
     ('λ ≤ ½', 'ﬁlter', '\\U000f0000')
     """
-    text = printable(unicodedata.normalize("NFC", text))
-    return text if text.isascii() else "".join(map(_substitute, text))
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_substitute(c) for c in printable(unicodedata.normalize("NFC", text)))
 
 
 def _substitute(character: str) -> str:

@@ -20,6 +20,7 @@ from convviz.errors import ShapeError
 from convviz.images import decode
 from convviz.render.contrast import Contrast, Drawn, contrasts
 from convviz.render.sheets import overview
+from convviz.render.sheets.kernels import MOST, Filter
 from convviz.render.sheets.layout import Sheet
 from convviz.render.sheets.receptive_field import NOTHING, Panel, panel
 from convviz.results import outputs
@@ -64,8 +65,8 @@ class FeatureMaps(LayerRun):
             Fields of `convviz.spec.settings.SheetSettings`: `tile`, the longest side of a map in
             pixels, or None to keep every pixel; `columns`; `colormap`; `limits`, such as
             "percentile" (the 1st and the 99th of each map), "percentile:5", "minmax",
-            "symmetric" or "-1,1"; `scale`, "map", "layer" or "global"; `title`, `captions`,
-            `font_size` and `layout`.
+            "symmetric" or "-1,1"; `scale`, "map", "layer" or "global"; `kernels`, whether those of
+            its filter stand above every map; `title`, `captions`, `font_size` and `layout`.
 
         Returns
         -------
@@ -104,6 +105,15 @@ class FeatureMaps(LayerRun):
         filters = self.filters
         if chosen is not None:
             maps, filters = [maps[index] for index in chosen], filters.chosen(chosen)
+        kernels = None
+        if look.kernels:
+            kernels = Filter.all_of(
+                self.layer,
+                filters,
+                self.picture.channels,
+                indices=range(len(filters.names)) if chosen is None else chosen,
+                most=MOST if parts is None else self.layer.in_channels,
+            )
         return overview.draw(
             self.picture,
             self.layer,
@@ -112,6 +122,7 @@ class FeatureMaps(LayerRun):
             maps=maps,
             parts=None if parts is None else [survey(row, after, moments=False) for row in parts],
             flips=None if differences is None else self._flips(differences, after),
+            kernels=kernels,
             tile=tile,
             columns=columns,
             look=look,

@@ -12,7 +12,7 @@ from convviz.errors import SpecError
 from convviz.files.checkpoints import read_checkpoint
 from convviz.render.sheets import filters as drawn
 from convviz.render.sheets.layout import Sheet
-from convviz.spec.settings import SheetSettings, as_text
+from convviz.spec.settings import TileSettings, as_text
 from convviz.typing import Floats
 
 ORDERS = ("stored", "energy")
@@ -41,12 +41,12 @@ class StoredFilters:
     weight: Floats
     chosen: Sequence[int]
 
-    def sheet(self, picture: SheetSettings | None = None, *, frequency: bool = False) -> Sheet:
+    def sheet(self, picture: TileSettings | None = None, *, frequency: bool = False) -> Sheet:
         """Draw the filters.
 
         Parameters
         ----------
-        picture : SheetSettings, optional
+        picture : TileSettings, optional
             Size, columns, colours and scale.
         frequency : bool
             Draw the frequency response beside each.
@@ -56,7 +56,7 @@ class StoredFilters:
         Sheet
             Not painted yet; ``image()`` paints it.
         """
-        default = SheetSettings()
+        default = TileSettings()
         picture = picture or default
         return drawn.draw(
             self.layer,

@@ -357,8 +357,8 @@ class Look(ContrastSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class SheetSettings(Look):
-    """How feature maps become one picture; with the parameters of `Look`.
+class TileSettings(Look):
+    """How many pictures become one; with the parameters of `Look`.
 
     Parameters
     ----------
@@ -387,6 +387,19 @@ class SheetSettings(Look):
                 check_count(name, value)
         # A class with slots has no super() of its own.
         ContrastSettings.__post_init__(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SheetSettings(TileSettings):
+    """How feature maps become one picture; with the parameters of `TileSettings`.
+
+    Parameters
+    ----------
+    kernels : bool
+        Whether the kernels of its filter stand above every map.
+    """
+
+    kernels: bool = True
 
 
 def typed(value: Any) -> str:

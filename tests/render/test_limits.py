@@ -9,14 +9,14 @@ from hypothesis.extra.numpy import arrays
 from convviz.compute.survey import survey
 from convviz.render.contrast import Drawn, contrasts, rule
 from convviz.spec import parsing
-from convviz.spec.settings import ContrastSettings
+from convviz.spec.settings import Look
 
 # The values 0 to 100, of which percentile P is the value P.
 HUNDRED = np.arange(101, dtype=np.float32).reshape(1, 101)
 
 
 def looks(limits="percentile", scale="map", colormap="gray"):
-    return ContrastSettings(colormap, parsing.limits(limits), scale)
+    return Look(colormap, parsing.limits(limits), scale)
 
 
 def drawn(values, *, cells=False, layer=0):

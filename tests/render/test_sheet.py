@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -279,6 +280,39 @@ def test_minimum_and_maximum_stand_below_each_other_where_they_have_no_room_in_o
     )
     assert "-0.1234 to 0.5678" in whole
     assert {"-0.1234 to", "0.5678"} <= set(parted)
+
+
+def test_numbers_have_fewer_digits_before_columns_are_wider_than_their_tiles():
+    """Two digits of -0.7126 and 0.6983 fit below 64 tiles, whose words are a sixth of their side."""
+    bar = Bar(Contrast(Tone(-0.7126, 0.6983, "unit")))
+    maps = [replace(tile, brief="-0.71 to 0.7", bar=bar) for tile in tiles(64)]
+    made = sheet(["x"], [Section(tiles(4), None, INPUT_BLUE), Section(maps, None, OUTPUT_TEAL)])
+    columns = sorted({shape.x for shape in made.drawing.shapes if isinstance(shape, Bitmap)})
+    gap = max(label.size for label in labels(made))
+    assert max(after - before for before, after in pairwise(columns)) <= 1.08 * 320 + gap
+    assert {"-0.71 to 0.7", "-0.71", "0.7"} <= {label.text for label in labels(made)}
+
+
+def test_two_sections_stand_beside_each_other_where_tiles_are_larger_then():
+    """8 maps in two rows are as high as two rows of the input: 16:9 is filled with 6 columns of 2."""
+    made = sheet(["x"], [Section(tiles(4), None, INPUT_BLUE), Section(tiles(8), None, OUTPUT_TEAL)])
+    pictures = [shape for shape in made.drawing.shapes if isinstance(shape, Bitmap)]
+    assert len({shape.y for shape in pictures}) == 2
+    assert max(shape.x for shape in pictures[:4]) < min(shape.x for shape in pictures[4:])
+    page = sheet(
+        ["x"],
+        [Section(tiles(4), None, INPUT_BLUE), Section(tiles(8), None, OUTPUT_TEAL)],
+        look=Look(layout="tall"),
+    )
+    pictures = [shape for shape in page.drawing.shapes if isinstance(shape, Bitmap)]
+    assert max(shape.y for shape in pictures[:4]) < min(shape.y for shape in pictures[4:])
+
+
+@pytest.mark.parametrize("captions", [True, False])
+def test_the_legend_names_captions_where_there_are_some(captions):
+    result = convviz.run(np.ones((1, 3, 3)), convviz.Conv2d(1, 1, 3))
+    words = " ".join(label.text for label in labels(result.sheet(captions=captions)))
+    assert ("captions give" in words) == captions
 
 
 def test_a_sheet_without_captions_has_its_heading_alone_and_a_title_stands_above_it():

@@ -11,7 +11,7 @@ from convviz.cli.writing import announce, stdout_for, tell_replaced
 from convviz.files.paths import fitting
 from convviz.files.writing import check_path
 from convviz.spec import parsing
-from convviz.spec.settings import SheetSettings
+from convviz.spec.settings import TileSettings
 
 Weights = Annotated[
     Path, typer.Argument(metavar="FILE", help="Weights: .safetensors, .npz, .pt, .pth or .onnx.")
@@ -44,7 +44,7 @@ Frequency = Annotated[
 @with_settings
 def filters(
     file: Weights,
-    picture: SheetSettings,
+    picture: TileSettings,
     layer_name: LayerName = None,
     *,
     sort: Sort = "stored",

@@ -8,8 +8,7 @@ from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Bitmap, Label, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, RULE
-from convviz.render.sheets.captions import measured
-from convviz.text import number
+from convviz.render.sheets.captions import measured, told_apart
 from convviz.typing import Bytes
 
 
@@ -44,19 +43,18 @@ class Bar:
 
     @property
     def ends(self) -> tuple[str, str]:
-        """The values at the ends, with as many digits as tell them apart."""
-        low, high = self.contrast.ends
-        for digits in range(3, 10):
-            words = number(low, digits=digits), number(high, digits=digits)
-            if words[0] != words[1]:
-                break
-        return words
+        """The values at the ends, with three digits or as many as tell them apart."""
+        return told_apart(*self.contrast.ends, digits=3)
+
+    @property
+    def brief(self) -> tuple[str, str]:
+        """The same with two digits, for a narrow bar."""
+        return told_apart(*self.contrast.ends, digits=2)
 
     @property
     def least(self) -> float:
-        """The least width with room for its words, in parts of their size."""
-        ends = sum(measured(word, 1) for word in self.ends) + 0.5
-        return max(ends, measured(self._shortest, 1) if self.beyond else 0.0)
+        """The least width with room for its shortest words, in parts of their size."""
+        return max(_apart(self.brief), measured(self._shortest, 1) if self.beyond else 0.0)
 
     @property
     def _shortest(self) -> str:
@@ -85,7 +83,7 @@ class Bar:
             The bar, the ends below it, a mark and a word where 0 is, and the shares beyond the ends.
         """
         low, high = self.contrast.ends
-        first, last = self.ends
+        first, last = self.ends if _apart(self.ends) * size <= width else self.brief
         steps = np.linspace(low, high, max(round(width), 2), dtype=np.float64).astype(np.float32)
         levels = self.contrast.tone.levels(steps)[None]
         thick, line = size // 2 + 1, round(size * 1.25)
@@ -109,6 +107,11 @@ class Bar:
             fits = font(size).getlength(self.beyond) <= width
             drawn.append(Label(x, below + line, self.beyond if fits else self._shortest, FAINT, size))
         return drawn
+
+
+def _apart(ends: tuple[str, str]) -> float:
+    """Measure the ends with some room between them, in parts of their size."""
+    return sum(measured(word, 1) for word in ends) + 0.5
 
 
 def percent(share: float) -> str:

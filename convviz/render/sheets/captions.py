@@ -1,11 +1,13 @@
 """The words below a tile: names are shortened where they must be, lines broken, and no number is ever cut."""
 
 import functools
+import math
 import re
 from collections.abc import Sequence
 from itertools import islice
 
 from convviz.render.fonts import font
+from convviz.text import number
 
 # Widths are taken from one size of type; in others they differ by less than this part, as pixels are whole.
 _MEASURED, _MARGIN = 64, 1.03
@@ -131,3 +133,30 @@ def in_lines(note: str, counts: Sequence[int]) -> list[str]:
     """
     words = iter(_words(note))
     return [row for count in counts if (row := " ".join(islice(words, count)))]
+
+
+def rounded(value: float, *, digits: int) -> str:
+    """Round a number to so many significant digits, but to no less than whole numbers.
+
+    Examples
+    --------
+    >>> rounded(-0.123456, digits=2), rounded(1234.5, digits=3), rounded(0.5, digits=3)
+    ('-0.12', '1234', '0.5')
+    """
+    small = abs(value) < 10.0 ** (digits - 1) or abs(value) >= 1e7 or not math.isfinite(value)
+    return number(value, digits=digits) if small else f"{value:.0f}"
+
+
+def told_apart(low: float, high: float, *, digits: int) -> tuple[str, str]:
+    """Write the ends of a range with as few digits as tell them apart, but no fewer than asked for.
+
+    Examples
+    --------
+    >>> told_apart(-0.12345, 0.5, digits=2), told_apart(100.1, 100.2, digits=2)
+    (('-0.12', '0.5'), ('100.1', '100.2'))
+    """
+    for more in range(digits, 10):
+        words = rounded(low, digits=more), rounded(high, digits=more)
+        if words[0] != words[1] or low == high:
+            break
+    return words

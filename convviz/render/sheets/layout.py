@@ -13,9 +13,10 @@ from convviz.render.contrast import DEFAULT
 from convviz.render.drawings.bands import Bands, Paint
 from convviz.render.drawings.drawing import Bitmap, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
-from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, RULE
+from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER
 from convviz.render.sheets import captions
 from convviz.render.sheets.captions import measured, wrapped
+from convviz.render.sheets.kernels import Fit, Kernels, cell_lines
 from convviz.render.sheets.tile import Section, Tile
 from convviz.render.words.matrices import cell_words
 from convviz.spec import scales
@@ -29,12 +30,15 @@ MAX_SHEET_PIXELS = 1 << 30
 _LEGIBLE = 1 / 60
 # Width and height of a slide, and of a page of A4, in parts of what letters are compared with.
 _SLIDE, _PAGE = (16 / 9, 1.0), (1.0, math.sqrt(2))
-# The size of type, in pixels: for small pictures, and as a part of the largest tile.
-_LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 5
+# The size of type, in pixels: the least, and at least this part of the largest tile; at most this part of the
+# mean tile.
+_LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 6
 # A column has room for so many times the size of type.
 _LEAST_COLUMN = 5
 # The line round a tile, in pixels, where words are small; with them it grows.
 _FRAME = 2
+# The scale of the kernels is so many times the size of type long.
+_KEY = 9
 # Columns of at least this part of the widest are made as wide; stacks of sections are so many gaps apart.
 _SIMILAR, _APART = 0.75, 2
 
@@ -138,13 +142,15 @@ def sheet(
 class _Measured:
     """A section with what does not depend on the size of type.
 
-    That is its widest name, the words of its notes, and its widest bar in parts of the size of type.
+    That is its widest name, the words of its notes in full and in brief, and its widest bar in parts of
+    the size of type.
     """
 
     section: Section
     size: HW
     name: str
     words: list[str]
+    brief: list[str]
     bar: float
 
     @classmethod
@@ -154,9 +160,10 @@ class _Measured:
         size = HW(max(tile.size.h for tile in tiles), max(tile.size.w for tile in tiles))
         names = {captions.shortest(tile.name) for tile in tiles}
         words = captions.widest_words([tile.note for tile in tiles])
+        brief = captions.widest_words([tile.brief or tile.note for tile in tiles])
         name = max(sorted(names), key=lambda name: measured(name, 1))
         bar = max((tile.bar.least for tile in tiles if tile.bar), default=0.0)
-        return cls(section, size, name, words, bar)
+        return cls(section, size, name, words, brief, bar)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,13 +175,20 @@ class _Rows:
     cell: int
     heights: list[int]
     notes: list[int]  # words in each line of a note; the last line takes those that are left
+    brief: bool  # whether notes are in brief
     bar: HW  # the room that a bar takes, and the least width of one
     caption: int
+    kernels: Fit | None
 
     @property
     def height(self) -> int:
         """Pixels from the top of the first frame to the end of the last caption."""
-        return sum(self.heights) + len(self.heights) * (self.bar.h + self.caption)
+        return sum(self.heights) + len(self.heights) * (self.above + self.bar.h + self.caption)
+
+    @property
+    def above(self) -> int:
+        """The room for kernels above each tile."""
+        return self.kernels.height if self.kernels else 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,6 +199,8 @@ class _Plan:
     look: Look
     lines: list[tuple[int, str]]
     stacks: list[list[_Rows]]
+    key: Kernels | None
+    told: list[str]  # of the kernels, beside their scale
     notes: list[str]
     content: HW
     height: int
@@ -215,7 +231,9 @@ def _best(heading: Sequence[str], sections: Sequence[Section], note: str, *, loo
     rows = range(1, math.isqrt(4 * most) + 2)
     least = 1 if look.layout == "tall" else 4
     choices = sorted({max(least, -(-most // count)) for count in rows})
-    stacks = range(1, len(sections) // 2 + 1) if len(sections) > 3 and look.layout != "tall" else (1,)
+    # Two sections may stand beside each other, many in several stacks.
+    most_stacks = {1: 1, 2: 2, 3: 1}.get(len(sections), len(sections) // 2)
+    stacks = range(1, 1 + (1 if look.layout == "tall" else most_stacks))
     plans = [
         _fitted(heading, known, note, look=look, columns=columns, stacks=together)
         for together in stacks
@@ -238,9 +256,11 @@ def _fitted(
     stacks: int,
 ) -> _Plan:
     """Measure a sheet with the least size of type that is legible on it."""
-    largest = max(math.isqrt(math.prod(one.size)) for one in known)
-    text = look.font_size or max(_LEAST_TYPE, largest // _OF_TILE)
-    most = max(text, largest // _MOST_OF_TILE)
+    sides = [math.isqrt(math.prod(one.size)) for one in known]
+    counts = [len(one.section.tiles) for one in known]
+    text = look.font_size or max(_LEAST_TYPE, max(sides) // _OF_TILE)
+    mean = sum(side * count for side, count in zip(sides, counts, strict=True)) // sum(counts)
+    most = max(text, mean // _MOST_OF_TILE)
     while True:
         plan = _planned(heading, known, note, look=look, columns=columns, stacks=stacks, text=text)
         if look.font_size or plan.legible <= text or text >= most:
@@ -262,6 +282,8 @@ def _planned(
     """Measure a sheet with one size of type."""
     gap = _gap(text)
     rows = [_rows(one, columns, text, captioned=look.captions) for one in known]
+    if len(rows) == stacks == 2:
+        rows[0] = _beside(known[0], rows[1], text, captioned=look.captions)
     stacked = [_aligned(stack) for stack in _stacked(rows, stacks)]
     across = sum(_width(stack, gap) for stack in stacked) + (1 + _APART * (len(stacked) - 1)) * gap
     down = max(sum(one.height for one in stack) for stack in stacked)
@@ -274,6 +296,12 @@ def _planned(
     ]
     width = max(across, *(math.ceil(measured(row, size)) + 2 * gap for size, row in lines))
     down += gap + sum(round(size * 1.35) for size, _ in lines) + gap // 2
+    key = next((one.section.kernels for one in known if one.section.kernels), None)
+    told = []
+    if key:
+        width = max(width, 30 * text)
+        told = wrapped(key.sentence, text, width - 3 * gap - _KEY * text)
+        down += max(len(told), 2) * round(text * 1.3) + gap // 2
     notes = []
     if note:
         width = max(width, 24 * text)
@@ -286,7 +314,7 @@ def _planned(
     elif look.layout == "tall":
         ratio = _PAGE[1] / _PAGE[0]
         down, width = max(down, math.ceil(width * ratio)), max(width, math.ceil(down / ratio))
-    return _Plan(text, look, lines, stacked, notes, content, down, width)
+    return _Plan(text, look, lines, stacked, key, told, notes, content, down, width)
 
 
 def _gap(text: int) -> int:
@@ -301,17 +329,39 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Row
     least = math.ceil(known.bar * text)
     cell = max(known.size.w, least)
     notes: list[int] = []
+    brief = measured(" ".join(known.words), text) > cell
     if captioned:
-        widest = max(measured(words, text) for words in (known.name, *known.words))
+        words = known.brief if brief else known.words
+        widest = max(measured(word, text) for word in (known.name, *words))
         cell = max(cell, _LEAST_COLUMN * text, math.ceil(widest))
-        notes = captions.words_in_lines(known.words, text, cell)
+        notes = captions.words_in_lines(words, text, cell)
     line = round(text * 1.3)
     bars = [text // 2 + tile.bar.height(text) for tile in tiles if tile.bar]
     heights = [
         max(tile.size.h for tile in tiles[start : start + columns]) for start in range(0, len(tiles), columns)
     ]
     caption = _gap(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)
-    return _Rows(section, columns, cell, heights, notes, HW(max(bars, default=0), least), caption)
+    bar = HW(max(bars, default=0), least)
+    kernels = None
+    if section.kernels:
+        widen = any(tile.numbers is not None for tile in tiles)
+        kernels = section.kernels.fit(cell, known.size.h, text, widen=widen)
+        cell = max(cell, kernels.width)
+    return _Rows(section, columns, cell, heights, notes, brief, bar, caption, kernels)
+
+
+def _beside(known: _Measured, other: _Rows, text: int, *, captioned: bool) -> _Rows:
+    """Measure a section in as many columns as make it and what stands beside it largest on a slide."""
+    across, down = _SLIDE
+    every = [
+        _rows(known, columns, text, captioned=captioned) for columns in range(1, len(known.section.tiles) + 1)
+    ]
+
+    def size(rows: _Rows) -> float:
+        wide = _width([rows], _gap(text)) + _width([other], _gap(text))
+        return max(wide / across, max(rows.height, other.height) / down)
+
+    return min(every, key=size)
 
 
 def _stacked(rows: Sequence[_Rows], count: int) -> list[list[_Rows]]:
@@ -352,7 +402,14 @@ def _shapes(plan: _Plan) -> Iterator[Shape]:
             yield from _tiles(rows, x, top, text=text, captioned=plan.look.captions)
             top += rows.height
         x += _width(stack, gap) + _APART * gap
-    y += max(sum(one.height for one in stack) for stack in plan.stacks) + font(text).ascent
+    y += max(sum(one.height for one in stack) for stack in plan.stacks)
+    if plan.key:
+        yield from plan.key.bar.shapes(left, y + text // 3, _KEY * text, size=text)
+        for index, row in enumerate(plan.told):
+            at = y + font(text).ascent + index * round(text * 1.3)
+            yield Label(left + _KEY * text + gap, at, row, FAINT, text)
+        y += max(len(plan.told), 2) * round(text * 1.3) + gap // 2
+    y += font(text).ascent
     for index, row in enumerate(plan.notes):
         yield Label(left, y + index * round(text * 1.3), row, FAINT, text)
 
@@ -363,8 +420,11 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
     for index, tile in enumerate(rows.section.tiles):
         row, column = divmod(index, rows.columns)
         x = left + column * (rows.cell + _gap(text))
-        y = top + sum(rows.heights[:row]) + row * (rows.bar.h + rows.caption)
+        y = top + sum(rows.heights[:row]) + row * (rows.above + rows.bar.h + rows.caption)
         h, w = tile.size
+        if rows.kernels and rows.section.kernels:
+            yield from rows.section.kernels.shapes(index, rows.kernels, x, y=y)
+            y += rows.above
         yield Rectangle(x - edge, y - edge, w + 2 * edge, h + 2 * edge, fill=rows.section.frame)
         yield Bitmap(x, y, w, h, tile.levels, alt=f"{tile.name}: {tile.note}")
         yield from _cells(tile, x, y)
@@ -374,19 +434,17 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
         if captioned:
             under += rows.bar.h + text // 3 + ascent
             yield Label(x, under, captions.shortened(tile.name, text, rows.cell), INK, text)
-            for number_of, words in enumerate(captions.in_lines(tile.note, rows.notes), start=1):
+            note = (rows.brief and tile.brief) or tile.note
+            for number_of, words in enumerate(captions.in_lines(note, rows.notes), start=1):
                 yield Label(x, under + number_of * line, words, FAINT, text)
 
 
 def _cells(tile: Tile, x: int, y: int) -> Iterator[Shape]:
     """Draw lines between the cells of a tile, and numbers in them where they fit."""
-    cell, (h, w) = tile.cell, tile.size
+    cell = tile.cell
     if cell < scales.CELL:
         return
-    for at in range(cell, w, cell):
-        yield Rectangle(x + at, y, 1, h, fill=RULE)
-    for at in range(cell, h, cell):
-        yield Rectangle(x, y + at, w, 1, fill=RULE)
+    yield from cell_lines(x, y, tile.size, cell=cell)
     if tile.numbers is None:
         return
     words = cell_words(tile.numbers)

@@ -11,13 +11,14 @@ from convviz.render import palette, toned
 from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, differs, rule
 from convviz.render.palette import colours
 from convviz.render.sheets import layout
+from convviz.render.sheets.kernels import MOST, Filter, Kernels
 from convviz.render.sheets.receptive_field import NOTHING, Panel
-from convviz.render.sheets.tile import Section, Tile, extent, map_tile
+from convviz.render.sheets.tile import Section, Tile, brief_extent, extent, map_tile
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.scales import CELL, fit_both
 from convviz.spec.settings import Look
-from convviz.text import channel_label
+from convviz.text import channel_label, listed, plural
 
 # What a sheet of flipped kernels says below its title.
 FLIPPED = (
@@ -38,6 +39,7 @@ def draw(
     maps: Sequence[ArraySummary],
     parts: Sequence[Sequence[ArraySummary]] | None = None,
     flips: Sequence[tuple[ArraySummary, ArraySummary]] | None = None,
+    kernels: Sequence[Filter] | None = None,
     tile: int | None = 320,
     columns: int | None = None,
     look: Look = DEFAULT,
@@ -61,6 +63,8 @@ def draw(
     flips : sequence of (ArraySummary, ArraySummary), optional
         For every filter the map of the kernels before they were rotated, and how far the map is from
         it: then every filter shows these three.
+    kernels : sequence of Filter, optional
+        The kernels to draw above the maps, or above their partial maps, which takes all of them.
     tile : int or None
         Longest side of a map, in pixels; None keeps every pixel.
     columns : int, optional
@@ -96,7 +100,7 @@ def draw(
         for row in part
     ]
     said = differs(look, cells=map_scale >= CELL, shared=look.scale != "map" or max(map(len, rows)) > 1)
-    chosen = contrasts([Drawn.joined([one for one in row if one is not None]) for row in drawn], look)
+    shown = contrasts([Drawn.joined([one for one in row if one is not None]) for row in drawn], look)
     tiles = [
         _unread_tile(name, size, map_scale)
         if one is None or values is None
@@ -107,13 +111,16 @@ def draw(
             scale=map_scale,
             colours=table,
         )
-        for row, summed, contrast in zip((*rows, *below), drawn, chosen, strict=True)
+        for row, summed, contrast in zip((*rows, *below), drawn, shown, strict=True)
         for (name, one), values in zip(row, summed, strict=True)
     ]
     count = sum(map(len, rows))
+    above = None
+    if kernels:
+        above = _kernels(kernels, layer, partial=parts is not None, flipped=flips is not None)
     sections = [
         input_section(picture, channels, input_scale, seen=seen),
-        Section(tiles[:count], wide, palette.OUTPUT_TEAL, together),
+        Section(tiles[:count], wide, palette.OUTPUT_TEAL, together, above),
         *([Section(tiles[count:], _triples(columns), palette.OUTPUT_TEAL, together=3)] if below else []),
     ]
     heading = (
@@ -127,6 +134,27 @@ def draw(
     what = "map" if parts is None and flips is None else "row" if flips is None else "filter"
     note = rule(look, cells=[map_scale >= CELL], what=what)
     return layout.sheet(heading, sections, note, look=look)
+
+
+def _kernels(filters: Sequence[Filter], layer: Conv2d, *, partial: bool, flipped: bool) -> Kernels:
+    """Put kernels above the tiles that they make."""
+    if partial:
+        return Kernels(
+            [tile for one in filters for tile in one.parted()], "Above each partial map: its kernel"
+        )
+    what, read = "Above each map: the kernels of its filter", layer.weight_shape[1]
+    if layer.in_channels == 1:
+        what = "Above each map: its kernel"
+    elif layer.in_channels <= MOST:
+        what += f" on {listed([name for name, _ in filters[0].kernels])}"
+    elif read <= MOST:
+        what += f" on {plural(read, 'channel')}"
+    else:
+        what += f" on the {MOST} of {plural(read, 'channel')} where they are largest (L2 norm)"
+    what += ", and its bias" if layer.bias else ""
+    if flipped:
+        return Kernels([tile for one in filters for tile in (one.turned(), one, None)], what)
+    return Kernels(filters, what)
 
 
 def _flip_rows(
@@ -198,12 +226,14 @@ def input_section(
         levels = toned.picture_levels([one.small for one in summaries], picture.ends)
         ends = extent(min(one.low for one in summaries), max(one.high for one in summaries))
         numbers = summaries[0].small[:] if count == 1 and scale > 1 else None
-        tiles.append(Tile("input", ends, levels, cell, numbers))
+        brief = brief_extent(min(one.low for one in summaries), max(one.high for one in summaries))
+        tiles.append(Tile("input", ends, levels, cell, numbers, brief=brief))
     if count > 1:
         for name, one, drawn in zip(picture.channels, summaries, picture.ends, strict=True):
             levels = toned.picture_levels([one.small], [drawn])
             ends = extent(one.low, one.high)
             numbers = one.small[:] if scale > 1 else None
-            tiles.append(Tile(channel_label(name), ends, levels, cell, numbers))
+            brief = brief_extent(one.low, one.high)
+            tiles.append(Tile(channel_label(name), ends, levels, cell, numbers, brief=brief))
     tiles += seen.tiles
     return Section(tiles, None, palette.INPUT_BLUE)

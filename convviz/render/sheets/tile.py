@@ -7,6 +7,8 @@ from convviz.compute.survey import ArraySummary
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Colour
 from convviz.render.sheets.bar import Bar
+from convviz.render.sheets.captions import told_apart
+from convviz.render.sheets.kernels import Kernels
 from convviz.render.toned import Toned
 from convviz.spec.geometry import HW
 from convviz.text import number
@@ -31,6 +33,8 @@ class Tile:
         Values to write into the cells, where they fit.
     bar : Bar, optional
         The colour bar between the picture and its caption.
+    brief : str
+        The note in fewer characters, for a narrow column.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Tile:
     cell: int = 1
     numbers: Floats | None = None
     bar: Bar | None = None
+    brief: str = ""
 
     @property
     def size(self) -> HW:
@@ -60,12 +65,15 @@ class Section:
         Colour of the frames.
     together : int
         So many tiles, one after the other, stay in one row.
+    kernels : Kernels, optional
+        What stands above each of the tiles.
     """
 
     tiles: Sequence[Tile]
     columns: int | None
     frame: Colour
     together: int = 1
+    kernels: Kernels | None = None
 
 
 def extent(low: float, high: float) -> str:
@@ -77,6 +85,17 @@ def extent(low: float, high: float) -> str:
     '-1 to 0.5'
     """
     return f"{number(low)} to {number(high)}"
+
+
+def brief_extent(low: float, high: float) -> str:
+    """Write the minimum and the maximum with two digits, or as many as tell them apart.
+
+    Examples
+    --------
+    >>> brief_extent(-0.71264, 0.5), brief_extent(1, 1)
+    ('-0.71 to 0.5', '1 to 1')
+    """
+    return " to ".join(told_apart(low, high, digits=2))
 
 
 def map_tile(
@@ -110,4 +129,5 @@ def map_tile(
         cell=max(1, int(scale)),
         numbers=one.small[:] if scale > 1 else None,
         bar=Bar(contrast, colours),
+        brief=brief_extent(one.low, one.high),
     )

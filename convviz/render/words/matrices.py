@@ -102,7 +102,13 @@ def words_of(
     ]
 
 
-def cell_words(values: NDArray[np.floating], marked: NDArray[np.bool_] | None = None) -> list[list[str]]:
+def cell_words(
+    values: NDArray[np.floating],
+    marked: NDArray[np.bool_] | None = None,
+    *,
+    digits: int = 3,
+    decimals: int | None = None,
+) -> list[list[str]]:
     """Write numbers for the cells of a drawing, where there is room for a few characters.
 
     Parameters
@@ -111,11 +117,15 @@ def cell_words(values: NDArray[np.floating], marked: NDArray[np.bool_] | None = 
         What stands in the cells.
     marked : ndarray, shape (H, W), bool, optional
         Those that stand in brackets.
+    digits : int
+        Significant digits.
+    decimals : int, optional
+        The most decimals; by default one more than what is left of the largest value.
 
     Returns
     -------
     list of list of str
-        Each value rounded to three digits, those of 1,000 and more to whole numbers. A value far
+        Each value rounded to so many digits, large ones to whole numbers. A value far
         below the largest has fewer digits, so that it is not the widest word of all; it is
         `TOO_SMALL` where none is left.
 
@@ -127,18 +137,19 @@ def cell_words(values: NDArray[np.floating], marked: NDArray[np.bool_] | None = 
     [['20000', '100', '(0.3)']]
     """
     peak = float(np.abs(values).max())
-    # At least one decimal: 0.3 is no wider than 20000.
-    decimals = max(3 - math.floor(math.log10(peak)), 1) if 0 < peak < math.inf else 0
+    if decimals is None:
+        # At least one decimal: 0.3 is no wider than 20000.
+        decimals = max(digits - math.floor(math.log10(peak)), 1) if 0 < peak < math.inf else 0
 
     def word(value: float) -> str:
-        if 999.5 <= abs(value) < 1e7:
+        if 10**digits - 0.5 <= abs(value) < 1e7:
             return f"{value:.0f}"
-        if value and 2 - math.floor(math.log10(abs(value))) > decimals:
-            # That leaves fewer than three digits, so what follows does not round once more.
+        if value and digits - 1 - math.floor(math.log10(abs(value))) > decimals:
+            # That leaves fewer digits, so what follows does not round once more.
             value = round(value, decimals)
             if not value:
                 return TOO_SMALL
-        return number(value, digits=3)
+        return number(value, digits=digits)
 
     return [
         [

@@ -1,0 +1,396 @@
+"""The kernels of every filter above the map that it makes: signed, on one scale, with their numbers."""
+
+import functools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.compute.survey import reduce, reduced
+from convviz.compute.weights import LayerWeights
+from convviz.render import toned
+from convviz.render.contrast import Contrast
+from convviz.render.drawings.cells import ink_on
+from convviz.render.drawings.drawing import Bitmap, Colour, Label, Rectangle, Shape
+from convviz.render.palette import FAINT, INK, PAPER, RULE, Tone, signed_colours
+from convviz.render.sheets.bar import Bar
+from convviz.render.sheets.captions import measured
+from convviz.render.words.matrices import cell_words
+from convviz.spec.geometry import HW
+from convviz.spec.layers import Conv2d
+from convviz.spec.scales import CELL
+from convviz.typing import Bytes, Floats
+
+# Of more channels those are drawn on which the kernels of a filter are strongest.
+MOST = 8
+# A kernel is at most this part of the column, or of the map, wide and high.
+_LARGEST = 3
+# The size of numbers in cells, in parts of that of the words: the least, and the one from which they have
+# three digits; and in pixels the least, and the one for which columns of small maps are widened, to so many
+# pixels at most.
+_LEAST, _FULL, _LEAST_PIXELS, _WANTED_PIXELS, _WIDEST = 0.4, 0.8, 8, 11, 360
+# A number takes at most this part of its cell.
+_OF_CELL = 0.92
+# Names stand above kernels where a map and its kernels are at least so many times as high as words.
+_LABELLED = 10
+# Digits of type are 0.73 of their size high.
+_DIGIT = 0.73
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filter:
+    """The kernels that are drawn of one filter.
+
+    Parameters
+    ----------
+    name : str
+        The filter, such as ``weight[0]``.
+    kernels : sequence of (str, ndarray or None)
+        For every place the channel and the kernel, shape (kh, kw), float32; None for a channel of
+        another group.
+    bias : float, optional
+        What is added to the sum.
+    """
+
+    name: str
+    kernels: Sequence[tuple[str, Floats | None]]
+    bias: float | None = None
+
+    @classmethod
+    def all_of(
+        cls,
+        layer: Conv2d,
+        weights: LayerWeights,
+        channels: Sequence[str],
+        *,
+        indices: Sequence[int],
+        most: int = MOST,
+    ) -> "list[Filter]":
+        """Choose what is drawn of each filter of a layer.
+
+        Parameters
+        ----------
+        layer : Conv2d
+            The layer.
+        weights : LayerWeights
+            Those of the filters to draw.
+        channels : sequence of str
+            What the channels of the input are called.
+        indices : sequence of int
+            The place of each of the filters among those of the layer.
+        most : int
+            Of more channels those are drawn on which the kernels of a filter are strongest.
+
+        Returns
+        -------
+        list of Filter
+            Each with a place for every channel, or for the strongest.
+        """
+        # Of maps of another layer the number is enough.
+        names = [name.rpartition(": ")[2] for name in channels] if len(channels) > 1 else ["kernel"]
+        found = []
+        for place, index in enumerate(indices):
+            read, own = layer.channels_of(index), weights.weight[place]
+            if len(names) <= most:
+                chosen = [
+                    (name, own[at - read.start] if at in read else None) for at, name in enumerate(names)
+                ]
+            else:
+                strength = np.square(own, dtype=np.float64).sum(axis=(1, 2))
+                strongest = sorted(np.argsort(-strength, kind="stable")[:most].tolist())
+                chosen = [(names[read[at]], own[at]) for at in strongest]
+            bias = None if weights.bias is None else float(weights.bias[place])
+            found.append(cls(f"weight[{index}]", chosen, bias))
+        return found
+
+    def turned(self) -> "Filter":
+        """Turn every kernel half round."""
+        kernels = [(name, None if one is None else one[::-1, ::-1]) for name, one in self.kernels]
+        return Filter(self.name, kernels, self.bias)
+
+    def parted(self) -> "list[Filter | None]":
+        """Take every kernel by itself, for a row of partial maps, the bias and the sum."""
+        each = [
+            None if one is None else Filter(f"{self.name} {name}", [("kernel", one)])
+            for name, one in self.kernels
+        ]
+        return [*each, *([] if self.bias is None else [None]), None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How large the kernels of a section are drawn.
+
+    Parameters
+    ----------
+    cell : int
+        Side of the square that each value is drawn as, in pixels.
+    scale : float
+        Below 1, the fraction to which kernels are reduced that have more values than pixels.
+    kernel : HW
+        Size of one kernel, in pixels.
+    gap : int
+        Pixels between kernels.
+    across, rows : int
+        Kernels in one row, and rows of kernels above one map.
+    text : int
+        Size of the type of the names of channels, and of a bias without a cell.
+    labelled : bool
+        Whether there are such names.
+    words, digits : int
+        Size of the numbers in cells, and how many significant digits they have; 0 where there are none.
+    """
+
+    cell: int
+    scale: float
+    kernel: HW
+    gap: int
+    across: int
+    rows: int
+    text: int
+    labelled: bool
+    words: int = 0
+    digits: int = 0
+
+    @property
+    def line(self) -> int:
+        """Height of the names above a row of kernels."""
+        return round(self.text * 1.25) if self.labelled else 0
+
+    @property
+    def width(self) -> int:
+        """What kernels with numbers take beside each other, with a cell for the bias."""
+        return self.across * (self.kernel.w + self.gap) + self.cell if self.words else 0
+
+    @property
+    def height(self) -> int:
+        """What kernels and their names take above a map, in pixels."""
+        return self.rows * (self.line + self.kernel.h + self.gap) + self.text // 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """All kernels and biases in words, with the width of the widest in parts of its size."""
+
+    kernels: list[list[list[str]]]
+    biases: dict[float, str]
+    widest: float
+
+
+class Kernels:
+    """The kernels of a section, all on one scale.
+
+    Parameters
+    ----------
+    filters : sequence of Filter or None
+        What stands above each tile; None for nothing, but not everywhere.
+    what : str
+        What stands above the tiles, as a sentence for the legend.
+    """
+
+    def __init__(self, filters: Sequence[Filter | None], what: str) -> None:
+        self._filters = filters
+        some = [one for one in filters if one is not None]
+        places = [kernel for one in some for _, kernel in one.kernels]
+        self._drawn = [kernel for kernel in places if kernel is not None]
+        self._biases = [one.bias for one in some if one.bias is not None]
+        self._size = HW(*self._drawn[0].shape)
+        self._most = max(len(one.kernels) for one in some)
+        self._label = max(measured(name, 1) for one in some for name, _ in one.kernels)
+        peak = max(float(np.abs(kernel).max()) for kernel in self._drawn) or 1.0
+        self._tone = Tone(-peak, peak, "signed")
+        self.sentence = f"{what}; orange is above 0, purple below, on one scale for all kernels"
+        if len(self._drawn) < len(places):
+            self.sentence += "; hatched: a channel of another group, which the filter does not read"
+
+    @property
+    def bar(self) -> Bar:
+        """The scale of all kernels."""
+        return Bar(Contrast(self._tone, said=False), signed_colours())
+
+    @functools.cached_property
+    def _written(self) -> dict[int, _Written]:
+        """Write everything with three and with two digits."""
+        return {digits: self._in_words(digits) for digits in (3, 2)}
+
+    def _in_words(self, digits: int) -> _Written:
+        """Write everything with so many digits."""
+        rows = _words(np.concatenate(self._drawn), digits)
+        kernels = [rows[at : at + self._size.h] for at in range(0, len(rows), self._size.h)]
+        biases = self._bias_words(digits)
+        widest = max(
+            measured(word, 1) for word in {*biases.values(), *(word for row in rows for word in row)}
+        )
+        return _Written(kernels, biases, widest)
+
+    def _bias_words(self, digits: int) -> dict[float, str]:
+        """Write all biases with so many digits."""
+        if not self._biases:
+            return {}
+        (words,) = _words(np.array([self._biases]), digits)
+        return dict(zip(self._biases, words, strict=True))
+
+    @functools.cached_property
+    def _brief(self) -> dict[float, str]:
+        """The biases as they stand beside kernels without numbers."""
+        return self._bias_words(2)
+
+    @property
+    def _cells(self) -> int:
+        """How many cells a row of kernels with its bias is wide."""
+        return self._most * self._size.w + bool(self._biases)
+
+    def fit(self, room: int, height: int, text: int, *, widen: bool) -> Fit:
+        """Choose how large they are drawn.
+
+        Parameters
+        ----------
+        room : int
+            Width of a column, in pixels.
+        height : int
+            Height of a map, in pixels.
+        text : int
+            Size of type, in pixels.
+        widen : bool
+            Whether the column may grow, so that numbers fit.
+
+        Returns
+        -------
+        Fit
+            With numbers where they fit.
+        """
+        found = self._with_numbers(room, height, text)
+        if found is None and widen:
+            cell = math.ceil(_WANTED_PIXELS * self._written[2].widest / _OF_CELL)
+            wanted = self._cells * cell + self._most * _gap(text)
+            found = self._with_numbers(wanted, height, text) if wanted <= _WIDEST else None
+        return found or self._without_numbers(room, height, text)
+
+    def _with_numbers(self, room: int, height: int, text: int) -> Fit | None:
+        """Choose the largest cells for which there is room, if numbers fit into them."""
+        gap, least = _gap(text), max(_LEAST_PIXELS, math.ceil(_LEAST * text))
+        cell = min((room - self._most * gap) // self._cells, room // _LARGEST // max(self._size))
+        # A number is at least half as wide as high.
+        for digits in (3, 2) if 2 * cell > least else ():
+            words = min(int(_OF_CELL * cell / self._written[digits].widest), text)
+            if words >= (_FULL * text if digits == 3 else least):
+                kernel = HW(self._size.h * cell, self._size.w * cell)
+                labelled = self._are_labelled(kernel, height, text)
+                return Fit(cell, 1.0, kernel, gap, self._most, 1, text, labelled, words, digits)
+        return None
+
+    def _without_numbers(self, room: int, height: int, text: int) -> Fit:
+        """Choose the largest kernels for which there is room beside a bias in words."""
+        gap, across = _gap(text), self._most
+        room -= math.ceil(max((measured(word, text) for word in self._brief.values()), default=0))
+        side = room // across - gap
+        if across > MOST // 2 and side < text:
+            # In two rows.
+            across = -(-across // 2)
+            side = room // across - gap
+        side = max(1, min(side, room // _LARGEST))
+        cell = max(1, side // max(self._size))
+        scale = min(1.0, side / max(self._size))
+        size = reduced(self._size, scale)
+        kernel = HW(size.h * cell, size.w * cell)
+        rows = -(-self._most // across)
+        return Fit(cell, scale, kernel, gap, across, rows, text, self._are_labelled(kernel, height, text))
+
+    def _are_labelled(self, kernel: HW, height: int, text: int) -> bool:
+        """Return whether there is room for the names of the channels."""
+        return height + kernel.h >= _LABELLED * text and self._label * text <= kernel.w
+
+    def shapes(self, index: int, fit: Fit, x: int, *, y: int) -> Iterator[Shape]:
+        """Draw what stands above one tile, from its left edge and the top of the room above it on."""
+        one = self._filters[index]
+        if one is None:
+            return
+        for place, (name, kernel) in enumerate(one.kernels):
+            row, column = divmod(place, fit.across)
+            left = x + column * (fit.kernel.w + fit.gap)
+            top = y + row * (fit.line + fit.kernel.h + fit.gap) + fit.line
+            if fit.labelled:
+                yield Label(left, top - round(0.4 * fit.text), name, FAINT, fit.text)
+            if kernel is None:
+                yield Bitmap(left, top, fit.kernel.w, fit.kernel.h, toned.hatched(fit.kernel))
+            else:
+                yield from self._kernel(kernel, f"{one.name} {name}", x=left, y=top, fit=fit)
+        if one.bias is not None:
+            beside = x + fit.across * (fit.kernel.w + fit.gap)
+            yield from self._bias(one.bias, fit, beside, y=y + fit.line)
+
+    def _kernel(self, kernel: Floats, alt: str, *, x: int, y: int, fit: Fit) -> Iterator[Shape]:
+        """Draw one kernel."""
+        h, w = fit.kernel
+        place = self._place_of[id(kernel)]
+        levels = self._levels[place]
+        if fit.scale < 1:
+            levels = signed_colours()[self._tone.levels(reduce(kernel, fit.scale))]
+        yield Rectangle(x - 1, y - 1, w + 2, h + 2, fill=RULE)
+        yield Bitmap(x, y, w, h, levels, alt=alt)
+        yield from cell_lines(x, y, fit.kernel, cell=fit.cell)
+        if not fit.words:
+            return
+        words = self._written[fit.digits].kernels[place]
+        for row, column in np.ndindex(*self._size):
+            red, green, blue = levels[row, column].tolist()
+            middle = x + (column + 0.5) * fit.cell, y + (row + 0.5) * fit.cell
+            yield _number(words[row][column], *middle, ink=ink_on((red, green, blue)), size=fit.words)
+
+    @functools.cached_property
+    def _levels(self) -> Bytes:
+        """The colours of all kernels as they are, shape (kernels, kh, kw, 3)."""
+        return signed_colours()[self._tone.levels(np.stack(self._drawn))]
+
+    @functools.cached_property
+    def _place_of(self) -> dict[int, int]:
+        """Find the place of a kernel among all."""
+        return {id(kernel): place for place, kernel in enumerate(self._drawn)}
+
+    def _bias(self, bias: float, fit: Fit, x: int, *, y: int) -> Iterator[Shape]:
+        """Draw the bias beside the kernels: in a cell of the same size, or as a number alone."""
+        middle = y + fit.kernel.h / 2
+        if fit.labelled:
+            # Not beyond its column.
+            end = x + fit.cell if fit.words and fit.cell < measured("bias", fit.text) else None
+            above = y - round(0.4 * fit.text)
+            yield Label(end or x, above, "bias", FAINT, fit.text, "end" if end else "start")
+        if not fit.words:
+            yield Label(x, round(middle + _DIGIT / 2 * fit.text), self._brief[bias], INK, fit.text)
+            return
+        top = round(middle - fit.cell / 2)
+        yield Rectangle(x - 1, top - 1, fit.cell + 2, fit.cell + 2, fill=RULE)
+        yield Rectangle(x, top, fit.cell, fit.cell, fill=PAPER)
+        yield _number(
+            self._written[fit.digits].biases[bias], x + fit.cell / 2, middle, ink=INK, size=fit.words
+        )
+
+
+def _words(values: NDArray[np.floating], digits: int) -> list[list[str]]:
+    """Write numbers with so many digits, but no more decimals than the largest has, or so many."""
+    peak = float(np.abs(values).max())
+    return cell_words(
+        values, digits=digits, decimals=max(digits - 1 - math.floor(math.log10(peak or 1.0)), digits)
+    )
+
+
+def _gap(text: int) -> int:
+    """Return how far kernels are from each other, by the size of type."""
+    return max(4, text // 3)
+
+
+def _number(words: str, x: float, y: float, *, ink: Colour, size: int) -> Label:
+    """Write a number with its middle at a point."""
+    return Label(x, round(y + _DIGIT / 2 * size), words, ink, size, "middle")
+
+
+def cell_lines(x: int, y: int, size: HW, *, cell: int) -> Iterator[Shape]:
+    """Draw lines between the cells of a picture, if they are large enough."""
+    if cell < CELL:
+        return
+    for at in range(cell, size.w, cell):
+        yield Rectangle(x + at, y, 1, size.h, fill=RULE)
+    for at in range(cell, size.h, cell):
+        yield Rectangle(x, y + at, size.w, 1, fill=RULE)

@@ -1,0 +1,197 @@
+"""The kernels above the maps that they make: which, where, in which colours and with which numbers."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import convviz
+from convviz.render.drawings.drawing import Bitmap, Label
+from convviz.render.toned import hatched
+from convviz.spec.geometry import HW
+
+PURPLE, NEUTRAL, ORANGE = (0x5E, 0x3C, 0x99), (0xF7, 0xF7, 0xF7), (0xE6, 0x61, 0x01)
+PICTURE = np.arange(3 * 400 * 300, dtype=np.float32).reshape(3, 400, 300) % 101 / 100
+
+
+def run(layer, weight=None, bias=None, *, x=PICTURE):
+    return convviz.run(x, layer, weight if bias is None else (weight, bias), backend="numpy")
+
+
+def kernels_of(sheet):
+    """List the kernels by their alternative texts."""
+    found = [shape for shape in sheet.drawing.shapes if isinstance(shape, Bitmap)]
+    return {shape.alt: shape for shape in found if shape.alt.startswith("weight[")}
+
+
+def hatched_on(sheet):
+    """List the places of channels that a filter does not read."""
+    return [
+        shape
+        for shape in sheet.drawing.shapes
+        if isinstance(shape, Bitmap)
+        and not shape.alt
+        and np.array_equal(shape.levels[:], hatched(HW(*shape.levels.shape[:2])))
+    ]
+
+
+def maps_of(sheet):
+    """List the maps from the first to the last."""
+    tiles = {id(tile.levels) for tile in sheet.maps}
+    return [s for s in sheet.drawing.shapes if isinstance(s, Bitmap) and id(s.levels) in tiles]
+
+
+def words_on(sheet):
+    return [shape.text for shape in sheet.drawing.shapes if isinstance(shape, Label)]
+
+
+@pytest.mark.parametrize("look", ["auto", "wide", "tall"])
+def test_the_kernels_can_be_counted_each_filter_has_one_per_channel_above_its_map(look):
+    sheet = run(convviz.Conv2d(3, 6, 3)).sheet(layout=look)
+    found, maps = kernels_of(sheet), maps_of(sheet)
+    assert list(found) == [f"weight[{filter}] {channel}" for filter in range(6) for channel in "RGB"]
+    assert len(maps) == 6
+    for index, below in enumerate(maps):
+        lefts = []
+        for channel in "RGB":
+            one = found[f"weight[{index}] {channel}"]
+            # In the column of its map, over it, and nearer to it than it is high.
+            assert below.x <= one.x
+            assert one.x + one.w <= below.x + below.w
+            assert 0 <= below.y - (one.y + one.h) < one.h
+            lefts.append(one.x)
+        assert lefts == sorted(lefts)
+
+
+def test_orange_is_the_largest_value_purple_its_negative_and_neutral_0_on_one_scale_for_all():
+    """The first filter has 2, 0 and -2; the 1 of the second is half of the way from neutral to orange."""
+    weight = np.array([[[[2, 0, -2]]], [[[1, 0, 0]]]], np.float32)
+    sheet = run(convviz.Conv2d(1, 2, (1, 3), bias=False), weight, x=PICTURE[:1]).sheet()
+    first, second = kernels_of(sheet).values()
+    assert [tuple(cell) for cell in first.levels[:][0].tolist()] == [ORANGE, NEUTRAL, PURPLE]
+    # Level 192 of 128 to 255: 64 of 127 steps.
+    half = [round(247 + (end - 247) * 64 / 127) for end in ORANGE]
+    assert second.levels[:][0, 0].tolist() == half
+    words = words_on(sheet)
+    assert ("-2", "2") in pairwise(words)  # the ends of the scale
+    assert any("one scale for all kernels" in word for word in words)
+
+
+def test_the_cells_of_a_kernel_have_their_numbers_and_the_bias_stands_beside_them():
+    weight = np.array([[[[0.25, -1], [0.001, 0]]]], np.float32)
+    sheet = run(convviz.Conv2d(1, 1, 2), weight, [-0.125], x=PICTURE[:1]).sheet()
+    (kernel,) = kernels_of(sheet).values()
+    inside = [
+        shape.text
+        for shape in sheet.drawing.shapes
+        if isinstance(shape, Label)
+        and kernel.x < shape.x < kernel.x + kernel.w
+        and kernel.y < shape.y < kernel.y + kernel.h
+    ]
+    assert inside == ["0.25", "-1", "0.001", "0"]
+    (bias,) = [shape for shape in sheet.drawing.shapes if isinstance(shape, Label) and shape.text == "-0.125"]
+    assert kernel.x + kernel.w < bias.x
+    assert kernel.y < bias.y < kernel.y + kernel.h
+    assert "bias" in words_on(sheet)
+
+
+def test_a_filter_of_a_group_has_kernels_on_the_channels_of_its_group_and_hatching_elsewhere():
+    sheet = run(convviz.Conv2d(3, 3, 3, groups=3)).sheet()
+    found, empty, maps = kernels_of(sheet), hatched_on(sheet), maps_of(sheet)
+    assert list(found) == ["weight[0] R", "weight[1] G", "weight[2] B"]
+    assert len(empty) == 6
+    for index, below in enumerate(maps):
+        column = [one for one in empty if below.x <= one.x < below.x + below.w]
+        (own,) = [one for one in found.values() if below.x <= one.x < below.x + below.w]
+        assert len(column) == 2
+        assert sum(one.x < own.x for one in column) == index
+    assert "another group" in " ".join(words_on(sheet))
+
+
+def test_of_more_than_eight_channels_the_strongest_are_shown_by_their_names_and_the_sheet_says_so():
+    """Channel c has the norm c: channels 2 to 9 of 10 are left."""
+    weight = np.arange(10, dtype=np.float32).reshape(1, 10, 1, 1)
+    x = np.ones((10, 300, 300), np.float32)
+    sheet = run(convviz.Conv2d(10, 1, 1, bias=False), weight, x=x).sheet()
+    assert list(kernels_of(sheet)) == [f"weight[0] {channel}" for channel in range(2, 10)]
+    assert "on the 8 of 10 channels where they are largest (L2 norm)" in " ".join(words_on(sheet))
+
+
+def test_a_sheet_without_kernels_has_none_and_says_nothing_of_them():
+    sheet = run(convviz.Conv2d(3, 2, 3)).sheet(kernels=False)
+    assert kernels_of(sheet) == {}
+    assert not any("kernels of its filter" in word for word in words_on(sheet))
+
+
+def test_above_a_partial_map_stands_its_kernel_and_none_above_bias_and_sum():
+    result = run(convviz.Conv2d(3, 2, 3))
+    sheet = result.sheet(parts=result.partial())
+    found = list(kernels_of(sheet).values())
+    assert len(found) == 6
+    for number, below in enumerate(maps_of(sheet)):
+        above = [one for one in found if one.x == below.x and one.y < below.y < one.y + 3 * one.h]
+        assert len(above) == (1 if number % 5 < 3 else 0)
+
+
+def test_a_flip_shows_the_kernels_before_and_after_and_none_above_the_difference():
+    layer = convviz.Conv2d(1, 1, (1, 3), bias=False)
+    result = run(layer, [[[[1, 0.5, 0]]]], x=PICTURE[:1])
+    sheet = result.sheet(differences=result.flip_difference())
+    drawn = [s for s in sheet.drawing.shapes if isinstance(s, Bitmap) and s.alt.startswith("weight[")]
+    before, after = (shape.levels[:][0].tolist() for shape in drawn)
+    # The filters of a run are those after the rotation.
+    assert tuple(after[0]) == ORANGE
+    assert before == after[::-1]
+    assert [shape.x for shape in drawn] == [tile.x for tile in maps_of(sheet)[:2]]
+
+
+def test_chosen_filters_keep_their_places_and_their_groups():
+    sheet = run(convviz.Conv2d(3, 3, 3, groups=3)).sheet(chosen=[2])
+    assert list(kernels_of(sheet)) == ["weight[2] B"]
+    assert len(hatched_on(sheet)) == 2
+
+
+def test_a_kernel_of_more_values_than_pixels_is_reduced():
+    x = np.ones((1, 400, 400), np.float32)
+    sheet = run(convviz.Conv2d(1, 1, 390), np.ones((1, 1, 390, 390)), [0], x=x).sheet()
+    (kernel,) = kernels_of(sheet).values()
+    assert (kernel.w, kernel.h) == kernel.levels.shape[1::-1]
+    assert kernel.w <= 320 / 3
+    assert tuple(kernel.levels[:][0, 0].tolist()) == ORANGE
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3, 1), (3, 64, 7, 1), (8, 4, 3, 2), (16, 20, 3, 1), (9, 9, 5, 9)])
+@pytest.mark.parametrize("look", ["auto", "wide", "tall"])
+def test_kernels_meet_nothing_and_stay_on_the_sheet(shape, look):
+    channels, count, size, groups = shape
+    x = np.ones((channels, 40, 30), np.float32)
+    sheet = run(convviz.Conv2d(channels, count, size, groups=groups), x=x).sheet(tile=200, layout=look)
+    boxes = [
+        (shape.x, shape.y, shape.x + shape.w, shape.y + shape.h)
+        for shape in sheet.drawing.shapes
+        if isinstance(shape, Bitmap)
+    ]
+    covered = np.zeros((sheet.height, sheet.width), np.uint8)
+    for left, top, right, bottom in boxes:
+        assert left >= 0
+        assert top >= 0
+        assert right <= sheet.width
+        assert bottom <= sheet.height
+        covered[round(top) : round(bottom), round(left) : round(right)] += 1
+    assert covered.max() == 1
+
+
+def test_maps_dominate_a_sheet_of_64_maps():
+    """No row of kernels is higher than a third of the maps below it."""
+    sheet = run(convviz.Conv2d(3, 64, 3)).sheet()
+    height = max(one.h for one in kernels_of(sheet).values())
+    assert height <= maps_of(sheet)[0].h / 3
+    assert sheet.width <= 4 / 3 * 17 * 320
+
+
+def test_columns_of_small_maps_have_room_for_the_numbers_of_their_kernels():
+    """The tutorial's maps are of one value, 96 pixels wide; 18 kernels of 9 values are written out."""
+    x = np.array([[[1, 1, 1]] * 3, [[0, 1, 0]] * 3, [[1, 0, 1]] * 3], np.float32)
+    weight = np.arange(6 * 27, dtype=np.float32).reshape(6, 3, 3, 3)
+    sheet = run(convviz.Conv2d(3, 6, 3, bias=False), weight, x=x).sheet()
+    assert {str(value) for value in range(162)} <= set(words_on(sheet))
