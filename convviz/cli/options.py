@@ -266,6 +266,12 @@ OPTIONS: dict[str, Any] = {
         text="Centre the table of a large map here.",
     ),
     "show": typer.Option("--show", rich_help_panel=OUTPUT, help="Show the maps in the terminal."),
+    "verbose": typer.Option(
+        "-v",
+        "--verbose",
+        rich_help_panel=OUTPUT,
+        help="Print the kernels, the groups, the MACs, the memory and the backend too.",
+    ),
     "field": _option(
         "--field",
         parser=parsing.position("field"),

@@ -121,6 +121,8 @@ class RunRequest:
 
     def __post_init__(self) -> None:
         check_picture(self.target)
+        if self.quiet and self.wanted.verbose:
+            raise SpecError("verbose: leave out --quiet, which prints paths alone.")
         (self._check_network if self.network.given else self._check_layer)()
 
     def _check_network(self) -> None:
@@ -241,7 +243,7 @@ def _run_layer(request: RunRequest) -> "Sheet":
             )
         )
     else:
-        reports.report(outcome, wanted, written=written)
+        reports.report(outcome, wanted, auto=request.compute.backend == "auto", written=written)
         if wanted.code:
             answer_text("\n" + program)
     return sheet
@@ -310,7 +312,7 @@ def _run_network(request: RunRequest) -> "Sheet":
         of = input_document(request.names, image, reading)
         answer_json(report.document(input=of, scales=sheet.scales, files=[str(path) for path in written]))
     else:
-        report.show(written=written)
+        report.show(written=written, verbose=wanted.verbose)
     return sheet
 
 
@@ -381,7 +383,5 @@ def _remark_layer(
             f"{paths.quoted(folder)} also has {plural(len(older), 'map')} of an earlier run ({first}); "
             "delete them, or choose another folder."
         )
-    if request.compute.backend == "auto":
-        remark(f"backend: {result.backend} (auto)")
     if outcome.agreement is not None:
         remark(f"check: {outcome.agreement}")
