@@ -14,7 +14,7 @@ from convviz.cli.writing import stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files.paths import fitting
 from convviz.files.writing import check_path
-from convviz.spec.settings import InputSettings, LayerSettings, as_text
+from convviz.spec.settings import InputSettings, LayerSettings, PageSettings, as_text
 from convviz.spec.wanted import NetworkSettings
 
 
@@ -24,6 +24,7 @@ def explore(
     layer: LayerSettings,
     reading: InputSettings,
     *,
+    looks: PageSettings,
     output: Annotated[
         Path | None,
         output_option("The page (.html; - for stdout).", "NAME-explore.html"),
@@ -62,11 +63,11 @@ def explore(
     inputs = [*layer.files, *network.files, *input_files(input)]
     check_path(target, force=force, is_ours=marks.is_ours, inputs=inputs)
     made = (
-        _of_network(input, network, layer, reading=reading)
+        _of_network(input, network, layer, reading=reading, looks=looks)
         if network.given
-        else _of_layer(input, layer, reading)
+        else _of_layer(input, layer, reading, looks=looks)
     )
-    description = {"version": __version__, "command": "explore", **as_text(network, layer, reading)}
+    description = {"version": __version__, "command": "explore", **as_text(network, layer, reading, looks)}
     tell_replaced(target, description, quiet=quiet)
     outputs.write_page(made.text, target, description, force=force)
     if not quiet:
@@ -86,7 +87,9 @@ class _Made(NamedTuple):
     remarks: tuple[str, ...]
 
 
-def _of_layer(names: Sequence[str], layer: LayerSettings, reading: InputSettings) -> _Made:
+def _of_layer(
+    names: Sequence[str], layer: LayerSettings, reading: InputSettings, *, looks: PageSettings
+) -> _Made:
     """Write the page of one layer."""
     from convviz.cli.reading import read_input
     from convviz.compute import filters
@@ -96,12 +99,26 @@ def _of_layer(names: Sequence[str], layer: LayerSettings, reading: InputSettings
     picture = read_input(names, reading)
     conv, weights, remarks = filters.build(layer, picture.shape[0], named=named, channels=picture.channels)
     conv.output_size(picture.size)
-    text = page(names[0], picture, conv, weights=weights, settings=layer, reading=reading, others=names[1:])
+    text = page(
+        names[0],
+        picture,
+        conv,
+        weights=weights,
+        settings=layer,
+        reading=reading,
+        others=names[1:],
+        looks=looks,
+    )
     return _Made(text, (*picture.remarks, *remarks))
 
 
 def _of_network(
-    names: Sequence[str], network: NetworkSettings, layer: LayerSettings, *, reading: InputSettings
+    names: Sequence[str],
+    network: NetworkSettings,
+    layer: LayerSettings,
+    *,
+    reading: InputSettings,
+    looks: PageSettings,
 ) -> _Made:
     """Write the page of a network."""
     from convviz.cli.reading import read_input
@@ -132,6 +149,7 @@ def _of_network(
         reading=reading,
         read_as=read_as,
         others=names[1:],
+        looks=looks,
         origin=origin,
         program=network_lines(
             lines_that_read(names, picture, read_as),
