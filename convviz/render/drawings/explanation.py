@@ -203,7 +203,7 @@ class _Explanation:
         widest = max(
             right, *(_right_of(shape) for shape in (*shapes, *arithmetic) if isinstance(shape, Label))
         )
-        return Drawing(widest + _GAP, max(bottom, end), PAPER, (*shapes, *arithmetic))
+        return Drawing(widest + _GAP, max(bottom, end), PAPER, (*shapes, *arithmetic), title=heading)
 
     def _note(self) -> str:
         """Describe how to read the colours, and which cells are padding."""
