@@ -29,7 +29,7 @@ from convviz.text import printable
 _AS_IT_IS = InputSettings()
 _LOOKS = PageSettings()
 
-# More would not be computed again while somebody waits, or would be no page to send to anybody.
+# Beyond these a change takes too long to follow, or the file is too large to send.
 MOST_PIXELS, MOST_FILTERS = 1 << 22, 64
 MOST_MACS, MOST_NUMBERS = 1 << 31, 1 << 22
 # A layer alone is shared by several workers, and nothing follows it.
@@ -253,7 +253,7 @@ def _written(
         "low": low,
         "high": high,
         "planes": _channels(picture),
-        # What is done to another picture; its channels and its size are those that the page needs.
+        # How another picture is read; its channels and size are those that the page needs.
         "prepared": _options(dataclasses.replace(reading, mode=None, resize=None, crop=None)),
         "most": 1 if reading.range == "unit" else 255,
         "mostMacs": MOST_MACS_ALONE,
@@ -270,7 +270,7 @@ def _written(
     } | dict(more)
     parts = {
         "title": html.escape(f"{Path(name).name}: convviz"),
-        # Of where it lay only the command tells.
+        # Only the command has the folder of the picture.
         "heading": html.escape(Path(name).name),
         "style": _part("page.css"),
         **{script: _part(f"{script}.js") for script in _SCRIPTS},
@@ -293,7 +293,7 @@ def _painted(looks: PageSettings) -> dict[str, str]:
     return {"colormap": looks.colormap, "limits": str(looks.limits), "scale": looks.scale}
 
 
-# The settings of a layer where there are several, none of which can be set.
+# The settings of a layer on the page of a network, where they cannot be changed.
 _NO_LAYER = dict.fromkeys(
     (
         *("outChannels", "kernelH", "kernelW", "strideH", "strideW", "dilationH", "dilationW", "groups"),
@@ -355,7 +355,7 @@ def _words(settings: LayerSettings) -> list[str]:
     """Write the options that name kernels or trained weights."""
     words = [f"-K {shlex.quote(typed(request))}" for request in settings.kernel]
     if settings.kernel:
-        # What else chooses the weights of a layer with kernels; a page with seeded ones tells it itself.
+        # The other options that choose weights beside kernels; those of seeded weights the page writes.
         words += [f"-O {settings.out_channels}"] if settings.out_channels is not None else []
         words += [f"-k {typed(settings.kernel_size)}"] if settings.kernel_size is not None else []
         words += [f"--seed {settings.seed}"] if settings.seed else []

@@ -85,12 +85,12 @@ def default_output(names: Sequence[str]) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a user asks for, checked as far as it can be before anything is read.
+    """The options of a run, checked as far as possible before anything is read.
 
     Parameters
     ----------
     names : tuple of str
-        INPUT, as it was typed.
+        INPUT, as the user typed it.
     layer, reading, compute, picture, wanted, network
         The settings.
     target : Path or Stream
@@ -126,7 +126,7 @@ class RunRequest:
         (self._check_network if self.network.given else self._check_layer)()
 
     def _check_network(self) -> None:
-        """Refuse what is for one layer alone."""
+        """Refuse options that only one layer can have."""
         self.network.check(self.layer)
         wanted = self.wanted
         if wanted.maps is not None or wanted.partial or wanted.table or wanted.code or wanted.check:

@@ -20,7 +20,7 @@ from convviz.typing import Floats
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkReport:
-    """A network on a picture, as it is told.
+    """The report of a network on a picture.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ def report(
 
 
 def _layer_lines(outcome: LayerOutcome) -> list[str]:
-    """Describe the layer: as torch writes it, its shapes, its parameters, what it was held to."""
+    """Describe the layer: as torch writes it, its shapes, its parameters, and the checks of its maps."""
     result, size = outcome.result, outcome.result.picture.size
     layer = result.layer
     lines = [
@@ -84,7 +84,7 @@ def _print_kernels(outcome: LayerOutcome) -> None:
 
 
 def _print_values(name: str, values: Floats, *, at: HW | None) -> None:
-    """Print the values of one map, as many as there is room for."""
+    """Print as many values of one map as fit."""
     screen = tables.console()
     answer()
     answer(f"{name}  {HW(*values.shape)}")
@@ -143,7 +143,7 @@ def document(outcome: LayerOutcome, wanted: RunSettings, **more: Any) -> dict[st
 
 
 def _values(outcome: LayerOutcome, partial: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of all maps, if there is memory for so many objects."""
+    """Return the values of all maps, if they fit into memory as Python objects."""
     parts = outcome.parts
     count = math.prod(outcome.result.shape) * (1 if parts is None else 1 + parts.shape[1])
     memory.need_objects(count, "the values as JSON", "leave out --table, or take --save")

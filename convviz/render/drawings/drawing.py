@@ -135,7 +135,7 @@ class Drawing:
 # Our typeface where a reader has it, else those of the same width, which nearly every reader has.
 _FAMILY = "'DejaVu Sans Condensed', Helvetica, Arial, sans-serif"
 
-# An array is enlarged to about so many pixels for those readers of SVG that smooth what they enlarge.
+# Some readers of SVG smooth what they enlarge, so arrays are enlarged to about this many pixels first.
 _ENLARGED = 600
 
 # Pixels per unit while drawing; the picture is averaged down, which smooths its lines.

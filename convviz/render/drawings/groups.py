@@ -137,7 +137,7 @@ def _bar(run: LayerRun, index: int, looks: ContrastSettings) -> Bar:
 
 
 def _middles(top: float, rows: int, slots: Sequence[int | None]) -> list[float]:
-    """Tell at which heights tiles stand, centred where the other side has more."""
+    """Return the heights of the tiles, centred where the other side has more of them."""
     first = top + (rows - len(slots)) * _PITCH / 2
     return [first + place * _PITCH + _TILE / 2 for place in range(len(slots))]
 

@@ -24,7 +24,7 @@ def elided(count: int, room: int) -> list[int | None]:
     Parameters
     ----------
     count : int
-        Places there are.
+        Number of places.
     room : int
         Places that can be shown; at least 3 are used.
 

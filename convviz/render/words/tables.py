@@ -93,7 +93,7 @@ class _Screen(Console):
 
 
 def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None = None) -> Table:
-    """Make a table in the one look of all tables.
+    """Make a table in the look that all tables share.
 
     Columns are flush right but for those in `left`. Where the terminal is narrow,
     the column `folding` breaks its lines between words; numbers are never cut.
@@ -111,7 +111,7 @@ def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None =
 
 
 def leave_out(table: Table, headings: Sequence[str]) -> None:
-    """Say below a table which columns are not shown, for want of room."""
+    """Name below a table the columns that do not fit."""
     if headings:
         table.caption = Text(f"left out, as the terminal is too narrow: {', '.join(headings)}", style="dim")
         table.caption_justify = "left"
@@ -177,7 +177,7 @@ def _windowed(length: int, room: int, at: int | None) -> range:
 
 
 def values(numbers: Floats, *, at: HW | None = None, width: int = 80) -> tuple[Table, str]:
-    """Tabulate one map, or the part of it round `at` that there is room for.
+    """Tabulate one map, or the part around `at` that fits.
 
     Parameters
     ----------
