@@ -1,18 +1,18 @@
 """Write what the documents take from the code: the table of options and the pictures.
 
 python docs/make_docs.py             writes both
-python docs/make_docs.py run.png …   writes the table, and these pictures
+python docs/make_docs.py NAME.png …  writes the table and these pictures
 python docs/make_docs.py --check     says whether the table is up to date, and writes nothing
 """
 
-import subprocess
+import os
 import sys
 from pathlib import Path
 
 import typer.main
 from PIL import Image
 
-from convviz.cli.app import make_app
+from convviz.cli.app import make_app, status_of
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -65,6 +65,19 @@ def with_table(text: str) -> str:
     return head + BEGIN + options_table("run") + END + rest.split(END)[1]
 
 
+def make(name: str, target: Path) -> None:
+    """Run the command of a picture, among the samples."""
+    os.chdir(ROOT)
+    status = status_of([*PICTURES[name].split(), "--output", str(target), "--force"])
+    if status:
+        sys.exit(f"{name}: status {status}")
+
+
+def reduction(width: int) -> int:
+    """Choose by how much a picture is reduced: drawings have two pixels per unit, pages are read at one."""
+    return 2 if width > 1600 else 1
+
+
 def main() -> None:
     """Write the table and the pictures, or check the table."""
     text = README.read_text(encoding="utf-8")
@@ -74,15 +87,12 @@ def main() -> None:
         )
     README.write_text(with_table(text), encoding="utf-8")
     for name in sys.argv[1:] or PICTURES:
-        arguments = PICTURES[name]
         target = ROOT / "docs" / "pictures" / name
-        words = [*arguments.split(), "--output", str(target)]
-        subprocess.run([sys.executable, "-m", "convviz", *words, "--force"], cwd=ROOT, check=True)
+        make(name, target)
         if name.endswith(".gif"):
             continue
-        # Drawings have two pixels per unit; pages are read at one.
         with Image.open(target) as picture:
-            small = picture.convert("RGB").reduce(2 if picture.width > 1600 else 1)
+            small = picture.convert("RGB").reduce(reduction(picture.width))
         small.save(target, optimize=True)
 
 

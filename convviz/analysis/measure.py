@@ -56,7 +56,7 @@ class Benchmark:
     rates : list of Rate
         One for each of `ways`.
     auto : str
-        The backend that is taken where none is chosen.
+        The backend that ``auto`` chooses.
     """
 
     layer: Conv2d

@@ -133,7 +133,7 @@ class Entry:
     remarks: tuple[str, ...]
 
 
-# What a source and the bytes of a target are now; nothing if one of them is not there.
+# The current version of a source and the size of a target; None if one of them does not exist.
 _Look = tuple[addresses.Seen, int]
 _Answer = Callable[[], _Look | None]
 
@@ -142,7 +142,7 @@ _QUESTIONS = 16
 
 
 def _look(item: Job | Outcome) -> _Look | None:
-    """Ask what an input is now, and how long its output."""
+    """Look up the current version of an input, and the size of its output."""
     if isinstance(item, Outcome):
         return None
     try:
@@ -153,7 +153,7 @@ def _look(item: Job | Outcome) -> _Look | None:
 
 
 def _nothing() -> None:
-    """Answer for what nobody needs to ask about."""
+    """Return the answer for files that need no request."""
 
 
 class Journal:
@@ -281,7 +281,7 @@ class Journal:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Write it anew, in the order of the names.
+        """Rewrite it in the order of the names.
 
         So two folders with the same outputs have the same journal, however often
         the making of them was interrupted.
@@ -406,7 +406,7 @@ def _line(entry: Entry) -> bytes:
 
 
 def _entry(line: bytes) -> Entry | None:
-    """Read one line; nothing if it is no entry."""
+    """Read one line; None if it is not an entry."""
     try:
         found = json.loads(line)
         found["source"] = Fingerprint(**found["source"])

@@ -23,7 +23,7 @@ Work = Callable[[Job], Outcome]
 GRACE_SECONDS = 2.0
 # How often to look whether it was; a signal does not end every wait.
 _GLANCE_SECONDS = 0.1
-# So many processes in a row may end before they took a file.
+# The number of processes in a row that may end before they take a file.
 _FALSE_STARTS = 3
 
 # A fresh interpreter per worker: forking a process whose libraries have threads may deadlock.
@@ -71,13 +71,13 @@ class Worker:
         return cls(process, ours)
 
     def give(self, job: Job) -> None:
-        """Hand it a file."""
+        """Give it a file."""
         self.job, self.began = job, time.monotonic()
         with contextlib.suppress(OSError):  # it ended just now, which the next look at the pipe tells
             self.pipe.send(job)
 
     def take(self) -> Outcome | None:
-        """Take what it has to say; raises EOFError or OSError where it ended."""
+        """Receive its message; raises EOFError or OSError if it ended."""
         outcome: Outcome | None = self.pipe.recv()
         self.ready, self.job = True, None
         return outcome
@@ -243,7 +243,7 @@ class _Crew:
         return (not self._busy() and not more) or now >= self._last or self.stop.asked > 1
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Wait a moment, and give what came of it.
+        """Wait a moment, and return the outcomes that arrived.
 
         Raises
         ------

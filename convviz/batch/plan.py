@@ -60,7 +60,7 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file.
+    """The outcome of one file.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Outcome:
     target : Path
         The file written, or not.
     reason : str
-        Why it failed, in one line; nothing if it did not.
+        Why it failed, in one line; empty if it did not.
     remarks : tuple of str
         What was changed on the way.
     input_shape, output_shape : tuple of int
@@ -110,7 +110,7 @@ COUNTED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What there is to do, listed anew each time: names by the million are never in memory together.
+    """The files of a batch, listed again on each pass: millions of names are never in memory together.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ class PassedOver:
 
     @property
     def sentence(self) -> str:
-        """One line about all of it; nothing if there is none."""
+        """One line about all of it; empty if there is none."""
         said = []
         if self.endings:
             first = self.endings.most_common(5)
@@ -275,7 +275,7 @@ class PassedOver:
 
 
 def _below(path: Path, folder: Path) -> PurePosixPath | None:
-    """Return where below a folder a path lies; nothing if it lies elsewhere."""
+    """Return the part of a path below a folder; None if it lies elsewhere."""
     if addresses.is_remote(path) != addresses.is_remote(folder):
         return None
     if addresses.is_remote(path):
@@ -380,7 +380,7 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
 
 
 def _found(path: Path, what: str) -> tuple[int, int] | None:
-    """Tell a folder from all others by what the file system knows; nothing if there is none."""
+    """Identify a folder by its device and number in the file system; None if there is none."""
     try:
         found = path.stat()
     except FileNotFoundError:

@@ -154,7 +154,7 @@ class Batch:
 
     @contextlib.contextmanager
     def _held_back(self) -> Iterator[None]:
-        """Keep what ends a batch that is under way, so that what was done is told first."""
+        """Keep the error that ends a running batch, so that the summary is printed first."""
         try:
             yield
         except (OutputError, BatchError) as error:
@@ -163,7 +163,7 @@ class Batch:
             self.tally.trouble = error
 
     def _note(self, outcome: Outcome, journal: Journal, lines: Report) -> None:
-        """Write down what became of one file."""
+        """Write down the outcome of one file."""
         lines.write(outcome)
         journal.add(outcome)
         self.tally.add(outcome)

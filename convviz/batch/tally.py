@@ -67,7 +67,7 @@ class Tally:
     total : int
         Files in all, as far as they are known.
     stopped_listing : bool
-        Whether the batch ended before all files were listed, so that nobody knows how many there are.
+        Whether the batch ended before all files were listed, so that their number is unknown.
     trouble : ConvvizError, optional
         What ended it.
     seconds : float
@@ -93,12 +93,12 @@ class Tally:
 
     @property
     def left(self) -> int | None:
-        """Number of files that are left; None where nobody knows."""
+        """Number of files that are left; None where it is unknown."""
         return None if self.stopped_listing else self.total - self.counts.total()
 
     @property
     def rest(self) -> str:
-        """What is left, in words; nothing where nothing is."""
+        """The number of files that are left, in words; empty if there are none."""
         return "" if self.left == 0 else "the rest" if self.left is None else plural(self.left, "file")
 
     @property

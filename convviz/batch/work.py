@@ -189,6 +189,6 @@ def _read(job: Job) -> tuple[bytes, Fingerprint]:
         found = None  # reading it says why
     data = read_bytes(job.source, size=found.size if found else 0)
     if found is None:
-        raise InputError(f"{quoted(job.source)} came into being just now; try again.")
+        raise InputError(f"{quoted(job.source)} was created by another program just now; try again.")
     digest = hashlib.sha256(data).hexdigest()
     return data, Fingerprint(found.size, found.modified, found.changed, digest)

@@ -31,7 +31,7 @@ def _fitted(line: str, stream: TextIO) -> list[str]:
 
 
 def answer_json(document: Any) -> None:
-    """Write one JSON document on stdout; what its encoding lacks stands there as JSON writes it in ASCII."""
+    """Write one JSON document on stdout; characters that its encoding lacks are escaped as JSON does."""
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     # JSON lets these stand, but a terminal acts upon them.
     if not text.isprintable():
@@ -46,7 +46,7 @@ def answer_json(document: Any) -> None:
 def answer_path(path: Path | Stream, *, quiet: bool = False) -> None:
     """Write the path of a file; for a program that reads it, in the bytes of its name."""
     if isinstance(path, Stream):
-        return  # whoever reads stdout has the file
+        return  # the reader of stdout has the file
     if quiet and not sys.stdout.isatty():
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(path) + b"\n")

@@ -271,6 +271,12 @@ OPTIONS: dict[str, Any] = {
         text="Centre the table of a large map here.",
     ),
     "show": typer.Option("--show", rich_help_panel=OUTPUT, help="Show the maps in the terminal."),
+    "verbose": typer.Option(
+        "-v",
+        "--verbose",
+        rich_help_panel=OUTPUT,
+        help="Print the kernels, the groups, the MACs, the memory and the backend too.",
+    ),
     "field": _option(
         "--field",
         parser=parsing.position("field"),
@@ -337,7 +343,7 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.whole("workers", most=1024),
         metavar="N",
         panel=BATCH,
-        text="Number of processes [default: as many as there are cores].",
+        text="Number of processes [default: the number of cores].",
     ),
     "engine": _words(
         "engine",
@@ -409,14 +415,14 @@ Quiet = Annotated[
 
 
 def output_option(text: str, default: str = "") -> Any:
-    """Make the row of the option that says where to write; `default` tells the name without it."""
+    """Make the row of the option that says where to write; `default` is the name without the option."""
     # A default in words is put in brackets by typer, as if those belonged to it.
     words = f"{text}  [default: {default}]" if default else text
     return typer.Option("-o", "--output", metavar="FILE", rich_help_panel=OUTPUT, help=words)
 
 
 def check_picture(path: Path | Stream | None) -> None:
-    """Refuse a name that ends like no picture, or a format whose package is missing.
+    """Refuse a name whose ending is not that of a picture, or a format whose package is missing.
 
     Raises
     ------

@@ -17,7 +17,7 @@ def progress(total: int | None, what: str, *, wanted: bool = True) -> Iterator[C
     Parameters
     ----------
     total : int or None
-        Files, rows or whatever is counted; None where nobody knows how many there are.
+        Files, rows or whatever is counted; None where the number is unknown.
     what : str
         Their name, in the plural.
     wanted : bool
@@ -26,7 +26,7 @@ def progress(total: int | None, what: str, *, wanted: bool = True) -> Iterator[C
     Yields
     ------
     callable
-        To be told how many more are done, from any thread.
+        Takes the number of newly finished ones, from any thread.
     """
     if not wanted or not sys.stderr.isatty():
         yield lambda more: None
@@ -43,7 +43,7 @@ def progress(total: int | None, what: str, *, wanted: bool = True) -> Iterator[C
 
 
 class _Bar:
-    """A bar that is drawn from when it is told to begin; it goes away at the end."""
+    """A bar that appears at the first call of `begin` and disappears at the end."""
 
     def __init__(self, total: int | None, what: str) -> None:
         self._total, self._what = total, what

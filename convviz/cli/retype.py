@@ -13,7 +13,7 @@ _NAMES = {"layer-name": "layer"}
 
 
 def options_of(found: Mapping[str, Any], command: str) -> list[str]:
-    """Write the settings as they would be typed; what is no option tells more of the file."""
+    """Write the settings as a user would type them; leave out entries that are not options."""
     group: Any = typer.main.get_command(make_app([command]))
     known = {
         option
@@ -25,7 +25,7 @@ def options_of(found: Mapping[str, Any], command: str) -> list[str]:
         name = _NAMES.get(key, key)
         if f"--{name}" not in known or key == "layer":  # as text, beside what it is made of
             continue
-        # None describes a file of ours, and whoever pastes the line would write where a stranger chose.
+        # A stranger may have written them into the file, and a user who pastes the line would write there.
         if name in NOT_OFFERED:
             continue
         for text in value if isinstance(value, list) else [value]:

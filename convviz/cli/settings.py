@@ -19,7 +19,7 @@ from convviz.spec import settings
 
 
 def settings_in(path: Path) -> dict[str, Any]:
-    """Read the settings that a file of ours was made with.
+    """Read the settings of a file that convviz wrote.
 
     Returns
     -------
@@ -44,7 +44,7 @@ NOT_OFFERED = frozenset(
     {"output", "maps", "save", "frames", "gallery", "report", "force", "redo", "open", "engine", "scheduler"}
 )
 
-# What makes a network, where a layer is given otherwise.
+# The options that give a network instead of a layer.
 NET_OPTIONS = ("layers", "net", "model", "until", "classes")
 
 
@@ -58,7 +58,7 @@ def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None],
             taken = {parameter.name for parameter in context.command.params}
             if net := next((name for name in NET_OPTIONS if name in found and name not in taken), None):
                 raise SpecError(
-                    f"like: {quoted(path)} is of a whole network (--{net}), which no layer can stand for."
+                    f"like: {quoted(path)} holds a network (--{net}), but this command takes one layer."
                 )
             context.default_map = {
                 name: text for name, text in found.items() if name in known and _as_typed(name, text)
@@ -94,7 +94,7 @@ def _let_typed_win(context: typer.Context, values: dict[str, Any], defaults: Map
 
 
 def _told(option: Any, text: str | None) -> Any:
-    """Give an option other words."""
+    """Copy an option with another help text."""
     if text is None:
         return option
     option = copy.copy(option)

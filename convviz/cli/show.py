@@ -19,12 +19,12 @@ _MOST_CELLS = 200
 
 
 def show_maps(sheet: Sheet) -> None:
-    """Show the maps of a sheet; nothing is asked of the terminal when stdout is not one."""
+    """Show the maps of a sheet; if stdout is not a terminal, say so and do nothing."""
     if not sys.stdout.isatty():
         remark("--show needs a terminal; stdout is not one, so nothing is shown.")
         return
     screen = tables.console()
-    # One line for the caption, and one for what is typed next.
+    # One line for the caption, and one for the next prompt.
     room = HW(max(screen.height - 2, 1), screen.width)
     in_colour = screen.color_system is not None and not screen.no_color and _encodes(terminal.HALF_BLOCK)
     picture = _pictures() if in_colour else None
@@ -56,10 +56,10 @@ def _encodes(text: str) -> bool:
 
 
 def _pictures() -> Any:
-    """Ask the terminal whether it draws pictures; gives what prints one, or None.
+    """Ask the terminal whether it draws pictures; return a function that prints one, or None.
 
-    It answers through stdin, so that must be the terminal too, and the size of its characters
-    is known only where it says how many there are.
+    The terminal answers through stdin, so stdin must be the terminal too. The size of its characters
+    follows from the number of its rows and columns.
     """
     try:
         columns, rows = os.get_terminal_size(sys.stdout.fileno())
@@ -67,7 +67,7 @@ def _pictures() -> Any:
         return None
     if not (sys.stdin.isatty() and columns and rows):
         return None
-    # What the library has to say about a terminal that does not answer is no matter of the user.
+    # The library logs a warning about terminals that do not answer, which does not concern the user.
     logging.getLogger("textual_image").addHandler(logging.NullHandler())
     sys.stdout.flush()
     from textual_image._terminal import TerminalError, get_cell_size
@@ -78,7 +78,7 @@ def _pictures() -> Any:
 
         refused += (termios.error,)
     try:
-        # To load this asks the terminal.
+        # This import asks the terminal.
         from textual_image.renderable import Image, SixelImage, TGPImage
 
         cell = get_cell_size()
@@ -96,7 +96,7 @@ def _pictures() -> Any:
         room = HW(min(room.h, _MOST_CELLS), min(room.w, _MOST_CELLS))
         large = terminal.fitted(levels, HW(room.h * cell.height, room.w * cell.width))
         h, w = -(-large.shape[0] // cell.height), -(-large.shape[1] // cell.width)
-        # The library stretches a picture to whole characters; paper round it keeps its cells square.
+        # The library stretches a picture to whole characters; white paper around it keeps its cells square.
         paper = Pixels.new("RGB", (w * cell.width, h * cell.height), (255, 255, 255))
         paper.paste(Pixels.fromarray(large).convert("RGB"), (0, 0))
         screen.print(Image(paper, width=w, height=h))

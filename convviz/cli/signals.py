@@ -12,7 +12,7 @@ _ENDINGS = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if hasattr(si
 
 
 class Ended(BaseException):
-    """The process was asked to end; what is half done is taken back on the way out.
+    """The process was asked to end; half-finished work is removed on the way out.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Stdout and stderr, whatever they are joined to."""
+"""Stdout and stderr, wherever they lead."""
 
 import io
 import os
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class NobodyReads(BaseException):
-    """Whoever read our output, such as ``head``, has seen enough and is gone."""
+    """The program that read our output, such as ``head``, has closed the pipe."""
 
 
 class _Stdout(io.FileIO):
-    """Stdout, whose errors are told from those of other files."""
+    """Stdout; its errors differ in type from those of other files."""
 
     def write(self, data: "ReadableBuffer", /) -> int:
         try:

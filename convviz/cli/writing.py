@@ -1,4 +1,4 @@
-"""Where a command writes, and what is said before it does."""
+"""Where a command writes, and the remarks before it writes."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from convviz.text import amount
 # Bytes of the pixels, before they are packed: a picture of the first is announced, one of the second refused.
 LARGE, TOO_LARGE = 100 << 20, 2 << 30
 
-# What follows from the settings, or changes no result.
+# Entries that follow from the settings, or do not change the result.
 _NO_SETTINGS = {"version", "layer", "backend", "device", "animation", "ends"}
 
 # The most settings that are named, and the most characters of each.
@@ -24,7 +24,7 @@ _NAMED, _LETTERS = 4, 40
 
 
 class Sized(Protocol):
-    """A picture that tells its size."""
+    """A picture that knows its size."""
 
     @property
     def height(self) -> int:
@@ -104,7 +104,7 @@ def stem_of(name: str) -> str:
 
 
 def announce(sheet: Sized, *, force: bool, quiet: bool = False) -> None:
-    """Remark on the size of a picture that is going to be large.
+    """Remark on the size of a large picture before it is written.
 
     Raises
     ------

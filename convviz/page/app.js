@@ -5,7 +5,7 @@
  * `conv` and `bank` are there where the layer is a Conv2d; `layer` where it is one of a net.
  *
  * @typedef {{layer: Placed|null, conv: Layer|null, bank: Bank|null, inputs: Picture[], output: Picture, map: number,
- *   parts: Float32Array[], looks: {map: Look|null, parts: Look[]}|null, small: Look[]}} Shown
+ *   parts: Float32Array[], small: Small[]}} Shown
  */
 (() => {
   const MARK = "#d55e00";
@@ -13,6 +13,8 @@
   const MOST_PLANES = 16;
   const MOST_CELLS = 25;
   const MOST_BARS = 20;
+  // Maps of so many values along a side are drawn as numbers on a sheet, so nothing of them is cut.
+  const MOST_AS_NUMBERS = 26;
   const STEP_MILLISECONDS = 400;
 
   /** @type {(id: string) => any} */
@@ -52,6 +54,10 @@
 
   /** @param {string} text */
   const floats = (text) => new Float32Array(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+
+  /** Red, green and blue of each level, by the names of the scales. @type {Record<string, Uint8Array>} */
+  const tables = Object.fromEntries(Object.entries(data.tables).map(([name, text]) =>
+    [name, Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))]));
 
   // --- choosing
 
@@ -180,9 +186,9 @@
 
   /** @param {Placed|null} layer @param {Layer} conv @param {Bank} bank @param {Picture} input @param {number} map */
   async function convolved(layer, conv, bank, input, map) {
-    const { filters, looks, small } = await Work.filters(input, conv, bank, map);
+    const { filters, small } = await Work.filters(input, conv, bank, map);
     const output = { height: filters.height, width: filters.width, planes: filters.maps };
-    return { layer, conv, bank, inputs: [input], output, map, parts: filters.parts, looks, small };
+    return { layer, conv, bank, inputs: [input], output, map, parts: filters.parts, small };
   }
 
   /** @returns {Promise<Shown>} */
@@ -209,8 +215,8 @@
       return convolved(layer, layer.options, bank, inputs[0], map);
     }
     const { height, width, planes } = output;
-    const looks = planes.map((values, at) => small.get(layer.name)?.[at] || Paint.small(values, height, width, 96));
-    return { layer, conv: null, bank: null, inputs, output, map, parts: [], looks: null, small: looks };
+    const thumbs = planes.map((values, at) => small.get(layer.name)?.[at] || Paint.small(values, height, width, 96));
+    return { layer, conv: null, bank: null, inputs, output, map, parts: [], small: thumbs };
   }
 
   // --- showing
@@ -247,7 +253,7 @@
     if (layer) {
       const shapes = layer.inputs.map((name) => given.find((one) => one.name === name)?.shape || data.shape);
       $("sentence").textContent = `${layer.name}: ${shapes.map((shape) => shape.join("x")).join(" and ")} -> ${layer.shape.join("x")}`;
-      $("command").textContent = Words.netCommand(data, source);
+      $("command").textContent = Words.netCommand(state, data, source);
       $("code").textContent = Words.netCode(given, data, source);
     } else if (conv && bank) {
       $("sentence").textContent = Words.sentence(conv, shapeOf(inputs[0]), shapeOf(output));
@@ -267,10 +273,70 @@
     return shown?.inputs[index].planes.length === 1 ? layer.inputs[index] : `${layer.inputs[index]} ${plane}`;
   }
 
-  /** Say below a canvas what it shows, with its least and its greatest value. @param {Pane} pane @param {string} what */
-  function caption({ canvas, look: { low: least, high: most } }, what) {
-    /** @type {any} */ (canvas.parentElement).querySelector("figcaption").textContent = `${what}: ${short(least, 3)} to ${short(most, 3)}`;
+  /**
+   * Say below a canvas what it shows, with its least and its greatest value; of a map a bar shows the ends of the scale.
+   *
+   * @param {Pane} pane @param {string} what @param {Tone} [tone]
+   */
+  function caption({ canvas, look: { low: least, high: most } }, what, tone) {
+    const figure = /** @type {HTMLElement} */ (canvas.parentElement);
+    /** @type {any} */ (figure.querySelector("figcaption")).textContent = `${what}: ${short(least, 3)} to ${short(most, 3)}`;
+    figure.querySelector(".scale")?.remove();
+    if (tone) canvas.after(bar(tone));
   }
+
+  /** The colours of a scale between its ends, with a line at 0. @param {Tone} tone */
+  function bar({ low: least, high: most, signed }) {
+    const table = tables[state.colormap];
+    const stops = Array.from({ length: 17 }, (_, at) => {
+      const level = Math.max(signed ? 1 : 0, Math.round((255 * at) / 16));
+      return `rgb(${table.subarray(3 * level, 3 * level + 3).join()})`;
+    });
+    const colours = element("div", { className: "colours" });
+    colours.style.background = `linear-gradient(to right, ${stops.join()})`;
+    if (least < 0 && most > 0) {
+      const zero = element("div", { className: "zero" });
+      zero.style.left = `${(-100 * least) / (most - least)}%`;
+      colours.append(zero);
+    }
+    const label = `scale from ${short(least, 3)} to ${short(most, 3)}`;
+    const made = element("div", { className: "scale", title: label }, element("span", {}, short(least, 3)), colours, element("span", {}, short(most, 3)));
+    made.setAttribute("role", "img");
+    made.setAttribute("aria-label", label);
+    return made;
+  }
+
+  // --- painting maps
+
+  /** The scale that maps share, by the maps. @type {WeakMap<object, Tone>} */
+  let tones = new WeakMap();
+  let painted = "";
+
+  /** Begin anew where maps are painted in another way than before. */
+  function repaint() {
+    const looks = [state.colormap, state.limits, state.scale].join();
+    if (looks !== painted) {
+      tones = new WeakMap();
+      Panes.forget();
+    }
+    painted = looks;
+  }
+
+  /** The scale of one map of a layer, or that which it shares. @param {Float32Array} values @param {Picture} of @returns {Tone} */
+  function toneOf(values, of) {
+    const every = state.scale === "global" && net ? [...net.answer.outputs].filter(([name]) => name !== "input").map(([, one]) => one) : [of];
+    const key = state.scale === "map" ? values : every[0].planes;
+    const known = tones.get(key);
+    if (known) return known;
+    const arrays = state.scale === "map" ? [values] : every.flatMap(({ planes }) => planes);
+    const found = Paint.tone(arrays, state, every.every(({ height, width }) => Math.max(height, width) <= MOST_AS_NUMBERS));
+    tones.set(key, found);
+    return found;
+  }
+
+  /** A small map, with a scale of its own where maps do not share one. @param {Small} one @param {Picture} of */
+  const thumbnail = ({ values, height, width }, of) =>
+    Panes.canvasOf(Paint.toned(values, height, width, toneOf(values, of), tables[state.colormap]));
 
   /** Which planes of the inputs matter for a map. @param {Shown} found @returns {{index: number, plane: number}[]} */
   function planesOf({ layer, conv, inputs, map }) {
@@ -287,7 +353,8 @@
 
   /** @param {Shown} found */
   function build(found) {
-    const { layer, conv, inputs, output, map, looks } = found;
+    const { layer, conv, inputs, output, map } = found;
+    repaint();
     const focused = document.activeElement;
     const key = focused instanceof HTMLElement ? focused.dataset.key || focused.id : "";
     Panes.clear();
@@ -316,10 +383,11 @@
       const { height, width, planes: values } = inputs[index];
       const name = nameOf(layer, index, plane);
       const figure = figureOf(box, "plane");
-      const paint = () => inputs[index] === picture
-        ? Paint.grey(values[plane], height, width, low, high)
-        : Paint.signed(values[plane], height, width);
-      caption(Panes.add(figure, "input", plane, values[plane], paint, values[plane], `${name} channel`, vector ? 900 : 340), `${name} channel`);
+      const tone = inputs[index] === picture ? undefined : toneOf(values[plane], inputs[index]);
+      const paint = () => tone
+        ? Paint.toned(values[plane], height, width, tone, tables[state.colormap])
+        : Paint.grey(values[plane], height, width, low, high);
+      caption(Panes.add(figure, "input", plane, values[plane], paint, values[plane], `${name} channel`, vector ? 900 : 340), `${name} channel`, tone);
       if (conv) addends(found, box, plane, name, form !== built);
     });
     built = form;
@@ -327,8 +395,10 @@
     const figure = $("output");
     const label = `feature map ${map}, ${output.height} by ${output.width}; arrow keys move`;
     figure.querySelector("canvas")?.remove();
-    const pane = Panes.add(figure, "output", map, values, () => looks?.map || Paint.signed(values, output.height, output.width), values, label, 480);
-    caption(pane, `map ${map}`);
+    const tone = toneOf(values, output);
+    const paint = () => Paint.toned(values, output.height, output.width, tone, tables[state.colormap]);
+    const pane = Panes.add(figure, "output", map, values, paint, values, label, 480);
+    caption(pane, `map ${map}`, tone);
     Object.assign(pane.canvas, { id: "mapCanvas", tabIndex: 0 });
     pane.canvas.setAttribute("role", "application");
     pane.canvas.addEventListener("keydown", keys);
@@ -355,7 +425,7 @@
    *
    * @param {Shown} found @param {Element} box @param {number} plane @param {string} name @param {boolean} fresh
    */
-  function addends({ conv, bank, inputs, output, map, parts, looks }, box, plane, name, fresh) {
+  function addends({ conv, bank, inputs, output, map, parts }, box, plane, name, fresh) {
     if (!conv || !bank) return;
     const inGroup = inputs[0].planes.length / conv.groups;
     const first = Math.floor(map / (conv.outChannels / conv.groups)) * inGroup;
@@ -366,8 +436,9 @@
     }
     kernel(conv, bank, box, map, at, inGroup, name, fresh);
     const part = figureOf(box, "part");
-    const paint = () => looks?.parts[at] || Paint.signed(parts[at], output.height, output.width);
-    caption(Panes.add(part, "output", plane, parts[at], paint, parts[at], `what the ${name} channel adds to map ${map}`, 340), `= ${name} partial map`);
+    const tone = toneOf(parts[at], output);
+    const paint = () => Paint.toned(parts[at], output.height, output.width, tone, tables[state.colormap]);
+    caption(Panes.add(part, "output", plane, parts[at], paint, parts[at], `what the ${name} channel adds to map ${map}`, 340), `= ${name} partial map`, tone);
   }
 
   /**
@@ -423,8 +494,8 @@
     choice.value = String(map);
     choice.hidden = count === 1;
     $("thumbs").hidden = count === 1;
-    $("thumbs").replaceChildren(...(count === 1 ? [] : small.map((look, at) => {
-      const button = element("button", { type: "button", ariaLabel: `map ${at}` }, Panes.canvasOf(look), String(at));
+    $("thumbs").replaceChildren(...(count === 1 ? [] : small.map((one, at) => {
+      const button = element("button", { type: "button", ariaLabel: `map ${at}` }, thumbnail(one, output), String(at));
       button.setAttribute("aria-pressed", String(at === map));
       button.dataset.key = `map${at}`;
       button.addEventListener("click", () => attempt({ ...state, map: at }));
@@ -445,10 +516,11 @@
   /** One row per layer of a net. */
   function strips() {
     if (!net) return;
-    const { layers, answer: { small } } = net;
+    const { layers, answer: { small, outputs } } = net;
     $("layers").replaceChildren(...layers.map((layer, at) => {
       const name = element("span", { className: "name" }, layer.name, element("span", {}, `${layer.kind} -> ${layer.shape.join("x")}`));
-      const strip = element("span", { className: "strip" }, ...(small.get(layer.name) || []).map(Panes.canvasOf));
+      const strip = element("span", { className: "strip" }, ...(small.get(layer.name) || []).map((one) =>
+        thumbnail(one, /** @type {Picture} */ (outputs.get(layer.name)))));
       if (layer.shape.length === 1) strip.classList.add("vector");
       const best = at === layers.length - 1 ? prediction() : "";
       if (best) name.append(element("strong", {}, best));
@@ -784,7 +856,7 @@
   function chosen() {
     const { output, map } = /** @type {Shown} */ (shown);
     const values = output.planes[map];
-    const look = Paint.signed(values, output.height, output.width);
+    const look = Paint.toned(values, output.height, output.width, toneOf(values, output), tables[state.colormap]);
     return { ...look, values, map };
   }
 
@@ -829,6 +901,9 @@
     new Option("drawn by seed", "seed"),
     ...data.presets.map((preset) => new Option(preset.name, preset.name)),
   );
+  $("colormap").append(...Object.keys(tables).map((name) => new Option(name, name)));
+  if (!["percentile", "minmax", "symmetric"].includes(data.state.limits))
+    $("limits").append(new Option(data.state.limits, data.state.limits));
   const first = original();
   picture = first;
   given = data.layers.map((layer) => ({

@@ -16,18 +16,20 @@ import numpy as np
 from convviz.compute.weights import LayerWeights, Parameters
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
+from convviz.render.palette import colours
 from convviz.render.words.program import layer_lines
 from convviz.spec import layers
 from convviz.spec.geometry import HW
 from convviz.spec.kernels import entries
 from convviz.spec.layers import Conv2d
 from convviz.spec.network import Network, SizedStep
-from convviz.spec.settings import InputSettings, LayerSettings, as_text, typed
+from convviz.spec.settings import InputSettings, LayerSettings, PageSettings, as_text, typed
 from convviz.text import printable
 
 _AS_IT_IS = InputSettings()
+_LOOKS = PageSettings()
 
-# More would not be computed again while somebody waits, or would be no page to send to anybody.
+# Beyond these a change takes too long to follow, or the file is too large to send.
 MOST_PIXELS, MOST_FILTERS = 1 << 22, 64
 MOST_MACS, MOST_NUMBERS = 1 << 31, 1 << 22
 # A layer alone is shared by several workers, and nothing follows it.
@@ -45,6 +47,7 @@ def page(
     settings: LayerSettings,
     reading: InputSettings = _AS_IT_IS,
     others: Sequence[str] = (),
+    looks: PageSettings = _LOOKS,
 ) -> str:
     """Write the page of a layer.
 
@@ -64,6 +67,8 @@ def page(
         How the picture was read.
     others : sequence of str
         Further inputs, whose channels stand in the picture too.
+    looks : PageSettings
+        How the values of maps become colours at first.
 
     Returns
     -------
@@ -74,6 +79,8 @@ def page(
     ------
     SpecError
         If the picture or the layer is too large for a page.
+    UnknownNameError
+        If there is no such scale of colours.
 
     Examples
     --------
@@ -124,7 +131,7 @@ def page(
         "reading": [*map(shlex.quote, others), *_options(reading)],
         "layers": [_layer(step, parameters)],
     }
-    return _written(path, picture, reading, more=more, chosen=chosen)
+    return _written(path, picture, reading, looks=looks, more=more, chosen=chosen)
 
 
 # A program whose input and weights are given by others.
@@ -144,6 +151,7 @@ def network_page(
     origin: str = "",
     program: Mapping[str, Any] = _NO_PROGRAM,
     others: Sequence[str] = (),
+    looks: PageSettings = _LOOKS,
 ) -> str:
     """Write the page of a net: a panel for each of its layers.
 
@@ -172,6 +180,8 @@ def network_page(
     program : dict
         What the program needs beside its layers, as `convviz.render.words.program.network_lines`
         gives it.
+    looks : PageSettings
+        How the values of maps become colours at first.
 
     Returns
     -------
@@ -182,6 +192,8 @@ def network_page(
     ------
     SpecError
         If the picture or the network is too large for a page.
+    UnknownNameError
+        If there is no such scale of colours.
 
     Examples
     --------
@@ -213,11 +225,17 @@ def network_page(
         "origin": origin,
         "program": dict(program),
     }
-    return _written(path, picture, read_as or reading, more=more, chosen={})
+    return _written(path, picture, read_as or reading, looks=looks, more=more, chosen={})
 
 
 def _written(
-    path: str, picture: Picture, reading: InputSettings, *, more: Mapping[str, Any], chosen: Mapping[str, Any]
+    path: str,
+    picture: Picture,
+    reading: InputSettings,
+    *,
+    looks: PageSettings,
+    more: Mapping[str, Any],
+    chosen: Mapping[str, Any],
 ) -> str:
     """Put styles, scripts and data into the page."""
     if picture.size.h * picture.size.w > MOST_PIXELS:
@@ -235,7 +253,7 @@ def _written(
         "low": low,
         "high": high,
         "planes": _channels(picture),
-        # What is done to another picture; its channels and its size are those that the page needs.
+        # How another picture is read; its channels and size are those that the page needs.
         "prepared": _options(dataclasses.replace(reading, mode=None, resize=None, crop=None)),
         "most": 1 if reading.range == "unit" else 255,
         "mostMacs": MOST_MACS_ALONE,
@@ -244,14 +262,15 @@ def _written(
             {"name": one.kernel.name, "taps": one.kernel.values, "divisor": one.kernel.divisor}
             for one in entries()
         ],
+        "tables": {name: _table(name) for name in dict.fromkeys(("signed", "gray", looks.colormap))},
         "classes": [],
         "origin": "",
         "program": dict(_NO_PROGRAM),
-        "state": {"at": 0, "map": 0, "edits": {}} | _NO_LAYER | dict(chosen),
+        "state": {"at": 0, "map": 0, "edits": {}} | _painted(looks) | _NO_LAYER | dict(chosen),
     } | dict(more)
     parts = {
         "title": html.escape(f"{Path(name).name}: convviz"),
-        # Of where it lay only the command tells.
+        # Only the command has the folder of the picture.
         "heading": html.escape(Path(name).name),
         "style": _part("page.css"),
         **{script: _part(f"{script}.js") for script in _SCRIPTS},
@@ -262,7 +281,19 @@ def _written(
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _part("page.html"))
 
 
-# The settings of a layer where there are several, none of which can be set.
+def _table(name: str) -> str:
+    """Pack the colours of a scale, red, green and blue of every level."""
+    table = colours(name)
+    levels = np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1) if table is None else table
+    return base64.b64encode(np.ascontiguousarray(levels).tobytes()).decode("ascii")
+
+
+def _painted(looks: PageSettings) -> dict[str, str]:
+    """Write how the values of maps become colours, as the page has it."""
+    return {"colormap": looks.colormap, "limits": str(looks.limits), "scale": looks.scale}
+
+
+# The settings of a layer on the page of a network, where they cannot be changed.
 _NO_LAYER = dict.fromkeys(
     (
         *("outChannels", "kernelH", "kernelW", "strideH", "strideW", "dilationH", "dilationW", "groups"),
@@ -350,7 +381,7 @@ def _words(settings: LayerSettings) -> list[str]:
     """Write the options that name kernels or trained weights."""
     words = [f"-K {shlex.quote(typed(request))}" for request in settings.kernel]
     if settings.kernel:
-        # What else chooses the weights of a layer with kernels; a page with seeded ones tells it itself.
+        # The other options that choose weights beside kernels; those of seeded weights the page writes.
         words += [f"-O {settings.out_channels}"] if settings.out_channels is not None else []
         words += [f"-k {typed(settings.kernel_size)}"] if settings.kernel_size is not None else []
         words += [f"--seed {settings.seed}"] if settings.seed else []

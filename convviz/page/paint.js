@@ -4,11 +4,19 @@
  *
  * @typedef {Uint8ClampedArray<ArrayBuffer>} Pixels  Red, green, blue and opacity of every pixel.
  * @typedef {{pixels: Pixels, height: number, width: number, low: number, high: number}} Look
+ * @typedef {{kind: string, percent: number, low: number, high: number}} Limits
+ * @typedef {{colormap: string, limits: string, scale: string}} Looks
+ * @typedef {{low: number, high: number, signed: boolean}} Tone
+ * @typedef {{values: Float32Array, height: number, width: number}} Small
  */
 const Paint = (() => {
   const POSITIVE = [213, 94, 0];
   const NEGATIVE = [94, 60, 153];
   const NEUTRAL = 247;
+  // Black is 0 where no value is negative, unless the others would lose more than this share of the scale.
+  const MOST_FOR_ZERO = 0.1;
+  // Values that are put in order; it takes about a millisecond.
+  const MOST_ORDERED = 1 << 14;
 
   /** The least and the greatest value. @param {Float32Array} values @returns {Pair} */
   function ends(values) {
@@ -39,7 +47,7 @@ const Paint = (() => {
   }
 
   /**
-   * Red, green and blue of one value, orange above 0 and purple below: safe for the colour-blind.
+   * Red, green and blue of one weight, orange above 0 and purple below: safe for the colour-blind.
    *
    * @param {number} value @param {number} peak
    */
@@ -48,22 +56,96 @@ const Paint = (() => {
     return (part < 0 ? NEGATIVE : POSITIVE).map((end) => Math.round(NEUTRAL + (end - NEUTRAL) * Math.abs(part)));
   }
 
+  /** Limits as they are typed; null where they are not legal. @param {string} text @returns {Limits|null} */
+  function limits(text) {
+    const [kind, ...rest] = text.split(":");
+    if (kind === "minmax" || kind === "symmetric") return rest.length ? null : { kind, percent: 0, low: 0, high: 0 };
+    if (kind === "percentile") {
+      const percent = rest.length ? Number(rest.join(":") || NaN) : 1;
+      return percent >= 0 && percent < 50 ? { kind, percent, low: 0, high: 0 } : null;
+    }
+    const found = text.split(",").map((one) => (one.trim() ? Number(one) : NaN));
+    return found.length === 2 && found.every(Number.isFinite) && found[0] < found[1]
+      ? { kind: "fixed", percent: 0, low: found[0], high: found[1] }
+      : null;
+  }
+
   /**
-   * `colour` of every value, the strongest with the whole of it.
+   * The values of arrays in ascending order; of many, one of every few neighbours, so that percentiles are off by less
+   * than 0.2.
    *
-   * @param {Float32Array} values @param {number} height @param {number} width @returns {Look}
+   * @param {Float32Array[]} arrays @param {boolean} bare  Whether magnitudes are wanted.
    */
-  function signed(values, height, width) {
+  function ordered(arrays, bare) {
+    const every = Math.max(1, Math.floor(arrays.reduce((sum, { length }) => sum + length, 0) / MOST_ORDERED));
+    const found = [];
+    // Neighbours are drawn at random, always the same ones: rows may repeat as the steps do.
+    let chance = 1;
+    for (const values of arrays)
+      for (let first = 0; first < values.length; first += every) {
+        chance = (Math.imul(chance, 1664525) + 1013904223) >>> 0;
+        const value = values[Math.min(values.length - 1, first + (chance >>> 8) % every)];
+        found.push(bare ? Math.abs(value) : value);
+      }
+    return Float32Array.from(found).sort();
+  }
+
+  /** A percentile as numpy computes it, interpolated between neighbours. @param {Float32Array} sorted @param {number} percent */
+  function percentile(sorted, percent) {
+    const place = (percent / 100) * (sorted.length - 1);
+    const [below, above] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+    return below + (above - below) * (place % 1);
+  }
+
+  /**
+   * Choose the values at the ends of the scale of maps that share them: the rule of `convviz/render/contrast.py`.
+   *
+   * @param {Float32Array[]} arrays @param {Looks} looks @param {boolean} cells  Whether they are read as numbers.
+   * @returns {Tone}
+   */
+  function tone(arrays, looks, cells) {
+    const wanted = /** @type {Limits} */ (limits(looks.limits));
+    const signed = looks.colormap === "signed";
+    if (wanted.kind === "fixed") return { low: wanted.low, high: wanted.high, signed };
+    const percent = cells ? 0 : wanted.percent;
+    const every = arrays.map(ends);
+    const least = Math.min(...every.map(([low]) => low));
+    const most = Math.max(...every.map(([, high]) => high));
+    const centred = signed || wanted.kind === "symmetric";
+    const sorted = percent ? ordered(arrays, centred) : new Float32Array();
+    if (centred) {
+      const peak = (percent && percentile(sorted, 100 - percent)) || Math.max(-least, most) || 1;
+      return { low: -peak, high: peak, signed: true };
+    }
+    let [low, high] = percent ? [percentile(sorted, percent), percentile(sorted, 100 - percent)] : [least, most];
+    if (low === high) [low, high] = [least, most];
+    if (wanted.kind === "percentile" && !cells && least >= 0 && low <= MOST_FOR_ZERO * high) low = 0;
+    if (low === high) [low, high] = [Math.min(low, 0), Math.max(high, 0) || Number(low === 0)];
+    return { low, high, signed: false };
+  }
+
+  /**
+   * Values in the colours of a table, one of 256 for each level.
+   *
+   * @param {Float32Array} values @param {number} height @param {number} width @param {Tone} scale
+   * @param {Uint8Array} table  Red, green and blue of every level.
+   * @returns {Look}
+   */
+  function toned(values, height, width, scale, table) {
     const pixels = new Uint8ClampedArray(4 * values.length);
     const words = new Uint32Array(pixels.buffer);
-    const [low, high] = ends(values);
-    const peak = Math.max(-low, high);
-    // From a table of shades, which is three times as fast as mixing every pixel.
-    const shades = new Uint32Array(511);
+    const shades = new Uint32Array(256);
     const bytes = new Uint8Array(shades.buffer);
-    for (let shade = -255; shade <= 255; shade++) bytes.set([...colour(shade, 255), 255], 4 * (shade + 255));
-    const scale = peak ? 255 / peak : 0;
-    for (let at = 0; at < values.length; at++) words[at] = shades[(values[at] * scale + 255.5) | 0];
+    for (let level = 0; level < 256; level++) bytes.set([...table.subarray(3 * level, 3 * level + 3), 255], 4 * level);
+    // A signed scale has 0 at level 128, in the middle of 1 to 255.
+    const [base, by, middle, least] = scale.signed
+      ? [0, 127 / scale.high, 128.5, 1]
+      : [scale.low, 255 / (scale.high - scale.low), 0.5, 0];
+    for (let at = 0; at < values.length; at++) {
+      const level = (values[at] - base) * by + middle;
+      words[at] = shades[level < least ? least : level > 255 ? 255 : level | 0];
+    }
+    const [low, high] = ends(values);
     return { pixels, height, width, low, high };
   }
 
@@ -83,11 +165,11 @@ const Paint = (() => {
   /**
    * A map made small: means of square parts, so that at most `side` of them stand in a row.
    *
-   * @param {Float32Array} values @param {number} height @param {number} width @param {number} side @returns {Look}
+   * @param {Float32Array} values @param {number} height @param {number} width @param {number} side @returns {Small}
    */
   function small(values, height, width, side) {
     const step = Math.ceil(Math.max(height, width) / side);
-    if (step === 1) return signed(values, height, width);
+    if (step === 1) return { values: values.slice(), height, width };
     const [h, w] = [Math.ceil(height / step), Math.ceil(width / step)];
     const sums = new Float32Array(h * w);
     for (let y = 0, at = 0; y < height; y++) {
@@ -101,7 +183,7 @@ const Paint = (() => {
     for (let y = 0; y < h; y++)
       for (let x = 0; x < w; x++)
         sums[y * w + x] /= Math.min(step, height - y * step) * Math.min(step, width - x * step);
-    return signed(sums, h, w);
+    return { values: sums, height: h, width: w };
   }
 
   /**
@@ -116,5 +198,5 @@ const Paint = (() => {
     return light / 0.05 > 1.05 / light ? "#000000" : "#ffffff";
   }
 
-  return { grey, colour, signed, colours, small, ink };
+  return { grey, colour, limits, tone, toned, colours, small, ink };
 })();

@@ -18,7 +18,7 @@ const Panes = (() => {
 
   // How an array looks, as a canvas, while the array is there: what stays the same is not painted again.
   /** @type {WeakMap<object, {look: Look, source: HTMLCanvasElement}>} */
-  const painted = new WeakMap();
+  let painted = new WeakMap();
 
   /** @param {Look} look */
   function canvasOf(look) {
@@ -31,6 +31,9 @@ const Panes = (() => {
     ink.putImageData(new ImageData(look.pixels, look.width, look.height), 0, 0);
     return canvas;
   }
+
+  /** Paint everything again: the scales are other ones. */
+  const forget = () => (painted = new WeakMap());
 
   /** Let go of all canvases. */
   function clear() {
@@ -199,5 +202,5 @@ const Panes = (() => {
   /** Tell who wants to know where the pointer is. @param {typeof heard} listener */
   const hear = (listener) => (heard = listener);
 
-  return { canvasOf, clear, add, drawAll, centre, zoom, zoomed, seen, hear };
+  return { canvasOf, forget, clear, add, drawAll, centre, zoom, zoomed, seen, hear };
 })();

@@ -8,20 +8,21 @@
  * @typedef {{at: number, map: number, outChannels: number, preset: string, seed: number, kernelH: number,
  *   kernelW: number, strideH: number, strideW: number, padTop: number, padBottom: number, padLeft: number,
  *   padRight: number, mode: string, dilationH: number, dilationW: number, groups: number, bias: boolean,
- *   flip: boolean, edits: Record<string, number>}} State
+ *   flip: boolean, colormap: string, limits: string, scale: string, edits: Record<string, number>}} State
  * @typedef {{kind: "output"|"input"|"weight", place: number[]}} Place
  * @typedef {{name: string, taps: number[][], divisor: number}} Preset
  * @typedef {{path: string, shape: number[], channels: string[], low: number, high: number,
  *   planes: {kind: string, divisor: number, data: string}, single: boolean, layers: any[], given: boolean,
  *   words: string[], reading: string[], prepared: string[], most: number, mostMacs: number,
- *   normalize: {mean: number[], std: number[]}|null, presets: Preset[], classes: string[], origin: string,
+ *   normalize: {mean: number[], std: number[]}|null, presets: Preset[], tables: Record<string, string>, classes: string[], origin: string,
  *   program: {imports: string[], read: string[], other: string[], opened: string, stored: {[layer: string]: {[array: string]: string}}},
  *   state: State}} Data
  */
 const Settings = (() => {
   const NUMBERS = /** @type {const} */ (["outChannels", "seed", "kernelH", "kernelW", "strideH", "strideW",
     "dilationH", "dilationW", "groups", "padTop", "padBottom", "padLeft", "padRight"]);
-  const CHOICES = /** @type {const} */ (["mode", "preset"]);
+  const CHOICES = /** @type {const} */ (["mode", "preset", "colormap", "limits", "scale"]);
+  const SCALES = ["map", "layer", "global"];
   const SWITCHES = /** @type {const} */ (["bias", "flip"]);
   const MODES = ["zeros", "reflect", "replicate", "circular"];
   const MOST_FILTERS = 64;
@@ -46,7 +47,8 @@ const Settings = (() => {
 
   /** Why a state cannot be, with what could; empty where it can. @param {State} state @param {Data} data @param {Picture} picture */
   function reason(state, data, picture) {
-    if (!data.single) return "";
+    const unseen = unpainted(state, data);
+    if (unseen || !data.single) return unseen;
     const whole = Number.isInteger(state.seed) && state.seed >= 0 && state.seed < 2 ** 32;
     if (!whole) return "seed takes whole numbers from 0 to 4294967295.";
     if (state.outChannels > MOST_FILTERS) return `out_channels goes up to ${MOST_FILTERS} on this page.`;
@@ -59,6 +61,18 @@ const Settings = (() => {
     if (state.preset === "page" && !fitsPage(state, data, picture)) return "the weights of this page are of another shape.";
     const layer = layerOf(state);
     return Convolve.reason(picture.planes.length, picture.height, picture.width, layer) || tooLarge(layer, data, picture);
+  }
+
+  /** Why the maps cannot be painted as it is chosen; empty where they can. @param {State} state @param {Data} data */
+  function unpainted({ colormap, limits, scale }, data) {
+    const names = Object.keys(data.tables);
+    if (!names.includes(colormap)) return `colours are one of ${names.join(", ")}.`;
+    if (!SCALES.includes(scale)) return `scale is one of ${SCALES.join(", ")}.`;
+    const found = Paint.limits(limits);
+    if (!found) return "limits are percentile, percentile:P, minmax, symmetric, or two values such as -1,1.";
+    return colormap === "signed" && found.low !== -found.high
+      ? `limits ${limits} are not centred on 0, as the signed colours are.`
+      : "";
   }
 
   /**

@@ -49,6 +49,13 @@ const Words = (() => {
   /** The begin of a command: a path is never an option, whatever it begins with. @param {Source} source */
   const run = ({ path }) => `convviz run ${quoted(path.length > 1 && path.startsWith("-") ? `./${path}` : path)}`;
 
+  /** How maps become colours, as options. @param {State} state */
+  const painted = (state) => [
+    ...(state.colormap === "gray" ? [] : [`--colormap ${quoted(state.colormap)}`]),
+    ...(state.limits === "percentile" ? [] : [`--limits${state.limits.startsWith("-") ? "=" : " "}${state.limits}`]),
+    ...(state.scale === "map" ? [] : [`--scale ${state.scale}`]),
+  ];
+
   /** The command that makes the same maps. @param {State} state @param {Data} data @param {Bank} bank @param {Source} source */
   function command(state, data, bank, source) {
     const layer = Settings.layerOf(state);
@@ -78,7 +85,7 @@ const Words = (() => {
     if (layer.groups > 1) found.push(`-g ${layer.groups}`);
     // Typed kernels are saved as they are seen, turned already.
     if (state.flip && !typed) found.push("--flip");
-    return found.join(" ");
+    return [...found, ...painted(state)].join(" ");
   }
 
   /** The weights as `convviz run -K kernels.json` reads them. @param {Layer} layer @param {Bank} bank @param {number} channels */
@@ -133,8 +140,8 @@ const Words = (() => {
     "from global if import in is lambda nonlocal not or pass raise return try while with yield torch x " +
     "json Path np Image ImageOps image channels stacked archive mean std top left load_file stored classes best").split(" ");
 
-  /** The command of a network. @param {Data} data @param {Source} source */
-  const netCommand = (data, source) => [run(source), ...data.words, ...source.words].join(" ");
+  /** The command of a network. @param {State} state @param {Data} data @param {Source} source */
+  const netCommand = (state, data, source) => [run(source), ...data.words, ...source.words, ...painted(state)].join(" ");
 
   /** Channels one after the other, each input cut to a shape around its centre. @param {string[]} inputs @param {number[] | null} shape */
   function concat(inputs, shape) {

@@ -2,8 +2,8 @@
 /**
  * Who computes: workers, so that the page stays free, or the page itself where a browser has none for it.
  *
- * @typedef {{filters: Made, looks: {map: Look|null, parts: Look[]}, small: Look[]}} Answer
- * @typedef {{outputs: Map<string, Picture>, small: Map<string, Look[]>}} NetAnswer
+ * @typedef {{filters: Made, small: Small[]}} Answer
+ * @typedef {{outputs: Map<string, Picture>, small: Map<string, Small[]>}} NetAnswer
  */
 const Work = (() => {
   const THUMB = 96;
@@ -19,7 +19,7 @@ const Work = (() => {
     const picture = /** @type {Picture} */ (kept.picture);
     if (asked.layers) {
       const outputs = Layers.compute(picture, asked.layers);
-      /** @type {Map<string, Look[]>} */
+      /** @type {Map<string, Small[]>} */
       const small = new Map();
       for (const [name, { height, width, planes }] of outputs)
         small.set(name, planes.slice(0, FEW).map((values) => Paint.small(values, height, width, THUMB)));
@@ -27,14 +27,9 @@ const Work = (() => {
     }
     const { layer, bank, filters: [first, last], shown } = asked;
     const made = Convolve.correlate(picture, layer, bank, shown, [first, last]);
-    const { height, width, maps, parts } = made;
-    const here = shown >= first && shown < last;
+    const { height, width, maps } = made;
     return {
       filters: made,
-      looks: {
-        map: here ? Paint.signed(maps[shown - first], height, width) : null,
-        parts: parts.map((values) => Paint.signed(values, height, width)),
-      },
       small: maps.map((values) => Paint.small(values, height, width, THUMB)),
     };
   }
@@ -130,7 +125,7 @@ const Work = (() => {
   }
 
   /**
-   * The maps of a layer, with the parts of the one that is shown, and how both look.
+   * The maps of a layer, each small too, with the parts of the one that is shown.
    *
    * @param {Picture} picture @param {Layer} layer @param {Bank} bank @param {number} shown
    * @returns {Promise<Answer>}
@@ -141,10 +136,9 @@ const Work = (() => {
     const questions = bounds.slice(1).map((last, part) => ({ layer, bank, shown, filters: [bounds[part], last] }));
     /** @type {Answer[]} */
     const found = await all(picture, questions);
-    const shower = /** @type {Answer} */ (found.find((one) => one.looks.map));
+    const shower = bounds.findIndex((first, part) => shown >= first && shown < bounds[part + 1]);
     return {
-      filters: { ...found[0].filters, maps: found.flatMap((one) => one.filters.maps), parts: shower.filters.parts },
-      looks: shower.looks,
+      filters: { ...found[0].filters, maps: found.flatMap((one) => one.filters.maps), parts: found[shower].filters.parts },
       small: found.flatMap((one) => one.small),
     };
   }

@@ -120,14 +120,14 @@ def colours(name: str) -> Bytes | None:
 
     import cmap  # 0.1 s, and only some pictures need it
 
-    # A name of several collections is taken from the first; cmap would write a remark of its own about it.
+    # cmap logs a remark about names that several collections have; the first collection is used.
     logging.getLogger("cmap").addHandler(logging.NullHandler())
     try:
         table = cmap.Colormap(name).lut(256)
     except (ValueError, TypeError):
         known = {"gray", "signed", *cmap.Catalog().short_keys()}
         raise UnknownNameError("colormap", name, known) from None
-    # Scales of separate colours have as many as they have, each for an equal share of the levels.
+    # In a scale of separate colours each colour covers an equal share of the levels.
     table = table[np.arange(256) * len(table) // 256]
     return np.asarray((table[:, :3] * 255).round(), np.uint8)
 

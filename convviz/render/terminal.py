@@ -25,7 +25,7 @@ def fitted(levels: Bytes, room: HW, *, wide: int = 1) -> Bytes:
     levels : ndarray, shape (H, W) or (H, W, 3), uint8
         The picture.
     room : HW
-        Rows and columns that there are.
+        Rows and columns that are free.
     wide : int
         Columns that are as wide as a row is high.
 
@@ -77,7 +77,7 @@ def in_half_blocks(levels: Bytes, room: HW) -> Segments:
 
 @functools.lru_cache(maxsize=1 << 16)
 def _colour(red: int, green: int, blue: int) -> Color:
-    """Make a colour; of grey ones there are 256, and many pixels."""
+    """Make a colour once: many pixels share the 256 greys."""
     return Color.from_rgb(red, green, blue)
 
 

@@ -45,7 +45,7 @@ def write_sheet(
     path : Path or Stream
         Where to write it; the ending says how.
     description : dict of str
-        What to store with it, besides the ends of the scales of a sheet; how a file
+        What to store with it, besides the ends of the scales of its maps; how a file
         is known to be ours.
     force : bool
         Replace a file that convviz did not write.
@@ -68,9 +68,8 @@ def write_sheet(
     BackendError
         If the package that writes the format is not installed.
     """
-    if isinstance(image, Sheet):
-        ends = [one["ends"] for one in image.scales]
-        description = description | {"ends": [f"{low!r} to {high!r}" for low, high in ends]}
+    if isinstance(image, Sheet | Drawing) and image.ends:
+        description = description | {"ends": [f"{low!r} to {high!r}" for low, high in image.ends]}
     suffix = path.suffix.lower()
     drawing = image.drawing if isinstance(image, Sheet) else image
     if suffix in (".svg", ".pdf") and isinstance(drawing, Drawing):

@@ -333,6 +333,16 @@ class ContrastSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSettings(ContrastSettings):
+    """How the values of feature maps become colours on a page; with the parameters of `ContrastSettings`.
+
+    On a page the partial maps of a filter stand beside each other, and their signs are to be seen.
+    """
+
+    colormap: str = "signed"
+
+
+@dataclass(frozen=True, slots=True)
 class Look(ContrastSettings):
     """What a sheet looks like, whatever is on it; with the parameters of `ContrastSettings`.
 

@@ -124,6 +124,8 @@ class RunSettings:
         Whether the partial maps are drawn.
     table, code, show : bool
         Whether the values, the PyTorch program, the maps themselves are printed.
+    verbose : bool
+        Whether the kernels, the groups, the MACs, the memory and the backend are printed.
     at : HW, optional
         Centre of the table of a large map.
     field : HW, optional
@@ -149,6 +151,7 @@ class RunSettings:
     code: bool = field(default=False, metadata=_ASIDE)
     at: HW | None = field(default=None, metadata=_ASIDE)
     show: bool = field(default=False, metadata=_ASIDE)
+    verbose: bool = field(default=False, metadata=_ASIDE)
     field: HW | None = dataclasses.field(default=None, metadata={"typed": _as_position})
     effective: bool = False
     top: int | None = None

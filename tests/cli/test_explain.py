@@ -169,3 +169,25 @@ def test_what_cannot_be_explained_is_one_line(convviz, classic, arguments, messa
     assert message in error
     # Whatever has read them says which axis it took for the channels.
     assert set(remarks) <= {"an array of shape (3, 3, 3) is read as (channels, height, width)"}
+
+
+@pytest.mark.parametrize("ending", [".png", ".svg", ".pdf"])
+@pytest.mark.parametrize(
+    ("question", "ends"),
+    [
+        (["--at", "0,0", "--map", "1"], ["-7.0 to -1.0"]),
+        (["--pixel", "0,0"], ["1.0 to 5.0"]),
+        (["--weight", "1,0,0,0"], ["-7.0 to -1.0"]),
+        (["--group-map"], ["1.0 to 5.0", "-7.0 to -1.0"]),
+        (["--group-map", "--scale", "layer"], ["-7.0 to 5.0", "-7.0 to 5.0"]),
+        (["--as-matrix"], None),
+    ],
+    ids=["a value", "a pixel", "a weight", "groups", "groups on one scale", "matrices"],
+)
+def test_a_drawing_stores_the_ends_of_the_scales_of_its_maps(convviz, tmp_path, question, ends, ending):
+    """Two groups of one channel each: the first map is its channel, the second one its channel times -1."""
+    (tmp_path / "x.json").write_text("[[[1, 2], [3, 5]], [[1, 7], [3, 4]]]")
+    (tmp_path / "k.json").write_text("[[[[1]]], [[[-1]]]]")
+    done = convviz("explain", "x.json", "-K", "k.json", "-g", "2", *question, "-o", f"x{ending}")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(convviz("inspect", f"x{ending}", "--json").stdout).get("ends") == ends

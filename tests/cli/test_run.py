@@ -26,12 +26,40 @@ def test_the_first_thing_anybody_types_writes_a_picture_and_prints_the_maps(conv
     assert done.returncode == 0, done.stderr
     assert "Conv2d(3, 6, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))" in done.stdout
     assert "6 filters x 3 channels = 18 two-dimensional kernels -> 6 feature maps" in done.stdout
-    assert "3x24x32 -> 6x24x32" in done.stdout
+    assert (
+        "shape: 3x24x32 -> 6x24x32, height (24 + 2*1 - 3) / 1 + 1 = 24, width (32 + 2*1 - 3) / 1 + 1 = 32\n"
+        in done.stdout
+    )
     assert "parameters: 168 = 6 x 3 x 3 x 3 weights + 6 biases" in done.stdout
     assert done.stdout.splitlines()[-1] == "photo-maps.png"
-    assert done.stderr == "backend: numpy (auto)\n"
+    assert done.stderr == ""
     with Image.open(photo.with_name("photo-maps.png")) as sheet:
         assert "convviz" in sheet.text
+
+
+def test_the_cost_the_groups_and_the_backend_are_printed_only_with_verbose(convviz, photo):
+    """3 filters of 3x3 weights at 24x32 positions: 27 x 768 products, and 3 x 768 values of 4 bytes."""
+    words = ("run", photo.name, "-O", "3", "-g", "3", "-p", "1")
+    more = [
+        "MACs: 20,736 = 27 weights x 24 x 32 positions (the bias is not counted, products with padding are)",
+        "maps: 2,304 values, 9 KiB as float32",
+        "backend: numpy (auto)",
+        "group 0: channel R -> map 0",
+        "group 1: channel G -> map 1",
+        "group 2: channel B -> map 2",
+        "saved: 27 weights instead of 81, 20,736 MACs instead of 62,208",
+        "",
+        "kernels",
+    ]
+    short, long = (convviz(*words, *flag).stdout.splitlines() for flag in ([], ["-v"]))
+    assert set(more) & set(short) == {""}
+    assert long[4:13] == more
+    assert set(short) < set(long)
+    done = convviz(*words, "--verbose", "--quiet")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        2,
+        "convviz: verbose: leave out --quiet, which prints paths alone.",
+    )
 
 
 def test_a_filter_of_ones_on_the_classic_numbers_gives_eighteen(convviz, classic):
@@ -57,7 +85,7 @@ def test_the_layer_of_the_tutorial_is_one_command(convviz, classic):
 
 def test_the_kernels_of_a_small_layer_are_printed(convviz, classic):
     done = convviz(
-        "run", classic.name, "-K", f"ones={ONES}", "-K", "1 -2 | 0.25 1 | 0 0", "--bias-values", "1,0"
+        "run", classic.name, "-K", f"ones={ONES}", "-K", "1 -2 | 0.25 1 | 0 0", "--bias-values", "1,0", "-v"
     )
     lines = done.stdout.split("\nkernels\n")[1].splitlines()
     # 1x2 taps among 3x3 stand in the middle row, from the left: one spare column lies right of them.
@@ -75,14 +103,14 @@ def test_the_kernels_of_a_small_layer_are_printed(convviz, classic):
 
 
 def test_a_weight_beside_a_much_larger_one_is_not_printed_as_zero(convviz, classic):
-    done = convviz("run", classic.name, "-K", "0.00001 1000.5")
+    done = convviz("run", classic.name, "-K", "0.00001 1000.5", "--verbose")
     assert "  1e-05   1000\n" in done.stdout
 
 
 def test_the_kernels_of_a_large_layer_are_not_printed(convviz, classic):
     """7 x 3 x 3 x 3 are 189 weights, 8 x 3 x 3 x 3 are 216."""
-    assert "\nkernels\n" in convviz("run", classic.name, "-O", "7").stdout
-    assert "\nkernels\n" not in convviz("run", classic.name, "-O", "8").stdout
+    assert "\nkernels\n" in convviz("run", classic.name, "-O", "7", "--table").stdout
+    assert "\nkernels\n" not in convviz("run", classic.name, "-O", "8", "--table").stdout
 
 
 @pytest.fixture
@@ -430,10 +458,20 @@ def test_a_missing_input_is_named(convviz):
 
 
 def test_groups_say_which_planes_feed_which_maps_and_what_that_saves(convviz, photo):
-    done = convviz("run", photo.name, "-O", "6", "--groups", "3")
+    done = convviz("run", photo.name, "-O", "6", "--groups", "3", "-v")
     assert "group 1: channel G -> maps 2, 3" in done.stdout
     # 6 x 1 x 3 x 3 weights at 22 x 30 positions, against three times as many.
     assert "saved: 54 weights instead of 162, 35,640 MACs instead of 106,920" in done.stdout
+
+
+def test_the_values_of_a_large_map_are_a_window_of_24_by_24_where_a_line_has_no_width(convviz, tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(30 * 40, dtype=np.float32).reshape(30, 40))
+    done = convviz("run", "x.npy", "-K", "1", "--table", env={"COLUMNS": ""})
+    assert done.stdout.splitlines()[-3] == (
+        "shown: rows 0 to 23 of 30, columns 0 to 23 of 40; --at Y,X moves the window"
+    )
+    # An index and 24 numbers of four characters, each after three spaces.
+    assert max(map(len, done.stdout.splitlines())) == 2 + 24 * 7
 
 
 def test_a_table_of_large_values_that_are_not_whole_has_no_decimals(convviz, tmp_path):

@@ -39,6 +39,15 @@ def test_every_layer_has_a_row_and_the_picture_is_named_last(convviz, photo):
     assert lines[-1] == "photo-maps.png"
 
 
+def test_the_cost_of_a_network_is_printed_with_verbose(convviz, photo):
+    """Nine filters of 3x3x3 weights at 11x14 positions, and five of 9x5x7 at one."""
+    cost = ["parameters: 1,832", "MACs: 38,997"]
+    assert [9 * 28 + 5 * 316, 243 * 154 + 5 * 315] == [1832, 38997]
+    short, long = (convviz("run", "photo.png", "--layers", STACK, *flag).stdout for flag in ([], ["-v"]))
+    assert [line in short.splitlines() for line in cost] == [False, False]
+    assert [line in long.splitlines() for line in cost] == [True, True]
+
+
 def test_json_has_the_layers(convviz, photo):
     document = json.loads(convviz("run", "photo.png", "--layers", STACK, "--json").stdout)
     assert document["output_shape"] == [5]

@@ -281,7 +281,7 @@ def test_a_layer_to_stop_at_needs_a_network(capsys):
 def test_a_target_that_nothing_reaches_is_said_to_be_out_of_reach(capsys):
     """With a stride of 2 and no more than 15 taps, 10 pixels never make 100."""
     _, stdout, _ = here(capsys, "shape", "3x10x10", "--target", "100", "--stride", "2")
-    assert stdout.startswith("no setting that was tried makes 100x100 of 10x10; these come nearest\n")
+    assert stdout.startswith("no setting that convviz tried makes 100x100 of 10x10; these come nearest\n")
     _, stdout, _ = here(capsys, "shape", "3x10x10", "--target", "100", "--stride", "2", "--json")
     assert json.loads(stdout)["reached"] is False
     _, stdout, _ = here(capsys, "shape", "3x10x10", "--target", "5", "--json")

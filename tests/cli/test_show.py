@@ -111,7 +111,7 @@ def test_a_terminal_of_which_nothing_is_known_gets_no_escapes(terminal):
 
 
 def test_a_narrow_terminal_breaks_no_word_and_no_number(terminal):
-    status, shown = terminal("run", "x.json", "-K", "1", columns=40, TERM="dumb")
+    status, shown = terminal("run", "x.json", "-K", "1", "-v", columns=40, TERM="dumb")
     assert status == 0
     assert max(map(len, shown.splitlines())) <= 40
     assert "MACs: 4 = 1 weight x 2 x 2" in shown

@@ -74,6 +74,12 @@ def test_the_command_of_the_tutorial_makes_the_maps_of_its_program(convviz, prog
     np.testing.assert_allclose(values, found["maps"], rtol=0, atol=1e-6)
 
 
+def test_the_output_that_is_shown_of_a_run_is_what_it_prints(convviz, folder):
+    text = (ROOT / "docs" / "run.md").read_text(encoding="utf-8")
+    command, shown = re.search(r"```sh\nconvviz (.*?)\n```.*?```text\n(.*?)```", text, re.DOTALL).groups()
+    assert convviz(*shlex.split(command)).stdout == shown
+
+
 def test_the_table_of_options_is_that_of_the_code():
     done = subprocess.run(
         [sys.executable, str(ROOT / "docs" / "make_docs.py"), "--check"],

@@ -26,13 +26,13 @@ from convviz.results import feature_maps
 from convviz.spec.geometry import HW
 from convviz.spec.kernels import entries, find, preset_names
 from convviz.spec.preparation import IMAGENET, Normalization
-from convviz.spec.settings import InputSettings, LayerSettings
+from convviz.spec.settings import InputSettings, LayerSettings, PageSettings
 from convviz.spec.stacks import find_net, parse_layers
 
 AS_IT_IS = InputSettings()
 PAGE = Path(page.__file__).parent
 NODE = shutil.which("node")
-SCRIPTS = ("convolve", "layers", "settings", "pictures", "words")
+SCRIPTS = ("convolve", "layers", "paint", "settings", "pictures", "words")
 
 # The scripts see each other, as in the page.
 RUN = """
@@ -59,6 +59,8 @@ const answer = vm.runInThisContext(`(one) => {
       kernels: Words.kernels(conv, bank, picture.planes.length),
     };
   }
+  if (one.arrays)
+    return Paint.tone(one.arrays.map((values) => Float32Array.from(values)), one.looks, one.cells);
   if (one.named) return Words.netCode(one.named, one.data, one.source || { path: one.data.path, words: [] });
   const planes = one.planes.map((plane) => Float32Array.from(plane));
   const picture = { height: one.height, width: one.width, planes };
@@ -520,6 +522,65 @@ def test_the_numbers_of_the_page_are_those_of_the_run():
     assert other["planes"]["kind"] == "f32"
     found = np.frombuffer(base64.b64decode(other["planes"]["data"]), np.float32).reshape(3, 5, 4)
     np.testing.assert_array_equal(found, x * np.float32(1.01))
+
+
+RISING = list(range(-1, 101))
+
+
+@needs_node
+def test_the_scale_of_a_map_has_the_ends_that_its_limits_say():
+    """102 values from -1 to 100: percentile 1 lies at rank 1.01, so at 0.01, 99 at rank 99.99, so at 98.99.
+
+    Their magnitudes are 0, 1, 1, 2, 3 and so on: at rank 99.99 as well 98.99.
+    """
+    cases = [
+        ("gray", "percentile", [RISING], False, (0.01, 98.99)),
+        ("signed", "percentile", [RISING], False, (-98.99, 98.99)),
+        ("gray", "percentile", [RISING], True, (-1, 100)),
+        ("gray", "minmax", [RISING], False, (-1, 100)),
+        ("signed", "minmax", [RISING], False, (-100, 100)),
+        ("gray", "symmetric", [RISING], False, (-100, 100)),
+        ("gray", "-2,5", [RISING], False, (-2, 5)),
+        # No value is negative: from 0, unless percentile 1 is more than a tenth of percentile 99.
+        ("gray", "percentile", [RISING[1:]], False, (0, 99)),
+        ("gray", "percentile:5", [range(50, 151)], False, (55, 145)),
+        # Two maps that share a scale, a map of one value, a dead one.
+        ("gray", "minmax", [[1, 2], [-3, 0]], False, (-3, 2)),
+        ("gray", "percentile", [[3, 3, 3]], False, (0, 3)),
+        ("signed", "percentile", [[0, 0]], False, (-1, 1)),
+    ]
+    asked = [
+        {"arrays": [list(one) for one in arrays], "cells": cells}
+        | {"looks": {"colormap": colours, "limits": limits, "scale": "map"}}
+        for colours, limits, arrays, cells, _ in cases
+    ]
+    for found, (*case, ends) in zip(computed(*asked), cases, strict=True):
+        assert (found["low"], found["high"]) == pytest.approx(ends, abs=1e-5), case
+
+
+@needs_node
+def test_the_percentiles_of_a_large_map_are_off_by_less_than_a_fifth():
+    values = np.random.default_rng(8).normal(size=90_000).astype(np.float32)
+    looks = {"colormap": "gray", "limits": "percentile", "scale": "map"}
+    (found,) = computed({"arrays": [values.tolist()], "looks": looks, "cells": False})
+    for end, percent in (("low", 1), ("high", 99)):
+        assert abs(100 * (values < found[end]).mean() - percent) < 0.2
+
+
+def test_the_page_begins_with_the_scale_that_was_asked_for():
+    x = np.zeros((3, 4, 4), np.float32)
+    layer, layer_weights, _ = filters.build(LayerSettings(), 3)
+    looks = PageSettings.of(colormap="viridis", limits="percentile:5", scale="layer")
+    text = page.page(
+        "x.png", Picture(x, tuple("RGB")), layer, weights=layer_weights, settings=LayerSettings(), looks=looks
+    )
+    data = data_of(text)
+    asked = {"colormap": "viridis", "limits": "percentile:5", "scale": "layer"}
+    assert {name: data["state"][name] for name in asked} == asked
+    # The first and the last colour of viridis, and those of grey.
+    table = base64.b64decode(data["tables"]["viridis"])
+    assert (tuple(table[:3]), tuple(table[-3:])) == ((68, 1, 84), (253, 231, 37))
+    assert base64.b64decode(data["tables"]["gray"])[:6] == bytes([0, 0, 0, 1, 1, 1])
 
 
 def test_a_page_of_512x512_is_small_and_asks_for_nothing():

@@ -64,7 +64,9 @@ def opened(browser, tmp_path):
         path = tmp_path / "page.html"
         path.write_text(
             text
-            or page.page("x.png", Picture(x, tuple("RGB")), layer, weights=layer_weights, settings=settings)
+            or page.page(
+                "x.png", Picture(x, tuple("RGB"[: len(x)])), layer, weights=layer_weights, settings=settings
+            )
         )
         browser.set_window_size(width, 900)
         browser.get("about:blank")
@@ -403,7 +405,56 @@ def test_the_map_can_be_had_as_png(opened, browser, tmp_path):
     pixels = np.array(Image.open(target).convert("RGB"))
     assert pixels.shape == (*values.shape, 3)
     peak = np.unravel_index(np.abs(values).argmax(), values.shape)
-    assert tuple(pixels[peak]) == ((213, 94, 0) if values[peak] > 0 else (94, 60, 153))
+    assert tuple(pixels[peak]) == ((230, 97, 1) if values[peak] > 0 else (94, 60, 153))
+
+
+def test_the_scale_of_maps_is_chosen_and_its_ends_are_told_while_numbers_stay(opened):
+    """A map of 30 x 40 values from 0 to 1199: percentile 99 lies at rank 1187.01, told in three digits."""
+    x = np.arange(1200, dtype=np.float32).reshape(1, 30, 40)
+    browser = opened("preset=identity&outChannels=1&bias=0&padTop=1&padBottom=1&padLeft=1&padRight=1", x=x)
+
+    def told():
+        settle(browser)
+        return browser.find_element(By.CSS_SELECTOR, "#output .scale").get_attribute("aria-label")
+
+    def choose(name, value):
+        Select(browser.find_element(By.ID, name)).select_by_visible_text(value)
+
+    before = browser.execute_script("return Array.from(window.convviz.shown().output.planes[0])")
+    assert told() == "scale from -1190 to 1190"
+    choose("colormap", "gray")
+    assert told() == "scale from 0 to 1190"
+    choose("limits", "minmax")
+    assert told() == "scale from 0 to 1199"
+    choose("limits", "symmetric")
+    assert told() == "scale from -1199 to 1199"
+    assert browser.execute_script("return Array.from(window.convviz.shown().output.planes[0])") == before
+    assert "map 0: 0 to 1199" in shown(browser, "output")
+    assert shown(browser, "command").endswith("--limits symmetric")
+    assert "limits=symmetric" in browser.current_url
+
+
+def test_maps_of_a_layer_share_their_scale_where_that_is_chosen(opened):
+    """Two biases are typed: 100 and -100 lie far from the sums of a few products of at most 1."""
+    place = "outChannels=2&preset=seed&edits=0:b0:100,0:b1:-100&limits=minmax&colormap=gray"
+    ends = {}
+    for scale in ("map", "layer"):
+        browser = opened(f"{place}&scale={scale}")
+        words = browser.find_element(By.CSS_SELECTOR, "#output .scale").get_attribute("aria-label").split()
+        ends[scale] = (float(words[2]), float(words[4]))
+    assert 90 < ends["map"][0] < ends["map"][1] < 110
+    assert -110 < ends["layer"][0] < -90
+    assert 90 < ends["layer"][1] < 110
+
+
+def test_limits_that_signed_colours_cannot_have_are_refused(opened):
+    browser = opened("limits=0,5")
+    assert "limits 0,5 are not centred on 0, as the signed colours are" in shown(browser, "why")
+    browser = opened("limits=0,5&colormap=gray")
+    assert (
+        browser.find_element(By.CSS_SELECTOR, "#output .scale").get_attribute("aria-label")
+        == "scale from 0 to 5"
+    )
 
 
 def test_keys_alone_are_enough(opened):
@@ -557,7 +608,9 @@ def test_a_net_reads_another_picture_as_it_reads_its_own(opened_net, tmp_path):
     picture = decode.read(tmp_path / "other.png", mode="gray")
     expected = stack.run_net(network, picture.x, parameters)
     np.testing.assert_allclose(outputs(browser)["conv2"].reshape(16, 8, 8), expected["conv2"], atol=1e-3)
-    assert shown(browser, "command") == "convviz run other.png --net digits.toml --mode gray"
+    assert shown(browser, "command") == (
+        "convviz run other.png --net digits.toml --mode gray --colormap signed"
+    )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -15,6 +15,7 @@ import convviz
 from convviz.analysis.trace import trace, trace_weight
 from convviz.render import palette
 from convviz.render.drawings import explanation, reach
+from convviz.render.drawings.cells import cells, framed
 from convviz.render.drawings.drawing import (
     Bitmap,
     Drawing,
@@ -25,6 +26,8 @@ from convviz.render.drawings.drawing import (
     to_image,
     to_svg,
 )
+from convviz.render.fonts import font
+from convviz.render.palette import PAPER
 from convviz.render.words import tables
 from convviz.render.words.matrices import Block, elided, side_by_side, words_of
 from convviz.spec.geometry import HW
@@ -283,3 +286,15 @@ def test_the_map_of_an_explanation_has_the_limits_that_are_asked_for(asked):
     )
     assert ("-1" in plain, "-1" in given) == (False, True)
     assert "40" in given
+
+
+@pytest.mark.parametrize("side", [18, 22, 30, 46])
+def test_the_frame_of_a_cell_touches_no_number_beside_it(side):
+    """A frame is a white line of five units along the edge, so 2.5 of them lie in the neighbour."""
+    drawn = cells([["-5", "-56"]], [[PAPER, PAPER]], 0, y=0, cell=side)
+    (frame,) = (shape for shape in framed(0, 0, side, h=side) if shape.outline == PAPER)
+    for word in (shape for shape in drawn if isinstance(shape, Label)):
+        half = font(word.size).getlength(word.text) / 2
+        column = word.x // side
+        assert column * side + frame.line / 2 < word.x - half
+        assert word.x + half < (column + 1) * side - frame.line / 2

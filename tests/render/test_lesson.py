@@ -259,7 +259,7 @@ def test_the_animated_svg_shows_what_each_frame_shows_without_a_script():
     root = ET.fromstring(made.animated_svg(comment="convviz --"))
     space = "{http://www.w3.org/2000/svg}"
     assert {one.tag.removeprefix(space) for one in root.iter()} <= {
-        "svg", "rect", "g", "animate", "polygon", "polyline", "text", "image",
+        "svg", "title", "rect", "g", "animate", "polygon", "polyline", "text", "image",
     }  # fmt: skip
     assert not [name for one in root.iter() for name in one.attrib if name.startswith("on")]
     groups = root.findall(f"{space}g")

@@ -1,6 +1,7 @@
 """The picture of a run, decoded: what stands where, and in which colour."""
 
 import json
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -12,10 +13,11 @@ import convviz
 from convviz.errors import SpecError
 from convviz.images import decode, picture
 from convviz.render.contrast import Contrast
-from convviz.render.drawings.drawing import Bitmap, Label
+from convviz.render.drawings.drawing import Bitmap, Label, to_svg
+from convviz.render.drawings.pdf import to_pdf
 from convviz.render.fonts import font
 from convviz.render.palette import INPUT_BLUE, OUTPUT_TEAL, Tone
-from convviz.render.sheets import captions, layout, overview
+from convviz.render.sheets import captions, overview
 from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.layout import sheet
 from convviz.render.sheets.tile import Section, Tile
@@ -148,13 +150,19 @@ def test_a_flip_shows_both_maps_and_their_difference_for_every_filter():
     assert shown == [[255, 182, 146], [146, 182, 255], [0, 109, 219]]
 
 
-def test_the_title_of_flipped_kernels_says_so(monkeypatch):
-    found = []
-    monkeypatch.setattr(layout, "sheet", lambda heading, *_, **__: found.append(" ".join(heading)))
+def test_the_title_of_flipped_kernels_says_so_in_every_format():
+    """PNG has the words as pixels, SVG and PDF have the title as a field as well."""
     result = convviz.run(np.ones((1, 3, 3)), convviz.Conv2d(1, 1, 3))
-    result.sheet(differences=result.flip_difference())
-    result.sheet()
-    assert ["rotated by 180 degrees" in title for title in found] == [True, False]
+    for differences, said in ((result.flip_difference(), True), (None, False)):
+        drawing = result.sheet(differences=differences).drawing
+        # A title that is too long for one line goes on in the next.
+        words = " ".join(shape.text for shape in drawing.shapes if isinstance(shape, Label))
+        assert words.startswith(drawing.title)
+        assert drawing.title.endswith("with flipped kernels (true convolution)") == said
+        assert ("rotated by 180 degrees, and the difference" in words) == said
+        assert f"<title>{drawing.title}</title>" in to_svg(drawing)
+        (title,) = re.findall(rb"/Title \((.*)\)", to_pdf(drawing))
+        assert (b"with flipped kernels" in title) == said
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 16, 64, 100])

@@ -181,7 +181,7 @@ class _Request:
         steps = parse_layers(self.pooling).steps
         if len(steps) != 1 or steps[0].kind not in (MaxPool2d, AvgPool2d):
             raise SpecError(
-                "layers: one pooling layer is animated, such as 'maxpool 2' or 'avgpool 3 s2'; for a "
+                "layers: animate takes one pooling layer, such as 'maxpool 2' or 'avgpool 3 s2'; for a "
                 "convolution give --kernel, --kernel-size and the like."
             )
         pool = steps[0].kind(**steps[0].arguments)
@@ -218,7 +218,7 @@ def animate(
     """Let the window slide over the input and the output fill.
 
     With INPUT every step of the arithmetic is shown: the window, the kernel, the products, the sums of the
-    channels, the map. Without it there are abstract squares, padding dashed.
+    channels, the map. Without it the cells are plain squares, and padding is dashed.
 
     For example:
 
@@ -260,7 +260,7 @@ def _check_files(target: Path | Stream | None, frames: Path | None, *, svg: bool
         and isinstance(target, Path)
         and os.path.realpath(target.parent) == os.path.realpath(frames)
     ):
-        raise SpecError("output: lies where --frames writes; choose another folder.")
+        raise SpecError("output: --frames writes into the same folder; choose another one.")
 
 
 def _make_gallery(request: _Request, folder: Path, *, force: bool) -> None:
@@ -273,9 +273,11 @@ def _make_gallery(request: _Request, folder: Path, *, force: bool) -> None:
         raise SpecError("gallery has cases of its own; leave out --size, --frames and --output.")
     layer = (request.pooling, request.transposed, request.channels, request.index, request.layer)
     if layer != (None, False, None, None, LayerSettings()):
-        raise SpecError("gallery has cases of its own; leave out --channels, --map and all of the layer.")
+        raise SpecError(
+            "gallery has cases of its own; leave out --channels, --map and all options of the layer."
+        )
     if len(given) > 1:
-        raise SpecError(f"gallery: one file of cases is read, not {len(given)}.")
+        raise SpecError(f"gallery reads one file of cases, not {len(given)}.")
     for name, case in scene.gallery(Path(given[0]) if given else None).items():
         film = scene.film(case, style=request.style, ms=request.ms, cells=request.cells)
         target = folder / f"{name}.gif"
@@ -332,7 +334,7 @@ def _scene(request: _Request) -> Any:
             remark(text)
         return scene.pooled(pool, size, picture=picture, index=index)
     if request.transposed and layer.bias_values is not None:
-        raise SpecError("bias-values: transposed convolutions are animated without a bias.")
+        raise SpecError("bias-values: a transposed convolution is animated without a bias; leave it out.")
     asked = replace(layer, bias=False) if request.transposed else layer
     count, names = (picture.x.shape[0], picture.channels) if picture else (request.channels or 1, ())
     conv, weights, remarks = filters.build(asked, count, named=named, channels=names)
@@ -392,7 +394,7 @@ def _small(request: _Request) -> Any:
     if max(found.size) > most:
         raise SpecError(f"{picture.size} numbers are more than {most}x{most} cells; give fewer.")
     if found.size != picture.size:
-        remark("large cells can be read; --resize chooses another size")
+        remark("the picture is made small, so that its cells can be read; --resize chooses another size")
     return found
 
 

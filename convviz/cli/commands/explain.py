@@ -68,7 +68,7 @@ def explain(
     looks: ContrastSettings,
     network: NetworkSettings,
     at: At = None,
-    map: Annotated[int | None, map_option("What", "The map it stands in.")] = None,
+    map: Annotated[int | None, map_option("What", "The map that holds the value.")] = None,
     pixel: Pixel = None,
     weight: Weight = None,
     as_matrix: AsMatrix = False,
@@ -80,8 +80,8 @@ def explain(
     """Take one output value apart: what is multiplied by what, and how it adds up.
 
     For every channel the patch under the window, the kernel, the products and their sum; then the sums and
-    the bias, beside the value that the backend computed. Padding stands in brackets. Without --at, the
-    value of the largest magnitude of the map is taken.
+    the bias, beside the value that the backend computed. Padding is in brackets. The default of --at
+    is the value of the largest magnitude of the map.
 
     For example:
 

@@ -14,7 +14,7 @@ from convviz.cli.writing import stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files.paths import fitting
 from convviz.files.writing import check_path
-from convviz.spec.settings import InputSettings, LayerSettings, as_text
+from convviz.spec.settings import InputSettings, LayerSettings, PageSettings, as_text
 from convviz.spec.wanted import NetworkSettings
 
 
@@ -24,6 +24,7 @@ def explore(
     layer: LayerSettings,
     reading: InputSettings,
     *,
+    looks: PageSettings,
     output: Annotated[
         Path | None,
         output_option("The page (.html; - for stdout).", "NAME-explore.html"),
@@ -62,11 +63,11 @@ def explore(
     inputs = [*layer.files, *network.files, *input_files(input)]
     check_path(target, force=force, is_ours=marks.is_ours, inputs=inputs)
     made = (
-        _of_network(input, network, layer, reading=reading)
+        _of_network(input, network, layer, reading=reading, looks=looks)
         if network.given and not network.foreign and layer.layer_name is None
-        else _of_layer(input, layer, reading, network=network)
+        else _of_layer(input, layer, reading, network=network, looks=looks)
     )
-    description = {"version": __version__, "command": "explore", **as_text(network, layer, reading)}
+    description = {"version": __version__, "command": "explore", **as_text(network, layer, reading, looks)}
     tell_replaced(target, description, quiet=quiet)
     outputs.write_page(made.text, target, description, force=force)
     if not quiet:
@@ -87,7 +88,12 @@ class _Made(NamedTuple):
 
 
 def _of_layer(
-    names: Sequence[str], layer: LayerSettings, reading: InputSettings, *, network: NetworkSettings
+    names: Sequence[str],
+    layer: LayerSettings,
+    reading: InputSettings,
+    *,
+    network: NetworkSettings,
+    looks: PageSettings,
 ) -> _Made:
     """Write the page of one layer, by itself or in a network."""
     from convviz.cli.reading import find_layer
@@ -97,13 +103,25 @@ def _of_layer(
     picture, conv = about.picture, about.layer
     conv.output_size(picture.size)
     text = page(
-        names[0], picture, conv, weights=about.weights, settings=layer, reading=reading, others=names[1:]
+        names[0],
+        picture,
+        conv,
+        weights=about.weights,
+        settings=layer,
+        reading=reading,
+        others=names[1:],
+        looks=looks,
     )
     return _Made(text, (*picture.remarks, *about.remarks))
 
 
 def _of_network(
-    names: Sequence[str], network: NetworkSettings, layer: LayerSettings, *, reading: InputSettings
+    names: Sequence[str],
+    network: NetworkSettings,
+    layer: LayerSettings,
+    *,
+    reading: InputSettings,
+    looks: PageSettings,
 ) -> _Made:
     """Write the page of a network."""
     from convviz.cli.reading import read_input
@@ -132,6 +150,7 @@ def _of_network(
         reading=reading,
         read_as=read_as,
         others=names[1:],
+        looks=looks,
         origin=origin,
         program=network_lines(
             lines_that_read(names, picture, read_as),

@@ -21,7 +21,7 @@ def kernels(
 ) -> None:
     """List the presets, or show one as numbers with its source.
 
-    A word that is no name is looked for in names, sets, descriptions and sources. The range is that
+    A word that is not a name is searched for in names, sets, descriptions and sources. The range is that
     of the output for inputs from 0 to 1.
 
     For example:

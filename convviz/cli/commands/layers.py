@@ -147,7 +147,7 @@ def _of_weights(file: Path, *, json: bool) -> None:
     if bad := drawn.not_finite(rows):
         answer(bad)
     if not count and not found.left_out:
-        answer("no array in it has four axes; a network takes the others by their names (--net, --weights)")
+        answer("no array in it has four axes; a network reads the others by their names (--net, --weights)")
     usable = [layer for layer in found.convolutions if _is_finite(found, layer)]
     if usable:
         answer(f"convviz filters {file} --layer {usable[0].name} draws one", whole=True)

@@ -98,12 +98,12 @@ class _Done(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a user asks for, checked as far as it can be before anything is read.
+    """The options of a run, checked as far as possible before anything is read.
 
     Parameters
     ----------
     names : tuple of str
-        INPUT, as it was typed.
+        INPUT, as the user typed it.
     layer, reading, compute, picture, wanted, network
         The settings.
     target : Path or Stream
@@ -134,10 +134,12 @@ class RunRequest:
 
     def __post_init__(self) -> None:
         check_picture(self.target)
+        if self.quiet and self.wanted.verbose:
+            raise SpecError("verbose: leave out --quiet, which prints paths alone.")
         (self._check_network if self.network.given else self._check_layer)()
 
     def _check_network(self) -> None:
-        """Refuse what is for one layer alone."""
+        """Refuse options that only one layer can have."""
         self.network.check(self.layer)
         if self.layer.layer_name is None and (told := self.for_one_layer):
             raise SpecError(f"{told}: is for one layer; choose one of the network with --layer NAME.")
@@ -287,7 +289,7 @@ def _run_in_context(
     if request.quiet:
         _answer_paths(written)
     else:
-        reports.report(outcome, wanted, written=written)
+        reports.report(outcome, wanted, auto=request.compute.backend == "auto", written=written)
         if wanted.code:
             answer_text("\n" + program)
     return _Done(sheet, {})
@@ -423,7 +425,7 @@ def _run_overview(
     if request.quiet:
         _answer_paths(written)
     else:
-        report.show(written=written)
+        report.show(written=written, verbose=wanted.verbose)
     return _Done(sheet, {})
 
 
@@ -494,8 +496,6 @@ def _remark_layer(
             f"{paths.quoted(folder)} also has {plural(len(older), 'map')} of an earlier run ({first}); "
             "delete them, or choose another folder."
         )
-    if request.compute.backend == "auto":
-        remark(f"backend: {result.backend} (auto)")
     if outcome.agreement is not None:
         remark(f"check: {outcome.agreement}")
     if outcome.agreement_with_network is not None:

@@ -71,7 +71,7 @@ def shape(
         convviz shape 3x375x500 --resize short:256 --crop 224 --net vgg16
     """
     if target is not None and counting:
-        raise SpecError("counts: is of one layer, and --target lists several; leave one of them out.")
+        raise SpecError("counts describes one layer, and --target lists several; leave one of them out.")
     _check_network(network, layer, alone=target is not None)
     channels, size = _input_shape(input, reading)
     if target is not None:
@@ -279,7 +279,7 @@ def _show_targets(size: HW, target: HW, settings: LayerSettings, *, given: Typed
     edges = settings.padding
     if not isinstance(edges, Edges) or (edges.top, edges.left) != (edges.bottom, edges.right):
         raise SpecError(
-            f"target: padding is looked for with equal sides, so {typed(edges)} cannot be kept; "
+            f"target searches paddings with equal sides, so {typed(edges)} cannot be kept; "
             "leave out --padding, or give one number or HxW."
         )
     kernel_size = settings.kernel_size
@@ -312,7 +312,7 @@ def _show_targets(size: HW, target: HW, settings: LayerSettings, *, given: Typed
     if reached:
         answer(f"settings for {size} -> {target}, the nearest first")
     else:
-        answer(f"no setting that was tried makes {target} of {size}; these come nearest")
+        answer(f"no setting that convviz tried makes {target} of {size}; these come nearest")
     shown = [
         (str(row.kernel_size), str(row.stride), str(row.padding), str(row.output), str(plain["options"]))
         for row, plain in zip(found, rows, strict=True)

@@ -21,7 +21,7 @@ from convviz.typing import Floats
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkReport:
-    """A network on a picture, as it is told.
+    """The report of a network on a picture.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ class NetworkReport:
     top: int | None = None
     stats: Sequence[str] = ()
 
-    def show(self, *, written: Sequence[Path | Stream]) -> None:
-        """Print the layers, or the maps of one, and what was written."""
+    def show(self, *, written: Sequence[Path | Stream], verbose: bool = False) -> None:
+        """Print the layers, or the maps of one, and what was written; with `verbose` what all layers cost."""
         screen = tables.console()
         if self.only is None:
             screen.print(self._table(screen.width))
@@ -55,6 +55,8 @@ class NetworkReport:
         size = self.result.picture.size
         words = "" if self.seen is None else receptive_field.sentence(*self.seen, size=size)
         told = [line for line in (words, self.result.prediction_sentence()) if line]
+        if verbose:
+            told += [f"parameters: {self.result.parameters:,}", f"MACs: {self.result.macs:,}"]
         for line in told:
             answer(line)
         if told:

@@ -17,17 +17,18 @@ from convviz.spec.wanted import RunSettings
 from convviz.typing import Floats
 
 
-def report(outcome: LayerOutcome, wanted: RunSettings, *, written: Sequence[Path | Stream]) -> None:
-    """Print the layer, the maps and what was written."""
-    result, screen = outcome.result, tables.console()
+def report(
+    outcome: LayerOutcome, wanted: RunSettings, *, auto: bool, written: Sequence[Path | Stream]
+) -> None:
+    """Print the layer, the maps and what was written; `auto` says that convviz chose the backend."""
+    screen = tables.console()
     for line in _layer_lines(outcome):
         answer(line)
-    kernels = filters.lines(result.layer, result.filters, result.picture.channels, width=screen.width)
-    if kernels:
-        answer()
-        answer("kernels" + (", rotated by 180 degrees" if outcome.flipped else ""))
-    for line in kernels:
-        answer(line, whole=True)
+    if wanted.verbose:
+        for line in _cost_lines(outcome, auto=auto):
+            answer(line)
+    if wanted.verbose or wanted.table:
+        _print_kernels(outcome)
     answer()
     stats = wanted.stat or ()
     rows = [list(row.values()) for row in map_rows(outcome, stats)]
@@ -36,7 +37,7 @@ def report(outcome: LayerOutcome, wanted: RunSettings, *, written: Sequence[Path
         answer()
         answer(line)
     if wanted.table:
-        for name, values in result.named(outcome.parts):
+        for name, values in outcome.result.named(outcome.parts):
             _print_values(name, values, at=wanted.at)
     answer()
     for path in written:
@@ -44,17 +45,15 @@ def report(outcome: LayerOutcome, wanted: RunSettings, *, written: Sequence[Path
 
 
 def _layer_lines(outcome: LayerOutcome) -> list[str]:
-    """Describe the layer: as torch writes it, its shapes, what it costs, what it was held to."""
+    """Describe the layer: as torch writes it, its shapes, its parameters, and the checks of its maps."""
     result, size = outcome.result, outcome.result.picture.size
-    layer, channels = result.layer, result.picture.channels
+    layer = result.layer
     lines = [
         *layer.torch_repr(size).split("\n"),
         layer.sentence,
-        f"shapes: {result.picture.shape[0]}x{size} -> {'x'.join(map(str, result.shape))}",
-        *shapes.counting(layer, size),
+        shapes.shape_line(layer, size),
+        shapes.parameter_line(layer),
     ]
-    if layer.groups > 1:
-        lines += shapes.group_map(layer, size, channels, names=result.names)
     if outcome.parts is not None:
         lines.append(f"partial maps + bias = map (largest difference {result.apart(outcome.parts):.2g})")
     if outcome.flipped:
@@ -62,8 +61,30 @@ def _layer_lines(outcome: LayerOutcome) -> list[str]:
     return lines
 
 
+def _cost_lines(outcome: LayerOutcome, *, auto: bool) -> list[str]:
+    """Describe what the layer costs, who computed it, and its groups."""
+    result, size = outcome.result, outcome.result.picture.size
+    layer = result.layer
+    lines = [*shapes.cost_lines(layer, size), f"backend: {result.backend}{' (auto)' if auto else ''}"]
+    if layer.groups > 1:
+        lines += shapes.group_map(layer, size, result.picture.channels, names=result.names)
+    return lines
+
+
+def _print_kernels(outcome: LayerOutcome) -> None:
+    """Print the kernels of a small layer."""
+    result = outcome.result
+    width = tables.console().width
+    kernels = filters.lines(result.layer, result.filters, result.picture.channels, width=width)
+    if kernels:
+        answer()
+        answer("kernels" + (", rotated by 180 degrees" if outcome.flipped else ""))
+    for line in kernels:
+        answer(line, whole=True)
+
+
 def _print_values(name: str, values: Floats, *, at: HW | None) -> None:
-    """Print the values of one map, as many as there is room for."""
+    """Print as many values of one map as fit."""
     screen = tables.console()
     answer()
     answer(f"{name}  {HW(*values.shape)}")
@@ -125,7 +146,7 @@ def document(outcome: LayerOutcome, wanted: RunSettings, **more: Any) -> dict[st
 
 
 def _values(outcome: LayerOutcome, partial: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of all maps, if there is memory for so many objects."""
+    """Return the values of all maps, if they fit into memory as Python objects."""
     parts = outcome.parts
     count = math.prod(outcome.result.shape) * (1 if parts is None else 1 + parts.shape[1])
     memory.need_objects(count, "the values as JSON", "leave out --table, or take --save")

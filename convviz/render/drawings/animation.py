@@ -168,7 +168,7 @@ class Animation:
             for column in range(scene.width.output):
                 shapes.append(Polygon(self._output.box(row, column), PAPER, RULE, 1))
         w, h = self._size
-        return Drawing(w, h, PAPER, tuple(shapes))
+        return Drawing(w, h, PAPER, tuple(shapes), title=scene.title)
 
     def filled(self, frame: int, fill: Colour = _DONE) -> list[Shape]:
         """Draw the output cell of a frame with its value."""

@@ -93,7 +93,8 @@ def cells(
         Rectangles first, then labels, so that no cell covers a number.
     """
     if size is None:
-        size = type_size((word for row in words for word in row), cell)
+        # The frame of a cell takes three units of its neighbours too.
+        size = type_size((word for row in words for word in row), min(cell, (cell - 6) / 0.86))
     squares: list[Shape] = []
     labels: list[Shape] = []
     for row, (line, colours) in enumerate(zip(words, fills, strict=True)):

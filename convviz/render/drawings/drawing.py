@@ -81,7 +81,10 @@ class Levels(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bitmap:
-    """Levels, each element a rectangle of one colour; `alt` says in words what they show."""
+    """Levels, each element a rectangle of one colour.
+
+    `alt` says in words what they show; `ends` are, of the colour bar of a map, the values at its ends.
+    """
 
     x: float
     y: float
@@ -89,6 +92,7 @@ class Bitmap:
     h: float
     levels: Levels
     alt: str = ""
+    ends: tuple[float, float] | None = None
 
 
 Shape = Rectangle | Polygon | Lines | Label | Bitmap
@@ -122,11 +126,16 @@ class Drawing:
         told = [shape.alt for shape in self.shapes if isinstance(shape, Bitmap) and shape.alt]
         return "; ".join(filter(None, [self.title, *told]))
 
+    @property
+    def ends(self) -> list[tuple[float, float]]:
+        """The values at the ends of every colour bar, in the order of the bars."""
+        return [shape.ends for shape in self.shapes if isinstance(shape, Bitmap) and shape.ends is not None]
+
 
 # Our typeface where a reader has it, else those of the same width, which nearly every reader has.
 _FAMILY = "'DejaVu Sans Condensed', Helvetica, Arial, sans-serif"
 
-# An array is enlarged to about so many pixels for those readers of SVG that smooth what they enlarge.
+# Some readers of SVG smooth what they enlarge, so arrays are enlarged to about this many pixels first.
 _ENLARGED = 600
 
 # Pixels per unit while drawing; the picture is averaged down, which smooths its lines.

@@ -18,7 +18,7 @@ from convviz.render.words.matrices import Block, side_by_side, words_of
 from convviz.spec.settings import ContrastSettings
 from convviz.text import number, plural
 
-# Of a window that is drawn as a picture so many products are written out.
+# The number of products that are written out of a window drawn as a picture.
 _WRITTEN_OUT = 5
 # Of more channels those of the largest sums are drawn.
 _MOST_CHANNELS = 6
@@ -203,7 +203,7 @@ class _Explanation:
         widest = max(
             right, *(_right_of(shape) for shape in (*shapes, *arithmetic) if isinstance(shape, Label))
         )
-        return Drawing(widest + _GAP, max(bottom, end), PAPER, (*shapes, *arithmetic))
+        return Drawing(widest + _GAP, max(bottom, end), PAPER, (*shapes, *arithmetic), title=heading)
 
     def _note(self) -> str:
         """Describe how to read the colours, and which cells are padding."""

@@ -17,7 +17,7 @@ MOST_FRAMES = 10_000
 # One byte per pixel of every frame, before compression; that many are held while a file is written.
 MOST_BYTES = 500_000_000
 
-# The shared palette is taken from so many frames, spread over the film.
+# The number of frames, spread over the film, from which the shared palette is made.
 _SAMPLED = 6
 # One colour less than there may be, for what does not change. Large areas and thin lines keep their own.
 _COLOURS = 255

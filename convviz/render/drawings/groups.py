@@ -1,6 +1,6 @@
 """Which channels feed which maps, as a drawing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from convviz.compute.feature_maps import LayerRun
 from convviz.compute.survey import reduce
@@ -8,6 +8,7 @@ from convviz.render.contrast import DEFAULT, contrast_of
 from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Lines, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, colours
+from convviz.render.sheets.bar import Bar
 from convviz.render.toned import picture_levels
 from convviz.render.words.matrices import ELLIPSIS, elided
 from convviz.spec.settings import ContrastSettings
@@ -16,6 +17,8 @@ from convviz.typing import Bytes
 
 # In units: the margin, a channel or a map, from one to the next, and between channels and maps.
 _GAP, _TILE, _PITCH, _BETWEEN = 28.0, 64.0, 78.0, 220.0
+# In units: the least length of a colour bar, and the size of its words.
+_BAR, _WORDS = 90.0, 11
 # The most groups, and the most channels or maps of one, that are drawn; of more the middle is left out.
 _MOST_GROUPS, _MOST_TILES = 6, 6
 
@@ -39,7 +42,17 @@ def draw(run: LayerRun, looks: ContrastSettings = DEFAULT) -> Drawing:
     names = [f"channel {name}" if name.isdigit() else name for name in run.picture.channels]
     left = _GAP + 18 + max(font(14).getlength(name) for name in names) + 12
     right = left + 2 * _TILE + _BETWEEN
-    width = right + 12 + max(font(14).getlength(name) for name in run.names) + 18
+    bars = {
+        index: _bar(run, index, looks)
+        for group in elided(layer.groups, _MOST_GROUPS)
+        if group is not None
+        for index in _maps(run, group)
+        if index is not None
+    }
+    beside = max(
+        _BAR, *(max(font(14).getlength(run.names[index]), bars[index].least * _WORDS) for index in bars)
+    )
+    width = right + 12 + beside + 18
     heading = (
         f"{plural(layer.groups, 'group')}: {plural(layer.in_channels, 'channel')}, "
         f"{plural(layer.out_channels, 'map')}; every filter reads {plural(layer.weight_shape[1], 'channel')}"
@@ -52,10 +65,11 @@ def draw(run: LayerRun, looks: ContrastSettings = DEFAULT) -> Drawing:
             shapes.append(Label(_GAP + 18, y + 18, words, FAINT, 14))
             y += 36
             continue
-        drawn, height = _group(run, group, y, looks=looks, names=names, left=left, right=right)
+        drawn, height = _group(run, group, y, bars=bars, names=names, left=left, right=right)
         shapes += [Rectangle(_GAP, y, width - _GAP, height, None, RULE, 1), *drawn]
         y += height + 16
-    return Drawing(max(width, _GAP + font(18).getlength(heading)) + _GAP, y + 12, PAPER, tuple(shapes))
+    width = max(width, _GAP + font(18).getlength(heading)) + _GAP
+    return Drawing(width, y + 12, PAPER, tuple(shapes), title=heading)
 
 
 def _group(
@@ -63,17 +77,16 @@ def _group(
     group: int,
     y: float,
     *,
-    looks: ContrastSettings,
+    bars: Mapping[int, Bar],
     names: Sequence[str],
     left: float,
     right: float,
 ) -> tuple[list[Shape], float]:
     """Draw one group; gives its height too."""
-    table = colours(looks.colormap)
     made = run.layer.out_channels // run.layer.groups
     read = run.layer.channels_of(group * made)
     channels = [slot if slot is None else read[slot] for slot in elided(len(read), _MOST_TILES)]
-    maps = [slot if slot is None else group * made + slot for slot in elided(made, _MOST_TILES)]
+    maps = _maps(run, group)
     rows = max(len(channels), len(maps))
     shapes: list[Shape] = [Label(_GAP + 18, y + 24, f"group {group}", FAINT, 14)]
     top = y + 40
@@ -97,17 +110,34 @@ def _group(
         if index is None:
             shapes.append(_left_out(x + _TILE / 2, row, made))
             continue
-        scale = _TILE / max(run.maps.shape[1:])
-        tone = contrast_of(run.maps, index, scale=scale, looks=looks).tone
-        levels = tone.levels(reduce(run.maps[index], min(1.0, 2 * scale)))
-        levels = levels if table is None else table[levels]
+        bar = bars[index]
+        levels = bar.contrast.tone.levels(reduce(run.maps[index], min(1.0, 2 * _scale(run))))
+        levels = levels if bar.colours is None else bar.colours[levels]
         shapes += _tile(levels, x, row, colour=OUTPUT_TEAL)
-        shapes.append(Label(right + 10, row + 5, run.names[index], OUTPUT_TEAL, 14))
+        top = row - (20 + bar.height(_WORDS)) / 2
+        shapes.append(Label(right + 12, top + 12, run.names[index], OUTPUT_TEAL, 14))
+        shapes += bar.shapes(right + 12, top + 20, max(_BAR, bar.least * _WORDS), size=_WORDS)
     return shapes, 40 + rows * _PITCH + 6
 
 
+def _maps(run: LayerRun, group: int) -> list[int | None]:
+    """List the maps of a group that are drawn; None where some are left out."""
+    made = run.layer.out_channels // run.layer.groups
+    return [slot if slot is None else group * made + slot for slot in elided(made, _MOST_TILES)]
+
+
+def _scale(run: LayerRun) -> float:
+    """Return the side of a value of a map, in units."""
+    return float(_TILE / max(run.maps.shape[1:]))
+
+
+def _bar(run: LayerRun, index: int, looks: ContrastSettings) -> Bar:
+    """Choose the scale of a map."""
+    return Bar(contrast_of(run.maps, index, scale=_scale(run), looks=looks), colours(looks.colormap))
+
+
 def _middles(top: float, rows: int, slots: Sequence[int | None]) -> list[float]:
-    """Tell at which heights tiles stand, centred where the other side has more."""
+    """Return the heights of the tiles, centred where the other side has more of them."""
     first = top + (rows - len(slots)) * _PITCH / 2
     return [first + place * _PITCH + _TILE / 2 for place in range(len(slots))]
 

@@ -190,7 +190,7 @@ class Lesson:
         x = out.x + out.w / 2 - max(0, end - (WIDTH - _MARGIN))
         shapes.append(Label(x, out.y - 10, name, OUTPUT_TEAL, NOTE, "middle"))
         shapes.append(fitted((_MARGIN, places.height - 20), self._legend(), FAINT, size=NOTE, room=room))
-        return Drawing(WIDTH, places.height, PAPER, tuple(shapes))
+        return Drawing(WIDTH, places.height, PAPER, tuple(shapes), title=title)
 
     @property
     def _kernel_ends(self) -> Floats:

@@ -25,7 +25,7 @@ class Beat:
     cell : int
         The cell that is worked on.
     before, made : int
-        How many cells there are before it and after it.
+        The number of finished cells before and after this frame.
     ms : int
         How long it is shown, in milliseconds.
     step : int, optional

@@ -12,10 +12,13 @@ from convviz.render.drawings.drawing import Bitmap, Drawing, Label, Rectangle, S
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, PAPER
 from convviz.render.toned import picture_levels
-from convviz.render.words.matrices import Block, cell_words, side_by_side, words_of
+from convviz.render.words.matrices import Block, cell_words, elided_words, side_by_side
 from convviz.spec.geometry import HW, Edges
 from convviz.text import channel_label
 from convviz.typing import Floats
+
+# Rows and columns that are printed at most.
+_MOST_ROWS, _MOST_COLUMNS = 12, 24
 
 
 def padding_mask(edges: Edges, size: HW) -> NDArray[np.bool_]:
@@ -37,7 +40,8 @@ def lines(picture: Picture, padded: Floats, edges: Edges, *, width: int) -> list
     edges : Edges
         Widths of the padding, in pixels.
     width : int
-        Characters in one line; what does not fit is elided in the middle.
+        Characters in one line; what does not fit, or is more than 12 rows or 24 columns, is elided in
+        the middle.
 
     Returns
     -------
@@ -47,7 +51,8 @@ def lines(picture: Picture, padded: Floats, edges: Edges, *, width: int) -> list
     marked = padding_mask(edges, picture.size)
     text = []
     for name, channel in zip(picture.channels, padded, strict=True):
-        text += ["", *side_by_side([Block(channel_label(name), words_of(channel, marked))], width=width)]
+        words = elided_words(channel, marked, most_rows=_MOST_ROWS, most_columns=_MOST_COLUMNS)
+        text += ["", *side_by_side([Block(channel_label(name), words)], width=width)]
     return text[1:]
 
 
@@ -102,4 +107,4 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
             shapes.append(Rectangle(x, y, tile_w, tile_h, None, FAINT, 1.2, dashed=True))
             shapes.append(Label(x, y + tile_h + 18, names[index], INPUT_BLUE, 14))
     width = max(gap + len(names) * column, font(17).getlength(heading) + 2 * gap)
-    return Drawing(width, head + len(padded) * pitch, PAPER, tuple(shapes))
+    return Drawing(width, head + len(padded) * pitch, PAPER, tuple(shapes), title=heading)

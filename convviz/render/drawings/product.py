@@ -163,7 +163,9 @@ def draw(found: Unfolded) -> Drawing:
         "orange is positive, purple negative, pale zero; white has no weight; every matrix has its own scale"
     )
     shapes.append(Label(gap, y - 8, note, FAINT, 13))
-    return Drawing(max(right, gap + font(13).getlength(note)) + gap, y + 16, PAPER, tuple(shapes))
+    width = max(right, gap + font(13).getlength(note)) + gap
+    title = f"{found.name} as matrix products"
+    return Drawing(width, y + 16, PAPER, tuple(shapes), title=title)
 
 
 def _sides(values: Values, cell: float) -> tuple[float, float]:

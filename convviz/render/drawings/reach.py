@@ -238,4 +238,4 @@ def _draw(
         font(18).getlength(heading) + _GAP,
     )
     bottom = _TOP + max(around.h * scale, high, made_map.height)
-    return Drawing(right + _GAP, bottom + _GAP, PAPER, tuple(shapes))
+    return Drawing(right + _GAP, bottom + _GAP, PAPER, tuple(shapes), title=heading)

@@ -90,7 +90,9 @@ class Bar:
         below = round(y + thick + size * 1.15)
         drawn: list[Shape] = [
             Rectangle(x - 1, y - 1, width + 2, thick + 2, RULE),
-            Bitmap(x, y, width, thick, levels if self.colours is None else self.colours[levels]),
+            Bitmap(
+                x, y, width, thick, levels if self.colours is None else self.colours[levels], ends=(low, high)
+            ),
             Label(x, below, first, FAINT, size),
             Label(x + width, below, last, FAINT, size, anchor="end"),
         ]

@@ -84,6 +84,11 @@ class Sheet:
         ]
 
     @property
+    def ends(self) -> list[tuple[float, float]]:
+        """The values at the ends of every scale, in the order of the maps."""
+        return [tile.bar.contrast.ends for tile in self.maps if tile.bar is not None]
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height, as Pillow has them."""
         return self.width, self.height

@@ -20,10 +20,11 @@ from convviz.spec.scales import CELL, fit_both
 from convviz.spec.settings import Look
 from convviz.text import channel_label, listed, plural
 
-# What a sheet of flipped kernels says below its title.
-FLIPPED = (
-    "flip: for each filter its map, the map of its kernels rotated by 180 degrees (true convolution), "
-    "and the second less the first"
+# What a sheet of flipped kernels says in its title, and below.
+FLIPPED = "with flipped kernels (true convolution)"
+TRIPLES = (
+    "for each filter: its map, the map of its kernels rotated by 180 degrees, and the difference (the second "
+    "minus the first)"
 )
 
 # Tiles that share one scale: what each is called, and its values, or None where there is nothing to draw.
@@ -124,10 +125,10 @@ def draw(
         *([Section(tiles[count:], _triples(columns), palette.OUTPUT_TEAL, together=3)] if below else []),
     ]
     heading = (
-        repr(layer),
+        repr(layer) if flips is None else f"{layer!r} {FLIPPED}",
         f"{layer.sentence};  {len(channels)}x{picture.size} -> {layer.out_channels}x{size}"
         + (f";  the {len(maps)} of most energy" if len(maps) < layer.out_channels else ""),
-        *([FLIPPED] if flips is not None else []),
+        *([TRIPLES] if flips is not None else []),
         *normalization_lines(picture),
         *seen.words,
     )

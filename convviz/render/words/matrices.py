@@ -24,7 +24,7 @@ def elided(count: int, room: int) -> list[int | None]:
     Parameters
     ----------
     count : int
-        Places there are.
+        Number of places.
     room : int
         Places that can be shown; at least 3 are used.
 
@@ -99,6 +99,26 @@ def words_of(
             for column, value in enumerate(line)
         ]
         for row, line in enumerate(values)
+    ]
+
+
+def elided_words(
+    values: NDArray[np.floating], marked: NDArray[np.bool_], *, most_rows: int, most_columns: int
+) -> list[list[str]]:
+    """Write numbers as `words_of` does, the middle of many rows or columns left out.
+
+    Examples
+    --------
+    >>> elided_words(np.arange(5.0)[None], np.zeros((1, 5), bool), most_rows=3, most_columns=3)
+    [['0', '…', '4']]
+    """
+    rows, columns = elided(values.shape[0], most_rows), elided(values.shape[1], most_columns)
+    # Only what is shown is turned into words.
+    place = np.ix_([row or 0 for row in rows], [column or 0 for column in columns])
+    words = words_of(values[place], marked[place])
+    return [
+        [ELLIPSIS if None in (row, column) else word for column, word in zip(columns, line, strict=True)]
+        for row, line in zip(rows, words, strict=True)
     ]
 
 
@@ -194,7 +214,8 @@ def side_by_side(blocks: Sequence[Block], *, width: int, most_rows: int = 12) ->
         return joined
     stacked: list[str] = []
     for block in blocks:
-        for room in range(max(w, 3), 2, -1):
+        # A word and what follows it take three characters at least.
+        for room in range(max(min(w, width // 3 + 2), 3), 2, -1):
             lines = block.lines(rows, elided(w, room))
             if max(map(len, lines)) <= width:
                 break

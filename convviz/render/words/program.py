@@ -70,7 +70,7 @@ def program(
     Raises
     ------
     SpecError
-        If there are too many weights to write down.
+        If a program cannot hold so many weights.
     """
     read, imports = _reading(paths, sources, reading, channels_last=channels_last)
     pictures = any(source in _PICTURES for source in sources.values())

@@ -78,17 +78,52 @@ def _skipped(axis: Axis) -> str:
     return "not listed: too many" if found is None else indices(found)
 
 
-def counting(layer: Conv2d, size: HW) -> list[str]:
-    """Write parameters, MACs and memory, each with how it is counted."""
-    output = layer.output_size(size)
-    macs = layer.macs((layer.in_channels, *size))
-    filters, channels, kh, kw = layer.weight_shape
+def short_formula(axis: Axis) -> str:
+    """Write the shape calculation of one axis in one line, with the numbers put in.
+
+    Examples
+    --------
+    >>> short_formula(Axis(6, 3, 2, 1, 1, 1)), short_formula(Axis(7, 3, 2, 2, 1, 0))
+    ('floor((6 + 2*1 - 3) / 2) + 1 = 3', 'floor((7 + 1 + 0 - (2*(3 - 1) + 1)) / 2) + 1 = 2')
+    """
+    padding = f" + {axis.before} + {axis.after}" if axis.before or axis.after else ""
+    if axis.before == axis.after != 0:
+        padding = f" + 2*{axis.before}"
+    window = f"{axis.kernel}" if axis.dilation == 1 else f"({axis.dilation}*({axis.kernel} - 1) + 1)"
+    quotient = f"({axis.input}{padding} - {window}) / {axis.stride}"
+    if (axis.padded - axis.span) % axis.stride:
+        quotient = f"floor({quotient})"
+    return f"{quotient} + 1 = {axis.output}"
+
+
+def shape_line(layer: Conv2d, size: HW) -> str:
+    """Write the shapes of input and output, and how height and width follow.
+
+    Examples
+    --------
+    >>> shape_line(Conv2d(3, 6, 3, padding=1), HW(512, 512))
+    'shape: 3x512x512 -> 6x512x512, height and width (512 + 2*1 - 3) / 1 + 1 = 512'
+    """
+    height, width = map(short_formula, layer.axes(size))
+    told = f"height and width {height}" if height == width else f"height {height}, width {width}"
+    shapes = f"{layer.in_channels}x{size} -> {layer.out_channels}x{layer.output_size(size)}"
+    return f"shape: {shapes}, {told}"
+
+
+def parameter_line(layer: Conv2d) -> str:
+    """Write the number of parameters, and how it is counted."""
     bias = f" + {plural(layer.bias_parameters, 'bias')}" if layer.bias else ", no bias"
     weights = "weight" if layer.weight_parameters == 1 else "weights"
+    return f"parameters: {layer.parameters:,} = {' x '.join(map(str, layer.weight_shape))} {weights}{bias}"
+
+
+def cost_lines(layer: Conv2d, size: HW) -> list[str]:
+    """Write MACs and memory, each with how it is counted."""
+    output = layer.output_size(size)
+    macs = layer.macs((layer.in_channels, *size))
     positions = "position" if output.h * output.w == 1 else "positions"
-    values_count = filters * output.h * output.w
+    values_count = layer.out_channels * output.h * output.w
     return [
-        f"parameters: {layer.parameters:,} = {filters} x {channels} x {kh} x {kw} {weights}{bias}",
         f"MACs: {macs:,} = {plural(layer.weight_parameters, 'weight')} x {output.h} x {output.w}"
         f" {positions} (the bias is not counted, products with padding are)",
         f"maps: {plural(values_count, 'value')}, {amount(4 * values_count)} as float32",
@@ -213,6 +248,7 @@ def shape_report(layer: Conv2d, size: HW) -> list[str]:
         "  (out_channels x in_channels/groups x kernel height x kernel width)",
         f"bias    {layer.bias_parameters}  (out_channels)" if layer.bias else "bias    none",
         "",
-        *counting(layer, size),
+        parameter_line(layer),
+        *cost_lines(layer, size),
     ]
     return lines

@@ -22,6 +22,8 @@ from convviz.typing import Floats
 
 # A column that folds does not break words of up to this many characters.
 _MOST_FOLDED = 24
+# Rows and columns of a map that are shown at most: what can be read, also where a line has no width.
+_MOST_VALUES = 24
 # Characters in a line of a file or a pipe: more than anything needs.
 NO_WIDTH = 1_000_000
 
@@ -91,7 +93,7 @@ class _Screen(Console):
 
 
 def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None = None) -> Table:
-    """Make a table in the one look of all tables.
+    """Make a table in the look that all tables share.
 
     Columns are flush right but for those in `left`. Where the terminal is narrow,
     the column `folding` breaks its lines between words; numbers are never cut.
@@ -109,7 +111,7 @@ def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None =
 
 
 def leave_out(table: Table, headings: Sequence[str]) -> None:
-    """Say below a table which columns are not shown, for want of room."""
+    """Name below a table the columns that do not fit."""
     if headings:
         table.caption = Text(f"left out, as the terminal is too narrow: {', '.join(headings)}", style="dim")
         table.caption_justify = "left"
@@ -174,10 +176,8 @@ def _windowed(length: int, room: int, at: int | None) -> range:
     return range(start, start + room)
 
 
-def values(
-    numbers: Floats, *, at: HW | None = None, width: int = 80, most_rows: int = 24, most_columns: int = 100
-) -> tuple[Table, str]:
-    """Tabulate one map, or the part of it round `at` that there is room for.
+def values(numbers: Floats, *, at: HW | None = None, width: int = 80) -> tuple[Table, str]:
+    """Tabulate one map, or the part around `at` that fits.
 
     Parameters
     ----------
@@ -186,9 +186,7 @@ def values(
     at : HW, optional
         The position to show, marked; the top left corner by default.
     width : int
-        Characters in one line.
-    most_rows, most_columns : int
-        Rows and columns of a map that are shown at most.
+        Characters in one line; at most 24 rows and 24 columns are shown.
 
     Returns
     -------
@@ -209,8 +207,8 @@ def values(
     # The widest number decides; the extremes are the candidates.
     cell = max(len(write(float(v))) for v in (numbers.min(), numbers.max()))
     cell = max(cell, len(str(w - 1)))
-    rows = _windowed(h, most_rows, at.h if at else None)
-    room = min((width - len(str(h - 1))) // (cell + 3), most_columns)
+    rows = _windowed(h, _MOST_VALUES, at.h if at else None)
+    room = min((width - len(str(h - 1))) // (cell + 3), _MOST_VALUES)
     columns = _windowed(w, room, at.w if at else None)
     table = _Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", justify="right", style="dim", no_wrap=True)
