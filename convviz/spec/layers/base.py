@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from convviz.errors import ShapeError, SpecError
 from convviz.spec.geometry import HW
-from convviz.spec.reach import Reach
+from convviz.spec.reach import Reach, Sight
 from convviz.text import plural
 
 Shape = tuple[int, ...]
@@ -94,7 +94,7 @@ class Layer:
         """Count those of `macs` that do not meet padding."""
         return self.macs(shape, *others)
 
-    def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
+    def reach(self, before: Reach, shape: Shape, axis: int) -> Sight:
         """Follow the receptive field through the layer.
 
         Parameters
@@ -108,8 +108,8 @@ class Layer:
 
         Returns
         -------
-        Reach or None
-            What a value of its output depends on; None where that is the whole input.
+        Reach, WHOLE or None
+            What a value of its output depends on; None where that is not defined.
         """
         return before
 

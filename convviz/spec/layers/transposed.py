@@ -8,7 +8,7 @@ from convviz.errors import SpecError
 from convviz.spec.geometry import HW, transposed_axis
 from convviz.spec.layers.base import IntPair, Layer, Shape, Spelling, as_pair, channels_of, fill
 from convviz.spec.layers.conv import LETTERS, NO_BIAS, Conv2d, with_bias
-from convviz.spec.reach import Reach
+from convviz.spec.reach import Reach, Sight
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -132,7 +132,7 @@ class ConvTranspose2d(Layer):
         _, size = channels_of(self, shape, self.in_channels)
         return math.prod(self.weight_shape) * size.h * size.w
 
-    def reach(self, before: Reach, shape: Shape, axis: int) -> Reach | None:
+    def reach(self, before: Reach, shape: Shape, axis: int) -> Sight:
         """Follow the receptive field through the zeros between the pixels."""
         return before.through_transposed(
             self.kernel_size[axis], self.stride[axis], self.dilation[axis], padding=self.padding[axis]
