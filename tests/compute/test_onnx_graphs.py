@@ -278,6 +278,10 @@ def test_a_step_with_several_outputs_is_seen_once_for_each(path):
     assert list(found) == [f"{name}[0]", f"{name}[1]"]
     np.testing.assert_array_equal(found[f"{name}[1]"].values, X[2:])
     assert list(activations(engine, X, [f"{name}[0]"])) == [f"{name}[0]"]
+    assert [step.inputs for step in engine.steps(X.shape)] == [
+        *[("input",)] * 2,
+        (f"{name}[0]", f"{name}[1]"),
+    ]
 
 
 # --- faults
@@ -291,6 +295,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(path):
 def test_a_custom_operation_is_refused_by_name_and_what_is_before_it_is_shown(path):
     nodes = [node("Conv", "xwb", "c", **ATTRIBUTES), node("Trick", "c", domain="mine")]
     engine = networks.open_onnx(saved(path, nodes, {"w": WEIGHT, "b": BIAS}))
+    assert [step.output_shape for step in engine.steps(X.shape)] == [(6, 4, 6), None]
     with pytest.raises(SpecError, match="'Trick_y' is the custom operation 'mine::Trick'"):
         activations(engine, X, ["Trick_y"])
     np.testing.assert_allclose(seen(engine, "Conv_c")[0].values, expected(), atol=1e-5)

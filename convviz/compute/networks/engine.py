@@ -9,6 +9,7 @@ import numpy as np
 from convviz.compute.weights import LayerWeights
 from convviz.machine import memory
 from convviz.spec.layers import Conv2d, ConvTranspose2d, Shape
+from convviz.spec.reach import Reach
 from convviz.text import printable
 from convviz.typing import Floats
 
@@ -60,6 +61,12 @@ class NetworkStep:
         Whether it only contains other steps.
     remark : str
         In what it is not what its name says.
+    inputs : tuple of str
+        The steps that it reads, ``"input"`` for the picture; empty where that is not known.
+    height, width : Reach or None
+        What one value that it makes sees of the picture along each axis.
+    whole : bool
+        Where one of those is None: whether it sees all of that axis; else what it sees is not defined.
     """
 
     name: str
@@ -71,6 +78,10 @@ class NetworkStep:
     convolution: str = ""
     outer: bool = False
     remark: str = ""
+    inputs: tuple[str, ...] = ()
+    height: Reach | None = None
+    width: Reach | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

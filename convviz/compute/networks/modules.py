@@ -26,9 +26,12 @@ from convviz.compute.networks.engine import (
     unbatched_shape,
 )
 from convviz.compute.networks.foreign import foreign
+from convviz.compute.networks.module_reaches import Fields
+from convviz.compute.networks.reaches import told
 from convviz.errors import ConvvizError, ShapeError, SpecError, UnknownNameError
 from convviz.spec import layers
 from convviz.spec.layers import Shape, shape_text
+from convviz.spec.reach import Reach
 from convviz.text import printable
 from convviz.typing import Floats
 
@@ -47,16 +50,18 @@ class _Call:
     module: nn.Module
     inputs: tuple[Shape | None, ...] = ()
     outputs: dict[str, Shape] = field(default_factory=dict)
+    sights: dict[str, tuple[Reach | None, Reach | None, bool]] = field(default_factory=dict)
     outer: bool = False
     macs: int = 0
 
 
-class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives it no types
-    """Adds the products of every operation of torch to the innermost module that runs."""
+class _Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives it no types
+    """Adds the products of every operation of torch to the innermost module that runs, and follows fields."""
 
     def __init__(self, running: Sequence[_Call]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # likewise
         self._running = running
+        self.fields = Fields()
 
     def __torch_dispatch__(self, func: Any, types: Any, *given: Any) -> Any:
         args, named = given[0], (given[1] if len(given) > 1 else None) or {}
@@ -65,6 +70,7 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch giv
         if count is not None and self._running:
             # It counts a product and its sum as two.
             self._running[-1].macs += int(count(*args, **named, out_val=made)) // 2
+        self.fields.follow(func, (args, named), made)
         return made
 
 
@@ -127,8 +133,11 @@ class ModuleEngine(Engine):
         """Run the module on zeros, and list every module that is called, in the order of the calls."""
         calls: list[_Call] = []
         open_: list[_Call] = []
+        watcher = _Watcher(open_)
 
         def before(name: str, module: nn.Module, inputs: Any) -> None:
+            if not calls:  # the whole, which reads the picture
+                watcher.fields.begin(_tensors(inputs)[0][1])
             for outer in open_:
                 outer.outer = True
             shapes = tuple(unbatched_shape(tuple(one.shape)) for _, one in _tensors(inputs))
@@ -136,10 +145,13 @@ class ModuleEngine(Engine):
             calls.append(open_[-1])
 
         def after(name: str, output: Any) -> None:
-            open_.pop().outputs = {key: unbatched_shape(tuple(one.shape)) for key, one in _tensors(output)}
+            call = open_.pop()
+            for key, one in _tensors(output):
+                shape = call.outputs[key] = unbatched_shape(tuple(one.shape))
+                call.sights[key] = told(watcher.fields.of(one), shape)
 
         # Attention is then made of products that can be counted.
-        with sdpa_kernel(SDPBackend.MATH), _Counter(open_):
+        with sdpa_kernel(SDPBackend.MATH), watcher:
             self._run(np.zeros(shape, np.float32), list(self._modules), before=before, after=after)
         called = {call.module for call in calls}
         counted: set[torch.Tensor] = set()
@@ -302,6 +314,7 @@ def _steps_of(call: _Call, called: set[nn.Module], counted: set[torch.Tensor]) -
         kind = "Conv2d" if isinstance(call.module, nn.Conv2d) else "ConvTranspose2d"
     outputs: Mapping[str, Shape | None] = call.outputs or {"": None}
     for index, (key, shape) in enumerate(outputs.items()):
+        height, width, whole = call.sights.get(key, (None, None, False))
         yield NetworkStep(
             f"{call.name}{key}",
             type(call.module).__name__,
@@ -311,6 +324,9 @@ def _steps_of(call: _Call, called: set[nn.Module], counted: set[torch.Tensor]) -
             0 if index else call.macs,
             kind,
             outer=call.outer,
+            height=height,
+            width=width,
+            whole=whole,
         )
 
 

@@ -1,6 +1,6 @@
 """The graph of an ONNX file: what reads what, what depends on the input, and the shapes for an input."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -226,6 +226,21 @@ class Graph:
         )
         model.graph.output.extend(onnx.ValueInfoProto(name=one) for one in values)
         return model
+
+    def settled(self, values: Mapping[str, Value]) -> "Graph":
+        """Put numbers in the place of what asks for shapes, as far as those are known for one input."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self.model)
+        for node in model.graph.node:
+            known = values.get(node.input[0]) if node.op_type in _SHAPES and node.input else None
+            if known is None or known.dims is None:
+                continue
+            chosen = onnx_.attributes(node)
+            dims = known.dims[chosen.get("start", 0) : chosen.get("end")]
+            told = np.array(dims if node.op_type == "Shape" else np.prod(known.dims), np.int64)
+            tensor = onnx.numpy_helper.from_array(told)
+            node.CopyFrom(onnx.helper.make_node("Constant", [], node.output, node.name, value=tensor))
+        return Graph(self.path, model, self.widened)
 
     def values(self, shape: Shape) -> dict[str, Value]:
         """Infer types and shapes for an input (C, H, W), as far as they can be told without computing."""

@@ -96,12 +96,25 @@ class Session:
         return dict(zip(self.values, made, strict=True))
 
 
+def refused(graph: Graph) -> set[str]:
+    """List the values that no session gives: what they depend on is made up by somebody, or another input."""
+    found = {one.name for one in graph.model.graph.input if one.name not in graph.tensors}
+    found.discard(graph.image.name)
+    for node, read in zip(graph.nodes, graph.read_by, strict=True):
+        if _made_up(node) or not found.isdisjoint(read):
+            found.update(node.output)
+    return found
+
+
+def _made_up(node: Any) -> bool:
+    """Tell an operation that onnxruntime does not have."""
+    standard = node.domain in _STANDARD
+    return node.domain not in _KNOWN or (standard and not onnx.defs.has(node.op_type, node.domain))
+
+
 def _check_operations(graph: Graph, model: Any) -> None:
     """Refuse operations that somebody made up."""
-    for node in model.graph.node:
-        standard = node.domain in _STANDARD
-        if node.domain in _KNOWN and (not standard or onnx.defs.has(node.op_type, node.domain)):
-            continue
+    for node in filter(_made_up, model.graph.node):
         name = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
         raise SpecError(
             f"{graph.name}: {printable(node.name or node.output[0])!r} is the custom operation "

@@ -345,6 +345,10 @@ class StackEngine(Engine):
                 one.layer.parameters,
                 one.macs,
                 _convolution(one.layer),
+                inputs=one.inputs,
+                height=one.height,
+                width=one.width,
+                whole=one.whole,
             )
             for one in self._net.sized(shape)
         )
