@@ -110,6 +110,18 @@ def test_the_newer_exporter_writes_what_is_followed_too(tmp_path):
         assert (step.height, step.width) == (of_module[step.name].height, of_module[step.name].width)
 
 
+def test_how_maps_lie_is_told_through_a_network_that_turns_them():
+    steps = {step.name: step for step in networks.of_module(zoo.network("Swin")).steps((3, 32, 32))}
+    # Patches of 2x2 pixels, channels last; behind windows what is seen is not defined, but a sum lies alike.
+    lie = {
+        name: steps[name].layout
+        for name in ("features.0.0", "features.0.1", "features.1.0", "permute", "head")
+    }
+    assert list(lie.values()) == ["chw", "hwc", "hwc", "chw", ""]
+    assert steps["features.0.1"].height == Reach((0,), (1,), 2)
+    assert (steps["features.1.0"].height, steps["features.1.0"].whole) == (None, False)
+
+
 # --- published figures
 
 
@@ -359,7 +371,7 @@ def test_channels_last_are_followed_where_they_lie(tmp_path):
         node("Transpose", "p", perm=[0, 2, 3, 1]),
     ]
     step = seen_in(tmp_path / "net.onnx", nodes, shape=(1, 12, 12, 3))
-    assert step.output_shape == (5, 11, 3)
+    assert (step.output_shape, step.layout) == ((5, 11, 3), "hwc")
     assert (step.height, step.width) == (Reach((0,), (2,), 2), Reach((0,), (1,), 1))
 
 

@@ -27,11 +27,10 @@ from convviz.compute.networks.engine import (
 )
 from convviz.compute.networks.foreign import foreign
 from convviz.compute.networks.module_reaches import Fields
-from convviz.compute.networks.reaches import told
+from convviz.compute.networks.reaches import Told, told
 from convviz.errors import ConvvizError, ShapeError, SpecError, UnknownNameError
 from convviz.spec import layers
 from convviz.spec.layers import Shape, shape_text
-from convviz.spec.reach import Reach
 from convviz.text import printable
 from convviz.typing import Floats
 
@@ -50,7 +49,7 @@ class _Call:
     module: nn.Module
     inputs: tuple[Shape | None, ...] = ()
     outputs: dict[str, Shape] = field(default_factory=dict)
-    sights: dict[str, tuple[Reach | None, Reach | None, bool]] = field(default_factory=dict)
+    told: dict[str, Told] = field(default_factory=dict)
     outer: bool = False
     macs: int = 0
 
@@ -148,7 +147,7 @@ class ModuleEngine(Engine):
             call = open_.pop()
             for key, one in _tensors(output):
                 shape = call.outputs[key] = unbatched_shape(tuple(one.shape))
-                call.sights[key] = told(watcher.fields.of(one), shape)
+                call.told[key] = told(watcher.fields.of(one), one.ndim, shape)
 
         # Attention is then made of products that can be counted.
         with sdpa_kernel(SDPBackend.MATH), watcher:
@@ -314,7 +313,6 @@ def _steps_of(call: _Call, called: set[nn.Module], counted: set[torch.Tensor]) -
         kind = "Conv2d" if isinstance(call.module, nn.Conv2d) else "ConvTranspose2d"
     outputs: Mapping[str, Shape | None] = call.outputs or {"": None}
     for index, (key, shape) in enumerate(outputs.items()):
-        height, width, whole = call.sights.get(key, (None, None, False))
         yield NetworkStep(
             f"{call.name}{key}",
             type(call.module).__name__,
@@ -324,9 +322,7 @@ def _steps_of(call: _Call, called: set[nn.Module], counted: set[torch.Tensor]) -
             0 if index else call.macs,
             kind,
             outer=call.outer,
-            height=height,
-            width=width,
-            whole=whole,
+            **call.told.get(key, told(None, 0, None)),
         )
 
 

@@ -112,7 +112,7 @@ class OnnxEngine(Engine):
             for at, output in enumerate(outputs):
                 makers[output] = part_name(name, at) if len(outputs) > 1 else name
                 made = self._shape(values, output)
-                height, width, whole = told(fields.get(output), made)
+                dims = values[output].dims if output in values else None
                 found.append(
                     NetworkStep(
                         makers[output],
@@ -124,9 +124,7 @@ class OnnxEngine(Engine):
                         self._convolution(index, values),
                         remark=self._remark(index),
                         inputs=inputs,
-                        height=height,
-                        width=width,
-                        whole=whole,
+                        **told(fields.get(output), len(dims or ()), made),
                     )
                 )
         return tuple(found)

@@ -12,7 +12,7 @@ from convviz.compute.networks import reaches
 from convviz.compute.networks.onnx_graph import Graph, Value
 from convviz.compute.networks.onnx_names import CONVOLUTIONS
 from convviz.compute.networks.onnx_session import Session
-from convviz.compute.networks.reaches import Field, Operand, Unclear
+from convviz.compute.networks.reaches import Along, Field, Operand, Unclear
 from convviz.errors import ConvvizError
 from convviz.files import onnx_
 from convviz.spec.geometry import HW
@@ -244,7 +244,11 @@ def _gather(call: _Call) -> Field:
     axis = call.axis(0) % len(call.first.shape)
     count = len(call.shape(call.node.input[1]))
     chosen = reaches.selected(call.first, axis)
-    return chosen.each(lambda along: along.at(along.axis + (count if along.axis >= axis else 0)))
+
+    def behind(along: Along) -> Along:
+        return along if along.axis is None or along.axis < axis else along.at(along.axis + count)
+
+    return chosen.each(behind)
 
 
 def _pad(call: _Call) -> Field:

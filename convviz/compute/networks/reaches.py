@@ -8,7 +8,7 @@ import enum
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict
 
 from convviz.spec.layers import Layer, Shape
 from convviz.spec.network import as_reaches
@@ -29,7 +29,7 @@ SPREAD: Final = Spread.SPREAD
 
 
 class Unclear(Exception):
-    """No rule holds for an operation; what it sees is not defined."""
+    """No rule holds for an operation; what its result sees is not defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +40,26 @@ class Along:
     ----------
     seen : Reach, WHOLE, SPREAD or None
         What each of them sees; None where that is not defined.
-    axis : int
-        The axis of the array along which the picture runs; of no meaning for WHOLE and None.
+    axis : int or None
+        The axis of the array along which the picture runs, if that is known.
     """
 
     seen: Reach | Whole | Spread | None = None
-    axis: int = 0
+    axis: int | None = None
+
+    def at(self, axis: int | None) -> "Along":
+        """Put it on another axis."""
+        return replace(self, axis=axis)
 
     @property
-    def placed(self) -> bool:
-        """Whether the picture runs along an axis of the array."""
-        return isinstance(self.seen, Reach | Spread)
+    def lost(self) -> "Along":
+        """What is left where the order along the picture is: nothing but that all is seen."""
+        return ALL if self.seen is WHOLE else Along()
 
-    def at(self, axis: int) -> "Along":
-        """Put it on another axis."""
-        return replace(self, axis=axis) if self.placed else self
+    @property
+    def summed(self) -> "Along":
+        """What a value sees that is made of all those along the picture."""
+        return self if self.seen is None else replace(self, seen=WHOLE)
 
 
 ALL: Final = Along(WHOLE)
@@ -82,36 +87,51 @@ class Operand(NamedTuple):
 NOWHERE: Final = Field(UNDEFINED, UNDEFINED)
 
 
+class Told(TypedDict):
+    """What is said of an array, by the names that a `NetworkStep` has for it."""
+
+    height: Reach | None
+    width: Reach | None
+    whole: bool
+    layout: str
+
+
 def picture(height: int, width: int) -> Field:
     """Begin: each value sees itself, on these axes of the array."""
     return Field(Along(Reach(), height), Along(Reach(), width))
 
 
-def told(field: Field | None, shape: Shape | None) -> tuple[Reach | None, Reach | None, bool]:
-    """Tell what values see as the fields `height`, `width` and `whole` of a step.
+def told(field: Field | None, dims: int, shape: Shape | None) -> Told:
+    """Tell what values see, and how they lie.
 
     Parameters
     ----------
     field : Field or None
         What they see.
+    dims : int
+        How many axes the array has.
     shape : tuple of int, or None
-        The shape of the array without the batch, if it is known.
+        Its shape without the batch, if it is known.
 
     Examples
     --------
-    >>> told(picture(2, 3), (3, 8, 8))[0]
-    Reach(firsts=(0,), lasts=(0,), shift=1)
-    >>> told(reshaped(Operand(picture(2, 3), (1, 3, 8, 8)), (1, 192)), (192,))
-    (None, None, True)
+    >>> told(picture(2, 3), 4, (3, 8, 8))["layout"]
+    'chw'
+    >>> told(reshaped(Operand(picture(2, 3), (1, 3, 8, 8)), (1, 192)), 2, (192,))
+    {'height': None, 'width': None, 'whole': True, 'layout': ''}
     """
     if field is None:
-        return None, None, False
+        return Told(height=None, width=None, whole=False, layout="")
+    axes = (field.height.axis, field.width.axis)
+    layouts = {"chw": (dims - 2, dims - 1), "hwc": (dims - 3, dims - 2)}
+    lie = [name for name, where in layouts.items() if where == axes and shape is not None and len(shape) == 3]
     # One row of values has no height and no width.
-    row = shape is not None and math.prod(shape) == max(shape, default=1)
-    of_spread = WHOLE if row else None
-    height, width = (of_spread if isinstance(one.seen, Spread) else one.seen for one in field)
-    turned = isinstance(height, Reach) and isinstance(width, Reach) and field.height.axis >= field.width.axis
-    return (None, None, False) if turned else as_reaches(height, width)
+    of_spread = WHOLE if shape is not None and math.prod(shape) == max(shape, default=1) else None
+    sights = [of_spread if isinstance(one.seen, Spread) else one.seen for one in field]
+    if axes[0] is not None and axes[1] is not None and axes[0] > axes[1]:
+        sights = [WHOLE if one is WHOLE else None for one in sights]  # a picture that was turned
+    height, width, whole = as_reaches(*sights)
+    return Told(height=height, width=width, whole=whole, layout="".join(lie))
 
 
 def _both(operands: Sequence[Operand], rule: Callable[[Sequence[tuple[Along, Shape]]], Along]) -> Field:
@@ -122,16 +142,16 @@ def _both(operands: Sequence[Operand], rule: Callable[[Sequence[tuple[Along, Sha
 
 def _merged(alongs: Sequence[Along]) -> Along:
     """See what any of several sees, at the same place."""
-    if ALL in alongs:
-        return ALL
-    axes = {one.axis for one in alongs}
-    if UNDEFINED in alongs or len(axes) > 1:
-        return UNDEFINED
-    if all(isinstance(one.seen, Spread) for one in alongs):
-        return alongs[0]
-    sights = [one.seen for one in alongs if isinstance(one.seen, Reach)]
-    found = together(sights) if len(sights) == len(alongs) else None
-    return UNDEFINED if found is None else Along(found, alongs[0].axis)
+    axes = {one.axis for one in alongs if one.axis is not None}
+    axis = axes.pop() if len(axes) == 1 else None
+    sights = [one.seen for one in alongs]
+    if WHOLE in sights:
+        return Along(WHOLE, axis)
+    if axis is not None and all(isinstance(one, Spread) for one in sights):
+        return Along(SPREAD, axis)
+    reaches = [one for one in sights if isinstance(one, Reach)]
+    found = together(reaches) if axis is not None and len(reaches) == len(sights) else None
+    return Along(found, axis)
 
 
 def unknown(operands: Sequence[Operand]) -> Field:
@@ -141,11 +161,11 @@ def unknown(operands: Sequence[Operand]) -> Field:
 
 def _spread_out(along: Along, shape: Shape, made: Shape) -> Along:
     """Place it in the result of an operation that repeats axes of length 1, and adds axes in front."""
-    if not along.placed:
+    if along.axis is None:
         return along
     axis = along.axis + len(made) - len(shape)
     # A value that is repeated sees the same everywhere, which no Reach does.
-    return along.at(axis) if shape[along.axis] == made[axis] else UNDEFINED
+    return along.at(axis) if shape[along.axis] == made[axis] else along.lost.at(axis)
 
 
 def elementwise(operands: Sequence[Operand], made: Shape) -> Field:
@@ -155,8 +175,8 @@ def elementwise(operands: Sequence[Operand], made: Shape) -> Field:
     --------
     >>> x = Operand(picture(2, 3), (1, 3, 8, 8))
     >>> gate = Operand(reduced(x, (2, 3), kept=True), (1, 3, 1, 1))
-    >>> elementwise([x, gate], (1, 3, 8, 8)).height.seen
-    <Whole.WHOLE: 'the whole input'>
+    >>> elementwise([x, gate], (1, 3, 8, 8)).height
+    Along(seen=<Whole.WHOLE: 'the whole input'>, axis=2)
     """
     return _both(operands, lambda pairs: _merged([_spread_out(*pair, made) for pair in pairs]))
 
@@ -177,15 +197,16 @@ def windowed(x: Operand, layer: Layer, *, summed: bool = False) -> Field:
     if first not in (1, 2):
         raise Unclear
 
-    def through(along: Along) -> Along:
-        if not along.placed:
-            return along
-        if isinstance(along.seen, Reach) and along.axis >= first:
-            seen = layer.reach(along.seen, x.shape[-3:], along.axis - first)
-            return replace(along, seen=seen)
-        return ALL if summed and along.axis == first - 1 else UNDEFINED
+    def through(along: Along, axis: int) -> Along:
+        if along.axis in (first, first + 1):
+            if not isinstance(along.seen, Reach):
+                return along.lost.at(along.axis)
+            return replace(along, seen=layer.reach(along.seen, x.shape[-3:], along.axis - first))
+        # What reads windows of an array takes its last two axes for those of a picture.
+        over_channels = summed and along.axis == first - 1
+        return (along.summed if over_channels else along.lost).at(axis)
 
-    return x.field.each(through)
+    return Field(through(x.field.height, first), through(x.field.width, first + 1))
 
 
 def reduced(x: Operand, axes: Iterable[int], *, kept: bool) -> Field:
@@ -193,9 +214,12 @@ def reduced(x: Operand, axes: Iterable[int], *, kept: bool) -> Field:
     gone = {axis % len(x.shape) for axis in axes}
 
     def through(along: Along) -> Along:
-        if along.placed and along.axis in gone:
-            return ALL
-        return along if kept else along.at(along.axis - sum(one < along.axis for one in gone))
+        if along.axis is None:
+            return along
+        made = along.summed if along.axis in gone else along
+        if kept:
+            return made
+        return made.at(None if along.axis in gone else along.axis - sum(one < along.axis for one in gone))
 
     return x.field.each(through)
 
@@ -208,10 +232,11 @@ def mixed(x: Operand, axes: Iterable[int]) -> Field:
 def product(first: Operand | None, second: Operand | None, made: Shape) -> Field:
     """Follow a product of matrices, of which one may not depend on the picture."""
 
-    def placed(x: Operand, summed: int) -> Operand:
+    def placed(x: Operand, axis: int) -> Operand:
         if len(x.shape) < 2:
             raise Unclear
-        return Operand(reduced(x, [summed], kept=True), x.shape)
+        summed = len(x.shape) + axis
+        return Operand(x.field.each(lambda one: one.summed.at(None) if one.axis == summed else one), x.shape)
 
     parts = [placed(first, -1)] if first else []
     parts += [placed(second, -2)] if second else []
@@ -221,7 +246,7 @@ def product(first: Operand | None, second: Operand | None, made: Shape) -> Field
 def permuted(x: Operand, order: Sequence[int]) -> Field:
     """Follow axes that change places: axis i of the result is axis ``order[i]``."""
     axes = [axis % len(x.shape) for axis in order]
-    return x.field.each(lambda along: along.at(axes.index(along.axis)) if along.placed else along)
+    return x.field.each(lambda along: along if along.axis is None else along.at(axes.index(along.axis)))
 
 
 def reshaped(x: Operand, made: Shape) -> Field:
@@ -238,16 +263,16 @@ def reshaped(x: Operand, made: Shape) -> Field:
     groups = list(_groups(x.shape, made))
 
     def through(along: Along) -> Along:
-        if not along.placed:
+        if along.axis is None:
             return along
         before, after = next(pair for pair in groups if along.axis in pair[0])
         if len(before) == len(after) == 1:
             return along.at(after[0])
         longer = [axis for axis in after if made[axis] > 1]
-        if len(longer) != 1:
-            return UNDEFINED
-        alone = x.shape[along.axis] == made[longer[0]]
-        return along.at(longer[0]) if alone else Along(SPREAD, longer[0])
+        if len(longer) == 1 and x.shape[along.axis] == made[longer[0]]:
+            return along.at(longer[0])
+        spread = len(longer) == 1 and isinstance(along.seen, Reach | Spread)
+        return Along(SPREAD, longer[0]) if spread else along.lost
 
     return x.field.each(through)
 
@@ -284,11 +309,12 @@ def concatenated(operands: Sequence[Operand], axis: int) -> Field:
 
     def through(pairs: Sequence[tuple[Along, Shape]]) -> Along:
         alongs = [one for one, _ in pairs]
-        here = [one for one in alongs if one.placed and one.axis == at]
-        if not here:
+        here = [one for one in alongs if one.axis == at]
+        if not here or all(one.seen is WHOLE for one in alongs):
             return _merged(alongs)
-        joins = all(one in (ALL, Along(SPREAD, at)) for one in alongs)
-        return here[0] if joins else UNDEFINED
+        # All of several spread ones together see the picture, as does what is beside them.
+        joins = Along(SPREAD, at) in here and all(one.seen in (WHOLE, SPREAD) for one in alongs)
+        return Along(SPREAD if joins else None, at)
 
     return _both(operands, through)
 
@@ -298,11 +324,11 @@ def sliced(x: Operand, axis: int, made: int, *, start: int, step: int = 1) -> Fi
     at = axis % len(x.shape)
 
     def through(along: Along) -> Along:
-        if not along.placed or along.axis != at or (made == x.shape[at] and step == 1):
+        if along.axis != at or (made == x.shape[at] and step == 1):
             return along
         if isinstance(along.seen, Reach) and step > 0:
             return replace(along, seen=along.seen.through(1, step, 1, before=-start))
-        return UNDEFINED
+        return along.lost.at(at)
 
     return x.field.each(through)
 
@@ -312,9 +338,9 @@ def selected(x: Operand, axis: int) -> Field:
     at = axis % len(x.shape)
 
     def through(along: Along) -> Along:
-        if not along.placed:
-            return along
-        return UNDEFINED if along.axis == at else along.at(along.axis - (at < along.axis))
+        if along.axis is None or along.axis == at:
+            return along.lost
+        return along.at(along.axis - (at < along.axis))
 
     return x.field.each(through)
 
@@ -323,10 +349,10 @@ def padded(x: Operand, before: Sequence[int], after: Sequence[int]) -> Field:
     """Follow an array with so many values more, or less, before and after it along each axis."""
 
     def through(along: Along) -> Along:
-        if not along.placed or not (before[along.axis] or after[along.axis]):
+        if along.axis is None or not (before[along.axis] or after[along.axis]):
             return along
         if isinstance(along.seen, Reach):
             return replace(along, seen=along.seen.through(1, 1, 1, before=before[along.axis]))
-        return UNDEFINED if min(before[along.axis], after[along.axis]) < 0 else along
+        return along.lost.at(along.axis) if min(before[along.axis], after[along.axis]) < 0 else along
 
     return x.field.each(through)

@@ -349,6 +349,7 @@ class StackEngine(Engine):
                 height=one.height,
                 width=one.width,
                 whole=one.whole,
+                layout="chw" if len(one.output_shape) == 3 else "",
             )
             for one in self._net.sized(shape)
         )
