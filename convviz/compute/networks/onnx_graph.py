@@ -103,7 +103,8 @@ class Graph:
             f"{printable(one.name)!r} ({len(one.type.tensor_type.shape.dim)} axes)" for one in inputs[:6]
         )
         raise InputError(
-            f"{self.name} reads no picture: it declares {listed or 'no input'}; expected one of 3 or 4 axes."
+            f"{self.name} reads no picture: it declares {listed or 'no input'}; "
+            "expected one of numbers on 3 or 4 axes."
         )
 
     @cached_property
@@ -297,9 +298,21 @@ def _settle(model: Any, path: Path) -> bool:
         for one in node.attribute:
             if one.name in ("to", "dtype") and one.i == _TENSOR.BFLOAT16:
                 one.i, wide = _TENSOR.FLOAT, True
-    for declared in model.graph.input:
-        if declared.type.tensor_type.elem_type == _TENSOR.BFLOAT16:
-            declared.type.tensor_type.elem_type, wide = _TENSOR.FLOAT, True
+    return _declare(model.graph.input) or wide
+
+
+def _declare(inputs: Sequence[Any]) -> bool:
+    """Leave out of the inputs what says nothing, and widen bfloat16; tells whether there was any."""
+    wide = False
+    for one in inputs:
+        kind = one.type.tensor_type
+        if kind.elem_type == _TENSOR.BFLOAT16:
+            kind.elem_type, wide = _TENSOR.FLOAT, True
+        if len(inputs) == 1 and kind.elem_type in _READABLE and not kind.HasField("shape"):
+            kind.shape.dim.extend(onnx.TensorShapeProto.Dimension() for _ in range(4))
+        for dim in kind.shape.dim:
+            if dim.dim_value <= 0:  # as some write a size that is not known
+                dim.ClearField("dim_value")
     return wide
 
 

@@ -1,5 +1,6 @@
 """Parts of an ONNX graph, run by onnxruntime."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,9 @@ from convviz.text import printable
 
 # It has one class for every kind of error, with no base of their own.
 _ERRORS = tuple(one for one in vars(state).values() if isinstance(one, type) and issubclass(one, Exception))
+# What it says of an operation that failed, and before that where in its own source.
+_STATUS = re.compile(r".*status code returned while running (\S+) node\. Name:'(.*?)' Status Message: (.*)")
+_PLACE = re.compile(r"\S+:[0-9]+ (?:.* was false\. |\S+ )")
 _STANDARD = ("", "ai.onnx", "ai.onnx.ml")
 _KNOWN = (*_STANDARD, "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc")
 
@@ -125,4 +129,6 @@ def _check_operations(graph: Graph, model: Any) -> None:
 def _words(error: BaseException) -> str:
     """Take what onnxruntime says, without its numbers, in brackets."""
     words = str(error).split(" : ")[-1].strip().partition("\n")[0]
+    if status := _STATUS.fullmatch(words):
+        words = f"{status[1]} {status[2]!r}: {_PLACE.sub('', status[3])}"
     return f" ({printable(words)[:160].rstrip('. ')})" if words else ""
