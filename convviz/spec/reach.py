@@ -176,6 +176,8 @@ def together(sights: Iterable[Sight]) -> Sight:
     """
     first, *others = sights
     for other in others:
+        if other == first:
+            continue
         if WHOLE in (first, other):
             first = WHOLE
         elif isinstance(first, Reach) and isinstance(other, Reach):

@@ -225,6 +225,8 @@ def with_a_part_overwritten(x):
         (lambda x: blurred(x).relu_().add_(1), (-1, 1)),
         (lambda x: x.clone().add_(blurred(x)), (-1, 1)),
         (lambda x: x + torch.zeros_like(x.mean((2, 3), keepdim=True)), (0, 0)),
+        (lambda x: F.glu(blurred(x)[:, :2], 1), (-1, 1)),
+        (lambda x: torch.cat(blurred(x).unsafe_chunk(3, 1), 1), (-1, 1)),
         (lambda x: x * x.mean((2, 3), keepdim=True), "all"),
         (lambda x: x.flatten(1), "all"),
         (lambda x: F.linear(x.flatten(1), torch.ones(2, 432)), "all"),
@@ -253,6 +255,11 @@ def test_what_single_operations_of_torch_see(function, expected):
         assert (step.height, step.width, step.whole) == SEEN[expected]
     else:
         assert step.height.at(0) == step.width.at(0) == expected
+
+
+def test_a_function_that_is_mapped_over_a_batch_is_listed():
+    step = steps_of(lambda x: torch.vmap(lambda one: blurred(one[None])[0])(x))
+    assert (step.output_shape, step.whole) == ((3, 12, 12), False)
 
 
 def test_height_and_width_are_told_apart():

@@ -31,7 +31,8 @@ class Fields:
     def of(self, tensor: torch.Tensor) -> Field | None:
         """Tell what a tensor sees; None where it does not depend on the picture."""
         found: Field | None = self._known.get(tensor)
-        return NOWHERE if found is None and _address(tensor) in self._torn else found
+        torn = found is None and self._torn and _address(tensor) in self._torn
+        return NOWHERE if torn else found
 
     def follow(self, func: Any, given: tuple[Sequence[Any], Mapping[str, Any]], made: Any) -> None:
         """Follow one operation of torch that was run, with arguments by place and by name."""
@@ -73,7 +74,12 @@ class Fields:
 
 def _address(tensor: torch.Tensor) -> int:
     """Return where the numbers of a tensor lie; 0 where they do not lie in one place."""
-    return tensor.untyped_storage().data_ptr() if tensor.layout == torch.strided else 0
+    if tensor.layout != torch.strided:
+        return 0
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except NotImplementedError:  # a tensor that stands for several
+        return 0
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:
@@ -217,6 +223,13 @@ def _batch_norm(call: _Call) -> Field:
     if call.given.get("training"):
         return reaches.mixed(call.first, [axis for axis in range(len(call.first.shape)) if axis != 1])
     return call.first.field
+
+
+def _glu(call: _Call) -> Field:
+    x = call.first
+    if call.given["dim"] % len(x.shape) in (one.axis for one in x.field):
+        raise Unclear
+    return x.field
 
 
 def _cat(call: _Call) -> Field:
@@ -372,7 +385,7 @@ _RULES: Mapping[str, _Rule] = {
         ),
         _batch_norm,
     ),
-    **dict.fromkeys(("split", "split_with_sizes", "chunk"), _split),
+    **dict.fromkeys(("split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes"), _split),
     **dict.fromkeys(("constant_pad_nd", "reflection_pad2d", "replication_pad2d"), _pad),
     **dict.fromkeys(("upsample_nearest2d", "_upsample_nearest_exact2d", "upsample_bilinear2d"), _upsample),
     **dict.fromkeys(
@@ -381,8 +394,9 @@ _RULES: Mapping[str, _Rule] = {
     **dict.fromkeys(("transpose", "t"), _transpose),
     **dict.fromkeys(_FACTORS, _product),
     "cat": _cat,
-    "convolution": _conv,
+    **dict.fromkeys(("_convolution", "convolution"), _conv),
     "copy_": _copy,
+    "glu": _glu,
     "linear": _linear,
     "native_group_norm": _group_norm,
     "native_layer_norm": _layer_norm,
