@@ -10,7 +10,7 @@ from typing import Any, cast
 from convviz.errors import ConvvizError, ShapeError, SpecError, UnknownNameError
 from convviz.spec.geometry import HW
 from convviz.spec.layers import KINDS, Conv2d, Layer, Shape, shape_text
-from convviz.spec.reach import Reach
+from convviz.spec.reach import WHOLE, Reach, Sight, together
 
 BY_WORD = {word: kind for kind in KINDS for word in kind.spelling.words}
 BY_NAME = {kind.__name__: kind for kind in KINDS}
@@ -59,7 +59,9 @@ class SizedStep:
     macs : int
         MACs.
     height, width : Reach or None
-        What one output value sees along each axis; None where it sees the whole input.
+        What one output value sees of the input along each axis.
+    whole : bool
+        Where one of those is None: whether it sees all of that axis; else what it sees is not defined.
     """
 
     name: str
@@ -68,8 +70,9 @@ class SizedStep:
     input_shapes: tuple[Shape, ...]
     output_shape: Shape
     macs: int
-    height: "Reach | None"
-    width: "Reach | None"
+    height: Reach | None
+    width: Reach | None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ class Network:
     def _sized(self, shape: Shape, *, hint: bool) -> list[SizedStep]:
         """Build every layer; a message about a row of values may name a size of input that fits."""
         shapes: dict[str, Shape] = {INPUT: shape}
-        reaches: dict[str, tuple[Reach | None, Reach | None]] = {INPUT: (Reach(), Reach())}
+        sights: dict[str, tuple[Sight, Sight]] = {INPUT: (Reach(), Reach())}
         found = []
         for step in self.steps:
             inputs = tuple(shapes[name] for name in step.inputs)
@@ -165,12 +168,14 @@ class Network:
                 of_row = hint and kind is ShapeError and len(inputs[0]) == 1
                 remedy = self._fitting(shape) if of_row else ""
                 raise kind(f"layer {step.name!r}: {error}{remedy}") from None
-            seen = [reaches[name] for name in step.inputs]
+            seen = [sights[name] for name in step.inputs]
             height, width = (
-                _reach(layer, [pair[axis] for pair in seen], inputs[0], axis=axis) for axis in (0, 1)
+                _sight(layer, [pair[axis] for pair in seen], inputs[0], axis=axis) for axis in (0, 1)
             )
-            shapes[step.name], reaches[step.name] = output, (height, width)
-            found.append(SizedStep(step.name, layer, step.inputs, inputs, output, macs, height, width))
+            shapes[step.name], sights[step.name] = output, (height, width)
+            found.append(
+                SizedStep(step.name, layer, step.inputs, inputs, output, macs, *as_reaches(height, width))
+            )
         return found
 
     def _fitting(self, shape: Shape) -> str:
@@ -240,8 +245,8 @@ def alone(layer: Conv2d, size: HW) -> SizedStep:
     """
     shape = (layer.in_channels, *size)
     output, macs = _measured(layer, [shape])
-    height, width = (_reach(layer, [Reach()], shape, axis=axis) for axis in (0, 1))
-    return SizedStep("map", layer, (INPUT,), (shape,), output, macs, height, width)
+    height, width = (_sight(layer, [Reach()], shape, axis=axis) for axis in (0, 1))
+    return SizedStep("map", layer, (INPUT,), (shape,), output, macs, *as_reaches(height, width))
 
 
 def _layer(step: Step, shape: Shape) -> Layer:
@@ -303,9 +308,22 @@ def _measured(layer: Layer, inputs: Sequence[Shape]) -> tuple[Shape, int]:
     return layer.output_shape(*inputs), layer.macs(*inputs)
 
 
-def _reach(layer: Layer, seen: Sequence[Reach | None], shape: Shape, *, axis: int) -> Reach | None:
-    """Follow a receptive field along one axis through one more layer."""
-    before = seen[0]
-    for other in seen[1:]:
-        before = before.joined(other) if before is not None and other is not None else None
-    return None if before is None else layer.reach(before, shape, axis)
+def _sight(layer: Layer, seen: Sequence[Sight], shape: Shape, *, axis: int) -> Sight:
+    """Return what a value sees along one axis through one more layer."""
+    before = together(seen)
+    after = layer.reach(before if isinstance(before, Reach) else Reach(), shape, axis)
+    # What sees all of its input sees all, whatever that is.
+    return after if isinstance(before, Reach) or after is WHOLE else before
+
+
+def as_reaches(height: Sight, width: Sight) -> tuple[Reach | None, Reach | None, bool]:
+    """Tell what a step sees as its fields `height`, `width` and `whole`.
+
+    Examples
+    --------
+    >>> as_reaches(WHOLE, WHOLE), as_reaches(WHOLE, None)
+    ((None, None, True), (None, None, False))
+    """
+    both = (height, width)
+    first, second = (one if isinstance(one, Reach) else None for one in both)
+    return first, second, WHOLE in both and None not in both

@@ -1,9 +1,10 @@
 """What an output value depends on: receptive fields along an axis, and as a box."""
 
+import enum
 import math
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from convviz.spec.geometry import HW
 
@@ -69,10 +70,10 @@ class Reach(NamedTuple):
         seen = [(first, last) for first, last in seen if first <= last] or [(0, -1)]
         return min(first for first, _ in seen), max(last for _, last in seen)
 
-    def _ends(self, count: int) -> Iterable[int]:
+    def _ends(self, stop: int, start: int = 0) -> Iterable[int]:
         """Choose the taps that decide the ends: those a whole period further inside see no further."""
         period = len(self.firsts)
-        return sorted({*range(min(count, period)), *range(max(0, count - period), count)})
+        return sorted({*range(start, min(stop, start + period)), *range(max(start, stop - period), stop)})
 
     def through(self, kernel: int, stride: int, dilation: int, *, before: int) -> "Reach":
         """Extend the field by the windows of one more layer.
@@ -117,6 +118,26 @@ class Reach(NamedTuple):
         firsts, lasts = zip(*ends, strict=True)
         return Reach(firsts, lasts, self.shift)
 
+    def through_parts(self, size: int, count: int) -> "Reach":
+        """See through parts that need not be of one size: part i is pixels i * size / count to the next.
+
+        Where a part begins or ends between two pixels it has both.
+
+        Examples
+        --------
+        >>> Reach().through_parts(5, 2)
+        Reach(firsts=(0, 2), lasts=(2, 4), shift=5)
+        """
+        common = math.gcd(size, count)
+        size, count = size // common, count // common  # after which the parts repeat
+        turns = len(self.firsts) // math.gcd(len(self.firsts), size)
+        ends = [
+            self._union(self._ends(-(-(part + 1) * size // count), part * size // count))
+            for part in range(count * turns)
+        ]
+        firsts, lasts = zip(*ends, strict=True)
+        return Reach(firsts, lasts, self.shift * size * turns // len(self.firsts))
+
     def joined(self, other: "Reach") -> "Reach | None":
         """Join two fields; None where their strides differ."""
         if self.jump != other.jump:
@@ -128,6 +149,40 @@ class Reach(NamedTuple):
             ends.append((min(first for first, _ in both), max(last for _, last in both)))
         firsts, lasts = zip(*ends, strict=True)
         return Reach(firsts, lasts, self.shift * period // len(self.firsts))
+
+
+class Whole(enum.Enum):
+    """What takes the place of a `Reach` where a value depends on the whole input."""
+
+    WHOLE = "the whole input"
+
+
+WHOLE: Final = Whole.WHOLE
+# None where it is not defined.
+Sight = Reach | Whole | None
+
+
+def together(sights: Iterable[Sight]) -> Sight:
+    """See what any of several values sees.
+
+    Examples
+    --------
+    >>> together([Reach(), Reach().through(3, 1, 1, before=1)])
+    Reach(firsts=(-1,), lasts=(1,), shift=1)
+    >>> together([Reach(), WHOLE]), together([Reach(), None])
+    (<Whole.WHOLE: 'the whole input'>, None)
+    """
+    first, *others = sights
+    for other in others:
+        if other == first:
+            continue
+        if WHOLE in (first, other):
+            first = WHOLE
+        elif isinstance(first, Reach) and isinstance(other, Reach):
+            first = first.joined(other)
+        else:
+            first = None
+    return first
 
 
 class Box(NamedTuple):

@@ -11,6 +11,7 @@ from convviz.compute.networks.engine import activations
 from convviz.compute.networks.stack import StackEngine
 from convviz.errors import SpecError, UnknownNameError
 from convviz.spec.network import Network, Step
+from convviz.spec.reach import Reach
 from convviz.spec.stacks import parse_layers
 
 X = np.random.default_rng(8).normal(size=(3, 12, 10)).astype(np.float32)
@@ -67,6 +68,17 @@ def test_steps_have_the_same_shapes_and_costs(engine):
     assert [steps[name].convolution for name in NAMES] == ["Conv2d", "", "ConvTranspose2d", ""]
     assert steps["2"].input_shapes == ((4, 6, 5),)
     assert engine.declared.channels == 3
+
+
+def test_steps_see_the_same_of_the_input(engine):
+    """By hand: 3 with a stride of 2; a transposed layer gives 2 values for each; a pooling joins those."""
+    steps = {one.name: one for one in engine.steps(X.shape)}
+    three, pairs = Reach((-1,), (1,), 2), Reach((-1, -1), (1, 1), 2)
+    assert [steps[name].height for name in NAMES] == [three, three, pairs, three]
+    assert [steps[name].width for name in NAMES] == [three, three, pairs, three]
+    assert not any(steps[name].whole for name in NAMES)
+    if steps["0"].inputs:  # a module does not tell
+        assert [steps[name].inputs for name in NAMES] == [("input",), ("0",), ("1",), ("2",)]
 
 
 def test_convolutions_have_the_same_settings_and_numbers(engine):

@@ -256,6 +256,15 @@ def test_a_graph_that_reads_channels_last_is_given_them_last(path):
     np.testing.assert_allclose(made.values, expected(), atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(-1, 4, -1, -1), (0, 4, 0, 0), None], ids=["-1", "0", "no shape"])
+def test_sizes_that_are_declared_as_nothing_are_any(shape, path):
+    engine = networks.open_onnx(asymmetric(path, shape=shape))
+    declared = engine.declared
+    assert (declared.channels, declared.height, declared.width) == (shape and 4, None, None)
+    np.testing.assert_allclose(seen(engine)[0].values, expected(), atol=1e-5)
+    assert engine.steps(X.shape)[0].output_shape == (6, 4, 6)
+
+
 def test_a_graph_for_two_pictures_is_given_the_same_twice(path):
     made, _, _ = seen(networks.open_onnx(asymmetric(path, shape=(2, 4, 9, 11))))
     np.testing.assert_allclose(made.values, expected(), atol=1e-5)
@@ -278,6 +287,10 @@ def test_a_step_with_several_outputs_is_seen_once_for_each(path):
     assert list(found) == [f"{name}[0]", f"{name}[1]"]
     np.testing.assert_array_equal(found[f"{name}[1]"].values, X[2:])
     assert list(activations(engine, X, [f"{name}[0]"])) == [f"{name}[0]"]
+    assert [step.inputs for step in engine.steps(X.shape)] == [
+        *[("input",)] * 2,
+        (f"{name}[0]", f"{name}[1]"),
+    ]
 
 
 # --- faults
@@ -291,9 +304,18 @@ def test_an_unknown_name_is_answered_with_the_nearest(path):
 def test_a_custom_operation_is_refused_by_name_and_what_is_before_it_is_shown(path):
     nodes = [node("Conv", "xwb", "c", **ATTRIBUTES), node("Trick", "c", domain="mine")]
     engine = networks.open_onnx(saved(path, nodes, {"w": WEIGHT, "b": BIAS}))
+    assert [step.output_shape for step in engine.steps(X.shape)] == [(6, 4, 6), None]
     with pytest.raises(SpecError, match="'Trick_y' is the custom operation 'mine::Trick'"):
         activations(engine, X, ["Trick_y"])
     np.testing.assert_allclose(seen(engine, "Conv_c")[0].values, expected(), atol=1e-5)
+
+
+def test_a_size_for_which_the_graph_fails_is_refused_with_the_operation_and_its_words(path):
+    nodes = [node("Conv", "xwb", "c", **ATTRIBUTES), node("Add", "ca")]
+    stored = {"w": WEIGHT, "b": BIAS, "a": np.zeros((1, 6, 4, 7), np.float32)}
+    engine = networks.open_onnx(saved(path, nodes, stored, shape=("n", 4, "h", "w")))
+    with pytest.raises(InputError, match=r"1x4x9x11 \(Add 'Add_y': [^/]* 6 by 7\)\.$"):
+        activations(engine, X, ["Add_y"])
 
 
 def test_another_input_is_refused_by_name(path):

@@ -320,6 +320,10 @@ def test_a_sum_sees_what_either_of_its_inputs_sees():
         ("conv 1 k3 | softmax", 3, 0),
         ("conv 1 k3 | adaptiveavgpool 10", 3, 0),
         ("conv 1 k3 | adaptiveavgpool 5", 4, 0),
+        # Four parts of ten: 0 to 2, 2 to 4, 5 to 7, 7 to 9; each with two more.
+        ("conv 1 k3 | adaptiveavgpool 4", 5, 0),
+        # Two of those are 0 to 4, and 2 to 7 and 5 to 9 are 2 to 9, each with two more.
+        ("conv 1 k3 | adaptiveavgpool 4 | conv 1 k2", 8, 0),
         # Value 0 of every pair reads two pixels; of the first pair it would read pixel -1.
         ("deconv 1 k3 s2", 2, -1),
     ],
@@ -337,12 +341,18 @@ def test_a_sum_of_branches_that_run_apart_has_no_field():
             {"type": "Add", "from": ["a", "b"]},
         ]
     }
-    assert stacks.network_of(document, "'x'").sized((1, 10, 10))[-1].height is None
+    step = stacks.network_of(document, "'x'").sized((1, 10, 10))[-1]
+    assert (step.height, step.width, step.whole) == (None, None, False)
+    document["layer"] += [{"type": "relu"}, {"type": "AdaptiveAvgPool2d", "output_size": 1}]
+    *_, relu, pool = stacks.network_of(document, "'x'").sized((1, 10, 10))
+    assert (relu.whole, pool.whole) == (False, True)
 
 
-def test_what_follows_a_flatten_sees_everything():
-    steps = stacks.parse_layers("conv 1 | flatten | linear 2").sized((1, 9, 9))
-    assert [one.height is None for one in steps] == [False, True, True]
+@pytest.mark.parametrize("way", ["flatten", "adaptiveavgpool 1 | flatten"])
+def test_what_follows_a_flatten_sees_everything(way):
+    first, *steps = stacks.parse_layers(f"conv 1 | {way} | linear 2").sized((1, 9, 9))
+    assert (first.height.size, first.whole) == (3, False)
+    assert all(one.height is one.width is None and one.whole for one in steps)
 
 
 # --- how networks are written

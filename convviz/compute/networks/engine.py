@@ -1,5 +1,7 @@
 """What every engine of networks offers, and the values that it gives."""
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -64,9 +66,14 @@ class NetworkStep:
     remark : str
         In what it is not what its name says.
     inputs : tuple of str
-        The steps that it reads, where they are known; "input" is the picture.
+        The steps that it reads, ``"input"`` for the picture; empty where that is not known.
     height, width : Reach or None
-        What one output value sees along each axis; None where it sees the whole input.
+        What one value that it makes sees of the picture along each axis.
+    whole : bool
+        Where one of those is None: whether it sees all of that axis; else what it sees is not defined.
+    layout : str
+        How its three axes lie: ``"chw"`` for maps, ``"hwc"`` for channels last, empty where
+        they are no rows and columns of the picture, or that is not known.
     layer : str
         The layer with its arguments, as torch writes it; empty where they are not known.
     """
@@ -83,6 +90,8 @@ class NetworkStep:
     inputs: tuple[str, ...] = ()
     height: Reach | None = None
     width: Reach | None = None
+    whole: bool = False
+    layout: str = ""
     layer: str = ""
 
     @property
@@ -289,6 +298,48 @@ def activations(
     return asked | found
 
 
+def overview_steps(steps: Sequence[NetworkStep], layouts: Sequence[str] = ("chw",)) -> list[NetworkStep]:
+    """Choose the steps that show a network at a glance.
+
+    Parameters
+    ----------
+    steps : sequence of NetworkStep
+        All steps, in the order in which they are computed.
+    layouts : sequence of str
+        How the maps may lie that are chosen.
+
+    Returns
+    -------
+    list of NetworkStep
+        The last step with maps of every size, in order: where a size comes back later, as on the
+        way up of a U-Net, it has a row of its own. Padding before a layer is no size of its own,
+        and single values for a whole picture, as in a gate, are no maps. At the end the last
+        step of all, if that makes a row of values.
+    """
+    inner = [one for one in steps if not one.outer and one.output_shape is not None]
+    maps = [one for one in inner if one.layout in layouts and _are_maps(one)]
+    found = [list(run)[-1] for _, run in itertools.groupby(maps, _size)]
+    last = inner[-1:]
+    return found + [one for one in last if one not in found and _is_row(one)]
+
+
+def _size(step: NetworkStep) -> Shape:
+    """Return height and width of maps."""
+    shape = step.output_shape or ()
+    return shape[:2] if step.layout == "hwc" else shape[-2:]
+
+
+def _are_maps(step: NetworkStep) -> bool:
+    """Tell maps from padding, and from numbers about the whole picture."""
+    return "Pad" not in step.kind and (_size(step) != (1, 1) or step.height is not None)
+
+
+def _is_row(step: NetworkStep) -> bool:
+    """Tell a row of values."""
+    shape = step.output_shape or ()
+    return math.prod(shape) == max(shape, default=1)
+
+
 def check_memory(size: float, where: str) -> None:
     """Refuse activations that the memory of this machine cannot hold."""
     memory.need(
@@ -317,11 +368,3 @@ def unbatched_shape(shape: Sequence[int]) -> Shape:
     ((64, 7, 7), (1,))
     """
     return tuple(shape[1:]) if len(shape) > 1 and shape[0] == 1 else tuple(shape)
-
-
-def overview_steps(steps: Sequence[NetworkStep]) -> list[NetworkStep]:
-    """Choose what an overview shows: the last step of every resolution, and a row of values at the end."""
-    maps = [one for one in steps if not one.outer and len(one.output_shape or ()) == 3]
-    sizes = [(one.output_shape or ())[1:] for one in maps]
-    found = [one for one, size, after in zip(maps, sizes, [*sizes[1:], None], strict=True) if size != after]
-    return found + ([steps[-1]] if len(steps[-1].output_shape or ()) == 1 else [])

@@ -26,6 +26,8 @@ from convviz.compute.networks.engine import (
     unbatched_shape,
 )
 from convviz.compute.networks.foreign import foreign
+from convviz.compute.networks.module_reaches import Fields
+from convviz.compute.networks.reaches import Told, told
 from convviz.errors import ConvvizError, ShapeError, SpecError, UnknownNameError
 from convviz.spec import layers
 from convviz.spec.geometry import HW
@@ -48,16 +50,18 @@ class _Call:
     module: nn.Module
     inputs: tuple[Shape | None, ...] = ()
     outputs: dict[str, Shape] = field(default_factory=dict)
+    told: dict[str, Told] = field(default_factory=dict)
     outer: bool = False
     macs: int = 0
 
 
-class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives it no types
-    """Adds the products of every operation of torch to the innermost module that runs."""
+class _Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives it no types
+    """Adds the products of every operation of torch to the innermost module that runs, and follows fields."""
 
     def __init__(self, running: Sequence[_Call]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # likewise
         self._running = running
+        self.fields = Fields()
 
     def __torch_dispatch__(self, func: Any, types: Any, *given: Any) -> Any:
         args, named = given[0], (given[1] if len(given) > 1 else None) or {}
@@ -66,6 +70,7 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch giv
         if count is not None and self._running:
             # It counts a product and its sum as two.
             self._running[-1].macs += int(count(*args, **named, out_val=made)) // 2
+        self.fields.follow(func, (args, named), made)
         return made
 
 
@@ -130,8 +135,11 @@ class ModuleEngine(Engine):
         """Run the module on zeros, and list every module that is called, in the order of the calls."""
         calls: list[_Call] = []
         open_: list[_Call] = []
+        watcher = _Watcher(open_)
 
         def before(name: str, module: nn.Module, inputs: Any) -> None:
+            if not calls:  # the whole, which reads the picture
+                watcher.fields.begin(_tensors(inputs)[0][1])
             for outer in open_:
                 outer.outer = True
             shapes = tuple(unbatched_shape(tuple(one.shape)) for _, one in _tensors(inputs))
@@ -139,10 +147,13 @@ class ModuleEngine(Engine):
             calls.append(open_[-1])
 
         def after(name: str, output: Any) -> None:
-            open_.pop().outputs = {key: unbatched_shape(tuple(one.shape)) for key, one in _tensors(output)}
+            call = open_.pop()
+            for key, one in _tensors(output):
+                shape = call.outputs[key] = unbatched_shape(tuple(one.shape))
+                call.told[key] = told(watcher.fields.of(one), one.ndim, shape)
 
         # Attention is then made of products that can be counted.
-        with sdpa_kernel(SDPBackend.MATH), _Counter(open_):
+        with sdpa_kernel(SDPBackend.MATH), watcher:
             self._run(np.zeros(shape, np.float32), list(self._modules), before=before, after=after)
         called = {call.module for call in calls}
         counted: set[torch.Tensor] = set()
@@ -352,6 +363,7 @@ def _steps_of(call: _Call, called: set[nn.Module], counted: set[torch.Tensor]) -
             0 if index else call.macs,
             kind,
             outer=call.outer,
+            **call.told.get(key, told(None, 0, None)),
         )
 
 

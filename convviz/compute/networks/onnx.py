@@ -27,11 +27,14 @@ from convviz.compute.networks.onnx_costs import macs, parameters
 from convviz.compute.networks.onnx_graph import Graph, Value, opened
 from convviz.compute.networks.onnx_names import CONVOLUTIONS, Names, names_of, part_name
 from convviz.compute.networks.onnx_quantized import Fetch
-from convviz.compute.networks.onnx_session import Session
+from convviz.compute.networks.onnx_reaches import fields_of
+from convviz.compute.networks.onnx_session import Session, refused
+from convviz.compute.networks.reaches import told
 from convviz.errors import SpecError
 from convviz.files.onnx_ import dequantized
 from convviz.machine import memory
 from convviz.spec.layers import Shape
+from convviz.spec.network import INPUT
 from convviz.text import printable
 from convviz.typing import Floats
 
@@ -111,22 +114,30 @@ class OnnxEngine(Engine):
         """List the operations that depend on the picture."""
         self._graph.check(shape)
         values = self._complete(shape)
+        fields = fields_of(self._graph, values)
         counted: set[str] = set()
         found: list[NetworkStep] = []
+        makers = {self._graph.image.name: INPUT}
         for index, name in self._names.own.items():
-            outputs = self._names.values[name]
+            node, outputs = self._graph.nodes[index], self._names.values[name]
+            read = [one for one in node.input if one in self._graph.live]
+            inputs = tuple(makers[one] for one in read if one in makers)
             for at, output in enumerate(outputs):
-                node = self._graph.nodes[index]
+                makers[output] = part_name(name, at) if len(outputs) > 1 else name
+                made = self._shape(values, output)
+                dims = values[output].dims if output in values else None
                 found.append(
                     NetworkStep(
-                        part_name(name, at) if len(outputs) > 1 else name,
+                        makers[output],
                         str(node.op_type),
-                        tuple(self._shape(values, one) for one in node.input if one in self._graph.live),
-                        self._shape(values, output),
+                        tuple(self._shape(values, one) for one in read),
+                        made,
                         0 if at else parameters(self._graph, node, counted),
                         0 if at else macs(node, values),
                         self._convolution(index, values),
                         remark=self._remark(index),
+                        inputs=inputs,
+                        **told(fields.get(output), len(dims or ()), made),
                     )
                 )
         return tuple(found)
@@ -162,13 +173,14 @@ class OnnxEngine(Engine):
         return self._inferred[1]
 
     def _complete(self, shape: Shape) -> dict[str, Value]:
-        """Compute once what shape inference could not tell."""
+        """Compute once what shape inference could not tell, as far as it can be computed."""
         values = self._values(shape)
+        never = refused(self._graph)
         unknown = [
             one
             for name in self._names.own.values()
             for one in self._names.values[name]
-            if one not in values or values[one].dims is None
+            if (one not in values or values[one].dims is None) and one not in never
         ]
         if unknown:
             x = np.zeros(shape, np.float32)

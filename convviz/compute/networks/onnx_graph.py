@@ -1,6 +1,6 @@
 """The graph of an ONNX file: what reads what, what depends on the input, and the shapes for an input."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -103,7 +103,8 @@ class Graph:
             f"{printable(one.name)!r} ({len(one.type.tensor_type.shape.dim)} axes)" for one in inputs[:6]
         )
         raise InputError(
-            f"{self.name} reads no picture: it declares {listed or 'no input'}; expected one of 3 or 4 axes."
+            f"{self.name} reads no picture: it declares {listed or 'no input'}; "
+            "expected one of numbers on 3 or 4 axes."
         )
 
     @cached_property
@@ -227,6 +228,21 @@ class Graph:
         model.graph.output.extend(onnx.ValueInfoProto(name=one) for one in values)
         return model
 
+    def settled(self, values: Mapping[str, Value]) -> "Graph":
+        """Put numbers in the place of what asks for shapes, as far as those are known for one input."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self.model)
+        for node in model.graph.node:
+            known = values.get(node.input[0]) if node.op_type in _SHAPES and node.input else None
+            if known is None or known.dims is None:
+                continue
+            chosen = onnx_.attributes(node)
+            dims = known.dims[chosen.get("start", 0) : chosen.get("end")]
+            told = np.array(dims if node.op_type == "Shape" else np.prod(known.dims), np.int64)
+            tensor = onnx.numpy_helper.from_array(told)
+            node.CopyFrom(onnx.helper.make_node("Constant", [], node.output, node.name, value=tensor))
+        return Graph(self.path, model, self.widened)
+
     def values(self, shape: Shape) -> dict[str, Value]:
         """Infer types and shapes for an input (C, H, W), as far as they can be told without computing."""
         model = self.part([one for node in self.nodes for one in node.output if one])
@@ -282,9 +298,21 @@ def _settle(model: Any, path: Path) -> bool:
         for one in node.attribute:
             if one.name in ("to", "dtype") and one.i == _TENSOR.BFLOAT16:
                 one.i, wide = _TENSOR.FLOAT, True
-    for declared in model.graph.input:
-        if declared.type.tensor_type.elem_type == _TENSOR.BFLOAT16:
-            declared.type.tensor_type.elem_type, wide = _TENSOR.FLOAT, True
+    return _declare(model.graph.input) or wide
+
+
+def _declare(inputs: Sequence[Any]) -> bool:
+    """Leave out of the inputs what says nothing, and widen bfloat16; tells whether there was any."""
+    wide = False
+    for one in inputs:
+        kind = one.type.tensor_type
+        if kind.elem_type == _TENSOR.BFLOAT16:
+            kind.elem_type, wide = _TENSOR.FLOAT, True
+        if len(inputs) == 1 and kind.elem_type in _READABLE and not kind.HasField("shape"):
+            kind.shape.dim.extend(onnx.TensorShapeProto.Dimension() for _ in range(4))
+        for dim in kind.shape.dim:
+            if dim.dim_value <= 0:  # as some write a size that is not known
+                dim.ClearField("dim_value")
     return wide
 
 

@@ -1,5 +1,6 @@
 """Parts of an ONNX graph, run by onnxruntime."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,9 @@ from convviz.text import printable
 
 # It has one class for every kind of error, with no base of their own.
 _ERRORS = tuple(one for one in vars(state).values() if isinstance(one, type) and issubclass(one, Exception))
+# What it says of an operation that failed, and before that where in its own source.
+_STATUS = re.compile(r".*status code returned while running (\S+) node\. Name:'(.*?)' Status Message: (.*)")
+_PLACE = re.compile(r"\S+:[0-9]+ (?:.* was false\. |\S+ )")
 _STANDARD = ("", "ai.onnx", "ai.onnx.ml")
 _KNOWN = (*_STANDARD, "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc")
 
@@ -96,12 +100,25 @@ class Session:
         return dict(zip(self.values, made, strict=True))
 
 
+def refused(graph: Graph) -> set[str]:
+    """List the values that no session gives: what they depend on is made up by somebody, or another input."""
+    found = {one.name for one in graph.model.graph.input if one.name not in graph.tensors}
+    found.discard(graph.image.name)
+    for node, read in zip(graph.nodes, graph.read_by, strict=True):
+        if _made_up(node) or not found.isdisjoint(read):
+            found.update(node.output)
+    return found
+
+
+def _made_up(node: Any) -> bool:
+    """Tell an operation that onnxruntime does not have."""
+    standard = node.domain in _STANDARD
+    return node.domain not in _KNOWN or (standard and not onnx.defs.has(node.op_type, node.domain))
+
+
 def _check_operations(graph: Graph, model: Any) -> None:
     """Refuse operations that somebody made up."""
-    for node in model.graph.node:
-        standard = node.domain in _STANDARD
-        if node.domain in _KNOWN and (not standard or onnx.defs.has(node.op_type, node.domain)):
-            continue
+    for node in filter(_made_up, model.graph.node):
         name = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
         raise SpecError(
             f"{graph.name}: {printable(node.name or node.output[0])!r} is the custom operation "
@@ -112,4 +129,6 @@ def _check_operations(graph: Graph, model: Any) -> None:
 def _words(error: BaseException) -> str:
     """Take what onnxruntime says, without its numbers, in brackets."""
     words = str(error).split(" : ")[-1].strip().partition("\n")[0]
+    if status := _STATUS.fullmatch(words):
+        words = f"{status[1]} {status[2]!r}: {_PLACE.sub('', status[3])}"
     return f" ({printable(words)[:160].rstrip('. ')})" if words else ""

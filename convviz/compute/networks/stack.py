@@ -350,6 +350,8 @@ class StackEngine(Engine):
                 inputs=one.inputs,
                 height=one.height,
                 width=one.width,
+                whole=one.whole,
+                layout="chw" if len(one.output_shape) == 3 else "",
                 layer=repr(one.layer),
             )
             for one in self._net.sized(shape)

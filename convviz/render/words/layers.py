@@ -237,7 +237,7 @@ def network_lines(steps: Sequence[SizedStep]) -> list[str]:
 def _axes(one: SizedStep | NetworkStep, write: Any) -> str:
     """Write a number of both axes, once if they agree."""
     if one.height is None or one.width is None:
-        return "all"
+        return "all" if one.whole else "-"
     height, width = write(one.height), write(one.width)
     return height if height == width else f"{height}x{width}"
 

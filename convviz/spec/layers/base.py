@@ -10,7 +10,7 @@ from convviz.spec.geometry import HW
 from convviz.text import plural
 
 if TYPE_CHECKING:
-    from convviz.spec.reach import Reach
+    from convviz.spec.reach import Reach, Sight
 
 Shape = tuple[int, ...]
 IntPair = int | tuple[int, int] | HW
@@ -98,7 +98,7 @@ class Layer:
         """Count those of `macs` that do not meet padding."""
         return self.macs(shape, *others)
 
-    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
         """Follow the receptive field through the layer.
 
         Parameters
@@ -112,8 +112,8 @@ class Layer:
 
         Returns
         -------
-        Reach or None
-            What a value of its output depends on; None where that is the whole input.
+        Reach, WHOLE or None
+            What a value of its output depends on; None where that is not defined.
         """
         return before
 

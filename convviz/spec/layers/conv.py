@@ -17,7 +17,7 @@ from convviz.spec.layers.padding import (
 from convviz.text import plural
 
 if TYPE_CHECKING:
-    from convviz.spec.reach import Reach
+    from convviz.spec.reach import Reach, Sight
 
 # torch has one padding module per mode; Conv2d itself cannot pad its sides differently.
 _TORCH_PADS = {
@@ -340,7 +340,7 @@ class Conv2d(Layer):
         height, width = self.axes(HW(*shape[1:]))
         return self.kernels * height.met * width.met
 
-    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
         """Follow the receptive field through the windows."""
         edges = self.edges(HW(*shape[1:]))
         return before.through(

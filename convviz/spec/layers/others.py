@@ -18,10 +18,11 @@ from convviz.spec.layers.base import (
     shape_text,
 )
 from convviz.spec.layers.conv import NO_BIAS, with_bias
+from convviz.spec.reach import WHOLE
 from convviz.text import plural
 
 if TYPE_CHECKING:
-    from convviz.spec.reach import Reach
+    from convviz.spec.reach import Reach, Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,9 @@ class Linear(Layer):
         self.output_shape(shape)
         return self.in_features * self.out_features
 
-    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
         """Follow nothing: every output depends on the whole input."""
-        return None
+        return WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +139,9 @@ class Flatten(Layer):
         """Shape of the row."""
         return (math.prod(shape),)
 
-    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
         """Follow nothing: a row has no height and no width."""
-        return None
+        return WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +250,7 @@ class Upsample(Layer):
         channels, size = channels_of(self, shape)
         return channels, size.h * self.scale_factor.h, size.w * self.scale_factor.w
 
-    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
         """Follow the receptive field: enlarging is a transposed convolution with fixed weights."""
         factor = self.scale_factor[axis]
         if self.mode == "nearest":

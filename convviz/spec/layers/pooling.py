@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 from convviz.errors import ShapeError, SpecError
 from convviz.spec.geometry import HW, span
 from convviz.spec.layers.base import IntPair, Layer, Shape, Spelling, as_pair, channels_of, fill
+from convviz.spec.reach import WHOLE
 
 if TYPE_CHECKING:
-    from convviz.spec.reach import Reach
+    from convviz.spec.reach import Reach, Sight
 
 
 def pooled_length(
@@ -102,7 +103,7 @@ class _Pool(Layer):
                 raise ShapeError(f"{name}: {error}") from None
         return channels, *found
 
-    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
         """Follow the receptive field through the windows."""
         return before.through(
             self.kernel_size[axis], self.stride[axis], self.dilation[axis], before=self.padding[axis]
@@ -230,7 +231,7 @@ class AdaptiveAvgPool2d(Layer):
         channels, _ = channels_of(self, shape)
         return channels, *self.output_size
 
-    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
-        """Follow the receptive field where all parts are of one size; elsewhere it is not told."""
-        step, left = divmod(shape[1 + axis], self.output_size[axis])
-        return before.through(step, step, 1, before=0) if step and not left else None
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
+        """Follow the receptive field through the parts; one part is all."""
+        count = self.output_size[axis]
+        return WHOLE if count == 1 else before.through_parts(shape[1 + axis], count)

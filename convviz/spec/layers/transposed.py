@@ -10,7 +10,7 @@ from convviz.spec.layers.base import IntPair, Layer, Shape, Spelling, as_pair, c
 from convviz.spec.layers.conv import LETTERS, NO_BIAS, Conv2d, with_bias
 
 if TYPE_CHECKING:
-    from convviz.spec.reach import Reach
+    from convviz.spec.reach import Reach, Sight
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -134,7 +134,7 @@ class ConvTranspose2d(Layer):
         _, size = channels_of(self, shape, self.in_channels)
         return math.prod(self.weight_shape) * size.h * size.w
 
-    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
+    def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
         """Follow the receptive field through the zeros between the pixels."""
         return before.through_transposed(
             self.kernel_size[axis], self.stride[axis], self.dilation[axis], padding=self.padding[axis]
