@@ -1,8 +1,8 @@
 """Write what the documents take from the code: the table of options and the pictures.
 
-python docs/make_docs.py            writes both
-python docs/make_docs.py NAME.png…  writes the table and these pictures
-python docs/make_docs.py --check    says whether the table is up to date, and writes nothing
+python docs/make_docs.py             writes both
+python docs/make_docs.py run.png …   writes the table, and these pictures
+python docs/make_docs.py --check     says whether the table is up to date, and writes nothing
 """
 
 import os

@@ -44,7 +44,7 @@ NOT_OFFERED = frozenset(
     {"output", "maps", "save", "frames", "gallery", "report", "force", "redo", "open", "engine", "scheduler"}
 )
 
-# The options that give a network instead of a layer.
+# What makes a network, where a layer is given otherwise.
 NET_OPTIONS = ("layers", "net", "until")
 
 

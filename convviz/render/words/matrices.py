@@ -87,21 +87,6 @@ class Block:
         return [self.heading.ljust(length), *(line.ljust(length) for line in lines)]
 
 
-def words_of(
-    values: NDArray[np.floating], marked: NDArray[np.bool_] | None = None, *, digits: int = 6
-) -> list[list[str]]:
-    """Write numbers so that they can be added up again; those that are marked stand in brackets."""
-    return [
-        [
-            f"({number(float(value), digits=digits)})"
-            if marked is not None and marked[row, column]
-            else number(float(value), digits=digits)
-            for column, value in enumerate(line)
-        ]
-        for row, line in enumerate(values)
-    ]
-
-
 def elided_words(
     values: NDArray[np.floating], marked: NDArray[np.bool_], *, most_rows: int, most_columns: int
 ) -> list[list[str]]:
@@ -119,6 +104,21 @@ def elided_words(
     return [
         [ELLIPSIS if None in (row, column) else word for column, word in zip(columns, line, strict=True)]
         for row, line in zip(rows, words, strict=True)
+    ]
+
+
+def words_of(
+    values: NDArray[np.floating], marked: NDArray[np.bool_] | None = None, *, digits: int = 6
+) -> list[list[str]]:
+    """Write numbers so that they can be added up again; those that are marked stand in brackets."""
+    return [
+        [
+            f"({number(float(value), digits=digits)})"
+            if marked is not None and marked[row, column]
+            else number(float(value), digits=digits)
+            for column, value in enumerate(line)
+        ]
+        for row, line in enumerate(values)
     ]
 
 
