@@ -23,7 +23,7 @@ from convviz.render.sheets import strips
 from convviz.render.sheets.layout import Sheet
 from convviz.results import feature_maps, outputs
 from convviz.results import network as of_network
-from convviz.results.context import LayerInContext, convolutions, in_network
+from convviz.results.context import LayerInContext, in_network
 from convviz.results.feature_maps import FeatureMaps
 from convviz.results.network import LayerMaps, NetworkMaps
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
@@ -133,7 +133,7 @@ def _in_network(
 ) -> _Made:
     """Run a network as far as one layer, with the statistics of its maps; or give an overview of it."""
     opened = source.open(image.shape)
-    if name is not None and name in {one.name for one in convolutions(opened.engine.steps(image.shape))}:
+    if name is not None and opened.engine.convolves(name):
         made = _of_layer(in_network(opened, image, name), compute, picture)
         assert isinstance(made.result, FeatureMaps)
         return made._replace(maps=_numbers(made.result))

@@ -320,6 +320,9 @@ def see(steps: Sequence[NetworkStep], at: HW, *, layer: str | None = None) -> Se
     default = having[-1] if layer is None and having else None
     found = next((one for one in having if one.name == layer), default)
     if found is None or found.height is None or found.width is None or found.output_shape is None:
+        one = next((one for one in steps if one.name == layer), None)
+        if one is not None and not one.whole:
+            raise SpecError(f"field: what a value of {layer!r} depends on is not defined; leave it out.")
         raise SpecError(
             f"field: every value of {layer!r} depends on the whole input; choose a layer before with --layer."
             if layer is not None

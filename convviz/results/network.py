@@ -72,7 +72,7 @@ class LayerMaps:
     @property
     def channels(self) -> Floats:
         """The maps, each with rows and columns, as `convviz.render.sheets.strips.as_maps` lays them out."""
-        return strips.as_maps(self.maps)
+        return strips.as_maps(self.maps, self.run.step(self.name).layout)
 
     @property
     def shape(self) -> Shape:
@@ -154,7 +154,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return f"<NetworkMaps: {plural(len(self), 'layer')}: {named}>"
 
     def __getitem__(self, name: str) -> FeatureMaps | LayerMaps:
-        if self.step(name).convolution != "Conv2d":
+        if self.step(name).convolution != "Conv2d" or not self.opened.engine.convolves(name):
             return LayerMaps(self, name)
         found = in_network(self.opened, self.picture, name)
         assert found.network is not None
@@ -283,19 +283,29 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         panel = None if seen is None else (*seen, self.gradient(seen) if effective else None)
         look = settings.SheetSettings.of(**{"tile": strips.TILE} | looks)
         steps = self.shown or self.steps if only is None else [self.step(only)]
-        return strips.draw(
-            self.picture,
-            self._heading(only),
-            steps,
-            made={one.name: self.activation(one.name) for one in steps},
-            only=only,
-            seen=panel,
-            top=top,
-            said=self.prediction_sentence(),
-            tile=look.tile,
-            columns=look.columns,
-            look=look,
-        )
+        made = {one.name: self.activation(one.name) for one in steps}
+        tiles: Sequence[int | None] = [look.tile]
+        if only is None and self.filled is None:
+            # A network of others may have many resolutions: the sheet stays one that a screen shows.
+            top = top or look.columns or strips.MOST
+            tiles = strips.TILES if look.tile == strips.TILE else [look.tile]
+        for tile in tiles:
+            sheet = strips.draw(
+                self.picture,
+                self._heading(only),
+                steps,
+                made=made,
+                only=only,
+                seen=panel,
+                top=top,
+                said=self.prediction_sentence(),
+                tile=tile,
+                columns=look.columns,
+                look=look,
+            )
+            if max(sheet.size) <= strips.MOST_SIDE:
+                break
+        return sheet
 
     def _heading(self, only: str | None) -> tuple[str, str]:
         """Sum the network up in two lines."""

@@ -370,14 +370,13 @@ def _contexts(
 
     if not names:
         return {}
-    steps = {one.name: one for one in opened.engine.steps(image.shape)}
-    wanted = [name for name in names if name not in steps or steps[name].convolution]
+    wanted = [name for name in names if opened.engine.convolves(name)]
     made = activations(opened.engine, image.x, wanted, reads=True) if wanted else {}
     found = {name: in_network(opened, image, name, made=made[name]) for name in wanted}
     for name, one in found.items() if at is not None else ():
         assert one.network is not None
         assert at is not None
-        seen = see(list(steps.values()), at, layer=name)
+        seen = see(opened.engine.steps(image.shape), at, layer=name)
         gradient = opened.engine.gradient(image.x, name, at) if effective else None
         place = one.network._replace(seen=seen, picture=image, gradient=gradient)
         found[name] = replace(one, network=place)

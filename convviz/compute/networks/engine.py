@@ -245,6 +245,16 @@ class Engine(Protocol):
         """
         raise SpecError(f"effective: {self.runner} computes no gradients; leave it out.")
 
+    def convolves(self, name: str) -> bool:
+        """Return whether a step is a convolution that `conv` describes, before anything is computed.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such step.
+        """
+        ...
+
     def value_names(self, name: str) -> tuple[str, str]:
         """Return what a file calls that which a step reads, and that which it makes; empty elsewhere."""
         return "", ""

@@ -268,6 +268,12 @@ class ModuleEngine(Engine):
             ):
                 self.module(image)
 
+    def convolves(self, name: str) -> bool:
+        """Return whether a module is a convolution."""
+        if _module_of(name) not in self._modules:
+            raise UnknownNameError("layer", name, self._modules)
+        return isinstance(self._modules[_module_of(name)], _CONVOLUTIONS)
+
     def gradient(self, x: Floats, name: str, at: HW) -> Floats:
         """Let torch derive the sum of all maps of a step at one position."""
         if _module_of(name) not in self._modules:

@@ -336,6 +336,15 @@ class OnnxEngine(Engine):
             self._graph, node, self._constant, name=name, what=what, remark=self._remark(index)
         )
 
+    def convolves(self, name: str) -> bool:
+        """Return whether an operation is a convolution of two axes with weights of its own."""
+        self._names.find(name)
+        try:
+            self.conv(name)
+        except SpecError:
+            return False
+        return True
+
     @staticmethod
     def _scale_of_input(node: Any) -> str:
         """Name the zero point of the input of a ConvInteger, which may depend on the picture."""

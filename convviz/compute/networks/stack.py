@@ -375,6 +375,10 @@ class StackEngine(Engine):
                 read = inputs[0].copy() if reads and len(inputs) == 1 else None
                 see(Activation(one.name, values.copy(), read))
 
+    def convolves(self, name: str) -> bool:
+        """Return whether a layer is a convolution."""
+        return bool(_convolution(self._find(name).layer))
+
     def gradient(self, x: Floats, name: str, at: HW) -> Floats:
         """Compute with torch how much every input value moves a layer at one position."""
         self._find(name)

@@ -163,7 +163,7 @@ class _Measured:
         """Look at every tile once."""
         tiles = section.tiles
         size = HW(max(tile.size.h for tile in tiles), max(tile.size.w for tile in tiles))
-        names = {captions.shortest(tile.name) for tile in tiles}
+        names = {captions.shortest(tile.caption) for tile in tiles}
         words = captions.widest_words([tile.note for tile in tiles])
         brief = captions.widest_words([tile.brief or tile.note for tile in tiles])
         name = max(sorted(names), key=lambda name: measured(name, 1))
@@ -184,11 +184,12 @@ class _Rows:
     bar: HW  # the room that a bar takes, and the least width of one
     caption: int
     kernels: Fit | None
+    title: int  # the room for a line above the tiles
 
     @property
     def height(self) -> int:
         """Pixels from the top of the first frame to the end of the last caption."""
-        return sum(self.heights) + len(self.heights) * (self.above + self.bar.h + self.caption)
+        return self.title + sum(self.heights) + len(self.heights) * (self.above + self.bar.h + self.caption)
 
     @property
     def above(self) -> int:
@@ -290,7 +291,7 @@ def _planned(
     if len(rows) == stacks == 2:
         rows[0] = _beside(known[0], rows[1], text, captioned=look.captions)
     stacked = [_aligned(stack) for stack in _stacked(rows, stacks)]
-    across = sum(_width(stack, gap) for stack in stacked) + (1 + _APART * (len(stacked) - 1)) * gap
+    across = sum(_width(stack, gap, text) for stack in stacked) + (1 + _APART * (len(stacked) - 1)) * gap
     down = max(sum(one.height for one in stack) for stack in stacked)
     room = max(across - 2 * gap, 30 * text)
     lines = [
@@ -352,7 +353,8 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Row
         widen = any(tile.numbers is not None for tile in tiles)
         kernels = section.kernels.fit(cell, known.size.h, text, widen=widen)
         cell = max(cell, kernels.width)
-    return _Rows(section, columns, cell, heights, notes, brief, bar, caption, kernels)
+    title = line + text // 3 if section.title else 0
+    return _Rows(section, columns, cell, heights, notes, brief, bar, caption, kernels, title)
 
 
 def _beside(known: _Measured, other: _Rows, text: int, *, captioned: bool) -> _Rows:
@@ -363,7 +365,7 @@ def _beside(known: _Measured, other: _Rows, text: int, *, captioned: bool) -> _R
     ]
 
     def size(rows: _Rows) -> float:
-        wide = _width([rows], _gap(text)) + _width([other], _gap(text))
+        wide = _width([rows], _gap(text), text) + _width([other], _gap(text), text)
         return max(wide / across, max(rows.height, other.height) / down)
 
     return min(every, key=size)
@@ -387,9 +389,11 @@ def _aligned(stack: Sequence[_Rows]) -> list[_Rows]:
     return [replace(one, cell=cell) if _SIMILAR * cell <= one.cell < cell else one for one in stack]
 
 
-def _width(stack: Sequence[_Rows], gap: int) -> int:
+def _width(stack: Sequence[_Rows], gap: int, text: int) -> int:
     """Measure a stack, with the gap after its last column."""
-    return max(one.columns * (one.cell + gap) for one in stack)
+    tiles = max(one.columns * (one.cell + gap) for one in stack)
+    titles = (one.section.title for one in stack if one.section.title)
+    return max(tiles, *(math.ceil(measured(title, text)) + gap for title in titles), 0)
 
 
 def _shapes(plan: _Plan) -> Iterator[Shape]:
@@ -406,7 +410,7 @@ def _shapes(plan: _Plan) -> Iterator[Shape]:
         for rows in stack:
             yield from _tiles(rows, x, top, text=text, captioned=plan.look.captions)
             top += rows.height
-        x += _width(stack, gap) + _APART * gap
+        x += _width(stack, gap, text) + _APART * gap
     y += max(sum(one.height for one in stack) for stack in plan.stacks)
     if plan.key:
         yield from plan.key.bar.shapes(left, y + text // 3, _KEY * text, size=text)
@@ -422,6 +426,9 @@ def _shapes(plan: _Plan) -> Iterator[Shape]:
 def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> Iterator[Shape]:
     """Draw the tiles of a section with their frames, and what stands below each."""
     line, ascent, edge = round(text * 1.3), font(text).ascent, max(_FRAME, text // 12)
+    if rows.section.title:
+        yield Label(left, top + ascent, rows.section.title, INK, text)
+        top += rows.title
     for index, tile in enumerate(rows.section.tiles):
         row, column = divmod(index, rows.columns)
         x = left + column * (rows.cell + _gap(text))
@@ -438,7 +445,7 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
             yield from tile.bar.shapes(x, under + text // 2, max(w, rows.bar.w), size=text)
         if captioned:
             under += rows.bar.h + text // 3 + ascent
-            yield Label(x, under, captions.shortened(tile.name, text, rows.cell), INK, text)
+            yield Label(x, under, captions.shortened(tile.caption, text, rows.cell), INK, text)
             note = (rows.brief and tile.brief) or tile.note
             for number_of, words in enumerate(captions.in_lines(note, rows.notes), start=1):
                 yield Label(x, under + number_of * line, words, FAINT, text)

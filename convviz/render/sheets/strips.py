@@ -2,6 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from convviz.compute.networks.engine import NetworkStep
 from convviz.compute.survey import ArraySummary, by_energy, survey
@@ -13,13 +16,16 @@ from convviz.render.sheets import layout, overview, receptive_field
 from convviz.render.sheets.tile import Section, map_tile
 from convviz.spec import scales
 from convviz.spec.geometry import HW
+from convviz.spec.layers import shape_text
 from convviz.spec.reach import Box
 from convviz.spec.settings import Look
-from convviz.text import plural
+from convviz.text import number, plural
 from convviz.typing import Floats
 
 # Tiles in one strip, and their longest side where nothing else is asked for.
 MOST, TILE = 8, 160
+# The sides to try for a sheet of at most so many pixels each way.
+TILES, MOST_SIDE = (TILE, 128, 112, 96, 80, 64, 48, 32), 2000
 # A row of values is drawn as cells, at most this many side by side, each with its value where it fits.
 _CELLS = 64
 
@@ -83,7 +89,7 @@ def draw(
     sections = [overview.input_section(picture, channels, factor, seen=panel)]
     strips: list[tuple[NetworkStep, Sequence[int], int, float, list[ArraySummary]]] = []
     for one in steps:
-        values = as_maps(made[one.name])
+        values = as_maps(made[one.name], one.layout)
         count = len(values) if only is not None else min(columns or MOST, len(values))
         order: Sequence[int] = range(count)
         if top is not None:
@@ -100,13 +106,17 @@ def draw(
     ]
     left = iter(contrasts(drawn, look))
     for one, order, count, factor, found in strips:
-        more = f" of {count}" if len(found) < count else ""
         tiles = [
-            map_tile(_caption(one, index, "" if place else more), of, next(left), scale=factor, colours=table)
-            for place, (index, of) in enumerate(zip(order, found, strict=True))
+            replace(
+                map_tile(_caption(one, index), of, next(left), scale=factor, colours=table),
+                label="" if only is not None else _label(one, index),
+            )
+            for index, of in zip(order, found, strict=True)
         ]
         wide = columns or (MOST if only is None else None)
-        sections.append(Section(tiles, wide, palette.OUTPUT_TEAL))
+        shown = "" if len(found) == count else f"the {'strongest' if top else 'first'} {len(found)} maps"
+        title = "" if only is not None else _title(one, made[one.name], shown)
+        sections.append(Section(tiles, wide, palette.OUTPUT_TEAL, title=title))
     heading = (
         *heading,
         *overview.normalization_lines(picture),
@@ -116,7 +126,7 @@ def draw(
     return layout.sheet(heading, sections, rule(look, cells=[one.cells for one in drawn]), look=look)
 
 
-def as_maps(values: Floats) -> Floats:
+def as_maps(values: Floats, layout: str = "chw") -> Floats:
     """Lay values of any shape out as maps.
 
     Parameters
@@ -124,6 +134,8 @@ def as_maps(values: Floats) -> Floats:
     values : ndarray
         Maps (C, H, W); tokens (T, D), of which every feature becomes a square map where T, or T without a
         class token, is a square; or a row of values, which is laid out in lines of equal length, as one map.
+    layout : str
+        ``"hwc"`` where the channels of three axes come last.
 
     Returns
     -------
@@ -136,7 +148,7 @@ def as_maps(values: Floats) -> Floats:
     ((5, 4, 4), (1, 6, 5), (1, 2, 65))
     """
     if values.ndim == 3:
-        return values
+        return values.transpose(2, 0, 1) if layout == "hwc" else values
     if values.ndim > 3:
         return values.reshape(-1, *values.shape[-2:])
     if values.ndim == 2:
@@ -150,8 +162,28 @@ def as_maps(values: Floats) -> Floats:
     return values.reshape(1, count // wide, wide)
 
 
-def _caption(one: NetworkStep, index: int, of: str) -> str:
-    """Name a map by its layer, and say once how many there are."""
+def _caption(one: NetworkStep, index: int) -> str:
+    """Name a map by its layer and its number."""
+    return f"{one.name}: {_label(one, index)}"
+
+
+def _label(one: NetworkStep, index: int) -> str:
+    """Name a map within its layer."""
     if len(one.output_shape or ()) == 1:
-        return f"{one.name}: {plural(math.prod(one.output_shape or ()), 'value')}"
-    return f"{one.name}: {index}{of}"
+        return plural(math.prod(one.output_shape or ()), "value")
+    return str(index)
+
+
+def _title(one: NetworkStep, values: Floats, shown: str) -> str:
+    """Describe a step in one line: its name, kind, shape, share of zeros and receptive field."""
+    zeros = float(np.mean(values == 0))
+    parts = [f"{one.name}: {one.kind} {shape_text(values.shape)}", shown]
+    if len(one.inputs) > 1:
+        parts.append(f"of {' and '.join(one.inputs)}")
+    if zeros:
+        parts.append(f"{number(100 * zeros, digits=2)} % zeros")
+    if one.height is not None and one.width is not None:
+        parts.append(f"receptive field {one.height.size}x{one.width.size}")
+    elif one.whole:
+        parts.append("each value sees the whole input")
+    return ", ".join(filter(None, parts))

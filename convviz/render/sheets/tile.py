@@ -35,6 +35,8 @@ class Tile:
         The colour bar between the picture and its caption.
     brief : str
         The note in fewer characters, for a narrow column.
+    label : str
+        What stands in the caption in place of the name, where the title of the section says the rest.
     """
 
     name: str
@@ -44,6 +46,12 @@ class Tile:
     numbers: Floats | None = None
     bar: Bar | None = None
     brief: str = ""
+    label: str = ""
+
+    @property
+    def caption(self) -> str:
+        """First line of the caption."""
+        return self.label or self.name
 
     @property
     def size(self) -> HW:
@@ -67,6 +75,8 @@ class Section:
         So many tiles, one after the other, stay in one row.
     kernels : Kernels, optional
         What stands above each of the tiles.
+    title : str
+        A line above them.
     """
 
     tiles: Sequence[Tile]
@@ -74,6 +84,7 @@ class Section:
     frame: Colour
     together: int = 1
     kernels: Kernels | None = None
+    title: str = ""
 
 
 def extent(low: float, high: float) -> str:

@@ -1,0 +1,246 @@
+"""Every command on a layer deep in a network: the same network as code of torch, and as a file of ONNX.
+
+The layer is the asymmetric one (3x5 kernel, stride 2x1, dilation 1x2, padding 1,0,2,1, two groups, bias),
+behind another convolution. What is right is what a hook of torch sees.
+"""
+
+import inspect
+import json
+import re
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+import zoo
+from PIL import Image
+
+import convviz as library
+from convviz.compute.networks import of_module
+from convviz.compute.networks.sources import EngineSource
+from convviz.errors import SpecError, UnknownNameError
+from convviz.images.decode import as_picture
+from convviz.results.context import in_network
+
+X = np.random.default_rng(11).normal(size=(3, 12, 14)).astype(np.float32)
+
+
+def module():
+    """The network that the file `net.py` makes, too."""
+    torch.manual_seed(4)
+    return zoo.Asymmetric().eval()
+
+
+def seen(net, name):
+    """What a layer reads and makes, as a hook sees it."""
+    found = []
+    handle = net.get_submodule(name).register_forward_hook(
+        lambda layer, given, made: found.extend((given[0][0].detach().numpy(), made[0].detach().numpy()))
+    )
+    with torch.no_grad():
+        net(torch.from_numpy(X)[None])
+    handle.remove()
+    return found
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with the input, and the network in both ways."""
+    np.save(tmp_path / "x.npy", X)
+    text = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n\n\n"
+    text += inspect.getsource(zoo.Asymmetric)
+    text += "\n\ndef make():\n    torch.manual_seed(4)\n    return Asymmetric()\n"
+    (tmp_path / "net.py").write_text(text)
+    zoo.export(module(), tmp_path / "net.onnx", dynamo=False, size=X.shape[1:])
+    return tmp_path
+
+
+@pytest.fixture(params=["model", "onnx"])
+def network(request, place):
+    """The options that name the network."""
+    return {"model": ["--model", "net.py:make"], "onnx": ["--net", "net.onnx"]}[request.param]
+
+
+def test_run_draws_the_maps_of_the_layer_and_compares_them(convviz, place, network):
+    done = convviz("run", "x.npy", *network, "--layer", "odd", "--check", "--json", "--save", "o.npz")
+    assert done.returncode == 0, done.stderr
+    read, made = seen(module(), "odd")
+    document = json.loads(done.stdout)
+    assert document["network"]["layer"] == "odd"
+    assert document["output_shape"] == list(made.shape)
+    assert re.search(r"layer odd: numpy and (torch|onnxruntime) differ by at most", done.stderr)
+    with np.load(place / "o.npz") as stored:
+        np.testing.assert_allclose(stored["maps"], made, atol=1e-5)
+        np.testing.assert_allclose(stored["input"], read, atol=1e-5)
+        np.testing.assert_array_equal(stored["weight"], module().odd.weight.detach())
+    assert [row["max"] for row in document["maps"]] == pytest.approx(list(made.max(axis=(1, 2))), abs=1e-5)
+
+
+def test_partial_maps_of_a_deep_layer_add_up(convviz, network):
+    done = convviz("run", "x.npy", *network, "--layer", "odd", "--partial", "--table", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["partial"]["difference"] < 1e-5
+
+
+def test_several_layers_have_a_sheet_each(convviz, place, network):
+    done = convviz("run", "x.npy", *network, "--layer", "first,odd", "--json", "-o", "o.png")
+    assert done.returncode == 0, done.stderr
+    assert [one["network"]["layer"] for one in json.loads(done.stdout)["runs"]] == ["first", "odd"]
+    assert sorted(path.name for path in place.glob("*.png")) == ["o-first.png", "o-odd.png"]
+
+
+def test_explain_takes_a_value_of_a_deep_layer_apart(convviz, network):
+    done = convviz("explain", "x.npy", *network, "--layer", "odd", "--at", "2,3", "--map", "4", "--json")
+    assert done.returncode == 0, done.stderr
+    _, made = seen(module(), "odd")
+    assert json.loads(done.stdout)["value"] == pytest.approx(float(made[4, 2, 3]), abs=1e-5)
+
+
+def test_pad_shows_what_arrives_with_the_padding_of_the_layer(convviz, place):
+    """Of torch the padding is an operation of its own; so it is the layer of a net of our own."""
+    (place / "net.toml").write_text(
+        '[[layer]]\nname = "first"\ntype = "Conv2d"\nout_channels = 4\nkernel_size = 1\n\n'
+        '[[layer]]\nname = "odd"\ntype = "Conv2d"\nout_channels = 6\nkernel_size = [3, 5]\n'
+        'padding = [[1, 0], [2, 1]]\npadding_mode = "replicate"\n'
+    )
+    done = convviz("pad", "x.npy", "--net", "net.toml", "--layer", "odd", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    values = np.array(document["modes"]["replicate"] if "modes" in document else document["values"])
+    assert values.shape == (4, 13, 17)
+    np.testing.assert_array_equal(values[:, 0, 2:-1], values[:, 1, 2:-1])
+
+
+def test_the_program_of_a_deep_layer_makes_its_maps(convviz, program, network):
+    done = convviz("code", "x.npy", *network, "--layer", "odd")
+    assert done.returncode == 0, done.stderr
+    names = program(done.stdout)
+    read, made = seen(module(), "odd")
+    np.testing.assert_allclose(np.asarray(names["maps"]), made, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(names["arriving"]), read, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "made"),
+    [
+        (["explore", "-o", "o.html"], "o.html"),
+        (["animate", "-o", "o.gif", "--cells", "2"], "o.gif"),
+        (["bench", "--seconds", "1"], None),
+    ],
+    ids=lambda one: one[0] if isinstance(one, list) else "",
+)
+def test_other_commands_take_a_deep_layer(convviz, place, network, words, made):
+    done = convviz(words[0], "x.npy", *network, "--layer", "odd", *words[1:])
+    assert done.returncode == 0, done.stderr
+    assert made is None or (place / made).stat().st_size > 1000
+
+
+def test_an_exercise_has_the_settings_of_the_layer(convviz, network):
+    done = convviz("exercise", *network, "--layer", "odd", "--size", "9x12")
+    assert done.returncode == 0, done.stderr
+    assert "kernel_size=(3, 5), stride=(2, 1), dilation=(1, 2)" in done.stdout
+
+
+def test_a_batch_reports_every_map(convviz, place, network):
+    (place / "in").mkdir()
+    pixels = np.random.default_rng(1).integers(0, 255, (12, 14, 3), np.uint8)
+    for name in ("a.png", "b.png"):
+        Image.fromarray(pixels).save(place / "in" / name)
+    done = convviz("batch", "in", "out", *network, "--layer", "odd", "--report", "r.jsonl", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in (place / "r.jsonl").read_text().splitlines()]
+    with torch.no_grad():
+        found = module()(torch.from_numpy(pixels / np.float32(255)).permute(2, 0, 1)[None])[0].numpy()
+    assert len(lines) == 2
+    for line in lines:
+        assert [one["min"] for one in line["maps"]] == pytest.approx(list(found.min(axis=(1, 2))), abs=1e-5)
+        assert {one["sparsity"] for one in line["maps"]} == {0}
+
+
+def test_layers_lists_the_names_with_shapes_and_costs(convviz, network):
+    """By hand: 6 * 2 * 15 weights and 6 biases; the maps are 6x10 as of 13x17 windows of 3x9."""
+    done = convviz("layers", *network, "--input", "3x12x14", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(done.stdout)["layers"]}
+    assert rows["odd"]["convolution"] == "Conv2d"
+    assert rows["odd"]["output_shape"] == [6, 6, 9]
+    assert rows["odd"]["parameters"] == 6 * 2 * 15 + 6
+    assert rows["odd"]["macs"] == 6 * 2 * 15 * 6 * 9
+    assert rows["odd"]["receptive_field"] == [3, 9]
+    done = convviz("shape", "3x12x14", *network, "--json")
+    assert json.loads(done.stdout)["output_shape"] == [6, 6, 9]
+
+
+def test_the_receptive_field_is_drawn_in_what_the_network_reads(convviz, network):
+    """Row 1 of stride 2 behind one row of padding begins at row 1; column 0 behind two columns at -2."""
+    done = convviz("run", "x.npy", *network, "--layer", "odd", "--field", "1,0", "--json")
+    assert done.returncode == 0, done.stderr
+    box = {"top": 1, "bottom": 3, "left": -2, "right": 6}
+    assert json.loads(done.stdout)["field"] == {"layer": "odd", "at": [1, 0], **box}
+
+
+def test_an_overview_is_small_and_names_its_steps(convviz, place, network):
+    done = convviz("run", "x.npy", *network, "-o", "o.png")
+    assert done.returncode == 0, done.stderr
+    assert "odd" in done.stdout
+    with Image.open(place / "o.png") as picture:
+        assert max(picture.size) <= 2000
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "x.npy", "--layer", "od"], "no layer named 'od'; did you mean 'odd'?"),
+        (["explain", "x.npy"], "layer: choose a convolution of"),
+        (["run", "x.npy", "--table"], "table: is for one layer; choose one"),
+        (["run", "x.npy", "--layer", "odd", "-K", "sobel-x"], "kernel cannot be used with a network"),
+        (["run", "x.npy", "--layer", "odd", "--flip"], "flip cannot be used with a network"),
+        (["run", "x.npy", "--until", "odd"], "until: is for layers of our own"),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, list) else "",
+)
+def test_what_cannot_be_is_one_line(convviz, network, words, message):
+    done = convviz(words[0], words[1], *network, *words[2:])
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_weights_of_a_file_go_into_the_model(convviz, place):
+    torch.manual_seed(5)
+    other = zoo.Asymmetric().eval()
+    state = {f"module.{name}": tensor for name, tensor in other.state_dict().items()}
+    safetensors.torch.save_file(state, place / "w.safetensors")
+    done = convviz(
+        "run", "x.npy", "--model", "net.py:make", "--weights", "w.safetensors", "--layer", "odd",
+        "--save", "o.npz",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "behind 'module.'" in done.stderr
+    with np.load(place / "o.npz") as stored:
+        np.testing.assert_allclose(stored["maps"], seen(other, "odd")[1], atol=1e-5)
+
+
+def test_python_takes_modules_and_files(place):
+    _, made = seen(module(), "odd")
+    for network in (module(), library.find_net(str(place / "net.onnx"))):
+        np.testing.assert_allclose(library.run(X, network, layer="odd").maps, made, atol=1e-5)
+        assert library.run_net(network, X, layers=["first"])["first"].maps.shape == (4, 12, 14)
+        with pytest.raises(UnknownNameError, match="did you mean 'odd'"):
+            library.run(X, network, layer="odf")
+    with pytest.raises(SpecError, match="this network has its own"):
+        library.run_net(module(), X, {"odd": {}})
+
+
+def test_a_transposed_convolution_is_shown_as_the_convolution_that_it_is():
+    torch.manual_seed(6)
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 1),
+        torch.nn.ConvTranspose2d(4, 6, (3, 5), (2, 1), (1, 2), (1, 0), 2, True, (1, 2)),
+    )
+
+    found = in_network(EngineSource(of_module(net)).open(X.shape), as_picture(X), "1")
+    own = library.run(found.picture, found.layer, found.weights)
+    np.testing.assert_allclose(own.maps, found.network.maps, atol=1e-5)
+    assert found.layer.stride == (1, 1)
+    assert "ConvTranspose2d(4, 6" in found.remarks[-1]
