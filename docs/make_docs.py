@@ -5,6 +5,7 @@ python docs/make_docs.py run.png …   writes the table, and these pictures
 python docs/make_docs.py --check     says whether the table is up to date, and writes nothing
 """
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,17 @@ PICTURES = {
     "animate-iso.gif": "animate --size 5x5 -s 2 -p 1 --style iso",
     "animate-transposed.gif": "animate --size 3x3 --transposed -s 2 -p 1 --output-padding 1 --style iso",
     "digits.png": "run samples/digit.png --net samples/digits.toml --weights samples/digits.safetensors",
+    "gallery/one.jpg": "run samples/harbour.png --kernel laplacian",
+    "gallery/many.jpg": "run samples/harbour.png --out-channels 64 --kernel-size 7 --stride 2 --padding 3",
+    "gallery/portrait.jpg": "run samples/portrait.png --kernel sobel-x --kernel gaussian:sigma=2",
+    "gallery/text.jpg": "run samples/text.png --kernel sobel-x --kernel laplacian",
+    "gallery/night.jpg": "run samples/night.png --out-channels 3 --padding 1",
+    "gallery/ramp.jpg": "run samples/ramp-16bit.png --kernel sobel-x --kernel box:size=5",
+    "gallery/numbers.jpg": "run samples/classic.json --kernel 'ones=1 1 1; 1 1 1; 1 1 1' --out-channels 6",
+    "gallery/relu.jpg": "run samples/harbour.png --layers 'conv 4 k5 s2 | relu | maxpool 2'",
+    "gallery/dead.jpg": "run samples/harbour.png --kernel 'dead=0 0 0; 0 0 0; 0 0 0' --kernel sobel-x",
+    "gallery/outlier.jpg": "run samples/outlier.csv --kernel box:size=3 --kernel sobel-x",
+    "gallery/groups.jpg": "run samples/harbour.png --out-channels 3 --groups 3 --padding 1",
     "filters.png": "filters samples/digits.safetensors --layer conv1 --frequency",
     "matrix.png": "explain samples/gray-5x5.csv --as-matrix --kernel sobel-x",
     "weight.png": "explain samples/gray-5x5.csv --weight 0,0,0,2 --kernel sobel-y --padding 1 --stride 1x2",
@@ -76,13 +88,14 @@ def main() -> None:
     for name in sys.argv[1:] or PICTURES:
         arguments = PICTURES[name]
         target = ROOT / "docs" / "pictures" / name
-        words = [*arguments.split(), "--output", str(target)]
+        words = [*shlex.split(arguments), "--output", str(target)]
         subprocess.run([sys.executable, "-m", "convviz", *words, "--force"], cwd=ROOT, check=True)
         if name.endswith(".gif"):
             continue
-        # Drawings have two pixels per unit; pages are read at one.
+        # Drawings have two pixels per unit; pages are read at one. The pictures of the gallery are smaller.
         with Image.open(target) as picture:
-            small = picture.convert("RGB").reduce(2 if picture.width > 1600 else 1)
+            factor = -(-picture.width // 1200) if name.endswith(".jpg") else 2 if picture.width > 1600 else 1
+            small = picture.convert("RGB").reduce(factor)
         small.save(target, optimize=True)
 
 
