@@ -6,6 +6,7 @@ python docs/make_docs.py --check     says whether the table is up to date, and w
 """
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -29,6 +30,17 @@ PICTURES = {
     "animate-iso.gif": "animate --size 5x5 -s 2 -p 1 --style iso",
     "animate-transposed.gif": "animate --size 3x3 --transposed -s 2 -p 1 --output-padding 1 --style iso",
     "digits.png": "run samples/digit.png --net samples/digits.toml --weights samples/digits.safetensors",
+    "gallery/one.jpg": "run samples/harbour.png --kernel laplacian",
+    "gallery/many.jpg": "run samples/harbour.png --out-channels 64 --kernel-size 7 --stride 2 --padding 3",
+    "gallery/portrait.jpg": "run samples/portrait.png --kernel sobel-x --kernel gaussian:sigma=2",
+    "gallery/text.jpg": "run samples/text.png --kernel sobel-x --kernel laplacian",
+    "gallery/night.jpg": "run samples/night.png --out-channels 3 --padding 1",
+    "gallery/ramp.jpg": "run samples/ramp-16bit.png --kernel sobel-x --kernel box:size=5",
+    "gallery/numbers.jpg": "run samples/classic.json --kernel 'ones=1 1 1; 1 1 1; 1 1 1' --out-channels 6",
+    "gallery/relu.jpg": "run samples/harbour.png --layers 'conv 4 k5 s2 | relu | maxpool 2'",
+    "gallery/dead.jpg": "run samples/harbour.png --kernel 'dead=0 0 0; 0 0 0; 0 0 0' --kernel sobel-x",
+    "gallery/outlier.jpg": "run samples/outlier.csv --kernel box:size=3 --kernel sobel-x",
+    "gallery/groups.jpg": "run samples/harbour.png --out-channels 3 --groups 3 --padding 1",
     "filters.png": "filters samples/digits.safetensors --layer conv1 --frequency",
     "matrix.png": "explain samples/gray-5x5.csv --as-matrix --kernel sobel-x",
     "weight.png": "explain samples/gray-5x5.csv --weight 0,0,0,2 --kernel sobel-y --padding 1 --stride 1x2",
@@ -68,14 +80,17 @@ def with_table(text: str) -> str:
 def make(name: str, target: Path) -> None:
     """Run the command of a picture, among the samples."""
     os.chdir(ROOT)
-    status = status_of([*PICTURES[name].split(), "--output", str(target), "--force"])
+    status = status_of([*shlex.split(PICTURES[name]), "--output", str(target), "--force"])
     if status:
         sys.exit(f"{name}: status {status}")
 
 
-def reduction(width: int) -> int:
-    """Choose by how much a picture is reduced: drawings have two pixels per unit, pages are read at one."""
-    return 2 if width > 1600 else 1
+def reduction(name: str, width: int) -> int:
+    """Choose by how much a picture is reduced: drawings have two pixels per unit, pages are read at one.
+
+    The pictures of the gallery are smaller.
+    """
+    return -(-width // 1200) if name.endswith(".jpg") else 2 if width > 1600 else 1
 
 
 def main() -> None:
@@ -92,7 +107,7 @@ def main() -> None:
         if name.endswith(".gif"):
             continue
         with Image.open(target) as picture:
-            small = picture.convert("RGB").reduce(reduction(picture.width))
+            small = picture.convert("RGB").reduce(reduction(name, picture.width))
         small.save(target, optimize=True)
 
 

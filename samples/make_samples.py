@@ -107,6 +107,60 @@ def stripes(frame: int, side: int = 64) -> Image.Image:
     return image
 
 
+def portrait(height: int = 240, width: int = 192) -> Image.Image:
+    """Draw a head before a wall, four times as large and averaged, each part as layers of ellipses."""
+    canvas = Image.new("RGB", (4 * width, 4 * height))
+    draw = ImageDraw.Draw(canvas)
+
+    def blob(x: int, y: int, size: tuple[int, int], dark: tuple[int, int, int], light: tuple[int, int, int]):
+        """Draw an ellipse that is lit from the top left, in 24 steps from dark to light."""
+        (w, h), steps = size, 24
+        for step in range(steps):
+            w_of, h_of = w * (steps - step) // steps, h * (steps - step) // steps
+            left, top = x - w_of - 4 * w * step // (10 * steps), y - h_of - 4 * h * step // (10 * steps)
+            fill = tuple(a + (b - a) * step // steps for a, b in zip(dark, light, strict=True))
+            draw.ellipse((left, top, left + 2 * w_of, top + 2 * h_of), fill=fill)
+
+    for row in range(4 * height):
+        shade = 60 * row // (4 * height)
+        draw.line((0, row, 4 * width, row), fill=(110 - shade, 140 - shade, 150 - shade))
+    blob(384, 1000, (330, 260), (40, 50, 90), (90, 110, 170))  # shoulders
+    blob(384, 420, (250, 330), (40, 24, 16), (110, 70, 44))  # hair
+    blob(384, 720, (80, 150), (150, 96, 72), (200, 140, 110))  # neck
+    blob(384, 460, (195, 265), (168, 106, 80), (246, 206, 176))  # face
+    for x in (305, 463):
+        blob(x, 420, (42, 22), (225, 220, 215), (250, 250, 250))
+        blob(x, 420, (19, 19), (24, 40, 52), (80, 120, 140))
+        draw.arc((x - 60, 340, x + 60, 420), 200, 340, fill=(60, 36, 24), width=12)
+    draw.line((384, 440, 366, 540, 396, 548), fill=(150, 92, 70), width=9, joint="curve")
+    draw.arc((304, 540, 464, 640), 20, 160, fill=(150, 50, 50), width=18)
+    return canvas.reduce(4)
+
+
+def night(side: int = 240) -> Image.Image:
+    """Draw a street at night: most of it nearly black, some windows, lamps and a moon, and noise."""
+    canvas = Image.new("RGB", (side, side), (6, 8, 16))
+    draw = ImageDraw.Draw(canvas)
+    chance = np.random.RandomState(0)
+    draw.ellipse((188, 18, 212, 42), fill=(235, 235, 220))
+    for left in range(0, side, 40):
+        top = int(chance.randint(60, 110))
+        draw.rectangle((left, top, left + 37, 190), fill=(12, 12, 18))
+        for x in range(left + 6, left + 34, 10):
+            for y in range(top + 8, 180, 16):
+                if chance.randint(4) == 0:
+                    draw.rectangle((x, y, x + 4, y + 8), fill=(250, 200, 90))
+    for x in (60, 180):
+        for radius in range(28, 0, -2):
+            glow = (28 - radius) * 9
+            draw.ellipse(
+                (x - radius, 170 - radius, x + radius, 170 + radius), fill=(glow, glow * 7 // 8, glow // 2)
+            )
+        draw.line((x, 172, x, 220), fill=(30, 30, 30), width=2)
+    noise = chance.randint(-5, 6, (side, side, 3))
+    return Image.fromarray((np.asarray(canvas, int) + noise).clip(0, 255).astype(np.uint8))
+
+
 CLASSIC = [[[1, 1, 1]] * 3, [[0, 1, 0]] * 3, [[1, 0, 1]] * 3]
 GRAY = [[1, 2, 3, 2, 1], [2, 4, 6, 4, 2], [3, 6, 9, 6, 3], [2, 4, 6, 4, 2], [1, 2, 3, 2, 1]]
 
@@ -124,6 +178,8 @@ def main(folder: Path) -> None:
         "digit.png": digit(),
         "pixel.png": Image.new("RGB", (1, 1), (230, 120, 40)),
         "ramp-16bit.png": deep_ramp(),
+        "portrait.png": portrait(),
+        "night.png": night(),
     }
     for name, picture in pictures.items():
         picture.save(folder / name, optimize=True)
@@ -139,6 +195,10 @@ def main(folder: Path) -> None:
     (folder / "classic.json").write_text(f"[\n{channels}\n]\n", encoding="utf-8")
     rows = "\n".join(",".join(map(str, row)) for row in GRAY)
     (folder / "gray-5x5.csv").write_text(f"{rows}\n", encoding="utf-8")
+    # One value of a thousand times the others.
+    wide = [[9000 if (y, x) == (20, 20) else (y // 3 + x // 2) % 9 + 1 for x in range(64)] for y in range(64)]
+    rows = "\n".join(",".join(map(str, row)) for row in wide)
+    (folder / "outlier.csv").write_text(f"{rows}\n", encoding="utf-8")
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.suffix != ".py":
             print(f"{path.name:22}{path.stat().st_size:>9,} bytes")

@@ -177,14 +177,16 @@ def stamp(text: str, size: int) -> tuple[Bytes, int, int]:
         line: rows, columns.
     """
     made, x = [], 0.0
-    for typeface, part in runs(drawable(text)):
+    parts = runs(drawable(text))
+    for typeface, part in parts:
         face = _face(typeface, size)
         mask, (left, top) = face.getmask2(part, "L", anchor="ls")
         w, h = mask.size
         if w and h:
             pixels = np.frombuffer(bytes(mask), np.uint8).reshape(h, w)
             made.append((pixels, top, round(x) + left))
-        x += face.getlength(part)
+        # To measure a part takes as long as to draw it.
+        x += face.getlength(part) if len(parts) > 1 else 0
     if not made:
         return np.zeros((0, 0), np.uint8), 0, 0
     if len(made) == 1:

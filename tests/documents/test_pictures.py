@@ -34,14 +34,14 @@ def taken(monkeypatch):
     return take
 
 
-def drawn(made):
+def drawn(name, made):
     """Draw what a command is about to write, as it is in the documents; of an animation the first frame."""
     if isinstance(made, Film):
         return next(iter(made.images()))
     if not isinstance(made, Drawing):
-        return made.image().reduce(make_docs.reduction(made.width))
+        return made.image().reduce(make_docs.reduction(name, made.width))
     image = to_image(made, scale=2)
-    return image.reduce(make_docs.reduction(image.width))
+    return image.reduce(make_docs.reduction(name, image.width))
 
 
 @pytest.mark.parametrize("name", make_docs.PICTURES)
@@ -53,7 +53,7 @@ def test_a_picture_is_what_its_command_makes(taken, tmp_path, name):
     made = taken(name, tmp_path / name)
     again = f"make it again: python docs/make_docs.py {name}"
     with Image.open(PICTURES / name) as stored:
-        image = drawn(made)
+        image = drawn(name, made)
         assert stored.size == image.size, again
         first, second = (np.asarray(one.convert("RGB").reduce(4), np.float64) for one in (stored, image))
         if isinstance(made, Film):
