@@ -188,10 +188,10 @@ def blurred(x):
 
 
 def pasted(x):
-    """The picture beside itself, written into one array."""
+    """The picture beside itself, written into one array, of which a part is added to the picture."""
     y = x.new_zeros(1, 3, 12, 24)
     y[..., :12], y[..., 12:] = x, x
-    return y
+    return x + y[..., 12:]
 
 
 def with_a_part_overwritten(x):
@@ -240,6 +240,7 @@ def with_a_part_overwritten(x):
         (lambda x: F.conv1d(x.flatten(2), THREE[..., 0], padding=1), "nothing"),
         (lambda x: x + F.interpolate(F.avg_pool2d(x, 12), size=12), (0, 11)),
         (lambda x: x + F.avg_pool2d(x, 12), "nothing"),
+        (lambda x: F.avg_pool2d(x, 12).expand(1, 3, 12, 12), "nothing"),
         (lambda x: x.flip(2, 3), "nothing"),
         (lambda x: x.transpose(2, 3), "nothing"),
         (lambda x: F.interpolate(x, size=18), "nothing"),
@@ -345,6 +346,7 @@ AXES = np.array([2, 3])
         ([node("Flatten", "x", "f"), node("Gemm", "fw", transB=1)], {"w": np.ones((2, 432))}, "all"),
         ([node("Trick", "x", "t", domain="mine"), node("GlobalAveragePool", "t")], {}, "nothing"),
         ([node("GlobalAveragePool", "x", "t"), node("Trick", "t", domain="mine")], {}, "all"),
+        ([node("GlobalAveragePool", "x", "t"), node("Trick", "xt", domain="mine")], {}, "nothing"),
         (
             [node("Shape", "x", "s"), node("Expand", "vs", "z"), node("Add", "xz")],
             {"v": 0.0},

@@ -65,8 +65,7 @@ class Fields:
         for other in list(self._known):
             if other is not tensor and _address(other) == address:
                 self._known[other] = NOWHERE
-        whole = bool(address) and tensor.numel() * tensor.itemsize >= tensor.untyped_storage().nbytes()
-        self._known[tensor] = field if whole else NOWHERE
+        self._known[tensor] = field
         # Of a tensor that saw the picture before, all views are known.
         if before is None and address:
             self._torn[address] = tensor
