@@ -105,8 +105,7 @@ def test_pad_shows_what_arrives_with_the_padding_of_the_layer(convviz, place):
     )
     done = convviz("pad", "x.npy", "--net", "net.toml", "--layer", "odd", "--json")
     assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
-    values = np.array(document["modes"]["replicate"] if "modes" in document else document["values"])
+    values = np.array(json.loads(done.stdout)["padded"]["replicate"])
     assert values.shape == (4, 13, 17)
     np.testing.assert_array_equal(values[:, 0, 2:-1], values[:, 1, 2:-1])
 
