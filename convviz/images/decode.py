@@ -5,6 +5,7 @@ import contextlib
 import io
 import itertools
 import logging
+import re
 import sys
 import threading
 import warnings
@@ -17,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from convviz.errors import InputError, SpecError
-from convviz.files import arrays
+from convviz.files import arrays, npy
 from convviz.files.paths import quoted, split_member
 from convviz.files.reading import read_bytes
 from convviz.images import tiff
@@ -94,8 +95,8 @@ def as_picture(value: Any, *, channels: int | None = None) -> Picture:
     torch = sys.modules.get("torch")  # whoever has a tensor has loaded it
     first = torch is not None and isinstance(value, torch.Tensor)
     first = first or (channels is not None and values.ndim > 2 and values.shape[-3] == channels)
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and that is refused
-        return from_numbers(values.astype(np.float32), "the input", channels_first=first)
+    # What is computed later must not depend on what the caller does with the array meanwhile.
+    return from_numbers(npy.converted(values.copy(), "the input"), "the input", channels_first=first)
 
 
 def read(
@@ -146,8 +147,8 @@ def read(
     Raises
     ------
     InputError
-        If the file is missing, damaged, no picture, too large, or has values that
-        are not finite.
+        If the file is missing, damaged, no picture, too large, or has finite values
+        that are too large for float32.
     SpecError
         If `mode` asks numbers for channels that they do not have, `resize` is less
         than one pixel or more than `max_pixels`, `normalize` is for other channels
@@ -259,7 +260,7 @@ def decode(
     if suffix in arrays.READABLE:
         if page != 1:
             raise SpecError(f"page: {name} holds numbers, which have no pages; leave it out.")
-        values = arrays.parse_array(data, name, suffix, member=member)
+        values = arrays.parse_array(data, name, suffix, member=member, finite=False)
         # In a table the channels stand below each other.
         picture = from_numbers(values, name, channels_first=suffix == ".csv")
         _check_count(picture.size.h, picture.size.w, name, most=max_pixels)
@@ -293,6 +294,7 @@ def _kind_of(data: bytes) -> str:
     head = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"["):
         return ".json"
+    head = re.sub(rb"(?i)\b(nan|inf(inity)?)\b", b"0", head)
     return ".csv" if head and all(byte in b"0123456789+-.eE,; \t\r\n" for byte in head) else ""
 
 

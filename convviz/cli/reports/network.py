@@ -48,8 +48,9 @@ class NetworkReport:
         if self.only is None:
             screen.print(self._table(screen.width))
         else:
-            rows = [list(row.values()) for row in self._map_rows()]
-            screen.print(tables.statistics(rows, width=screen.width, more=self.stats))
+            found = self._map_rows()
+            rows = [list(row.values()) for row in found]
+            screen.print(tables.statistics(rows, width=screen.width, more=list(found[0])[6:]))
         answer()
         size = self.result.picture.size
         words = "" if self.seen is None else receptive_field.sentence(*self.seen, size=size)
@@ -70,9 +71,8 @@ class NetworkReport:
             "parameters": result.parameters,
             "macs": result.macs,
             "layers": [
-                {"name": one.name, "layer": repr(one.layer), "output_shape": list(one.output_shape)}
-                | _numbers(result.made[one.name], self.stats)
-                for one in result.steps
+                {"name": one.name, "layer": repr(one.layer), "output_shape": list(one.output_shape)} | numbers
+                for one, numbers in zip(result.steps, self._step_rows(), strict=True)
             ],
             **more,
         }
@@ -90,7 +90,13 @@ class NetworkReport:
         layer = LayerMaps(self.result, self.only or "")
         maps, names = layer.channels, layer.names
         order = range(len(maps)) if self.top is None else layer.strongest(self.top)
-        return [{"index": index, "name": names[index]} | _numbers(maps[index], self.stats) for index in order]
+        rows = [{"index": index, "name": names[index]} | _numbers(maps[index], self.stats) for index in order]
+        return tables.without_zeros(rows)
+
+    def _step_rows(self) -> list[dict[str, Any]]:
+        """Return the numbers of what each layer makes."""
+        made = self.result.made
+        return tables.without_zeros([_numbers(made[one.name], self.stats) for one in self.result.steps])
 
     def _table(self, width: int) -> Table:
         """Tabulate what the layers make, with their types and shapes where there is room."""
@@ -100,27 +106,27 @@ class NetworkReport:
             "type": [type(one.layer).__name__ for one in steps],
             "shape": [shape_text(one.output_shape) for one in steps],
         }
+        numbers = self._step_rows()
         words = [name for name, least in (("layer", 0), ("type", 100), ("shape", 80)) if width >= least]
         rows = [
             (
                 index,
                 *(cells[name][index] for name in words),
-                *_numbers(self.result.made[one.name], self.stats).values(),
+                *row.values(),
             )
-            for index, one in enumerate(steps)
+            for index, row in enumerate(numbers)
         ]
-        found = tables.statistics(rows, width=width, more=self.stats, words=words)
+        found = tables.statistics(rows, width=width, more=list(numbers[0])[4:], words=words)
         tables.leave_out(found, [name for name in cells if name not in words])
         return found
 
 
 def _numbers(values: Floats, stats: Sequence[str]) -> dict[str, float]:
     """Sum up what one layer makes, or one map."""
+    found = summed_up(values)
+    known = {"min": found.low, "max": found.high, "mean": found.mean, "std": found.std}
     measures = {
         "sparsity": lambda: float(np.mean(values == 0)),
-        "energy": lambda: float(np.mean(np.square(values, dtype=np.float64))),
+        "energy": lambda: found.mean**2 + found.std**2,
     }
-    found = summed_up(values)
-    return {"min": found.low, "max": found.high, "mean": found.mean, "std": found.std} | {
-        name: measures[name]() for name in stats
-    }
+    return known | {"nan": found.nan, "inf": found.infinite} | {name: measures[name]() for name in stats}

@@ -1,9 +1,11 @@
 """One map of a sheet with its caption and its bar, and sections of them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from convviz.compute.survey import ArraySummary
+from convviz.images.finite import NONE, NotFinite
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Colour
 from convviz.render.sheets.bar import Bar
@@ -31,6 +33,8 @@ class Tile:
         Values to write into the cells, where they fit.
     bar : Bar, optional
         The colour bar between the picture and its caption.
+    others : NotFinite
+        How many of the values are not finite.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Tile:
     cell: int = 1
     numbers: Floats | None = None
     bar: Bar | None = None
+    others: NotFinite = NONE
 
     @property
     def size(self) -> HW:
@@ -68,15 +73,16 @@ class Section:
     together: int = 1
 
 
-def extent(low: float, high: float) -> str:
-    """Write the minimum and the maximum, the second line of a caption.
+def extent(low: float, high: float, others: NotFinite | None = None) -> str:
+    """Write the finite minimum and maximum and the number of other values, the second line of a caption.
 
     Examples
     --------
-    >>> extent(-1, 0.5)
-    '-1 to 0.5'
+    >>> extent(-1, 0.5), extent(-1, 0.5, NotFinite(3)), extent(math.nan, math.nan, NotFinite(2, 1))
+    ('-1 to 0.5', '-1 to 0.5, 3 NaN', '2 NaN, 1 inf')
     """
-    return f"{number(low)} to {number(high)}"
+    ends = "" if math.isnan(low) else f"{number(low)} to {number(high)}"
+    return ", ".join(filter(None, (ends, others.words if others else "")))
 
 
 def map_tile(
@@ -105,9 +111,10 @@ def map_tile(
     """
     return Tile(
         name,
-        extent(one.low, one.high),
+        extent(one.low, one.high, one.others),
         Toned([one.small], [contrast.tone], colours),
         cell=max(1, int(scale)),
         numbers=one.small[:] if scale > 1 else None,
         bar=Bar(contrast, colours),
+        others=one.others,
     )

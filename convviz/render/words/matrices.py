@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz.images.finite import largest
 from convviz.text import number, wrapped
 
 ELLIPSIS = "…"
@@ -126,14 +127,14 @@ def cell_words(values: NDArray[np.floating], marked: NDArray[np.bool_] | None = 
     >>> cell_words(np.array([[20000.5, 100.4, 0.3]]), np.array([[False, False, True]]))
     [['20000', '100', '(0.3)']]
     """
-    peak = float(np.abs(values).max())
+    peak = largest(values)
     # At least one decimal: 0.3 is no wider than 20000.
-    decimals = max(3 - math.floor(math.log10(peak)), 1) if 0 < peak < math.inf else 0
+    decimals = max(3 - math.floor(math.log10(peak)), 1) if peak else 0
 
     def word(value: float) -> str:
         if 999.5 <= abs(value) < 1e7:
             return f"{value:.0f}"
-        if value and 2 - math.floor(math.log10(abs(value))) > decimals:
+        if value and math.isfinite(value) and 2 - math.floor(math.log10(abs(value))) > decimals:
             # That leaves fewer than three digits, so what follows does not round once more.
             value = round(value, decimals)
             if not value:
