@@ -37,7 +37,7 @@ from convviz.spec import parsing
 from convviz.spec.geometry import HW
 from convviz.spec.layers.base import IntPair, as_pair
 from convviz.spec.preparation import Normalization, ShortSide, resized_size
-from convviz.spec.settings import MAX_PIXELS, Mode, ValueRange
+from convviz.spec.settings import MAX_PIXELS, InputSettings, Mode, ValueRange
 from convviz.text import amount, plural
 
 # A stream has no size that could be asked for before it is read.
@@ -107,6 +107,7 @@ def read(
     resize: IntPair | ShortSide | str | None = None,
     crop: IntPair | None = None,
     normalize: Normalization | str | None = None,
+    prepare: str | None = None,
     page: int = 1,
     max_pixels: int = MAX_PIXELS,
 ) -> Picture:
@@ -133,6 +134,8 @@ def read(
     normalize : Normalization or str, optional
         What is subtracted from the values in the end, and what they are divided by:
         ``"imagenet"``, or as typed after ``--normalize``.
+    prepare : {"imagenet"}, optional
+        All three by one name, ``"short:256"``, 224 and ``"imagenet"``; each of them wins where it is given.
     page : int
         Which page of a TIFF, or frame of an animation, counted from 1.
     max_pixels : int
@@ -154,7 +157,7 @@ def read(
         than one pixel or more than `max_pixels`, `normalize` is for other channels
         or for values of another order, or an argument is none of what is listed here.
     UnknownNameError
-        If there is no such `mode` or `value_range`.
+        If there is no such `mode`, `value_range` or `prepare`.
     ShapeError
         If `crop` is less than one pixel, or larger than the picture.
 
@@ -171,6 +174,11 @@ def read(
         "crop": None if crop is None else as_pair("crop", crop),
         "normalize": parsing.normalization(normalize) if isinstance(normalize, str) else normalize,
     }
+    if prepare is not None:
+        known = InputSettings(
+            resize=checked["resize"], crop=checked["crop"], normalize=checked["normalize"], prepare=prepare
+        )
+        checked |= {"resize": known.resize, "crop": known.crop, "normalize": known.normalize}
     if checked["resize"] is not None:
         check_resize(resized_size(checked["resize"], HW(1, 1)), max_pixels)
     if isinstance(source, str | Path):

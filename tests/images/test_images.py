@@ -1303,3 +1303,14 @@ def test_a_sort_that_is_not_read_is_not_called_damaged():
     changed[30] = 99
     with pytest.raises(InputError, match=r"it is of a sort that Pillow does not read \(.*99.*\)\.$"):
         read(io.BytesIO(changed))
+
+
+def test_a_preparation_is_what_torchvision_does(tmp_path):
+    """300 x 600 becomes 256 x 512 and then its middle of 224; a picture of 0.485 in red is 0 there."""
+    samples = np.zeros((300, 600, 3), np.float32) + np.float32([0.485, 0.456, 0.406])
+    np.save(tmp_path / "x.npy", samples.transpose(2, 0, 1))
+    picture = read(tmp_path / "x.npy", prepare="imagenet")
+    assert picture.shape == (3, 224, 224)
+    assert picture.remarks[0] == "resized from 300x600 to 256x512"
+    np.testing.assert_allclose(picture.x, 0, atol=1e-6)
+    assert read(tmp_path / "x.npy", prepare="imagenet", crop=200).shape == (3, 200, 200)
