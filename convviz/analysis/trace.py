@@ -153,8 +153,9 @@ class Trace:
 
     @property
     def tolerance(self) -> float:
-        """How far float32 rounding may take the two apart."""
-        products = [abs(product) for channel in self.channels for product in channel.products.ravel()]
+        """How far float32 rounding may take the two apart, by the products that are finite."""
+        sizes = np.abs([channel.products for channel in self.channels]).ravel()
+        products = np.where(np.isfinite(sizes), sizes, 0).tolist()
         return rounding(len(products), math.fsum([*products, abs(self.bias or 0.0)]))
 
 

@@ -9,16 +9,34 @@ const Paint = (() => {
   const POSITIVE = [213, 94, 0];
   const NEGATIVE = [94, 60, 153];
   const NEUTRAL = 247;
+  // As `marks` in convviz/render/palette.py: NaN, infinity, minus infinity.
+  const NAN = [255, 0, 255];
+  const ABOVE = [255, 0, 0];
+  const BELOW = [0, 225, 255];
 
-  /** The least and the greatest value. @param {Float32Array} values @returns {Pair} */
+  /** The least and the greatest finite value, 0 where there is none. @param {Float32Array} values @returns {Pair} */
   function ends(values) {
     let [low, high] = [Infinity, -Infinity];
     for (let at = 0; at < values.length; at++) {
       const value = values[at];
-      if (value < low) low = value;
-      if (value > high) high = value;
+      if (value < low && value !== -Infinity) low = value;
+      if (value > high && value !== Infinity) high = value;
     }
-    return [low, high];
+    return low > high ? [0, 0] : [low, high];
+  }
+
+  /** The colour of a value that is not finite. @param {number} value */
+  const mark = (value) => (value > 0 ? ABOVE : value < 0 ? BELOW : NAN);
+
+  /**
+   * Give the pixels of values that are not finite their colours.
+   *
+   * @param {Pixels} pixels @param {Float32Array} values @returns {Pixels}
+   */
+  function marked(pixels, values) {
+    for (let at = 0; at < values.length; at++)
+      if (values[at] - values[at] !== 0) pixels.set(mark(values[at]), 4 * at);
+    return pixels;
   }
 
   /**
@@ -35,7 +53,7 @@ const Paint = (() => {
       pixels[4 * at + 3] = 255;
     }
     const [low, high] = ends(values);
-    return { pixels, height, width, low, high };
+    return { pixels: marked(pixels, values), height, width, low, high };
   }
 
   /**
@@ -44,6 +62,7 @@ const Paint = (() => {
    * @param {number} value @param {number} peak
    */
   function colour(value, peak) {
+    if (value - value !== 0) return mark(value);
     const part = peak ? value / peak : 0;
     return (part < 0 ? NEGATIVE : POSITIVE).map((end) => Math.round(NEUTRAL + (end - NEUTRAL) * Math.abs(part)));
   }
@@ -64,7 +83,7 @@ const Paint = (() => {
     for (let shade = -255; shade <= 255; shade++) bytes.set([...colour(shade, 255), 255], 4 * (shade + 255));
     const scale = peak ? 255 / peak : 0;
     for (let at = 0; at < values.length; at++) words[at] = shades[(values[at] * scale + 255.5) | 0];
-    return { pixels, height, width, low, high };
+    return { pixels: marked(pixels, values), height, width, low, high };
   }
 
   /**
@@ -77,6 +96,7 @@ const Paint = (() => {
     const scale = most > least ? 255 / (most - least) : 0;
     for (let channel = 0; channel < 3; channel++)
       for (let at = 0; at < height * width; at++) pixels[4 * at + channel] = (planes[channel][at] - least) * scale;
+    for (const plane of planes.slice(0, 3)) marked(pixels, plane);
     return { pixels, height, width, low: least, high: most };
   }
 

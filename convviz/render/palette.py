@@ -219,6 +219,17 @@ def counted(others: NotFinite, table: Bytes | None = None) -> list[tuple[Mark, i
     return [(mark, count) for mark, count in counts if count] if others else []
 
 
+def key(others: NotFinite, table: Bytes | None = None) -> list[str]:
+    """Say for a legend which colours the values have that are not finite.
+
+    Examples
+    --------
+    >>> key(NotFinite(2, below=1))
+    ['NaN is magenta', '-inf is cyan']
+    """
+    return [f"{mark.kind} is {mark.name}" for mark, _ in counted(others, table)]
+
+
 def marked(levels: Bytes, values: Sequence[Floats], table: Bytes | None = None) -> Bytes:
     """Colour the pixels of values that are not finite.
 

@@ -1,6 +1,10 @@
 """NaN and infinity in an input: shown as torch computes them, counted, and drawn in colours of their own."""
 
 import json
+import shlex
+import shutil
+import subprocess
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -13,6 +17,9 @@ from convviz.cli.app import status_of
 from convviz.compute import backends
 from convviz.compute.conv import conv2d
 from convviz.render import palette
+from convviz.render.drawings.drawing import Rectangle
+from convviz.render.drawings.grids import Grid, short_words, signed_grid
+from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 
 # No two numbers agree: kernel 3x5, stride 2x1, dilation 1x2, padding 1,0,2,1, two groups.
@@ -222,3 +229,88 @@ def test_a_network_of_our_own_passes_them_on(broken, capsys):
     layers = json.loads(capsys.readouterr().out)["layers"]
     # 9 of 18 x 18 positions in each of two maps meet the NaN; the pool halves 3 x 3 of them to 2 x 2.
     assert [layer["nan"] for layer in layers] == [18, 18, 8]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "explain x.npy -K sobel-x --at 5,6 -o e.svg",
+        "explain x.npy -K sobel-x --as-matrix --resize 6 -o m.png",
+        "explain x.npy --pixel 5,6 -o p.png",
+        "explain x.npy --weight 0,0,1,1 -o w.png",
+        "explain x.npy --group-map -o g.png",
+        "pad x.npy --padding 2 -o d.png",
+        "animate x.npy -K box -o a.gif",
+        "animate x.npy --style iso --frames f",
+        "explore x.npy -o x.html",
+        "code x.npy",
+        "run x.npy -K sobel --flip --partial --table --field 2,2",
+        "run x.npy --layers 'conv 2 k3 | softmax | maxpool 2 p1 | avgpool 2 | flatten | linear 3' -o n.png",
+        "run x.npy --resize 9 --normalize 1,2 --crop 8 --show",
+    ],
+)
+def test_every_command_takes_them(broken, capsys, words):
+    assert status_of(shlex.split(words)) == 0
+    if words.startswith(("explain", "pad", "run")) and "-o p.png" not in words:
+        assert status_of([*shlex.split(words), "--json", "--force"]) == 0
+        document = capsys.readouterr().out.splitlines()[-1]
+        json.loads(document, parse_constant=lambda text: pytest.fail(text))
+
+
+def test_a_value_with_nan_is_explained_by_its_products(case):
+    x, weight, bias = case
+    found = convviz.explain(x, LAYER, (weight, bias), at=(2, 2), index=0)
+    rows, columns = [3, 4, 5], [0, 2, 4, 6, 8]
+    expected = x[0][np.ix_(rows, columns)].astype(np.float64) * weight[0, 0]
+    np.testing.assert_array_equal(found.found.channels[0].products, expected)
+    assert np.isnan(found.found.total)
+    assert found.found.difference == 0
+    assert any("nan" in line for line in found.lines())
+    fills = {shape.fill for shape in found.drawing().shapes if isinstance(shape, Rectangle)}
+    assert (255, 0, 255) in fills
+
+
+def test_the_matrix_makes_nan_where_a_weight_stands_alone(case):
+    """An entry of the matrix without a weight is no product: only windows that meet the NaN are NaN."""
+    x, weight, bias = case
+    found = convviz.explain(x, LAYER, (weight, bias), index=1, as_matrix=True).found
+    np.testing.assert_array_equal(np.isnan(found.values.reshape(4, 6)), met((4, 6), NAN[1:]))
+    assert found.difference < 1e-5
+
+
+def test_without_a_position_the_largest_finite_value_is_explained(broken):
+    found = convviz.explain(broken, Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1))).found
+    assert (tuple(found.at), found.total) == ((19, 19), 399)
+
+
+def test_an_animation_draws_nan_as_nan_and_not_as_a_cell_to_come():
+    """Cells that are masked are still to be computed."""
+    cells = np.ma.array([[np.nan, 1.0, np.inf]], mask=[[False, True, False]])
+    assert short_words(cells, peak=1.0) == [["nan", "", "inf"]]
+    drawn = signed_grid(Grid(0, 0, HW(1, 3), 20), cells, peak=1.0)
+    fills = [shape.fill for shape in drawn if isinstance(shape, Rectangle) and shape.fill]
+    assert fills[:3] == [(255, 0, 255), palette.EMPTY, (255, 0, 0)]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node runs the script of the page")
+def test_the_page_paints_them_as_the_sheet_does():
+    """NaN, 1, infinity, minus infinity and -1: marks, and orange and purple of 1 as the largest magnitude."""
+    script = resources.files("convviz").joinpath("page", "paint.js").read_text(encoding="utf-8")
+    script += """
+    const values = Float32Array.of(NaN, 1, Infinity, -Infinity, -1);
+    const found = Paint.signed(values, 1, 5);
+    console.log(JSON.stringify([found.low, found.high, Array.from(found.pixels),
+      Array.from(Paint.grey(values, 1, 5, -1, 1).pixels), Paint.colour(NaN, 1)]));
+    """
+    done = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
+    low, high, signed, grey, one = json.loads(done.stdout)
+    assert (low, high, one) == (-1, 1, [255, 0, 255])
+    marks = [[255, 0, 255, 255], [255, 0, 0, 255], [0, 225, 255, 255]]
+    for pixels, ends in (
+        (signed, [[213, 94, 0, 255], [94, 60, 153, 255]]),
+        (grey, [[255] * 4, [0, 0, 0, 255]]),
+    ):
+        cells = np.reshape(pixels, (5, 4)).tolist()
+        assert [cells[0], cells[2], cells[3]] == marks
+        assert [cells[1], cells[4]] == ends

@@ -8,7 +8,7 @@ from convviz.render.contrast import DEFAULT, contrast_of
 from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Lines, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, colours
-from convviz.render.toned import picture_levels
+from convviz.render.toned import Toned, picture_levels
 from convviz.render.words.matrices import ELLIPSIS, elided
 from convviz.spec.settings import ContrastSettings
 from convviz.text import plural
@@ -99,8 +99,7 @@ def _group(
             continue
         scale = _TILE / max(run.maps.shape[1:])
         tone = contrast_of(run.maps, index, scale=scale, looks=looks).tone
-        levels = tone.levels(reduce(run.maps[index], min(1.0, 2 * scale)))
-        levels = levels if table is None else table[levels]
+        levels = Toned([reduce(run.maps[index], min(1.0, 2 * scale))], [tone], table)[:]
         shapes += _tile(levels, x, row, colour=OUTPUT_TEAL)
         shapes.append(Label(right + 10, row + 5, run.names[index], OUTPUT_TEAL, 14))
     return shapes, 40 + rows * _PITCH + 6
@@ -114,7 +113,7 @@ def _middles(top: float, rows: int, slots: Sequence[int | None]) -> list[float]:
 
 def _tile(levels: Bytes, x: float, middle: float, *, colour: Colour) -> list[Shape]:
     """Draw an array in a square of one size, as large as fits."""
-    scale = _TILE / max(levels.shape)
+    scale = _TILE / max(levels.shape[:2])
     w, h = levels.shape[1] * scale, levels.shape[0] * scale
     left, top = x + (_TILE - w) / 2, middle - h / 2
     return [Bitmap(left, top, w, h, levels), Rectangle(left, top, w, h, None, colour, 2)]

@@ -13,7 +13,7 @@ from convviz.render.contrast import DEFAULT
 from convviz.render.drawings.bands import Bands, Paint
 from convviz.render.drawings.drawing import Bitmap, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
-from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, RULE, counted
+from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, RULE, key
 from convviz.render.sheets import captions
 from convviz.render.sheets.captions import measured, wrapped
 from convviz.render.sheets.tile import Section, Tile
@@ -143,7 +143,7 @@ def _key(sections: Sequence[Section]) -> str:
         whose = "the maps" if section.frame == OUTPUT_TEAL else "the input"
         for tile in section.tiles:
             table = tile.bar.colours if tile.bar else None
-            names = [f"{mark.kind} is {mark.name}" for mark, _ in counted(tile.others, table)]
+            names = key(tile.others, table)
             found.setdefault(whose, []).extend(names)
     named = {whose: listed(list(dict.fromkeys(words))) for whose, words in found.items() if words}
     if len(set(named.values())) == 1:
