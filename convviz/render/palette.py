@@ -200,7 +200,13 @@ def marks(table: Bytes | None = None) -> tuple[Mark, Mark, Mark]:
     >>> [mark.name for mark in marks()], [mark.name for mark in marks(colours("spring"))]
     (['magenta', 'red', 'cyan'], ['red', 'cyan', 'lime'])
     """
-    scale = (GREYS if table is None else table).astype(int)
+    return _farthest((GREYS if table is None else table).tobytes())
+
+
+@functools.lru_cache(maxsize=16)
+def _farthest(table: bytes) -> tuple[Mark, Mark, Mark]:
+    """Choose the colours beside a scale, given as the bytes of its colours."""
+    scale = np.frombuffer(table, np.uint8).reshape(-1, 3).astype(int)
 
     def distance(name: str) -> float:
         return float(np.sqrt(np.square(scale - _MARKS[name]).sum(axis=1).min()))
@@ -215,8 +221,10 @@ def marks(table: Bytes | None = None) -> tuple[Mark, Mark, Mark]:
 
 def counted(others: NotFinite, table: Bytes | None = None) -> list[tuple[Mark, int]]:
     """List the marks of the values that there are, each with their number."""
+    if not others:
+        return []
     counts = zip(marks(table), (others.nan, others.above, others.below), strict=True)
-    return [(mark, count) for mark, count in counts if count] if others else []
+    return [(mark, count) for mark, count in counts if count]
 
 
 def key(others: NotFinite, table: Bytes | None = None) -> list[str]:
