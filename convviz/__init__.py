@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from convviz.results.padded import pad as pad
     from convviz.results.stored_filters import StoredFilters as StoredFilters
     from convviz.results.stored_filters import read_filters as read_filters
+    from convviz.results.stored_maps import StoredMaps as StoredMaps
+    from convviz.results.stored_maps import maps as maps
     from convviz.spec.geometry import HW as HW
     from convviz.spec.geometry import Edges as Edges
     from convviz.spec.kernels import Kernel as Kernel
@@ -79,6 +81,7 @@ _HOMES = {
     "results.network": ("LayerMaps", "NetworkMaps", "run", "run_net"),
     "results.padded": ("Padded", "pad"),
     "results.stored_filters": ("StoredFilters", "read_filters"),
+    "results.stored_maps": ("StoredMaps", "maps"),
     "spec.geometry": ("HW", "Edges"),
     "spec.kernels": ("Kernel", "kernels"),
     "spec.layers": ("Conv2d",),

@@ -8,6 +8,7 @@ from convviz.compute import backends
 from convviz.compute.conv import apply
 from convviz.compute.feature_maps import LayerRun
 from convviz.errors import BackendError
+from convviz.images import finite
 from convviz.typing import Floats
 
 # Two backends add up in different orders; this is what they may differ by, as a part of the largest sum of
@@ -97,9 +98,9 @@ def between(result: LayerRun, maps: Floats, other: str) -> Agreement:
     other : str
         What to call it.
     """
-    apart = np.abs(maps.astype(np.float64) - result.maps).max(axis=(1, 2))
+    apart = finite.apart(maps, result.maps).max(axis=(1, 2))
     weight = np.abs(result.filters.weight.astype(np.float64)).sum(axis=(1, 2, 3))
-    largest = weight * float(np.abs(result.picture.x).max())
+    largest = weight * finite.largest(result.picture.x)
     if result.filters.bias is not None:
         largest += np.abs(result.filters.bias)
     relative = apart / np.maximum(largest, np.finfo(np.float32).tiny)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from convviz.compute.feature_maps import LayerRun
 from convviz.errors import BackendError, SpecError
+from convviz.images import finite
 from convviz.spec.geometry import HW, Axis, check_inside, source_of
 from convviz.spec.layers import Conv2d
 from convviz.text import plural
@@ -76,10 +77,12 @@ class ChannelTrace:
     @property
     def total(self) -> float:
         """The partial sum, correctly rounded."""
-        return math.fsum(self.products.ravel())
+        return finite.total(self.products.ravel())
 
     def largest(self, count: int) -> list[Product]:
         """List the products of the largest magnitudes, the largest first; of equal ones the first in order.
+
+        NaN comes first, as infinity does.
 
         Examples
         --------
@@ -87,7 +90,8 @@ class ChannelTrace:
         >>> [(one.tap.w, one.product) for one in ChannelTrace(0, "R", patch, kernel).largest(2)]
         [(2, -12.0), (0, 9.0)]
         """
-        order = np.argsort(-np.abs(self.products.ravel()), kind="stable")[:count].tolist()
+        sizes = np.nan_to_num(np.abs(self.products.ravel()), nan=np.inf)
+        order = np.argsort(-sizes, kind="stable")[:count].tolist()
         taps = [HW(*divmod(place, self.kernel.shape[1])) for place in order]
         return [
             Product(tap, float(self.patch[tap.h, tap.w]), float(self.kernel[tap.h, tap.w])) for tap in taps
@@ -119,7 +123,7 @@ class Trace:
     inside : ndarray, shape (kh, kw), bool
         Whether a tap meets the input, not padding.
     largest : bool
-        Whether the value was taken because its magnitude is the largest of the map.
+        Whether the value was taken because its magnitude is the largest of the map, of finite ones.
     """
 
     at: HW
@@ -138,17 +142,20 @@ class Trace:
     def total(self) -> float:
         """All products and the bias, added up in float64."""
         products = [product for channel in self.channels for product in channel.products.ravel()]
-        return math.fsum([*products, self.bias or 0.0])
+        return finite.total([*products, self.bias or 0.0])
 
     @property
     def difference(self) -> float:
-        """What the backend computed less what the parts add up to."""
-        return self.computed - self.total
+        """What the backend computed less their sum; 0 where both are NaN or infinite alike."""
+        if np.isfinite(self.computed) and np.isfinite(self.total):
+            return self.computed - self.total
+        return float(finite.apart(np.array(self.computed), np.array(self.total)))
 
     @property
     def tolerance(self) -> float:
-        """How far float32 rounding may take the two apart."""
-        products = [abs(product) for channel in self.channels for product in channel.products.ravel()]
+        """How far float32 rounding may take the two apart, by the products that are finite."""
+        sizes = np.abs([channel.products for channel in self.channels]).ravel()
+        products = np.where(np.isfinite(sizes), sizes, 0).tolist()
         return rounding(len(products), math.fsum([*products, abs(self.bias or 0.0)]))
 
 
@@ -160,7 +167,8 @@ def trace(run: LayerRun, *, at: HW | None = None, index: int = 0) -> Trace:
     run : LayerRun
         What a layer made of a picture.
     at : HW, optional
-        Row and column of the value, counted from 0; by default those of the largest magnitude of the map.
+        Row and column of the value, counted from 0; by default those of the largest finite magnitude of
+        the map.
     index : int
         The map.
 
@@ -189,7 +197,7 @@ def trace(run: LayerRun, *, at: HW | None = None, index: int = 0) -> Trace:
     check_index("map", index, count)
     largest = at is None
     if at is None:
-        at = HW(*divmod(int(np.abs(run.maps[index]).argmax()), w))
+        at = HW(*divmod(finite.place_of_largest(run.maps[index]), w))
     check_inside("at", at, HW(h, w), what="the maps")
     size = picture.size
     height, width = layer.axes(size)

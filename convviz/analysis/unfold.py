@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from convviz.analysis.trace import check_index, inside, read, rounding
 from convviz.compute.feature_maps import LayerRun
 from convviz.errors import BackendError, SpecError
+from convviz.images import finite
 from convviz.spec.geometry import source_of
 from convviz.typing import Floats
 
@@ -68,12 +69,19 @@ class Unfolded:
     @property
     def maps(self) -> NDArray[np.float64]:
         """``filters @ windows + bias``, shape (F, N)."""
-        return self.filters.astype(np.float64) @ self.windows + self.bias[:, None]
+        with np.errstate(invalid="ignore"):
+            return self.filters.astype(np.float64) @ self.windows + self.bias[:, None]
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """``matrix @ inputs + bias``, shape (N,)."""
-        return np.asarray(self.matrix @ self.inputs + self.bias[self.row])
+        """``matrix @ inputs + bias``, shape (N,); an entry without a weight makes nothing of NaN either."""
+        known = np.isfinite(self.inputs)
+        made = np.asarray(self.matrix @ np.where(known, self.inputs, 0) + self.bias[self.row])
+        with np.errstate(invalid="ignore"):
+            for column in np.flatnonzero(~known):
+                rows = self.stored[:, column]
+                made[rows] += self.matrix[rows, column] * self.inputs[column]
+        return made
 
 
 def unfold(run: LayerRun, *, index: int = 0) -> Unfolded:
@@ -142,11 +150,12 @@ def unfold(run: LayerRun, *, index: int = 0) -> Unfolded:
         0.0,
         0.0,
     )
-    magnitude = np.abs(found.filters).astype(np.float64) @ np.abs(found.windows) + np.abs(bias[own])[:, None]
+    sizes = np.where(np.isfinite(found.windows), np.abs(found.windows), 0)
+    magnitude = np.abs(found.filters).astype(np.float64) @ sizes + np.abs(bias[own])[:, None]
     tolerance = rounding(layer.fan_in, float(magnitude.max()))
     apart = max(
-        float(np.abs(found.maps - maps[own].reshape(per_group, -1)).max()),
-        float(np.abs(found.values - maps[index].ravel()).max()),
+        float(finite.apart(found.maps, maps[own].reshape(per_group, -1)).max()),
+        float(finite.apart(found.values, maps[index].ravel()).max()),
     )
     if not apart <= tolerance:
         raise BackendError(

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -32,7 +33,11 @@ def _fitted(line: str, stream: TextIO) -> list[str]:
 
 def answer_json(document: Any) -> None:
     """Write one JSON document on stdout; characters that its encoding lacks are escaped as JSON does."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    try:
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        document = _without_others(document)
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     # JSON lets these stand, but a terminal acts upon them.
     if not text.isprintable():
         text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
@@ -41,6 +46,15 @@ def answer_json(document: Any) -> None:
     except UnicodeEncodeError:
         text = json.dumps(document, allow_nan=False)
     answer_text(text)
+
+
+def _without_others(value: Any) -> Any:
+    """Put null in the place of NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _without_others(of) for name, of in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_others(of) for of in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def answer_path(path: Path | Stream, *, quiet: bool = False) -> None:

@@ -166,6 +166,14 @@ OPTIONS: dict[str, Any] = {
         panel=INPUT,
         text="Subtract a mean and divide by a standard deviation: one of each, or one of each per channel.",
     ),
+    "prepare": _option(
+        "--prepare",
+        parser=settings.INPUT_PARSERS["prepare"],
+        metavar="imagenet",
+        panel=INPUT,
+        text="What networks trained on ImageNet expect: --resize short:256 --crop 224 --normalize imagenet, "
+        "where these are not given.",
+    ),
     "page": _option(
         "--page",
         parser=settings.INPUT_PARSERS["page"],

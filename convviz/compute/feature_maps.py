@@ -12,7 +12,8 @@ import numpy as np
 from convviz.compute.conv import SMALLER, apply, convolved, padded_rows, partial_maps
 from convviz.compute.survey import ArraySummary, Rows, Survey, survey
 from convviz.compute.weights import LayerWeights
-from convviz.errors import ShapeError, SpecError
+from convviz.errors import ShapeError
+from convviz.images.finite import apart, place_of_largest
 from convviz.images.picture import Picture
 from convviz.machine import memory, parallel
 from convviz.spec import scales
@@ -38,7 +39,10 @@ class MapStatistics:
     name : str
         What it is called.
     min, max, mean, std : float
-        Over all of its values; the deviation is that of the values, not an estimate.
+        Over all of its finite values, not a number where there are none; the deviation is that of
+        the values, not an estimate.
+    nan, inf : int
+        How many values are NaN, and how many infinite.
     """
 
     index: int
@@ -47,10 +51,12 @@ class MapStatistics:
     max: float
     mean: float
     std: float
+    nan: int = 0
+    inf: int = 0
 
     @property
     def energy(self) -> float:
-        """Mean of the squares of all values."""
+        """Mean of the squares of all finite values."""
         return self.mean**2 + self.std**2
 
 
@@ -82,7 +88,7 @@ class LayerRun:
     Parameters
     ----------
     values : ndarray, shape (O, H', W'), float32, optional
-        The feature maps. Without them the maps are computed band by band, when
+        The feature maps, NaN and infinity among them. Without them the maps are computed band by band, when
         they are asked for: all maps of a large picture may be more than there is
         memory for.
     layer : Conv2d
@@ -102,8 +108,6 @@ class LayerRun:
     ------
     ShapeError
         If the shape is not that of the shape arithmetic.
-    SpecError
-        If a value is not finite: the sum was too large for float32.
     """
 
     values: Floats | None
@@ -120,23 +124,10 @@ class LayerRun:
             self._check(self.values)
 
     def _check(self, values: Floats) -> None:
-        """Refuse maps of another shape, and what is not a finite number."""
+        """Refuse maps of another shape."""
         if values.shape != self.shape:
             raise ShapeError(
                 f"the {self.backend} backend made maps of shape {values.shape}, not {self.shape}."
-            )
-        self._check_finite(values, 0)
-
-    def _check_finite(self, values: Floats, top: int) -> None:
-        """Refuse rows, from `top` on, that hold what is not a finite number."""
-        # A sum of finite numbers may overflow, but a sum with others never comes out finite.
-        with np.errstate(over="ignore", invalid="ignore"):
-            finite = np.isfinite(values.sum())
-        if not finite and not np.isfinite(values).all():
-            index, row, column = np.argwhere(~np.isfinite(values))[0]
-            raise SpecError(
-                f"map {index} overflows float32 at row {top + row}, column {column}; "
-                "scale the input or the weights."
             )
 
     @property
@@ -242,7 +233,6 @@ class LayerRun:
         def work(mine: Iterator[int]) -> None:
             for top in mine:
                 band = self._band(top)
-                self._check_finite(band, top)
                 for index, values in enumerate(band):
                     looking.look(index, top, values)
                 advance(band.shape[1])
@@ -299,7 +289,7 @@ class LayerRun:
         known: Summary | None = self._made.get("summary")
         summaries = (known if known is not None and known.moments else self.summary()).maps
         return [
-            MapStatistics(index, name, of.low, of.high, of.mean, of.std)
+            MapStatistics(index, name, of.low, of.high, of.mean, of.std, of.others.nan, of.others.infinite)
             for index, (name, of) in enumerate(zip(self.names, summaries, strict=True))
         ]
 
@@ -319,10 +309,11 @@ class LayerRun:
 
     def apart(self, parts: Floats) -> float:
         """Return how far the sums of partial maps and the bias are from the maps, at most."""
-        total = parts.sum(axis=1, dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            total = parts.sum(axis=1, dtype=np.float64)
         if self.filters.bias is not None:
             total += self.filters.bias[:, None, None]
-        return float(np.abs(total - self.maps).max())
+        return float(apart(total, self.maps).max())
 
     def named(self, parts: Floats | None = None) -> list[tuple[str, Floats]]:
         """List the maps with their names, each after its parts where those are given."""
@@ -346,11 +337,12 @@ class LayerRun:
             With flipped kernels: convolution less cross-correlation.
         """
         turned = self.filters.turned()
-        return np.subtract(self.maps, apply(self.layer, self.picture.x, turned, backend=self.backend))
+        with np.errstate(invalid="ignore"):
+            return np.subtract(self.maps, apply(self.layer, self.picture.x, turned, backend=self.backend))
 
     def largest(self, values: Floats) -> tuple[float, str, HW]:
-        """Find the largest magnitude in an array of the shape of the maps, its map and its position."""
-        index, row, column = np.unravel_index(int(np.abs(values).argmax()), values.shape)
+        """Find the largest finite magnitude in an array shaped as the maps, its map and its position."""
+        index, row, column = np.unravel_index(place_of_largest(values), values.shape)
         return float(abs(values[index, row, column])), self.names[int(index)], HW(int(row), int(column))
 
 

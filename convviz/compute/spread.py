@@ -1,6 +1,7 @@
 """How values are spread between their extremes: percentiles of arrays that arrive in parts."""
 
 import functools
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ _DRAWS = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spread:
-    """Some values of an array in ascending order, each standing for a number of values.
+    """Some finite values of an array in ascending order, each standing for a number of values.
 
     Nothing is assumed of the values. A part of n values is sorted and cut into runs of at most ceil(n / 1024)
     values; the middle value stands for the run, and the extremes for themselves. So the rank of a value is
@@ -47,9 +48,9 @@ class Spread:
 
     @classmethod
     def of(cls, values: Floats, *, every: int = 1, seed: int = 0) -> "Spread":
-        """Look at an array of any shape, or at one of `every` neighbouring values, drawn by `seed`."""
+        """Look at finite values in any shape, or at one of `every` neighbouring values, drawn by `seed`."""
         flat = values.reshape(-1)
-        if every > 1:
+        if every > 1 and flat.size:
             # The extremes are always among them.
             some = flat[_places(flat.size, every, seed % _DRAWS)]
             found = cls.of(np.concatenate((some, [flat.min(), flat.max()])))
@@ -82,13 +83,15 @@ class Spread:
     @staticmethod
     def _at(values: Floats, counts: Wide, percent: float) -> float:
         """Interpolate between values at the middles of the ranks that they stand for."""
+        if not values.size:
+            return math.nan
         ends = np.cumsum(counts)
         rank = 0.5 + percent / 100 * (ends[-1] - 1)
         return float(np.interp(rank, ends - counts / 2, values))
 
     def beyond(self, low: float, high: float) -> tuple[float, float]:
         """Return which share of the values is less than `low`, and which is greater than `high`."""
-        total = float(self.counts.sum())
+        total = float(self.counts.sum()) or 1.0
         first = np.searchsorted(self.values, low, side="left")
         last = np.searchsorted(self.values, high, side="right")
         return float(self.counts[:first].sum()) / total, float(self.counts[last:].sum()) / total

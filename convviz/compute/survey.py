@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.compute.spread import FEW, Spread
+from convviz.images.finite import NONE, NotFinite, all_finite, finite_of
 from convviz.machine import parallel
 from convviz.spec.geometry import HW
 from convviz.typing import Floats
@@ -39,14 +40,16 @@ class ArraySummary:
     Parameters
     ----------
     low, high : float
-        Its extremes.
+        The extremes of its finite values; not a number where there are none.
     mean, std : float
-        Mean and deviation of its values; the deviation is no estimate. Not a number
+        Mean and deviation of those; the deviation is no estimate. Not a number
         where they were not asked for.
     small : ndarray or Rows, shape (h, w), float32
         The values, brought to the size at which they are drawn.
     spread, whole : Spread, optional
-        How the values are spread that are drawn, and all of them, where that was asked for.
+        How the finite values are spread that are drawn, and all of them, where that was asked for.
+    others : NotFinite
+        How many values are not finite.
     """
 
     low: float
@@ -56,6 +59,7 @@ class ArraySummary:
     small: Rows
     spread: Spread | None = None
     whole: Spread | None = None
+    others: NotFinite = NONE
 
     @property
     def in_full(self) -> "ArraySummary":
@@ -65,7 +69,7 @@ class ArraySummary:
     @property
     def drawn(self) -> Spread:
         """How the values are spread that are drawn."""
-        return self.spread or Spread.of(self.small[:])
+        return self.spread or Spread.of(finite_of(self.small[:]))
 
 
 class Survey:
@@ -115,9 +119,8 @@ class Survey:
                 part,
                 self._sums(top + first, part) if self._reduces else (0, None),
                 self._moments,
-                spread=Spread.of(part, every=self._every, seed=(top + first) // step)
-                if self._spread
-                else None,
+                every=self._every if self._spread else 0,
+                seed=(top + first) // step,
             )
 
     def _sums(self, top: int, values: Floats) -> tuple[int, Floats]:
@@ -125,11 +128,15 @@ class Survey:
         rows, columns = self._edges
         first, last = bisect_right(rows, top) - 1, bisect_left(rows, top + len(values))
         cuts = [max(rows[row] - top, 0) for row in range(first, last)] + [len(values)]
-        if len(values) < 4 * (last - first):  # few rows in each: one call is quicker than one for each
-            by_row = np.add.reduceat(values, cuts[:-1], axis=0)
-        else:
-            by_row = np.stack([values[low:high].sum(axis=0) for low, high in pairwise(cuts)])
-        return first, np.add.reduceat(by_row, columns[:-1], axis=1)
+
+        def sums(kind: type[np.floating]) -> Any:
+            if len(values) < 4 * (last - first):  # few rows in each: one call is quicker than one for each
+                by_row = np.add.reduceat(values, cuts[:-1], axis=0, dtype=kind)
+            else:
+                by_row = np.stack([values[low:high].sum(axis=0, dtype=kind) for low, high in pairwise(cuts)])
+            return np.add.reduceat(by_row, columns[:-1], axis=1)
+
+        return first, _without_overflow(sums)
 
     def summaries(self, whole: Sequence[Rows] | None = None) -> list[ArraySummary]:
         """Return one summary per array; needs all rows, and `whole` arrays where nothing is reduced."""
@@ -145,14 +152,8 @@ class Survey:
         for part in parts[1:]:
             all_of_it = all_of_it.joined(part)
         if whole is None:
-            rows, columns = self._edges
-            small = np.zeros((len(rows) - 1, len(columns) - 1), np.float32)
-            for part in parts:
-                if part.sums is not None:
-                    small[part.first : part.first + len(part.sums)] += part.sums
-            small /= np.outer(np.diff(rows), np.diff(columns)).astype(np.float32)
-            whole = small
-        deviation = math.sqrt(all_of_it.squares / all_of_it.count)
+            whole = _without_overflow(lambda kind: self._means(parts, kind))
+        deviation = math.sqrt(all_of_it.squares / max(all_of_it.count, 1))
         spreads = [part.spread for part in parts if part.spread is not None]
         spread = Spread.joined(spreads) if spreads else None
         return ArraySummary(
@@ -163,7 +164,28 @@ class Survey:
             whole,
             None if self._reduces else spread,
             spread,
+            all_of_it.others,
         )
+
+    def _means(self, parts: Sequence["_Part"], kind: type[np.floating]) -> Any:
+        """Put the sums of areas together, and divide."""
+        rows, columns = self._edges
+        small = np.zeros((len(rows) - 1, len(columns) - 1), kind)
+        for part in parts:
+            if part.sums is not None:
+                small[part.first : part.first + len(part.sums)] += part.sums
+        small /= np.outer(np.diff(rows), np.diff(columns)).astype(kind)
+        return small
+
+
+def _without_overflow(sums: Callable[[type[np.floating]], Any]) -> Any:
+    """Add up in float32, or where that overflows, or a number is not finite, in float64; gives float32.
+
+    An area with NaN in it becomes NaN, one with an infinity infinite, and no other one.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = sums(np.float32)
+        return found if np.isfinite(found).all() else sums(np.float64)
 
 
 def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[ArraySummary]:
@@ -244,8 +266,7 @@ def summed_up(values: NDArray[Any]) -> Statistics:
     # What repeats everything alike changes nothing but the counts.
     once = values[tuple(slice(0, 1) if step == 0 else slice(None) for step in values.strides)]
     times = values.size // max(once.size, 1)
-    all_of_it: _Part | None = None
-    nan = infinite = 0
+    all_of_it = _NOTHING
     pieces = np.nditer(
         once,
         ["external_loop", "buffered", "zerosize_ok"],
@@ -255,30 +276,26 @@ def summed_up(values: NDArray[Any]) -> Statistics:
     )
     with np.errstate(over="ignore", invalid="ignore"):
         for piece in pieces:
-            some = np.asarray(piece)
-            # A sum of finite numbers may be infinite, but a sum with others is never finite.
-            finite = some if np.isfinite(some.sum()) else some[np.isfinite(some)]
-            if finite.size < some.size:
-                nan += times * int(np.isnan(some).sum())
-                infinite += times * int(np.isinf(some).sum())
-            if finite.size:
-                part = _Part.of(finite[None], (0, None), True)
-                all_of_it = part if all_of_it is None else all_of_it.joined(part)
-    if all_of_it is None:
-        return Statistics(math.nan, math.nan, math.nan, math.nan, nan, infinite)
-    std = math.sqrt(all_of_it.squares / all_of_it.count)
-    return Statistics(all_of_it.low, all_of_it.high, all_of_it.mean, std, nan, infinite)
+            all_of_it = all_of_it.joined(_Part.of(np.asarray(piece)[None], (0, None), True))
+    others = all_of_it.others
+    std = math.sqrt(all_of_it.squares / all_of_it.count) if all_of_it.count else math.nan
+    return Statistics(
+        all_of_it.low, all_of_it.high, all_of_it.mean, std, times * others.nan, times * others.infinite
+    )
 
 
 def by_energy(values: NDArray[Any]) -> list[int]:
     """Order arrays (N, ...), those with the greatest sum of squares first; equals stay as they stand.
+
+    What is not finite counts as 0.
 
     Examples
     --------
     >>> by_energy(np.array([[1], [-3], [2]], np.float32))
     [1, 2, 0]
     """
-    energy = np.square(values, dtype=np.float64).reshape(len(values), -1).sum(axis=1)
+    known = values if all_finite(values) else np.where(np.isfinite(values), values, 0)
+    energy = np.square(known, dtype=np.float64).reshape(len(values), -1).sum(axis=1)
     return [int(index) for index in np.argsort(-energy, kind="stable")]
 
 
@@ -310,33 +327,51 @@ class _Part:
     first: int = 0
     sums: Floats | None = None
     spread: Spread | None = None
+    others: NotFinite = NONE
 
     @classmethod
     def of(
-        cls, values: Floats, sums: tuple[int, Floats | None], moments: bool, *, spread: Spread | None = None
+        cls,
+        values: NDArray[Any],
+        sums: tuple[int, Floats | None],
+        moments: bool,
+        *,
+        every: int = 0,
+        seed: int = 0,
     ) -> "_Part":
-        """Look at values, few enough to stay in a cache."""
+        """Look at values, few enough to stay in a cache; `every` and `seed` as for `Spread.of`."""
         low, high = float(values.min()), float(values.max())
-        if not moments:
-            return cls(low, high, values.size, math.nan, math.nan, *sums, spread)
+        others = NotFinite()
+        if not (math.isfinite(low) and math.isfinite(high)):
+            others, values = NotFinite.of(values), finite_of(values)
+            low, high = (float(values.min()), float(values.max())) if values.size else (math.nan, math.nan)
+        spread = Spread.of(values, every=every, seed=seed) if every else None
+        if not (moments and values.size):
+            return cls(low, high, values.size, math.nan, math.nan, *sums, spread, others)
         # Deviations from one of the values: that far from it, squares keep their digits.
-        first = float(values[0, 0])
+        first = float(values.flat[0])
         wide = np.subtract(values, first, dtype=np.float64).reshape(-1)
         mean = float(wide.sum()) / wide.size
         squares = max(float(wide @ wide) - wide.size * mean**2, 0.0)
-        return cls(low, high, wide.size, first + mean, squares, *sums, spread)
+        return cls(low, high, wide.size, first + mean, squares, *sums, spread, others)
 
     def joined(self, other: "_Part") -> "_Part":
         """Put two parts together; Chan, Golub and LeVeque, "Updating formulae", 1979."""
+        others = self.others + other.others
+        if not (self.count and other.count):
+            return replace(other if other.count else self, others=others)
         count, apart = self.count + other.count, other.mean - self.mean
         return _Part(
-            # Not min and max of Python: these would lose what is not a number.
-            float(np.minimum(self.low, other.low)),
-            float(np.maximum(self.high, other.high)),
+            min(self.low, other.low),
+            max(self.high, other.high),
             count,
             self.mean + apart * other.count / count,
             self.squares + other.squares + apart**2 * self.count * other.count / count,
+            others=others,
         )
+
+
+_NOTHING = _Part(math.nan, math.nan, 0, math.nan, math.nan)
 
 
 def _edges(before: int, after: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 import codecs
 import json
-import math
 import re
 from functools import partial
 from pathlib import Path
@@ -12,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.errors import InputError
+from convviz.files import npy
 from convviz.files.archives import one_of_npz
-from convviz.files.npy import finite, from_npy
 from convviz.files.paths import quoted, split_member
 from convviz.files.reading import read_bytes
 from convviz.machine import memory
@@ -31,6 +30,7 @@ _MOST_AXES = 4
 # A text may name any number of values; one takes some 60 bytes at first.
 _MOST_WRITTEN = 1 << 24
 
+_INFINITE = re.compile("[+-]?inf(inity)?", re.IGNORECASE)
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -58,7 +58,9 @@ def read_array(path: Path) -> Floats:
     return parse_array(read_bytes(file), quoted(file), file.suffix.lower(), member=member)
 
 
-def parse_array(data: bytes, name: str, suffix: str, *, member: str | None = None) -> Floats:
+def parse_array(
+    data: bytes, name: str, suffix: str, *, member: str | None = None, finite: bool = True
+) -> Floats:
     r"""Read numbers from the bytes of a file.
 
     Parameters
@@ -72,6 +74,8 @@ def parse_array(data: bytes, name: str, suffix: str, *, member: str | None = Non
         or blanks; an empty line begins the next channel.
     member : str, optional
         Which array of a .npz; by default its only one.
+    finite : bool
+        Whether NaN and infinity are refused.
 
     Returns
     -------
@@ -92,12 +96,12 @@ def parse_array(data: bytes, name: str, suffix: str, *, member: str | None = Non
     parsers: dict[str, Callable[[bytes, str], Any]] = {
         ".json": _from_json,
         ".csv": _from_csv,
-        ".npy": from_npy,
+        ".npy": npy.from_npy,
         ".npz": partial(one_of_npz, member=member),
     }
     if suffix not in parsers:
         raise InputError(f"cannot read numbers from {name}; its name must end in {', '.join(READABLE)}.")
-    array = finite(parsers[suffix](data, name), name)
+    array = (npy.finite if finite else npy.floats)(parsers[suffix](data, name), name)
     if array.ndim > _MOST_AXES:
         raise InputError(
             f"{name} has {array.ndim} axes; expected at most {_MOST_AXES}: store one part of it, such as "
@@ -137,12 +141,16 @@ def text_of(data: bytes, name: str) -> str:
         raise InputError(f"{name} is not text in {word} (byte {error.start}).") from None
 
 
+class _Constant(float):
+    """What stands in JSON as NaN, Infinity or -Infinity: a number with too many digits is none of these."""
+
+
 def _from_json(data: bytes, name: str) -> NDArray[np.float64]:
     """Read nested lists of numbers."""
     text = text_of(data, name)
     _check_count(data.count(b",") + 1, name)
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_Constant)
     except json.JSONDecodeError as error:
         raise InputError(
             f"{name} is not JSON: {error.msg.lower()} in line {error.lineno}, column {error.colno}."
@@ -211,10 +219,9 @@ def _wrong_number(item: Any) -> tuple[str, str] | None:
     """Return what is wrong with an item of JSON that should be a number: its name, and why."""
     if isinstance(item, bool) or not isinstance(item, int | float):
         return _json_word(item), "is not a number"
-    if item != item:  # as NaN alone is
-        return "NaN", "is not a finite number"
     # Whole numbers of any length compare with floats exactly.
-    return None if abs(item) <= _LARGEST else ("the number", "is infinite or too large for float32")
+    fits = isinstance(item, _Constant) or abs(item) <= _LARGEST
+    return None if fits else ("the number", "is too large for float32")
 
 
 def _json_word(item: Any) -> str:
@@ -264,14 +271,14 @@ def _from_csv(data: bytes, name: str) -> list[Any]:
 def _csv_number(word: str, place: str, *, first: bool) -> float:
     """Read one number of a table; words in its first line may be a header."""
     if not word:
-        raise InputError(f"{place}: the cell is empty; write a number into it, such as 0.")
-    remedy = "write one in its place"
+        raise InputError(f"{place}: the cell is empty; write a number into it, such as 0, or nan.")
     try:
-        value = float(word) if "_" not in word and word.isascii() else math.nan
+        value = float(word) if "_" not in word and word.isascii() else None
     except ValueError:
-        value = math.nan
-        if first:
-            remedy = "if this line is a header, delete it"
-    if not math.isfinite(value) or abs(value) > _LARGEST:
-        raise InputError(f"{place}: {_json_word(word)} is not a finite number of float32; {remedy}.")
+        value = None
+    if value is None:
+        remedy = "if this line is a header, delete it" if first else "write one in its place"
+        raise InputError(f"{place}: {_json_word(word)} is not a number; {remedy}.")
+    if abs(value) > _LARGEST and not _INFINITE.fullmatch(word):
+        raise InputError(f"{place}: {_json_word(word)} is too large for float32; write a smaller number.")
     return value

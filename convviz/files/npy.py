@@ -40,7 +40,26 @@ BROKEN = (
 
 
 def finite(values: Any, name: str) -> Floats:
-    """Convert numbers to float32, and refuse values that do not fit; messages call them `name`."""
+    """Do what `floats` does, and refuse NaN and infinity."""
+    found = floats(values, name)
+    with np.errstate(invalid="ignore"):
+        if np.isfinite(found.sum(dtype=np.float64)):  # that of finite float32 numbers is finite
+            return found
+    bad = ~np.isfinite(found)
+    if bad.any():
+        remedy = "replace it by a finite number, as numpy.nan_to_num does"
+        raise InputError(f"{name}: {_first(found, bad, 'is not a finite number of float32')}; {remedy}.")
+    return found
+
+
+def floats(values: Any, name: str) -> Floats:
+    """Bring numbers to float32, NaN and infinity among them; messages call them `name`.
+
+    Raises
+    ------
+    InputError
+        If there are none, they are no real numbers, there is no room for them, or float32 cannot hold one.
+    """
     array: NDArray[Any] = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name} holds {array.dtype} values; expected real numbers.")
@@ -48,17 +67,34 @@ def finite(values: Any, name: str) -> Floats:
         raise InputError(f"{name} holds no numbers (shape {array.shape}).")
     # As float32, and as the float64 that layers are laid out in; an array may repeat what it stores.
     memory.need(16 * array.size, f"the numbers of {name}", "make them fewer", error=InputError)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, and is refused
+    return converted(array, name)
+
+
+def converted(array: NDArray[Any], name: str) -> Floats:
+    """Bring real numbers to float32.
+
+    Raises
+    ------
+    InputError
+        If a finite one is too large for float32: infinity in its place would be another number.
+    """
+    with np.errstate(over="ignore"):
         found: Floats = np.asarray(array, np.float32, order="C")
-        if np.isfinite(found.sum(dtype=np.float64)):  # that of finite float32 numbers is finite
-            return found
-    bad = ~np.isfinite(found)
-    if bad.any():
-        place = "".join(f"[{index}]" for index in np.argwhere(bad)[0])
-        what = f"{array[tuple(np.argwhere(bad)[0])]} is not a finite number of float32"
-        remedy = "replace it by a finite number, as numpy.nan_to_num does"
-        raise InputError(f"{name}: {what}, at {place or 'its one value'}; {remedy}.")
+    # Of the types of numbers only wider floats hold more than float32.
+    if array.dtype.kind == "f" and array.dtype.itemsize > 4:
+        too_large = np.isinf(found)
+        if too_large.any() and (too_large := too_large & np.isfinite(array)).any():
+            raise InputError(
+                f"{name}: {_first(array, too_large, 'is too large for float32')}; divide the numbers."
+            )
     return found
+
+
+def _first(array: NDArray[Any], bad: NDArray[np.bool_], what: str) -> str:
+    """Say what is wrong with the first of the marked numbers, and where it stands."""
+    place = np.argwhere(bad)[0]
+    where = "".join(f"[{index}]" for index in place) or "its one value"
+    return f"{array[tuple(place)]} {what}, at {where}"
 
 
 def from_npy(data: bytes, name: str) -> NDArray[Any]:

@@ -5,6 +5,7 @@ import contextlib
 import io
 import itertools
 import logging
+import re
 import sys
 import threading
 import warnings
@@ -17,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from convviz.errors import InputError, SpecError
-from convviz.files import arrays
+from convviz.files import arrays, npy
 from convviz.files.paths import quoted, split_member
 from convviz.files.reading import read_bytes
 from convviz.images import tiff
@@ -36,7 +37,7 @@ from convviz.spec import parsing
 from convviz.spec.geometry import HW
 from convviz.spec.layers.base import IntPair, as_pair
 from convviz.spec.preparation import Normalization, ShortSide, resized_size
-from convviz.spec.settings import MAX_PIXELS, Mode, ValueRange
+from convviz.spec.settings import MAX_PIXELS, InputSettings, Mode, ValueRange
 from convviz.text import amount, plural
 
 # A stream has no size that could be asked for before it is read.
@@ -94,8 +95,8 @@ def as_picture(value: Any, *, channels: int | None = None) -> Picture:
     torch = sys.modules.get("torch")  # whoever has a tensor has loaded it
     first = torch is not None and isinstance(value, torch.Tensor)
     first = first or (channels is not None and values.ndim > 2 and values.shape[-3] == channels)
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and that is refused
-        return from_numbers(values.astype(np.float32), "the input", channels_first=first)
+    # What is computed later must not depend on what the caller does with the array meanwhile.
+    return from_numbers(npy.converted(values.copy(), "the input"), "the input", channels_first=first)
 
 
 def read(
@@ -106,6 +107,7 @@ def read(
     resize: IntPair | ShortSide | str | None = None,
     crop: IntPair | None = None,
     normalize: Normalization | str | None = None,
+    prepare: str | None = None,
     page: int = 1,
     max_pixels: int = MAX_PIXELS,
 ) -> Picture:
@@ -132,6 +134,8 @@ def read(
     normalize : Normalization or str, optional
         What is subtracted from the values in the end, and what they are divided by:
         ``"imagenet"``, or as typed after ``--normalize``.
+    prepare : {"imagenet"}, optional
+        All three by one name, ``"short:256"``, 224 and ``"imagenet"``; each of them wins where it is given.
     page : int
         Which page of a TIFF, or frame of an animation, counted from 1.
     max_pixels : int
@@ -146,14 +150,14 @@ def read(
     Raises
     ------
     InputError
-        If the file is missing, damaged, no picture, too large, or has values that
-        are not finite.
+        If the file is missing, damaged, no picture, too large, or has finite values
+        that are too large for float32.
     SpecError
         If `mode` asks numbers for channels that they do not have, `resize` is less
         than one pixel or more than `max_pixels`, `normalize` is for other channels
         or for values of another order, or an argument is none of what is listed here.
     UnknownNameError
-        If there is no such `mode` or `value_range`.
+        If there is no such `mode`, `value_range` or `prepare`.
     ShapeError
         If `crop` is less than one pixel, or larger than the picture.
 
@@ -170,6 +174,11 @@ def read(
         "crop": None if crop is None else as_pair("crop", crop),
         "normalize": parsing.normalization(normalize) if isinstance(normalize, str) else normalize,
     }
+    if prepare is not None:
+        known = InputSettings(
+            resize=checked["resize"], crop=checked["crop"], normalize=checked["normalize"], prepare=prepare
+        )
+        checked |= {"resize": known.resize, "crop": known.crop, "normalize": known.normalize}
     if checked["resize"] is not None:
         check_resize(resized_size(checked["resize"], HW(1, 1)), max_pixels)
     if isinstance(source, str | Path):
@@ -259,7 +268,7 @@ def decode(
     if suffix in arrays.READABLE:
         if page != 1:
             raise SpecError(f"page: {name} holds numbers, which have no pages; leave it out.")
-        values = arrays.parse_array(data, name, suffix, member=member)
+        values = arrays.parse_array(data, name, suffix, member=member, finite=False)
         # In a table the channels stand below each other.
         picture = from_numbers(values, name, channels_first=suffix == ".csv")
         _check_count(picture.size.h, picture.size.w, name, most=max_pixels)
@@ -293,6 +302,7 @@ def _kind_of(data: bytes) -> str:
     head = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"["):
         return ".json"
+    head = re.sub(rb"(?i)\b(nan|inf(inity)?)\b", b"0", head)
     return ".csv" if head and all(byte in b"0123456789+-.eE,; \t\r\n" for byte in head) else ""
 
 

@@ -1,13 +1,14 @@
 """An input, ready to be convolved."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convviz.errors import InputError
+from convviz.images.finite import NotFinite, finite_of
 from convviz.machine import parallel
 from convviz.spec.geometry import HW
 from convviz.spec.preparation import Normalization
@@ -64,7 +65,7 @@ class Picture:
     Raises
     ------
     InputError
-        If the channels are not three-dimensional, not float32, empty or not finite.
+        If the channels are not three-dimensional, not float32 or empty.
 
     Examples
     --------
@@ -92,8 +93,6 @@ class Picture:
             )
         if len(self.channels) != x.shape[0]:
             raise InputError(f"{len(self.channels)} names for {x.shape[0]} channels; give one per channel.")
-        if not all_finite(x):
-            raise InputError(f"the input has {count_of_others(x)}.")
 
     def __repr__(self) -> str:
         named = ", ".join(self.channels if len(self.channels) <= 4 else (*self.channels[:3], "…"))
@@ -133,19 +132,17 @@ class Picture:
         return self.values.rows(top, bottom)
 
 
-def all_finite(x: NDArray[Any]) -> bool:
-    """Return whether there are only finite numbers; one sum is quicker than a look at each.
+def extremes(x: Floats) -> tuple[float, float, list[str]]:
+    """Return minimum and maximum of the finite values, and a remark on the others, if there are any.
 
-    The sum of finite float32 numbers is finite in float64; that of both infinities is not a number.
+    Of no finite value they are 0 and 1.
     """
-    with np.errstate(invalid="ignore"):
-        return bool(np.isfinite(x.sum(dtype=np.float64)))
-
-
-def count_of_others(x: NDArray[Any]) -> str:
-    """Describe the number of values that are not finite."""
-    count = int((~np.isfinite(x)).sum())
-    return f"{plural(count, 'value')} that {'is' if count == 1 else 'are'} infinite or not a number"
+    low, high = float(x.min()), float(x.max())
+    if math.isfinite(low) and math.isfinite(high):
+        return low, high, []
+    known = finite_of(x)
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    return low, high, [f"not finite: {NotFinite.of(x).words} of {plural(x.size, 'value')}"]
 
 
 def from_numbers(values: Floats, name: str, *, channels_first: bool = False) -> Picture:
@@ -199,12 +196,12 @@ def from_numbers(values: Floats, name: str, *, channels_first: bool = False) -> 
     if order == _CHANNELS_LAST:
         values = values.transpose(2, 0, 1)
     names = {1: GRAY, 3: RGB}.get(values.shape[0], tuple(str(index) for index in range(values.shape[0])))
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    low, high, others = extremes(values) if values.size else (0.0, 1.0, [])
     # Numbers that lie between 0 and 1, or 0 and 255, are drawn as a picture of those would be.
     if low >= 0:
         low, high = 0.0, 1.0 if high <= 1 else 255.0 if 64 < high <= 255 else high
     x = np.ascontiguousarray(values, np.float32)
-    return Picture(x, names, low, above(low, high), tuple(remarks))
+    return Picture(x, names, low, above(low, high), (*remarks, *others))
 
 
 _CHANNELS_FIRST, _CHANNELS_LAST = ("channels", "height", "width"), ("height", "width", "channels")

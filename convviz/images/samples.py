@@ -28,8 +28,7 @@ from convviz.images.picture import (
     ChannelRows,
     Picture,
     above,
-    all_finite,
-    count_of_others,
+    extremes,
     made_whole,
 )
 from convviz.spec.settings import Mode, ValueRange
@@ -142,14 +141,23 @@ def finished(decoded: Decoded, name: str, *, mode: Mode | None, value_range: Val
         x = _Floats(replace(decoded, samples=decoded.samples[:]), mode, value_range)
     if anywhere:
         assert isinstance(x, np.ndarray)
-        if not all_finite(x):
-            raise InputError(f"cannot read {name}: it has {count_of_others(x)}.")
-        least, greatest = float(x.min()), float(x.max())
+        if value_range == "byte":
+            _check_range(x, decoded, name, mode=mode)
+        least, greatest, others = extremes(x)
+        remarks += others
         if least < low or greatest > high:
             remarks.append(f"values from {number(least)} to {number(greatest)}")
             low, high = least, above(least, greatest)
     names = {1: GRAY, 3: RGB, 4: RGBA}[channels.shape[0]]
     return Picture(x, names, low, high, (*remarks, *channels.remarks))
+
+
+def _check_range(x: Floats, decoded: Decoded, name: str, *, mode: Mode | None) -> None:
+    """Refuse values that are finite as stored, but times 255 too large for float32."""
+    if np.isinf(x).any() and (np.isinf(x) & np.isfinite(_Floats(decoded, mode, "raw").whole())).any():
+        raise InputError(
+            f"cannot read {name}: it has values that are too large for float32 times 255; take --range raw."
+        )
 
 
 class _Floats:

@@ -107,7 +107,12 @@ class FloatPage:
         Returns
         -------
         ndarray, shape (H, W, C), float32
-            The values as stored; what float32 cannot hold becomes infinite.
+            The values as stored, NaN and infinity among them.
+
+        Raises
+        ------
+        OSError
+            If there are too few values, or float32 cannot hold one.
         """
         tags = self._tags
         compression = tags.get(_COMPRESSION, (1,))[0]
@@ -128,8 +133,11 @@ class FloatPage:
             if len(strip) < wanted:
                 raise OSError(f"{len(strip):,} of {plural(wanted, 'byte')}")
             values = np.frombuffer(strip, self._kind, wanted // self._kind.itemsize)
+            part = found[top:bottom]
             with np.errstate(over="ignore"):
-                found[top:bottom] = values.reshape(bottom - top, self.width, self.samples)
+                part[:] = values.reshape(part.shape)
+            if self._kind.itemsize > 4 and np.isinf(part).sum() > np.isinf(values).sum():
+                raise OSError("it has a value that is too large for float32")
         return found
 
 

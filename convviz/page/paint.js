@@ -17,16 +17,34 @@ const Paint = (() => {
   const MOST_FOR_ZERO = 0.1;
   // Values that are put in order; it takes about a millisecond.
   const MOST_ORDERED = 1 << 14;
+  // As `marks` in convviz/render/palette.py: NaN, infinity, minus infinity.
+  const NAN = [255, 0, 255];
+  const ABOVE = [255, 0, 0];
+  const BELOW = [0, 225, 255];
 
-  /** The least and the greatest value. @param {Float32Array} values @returns {Pair} */
+  /** The least and the greatest finite value, 0 where there is none. @param {Float32Array} values @returns {Pair} */
   function ends(values) {
     let [low, high] = [Infinity, -Infinity];
     for (let at = 0; at < values.length; at++) {
       const value = values[at];
-      if (value < low) low = value;
-      if (value > high) high = value;
+      if (value < low && value !== -Infinity) low = value;
+      if (value > high && value !== Infinity) high = value;
     }
-    return [low, high];
+    return low > high ? [0, 0] : [low, high];
+  }
+
+  /** The colour of a value that is not finite. @param {number} value */
+  const mark = (value) => (value > 0 ? ABOVE : value < 0 ? BELOW : NAN);
+
+  /**
+   * Give the pixels of values that are not finite their colours.
+   *
+   * @param {Pixels} pixels @param {Float32Array} values @returns {Pixels}
+   */
+  function marked(pixels, values) {
+    for (let at = 0; at < values.length; at++)
+      if (values[at] - values[at] !== 0) pixels.set(mark(values[at]), 4 * at);
+    return pixels;
   }
 
   /**
@@ -43,7 +61,7 @@ const Paint = (() => {
       pixels[4 * at + 3] = 255;
     }
     const [low, high] = ends(values);
-    return { pixels, height, width, low, high };
+    return { pixels: marked(pixels, values), height, width, low, high };
   }
 
   /**
@@ -52,6 +70,7 @@ const Paint = (() => {
    * @param {number} value @param {number} peak
    */
   function colour(value, peak) {
+    if (value - value !== 0) return mark(value);
     const part = peak ? value / peak : 0;
     return (part < 0 ? NEGATIVE : POSITIVE).map((end) => Math.round(NEUTRAL + (end - NEUTRAL) * Math.abs(part)));
   }
@@ -85,7 +104,7 @@ const Paint = (() => {
       for (let first = 0; first < values.length; first += every) {
         chance = (Math.imul(chance, 1664525) + 1013904223) >>> 0;
         const value = values[Math.min(values.length - 1, first + (chance >>> 8) % every)];
-        found.push(bare ? Math.abs(value) : value);
+        if (Number.isFinite(value)) found.push(bare ? Math.abs(value) : value);
       }
     return Float32Array.from(found).sort();
   }
@@ -93,6 +112,7 @@ const Paint = (() => {
   /** A percentile as numpy computes it, interpolated between neighbours. @param {Float32Array} sorted @param {number} percent */
   function percentile(sorted, percent) {
     const place = (percent / 100) * (sorted.length - 1);
+    if (!sorted.length) return 0; // no value is finite
     const [below, above] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
     return below + (above - below) * (place % 1);
   }
@@ -146,7 +166,7 @@ const Paint = (() => {
       words[at] = shades[level < least ? least : level > 255 ? 255 : level | 0];
     }
     const [low, high] = ends(values);
-    return { pixels, height, width, low, high };
+    return { pixels: marked(pixels, values), height, width, low, high };
   }
 
   /**
@@ -159,6 +179,7 @@ const Paint = (() => {
     const scale = most > least ? 255 / (most - least) : 0;
     for (let channel = 0; channel < 3; channel++)
       for (let at = 0; at < height * width; at++) pixels[4 * at + channel] = (planes[channel][at] - least) * scale;
+    for (const plane of planes.slice(0, 3)) marked(pixels, plane);
     return { pixels, height, width, low: least, high: most };
   }
 

@@ -1,10 +1,12 @@
 """Which values of every map become black and white."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from convviz.compute.spread import Spread
 from convviz.compute.survey import ArraySummary, survey
+from convviz.images.finite import NONE, NotFinite
 from convviz.render.palette import Tone
 from convviz.spec import scales
 from convviz.spec.limits import exact
@@ -27,15 +29,19 @@ class Contrast:
     tone : Tone
         How its values become levels.
     below, above : float
-        The share of its drawn values that lies beyond each end of the tone, from 0 to 1.
+        The share of its drawn values that lies beyond each end of the tone, from 0 to 1; of
+        those that are finite.
     said : bool
         Whether the shares are said of this map by itself: where they differ between maps.
+    others : NotFinite
+        How many of its values are not finite.
     """
 
     tone: Tone
     below: float = 0.0
     above: float = 0.0
     said: bool = True
+    others: NotFinite = NONE
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -43,9 +49,9 @@ class Contrast:
         return self.tone.low, self.tone.high
 
     @classmethod
-    def between(cls, tone: Tone, spread: Spread, *, said: bool = True) -> "Contrast":
+    def between(cls, tone: Tone, one: "Drawn", *, said: bool = True) -> "Contrast":
         """Draw a map with a tone, whatever the tone was chosen by."""
-        return cls(tone, *spread.beyond(tone.low, tone.high), said)
+        return cls(tone, *one.spread.beyond(tone.low, tone.high), said, one.others)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,13 +61,15 @@ class Drawn:
     Parameters
     ----------
     low, high : float
-        Minimum and maximum of the map.
+        Minimum and maximum of the finite values of the map; not a number where there are none.
     spread : Spread
-        The values that are drawn: of a map that is reduced, the means of areas.
+        The finite values that are drawn: of a map that is reduced, the means of areas.
     cells : bool
         Whether it is so small that its values are drawn as cells, with their numbers.
     layer : int
         Maps of one layer have the same number.
+    others : NotFinite
+        How many values of the map are not finite.
     """
 
     low: float
@@ -69,23 +77,26 @@ class Drawn:
     spread: Spread
     cells: bool = False
     layer: int = 0
+    others: NotFinite = NONE
 
     @classmethod
     def of(cls, field: ArraySummary, *, scale: float, layer: int = 0) -> "Drawn":
         """Take a map as a sheet draws it, enlarged or reduced by `scale`."""
-        return cls(field.low, field.high, field.drawn, scale >= scales.CELL, layer)
+        return cls(field.low, field.high, field.drawn, scale >= scales.CELL, layer, field.others)
 
     @classmethod
     def joined(cls, maps: Sequence["Drawn"]) -> "Drawn":
         """Put maps together that share their ends."""
         if len(maps) == 1:
             return maps[0]
+        known = [one for one in maps if not math.isnan(one.low)] or maps
         return cls(
-            min(one.low for one in maps),
-            max(one.high for one in maps),
+            min(one.low for one in known),
+            max(one.high for one in known),
             Spread.joined(one.spread for one in maps),
             all(one.cells for one in maps),
             maps[0].layer,
+            sum((one.others for one in maps), NONE),
         )
 
 
@@ -119,9 +130,7 @@ def contrasts(maps: Sequence[Drawn], looks: ContrastSettings = DEFAULT) -> list[
         groups.setdefault(group, []).append(one)
     tones = {group: _tone(Drawn.joined(members), looks) for group, members in groups.items()}
     return [
-        Contrast.between(
-            tones[group], one.spread, said=differs(looks, cells=one.cells, shared=looks.scale != "map")
-        )
+        Contrast.between(tones[group], one, said=differs(looks, cells=one.cells, shared=looks.scale != "map"))
         for group, one in zip(group_of, maps, strict=True)
     ]
 
@@ -161,7 +170,9 @@ def contrast_of(maps: Floats, index: int, *, scale: float, looks: ContrastSettin
 
 
 def _tone(one: Drawn, looks: ContrastSettings) -> Tone:
-    """Choose the ends of one scale."""
+    """Choose the ends of one scale; without finite values as if all were 0."""
+    if math.isnan(one.low):
+        one = replace(one, low=0.0, high=0.0)
     limits = looks.limits
     signed = looks.colormap == "signed"
     if limits.kind == "fixed":

@@ -1,12 +1,14 @@
 """From float values to brightness and colour, with zero kept in its place."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from convviz.errors import SpecError, UnknownNameError
+from convviz.images.finite import NotFinite, all_finite, places_of
 from convviz.typing import Bytes, Floats
 
 # ColorBrewer's purple and orange (PuOr, safe for colour-blind readers): negative, zero, positive.
@@ -48,7 +50,8 @@ class Tone:
         Parameters
         ----------
         values : ndarray, any shape, float32
-            Values; those outside of the tone are cut to its ends.
+            Values; those outside of the tone are cut to its ends, and the level of NaN is
+            any, as `marked` covers it.
 
         Returns
         -------
@@ -75,7 +78,8 @@ class Tone:
                 scaled = np.multiply(values, wide(scale), dtype=wide)
         scaled += wide(middle + 0.5)
         np.clip(scaled, least, 255, out=scaled)
-        return scaled.astype(np.uint8)
+        with np.errstate(invalid="ignore"):  # NaN has no level
+            return scaled.astype(np.uint8)
 
 
 @functools.cache
@@ -132,7 +136,134 @@ def colours(name: str) -> Bytes | None:
     return np.asarray((table[:, :3] * 255).round(), np.uint8)
 
 
+# The levels of plain grey as colours.
+GREYS: Bytes = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(256, 3)
+
 PAPER, INK, FAINT, RULE = (255, 255, 255), (31, 35, 40), (101, 109, 118), (140, 149, 159)
 INPUT_BLUE, OUTPUT_TEAL = (31, 111, 178), (15, 133, 124)
 # What is still to be computed.
 EMPTY = (246, 248, 250)
+
+# For values that are not finite: colours that hardly any scale has, those that are seen best first.
+_MARKS = {
+    "magenta": (255, 0, 255),
+    "red": (255, 0, 0),
+    "cyan": (0, 225, 255),
+    "lime": (0, 255, 0),
+    "yellow": (255, 235, 0),
+    "blue": (0, 0, 255),
+    "brown": (120, 60, 0),
+    "dark green": (0, 95, 0),
+    "grey": (128, 128, 128),
+    "black": (0, 0, 0),
+    "white": (255, 255, 255),
+}
+# In units of a channel: colours that are so far apart are told apart at a glance.
+_APART = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The colour of one kind of values that are not finite.
+
+    Parameters
+    ----------
+    kind : {"NaN", "inf", "-inf"}
+        Which values.
+    name : str
+        What the colour is called.
+    colour : (int, int, int)
+        Red, green and blue.
+    """
+
+    kind: str
+    name: str
+    colour: tuple[int, int, int]
+
+
+def marks(table: Bytes | None = None) -> tuple[Mark, Mark, Mark]:
+    """Choose the colours of NaN, infinity and minus infinity beside a colour scale.
+
+    Parameters
+    ----------
+    table : ndarray, shape (256, 3), uint8, optional
+        The scale; grey by default.
+
+    Returns
+    -------
+    tuple of Mark
+        Magenta, red and cyan, but where those are near a colour of the scale others that
+        are not, or the farthest ones.
+
+    Examples
+    --------
+    >>> [mark.name for mark in marks()], [mark.name for mark in marks(colours("spring"))]
+    (['magenta', 'red', 'cyan'], ['red', 'cyan', 'lime'])
+    """
+    return _farthest((GREYS if table is None else table).tobytes())
+
+
+@functools.lru_cache(maxsize=16)
+def _farthest(table: bytes) -> tuple[Mark, Mark, Mark]:
+    """Choose the colours beside a scale, given as the bytes of its colours."""
+    scale = np.frombuffer(table, np.uint8).reshape(-1, 3).astype(int)
+
+    def distance(name: str) -> float:
+        return float(np.sqrt(np.square(scale - _MARKS[name]).sum(axis=1).min()))
+
+    # Sorting keeps the order of those that are far enough.
+    chosen = sorted(_MARKS, key=lambda name: -min(distance(name), _APART))[:3]
+    one, two, three = (
+        Mark(kind, name, _MARKS[name]) for kind, name in zip(("NaN", "inf", "-inf"), chosen, strict=True)
+    )
+    return one, two, three
+
+
+def counted(others: NotFinite, table: Bytes | None = None) -> list[tuple[Mark, int]]:
+    """List the marks of the values that there are, each with their number."""
+    if not others:
+        return []
+    counts = zip(marks(table), (others.nan, others.above, others.below), strict=True)
+    return [(mark, count) for mark, count in counts if count]
+
+
+def key(others: NotFinite, table: Bytes | None = None) -> list[str]:
+    """Say for a legend which colours the values have that are not finite.
+
+    Examples
+    --------
+    >>> key(NotFinite(2, below=1))
+    ['NaN is magenta', '-inf is cyan']
+    """
+    return [f"{mark.kind} is {mark.name}" for mark, _ in counted(others, table)]
+
+
+def marked(levels: Bytes, values: Sequence[Floats], table: Bytes | None = None) -> Bytes:
+    """Colour the pixels of values that are not finite.
+
+    Parameters
+    ----------
+    levels : ndarray, shape (H, W) or (H, W, 3), uint8
+        What was made of the values.
+    values : sequence of ndarray, shape (H, W), float32
+        One channel, or those that make a colour together.
+    table : ndarray, shape (256, 3), uint8, optional
+        The colour scale that `levels` are from.
+
+    Returns
+    -------
+    ndarray, shape (H, W) or (H, W, 3), uint8
+        `levels` as they are where all values are finite, else a copy in colour.
+
+    Examples
+    --------
+    >>> marked(np.array([[0, 9]], np.uint8), [np.array([[np.nan, 1]], np.float32)]).tolist()
+    [[[255, 0, 255], [9, 9, 9]]]
+    """
+    for channel in values:
+        if all_finite(channel):
+            continue
+        levels = np.repeat(levels[:, :, None], 3, axis=2) if levels.ndim == 2 else levels.copy()
+        for mark, places in zip(marks(table), places_of(channel), strict=True):
+            levels[places] = mark.colour
+    return levels

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convviz.compute.survey import Rows
-from convviz.render.palette import Tone
+from convviz.render.palette import Tone, marked
 from convviz.spec.geometry import HW
 from convviz.typing import Bytes
 
@@ -14,6 +14,8 @@ from convviz.typing import Bytes
 @dataclass(frozen=True, slots=True, eq=False)
 class Toned:
     """Brightness or colour of values, made for the rows that are asked for, when they are.
+
+    Rows with values that are not finite are in colour, as `marked` draws those.
 
     Parameters
     ----------
@@ -44,10 +46,12 @@ class Toned:
         return self[top:bottom]
 
     def __getitem__(self, rows: slice) -> Bytes:
-        levels = [tone.levels(channel[rows]) for channel, tone in zip(self.channels, self.tones, strict=True)]
+        values = [channel[rows] for channel in self.channels]
+        levels = [tone.levels(channel) for channel, tone in zip(values, self.tones, strict=True)]
         if len(levels) > 1:
-            return np.stack(levels, axis=-1)
-        return levels[0] if self.colours is None else self.colours[levels[0]]
+            return marked(np.stack(levels, axis=-1), values)
+        drawn = levels[0] if self.colours is None else self.colours[levels[0]]
+        return marked(drawn, values, self.colours)
 
 
 def hatched(size: HW) -> Bytes:

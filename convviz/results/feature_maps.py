@@ -18,6 +18,7 @@ from convviz.compute.survey import ArraySummary, survey
 from convviz.compute.weights import LayerWeights, of_module, seeded
 from convviz.errors import ShapeError
 from convviz.images import decode
+from convviz.images.finite import all_finite
 from convviz.render.contrast import Contrast, Drawn, contrasts
 from convviz.render.sheets import overview
 from convviz.render.sheets.kernels import MOST, Filter
@@ -174,7 +175,10 @@ class FeatureMaps(LayerRun):
 
     def _flips(self, differences: Floats, scale: float) -> list[tuple[ArraySummary, ArraySummary]]:
         """Sum up the maps before the kernels were rotated, and how far these maps are from those."""
-        before = np.subtract(self.maps, differences)
+        if all_finite(differences):
+            before = np.subtract(self.maps, differences)
+        else:  # infinity less infinity does not lead back
+            before = apply(self.layer, self.picture.x, self.filters.turned(), backend=self.backend)
         both = (survey(values, scale, moments=False) for values in (before, differences))
         return list(zip(*both, strict=True))
 

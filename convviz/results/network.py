@@ -88,7 +88,7 @@ class LayerMaps:
         """Sum up every map; a row of values is one map."""
         found = map(summed_up, self.channels)
         return [
-            MapStatistics(index, name, of.low, of.high, of.mean, of.std)
+            MapStatistics(index, name, of.low, of.high, of.mean, of.std, of.nan, of.infinite)
             for index, (name, of) in enumerate(zip(self.names, found, strict=True))
         ]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from convviz.analysis import compare
 from convviz.analysis.compare import Agreement
 from convviz.compute.survey import survey
+from convviz.images.finite import NONE
 from convviz.render.sheets import receptive_field
 from convviz.render.sheets.layout import Sheet
 from convviz.render.sheets.receptive_field import NOTHING, Panel
@@ -164,9 +165,17 @@ def run_layer(
     # Maps that are not kept are computed while they are looked through.
     seconds = result.seconds or time.perf_counter() - start
     chosen = None if wanted.top is None else result.strongest(wanted.top)
+    told = list(remarks)
     if wanted.top is not None and wanted.top > len(result.names):
-        told = f"{plural(len(result.names), 'map')}, so all are drawn, not {wanted.top}"
-        outcome = replace(outcome, remarks=(*remarks, told))
+        told.append(f"{plural(len(result.names), 'map')}, so all are drawn, not {wanted.top}")
+    summary = result.summary(picture.tile, moments=False)
+    others = sum((one.others for one in summary.maps), NONE)
+    if others and not any(one.others for one in summary.channels):
+        told.append(
+            f"sums overflow float32: {others.words} in the maps of a finite input; "
+            "scale the input or the weights"
+        )
+    outcome = replace(outcome, remarks=tuple(told))
     seen = NOTHING
     if wanted.field is not None:
         seen = _panel(result, place, wanted, tile=picture.tile)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from convviz.errors import OutputError, SpecError
 from convviz.files import archives, marks, png, writing
+from convviz.render import palette
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Drawing, to_image, to_svg
 from convviz.render.drawings.pdf import to_pdf
@@ -210,6 +211,8 @@ def write_maps(
         As for `write_sheet`.
     """
     table = colours(colormap)
+    # A grey map with values that are not finite needs colours for those.
+    tables = [palette.GREYS if table is None and look.others else table for look in looks]
     chosen = [look.tone for look in looks]
     digits = len(str(len(names) - 1))
     paths = [folder / f"{index:0{digits}d}-{file_name(name)}.png" for index, name in enumerate(names)]
@@ -217,7 +220,9 @@ def write_maps(
         some = slice(first, first + _OPEN_FILES)
         with contextlib.ExitStack() as stack:
             writers = []
-            for name, tone, path in zip(names[some], chosen[some], paths[some], strict=True):
+            for name, tone, table, path in zip(
+                names[some], chosen[some], tables[some], paths[some], strict=True
+            ):
                 described = {"map": name, "low": repr(tone.low), "high": repr(tone.high)}
                 writers.append(
                     png.Writer(
@@ -229,7 +234,9 @@ def write_maps(
                     )
                 )
             for band in bands(some):
-                for writer, tone, values in zip(writers, chosen[some], band, strict=True):
+                for writer, tone, table, values in zip(
+                    writers, chosen[some], tables[some], band, strict=True
+                ):
                     writer.paint(len(values), Toned([values], [tone], table).rows, advance=advance)
             for writer in writers:
                 writer.close()

@@ -12,6 +12,7 @@ from convviz.compute.filters import NamedFilters
 from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.files.paths import split_member
+from convviz.images.finite import largest
 from convviz.images.picture import Picture
 from convviz.render.words.network_program import layer_program
 from convviz.render.words.program import program, reading_lines, reads_as
@@ -155,14 +156,14 @@ def _found(
 ) -> tuple[dict[str, Any], bool | None]:
     """Find how the files can be read: what each is, and whether channels come last; None if they cannot."""
     sources = {name: _source(Path(name), reading) for name in names}
-    close = 1e-5 * max(float(abs(picture.x).max()), 1e-30)
+    close = 1e-5 * max(largest(picture.x), 1e-30)
 
     def same(channels: Any) -> bool:
         """Tell whether the program reads what convviz did."""
         return (
             channels is not None
             and channels.shape == picture.x.shape
-            and np.allclose(channels, picture.x, rtol=0, atol=close)
+            and np.allclose(channels, picture.x, rtol=0, atol=close, equal_nan=True)
         )
 
     # Depths, separators, encodings and orders of axes that convviz knows are found by trying.

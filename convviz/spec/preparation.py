@@ -138,6 +138,11 @@ def _listed(values: tuple[float, ...]) -> str:
 IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "imagenet")
 
 
+# What trained networks expect, by the name of the pictures that they were trained on: the size of the shorter
+# side, that of the crop, and the normalisation, in this order.
+PREPARATIONS = {"imagenet": (ShortSide(256), HW(224, 224), IMAGENET)}
+
+
 def resized_size(resize: HW | ShortSide, size: HW) -> HW:
     """Return the size of a picture after resizing.
 

@@ -12,7 +12,7 @@ from convviz.spec.kernels import KernelRequest
 from convviz.spec.layers import Conv2d, Padding, PaddingMode
 from convviz.spec.layers.base import check_count
 from convviz.spec.limits import PERCENTILE, Limits, exact
-from convviz.spec.preparation import Normalization, ShortSide
+from convviz.spec.preparation import PREPARATIONS, Normalization, ShortSide
 from convviz.text import plural
 
 Mode = Literal["rgb", "gray", "rgba"]
@@ -166,6 +166,7 @@ INPUT_PARSERS: dict[str, Callable[[str], Any]] = {
     "resize": parsing.resize,
     "crop": parsing.pair("crop"),
     "normalize": parsing.normalization,
+    "prepare": parsing.choice("prepare", tuple(PREPARATIONS)),
     "page": parsing.whole("page"),
 }
 
@@ -186,6 +187,9 @@ class InputSettings:
         Size of the middle that is kept of it then, in pixels.
     normalize : Normalization, optional
         What is subtracted from the values in the end, and what they are divided by.
+    prepare : {"imagenet"}, optional
+        Resize, crop and normalisation of trained networks by one name, where they are not given; the
+        settings hold them then, and not the name.
     page : int
         Which page of a TIFF, or frame of an animation, counted from 1.
     max_pixels : int
@@ -195,6 +199,14 @@ class InputSettings:
     ------
     SpecError
         If the values that a normalisation by name is for are not those of `range`.
+    UnknownNameError
+        If there is no such preparation.
+
+    Examples
+    --------
+    >>> chosen = InputSettings(prepare="imagenet", crop=HW(192, 192))
+    >>> print(chosen.resize, chosen.crop, chosen.normalize)
+    short:256 192x192 imagenet
     """
 
     mode: Mode | None = None
@@ -202,16 +214,28 @@ class InputSettings:
     resize: HW | ShortSide | None = None
     crop: HW | None = None
     normalize: Normalization | None = None
+    prepare: str | None = None
     page: int = 1
     # Results do not depend on it, so their descriptions leave it out.
     max_pixels: int = field(default=MAX_PIXELS, metadata={"described": False})
 
     def __post_init__(self) -> None:
+        if self.prepare is not None:
+            self._take_apart(self.prepare)
         if self.normalize is not None and self.normalize.name and self.range != "unit":
             raise SpecError(
                 f"normalize {self.normalize} is for values from 0 to 1, not for --range {self.range}; "
                 "leave out --range, or give the numbers."
             )
+
+    def _take_apart(self, prepare: str) -> None:
+        """Put what a preparation stands for where nothing else was given."""
+        if prepare not in PREPARATIONS:
+            raise UnknownNameError("preparation", prepare, list(PREPARATIONS))
+        for name, value in zip(("resize", "crop", "normalize"), PREPARATIONS[prepare], strict=True):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        object.__setattr__(self, "prepare", None)
 
     def completed(self, texts: Mapping[str, str]) -> tuple["InputSettings", list[str]]:
         """Take settings, as a user would type them, where this value has the default.

@@ -16,7 +16,6 @@ from convviz.images.formats import _NOT_READ
 REFUSED = {
     "limit": "larger than what --max-pixels allows",
     "memory": "more than the memory",
-    "infinite or not a number": "values that no picture of a map could show",
     "separate channels of 16 bits that are not RGB or RGBA": "Pillow takes the bytes of those for samples",
 }
 

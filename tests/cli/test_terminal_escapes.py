@@ -13,6 +13,7 @@ from convviz.cli.app import COMMANDS, status_of
 ACTS = "\x1b[31m\x1b]0;x\x07\x9b2J\u202e\nnext"
 LAYER = f"{ACTS}.conv"
 NUMBERS, WEIGHTS, KERNEL, NET = f"{ACTS}.json", f"{ACTS}.safetensors", f"k{ACTS}.json", f"n{ACTS}.toml"
+MAPS = f"m{ACTS}.safetensors"
 TRAINED = ("--weights", WEIGHTS, "--layer", LAYER)
 
 ANSWERS = [
@@ -40,6 +41,7 @@ ANSWERS = [
     ("layers", WEIGHTS),
     ("layers", WEIGHTS, "--json"),
     ("filters", WEIGHTS, "--layer", LAYER, "-o", f"f{ACTS}.png"),
+    ("maps", MAPS, "-o", f"s{ACTS}.png"),
     ("inspect", "made.png"),
     ("batch", f"in{ACTS}", f"out{ACTS}", *TRAINED),
     ("bench", NUMBERS, "-K", KERNEL),
@@ -50,6 +52,7 @@ COMPLAINTS = [
     ("run", NUMBERS, "-K", f"no{ACTS}"),
     ("layers", f"no{ACTS}.pt"),
     ("filters", WEIGHTS, "--layer", f"no{ACTS}"),
+    ("maps", MAPS, "--array", f"no{ACTS}"),
     (f"no{ACTS}",),
     ("run", NUMBERS, f"--no{ACTS}"),
 ]  # fmt: skip
@@ -62,6 +65,7 @@ def place(tmp_path_factory):
     (folder / NUMBERS).write_text(json.dumps([list(range(row, row + 6)) for row in range(6)]))
     (folder / KERNEL).write_text("[[0, 1], [2, 3]]")
     save_file({f"{LAYER}.weight": np.ones((2, 1, 3, 3), np.float32)}, folder / WEIGHTS)
+    save_file({ACTS: np.ones((2, 3, 3), np.float32)}, folder / MAPS)
     (folder / NET).write_text("[[layer]]\nname = 'conv'\ntype = 'conv'\nout_channels = 2\nkernel_size = 3\n")
     (folder / f"in{ACTS}").mkdir()
     Image.new("L", (5, 4), 99).save(folder / f"in{ACTS}" / f"{ACTS}.png")

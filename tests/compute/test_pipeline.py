@@ -10,7 +10,7 @@ from PIL import Image
 import convviz
 from convviz.analysis import compare
 from convviz.compute import conv
-from convviz.errors import BackendError, InputError, OutputError, ShapeError, SpecError
+from convviz.errors import BackendError, OutputError, ShapeError, SpecError
 from convviz.results import feature_maps
 from convviz.spec.geometry import HW
 
@@ -113,11 +113,6 @@ def test_weights_come_as_an_array_or_a_pair(result):
 def test_an_input_with_other_channels_is_refused():
     with pytest.raises(ShapeError, match=r"the input has 1 channel, but .* reads 3"):
         convviz.run(np.zeros((4, 4)), convviz.Conv2d(3, 6, 3))
-
-
-def test_an_input_that_is_not_finite_is_refused():
-    with pytest.raises(InputError, match="1 value that"):
-        convviz.run(np.array([[np.nan, 1.0]]), convviz.Conv2d(1, 1, 1))
 
 
 def test_backends_that_agree_say_by_how_much(result):

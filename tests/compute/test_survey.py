@@ -67,5 +67,21 @@ def test_a_deviation_keeps_its_digits_far_from_zero():
 def test_what_is_not_a_number_is_not_lost():
     values = np.zeros((1, 4, 4), np.float32)
     values[0, 2, 2] = np.nan
-    assert np.isnan(survey(values)[0].low)
-    assert np.isnan(survey(values)[0].high)
+    (one,) = survey(values, 0.5)
+    assert (one.low, one.high, one.mean, one.others.words) == (0, 0, 0, "1 NaN")
+    np.testing.assert_array_equal(one.small, [[0, 0], [0, np.nan]])
+
+
+def test_an_area_with_large_numbers_is_finite():
+    """The sum of four of 3e38 is beyond float32, their mean is not; infinity stays in its area."""
+    values = np.full((1, 4, 4), 3e38, np.float32)
+    values[0, 0, 3] = -np.inf
+    (one,) = survey(values, 0.5)
+    np.testing.assert_array_equal(one.small, np.float32([[3e38, -np.inf], [3e38, 3e38]]))
+    assert (one.low, one.high, one.others.words) == (np.float32(3e38), np.float32(3e38), "1 -inf")
+
+
+def test_an_array_without_finite_values_has_no_numbers():
+    (one,) = survey(np.full((1, 2, 3), np.nan, np.float32))
+    assert np.isnan([one.low, one.high, one.mean]).all()
+    assert one.others.words == "6 NaN"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convviz.errors import SpecError
+from convviz.errors import SpecError, UnknownNameError
 from convviz.spec import parsing
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.kernels import parse_request
@@ -99,3 +99,26 @@ def test_imagenet_is_for_values_from_0_to_1_and_its_numbers_for_any():
 )
 def test_a_setting_is_written_as_it_is_typed(value, parse):
     assert parse(typed(value)) == value
+
+
+def test_a_preparation_is_three_settings_of_which_each_may_be_given():
+    whole = InputSettings(resize=ShortSide(256), crop=HW(224, 224), normalize=IMAGENET)
+    assert InputSettings(prepare="imagenet") == whole
+    assert as_text(InputSettings(prepare="imagenet")) == {
+        "resize": "short:256",
+        "crop": "224",
+        "normalize": "imagenet",
+    }
+    grey = Normalization((0.5,), (0.25,))
+    assert InputSettings(prepare="imagenet", normalize=grey) == InputSettings(
+        resize=ShortSide(256), crop=HW(224, 224), normalize=grey
+    )
+    assert InputSettings(crop=HW(9, 9)).completed({"prepare": "imagenet"}) == (
+        InputSettings(resize=ShortSide(256), crop=HW(9, 9), normalize=IMAGENET),
+        ["prepare imagenet"],
+    )
+
+
+def test_an_unknown_preparation_names_those_that_there_are():
+    with pytest.raises(UnknownNameError, match="imagenet"):
+        InputSettings(prepare="imagnet")

@@ -9,6 +9,7 @@ import numpy as np
 from rich.table import Table
 
 from convviz.cli.console import answer, answer_path
+from convviz.compute.networks.engine import NetworkStep
 from convviz.compute.survey import summed_up
 from convviz.files.writing import Stream
 from convviz.render.sheets import receptive_field
@@ -49,8 +50,9 @@ class NetworkReport:
         if self.only is None:
             screen.print(self._table(screen.width))
         else:
-            rows = [list(row.values()) for row in self._map_rows()]
-            screen.print(tables.statistics(rows, width=screen.width, more=self.stats))
+            found = self._map_rows()
+            rows = [list(row.values()) for row in found]
+            screen.print(tables.statistics(rows, width=screen.width, more=list(found[0])[6:]))
         answer()
         size = self.result.picture.size
         words = "" if self.seen is None else receptive_field.sentence(*self.seen, size=size)
@@ -67,6 +69,8 @@ class NetworkReport:
     def document(self, **more: Any) -> dict[str, Any]:
         """Return everything as plain values; `more` holds what is known of input and files."""
         result = self.result
+        rows = zip(self._computed, self._step_rows(), strict=True)
+        numbers = {one.name: row for one, row in rows}
         found: dict[str, Any] = {
             "input": more.pop("input"),
             "output_shape": list(result.output_shape),
@@ -74,7 +78,7 @@ class NetworkReport:
             "macs": result.macs,
             "layers": [
                 {"name": one.name, "layer": one.described, "output_shape": list(one.output_shape or ())}
-                | (_numbers(result.made[one.name], self.stats) if one.name in result.made else {})
+                | numbers.get(one.name, {})
                 for one in result.steps
             ],
             **more,
@@ -93,37 +97,48 @@ class NetworkReport:
         layer = LayerMaps(self.result, self.only or "")
         maps, names = layer.channels, layer.names
         order = range(len(maps)) if self.top is None else layer.strongest(self.top)
-        return [{"index": index, "name": names[index]} | _numbers(maps[index], self.stats) for index in order]
+        rows = [{"index": index, "name": names[index]} | _numbers(maps[index], self.stats) for index in order]
+        return tables.without_zeros(rows)
+
+    def _step_rows(self) -> list[dict[str, Any]]:
+        """Return the numbers of what each layer makes."""
+        made = self.result.made
+        return tables.without_zeros([_numbers(made[one.name], self.stats) for one in self._computed])
+
+    @property
+    def _computed(self) -> list[NetworkStep]:
+        """The steps that were computed."""
+        return [one for one in self.result.steps if one.name in self.result.made]
 
     def _table(self, width: int) -> Table:
         """Tabulate what the layers make, with their types and shapes where there is room."""
-        steps = [one for one in self.result.steps if one.name in self.result.made]
+        steps = self._computed
         cells = {
             "layer": [one.name for one in steps],
             "type": [one.kind for one in steps],
             "shape": [shape_text(one.output_shape or ()) for one in steps],
         }
+        numbers = self._step_rows()
         words = [name for name, least in (("layer", 0), ("type", 100), ("shape", 80)) if width >= least]
         rows = [
             (
                 index,
                 *(cells[name][index] for name in words),
-                *_numbers(self.result.made[one.name], self.stats).values(),
+                *row.values(),
             )
-            for index, one in enumerate(steps)
+            for index, row in enumerate(numbers)
         ]
-        found = tables.statistics(rows, width=width, more=self.stats, words=words)
+        found = tables.statistics(rows, width=width, more=list(numbers[0])[4:], words=words)
         tables.leave_out(found, [name for name in cells if name not in words])
         return found
 
 
 def _numbers(values: Floats, stats: Sequence[str]) -> dict[str, float]:
     """Sum up what one layer makes, or one map."""
+    found = summed_up(values)
+    known = {"min": found.low, "max": found.high, "mean": found.mean, "std": found.std}
     measures = {
         "sparsity": lambda: float(np.mean(values == 0)),
-        "energy": lambda: float(np.mean(np.square(values, dtype=np.float64))),
+        "energy": lambda: found.mean**2 + found.std**2,
     }
-    found = summed_up(values)
-    return {"min": found.low, "max": found.high, "mean": found.mean, "std": found.std} | {
-        name: measures[name]() for name in stats
-    }
+    return known | {"nan": found.nan, "inf": found.infinite} | {name: measures[name]() for name in stats}

@@ -31,8 +31,9 @@ def report(
         _print_kernels(outcome)
     answer()
     stats = wanted.stat or ()
-    rows = [list(row.values()) for row in map_rows(outcome, stats)]
-    screen.print(tables.statistics(rows, width=screen.width, more=stats))
+    found = map_rows(outcome, stats)
+    rows = [list(row.values()) for row in found]
+    screen.print(tables.statistics(rows, width=screen.width, more=list(found[0])[6:]))
     for line in outcome.seen.words:
         answer()
         answer(line)
@@ -102,7 +103,7 @@ def map_rows(outcome: LayerOutcome, stats: Sequence[str]) -> list[dict[str, Any]
         "energy": [row.energy for row in result.statistics()],
     }
     rows = [asdict(row) | {name: more[name][row.index] for name in stats} for row in result.statistics()]
-    return rows if outcome.chosen is None else [rows[index] for index in outcome.chosen]
+    return tables.without_zeros(rows if outcome.chosen is None else [rows[index] for index in outcome.chosen])
 
 
 def document(outcome: LayerOutcome, wanted: RunSettings, **more: Any) -> dict[str, Any]:

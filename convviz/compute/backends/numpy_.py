@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from convviz.images.finite import all_finite
 from convviz.machine import parallel
 from convviz.spec.geometry import HW
 from convviz.typing import Floats
@@ -85,7 +86,7 @@ def cross_correlate(
     parts = dilation.h // shared
 
     at_once = _rows_at_once(filters // groups, channels, HW(kh, kw), stride=step.h)
-    if at_once > 1 and not np.isfinite(x.sum()):
+    if at_once > 1 and not all_finite(x):
         at_once = 1  # a zero below or above the filter would make a NaN of what is not its own
     matrix = _stacked(weight.reshape(groups, -1, channels, kh, kw), at_once, step.h)
     x, out = x.reshape(groups, channels, *x.shape[1:]), out.reshape(groups, -1, h, w)

@@ -1,5 +1,6 @@
 """Arrays inside a drawing: small ones as cells with their numbers, large ones as pixels."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 
 from convviz.render.drawings.drawing import Colour, Label, Rectangle, Shape
 from convviz.render.fonts import font
-from convviz.render.palette import FAINT, INK, PAPER, RULE, SIGNED_STOPS
+from convviz.render.palette import FAINT, INK, PAPER, RULE, SIGNED_STOPS, marks
 from convviz.typing import Bytes
 
 PURPLE, NEUTRAL, ORANGE = SIGNED_STOPS
@@ -34,12 +35,15 @@ def mixed(first: Colour, second: Colour, part: float) -> Colour:
 
 
 def signed_fill(part: float) -> Colour:
-    """Mix purple, neutral and orange by the sign and the size of a value, from -1 to 1."""
+    """Mix purple, neutral and orange by the sign and the size of a value, from -1 to 1; NaN has a mark."""
+    if not math.isfinite(part):
+        of_nan, above, below = marks()
+        return (of_nan if math.isnan(part) else above if part > 0 else below).colour
     return mixed(NEUTRAL, ORANGE if part > 0 else PURPLE, min(abs(part), 1))
 
 
 def signed_fills(values: NDArray[np.floating], peak: float) -> list[list[Colour]]:
-    """Colour every value of a matrix by its sign and its share of `peak`, the largest magnitude."""
+    """Colour every value of a matrix by its sign and its share of `peak`, the largest finite magnitude."""
     return [[signed_fill(value / (peak or 1.0)) for value in row] for row in values.tolist()]
 
 

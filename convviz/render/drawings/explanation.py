@@ -7,12 +7,14 @@ import numpy as np
 
 from convviz.analysis.trace import ChannelTrace, Trace
 from convviz.compute.feature_maps import LayerRun
+from convviz.images import finite
+from convviz.images.finite import NONE, NotFinite
 from convviz.render.contrast import DEFAULT
 from convviz.render.drawings import panels
 from convviz.render.drawings.cells import framed, level_fills, signed_fills, tinted
 from convviz.render.drawings.drawing import Colour, Drawing, Label, Lines, Shape
 from convviz.render.fonts import font
-from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER
+from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, key
 from convviz.render.toned import picture_levels
 from convviz.render.words.matrices import Block, side_by_side, words_of
 from convviz.spec.settings import ContrastSettings
@@ -60,6 +62,7 @@ def _called(channel: ChannelTrace, what: str) -> str:
 def _written_out(channel: ChannelTrace) -> list[tuple[str, str]]:
     """Write the largest products of a channel, and the sum of all others: what it is, and the arithmetic."""
     largest = channel.largest(_WRITTEN_OUT)
+    written = [one.tap.h * channel.kernel.shape[1] + one.tap.w for one in largest]
     rows = [
         (
             f"{one.tap.h},{one.tap.w}",
@@ -69,7 +72,7 @@ def _written_out(channel: ChannelTrace) -> list[tuple[str, str]]:
         for one in largest
     ]
     others = channel.products.size - len(largest)
-    rest = math.fsum([channel.total, *(-one.product for one in largest)])
+    rest = finite.total(np.delete(channel.products.ravel(), written))
     return [*rows, (plural(others, "other"), number(rest, digits=3))]
 
 
@@ -147,7 +150,9 @@ class _Explanation:
     def __init__(self, found: Trace, run: LayerRun, looks: ContrastSettings) -> None:
         self.found, self.run, self.map = found, run, panels.MapPanel.of(run, found.index, _SIDE, looks=looks)
         # The channels that are drawn: all, or those of the largest sums, in their order.
-        order = sorted(found.channels, key=lambda channel: -abs(channel.total))
+        order = sorted(
+            found.channels, key=lambda one: -abs(one.total) if math.isfinite(one.total) else -math.inf
+        )
         kept = order if len(order) <= _MOST_CHANNELS else order[: _MOST_CHANNELS - 1]
         self.shown = [channel for channel in found.channels if channel in kept]
         self.sums = self._sums()
@@ -164,7 +169,7 @@ class _Explanation:
         rows = [(_called(channel, "sum"), number(channel.total, digits=6)) for channel in self.shown]
         others = [channel for channel in self.found.channels if channel not in self.shown]
         if others:
-            total = math.fsum(product for channel in others for product in channel.products.ravel())
+            total = finite.total(product for channel in others for product in channel.products.ravel())
             rows.append((f"{plural(len(others), 'other channel')}", number(total, digits=6)))
         return rows
 
@@ -211,15 +216,15 @@ class _Explanation:
         if not self.found.inside.all():
             mode = self.run.layer.padding_mode
             words.append(f"dashed cells are padding ({mode})")
+        others = sum((NotFinite.of(one.patch) + NotFinite.of(one.products) for one in self.shown), NONE)
+        words += key(others)
         return "; ".join(words)
 
     def _row(self, channel: ChannelTrace, y: float) -> list[Shape]:
         """Draw what one channel adds."""
         columns, (width, height) = self.columns, self.block
         shapes = self._channel(channel, y)
-        peaks = [
-            max(float(np.abs(getattr(one, of)).max()) for one in self.shown) for of in ("kernel", "products")
-        ]
+        peaks = [max(finite.largest(getattr(one, of)) for one in self.shown) for of in ("kernel", "products")]
         for name, values, fills, padding in (
             ("patch", channel.patch, self._patch_fills(channel), ~self.found.inside),
             ("kernel", channel.kernel, signed_fills(channel.kernel, peaks[0]), None),

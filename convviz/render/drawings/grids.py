@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz.images.finite import finite_of
 from convviz.render.drawings.cells import centred, ink_on, level_fills, signed_fill, type_size
 from convviz.render.drawings.drawing import Bitmap, Colour, Label, Lines, Polygon, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import EMPTY, FAINT, INK, PAPER, RULE
 from convviz.spec.geometry import HW
+from convviz.text import number
 from convviz.typing import Bytes
 
 # Of 960 units of width, so that the type is about 10 pixels high where the picture is 640 wide.
@@ -109,7 +111,7 @@ def short_words(values: Parameters, *, peak: float, fewer: int = 0) -> list[list
     Parameters
     ----------
     values : ndarray, shape (H, W)
-        What is written; nothing for what is not finite.
+        What is written; nothing for what is masked.
     peak : float
         The largest magnitude that such a matrix may hold; it has two or three digits.
     fewer : int
@@ -127,16 +129,16 @@ def short_words(values: Parameters, *, peak: float, fewer: int = 0) -> list[list
     >>> short_words(np.array([[255.0, -3]]), peak=255)
     [['255', '-3']]
     """
-    finite = values[np.isfinite(values)]
-    whole = bool((finite == np.round(finite)).all())
+    known = finite_of(np.ma.compressed(values))
+    whole = bool((known == np.round(known)).all())
     decimals = 0
     if not whole and peak < 1000:
         decimals = 1 if peak >= 10 else 2 if peak >= 0.1 else 1 - math.floor(math.log10(peak))
         decimals = max(decimals - fewer, 0)
 
-    def word(value: float) -> str:
-        if not math.isfinite(value) or value == 0:
-            return "0" if value == 0 else ""
+    def word(value: float | None) -> str:
+        if value is None or value == 0 or not math.isfinite(value):
+            return "" if value is None else number(value)
         text = f"{value:.{decimals}f}" if abs(value) < 1e5 else f"{value:.1e}"
         return text if text.strip("-0.") else "~0"
 
@@ -160,11 +162,11 @@ def fitting_words(
 def signed_grid(
     grid: Grid, values: Parameters, *, peak: float, all_of: Parameters | None = None
 ) -> list[Shape]:
-    """Draw numbers with their signs as colours; what is no number is still to be computed.
+    """Draw numbers with their signs as colours; what is masked is still to be computed.
 
     `all_of` are the numbers that the type must have room for, so that it stays the same from frame to frame.
     """
-    rows = [[signed_fill(value / peak) if math.isfinite(value) else EMPTY for value in line]
+    rows = [[EMPTY if value is None else signed_fill(value / peak) for value in line]
             for line in values.tolist()]  # fmt: skip
     levels = np.array(rows, np.uint8)
     (words, *_), size = fitting_words([values, *([] if all_of is None else [all_of])], grid.cell, peak=peak)

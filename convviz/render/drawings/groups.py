@@ -9,7 +9,7 @@ from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Line
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, colours
 from convviz.render.sheets.bar import Bar
-from convviz.render.toned import picture_levels
+from convviz.render.toned import Toned, picture_levels
 from convviz.render.words.matrices import ELLIPSIS, elided
 from convviz.spec.settings import ContrastSettings
 from convviz.text import plural
@@ -111,8 +111,8 @@ def _group(
             shapes.append(_left_out(x + _TILE / 2, row, made))
             continue
         bar = bars[index]
-        levels = bar.contrast.tone.levels(reduce(run.maps[index], min(1.0, 2 * _scale(run))))
-        levels = levels if bar.colours is None else bar.colours[levels]
+        small = reduce(run.maps[index], min(1.0, 2 * _scale(run)))
+        levels = Toned([small], [bar.contrast.tone], bar.colours)[:]
         shapes += _tile(levels, x, row, colour=OUTPUT_TEAL)
         top = row - (20 + bar.height(_WORDS)) / 2
         shapes.append(Label(right + 12, top + 12, run.names[index], OUTPUT_TEAL, 14))
@@ -144,7 +144,7 @@ def _middles(top: float, rows: int, slots: Sequence[int | None]) -> list[float]:
 
 def _tile(levels: Bytes, x: float, middle: float, *, colour: Colour) -> list[Shape]:
     """Draw an array in a square of one size, as large as fits."""
-    scale = _TILE / max(levels.shape)
+    scale = _TILE / max(levels.shape[:2])
     w, h = levels.shape[1] * scale, levels.shape[0] * scale
     left, top = x + (_TILE - w) / 2, middle - h / 2
     return [Bitmap(left, top, w, h, levels), Rectangle(left, top, w, h, None, colour, 2)]

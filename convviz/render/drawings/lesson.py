@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convviz.images.finite import NotFinite, finite_of, largest
 from convviz.render.contrast import contrast_of
 from convviz.render.drawings.drawing import Drawing, Label, Lines, Polygon, Rectangle, Shape
 from convviz.render.drawings.film import Film, Frame
@@ -22,9 +23,20 @@ from convviz.render.drawings.grids import (
 )
 from convviz.render.drawings.pace import Beat
 from convviz.render.drawings.scene import Scene
-from convviz.render.drawings.work import Line, Unit, Window, Work
+from convviz.render.drawings.work import Cells, Line, Unit, Window, Work
 from convviz.render.fonts import font
-from convviz.render.palette import EMPTY, FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, Tone
+from convviz.render.palette import (
+    EMPTY,
+    FAINT,
+    INK,
+    INPUT_BLUE,
+    OUTPUT_TEAL,
+    PAPER,
+    RULE,
+    Tone,
+    key,
+    marked,
+)
 from convviz.spec.geometry import HW, Axis
 from convviz.text import number
 from convviz.typing import Bytes, Floats
@@ -84,9 +96,9 @@ class Lesson:
 
     def __init__(self, scene: Scene) -> None:
         self.scene, self.work = scene, Work(scene)
-        inputs = [self.work.padded[channel] for channel in self.work.shown]
+        inputs = [self.work.channel(row) for row in range(len(self.work.shown))]
         self._tones = [_tone(values, scene.ends) for values in inputs]
-        self._input_peak = max(float(np.abs(values[np.isfinite(values)]).max()) for values in inputs) or 1.0
+        self._input_peak = max(largest(values.compressed()) for values in inputs) or 1.0
         kernels = self.work.kernels
         self._kernel_peak = 1.0 if kernels is None else float(np.abs(kernels).max()) or 1.0
         self._places = self._lay_out()
@@ -182,8 +194,8 @@ class Lesson:
                 shapes += signed_grid(row.kernel, values, peak=self._kernel_peak, all_of=self._kernel_ends)
         shapes += self._column_of_sums()
         values, out = self.work.values, places.output
-        levels = colours_of(contrast_of(values[None], 0, scale=out.cell).tone.levels(values))
-        (words,), size = fitting_words([values], out.cell, peak=float(np.abs(values).max()))
+        levels = _grey(values, contrast_of(values[None], 0, scale=out.cell).tone)
+        (words,), size = fitting_words([values], out.cell, peak=largest(values))
         shapes += [*out.filled(levels), *out.labels(words, levels, size)]
         name = fitted((0, 0), f"{scene.name} {scene.size}", OUTPUT_TEAL, size=NOTE, room=max(out.w, 160)).text
         end = max(out.right, out.x + out.w / 2 + font(NOTE).getlength(name) / 2)
@@ -200,7 +212,7 @@ class Lesson:
 
     def _levels(self, index: int) -> Bytes:
         """Colour a channel with its padding; what no window reads is pale."""
-        scene, values = self.scene, self.work.padded[self.work.shown[index]]
+        scene, values = self.scene, self.work.channel(index)
         grey = _grey(values, self._tones[index])
         unread = np.zeros(values.shape, bool)
         unread[[at + scene.height.before for at in scene.height.skipped]] = True
@@ -210,7 +222,7 @@ class Lesson:
     def _input(self, index: int, grid: Grid) -> list[Shape]:
         """Draw a channel: padding dashed, the pixels in a blue frame, bars beside what no window reads."""
         scene, levels = self.scene, self._levels(index)
-        values = self.work.padded[self.work.shown[index]]
+        values = self.work.channel(index)
         (words,), size = fitting_words([values], grid.cell, peak=self._input_peak)
         shapes: list[Shape] = [*grid.filled(levels), *grid.lines()]
         size_inside = HW(scene.height.input, scene.width.input)
@@ -292,7 +304,11 @@ class Lesson:
             text.append(f"pale, with a bar: no window reads {' and '.join(unread)}")
         if len(self.work.shown) < len(scene.channels):
             text.append(f"the {len(self.work.shown)} channels with the largest kernels are shown")
-        return "; ".join(text)
+        others = sum(
+            (NotFinite.of(np.ma.compressed(self.work.channel(row))) for row in range(len(self.work.shown))),
+            NotFinite.of(self.work.values),
+        )
+        return "; ".join([*text, *key(others)])
 
     # What a frame shows
 
@@ -355,7 +371,7 @@ class Lesson:
 
     def _under(self, index: int, grid: Grid, window: Window) -> list[Shape]:
         """Draw what lies under the window, padding dashed."""
-        values = window.values[self.work.shown[index]]
+        values = self.work.under(index, window)
         levels = _grey(values, self._tones[index])
         (words,), size = fitting_words([values], grid.cell, peak=self._input_peak)
         shapes: list[Shape] = [*grid.filled(levels), *grid.lines(), grid.frame(INPUT_BLUE)]
@@ -379,18 +395,18 @@ def _room(across: int) -> float:
     return WIDTH - 2 * _MARGIN - 2 * _ARROW - _GAP - _BOX.w - (across - 1) * _SIGN
 
 
-def _tone(values: Floats, ends: tuple[float, float] | None) -> Tone:
+def _tone(values: Cells, ends: tuple[float, float] | None) -> Tone:
     """Choose which values of an input are black and white."""
-    known = values[np.isfinite(values)]
-    low, high = ends or (float(known.min()), float(known.max()))
+    known = finite_of(values.compressed())
+    low, high = ends or ((float(known.min()), float(known.max())) if known.size else (0.0, 1.0))
     return Tone(low, high if high > low else low + 1, "unit")
 
 
-def _grey(values: Floats, tone: Tone) -> Bytes:
+def _grey(values: Floats | Cells, tone: Tone) -> Bytes:
     """Colour values; padding that holds nothing is paper."""
-    known = np.isfinite(values)
-    levels = colours_of(tone.levels(np.where(known, values, 0).astype(np.float32)))
-    levels[~known] = PAPER
+    held = np.ma.getdata(values)
+    levels = marked(colours_of(tone.levels(held)), [held])
+    levels[np.ma.getmaskarray(values)] = PAPER
     return levels
 
 
@@ -416,7 +432,7 @@ def _box(at: tuple[float, float], line: Line, *, result: bool) -> list[Shape]:
     x, y = at
     fill, ink = (OUTPUT_TEAL, PAPER) if result else (PAPER, INK)
     base, room = y + _BOX.h / 2 + 0.36 * TYPE, _BOX.w - 22.0
-    known = line.value is not None and np.isfinite(line.value)
+    known = line.value is not None
     words = [number(line.value or 0.0, digits=digits) for digits in (4, 3, 2)] if known else [""]
     wide = font(NOTE).getlength(line.name)
     word = next((word for word in words if wide + font(TYPE).getlength(word) <= room), words[-1])

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.compute.survey import reduce
+from convviz.images.finite import NotFinite
 from convviz.images.picture import Picture
 from convviz.render.drawings.cells import cells, level_fills, tinted
 from convviz.render.drawings.drawing import Bitmap, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
-from convviz.render.palette import FAINT, INK, INPUT_BLUE, PAPER
+from convviz.render.palette import FAINT, INK, INPUT_BLUE, PAPER, key
 from convviz.render.toned import picture_levels
 from convviz.render.words.matrices import Block, cell_words, elided_words, side_by_side
 from convviz.spec.geometry import HW, Edges
@@ -105,6 +106,8 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
             inner = (x + edges.left * scale, y + edges.top * scale, size.w * scale, size.h * scale)
             shapes.append(Rectangle(*inner, None, INPUT_BLUE, 2))
             shapes.append(Rectangle(x, y, tile_w, tile_h, None, FAINT, 1.2, dashed=True))
-            shapes.append(Label(x, y + tile_h + 18, names[index], INPUT_BLUE, 14))
+            others = NotFinite.of(np.asarray(view))
+            name = "; ".join([names[index], *key(others)])
+            shapes.append(Label(x, y + tile_h + 18, name, INPUT_BLUE, 14))
     width = max(gap + len(names) * column, font(17).getlength(heading) + 2 * gap)
     return Drawing(width, head + len(padded) * pitch, PAPER, tuple(shapes), title=heading)

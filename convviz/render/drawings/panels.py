@@ -16,7 +16,7 @@ from convviz.render.drawings.drawing import Bitmap, Colour, Rectangle, Shape
 from convviz.render.drawings.padding import padding_mask
 from convviz.render.palette import FAINT, INPUT_BLUE, OUTPUT_TEAL, RULE, colours
 from convviz.render.sheets.bar import Bar
-from convviz.render.toned import picture_levels
+from convviz.render.toned import Toned, picture_levels
 from convviz.render.words.matrices import cell_words, words_of
 from convviz.spec.settings import ContrastSettings
 from convviz.typing import Bytes, Floats
@@ -185,9 +185,8 @@ class MapPanel:
     ) -> list[Shape]:
         """Draw it with its top left corner at a point; `marked` and `colour` as for `channel`."""
         w, h = self.values.shape[1] * self.scale, self.values.shape[0] * self.scale
-        levels = self.bar.contrast.tone.levels(reduce(self.values, min(1.0, 2 * self.scale)))
-        if self.bar.colours is not None:
-            levels = self.bar.colours[levels]
+        small = reduce(self.values, min(1.0, 2 * self.scale))
+        levels = Toned([small], [self.bar.contrast.tone], self.bar.colours)[:]
         if marked is not None:
             levels = tinted(levels, marked, colour)
         return [

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.analysis.unfold import Unfolded
+from convviz.images.finite import largest
 from convviz.render.drawings.cells import cells, signed_fills
 from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, Tone, signed_colours
+from convviz.render.toned import Toned
 from convviz.render.words.matrices import ELLIPSIS, Block, cell_words, elided, side_by_side, words_of
 
 Values = NDArray[np.floating]
@@ -177,13 +179,13 @@ def _sides(values: Values, cell: float) -> tuple[float, float]:
 def _matrix(factor: _Factor, x: float, y: float, *, cell: float) -> list[Shape]:
     """Draw a matrix, with numbers where its cells are large enough."""
     values, stored = factor.values, factor.stored
-    peak = float(np.abs(values).max()) or 1.0
+    peak = largest(values) or 1.0
     if cell >= _LEAST_CELL:
         fills = signed_fills(values, peak)
         for row, column in () if stored is None else np.argwhere(~stored).tolist():
             fills[row][column] = PAPER
         return cells(factor.words(cell_words, nothing=""), fills, x, y=y, cell=cell, dashed=factor.padding)
-    levels = signed_colours()[Tone(-peak, peak, "signed").levels(values.astype(np.float32))]
+    levels = Toned([values.astype(np.float32)], [Tone(-peak, peak, "signed")], signed_colours())[:]
     if stored is not None:
         levels[~stored] = PAPER
     return [Bitmap(x, y, *_sides(values, cell), levels)]

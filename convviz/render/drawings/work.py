@@ -1,17 +1,21 @@
 """The arithmetic of a layer, cell by cell, as values: windows, products, sums."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz.images.finite import total
 from convviz.render.drawings.pace import Beat
 from convviz.render.drawings.scene import Scene
 from convviz.spec.geometry import HW
 from convviz.text import number, plural
 from convviz.typing import Floats
+
+# Numbers of which some are not there: to be computed, or no pixel.
+Cells = np.ma.MaskedArray[Any, np.dtype[np.floating]]
 
 # Channels that are shown, and steps in which the first cell is made at most.
 _MOST_CHANNELS, _MOST_STEPS = 4, 9
@@ -78,6 +82,24 @@ class Work:
         self.shown = _chosen(scene)
         self.units = _units(len(self.shown), kernel)
 
+    def channel(self, row: int) -> Cells:
+        """Return one of the channels that are shown, with its padding; what holds nothing is masked."""
+        values = self.padded[self.shown[row]]
+        height, width = self.scene.height, self.scene.width
+        rows, columns = (
+            (axis.before <= np.arange(length)) & (np.arange(length) < axis.before + axis.input)
+            for axis, length in zip((height, width), values.shape, strict=True)
+        )
+        return self._masked(values, np.outer(rows, columns))
+
+    def under(self, row: int, window: "Window") -> Cells:
+        """Return what lies under the window on one of the channels; what holds nothing is masked."""
+        return self._masked(window.values[self.shown[row]], window.inside)
+
+    def _masked(self, values: Floats, inside: NDArray[np.bool_]) -> Cells:
+        """Mask the padding that a maximum ignores."""
+        return np.ma.array(values, mask=~inside & (self.scene.rule == "max"))
+
     def called(self, row: int) -> str:
         """Call one of the channels that are shown."""
         name = _short(self.scene.channels[self.shown[row]])
@@ -96,27 +118,24 @@ class Work:
         exact = values.astype(np.float64)
         return Window(values, inside, exact if self.kernels is None else exact * self.kernels)
 
-    def products(self, window: Window, step: int | None) -> NDArray[np.float64]:
-        """Return the products of the channels that are shown after a step; NaN for those still to come."""
+    def products(self, window: Window, step: int | None) -> Cells:
+        """Return the products of the channels that are shown after a step; those still to come are masked."""
         found = window.products[self.shown]
-        if step is None:
-            return found
-        made = np.full_like(found, np.nan)
+        to_come = np.full(found.shape, step is not None)
         for unit in self.units[:step]:
             for y, x in unit.places:
-                made[unit.row, y, x] = found[unit.row, y, x]
-        return made
+                to_come[unit.row, y, x] = False
+        return np.ma.array(found, mask=to_come)
 
     def lines(self, window: Window, cell: int, step: int | None = None) -> list[Line]:
         """List what adds up to a cell after a step, or after all of the work; the result is the last line."""
         scene, made = self.scene, self.products(window, step)
         value = None if step is not None else float(self.values[divmod(cell, scene.size.w)])
         if scene.rule == "max":
-            return [Line("max", float(np.nanmax(made)) if value is None else value)]
-        parts = [
-            None if np.isnan(products).all() else math.fsum(products[~np.isnan(products)])
-            for products in made
-        ]
+            met = self._masked(made[0].data, window.inside & ~made[0].mask).compressed()
+            so_far = float(met.max()) if met.size else None
+            return [Line("max", so_far if value is None else value)]
+        parts = [total(products.compressed()) if products.count() else None for products in made]
         if scene.counts is not None:
             return [
                 Line("sum", parts[0]),
@@ -129,12 +148,12 @@ class Work:
         ]
         others = [channel for channel in range(len(scene.channels)) if channel not in self.shown]
         if others:
-            rest = None if value is None else math.fsum(window.products[others].ravel())
+            rest = None if value is None else total(window.products[others].ravel())
             lines.append(Line(f"{len(others)} more", rest))
         if scene.bias is not None:
             lines.append(Line("bias", None if value is None else scene.bias))
         if value is None:
-            value = math.fsum(part for part in parts if part is not None)
+            value = total(part for part in parts if part is not None)
         # Of one channel without a bias the partial sum is all.
         return [*(lines if len(lines) > 1 else []), Line("sum", value)]
 
@@ -167,8 +186,8 @@ class Work:
             factors = (window.values[at], self.kernels[at], window.products[at])
             text = "{} x {} = {}".format(*(number(float(factor)) for factor in factors))
         word = "greatest so far" if self.scene.rule == "max" else "running sum"
-        so_far = lines[0 if self.scene.rule == "mean" else -1].value or 0.0
-        return f"{text}; {word}: {number(so_far) if math.isfinite(so_far) else 'none'}"
+        so_far = lines[0 if self.scene.rule == "mean" else -1].value
+        return f"{text}; {word}: {'none' if so_far is None else number(so_far)}"
 
     def where(self, cell: int) -> str:
         """Describe which value is made of which pixels."""

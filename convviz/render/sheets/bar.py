@@ -7,7 +7,7 @@ import numpy as np
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Bitmap, Label, Rectangle, Shape
 from convviz.render.fonts import font
-from convviz.render.palette import FAINT, INK, RULE
+from convviz.render.palette import FAINT, INK, RULE, Mark, counted
 from convviz.render.sheets.captions import measured, told_apart
 from convviz.typing import Bytes
 
@@ -39,7 +39,14 @@ class Bar:
     def words(self) -> str:
         """The whole bar in words."""
         low, high = self.ends
-        return f"scale {low} to {high}" + (f" ({self.beyond})" if self.beyond else "")
+        keys = "".join(f"; {words} {mark.name}" for mark, words in self._keys)
+        return f"scale {low} to {high}" + (f" ({self.beyond})" if self.beyond else "") + keys
+
+    @property
+    def _keys(self) -> list[tuple[Mark, str]]:
+        """The colours of the values that are not finite, with the number of these."""
+        found = counted(self.contrast.others, self.colours)
+        return [(mark, f"{count:,} {mark.kind}") for mark, count in found]
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -54,7 +61,8 @@ class Bar:
     @property
     def least(self) -> float:
         """The least width with room for its shortest words, in parts of their size."""
-        return max(_apart(self.brief), measured(self._shortest, 1) if self.beyond else 0.0)
+        keys = [1.25 + measured(words, 1) for _, words in self._keys]
+        return max(_apart(self.brief), measured(self._shortest, 1) if self.beyond else 0.0, *keys)
 
     @property
     def _shortest(self) -> str:
@@ -63,7 +71,7 @@ class Bar:
 
     def height(self, size: int) -> int:
         """Return how much room it takes, in units, with words of `size`."""
-        return round((3.25 if self.contrast.said else 2) * size)
+        return round((3.25 if self.contrast.said else 2) * size) + len(self._keys) * round(1.25 * size)
 
     def shapes(self, x: float, y: float, width: float, *, size: int) -> list[Shape]:
         """Draw it with its words.
@@ -80,7 +88,8 @@ class Bar:
         Returns
         -------
         list of Shape
-            The bar, the ends below it, a mark and a word where 0 is, and the shares beyond the ends.
+            The bar, the ends below it, a mark and a word where 0 is, the shares beyond the ends, and the
+            colours of values that are not finite.
         """
         low, high = self.contrast.ends
         first, last = self.ends if _apart(self.ends) * size <= width else self.brief
@@ -108,6 +117,12 @@ class Bar:
         if self.beyond:
             fits = font(size).getlength(self.beyond) <= width
             drawn.append(Label(x, below + line, self.beyond if fits else self._shortest, FAINT, size))
+        base = below + (line if self.contrast.said else 0)
+        for mark, words in self._keys:
+            base += line
+            side = round(0.75 * size)
+            drawn.append(Rectangle(x, base - side, side, side, mark.colour))
+            drawn.append(Label(x + round(1.25 * size), base, words, FAINT, size))
         return drawn
 
 

@@ -32,8 +32,8 @@ def wrapped(words: str, size: int, width: int) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    """Split a text where a line may end: not before "to", so that the rest of a range stands in one line."""
-    return re.split(r" (?!to\b)", text)
+    """Split a text where a line may end: not within a range before "to", nor within a count such as 3 NaN."""
+    return re.split(r" (?!(?:to|NaN|-?inf)\b)", text)
 
 
 def _joined(words: Sequence[str], size: int, width: int) -> list[str]:

@@ -13,7 +13,7 @@ from convviz.render.contrast import DEFAULT
 from convviz.render.drawings.bands import Bands, Paint
 from convviz.render.drawings.drawing import Bitmap, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
-from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER
+from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, key
 from convviz.render.sheets import captions
 from convviz.render.sheets.captions import measured, wrapped
 from convviz.render.sheets.kernels import Fit, Kernels, cell_lines
@@ -22,6 +22,7 @@ from convviz.render.words.matrices import cell_words
 from convviz.spec import scales
 from convviz.spec.geometry import HW
 from convviz.spec.settings import Look
+from convviz.text import listed
 
 # The most pixels that one sheet may have: 4 GiB in colour.
 MAX_SHEET_PIXELS = 1 << 30
@@ -118,7 +119,8 @@ def sheet(
     sections : sequence of Section
         From the top down.
     note : str
-        How values became brightness, below all tiles.
+        How values became brightness, below all tiles; with the colours of values that are not finite,
+        where there are any.
     look : Look
         The title above the heading, the size of type, and for which shape of page.
 
@@ -133,7 +135,7 @@ def sheet(
         If the sheet would have more than `MAX_SHEET_PIXELS`.
     """
     lines = [look.title, *heading] if look.title else list(heading)
-    plan = _best(lines, sections, note, look=look)
+    plan = _best(lines, sections, ". ".join(filter(None, (note, _key(sections)))), look=look)
     if plan.width * plan.height > MAX_SHEET_PIXELS:
         raise SpecError(
             f"the picture would be {plan.width}x{plan.height} pixels, more than {MAX_SHEET_PIXELS:,}; "
@@ -141,6 +143,21 @@ def sheet(
         )
     maps = [tile for section in sections if section.frame == OUTPUT_TEAL for tile in section.tiles]
     return Sheet(Drawing(plan.width, plan.height, PAPER, tuple(_shapes(plan)), title=lines[0]), maps)
+
+
+def _key(sections: Sequence[Section]) -> str:
+    """Name the colours of the values that are not finite; nothing where all are."""
+    found: dict[str, list[str]] = {}
+    for section in sections:
+        whose = "the maps" if section.frame == OUTPUT_TEAL else "the input"
+        for tile in section.tiles:
+            table = tile.bar.colours if tile.bar else None
+            names = key(tile.others, table)
+            found.setdefault(whose, []).extend(names)
+    named = {whose: listed(list(dict.fromkeys(words))) for whose, words in found.items() if words}
+    if len(set(named.values())) == 1:
+        return f"Not finite: {next(iter(named.values()))}"
+    return ". ".join(f"Not finite in {whose}: {words}" for whose, words in named.items())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,7 @@ import numpy as np
 
 from convviz.compute.survey import ArraySummary, reduced
 from convviz.compute.weights import LayerWeights
+from convviz.images.finite import NONE
 from convviz.images.picture import Picture
 from convviz.render import palette, toned
 from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, differs, rule
@@ -108,7 +109,7 @@ def draw(
         else map_tile(
             name,
             one,
-            Contrast.between(contrast.tone, values.spread, said=said),
+            Contrast.between(contrast.tone, values, said=said),
             scale=map_scale,
             colours=table,
         )
@@ -225,16 +226,25 @@ def input_section(
     tiles = []
     if count <= 4 and count != 2:
         levels = toned.picture_levels([one.small for one in summaries], picture.ends)
-        ends = extent(min(one.low for one in summaries), max(one.high for one in summaries))
+        others = sum((one.others for one in summaries), NONE)
+        # Of a channel without finite values the extremes are no numbers, which these pass over.
+        low, high = (
+            float(np.fmin.reduce([one.low for one in summaries])),
+            float(np.fmax.reduce([one.high for one in summaries])),
+        )
         numbers = summaries[0].small[:] if count == 1 and scale > 1 else None
-        brief = brief_extent(min(one.low for one in summaries), max(one.high for one in summaries))
-        tiles.append(Tile("input", ends, levels, cell, numbers, brief=brief))
+        brief = brief_extent(low, high, others)
+        tiles.append(
+            Tile("input", extent(low, high, others), levels, cell, numbers, brief=brief, others=others)
+        )
     if count > 1:
         for name, one, drawn in zip(picture.channels, summaries, picture.ends, strict=True):
             levels = toned.picture_levels([one.small], [drawn])
-            ends = extent(one.low, one.high)
+            note = extent(one.low, one.high, one.others)
             numbers = one.small[:] if scale > 1 else None
-            brief = brief_extent(one.low, one.high)
-            tiles.append(Tile(channel_label(name), ends, levels, cell, numbers, brief=brief))
+            brief = brief_extent(one.low, one.high, one.others)
+            tiles.append(
+                Tile(channel_label(name), note, levels, cell, numbers, brief=brief, others=one.others)
+            )
     tiles += seen.tiles
     return Section(tiles, None, palette.INPUT_BLUE)

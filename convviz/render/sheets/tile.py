@@ -1,9 +1,11 @@
 """One map of a sheet with its caption and its bar, and sections of them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from convviz.compute.survey import ArraySummary
+from convviz.images.finite import NONE, NotFinite
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Colour
 from convviz.render.sheets.bar import Bar
@@ -37,6 +39,8 @@ class Tile:
         The note in fewer characters, for a narrow column.
     label : str
         What stands in the caption in place of the name, where the title of the section says the rest.
+    others : NotFinite
+        How many of the values are not finite.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Tile:
     cell: int = 1
     numbers: Floats | None = None
     bar: Bar | None = None
+    others: NotFinite = NONE
     brief: str = ""
     label: str = ""
 
@@ -87,26 +92,28 @@ class Section:
     title: str = ""
 
 
-def extent(low: float, high: float) -> str:
-    """Write the minimum and the maximum, the second line of a caption.
+def extent(low: float, high: float, others: NotFinite | None = None) -> str:
+    """Write the finite minimum and maximum and the number of other values, the second line of a caption.
 
     Examples
     --------
-    >>> extent(-1, 0.5)
-    '-1 to 0.5'
+    >>> extent(-1, 0.5), extent(-1, 0.5, NotFinite(3)), extent(math.nan, math.nan, NotFinite(2, 1))
+    ('-1 to 0.5', '-1 to 0.5, 3 NaN', '2 NaN, 1 inf')
     """
-    return f"{number(low)} to {number(high)}"
+    ends = "" if math.isnan(low) else f"{number(low)} to {number(high)}"
+    return ", ".join(filter(None, (ends, others.words if others else "")))
 
 
-def brief_extent(low: float, high: float) -> str:
-    """Write the minimum and the maximum with two digits, or as many as tell them apart.
+def brief_extent(low: float, high: float, others: NotFinite | None = None) -> str:
+    """Write what `extent` does with two digits, or as many as tell the two apart.
 
     Examples
     --------
-    >>> brief_extent(-0.71264, 0.5), brief_extent(1, 1)
-    ('-0.71 to 0.5', '1 to 1')
+    >>> brief_extent(-0.71264, 0.5), brief_extent(1, 1), brief_extent(0, 1, NotFinite(3))
+    ('-0.71 to 0.5', '1 to 1', '0 to 1, 3 NaN')
     """
-    return " to ".join(told_apart(low, high, digits=2))
+    ends = "" if math.isnan(low) else " to ".join(told_apart(low, high, digits=2))
+    return ", ".join(filter(None, (ends, others.words if others else "")))
 
 
 def map_tile(
@@ -135,10 +142,11 @@ def map_tile(
     """
     return Tile(
         name,
-        extent(one.low, one.high),
+        extent(one.low, one.high, one.others),
         Toned([one.small], [contrast.tone], colours),
         cell=max(1, int(scale)),
         numbers=one.small[:] if scale > 1 else None,
         bar=Bar(contrast, colours),
-        brief=brief_extent(one.low, one.high),
+        brief=brief_extent(one.low, one.high, one.others),
+        others=one.others,
     )

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz.images.finite import largest
 from convviz.text import number, wrapped
 
 ELLIPSIS = "…"
@@ -156,15 +157,15 @@ def cell_words(
     >>> cell_words(np.array([[20000.5, 100.4, 0.3]]), np.array([[False, False, True]]))
     [['20000', '100', '(0.3)']]
     """
-    peak = float(np.abs(values).max())
+    peak = largest(values)
     if decimals is None:
         # At least one decimal: 0.3 is no wider than 20000.
-        decimals = max(digits - math.floor(math.log10(peak)), 1) if 0 < peak < math.inf else 0
+        decimals = max(digits - math.floor(math.log10(peak)), 1) if peak else 0
 
     def word(value: float) -> str:
         if 10**digits - 0.5 <= abs(value) < 1e7:
             return f"{value:.0f}"
-        if value and digits - 1 - math.floor(math.log10(abs(value))) > decimals:
+        if value and math.isfinite(value) and digits - 1 - math.floor(math.log10(abs(value))) > decimals:
             # That leaves fewer digits, so what follows does not round once more.
             value = round(value, decimals)
             if not value:

@@ -15,6 +15,7 @@ from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
+from convviz.images.finite import finite_of, largest
 from convviz.render.words.matrices import TOO_SMALL
 from convviz.spec.geometry import HW
 from convviz.text import number, printable
@@ -122,15 +123,28 @@ def statistics(
 ) -> Table:
     """Tabulate maps: index, `words`, minimum, maximum, mean, standard deviation, and what `more` names.
 
-    Below 60 characters the numbers have one digit less.
+    Below 60 characters the numbers have one digit less; of no finite value there are none.
     """
     left = range(1, 1 + len(words))
     table = bare_table("", *words, "min", "max", "mean", "std", *more, left=tuple(left), folding=1)
     digits = 4 if width >= 60 else 3
     for index, *cells in rows:
         texts, values = cells[: len(words)], cells[len(words) :]
-        table.add_row(str(index), *texts, *(number(value, digits=digits) for value in values))
+        shown = ("-" if math.isnan(value) else number(value, digits=digits) for value in values)
+        table.add_row(str(index), *texts, *shown)
     return table
+
+
+def without_zeros(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out how many values are NaN or infinite where no row has any.
+
+    Examples
+    --------
+    >>> without_zeros([{"min": 1.0, "nan": 0, "inf": 0}, {"min": 2.0, "nan": 3, "inf": 0}])
+    [{'min': 1.0, 'nan': 0}, {'min': 2.0, 'nan': 3}]
+    """
+    empty = [name for name in ("nan", "inf") if not any(row[name] for row in rows)]
+    return [{name: value for name, value in row.items() if name not in empty} for row in rows]
 
 
 def rates(rows: Iterable[tuple[str, str, int | None, float, float, float, float]]) -> Table:
@@ -162,11 +176,12 @@ def decimals(values: Floats) -> int | None:
     >>> decimals(np.array([18, 4], np.float32)), decimals(np.array([0.25, -2], np.float32))
     (0, 3)
     """
-    largest = float(np.abs(values).max())
-    if bool((values == np.round(values)).all()) and largest < 1e7:
+    known = finite_of(values)
+    most = largest(known)
+    if bool((known == np.round(known)).all()) and most < 1e7:
         return 0
-    digits = max(3 - math.floor(math.log10(largest)), 0)
-    return digits if digits <= 6 and largest < 1e7 else None
+    digits = max(3 - math.floor(math.log10(most)), 0)
+    return digits if digits <= 6 and most < 1e7 else None
 
 
 def _windowed(length: int, room: int, at: int | None) -> range:
@@ -205,7 +220,10 @@ def values(numbers: Floats, *, at: HW | None = None, width: int = 80) -> tuple[T
         return TOO_SMALL if value and not float(word) else word
 
     # The widest number decides; the extremes are the candidates.
-    cell = max(len(write(float(v))) for v in (numbers.min(), numbers.max()))
+    known = finite_of(numbers)
+    ends = [known.min(), known.max()] if known.size else []
+    others = [number for number in (math.nan, -math.inf) if known.size < numbers.size]
+    cell = max(len(write(float(v))) for v in (*ends, *others))
     cell = max(cell, len(str(w - 1)))
     rows = _windowed(h, _MOST_VALUES, at.h if at else None)
     room = min((width - len(str(h - 1))) // (cell + 3), _MOST_VALUES)
