@@ -103,6 +103,8 @@ class LayerRun:
         How long it took.
     device : str
         Where it computed.
+    origin : str
+        In which network the layer stands, in words; empty for a layer by itself.
 
     Raises
     ------
@@ -117,6 +119,7 @@ class LayerRun:
     backend: str
     seconds: float = field(default=0.0)
     device: str = "cpu"
+    origin: str = ""
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:

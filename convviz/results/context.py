@@ -9,6 +9,7 @@ import numpy as np
 from convviz.compute.networks.engine import Activation, NetworkStep, activations
 from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
+from convviz.images.finite import finite_of
 from convviz.images.picture import Picture
 from convviz.spec.geometry import HW, Edges, check_inside
 from convviz.spec.layers import Conv2d, ConvTranspose2d
@@ -73,6 +74,11 @@ class InNetwork(NamedTuple):
     seen: Seen | None = None
     gradient: Floats | None = None
     picture: Picture | None = None
+
+    @property
+    def words(self) -> str:
+        """Name the layer and its network."""
+        return f"layer {self.name} of {self.network}, on what arrives there"
 
     @property
     def document(self) -> dict[str, str]:
@@ -171,7 +177,8 @@ def _arriving(picture: Picture, values: Floats) -> Picture:
     if values.shape == picture.shape and np.array_equal(values, picture.x):
         return picture
     names = tuple(str(index) for index in range(len(values)))
-    low, high = float(values.min()), float(values.max())
+    known = finite_of(values)
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     return Picture(values, names, min(low, 0.0), high if high > low else low + 1, picture.remarks)
 
 

@@ -127,7 +127,7 @@ class FeatureMaps(LayerRun):
             tile=tile,
             columns=columns,
             look=look,
-            seen=seen,
+            seen=replace(seen, words=(self.origin, *seen.words)) if self.origin else seen,
         )
 
     def receptive_field(self, at: HW) -> Box:

@@ -159,7 +159,13 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         found = in_network(self.opened, self.picture, name)
         assert found.network is not None
         return FeatureMaps(
-            found.network.maps, found.layer, found.weights, found.picture, self.backend, device=self.device
+            found.network.maps,
+            found.layer,
+            found.weights,
+            found.picture,
+            self.backend,
+            device=self.device,
+            origin=found.network.words,
         )
 
     def __iter__(self) -> Iterator[str]:

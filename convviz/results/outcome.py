@@ -144,6 +144,8 @@ def run_layer(
         device=compute.device,
         keep=whole or place is not None,
     )
+    if place is not None:
+        result = replace(result, origin=place.words)
     for name, at in (("at", wanted.at), ("field", wanted.field)):
         if at is not None:
             check_inside(name, at, HW(*result.shape[1:]), what="the maps")
