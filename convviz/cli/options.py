@@ -297,6 +297,13 @@ OPTIONS: dict[str, Any] = {
         rich_help_panel=OUTPUT,
         help="With --field, lay over the picture how much each pixel counts (torch).",
     ),
+    "token": _option(
+        "--token",
+        parser=parsing.position("token"),
+        metavar="Y,X",
+        panel=OUTPUT,
+        text="Of attention (heads, T, T), draw what the token at this row and column attends to.",
+    ),
     "top": _option(
         "--top",
         parser=parsing.whole("top"),

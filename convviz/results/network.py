@@ -32,6 +32,7 @@ from convviz.results import feature_maps, outputs
 from convviz.results.context import Seen, in_network
 from convviz.results.feature_maps import FeatureMaps
 from convviz.spec import settings
+from convviz.spec.geometry import HW
 from convviz.spec.layers import Shape, shape_text
 from convviz.spec.network import Network
 from convviz.text import number, plural
@@ -51,10 +52,13 @@ class LayerMaps:
         The network, its input, and what all of its layers make.
     name : str
         The layer.
+    token : HW, optional
+        Of attention (heads, T, T), the place of the token whose row is a map for each head.
     """
 
     run: "NetworkMaps"
     name: str
+    token: HW | None = None
 
     def __repr__(self) -> str:
         return f"<LayerMaps: {'x'.join(map(str, self.shape))} values by {self.name}, {self.layer}>"
@@ -72,7 +76,7 @@ class LayerMaps:
     @property
     def channels(self) -> Floats:
         """The maps, each with rows and columns, as `convviz.render.sheets.strips.as_maps` lays them out."""
-        return strips.as_maps(self.maps, self.run.step(self.name).layout)
+        return strips.as_maps(self.maps, self.run.step(self.name).layout, token=self.token)
 
     @property
     def shape(self) -> Shape:
@@ -102,7 +106,7 @@ class LayerMaps:
 
     def sheet(self, **looks: Any) -> Sheet:
         """Lay out the maps; with the parameters of `NetworkMaps.sheet`."""
-        return self.run.sheet(only=self.name, **looks)
+        return self.run.sheet(only=self.name, token=self.token, **looks)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the sheet or the exact numbers; with the parameters of `NetworkMaps.save`."""
@@ -263,6 +267,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         seen: Seen | None = None,
         effective: bool = False,
         top: int | None = None,
+        token: HW | None = None,
         **looks: Any,
     ) -> Sheet:
         """Lay out the input and a strip of maps per layer.
@@ -277,6 +282,8 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             Whether its gradient is laid over that.
         top : int, optional
             Maps of each layer, those of the most energy first.
+        token : HW, optional
+            Of attention (heads, T, T), the place of the token whose row is a map for each head.
         **looks
             Fields of `SheetSettings`, as for `FeatureMaps.grid`; a tile of a strip has `strips.TILE`
             pixels by default.
@@ -304,6 +311,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
                 only=only,
                 seen=panel,
                 top=top,
+                token=token,
                 said=self.prediction_sentence(),
                 tile=tile,
                 columns=look.columns,
@@ -402,7 +410,7 @@ def apply(
         return NetworkMaps(opened, steps, picture, made, chosen, device, title, shown, filled)
     opened = source.open(picture.shape)
     steps = opened.engine.steps(picture.shape)
-    shown = overview_steps(steps)
+    shown = overview_steps(steps, ("chw", "hwc"))
     names = list(only) or [one.name for one in shown]
     if opened.classes and not only:
         names.append(steps[-1].name)

@@ -132,6 +132,8 @@ class RunSettings:
         Position of an output value whose receptive field is drawn.
     effective : bool
         Whether its gradient is laid over that.
+    token : HW, optional
+        Place of the token whose attention is drawn, a map for each head.
     top : int, optional
         Number of maps to draw, those of the most energy first.
     stat : tuple of str, optional
@@ -155,6 +157,7 @@ class RunSettings:
     field: HW | None = dataclasses.field(default=None, metadata={"typed": _as_position})
     effective: bool = False
     top: int | None = None
+    token: HW | None = dataclasses.field(default=None, metadata={"typed": _as_position})
     stat: tuple[str, ...] | None = dataclasses.field(default=None, metadata=_ASIDE)
 
     def __post_init__(self) -> None:

@@ -243,3 +243,28 @@ def test_a_transposed_convolution_is_shown_as_the_convolution_that_it_is():
     np.testing.assert_allclose(own.maps, found.network.maps, atol=1e-5)
     assert found.layer.stride == (1, 1)
     assert "ConvTranspose2d(4, 6" in found.remarks[-1]
+
+
+def test_attention_of_one_token_is_a_map_per_head(convviz, place):
+    """A ViT of 32x32 in patches of 8: 16 tokens behind a class token, two heads."""
+    path = zoo.export(zoo.network("ViT"), place / "vit.onnx", dynamo=False)
+    np.save(place / "y.npy", zoo.picture())
+    engine = library.find_net(str(path)).open((3, 32, 32)).engine
+    name = next(one.name for one in engine.steps((3, 32, 32)) if one.kind == "Softmax")
+    done = convviz("run", "y.npy", "--net", "vit.onnx", "--layer", name, "--token", "1,2", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["maps"]
+    block = zoo.network("ViT").encoder.layers[0]
+    seen_by = {}
+    block.self_attention.register_forward_pre_hook(
+        lambda module, given: seen_by.update(x=given[0].detach()), with_kwargs=False
+    )
+    with torch.no_grad():
+        zoo.network("ViT")(torch.from_numpy(zoo.picture())[None])
+        x = seen_by["x"]
+        _, weights = block.self_attention(x, x, x, need_weights=True, average_attn_weights=False)
+    expected = weights[0, :, 1 + 1 * 4 + 2, 1:].numpy()
+    assert [row["max"] for row in rows] == pytest.approx(list(expected.max(axis=1)), abs=1e-6)
+    assert convviz("run", "x.npy", "--out-channels", "1", "--token", "1,2").returncode == 2
+    done = convviz("run", "y.npy", "--net", "vit.onnx", "--layer", "conv_proj", "--token", "1,2")
+    assert "token: is for attention" in done.stderr

@@ -141,12 +141,16 @@ class RunRequest:
     def _check_network(self) -> None:
         """Refuse options that only one layer can have."""
         self.network.check(self.layer)
+        if self.wanted.token is not None and self.layer.layer_name is None:
+            raise SpecError("token can only be used with --layer NAME of a network.")
         if self.layer.layer_name is None and (told := self.for_one_layer):
             raise SpecError(f"{told}: is for one layer; choose one of the network with --layer NAME.")
 
     def _check_layer(self) -> None:
         """Refuse options of one layer that contradict each other."""
         wanted = self.wanted
+        if wanted.token is not None:
+            raise SpecError("token can only be used with --layer NAME of a network.")
         if wanted.partial and self.picture.columns is not None:
             raise SpecError(
                 "columns: with --partial every filter has a row of its own; leave one of them out."
@@ -254,6 +258,8 @@ def _run_in_context(
     from convviz.results.outcome import run_layer
 
     layer, wanted = request.layer, request.wanted
+    if wanted.token is not None:
+        raise SpecError(f"token: is for attention, and {layer.layer_name!r} is a convolution; leave it out.")
     rows = about.layer.output_size(about.picture.size).h
     with progress(rows, "rows", wanted=not request.quiet) as advance:
         outcome = run_layer(
@@ -406,7 +412,12 @@ def _run_overview(
     if only is None and picture.tile == SheetSettings().tile:
         picture = replace(picture, tile=strips.TILE)
     sheet = result.sheet(
-        only=only, seen=seen, effective=wanted.effective, top=wanted.top, **picture.arguments
+        only=only,
+        seen=seen,
+        effective=wanted.effective,
+        top=wanted.top,
+        token=wanted.token,
+        **picture.arguments,
     )
     description = result.description(request.network, request.layer, request.reading, request.picture, wanted)
     _write_sheet(request, sheet, description)
@@ -417,7 +428,7 @@ def _run_overview(
     from convviz.cli.reading import input_document
     from convviz.cli.reports.network import NetworkReport
 
-    report = NetworkReport(result, only, seen, wanted.top, wanted.stat or ())
+    report = NetworkReport(result, only, seen, wanted.top, wanted.stat or (), wanted.token)
     if request.json:
         of, files = input_document(request.names, image, request.reading), [str(path) for path in written]
         return _Done(sheet, report.document(input=of, scales=sheet.scales, files=files))

@@ -16,6 +16,7 @@ from convviz.render.sheets import receptive_field
 from convviz.render.words import tables
 from convviz.results.context import Seen
 from convviz.results.network import LayerMaps, NetworkMaps
+from convviz.spec.geometry import HW
 from convviz.spec.layers import shape_text
 from convviz.typing import Floats
 
@@ -36,6 +37,8 @@ class NetworkReport:
         Maps that are drawn of the layer.
     stats : sequence of str
         More columns of the table.
+    token : HW, optional
+        The token whose attention is drawn.
     """
 
     result: NetworkMaps
@@ -43,6 +46,7 @@ class NetworkReport:
     seen: Seen | None = None
     top: int | None = None
     stats: Sequence[str] = ()
+    token: HW | None = None
 
     def show(self, *, written: Sequence[Path | Stream], verbose: bool = False) -> None:
         """Print the layers, or the maps of one, and what was written; with `verbose` what all layers cost."""
@@ -94,7 +98,7 @@ class NetworkReport:
 
     def _map_rows(self) -> list[dict[str, Any]]:
         """Return the numbers of the maps of the layer, the strongest first where few are wanted."""
-        layer = LayerMaps(self.result, self.only or "")
+        layer = LayerMaps(self.result, self.only or "", self.token)
         maps, names = layer.channels, layer.names
         order = range(len(maps)) if self.top is None else layer.strongest(self.top)
         rows = [{"index": index, "name": names[index]} | _numbers(maps[index], self.stats) for index in order]

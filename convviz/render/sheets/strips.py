@@ -8,6 +8,7 @@ import numpy as np
 
 from convviz.compute.networks.engine import NetworkStep
 from convviz.compute.survey import ArraySummary, by_energy, survey
+from convviz.errors import SpecError
 from convviz.images.picture import Picture
 from convviz.render import palette
 from convviz.render.contrast import DEFAULT, Drawn, contrasts, rule
@@ -15,7 +16,7 @@ from convviz.render.palette import colours
 from convviz.render.sheets import layout, overview, receptive_field
 from convviz.render.sheets.tile import Section, map_tile
 from convviz.spec import scales
-from convviz.spec.geometry import HW
+from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import shape_text
 from convviz.spec.reach import Box
 from convviz.spec.settings import Look
@@ -42,6 +43,7 @@ def draw(
     look: Look = DEFAULT,
     seen: tuple[str, HW, Box, Floats | None] | None = None,
     top: int | None = None,
+    token: HW | None = None,
     said: str = "",
 ) -> layout.Sheet:
     """Draw what the layers of a network make of a picture.
@@ -69,6 +71,8 @@ def draw(
         for `convviz.render.sheets.receptive_field.panel`.
     top : int, optional
         Maps to draw of each layer, those of the most energy first.
+    token : HW, optional
+        As for `as_maps`.
     said : str
         What to say in the heading.
 
@@ -89,7 +93,7 @@ def draw(
     sections = [overview.input_section(picture, channels, factor, seen=panel)]
     strips: list[tuple[NetworkStep, Sequence[int], int, float, list[ArraySummary]]] = []
     for one in steps:
-        values = as_maps(made[one.name], one.layout)
+        values = as_maps(made[one.name], one.layout, token=token)
         count = len(values) if only is not None else min(columns or MOST, len(values))
         order: Sequence[int] = range(count)
         if top is not None:
@@ -126,7 +130,7 @@ def draw(
     return layout.sheet(heading, sections, rule(look, cells=[one.cells for one in drawn]), look=look)
 
 
-def as_maps(values: Floats, layout: str = "chw") -> Floats:
+def as_maps(values: Floats, layout: str = "chw", *, token: HW | None = None) -> Floats:
     """Lay values of any shape out as maps.
 
     Parameters
@@ -136,6 +140,8 @@ def as_maps(values: Floats, layout: str = "chw") -> Floats:
         class token, is a square; or a row of values, which is laid out in lines of equal length, as one map.
     layout : str
         ``"hwc"`` where the channels of three axes come last.
+    token : HW, optional
+        Of attention (heads, T, T), the place of the query whose row is laid out as a square map per head.
 
     Returns
     -------
@@ -147,19 +153,59 @@ def as_maps(values: Floats, layout: str = "chw") -> Floats:
     >>> as_maps(np.zeros((17, 5))).shape, as_maps(np.zeros((6, 5))).shape, as_maps(np.zeros(130)).shape
     ((5, 4, 4), (1, 6, 5), (1, 2, 65))
     """
+    if token is not None:
+        return _attended(values, token)
     if values.ndim == 3:
         return values.transpose(2, 0, 1) if layout == "hwc" else values
     if values.ndim > 3:
         return values.reshape(-1, *values.shape[-2:])
     if values.ndim == 2:
-        for extra in (0, 1):
-            side = math.isqrt(len(values) - extra)
-            if side > 1 and side * side == len(values) - extra:
-                return values[extra:].T.reshape(-1, side, side)
-        return values[None]
+        extra, side = _square(len(values))
+        return values[extra:].T.reshape(-1, side, side) if side else values[None]
     count = values.size
     wide = max(side for side in range(1, _CELLS + 1) if count % side == 0) if count > _CELLS else count
     return values.reshape(1, count // wide, wide)
+
+
+def _square(tokens: int) -> tuple[int, int]:
+    """Find the tokens before those of a square, and its side; 0 where they fill no square.
+
+    Examples
+    --------
+    >>> _square(16), _square(17), _square(18)
+    ((0, 4), (1, 4), (0, 0))
+    """
+    for extra in (0, 1):
+        side = math.isqrt(tokens - extra)
+        if side > 1 and side * side == tokens - extra:
+            return extra, side
+    return 0, 0
+
+
+def _attended(values: Floats, token: HW) -> Floats:
+    """Lay the row of one query out as a square map per head.
+
+    Raises
+    ------
+    SpecError
+        If the values are no attention between the tokens of a square, or there is no such token.
+
+    Examples
+    --------
+    >>> values = np.zeros((2, 5, 5), np.float32)
+    >>> values[1, 1 + 2, 1:] = [1, 2, 3, 4]  # of the token in row 1, column 0, behind a class token
+    >>> _attended(values, HW(1, 0))[1].tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    extra, side = _square(values.shape[-1]) if values.ndim == 3 else (0, 0)
+    if not side or values.shape[1] != values.shape[2]:
+        raise SpecError(
+            f"token: values of shape {shape_text(values.shape)} are no attention (heads, T, T) between the "
+            "tokens of a square; leave it out."
+        )
+    check_inside("token", token, HW(side, side), what="the tokens")
+    query = extra + token.h * side + token.w
+    return np.ascontiguousarray(values[:, query, extra:]).reshape(-1, side, side)
 
 
 def _caption(one: NetworkStep, index: int) -> str:
