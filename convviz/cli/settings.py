@@ -39,9 +39,10 @@ def settings_in(path: Path) -> dict[str, Any]:
     return found
 
 
-# Options that write, open or connect to something: no settings of a file, and never offered for pasting.
+# Options that write, open, connect to or run something: no settings of a file, and never offered for pasting.
 NOT_OFFERED = frozenset(
     {"output", "maps", "save", "frames", "gallery", "report", "force", "redo", "open", "engine", "scheduler"}
+    | {"model"}
 )
 
 # The options that give a network instead of a layer.
@@ -55,8 +56,12 @@ def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None],
     def take_over(context: typer.Context, path: Path | None) -> Path | None:
         if path is not None:
             found = {name.replace("-", "_"): text for name, text in settings_in(path).items()}
-            taken = {parameter.name for parameter in context.command.params}
-            if net := next((name for name in NET_OPTIONS if name in found and name not in taken), None):
+            if "model" in found:
+                raise SpecError(
+                    f"like: {quoted(path)} is of a --model, whose code no picture may run; "
+                    "give --model yourself."
+                )
+            if net := next((name for name in NET_OPTIONS if name in found and name not in known), None):
                 raise SpecError(
                     f"like: {quoted(path)} holds a network (--{net}), but this command takes one layer."
                 )

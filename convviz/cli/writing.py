@@ -131,7 +131,7 @@ def tell_replaced(path: Path | Stream, description: Mapping[str, Any], *, quiet:
         return
     new = json.loads(marks.signed_text(dict(description))[marks.MARK])
     changed = [
-        f"{key} was {_short(found.get(key))}, now {_short(new.get(key))}"
+        f"{'layer' if key == 'layer-name' else key} was {_short(found.get(key))}, now {_short(new.get(key))}"
         for key in {**found, **new}
         if key not in _NO_SETTINGS and found.get(key) != new.get(key)
     ]

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class NotFinite:
     below: int = 0
 
     @classmethod
-    def of(cls, values: NDArray[Any]) -> "NotFinite":
+    def of(cls, values: "NDArray[Any]") -> "NotFinite":
         """Count them; one sum is all that it takes where there are none."""
         if all_finite(values):
             return cls()
@@ -59,14 +61,14 @@ class NotFinite:
 NONE = NotFinite()
 
 
-def all_finite(values: NDArray[Any]) -> bool:
+def all_finite(values: "NDArray[Any]") -> bool:
     """Return whether there are only finite numbers; one sum is quicker than a look at each."""
     # A sum of finite numbers may overflow, but a sum with others is never finite.
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all())
 
 
-def finite_of(values: NDArray[Any]) -> NDArray[Any]:
+def finite_of(values: "NDArray[Any]") -> "NDArray[Any]":
     """Return the finite values, in one row; the array itself, of any shape, where all are.
 
     Examples
@@ -77,12 +79,12 @@ def finite_of(values: NDArray[Any]) -> NDArray[Any]:
     return values if all_finite(values) else values[np.isfinite(values)]
 
 
-def places_of(values: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+def places_of(values: "NDArray[Any]") -> "tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]":
     """Return where values are NaN, positive infinity and negative infinity."""
     return np.isnan(values), np.isposinf(values), np.isneginf(values)
 
 
-def largest(values: NDArray[Any]) -> float:
+def largest(values: "NDArray[Any]") -> float:
     """Return the largest magnitude of the finite values; 0 where there are none.
 
     Examples
@@ -94,7 +96,7 @@ def largest(values: NDArray[Any]) -> float:
     return float(np.abs(known).max()) if known.size else 0.0
 
 
-def place_of_largest(values: NDArray[Any]) -> int:
+def place_of_largest(values: "NDArray[Any]") -> int:
     """Return the index, in the array laid out in a row, of the largest finite magnitude.
 
     Examples
@@ -106,7 +108,7 @@ def place_of_largest(values: NDArray[Any]) -> int:
     return int(np.where(np.isfinite(sizes), sizes, -1).argmax())
 
 
-def apart(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
+def apart(first: "NDArray[Any]", second: "NDArray[Any]") -> "NDArray[np.float64]":
     """Return how far two arrays are apart, value by value, in float64.
 
     NaN and NaN, and two infinities of one sign, are equal; any other pair with one of them

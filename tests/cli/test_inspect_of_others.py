@@ -75,9 +75,24 @@ def test_what_is_typed_wins_over_the_net_of_a_picture(convviz, place):
 
 def test_a_command_without_nets_refuses_the_picture_of_one(convviz, place):
     convviz("run", "photo.png", "--layers", STACK, "-o", "net.png")
-    done = convviz("code", "photo.png", "--like", "net.png")
+    done = convviz("animate", "photo.png", "--like", "net.png")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "of a whole net" in done.stderr
+    assert "holds a network (--layers), but this command takes one layer" in done.stderr
+
+
+def test_no_picture_runs_code(convviz, place):
+    """A stranger may have written what a picture holds; the file would say so where its code is run."""
+    (place / "net.py").write_text(
+        "import pathlib, torch\npathlib.Path('ran').touch()\nNet = torch.nn.Conv2d(3, 2, 1)\n"
+    )
+    done = convviz("run", "photo.png", "--model", "net.py:Net", "-o", "made.png")
+    assert done.returncode == 0, done.stderr
+    (place / "ran").unlink()
+    done = convviz("run", "photo.png", "--like", "made.png")
+    assert done.returncode == 2
+    assert "whose code no picture may run; give --model yourself" in done.stderr
+    assert "--model" not in convviz("inspect", "made.png").stdout.split("convviz ", 1)[-1]
+    assert not (place / "ran").exists()
 
 
 def test_a_pipe_is_not_waited_for(convviz, place):

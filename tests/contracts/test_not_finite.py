@@ -299,16 +299,19 @@ def test_the_page_paints_them_as_the_sheet_does():
     script = resources.files("convviz").joinpath("page", "paint.js").read_text(encoding="utf-8")
     script += """
     const values = Float32Array.of(NaN, 1, Infinity, -Infinity, -1);
-    const found = Paint.signed(values, 1, 5);
+    const looks = { limits: "minmax", colormap: "signed", scale: "map" };
+    const table = Uint8Array.from(TABLE.flat());
+    const found = Paint.toned(values, 1, 5, Paint.tone([values], looks, false), table);
     console.log(JSON.stringify([found.low, found.high, Array.from(found.pixels),
       Array.from(Paint.grey(values, 1, 5, -1, 1).pixels), Paint.colour(NaN, 1)]));
     """
+    script = script.replace("TABLE", json.dumps(palette.signed_colours().tolist()))
     done = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
     low, high, signed, grey, one = json.loads(done.stdout)
     assert (low, high, one) == (-1, 1, [255, 0, 255])
     marks = [[255, 0, 255, 255], [255, 0, 0, 255], [0, 225, 255, 255]]
     for pixels, ends in (
-        (signed, [[213, 94, 0, 255], [94, 60, 153, 255]]),
+        (signed, [[*palette.SIGNED_STOPS[-1], 255], [*palette.SIGNED_STOPS[0], 255]]),
         (grey, [[255] * 4, [0, 0, 0, 255]]),
     ):
         cells = np.reshape(pixels, (5, 4)).tolist()

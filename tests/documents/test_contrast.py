@@ -20,7 +20,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = sorted(
     line
     for line in re.findall(r"^convviz run .*$", README, re.MULTILINE)
-    if not re.search("--(like|effective|partial)", line)
+    if not re.search("--(like|effective|partial|save)", line)
 )
 
 

@@ -13,9 +13,8 @@ import convviz
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 # Scripts, the cases of the gallery and the network of digits are not made here.
-NAMES = sorted(
-    path.name for path in SAMPLES.iterdir() if path.suffix not in (".py", ".toml", ".safetensors", "")
-)
+OTHERS = (".py", ".toml", ".safetensors", ".onnx", "")
+NAMES = sorted(path.name for path in SAMPLES.iterdir() if path.suffix not in OTHERS)
 
 
 def make(folder):

@@ -107,7 +107,7 @@ def pad(
     modes = PADDING_MODES if all_modes else (padding_mode or (own.padding_mode if own else "zeros"),)
     found = padded.pad(
         picture,
-        padding or (own.edges(picture.size) if own else "1"),
+        padding or (own.edges(picture.size) if own else 1),
         modes=modes,
         kernel_size=kernel_size or (own.kernel_size if own else 3),
     )

@@ -151,7 +151,7 @@ def as_maps(values: Floats, layout: str = "chw", *, token: HW | None = None) -> 
     Examples
     --------
     >>> as_maps(np.zeros((17, 5))).shape, as_maps(np.zeros((6, 5))).shape, as_maps(np.zeros(130)).shape
-    ((5, 4, 4), (1, 6, 5), (1, 2, 65))
+    ((5, 4, 4), (1, 6, 5), (1, 5, 26))
     """
     if token is not None:
         return _attended(values, token)
