@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +24,14 @@ NAMES = (
     *("alexnet", "densenet121", "efficientnet_b0", "googlenet", "mobilenet_v2", "resnet18", "resnet50"),
     *("shufflenet_v2_x1_0", "squeezenet1_0", "vgg16"),
 )
+STARTER = """
+import os, sys
+sink = os.open(os.devnull, os.O_WRONLY)
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, sink, 1)])
+_, status, used = os.wait4(child, 0)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)
+sys.exit(status != 0)
+"""
 SCRIPT_FILE = """
 import sys, numpy as np, onnx, onnxruntime
 from PIL import Image
@@ -61,18 +70,19 @@ def make():
 
 def spent(command, folder):
     """Run a process; give its processor time in seconds and the most memory that it held, in MB."""
-    sink = os.open(os.devnull, os.O_WRONLY)
-    child = os.posix_spawn(
-        command[0],
-        command,
-        {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")},
-        file_actions=[(os.POSIX_SPAWN_DUP2, sink, 1), (os.POSIX_SPAWN_DUP2, sink, 2)],
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+    # A process begins with the memory of the one that starts it, so that is a small one.
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", STARTER, *command],
+        env=plain,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    os.close(sink)
-    _, status, used = os.wait4(child, 0)
-    if status:
-        sys.exit(f"{' '.join(command)} failed in {folder}")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed in {folder}:\n{done.stderr}")
+    time, memory = map(float, done.stdout.split())
+    return time, memory / 1024
 
 
 def ratios(ours, theirs, pairs, folder):
