@@ -34,7 +34,12 @@ class _Reader:
 
 
 def without_pydantic(parameter: Any) -> Any:
-    """Let a parameter of Typer read its values without pydantic."""
+    """Let a parameter of Typer read its values without pydantic.
+
+    Where a release of Typer names its parts otherwise, the parameter stays as it is: slower, and right.
+    """
+    if not (hasattr(parameter, "type_descriptor") and hasattr(type(parameter), "get_runtime_param")):
+        return parameter
     reader = _Reader(parameter)
     parameter.get_runtime_param = lambda: reader
     return parameter

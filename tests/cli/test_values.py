@@ -9,6 +9,7 @@ import typer.main
 from typer.core import TyperCommand
 
 from convviz.cli.app import COMMANDS, _Command, make_app
+from convviz.cli.values import without_pydantic
 
 HW = typer.Option(parser=lambda text: tuple(map(int, text.split("x"))))
 
@@ -67,3 +68,14 @@ def test_typer_reads_no_option_of_a_command_itself(command):
         for param in of.get_params(context):
             default = param.get_default(context)
             assert isinstance(default, bool) or param.get_runtime_param()._read or default is None, param.name
+
+
+def test_another_typer_is_left_to_read_its_options_itself():
+    """One that has no such descriptor, as older and perhaps later ones."""
+
+    class Parameter:
+        pass
+
+    parameter = Parameter()
+    assert without_pydantic(parameter) is parameter
+    assert not vars(parameter)
