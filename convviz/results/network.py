@@ -18,6 +18,7 @@ from convviz.compute.networks.sources import (
     NetworkSource,
     Opened,
     StackSource,
+    check_layer,
     find_net,
 )
 from convviz.compute.survey import by_energy, summed_up
@@ -410,7 +411,15 @@ def apply(
         return NetworkMaps(opened, steps, picture, made, chosen, device, title, shown, filled)
     opened = source.open(picture.shape)
     steps = opened.engine.steps(picture.shape)
+    until = source.until if isinstance(source, EngineSource) else None
+    if until is not None:
+        known = [one.name for one in steps]
+        check_layer(until, known)
+        steps = steps[: known.index(until) + 1]
     shown = overview_steps(steps, ("chw", "hwc"))
+    # What it ends with is shown whatever that is.
+    if not shown or (until is not None and shown[-1] is not steps[-1]):
+        shown.append(steps[-1])
     names = list(only) or [one.name for one in shown]
     if opened.classes and not only:
         names.append(steps[-1].name)

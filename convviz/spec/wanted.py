@@ -71,6 +71,11 @@ class NetworkSettings:
         return self != NetworkSettings()
 
     @property
+    def alone(self) -> bool:
+        """Whether it says nothing of which network it is."""
+        return self.layers is None and self.net is None and self.model is None
+
+    @property
     def foreign(self) -> bool:
         """Whether onnxruntime or torch runs it, not we."""
         return self.model is not None or (self.net is not None and self.net.lower().endswith(".onnx"))

@@ -9,10 +9,12 @@ import json
 import re
 
 import numpy as np
+import onnx
 import pytest
 import safetensors.torch
 import torch
 import zoo
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 import convviz as library
@@ -194,7 +196,7 @@ def test_an_overview_is_small_and_names_its_steps(convviz, place, network):
         (["run", "x.npy", "--table"], "table: is for one layer; choose one"),
         (["run", "x.npy", "--layer", "odd", "-K", "sobel-x"], "kernel cannot be used with a network"),
         (["run", "x.npy", "--layer", "odd", "--flip"], "flip cannot be used with a network"),
-        (["run", "x.npy", "--until", "odd"], "until: is for layers of our own"),
+        (["run", "x.npy", "--until", "od"], "no layer named 'od'; did you mean 'odd'?"),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
@@ -268,3 +270,31 @@ def test_attention_of_one_token_is_a_map_per_head(convviz, place):
     assert convviz("run", "x.npy", "--out-channels", "1", "--token", "1,2").returncode == 2
     done = convviz("run", "y.npy", "--net", "vit.onnx", "--layer", "conv_proj", "--token", "1,2")
     assert "token: is for attention" in done.stderr
+
+
+def test_an_overview_may_end_earlier(convviz, place, network):
+    done = convviz("run", "x.npy", *network, "--until", "first", "--save", "o.npz", "--json")
+    assert done.returncode == 0, done.stderr
+    with np.load(place / "o.npz") as stored:
+        np.testing.assert_allclose(stored["first"], seen(module(), "first")[1], atol=1e-5)
+        assert "odd" not in stored
+    assert json.loads(done.stdout)["layers"][-1]["name"] == "first"
+
+
+def test_what_is_no_map_for_certain_is_shown_all_the_same(convviz, place):
+    """Of a transposed convolution whose padding the file leaves to the size, the field is not defined."""
+    weight = np.ones((3, 2, 3, 3), np.float32)
+    up = helper.make_node("ConvTranspose", ["x", "w"], ["y"], "up", auto_pad="SAME_UPPER", strides=[2, 2])
+    made = helper.make_graph(
+        [up],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 12, 14])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(made, opset_imports=opset, ir_version=8), place / "up.onnx")
+    done = convviz("run", "x.npy", "--net", "up.onnx", "--json", "--save", "o.npz")
+    assert done.returncode == 0, done.stderr
+    with np.load(place / "o.npz") as stored:
+        assert stored["up"].shape == (2, 24, 28)

@@ -192,11 +192,14 @@ class EngineSource(NetworkSource):
         What the values of its last step stand for.
     remarks : tuple of str
         What was done with the weights beyond taking each by its name.
+    until : str, optional
+        The last step of an overview.
     """
 
     engine: Engine
     classes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    until: str | None = None
     names: Sequence[str] = field(default=(), init=False)
 
     @property
@@ -234,15 +237,15 @@ def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> N
     """
     layer = layer or LayerSettings()
     network.check(layer)
-    if network.foreign and network.until is not None:
-        raise SpecError("until: is for layers of our own; choose a layer of this network by its name.")
+    if network.until is not None and network.alone and (layer.weights or Path()).suffix.lower() == ".onnx":
+        network = replace(network, net=str(layer.weights))
     if network.model is not None:
         return _of_model(network, layer)
     if network.foreign:
         if layer.weights not in (None, Path(network.net or "")):
             raise SpecError("weights: a network in ONNX has its own; leave out --weights.")
         engine = engines.open_onnx(network.net or "")
-        return EngineSource(engine, _classes_of(network))
+        return EngineSource(engine, _classes_of(network), until=network.until)
     return stack_of(network, layer)
 
 
@@ -251,7 +254,7 @@ def stack_of(network: NetworkSettings, layer: LayerSettings | None = None) -> St
     layer = layer or LayerSettings()
     network.check(layer)
     if network.layers is None and network.net is None:
-        raise SpecError("until can only be used with layers or net.")
+        raise SpecError("until can only be used with layers, net or model.")
     found = (
         stacks.find_net(network.net) if network.net is not None else stacks.parse_layers(network.layers or "")
     )
@@ -268,7 +271,8 @@ def _of_model(network: NetworkSettings, layer: LayerSettings) -> EngineSource:
         remarks = engines.load_weights(module, read_checkpoint(layer.weights))
     elif any(True for _ in module.parameters()):
         remarks = (f"no --weights, so the weights are those that the model is made with (seed {layer.seed})",)
-    return EngineSource(engines.of_module(module, network.model or ""), _classes_of(network), remarks)
+    engine = engines.of_module(module, network.model or "")
+    return EngineSource(engine, _classes_of(network), remarks, network.until)
 
 
 def _classes_of(network: NetworkSettings) -> tuple[str, ...]:
