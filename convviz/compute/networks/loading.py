@@ -1,5 +1,6 @@
 """Modules of torch by name, and the weights of files in them; the one part that runs code of others."""
 
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -93,12 +94,14 @@ def _imported(where: str) -> ModuleType:
             return _declaring(lambda: importlib.import_module(where))
     if not path.is_file():
         raise InputError(f"cannot read {quoted(path)}: there is no such file; check the path.")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # No other module is called so: two files of one name may be read, and a package may have it too.
+    name = f"{path.stem}_of_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     with _first_on_path(path.resolve().parent), foreign(what):
-        sys.modules.setdefault(path.stem, module)  # where dataclasses look for it
+        sys.modules[name] = module  # where dataclasses look for it
         loader = spec.loader
         _declaring(lambda: loader.exec_module(module))
     return module
