@@ -254,7 +254,6 @@ def _run_in_context(
     """Run one layer on what arrives at it, write what is wanted and report it."""
     from convviz.cli.progress import progress
     from convviz.cli.reading import input_document
-    from convviz.cli.reports import run as reports
     from convviz.results.outcome import run_layer
 
     layer, wanted = request.layer, request.wanted
@@ -280,6 +279,11 @@ def _run_in_context(
     written += _write_arrays(request, outcome.arrays, description)
     times = {"read": seconds, "compute": outcome.seconds, "write": time.perf_counter() - start}
     _remark_layer(request, outcome, written)
+    if request.quiet and not request.json:
+        _answer_paths(written)
+        return _Done(sheet, {})
+    from convviz.cli.reports import run as reports
+
     if request.json:
         of = input_document(request.names, image, request.reading)
         more: dict[str, Any] = {"code": program} if wanted.code else {}
@@ -292,12 +296,9 @@ def _run_in_context(
                 outcome, wanted, input=of, scales=sheet.scales, files=files, seconds=times, **more
             ),
         )
-    if request.quiet:
-        _answer_paths(written)
-    else:
-        reports.report(outcome, wanted, auto=request.compute.backend == "auto", written=written)
-        if wanted.code:
-            answer_text("\n" + program)
+    reports.report(outcome, wanted, auto=request.compute.backend == "auto", written=written)
+    if wanted.code:
+        answer_text("\n" + program)
     return _Done(sheet, {})
 
 
