@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from convviz.results.feature_maps import FeatureMaps as FeatureMaps
     from convviz.results.network import LayerMaps as LayerMaps
     from convviz.results.network import NetworkMaps as NetworkMaps
-    from convviz.results.network import run as run
-    from convviz.results.network import run_net as run_net
     from convviz.results.padded import Padded as Padded
     from convviz.results.padded import pad as pad
+    from convviz.results.running import run as run
+    from convviz.results.running import run_net as run_net
     from convviz.results.stored_filters import StoredFilters as StoredFilters
     from convviz.results.stored_filters import read_filters as read_filters
     from convviz.results.stored_maps import StoredMaps as StoredMaps
@@ -78,8 +78,9 @@ _HOMES = {
     "images.picture": ("Picture",),
     "results.explanations": ("Explanation", "explain"),
     "results.feature_maps": ("FeatureMaps",),
-    "results.network": ("LayerMaps", "NetworkMaps", "run", "run_net"),
+    "results.network": ("LayerMaps", "NetworkMaps"),
     "results.padded": ("Padded", "pad"),
+    "results.running": ("run", "run_net"),
     "results.stored_filters": ("StoredFilters", "read_filters"),
     "results.stored_maps": ("StoredMaps", "maps"),
     "spec.geometry": ("HW", "Edges"),

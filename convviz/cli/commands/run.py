@@ -1,15 +1,13 @@
 """``convviz run``."""
 
-import os
-import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from convviz.cli.console import answer_json, answer_path, answer_text, remark
-from convviz.cli.options import Force, InputFiles, Json, Quiet, check_picture, output_option
+from convviz.cli.options import Force, InputFiles, Json, Quiet, output_option
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import announce, refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
@@ -22,6 +20,7 @@ from convviz.text import plural
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from convviz.cli.run_request import RunRequest
     from convviz.compute.networks.sources import NetworkSource, Opened
     from convviz.images.picture import Picture
     from convviz.render.sheets.layout import Sheet
@@ -59,6 +58,8 @@ def run(
 
         convviz run cat.jpg -K sobel -K gaussian:sigma=2 --stride 2 -o small.png
     """
+    from convviz.cli.run_request import RunRequest
+
     refuse_stdout(maps=wanted.maps)
     request = RunRequest(
         tuple(input),
@@ -96,140 +97,7 @@ class _Done(NamedTuple):
     document: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """The options of a run, checked as far as possible before anything is read.
-
-    Parameters
-    ----------
-    names : tuple of str
-        INPUT, as the user typed it.
-    layer, reading, compute, picture, wanted, network
-        The settings.
-    target : Path or Stream
-        Where the sheet goes.
-    saved : Path or Stream, optional
-        Where the exact numbers go.
-    json, force, quiet : bool
-        As the options.
-
-    Raises
-    ------
-    SpecError
-        If options contradict each other.
-    """
-
-    names: tuple[str, ...]
-    layer: LayerSettings
-    reading: InputSettings
-    compute: ComputeSettings
-    picture: SheetSettings
-    wanted: RunSettings
-    network: NetworkSettings
-    target: Path | writing.Stream
-    saved: Path | writing.Stream | None
-    json: bool
-    force: bool
-    quiet: bool
-
-    def __post_init__(self) -> None:
-        check_picture(self.target)
-        if self.quiet and self.wanted.verbose:
-            raise SpecError("verbose: leave out --quiet, which prints paths alone.")
-        (self._check_network if self.network.given else self._check_layer)()
-
-    def _check_network(self) -> None:
-        """Refuse options that only one layer can have."""
-        self.network.check(self.layer)
-        if self.wanted.token is not None and self.layer.layer_name is None:
-            raise SpecError("token can only be used with --layer NAME of a network.")
-        if self.layer.layer_name is None and (told := self.for_one_layer):
-            raise SpecError(f"{told}: is for one layer; choose one of the network with --layer NAME.")
-
-    def _check_layer(self) -> None:
-        """Refuse options of one layer that contradict each other."""
-        wanted = self.wanted
-        if wanted.token is not None:
-            raise SpecError("token can only be used with --layer NAME of a network.")
-        if wanted.partial and self.picture.columns is not None:
-            raise SpecError(
-                "columns: with --partial every filter has a row of its own; leave one of them out."
-            )
-        if wanted.top is not None and (wanted.partial or self.layer.flip):
-            raise SpecError("top: leave out --partial and --flip, which are drawn for every map.")
-        if (
-            wanted.maps is not None
-            and isinstance(self.target, Path)
-            and os.path.realpath(self.target.parent) == os.path.realpath(wanted.maps)
-            and re.match("[0-9]+-", self.target.name)
-        ):
-            raise SpecError(
-                f"output: --maps writes files with such names into {paths.quoted(wanted.maps)}; "
-                "choose another."
-            )
-
-    @property
-    def for_one_layer(self) -> str:
-        """Which of the options that need a convolution is given, if one is."""
-        wanted = self.wanted
-        asked = {
-            "maps": wanted.maps is not None,
-            "partial": wanted.partial,
-            "table": wanted.table,
-            "code": wanted.code,
-            "check": wanted.check,
-        }
-        return next((name for name, given in asked.items() if given), "")
-
-    @property
-    def files(self) -> list[Path]:
-        """The files that are read, which are never replaced."""
-        from convviz.cli.reading import input_files
-
-        return [*self.layer.files, *self.network.files, *input_files(self.names)]
-
-    def for_layer(self, name: str, *, alone: bool) -> "RunRequest":
-        """Ask for one of several layers, each of which gets files of its own."""
-        if alone:
-            return replace(self, layer=replace(self.layer, layer_name=name))
-        part = re.sub(r"[^\w.-]+", "_", name)
-
-        def own(path: Any) -> Any:
-            if not isinstance(path, Path):
-                return path
-            return path.with_name(paths.fitting(path.stem, f"-{part}{path.suffix}"))
-
-        return replace(
-            self, layer=replace(self.layer, layer_name=name), target=own(self.target), saved=own(self.saved)
-        )
-
-    def check_outputs(self, endings: Sequence[str]) -> None:
-        """Refuse what could not be written in the end, before anything is computed."""
-        from convviz.files import marks
-        from convviz.render.palette import colours
-
-        colours(self.picture.colormap)
-        saved = self.saved
-        if saved is not None and saved.suffix.lower() not in endings:
-            of = " of a network" if self.network.given else ""
-            raise SpecError(
-                f"save: exact numbers{of} are written to {', '.join(endings)}, not {saved.suffix!r}."
-            )
-        for place in (self.target, *([saved] if saved else [])):
-            writing.check_path(place, force=self.force, is_ours=marks.is_ours, inputs=self.files)
-        if self.wanted.maps is not None:
-            writing.check_folder(self.wanted.maps)
-
-    def read(self, reading: InputSettings) -> "Picture":
-        """Read INPUT."""
-        from convviz.cli.progress import progress
-        from convviz.cli.reading import read_input
-
-        with progress(None, "reading", wanted=not self.quiet):
-            return read_input(self.names, reading)
-
-
-def _run_layer(request: RunRequest) -> _Done:
+def _run_layer(request: "RunRequest") -> _Done:
     """Run one layer on the channels of INPUT."""
     from convviz.cli.reading import refuse_stdin
     from convviz.compute import filters
@@ -249,7 +117,7 @@ def _run_layer(request: RunRequest) -> _Done:
 
 
 def _run_in_context(
-    request: RunRequest, about: "LayerInContext", image: "Picture", *, named: Any = None, seconds: float
+    request: "RunRequest", about: "LayerInContext", image: "Picture", *, named: Any = None, seconds: float
 ) -> _Done:
     """Run one layer on what arrives at it, write what is wanted and report it."""
     from convviz.cli.progress import progress
@@ -303,7 +171,7 @@ def _run_in_context(
 
 
 def _program(
-    request: RunRequest, about: "LayerInContext", outcome: "LayerOutcome", *, image: "Picture", named: Any
+    request: "RunRequest", about: "LayerInContext", outcome: "LayerOutcome", *, image: "Picture", named: Any
 ) -> str:
     """Write the PyTorch program of the run."""
     from convviz.results.program import network_program, program_of
@@ -329,7 +197,7 @@ def _program(
     )
 
 
-def _run_network(request: RunRequest) -> list[_Done]:
+def _run_network(request: "RunRequest") -> list[_Done]:
     """Run a network, or a layer of it; write what is wanted and report it."""
     from convviz.compute import networks
     from convviz.compute.networks.sources import check_layer
@@ -391,7 +259,7 @@ def _contexts(
 
 
 def _run_overview(
-    request: RunRequest, source: "NetworkSource", image: "Picture", *, only: str | None = None
+    request: "RunRequest", source: "NetworkSource", image: "Picture", *, only: str | None = None
 ) -> _Done:
     """Show a network, or what a layer makes that is no convolution."""
     from convviz.render.sheets import strips
@@ -440,7 +308,7 @@ def _run_overview(
     return _Done(sheet, {})
 
 
-def _write_sheet(request: RunRequest, sheet: "Sheet", description: dict[str, Any]) -> None:
+def _write_sheet(request: "RunRequest", sheet: "Sheet", description: dict[str, Any]) -> None:
     """Write the sheet."""
     from convviz.cli.progress import progress
     from convviz.results import outputs
@@ -453,7 +321,7 @@ def _write_sheet(request: RunRequest, sheet: "Sheet", description: dict[str, Any
         )
 
 
-def _write_maps(request: RunRequest, result: "FeatureMaps", description: dict[str, Any]) -> list[Path]:
+def _write_maps(request: "RunRequest", result: "FeatureMaps", description: dict[str, Any]) -> list[Path]:
     """Write every map as a picture of its own, where that is wanted."""
     from convviz.cli.progress import progress
 
@@ -473,7 +341,7 @@ def _write_maps(request: RunRequest, result: "FeatureMaps", description: dict[st
 
 
 def _write_arrays(
-    request: RunRequest, arrays: Callable[[], dict[str, "NDArray[Any]"]], description: dict[str, Any]
+    request: "RunRequest", arrays: Callable[[], dict[str, "NDArray[Any]"]], description: dict[str, Any]
 ) -> list[Path | writing.Stream]:
     """Write the exact numbers, where that is wanted."""
     from convviz.results import outputs
@@ -491,7 +359,7 @@ def _answer_paths(written: Sequence[Path | writing.Stream]) -> None:
 
 
 def _remark_layer(
-    request: RunRequest, outcome: "LayerOutcome", written: Sequence[Path | writing.Stream]
+    request: "RunRequest", outcome: "LayerOutcome", written: Sequence[Path | writing.Stream]
 ) -> None:
     """Print the remarks on the input, the filters and the files."""
     from convviz.results import outputs

@@ -1,0 +1,143 @@
+"""What ``convviz run`` is asked for, checked before anything is read."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from convviz.cli.options import check_picture
+from convviz.cli.progress import progress
+from convviz.cli.reading import input_files, read_input
+from convviz.errors import SpecError
+from convviz.files import marks, paths, writing
+from convviz.images.picture import Picture
+from convviz.render.palette import colours
+from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
+from convviz.spec.wanted import NetworkSettings, RunSettings
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """The options of a run, checked as far as possible before anything is read.
+
+    Parameters
+    ----------
+    names : tuple of str
+        INPUT, as the user typed it.
+    layer, reading, compute, picture, wanted, network
+        The settings.
+    target : Path or Stream
+        Where the sheet goes.
+    saved : Path or Stream, optional
+        Where the exact numbers go.
+    json, force, quiet : bool
+        As the options.
+
+    Raises
+    ------
+    SpecError
+        If options contradict each other.
+    """
+
+    names: tuple[str, ...]
+    layer: LayerSettings
+    reading: InputSettings
+    compute: ComputeSettings
+    picture: SheetSettings
+    wanted: RunSettings
+    network: NetworkSettings
+    target: Path | writing.Stream
+    saved: Path | writing.Stream | None
+    json: bool
+    force: bool
+    quiet: bool
+
+    def __post_init__(self) -> None:
+        check_picture(self.target)
+        if self.quiet and self.wanted.verbose:
+            raise SpecError("verbose: leave out --quiet, which prints paths alone.")
+        (self._check_network if self.network.given else self._check_layer)()
+
+    def _check_network(self) -> None:
+        """Refuse options that only one layer can have."""
+        self.network.check(self.layer)
+        if self.wanted.token is not None and self.layer.layer_name is None:
+            raise SpecError("token can only be used with --layer NAME of a network.")
+        if self.layer.layer_name is None and (told := self.for_one_layer):
+            raise SpecError(f"{told}: is for one layer; choose one of the network with --layer NAME.")
+
+    def _check_layer(self) -> None:
+        """Refuse options of one layer that contradict each other."""
+        wanted = self.wanted
+        if wanted.token is not None:
+            raise SpecError("token can only be used with --layer NAME of a network.")
+        if wanted.partial and self.picture.columns is not None:
+            raise SpecError(
+                "columns: with --partial every filter has a row of its own; leave one of them out."
+            )
+        if wanted.top is not None and (wanted.partial or self.layer.flip):
+            raise SpecError("top: leave out --partial and --flip, which are drawn for every map.")
+        if (
+            wanted.maps is not None
+            and isinstance(self.target, Path)
+            and os.path.realpath(self.target.parent) == os.path.realpath(wanted.maps)
+            and re.match("[0-9]+-", self.target.name)
+        ):
+            raise SpecError(
+                f"output: --maps writes files with such names into {paths.quoted(wanted.maps)}; "
+                "choose another."
+            )
+
+    @property
+    def for_one_layer(self) -> str:
+        """Which of the options that need a convolution is given, if one is."""
+        wanted = self.wanted
+        asked = {
+            "maps": wanted.maps is not None,
+            "partial": wanted.partial,
+            "table": wanted.table,
+            "code": wanted.code,
+            "check": wanted.check,
+        }
+        return next((name for name, given in asked.items() if given), "")
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that are read, which are never replaced."""
+        return [*self.layer.files, *self.network.files, *input_files(self.names)]
+
+    def for_layer(self, name: str, *, alone: bool) -> "RunRequest":
+        """Ask for one of several layers, each of which gets files of its own."""
+        if alone:
+            return replace(self, layer=replace(self.layer, layer_name=name))
+        part = re.sub(r"[^\w.-]+", "_", name)
+
+        def own(path: Any) -> Any:
+            if not isinstance(path, Path):
+                return path
+            return path.with_name(paths.fitting(path.stem, f"-{part}{path.suffix}"))
+
+        return replace(
+            self, layer=replace(self.layer, layer_name=name), target=own(self.target), saved=own(self.saved)
+        )
+
+    def check_outputs(self, endings: Sequence[str]) -> None:
+        """Refuse what could not be written in the end, before anything is computed."""
+        colours(self.picture.colormap)
+        saved = self.saved
+        if saved is not None and saved.suffix.lower() not in endings:
+            of = " of a network" if self.network.given else ""
+            raise SpecError(
+                f"save: exact numbers{of} are written to {', '.join(endings)}, not {saved.suffix!r}."
+            )
+        for place in (self.target, *([saved] if saved else [])):
+            writing.check_path(place, force=self.force, is_ours=marks.is_ours, inputs=self.files)
+        if self.wanted.maps is not None:
+            writing.check_folder(self.wanted.maps)
+
+    def read(self, reading: InputSettings) -> Picture:
+        """Read INPUT."""
+        with progress(None, "reading", wanted=not self.quiet):
+            return read_input(self.names, reading)
