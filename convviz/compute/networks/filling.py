@@ -12,9 +12,7 @@ from convviz.errors import InputError
 from convviz.files.checkpoints import Checkpoint
 from convviz.files.npy import finite
 from convviz.machine import memory
-from convviz.spec import layers
-from convviz.spec.layers import Conv2d
-from convviz.spec.network import SizedStep
+from convviz.spec.network import INPUT, SizedStep
 from convviz.text import plural, printable
 from convviz.typing import Floats
 
@@ -117,7 +115,7 @@ def stored(
                 raise InputError(f"{what}, of {one.layer}, is not there{': ' * bool(reason)}{reason}.")
             values = held[one.name][key]
             if values.shape != shape:
-                hint = _remedy(one, values.shape) if key == "weight" else ""
+                hint = one.layer.remedy(values.shape, first=one.inputs == (INPUT,)) if key == "weight" else ""
                 raise InputError(f"{what} has the shape {values.shape}, but {one.layer} needs {shape}{hint}.")
             parameters[key] = finite(values, what)
         if extra := {"weight", "bias"} & held[one.name].keys() - parameters.keys():
@@ -181,20 +179,3 @@ def _prefix(names: Sequence[str], held: Mapping[str, Any], where: str) -> str:
     shared = itertools.takewhile(lambda column: len(set(column)) == 1, columns)
     prefix = "".join(f"{column[0]}." for column in shared)
     return prefix if any(f"{prefix}{name}" in held for name in names) else ""
-
-
-def _remedy(one: SizedStep, stored: tuple[int, ...]) -> str:
-    """Suggest how the input could fit the weight of a layer; empty if it could not."""
-    layer = one.layer
-    if isinstance(layer, Conv2d) and one.inputs == ("input",) and stored[2:] == layer.weight_shape[2:]:
-        channels = stored[1] * layer.groups
-        mode = {1: " (--mode gray)", 3: " (--mode rgb)"}.get(channels, "")
-        return (
-            f"; the network reads {plural(channels, 'channel')}, and the input has {layer.in_channels}{mode}"
-        )
-    if isinstance(layer, layers.Linear) and len(stored) == 2 and stored[0] == layer.out_features:
-        return (
-            f"; the network was made for inputs that come to {stored[1]} values there, and this one to "
-            f"{layer.in_features}: another size is needed (--resize, --crop)"
-        )
-    return ""

@@ -98,6 +98,18 @@ class Layer:
         """Count those of `macs` that do not meet padding."""
         return self.macs(shape, *others)
 
+    def remedy(self, stored: Shape, *, first: bool) -> str:
+        """Suggest how an input could fit a stored weight of another shape; empty if it could not.
+
+        Parameters
+        ----------
+        stored : tuple of int
+            Shape of the stored weight.
+        first : bool
+            Whether the layer reads the input of the network.
+        """
+        return ""
+
     def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
         """Follow the receptive field through the layer.
 

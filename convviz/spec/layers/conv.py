@@ -340,6 +340,16 @@ class Conv2d(Layer):
         height, width = self.axes(HW(*shape[1:]))
         return self.kernels * height.met * width.met
 
+    def remedy(self, stored: Shape, *, first: bool) -> str:
+        """Name the channels that the stored weight reads."""
+        if not first or stored[2:] != self.weight_shape[2:]:
+            return ""
+        channels = stored[1] * self.groups
+        mode = {1: " (--mode gray)", 3: " (--mode rgb)"}.get(channels, "")
+        return (
+            f"; the network reads {plural(channels, 'channel')}, and the input has {self.in_channels}{mode}"
+        )
+
     def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
         """Follow the receptive field through the windows."""
         edges = self.edges(HW(*shape[1:]))

@@ -118,6 +118,15 @@ class Linear(Layer):
         self.output_shape(shape)
         return self.in_features * self.out_features
 
+    def remedy(self, stored: Shape, *, first: bool) -> str:
+        """Name the number of values that the stored weight reads."""
+        if len(stored) != 2 or stored[0] != self.out_features:
+            return ""
+        return (
+            f"; the network was made for inputs that come to {stored[1]} values there, and this one to "
+            f"{self.in_features}: another size is needed (--resize, --crop)"
+        )
+
     def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
         """Follow nothing: every output depends on the whole input."""
         return WHOLE
