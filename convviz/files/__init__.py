@@ -1,1 +1,1 @@
-"""Files as bytes and arrays: read within bounds, written whole or not at all."""
+"""Read files as bytes and arrays, within limits, and write them whole or not at all."""

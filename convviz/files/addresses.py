@@ -1,7 +1,7 @@
-"""Files and folders by address, such as ``s3://bucket/photos``, beside plain paths.
+"""Read and write files by address, such as ``s3://bucket/photos``, as well as by plain path.
 
 An address becomes a path of universal-pathlib, which has the methods of `pathlib.Path` that are used
-here, over a file system of fsspec. Plain paths stay what they are.
+here and works on a file system of fsspec. Plain paths stay unchanged.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from convviz.text import amount, in_quotes, printable
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _LOCAL = re.compile(r"(file|local)://")
 
-# Which extra brings what an address needs; for some others, which packages do.
+# Which extra installs what an address needs; for some others, which packages are needed.
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "http": "http", "https": "http"}
 _PACKAGES = {
     "abfs": "adlfs",
@@ -39,32 +39,32 @@ _PACKAGES = {
     "webdav": "webdav4",
 }
 
-# Where a file that is being written is not seen before it is whole.
+# Where a file is not visible until it is completely written.
 _WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "oci", "oss", "memory"})
 _ARCHIVES = ("zip", "tar", "libarchive")
 _READ_ONLY = frozenset({*_ARCHIVES, "http", "https", "data", "github", "git"})
 
 _S3, _WEB = ("s3", "s3a"), ("http", "https")
-# The most that a member of an archive may grow when it is unpacked: as a factor, and in bytes.
+# How much a member of an archive may grow when it is unpacked: as a factor, and in bytes.
 _MOST_TIMES, _SMALL = 100, 64 << 20
-# Names in one answer of a server of S3.
+# Names in one response of an S3 server.
 _PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a file system says about a file without reading it.
+    """What a file system reports about a file without reading it.
 
     Parameters
     ----------
     size : int
-        Bytes.
+        Size in bytes.
     modified : int
         When its content was last changed, in nanoseconds.
     changed : int
-        When anything about it was last changed; behind an address, a digest of the version that is told.
+        When anything about it was last changed; for an address, a digest of the version reported.
     certain : bool
-        Whether a change of the content would be seen here.
+        Whether a change of the content would be visible here.
     """
 
     size: int
@@ -74,7 +74,7 @@ class Seen:
 
 
 def path_of(text: str) -> Path:
-    """Take a path or an address.
+    """Convert text to a path, from a path or an address.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def path_of(text: str) -> Path:
         from upath import UPath
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a file system that the package has no tests for
+            warnings.simplefilter("ignore")  # the package warns about file systems that it does not test
             place = UPath(text)
             _ = place.fs
     except ImportError as error:
@@ -121,13 +121,13 @@ def path_of(text: str) -> Path:
         ) from None
     except ValueError as error:
         raise SpecError(f"the address {text!r} cannot be used: {printable(str(error))}.") from None
-    except Exception as error:  # noqa: BLE001  # file systems raise what they like when they connect
+    except Exception as error:  # noqa: BLE001  # file systems raise any kind of error when they connect
         raise SpecError(f"the address {text!r} cannot be used: {_reason(error)}.") from None
-    return place  # type: ignore[return-value]  # it has the methods of a path that are used
+    return place  # type: ignore[return-value]  # it has the path methods that are used
 
 
 def _brought_by(scheme: str, error: ImportError) -> str:
-    """Name the extra or the packages that an address needs."""
+    """Return the name of the extra or the packages that an address needs."""
     if scheme in _EXTRAS:
         return f"'convviz[{_EXTRAS[scheme]}]'"
     cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error
@@ -136,12 +136,12 @@ def _brought_by(scheme: str, error: ImportError) -> str:
 
 
 def is_remote(path: PurePath) -> bool:
-    """Return whether a path is one of universal-pathlib."""
+    """Return whether a path belongs to universal-pathlib."""
     return not isinstance(path, PurePath)
 
 
 def seen(path: Path) -> Seen:
-    """Ask about a file.
+    """Return what the file system reports about a file.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def seen(path: Path) -> Seen:
 
 
 def _told(info: dict[str, Any]) -> Seen:
-    """Read what a file system says about a file; each file system has its own keys."""
+    """Convert what a file system reports about a file; each file system has its own keys."""
     size = info.get("Size", info.get("size"))
     date = next((info[key] for key in ("LastModified", "mtime", "updated", "created") if info.get(key)), 0)
     told = [
@@ -172,17 +172,17 @@ def _digest(text: str) -> int:
 
 
 def size_of(path: Path) -> int | None:
-    """Ask for the bytes of a file; None if there is none.
+    """Return the size of a file in bytes; None if it does not exist.
 
     Raises
     ------
     OSError
-        If it cannot be asked for.
+        If the size cannot be determined.
     """
     place: Any = path
     try:
         if is_remote(path) and _scheme(path) in _S3:
-            # s3fs asks first whether it is a folder, which costs as much as writing it.
+            # s3fs first checks whether it is a folder, which costs as much as writing it.
             bucket, _, key = place.path.partition("/")
             return int(place.fs.call_s3("head_object", Bucket=bucket, Key=key)["ContentLength"])
         return path.stat().st_size
@@ -191,7 +191,7 @@ def size_of(path: Path) -> int | None:
 
 
 def read(path: Path) -> bytes:
-    """Read a file behind an address whole.
+    """Read the whole file at an address.
 
     Raises
     ------
@@ -202,10 +202,10 @@ def read(path: Path) -> bytes:
         place: Any = path
         system = _system(path)
         _check_unpacked(path, system)
-        return bytes(system.cat_file(place.path))  # without asking for its length first
+        return bytes(system.cat_file(place.path))  # without requesting its length first
     except InputError:
         raise
-    except (FileNotFoundError, KeyError):  # an archive of zip looks names up
+    except (FileNotFoundError, KeyError):  # a zip archive raises KeyError
         raise InputError(
             f"cannot read {in_quotes(path)}: there is no such file; check the address."
         ) from None
@@ -214,7 +214,7 @@ def read(path: Path) -> bytes:
 
 
 def fetch(path: Path, file: BinaryIO) -> None:
-    """Copy a file behind an address to the end of `file`, a block at a time.
+    """Copy the file at an address to the end of `file`, one block at a time.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def fetch(path: Path, file: BinaryIO) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse an address that nothing can be written to."""
+    """Refuse an address that does not allow writing."""
     if is_remote(path) and _scheme(path) in _READ_ONLY:
         raise OutputError(
             f"cannot write {in_quotes(path)}: {_scheme(path)}:// is for reading; choose another output."
@@ -238,12 +238,12 @@ def check_writable(path: Path) -> None:
 
 
 def is_link(path: Path) -> bool:
-    """Return whether a path is a link, of any kind that a system has for folders."""
+    """Return whether a path is a link, of any kind that a system supports for folders."""
     return path.is_symlink() or bool(getattr(os.path, "isjunction", lambda path: False)(path))
 
 
 def folds_case(path: Path) -> bool:
-    """Return whether names that differ only in case are one name where a path is or will be."""
+    """Return whether the file system of a path treats names that differ only in case as equal."""
     if is_remote(path):
         return False
     for place in (path.absolute(), *path.absolute().parents):
@@ -256,7 +256,7 @@ def folds_case(path: Path) -> bool:
 
 @contextlib.contextmanager
 def sending(path: Path) -> Iterator[BinaryIO]:
-    """Write a file behind an address: whole, or not at all.
+    """Write a file at an address: whole, or not at all.
 
     Raises
     ------
@@ -264,9 +264,9 @@ def sending(path: Path) -> Iterator[BinaryIO]:
         If it cannot be written there.
     """
     check_writable(path)
-    # By the ending, file systems tell what they store.
+    # File systems derive the type of the content from the file ending.
     with tempfile.NamedTemporaryFile(prefix="convviz-", suffix=path.suffix) as file:
-        yield file  # type: ignore[misc]  # the wrapper has all methods of a binary file
+        yield file  # type: ignore[misc]  # the wrapper has all binary file methods
         file.flush()
         place: Any = path
         with reported(path):
@@ -281,7 +281,7 @@ def sending(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def reported(path: Path) -> Iterator[None]:
-    """Turn errors behind an address into an `OutputError` of one line."""
+    """Convert errors at an address into an `OutputError` of one line."""
     try:
         yield
     except Exception as error:  # noqa: BLE001  # each package has errors of its own
@@ -289,7 +289,7 @@ def reported(path: Path) -> Iterator[None]:
 
 
 def listed(folder: Path) -> Iterator[tuple[str, Seen | None]]:
-    """List all files below a folder behind an address, a page or a folder at a time.
+    """Yield all files below the folder at an address, one page or one folder at a time.
 
     Parameters
     ----------
@@ -299,15 +299,15 @@ def listed(folder: Path) -> Iterator[tuple[str, Seen | None]]:
     Yields
     ------
     name : str
-        What follows the folder and a slash, letter by letter: an object's key may hold anything,
-        so ``/etc/x`` and ``..`` are possible names, and ``a//b`` is another one than ``a/b``.
+        The exact text after the folder and a slash. An object's key may hold anything, so
+        ``/etc/x`` and ``..`` are possible names, and ``a//b`` differs from ``a/b``.
     found : Seen or None
-        The file, as far as the list tells.
+        What the listing reports about the file, if anything.
 
     Raises
     ------
     InputError
-        If it cannot be listed.
+        If the folder cannot be listed.
     """
     try:
         yield from _pages(folder) if _scheme(folder) in _S3 else _folders(folder)
@@ -320,14 +320,14 @@ def listed(folder: Path) -> Iterator[tuple[str, Seen | None]]:
 
 
 def below(folder: Path, name: str) -> Path:
-    """Go from a folder to what `listed` named there; never to anything outside of it."""
-    # Where a name with a slash in front would be taken from the root, it leads nowhere.
+    """Return the path of a name that `listed` found in a folder; never a path outside the folder."""
+    # A name with a leading slash must not be resolved from the root.
     rooted = name.startswith("/") and _scheme(folder) not in (*_S3, *_WEB)
     return folder / (f"./{name}" if rooted else name)
 
 
 def _pages(folder: Any) -> Iterator[tuple[str, Seen | None]]:
-    """List what a server of S3 holds below a name, in pages, where s3fs would gather all of it."""
+    """List what an S3 server holds below a name, page by page; s3fs would collect everything first."""
     bucket, _, prefix = folder.path.rstrip("/").partition("/")
     prefix = f"{prefix}/" if prefix else ""
     more: dict[str, str] = {}
@@ -342,11 +342,11 @@ def _pages(folder: Any) -> Iterator[tuple[str, Seen | None]]:
 
 
 def _folders(folder: Any) -> Iterator[tuple[str, Seen | None]]:
-    """List one folder after the other; an archive, which is one list, at once."""
+    """List one folder after another; an archive, which is a single list, at once."""
     root = folder.path.rstrip("/")
     system = _system(folder)
     system.invalidate_cache()
-    if _is_archive(system):  # it would go through all of its members for each folder
+    if _is_archive(system):  # otherwise it scans all members for each folder
         system.ls(folder.path)
         members = sorted(system.dir_cache.values(), key=operator.itemgetter("name"))
         start = f"{root}/" if root else ""
@@ -361,7 +361,7 @@ def _folders(folder: Any) -> Iterator[tuple[str, Seen | None]]:
         except FileNotFoundError:
             if here == folder.path:
                 raise
-            continue  # it was there just now
+            continue  # it has just disappeared
         for info in sorted(found, key=operator.itemgetter("name")):
             path = info["name"].rstrip("/")
             if info["type"] != "directory":
@@ -373,20 +373,20 @@ def _folders(folder: Any) -> Iterator[tuple[str, Seen | None]]:
 
 
 def _known(info: dict[str, Any]) -> Seen | None:
-    """Read what a list says about a file, if a change would be seen there."""
+    """Convert what a listing reports about a file, if a change would be visible there."""
     found = _told(info)
     return found if found.certain else None
 
 
-# File systems of archives that are open in this process.
+# File systems of the archives that are open in this process.
 _systems: dict[str, Any] = {}
 
 
 def _system(path: Any) -> Any:
-    """Return the file system of a path; of an archive, one for all paths that come here from other processes.
+    """Return the file system of a path; paths into one archive from other processes share one.
 
-    A path that was sent brings a file system of its own, which for an archive means
-    that all names of its members are read again.
+    A path sent from another process brings its own file system. For an archive, this
+    would read the names of all members again.
     """
     if _scheme(path) not in _ARCHIVES:
         return path.fs
@@ -401,11 +401,11 @@ def _is_archive(system: Any) -> bool:
 
 
 def _check_unpacked(path: Any, system: Any) -> None:
-    """Refuse a member of an archive that would grow too much when it is unpacked."""
+    """Refuse an archive member that would grow too much when unpacked."""
     if not _is_archive(system):
         return
     found = system.info(path.path)
-    # Within a tar nothing is packed, but the whole of it may be.
+    # The members of a tar are not compressed, but the whole tar may be.
     packed = found.get("compress_size") or system.of.fs.size(system.of.path)
     if found["size"] > max(_SMALL, _MOST_TIMES * packed):
         raise InputError(
@@ -419,12 +419,12 @@ def _scheme(path: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Describe an error of a package in one line."""
+    """Describe a package's error in one line."""
     if isinstance(error, RecursionError):
         return "its folders lie too deep in one another"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    # What Python itself raises speaks of programs, not of addresses.
+    # Python's own errors describe programs, not addresses.
     if isinstance(error, TypeError | AttributeError | LookupError | NotImplementedError | AssertionError):
         return "its package cannot use it"
     text = printable(" ".join(str(error).split())) or "its package does not say why"

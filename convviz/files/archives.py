@@ -1,4 +1,4 @@
-"""Archives of arrays: .npz and .safetensors, read within bounds and written."""
+"""Read archives of arrays, .npz and .safetensors, within limits, and write them."""
 
 import contextlib
 import io
@@ -27,8 +27,8 @@ from convviz.typing import Floats
 ARCHIVES = (".npz", ".safetensors")
 WRITABLE = (".npz", ".npy", ".safetensors")
 
-# A file of a few kilobytes may unpack to any size: what is larger than this belongs into a .npy, whose size
-# tells what it holds. The largest weights of a convolution in use have 150 MiB.
+# A file of a few kilobytes may unpack to any size: larger arrays belong in a .npy, whose size shows
+# what it holds. The largest convolution weights in use have 150 MiB.
 _MOST_UNPACKED, _MOST_UNPACKED_WEIGHTS = 1 << 30, 1 << 28
 
 _PIECE_BYTES = 1 << 20
@@ -45,14 +45,14 @@ def read_archive(path: Path) -> dict[str, Floats]:
     Returns
     -------
     dict of ndarray, float32
-        By name; arrays of text, such as names, are left out. The bfloat16 and the floats
-        of 8 bits of safetensors, which numpy lacks, become float32 exactly. A .npz may
-        hold at most 256 MiB in all, for a small file can unpack to any size.
+        By name; arrays of text, such as names, are left out. The bfloat16 and 8-bit floats
+        of safetensors, which numpy lacks, become float32 exactly. A .npz may hold at most
+        256 MiB in all, because a small file can unpack to any size.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or an array is none of finite numbers.
+        If the file cannot be read, or an array does not hold finite numbers.
     """
     return parse_archive(read_bytes(path), quoted(path), path.suffix.lower())
 
@@ -72,7 +72,7 @@ def parse_archive(data: bytes, name: str, suffix: str) -> dict[str, Floats]:
     Returns
     -------
     dict of ndarray, float32
-        As `read_archive` gives them.
+        As `read_archive` returns them.
 
     Raises
     ------
@@ -93,16 +93,16 @@ def parse_archive(data: bytes, name: str, suffix: str) -> dict[str, Floats]:
 
 
 def stored_arrays(data: bytes, name: str, suffix: str) -> Iterator[tuple[str, NDArray[Any] | str]]:
-    """Yield names and arrays of an archive as they are stored, with the parameters of `parse_archive`.
+    """Yield the names and arrays of an archive as stored; the parameters are those of `parse_archive`.
 
-    An array that cannot be read is replaced by the reason, worded to follow its name.
+    The reason, worded to follow the name, replaces an array that cannot be read.
     """
     return _from_safetensors(data, name) if suffix == ".safetensors" else _from_npz(data, name)
 
 
 @contextlib.contextmanager
 def _opened_npz(data: bytes, name: str) -> Iterator[tuple[zipfile.ZipFile, dict[str, str]]]:
-    """Open an archive of numpy; return it with its members by the names of their arrays."""
+    """Open a numpy archive; yield it with its members by array name."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             yield (
@@ -118,18 +118,18 @@ def _opened_npz(data: bytes, name: str) -> Iterator[tuple[zipfile.ZipFile, dict[
 
 
 def _check_unpacked(size: int, what: str, most: int) -> None:
-    """Refuse a file that is larger than any of its kind needs to be."""
+    """Refuse a file that is larger than any file of its kind needs to be."""
     if size > most:
         raise InputError(f"{what} to {amount(size)}; the limit is {amount(most)}: store the numbers as .npy.")
 
 
 def _unpacked(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
-    """Unpack a member of an archive, and no more of it than it announces."""
+    """Unpack a member of an archive, but no more bytes than it declares."""
     info = archive.getinfo(member)
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise zipfile.BadZipFile("compressed in a way that numpy does not write")
     memory.need(info.file_size, f"the bytes of {name}", "make it smaller", error=InputError)
-    # Read at once, zipfile unpacks all that there is before it cuts off what was not announced.
+    # In a single read, zipfile would unpack everything before it cuts off bytes beyond the declared size.
     with archive.open(info) as file:
         return b"".join(iter(partial(file.read, _PIECE_BYTES), b""))
 
@@ -159,7 +159,7 @@ def one_of_npz(data: bytes, name: str, *, member: str | None) -> NDArray[Any]:
         return from_npy(_unpacked(archive, members[member], place), place)
 
 
-# Of safetensors; its other types are complex, or floats of less than 8 bits.
+# Types of safetensors; its other types are complex, or floats of less than 8 bits.
 _TENSOR_TYPES = {
     "BOOL": "?",
     "U8": "u1",
@@ -183,7 +183,7 @@ _TENSOR_TYPES = {
 
 
 def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any] | str]]:
-    """Read every array of a safetensors file, or give the reason why one cannot be read."""
+    """Yield every array of a safetensors file, or the reason why it cannot be read."""
     memory.need(len(data), f"the arrays of {name}", "make the file smaller", error=InputError)
     try:
         tensors = safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # it ships no types
@@ -204,12 +204,12 @@ def _from_safetensors(data: bytes, name: str) -> Iterator[tuple[str, NDArray[Any
 
 
 def _floats_of_a_byte(kind: str) -> Floats:
-    """List the 256 values of a float of 8 bits, by the byte that stands for each.
+    """List the 256 values of an 8-bit float type, indexed by byte.
 
     Notes
     -----
-    E4M3 has a sign, 4 bits of exponent and 3 of fraction, and no infinity; E8M0 is an
-    exponent alone. FNUZ has neither infinity nor -0, and a bias that is 1 greater.
+    E4M3 has a sign, 4 bits of exponent and 3 of fraction, and no infinity; E8M0 has only
+    an exponent. FNUZ has neither infinity nor -0, and its bias is greater by 1.
     Open Compute Project, "OCP 8-bit Floating Point Specification", 2023; the FNUZ types are
     those of Noune et al., "8-bit Numerical Formats for Deep Neural Networks", 2022.
 
@@ -231,7 +231,7 @@ def _floats_of_a_byte(kind: str) -> Floats:
         size[0x80] = np.nan
     elif bits == 3:
         size[[0x7F, 0xFF]] = np.nan
-    else:  # the greatest exponent is that of infinity and of what is not a number
+    else:  # the greatest exponent marks infinity and NaN
         size[exponent == 31] = np.where(fraction[exponent == 31] == 0, np.inf, np.nan)
     return np.asarray(np.where(codes & 0x80, -size, size), np.float32)
 
@@ -239,28 +239,28 @@ def _floats_of_a_byte(kind: str) -> Floats:
 def write_arrays(
     file: BinaryIO, suffix: str, stored: dict[str, NDArray[Any]], *, text: dict[str, str]
 ) -> None:
-    """Write arrays, always with the same bytes for the same arrays.
+    """Write arrays; the same arrays always give the same bytes.
 
     Parameters
     ----------
     file : binary file
         Where to write.
     suffix : str
-        ``.npz``; ``.npy`` for the array ``maps`` alone; ``.safetensors``, where arrays of
+        ``.npz``; ``.npy`` for only the array ``maps``; ``.safetensors``, where arrays of
         text become metadata.
     stored : dict of ndarray
         What to write, by name.
     text : dict of str
-        As `convviz.files.marks.signed_text` gives it; a .npy file has no place for it.
+        As `convviz.files.marks.signed_text` returns it; a .npy file has no place for it.
     """
     if suffix == ".npy":
-        # Into a file numpy writes by itself, and of a full disk it says no more than how much is missing.
+        # numpy would write to a real file itself, and its error for a full disk lacks the reason.
         through = SimpleNamespace(write=file.write)
         np.lib.format.write_array(through, stored["maps"], allow_pickle=False)
     elif suffix == ".npz":
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for key, array in stored.items():
-                # The date is fixed, so that equal results are equal files.
+                # The date is fixed, so that equal results give equal files.
                 with archive.open(zipfile.ZipInfo(f"{key}.npy"), "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
             archive.comment = f"{MARK} {text[MARK]}".encode()[:65_000]
@@ -269,6 +269,6 @@ def write_arrays(
         tensors = {
             key: np.ascontiguousarray(array) for key, array in stored.items() if array.dtype.kind != "U"
         }
-        # One entry alone: safetensors writes several in an order that differs between runs.
+        # Only one entry: safetensors writes several entries in an order that differs between runs.
         mark = json.dumps(json.loads(text[MARK]) | words, ensure_ascii=False)
         file.write(safetensors.numpy.save(tensors, metadata={MARK: mark}))

@@ -1,4 +1,4 @@
-"""Numbers in files: nested lists, tables, and the formats of numpy and safetensors."""
+"""Read numbers from files: nested lists, tables, and the formats of numpy and safetensors."""
 
 import codecs
 import json
@@ -27,7 +27,7 @@ READABLE = (".json", ".csv", ".npy", ".npz")
 # A picture has three axes and a weight has four.
 _MOST_AXES = 4
 
-# A text may name any number of values; one takes some 60 bytes at first.
+# A text may hold any number of values; each one takes about 60 bytes at first.
 _MOST_WRITTEN = 1 << 24
 
 _INFINITE = re.compile("[+-]?inf(inity)?", re.IGNORECASE)
@@ -41,8 +41,8 @@ def read_array(path: Path) -> Floats:
     ----------
     path : Path
         A ``.json`` file of nested lists, a ``.csv`` file, or a ``.npy`` file, where
-        truth values count as 0 and 1; or one array of a ``.npz`` file, which is named
-        behind a colon if there are several.
+        truth values count as 0 and 1; or one array of a ``.npz`` file, named after a
+        colon if there are several.
 
     Returns
     -------
@@ -110,10 +110,10 @@ def parse_array(
     return array
 
 
-# Editors and spreadsheets on Windows write such texts, and say so by their first bytes.
+# Editors and spreadsheets on Windows write such texts and mark them with these first bytes.
 _ENCODINGS = {
     codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",  # it begins as UTF-16 does, so it comes before
+    codecs.BOM_UTF32_LE: "utf-32",  # it starts like UTF-16, so it comes first
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
@@ -121,12 +121,12 @@ _ENCODINGS = {
 
 
 def text_of(data: bytes, name: str) -> str:
-    """Decode a text file: UTF-8, or what its byte order mark says.
+    """Decode a text file: as UTF-8, or as its byte order mark specifies.
 
     Raises
     ------
     InputError
-        If the bytes are not such a text.
+        If the bytes are not text in that encoding.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def text_of(data: bytes, name: str) -> str:
 
 
 class _Constant(float):
-    """What stands in JSON as NaN, Infinity or -Infinity: a number with too many digits is none of these."""
+    """A value written as NaN, Infinity or -Infinity in JSON, as opposed to a number with too many digits."""
 
 
 def _from_json(data: bytes, name: str) -> NDArray[np.float64]:
@@ -166,11 +166,11 @@ def _from_json(data: bytes, name: str) -> NDArray[np.float64]:
     if not isinstance(document, list):
         raise InputError(f"{name}: expected nested lists of numbers, not {type(document).__name__}.")
     _check_lists(document, name)
-    return np.array(document, np.float64)  # whole numbers of any length among them
+    return np.array(document, np.float64)  # including whole numbers of any length
 
 
 def _check_count(numbers: int, name: str) -> None:
-    """Refuse a text with more numbers than fit into memory, or than any text needs."""
+    """Refuse a text with more numbers than fit into memory or than any text needs."""
     if numbers > _MOST_WRITTEN:
         raise InputError(
             f"{name} has up to {plural(numbers, 'number')}; the limit for text is {_MOST_WRITTEN:,}: "
@@ -208,7 +208,7 @@ def _check_lists(document: list[Any], name: str) -> None:
                     )
                 below.append((f"{place}[{index}]", item))
         level = below
-    # The place of a number is made only where it is wanted: there may be millions.
+    # The place of a number is built only when needed: there may be millions.
     for place, one in level:
         for index, item in enumerate(one):
             if wrong := _wrong_number(item):
@@ -216,7 +216,7 @@ def _check_lists(document: list[Any], name: str) -> None:
 
 
 def _wrong_number(item: Any) -> tuple[str, str] | None:
-    """Return what is wrong with an item of JSON that should be a number: its name, and why."""
+    """Return the name of a JSON item that is not a valid number, and the reason; None if it is valid."""
     if isinstance(item, bool) or not isinstance(item, int | float):
         return _json_word(item), "is not a number"
     # Whole numbers of any length compare with floats exactly.
@@ -225,7 +225,7 @@ def _wrong_number(item: Any) -> tuple[str, str] | None:
 
 
 def _json_word(item: Any) -> str:
-    """Write an item of JSON, shortened."""
+    """Format a JSON item, shortened."""
     word = json.dumps(item)
     return word if len(word) <= 40 else word[:37] + "..."
 
@@ -269,7 +269,7 @@ def _from_csv(data: bytes, name: str) -> list[Any]:
 
 
 def _csv_number(word: str, place: str, *, first: bool) -> float:
-    """Read one number of a table; words in its first line may be a header."""
+    """Read one number of a table; words in the first line may be a header."""
     if not word:
         raise InputError(f"{place}: the cell is empty; write a number into it, such as 0, or nan.")
     try:

@@ -1,4 +1,4 @@
-"""The layers inside trained weights: state dicts of PyTorch, archives of arrays, ONNX."""
+"""Read the layers of trained weights: state dicts of PyTorch, archives of arrays, ONNX."""
 
 import io
 import math
@@ -22,14 +22,14 @@ from convviz.machine import memory
 from convviz.text import because, in_quotes, plural, printable
 from convviz.typing import Floats
 
-# What torch.save writes; it has no ending of its own.
+# The usual endings of files from torch.save, which has no fixed one.
 _TORCH = (".pt", ".pth", ".ckpt", ".bin")
 READABLE = (".safetensors", ".npz", *_TORCH, ".onnx")
 
-# The one thing that torch.load calls with a length from the file, and fills.
+# The only callable that torch.load gives a length from the file, which then fills that much memory.
 _BYTES_OF_ANY_LENGTH = re.compile(rb"c(__builtin__|builtins)\nbytearray\n")
 
-# What torch.load raises on damaged files, beside what all readers do.
+# What torch.load raises on damaged files, besides the errors of all readers.
 _BROKEN = (*npy.BROKEN, AttributeError, AssertionError)
 
 
@@ -40,21 +40,21 @@ class StoredLayer:
     Parameters
     ----------
     name : str
-        What the file calls it.
+        Its name in the file.
     weight : ndarray
-        As stored: (O, I / groups, kh, kw) of a convolution, (I, O / groups, kh, kw) of a transposed one.
+        As stored: (O, I / groups, kh, kw) for a convolution, (I, O / groups, kh, kw) for a transposed one.
     bias : ndarray, shape (O,), or None
         As stored.
     arguments : dict
-        What the file says beyond the numbers, as arguments of `Conv2d`: nothing in a
-        state dict; stride, padding, dilation and groups in ONNX.
+        What the file specifies besides the numbers, as arguments of `Conv2d`: nothing in
+        a state dict; stride, padding, dilation and groups in ONNX.
     transposed : bool
         Whether it is a transposed convolution.
     keys : tuple of tuple
-        Where the file holds weight and bias: the keys from the top of its dicts, one
-        after the other. Empty in ONNX, and where the file holds them in parts.
+        Where the file holds the weight and the bias: for each, the keys from the top of
+        its dicts, in order. Empty for ONNX, and if the file holds them in parts.
     remark : str
-        In what these numbers are not all that the file computes with.
+        How these numbers differ from those that the file computes with.
     """
 
     name: str
@@ -72,7 +72,7 @@ class StoredLayer:
 
     @property
     def filters(self) -> NDArray[Any]:
-        """The weight filter by filter: (O, I / groups, kh, kw), of a transposed convolution too."""
+        """The weight by filter: (O, I / groups, kh, kw), also for a transposed convolution."""
         if not self.transposed:
             return self.weight
         channels, maps, kh, kw = self.weight.shape
@@ -97,18 +97,18 @@ class Checkpoint:
     arrays : dict of ndarray
         Every array, by its name, in the order of the file.
     convolutions : tuple of StoredLayer
-        The layers with four axes of weights, transposed ones among them.
+        The layers with four axes of weights, including transposed ones.
     graph : object, optional
-        Of an ONNX file, the model.
+        The model, if the file is ONNX.
     left_out : dict of str
         Why an array or a layer could not be read, by its name.
     count : int
         How many numbers the file stores.
     places : dict of tuple
-        The keys from the top of the file's dicts to an array, by its name; nothing for an
+        The keys from the top of the file's dicts to each array, by its name; empty for an
         array that is computed from others.
     parts : dict of ndarray
-        Arrays that `arrays` holds put together, as they are stored.
+        The stored parts of arrays that `arrays` holds combined.
     """
 
     name: str
@@ -136,13 +136,13 @@ class Checkpoint:
         return tuple(f"{_named(names)}: {text}" for text, names in found.items())
 
     def find(self, name: str | None) -> StoredLayer:
-        """Find a convolution by its name, or an end of it that no other has; without a name, the only one.
+        """Find a convolution by its name or by a unique end of it; without a name, return the only one.
 
         Raises
         ------
         UnknownNameError, SpecError, InputError
-            If there is none of that name, it is no convolution or could not be read, or there are more
-            than one to choose from.
+            If nothing has that name, what has it is not a convolution or could not be read, or the
+            choice is ambiguous.
         """
         known = {layer.name: layer for layer in self.convolutions}
         for missing in (name, f"{name}.weight"):
@@ -167,7 +167,7 @@ class Checkpoint:
                 f"layer: {in_quotes(name)} in {self.name} is not a convolution: its weight needs four axes."
             )
         ending = [one for one in known if one.endswith(f".{name}")]
-        if name not in known and len(ending) == 1:  # as behind the "module." of some wrapper
+        if name not in known and len(ending) == 1:  # e.g. after the "module." of a wrapper
             return known[ending[0]]
         if name not in known:
             raise UnknownNameError("convolution", name, known)
@@ -188,13 +188,13 @@ class Checkpoint:
 
 
 def _named(names: Sequence[str], most: int = 6) -> str:
-    """List names for a message: the first few, and how many more there are."""
+    """List names for a message: the first few, and the number of the others."""
     some = ", ".join(map(printable, names[:most]))
     return some if len(names) <= most else f"{some} … ({len(names)} in all)"
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Read the layers of a file of trained weights; nothing in it is run.
+    """Read the layers of a file of trained weights without running anything in it.
 
     Parameters
     ----------
@@ -206,9 +206,9 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     -------
     Checkpoint
         Its arrays and convolutions. An array ``NAME.weight`` with four axes is the weight of
-        the convolution ``NAME``; its bias is ``NAME.bias``. With more or fewer biases than
-        filters it is a transposed one, whose first axis counts channels. A weight that is stored
-        in parts (weight norm, spectral norm, pruning) is put together.
+        the convolution ``NAME``; its bias is ``NAME.bias``. If the number of biases differs from
+        the number of filters, it is a transposed convolution, whose first axis counts channels.
+        A weight that is stored in parts (weight norm, spectral norm, pruning) is combined.
 
     Raises
     ------
@@ -231,7 +231,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             given[key] = values
     else:
         given = dict(archives.stored_arrays(data, name, suffix))
-        if suffix == ".safetensors":  # which orders them by their size
+        if suffix == ".safetensors":  # safetensors orders them by size
             given = dict(sorted(given.items(), key=lambda item: _natural(item[0])))
     left_out = {key: f"it {value}" for key, value in given.items() if isinstance(value, str)}
     found = {key: value for key, value in given.items() if not isinstance(value, str)}
@@ -255,18 +255,18 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def _is_weight(key: str, found: Mapping[str, NDArray[Any]]) -> bool:
-    """Return whether an array with four axes is the weight of a layer, by its name, or as the only array."""
-    # What `run --save` wrote holds its input and its maps too.
+    """Return whether an array with four axes is a layer's weight, by its name or as the only array."""
+    # Files from `run --save` also hold the input and the maps.
     return key.endswith("weight") or len(found) == 1
 
 
 def _stored(values: NDArray[Any]) -> int:
-    """Count the numbers that are stored; an array may show one in many places."""
+    """Count the numbers that are stored; an array may repeat one of them in many places."""
     return math.prod(n for n, step in zip(values.shape, values.strides, strict=True) if step)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Order names as people do: 2.weight before 10.weight.
+    """Return a sort key that orders names as people do: 2.weight before 10.weight.
 
     Examples
     --------
@@ -282,7 +282,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def _convolutions(
     found: Mapping[str, NDArray[Any]], places: Mapping[str, tuple[Any, ...]], made_of: Mapping[str, str]
 ) -> Iterator[StoredLayer]:
-    """Take the weights with four axes; `places` tells which lie in dicts below, `made_of` which in parts."""
+    """Yield the weights with four axes; `places` locates nested ones, and `made_of` lists combined ones."""
     for key, weight in found.items():
         if weight.ndim != 4 or not weight.size or not _is_weight(key, found):
             continue
@@ -308,10 +308,10 @@ def _convolutions(
 
 
 def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], NDArray[Any] | str]]:
-    """Read the tensors of a state dict, and nothing but tensors: name, keys from the top, values.
+    """Read only the tensors of a state dict: name, keys from the top, values.
 
-    In place of the values of a tensor that cannot be had comes the reason; without keys
-    no program can load them as they are.
+    The reason replaces the values of a tensor that cannot be read. Empty keys mean that
+    no program can load the tensor as stored.
     """
     if _is_torchscript(data):
         raise InputError(
@@ -326,9 +326,7 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], 
         import torch
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # about old protocols, and types of tensors that are refused below
+            warnings.simplefilter("ignore")  # about old protocols, and tensor types that are refused below
             document = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         culprit = re.search(r"GLOBAL ([\w.]+)", str(error))
@@ -344,24 +342,24 @@ def _from_torch(data: bytes, name: str) -> Iterator[tuple[str, tuple[Any, ...], 
         if not dense or tensor.is_complex():
             yield key, place, "is not a plain tensor of real numbers"
         elif tensor.is_quantized:
-            # A program would have to do the same before it could load the numbers into a layer.
+            # A program would have to do the same before loading the numbers into a layer.
             yield key, (), _numbers(tensor.detach().dequantize(), f"{name}, tensor {key!r}")
         else:
             yield key, place, _numbers(tensor.detach().resolve_neg(), f"{name}, tensor {key!r}")
 
 
 def _numbers(tensor: Any, name: str) -> NDArray[Any]:
-    """Return the numbers of a plain tensor, without memory for those that it repeats."""
-    # A tensor may show one stored number in any number of places; numpy can too.
+    """Return the numbers of a plain tensor, without using memory for repeated ones."""
+    # A tensor may repeat one stored number in many places, and so can a numpy array.
     memory.need(8 * tensor.numel(), f"the numbers of {name}", "store them as they are", error=InputError)
     stored = tensor[tuple(slice(0, 1) if step == 0 else slice(None) for step in tensor.stride())]
-    # numpy has no bfloat16, and no floats of 8 bits.
+    # numpy has neither bfloat16 nor 8-bit floats.
     values = (stored.float() if stored.is_floating_point() else stored).numpy()
     return np.broadcast_to(values, tuple(tensor.shape))
 
 
 def _more_than_tensors(name: str, culprit: str | None) -> InputError:
-    """Name the code that torch.load would have to run."""
+    """Return an error that names the code that torch.load would have to run."""
     what = f"it holds more than tensors ({culprit})" if culprit else "it is damaged, or no state dict"
     return InputError(
         f"cannot read {name}: {what}, and loading that could run any code; "
@@ -370,7 +368,7 @@ def _more_than_tensors(name: str, culprit: str | None) -> InputError:
 
 
 def _pickled(data: bytes) -> bytes:
-    """Take the part that says how everything else is put together."""
+    """Return the part that describes how the file is assembled."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return b"".join(archive.read(one) for one in archive.namelist() if one.endswith("/data.pkl"))
@@ -379,7 +377,7 @@ def _pickled(data: bytes) -> bytes:
 
 
 def _unpacked(data: bytes) -> int:
-    """Count the bytes of an archive after unpacking, or those of another file as it is."""
+    """Count the bytes of an archive after unpacking, or of any other file as it is."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return sum(one.file_size for one in archive.infolist())
@@ -401,7 +399,7 @@ def _state_dict(
 ) -> dict[str, tuple[tuple[Any, ...], Any]]:
     """Find the tensors by name: at the top, or in dicts below, as in ``{"state_dict": ..., "epoch": 3}``.
 
-    With each come the keys that lead to it, behind those in `at`.
+    Each tensor comes with the keys that lead to it, after those in `at`.
     """
     if not isinstance(document, Mapping):
         return {}
@@ -410,7 +408,7 @@ def _state_dict(
     }
     if any(one.ndim > 0 for _, one in top.values()):
         return top
-    # The state of an optimizer has tensors of the same shapes.
+    # An optimizer's state has tensors of the same shapes.
     below = {
         str(key): found
         for key, value in document.items()

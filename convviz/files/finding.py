@@ -1,4 +1,4 @@
-"""Pictures found in folders."""
+"""Find pictures in folders."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from convviz.files import addresses
 if os.name == "posix":
     pass
 
-# `find_files` takes every ending of a format that `convviz.images.decode` reads.
+# `find_files` accepts every file ending of the formats that `convviz.images.decode` reads.
 PICTURE_SUFFIXES = frozenset(
     f".{ending}"
     for ending in [
@@ -92,25 +92,25 @@ def find_files(
     Parameters
     ----------
     folder : Path
-        Where to look, at any depth. Links to folders are not followed, and names
-        that begin with a dot are passed over.
+        Where to search, at any depth. Links to folders are not followed, and names
+        that begin with a dot are skipped.
     pattern : str, optional
-        Take the files whose name, or path below `folder`, matches it; by default
+        Select the files whose name, or path below `folder`, matches it; by default
         those with one of `PICTURE_SUFFIXES`, in upper or lower case.
     exclude : Path, optional
-        A folder to leave out with all that is in it.
+        A folder to leave out with all its contents.
     unread : callable
-        Told of every folder that cannot be looked into.
+        Called for every folder that cannot be listed.
     passed : callable
-        Told of every file that is not taken and of every link to a folder, relative
-        to `folder`.
+        Called for every file that is not selected and for every link to a folder, with
+        the path relative to `folder`.
 
     Yields
     ------
     Path
-        Relative to `folder`, in the order of their names, those of a folder before
-        those of the folders in it: all that is no folder, with pipes and links
-        that lead nowhere, so that whoever reads can name them.
+        Relative to `folder`, ordered by name; the files of a folder come before those
+        of its subfolders. Everything that is not a folder is included, even pipes and
+        broken links, so that the reader can report them.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def find_files(
     ['a.JPG', 'b.png']
     """
     left_out = _identity(exclude)
-    waiting = [folder]  # os.walk of Python 3.11 calls itself for each level
+    waiting = [folder]  # os.walk of Python 3.11 recurses for each level
     while waiting:
         here = waiting.pop()
         folders: list[str] = []
@@ -153,7 +153,7 @@ def find_files(
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads back to itself
+    except OSError:  # a link that points to itself
         return False
 
 
@@ -167,7 +167,7 @@ def _identity(path: Path | None) -> tuple[int, int] | None:
 
 
 def is_wanted(relative: PurePath, pattern: str | None) -> bool:
-    """Return whether `find_files` takes a file."""
+    """Return whether `find_files` selects a file."""
     if relative.name.startswith("."):
         return False
     if pattern is None:

@@ -1,4 +1,4 @@
-"""The mark in files of convviz: it identifies them, and stores their settings."""
+"""Write and read the mark that identifies files of convviz and stores their settings."""
 
 import json
 import math
@@ -9,35 +9,35 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-# Before the description, in the place that each format has for words; a .npy file has none.
+# It precedes the description, where each format stores text; a .npy file has no place for it.
 MARK = "convviz"
 
-# How far into a file its mark is looked for, from the end where it stands.
+# How many bytes are searched for the mark, from the end of the file where the format stores it.
 _LENGTH = 1 << 20
 
 
 def signed_text(description: dict[str, Any]) -> dict[str, str]:
-    """Make the metadata that identifies a file of convviz and describes its run."""
+    """Return the metadata that identifies a file of convviz and describes its run."""
     text = json.dumps(description, ensure_ascii=False)
     try:
         text.encode()
-    except UnicodeEncodeError:  # a file whose name is not of this encoding
+    except UnicodeEncodeError:  # a file name outside this encoding
         text = json.dumps(description)
     return {MARK: text}
 
 
 def ascii_text(description: dict[str, Any]) -> str:
-    """Write the mark with the description of the run in ASCII, for formats without an encoding."""
+    """Return the mark with the description of the run in ASCII, for formats without an encoding."""
     return f"{MARK} {json.dumps(description)}"
 
 
 def comment(description: dict[str, Any]) -> str:
-    """Write the mark as a comment for XML and HTML, which may hold no two hyphens in a row."""
+    """Return the mark as a comment for XML and HTML, which must not contain two hyphens in a row."""
     return f"{MARK} {signed_text(description)[MARK]}".replace("--", "-\\u002d")
 
 
 def description_of(path: Path) -> dict[str, Any] | None:
-    """Read the settings that a file says it was made with.
+    """Read the settings that are stored in a file.
 
     Parameters
     ----------
@@ -47,11 +47,11 @@ def description_of(path: Path) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        The words that `signed_text` was given; None if convviz did not write the
-        file, or it cannot be read. Whoever wrote it could write anything.
+        The description that `signed_text` was given; None if convviz did not write the
+        file, or it cannot be read. Do not trust it: anyone can write such a file.
     """
     try:
-        # What follows, such as the end of a comment, is no part of it.
+        # What follows, such as the end of a comment, is not part of it.
         found, _ = json.JSONDecoder(parse_constant=_finite, parse_float=_finite).raw_decode(
             _text_of(path) or ""
         )
@@ -67,7 +67,7 @@ def _finite(text: str) -> float | None:
 
 
 def is_ours(path: Path) -> bool:
-    """Return whether convviz wrote a file: by its mark, which .npy has no place for.
+    """Return whether convviz wrote a file, according to its mark; .npy has no place for one.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def _words(path: Path, head: bytes, tail: bytes) -> str | None:
 
 
 def _after(mark: bytes, where: bytes, data: bytes) -> str | None:
-    """Take what follows the last mark, which must stand in `where`."""
+    """Return what follows the last mark, which must be in `where`."""
     at = where.rfind(mark)
     return None if at < 0 else data[at + len(mark) :].decode("utf-8", "replace")
 
@@ -162,7 +162,7 @@ def _chunk(head: bytes) -> str | None:
 
 
 def _gif_comment(head: bytes, mark: bytes) -> str | None:
-    """Put the pieces of our comment in a GIF together, of at most 255 bytes each."""
+    """Join the pieces of our comment in a GIF, of at most 255 bytes each."""
     at = head.find(mark, 3) if head.startswith(b"GIF8") else -1
     if at < 3 or head[at - 3 : at - 1] != b"!\xfe":
         return None
@@ -174,7 +174,7 @@ def _gif_comment(head: bytes, mark: bytes) -> str | None:
 
 
 def _comment_of_mp4(tail: bytes, mark: bytes) -> str | None:
-    """Find our comment in an MP4: after its kind a box of data, whose length counts its head of 16 bytes."""
+    """Find our comment in an MP4: a data box after its kind, whose length includes a 16-byte header."""
     at = tail.rfind(b"\xa9cmt")
     length = int.from_bytes(tail[at + 4 : at + 8], "big")
     text = tail[at + 20 : at + 4 + length]

@@ -1,4 +1,4 @@
-"""Arrays in numpy's own format, and checks of arrays of numbers."""
+"""Read arrays in numpy's own format, and check arrays of numbers."""
 
 import io
 import lzma
@@ -40,10 +40,10 @@ BROKEN = (
 
 
 def finite(values: Any, name: str) -> Floats:
-    """Do what `floats` does, and refuse NaN and infinity."""
+    """Convert numbers as `floats` does, but refuse NaN and infinity."""
     found = floats(values, name)
     with np.errstate(invalid="ignore"):
-        if np.isfinite(found.sum(dtype=np.float64)):  # that of finite float32 numbers is finite
+        if np.isfinite(found.sum(dtype=np.float64)):  # finite float32 numbers have a finite sum
             return found
     bad = ~np.isfinite(found)
     if bad.any():
@@ -53,34 +53,34 @@ def finite(values: Any, name: str) -> Floats:
 
 
 def floats(values: Any, name: str) -> Floats:
-    """Bring numbers to float32, NaN and infinity among them; messages call them `name`.
+    """Convert numbers, including NaN and infinity, to float32; messages call them `name`.
 
     Raises
     ------
     InputError
-        If there are none, they are no real numbers, there is no room for them, or float32 cannot hold one.
+        If there are none, they are not real numbers, memory is too small, or float32 cannot hold one of them.
     """
     array: NDArray[Any] = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name} holds {array.dtype} values; expected real numbers.")
     if not array.size:
         raise InputError(f"{name} holds no numbers (shape {array.shape}).")
-    # As float32, and as the float64 that layers are laid out in; an array may repeat what it stores.
+    # For float32 and for the float64 of the layout of layers; an array may repeat what it stores.
     memory.need(16 * array.size, f"the numbers of {name}", "make them fewer", error=InputError)
     return converted(array, name)
 
 
 def converted(array: NDArray[Any], name: str) -> Floats:
-    """Bring real numbers to float32.
+    """Convert real numbers to float32.
 
     Raises
     ------
     InputError
-        If a finite one is too large for float32: infinity in its place would be another number.
+        If a finite number is too large for float32; infinity would be a different number.
     """
     with np.errstate(over="ignore"):
         found: Floats = np.asarray(array, np.float32, order="C")
-    # Of the types of numbers only wider floats hold more than float32.
+    # Only wider floats can hold larger values than float32.
     if array.dtype.kind == "f" and array.dtype.itemsize > 4:
         too_large = np.isinf(found)
         if too_large.any() and (too_large := too_large & np.isfinite(array)).any():
@@ -91,14 +91,14 @@ def converted(array: NDArray[Any], name: str) -> Floats:
 
 
 def _first(array: NDArray[Any], bad: NDArray[np.bool_], what: str) -> str:
-    """Say what is wrong with the first of the marked numbers, and where it stands."""
+    """Describe the first of the marked numbers and its place."""
     place = np.argwhere(bad)[0]
     where = "".join(f"[{index}]" for index in place) or "its one value"
     return f"{array[tuple(place)]} {what}, at {where}"
 
 
 def from_npy(data: bytes, name: str) -> NDArray[Any]:
-    """Read one array in numpy's own format without a copy; refuse one that would run code."""
+    """Read one array in numpy's own format without a copy; refuse an array that would run code."""
     try:
         kind, shape, by_columns, start = _npy_header(data)
         if kind.hasobject:
@@ -109,7 +109,7 @@ def from_npy(data: bytes, name: str) -> NDArray[Any]:
         left = len(data) - start - count * kind.itemsize
         if left > 0:
             raise InputError(f"cannot read {name}: there is more behind the array ({plural(left, 'byte')}).")
-        # Before anything is made: a header can announce any number of values.
+        # Checked before allocation: a header can declare any number of values.
         if left < 0:
             raise ValueError("cut off")
         values = np.frombuffer(data, kind, count, start) if count else np.empty(0, kind)
@@ -119,12 +119,12 @@ def from_npy(data: bytes, name: str) -> NDArray[Any]:
 
 
 def _npy_header(data: bytes) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
-    """Read the header of a .npy: type, shape, whether columns come first, where the values start."""
+    """Read the header of a .npy: type, shape, whether the order is Fortran's, and where the values start."""
     file = io.BytesIO(data)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that Python 2 wrote it
+        warnings.simplefilter("ignore")  # about files from Python 2
         version = np.lib.format.read_magic(file)
-        # The third version is for names of fields, which no array of numbers has.
+        # The third version exists for field names, which arrays of numbers do not have.
         read = (
             np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         )

@@ -1,4 +1,4 @@
-"""What an ONNX file holds, read through the package onnx: numbers, nodes and their attributes."""
+"""Read the contents of ONNX files through the package onnx: numbers, nodes and their attributes."""
 
 import functools
 import math
@@ -35,7 +35,7 @@ def parse(data: bytes, name: str) -> Any:
     BackendError
         If the package onnx is not installed.
     InputError
-        If this is no model.
+        If this is not a model.
     """
     with importing("onnx", f"reading {name}", install="'convviz[onnx]'"):
         import onnx
@@ -50,14 +50,14 @@ def parse(data: bytes, name: str) -> Any:
 
 
 def attributes(node: Any) -> dict[str, Any]:
-    """Take the attributes of a node as plain values: numbers, lists, bytes, tensors."""
+    """Return the attributes of a node as plain values: numbers, lists, bytes, tensors."""
     import onnx
 
     return {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
 
 
 def numbers(model: Any, name: str, folder: Path) -> dict[str, NDArray[Any]]:
-    """Read every array of a model, by its name.
+    """Read every array of a model, by name.
 
     Parameters
     ----------
@@ -66,13 +66,13 @@ def numbers(model: Any, name: str, folder: Path) -> dict[str, NDArray[Any]]:
     name : str
         What messages call it.
     folder : Path
-        Where the file lies; numbers stored beside it are read from there alone.
+        The folder of the file; numbers stored beside it are read only from there.
 
     Returns
     -------
     dict of ndarray
-        Those stored, and those that simple operations make of these alone, such as
-        the weights behind a DequantizeLinear or a Cast.
+        The stored arrays, and those that simple operations compute from stored arrays alone,
+        such as the weights after a DequantizeLinear or a Cast.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def numbers(model: Any, name: str, folder: Path) -> dict[str, NDArray[Any]]:
             memory.need(
                 8 * math.prod(shape), f"the numbers of {name}", "store them as they are", error=InputError
             )
-            try:  # one number, seen in every place
+            try:  # one number, repeated in every place
                 found[node.output[0]] = np.broadcast_to(filled.reshape(-1)[:1], shape)
             except ValueError:
                 raise InputError(f"{name}: {node.output[0]!r} cannot have the shape {shape}.") from None
@@ -109,17 +109,17 @@ def numbers(model: Any, name: str, folder: Path) -> dict[str, NDArray[Any]]:
             made = _folded(node, [found[one] if one else None for one in node.input], name)
             if made is not None:
                 found[node.output[0]] = made
-    # numpy has no bfloat16, and no floats of 8 bits.
+    # numpy has neither bfloat16 nor 8-bit floats.
     return {key: value.astype(np.float32) if _is_foreign(value) else value for key, value in found.items()}
 
 
 def _is_foreign(values: NDArray[Any]) -> bool:
-    """Tell numbers of a type that numpy itself does not have."""
+    """Return whether the values have a type that numpy itself does not have."""
     return values.dtype.kind == "V" and values.dtype.names is None
 
 
 def _folded(node: Any, inputs: list[NDArray[Any] | None], name: str) -> NDArray[Any] | None:
-    """Compute what exporters put between a stored weight and its convolution; None where it is another."""
+    """Compute a node that exporters put between a stored weight and its convolution; None for other nodes."""
     import onnx
 
     values, *others = inputs
@@ -142,7 +142,7 @@ def _folded(node: Any, inputs: list[NDArray[Any] | None], name: str) -> NDArray[
 def dequantized(
     values: NDArray[Any], zero: NDArray[Any] | None, scale: NDArray[Any] | None, *, axis: int | None = None
 ) -> NDArray[np.float32]:
-    """Take (q - zero point) * scale in float32, with one of each for all values or for each place on an axis.
+    """Return (q - zero point) * scale in float32, with one pair for all values or for each index on an axis.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def dequantized(
     sides = [1] * values.ndim
     if axis is not None:
         sides[axis] = -1
-    # Differences of numbers of 8 bits are exact in float32.
+    # Differences of 8-bit numbers are exact in float32.
     real = values.astype(np.float32)
     if zero is not None:
         real -= zero.astype(np.float32).reshape(sides)
@@ -162,7 +162,7 @@ def dequantized(
 
 
 def array(tensor: Any, name: str, folder: Path) -> NDArray[Any]:
-    """Read one array, which may lie in a file of its own.
+    """Read one array, which may be stored in a separate file.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def array(tensor: Any, name: str, folder: Path) -> NDArray[Any]:
     name : str
         What messages call the model.
     folder : Path
-        Where the model lies, and nothing outside of it is read.
+        The folder of the model; nothing outside it is read.
 
     Returns
     -------
@@ -197,7 +197,7 @@ def array(tensor: Any, name: str, folder: Path) -> NDArray[Any]:
 
 
 def _with_external_data(tensor: Any, what: str, folder: Path) -> Any:
-    """Read what lies in a file of its own: the array, or a tensor where its type is none of numpy's."""
+    """Read data from a separate file: as an array, or as a tensor if numpy lacks its type."""
     import onnx
 
     place, offset, length = external_data(tensor, what, folder)
@@ -212,19 +212,19 @@ def _with_external_data(tensor: Any, what: str, folder: Path) -> Any:
     return onnx.TensorProto(dims=tensor.dims, data_type=tensor.data_type, raw_data=values.tobytes())
 
 
-@functools.lru_cache(maxsize=16)  # of the hundreds of arrays of a file most lie in one
+@functools.lru_cache(maxsize=16)  # most of a model's hundreds of arrays are in one file
 def _resolved(path: Path) -> Path:
-    """Follow the links of a path."""
+    """Resolve the links of a path."""
     return path.resolve()
 
 
 def external_data(tensor: Any, what: str, folder: Path) -> tuple[Path, int, int]:
-    """Find where the numbers of a tensor lie: the file, and from which byte on how many.
+    """Find where the numbers of a tensor are stored: the file, the first byte, and the number of bytes.
 
     Raises
     ------
     InputError
-        If that is not a part of a file in `folder`.
+        If they are not part of a file in `folder`.
     """
     stored = {entry.key: entry.value for entry in tensor.external_data}
     location = stored.get("location", "")
@@ -234,7 +234,7 @@ def external_data(tensor: Any, what: str, folder: Path) -> tuple[Path, int, int]
         size = place.stat().st_size if beside else 0
         offset = int(stored.get("offset", 0))
         length = int(stored.get("length", size - offset))
-    except (OSError, ValueError):  # a name with a null character, a number that is none
+    except (OSError, ValueError):  # a name with a null character, an invalid number
         beside = False
     if not beside:
         raise InputError(f"{what} lies in a file {in_quotes(location)} that is not beside it.")
@@ -247,21 +247,21 @@ def external_data(tensor: Any, what: str, folder: Path) -> tuple[Path, int, int]
 
 
 def node_name(node: Any, found: Mapping[str, NDArray[Any]]) -> str:
-    """Call a node as people do: like its weight if that has the name of a torch module, else by its own."""
+    """Return the usual name of a node: that of its weight if torch named the weight, else its own."""
     for given in node.input[1:2]:
         if given in found and given.endswith(".weight"):
             return str(given.removesuffix(".weight"))
     return str(node.name or node.output[0])
 
 
-# At which inputs of a convolution its weight, the zero point and the scale of that, and its bias stand.
+# Which inputs of a convolution are its weight, the weight's zero point and scale, and its bias.
 _PLACES = {
     "Conv": (1, None, None, 2),
     "ConvTranspose": (1, None, None, 2),
     "QLinearConv": (3, 5, 4, 8),
     "ConvInteger": (1, 3, None, None),
 }
-# In what the numbers of convolutions of whole numbers are not what the graph computes with.
+# How the numbers of integer convolutions differ from those that the graph computes with.
 _REMARKS = {
     "QLinearConv": "stored as whole numbers (QLinearConv); its weight is (q - zero point) * scale here, and "
     "the rounding of its input and output is left out",
@@ -277,15 +277,15 @@ class StoredConvolution:
     Parameters
     ----------
     name : str
-        What to call it.
+        The name of the convolution.
     weight, bias : ndarray or None
-        Its numbers.
+        The stored numbers.
     arguments : dict
-        As `conv_arguments` gives them.
+        As `conv_arguments` returns them.
     transposed : bool
         Whether it is a transposed convolution.
     remark : str
-        In what these numbers are not what the graph computes with.
+        How these numbers differ from those that the graph computes with.
     """
 
     name: str
@@ -306,16 +306,16 @@ def convolutions(
     model : onnx.ModelProto
         The model.
     found : dict of ndarray
-        As `numbers` gives them.
+        As `numbers` returns them.
     where : str
         What messages call the file.
 
     Returns
     -------
     convolutions : list of StoredConvolution
-        Those of two axes, in the order of the graph.
+        The two-dimensional ones, in the order of the graph.
     left_out : dict of str
-        Why the weights of the others cannot be had, by their names.
+        Why the weights of the others are not available, by name.
 
     Raises
     ------
@@ -360,7 +360,7 @@ def convolutions(
 def _weight_and_bias(
     node: Any, found: Mapping[str, NDArray[Any]]
 ) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
-    """Look up the numbers of a convolution, as real ones; KeyError with the name of what is not stored."""
+    """Return a convolution's numbers as real ones; raise KeyError with the name of what is not stored."""
 
     def given(index: int) -> NDArray[Any] | None:
         return found[node.input[index]] if index < len(node.input) and node.input[index] else None
@@ -373,12 +373,12 @@ def _weight_and_bias(
     apart = any(one is not None and one.size > 1 for one in (zero, scale))
     weight = dequantized(weight, zero, scale, axis=0 if apart else None)
     if bias is not None and scale is not None:
-        # Its scale is that of the input times that of the weight.
+        # The scale of the bias is the input's scale times the weight's scale.
         bias = dequantized(bias, None, np.asarray(given(1), np.float32) * scale, axis=0)
     return weight, bias
 
 
-# Per axis, what an attribute of a convolution may be: how many whole numbers, and from where on.
+# For each attribute of a convolution that is a list: the number of whole numbers, and their minimum.
 _LISTS = {"strides": (2, 1), "dilations": (2, 1), "pads": (4, 0)}
 _AUTO_PADS = {"NOTSET": None, "VALID": None, "SAME_UPPER": "same", "SAME_LOWER": "same-lower"}
 
@@ -386,21 +386,21 @@ _AUTO_PADS = {"NOTSET": None, "VALID": None, "SAME_UPPER": "same", "SAME_LOWER":
 def conv_arguments(
     chosen: Mapping[str, Any], weight_shape: Sequence[int] | None = None, what: str = "the convolution"
 ) -> dict[str, Any]:
-    """Describe the attributes of a convolution as arguments of `Conv2d`, the defaults left out.
+    """Convert the attributes of a convolution to arguments of `Conv2d`, without defaults.
 
     Parameters
     ----------
     chosen : dict
         The attributes.
     weight_shape : sequence of int, optional
-        Shape of its weight, which they must not contradict.
+        Shape of the weight, which the attributes must not contradict.
     what : str
         What messages call the convolution.
 
     Raises
     ------
     InputError
-        If an attribute is none that ONNX knows, or contradicts the weight.
+        If ONNX does not define an attribute, or an attribute contradicts the weight.
 
     Examples
     --------
@@ -435,7 +435,7 @@ def conv_arguments(
 
 
 def _check_lists(chosen: Mapping[str, Any], what: str) -> None:
-    """Refuse attributes per axis that are no lists of whole numbers of the right length."""
+    """Refuse attributes per axis that are not lists of whole numbers of the right length."""
     for key, (count, least) in _LISTS.items():
         value = chosen.get(key)
         if value is not None and (
@@ -463,6 +463,6 @@ def _check_weight(chosen: Mapping[str, Any], weight_shape: Sequence[int], what: 
 
 
 def _shown(value: Any) -> str:
-    """Write an attribute for a message, shortened."""
+    """Format an attribute for a message, shortened."""
     word = printable(str(value))
     return word if len(word) <= 40 else word[:37] + "..."

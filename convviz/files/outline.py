@@ -1,4 +1,4 @@
-"""ONNX files without their large arrays, which stay in the file until they are needed."""
+"""Read ONNX files without their large arrays, which stay in the file until they are needed."""
 
 import mmap
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from convviz.errors import InputError
 from convviz.files.paths import quoted
 from convviz.files.reading import read_by
 
-# Arrays of fewer bytes stay in the graph: shapes are computed from some of them.
+# Arrays of fewer bytes stay in the graph, because shapes are computed from some of them.
 LARGE = 1024
 
 # The numbers of the fields of ModelProto, GraphProto and TensorProto, which never change.
@@ -19,11 +19,11 @@ _LENGTH_GIVEN = 2  # the wire type of texts, bytes and messages
 
 
 class _Damaged(Exception):
-    """The file ends within a field, or a field is none."""
+    """The file ends within a field, or a field is invalid."""
 
 
 class _Field(NamedTuple):
-    """One field of a message: its number, where it starts, and where its contents start and end."""
+    """One field of a message: its number, its start, and the start and end of its contents."""
 
     number: int
     wire: int
@@ -33,7 +33,7 @@ class _Field(NamedTuple):
 
 
 def outline(path: Path) -> bytes:
-    """Read a model of ONNX, with references in place of its large arrays.
+    """Read an ONNX model, with references in place of its large arrays.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def outline(path: Path) -> bytes:
     Returns
     -------
     bytes
-        A model in which an array of `LARGE` bytes or more is one of external data, in
-        the file itself. Whoever reads it needs the memory of the graph alone.
+        A model in which every array of `LARGE` bytes or more is external data that refers to
+        the file itself. Reading it needs only the memory of the graph.
 
     Raises
     ------
@@ -58,16 +58,16 @@ def outline(path: Path) -> bytes:
 
 
 def _outlined(path: Path) -> bytes:
-    """Read without loading what is left out."""
+    """Read a model without loading what is left out."""
     with path.open("rb") as file:
-        if not path.stat().st_size:  # which cannot be mapped
+        if not path.stat().st_size:  # an empty file cannot be mapped
             raise _Damaged
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return b"".join(_model(data, path.name))
 
 
 def _model(data: mmap.mmap, name: str) -> Iterator[bytes]:
-    """Give a model in pieces."""
+    """Yield a model in pieces."""
     for field in _fields(data, 0, len(data)):
         if (field.number, field.wire) == (_GRAPH, _LENGTH_GIVEN):
             yield from _message(_GRAPH, b"".join(_graph(data, field, name)))
@@ -76,7 +76,7 @@ def _model(data: mmap.mmap, name: str) -> Iterator[bytes]:
 
 
 def _graph(data: mmap.mmap, graph: _Field, name: str) -> Iterator[bytes]:
-    """Give a graph in pieces."""
+    """Yield a graph in pieces."""
     kept = graph.start
     for field in _fields(data, graph.start, graph.end):
         if (field.number, field.wire) == (_INITIALIZER, _LENGTH_GIVEN) and field.end - field.start >= LARGE:
@@ -87,7 +87,7 @@ def _graph(data: mmap.mmap, graph: _Field, name: str) -> Iterator[bytes]:
 
 
 def _tensor(data: mmap.mmap, tensor: _Field, name: str) -> Iterator[bytes]:
-    """Give an array in pieces; if its numbers are bytes and many, where they lie in the file."""
+    """Yield an array in pieces; many raw bytes are replaced by their place in the file."""
     for field in _fields(data, tensor.start, tensor.end):
         size = field.end - field.start
         if (field.number, field.wire) == (_RAW_DATA, _LENGTH_GIVEN) and size >= LARGE:
@@ -100,12 +100,12 @@ def _tensor(data: mmap.mmap, tensor: _Field, name: str) -> Iterator[bytes]:
 
 
 def _message(number: int, contents: bytes) -> tuple[bytes, bytes, bytes]:
-    """Write one field."""
+    """Return one encoded field, in pieces."""
     return _varint(number << 3 | _LENGTH_GIVEN), _varint(len(contents)), contents
 
 
 def _varint(value: int) -> bytes:
-    """Write a whole number seven bits at a time, the lowest first."""
+    """Encode a whole number seven bits at a time, lowest bits first."""
     found = bytearray()
     while value > 0x7F:
         found.append(value & 0x7F | 0x80)
@@ -135,7 +135,7 @@ def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[_Field]:
 
 
 def _read(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
-    """Read a whole number; gives it and where it ends."""
+    """Read a whole number; return it and the position after it."""
     value = shift = 0
     while at < end and shift < 64:
         byte = data[at]

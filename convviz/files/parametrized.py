@@ -1,4 +1,4 @@
-"""Weights that a state dict stores in parts: weight norm, spectral norm and pruning of ``torch.nn.utils``."""
+"""Combine weights stored in parts: weight norm, spectral norm and pruning of ``torch.nn.utils``."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from convviz.text import in_quotes
 
 Array = NDArray[Any]
 
-# How torch calls the parts: behind the name of the whole, or in a module between.
+# How torch names the parts: with a suffix to the name of the whole, or in a module in between.
 _BEHIND = re.compile(r"(.+)_(orig|mask|u|v|g)", re.DOTALL)
 _BETWEEN = re.compile(r"(.*\.)?parametrizations\.(\w+)\.(original\d*|\d+\..+)", re.DOTALL)
 
@@ -26,11 +26,11 @@ class Joined:
     Parameters
     ----------
     arrays : dict of ndarray
-        By name, in the order of the file.
+        The arrays by name, in the order of the file.
     made_of : dict of str
-        How those that were put together were stored.
+        How each combined array was stored.
     left_out : dict of str
-        Why others could not be, by the name of the whole.
+        Why others could not be combined, by the name of the whole.
     """
 
     arrays: dict[str, Array]
@@ -39,7 +39,7 @@ class Joined:
 
 
 def joined(found: Mapping[str, Array], name: str) -> Joined:
-    """Put the weights together that a file stores in parts.
+    """Combine the weights that a file stores in parts.
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ def joined(found: Mapping[str, Array], name: str) -> Joined:
     Returns
     -------
     Joined
-        No array in it is a part of another, as far as their names tell.
+        The arrays; according to their names, none is a part of another.
 
     Notes
     -----
-    What a layer in evaluation mode uses: ``g v / |v|`` with the norm over all axes along
-    which g has one value; ``W / sigma`` with ``sigma = u (W v)``; the mask times
+    The result is what a layer in evaluation mode uses: ``g v / |v|`` with the norm over all
+    axes along which g has one value; ``W / sigma`` with ``sigma = u (W v)``; or the mask times
     the original.
 
     Examples
@@ -67,7 +67,7 @@ def joined(found: Mapping[str, Array], name: str) -> Joined:
     ([1.0, 0.0, 3.0], {'c.weight': 'pruning'})
     """
     arrays, made_of, left_out = dict(found), dict[str, str](), dict[str, str]()
-    # A part may be stored in parts itself: of a layer with weight norm v can be pruned.
+    # A part may itself be stored in parts: the v of a layer with weight norm can be pruned.
     for wanted in (_PRUNED, None):
         wholes = {
             whole: parts
@@ -92,7 +92,7 @@ def joined(found: Mapping[str, Array], name: str) -> Joined:
 
 
 def _parts(found: Mapping[str, Array]) -> dict[str, dict[str, str]]:
-    """Find what is stored in parts: by the name of the whole, the arrays by the names of the parts."""
+    """Find what is stored in parts: for the name of each whole, the names of its arrays by part."""
     behind: dict[str, dict[str, str]] = {}
     between: dict[str, dict[str, str]] = {}
     for key in found:
@@ -100,7 +100,7 @@ def _parts(found: Mapping[str, Array]) -> dict[str, dict[str, str]]:
             between.setdefault((part[1] or "") + part[2], {})[part[3]] = key
         elif part := _BEHIND.fullmatch(key):
             behind.setdefault(part[1], {})[part[2]] = key
-    # Other arrays may have such names by chance, one by one.
+    # A single array may have such a name by chance.
     known = {
         whole: parts
         for whole, parts in behind.items()
@@ -110,7 +110,7 @@ def _parts(found: Mapping[str, Array]) -> dict[str, dict[str, str]]:
 
 
 def _whole(parts: Mapping[str, Array], what: str) -> tuple[str, Array | None]:
-    """Put one array together, and tell how it was parted; None if these parts do not give it."""
+    """Return how an array was stored, and the combined array; None if the parts do not fit."""
     memory.need(
         32 * max(one.size for one in parts.values()),
         f"the parts of {what}",
@@ -119,19 +119,19 @@ def _whole(parts: Mapping[str, Array], what: str) -> tuple[str, Array | None]:
     )
     for roles, (how, compute) in _HOW.items():
         if parts.keys() == set(roles):
-            with np.errstate(all="ignore"):  # what was trained to no number is shown as that
+            with np.errstate(all="ignore"):  # weights that became NaN are shown as such
                 made = compute(*(parts[role] for role in roles))
             return how, None if made is None else made.astype(np.float32)
     return "", None
 
 
 def _masked(original: Array, mask: Array) -> Array | None:
-    """Set what was pruned to 0."""
+    """Set pruned weights to 0."""
     return original * mask if original.shape == mask.shape else None
 
 
 def _normed(g: Array, v: Array) -> Array | None:
-    """Give every part of v, along the axis of g, the length that g says."""
+    """Scale every part of v, along the axis of g, to the length given by g."""
     if g.size != 1 and (
         g.ndim != v.ndim or any(n not in (1, m) for n, m in zip(g.shape, v.shape, strict=True))
     ):
@@ -146,15 +146,15 @@ def _normed(g: Array, v: Array) -> Array | None:
 
 
 def _divided(original: Array, u: Array, v: Array) -> Array | None:
-    """Divide by the largest singular value, as far as u and v have found it."""
+    """Divide by the largest singular value, as approximated by u and v."""
     wide, best = original.astype(np.float64), (-1.0, 0.0)
-    # The matrix has a row per filter, which stand on axis 0, or on axis 1 of a transposed convolution.
+    # The matrix has one row per filter; filters are on axis 0, or on axis 1 for a transposed convolution.
     for axis in range(min(2, wide.ndim)):
         matrix = np.moveaxis(wide, axis, 0).reshape(wide.shape[axis], -1)
         if (u.shape, v.shape) == ((len(matrix),), (matrix.shape[1],)):
             made = matrix @ v.astype(np.float64)
             sigma = float(u.astype(np.float64) @ made)
-            # Where both axes fit, that for which u was computed: u points where W v does.
+            # If both axes fit, use the one for which u was computed: u points in the direction of W v.
             agreement = abs(sigma) / max(float(np.linalg.norm(made)), 1e-300)
             best = max(best, (agreement, sigma), key=lambda pair: pair[0])
     return None if best[0] < 0 else wide / best[1]

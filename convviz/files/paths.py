@@ -1,4 +1,4 @@
-"""Names of files: shown, made, split and explained."""
+"""Show, make, split and explain the names of files."""
 
 import contextlib
 import errno
@@ -12,17 +12,17 @@ from convviz.text import in_quotes, printable
 if os.name == "posix":
     pass
 
-# In bytes, of the file systems in use today.
+# In bytes, for current file systems.
 _LONGEST_NAME = 255
 
 
 def quoted(path: str | PurePath) -> str:
-    """Quote a path for a message, and escape what a terminal would act upon."""
+    """Quote a path for a message, and escape control characters that a terminal would obey."""
     return in_quotes(path)
 
 
 def reason_of(error: OSError) -> str:
-    """Describe the usual reasons why a file cannot be written, with their remedies."""
+    """Describe why a file cannot be written, with a remedy for the usual reasons."""
     words = {
         errno.EACCES: "permission denied; choose another folder",
         errno.EPERM: "permission denied; choose another folder",
@@ -42,37 +42,37 @@ def unusable(error: OSError | ValueError) -> str:
     """Describe why a path cannot be used."""
     if isinstance(error, OSError):
         return printable(error.strerror or str(error)).lower()
-    return "no path holds a null character; check it"  # what Python raises a ValueError for
+    return "no path holds a null character; check it"  # the cause of Python's ValueError
 
 
-# What a name cannot hold: here, and on Windows, where some names also are those of devices.
+# Characters that a name cannot hold, here and on Windows, where some names also denote devices.
 _NEVER = re.compile(r"[/\0]")
 _NEVER_ON_WINDOWS = re.compile(r'[<>:"/\\|?*\0-\x1f]|[. ]\Z')
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ .]*(\..*)?", re.IGNORECASE)
-# Names of no file, names of ours, and those that a digest makes.
+# Names that no file can have, our own names, and names made with a digest.
 _NOT_FREE = re.compile(r"\A\.{0,2}\Z|\A\.convviz|~[0-9a-f]{64}", re.IGNORECASE)
 
 
 def fitting(name: str, ending: str, *, unlike: str = "", windows: bool = os.name == "nt") -> str:
-    """Make a valid name for a file or a folder from the name of another one.
+    """Make a valid file or folder name from another name.
 
     Parameters
     ----------
     name : str
         The name to begin with.
     ending : str
-        What to put behind it.
+        What to append.
     unlike : str
-        A longer text that tells it from others of this name.
+        A longer text that distinguishes it from others with this name.
     windows : bool
         Whether the name must be valid on Windows.
 
     Returns
     -------
     str
-        Both together. Where that is longer than file systems take, or no name of a
-        file, the name is cut, what no name can hold is replaced, and a digest of the
-        whole name stands in for the rest, so that no two names become one.
+        Name and ending together. If that is too long for file systems or not a valid file
+        name, the name is cut, invalid characters are replaced, and a digest of the whole
+        name is inserted, so that different names stay different.
 
     Examples
     --------
@@ -87,23 +87,23 @@ def fitting(name: str, ending: str, *, unlike: str = "", windows: bool = os.name
     never = _NEVER_ON_WINDOWS if windows else _NEVER
     device = windows and _DEVICE.fullmatch(whole)
     if not (unlike or device or never.search(whole) or _NOT_FREE.search(name)):
-        with contextlib.suppress(UnicodeEncodeError):  # the encoding of this system cannot express the name
+        with contextlib.suppress(UnicodeEncodeError):  # the system's encoding cannot express the name
             if len(os.fsencode(whole)) <= _LONGEST_NAME:
                 return whole
     digest = hashlib.sha256((unlike or name).encode("utf-8", "surrogatepass")).hexdigest()
     ending = f"~{digest}{ending}"
     kept = never.sub("_", name.encode("utf-8", "ignore").decode())
-    # What is left of a name that is no text may be that of a device too.
+    # What remains of a name that is not text may also be the name of a device.
     if windows and (device or _DEVICE.fullmatch(kept + ending)):
         kept = f"_{kept}"
     if _NOT_FREE.search(name):
         kept = "_" + kept.lstrip(".")
-    # What is cut in the middle of a character of several bytes loses that character.
+    # A cut within a character of several bytes removes that character.
     return kept.encode()[: _LONGEST_NAME - len(ending)].decode("utf-8", "ignore") + ending
 
 
 def split_member(path: Path) -> tuple[Path, str | None]:
-    """Split the name of an array off the path of its archive.
+    """Split the path of an archive from the name of an array in it.
 
     Parameters
     ----------

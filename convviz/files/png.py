@@ -1,4 +1,4 @@
-"""PNG files written from bands of rows, compressed in several threads."""
+"""Write PNG files from bands of rows, compressed in several threads."""
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -18,31 +18,31 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB, RGBA
 _UP = 2  # the filter that takes the row above from each row
 
-# Rows are compressed in pieces of about this many bytes, each on its own: pieces go to threads, and
-# what a piece cannot refer to any more, across its border, is 32 KB.
+# Rows are compressed in independent pieces of about this many bytes, in several threads. A piece cannot
+# refer back across its border, which loses a window of 32 KB.
 _PIECE_BYTES = 1 << 20
 
 
 class Painted(Protocol):
-    """A picture that gives its pixels strip by strip."""
+    """A picture that provides its pixels strip by strip."""
 
     @property
     def height(self) -> int:
-        """Rows."""
+        """Number of rows."""
         ...
 
     @property
     def width(self) -> int:
-        """Columns."""
+        """Number of columns."""
         ...
 
     @property
     def channels(self) -> int:
-        """Grey 1, RGB 3, RGBA 4."""
+        """Number of channels: 1 for grey, 3 for RGB, 4 for RGBA."""
         ...
 
     def strips(self) -> Iterator[tuple[int, Paint]]:
-        """Return the height of each strip, with what paints its rows from top to bottom, in any thread."""
+        """Yield the height of each strip and a function that paints its rows, in any thread."""
         ...
 
 
@@ -87,7 +87,7 @@ def write(
 
 
 class Writer:
-    """A PNG that grows by bands of rows, from the top down.
+    """A PNG that grows by bands of rows, from top to bottom.
 
     Parameters
     ----------
@@ -102,12 +102,12 @@ class Writer:
 
     Notes
     -----
-    Every row is stored as its difference from the one above, then packed by
-    zlib-ng at its quickest. On a sheet of feature maps (1427x3233, RGB, one
-    thread) that takes 23 ms, the run-length strategy of Python's zlib 55,
-    OpenCV's writer 72 and Pillow's default 417, for 3.3, 3.4, 4.0 and 2.5 MB.
-    ISA-L would take 15 ms for 2.7 MB, but once in some ten thousand times packs
-    the same bytes in another way: the same picture has to be the same file.
+    Every row is stored as its difference from the row above, then compressed by
+    zlib-ng at its fastest level. On a sheet of feature maps (1427x3233, RGB, one
+    thread), this takes 23 ms for 3.3 MB. The run-length strategy of Python's zlib takes
+    55 ms for 3.4 MB, OpenCV's writer 72 ms for 4.0 MB, and Pillow's default 417 ms for
+    2.5 MB. ISA-L would take 15 ms for 2.7 MB, but about once in ten thousand times it
+    compresses the same bytes differently, and the same picture must give the same file.
 
     Examples
     --------
@@ -137,7 +137,7 @@ class Writer:
             info.add_itxt(key, value)
         for kind, data, *_ in info.chunks:
             file.write(_chunk(kind, data))
-        file.write(_chunk(b"IDAT", b"\x78\x01"))  # the head of a zlib stream: 32 KB of memory, quickest
+        file.write(_chunk(b"IDAT", b"\x78\x01"))  # the header of a zlib stream: 32 KB window, fastest level
 
     def write(self, rows: Bytes) -> None:
         """Add rows, shape (rows, width) or (rows, width, channels), uint8."""
@@ -151,13 +151,13 @@ class Writer:
         height : int
             Rows to add.
         paint : callable
-            Gives the rows from ``top`` to ``bottom``, counted from the first of
-            these; called from several threads.
+            Returns the rows from ``top`` to ``bottom``, counted from the first row
+            added; called from several threads.
         advance : callable
             Called with the number of rows that were just written.
         """
         step = max(1, _PIECE_BYTES // self._above.size)
-        # This many pieces are held at a time, packed and not.
+        # This many rows are held at a time, compressed or not.
         most = 16 * parallel.threads() * step
         for start in range(0, height, most):
             end = min(start + most, height)
@@ -172,7 +172,7 @@ class Writer:
         def work(mine: Iterator[int]) -> None:
             for top in mine:
                 bottom = min(top + tops.step, height)
-                # The row above is painted once more, so that no piece waits for another.
+                # The row above is painted again, so that no piece waits for another.
                 rows = paint(max(top - 1, 0), bottom)
                 rows = np.ascontiguousarray(rows).reshape(len(rows), -1)
                 filtered = _filtered(rows[1:], rows[0]) if top else _filtered(rows, self._above)
@@ -193,7 +193,7 @@ class Writer:
             self._check = _joined(self._check, check, size)
 
     def close(self) -> None:
-        """Write the end; the rows must all be there."""
+        """Write the end of the file; all rows must have been written."""
         if self._left:
             raise ValueError(f"the picture ends {plural(self._left, 'row')} too early")
         # An empty last block ends the stream of blocks.
@@ -202,13 +202,13 @@ class Writer:
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
-    """Put length, name and checksum round data."""
+    """Return data as a chunk, with its length, name and checksum."""
     check = zlib_ng.crc32(data, zlib_ng.crc32(kind))
     return b"".join([len(data).to_bytes(4, "big"), kind, data, check.to_bytes(4, "big")])
 
 
 def _joined(first: int, second: int, size: int) -> int:
-    """Make the Adler-32 checksum (RFC 1950) of two parts from those of each; `size` is that of the second.
+    """Combine the Adler-32 checksums (RFC 1950) of two parts; `size` is the size of the second part.
 
     Examples
     --------
@@ -221,7 +221,7 @@ def _joined(first: int, second: int, size: int) -> int:
 
 
 def _filtered(rows: Bytes, above: Bytes) -> Bytes:
-    """Put the number of the filter before every row, and take from each the one above."""
+    """Subtract from every row the row above, and put the number of the filter before it."""
     out = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
     out[:, 0] = _UP
     np.subtract(rows[0], above, out=out[0, 1:])

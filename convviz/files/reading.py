@@ -1,4 +1,4 @@
-"""Files as bytes."""
+"""Read files as bytes."""
 
 import contextlib
 import difflib
@@ -18,10 +18,10 @@ if os.name == "posix":
     pass
 from convviz.files.paths import quoted, unusable
 
-# Comparing a name takes some 20 microseconds.
+# Comparing one name takes about 20 microseconds.
 _NAMES_COMPARED = 1000
 
-# An address; a path keeps only one of its two slashes.
+# An address; a path keeps only one of the two slashes.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
 
 
@@ -29,20 +29,20 @@ Read = TypeVar("Read")
 
 
 def read_bytes(path: Path, *, size: int = 0) -> bytes:
-    """Read an ordinary file whole.
+    """Read a whole ordinary file.
 
     Parameters
     ----------
     path : Path
-        Where it is.
+        The path of the file.
     size : int
-        Its size in bytes, where the caller knows it; asking again takes a while
-        behind an address.
+        Its size in bytes, if the caller knows it; for an address, requesting it again
+        takes time.
 
     Raises
     ------
     InputError
-        If it is missing, not an ordinary file, or may not be read. A pipe or a
+        If it is missing, not an ordinary file, or not readable. A pipe or a
         device is never opened, because that could wait forever.
     """
     if addresses.is_remote(path):
@@ -57,12 +57,12 @@ def read_bytes(path: Path, *, size: int = 0) -> bytes:
 
 
 def read_by(path: Path, read: Callable[[Path], Read]) -> Read:
-    """Let a function read an ordinary file on this machine, and say why it cannot be read.
+    """Let a function read an ordinary file on this machine; if that fails, explain why.
 
     Raises
     ------
     InputError
-        As `read_bytes` says.
+        As for `read_bytes`.
     """
     try:
         found = path.stat()
@@ -86,7 +86,7 @@ def read_by(path: Path, read: Callable[[Path], Read]) -> Read:
 
 
 def _nearest(path: Path) -> Path | None:
-    """Find the file whose name is most similar to a missing one, among the first names of the folder."""
+    """Find the file with the name most similar to a missing one, among the first names of its folder."""
     with contextlib.suppress(OSError, ValueError):
         names = [entry.name for entry in itertools.islice(os.scandir(path.parent), _NAMES_COMPARED)]
         close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)

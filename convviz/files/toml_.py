@@ -1,4 +1,4 @@
-"""Files in TOML, with one line for whatever is wrong with them."""
+"""Read TOML files, and describe any error in one line."""
 
 import math
 import re
@@ -11,7 +11,7 @@ from convviz.files.paths import quoted
 from convviz.files.reading import read_bytes
 from convviz.text import because, printable
 
-# Keys joined by dots, each a table in the other: for a chain of 50,000 Python's reader takes 10 GB.
+# Keys joined by dots are nested tables: for a chain of 50,000 keys, Python's reader takes 10 GB.
 _CHAIN = re.compile(
     r"""(?<![\w-])(?:(?:"(?:[^"\\\n]|\\.){0,99}"|'[^'\n]{0,99}'|[\w-]+)[ \t]*\.[ \t]*){100}"""
 )
@@ -28,12 +28,12 @@ def read_toml(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        Its tables; no number in it is infinite, and a whole one has at most 64 bits.
+        Its tables; no number in them is infinite, and whole numbers have at most 64 bits.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or is no such TOML.
+        If the file cannot be read, or is not such TOML.
     """
     where = f"cannot read {quoted(path)}"
     try:
@@ -47,7 +47,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"{where}: it is not TOML{because(error)}.") from None
     except RecursionError:
         raise InputError(f"{where}: its lists lie too deep in each other.") from None
-    except ValueError:  # Python converts no number of thousands of digits
+    except ValueError:  # Python does not convert numbers of thousands of digits
         raise InputError(f"{where}: it has a number of thousands of digits.") from None
     level: list[tuple[str, Any]] = list(document.items())
     while level:

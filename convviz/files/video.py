@@ -1,4 +1,4 @@
-"""Pictures as a video that every player and every program for slides shows: H.264 in MP4, through PyAV."""
+"""Write pictures as a video that all players and slide programs show: H.264 in MP4, through PyAV."""
 
 import io
 import itertools
@@ -10,9 +10,9 @@ from PIL import Image
 
 from convviz.errors import importing
 
-# Players expect a steady rate, so a picture that is shown for long is repeated; that costs next to nothing.
+# Players expect a steady rate, so a picture that is shown for long is repeated, at almost no cost.
 RATE = Fraction(25, 2)
-# The number of its colours in H.264.
+# The number of BT.709 in H.264.
 _BT709 = 1
 
 
@@ -22,10 +22,10 @@ def mp4(images: Iterable[Image.Image], times: Iterable[int], *, text: str) -> by
     Parameters
     ----------
     images : iterable of PIL.Image.Image
-        All of one size, mode RGB; of an odd number of rows or columns the last one is left out.
+        All of one size, mode RGB; if the number of rows or columns is odd, the last one is left out.
     times : iterable of int
-        How long each is shown, in milliseconds; rounded to whole frames of 80 milliseconds, of which
-        each picture has at least one.
+        How long each picture is shown, in milliseconds, rounded to whole frames of 80 milliseconds;
+        each picture has at least one frame.
     text : str
         A comment to store.
 
@@ -44,15 +44,15 @@ def mp4(images: Iterable[Image.Image], times: Iterable[int], *, text: str) -> by
     waiting = iter(images)
     first = next(waiting)
     file = io.BytesIO()
-    # No dates, so that the same run gives the same bytes.
+    # The file has no dates, so that the same run gives the same bytes.
     with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         container.metadata["comment"] = text
         stream = container.add_stream("libx264", rate=RATE, options={"crf": "16", "preset": "veryfast"})
-        # Colours have half of the rows and columns.
+        # Colours are stored at half the rows and columns, so both counts must be even.
         w, h = (side // 2 * 2 for side in first.size)
         stream.width, stream.height = w, h
         stream.pix_fmt, stream.thread_count = "yuv420p", 1
-        # As players take colours that say nothing of themselves, from 720 rows on.
+        # Players assume this for videos of 720 rows or more that do not specify their colours.
         context = stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         elapsed = count = 0

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and finding files in a folder."""
+"""Write files whole or not at all, and delete unfinished ones."""
 
 import contextlib
 import errno
@@ -28,7 +28,7 @@ class Stream:
     file : binary file
         Where the bytes are written.
     suffix : str
-        The kind of file, as the ending of a name.
+        The kind of file, as a file ending.
     """
 
     def __init__(self, file: BinaryIO, suffix: str) -> None:
@@ -42,11 +42,11 @@ class Stream:
         return len(data)
 
     def tell(self) -> int:
-        """Count the bytes written."""
+        """Return the number of bytes written."""
         return self._written
 
     def flush(self) -> None:
-        """Pass on what is held."""
+        """Pass on buffered bytes."""
         self._file.flush()
 
     def __str__(self) -> str:
@@ -61,16 +61,16 @@ def writing(
     is_ours: Callable[[Path], bool] = lambda path: False,
     inputs: Sequence[Path] = (),
 ) -> Iterator[BinaryIO]:
-    """Write a file beside its place, then put it there.
+    """Write a temporary file next to a path, then move it there.
 
     Parameters
     ----------
     path : Path or Stream
-        Where to write; a missing folder is made. A stream is written to.
+        Where to write; a missing folder is made. A stream is written directly.
     force : bool
-        Replace any file, not only ours; an input never.
+        Replace any file, not only ours, but never an input.
     is_ours : callable
-        Tells whether a file was written by convviz.
+        Returns whether convviz wrote a file.
     inputs : sequence of Path
         Files that are never replaced.
 
@@ -82,8 +82,8 @@ def writing(
     Raises
     ------
     OutputError
-        If the place is taken by a folder, an input or a file that is not ours,
-        or the file cannot be written there. No part of the file is left then.
+        If a folder, an input or a file that is not ours is already there, or the file
+        cannot be written there. In that case, no part of the file remains.
 
     Examples
     --------
@@ -112,17 +112,17 @@ def writing(
             with file:
                 yield file
                 if os.name == "posix":
-                    # While it is held: once it is closed, another process may sweep it away.
+                    # While the lock is held: after closing, another process may delete the file.
                     file.flush()
                     temporary.replace(path)
-            if os.name != "posix":  # no open file can be given another name
+            if os.name != "posix":  # an open file cannot be renamed there
                 temporary.replace(path)
         finally:
             _delete(temporary)
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it that are missing, however many: pathlib calls itself for each."""
+    """Make a folder and all missing folders above it, without recursion, unlike pathlib."""
     missing = []
     for place in (path, *path.parents):
         if place.is_dir():
@@ -134,7 +134,7 @@ def make_folder(path: Path) -> None:
 
 @contextlib.contextmanager
 def reported(path: Path) -> Iterator[None]:
-    """Turn errors of the system while `path` is written into an `OutputError` of one line."""
+    """Convert system errors while `path` is written into an `OutputError` of one line."""
     try:
         yield
     except OSError as error:
@@ -142,23 +142,23 @@ def reported(path: Path) -> Iterator[None]:
 
 
 def _dead_link(path: Path) -> str:
-    """Return the part of a path that is a broken link, if any: the system takes it for a file."""
+    """Return the part of a path that is a broken link, if any; the system treats it as a file."""
     for part in (path, *path.parents):
-        with contextlib.suppress(OSError):  # a name that is too long has no link either
+        with contextlib.suppress(OSError):  # a name that is too long is not a link
             if part.is_symlink() and not part.exists():
                 return f"{quoted(part)} is a link that leads nowhere; delete it"
     return ""
 
 
 def _begin(folder: Path) -> BinaryIO:
-    """Open a new file, locked, so that no other process sweeps it away."""
+    """Open a new file and lock it, so that no other process deletes it."""
     while True:
-        # Short, so that a name of the greatest length still has room; unique, so that two runs do not meet.
+        # The name is short, so that it always fits, and unique, so that two runs do not collide.
         path = folder / f".convviz-{os.urandom(8).hex()}"
         _unfinished.add(path)
-        # Not through tempfile: its files are private, these have the permissions of any new file.
+        # Not through tempfile: its files are private, but these need the permissions of any new file.
         file = path.open("xb")
-        # Another process may sweep it away before it is held.
+        # Another process may delete it before it is locked.
         if _hold(file) and path.exists():
             return file
         file.close()
@@ -186,7 +186,7 @@ def _delete(unfinished: Path) -> None:
 
 
 def delete_unfinished() -> None:
-    """Delete the unfinished files of this process; it may be called at any moment."""
+    """Delete the unfinished files of this process; safe to call at any time."""
     for path in list(_unfinished):
         _delete(path)
 
@@ -197,32 +197,32 @@ def sweep(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        Where to look, without the folders in it. Files that a process is still
-        writing stay.
+        Where to look; its subfolders are left out. Files that a process is still writing
+        are kept.
     """
     if addresses.is_remote(folder):
         return
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             if _UNFINISHED.fullmatch(path.name):
-                # Without waiting: something else may have such a name.
+                # Opened without waiting, because something else may have such a name.
                 with contextlib.suppress(OSError), open(path, "rb", opener=_open_at_once) as file:
                     if _hold(file):
                         path.unlink()
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open a file that is no link, and do not wait for whom a pipe would wait for."""
+    """Open a file that is not a link; do not wait for the other end of a pipe."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
 
 
 def check_own(path: Path, *, folder: bool = False) -> None:
-    """Refuse a file that would be changed in place, if it is a link to somebody else's file.
+    """Refuse to change a file in place if it is a link to somebody else's file.
 
     Parameters
     ----------
     path : Path
-        A file of ours, or the place of one to come.
+        A file of ours, or the path of a future one.
     folder : bool
         Whether it is a folder instead.
 
@@ -251,7 +251,7 @@ def check_own(path: Path, *, folder: bool = False) -> None:
 def check_path(
     path: Path | Stream, *, force: bool, is_ours: Callable[[Path], bool], inputs: Sequence[Path]
 ) -> None:
-    """Refuse a path that may not be written, with the parameters of `writing`."""
+    """Refuse a path that must not be written; the parameters are those of `writing`."""
     if isinstance(path, Stream):
         return
     if addresses.is_remote(path):
@@ -274,14 +274,14 @@ def check_path(
             raise OutputError(
                 f"cannot write {quoted(path)}: it is not an ordinary file; choose another name."
             )
-        # What is put there takes the place of a link; a link that leads nowhere is somebody's too.
+        # The new file would replace a link; even a broken link belongs to somebody.
         if not force and not (path.exists() and is_ours(path)):
             what = "exists and convviz did not write it" if path.exists() else "is a link that leads nowhere"
             raise OutputError(f"{quoted(path)} {what}; --force replaces it.")
 
 
 def check_folder(path: Path, *, of: Path | None = None) -> None:
-    """Refuse a place where no folder is and none can be made; `of` is what shall be written there."""
+    """Refuse a path if no folder exists or can be made there; `of` is what will be written there."""
     named = path if of is None else of
     if "\0" in str(named):
         raise OutputError(f"cannot write {quoted(named)}: a name has no null character; choose another name.")

@@ -1,4 +1,4 @@
-"""Any picture or file of numbers becomes channels of float32, with remarks on every change."""
+"""Read any picture or file of numbers as channels of float32, with remarks on every change."""
 
 import codecs
 import contextlib
@@ -40,25 +40,25 @@ from convviz.spec.preparation import Normalization, ShortSide, resized_size
 from convviz.spec.settings import MAX_PIXELS, InputSettings, Mode, ValueRange
 from convviz.text import amount, plural
 
-# A stream has no size that could be asked for before it is read.
+# The size of a stream is not known before it is read.
 _MOST_STREAMED, _PIECE_BYTES = 1 << 31, 1 << 24
 
-# Pillow's guard against decompression bombs is a global, ours an argument: the global rests while we read.
+# Pillow's limit against decompression bombs is global, ours is an argument: Pillow's is off while we read.
 _pillow_guard = threading.Lock()
 _pillow_log = logging.getLogger("PIL")
 
 
 def as_picture(value: Any, *, channels: int | None = None) -> Picture:
-    """Take a file, a Pillow image or numbers as an input.
+    """Convert a file, a Pillow image or numbers to an input.
 
     Parameters
     ----------
     value : Picture, str, Path, PIL.Image.Image, or array_like, shape (H, W) or (C, H, W)
-        A picture as it is, a file to be read, or numbers as they are. The order of
-        the axes of an array is told as in `from_numbers`; a tensor of torch always
+        A picture as it is, a file to read, or numbers as they are. `from_numbers`
+        describes how the order of an array's axes is recognised; a torch tensor always
         has its channels first.
     channels : int, optional
-        Channels of the layer that reads the input: an array whose first axis has as many
+        Channels of the layer that reads the input: an array whose first axis has this length
         has its channels first.
 
     Returns
@@ -69,7 +69,7 @@ def as_picture(value: Any, *, channels: int | None = None) -> Picture:
     Raises
     ------
     InputError
-        If the file cannot be read, or the numbers are no channels.
+        If the file cannot be read, or the numbers do not form channels.
 
     Examples
     --------
@@ -92,10 +92,10 @@ def as_picture(value: Any, *, channels: int | None = None) -> Picture:
         ) from None
     if values.dtype.kind not in "biuf":
         raise InputError(f"the input holds {values.dtype} values; expected real numbers.")
-    torch = sys.modules.get("torch")  # whoever has a tensor has loaded it
+    torch = sys.modules.get("torch")  # a caller who has a tensor has imported torch
     first = torch is not None and isinstance(value, torch.Tensor)
     first = first or (channels is not None and values.ndim > 2 and values.shape[-3] == channels)
-    # What is computed later must not depend on what the caller does with the array meanwhile.
+    # Copied, so that later changes to the caller's array do not affect the result.
     return from_numbers(npy.converted(values.copy(), "the input"), "the input", channels_first=first)
 
 
@@ -116,31 +116,31 @@ def read(
     Parameters
     ----------
     source : str, Path or binary file
-        A file by its path: numbers if it ends in .json, .csv, .npy or .npz, else a
-        picture; ``FILE.npz:NAME`` is one array of several. Of a stream, of at most
-        2 GiB, the kind is told from its first bytes.
+        The path of a file: numbers if it ends in .json, .csv, .npy or .npz, else a
+        picture; ``FILE.npz:NAME`` is one array of several. The kind of a stream is
+        recognised by its first bytes; a stream may hold at most 2 GiB.
     mode : {"rgb", "gray", "rgba"}, optional
-        Channels of a picture; by default those that it has, without alpha. Grey is
+        Channels of a picture; by default those of the file, without alpha. Grey is
         0.299 R + 0.587 G + 0.114 B, not rounded.
     value_range : {"unit", "byte", "raw"}
         0 to 1, which divides by the largest value of the format (255, 65535,
-        ...); 0 to 255; or as stored. Float pictures are stored in units already.
+        ...); 0 to 255; or as stored. Float pictures are already stored in units.
     resize : int, (int, int), HW, ShortSide or str, optional
-        Size to bring it to, in pixels: bilinear, and averaging where it shrinks. One
+        New size, in pixels; bilinear interpolation, with averaging when it shrinks. One
         number for both axes or (height, width); ``ShortSide(256)`` or ``"short:256"``
         keeps the proportions.
     crop : int, (int, int) or HW, optional
-        Size of the middle that is kept of it then, in pixels.
+        Size of the central part to keep after resizing, in pixels.
     normalize : Normalization or str, optional
-        What is subtracted from the values in the end, and what they are divided by:
+        What is finally subtracted from the values, and what they are then divided by:
         ``"imagenet"``, or as typed after ``--normalize``.
     prepare : {"imagenet"}, optional
-        All three by one name, ``"short:256"``, 224 and ``"imagenet"``; each of them wins where it is given.
+        One name for ``"short:256"``, 224 and ``"imagenet"``; an argument given explicitly takes precedence.
     page : int
         Which page of a TIFF, or frame of an animation, counted from 1.
     max_pixels : int
-        Larger pictures are refused before they are decoded, and larger sizes
-        before they are made.
+        Limit in pixels. Larger pictures are refused before they are decoded, and larger
+        sizes before they are made.
 
     Returns
     -------
@@ -150,12 +150,12 @@ def read(
     Raises
     ------
     InputError
-        If the file is missing, damaged, no picture, too large, or has finite values
+        If the file is missing, damaged, not a picture, too large, or has finite values
         that are too large for float32.
     SpecError
-        If `mode` asks numbers for channels that they do not have, `resize` is less
+        If `mode` requests channels that the numbers do not have, `resize` is less
         than one pixel or more than `max_pixels`, `normalize` is for other channels
-        or for values of another order, or an argument is none of what is listed here.
+        or for another range of values, or an argument is not one of those listed here.
     UnknownNameError
         If there is no such `mode`, `value_range` or `prepare`.
     ShapeError
@@ -182,7 +182,7 @@ def read(
     if checked["resize"] is not None:
         check_resize(resized_size(checked["resize"], HW(1, 1)), max_pixels)
     if isinstance(source, str | Path):
-        if not str(source):  # as a path that is the current folder
+        if not str(source):  # an empty path would mean the current folder
             raise InputError("the name of the input is empty; give a file, or - for stdin.")
         path, member = split_member(Path(source))
         name, data, suffix = quoted(path), read_bytes(path), path.suffix.lower()
@@ -201,7 +201,7 @@ def read(
 
 
 def _as_resize(value: IntPair | ShortSide | str | None) -> HW | ShortSide | None:
-    """Take a size as a value or as it is typed."""
+    """Convert a size, given as a value or as typed text."""
     if isinstance(value, str):
         return parsing.resize(value)
     return value if value is None or isinstance(value, ShortSide) else as_pair("resize", value)
@@ -254,7 +254,7 @@ def decode(
     Returns
     -------
     Picture
-        As `read` gives it.
+        As `read` returns it.
 
     Raises
     ------
@@ -269,7 +269,7 @@ def decode(
         if page != 1:
             raise SpecError(f"page: {name} holds numbers, which have no pages; leave it out.")
         values = arrays.parse_array(data, name, suffix, member=member, finite=False)
-        # In a table the channels stand below each other.
+        # In a table the channels are stacked vertically.
         picture = from_numbers(values, name, channels_first=suffix == ".csv")
         _check_count(picture.size.h, picture.size.w, name, most=max_pixels)
         wanted = {"gray": 1, "rgb": 3, "rgba": 4, None: picture.x.shape[0]}[mode]
@@ -291,7 +291,7 @@ def decode(
 
 
 def _kind_of(data: bytes) -> str:
-    """Recognise numbers by the first bytes: return their ending, or an empty text for a picture."""
+    """Recognise numbers by the first bytes; return their file ending, or an empty string for a picture."""
     if data.startswith(b"\x93NUMPY"):
         return ".npy"
     if data.startswith(b"PK\3\4"):
@@ -308,11 +308,11 @@ def _kind_of(data: bytes) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Pillow's warnings about damaged metadata and its own limit of size to ourselves."""
+    """Suppress Pillow's warnings about damaged metadata and its own size limit."""
     with _pillow_guard, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        # It reports what it then raises too.
+        # Pillow also logs the errors that it then raises.
         level = _pillow_log.level
         _pillow_log.setLevel(logging.CRITICAL + 1)
         try:
@@ -344,14 +344,14 @@ def _decoded_page(data: bytes, name: str, page: int, *, max_pixels: int) -> "Dec
         decoded = Decoded(floats.read(data), 0.0, floats.alpha, ())
     else:
         with image:
-            # Of a Photoshop file the first is the whole picture, and the others are its layers.
-            with contextlib.suppress(*BROKEN):  # the first page may be whole all the same
+            # The first page of a Photoshop file is the whole picture; the others are its layers.
+            with contextlib.suppress(*BROKEN):  # the first page may still be intact
                 if not pages and image.format != "PSD" and getattr(image, "is_animated", False):
                     pages = [0, 0]
             if page > 1 and image.format != "TIFF":
                 _seek(image, page, name)
             _check_pixels(image, name, max_pixels)
-            # An icon holds other pictures, whose own headers are read only now.
+            # An icon contains other pictures, and their headers are only read now.
             Image.MAX_IMAGE_PIXELS = max(max_pixels, 1)
             decoded = decode_image(image, data)
     if len(pages) < 2:

@@ -1,4 +1,4 @@
-"""Samples of more than 8 bits, which Pillow by itself would shorten."""
+"""Read samples of more than 8 bits, which Pillow alone would truncate."""
 
 import io
 import math
@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What Pillow's readers raise on damaged files, beside OSError.
+# What Pillow's readers raise on damaged files, besides OSError.
 BROKEN = (
     OSError,
     SyntaxError,
@@ -41,12 +41,12 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 338, 
 SAMPLES_PER_PIXEL, PLANAR_CONFIGURATION = 277, 284
 _UNSIGNED, _SIGNED = 1, 2
 
-# The libtiff decoder hands over native order, but Pillow goes on to unpack these as they were in the file.
+# The libtiff decoder returns native byte order, but Pillow unpacks these modes in the order of the file.
 _NATIVE = {"I;16BS": "I;16S", "I;32BS": "I;32S", "F;32BF": "F;32F", "F;64BF": "F;64F"}
 
 
 def samples_of(image: Image.Image, data: bytes | None) -> tuple[NDArray[Any] | Image.Image, float, str]:
-    """Decode the samples, or have Pillow hold them; with the largest of the format, and a remark."""
+    """Return the samples, decoded or held by Pillow, the largest value of the format, and a remark."""
     if data is not None:
         netpbm = _netpbm(image, data)
         if netpbm is not None:
@@ -89,38 +89,38 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, str]:
 
 
 def _sixteen_bit(image: Image.Image, data: bytes) -> NDArray[Any] | None:
-    """Decode 16-bit samples of several channels, of which Pillow by itself keeps the high bytes alone.
+    """Decode 16-bit samples of several channels; Pillow alone keeps only their high bytes.
 
-    Pillow unpacks such a picture by a raw mode for its byte order. Read a second
-    time by the raw mode of the other order, it gives the low bytes.
+    Pillow unpacks such a picture with a raw mode for its byte order. A second read with
+    the raw mode of the other byte order gives the low bytes.
     """
     raw_modes = _raw_modes(image)
     raw_mode = raw_modes.pop() if len(raw_modes) == 1 else ""
-    if image.tell():  # of an animation, whose frames Pillow puts together with 8 bits
+    if image.tell():  # Pillow composes the frames of an animation with 8 bits
         return None
     if not raw_mode.endswith((";16B", ";16L", ";16N")):
         return None
     kind, order = raw_mode[:-1].removesuffix(";16"), raw_mode[-1]
     if kind == "LA" and order == "B":
-        # Four bytes a pixel, which the plain mode of four channels hands over as they are.
+        # Each pixel has four bytes, and the plain mode of four channels returns them unchanged.
         packed = _decoded_by(image, data, "RGBA").astype(np.uint16)
         return packed[:, :, 0::2] << 8 | packed[:, :, 1::2]
     if kind not in ("RGB", "RGBX", "RGBA"):
         return None
     big = f"{kind};16B", f"{kind};16L"
-    # The libtiff reader hands over native order, and so do the others on the machines that are little-endian.
+    # The libtiff reader returns native order, and so do the other readers on little-endian machines.
     high, low = big if order == "B" else big[::-1]
     return _decoded_by(image, data, high).astype(np.uint16) << 8 | _decoded_by(image, data, low)
 
 
 def _raw_modes(image: Image.Image) -> set[str]:
-    """List how samples are packed in a picture that is not loaded yet; loading empties this."""
+    """List how samples are packed in a picture that is not loaded yet; loading clears this list."""
     tiles = [tile.args for tile in getattr(image, "tile", []) if tile.args]
     return {str(args if isinstance(args, str) else args[0]) for args in tiles}
 
 
 def _decoded_by(image: Image.Image, data: bytes, raw_mode: str) -> NDArray[np.uint8]:
-    """Decode a picture again, its samples unpacked by another raw mode."""
+    """Decode a picture again and unpack its samples with another raw mode."""
     with Image.open(io.BytesIO(data), formats=[image.format] if image.format else None) as again:
         again.tile = [
             tile._replace(args=(raw_mode, *tile.args[1:]) if isinstance(tile.args, tuple) else raw_mode)
@@ -130,7 +130,7 @@ def _decoded_by(image: Image.Image, data: bytes, raw_mode: str) -> NDArray[np.ui
 
 
 def _netpbm(image: Image.Image, data: bytes) -> tuple[NDArray[Any], float] | None:
-    """Take the samples of a PGM or PPM as stored, where Pillow would scale them to 8 or 16 bits."""
+    """Read the samples of a PGM or PPM as stored; Pillow would scale them to 8 or 16 bits."""
     tile = image.tile[0] if image.format == "PPM" and isinstance(image, ImageFile.ImageFile) else None
     if tile is None or tile.codec_name not in ("ppm", "ppm_plain") or not isinstance(tile.args, tuple):
         return None
@@ -150,14 +150,14 @@ def _netpbm(image: Image.Image, data: bytes) -> tuple[NDArray[Any], float] | Non
 
 
 def _separate_channels(image: Image.Image, data: bytes) -> NDArray[Any] | None:
-    """Decode 16-bit channels of a TIFF that stores them one after the other, each as a picture of its own."""
+    """Decode 16-bit channels of a TIFF that stores each channel as a separate picture."""
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(_BITS_PER_SAMPLE, (1,))
     if tags.get(PLANAR_CONFIGURATION) != 2 or max(bits) <= 8:
         return None
     extra = tags.get(_EXTRA_SAMPLES, ())
     if tags.get(_PHOTOMETRIC) != 2 or set(bits) != {16} or extra not in ((), (0,), (2,)):
-        # Pillow would take its bytes for samples.
+        # Pillow would read the bytes as samples.
         raise NotImplementedError(f"separate channels of {max(bits)} bits that are not RGB or RGBA")
     channels = []
     for channel in range(4 if extra == (2,) else 3):
@@ -168,11 +168,11 @@ def _separate_channels(image: Image.Image, data: bytes) -> NDArray[Any] | None:
 
 
 def one_channel(image: Image.Image, data: bytes, channel: int) -> bytes:
-    """Write a TIFF of one of the channels: the same bytes with another directory at the end."""
+    """Return a TIFF of one channel: the same bytes with another directory at the end."""
     if data[2:4] not in (b"*\0", b"\0*"):
         raise NotImplementedError("separate channels in a BigTIFF")
     order = "<" if data.startswith(b"II") else ">"
-    tags: Mapping[int, Any] = image.tag_v2  # type: ignore[attr-defined]  # of TiffImageFile alone
+    tags: Mapping[int, Any] = image.tag_v2  # type: ignore[attr-defined]  # only TiffImageFile has it
     channels = tags.get(SAMPLES_PER_PIXEL, 1)
     fields = {_BITS_PER_SAMPLE: (tags.get(_BITS_PER_SAMPLE, (1,))[0],), SAMPLES_PER_PIXEL: (1,)}
     fields[_PHOTOMETRIC] = (tags.get(_PHOTOMETRIC, 1) if channels == 1 else 1,)
@@ -180,7 +180,7 @@ def one_channel(image: Image.Image, data: bytes, channel: int) -> bytes:
     for tag in (256, 257, 259, 266, ORIENTATION, 278, 317, 322, 323, _SAMPLE_FORMAT):
         if tag in tags:
             fields[tag] = tags[tag][:1] if isinstance(tags[tag], tuple) else (tags[tag],)
-    # Where the strips or tiles are, and how long; those of a channel follow each other.
+    # Offsets and lengths of the strips or tiles; those of one channel are consecutive.
     for tag in (273, 279, 324, 325):
         if tag in tags:
             share = len(tags[tag]) // channels
@@ -199,14 +199,14 @@ def one_channel(image: Image.Image, data: bytes, channel: int) -> bytes:
 
 
 def _deep_gray(image: Image.Image) -> tuple[NDArray[Any], float, str]:
-    """Decode one channel of more than 8 bits; with the largest sample of the format, and a remark."""
+    """Return one decoded channel of more than 8 bits, the largest sample of the format, and a remark."""
     tags = getattr(image, "tag_v2", {})
     tiles = getattr(image, "tile", [])
     raw_modes = _raw_modes(image)
     bits, sample_format = tags.get(_BITS_PER_SAMPLE, (0,))[0], tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))[0]
     if sys.byteorder == "little" and tiles and tiles[0].codec_name == "libtiff":
         raw_mode, *rest = tiles[0].args
-        image.tile = [  # type: ignore[attr-defined]  # of ImageFile, as it has tiles
+        image.tile = [  # type: ignore[attr-defined]  # it has tiles, so it is an ImageFile
             tiles[0]._replace(args=(_NATIVE.get(raw_mode, raw_mode), *rest))
         ]
     samples = np.asarray(image)
@@ -221,14 +221,14 @@ def _deep_gray(image: Image.Image) -> tuple[NDArray[Any], float, str]:
         return samples, 32767.0, remark
     if bits in range(9, 16):
         return samples, float(2**bits - 1), remark
-    # Some readers give 16-bit samples in a 32-bit mode.
+    # Some readers return 16-bit samples in a 32-bit mode.
     if image.mode.startswith("I;16") or image.format in ("PNG", "PPM"):
         return samples, 65535.0, remark
     return samples, 65535.0 if any("16" in mode for mode in raw_modes) else float(2**31 - 1), remark
 
 
 def _stored_bits(image: Image.Image, data: bytes | None) -> int:
-    """Return the bits per sample in the file, of formats that Pillow brings down to 8."""
+    """Return the bits per sample in the file, for formats that Pillow reduces to 8."""
     head = (data or b"")[:65536]
     if image.format == "TIFF":
         return int(max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,))))
@@ -239,7 +239,7 @@ def _stored_bits(image: Image.Image, data: bytes | None) -> int:
     if image.format == "SGI" and any(tile.codec_name == "SGI16" for tile in getattr(image, "tile", [])):
         return 16
     if image.format == "JPEG2000" and (at := head.find(b"\xff\x4f\xff\x51")) >= 0:
-        # Two markers, then 36 bytes of lengths and sizes and two of a count; the depth has a bit for signs.
+        # Two markers, 36 bytes of lengths and sizes, a 2-byte count; one bit of the depth is for signs.
         return (head[at + 42 : at + 43] or b"\0")[0] % 128 + 1
     if image.format == "AVIF" and (at := head.find(b"av1C")) >= 0:
         flags = (head[at + 6 : at + 7] or b"\0")[0]

@@ -1,4 +1,4 @@
-"""What is not a finite number: NaN and the infinities, found and counted."""
+"""Find and count values that are not finite: NaN and the infinities."""
 
 import math
 from collections.abc import Iterable
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NotFinite:
-    """How many values of an array are not finite; true where there are any.
+    """Counts of the values of an array that are not finite; true if there are any.
 
     Parameters
     ----------
     nan : int
-        Values that are NaN.
+        Number of NaN values.
     above, below : int
-        Infinite ones: positive and negative.
+        Numbers of positive and of negative infinities.
 
     Examples
     --------
@@ -34,7 +34,7 @@ class NotFinite:
 
     @classmethod
     def of(cls, values: "NDArray[Any]") -> "NotFinite":
-        """Count them; one sum is all that it takes where there are none."""
+        """Count the values that are not finite; if there are none, one sum is enough."""
         if all_finite(values):
             return cls()
         nan, above, below = (int(np.count_nonzero(places)) for places in places_of(values))
@@ -42,12 +42,12 @@ class NotFinite:
 
     @property
     def infinite(self) -> int:
-        """Values that are infinite."""
+        """Number of infinite values."""
         return self.above + self.below
 
     @property
     def words(self) -> str:
-        """The counts in words; nothing where there are none."""
+        """The counts in words; empty if all are zero."""
         counts = ((self.nan, "NaN"), (self.above, "inf"), (self.below, "-inf"))
         return ", ".join(f"{count:,} {what}" for count, what in counts if count)
 
@@ -62,14 +62,14 @@ NONE = NotFinite()
 
 
 def all_finite(values: "NDArray[Any]") -> bool:
-    """Return whether there are only finite numbers; one sum is quicker than a look at each."""
-    # A sum of finite numbers may overflow, but a sum with others is never finite.
+    """Return whether all values are finite; one sum is faster than a check of each value."""
+    # A sum of finite numbers may overflow, but a sum that includes NaN or infinity is never finite.
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all())
 
 
 def finite_of(values: "NDArray[Any]") -> "NDArray[Any]":
-    """Return the finite values, in one row; the array itself, of any shape, where all are.
+    """Return the finite values in one row, or the array itself if all values are finite.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def places_of(values: "NDArray[Any]") -> "tuple[NDArray[np.bool_], NDArray[np.bo
 
 
 def largest(values: "NDArray[Any]") -> float:
-    """Return the largest magnitude of the finite values; 0 where there are none.
+    """Return the largest magnitude of the finite values; 0 if there are none.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def largest(values: "NDArray[Any]") -> float:
 
 
 def place_of_largest(values: "NDArray[Any]") -> int:
-    """Return the index, in the array laid out in a row, of the largest finite magnitude.
+    """Return the index of the largest finite magnitude in the flattened array.
 
     Examples
     --------
@@ -111,8 +111,8 @@ def place_of_largest(values: "NDArray[Any]") -> int:
 def apart(first: "NDArray[Any]", second: "NDArray[Any]") -> "NDArray[np.float64]":
     """Return how far two arrays are apart, value by value, in float64.
 
-    NaN and NaN, and two infinities of one sign, are equal; any other pair with one of them
-    is infinitely far apart. What float32 cannot hold is infinite.
+    Two NaN values are equal, and so are two infinities of the same sign; any other pair that
+    includes one of these is infinitely far apart. A distance that float32 cannot hold is infinite.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def apart(first: "NDArray[Any]", second: "NDArray[Any]") -> "NDArray[np.float64]
 
 
 def total(values: Iterable[float]) -> float:
-    """Add up numbers, rounded once; of both infinities the sum is NaN.
+    """Return the sum of numbers, rounded once; NaN if both infinities occur.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, and what can be said of one that is not read."""
+"""Recognise a file by its first bytes, and explain why one cannot be read."""
 
 import codecs
 import contextlib
@@ -15,16 +15,16 @@ from convviz.images.deep import (
 )
 from convviz.text import because
 
-# EPS would start Ghostscript; Pillow takes the signed samples of FITS for unsigned; the others it only names.
+# EPS would start Ghostscript; Pillow reads signed FITS samples as unsigned; it only identifies the others.
 _NOT_READ = {"EPS", "WMF", "GRIB", "BUFR", "HDF5", "MPEG", "FITS"}
 
-# How they say that a file is whole, but of a sort that they do not know.
+# How Pillow's readers report an intact file of a kind that they do not support.
 _UNSUPPORTED = re.compile(
     "un(supported|implemented|known|recogni[sz]ed)|not (supported|implemented|available)|cannot handle",
     re.IGNORECASE,
 )
 
-# What a file begins with that is a picture, whether or not Pillow can read it.
+# The first bytes of picture files, whether or not Pillow can read them.
 _SIGNATURES = {
     b"\x89PNG": "PNG",
     b"\xff\xd8\xff": "JPEG",
@@ -33,7 +33,7 @@ _SIGNATURES = {
     b"MM\0*": "TIFF",
 }
 
-# And what is none that is read, with the remedy.
+# The first bytes of files that convviz does not read, with the remedy.
 _OTHERS = {
     b"%!PS": "EPS would be drawn by another program, which is not run; export it as PNG",
     b"%PDF-": "PDF is a document; export the page as PNG, as with pdftoppm -png -r 150 FILE.pdf page",
@@ -51,8 +51,8 @@ _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 
 def identified(data: bytes) -> Image.Image | None:
-    """Open a picture of any format that is read."""
-    # The most usual formats first: to load the readers of all of them takes some 20 ms.
+    """Open a picture of any supported format."""
+    # The most common formats come first: loading all readers takes about 20 ms.
     for prepare in (Image.preinit, Image.init):
         prepare()
         formats = [known for known in Image.ID if known not in _NOT_READ]
@@ -66,12 +66,12 @@ def identified(data: bytes) -> Image.Image | None:
 
 
 def _is_heic(data: bytes) -> bool:
-    """Know HEIC and HEIF by the brand in their first box."""
+    """Recognise HEIC and HEIF by the brand in their first box."""
     return data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS
 
 
 def unidentified(data: bytes) -> str:
-    """Describe a file that no reader takes, and what to do."""
+    """Describe a file that no reader accepts, and what to do about it."""
     if _is_heic(data):
         if importlib.util.find_spec("pillow_heif") is None:
             return "HEIC needs pillow-heif, which is not installed: pip install 'convviz[heif]'"
@@ -96,7 +96,7 @@ def unidentified(data: bytes) -> str:
 
 @contextlib.contextmanager
 def explained(name: str) -> Iterator[None]:
-    """Turn what Pillow's readers raise into one line."""
+    """Convert errors of Pillow's readers into one line."""
     try:
         yield
     except Image.DecompressionBombError:

@@ -1,4 +1,4 @@
-"""An input, ready to be convolved."""
+"""The input of a convolution as a value."""
 
 import math
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ from convviz.spec.preparation import Normalization
 from convviz.text import plural
 from convviz.typing import Floats
 
-# A picture of more samples than the first stays as it was decoded, with a byte for each, and its rows become
-# floats when they are asked for: that is quicker than memory which was not touched before. One of more than
-# the second stays with Pillow, which already holds it.
+# A picture with more samples than SMALL stays as decoded, with one byte per sample, and its rows become
+# floats on request: that is faster than filling fresh memory. A picture with more samples than LARGE stays
+# in Pillow's memory.
 SMALL, LARGE = 1 << 22, 1 << 26
-# Samples that become floats together, and how many make a second thread worth starting.
+# How many samples are converted to floats at once, and how many justify a second thread.
 _TOGETHER, _SAMPLES_TO_SHARE = 1 << 17, 1 << 20
 
 GRAY, RGB, RGBA = ("gray",), ("R", "G", "B"), ("R", "G", "B", "A")
 
 
 class ChannelRows(Protocol):
-    """Planes that become floats when some of their rows are asked for."""
+    """Planes whose rows become floats on request."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -49,18 +49,18 @@ class Picture:
     Parameters
     ----------
     values : ndarray, shape (C, H, W), float32, or ChannelRows
-        The channels, or what makes their rows: a large picture stays as it was
-        decoded, with a byte per sample.
+        The channels, or an object that makes their rows: a large picture stays as
+        decoded, with one byte per sample.
     channels : tuple of str
-        What to call each channel.
+        The name of each channel.
     low, high : float
-        The values to be drawn as black and as white, as they were before `normalized`.
+        The values drawn as black and as white, before `normalized`.
     remarks : tuple of str
-        What was changed since the file, in a few words each.
+        What was changed after reading the file, in a few words each.
     resized : HW, optional
-        The size that it was brought to, before anything was cut off, in pixels.
+        The size after resizing and before cropping, in pixels.
     normalized : Normalization, optional
-        What was done to the values of each channel.
+        The normalisation applied to each channel.
 
     Raises
     ------
@@ -111,14 +111,14 @@ class Picture:
 
     @property
     def ends(self) -> tuple[tuple[float, float], ...]:
-        """What to draw as black and as white in each channel, so that it looks as before `normalized`."""
+        """The values drawn as black and as white in each channel, so that it looks as before `normalized`."""
         if self.normalized is None:
             return ((self.low, self.high),) * self.shape[0]
         return ends_after(self.normalized, self.low, self.high)
 
     @property
     def x(self) -> Floats:
-        """All channels, shape (C, H, W), float32; of a large picture they are made when first asked for."""
+        """All channels, shape (C, H, W), float32; those of a large picture are made on first use."""
         if isinstance(self.values, np.ndarray):
             return self.values
         if not self._whole:
@@ -133,9 +133,9 @@ class Picture:
 
 
 def extremes(x: Floats) -> tuple[float, float, list[str]]:
-    """Return minimum and maximum of the finite values, and a remark on the others, if there are any.
+    """Return the minimum and maximum of the finite values, and a remark on any others.
 
-    Of no finite value they are 0 and 1.
+    Without finite values, return 0 and 1.
     """
     low, high = float(x.min()), float(x.max())
     if math.isfinite(low) and math.isfinite(high):
@@ -146,28 +146,28 @@ def extremes(x: Floats) -> tuple[float, float, list[str]]:
 
 
 def from_numbers(values: Floats, name: str, *, channels_first: bool = False) -> Picture:
-    """Take numbers as channels, as they are.
+    """Use numbers as channels, without changing them.
 
     Parameters
     ----------
     values : ndarray, float32
-        One channel (H, W), channels (C, H, W) as torch has them, or (H, W, C) where that is
+        One channel (H, W), channels (C, H, W) as in torch, or (H, W, C) if the shape makes that
         clear; also one such input in a batch of 1.
     name : str
         What messages call it.
     channels_first : bool
-        Whether the order of the axes is known, and not to be told from the shape.
+        Whether the channels are known to come first; otherwise the shape determines the order.
 
     Returns
     -------
     Picture
-        The channels; a remark says which axis was taken for the channels, where both
-        could be meant.
+        The channels; if the order is ambiguous, a remark says which axis was used for
+        the channels.
 
     Raises
     ------
     InputError
-        If the shape is another one.
+        If the array has any other shape.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def from_numbers(values: Floats, name: str, *, channels_first: bool = False) -> 
         values = values.transpose(2, 0, 1)
     names = {1: GRAY, 3: RGB}.get(values.shape[0], tuple(str(index) for index in range(values.shape[0])))
     low, high, others = extremes(values) if values.size else (0.0, 1.0, [])
-    # Numbers that lie between 0 and 1, or 0 and 255, are drawn as a picture of those would be.
+    # Numbers between 0 and 1, or between 0 and 255, are drawn like a picture with that range.
     if low >= 0:
         low, high = 0.0, 1.0 if high <= 1 else 255.0 if 64 < high <= 255 else high
     x = np.ascontiguousarray(values, np.float32)
@@ -208,9 +208,9 @@ _CHANNELS_FIRST, _CHANNELS_LAST = ("channels", "height", "width"), ("height", "w
 
 
 def _order_of(shape: tuple[int, ...]) -> tuple[str, str, str] | None:
-    """Return the order of the axes of an array where it is not plainly that of torch.
+    """Return the order of the axes of an array, unless it is clearly that of torch.
 
-    As many channels as a picture has, behind two longer axes, are those of a picture.
+    A last axis as long as the channels of a picture, after two longer axes, holds the channels.
     Activations of a deep layer, such as (2048, 8, 4), have many more channels than rows.
 
     Examples
@@ -223,18 +223,18 @@ def _order_of(shape: tuple[int, ...]) -> tuple[str, str, str] | None:
         return None
     if first > 4 and middle > 4 and (first <= 4 * middle or middle >= 16):
         return _CHANNELS_LAST
-    # Nobody takes a single channel, or a single column, for anything else.
+    # A single channel or a single column is not ambiguous.
     return _CHANNELS_FIRST if first > 1 and last > 1 else None
 
 
 def above(low: float, high: float) -> float:
-    """Move the value drawn as white off the one drawn as black, where all values are the same."""
-    # To 1e30 and the like, adding 1 adds nothing.
+    """Return the value drawn as white, moved above the one drawn as black if both are the same."""
+    # Adding 1 to a value such as 1e30 does not change it.
     return high if high > low else low + max(1.0, 1e-6 * abs(low))
 
 
 def made_whole(values: ChannelRows) -> Floats:
-    """Make all rows, in several threads and while they are in a second-level cache."""
+    """Make all rows in several threads, in pieces that fit the second-level cache."""
     count, h, w = values.shape
     x = np.empty(values.shape, np.float32)
     step = max(1, _TOGETHER // (count * w))
@@ -251,14 +251,14 @@ def made_whole(values: ChannelRows) -> Floats:
 
 
 def ends_after(normalization: Normalization, low: float, high: float) -> tuple[tuple[float, float], ...]:
-    """Return what becomes of two values in each channel."""
+    """Return two values after normalisation in each channel."""
     values = np.array([[[low, high]]], np.float32)
     return tuple((float(a), float(b)) for a, b in subtracted_and_divided(values, normalization)[:, 0])
 
 
 def subtracted_and_divided(x: Floats, normalization: Normalization) -> Floats:
-    """Subtract the mean of each channel and divide by its deviation, in float32 as torchvision does."""
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the picture is refused before
+    """Subtract each channel's mean and divide by its standard deviation, in float32 as torchvision does."""
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # such a picture was refused earlier
         mean, std = (
             np.array(values, np.float32)[:, None, None] for values in (normalization.mean, normalization.std)
         )

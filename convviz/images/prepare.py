@@ -1,4 +1,4 @@
-"""Pictures resized, cropped and normalised, as trained networks expect them."""
+"""Resize, crop and normalise pictures, as trained networks expect them."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from convviz.typing import Floats
 
 
 def check_resize(size: HW, most: int) -> None:
-    """Refuse a size to make that is empty or too large."""
+    """Refuse a requested size that is empty or too large."""
     if min(size) < 1:
         raise SpecError(f"resize must be at least 1 pixel on both axes, not {size}.")
     if size.h * size.w > most:
@@ -29,7 +29,7 @@ def check_resize(size: HW, most: int) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Prepared:
-    """The channels of a large picture, cut and normalised when their rows are asked for."""
+    """The channels of a large picture, whose rows are cropped and normalised on request."""
 
     values: ChannelRows
     corner: HW
@@ -53,7 +53,7 @@ class _Prepared:
 
 
 def resized(picture: Picture, size: HW, max_pixels: int) -> Picture:
-    """Resize every channel in float32; shrinking averages, so that no pixel is passed over."""
+    """Resize every channel in float32; shrinking averages, so that no pixel is skipped."""
     if size == picture.size:
         return replace(picture, resized=size)
     check_resize(size, max_pixels)
@@ -66,7 +66,7 @@ def resized(picture: Picture, size: HW, max_pixels: int) -> Picture:
 
 
 def cropped(picture: Picture, size: HW) -> Picture:
-    """Keep the middle of a picture."""
+    """Keep the central part of a picture."""
     corner = crop_corner(picture.size, size)
     if size == picture.size:
         return picture
@@ -77,7 +77,7 @@ def cropped(picture: Picture, size: HW) -> Picture:
         )
     else:
         values = _Prepared(picture.values, corner, size)
-        # What is left of a large picture may be small, and the rest need not be held.
+        # The remaining part of a large picture may be small, so the rest can be freed.
         if math.prod(values.shape) <= SMALL:
             values = values.whole()
     remark = f"cropped from {picture.size} to {size}, the middle"
@@ -87,7 +87,7 @@ def cropped(picture: Picture, size: HW) -> Picture:
 def normalized(picture: Picture, normalization: Normalization) -> Picture:
     """Normalise the channels of a picture."""
     each = normalization.of(picture.shape[0])
-    # All values lie between those drawn as black and as white, and so they do afterwards.
+    # All values lie between those drawn as black and as white, before and after normalisation.
     if not all(
         -math.inf < low < high < math.inf for low, high in ends_after(each, picture.low, picture.high)
     ):
@@ -107,21 +107,21 @@ def normalized(picture: Picture, normalization: Normalization) -> Picture:
 def stack(
     pictures: Sequence[Picture], names: Sequence[str], normalize: Normalization | None = None
 ) -> Picture:
-    """Take the channels of several inputs, one after the other, as the channels of one.
+    """Combine the channels of several inputs, one after the other, into one input.
 
     Parameters
     ----------
     pictures : sequence of Picture
         Inputs of one size, not normalised.
     names : sequence of str
-        What to call each; a channel is called after its input.
+        The name of each input; a channel takes the name of its input.
     normalize : Normalization, optional
-        What is subtracted from all values in the end, and what they are divided by.
+        What is finally subtracted from all values, and what they are then divided by.
 
     Returns
     -------
     Picture
-        One input. A single one is what it was, normalised.
+        One input. A single input is only normalised.
 
     Raises
     ------

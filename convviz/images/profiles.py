@@ -1,29 +1,29 @@
-"""What a picture says of its colours, in words: convviz takes the values as stored."""
+"""Describe the colour space of a picture in words; convviz uses the values as stored."""
 
 import math
 import struct
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# Two small profiles that stand for sRGB under other names: Facebook's and Google's.
+# Names of small profiles, by Facebook and Google, that represent sRGB.
 _SRGB_NAMES = {"c2", "ci", "uRGB"}
 
-# Of PNG: the chromaticities of sRGB (white, red, green, blue) and its gamma, both of the specification.
+# The chromaticities (white, red, green, blue) and the gamma of sRGB, from the PNG specification.
 _SRGB_PRIMARIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 _SRGB_GAMMA = 1 / 2.2
 
-# Code points of ITU-T H.273, which cICP has; those of sRGB are 1 and 13.
+# Code points of ITU-T H.273, used in the cICP chunk; those of sRGB are 1 and 13.
 _PRIMARIES = {1: "BT.709", 5: "BT.601", 6: "BT.601", 9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
 _TRANSFERS = {1: "BT.709", 4: "gamma 2.2", 8: "linear", 13: "sRGB", 14: "BT.2020", 16: "PQ", 18: "HLG"}
 
 
 def remarks_on(info: Mapping[Any, Any], data: bytes) -> list[str]:
-    """Name the colour space of a picture where it is not sRGB, for nothing is converted.
+    """Name the colour space of a picture if it is not sRGB, because nothing is converted.
 
     Parameters
     ----------
     info : mapping
-        What Pillow read beside the pixels.
+        What Pillow read besides the pixels.
     data : bytes
         The file.
 
@@ -37,7 +37,7 @@ def remarks_on(info: Mapping[Any, Any], data: bytes) -> list[str]:
 
 
 def _space(info: Mapping[Any, Any], data: bytes) -> str:
-    """Name the colour space; nothing for sRGB and where none is named. Each goes before those behind it."""
+    """Name the colour space; empty for sRGB or if none is given. Earlier sources take precedence."""
     chunks = dict(_chunks(data))
     if len(cicp := chunks.get(b"cICP", b"")) == 4:
         if (cicp[0], cicp[1]) == (1, 13):
@@ -64,7 +64,7 @@ def _space(info: Mapping[Any, Any], data: bytes) -> str:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Return the small chunks of a PNG before its pixels."""
+    """Yield the small chunks of a PNG before its pixels."""
     at = 8 if data.startswith(b"\x89PNG\r\n\x1a\n") else len(data)
     while at + 8 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
@@ -76,7 +76,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def profile_name(profile: bytes) -> str:
-    """Read what an ICC profile calls itself.
+    """Return the name of an ICC profile.
 
     Parameters
     ----------
@@ -86,12 +86,12 @@ def profile_name(profile: bytes) -> str:
     Returns
     -------
     str
-        Its description; where there is none that can be read, its colour space in four letters.
+        Its description or, if none can be read, its colour space in four letters.
 
     Notes
     -----
-    ISO 15076-1: behind a header of 128 bytes a table of tags; ``desc`` is ASCII
-    text in version 2, and texts of several languages, in UTF-16, in version 4.
+    ISO 15076-1: a table of tags follows a header of 128 bytes; ``desc`` is ASCII text in
+    version 2, and UTF-16 text in several languages in version 4.
     """
     try:
         (count,) = struct.unpack_from(">I", profile, 128)

@@ -1,4 +1,4 @@
-"""The samples of a picture that Pillow opened, and how they become channels."""
+"""Convert the samples of a picture that Pillow opened to channels."""
 
 import io
 import math
@@ -35,12 +35,12 @@ from convviz.spec.settings import Mode, ValueRange
 from convviz.text import number
 from convviz.typing import Floats
 
-# ITU-R BT.601, the weights that Pillow rounds in its mode L.
+# The weights of ITU-R BT.601; Pillow's mode L rounds them.
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class _Samples(Protocol):
-    """Samples (H, W, C) of which slices of rows can be taken: an array, or a picture that Pillow holds."""
+    """Samples (H, W, C) that can be sliced by rows: an array, or a picture in Pillow's memory."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -52,7 +52,7 @@ class _Samples(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Held:
-    """A picture of 8 bits in Pillow's memory; an array of all of its samples would be another copy."""
+    """An 8-bit picture in Pillow's memory; an array of all samples would be another copy."""
 
     image: Image.Image
     dtype = np.dtype(np.uint8)
@@ -69,10 +69,10 @@ class _Held:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """Samples as they are stored, (H, W, C), with what is needed to scale and to name them."""
+    """Samples as stored, (H, W, C), with the information needed to scale and name them."""
 
     samples: _Samples
-    full: float  # the largest sample of the format; 0 where samples are units already
+    full: float  # the largest sample of the format; 0 if samples are already in units
     alpha: bool
     remarks: tuple[str, ...]
 
@@ -82,15 +82,15 @@ def decode_image(image: Image.Image, data: bytes | None) -> Decoded:
     remarks = []
     tags = getattr(image, "tag_v2", {})
     if data is not None and tags.get(PLANAR_CONFIGURATION) == 2 and tags.get(SAMPLES_PER_PIXEL, 1) == 1:
-        # One channel is the same in either arrangement, but Pillow reads the one by a shortened raw mode.
+        # One channel is the same in both arrangements, but Pillow truncates the samples of one of them.
         data = one_channel(image, data, 0)
         image = Image.open(io.BytesIO(data), formats=["TIFF"])
-    # Pillow turns a TIFF while loading it, and forgets that it did.
+    # Pillow rotates a TIFF while loading it, but does not record that.
     turned = _orientation(image) in range(2, 9) if image.format == "TIFF" else False
     stored, full, remark = samples_of(image, data)
     if remark:
         remarks.append(remark)
-    # Metadata is read last: some formats hold it behind the pixels.
+    # Metadata is read last: some formats store it after the pixels.
     orientation = _orientation(image) if image.format != "TIFF" else 1
     samples: _Samples
     if isinstance(stored, Image.Image) and orientation not in range(2, 9):
@@ -105,7 +105,7 @@ def decode_image(image: Image.Image, data: bytes | None) -> Decoded:
 
 
 def _orientation(image: Image.Image) -> Any:
-    """Read the EXIF orientation; damaged EXIF has none, and the pixels are read all the same."""
+    """Read the EXIF orientation; damaged EXIF has none, but the pixels are still read."""
     try:
         return image.getexif().get(ORIENTATION, 1)
     except BROKEN:
@@ -113,7 +113,7 @@ def _orientation(image: Image.Image) -> Any:
 
 
 def _upright(samples: NDArray[Any], orientation: Any) -> NDArray[Any]:
-    """Turn samples (H, W, C) as EXIF orientations 2 to 8 say."""
+    """Rotate or mirror samples (H, W, C) according to EXIF orientations 2 to 8."""
     if orientation in (5, 6, 7, 8):
         samples = samples.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
@@ -131,13 +131,13 @@ def finished(decoded: Decoded, name: str, *, mode: Mode | None, value_range: Val
     channels = _Floats(decoded, mode, value_range)
     x: Floats | ChannelRows = channels
     low, high = channels.ends
-    # Floats and signed integers go where they like; they are looked at, so they are made at once.
+    # Floats and signed integers have no fixed range; finding it needs all values, so they are made at once.
     anywhere = decoded.samples.dtype.kind != "u"
     count = math.prod(channels.shape)
     if anywhere or count <= SMALL:
         x = channels.whole()
     elif count <= LARGE:
-        # Rows out of an array are had much sooner than out of a picture of Pillow.
+        # Reading rows from an array is much faster than from a Pillow picture.
         x = _Floats(replace(decoded, samples=decoded.samples[:]), mode, value_range)
     if anywhere:
         assert isinstance(x, np.ndarray)
@@ -153,7 +153,7 @@ def finished(decoded: Decoded, name: str, *, mode: Mode | None, value_range: Val
 
 
 def _check_range(x: Floats, decoded: Decoded, name: str, *, mode: Mode | None) -> None:
-    """Refuse values that are finite as stored, but times 255 too large for float32."""
+    """Refuse values that are finite as stored, but too large for float32 after scaling by 255."""
     if np.isinf(x).any() and (np.isinf(x) & np.isfinite(_Floats(decoded, mode, "raw").whole())).any():
         raise InputError(
             f"cannot read {name}: it has values that are too large for float32 times 255; take --range raw."
@@ -161,7 +161,7 @@ def _check_range(x: Floats, decoded: Decoded, name: str, *, mode: Mode | None) -
 
 
 class _Floats:
-    """The channels of a decoded picture: rows of samples become rows of floats, as mode and range say."""
+    """The channels of a decoded picture, whose rows become floats according to mode and range."""
 
     def __init__(self, decoded: Decoded, mode: Mode | None, value_range: ValueRange) -> None:
         self._decoded, self._mode, self._range = decoded, mode, value_range
@@ -188,12 +188,12 @@ class _Floats:
     def rows(self, top: int, bottom: int) -> Floats:
         """Make some rows of all channels."""
         decoded = self._decoded
-        # A copy always, for Pillow's own memory is read-only.
+        # Always copied, because Pillow's own memory is read-only.
         x = np.array(decoded.samples[top:bottom].transpose(2, 0, 1), np.float32, order="C")
         if self._range != "raw" and decoded.full:
-            x /= np.float32(decoded.full)  # a division, not a product with the inverse: torchvision's numbers
+            x /= np.float32(decoded.full)  # division gives torchvision's numbers; the inverse does not
         if self._range == "byte":
-            with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+            with np.errstate(over="ignore"):  # values that are too large become infinite and are refused
                 x *= np.float32(255)
         colour, alpha = (x[:-1], x[-1:]) if decoded.alpha else (x, None)
         if self._mode == "gray" and colour.shape[0] == 3:

@@ -1,4 +1,4 @@
-"""What Pillow does not read of TIFF: pages far into a file, and floats of other sorts than its own."""
+"""Read TIFF pages far into a file, and kinds of floats that Pillow does not read."""
 
 import math
 import struct
@@ -22,12 +22,12 @@ _READ |= {_PREDICTOR, _EXTRA, _FORMAT}
 _FLOAT = 3
 _PLAIN, _DEFLATED = (1,), (8, 32946)
 
-# Types of numbers in a directory: 16 and 32 bits, and 64 in a BigTIFF.
+# Types of numbers in a directory: 16 and 32 bits, and 64 bits in a BigTIFF.
 _TYPES = {3: "H", 4: "I", 16: "Q"}
 
 
 def directories(data: bytes) -> Iterator[int]:
-    """Return the places of the directories of a TIFF, one per page, as they are asked for.
+    """Yield the offsets of the directories of a TIFF, one per page.
 
     Parameters
     ----------
@@ -37,12 +37,13 @@ def directories(data: bytes) -> Iterator[int]:
     Yields
     ------
     int
-        Where each begins, in bytes. What leads out of the file, or back, ends them.
+        Where each directory begins, in bytes. An offset outside the file, or one that points
+        back, ends the list.
 
     Notes
     -----
-    Pillow goes through all pages before with every page, so that 200,000 small ones
-    take it hours.
+    For every page, Pillow goes through all earlier pages, so 200,000 small pages take
+    hours.
     """
     found = _layout(data)
     if found is None:
@@ -61,7 +62,7 @@ def directories(data: bytes) -> Iterator[int]:
 
 
 def beginning_at(data: bytes, place: int) -> bytes:
-    """Give a file whose first page is the one whose directory stands at `place`."""
+    """Return a file whose first page is the one with its directory at `place`."""
     found = _layout(data)
     assert found is not None
     order, word, _, _, start = found
@@ -69,7 +70,7 @@ def beginning_at(data: bytes, place: int) -> bytes:
 
 
 def _layout(data: bytes) -> tuple[str, str, str, int, int] | None:
-    """Tell byte order, type of offsets, type of counts, bytes of an entry, and where the first offset is."""
+    """Return byte order, type of offsets, type of counts, bytes per entry, and place of the first offset."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None or len(data) < 16:
         return None
@@ -84,7 +85,7 @@ class FloatPage:
     Parameters
     ----------
     height, width, samples : int
-        Size, in pixels, and values of each pixel.
+        Size, in pixels, and number of values per pixel.
     alpha : bool
         Whether the last value is alpha.
     """
@@ -107,12 +108,12 @@ class FloatPage:
         Returns
         -------
         ndarray, shape (H, W, C), float32
-            The values as stored, NaN and infinity among them.
+            The values as stored, including NaN and infinity.
 
         Raises
         ------
         OSError
-            If there are too few values, or float32 cannot hold one.
+            If there are too few values, or float32 cannot hold one of them.
         """
         tags = self._tags
         compression = tags.get(_COMPRESSION, (1,))[0]
@@ -142,7 +143,7 @@ class FloatPage:
 
 
 def float_page(data: bytes, name: str) -> FloatPage | None:
-    """Find out whether the first page of a TIFF holds floats that are read here.
+    """Return the first page of a TIFF if it holds floats that are read here.
 
     Parameters
     ----------
@@ -154,7 +155,7 @@ def float_page(data: bytes, name: str) -> FloatPage | None:
     Returns
     -------
     FloatPage or None
-        The page: 16, 32 or 64 bits, 1 to 4 values per pixel, in strips; None where it
+        The page: 16, 32 or 64 bits, 1 to 4 values per pixel, in strips; None if it
         holds something else.
 
     Raises
@@ -191,7 +192,7 @@ def float_page(data: bytes, name: str) -> FloatPage | None:
 
 
 def _tags(data: bytes, place: int) -> dict[int, tuple[int, ...]]:
-    """Read the entries of a directory that hold whole numbers and are wanted here."""
+    """Read the entries of a directory that hold whole numbers and are needed here."""
     found = _layout(data)
     assert found is not None
     order, word, counter, entry, _ = found
@@ -206,6 +207,6 @@ def _tags(data: bytes, place: int) -> dict[int, tuple[int, ...]]:
         size = length * struct.calcsize(_TYPES[kind])
         behind = start + entry - inline
         values = behind if size <= inline else struct.unpack_from(order + word, data, behind)[0]
-        if values + size <= len(data):  # a number cannot announce more values than the file has
+        if values + size <= len(data):  # an entry cannot claim more values than the file has
             tags[tag] = struct.unpack_from(f"{order}{length}{_TYPES[kind]}", data, values)
     return tags

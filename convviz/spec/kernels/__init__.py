@@ -1,6 +1,6 @@
-"""Kernels by name, by formula and by their numbers.
+"""Look up kernels by name, by formula and by their numbers.
 
-A table row in ``presets.py`` is all that a new preset takes. Taps are applied as
+A new preset only needs a table row in ``presets.py``. Taps are applied as
 cross-correlation, top left first, as ``torch.nn.Conv2d`` applies its weights.
 """
 

@@ -1,4 +1,4 @@
-"""One two-dimensional kernel as a checked value."""
+"""Represent one two-dimensional kernel as a checked value."""
 
 import math
 from dataclasses import dataclass
@@ -11,44 +11,44 @@ KernelValues = tuple[tuple[float, ...], ...]
 
 
 def one_line(text: str, *, most: int = 40) -> str:
-    """Write a kernel's name or text on one line of at most `most` characters, for messages."""
+    """Format a kernel's name or text on one line of at most `most` characters, for messages."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= most else line[: most - 3] + "..."
 
 
 def quoted(text: str, *, most: int = 40) -> str:
-    """Write what a user typed in quotes, escaped and shortened, for messages."""
+    """Quote what a user typed, escaped and shortened, for messages."""
     line = " ".join(text.split())
     return repr(line if len(line) <= most else line[: most - 3] + "...")
 
 
 def exact(value: float) -> str:
-    """Write a number so that reading it gives the same number; whole ones without a point."""
+    """Format a number so that reading it gives the same number; whole numbers have no decimal point."""
     return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(float(value))
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """The numbers by which one window of one channel is multiplied.
+    """The numbers that multiply one window of one channel.
 
-    The taps are applied as cross-correlation, as ``torch.nn.Conv2d`` does it:
-    the first tap of the first row meets the top left pixel of the window, and
-    nothing is turned round.
+    The taps are applied as cross-correlation, as in ``torch.nn.Conv2d``: the first
+    tap of the first row multiplies the top left pixel of the window, and nothing is
+    flipped.
 
     Parameters
     ----------
     name : str
-        What identifies the kernel in captions and messages.
+        The name of the kernel in captions and messages.
     values : tuple of tuple of float, shape (kh, kw)
-        Rows from the top, each from the left, before the division.
+        Rows from top to bottom, each from left to right, before the division.
     divisor : float
-        What every tap is divided by; not 0. A table of whole numbers and a
-        divisor is exact where the weights themselves are rounded.
+        What every tap is divided by; not 0. A table of whole numbers and a divisor is
+        exact even if the weights themselves are rounded.
     source : str
         Where the values come from: author, publication, year.
     equals : str
-        Library calls with the same result, borders aside; a factor or a sign
-        in front says how they differ.
+        Library calls with the same result except at borders; a factor or a sign in
+        front shows how they differ.
     about : str
         What the output shows, in a few words.
 
@@ -114,7 +114,7 @@ class Kernel:
 
     @property
     def weights(self) -> KernelValues:
-        """The taps divided by the divisor, shape (kh, kw): what the pixels are multiplied by."""
+        """The taps divided by the divisor, shape (kh, kw); they multiply the pixels."""
         divisor = float(self.divisor)
         return tuple(tuple(float(tap) / divisor for tap in row) for row in self.values)
 
@@ -122,7 +122,7 @@ class Kernel:
     def range(self) -> tuple[float, float]:
         """Lowest and highest output for pixels in [0, 1].
 
-        They are the sum of the negative and the sum of the positive weights.
+        These are the sum of the negative weights and the sum of the positive weights.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Finding kernels by name, for computing, for display and for completion."""
+"""Find kernels by name, for computing, for display and for completion."""
 
 import re
 from dataclasses import replace
@@ -21,11 +21,11 @@ class Entry(NamedTuple):
     Parameters
     ----------
     kernel : Kernel
-        The kernel; for a formula, with the numbers asked for or its defaults.
+        The kernel; that of a formula has the requested numbers or the defaults.
     set_name : str
-        The set it belongs to, or nothing.
+        The set it belongs to; empty if none.
     parameters : tuple of Parameter
-        What a formula takes; nothing for fixed values.
+        The parameters of a formula; empty for fixed values.
     """
 
     kernel: Kernel
@@ -34,14 +34,14 @@ class Entry(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """What one filter was asked to be.
+    """One filter as requested.
 
     Parameters
     ----------
     name : str
-        What to call it.
+        The name of the filter.
     kernels : tuple of Kernel
-        One for all channels, or one per channel; all of one size.
+        One for all channels, or one per channel; all have the same size.
     """
 
     name: str
@@ -53,12 +53,12 @@ class Filter(NamedTuple):
         return self.kernels[0].size
 
     def check(self, channels: int) -> None:
-        """Refuse kernels for other channels than those that a filter of a layer reads.
+        """Refuse kernels if their number does not fit the channels that a filter of a layer reads.
 
         Raises
         ------
         SpecError
-            If there are several kernels, and not `channels` of them.
+            If there are several kernels, but not exactly `channels` of them.
         """
         if len(self.kernels) not in (1, channels):
             raise SpecError(
@@ -90,13 +90,13 @@ def find(text: str) -> tuple[Kernel, ...]:
     Returns
     -------
     tuple of Kernel
-        One kernel, or those of the set in table order. A kernel with numbers is
-        named after those that were given.
+        One kernel, or those of the set in table order. The name of a kernel with
+        parameters includes the numbers given.
 
     Raises
     ------
     UnknownNameError
-        If there is no such name.
+        If the name does not exist.
     SpecError
         If a parameter does not exist or cannot take its number.
 
@@ -121,14 +121,14 @@ def resolve(request: KernelRequest) -> tuple[Filter, ...]:
     Returns
     -------
     tuple of Filter
-        Literal values are one filter, and so is one kernel per channel; a preset is
-        as for `find`.
+        Literal values give one filter, and so does one kernel per channel; a preset gives
+        what `find` returns.
 
     Raises
     ------
     UnknownNameError, SpecError
-        As for `find` and `parse_literal`; and if the kernels of one filter differ in size,
-        or the name is that of a preset.
+        As for `find` and `parse_literal`; also if the kernels of one filter differ in size,
+        or the name given to a filter is that of a preset.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def resolve(request: KernelRequest) -> tuple[Filter, ...]:
 
 
 def _per_channel(text: str, name: str | None) -> Filter:
-    """Read a filter of one kernel per channel, divided by vertical bars."""
+    """Read a filter with one kernel per channel, separated by vertical bars."""
     label = one_line(text if name is None else name)
     kernels: list[Kernel] = []
     for channel, part in enumerate(text.split("|")):
@@ -230,24 +230,24 @@ def entries(text: str | None = None) -> tuple[Entry, ...]:
 
 
 def search(text: str) -> tuple[Entry, ...]:
-    """List the presets in whose name, set, description or source every word of a text begins a word.
+    """List the presets where every given word begins a word of the name, set, description or source.
 
     Parameters
     ----------
     text : str
-        Words, in capitals or small letters.
+        Words, in upper or lower case.
 
     Returns
     -------
     tuple of Entry
-        As `entries` lists them; nothing where no preset has all of the words.
+        As `entries` lists them; empty if no preset has all words.
 
     Examples
     --------
     >>> [entry.kernel.name for entry in search("unsharp")]
     ['unsharp']
     """
-    # Not in the middle of a word: "all" is not meant to find "nearly".
+    # Only at the start of a word: "all" must not find "actually".
     words = [re.compile(rf"(?<!\w){re.escape(word)}", re.IGNORECASE) for word in text.split()]
 
     def told(entry: Entry) -> str:
@@ -258,14 +258,14 @@ def search(text: str) -> tuple[Entry, ...]:
 
 
 class Listed(NamedTuple):
-    """What was found for a text.
+    """The kernels found for a text.
 
     Parameters
     ----------
     entries : tuple of Entry
         The kernels.
     many : bool
-        Whether they are a list to choose from: all presets, or those with a word.
+        Whether they are a list to choose from: all presets, or those that match a word.
     """
 
     entries: tuple[Entry, ...]
@@ -278,8 +278,8 @@ def kernels(text: str | None = None) -> Listed:
     Parameters
     ----------
     text : str, optional
-        A preset, a set or a formula, as for `find`; kernel values; or a word that names, sets,
-        descriptions and sources are searched for. All presets if left out.
+        A preset, a set or a formula, as for `find`; kernel values; or a word to search for in
+        names, sets, descriptions and sources. All presets if left out.
 
     Returns
     -------
@@ -289,7 +289,7 @@ def kernels(text: str | None = None) -> Listed:
     Raises
     ------
     UnknownNameError
-        If the text is no name, and no preset has the word.
+        If the text is not a name, and no preset has the word.
     SpecError
         If a parameter does not exist or cannot take its number.
 
@@ -316,12 +316,12 @@ def kernels(text: str | None = None) -> Listed:
 
 
 def complete(incomplete: str) -> list[tuple[str, str]]:
-    """Offer the ways in which the name of a kernel can go on, for shells.
+    """List possible completions of a kernel name, for shells.
 
     Parameters
     ----------
     incomplete : str
-        What has been typed.
+        The text typed so far.
 
     Returns
     -------
@@ -354,12 +354,12 @@ def complete(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _fixed_entry(kernel: Kernel) -> Entry:
-    """Make the row of a kernel with fixed values."""
+    """Return the row of a kernel with fixed values."""
     return Entry(kernel, _set_of(kernel))
 
 
 def _set_of(kernel: Kernel) -> str:
-    """Name the set of a kernel: what stands before the last hyphen, if that is one."""
+    """Return the set of a kernel: the text before the last hyphen, if that is a set."""
     prefix = kernel.name.rpartition("-")[0]
     return prefix if prefix in SETS else ""
 
@@ -386,7 +386,7 @@ def _read_number(formula: Formula, name: str, text: str) -> float:
         value = float(text) if text.isascii() and "_" not in text else float("nan")
     except ValueError:
         value = float("nan")
-    if value - value != 0:  # nan and both infinities
+    if value - value != 0:  # NaN and both infinities
         raise SpecError(
             f"kernel {formula.name}: {one_line(name)} must be a finite number, not {quoted(text)}."
         )
@@ -394,7 +394,7 @@ def _read_number(formula: Formula, name: str, text: str) -> float:
 
 
 def _unknown(name: str) -> SpecError | UnknownNameError:
-    """Describe a missing kernel, and suggest what was probably meant."""
+    """Return an error for an unknown kernel, with a suggestion of what was probably meant."""
     if any(mark in name for mark in "./\\"):
         endings = f"{', '.join(FILE_SUFFIXES[:-1])} or {FILE_SUFFIXES[-1]}"
         return SpecError(

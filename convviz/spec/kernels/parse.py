@@ -1,4 +1,4 @@
-"""Kernels written as numbers, and what the text after ``--kernel`` asks for."""
+"""Parse kernels written as numbers, and the text after ``--kernel``."""
 
 import re
 from pathlib import Path
@@ -11,24 +11,24 @@ Kind = Literal["preset", "literal", "file", "channels"]
 
 FILE_SUFFIXES = (".json", ".csv", ".npy", ".npz", ".safetensors")
 
-# What holds pickles, which are programs.
+# Files that hold pickles, which can run code.
 _PROGRAMS = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 
-# What may stand before an equals sign as a name; `gaussian:sigma=2` and `runs/lr=0.1/k.npy` have none.
+# A name before an equals sign; `gaussian:sigma=2` and `runs/lr=0.1/k.npy` do not have one.
 _NAMED = re.compile(r"([^\W\d][^=:/\\|@;,\n]*?)\s*=\s*(.+)", re.DOTALL)
 
-# Numbers with commas and without blanks, and then a blank: `1,2,3 4,5,6`.
+# A comma without spaces around it; ambiguous in a row that also has spaces, as in `1,2,3 4,5,6`.
 _TIGHT_COMMA = re.compile(r"\S,\S")
 
-# What could be meant as the size of kernels: `3`, `3x3` or `3,3`.
+# A text that could be a kernel size: `3`, `3x3` or `3,3`.
 _SIZE = re.compile(r"([1-9][0-9]?)(?:[x,]([1-9][0-9]?))?", re.IGNORECASE)
 
 _CHANNELS = {"R": 0, "G": 1, "B": 2, "A": 3}
-_MINUS = "\N{MINUS SIGN}"  # what web pages and word processors print
+_MINUS = "\N{MINUS SIGN}"  # used by web pages and word processors
 
 
 class KernelRequest(NamedTuple):
-    """What one ``--kernel`` asks for; nothing has been looked up or read yet.
+    """The request of one ``--kernel``; nothing has been looked up or read yet.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class KernelRequest(NamedTuple):
     channel : int or None
         Index of the only channel the kernel reads; None for all channels.
     name : str or None
-        What to call the filter; None for the name that it has by itself.
+        The name of the filter; None for its default name.
     """
 
     what: str
@@ -50,29 +50,29 @@ class KernelRequest(NamedTuple):
 
 
 def parse_request(text: str) -> KernelRequest:
-    """Tell a preset, literal values and a file apart, and split off the name and the channel.
+    """Recognise a preset, literal values or a file, and split off the name and the channel.
 
     Parameters
     ----------
     text : str
         ``WHAT``, ``WHAT@CHANNEL`` or ``NAME=WHAT``; a channel is R, G, B, A or an
-        index from 0. WHAT is a file if it ends in one of `FILE_SUFFIXES`, where an
-        equals sign is part of the path if there is such a file; a filter with one
-        kernel per channel if it holds ``|``; literal values if it starts with a digit, a
-        sign, a point or a bracket, or holds a semicolon or a line break; a preset
-        otherwise.
+        index from 0. WHAT is a file if it ends in one of `FILE_SUFFIXES`; an equals
+        sign is part of the path if such a file exists. WHAT is a filter with one
+        kernel per channel if it contains ``|``. It is literal values if it starts with a
+        digit, a sign, a point or a bracket, or contains a semicolon or a line break.
+        Otherwise it is a preset.
 
     Returns
     -------
     KernelRequest
-        Its parts. Only what follows the last ``@`` can be a channel, so that
+        Its parts. Only the text after the last ``@`` can be a channel, so
         ``me@home.csv`` is a file and ``me@home.csv@R`` reads it for the first channel.
 
     Raises
     ------
     SpecError
-        If there is no text, what follows ``@`` is no channel, or the file is of a kind
-        that can run code.
+        If there is no text, the text after ``@`` is not a channel, or the file is of a
+        kind that can run code.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def parse_request(text: str) -> KernelRequest:
     >>> parse_request("mine = 1 0 | 0 1")
     KernelRequest(what='1 0 | 0 1', kind='channels', channel=None, name='mine')
     """
-    # A mark in front stands in files that Windows writes, and comes along with their text.
+    # Files written on Windows may start with a byte order mark, which is copied along with their text.
     what, channel, name = text.removeprefix("\ufeff").strip(), None, None
     head, at, tail = what.rpartition("@")
     if at:
@@ -121,7 +121,7 @@ def parse_request(text: str) -> KernelRequest:
 
 
 def could_be_size(request: KernelRequest) -> str | None:
-    """Return what a kernel of one or two numbers is, where the size of kernels could be meant.
+    """Return an explanation if the user may have meant a kernel of one or two numbers as a kernel size.
 
     Examples
     --------
@@ -143,12 +143,12 @@ def could_be_size(request: KernelRequest) -> str | None:
 
 
 def _is_path(text: str, behind: str) -> bool:
-    """Return whether a text with an equals sign is the path of a file as a whole, not a name and a file."""
+    """Return whether a whole text with an equals sign is the path of a file, not a name and a file."""
     if _kind(text) != "file":
         return False
     try:
         return Path(text).exists() or not Path(behind).exists()
-    except (OSError, ValueError):  # no file can be called so
+    except (OSError, ValueError):  # no file can have this name
         return True
 
 
@@ -160,7 +160,7 @@ def _channel(text: str) -> int | None:
 
 
 def _kind(what: str) -> Kind:
-    """Return what a text is from its end, its beginning and its separators."""
+    """Return the kind of a text, from its end, its beginning and its separators."""
     if what.lower().endswith(FILE_SUFFIXES):
         return "file"
     if "|" in what:
@@ -175,25 +175,25 @@ def parse_literal(text: str, name: str | None = None) -> Kernel:
     Parameters
     ----------
     text : str
-        Rows from the top, divided by semicolons or line breaks; in a row numbers
-        from the left, divided by blanks, a comma or both. Nested brackets, as
-        Python, JSON and numpy print them, do as well. ``1/9`` without blanks is
-        one tap. A slash between blanks before the last number divides the
-        whole kernel: ``1 2 1; 2 4 2; 1 2 1 / 16``. A slash with a blank on one
-        side only could mean either and is refused.
+        Rows from top to bottom, separated by semicolons or line breaks; each row has
+        numbers from left to right, separated by spaces, a comma or both. Nested brackets,
+        as Python, JSON and numpy print them, are also accepted. ``1/9`` without spaces is
+        one tap. A slash between spaces before the last number divides the whole
+        kernel: ``1 2 1; 2 4 2; 1 2 1 / 16``. A slash with a space on only one side is
+        ambiguous and is refused.
     name : str, optional
-        What to call the kernel; by default the text without its blanks.
+        The name of the kernel; by default the text without its spaces.
 
     Returns
     -------
     Kernel
-        The taps, applied as cross-correlation like any others; whole numbers stay whole.
+        The taps, applied as cross-correlation like all kernels; whole numbers stay whole.
 
     Raises
     ------
     SpecError
         If something is not a finite number, a row is empty, the rows differ in
-        length, or a slash is unclear. The message counts rows and columns from 1.
+        length, or a slash is ambiguous. The message counts rows and columns from 1.
 
     Examples
     --------
@@ -223,7 +223,7 @@ def parse_literal(text: str, name: str | None = None) -> Kernel:
 
 
 def _split_divisor(text: str) -> tuple[str, str | None]:
-    """Split off the divisor of the whole kernel, a slash between blanks before the last number."""
+    """Split off the divisor of the whole kernel: the last number, after a slash between spaces."""
     words = text.split()
     for word in words:
         if word != "/" and (word.startswith("/") or word.endswith("/")):
@@ -255,7 +255,7 @@ def _lines(body: str) -> list[str]:
 
 
 def _without_brackets(body: str) -> str:
-    """Rewrite ``[[1, 2], [3, 4]]`` or ``[1 2; 3 4]`` with semicolons alone."""
+    """Rewrite ``[[1, 2], [3, 4]]`` or ``[1 2; 3 4]`` with semicolons only."""
     unbalanced = SpecError("the brackets do not match; write [[1, 2], [3, 4]] or 1 2; 3 4.")
     inside = body[1:-1].strip()
     if not body.endswith("]") or len(body) < 2:
@@ -300,7 +300,7 @@ def _tokens(line: str, row: int) -> list[str]:
 
 
 def _number(token: str, where: str) -> float:
-    """Read one tap, a plain number or a fraction of two."""
+    """Read one tap: a plain number or a fraction of two numbers."""
     over, slash, under = token.partition("/")
     if not slash:
         return _plain(token, where)
@@ -319,6 +319,6 @@ def _plain(token: str, where: str, *, of: str | None = None) -> float:
         value = float(token)
     except ValueError:
         raise wrong from None
-    if value - value != 0:  # nan and both infinities
+    if value - value != 0:  # NaN and both infinities
         raise wrong
     return int(value) if value.is_integer() and abs(value) < 2**53 else value

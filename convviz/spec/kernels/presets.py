@@ -1,10 +1,10 @@
-"""The kernels that have a name.
+"""Define the kernels that have a name.
 
-Taps are applied as cross-correlation, as torch does: what you see is what is
-multiplied, top left first. Columns run to the right and rows downwards, so a
-kernel is positive "to the right" where brightness rises with the column. Angles
-are in degrees, counter-clockwise as seen on the screen: 0 is horizontal, 45 is /.
-The side a compass kernel is named after is that of its positive taps.
+Taps are applied as cross-correlation, as in torch: the taps multiply the pixels in
+the order shown, top left first. Columns run to the right and rows run downwards, so
+the output of a kernel "to the right" is positive where brightness rises with the
+column. Angles are in degrees, counter-clockwise on the screen: 0 is horizontal, 45 is /.
+A compass kernel is named after the side of its positive taps.
 """
 
 import difflib
@@ -37,7 +37,7 @@ _SOBEL5 = "Sobel's operator on binomial coefficients of order 4, as in the OpenC
 _RIGHT = "edges where brightness rises to the right"
 _DOWN = "edges where brightness rises downwards"
 
-# A name `SET-member` belongs to the set `SET`; its members share one size, and so make one layer.
+# A name `SET-member` belongs to the set `SET`; its members share one size, so they can form one layer.
 SETS: dict[str, str] = {
     "diff": "differences of neighbours, to the right and downwards",
     "haar": "the four Haar wavelets; use stride 2",
@@ -327,7 +327,7 @@ PRESETS: tuple[Kernel, ...] = (
         _ROBINSON,
         about="edges brighter to the upper right",
     ),
-    # The nine are orthonormal: 1 to 4 span the edges, 5 to 8 the lines, 9 is the mean. Signs as published.
+    # The nine are orthonormal: 1 to 4 span edges, 5 to 8 span lines, 9 is the mean. Signs are as published.
     Kernel(
         "frei-chen-1",
         ((1, ROOT2, 1), (0, 0, 0), (-1, -ROOT2, -1)),
@@ -412,21 +412,21 @@ PRESETS: tuple[Kernel, ...] = (
 )
 
 
-# The rows below are named tuples: unlike a `Kernel` they have nothing to check, and the class is made in a
-# sixth of the time of a dataclass, which every command pays when it starts.
+# The rows below are named tuples: unlike a `Kernel`, they need no checks, and creating the class takes a
+# sixth of the time of a dataclass, which every command spends at its start.
 class Parameter(NamedTuple):
     """A number that a formula takes.
 
     Parameters
     ----------
     name : str
-        What stands before the ``=``.
+        The text before the ``=``.
     about : str
         What it does, with its unit.
     default : float or None
-        Its value unless given; None where the formula works it out.
+        Its value unless given; None if the formula calculates it.
     automatic : str
-        How the formula works it out, if it does.
+        How the formula calculates it, if it does.
     whole, odd : bool
         Whether it must be a whole or an odd number.
     above : float
@@ -447,7 +447,7 @@ class Parameter(NamedTuple):
 
     @property
     def default_text(self) -> str:
-        """The default as it would be typed, or how it is worked out."""
+        """The default as a user would type it, or how it is calculated."""
         return self.automatic if self.default is None else exact(self.default)
 
     def check(self, value: float) -> None:
@@ -456,7 +456,7 @@ class Parameter(NamedTuple):
         Raises
         ------
         SpecError
-            If it is not whole or odd where it must be, or beyond a limit.
+            If it must be whole or odd but is not, or if it is beyond a limit.
         """
         if (self.whole or self.odd) and value != int(value):
             raise SpecError(f"{self.name} must be a whole number, not {exact(value)}.")
@@ -474,12 +474,12 @@ class Parameter(NamedTuple):
 
 
 class Formula(NamedTuple):
-    """A kernel that is worked out from numbers the user gives.
+    """A kernel that is calculated from numbers given by the user.
 
     Parameters
     ----------
     name : str
-        What stands before the ``:``.
+        The text before the ``:``.
     parameters : tuple of Parameter
         The numbers it takes, in the order they are written.
     compute : callable
@@ -496,7 +496,7 @@ class Formula(NamedTuple):
     about: str = ""
 
     def kernel(self, given: Mapping[str, float]) -> Kernel:
-        """Work out the kernel.
+        """Calculate the kernel.
 
         Parameters
         ----------
@@ -506,12 +506,12 @@ class Formula(NamedTuple):
         Returns
         -------
         Kernel
-            Named as the formula with the numbers that were given.
+            The kernel, named after the formula with the numbers given.
 
         Raises
         ------
         SpecError
-            If there is no such parameter, or it cannot take that number.
+            If a parameter does not exist, or it cannot take that number.
 
         Examples
         --------
@@ -545,7 +545,7 @@ class Formula(NamedTuple):
 
 
 def _box(*, size: int) -> tuple[KernelValues, float]:
-    """Weigh all pixels of a square alike."""
+    """Give all pixels of a square the same weight."""
     return ((1,) * size,) * size, size * size
 
 
@@ -600,7 +600,7 @@ def _gabor(
 
 
 def _motion(*, size: int, angle: float) -> tuple[KernelValues, float]:
-    """Draw a straight line of `size` pixels; a pixel counts 1 less its distance from the line, at least 0."""
+    """Draw a straight line of `size` pixels; a tap is 1 minus its distance from the line, at least 0."""
     reach = size // 2
     cosine, sine = _direction(angle)
 
@@ -614,14 +614,14 @@ def _motion(*, size: int, angle: float) -> tuple[KernelValues, float]:
 
 
 def _shift(*, x: int, y: int) -> tuple[KernelValues, float]:
-    """Take the pixel that lies x columns to the left and y rows above."""
+    """Select the pixel that lies x columns to the left and y rows above."""
     reach = max(abs(x), abs(y))
     side = range(-reach, reach + 1)
     return tuple(tuple(int((column, row) == (-x, -y)) for column in side) for row in side), 1
 
 
 def _reach(size: int | None, radius: float) -> int:
-    """Count the taps on either side of the middle one, from the size asked for or the radius to cover."""
+    """Return the number of taps on either side of the middle one, from the size or the radius to cover."""
     if size is not None:
         return size // 2
     reach = math.ceil(radius)
@@ -638,7 +638,7 @@ def _bell(sigma: float, reach: int) -> list[float]:
 
 
 def _direction(degrees: float) -> tuple[float, float]:
-    """Cosine and sine, with exact zeros at the right angles."""
+    """Return the cosine and sine of an angle, with exact zeros at right angles."""
     angle = math.radians(degrees % 360)
     return round(math.cos(angle), 15) + 0.0, round(math.sin(angle), 15) + 0.0
 

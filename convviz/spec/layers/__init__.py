@@ -1,13 +1,13 @@
-"""Layers as checked values: what ``torch.nn`` would build, with its names, arguments, defaults and shapes.
+"""Describe layers as checked values, with the names, arguments, defaults and shapes of ``torch.nn``.
 
-A kind of layer is loaded when it is first used: most commands need `Conv2d` alone.
+A kind of layer is loaded when it is first used, because most commands only need `Conv2d`.
 """
 
 from typing import TYPE_CHECKING
 
 from convviz.loading import on_first_use
 
-# The same twice, for type checkers; an alias says that the name is public here.
+# The same names again, for type checkers; an alias marks a name as public here.
 if TYPE_CHECKING:
     from convviz.spec.layers.activations import GELU as GELU
     from convviz.spec.layers.activations import Dropout as Dropout

@@ -1,4 +1,4 @@
-"""Activation functions and what else changes every value by itself."""
+"""Define activation functions, dropout and softmax."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -54,12 +54,12 @@ class SiLU(Layer):
 
 @dataclass(frozen=True, slots=True)
 class GELU(Layer):
-    """``x`` times the share of a standard normal distribution below ``x``, as ``torch.nn.GELU``.
+    """``x`` times the fraction of a standard normal distribution below ``x``, as ``torch.nn.GELU``.
 
     Parameters
     ----------
     approximate : {"none", "tanh"}
-        Whether that share is computed with the error function or with a hyperbolic tangent.
+        Whether that fraction is computed with the error function or with a hyperbolic tangent.
 
     Raises
     ------
@@ -103,17 +103,17 @@ class Tanh(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Dropout(Layer):
-    """``x`` itself, as ``torch.nn.Dropout`` in evaluation; it drops values in training alone.
+    """``x`` itself, as ``torch.nn.Dropout`` in evaluation; it drops values only in training.
 
     Parameters
     ----------
     p : float
-        The share that it drops in training, from 0 to 1.
+        The fraction of values that it drops in training, from 0 to 1.
 
     Raises
     ------
     SpecError
-        If `p` is no share.
+        If `p` is not from 0 to 1.
     """
 
     spelling: ClassVar = Spelling(("dropout",), "p")
@@ -127,12 +127,12 @@ class Dropout(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Softmax(Layer):
-    """``exp(x)`` over the sum of all of them along one axis, as ``torch.nn.Softmax``.
+    """``exp(x)`` divided by its sum along one axis, as ``torch.nn.Softmax``.
 
     Parameters
     ----------
     dim : int
-        The axis, counted with that of the batch as torch does; 1 is that of the channels.
+        The axis, counted with the batch axis as torch does; 1 is the axis of the channels.
     """
 
     spelling: ClassVar = Spelling(("softmax",))
@@ -140,17 +140,17 @@ class Softmax(Layer):
     dim: int = 1
 
     def axis(self, shape: Shape) -> int:
-        """Find the axis in an array without a batch."""
+        """Return the axis in an array without a batch."""
         axis = self.dim - 1 if self.dim >= 0 else self.dim + len(shape)
         if not 0 <= axis < len(shape):
             raise ShapeError(f"{self} has no such axis in {shape_text(shape)} with a batch before it.")
         return axis
 
     def output_shape(self, shape: Shape, *others: Shape) -> Shape:
-        """Shape of the input."""
+        """Return the shape of the input."""
         self.axis(shape)
         return shape
 
     def reach(self, before: "Reach", shape: Shape, axis: int) -> "Reach | None":
-        """Follow the receptive field, where the sum is over channels alone."""
+        """Follow the receptive field, if the sum is only over channels."""
         return before if self.axis(shape) == 0 else None

@@ -1,4 +1,4 @@
-"""What every kind of layer tells, and how its arguments are checked."""
+"""Define what every kind of layer provides, and check the arguments of layers."""
 
 import math
 from collections.abc import Mapping
@@ -20,24 +20,24 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Spelling(NamedTuple):
-    """How a kind of layer is written in a stack, and which of its arguments the input decides.
+    """How a kind of layer is written in a stack, and which argument the input determines.
 
     Parameters
     ----------
     words : tuple of str
-        What it is called.
+        The names of the kind of layer.
     first : str
-        The argument that a bare number gives; empty if there is none.
+        The argument that a bare number sets; empty if there is none.
     needed : bool
-        Whether that number must be there.
+        Whether that number is required.
     letters : dict of str
-        Letters before a number, and the arguments that those give.
+        Letters before a number, and the arguments that they set.
     flags : dict
-        Words by themselves, with the arguments that they give.
+        Words without a number, and the arguments that they set.
     inferred : str
-        The argument that is the number of channels, or of values, of the input.
+        The argument that equals the number of channels or values of the input.
     defaults : dict
-        Arguments that torch asks for and a stack may leave out.
+        Arguments that torch requires and a stack may leave out.
     """
 
     words: tuple[str, ...]
@@ -50,31 +50,31 @@ class Spelling(NamedTuple):
 
 
 class Layer:
-    """One kind of layer: a checked value that tells shapes, parameters, cost and receptive field.
+    """One kind of layer: a checked value that provides shapes, parameters, cost and receptive field.
 
-    A kind is one class, with the name, the arguments and the defaults that it has in
-    ``torch.nn``. What is said here holds for a kind that has no parameters, multiplies
-    nothing and changes every value by itself; the others say what differs.
+    Each kind is one class, with the name, the arguments and the defaults of ``torch.nn``.
+    The methods here are correct for a kind that has no parameters, multiplies nothing and
+    changes every value independently; the other kinds override what differs.
     """
 
     __slots__ = ()
 
     spelling: ClassVar[Spelling]
-    # Whether it reads several inputs, as a sum does.
+    # Whether it reads several inputs, like a sum.
     joins: ClassVar[bool] = False
 
     @property
     def arrays(self) -> dict[str, Shape]:
-        """Shapes of the weights, biases and statistics that it holds, by the names of torch."""
+        """Shapes of the weights, biases and statistics that it holds, by their torch names."""
         return {}
 
     @property
     def parameters(self) -> int:
-        """Number of parameters that training changes: weights and biases, without statistics."""
+        """Number of parameters that training changes: weights and biases, but not statistics."""
         return sum(math.prod(shape) for name, shape in self.arrays.items() if name in ("weight", "bias"))
 
     def output_shape(self, shape: Shape, *others: Shape) -> Shape:
-        """Shape of the output, without the batch, for inputs of these shapes.
+        """Return the shape of the output, without the batch, for inputs of these shapes.
 
         Raises
         ------
@@ -88,14 +88,14 @@ class Layer:
 
         Notes
         -----
-        Convolutions and linear layers are counted, one operation per product of a weight and a
-        value, as published figures are; normalization, pooling and activations count 0, for there
-        the tools agree on nothing.
+        Convolutions and linear layers count one operation per product of a weight and a value,
+        as published figures do. Normalization, pooling and activations count 0, because tools do
+        not agree on them.
         """
         return 0
 
     def macs_inside(self, shape: Shape, *others: Shape) -> int:
-        """Count those of `macs` that do not meet padding."""
+        """Count the operations of `macs` that do not read padding."""
         return self.macs(shape, *others)
 
     def remedy(self, stored: Shape, *, first: bool) -> str:
@@ -125,7 +125,7 @@ class Layer:
         Returns
         -------
         Reach, WHOLE or None
-            What a value of its output depends on; None where that is not defined.
+            What a value of its output depends on; None if that is not defined.
         """
         return before
 
@@ -137,13 +137,13 @@ def fill(layer: object, **values: object) -> None:
 
 
 def check_count(name: str, value: int) -> None:
-    """Refuse what is no whole number of at least 1."""
+    """Refuse a value that is not a whole number of at least 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise SpecError(f"{name} must be a whole number of at least 1, not {value!r}.")
 
 
 def channels_of(layer: object, shape: Shape, channels: int | None = None) -> tuple[int, HW]:
-    """Take the shape of channels apart; refuse what is none, or has another number of them."""
+    """Split a shape into channels and size; refuse other shapes and a wrong number of channels."""
     if len(shape) == 1:
         raise ShapeError(
             f"{layer} reads channels, not a row of {plural(shape[0], 'value')}; put it before Flatten."
@@ -158,7 +158,7 @@ def channels_of(layer: object, shape: Shape, channels: int | None = None) -> tup
 
 
 def shape_text(shape: Shape) -> str:
-    """Write a shape.
+    """Format a shape.
 
     Examples
     --------
@@ -169,12 +169,12 @@ def shape_text(shape: Shape) -> str:
 
 
 def as_pair(name: str, value: int | tuple[int, int] | HW, *, least: int = 1) -> HW:
-    """Take one whole number or a pair of them for the argument `name`.
+    """Convert one whole number, or a pair of them, for the argument `name`.
 
     Raises
     ------
     SpecError
-        If it is neither, or one is below `least`.
+        If the value is neither, or a number is below `least`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""``torch.nn.Conv2d`` as a checked value, and what convolutions share."""
+"""Describe ``torch.nn.Conv2d`` as a checked value, and define what convolutions share."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,7 +19,7 @@ from convviz.text import plural
 if TYPE_CHECKING:
     from convviz.spec.reach import Reach, Sight
 
-# torch has one padding module per mode; Conv2d itself cannot pad its sides differently.
+# torch has one padding module per mode; Conv2d itself pads opposite sides equally.
 _TORCH_PADS = {
     "zeros": "ZeroPad2d",
     "reflect": "ReflectionPad2d",
@@ -41,29 +41,31 @@ class Conv2d(Layer):
     in_channels : int
         Channels of the input; a multiple of `groups`.
     out_channels : int
-        Number of filters, and so of feature maps; a multiple of `groups`.
+        Number of filters and thus of feature maps; a multiple of `groups`.
     kernel_size, stride, dilation : int or (int, int)
-        Taps; pixels between neighbouring windows; pixels between neighbouring
-        taps. One number for both axes or (height, width); at least 1.
+        The number of taps; the step between neighbouring windows, in pixels; the step
+        between neighbouring taps, in pixels. One number for both axes or (height,
+        width); at least 1.
     padding : int, (int, int), ((int, int), (int, int)), Edges, "same", "same-lower" or "valid"
         Pixels added to each side: for all, for (height, width), or
         ``((top, bottom), (left, right))``. ``"same"`` gives ``ceil(size / stride)``
-        windows, at every stride (torch refuses it above 1); of an odd number of pixels
-        the last comes after, with ``"same-lower"`` before (as SAME_LOWER of ONNX).
+        windows at every stride (torch refuses strides above 1). If the number of added
+        pixels is odd, ``"same"`` adds the extra pixel after the input, and
+        ``"same-lower"`` adds it before the input (as SAME_LOWER of ONNX does).
     groups : int
-        Parts into which input and filters are split; a filter reads the
+        Number of parts that input and filters are split into; a filter reads the
         ``in_channels // groups`` channels of its own part.
     bias : bool
         Whether one number is added to every feature map.
     padding_mode : {"zeros", "reflect", "replicate", "circular"}
-        What the added pixels hold.
+        The values of the added pixels.
 
     Raises
     ------
     SpecError
-        If an argument is one that no input could make legal.
+        If an argument is invalid for every input.
     UnknownNameError
-        If `padding_mode` is none of the four.
+        If `padding_mode` is not one of the four.
 
     Examples
     --------
@@ -130,7 +132,7 @@ class Conv2d(Layer):
         return self._torch_text(self.padding)
 
     def _torch_text(self, padding: Padding) -> str:
-        """Write the layer as torch prints it, with `padding` in the place of its own."""
+        """Format the layer as torch prints it, with `padding` in place of its own padding."""
         text = f"Conv2d({self.in_channels}, {self.out_channels}, kernel_size={tuple(self.kernel_size)}"
         text += f", stride={tuple(self.stride)}"
         if not isinstance(padding, Edges):
@@ -150,11 +152,11 @@ class Conv2d(Layer):
         return text + ")"
 
     def torch_repr(self, size: HW) -> str:
-        """Write the layer, for an input of `size` pixels, as PyTorch would print it.
+        """Format the layer, for an input of `size` pixels, as PyTorch would print it.
 
-        Where ``torch.nn.Conv2d`` has no such padding (sides that differ,
-        ``"same"`` at a stride above 1), that is a padding module and a layer
-        without padding in one ``Sequential``.
+        If ``torch.nn.Conv2d`` does not support the padding (sides that differ, or
+        ``"same"`` at a stride above 1), the result is a ``Sequential`` of a padding
+        module and a layer without padding.
 
         Examples
         --------
@@ -170,7 +172,7 @@ class Conv2d(Layer):
         if (edges.top, edges.left) == (edges.bottom, edges.right):
             return self._torch_text(edges)
         pad = f"{_TORCH_PADS[self.padding_mode]}(({edges.left}, {edges.right}, {edges.top}, {edges.bottom}))"
-        # The pad module fills the border, so the layer after it has no padding mode to print.
+        # The padding module fills the border, so the layer after it prints no padding mode.
         bare = Conv2d(
             self.in_channels,
             self.out_channels,
@@ -190,7 +192,7 @@ class Conv2d(Layer):
 
     @property
     def fan_in(self) -> int:
-        """Weights that go into one output value."""
+        """Number of weights that contribute to one output value."""
         _, channels, kh, kw = self.weight_shape
         return channels * kh * kw
 
@@ -211,7 +213,7 @@ class Conv2d(Layer):
 
     @property
     def kernels(self) -> int:
-        """Number of two-dimensional kernels: filters times the channels that each one reads."""
+        """Number of two-dimensional kernels: filters times the channels that each filter reads."""
         return self.out_channels * self.weight_shape[1]
 
     @property
@@ -237,7 +239,7 @@ class Conv2d(Layer):
         Parameters
         ----------
         index : int
-            The filter, and so the feature map; from 0 to ``out_channels - 1``.
+            The filter and thus the feature map; from 0 to ``out_channels - 1``.
 
         Returns
         -------
@@ -284,7 +286,7 @@ class Conv2d(Layer):
         Returns
         -------
         height, width : Axis
-            The numbers of the calculation on each axis.
+            The numbers of the calculation along each axis.
 
         Raises
         ------
@@ -315,12 +317,12 @@ class Conv2d(Layer):
         return found[0], found[1]
 
     def output_size(self, size: HW) -> HW:
-        """Size of the feature maps for an input of `size` pixels."""
+        """Return the size of the feature maps for an input of `size` pixels."""
         height, width = self.axes(size)
         return HW(height.output, width.output)
 
     def output_shape(self, shape: Shape, *others: Shape) -> Shape:
-        """Shape of the feature maps."""
+        """Return the shape of the feature maps."""
         _, size = channels_of(self, shape, self.in_channels)
         return self.out_channels, *self.output_size(size)
 
@@ -329,14 +331,14 @@ class Conv2d(Layer):
 
         Notes
         -----
-        One per weight and output position, ``O * I / groups * kh * kw * H' * W'``; the
-        bias adds none, and those that meet padding count.
+        The count is one per weight and output position, ``O * I / groups * kh * kw * H' * W'``.
+        The bias adds none; operations that read padding are included.
         """
         _, h, w = self.output_shape(shape)
         return self.weight_parameters * h * w
 
     def macs_inside(self, shape: Shape, *others: Shape) -> int:
-        """Count those that do not meet padding."""
+        """Count the operations that do not read padding."""
         height, width = self.axes(HW(*shape[1:]))
         return self.kernels * height.met * width.met
 
@@ -361,7 +363,7 @@ class Conv2d(Layer):
         )
 
     def receptive_field(self) -> HW:
-        """Pixels of the padded input that one output value depends on, end to end."""
+        """Extent of the padded input that one output value depends on, in pixels."""
         return HW(
             span(self.kernel_size.h, dilation=self.dilation.h),
             span(self.kernel_size.w, dilation=self.dilation.w),

@@ -1,4 +1,4 @@
-"""Every kind of layer."""
+"""List every kind of layer."""
 
 from convviz.spec.layers.activations import (
     GELU,
@@ -18,7 +18,7 @@ from convviz.spec.layers.others import Add, BatchNorm2d, Concat, Flatten, Linear
 from convviz.spec.layers.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from convviz.spec.layers.transposed import ConvTranspose2d
 
-# Every kind there is. An engine has a row for each, and so has the page.
+# Every kind of layer. Each engine and the page have a row for each of them.
 KINDS: tuple[type[Layer], ...] = (
     Conv2d,
     ConvTranspose2d,

@@ -1,4 +1,4 @@
-"""Normalization, linear layers, and what joins, flattens or enlarges."""
+"""Define normalization, linear layers, and layers that join, flatten or enlarge."""
 
 import math
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BatchNorm2d(Layer):
-    """Every channel shifted and scaled by stored numbers, as ``torch.nn.BatchNorm2d`` when it is not trained.
+    """Every channel shifted and scaled by stored numbers, as ``torch.nn.BatchNorm2d`` in evaluation.
 
     Parameters
     ----------
     num_features : int
-        Channels.
+        Number of channels.
     eps : float
-        Added to the variance.
+        The number added to the variance.
     affine : bool
-        Whether a weight and a bias follow.
+        Whether a weight and a bias are applied afterwards.
 
     Examples
     --------
@@ -62,7 +62,7 @@ class BatchNorm2d(Layer):
         return dict.fromkeys(names if self.affine else names[2:], (self.num_features,))
 
     def output_shape(self, shape: Shape, *others: Shape) -> Shape:
-        """Shape of the input."""
+        """Return the shape of the input."""
         channels_of(self, shape, self.num_features)
         return shape
 
@@ -74,7 +74,7 @@ class Linear(Layer):
     Parameters
     ----------
     in_features, out_features : int
-        Values of the input and of the output.
+        Number of values of the input and of the output.
     bias : bool
         Whether one number is added to every output.
 
@@ -105,7 +105,7 @@ class Linear(Layer):
         return with_bias((self.out_features, self.in_features), self.out_features, bias=self.bias)
 
     def output_shape(self, shape: Shape, *others: Shape) -> Shape:
-        """Shape of the outputs."""
+        """Return the shape of the outputs."""
         if shape != (self.in_features,):
             raise ShapeError(
                 f"{self} reads a row of {plural(self.in_features, 'value')}, not {shape_text(shape)}; "
@@ -145,7 +145,7 @@ class Flatten(Layer):
     spelling: ClassVar = Spelling(("flatten",))
 
     def output_shape(self, shape: Shape, *others: Shape) -> Shape:
-        """Shape of the row."""
+        """Return the shape of the row."""
         return (math.prod(shape),)
 
     def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
@@ -167,7 +167,7 @@ class Add(Layer):
     joins: ClassVar = True
 
     def output_shape(self, shape: Shape, *others: Shape) -> Shape:
-        """Shape of every input; refuses inputs that differ."""
+        """Return the shape of every input; refuse inputs of different shapes."""
         for other in others:
             if other != shape:
                 raise ShapeError(
@@ -199,7 +199,7 @@ class Concat(Layer):
     crop: bool = False
 
     def output_shape(self, shape: Shape, *others: Shape) -> Shape:
-        """Shape of all channels together; without `crop` it refuses inputs of several sizes."""
+        """Return the shape of all channels together; without `crop`, refuse inputs of different sizes."""
         sizes = [channels_of(self, one)[1] for one in (shape, *others)]
         if not self.crop and len(set(sizes)) > 1:
             raise ShapeError(
@@ -210,7 +210,7 @@ class Concat(Layer):
         return channels, min(size.h for size in sizes), min(size.w for size in sizes)
 
     def corner(self, shape: Shape, size: HW) -> HW:
-        """Find the first row and column that are kept of an input, for an output of `size`."""
+        """Return the first row and column of an input that are kept for an output of `size`."""
         return HW((shape[1] - size.h) // 2, (shape[2] - size.w) // 2)
 
 
@@ -221,7 +221,7 @@ class Upsample(Layer):
     Parameters
     ----------
     scale_factor : int or (int, int)
-        How many times as high and as wide.
+        The factor by which height and width grow.
     mode : {"nearest", "bilinear"}
         Whether a new pixel is a copy, or a mean weighted by distance, as torch computes
         it without ``align_corners``.
@@ -251,11 +251,11 @@ class Upsample(Layer):
 
     def __repr__(self) -> str:
         h, w = self.scale_factor
-        # torch keeps a fraction, and prints the factor as one.
+        # torch keeps the factor as a float and prints it as one.
         return f"Upsample(scale_factor={float(h) if h == w else (float(h), float(w))}, mode='{self.mode}')"
 
     def output_shape(self, shape: Shape, *others: Shape) -> Shape:
-        """Shape of the enlarged channels."""
+        """Return the shape of the enlarged channels."""
         channels, size = channels_of(self, shape)
         return channels, size.h * self.scale_factor.h, size.w * self.scale_factor.w
 
@@ -264,5 +264,5 @@ class Upsample(Layer):
         factor = self.scale_factor[axis]
         if self.mode == "nearest":
             return before.through_transposed(factor, factor, 1, padding=0)
-        # The kernel of bilinear interpolation is a triangle of 2 * factor pixels, less one of odd factors.
+        # The bilinear kernel is a triangle of 2 * factor pixels, or one pixel less if the factor is odd.
         return before.through_transposed(2 * factor - factor % 2, factor, 1, padding=factor // 2)

@@ -1,4 +1,4 @@
-"""Padding of a convolution: every way to write it, and what an input allows."""
+"""Convert every way to write the padding of a convolution, and check what an input allows."""
 
 from typing import Literal, cast, get_args
 
@@ -10,17 +10,17 @@ Padding = Literal["same", "same-lower", "valid"] | Edges
 PaddingLike = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | str | HW | Edges
 
 PADDING_MODES: tuple[PaddingMode, ...] = get_args(PaddingMode)
-# Padding that depends on the size of the input, and none.
+# Padding that depends on the size of the input, and no padding ("valid").
 PADDING_WORDS: tuple[str, ...] = ("same", "same-lower", "valid")
 
 
 def as_padding(value: PaddingLike) -> Padding:
-    """Bring every way to write padding to `Edges`, "same", "same-lower" or "valid".
+    """Convert every way to write padding to `Edges`, "same", "same-lower" or "valid".
 
     Raises
     ------
     SpecError
-        If `value` is none of those that `Conv2d` lists.
+        If `value` is not one of the forms that `Conv2d` lists.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def as_padding(value: PaddingLike) -> Padding:
 
 
 def check_padding(edges: Edges, size: HW, padding_mode: str) -> None:
-    """Refuse padding that copies more pixels than an input of `size` pixels has.
+    """Refuse padding that copies more pixels than an input of `size` has.
 
     Raises
     ------

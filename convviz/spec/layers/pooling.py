@@ -1,4 +1,4 @@
-"""Pooling: one number for every window of a channel."""
+"""Define pooling layers, which compute one number for every window of a channel."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -22,8 +22,8 @@ def pooled_length(
     n, k, stride, padding, dilation : int
         As for ``torch.nn.MaxPool2d``.
     ceil_mode : bool
-        Whether a window may begin before the end and go beyond it; one that would
-        begin in the padding behind the input is left out.
+        Whether a window may extend beyond the end; a window that would begin in the
+        padding after the input is left out.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def pooled_length(
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
 class _Pool(Layer):
-    """What both kinds of pooling share."""
+    """The base of max and average pooling."""
 
     kernel_size: HW
     stride: HW
@@ -84,7 +84,7 @@ class _Pool(Layer):
         )
 
     def output_shape(self, shape: Shape, *others: Shape) -> Shape:
-        """Shape of the maps for an input of `shape`."""
+        """Return the shape of the maps for an input of `shape`."""
         channels, size = channels_of(self, shape)
         found = []
         for name, axis in (("height", "h"), ("width", "w")):
@@ -124,8 +124,8 @@ class MaxPool2d(_Pool):
     Parameters
     ----------
     kernel_size, stride, padding, dilation : int or (int, int)
-        As for `Conv2d`, but `stride` is the window by default, and `padding`, of
-        minus infinity, is at most half of it.
+        As for `Conv2d`, but `stride` is the window size by default, and `padding`,
+        filled with minus infinity, is at most half of the window size.
     ceil_mode : bool
         As for `pooled_length`.
 
@@ -167,7 +167,7 @@ class AvgPool2d(_Pool):
     kernel_size, stride, padding, ceil_mode
         As for `MaxPool2d`; the padding holds zeros.
     count_include_pad : bool
-        Whether the mean is over the padding too.
+        Whether the mean includes the padding.
 
     Examples
     --------
@@ -202,12 +202,12 @@ class AvgPool2d(_Pool):
 
 @dataclass(frozen=True, slots=True, init=False)
 class AdaptiveAvgPool2d(Layer):
-    """The means of as many windows as are asked for, as ``torch.nn.AdaptiveAvgPool2d``.
+    """The means of a given number of windows, as ``torch.nn.AdaptiveAvgPool2d``.
 
     Parameters
     ----------
     output_size : int or (int, int)
-        Rows and columns to make.
+        Rows and columns of the output.
 
     Examples
     --------
@@ -227,11 +227,11 @@ class AdaptiveAvgPool2d(Layer):
         return f"AdaptiveAvgPool2d(output_size={h if h == w else (h, w)})"
 
     def output_shape(self, shape: Shape, *others: Shape) -> Shape:
-        """Shape of the maps for an input of `shape`."""
+        """Return the shape of the maps for an input of `shape`."""
         channels, _ = channels_of(self, shape)
         return channels, *self.output_size
 
     def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
-        """Follow the receptive field through the parts; one part is all."""
+        """Follow the receptive field through the windows; a single window covers the whole input."""
         count = self.output_size[axis]
         return WHOLE if count == 1 else before.through_parts(shape[1 + axis], count)

@@ -1,4 +1,4 @@
-"""``torch.nn.ConvTranspose2d`` as a checked value."""
+"""Describe ``torch.nn.ConvTranspose2d`` as a checked value."""
 
 import math
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ class ConvTranspose2d(Layer):
     in_channels, out_channels, kernel_size, stride, groups, bias, dilation
         As for `Conv2d`.
     padding : int or (int, int)
-        Rows and columns left out at each side of the output.
+        Rows and columns removed from each side of the output.
     output_padding : int or (int, int)
-        Rows and columns added at the lower and the right side of the output;
-        smaller than stride or dilation.
+        Rows and columns added at the bottom and the right of the output; smaller than
+        `stride` or `dilation`.
 
     Raises
     ------
     SpecError
-        If an argument is one that no input could make legal.
+        If an argument is invalid for every input.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class ConvTranspose2d(Layer):
         bias: bool = True,
         dilation: IntPair = 1,
     ) -> None:
-        # The checks of channels and groups are those of a convolution.
+        # Channels and groups are checked as for a convolution.
         like = Conv2d(in_channels, out_channels, kernel_size, stride, 0, dilation, groups, bias)
         added = as_pair("output_padding", output_padding, least=0)
         for axis in ("h", "w"):
@@ -115,7 +115,7 @@ class ConvTranspose2d(Layer):
         return with_bias(self.weight_shape, self.out_channels, bias=self.bias)
 
     def output_shape(self, shape: Shape, *others: Shape) -> Shape:
-        """Shape of the maps for an input of `shape`."""
+        """Return the shape of the maps for an input of `shape`."""
         _, size = channels_of(self, shape, self.in_channels)
         return self.out_channels, *(
             transposed_axis(
