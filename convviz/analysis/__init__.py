@@ -1,1 +1,1 @@
-"""Questions about a result: one value, one pixel, one weight, two backends."""
+"""Answer questions about a result: one value, one pixel, one weight, two backends."""

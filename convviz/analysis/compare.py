@@ -1,4 +1,4 @@
-"""One run computed by two backends, and how far they are apart."""
+"""Compute one run with two backends, and measure their difference."""
 
 from dataclasses import dataclass
 
@@ -11,26 +11,26 @@ from convviz.errors import BackendError
 from convviz.images import finite
 from convviz.typing import Floats
 
-# Two backends add up in different orders; this is what they may differ by, as a part of the largest sum of
-# products that a map could have. float32 carries 6e-8.
+# Two backends add in different orders. This is their largest allowed difference, as a fraction of the
+# largest sum of products that a map could have. float32 has a precision of 6e-8.
 AGREEMENT = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far two backends are apart on one run.
+    """The difference between two backends on one run.
 
     Parameters
     ----------
     backends : (str, str)
-        Which were compared.
+        The backends that were compared.
     difference : float
         The largest absolute difference between two values.
     relative : float
-        The largest difference as a part of the largest sum of products that
-        the map could have had.
+        The largest difference as a fraction of the largest sum of products that the map could
+        have.
     worst : str
-        The map in which it is largest.
+        The map with the largest difference.
     """
 
     backends: tuple[str, str]
@@ -54,14 +54,14 @@ class Agreement:
 
 
 def check(result: LayerRun, *, device: str = "cpu") -> Agreement:
-    """Compute once more with the other backend and compare.
+    """Compute the run again with the other backend, and compare.
 
     Parameters
     ----------
     result : LayerRun
-        What one backend made.
+        The run of one backend.
     device : str
-        Where torch computes.
+        The device on which torch computes.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def check(result: LayerRun, *, device: str = "cpu") -> Agreement:
     Raises
     ------
     BackendError
-        If they are larger than `AGREEMENT`, or the other backend is not there.
+        If a difference is larger than `AGREEMENT`, or if the other backend is not installed.
     """
     other = next(name for name in backends.names() if name != result.backend)
     maps = apply(
@@ -87,16 +87,16 @@ def check(result: LayerRun, *, device: str = "cpu") -> Agreement:
 
 
 def between(result: LayerRun, maps: Floats, other: str) -> Agreement:
-    """Compare the maps of a run with those that another program computed.
+    """Compare the maps of a run with the maps of another program.
 
     Parameters
     ----------
     result : LayerRun
-        What one backend made.
+        The run of one backend.
     maps : ndarray, shape (O, H', W'), float32
-        What the other made.
+        The maps of the other program.
     other : str
-        What to call it.
+        The name of the other program.
     """
     apart = finite.apart(maps, result.maps).max(axis=(1, 2))
     weight = np.abs(result.filters.weight.astype(np.float64)).sum(axis=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""What a machine does with a layer: every backend, device and number of threads, timed."""
+"""Time a layer on this machine with every backend, device and number of threads."""
 
 import statistics
 import time
@@ -15,22 +15,22 @@ from convviz.spec.layers import Conv2d
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How long one way to compute takes.
+    """The time that one way of computing takes.
 
     Parameters
     ----------
     backend, device : str
-        What computes, and where.
+        The backend that computes, and its device.
     threads : int or None
-        Of the processor; None on other devices.
+        The number of processor threads; None on other devices.
     seconds : float
-        Median of the runs, with padding and bias, without reading and drawing.
+        The median time of the runs, with padding and bias, without reading and drawing.
     fastest, slowest : float
-        The least and the greatest of them.
+        The shortest and the longest time.
     runs : int
-        How many were counted, after one that was not.
+        The number of timed runs; one untimed run comes first.
     flops : float
-        Floating-point operations a second, 2 for each MAC.
+        Floating-point operations per second, 2 for each MAC.
     """
 
     backend: str
@@ -45,16 +45,16 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Benchmark:
-    """A layer on a picture, timed in every way.
+    """The times of a layer on a picture, for every way of computing.
 
     Parameters
     ----------
     layer : Conv2d
         The layer.
     shape : (int, int, int)
-        Shape of the input (C, H, W).
+        The shape of the input (C, H, W).
     rates : list of Rate
-        One for each of `ways`.
+        One rate for each of `ways`.
     auto : str
         The backend that ``auto`` chooses.
     """
@@ -66,25 +66,25 @@ class Benchmark:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulate operations of one run."""
+        """The number of multiply-accumulate operations of one run."""
         return self.layer.macs(self.shape)
 
     @property
     def output_shape(self) -> tuple[int, int, int]:
-        """Shape of the output (O, H', W')."""
+        """The shape of the output (O, H', W')."""
         size = self.layer.output_size(HW(*self.shape[1:]))
         return self.layer.out_channels, size.h, size.w
 
 
 def benchmark(layer: Conv2d, picture: Picture, weights: LayerWeights, *, seconds: float = 1.0) -> Benchmark:
-    """Time every way to compute a layer; with the parameters of `rates`."""
+    """Time every way to compute a layer; the parameters are those of `rates`."""
     taken = backends.choose("auto", macs=layer.macs(picture.shape))
     found = list(rates(layer, picture, weights, seconds=seconds))
     return Benchmark(layer, picture.shape, found, taken)
 
 
 def ways() -> list[tuple[str, str, int | None]]:
-    """List every backend, device and number of threads that there is on this machine.
+    """List every combination of backend, device and number of threads on this machine.
 
     Examples
     --------
@@ -110,21 +110,21 @@ def rates(layer: Conv2d, picture: Picture, weights: LayerWeights, *, seconds: fl
     picture : Picture
         Its input.
     weights : LayerWeights
-        Its numbers.
+        Its weights.
     seconds : float
-        How long to time each way, at least three runs.
+        The time to spend on each way; at least three runs are timed.
 
     Yields
     ------
     Rate
-        One for each of `ways`, as soon as it is known.
+        One rate for each of `ways`, as soon as it is known.
     """
     x = picture.x
     for backend, device, threads in ways():
         before = parallel.limited()
         parallel.limit(threads or 0)
         try:
-            # The first run imports, takes memory and wakes threads.
+            # The first run imports modules, allocates memory and starts threads.
             conv.apply(layer, x, weights, backend=backend, device=device)
             taken: list[float] = []
             while len(taken) < 3 or sum(taken) < seconds:

@@ -1,4 +1,4 @@
-"""One output value taken apart: what was multiplied by what, and how it adds up."""
+"""Take one output value apart into its products and their sum."""
 
 import math
 from collections.abc import Sequence
@@ -15,25 +15,26 @@ from convviz.spec.layers import Conv2d
 from convviz.text import plural
 from convviz.typing import Floats
 
-# A float32 sum of n products may round n times, each time by at most this part of the sum of magnitudes.
+# A float32 sum of n products may round n times, each time by at most this fraction of the sum of
+# magnitudes.
 _ROUNDING = 2.0**-24
 
 
 def rounding(terms: int, magnitude: float) -> float:
-    """Bound how far float32 may be from a sum of `terms` products and a bias, whose magnitudes add up so."""
+    """Bound the float32 error of a sum of `terms` products and a bias; `magnitude` sums their magnitudes."""
     return (terms + 1) * _ROUNDING * magnitude
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One product.
+    """One product of a value and a weight.
 
     Parameters
     ----------
     tap : HW
-        Row and column of the weight in the kernel.
+        The row and column of the weight in the kernel.
     value : float
-        What it multiplies.
+        The value that the weight multiplies.
     weight : float
         The weight.
     """
@@ -44,20 +45,20 @@ class Product:
 
     @property
     def product(self) -> float:
-        """The two multiplied; exact in float64."""
+        """Value times weight; exact in float64."""
         return self.value * self.weight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelTrace:
-    """What one channel adds to one output value.
+    """The contribution of one channel to one output value.
 
     Parameters
     ----------
     channel : int
-        Index of the channel.
+        The index of the channel.
     name : str
-        What it is called.
+        The name of the channel.
     patch : ndarray, shape (kh, kw), float32
         The values under the taps.
     kernel : ndarray, shape (kh, kw), float32
@@ -71,7 +72,7 @@ class ChannelTrace:
 
     @property
     def products(self) -> NDArray[np.float64]:
-        """Product of every tap, shape (kh, kw); exact in float64."""
+        """The product of every tap, shape (kh, kw); exact in float64."""
         return self.patch.astype(np.float64) * self.kernel
 
     @property
@@ -80,9 +81,9 @@ class ChannelTrace:
         return finite.total(self.products.ravel())
 
     def largest(self, count: int) -> list[Product]:
-        """List the products of the largest magnitudes, the largest first; of equal ones the first in order.
+        """List the products with the largest magnitudes, the largest first; equal ones keep their order.
 
-        NaN comes first, as infinity does.
+        NaN and infinity come first.
 
         Examples
         --------
@@ -105,25 +106,25 @@ class Trace:
     Parameters
     ----------
     at : HW
-        Row and column of the value in its map.
+        The row and column of the value in its map.
     index : int
-        The map.
+        The index of the map.
     name : str
-        What the map is called.
+        The name of the map.
     rows, columns : tuple of int
-        Input rows and columns under the taps; outside of the input in the padding.
+        The input rows and columns under the taps; in the padding they lie outside the input.
     channels : tuple of ChannelTrace
-        One per channel that the filter reads.
+        One trace per channel that the filter reads.
     bias : float or None
         The bias of the map.
     backend : str
-        What computed the map.
+        The backend that computed the map.
     computed : float
-        The value that it computed.
+        The value that the backend computed.
     inside : ndarray, shape (kh, kw), bool
-        Whether a tap meets the input, not padding.
+        Whether each tap lies on the input, not on padding.
     largest : bool
-        Whether the value was taken because its magnitude is the largest of the map, of finite ones.
+        Whether the value was chosen because it has the largest finite magnitude of the map.
     """
 
     at: HW
@@ -140,20 +141,20 @@ class Trace:
 
     @property
     def total(self) -> float:
-        """All products and the bias, added up in float64."""
+        """The sum of all products and the bias in float64."""
         products = [product for channel in self.channels for product in channel.products.ravel()]
         return finite.total([*products, self.bias or 0.0])
 
     @property
     def difference(self) -> float:
-        """What the backend computed less their sum; 0 where both are NaN or infinite alike."""
+        """The computed value minus the sum; 0 if both are NaN or the same infinity."""
         if np.isfinite(self.computed) and np.isfinite(self.total):
             return self.computed - self.total
         return float(finite.apart(np.array(self.computed), np.array(self.total)))
 
     @property
     def tolerance(self) -> float:
-        """How far float32 rounding may take the two apart, by the products that are finite."""
+        """The largest difference that float32 rounding may cause, from the finite products."""
         sizes = np.abs([channel.products for channel in self.channels]).ravel()
         products = np.where(np.isfinite(sizes), sizes, 0).tolist()
         return rounding(len(products), math.fsum([*products, abs(self.bias or 0.0)]))
@@ -165,24 +166,24 @@ def trace(run: LayerRun, *, at: HW | None = None, index: int = 0) -> Trace:
     Parameters
     ----------
     run : LayerRun
-        What a layer made of a picture.
+        The output of a layer for a picture.
     at : HW, optional
-        Row and column of the value, counted from 0; by default those of the largest finite magnitude of
-        the map.
+        The row and column of the value, counted from 0; by default the place of the largest finite
+        magnitude of the map.
     index : int
-        The map.
+        The index of the map.
 
     Returns
     -------
     Trace
-        Every product, read from the arrays that were computed with.
+        Every product, read from the arrays of the computation.
 
     Raises
     ------
     SpecError
-        If there is no such map or position.
+        If the map or the position does not exist.
     BackendError
-        If the parts do not add up to what the backend computed.
+        If the sum of the products differs from the value that the backend computed.
 
     Examples
     --------
@@ -234,23 +235,23 @@ def trace(run: LayerRun, *, at: HW | None = None, index: int = 0) -> Trace:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """One product that a pixel is a factor of.
+    """One product that has a pixel as a factor.
 
     Parameters
     ----------
     index : int
-        The map that it feeds.
+        The map that the product feeds.
     channel : int
-        The channel that the pixel is taken from.
+        The channel of the pixel.
     output : HW
-        Row and column of the output value.
+        The row and column of the output value.
     tap : HW
-        Row and column of the weight in the kernel.
+        The row and column of the weight in the kernel.
     weight : float
         The weight.
     cell : HW
-        Row and column of the cell that the tap meets: the pixel, or a cell of the
-        padding that copies it, whose row or column is outside of the input.
+        The row and column of the cell under the tap: the pixel itself, or a padding cell
+        that copies it, which lies outside the input.
     """
 
     index: int
@@ -262,25 +263,25 @@ class Feed:
 
 
 def trace_pixel(run: LayerRun, *, at: HW) -> list[Feed]:
-    """List every output that an input pixel feeds, where it stands and through its copies in the padding.
+    """List every output that an input pixel feeds, directly or through its copies in the padding.
 
     Parameters
     ----------
     run : LayerRun
-        What a layer made of a picture.
+        The output of a layer for a picture.
     at : HW
-        Row and column of the pixel.
+        The row and column of the pixel.
 
     Returns
     -------
     list of Feed
-        By map, then channel, then output position; one entry per product, so several
-        for an output whose window holds copies of the pixel.
+        The products in order of map, channel and output position. An output whose window holds
+        copies of the pixel has several products.
 
     Raises
     ------
     SpecError
-        If there is no such pixel.
+        If the pixel does not exist.
 
     Examples
     --------
@@ -311,34 +312,34 @@ def trace_pixel(run: LayerRun, *, at: HW) -> list[Feed]:
 
 
 def _cells_of(pixel: int, axis: Axis, padding_mode: str) -> list[int]:
-    """List the cells along an axis that hold a pixel: its own, and those of the padding that copy it."""
+    """List the cells along an axis that hold a pixel: its own cell, and padding cells that copy it."""
     cells = range(-axis.before, axis.input + axis.after)
     return [cell for cell in cells if source_of(cell, axis.input, padding_mode) == pixel]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeightTrace:
-    """Everything that one weight is multiplied with, and where the products go.
+    """All values that one weight multiplies, and the outputs of the products.
 
     Parameters
     ----------
     indices : (int, int, int, int)
-        Its indices in the array (O, I / groups, kh, kw).
+        The indices of the weight in the array (O, I / groups, kh, kw).
     name : str
-        What the map is called that it feeds.
+        The name of the map that the weight feeds.
     channel : int
-        The channel that it reads.
+        The channel that the weight reads.
     channel_name : str
-        What the channel is called.
+        The name of the channel.
     weight : float
-        Its value.
+        The value of the weight.
     rows, columns : tuple of int
-        For every output row the input row that it multiplies, for every output
-        column the input column; outside of the input in the padding.
+        The input row that the weight multiplies for every output row, and the input column
+        for every output column; in the padding they lie outside the input.
     values : ndarray, shape (H', W'), float32
-        What it multiplies, by output position.
+        The values that the weight multiplies, by output position.
     inside : ndarray, shape (H', W'), bool
-        Whether that is a pixel of the input, not padding.
+        Whether each value is a pixel of the input, not padding.
     """
 
     indices: tuple[int, int, int, int]
@@ -353,24 +354,24 @@ class WeightTrace:
 
     @property
     def tap(self) -> HW:
-        """Its row and column in the kernel."""
+        """The row and column of the weight in the kernel."""
         return HW(*self.indices[2:])
 
     @property
     def products(self) -> NDArray[np.float64]:
-        """What it adds to every output value, shape (H', W'); exact in float64."""
+        """The products that the weight adds to the output values, shape (H', W'); exact in float64."""
         return self.values.astype(np.float64) * self.weight
 
 
 def trace_weight(run: LayerRun, *, indices: tuple[int, int, int, int]) -> WeightTrace:
-    """List what one weight multiplies and which outputs it feeds.
+    """List the values that one weight multiplies, and the outputs that it feeds.
 
     Parameters
     ----------
     run : LayerRun
-        What a layer made of a picture.
+        The output of a layer for a picture.
     indices : (int, int, int, int)
-        Indices of the weight in the array (O, I / groups, kh, kw).
+        The indices of the weight in the array (O, I / groups, kh, kw).
 
     Returns
     -------
@@ -380,7 +381,7 @@ def trace_weight(run: LayerRun, *, indices: tuple[int, int, int, int]) -> Weight
     Raises
     ------
     SpecError
-        If there is no such weight.
+        If the weight does not exist.
 
     Examples
     --------
@@ -413,18 +414,18 @@ def trace_weight(run: LayerRun, *, indices: tuple[int, int, int, int]) -> Weight
 
 
 def check_index(field: str, index: int, count: int) -> None:
-    """Refuse an index that is not among `count`."""
+    """Refuse an index outside 0 to `count` - 1."""
     if not 0 <= index < count:
         what = field.split(": ")[-1]
         raise SpecError(f"{field}: there are {plural(count, what)}, 0 to {count - 1}, so none is {index}.")
 
 
 def read(layer: Conv2d, channel: Floats, rows: Sequence[int], *, columns: Sequence[int]) -> Floats:
-    """Take the values of a channel at rows and columns, those in the padding by the rule of its mode."""
+    """Return the values of a channel at rows and columns; the padding mode determines padding values."""
     h, w = channel.shape
     row_sources = [source_of(row, h, layer.padding_mode) for row in rows]
     column_sources = [source_of(column, w, layer.padding_mode) for column in columns]
-    # A padding cell that copies nothing is a zero: clip the index, then put the zero in its place.
+    # A padding cell that copies no pixel is zero: clip the index, then write the zero.
     values = channel[np.ix_([row or 0 for row in row_sources], [column or 0 for column in column_sources])]
     values[[row is None for row in row_sources], :] = 0
     values[:, [column is None for column in column_sources]] = 0

@@ -1,4 +1,4 @@
-"""A layer as one matrix product, both ways that it is taught: im2col, and one matrix for the whole layer."""
+"""A layer as a matrix product in both textbook forms: im2col, and one matrix for the whole layer."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +13,7 @@ from convviz.images import finite
 from convviz.spec.geometry import source_of
 from convviz.typing import Floats
 
-# The most entries of one matrix: 32 MiB in float64, and more than anybody reads.
+# The most entries of one matrix: 32 MiB in float64, which is more than anybody reads.
 MOST_ENTRIES = 1 << 22
 
 
@@ -24,32 +24,32 @@ class Unfolded:
     Parameters
     ----------
     index : int
-        The map.
+        The index of the map.
     name : str
-        What the map is called.
+        The name of the map.
     filters : ndarray, shape (F, K), float32
-        One row per filter of the map's group; a column per channel, row and column of the kernel.
+        One row per filter of the map's group; one column per channel, row and column of the kernel.
     row : int
-        The row of the map.
+        The row of `filters` that makes the map.
     windows : ndarray, shape (K, N), float32
-        One column per output position, from the left, then down: what lies under the taps.
+        The values under the taps; one column per output position, row by row.
     padding : ndarray, shape (K, N), bool
-        Which of `windows` are padding.
+        Whether each entry of `windows` is padding.
     matrix : ndarray, shape (N, I), float64
-        One row per output position, one column per input value, from the left, then down,
-        then by channel.
+        One row per output position, row by row; one column per input value, channel by channel and
+        row by row.
     stored : ndarray, shape (N, I), bool
-        Where a weight stands; everything else of `matrix` is 0 whatever the weights are.
+        Whether an entry of `matrix` is a weight; all other entries are 0 for any weights.
     inputs : ndarray, shape (I,), float32
         The channels that the map reads, flattened.
     bias : ndarray, shape (F,), float32
-        Added to the rows; zeros for a layer without bias.
+        The bias of each row of `filters`; zeros for a layer without bias.
     backend : str
-        What computed the map.
+        The backend that computed the map.
     difference : float
-        How far both products are from what it computed, at most.
+        The largest difference between the two products and the computed map.
     tolerance : float
-        How far float32 rounding may take the two apart.
+        The largest difference that float32 rounding may cause.
     """
 
     index: int
@@ -74,7 +74,7 @@ class Unfolded:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """``matrix @ inputs + bias``, shape (N,); an entry without a weight makes nothing of NaN either."""
+        """``matrix @ inputs + bias``, shape (N,); an entry without a weight adds 0 even for a NaN input."""
         known = np.isfinite(self.inputs)
         made = np.asarray(self.matrix @ np.where(known, self.inputs, 0) + self.bias[self.row])
         with np.errstate(invalid="ignore"):
@@ -90,9 +90,9 @@ def unfold(run: LayerRun, *, index: int = 0) -> Unfolded:
     Parameters
     ----------
     run : LayerRun
-        What a layer made of a picture.
+        The output of a layer for a picture.
     index : int
-        The map.
+        The index of the map.
 
     Returns
     -------
@@ -102,15 +102,15 @@ def unfold(run: LayerRun, *, index: int = 0) -> Unfolded:
     Raises
     ------
     SpecError
-        If there is no such map, or a matrix would have more than `MOST_ENTRIES`.
+        If the map does not exist, or a matrix would have more than `MOST_ENTRIES` entries.
     BackendError
-        If a product is not what the backend computed.
+        If a product differs from the map that the backend computed.
 
     Notes
     -----
-    im2col is the way of Chellapilla et al. (2006) and of Caffe. The other matrix is doubly
-    blocked Toeplitz for stride 1 and zero padding (Dumoulin and Visin 2016, section 4.1); with
-    circular padding it is doubly blocked circulant, and a larger stride takes some of its rows.
+    im2col is the method of Chellapilla et al. (2006) and of Caffe. The other matrix is doubly
+    blocked Toeplitz for stride 1 and zero padding (Dumoulin and Visin 2016, section 4.1). With
+    circular padding it is doubly blocked circulant. A larger stride keeps some of its rows.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def unfold(run: LayerRun, *, index: int = 0) -> Unfolded:
     own = slice(group * per_group, (group + 1) * per_group)
     inputs = run.picture.x[layer.channels_of(index)]
     height, width = layer.axes(run.picture.size)
-    # Input row under every (output row, tap row), and the same for columns.
+    # The input row under every (output row, tap row), and the same for columns.
     under_rows = np.array([height.reads(window) for window in range(height.output)])
     under_columns = np.array([width.reads(window) for window in range(width.output)])
     windows, padding = _windows(run, inputs, under_rows, under_columns=under_columns)
@@ -166,7 +166,7 @@ def unfold(run: LayerRun, *, index: int = 0) -> Unfolded:
 
 
 def _check_entries(run: LayerRun) -> None:
-    """Refuse matrices that nobody reads."""
+    """Refuse matrices that are too large to read."""
     _, channels, kh, kw = run.layer.weight_shape
     _, h, w = run.shape
     size = run.picture.size
@@ -184,14 +184,14 @@ def _check_entries(run: LayerRun) -> None:
 def _windows(
     run: LayerRun, inputs: Floats, under_rows: NDArray[np.int_], *, under_columns: NDArray[np.int_]
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Put every window into a column; and mark what is padding."""
+    """Put every window into a column, and mark the padding."""
     flat = (under_rows.ravel().tolist(), under_columns.ravel().tolist())
     patches = np.stack([read(run.layer, channel, flat[0], columns=flat[1]) for channel in inputs])
     outside = np.broadcast_to(~inside(run.picture.size, *flat), patches.shape)
     (h, kh), (w, kw) = under_rows.shape, under_columns.shape
 
     def columns(array: NDArray[Any]) -> NDArray[Any]:
-        """(channel, y, tap row, x, tap column) to (channel, tap row, tap column; y, x)."""
+        """Reorder (channel, y, tap row, x, tap column) to (channel, tap row, tap column; y, x)."""
         split = array.reshape(len(inputs), h, kh, w, kw).transpose(0, 2, 4, 1, 3)
         return split.reshape(len(inputs) * kh * kw, h * w)
 
@@ -201,13 +201,13 @@ def _windows(
 def _matrix(
     run: LayerRun, weight: Floats, under_rows: NDArray[np.int_], *, under_columns: NDArray[np.int_]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Put every weight where it stands: in the row of its output, in the column of its input."""
+    """Put every weight into the row of its output and the column of its input."""
     size = run.picture.size
     channels, kh, kw = weight.shape
     (h, _), (w, _) = under_rows.shape, under_columns.shape
 
     def sources(under: NDArray[np.int_], length: int) -> NDArray[np.int_]:
-        """Input index under every tap, -1 for a zero of the padding."""
+        """Return the input index under every tap; -1 for a zero of the padding."""
         found = [source_of(index, length, run.layer.padding_mode) for index in under.ravel().tolist()]
         return np.array([-1 if index is None else index for index in found]).reshape(under.shape)
 
@@ -219,7 +219,7 @@ def _matrix(
         from_row, from_column = rows[:, a], columns[:, b]
         met = np.outer(from_row >= 0, from_column >= 0)
         at = (channel * size.h + from_row[:, None]) * size.w + from_column
-        # Padding that copies may bring two taps of a window to one pixel, but one tap never twice.
+        # Copies in the padding may lead two taps of a window to one pixel, but no tap appears twice.
         matrix[outputs[met], at[met]] += weight[channel, a, b]
         stored[outputs[met], at[met]] = True
     return matrix, stored

@@ -1,1 +1,1 @@
-"""Channels become feature maps."""
+"""Compute feature maps from channels."""

@@ -1,4 +1,4 @@
-"""One convolution of arrays: padding, backend, bias, and nothing else."""
+"""Convolve arrays: padding, backend and bias, nothing else."""
 
 import math
 from collections.abc import Iterator
@@ -32,20 +32,20 @@ def conv_transpose2d(
     dilation: layers.IntPair = 1,
     backend: str = "numpy",
 ) -> Floats:
-    """Do what ``torch.nn.functional.conv_transpose2d`` does.
+    """Convolve as ``torch.nn.functional.conv_transpose2d`` does.
 
     Parameters
     ----------
     x : array_like, shape (C, H, W) or (N, C, H, W), float32
-        The input, or N of them.
+        The input, or N inputs.
     weight : array_like, shape (C, O / groups, kh, kw), float32
         The filters.
     bias : array_like, shape (O,), float32, optional
-        Added to every map.
+        The bias; each value is added to its map.
     stride, padding, output_padding, groups, dilation
         As for `convviz.spec.layers.ConvTranspose2d`.
     backend : {"numpy", "torch", "auto"}
-        What computes.
+        The backend that computes.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def conv_transpose2d(
     Raises
     ------
     SpecError, ShapeError
-        If the arguments do not fit each other.
+        If the arguments do not fit together.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def conv_transpose2d(
 
 
 def transposed(layer: "layers.ConvTranspose2d", x: Floats, parameters: Parameters, backend: str) -> Floats:
-    """Convolve the input, with zeros between its pixels, by the turned kernels: Dumoulin and Visin (2016)."""
+    """Convolve the input, with zeros between pixels, with rotated kernels: Dumoulin and Visin (2016)."""
     layer.output_shape(x.shape)
     channels, h, w = x.shape
     axes = [
@@ -106,7 +106,7 @@ def transposed(layer: "layers.ConvTranspose2d", x: Floats, parameters: Parameter
     stretched = np.zeros((channels, axes[0].input, axes[1].input), np.float32)
     stretched[:, :: layer.stride.h, :: layer.stride.w] = x
     padded = conv.pad(stretched, Edges(*rows, *columns))
-    # Padding below 0 leaves out pixels.
+    # Negative padding crops pixels.
     cut = [slice(-min(axis.before, 0), min(axis.after, 0) or None) for axis in axes]
     padded = np.ascontiguousarray(padded[:, cut[0], cut[1]])
     depth, filters, kh, kw = layer.weight_shape
@@ -123,26 +123,26 @@ def transposed(layer: "layers.ConvTranspose2d", x: Floats, parameters: Parameter
 _NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 SMALLER = "ask for fewer or smaller maps: less padding, a larger stride"
-# A second thread pays from this many values on.
+# A second thread pays off from this number of values.
 _VALUES_TO_SHARE = 1 << 19
 
 
 def pad(x: Floats, edges: Edges, padding_mode: str = "zeros") -> Floats:
-    """Put a border round the last two axes.
+    """Add a border around the last two axes.
 
     Parameters
     ----------
     x : ndarray, shape (..., H, W), float32
         The input.
     edges : Edges
-        Widths of the padding, in pixels.
+        The widths of the padding, in pixels.
     padding_mode : {"zeros", "reflect", "replicate", "circular"}
-        What the padding holds.
+        The rule for the values of the padding.
 
     Returns
     -------
     ndarray, shape (..., H + top + bottom, W + left + right), float32
-        `x` itself where there is nothing to add.
+        The padded array; `x` itself if there is no padding.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def pad(x: Floats, edges: Edges, padding_mode: str = "zeros") -> Floats:
 
 
 def apply(layer: Conv2d, x: Floats, weights: LayerWeights, *, backend: str, device: str = "cpu") -> Floats:
-    """Compute the feature maps of one layer with a backend of the table.
+    """Compute the feature maps of one layer with a given backend.
 
     Parameters
     ----------
@@ -168,11 +168,11 @@ def apply(layer: Conv2d, x: Floats, weights: LayerWeights, *, backend: str, devi
     x : ndarray, shape (C, H, W), float32
         The input.
     weights : LayerWeights
-        The numbers of `layer`.
+        The weights of `layer`.
     backend : str
         A name of `convviz.compute.backends`; not "auto".
     device : str
-        Where to compute.
+        The device that computes.
 
     Returns
     -------
@@ -187,9 +187,9 @@ def apply(layer: Conv2d, x: Floats, weights: LayerWeights, *, backend: str, devi
 
 
 def convolved(layer: Conv2d, padded: Floats, weights: LayerWeights, *, backend: str, device: str) -> Floats:
-    """Cross-correlate what is padded already, and add the bias."""
-    # A step beyond the input leaves one window or one tap, like one as long as the input; and machines do
-    # not count as far as a user may.
+    """Cross-correlate a padded input, and add the bias."""
+    # A step longer than the input leaves one window or one tap, as a step of the input's length does. The
+    # step is limited because a user may give a number that overflows machine integers.
     stride, dilation = (
         HW(*(min(step, length) for step, length in zip(steps, padded.shape[1:], strict=True)))
         for steps in (layer.stride, layer.dilation)
@@ -207,7 +207,7 @@ def convolved(layer: Conv2d, padded: Floats, weights: LayerWeights, *, backend: 
         return maps
 
     def work(mine: Iterator[int]) -> None:
-        # As in torch, what float32 cannot hold becomes infinite without a word; FeatureMaps refuses it.
+        # As in torch, a value too large for float32 becomes infinite silently; FeatureMaps refuses it.
         with np.errstate(over="ignore", invalid="ignore"):
             for index in mine:
                 maps[index] += bias[index]
@@ -220,7 +220,7 @@ def convolved(layer: Conv2d, padded: Floats, weights: LayerWeights, *, backend: 
 
 
 def padded_rows(layer: Conv2d, picture: "Picture", top: int, bottom: int) -> Floats:
-    """Read the rows of a padded picture that output rows from `top` to `bottom` see."""
+    """Read the rows of a padded picture that the output rows from `top` to `bottom` see."""
     edges, h = layer.edges(picture.size), picture.size.h
     first = top * layer.stride.h - edges.top
     last = (bottom - 1) * layer.stride.h + span(layer.kernel_size.h, dilation=layer.dilation.h) - edges.top
@@ -242,16 +242,16 @@ def padded_rows(layer: Conv2d, picture: "Picture", top: int, bottom: int) -> Flo
 def partial_maps(
     layer: Conv2d, x: Floats, weights: LayerWeights, *, backend: str = "numpy", device: str = "cpu"
 ) -> Floats:
-    """Compute what every 2-D kernel makes of its channel, before the sum over channels and the bias.
+    """Compute the map of every 2-D kernel on its channel, before the sum over channels and the bias.
 
     Returns
     -------
     ndarray, shape (O, I / groups, H', W'), float32
-        Partial maps; with the bias they add up to the feature maps.
+        Partial maps; their sum over channels plus the bias is the feature maps.
     """
     filters, depth, kh, kw = layer.weight_shape
     per_group = filters // layer.groups
-    # One group per input channel, with every filter that reads it: then no two channels are ever added up.
+    # One group per input channel, with every filter that reads it: then no two channels are added.
     apart = Conv2d(
         layer.in_channels,
         layer.in_channels * per_group,
@@ -289,21 +289,21 @@ def conv2d(
     Parameters
     ----------
     x : array_like, shape (C, H, W) or (N, C, H, W), float32
-        The input, or N of them.
+        The input, or N inputs.
     weight : array_like, shape (O, C / groups, kh, kw), float32
         The filters.
     bias : array_like, shape (O,), float32, optional
-        Added to every map.
+        The bias; each value is added to its map.
     stride, dilation : int or (int, int)
         Pixels between neighbouring windows; pixels between neighbouring taps.
     padding : int, (int, int), ((int, int), (int, int)), "same", "same-lower" or "valid"
         Pixels on all sides; for (height, width); or ``((top, bottom), (left, right))``.
     groups : int
-        Parts into which channels and filters are split.
+        The number of groups into which channels and filters are split.
     padding_mode : {"zeros", "reflect", "replicate", "circular"}
-        What the padding holds.
+        The rule for the values of the padding.
     backend : {"numpy", "torch", "auto"}
-        What computes.
+        The backend that computes.
 
     Returns
     -------
@@ -313,7 +313,7 @@ def conv2d(
     Raises
     ------
     SpecError, ShapeError
-        If the arguments do not fit each other.
+        If the arguments do not fit together.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The feature maps of one layer as numbers: kept, or computed band by band, and summed up."""
+"""The feature maps of one layer: kept in memory or computed band by band, and summarized."""
 
 import math
 import threading
@@ -22,27 +22,27 @@ from convviz.spec.layers import Conv2d
 from convviz.text import plural
 from convviz.typing import Floats
 
-# What a band of rows may take, with the rows of the input that it is made from: it stays in a shared cache.
+# The most bytes of a band of rows, with the input rows that it needs: it must fit into a shared cache.
 _BAND_BYTES = 1 << 23
-# Of very wide rows so much is taken at most, and one row at least.
+# The limit for very wide rows; a band has at least one row.
 _MOST_BAND_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
 class MapStatistics:
-    """One feature map in numbers.
+    """The statistics of one feature map.
 
     Parameters
     ----------
     index : int
-        Its place among the maps.
+        The index of the map.
     name : str
-        What it is called.
+        The name of the map.
     min, max, mean, std : float
-        Over all of its finite values, not a number where there are none; the deviation is that of
-        the values, not an estimate.
+        Statistics of all its finite values; NaN if there are none. The deviation is that of
+        the values themselves, not an estimate.
     nan, inf : int
-        How many values are NaN, and how many infinite.
+        The number of NaN values, and of infinite values.
     """
 
     index: int
@@ -56,22 +56,22 @@ class MapStatistics:
 
     @property
     def energy(self) -> float:
-        """Mean of the squares of all finite values."""
+        """The mean of the squares of all finite values."""
         return self.mean**2 + self.std**2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Summary:
-    """Planes and maps of a run in a few numbers, and brought to the size of a sheet.
+    """The statistics of the channels and maps of a run, with copies reduced to the size of a sheet.
 
     Parameters
     ----------
     tile : int or None
-        Longest side on the sheet; as for `FeatureMaps.sheet`.
+        The longest side of a map on the sheet, as for `FeatureMaps.sheet`.
     moments, spread : bool
-        Whether means and deviations are among them, and how all values of the maps are spread.
+        Whether they include means and deviations, and the spread of all values of the maps.
     channels, maps : list of ArraySummary
-        Of every channel of the input, and of every map.
+        The summaries of every channel of the input, and of every map.
     """
 
     tile: int | None
@@ -83,33 +83,32 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerRun:
-    """What a layer makes of a picture, with everything it was made from.
+    """The output of a layer for a picture, with everything that it depends on.
 
     Parameters
     ----------
     values : ndarray, shape (O, H', W'), float32, optional
-        The feature maps, NaN and infinity among them. Without them the maps are computed band by band, when
-        they are asked for: all maps of a large picture may be more than there is
-        memory for.
+        The feature maps, which may hold NaN and infinity. Without `values` the maps are computed band by
+        band on demand, because all maps of a large picture may not fit into memory.
     layer : Conv2d
         The layer.
     filters : LayerWeights
-        Its numbers.
+        Its weights.
     picture : Picture
         The input.
     backend : str
-        What computed.
+        The backend that computed.
     seconds : float
-        How long it took.
+        The time that the computation took.
     device : str
-        Where it computed.
+        The device that computed.
     origin : str
-        In which network the layer stands, in words; empty for a layer by itself.
+        The network that the layer belongs to, in words; empty for a single layer.
 
     Raises
     ------
     ShapeError
-        If the shape is not that of the shape arithmetic.
+        If the shape of `values` is not the output shape of the layer.
     """
 
     values: Floats | None
@@ -127,7 +126,7 @@ class LayerRun:
             self._check(self.values)
 
     def _check(self, values: Floats) -> None:
-        """Refuse maps of another shape."""
+        """Refuse maps that do not have the output shape of the layer."""
         if values.shape != self.shape:
             raise ShapeError(
                 f"the {self.backend} backend made maps of shape {values.shape}, not {self.shape}."
@@ -135,13 +134,13 @@ class LayerRun:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Maps, rows and columns."""
+        """The numbers of maps, rows and columns."""
         size = self.layer.output_size(self.picture.size)
         return self.layer.out_channels, size.h, size.w
 
     @property
     def maps(self) -> Floats:
-        """All maps, shape (O, H', W'), float32; where they were not kept, they are computed now, and kept."""
+        """All maps, shape (O, H', W'), float32; maps that are not in memory are computed now and kept."""
         if self.values is not None:
             return self.values
         if "maps" not in self._made:
@@ -169,7 +168,7 @@ class LayerRun:
         return values[chosen]
 
     def bands(self, chosen: slice = slice(None)) -> Iterator[Floats]:
-        """Return the rows of the chosen maps from the top down, some at a time, shape (maps, rows, W')."""
+        """Yield bands of rows of the chosen maps from the top down, each of shape (maps, rows, W')."""
         for top in self._tops():
             yield self._band(top, chosen)
 
@@ -178,15 +177,15 @@ class LayerRun:
         return self.rows(top, min(top + self._tops().step, self.shape[1]), chosen)
 
     def _tops(self) -> range:
-        """Part the rows into bands; gives the first row of each."""
-        # A whole number of all that the numpy backend makes by one product, if there is room for it.
+        """Split the rows into bands, and return the first row of each."""
+        # A multiple of the rows that the numpy backend makes with one product, if there is room for it.
         step = max(24, _BAND_BYTES // self._row_bytes // 24 * 24)
         step = max(1, min(step, _MOST_BAND_BYTES // self._row_bytes))
         return range(0, self.shape[1], step)
 
     @property
     def _row_bytes(self) -> int:
-        """What a row of all maps takes, with the rows of the input that it needs, as they are and padded."""
+        """The bytes of one row of all maps, with the input rows that it needs, before and after padding."""
         channels, _, width = self.picture.shape
         maps, _, columns = self.shape
         padded = width + sum(self.layer.edges(self.picture.size).width)
@@ -200,25 +199,25 @@ class LayerRun:
         spread: bool = False,
         advance: Callable[[int], None] = lambda rows: None,
     ) -> Summary:
-        """Look through channels and maps once; what `statistics` and `sheet` need is kept.
+        """Read channels and maps once, and keep everything that `statistics` and `sheet` need.
 
         Parameters
         ----------
         tile : int or None
-            Longest side of a map on the sheet, as for `sheet`.
+            The longest side of a map on the sheet, as for `sheet`.
         moments : bool
-            Whether to sum up the mean and the deviation of every map.
+            Whether to compute the mean and the deviation of every map.
         spread : bool
-            Whether to find out how all values of every map are spread; done anyway
-            where none is reduced.
+            Whether to find the spread of all values of every map; it is always found
+            if no map is reduced.
         advance : callable
-            Told how many output rows were done, as they are; all together there
-            are as many as `shape` says.
+            A function that receives the number of output rows as they are done; the
+            numbers add up to the rows in `shape`.
 
         Returns
         -------
         Summary
-            The same again, until another `tile` is asked for.
+            The summary; later calls return the same object until `tile` changes.
         """
         known: Summary | None = self._made.get("summary")
         if known is not None and known.tile == tile and known.moments >= moments and known.spread >= spread:
@@ -227,7 +226,7 @@ class LayerRun:
         before, after = scales.fit_both(self.picture.size, HW(*size), tile)
         spread = spread or after >= 1
         tiles = count * math.prod(after * side for side in size) if after < 1 else 0
-        # Half as much again for what the backend lays out.
+        # Allow half as much again for the buffers of the backend.
         bands = 0 if self.kept else 1.5 * parallel.threads() * self._tops().step * self._row_bytes
         memory.need(4 * tiles + bands, f"the tiles of {plural(count, 'map')}", SMALLER)
         channels = self._channel_summaries(before)
@@ -240,7 +239,7 @@ class LayerRun:
                     looking.look(index, top, values)
                 advance(band.shape[1])
 
-        # torch has threads of its own.
+        # torch uses its own threads.
         if self.backend == "numpy" or self.kept:
             parallel.share(self._tops(), work)
         else:
@@ -250,7 +249,7 @@ class LayerRun:
         return cast("Summary", self._made["summary"])
 
     def _channel_summaries(self, scale: float) -> list[ArraySummary]:
-        """Sum up the channels of the input."""
+        """Summarize the channels of the input."""
         picture = self.picture
         if isinstance(picture.values, np.ndarray):
             return survey(picture.values, scale, moments=False)
@@ -270,7 +269,7 @@ class LayerRun:
         return looking.summaries([_RowsOf(shared, index, (height, width)) for index in range(count)])
 
     def _whole(self, together: int) -> list[Rows]:
-        """List the maps row by row; so many are computed together where they are not kept."""
+        """List the maps as rows; maps that are not kept are computed `together` at a time."""
         count, *size = self.shape
         if self.kept:
             return list(self.maps)
@@ -284,11 +283,11 @@ class LayerRun:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each map is called."""
+        """The name of each map."""
         return self.filters.names
 
     def statistics(self) -> list[MapStatistics]:
-        """Sum up every map."""
+        """Return the statistics of every map."""
         known: Summary | None = self._made.get("summary")
         summaries = (known if known is not None and known.moments else self.summary()).maps
         return [
@@ -302,7 +301,7 @@ class LayerRun:
         return [float(count) / math.prod(self.shape[1:]) for count in np.asarray(zeros)]
 
     def strongest(self, count: int) -> list[int]:
-        """List the maps of the most energy, the strongest first."""
+        """List the maps with the highest energy, the strongest first."""
         energies = [-row.energy for row in self.statistics()]
         return [int(index) for index in np.argsort(energies, kind="stable")[:count]]
 
@@ -311,7 +310,7 @@ class LayerRun:
         return partial_maps(self.layer, self.picture.x, self.filters)
 
     def apart(self, parts: Floats) -> float:
-        """Return how far the sums of partial maps and the bias are from the maps, at most."""
+        """Return the largest difference between the maps and the sums of partial maps and bias."""
         with np.errstate(invalid="ignore"):
             total = parts.sum(axis=1, dtype=np.float64)
         if self.filters.bias is not None:
@@ -319,7 +318,7 @@ class LayerRun:
         return float(apart(total, self.maps).max())
 
     def named(self, parts: Floats | None = None) -> list[tuple[str, Floats]]:
-        """List the maps with their names, each after its parts where those are given."""
+        """List the maps with their names, each after its partial maps if `parts` are given."""
         if parts is None:
             return list(zip(self.names, self.maps, strict=True))
         found: list[tuple[str, Floats]] = []
@@ -332,31 +331,31 @@ class LayerRun:
         return found
 
     def flip_difference(self) -> Floats:
-        """Compute what turning every kernel half round changes: these maps less those of the turned kernels.
+        """Compute these maps minus the maps of kernels rotated by 180 degrees.
 
         Returns
         -------
         ndarray, shape (O, H', W'), float32
-            With flipped kernels: convolution less cross-correlation.
+            The differences; with flipped kernels they are convolution minus cross-correlation.
         """
         turned = self.filters.turned()
         with np.errstate(invalid="ignore"):
             return np.subtract(self.maps, apply(self.layer, self.picture.x, turned, backend=self.backend))
 
     def largest(self, values: Floats) -> tuple[float, str, HW]:
-        """Find the largest finite magnitude in an array shaped as the maps, its map and its position."""
+        """Find the largest finite magnitude in an array shaped like the maps, its map and its position."""
         index, row, column = np.unravel_index(place_of_largest(values), values.shape)
         return float(abs(values[index, row, column])), self.names[int(index)], HW(int(row), int(column))
 
 
 class _Shared:
-    """Rows of several arrays that are made together; each thread keeps those that it asked for last."""
+    """Rows of several arrays that are made together; each thread keeps the rows that it made last."""
 
     def __init__(self, make: Callable[[int, int], Floats]) -> None:
         self._make, self._last = make, threading.local()
 
     def rows(self, top: int, bottom: int) -> Floats:
-        """Make the rows from `top` to `bottom` of all arrays, or give them again."""
+        """Make the rows from `top` to `bottom` of all arrays, or return the kept ones."""
         if getattr(self._last, "place", None) != (top, bottom):
             self._last.values, self._last.place = self._make(top, bottom), (top, bottom)
         return cast("Floats", self._last.values)
@@ -364,7 +363,7 @@ class _Shared:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _RowsOf:
-    """One of the arrays that are made together."""
+    """One of several arrays that are made together."""
 
     shared: _Shared
     index: int

@@ -1,4 +1,4 @@
-"""Filters that a user names: presets, typed values and files, laid out for a layer."""
+"""The filters that a user chooses, as presets, typed values or files, placed in a layer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,18 +23,18 @@ from convviz.typing import Floats
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedFilter:
-    """The numbers of one filter as they were asked for, before they are laid out for a layer.
+    """The values of one filter as the user gave them, before they are placed in a layer.
 
     Parameters
     ----------
     name : str
-        What to call the map.
+        The name of the map.
     values : ndarray, shape (kh, kw) or (channels, kh, kw), float64
-        One 2-D kernel for every channel, or one for each.
+        One 2-D kernel that all channels share, or one kernel per channel.
     channel : int, optional
-        The only channel that is read.
+        The only channel that the filter reads; by default it reads all.
     bias : float, optional
-        The bias that was stored with it.
+        The bias that was stored with the filter.
     """
 
     name: str
@@ -44,24 +44,24 @@ class NamedFilter:
 
     @property
     def size(self) -> HW:
-        """Rows and columns."""
+        """The numbers of rows and columns."""
         return HW(*self.values.shape[-2:])
 
 
 @dataclass(frozen=True, slots=True)
 class NamedFilters:
-    """All filters that a user named.
+    """All filters that a user chose.
 
     Parameters
     ----------
     filters : tuple of NamedFilter
         The filters.
     stored : dict
-        What their file says of the layer beyond its numbers, as arguments of `Conv2d`.
+        The arguments of `Conv2d` that their file states besides the weights.
     keys : tuple of tuple
-        Where a file of trained weights holds them, as `StoredLayer.keys`.
+        Their keys in a file of trained weights, as in `StoredLayer.keys`.
     remark : str
-        What a user is to know of them, as `StoredLayer.remark`.
+        A remark on them for the user, as in `StoredLayer.remark`.
     """
 
     filters: tuple[NamedFilter, ...]
@@ -71,41 +71,41 @@ class NamedFilters:
 
     @property
     def bias(self) -> tuple[float, ...] | None:
-        """The biases that came along in files, 0 for a filter without one; None where there are none."""
+        """The biases stored in files, 0 for a filter without one; None if no filter has one."""
         if all(filters.bias is None for filters in self.filters):
             return None
         return tuple(filters.bias or 0.0 for filters in self.filters)
 
     @property
     def sizes(self) -> tuple[HW, ...]:
-        """Size of each kernel."""
+        """The size of each kernel."""
         return tuple(filters.size for filters in self.filters)
 
     def maps(self, groups: int) -> int:
-        """Count the feature maps: a 2-D kernel makes one in every group."""
+        """Count the feature maps: a 2-D kernel makes one map in every group."""
         return sum(groups if filters.values.ndim == 2 else 1 for filters in self.filters)
 
 
 def load(requests: Sequence[KernelRequest]) -> NamedFilters:
-    """Read all kernels that were asked for, by name, as literal values or from files.
+    """Read all requested kernels: named kernels, literal values or files.
 
     Parameters
     ----------
     requests : sequence of KernelRequest
-        What was asked for, in order.
+        The requests, in order.
 
     Returns
     -------
     NamedFilters
-        A 2-D array is one kernel, a 3-D one ``(depth, kh, kw)`` is one filter, a
-        4-D one ``(O, I/groups, kh, kw)`` is O filters.
+        The filters. A 2-D array is one kernel, a 3-D array ``(depth, kh, kw)`` is one filter,
+        and a 4-D array ``(O, I/groups, kh, kw)`` is O filters.
 
     Raises
     ------
     SpecError, UnknownNameError
         If a literal or a name cannot be used.
     InputError
-        If a file cannot.
+        If a file cannot be used.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def load(requests: Sequence[KernelRequest]) -> NamedFilters:
 
 
 def _trained(settings: LayerSettings) -> NamedFilters:
-    """Read one layer of a file of trained weights."""
+    """Read one layer from a file of trained weights."""
     assert settings.weights is not None
     if settings.kernel or settings.out_channels or settings.kernel_size or settings.bias_values:
         raise SpecError(
@@ -157,13 +157,13 @@ def _trained(settings: LayerSettings) -> NamedFilters:
 
 
 def _values(one: Filter) -> NDArray[np.float64]:
-    """Divide once, in float64; shape (kh, kw) for all channels, or (channels, kh, kw)."""
+    """Return the values divided once, in float64; shape (kh, kw) for all channels, or (channels, kh, kw)."""
     kernels = [np.array(kernel.values, np.float64) / kernel.divisor for kernel in one.kernels]
     return kernels[0] if len(kernels) == 1 else np.stack(kernels)
 
 
 def _from_file(path: Path, name: str | None = None) -> list[NamedFilter]:
-    """Read the filters of one file, with their bias where it has one; `name` takes the place of its name."""
+    """Read the filters of one file, with their bias, if any; `name` replaces the name of the file."""
     bias = None
     if path.suffix.lower() in ARCHIVES:
         arrays = read_archive(path)
@@ -192,12 +192,12 @@ def _from_file(path: Path, name: str | None = None) -> list[NamedFilter]:
 
 
 def prepare(settings: LayerSettings) -> NamedFilters | None:
-    """Load the kernels of a layer, and refuse what no picture could make legal, before one is read.
+    """Load the kernels of a layer, and refuse settings that fit no picture, before a picture is read.
 
     Parameters
     ----------
     settings : LayerSettings
-        What the user chose.
+        The settings that the user chose.
 
     Returns
     -------
@@ -221,13 +221,13 @@ def prepare(settings: LayerSettings) -> NamedFilters | None:
         named = _trained(settings)
         _layer(settings, _channels_read(settings, named), named)
         return named
-    # As many channels as groups is legal for every number of groups, and no layer has fewer.
+    # One channel per group is legal for any number of groups, and no layer has fewer channels.
     check_memory(_layer(settings, settings.groups, named))
     return named
 
 
 def _layer(settings: LayerSettings, in_channels: int, named: NamedFilters | None) -> Conv2d:
-    """Build the layer that the kernels, or their absence, ask for."""
+    """Build the layer that fits the kernels, or a seeded layer without kernels."""
     if named is None:
         return settings.conv2d(in_channels)
     settings = _with_stored(settings, named)
@@ -240,7 +240,7 @@ def _layer(settings: LayerSettings, in_channels: int, named: NamedFilters | None
 
 
 def _with_stored(settings: LayerSettings, named: NamedFilters) -> LayerSettings:
-    """Take what a file says of its layer, where the user did not say otherwise."""
+    """Take the settings that a file states for its layer, unless the user chose others."""
     default = LayerSettings()
     stored: dict[str, Any] = {
         name: as_padding(value) if name == "padding" else HW.of(value) if isinstance(value, tuple) else value
@@ -262,18 +262,18 @@ def build(
     named: NamedFilters | None = None,
     channels: Sequence[str] = (),
 ) -> tuple[Conv2d, LayerWeights, tuple[str, ...]]:
-    """Build the layer and its numbers for an input of `in_channels` channels.
+    """Build the layer and its weights for an input of `in_channels` channels.
 
     Parameters
     ----------
     settings : LayerSettings
-        What the user chose.
+        The settings that the user chose.
     in_channels : int
-        Channels of the input.
+        The number of channels of the input.
     named : NamedFilters, optional
-        The kernels of `settings`, already loaded; they are loaded otherwise.
+        The kernels of `settings` if they are already loaded; by default they are loaded here.
     channels : sequence of str
-        Names of the channels, for the names of the maps.
+        The names of the channels, for the names of the maps.
 
     Returns
     -------
@@ -282,7 +282,7 @@ def build(
     weights : LayerWeights
         Its numbers.
     remarks : tuple of str
-        What was changed on the way, such as kernels centred in zeros.
+        Remarks on changes to the kernels, such as kernels centred in zeros.
 
     Examples
     --------
@@ -311,7 +311,7 @@ def build(
     layer = _layer(settings, in_channels, named)
     check_memory(layer)
     weight, names, given = _lay_out(named.filters, layer, channels, seed=settings.seed)
-    with np.errstate(over="ignore"):  # LayerWeights refuses what does not fit
+    with np.errstate(over="ignore"):  # LayerWeights refuses values that do not fit
         weights = LayerWeights(weight, _bias(settings, layer, named, given=given), names)
     remarks = [text for request in settings.kernel if (text := could_be_size(request))]
     if len(given) < layer.out_channels:
@@ -336,7 +336,7 @@ def build(
 
 
 def _assumed(settings: LayerSettings) -> dict[str, str]:
-    """Write the arguments that neither the shape of a weight nor the user tells."""
+    """Write the arguments that follow neither from the shape of a weight nor from the user."""
     default = LayerSettings()
     return {
         name: typed(getattr(default, name))
@@ -348,7 +348,7 @@ def _assumed(settings: LayerSettings) -> dict[str, str]:
 def _bias(
     settings: LayerSettings, layer: Conv2d, named: NamedFilters, *, given: Sequence[int]
 ) -> Floats | None:
-    """Take the bias that the user typed, the one stored with the kernels, or that of the new layer."""
+    """Return the bias that the user typed, the one stored with the kernels, or that of the new layer."""
     if not layer.bias:
         return None
     if settings.bias_values is not None:
@@ -361,7 +361,7 @@ def _bias(
 
 
 def _told_of_seeded(settings: LayerSettings, layer: Conv2d, given: Sequence[int]) -> str:
-    """Describe the filters without a kernel, and their bias."""
+    """Describe the filters without a given kernel, and their bias."""
     others = layer.out_channels - len(given)
     which = "the other filter is that" if others == 1 else f"the other {others:,} filters are those"
     if settings.bias_values is not None:
@@ -378,8 +378,9 @@ def _lay_out(
 ) -> tuple[Floats, tuple[str, ...], list[int]]:
     """Place every kernel in the weight of `layer`, group by group as torch orders its filters.
 
-    Gives the weight, the names of all filters, and the places of those that have a kernel: where there are
-    more filters, they are the first ones of all or, of kernels that stand in every group, of each group.
+    Returns the weight, the names of all filters, and the places of the filters with a kernel. If there are
+    more filters than kernels, the filters with a kernel come first: first of all filters, or first in each
+    group if the kernels apply to every group.
     """
     filters, depth, kh, kw = layer.weight_shape
     flat = [item.values.ndim == 2 for item in asked]
@@ -419,26 +420,26 @@ def _lay_out(
             name += f" @{channels[group]}" if depth == 1 and channels else f" group {group}"
         place[...] = item.values
         names[row] = name
-    with np.errstate(over="ignore"):  # LayerWeights refuses what does not fit
+    with np.errstate(over="ignore"):  # LayerWeights refuses values that do not fit
         return weight.astype(np.float32), tuple(names), list(rows)
 
 
 def layer_of_kernels(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Conv2d, LayerWeights]:
-    """Make a layer of named kernels, literal values or files.
+    """Make a layer from named kernels, literal values or files.
 
     Parameters
     ----------
     *kernels : str
-        What ``--kernel`` takes, such as ``"sobel-x"`` or ``"1 2 1; 2 4 2; 1 2 1 / 16"``.
+        Values of the option ``--kernel``, such as ``"sobel-x"`` or ``"1 2 1; 2 4 2; 1 2 1 / 16"``.
     in_channels : int
-        Channels of the input.
+        The number of channels of the input.
     **options
         Fields of `LayerSettings`, such as ``padding`` or ``flip``.
 
     Returns
     -------
     layer : Conv2d
-        The layer; one map per kernel (and group).
+        The layer; it makes one map per kernel (and group).
     weights : LayerWeights
         Its numbers.
 

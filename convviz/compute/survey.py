@@ -1,4 +1,4 @@
-"""Summaries of channels and maps that arrive in bands of rows: extremes, moments, a small copy."""
+"""Summarize channels and maps that arrive in bands of rows: extremes, moments, a small copy."""
 
 import math
 from bisect import bisect_left, bisect_right
@@ -16,18 +16,18 @@ from convviz.machine import parallel
 from convviz.spec.geometry import HW
 from convviz.typing import Floats
 
-# Values that are summed up together, while they are in a second-level cache.
+# The number of values that are summed together, while they are in a second-level cache.
 _TOGETHER = 1 << 16
-# A second thread pays from this many values on.
+# A second thread pays off from this number of values.
 _VALUES_TO_SHARE = 1 << 19
 
 
 class Rows(Protocol):
-    """An array (H, W) of which slices of rows can be had; `numpy` arrays are some."""
+    """An array (H, W) that supports slices of rows, such as a `numpy` array."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Rows and columns."""
+        """The numbers of rows and columns."""
         ...
 
     def __getitem__(self, rows: slice, /) -> Floats: ...
@@ -35,21 +35,21 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArraySummary:
-    """One channel or map, summed up.
+    """The summary of one channel or map.
 
     Parameters
     ----------
     low, high : float
-        The extremes of its finite values; not a number where there are none.
+        The extremes of its finite values; NaN if there are none.
     mean, std : float
-        Mean and deviation of those; the deviation is no estimate. Not a number
-        where they were not asked for.
+        Mean and deviation of its finite values; the deviation is that of the values, not an
+        estimate. NaN if they were not requested.
     small : ndarray or Rows, shape (h, w), float32
-        The values, brought to the size at which they are drawn.
+        The values, reduced to the size at which they are drawn.
     spread, whole : Spread, optional
-        How the finite values are spread that are drawn, and all of them, where that was asked for.
+        The spread of the finite values that are drawn, and of all finite values, if requested.
     others : NotFinite
-        How many values are not finite.
+        The number of values that are not finite.
     """
 
     low: float
@@ -63,30 +63,30 @@ class ArraySummary:
 
     @property
     def in_full(self) -> "ArraySummary":
-        """The same, where nothing is reduced to be drawn."""
+        """The same summary for an array that is drawn in full size."""
         return replace(self, spread=self.whole)
 
     @property
     def drawn(self) -> Spread:
-        """How the values are spread that are drawn."""
+        """The spread of the values that are drawn."""
         return self.spread or Spread.of(finite_of(self.small[:]))
 
 
 class Survey:
-    """Sums up arrays of one size of which some rows come at a time, in any order and from any thread.
+    """Summarizes arrays of equal size whose rows arrive in parts, in any order and from any thread.
 
     Parameters
     ----------
     count : int
-        How many arrays.
+        The number of arrays.
     size : HW
-        Rows and columns of each.
+        Rows and columns of each array.
     scale : float
-        A fraction to reduce them by, averaging areas; from 1 on there are no small copies.
+        The fraction to which area averaging reduces them; there are no small copies from 1 on.
     moments : bool
-        Whether to sum up mean and deviation, which take most of the time.
+        Whether to compute mean and deviation, which take most of the time.
     spread : bool
-        Whether to find out how all values are spread.
+        Whether to find the spread of all values.
 
     Examples
     --------
@@ -106,12 +106,12 @@ class Survey:
         small = reduced(size, scale)
         self._edges = _edges(size.h, small.h), np.array(_edges(size.w, small.w))
         self._reduces = scale < 1
-        # What was found, by the first row. The order in which it is put together does not depend on when
-        # it was found, so neither do the last bits.
+        # The parts found so far, by their first row. The order in which they are joined does not depend on
+        # their time of arrival, so the last bits do not depend on it either.
         self._parts: list[dict[int, _Part]] = [{} for _ in range(count)]
 
     def look(self, index: int, top: int, values: Floats) -> None:
-        """Take in some rows of one array, shape (rows, columns), the first of which is row `top`."""
+        """Read some rows of one array, shape (rows, columns); the first is row `top`."""
         step = max(1, _TOGETHER // values.shape[1])
         for first in range(0, len(values), step):
             part = values[first : first + step]
@@ -124,13 +124,13 @@ class Survey:
             )
 
     def _sums(self, top: int, values: Floats) -> tuple[int, Floats]:
-        """Add up what goes into each element of the small array: the first row there is, and the sums."""
+        """Sum the values of each element of the small array; return the first row and the sums."""
         rows, columns = self._edges
         first, last = bisect_right(rows, top) - 1, bisect_left(rows, top + len(values))
         cuts = [max(rows[row] - top, 0) for row in range(first, last)] + [len(values)]
 
         def sums(kind: type[np.floating]) -> Any:
-            if len(values) < 4 * (last - first):  # few rows in each: one call is quicker than one for each
+            if len(values) < 4 * (last - first):  # few rows each: one call for all is faster
                 by_row = np.add.reduceat(values, cuts[:-1], axis=0, dtype=kind)
             else:
                 by_row = np.stack([values[low:high].sum(axis=0, dtype=kind) for low, high in pairwise(cuts)])
@@ -139,14 +139,14 @@ class Survey:
         return first, _without_overflow(sums)
 
     def summaries(self, whole: Sequence[Rows] | None = None) -> list[ArraySummary]:
-        """Return one summary per array; needs all rows, and `whole` arrays where nothing is reduced."""
+        """Return one summary per array; needs all rows, and the `whole` arrays if nothing is reduced."""
         return [
             self._summary(parts, whole[index] if whole is not None else None)
             for index, parts in enumerate(self._parts)
         ]
 
     def _summary(self, found: dict[int, "_Part"], whole: Rows | None) -> ArraySummary:
-        """Put together what was found of one array."""
+        """Join the parts of one array."""
         parts = [found[top] for top in sorted(found)]
         all_of_it = parts[0]
         for part in parts[1:]:
@@ -168,7 +168,7 @@ class Survey:
         )
 
     def _means(self, parts: Sequence["_Part"], kind: type[np.floating]) -> Any:
-        """Put the sums of areas together, and divide."""
+        """Join the sums of areas, and divide."""
         rows, columns = self._edges
         small = np.zeros((len(rows) - 1, len(columns) - 1), kind)
         for part in parts:
@@ -179,9 +179,9 @@ class Survey:
 
 
 def _without_overflow(sums: Callable[[type[np.floating]], Any]) -> Any:
-    """Add up in float32, or where that overflows, or a number is not finite, in float64; gives float32.
+    """Sum in float32, or in float64 if a sum overflows or a number is not finite; return float32.
 
-    An area with NaN in it becomes NaN, one with an infinity infinite, and no other one.
+    An area with a NaN becomes NaN, and an area with an infinity becomes infinite; all others stay finite.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         found = sums(np.float32)
@@ -189,7 +189,7 @@ def _without_overflow(sums: Callable[[type[np.floating]], Any]) -> Any:
 
 
 def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[ArraySummary]:
-    """Sum up whole arrays, in several threads.
+    """Summarize whole arrays, in several threads.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[Ar
     Returns
     -------
     list of ArraySummary
-        One per array.
+        One summary per array.
 
     Examples
     --------
@@ -227,14 +227,14 @@ def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[Ar
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Numbers of any kind, summed up.
+    """The summary of numbers of any kind.
 
     Parameters
     ----------
     low, high, mean, std : float
-        Of those that are finite; not a number where none is.
+        Statistics of the finite numbers; NaN if there are none.
     nan, infinite : int
-        How many are no numbers, and how many are infinite.
+        The number of NaN values, and of infinite values.
     """
 
     low: float
@@ -246,24 +246,24 @@ class Statistics:
 
 
 def summed_up(values: NDArray[Any]) -> Statistics:
-    """Sum up an array without a copy of it, whatever is in it.
+    """Summarize an array with any values, without copying it.
 
     Parameters
     ----------
     values : ndarray
-        Real numbers, in any layout; one stored number may show in many places.
+        Real numbers, in any layout; one stored number may appear in many places.
 
     Returns
     -------
     Statistics
-        The sums are those of float64.
+        The statistics, from sums in float64.
 
     Examples
     --------
     >>> summed_up(np.array([1, np.nan, 3, -np.inf]))
     Statistics(low=1.0, high=3.0, mean=2.0, std=1.0, nan=1, infinite=1)
     """
-    # What repeats everything alike changes nothing but the counts.
+    # An axis that only repeats the values changes nothing but the counts.
     once = values[tuple(slice(0, 1) if step == 0 else slice(None) for step in values.strides)]
     times = values.size // max(once.size, 1)
     all_of_it = _NOTHING
@@ -285,9 +285,9 @@ def summed_up(values: NDArray[Any]) -> Statistics:
 
 
 def by_energy(values: NDArray[Any]) -> list[int]:
-    """Order arrays (N, ...), those with the greatest sum of squares first; equals stay as they stand.
+    """Order arrays (N, ...) by their sum of squares, the greatest first; equal arrays keep their order.
 
-    What is not finite counts as 0.
+    Values that are not finite count as 0.
 
     Examples
     --------
@@ -311,7 +311,7 @@ def reduced(size: HW, scale: float) -> HW:
 
 
 def reduce(values: Floats, scale: float) -> Floats:
-    """Bring an array (H, W) to a fraction of its size by area averaging; enlarging is left to the cells."""
+    """Reduce an array (H, W) to a fraction of its size by area averaging; the cells do any enlargement."""
     return np.asarray(survey(values[None], scale)[0].small) if scale < 1 else values
 
 
@@ -339,7 +339,7 @@ class _Part:
         every: int = 0,
         seed: int = 0,
     ) -> "_Part":
-        """Look at values, few enough to stay in a cache; `every` and `seed` as for `Spread.of`."""
+        """Read values, few enough to stay in a cache; `every` and `seed` are as for `Spread.of`."""
         low, high = float(values.min()), float(values.max())
         others = NotFinite()
         if not (math.isfinite(low) and math.isfinite(high)):
@@ -348,7 +348,7 @@ class _Part:
         spread = Spread.of(values, every=every, seed=seed) if every else None
         if not (moments and values.size):
             return cls(low, high, values.size, math.nan, math.nan, *sums, spread, others)
-        # Deviations from one of the values: that far from it, squares keep their digits.
+        # Take deviations from one of the values: small differences keep the digits of their squares.
         first = float(values.flat[0])
         wide = np.subtract(values, first, dtype=np.float64).reshape(-1)
         mean = float(wide.sum()) / wide.size
@@ -356,7 +356,7 @@ class _Part:
         return cls(low, high, wide.size, first + mean, squares, *sums, spread, others)
 
     def joined(self, other: "_Part") -> "_Part":
-        """Put two parts together; Chan, Golub and LeVeque, "Updating formulae", 1979."""
+        """Join two parts, after Chan, Golub and LeVeque, "Updating formulae", 1979."""
         others = self.others + other.others
         if not (self.count and other.count):
             return replace(other if other.count else self, others=others)
@@ -375,5 +375,5 @@ _NOTHING = _Part(math.nan, math.nan, 0, math.nan, math.nan)
 
 
 def _edges(before: int, after: int) -> list[int]:
-    """Distribute rows over fewer rows: every row goes whole to where its middle lies."""
+    """Distribute rows over fewer rows: every row goes as a whole to the row that holds its middle."""
     return [(2 * index * before + after) // (2 * after) for index in range(after + 1)]

@@ -13,27 +13,27 @@ from convviz.spec.layers import Conv2d, Layer
 from convviz.text import plural
 from convviz.typing import Floats
 
-# The numbers of one layer, by the names of torch: weight, bias, running_mean, running_var.
+# The parameters of one layer, by torch's names: weight, bias, running_mean, running_var.
 Parameters = Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerWeights:
-    """The numbers of one layer.
+    """The weights of one layer.
 
     Parameters
     ----------
     weight : ndarray, shape (O, I / groups, kh, kw), float32
-        One 2-D kernel per filter and channel that the filter reads.
+        One 2-D kernel for each filter and each channel that it reads.
     bias : ndarray, shape (O,), float32, or None
         One number per feature map.
     names : tuple of str
-        What to call each filter and its map.
+        The name of each filter and its map.
 
     Raises
     ------
     SpecError
-        If a shape or a type differs, or a number is not finite.
+        If a shape or a type is wrong, or a number is not finite.
     """
 
     weight: Floats
@@ -69,7 +69,7 @@ class LayerWeights:
     def of(
         cls, layer: Conv2d, weight: Any, bias: Any = None, *, names: Sequence[str] | None = None
     ) -> "LayerWeights":
-        """Take arrays (or tensors) as the numbers of `layer`.
+        """Take arrays (or tensors) as the weights of `layer`.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class LayerWeights:
         )
 
     def turned(self) -> "LayerWeights":
-        """Turn every 2-D kernel half round: cross-correlation with it is convolution with the original."""
+        """Rotate every 2-D kernel by 180 degrees, so that cross-correlation convolves with the original."""
         return LayerWeights(np.ascontiguousarray(self.weight[:, :, ::-1, ::-1]), self.bias, self.names)
 
     def chosen(self, filters: slice | Sequence[int]) -> "LayerWeights":
@@ -100,13 +100,13 @@ class LayerWeights:
 
     @property
     def symmetric(self) -> tuple[bool, ...]:
-        """Return for every filter whether a rotation by 180 degrees leaves it as it is."""
+        """Return for every filter whether a rotation by 180 degrees leaves it unchanged."""
         turned = self.weight[:, :, ::-1, ::-1]
         return tuple(bool(equal) for equal in (turned == self.weight).all(axis=(1, 2, 3)))
 
 
 def as_floats(name: str, value: Any) -> Floats:
-    """Take an array, a tensor or nested lists as float32; messages call it `name`.
+    """Convert an array, a tensor or nested lists to float32; messages call it `name`.
 
     Raises
     ------
@@ -127,12 +127,12 @@ def as_floats(name: str, value: Any) -> Floats:
 
 
 def map_names(count: int) -> tuple[str, ...]:
-    """Call maps that have no name of their own by their index."""
+    """Return names for maps without names: their indices."""
     return tuple(f"map {index}" for index in range(count))
 
 
 def seeded(layer: Conv2d, seed: int = 0) -> LayerWeights:
-    """Draw the weights that torch would, without importing torch.
+    """Draw the same weights as torch, without importing torch.
 
     Parameters
     ----------
@@ -144,8 +144,8 @@ def seeded(layer: Conv2d, seed: int = 0) -> LayerWeights:
     Returns
     -------
     LayerWeights
-        Bit for bit the parameters of ``torch.manual_seed(seed);
-        torch.nn.Conv2d(...)`` on the CPU.
+        The weights. They equal, bit for bit, the parameters of
+        ``torch.manual_seed(seed); torch.nn.Conv2d(...)`` on the CPU.
 
     Notes
     -----
@@ -166,7 +166,7 @@ def seeded(layer: Conv2d, seed: int = 0) -> LayerWeights:
 
 
 def drawn(words: "np.random.RandomState", layer: Layer) -> dict[str, Floats]:
-    """Draw what a new layer of torch holds, by the names of torch.
+    """Draw the parameters of a new torch layer, by torch's names.
 
     Convolutions and linear layers draw weight and bias from U(-b, b) with ``b = 1 /
     sqrt(fan_in)``; torch takes the fan-in of a transposed convolution from the axes of its
@@ -189,8 +189,9 @@ def drawn(words: "np.random.RandomState", layer: Layer) -> dict[str, Floats]:
 
 
 def check_memory(layer: Conv2d) -> None:
-    """Refuse a layer whose numbers no memory holds."""
-    # While they are drawn or divided, float64 values and their float32 lie side by side; a map has a name.
+    """Refuse a layer whose weights do not fit into memory."""
+    # While weights are drawn or divided, the float64 values and their float32 copies are both in memory; a
+    # map also has a name.
     size = 24 * layer.weight_parameters + 100 * layer.out_channels
     weights, filters = plural(layer.weight_parameters, "weight"), plural(layer.out_channels, "filter")
     memory.need(size, f"the {weights} of {filters}", "ask for fewer, or for smaller kernels")
@@ -207,7 +208,7 @@ def uniform(words: "np.random.RandomState", count: int, bound: float) -> Floats:
 
 
 def of_module(module: Any) -> tuple[Conv2d, LayerWeights]:
-    """Take a ``torch.nn.Conv2d`` as a layer with its numbers.
+    """Convert a ``torch.nn.Conv2d`` to a layer with its weights.
 
     Parameters
     ----------
@@ -224,7 +225,7 @@ def of_module(module: Any) -> tuple[Conv2d, LayerWeights]:
     Raises
     ------
     SpecError
-        If it is no such module.
+        If `module` is not a ``torch.nn.Conv2d``.
 
     Examples
     --------

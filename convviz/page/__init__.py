@@ -1,1 +1,1 @@
-"""The page of ``convviz explore``: one HTML file."""
+"""The page that ``convviz explore`` writes: one HTML file."""

@@ -1,4 +1,4 @@
-"""An interactive page of a layer or of a network: one HTML file that needs nothing else."""
+"""An interactive page of a layer or a network: one HTML file that needs no other file."""
 
 import base64
 import dataclasses
@@ -29,10 +29,10 @@ from convviz.text import printable
 _AS_IT_IS = InputSettings()
 _LOOKS = PageSettings()
 
-# Beyond these a change takes too long to follow, or the file is too large to send.
+# Beyond these limits a change takes too long, or the file is too large to send.
 MOST_PIXELS, MOST_FILTERS = 1 << 22, 64
 MOST_MACS, MOST_NUMBERS = 1 << 31, 1 << 22
-# A layer alone is shared by several workers, and nothing follows it.
+# Several workers share a single layer, and no other layer follows it.
 MOST_MACS_ALONE = 1 << 33
 
 _SCRIPTS = ("convolve", "layers", "paint", "work", "settings", "pictures", "words", "panes", "app")
@@ -54,33 +54,33 @@ def page(
     Parameters
     ----------
     path : str
-        What the picture is called.
+        The name of the picture.
     picture : Picture
         The input.
     layer : Conv2d
-        The layer that the page begins with.
+        The layer that the page shows at first.
     weights : LayerWeights
-        Its numbers.
+        Its weights.
     settings : LayerSettings
-        Where they come from.
+        The settings that the weights come from.
     reading : InputSettings
-        How the picture was read.
+        The settings with which the picture was read.
     others : sequence of str
-        Further inputs, whose channels stand in the picture too.
+        Further inputs; their channels are in the picture too.
     looks : PageSettings
-        How the values of maps become colours at first.
+        The initial colours for the values of maps.
 
     Returns
     -------
     str
-        HTML with styles, scripts, picture and numbers in it.
+        The HTML, with styles, scripts, picture and numbers in it.
 
     Raises
     ------
     SpecError
         If the picture or the layer is too large for a page.
     UnknownNameError
-        If there is no such scale of colours.
+        If the colour scale does not exist.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def page(
         )
     edges = layer.edges(picture.size)
     given = bool(settings.files or settings.kernel)
-    # The page turns them itself.
+    # The page rotates the kernels itself.
     own = weights.turned() if settings.flip else weights
     parameters = {"weight": own.weight} | ({} if own.bias is None else {"bias": own.bias})
     output = (layer.out_channels, *layer.output_size(picture.size))
@@ -134,7 +134,7 @@ def page(
     return _written(path, picture, reading, looks=looks, more=more, chosen=chosen)
 
 
-# A program whose input and weights are given by others.
+# A program whose input and weights come from elsewhere.
 _NO_PROGRAM: Mapping[str, Any] = {"imports": [], "read": [], "other": [], "opened": "", "stored": {}}
 
 
@@ -153,12 +153,12 @@ def network_page(
     others: Sequence[str] = (),
     looks: PageSettings = _LOOKS,
 ) -> str:
-    """Write the page of a net: a panel for each of its layers.
+    """Write the page of a network, with a panel for each of its layers.
 
     Parameters
     ----------
     path : str
-        What the picture is called.
+        The name of the picture.
     picture : Picture
         The input.
     network : Network
@@ -166,34 +166,34 @@ def network_page(
     steps : sequence of SizedStep
         Its layers for this input.
     parameters : dict of dict of ndarray
-        Their numbers, by the names of the layers.
+        Their parameters, by the names of the layers.
     command : sequence of str
         The options of ``convviz run`` that choose the network.
     reading : InputSettings
-        How the picture was to be read.
+        The settings that the user chose to read the picture.
     read_as : InputSettings, optional
-        How it was read, where the network asks for more.
+        The settings with which it was read, if the network needs others.
     others : sequence of str
-        Further inputs, whose channels stand in the picture too.
+        Further inputs; their channels are in the picture too.
     origin : str
-        The line of Python before the layers: the seed of their numbers, or a comment.
+        The line of Python before the layers: the seed of their weights, or a comment.
     program : dict
-        What the program needs beside its layers, as `convviz.render.words.program.network_lines`
-        gives it.
+        The parts that the program needs besides its layers, as
+        `convviz.render.words.program.network_lines` returns them.
     looks : PageSettings
-        How the values of maps become colours at first.
+        The initial colours for the values of maps.
 
     Returns
     -------
     str
-        HTML with styles, scripts, picture and numbers in it.
+        The HTML, with styles, scripts, picture and numbers in it.
 
     Raises
     ------
     SpecError
         If the picture or the network is too large for a page.
     UnknownNameError
-        If there is no such scale of colours.
+        If the colour scale does not exist.
 
     Examples
     --------
@@ -253,7 +253,7 @@ def _written(
         "low": low,
         "high": high,
         "planes": _channels(picture),
-        # How another picture is read; its channels and size are those that the page needs.
+        # The settings to read another picture; the page determines its channels and its size.
         "prepared": _options(dataclasses.replace(reading, mode=None, resize=None, crop=None)),
         "most": 1 if reading.range == "unit" else 255,
         "mostMacs": MOST_MACS_ALONE,
@@ -270,30 +270,30 @@ def _written(
     } | dict(more)
     parts = {
         "title": html.escape(f"{Path(name).name}: convviz"),
-        # Only the command has the folder of the picture.
+        # Only the command contains the folder of the picture.
         "heading": html.escape(Path(name).name),
         "style": _part("page.css"),
         **{script: _part(f"{script}.js") for script in _SCRIPTS},
-        # A script of data ends at the first tag, wherever that stands.
+        # A data script ends at the first tag, even inside a string.
         "data": json.dumps(data).replace("<", "\\u003c"),
     }
-    # In one pass: a name may look like one of the places.
+    # Fill all placeholders in one pass: a name may look like a placeholder.
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _part("page.html"))
 
 
 def _table(name: str) -> str:
-    """Pack the colours of a scale, red, green and blue of every level."""
+    """Pack the colours of a scale: red, green and blue of every level."""
     table = colours(name)
     levels = np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1) if table is None else table
     return base64.b64encode(np.ascontiguousarray(levels).tobytes()).decode("ascii")
 
 
 def _painted(looks: PageSettings) -> dict[str, str]:
-    """Write how the values of maps become colours, as the page has it."""
+    """Return the colour settings of the maps in the terms of the page."""
     return {"colormap": looks.colormap, "limits": str(looks.limits), "scale": looks.scale}
 
 
-# The settings of a layer on the page of a network, where they cannot be changed.
+# The settings of a layer on the page of a network; the user cannot change them there.
 _NO_LAYER = dict.fromkeys(
     (
         *("outChannels", "kernelH", "kernelW", "strideH", "strideW", "dilationH", "dilationW", "groups"),
@@ -304,18 +304,18 @@ _NO_LAYER = dict.fromkeys(
 
 
 def _module(layer: layers.Layer, shape: layers.Shape) -> str:
-    """Write a layer as torch makes it."""
+    """Write the torch call that makes a layer."""
     return f"torch.nn.{layer}"
 
 
 def _arguments(layer: layers.Layer, shape: layers.Shape) -> dict[str, Any]:
-    """Write the arguments of a layer as plain values."""
+    """Return the arguments of a layer as plain values."""
     of = {field.name: getattr(layer, field.name) for field in dataclasses.fields(cast("Any", layer))}
     return {name: list(value) if isinstance(value, HW) else value for name, value in of.items()}
 
 
 def _conv_arguments(layer: layers.Conv2d, shape: layers.Shape) -> dict[str, Any]:
-    """Write the settings of a convolution, with the padding of each side in pixels."""
+    """Return the settings of a convolution, with the padding of each side in pixels."""
     return {
         "outChannels": layer.out_channels,
         "kernel": list(layer.kernel_size),
@@ -328,20 +328,20 @@ def _conv_arguments(layer: layers.Conv2d, shape: layers.Shape) -> dict[str, Any]
 
 
 class _Row(NamedTuple):
-    """How a kind of layer is written for the page: as a text, and as options of its script."""
+    """The form of a kind of layer on the page: its text, and the options of its script."""
 
     text: Callable[[Any, layers.Shape], str] = _module
     options: Callable[[Any, layers.Shape], dict[str, Any]] = _arguments
 
 
 _AS_ALL = _Row()
-# The kinds that differ from all others, each with one row.
+# One row for each kind that differs from the default.
 _ROWS: dict[type[layers.Layer], _Row] = {
     layers.Conv2d: _Row(
         lambda layer, shape: " ".join(line.strip() for line in layer_lines(layer, HW(*shape[1:]))),
         _conv_arguments,
     ),
-    # These compute something else while a network is trained.
+    # These layers compute something else during training.
     layers.BatchNorm2d: _Row(lambda layer, shape: f"{_module(layer, shape)}.eval()"),
     layers.Dropout: _Row(lambda layer, shape: f"{_module(layer, shape)}.eval()"),
     layers.Softmax: _Row(options=lambda layer, shape: {"axis": layer.axis(shape)}),
@@ -349,7 +349,7 @@ _ROWS: dict[type[layers.Layer], _Row] = {
 
 
 def _layer(one: SizedStep, parameters: Parameters) -> dict[str, Any]:
-    """Write one layer as plain values."""
+    """Return one layer as plain values."""
     layer, shape = one.layer, one.input_shapes[0]
     row = _ROWS.get(type(layer), _AS_ALL)
     return {
@@ -364,12 +364,12 @@ def _layer(one: SizedStep, parameters: Parameters) -> dict[str, Any]:
 
 
 def _part(name: str) -> str:
-    """Read one part of the page."""
+    """Read one source file of the page."""
     return resources.files("convviz").joinpath("page", name).read_text(encoding="utf-8").rstrip("\n")
 
 
 def _options(reading: InputSettings) -> list[str]:
-    """Write how a picture is read as options of ``convviz run``."""
+    """Return the input settings as options of ``convviz run``."""
     return [
         f"--{name}{'=' if text.startswith('-') else ' '}{shlex.quote(text)}"
         for name, text in as_text(reading).items()
@@ -378,10 +378,10 @@ def _options(reading: InputSettings) -> list[str]:
 
 
 def _words(settings: LayerSettings) -> list[str]:
-    """Write the options that name kernels or trained weights."""
+    """Return the options that name kernels or trained weights."""
     words = [f"-K {shlex.quote(typed(request))}" for request in settings.kernel]
     if settings.kernel:
-        # The other options that choose weights beside kernels; those of seeded weights the page writes.
+        # The other options that choose weights besides kernels; the page writes those of seeded weights.
         words += [f"-O {settings.out_channels}"] if settings.out_channels is not None else []
         words += [f"-k {typed(settings.kernel_size)}"] if settings.kernel_size is not None else []
         words += [f"--seed {settings.seed}"] if settings.seed else []
@@ -396,7 +396,7 @@ def _words(settings: LayerSettings) -> list[str]:
 
 
 def _channels(picture: Picture) -> dict[str, Any]:
-    """Pack the channels: as bytes where that loses nothing, which is a quarter as long."""
+    """Pack the channels; as bytes if that loses nothing, because bytes take a quarter of the space."""
     x = picture.x
     for divisor in (255, 1):
         levels = np.rint(x * np.float32(divisor))
@@ -409,5 +409,5 @@ def _channels(picture: Picture) -> dict[str, Any]:
 
 
 def _packed(values: Any) -> str:
-    """Write float32 numbers in the order of bytes of all machines with browsers."""
+    """Pack float32 numbers in little-endian order, as on all machines with browsers."""
     return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode("ascii")

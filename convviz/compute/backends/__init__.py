@@ -1,8 +1,7 @@
-"""The table of backends, each one module with one function.
+"""The table of backends; each is a module with one function.
 
 ``cross_correlate(x, weight, *, stride, dilation, groups, device)`` computes the valid
-cross-correlation of an input that is padded already. A backend is imported when
-it is first asked for.
+cross-correlation of a padded input. A backend is imported at its first use.
 """
 
 import importlib
@@ -14,12 +13,12 @@ from convviz.spec.geometry import HW
 
 
 class CrossCorrelate(Protocol):
-    """What every backend offers."""
+    """The function that every backend offers."""
 
     def __call__(
         self, x: Any, weight: Any, *, stride: HW, dilation: HW, groups: int, device: str = "cpu"
     ) -> Any:
-        """Make ``(O, H', W')`` of ``x (C, H, W)`` and ``weight (O, C/groups, kh, kw)``, all float32."""
+        """Compute ``(O, H', W')`` from ``x (C, H, W)`` and ``weight (O, C/groups, kh, kw)``, all float32."""
         ...
 
 
@@ -29,13 +28,13 @@ class Backend(NamedTuple):
     Parameters
     ----------
     name : str
-        What ``--backend`` takes.
+        The value of the option ``--backend``.
     module : str
         The module with ``cross_correlate``.
     requires : str
-        The package it computes with.
+        The package that it computes with.
     devices : tuple of str
-        What ``--device`` may be.
+        The allowed values of ``--device``.
     """
 
     name: str
@@ -50,29 +49,29 @@ BACKENDS = (
 )
 DEVICES = tuple(dict.fromkeys(device for backend in BACKENDS for device in backend.devices))
 
-# What `auto` weighs, measured in 2026 on one core of a server (`convviz bench` measures it on any machine):
-# torch takes 1.5 s to import, and then does dense layers, where it is at its best, at 90e9 MACs a
-# second where numpy's OpenBLAS does 50e9. On layers of few channels and filters the two are close.
+# The basis of `auto`, measured in 2026 on one core of a server (`convviz bench` measures any machine):
+# torch takes 1.5 s to import. It then computes dense layers, its best case, at 90e9 MACs per second, and
+# numpy's OpenBLAS at 50e9. The two are close on layers with few channels and filters.
 IMPORT_TORCH_SECONDS = 1.5
 NUMPY_MACS_PER_SECOND, TORCH_MACS_PER_SECOND = 50e9, 90e9
 
 
 def names() -> tuple[str, ...]:
-    """Names of the backends, in the order of the table."""
+    """Return the names of the backends, in the order of the table."""
     return tuple(backend.name for backend in BACKENDS)
 
 
 def choose(name: str, *, macs: int, device: str = "cpu") -> str:
-    """Resolve ``auto`` to the backend that will be done first.
+    """Resolve ``auto`` to the backend that will finish first.
 
     Parameters
     ----------
     name : str
         A name of the table, or "auto".
     macs : int
-        MACs to do.
+        The number of MACs to compute.
     device : str
-        Where to do them.
+        The device that computes.
 
     Returns
     -------
@@ -88,8 +87,8 @@ def choose(name: str, *, macs: int, device: str = "cpu") -> str:
 
     Notes
     -----
-    numpy is taken where torch would not make up for the time to import it, and
-    where torch is not installed.
+    The choice is numpy if torch would not make up for the time of its import, or if torch is
+    not installed.
 
     Examples
     --------
@@ -108,7 +107,7 @@ def choose(name: str, *, macs: int, device: str = "cpu") -> str:
 
 
 def devices(name: str) -> tuple[str, ...]:
-    """List the devices that the backend `name` finds here; none where its package is not installed."""
+    """List the devices that the backend `name` finds here; none if its package is not installed."""
     row = _row(name)
     if not _installed(row.requires):
         return ()
@@ -119,14 +118,14 @@ def devices(name: str) -> tuple[str, ...]:
 
 
 def load(name: str) -> CrossCorrelate:
-    """Import the backend `name` and give its function.
+    """Import the backend `name` and return its function.
 
     Raises
     ------
     UnknownNameError
         If the table has no such name.
     BackendError
-        If the package it computes with is not installed, or cannot be imported.
+        If its package is not installed, or cannot be imported.
     """
     row = _row(name)
     with importing(row.requires, f"the {name} backend"):
@@ -135,7 +134,7 @@ def load(name: str) -> CrossCorrelate:
 
 
 def load_torch_networks() -> Any:
-    """Import what computes whole networks by torch, and gradients through them.
+    """Import the module that computes networks and their gradients with torch.
 
     Raises
     ------
@@ -147,14 +146,14 @@ def load_torch_networks() -> Any:
 
 
 def _installed(package: str) -> bool:
-    """Return whether a package is there, without importing it."""
+    """Return whether a package is installed, without importing it."""
     import importlib.util
 
     return importlib.util.find_spec(package) is not None
 
 
 def _row(name: str) -> Backend:
-    """Find the row of a backend."""
+    """Return the row of a backend in the table."""
     for backend in BACKENDS:
         if backend.name == name:
             return backend

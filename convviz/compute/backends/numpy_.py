@@ -1,4 +1,4 @@
-"""Cross-correlation as matrix products over windows that overlap in memory."""
+"""Cross-correlate with matrix products over windows that overlap in memory."""
 
 import math
 from collections.abc import Iterator
@@ -12,22 +12,23 @@ from convviz.machine import parallel
 from convviz.spec.geometry import HW
 from convviz.typing import Floats
 
-# One band of rows is laid out at a time; this many bytes stay in a second-level cache with the result.
+# The bytes of one band of rows, which is laid out at a time; with the result it fits into a second-level
+# cache.
 _BAND_BYTES = 1 << 20
 
-# A second thread pays from this many MACs on: about 0.4 ms of work, measured on two cores in 2026.
+# A second thread pays off from this number of MACs: about 0.4 ms of work, measured on two cores in 2026.
 _MACS_TO_SHARE = 1.2e7
 
-# What a product does in a nanosecond, in MACs, by the rows of its left matrix: measured with
-# OpenBLAS and AVX2 in 2026 on 576 columns by 512. One row is a product with a vector; from 32 rows on
-# there is no more to gain.
+# The MACs per nanosecond of a product, by the rows of its left matrix: measured with OpenBLAS and AVX2
+# in 2026 on 576 columns by 512. One row is a product with a vector; more than 32 rows bring no further
+# gain.
 _MACS_PER_NS = {1: 20, 2: 10, 3: 9, 4: 24, 6: 21, 8: 34, 12: 41, 16: 43, 24: 47, 32: 48}
-# What an output value costs that goes through a block of its own, in nanoseconds.
+# The extra nanoseconds of an output value that passes through a separate block.
 _COPY_NS = 0.5
 
 
 class _Band(NamedTuple):
-    """Some output rows of some groups: what to read, what to multiply with, where to write."""
+    """Some output rows of some groups: the input, the left matrix and the output."""
 
     x: Floats  # (groups, C / groups, H, W)
     matrix: Floats  # (groups, 1, filters of a group times rows at once, taps)
@@ -42,13 +43,13 @@ def cross_correlate(
     Parameters
     ----------
     x : ndarray, shape (C, H, W), float32
-        The input, padded already.
+        The padded input.
     weight : ndarray, shape (O, C / groups, kh, kw), float32
         The filters.
     stride, dilation : HW
-        Pixels between neighbouring windows, and between neighbouring taps.
+        The distances in pixels between neighbouring windows, and between neighbouring taps.
     groups : int
-        Parts into which channels and filters are split.
+        The number of groups into which channels and filters are split.
     device : str
         Always "cpu".
 
@@ -59,14 +60,13 @@ def cross_correlate(
 
     Notes
     -----
-    For every output row, the columns of windows are a matrix of shape (kh * kw * C,
-    W'). A buffer laid out (row, kernel column, channel, output column) holds all
-    of these matrices as overlapping views, so that each input row is copied kw
-    times and not kh * kw times.
+    For every output row, the windows are the columns of a matrix of shape (kh * kw * C, W').
+    A buffer with the layout (row, kernel column, channel, output column) holds all these
+    matrices as overlapping views, so each input row is copied kw times, not kh * kw times.
 
-    A product with few rows on the left is slow, so several output rows are made by
-    one: the filters stand below each other once more, one stride lower, with
-    zeros round them. Bands of rows go to the threads of `convviz.machine.parallel`.
+    A product with few rows in the left matrix is slow, so one product makes several output
+    rows: the matrix repeats the filters, each time one stride lower, with zeros around them.
+    The threads of `convviz.machine.parallel` share the bands of rows.
 
     Examples
     --------
@@ -79,15 +79,15 @@ def cross_correlate(
     h = (x.shape[1] - dilation.h * (kh - 1) - 1) // stride.h + 1
     w = (x.shape[2] - dilation.w * (kw - 1) - 1) // stride.w + 1
     out = np.empty((filters, h, w), np.float32)
-    # Output rows whose windows start at the same remainder by the dilation read only input rows of that
-    # remainder: taken apart, each part is a layer without dilation along the height.
+    # Output rows whose windows start at the same remainder modulo the dilation read only input rows of that
+    # remainder: for each remainder, the layer has no dilation along the height.
     shared = math.gcd(stride.h, dilation.h)
     step = HW(stride.h // shared, stride.w)
     parts = dilation.h // shared
 
     at_once = _rows_at_once(filters // groups, channels, HW(kh, kw), stride=step.h)
     if at_once > 1 and not all_finite(x):
-        at_once = 1  # a zero below or above the filter would make a NaN of what is not its own
+        at_once = 1  # zero times an infinity outside the window would be NaN
     matrix = _stacked(weight.reshape(groups, -1, channels, kh, kw), at_once, step.h)
     x, out = x.reshape(groups, channels, *x.shape[1:]), out.reshape(groups, -1, h, w)
 
@@ -110,7 +110,7 @@ def cross_correlate(
 
     def work(mine: Iterator[_Band]) -> None:
         buffer = np.empty(0, np.float32)
-        # As in torch, what float32 cannot hold becomes infinite without a word.
+        # As in torch, a value too large for float32 becomes infinite silently.
         with np.errstate(over="ignore", invalid="ignore"):
             for band in mine:
                 buffer = _fill(band, HW(kh, kw), step, dilation_w=dilation.w, at_once=at_once, buffer=buffer)
@@ -123,7 +123,7 @@ def cross_correlate(
 
 
 def _rows_at_once(filters: int, channels: int, kernel: HW, *, stride: int) -> int:
-    """Choose how many output rows one product makes, by what an output value would cost in nanoseconds."""
+    """Choose how many output rows one product makes, by the cost of an output value in nanoseconds."""
 
     def cost(rows: int) -> float:
         height = filters * rows
@@ -135,7 +135,7 @@ def _rows_at_once(filters: int, channels: int, kernel: HW, *, stride: int) -> in
 
 
 def _stacked(weight: Floats, at_once: int, stride: int) -> Floats:
-    """Make the left matrices (groups, 1, at_once * filters, taps) of filters (groups, filters, C, kh, kw)."""
+    """Make left matrices (groups, 1, at_once * filters, taps) from filters (groups, filters, C, kh, kw)."""
     groups, filters, channels, kh, kw = weight.shape
     tall = kh + (at_once - 1) * stride
     matrix = np.zeros((groups, at_once, filters, tall, kw, channels), np.float32)
@@ -145,13 +145,13 @@ def _stacked(weight: Floats, at_once: int, stride: int) -> Floats:
 
 
 def _band_size(groups: int, row_bytes: int, kh: int, *, stride: int) -> tuple[int, int]:
-    """Choose how many groups and output rows are laid out together: all groups, where 8 rows of them fit."""
+    """Choose how many groups and output rows to lay out together: all groups if 8 of their rows fit."""
     together = max(1, min(groups, _BAND_BYTES // (row_bytes * (kh + 7 * stride))))
     return together, max(1, (_BAND_BYTES // (row_bytes * together) - kh) // stride + 1)
 
 
 def _fill(band: _Band, kernel: HW, stride: HW, *, dilation_w: int, at_once: int, buffer: Floats) -> Floats:
-    """Compute the output rows of a band; gives the buffer for the next one."""
+    """Compute the output rows of a band, and return the buffer for the next band."""
     groups, channels, _, _ = band.x.shape
     filters, rows, w = band.out.shape[1:]
     products = -(-rows // at_once)

@@ -1,4 +1,4 @@
-"""Cross-correlation by ``torch.nn.functional.conv2d``."""
+"""Cross-correlate with ``torch.nn.functional.conv2d``."""
 
 import contextlib
 
@@ -10,7 +10,7 @@ from convviz.errors import BackendError
 from convviz.machine import parallel
 from convviz.spec.geometry import HW
 
-# So many values of maps, 4 MiB, are made by one call.
+# The number of map values that one call makes: 4 MiB.
 _BAND_VALUES = 1 << 20
 
 
@@ -23,18 +23,18 @@ def cross_correlate(
     groups: int,
     device: str = "cpu",
 ) -> NDArray[np.float32]:
-    """Cross-correlate a padded input with filters, on any device that torch has.
+    """Cross-correlate a padded input with filters, on any device of torch.
 
     Parameters
     ----------
     x : ndarray, shape (C, H, W), float32
-        The input, padded already.
+        The padded input.
     weight : ndarray, shape (O, C / groups, kh, kw), float32
         The filters.
     stride, dilation : HW
-        Pixels between neighbouring windows, and between neighbouring taps.
+        The distances in pixels between neighbouring windows, and between neighbouring taps.
     groups : int
-        Parts into which channels and filters are split.
+        The number of groups into which channels and filters are split.
     device : str
         "cpu", "cuda" or "mps".
 
@@ -46,16 +46,16 @@ def cross_correlate(
     Raises
     ------
     BackendError
-        If torch has no such device here.
+        If torch does not have this device here.
 
     Notes
     -----
-    On the CPU torch is fed bands of rows. One call for all takes new memory for
-    the maps and for its own order of them: at 1024x1024, bands took 0.3 of the time
-    for 3 channels and 6 filters of 3x3, 0.6 for 64 filters, 0.7 for 64 channels too.
+    On the CPU, torch gets bands of rows. One call for all rows allocates memory for the maps
+    and for torch's own layout of them. At 1024x1024, bands took 0.3 of the time for 3 channels
+    and 6 filters of 3x3, 0.6 for 64 filters, and 0.7 for 64 channels and 64 filters.
     """
     check_device(device)
-    # TensorFloat-32 keeps 10 bits of the products, too few to be shown as the layer's numbers.
+    # TensorFloat-32 keeps 10 bits of the products: too few to show them as the layer's numbers.
     exact = torch.backends.cudnn.flags(allow_tf32=False) if device == "cuda" else contextlib.nullcontext()
     given, filters = _tensor(x, device), _tensor(weight, device)
     span = dilation.h * (filters.shape[2] - 1) + 1
@@ -84,12 +84,12 @@ def cross_correlate(
 
 
 def check_device(device: str) -> None:
-    """Refuse a device that is not there, and take as many threads as are ours.
+    """Refuse a device that torch does not find, and set the number of threads that we may use.
 
     Raises
     ------
     BackendError
-        If torch has no such device here.
+        If torch does not have this device here.
     """
     if device not in devices():
         have = ", ".join(devices())
@@ -105,6 +105,6 @@ def devices() -> tuple[str, ...]:
 
 
 def _tensor(array: NDArray[np.float32], device: str) -> torch.Tensor:
-    """Share the memory of an array; a copy only where torch may not write to it."""
+    """Make a tensor that shares the memory of an array; copy only if torch may not write to it."""
     array = np.ascontiguousarray(array)
     return torch.from_numpy(array if array.flags.writeable else array.copy()).to(device)

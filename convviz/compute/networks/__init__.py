@@ -1,4 +1,4 @@
-"""Networks computed: by onnxruntime from files, by torch from modules, by numpy for stacks of our own."""
+"""Compute networks: onnxruntime runs files, torch runs modules, numpy runs stacks of our own layers."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,10 @@ __all__ = ["load_model", "load_weights", "of_module", "open_onnx", "source_of"]
 
 
 def source_of(network: Any, layer: Any = None) -> "NetworkSource":
-    """Read what can be read of a network before its input is known.
+    """Read everything about a network that does not depend on its input.
 
-    Parameters and errors are those of `convviz.compute.networks.sources.source_of`, which is loaded now:
-    a layer by itself does not need it.
+    Parameters and errors are those of `convviz.compute.networks.sources.source_of`. This function imports
+    that module late, because a single layer does not need it.
     """
     from convviz.compute.networks import sources
 

@@ -1,4 +1,4 @@
-"""What every engine of networks offers, and the values that it gives."""
+"""The interface of every network engine, and the values that an engine returns."""
 
 import itertools
 import math
@@ -20,14 +20,14 @@ from convviz.typing import Floats
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a network says about its input.
+    """The input that a network declares.
 
     Parameters
     ----------
     channels, height, width : int or None
-        As declared; None where any number fits, or nothing is said.
+        As declared; None where any number fits or the network does not say.
     channels_last : bool
-        Whether the network itself reads (H, W, C); an engine takes (C, H, W) all the same.
+        Whether the network itself reads (H, W, C); an engine always takes (C, H, W).
     dtype : str
         Type of the numbers that it reads.
     """
@@ -46,36 +46,37 @@ class NetworkStep:
     Parameters
     ----------
     name : str
-        What ``layer`` takes.
+        The name that the option ``layer`` takes.
     kind : str
-        What the engine calls the operation, such as ``"Conv"`` or ``"BatchNorm2d"``.
+        The engine's name for the operation, such as ``"Conv"`` or ``"BatchNorm2d"``.
     input_shapes : tuple of (tuple of int or None)
-        Shapes of the activations that it reads, without the axis of the batch; None
-        where they are known only once they are computed.
+        Shapes of the activations that it reads, without the batch axis; None
+        where a shape is known only after the computation.
     output_shape : tuple of int or None
-        Likewise, of what it makes.
+        The shape of its output, likewise.
     parameters : int
-        Number of parameters of its own, without those of the steps inside it.
+        Number of its own parameters, without those of the steps inside it.
     macs : int or None
-        Multiply-accumulate operations of convolutions and products of matrices, none for
-        activations, pooling and normalization; None where they are not defined.
+        Multiply-accumulate operations of convolutions and matrix products; 0 for
+        activations, pooling and normalization; None where the number is not defined.
     convolution : str
         ``"Conv2d"`` or ``"ConvTranspose2d"`` if `Engine.conv` describes it, else empty.
     outer : bool
         Whether it only contains other steps.
     remark : str
-        In what it is not what its name says.
+        How the step differs from what its name says; empty if it does not.
     inputs : tuple of str
-        The steps that it reads, ``"input"`` for the picture; empty where that is not known.
+        The steps that it reads, ``"input"`` for the picture; empty where they are not known.
     height, width : Reach or None
-        What one value that it makes sees of the picture along each axis.
+        The receptive field of one output value along each axis of the picture.
     whole : bool
-        Where one of those is None: whether it sees all of that axis; else what it sees is not defined.
+        Where `height` or `width` is None: True if the value sees the whole axis, False if its
+        receptive field is not defined.
     layout : str
-        How its three axes lie: ``"chw"`` for maps, ``"hwc"`` for channels last, empty where
-        they are no rows and columns of the picture, or that is not known.
+        The order of its three axes: ``"chw"`` for maps, ``"hwc"`` for channels last; empty where
+        they are not rows and columns of the picture, or where the order is not known.
     layer : str
-        The layer with its arguments, as torch writes it; empty where they are not known.
+        The layer with its arguments, as torch writes it; empty where the arguments are not known.
     """
 
     name: str
@@ -96,22 +97,22 @@ class NetworkStep:
 
     @property
     def described(self) -> str:
-        """The layer with its arguments, where they are known."""
+        """The layer with its arguments if they are known, else the kind."""
         return self.layer or self.kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Activation:
-    """What one step of a network made.
+    """The output of one step of a network.
 
     Parameters
     ----------
     name : str
         The step.
     values : ndarray, float32
-        What it made, without the axis of the batch; NaN and infinity are kept.
+        Its output, without the batch axis; NaN and infinity are kept.
     read : ndarray, float32, or None
-        What it read, if that was asked for and is one array.
+        Its input, if the caller asked for it and it is one array.
     """
 
     name: str
@@ -121,7 +122,7 @@ class Activation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Convolution:
-    """A convolution of a network: the layer and the numbers that it computes with.
+    """A convolution of a network: the layer, its weight and its bias.
 
     Parameters
     ----------
@@ -130,11 +131,11 @@ class Convolution:
     layer : Conv2d or ConvTranspose2d
         Its settings.
     weight : ndarray, float32
-        Of shape ``layer.weight_shape``.
+        The weight, of shape ``layer.weight_shape``.
     bias : ndarray, shape (O,), float32, or None
-        One number per map.
+        One number per feature map.
     remark : str
-        In what these are not what the network computes with.
+        How these numbers differ from those that the network computes with; empty if they do not.
     """
 
     name: str
@@ -145,17 +146,17 @@ class Convolution:
 
     @property
     def parameters(self) -> dict[str, Floats]:
-        """Weight and bias by the names of torch."""
+        """Weight and bias, under the names that torch gives them."""
         return {"weight": self.weight} | ({} if self.bias is None else {"bias": self.bias})
 
     @property
     def weights(self) -> LayerWeights:
-        """The numbers of a `Conv2d`.
+        """The weights of a `Conv2d`.
 
         Raises
         ------
         SpecError
-            If one of them is not finite.
+            If one of the numbers is not finite.
         """
         assert isinstance(self.layer, Conv2d)
         return LayerWeights.of(self.layer, self.weight, self.bias)
@@ -165,15 +166,15 @@ See = Callable[[Activation], None]
 
 
 class Engine(Protocol):
-    """A network that somebody else's program (or ours) runs.
+    """A network, and the program that runs it.
 
-    Every engine takes an input (C, H, W) of float32 and gives activations by the
-    names of its steps; a step that ran several times is called ``NAME``, ``NAME:2``, and so on.
+    Every engine takes a float32 input (C, H, W) and returns activations under the names of
+    its steps. A step that runs several times is called ``NAME``, ``NAME:2``, and so on.
     """
 
     @property
     def name(self) -> str:
-        """What messages call the network."""
+        """The name of the network in messages."""
         ...
 
     @property
@@ -183,80 +184,80 @@ class Engine(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """What the values of its last step stand for, where the network itself says it."""
+        """The class names of the values of the last step, if the network itself holds them."""
         return ()
 
     @property
     def runner(self) -> str:
-        """The program that computes, such as ``"onnxruntime"``."""
+        """The program that runs the network, such as ``"onnxruntime"``."""
         ...
 
     def steps(self, shape: Shape) -> tuple[NetworkStep, ...]:
-        """List the steps for an input of `shape`, in the order in which they are computed.
+        """List the steps for an input of `shape`, in the order of computation.
 
         Raises
         ------
         ShapeError
-            If the network does not read such an input.
+            If the network does not accept such an input.
         """
         ...
 
     def visit(
         self, x: Floats, names: Sequence[str], see: See, *, reads: bool = False, kept: bool = False
     ) -> None:
-        """Compute what the steps in `names` need, and call `see` with each of them as soon as it is there.
+        """Compute the steps in `names`, and call `see` with each as soon as its output exists.
 
         Parameters
         ----------
         x : ndarray, shape (C, H, W), float32
             The input.
         names : sequence of str
-            The steps. One that makes several arrays is seen once for each, as ``NAME[KEY]``.
+            The steps. If a step makes several arrays, `see` gets each of them, as ``NAME[KEY]``.
         see : callable
-            What is called with every `Activation`; what it does not keep is freed.
+            The function that receives every `Activation`; an activation that it does not keep is freed.
         reads : bool
-            Whether to give what the steps read, too.
+            Whether to pass the inputs of the steps, too.
         kept : bool
-            Whether `see` keeps all of them, so that they must fit into the memory together.
+            Whether `see` keeps all activations, so that they must fit into memory together.
 
         Raises
         ------
         UnknownNameError
-            If there is no such step.
+            If the network has no such step.
         ShapeError
-            If the network does not read such an input.
+            If the network does not accept such an input.
         SpecError
-            If the memory of this machine is too small.
+            If this machine does not have enough memory.
         """
         ...
 
     def gradient(self, x: Floats, name: str, at: HW) -> Floats:
-        """Compute how much every input value moves what a step makes at one position.
+        """Compute how strongly every input value changes the output of a step at one position.
 
         Returns
         -------
         ndarray, shape (C, H, W), float32
-            The gradient of the sum of all maps at that row and column.
+            The gradient of the sum of all maps at the row and column `at`.
 
         Raises
         ------
         SpecError
-            If what runs the network computes no gradients.
+            If the program that runs the network computes no gradients.
         """
         raise SpecError(f"effective: {self.runner} computes no gradients; leave it out.")
 
     def convolves(self, name: str) -> bool:
-        """Return whether a step is a convolution that `conv` describes, before anything is computed.
+        """Return whether `conv` can describe a step as a convolution, without computing anything.
 
         Raises
         ------
         UnknownNameError
-            If there is no such step.
+            If the network has no such step.
         """
         ...
 
     def value_names(self, name: str) -> tuple[str, str]:
-        """Return what a file calls that which a step reads, and that which it makes; empty elsewhere."""
+        """Return the names in the file of a step's input and output; empty for a network without a file."""
         return "", ""
 
     def conv(self, name: str) -> Convolution:
@@ -265,9 +266,9 @@ class Engine(Protocol):
         Raises
         ------
         UnknownNameError
-            If there is no such step.
+            If the network has no such step.
         SpecError
-            If it is no convolution of two axes, or one that `Conv2d` cannot describe.
+            If the step is not a 2-D convolution, or if `Conv2d` cannot describe it.
         """
         ...
 
@@ -275,7 +276,7 @@ class Engine(Protocol):
 def activations(
     engine: Engine, x: Any, names: Sequence[str], *, reads: bool = False
 ) -> dict[str, Activation]:
-    """Compute some steps of a network, and keep them all.
+    """Compute some steps of a network, and keep all their outputs.
 
     Parameters
     ----------
@@ -286,17 +287,17 @@ def activations(
     names : sequence of str
         The steps.
     reads : bool
-        Whether to keep what they read, too.
+        Whether to keep their inputs, too.
 
     Returns
     -------
     dict of Activation
-        By name, in the order of `names` where each makes one array.
+        The activations by name, in the order of `names` if each step makes one array.
 
     Raises
     ------
     UnknownNameError, ShapeError, SpecError
-        As `Engine.visit` says.
+        As for `Engine.visit`.
     """
     found: dict[str, Activation] = {}
 
@@ -316,15 +317,15 @@ def overview_steps(steps: Sequence[NetworkStep], layouts: Sequence[str] = ("chw"
     steps : sequence of NetworkStep
         All steps, in the order in which they are computed.
     layouts : sequence of str
-        How the maps may lie that are chosen.
+        The layouts of maps to choose from.
 
     Returns
     -------
     list of NetworkStep
-        The last step with maps of every size, in order: where a size comes back later, as on the
-        way up of a U-Net, it has a row of its own. Padding before a layer is no size of its own,
-        and single values for a whole picture, as in a gate, are no maps. At the end the last
-        step of all, if that makes a row of values.
+        For every size of map, the last step of that size, in order. If a size returns later, as
+        in the decoder of a U-Net, it gets a row of its own. Padding before a layer does not count
+        as a size, and single values for a whole picture, as in a gate, do not count as maps. The
+        last step of the network follows if it makes a row of values.
     """
     inner = [one for one in steps if not one.outer and one.output_shape is not None]
     maps = [one for one in inner if one.layout in layouts and _are_maps(one)]
@@ -340,25 +341,25 @@ def _size(step: NetworkStep) -> Shape:
 
 
 def _are_maps(step: NetworkStep) -> bool:
-    """Tell maps from padding, and from numbers about the whole picture."""
+    """Return whether a step makes maps, not padding or numbers about the whole picture."""
     return "Pad" not in step.kind and (_size(step) != (1, 1) or step.height is not None)
 
 
 def _is_row(step: NetworkStep) -> bool:
-    """Tell a row of values."""
+    """Return whether a step makes one row of values."""
     shape = step.output_shape or ()
     return math.prod(shape) == max(shape, default=1)
 
 
 def check_memory(size: float, where: str) -> None:
-    """Refuse activations that the memory of this machine cannot hold."""
+    """Refuse activations that do not fit into the memory of this machine."""
     memory.need(
         size, f"the activations of {printable(where)}", "make the input smaller, or ask for fewer steps"
     )
 
 
 def unbatched(values: Any) -> Floats:
-    """Take the axis of a batch of one off, and give float32 numbers that nothing else changes.
+    """Remove the axis of a batch of one, and return a float32 copy.
 
     Examples
     --------
@@ -370,7 +371,7 @@ def unbatched(values: Any) -> Floats:
 
 
 def unbatched_shape(shape: Sequence[int]) -> Shape:
-    """Return the shape that `unbatched` gives.
+    """Return the shape of the result of `unbatched`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The look-up of engines: each is imported when it is asked for, and its absence is one line."""
+"""The table of engines: each is imported on demand, and a missing one gives a one-line error."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def open_onnx(path: str | Path) -> "Engine":
-    """Open the network of an ONNX file; nothing in it is run but operations that onnxruntime knows.
+    """Open the network of an ONNX file; only operations that onnxruntime knows are run.
 
     Raises
     ------
@@ -30,21 +30,21 @@ def open_onnx(path: str | Path) -> "Engine":
 
 
 def of_module(module: Any, name: str = "") -> "Engine":
-    """Take a module of torch as a network.
+    """Make a network of a torch module.
 
     Parameters
     ----------
     module : torch.nn.Module
         The network; it is not changed.
     name : str
-        What messages call it.
+        The name of the network in messages.
 
     Raises
     ------
     BackendError
         If torch is not installed.
     SpecError
-        If it is no module, is TorchScript, or has no numbers yet.
+        If `module` is not a module, is TorchScript, or has no weights yet.
     """
     with importing("torch", "a network of torch"):
         from convviz.compute.networks.modules import ModuleEngine
@@ -52,14 +52,14 @@ def of_module(module: Any, name: str = "") -> "Engine":
 
 
 def load_model(text: str, *, seed: int = 0) -> Any:
-    """Import a module of torch by ``FILE.py:NAME`` or ``package.module:NAME``; this runs its code.
+    """Import a torch module by ``FILE.py:NAME`` or ``package.module:NAME``; this runs its code.
 
-    `seed` is what torch draws weights with that are new.
+    torch draws new weights with `seed`.
 
     Raises
     ------
     BackendError, SpecError, UnknownNameError, InputError
-        As `convviz.compute.networks.loading.load_model` says, or if torch is not installed.
+        As for `convviz.compute.networks.loading.load_model`, or if torch is not installed.
     """
     with importing("torch", "a network of torch"):
         from convviz.compute.networks import loading
@@ -67,24 +67,25 @@ def load_model(text: str, *, seed: int = 0) -> Any:
 
 
 def load_weights(module: Any, checkpoint: Any) -> tuple[str, ...]:
-    """Put the weights of a file into a module of torch, by their names.
+    """Load the weights of a file into a torch module, by their names.
 
     Parameters
     ----------
     module : torch.nn.Module
         The module, which is changed.
     checkpoint : Checkpoint
-        The file, read as data.
+        The file; it is read as data only.
 
     Returns
     -------
     tuple of str
-        Every pairing that is not by equal name, and what the file holds beyond the module.
+        A remark on every array that was not matched by an equal name, and on every array that the
+        module does not use.
 
     Raises
     ------
     InputError
-        If an array is missing, has another shape, or the names fit in two ways.
+        If an array is missing or has another shape, or if the names match in two ways.
     """
     from convviz.compute.networks import loading
 

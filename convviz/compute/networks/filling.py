@@ -1,4 +1,4 @@
-"""Weights of the layers of a network: from torch's generator, or from a file."""
+"""The weights of the layers of a network: from torch's generator, or from a file."""
 
 import itertools
 import math
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def seeded(steps: Sequence[SizedStep], seed: int = 0) -> dict[str, dict[str, Floats]]:
-    """Draw the numbers of a network that torch would, without importing torch.
+    """Draw the same weights for a network as torch, without importing torch.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ def seeded(steps: Sequence[SizedStep], seed: int = 0) -> dict[str, dict[str, Flo
     Returns
     -------
     dict of dict of ndarray
-        By the name of the layer and of the number: bit for bit the state of
-        ``torch.manual_seed(seed)`` and the layers made in this order.
+        The arrays by the name of the layer and of the parameter. They equal, bit for bit, those
+        of layers that torch makes in this order after ``torch.manual_seed(seed)``.
 
     Notes
     -----
-    Each layer is drawn by `convviz.compute.weights.drawn`, one after the other.
+    `convviz.compute.weights.drawn` draws one layer after the other.
     """
     words = np.random.RandomState(seed & 0xFFFFFFFF)
     found: dict[str, dict[str, Floats]] = {}
@@ -52,25 +52,25 @@ def seeded(steps: Sequence[SizedStep], seed: int = 0) -> dict[str, dict[str, Flo
 def stored(
     steps: Sequence[SizedStep], checkpoint: Checkpoint, *, names: Sequence[str] | None = None
 ) -> tuple[dict[str, dict[str, Floats]], tuple[str, ...]]:
-    """Take the numbers of a network from a file of trained weights.
+    """Take the weights of a network from a file of trained weights.
 
     Parameters
     ----------
     steps : sequence of SizedStep
         The layers.
     checkpoint : Checkpoint
-        The file. Its arrays are called ``LAYER.weight`` and so on, perhaps with the same before
-        all, such as ``module.`` or ``model._orig_mod.``; or, if no layer has a name of the
-        file, they are taken in order.
+        The file. Its arrays are called ``LAYER.weight`` and so on; all names may share a prefix,
+        such as ``module.`` or ``model._orig_mod.``. If the file has the name of no layer, the
+        arrays are taken in order.
     names : sequence of str, optional
-        Layers with numbers in the whole network, where `steps` is but its beginning.
+        Layers with weights in the whole network, if `steps` is only its beginning.
 
     Returns
     -------
     parameters : dict of dict of ndarray
         As for `run_net`.
     remarks : tuple of str
-        What was done beyond taking each by its name.
+        Remarks on every array that was not taken by its name.
 
     Raises
     ------
@@ -138,20 +138,20 @@ def places_of(
     Parameters
     ----------
     weights : dict of dict of ndarray
-        As `stored` gives them.
+        As `stored` returns them.
     checkpoint : Checkpoint
         The file.
 
     Returns
     -------
     dict of dict of tuple, or None
-        The keys from the top of the file's dicts to each array; None if one of them is computed
-        from others, so that no program can load it as it is.
+        For each array, its keys from the top of the dicts of the file. None if an array is
+        computed from others, because no program can then load it as it is.
     """
     found: dict[str, dict[str, tuple[Any, ...]]] = {}
     for layer, numbers in weights.items():
         for name, values in numbers.items():
-            # An array with these values serves, whatever it is called; most have the name of the layer.
+            # An array with these values will do, whatever its name is; most have the name of the layer.
             keys = sorted(checkpoint.arrays, key=lambda key: not key.endswith(f"{layer}.{name}"))
             fits = (key for key in keys if np.array_equal(checkpoint.arrays[key], values))
             place = next((place for key in fits if (place := checkpoint.places.get(key))), None)
@@ -162,7 +162,7 @@ def places_of(
 
 
 def _prefix(names: Sequence[str], held: Mapping[str, Any], where: str) -> str:
-    """Find the prefix of a network's names in a file, such as ``module.``; empty if there is none."""
+    """Return the prefix of the network's names in a file, such as ``module.``; empty without a prefix."""
     if not names or any(name in held for name in names):
         return ""
     behind = {key.removesuffix(names[0]) for key in held if key.endswith(f".{names[0]}")}
@@ -174,7 +174,7 @@ def _prefix(names: Sequence[str], held: Mapping[str, Any], where: str) -> str:
         )
     if found:
         return found[0]
-    # Where not every name is there, what all names of the file have before them.
+    # If a name is missing, take the prefix that all names of the file share.
     columns = zip(*(key.split(".") for key in held if key), strict=False)
     shared = itertools.takewhile(lambda column: len(set(column)) == 1, columns)
     prefix = "".join(f"{column[0]}." for column in shared)

@@ -1,4 +1,4 @@
-"""Code of others, which may raise anything: what went wrong in it, in one line."""
+"""Report any error that other people's code raises, in one line."""
 
 import contextlib
 import traceback
@@ -13,17 +13,17 @@ _OWN = Path(__file__).resolve().parents[2]
 
 @contextlib.contextmanager
 def foreign(what: str) -> Iterator[None]:
-    """Describe what went wrong in code of others, and in which line of which file.
+    """Describe an error in other people's code, with its file and line.
 
     Parameters
     ----------
     what : str
-        What could not be done, as the start of a sentence.
+        The action that failed, as the start of a sentence.
 
     Raises
     ------
     InputError
-        For whatever that code raises.
+        In place of any exception that the code raises.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def foreign(what: str) -> Iterator[None]:
     except SyntaxError as error:
         place = f" ({Path(error.filename or '').name}, line {error.lineno})"
         raise InputError(f"{what}: {type(error).__name__}: {printable(error.msg)}{place}.") from None
-    except Exception as error:  # noqa: BLE001  # it raises what it likes
+    except Exception as error:  # noqa: BLE001  # it may raise anything
         words = printable(str(error).strip().partition("\n")[0])[:200].rstrip(".")
         raise InputError(
             f"{what}: {type(error).__name__}{': ' * bool(words)}{words}{_place(error)}."
@@ -48,7 +48,7 @@ def foreign(what: str) -> Iterator[None]:
 
 
 def _place(error: BaseException) -> str:
-    """Find the line that a user can mend: the last one that is in no package."""
+    """Return the line that a user can fix: the last one outside of packages."""
     frames = [
         one
         for one in traceback.extract_tb(error.__traceback__)

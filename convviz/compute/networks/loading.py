@@ -1,4 +1,4 @@
-"""Modules of torch by name, and the weights of files in them; the one part that runs code of others."""
+"""Load torch modules by name, and weights into them; only this part runs other people's code."""
 
 import hashlib
 import importlib
@@ -25,25 +25,26 @@ from convviz.text import plural, printable
 
 Loaded = TypeVar("Loaded")
 
-# What makes weights without a download, where a function has such a parameter.
+# Arguments that avoid a download of weights, for functions that have such parameters.
 _WITHOUT_WEIGHTS = {"weights": None, "weights_backbone": None, "pretrained": False}
-# What torchvision registers a shape for, and what declares it here: it is gone when that is.
+# The operators that torchvision registers a shape for, and the libraries that declare them here. An
+# operator exists only as long as its library does.
 _REGISTERED = re.compile(r'register_(?:meta|fake)\("(?:torchvision::)?(\w+)"')
 _DECLARED: list[torch.library.Library] = []
-# Counters that no evaluation reads.
+# Counters that evaluation never reads.
 _NOT_NEEDED = ("num_batches_tracked",)
 
 
 def load_model(text: str, *, seed: int = 0) -> nn.Module:
-    """Import a module of torch; this runs the code of its file or package.
+    """Import a torch module; this runs the code of its file or package.
 
     Parameters
     ----------
     text : str
-        ``FILE.py:NAME`` or ``package.module:NAME``. What is called NAME there is a module, or
-        is called without arguments (with ``weights=None`` where it takes weights) and gives one.
+        ``FILE.py:NAME`` or ``package.module:NAME``. NAME is a module, or a callable that returns
+        one. The callable gets no arguments, or ``weights=None`` if it takes weights.
     seed : int
-        Seed of the weights that are drawn meanwhile; torch's generator is left as it was.
+        Seed of the weights that are drawn meanwhile; the state of torch's generator is restored.
 
     Returns
     -------
@@ -53,11 +54,11 @@ def load_model(text: str, *, seed: int = 0) -> nn.Module:
     Raises
     ------
     SpecError
-        If `text` is written in another way, or what it names needs arguments or gives no module.
+        If `text` has another form, or if NAME needs arguments or does not return a module.
     UnknownNameError
-        If there is nothing of that name.
+        If the file or the package has no such name.
     InputError
-        If the file or the package cannot be imported, or the call fails; the message tells the line.
+        If the file or the package cannot be imported, or the call fails; the message names the line.
     """
     where, colon, name = text.rpartition(":")
     if not colon or not where or not name:
@@ -71,7 +72,7 @@ def load_model(text: str, *, seed: int = 0) -> nn.Module:
 
 
 def _loaded(found: Any, where: str, name: str) -> nn.Module:
-    """Find a module in what was imported, or make it."""
+    """Find the torch module in an imported file or package, or make it."""
     for part in name.split("."):
         if not hasattr(found, part):
             known = [one for one, value in vars(found).items() if callable(value) and one[:1] != "_"]
@@ -81,7 +82,7 @@ def _loaded(found: Any, where: str, name: str) -> nn.Module:
 
 
 def _imported(where: str) -> ModuleType:
-    """Import a file or a module of a package; others beside it can be imported by it."""
+    """Import a file, or a module of a package; it can import its neighbours."""
     path = Path(where)
     what = f"model: {printable(where)!r} cannot be imported"
     if path.suffix in (*READABLE, ".pt2", ".pkl", ".pickle"):
@@ -94,24 +95,24 @@ def _imported(where: str) -> ModuleType:
             return _declaring(lambda: importlib.import_module(where))
     if not path.is_file():
         raise InputError(f"cannot read {quoted(path)}: there is no such file; check the path.")
-    # No other module is called so: two files of one name may be read, and a package may have it too.
+    # The name is unique: two files may have the same name, and a package may have it too.
     name = f"{path.stem}_of_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     with _first_on_path(path.resolve().parent), foreign(what):
-        sys.modules[name] = module  # where dataclasses look for it
+        sys.modules[name] = module  # dataclasses look for it there
         loader = spec.loader
         _declaring(lambda: loader.exec_module(module))
     return module
 
 
 def _declaring(load: Callable[[], Loaded]) -> Loaded:
-    """Import models of torchvision also where its compiled part does not fit this torch.
+    """Import models of torchvision even if its compiled part does not fit this torch.
 
-    The models are plain Python; only boxes are computed by that part. Its import then ends at
-    the first operator that is missing. Once the operators are declared, it succeeds.
+    The models are plain Python; the compiled part only computes boxes. If it does not fit, the
+    import fails at the first missing operator. After the operators are declared, it succeeds.
     """
     try:
         return load()
@@ -129,7 +130,7 @@ def _declaring(load: Callable[[], Loaded]) -> Loaded:
 
 @contextmanager
 def _first_on_path(folder: Path) -> Iterator[None]:
-    """Let Python find modules in a folder, as it does for a program there."""
+    """Let Python import modules from a folder, as it does for a program in that folder."""
     sys.path.insert(0, str(folder))
     try:
         yield
@@ -138,7 +139,7 @@ def _first_on_path(folder: Path) -> Iterator[None]:
 
 
 def _called(make: Any, text: str) -> nn.Module:
-    """Call what makes a module."""
+    """Call the function or class that makes a module."""
     what = f"model: {printable(text)!r}"
     if not callable(make):
         raise SpecError(
@@ -168,24 +169,25 @@ def _called(make: Any, text: str) -> nn.Module:
 
 
 def load_weights(module: nn.Module, checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Put the weights of a file into a module, by their names.
+    """Load the weights of a file into a module, by their names.
 
     Parameters
     ----------
     module : torch.nn.Module
         The module, which is changed.
     checkpoint : Checkpoint
-        The file, read as data.
+        The file; it is read as data only.
 
     Returns
     -------
     tuple of str
-        Every pairing that is not by equal name, and what the file holds beyond the module.
+        A remark on every array that was not matched by an equal name, and on every array that the
+        module does not use.
 
     Raises
     ------
     InputError
-        If an array is missing, has another shape, or the names fit in two ways.
+        If an array is missing or has another shape, or if the names match in two ways.
     """
     wanted = {
         name: tensor
@@ -215,12 +217,12 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint) -> tuple[str, ...]:
 
 
 def _is_needed(name: str) -> bool:
-    """Leave out what changes nothing."""
+    """Return whether evaluation reads an array."""
     return name.rpartition(".")[2] not in _NOT_NEEDED
 
 
 def _is_whole_of(name: str, used: set[str]) -> bool:
-    """Tell a weight that was put together from parts which were taken themselves."""
+    """Return whether a weight is composed of parts that were loaded themselves."""
     before, dot, last = name.rpartition(".")
     return any(one.startswith((f"{name}_", f"{before}{dot}parametrizations.{last}.")) for one in used)
 
@@ -228,10 +230,10 @@ def _is_whole_of(name: str, used: set[str]) -> bool:
 def _paired(
     wanted: Mapping[str, torch.Tensor], held: Mapping[str, NDArray[Any]], where: str
 ) -> tuple[dict[str, str], list[str]]:
-    """Find the array for every name of a module, and say how if the names are not equal."""
+    """Find the array for every name of a module, with remarks if the names differ."""
     if all(name in held for name in wanted):
         return {name: name for name in wanted}, []
-    # What stands before the names of the module in the file, or before those of the file in the module.
+    # Prefixes of the module's names in the file, and of the file's names in the module.
     before = Counter(head for key in held for head, tail in _splits(key) if tail in wanted)
     beyond = Counter(head for name in wanted for head, tail in _splits(name) if tail in held)
     fitting = [head for head, count in before.items() if count == len(wanted)]
@@ -277,7 +279,7 @@ def _splits(name: str) -> Iterator[tuple[str, str]]:
 def _in_order(
     wanted: Mapping[str, torch.Tensor], held: Mapping[str, NDArray[Any]], where: str
 ) -> tuple[dict[str, str], list[str]]:
-    """Pair arrays by their order, where no name is the same and every shape is."""
+    """Pair arrays by their order if no name matches and every shape does."""
     keys = [one for one in held if _is_needed(one)]
     shapes = [tuple(held[one].shape) for one in keys]
     if shapes != [tuple(one.shape) for one in wanted.values()]:
@@ -291,5 +293,5 @@ def _in_order(
 
 
 def _some(names: list[str]) -> str:
-    """List names; of many the first ones."""
+    """List names; only the first ones if there are many."""
     return ", ".join(map(printable, names[:6])) + (f" … ({len(names)} in all)" if len(names) > 6 else "")

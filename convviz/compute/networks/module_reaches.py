@@ -1,4 +1,4 @@
-"""What the values of a module of torch see of the picture, by the operations that torch runs."""
+"""Receptive fields in a torch module, found from the operations that torch runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,28 +14,29 @@ from convviz.spec.layers import AdaptiveAvgPool2d, Conv2d, ConvTranspose2d, Laye
 
 
 class Fields:
-    """What the tensors see that a module makes while it runs.
+    """The receptive fields of the tensors that a module makes while it runs.
 
-    Tensors that do not depend on the picture are not in it.
+    It does not hold tensors that do not depend on the picture.
     """
 
     def __init__(self) -> None:
         self._known: Any = WeakTensorKeyDictionary()
-        # Memory of which a part was overwritten, by its address; kept, so that nothing else gets it.
+        # Tensors of which a part was overwritten, by memory address; kept so that no other tensor gets the
+        # same address.
         self._torn: dict[int, torch.Tensor] = {}
 
     def begin(self, image: torch.Tensor) -> None:
-        """Take the picture, (1, C, H, W)."""
+        """Start from the picture, (1, C, H, W)."""
         self._known[image] = reaches.picture(2, 3)
 
     def of(self, tensor: torch.Tensor) -> Field | None:
-        """Tell what a tensor sees; None where it does not depend on the picture."""
+        """Return the field of a tensor; None if the tensor does not depend on the picture."""
         found: Field | None = self._known.get(tensor)
         torn = found is None and self._torn and _address(tensor) in self._torn
         return NOWHERE if torn else found
 
     def follow(self, func: Any, given: tuple[Sequence[Any], Mapping[str, Any]], made: Any) -> None:
-        """Follow one operation of torch that was run, with arguments by place and by name."""
+        """Follow one operation that torch ran, with its positional and named arguments."""
         call = _Call(self, func, given, made=made)
         written = [
             one
@@ -58,7 +59,7 @@ class Fields:
                 self._overwrite(tensor, NOWHERE if call.read else None)
 
     def _overwrite(self, tensor: torch.Tensor, field: Field | None) -> None:
-        """Take note of what a tensor holds now, and that others in the same memory changed with it."""
+        """Record the new field of a tensor, and that tensors in the same memory changed with it."""
         before, address = self.of(tensor), _address(tensor)
         if field == before:
             return
@@ -66,30 +67,30 @@ class Fields:
             if other is not tensor and _address(other) == address:
                 self._known[other] = NOWHERE
         self._known[tensor] = field
-        # Of a tensor that saw the picture before, all views are known.
+        # If the tensor saw the picture before, all its views are known already.
         if before is None and address:
             self._torn[address] = tensor
 
 
 def _address(tensor: torch.Tensor) -> int:
-    """Return where the numbers of a tensor lie; 0 where they do not lie in one place."""
+    """Return the memory address of a tensor; 0 if it does not have a single one."""
     if tensor.layout != torch.strided:
         return 0
     try:
         return tensor.untyped_storage().data_ptr()
-    except NotImplementedError:  # a tensor that stands for several
+    except NotImplementedError:  # a tensor that represents several
         return 0
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:
-    """List the tensors in what an operation takes or gives."""
+    """List the tensors in an argument or a result of an operation."""
     if isinstance(value, torch.Tensor):
         return [value]
     return [one for one in value if isinstance(one, torch.Tensor)] if isinstance(value, list | tuple) else []
 
 
 class _Call:
-    """One operation that was run, with what it was given by name."""
+    """One operation that torch ran, with its arguments by name."""
 
     def __init__(
         self, fields: Fields, func: Any, given: tuple[Sequence[Any], Mapping[str, Any]], *, made: Any
@@ -118,7 +119,7 @@ class _Call:
 
     @property
     def first(self) -> Operand:
-        """The first argument; the only one that depends on the picture."""
+        """The first argument, which must be the only one that depends on the picture."""
         found = self._operands(next(iter(self.given.values())))
         if len(found) != 1 or len(self.read) > 1:
             raise Unclear
@@ -134,7 +135,7 @@ _Rule = Callable[[_Call], Field | list[Field | None]]
 
 
 def _followed(call: _Call) -> Field | list[Field | None]:
-    """Follow one operation by its rule; without one, what it sees is not defined."""
+    """Follow one operation by its rule; without a rule, its field is not defined."""
     default = _elementwise if torch.Tag.pointwise in call.func.tags else _unclear
     rule = _RULES.get(call.name, default) if call.func.namespace == "aten" else _unclear
     try:
@@ -144,7 +145,7 @@ def _followed(call: _Call) -> Field | list[Field | None]:
 
 
 def _pair(value: Any) -> HW:
-    """Take one number, or two, for height and width."""
+    """Take one or two numbers as height and width."""
     numbers = list(value) if isinstance(value, list | tuple) else [value]
     if len(numbers) not in (1, 2):
         raise Unclear
@@ -190,7 +191,7 @@ def _adaptive_pool(call: _Call) -> Field:
 
 
 def _axes(call: _Call) -> Sequence[int]:
-    """Return the axes that an operation is for; all of them where it does not say."""
+    """Return the axes that an operation works on; all axes if it does not name them."""
     dim = call.given.get("dim")
     if dim is None or dim == []:
         return range(len(call.first.shape))
@@ -198,7 +199,7 @@ def _axes(call: _Call) -> Sequence[int]:
 
 
 def _reduce(call: _Call) -> Field:
-    if "other" in call.given:  # the greater of two
+    if "other" in call.given:  # the maximum of two arrays
         return _elementwise(call)
     return reaches.reduced(call.first, _axes(call), kept=bool(call.given.get("keepdim")))
 
@@ -258,7 +259,7 @@ def _pad(call: _Call) -> Field:
     count = len(call.first.shape)
     pads = list(call.given["pad" if "pad" in call.given else "padding"])
     before, after = [0] * count, [0] * count
-    for at in range(len(pads) // 2):  # from the last axis on
+    for at in range(len(pads) // 2):  # from the last axis to the first
         before[count - 1 - at], after[count - 1 - at] = pads[2 * at], pads[2 * at + 1]
     return reaches.padded(call.first, before, after)
 
@@ -316,7 +317,7 @@ def _linear(call: _Call) -> Field:
     return reaches.product(call.first, None, call.shape)
 
 
-# The arguments that are multiplied; what else there is, is added.
+# The arguments that are multiplied; all others are added.
 _FACTORS = {
     "mm": ("self", "mat2"),
     "bmm": ("self", "mat2"),
@@ -324,7 +325,7 @@ _FACTORS = {
     "addmm": ("mat1", "mat2"),
     "baddbmm": ("batch1", "batch2"),
 }
-# What these give has a shape of its input, and none of its values.
+# The results of these take their shape from the input, but none of its values.
 _INDEPENDENT = ("new_", "empty")
 
 _RULES: Mapping[str, _Rule] = {

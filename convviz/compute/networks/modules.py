@@ -1,4 +1,4 @@
-"""Networks that are modules of torch: every activation by a hook that copies it."""
+"""Networks that are torch modules; a hook copies every activation."""
 
 import contextlib
 import itertools
@@ -39,7 +39,7 @@ _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
 class _Enough(BaseException):  # no error, and no `except Exception` of a module may catch it
-    """All that was wanted is there."""
+    """Everything that the caller wanted is computed."""
 
 
 @dataclass(slots=True)
@@ -55,8 +55,8 @@ class _Call:
     macs: int = 0
 
 
-class _Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives it no types
-    """Adds the products of every operation of torch to the innermost module that runs, and follows fields."""
+class _Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types for it
+    """Counts the MACs of every torch operation for the innermost running module, and follows fields."""
 
     def __init__(self, running: Sequence[_Call]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # likewise
@@ -68,26 +68,26 @@ class _Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch giv
         made = func(*args, **named)
         count = flop_registry.get(func.overloadpacket)
         if count is not None and self._running:
-            # It counts a product and its sum as two.
+            # It counts a product and its sum as two operations.
             self._running[-1].macs += int(count(*args, **named, out_val=made)) // 2
         self.fields.follow(func, (args, named), made)
         return made
 
 
 class ModuleEngine(Engine):
-    """A module of torch.
+    """A torch module as a network.
 
     Parameters
     ----------
     module : torch.nn.Module
         The network; it is not changed.
     name : str
-        What messages call it.
+        The name of the network in messages.
 
     Raises
     ------
     SpecError
-        If it is no module, is TorchScript, or has no numbers yet.
+        If `module` is not a module, is TorchScript, or has no weights yet.
     """
 
     runner = "torch"
@@ -97,21 +97,22 @@ class ModuleEngine(Engine):
             raise SpecError(f"a network is a torch.nn.Module, not {type(module).__name__}.")
         if isinstance(module, torch.jit.ScriptModule):
             raise SpecError("a network is a torch.nn.Module, not TorchScript; give the module before that.")
-        # What torch.compile made calls the module in it, whose parts the compiled code does not call.
+        # A module from torch.compile calls the original module inside it; the compiled code does not call
+        # the parts of the original.
         module = getattr(module, "_orig_mod", module)
         self.module: nn.Module = module
         self._name = name or type(module).__name__
-        # The whole has no name in torch: here it is that of its class.
+        # torch has no name for the whole network: take the name of its class.
         self._modules = {inner or type(module).__name__: one for inner, one in module.named_modules()}
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name of the network in messages."""
         return self._name
 
     @property
     def declared(self) -> Declared:
-        """The channels that the first convolution reads, where that is the first module with a weight."""
+        """The channels that the first convolution reads, if it is the first module with a weight."""
         weighted = (one for one in self._modules.values() if getattr(one, "weight", None) is not None)
         first = next(weighted, None)
         channels = first.in_channels if isinstance(first, nn.Conv2d) else None
@@ -119,7 +120,7 @@ class ModuleEngine(Engine):
 
     @property
     def _like(self) -> torch.Tensor:
-        """A tensor on the device, and of the type, that the module computes with."""
+        """A tensor with the device and the type of the module."""
         for one in itertools.chain(self.module.parameters(), self.module.buffers()):
             if one.is_floating_point():
                 if one.is_meta:
@@ -132,13 +133,13 @@ class ModuleEngine(Engine):
     # --- the steps
 
     def steps(self, shape: Shape) -> tuple[NetworkStep, ...]:
-        """Run the module on zeros, and list every module that is called, in the order of the calls."""
+        """Run the module on zeros, and list every module that it calls, in the order of the calls."""
         calls: list[_Call] = []
         open_: list[_Call] = []
         watcher = _Watcher(open_)
 
         def before(name: str, module: nn.Module, inputs: Any) -> None:
-            if not calls:  # the whole, which reads the picture
+            if not calls:  # the whole network, which reads the picture
                 watcher.fields.begin(_tensors(inputs)[0][1])
             for outer in open_:
                 outer.outer = True
@@ -152,7 +153,7 @@ class ModuleEngine(Engine):
                 shape = call.outputs[key] = unbatched_shape(tuple(one.shape))
                 call.told[key] = told(watcher.fields.of(one), one.ndim, shape)
 
-        # Attention is then made of products that can be counted.
+        # Attention then consists of products that can be counted.
         with sdpa_kernel(SDPBackend.MATH), watcher:
             self._run(np.zeros(shape, np.float32), list(self._modules), before=before, after=after)
         called = {call.module for call in calls}
@@ -164,7 +165,7 @@ class ModuleEngine(Engine):
     def visit(
         self, x: Floats, names: Sequence[str], see: See, *, reads: bool = False, kept: bool = False
     ) -> None:
-        """Run the module as far as the last wanted step, and copy what the wanted ones give."""
+        """Run the module up to the last wanted step, and copy the outputs of the wanted steps."""
         waiting = dict.fromkeys(names)
         wanted: dict[str, set[str]] = {}
         for name in waiting:
@@ -217,11 +218,11 @@ class ModuleEngine(Engine):
         before: Callable[[str, nn.Module, Any], None],
         after: Callable[[str, Any], None],
     ) -> None:
-        """Call the module with hooks on some of its parts; afterwards all is as it was before."""
+        """Call the module with hooks on some of its parts, and restore its state afterwards."""
         self._call(self._image(x), names, before=before, after=after)
 
     def _image(self, x: Floats) -> torch.Tensor:
-        """Take an input as a batch of one, of the type and on the device of the module."""
+        """Turn an input into a batch of one with the type and the device of the module."""
         if x.ndim != 3:
             raise ShapeError(f"a network reads channels (C, H, W), not {shape_text(x.shape)}.")
         like = self._like
@@ -236,7 +237,7 @@ class ModuleEngine(Engine):
         after: Callable[[str, Any], None],
         derive: bool = False,
     ) -> None:
-        """Do what `_run` does, with gradients where they are wanted."""
+        """Do what `_run` does, with gradients if they are wanted."""
         counts: dict[str, int] = {}
         running: list[str] = []
         by_module: dict[nn.Module, str] = {}
@@ -262,7 +263,7 @@ class ModuleEngine(Engine):
             undo.enter_context(torch.set_grad_enabled(derive))
             undo.enter_context(contextlib.suppress(_Enough))
             undo.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
-            torch.backends.mha.set_fastpath_enabled(False)  # which calls no module inside of an encoder
+            torch.backends.mha.set_fastpath_enabled(False)  # it calls no module inside an encoder
             with foreign(
                 f"{self._name} cannot be computed for an input of {shape_text(tuple(image.shape[1:]))}"
             ):
@@ -275,7 +276,7 @@ class ModuleEngine(Engine):
         return isinstance(self._modules[_module_of(name)], _CONVOLUTIONS)
 
     def gradient(self, x: Floats, name: str, at: HW) -> Floats:
-        """Let torch derive the sum of all maps of a step at one position."""
+        """Let torch differentiate the sum of all maps of a step at one position."""
         if _module_of(name) not in self._modules:
             raise UnknownNameError("layer", name, self._modules)
         derived: list[Floats] = []
@@ -322,7 +323,7 @@ class ModuleEngine(Engine):
 
 
 def _module_of(name: str) -> str:
-    """Leave out of a name which call, and which of its arrays, is meant.
+    """Remove the number of the call and the key of the array from a name.
 
     Examples
     --------
@@ -333,13 +334,13 @@ def _module_of(name: str) -> str:
 
 
 def _tensors(value: Any, key: str = "") -> list[tuple[str, torch.Tensor]]:
-    """List the tensors in what a module takes or gives, with their keys if there are several."""
+    """List the tensors in an input or an output of a module, with their keys if there are several."""
     found = list(_all_tensors(value, key))
     return [("", found[0][1])] if len(found) == 1 else found
 
 
 def _all_tensors(value: Any, key: str) -> Iterator[tuple[str, torch.Tensor]]:
-    """Look into tuples, lists, dicts, and classes that are dicts."""
+    """Find tensors in tuples, lists, dicts, and classes that are dicts."""
     if isinstance(value, torch.Tensor):
         yield key, value
     elif isinstance(value, Mapping):
@@ -351,7 +352,7 @@ def _all_tensors(value: Any, key: str) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _steps_of(call: _Call, called: set[nn.Module], counted: set[torch.Tensor]) -> Iterator[NetworkStep]:
-    """Describe one call as steps: one for every array that it gives."""
+    """Describe one call as steps: one for every array that it returns."""
     new = set(_own_parameters(call.module, called)) - counted
     counted |= new
     own = sum(one.numel() for one in new)
@@ -374,7 +375,7 @@ def _steps_of(call: _Call, called: set[nn.Module], counted: set[torch.Tensor]) -
 
 
 def _own_parameters(module: nn.Module, called: set[nn.Module]) -> Iterator[torch.Tensor]:
-    """List the parameters of a module, and those of modules in it that are not called but read."""
+    """List the parameters of a module, and those of inner modules that it reads but does not call."""
     yield from module.parameters(recurse=False)
     for inner in module.children():
         if inner not in called:
@@ -382,13 +383,13 @@ def _own_parameters(module: nn.Module, called: set[nn.Module]) -> Iterator[torch
 
 
 def _effective(module: nn.Module) -> tuple[Floats, Floats | None]:
-    """Give weight and bias as the module computes with them: whole, where they are stored in parts."""
+    """Return weight and bias as the module uses them: composed, if they are stored in parts."""
     training = module.training
-    module.training = False  # where the parts of spectral norm are not changed
+    module.training = False  # so that the parts of spectral norm do not change
     try:
         with torch.no_grad():
             for hook in module._forward_pre_hooks.values():
-                # Weight norm, spectral norm and pruning put the weight together before each call.
+                # Weight norm, spectral norm and pruning compose the weight before each call.
                 if type(hook).__module__.startswith("torch.nn.utils."):
                     hook(module, ())
             given: Any = module
@@ -398,14 +399,14 @@ def _effective(module: nn.Module) -> tuple[Floats, Floats | None]:
 
 
 def _as_in_torch(module: nn.Module) -> bool:
-    """Tell a module that computes as its class in torch does."""
+    """Return whether a module computes the same as its class in torch."""
     kind = nn.Conv2d if isinstance(module, nn.Conv2d) else nn.ConvTranspose2d
     names = ("forward", "_conv_forward", "_output_padding")
     return all(getattr(type(module), one, None) is getattr(kind, one, None) for one in names)
 
 
 class _Watch(TorchFunctionMode):
-    """Keeps what functions of convolution are called with."""
+    """Keeps the arguments of calls of convolution functions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -419,7 +420,7 @@ class _Watch(TorchFunctionMode):
 
 
 def _used_weight(module: nn.Module, *, like: torch.Tensor) -> Floats | None:
-    """See with which weight a convolution calls torch; None where it does more than that."""
+    """Return the weight that a convolution passes to torch; None if the module does more than convolve."""
     given: Any = module
     x = torch.zeros(1, given.in_channels, 64, 64, dtype=like.dtype, device=like.device)
     training, watch = module.training, _Watch()
@@ -441,7 +442,7 @@ def _numbers(tensor: Any) -> Floats:
 
 
 def _layer(module: nn.Module, *, bias: bool) -> layers.Conv2d | layers.ConvTranspose2d:
-    """Take the settings of a convolution."""
+    """Return the settings of a convolution as a layer."""
     given: Any = module
     shared = {"stride": given.stride, "dilation": given.dilation, "groups": given.groups, "bias": bias}
     counts = (given.in_channels, given.out_channels, given.kernel_size)

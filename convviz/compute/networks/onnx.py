@@ -1,4 +1,4 @@
-"""Networks of ONNX files, which onnxruntime runs: every activation by the name of its step."""
+"""Networks in ONNX files, which onnxruntime runs; every activation has the name of its step."""
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ _WIDENED = "computed in float32, not in the bfloat16 of the file"
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """One array to show: its name, how it is had, and how what the step read is had."""
+    """One array to show: its name, how to compute it, and how to compute the input of its step."""
 
     name: str
     fetch: Fetch
@@ -55,7 +55,7 @@ class _Wanted:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """All that is to be computed."""
+        """All values that must be computed."""
         return self.fetch.names + (() if self.read is None else self.read.names)
 
 
@@ -65,7 +65,7 @@ class OnnxEngine(Engine):
     Parameters
     ----------
     path : Path
-        The file; nothing in it is run but the operations that onnxruntime knows.
+        The file; only operations that onnxruntime knows are run.
 
     Raises
     ------
@@ -84,17 +84,17 @@ class OnnxEngine(Engine):
 
     @property
     def name(self) -> str:
-        """The file."""
+        """The name of the file."""
         return self._graph.name
 
     @property
     def declared(self) -> Declared:
-        """What the graph declares."""
+        """What the graph declares about its input."""
         return self._graph.declared
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """Names of classes, where the file has them as a dict by number in its metadata, as detectors do."""
+        """Names of classes, if the metadata of the file holds them as a dict by number, as for detectors."""
         noted = {one.key: one.value for one in self._graph.model.metadata_props}
         try:
             found = ast.literal_eval(noted.get("names", ""))
@@ -104,7 +104,7 @@ class OnnxEngine(Engine):
 
     @cached_property
     def _stated_batch(self) -> int:
-        """How many pictures the graph reads at once."""
+        """The number of pictures that the graph reads at once."""
         dims = self._graph.image.type.tensor_type.shape.dim
         return int(dims[0].dim_value) or 1 if len(dims) == 4 else 1
 
@@ -143,7 +143,7 @@ class OnnxEngine(Engine):
         return tuple(found)
 
     def _shape(self, values: Mapping[str, Value], value: str) -> Shape | None:
-        """Tell a shape without the batch."""
+        """Return a shape without the batch axis."""
         dims = values[value].dims if value in values else None
         if dims is None:
             return None
@@ -152,7 +152,7 @@ class OnnxEngine(Engine):
         return unbatched_shape(dims)
 
     def _convolution(self, index: int, values: Mapping[str, Value]) -> str:
-        """Return which layer an operation is, if it is one of two axes."""
+        """Return the kind of layer that a 2-D convolution is; empty for other operations."""
         node = self._graph.nodes[index]
         if node.op_type not in CONVOLUTIONS:
             return ""
@@ -162,7 +162,7 @@ class OnnxEngine(Engine):
         return "ConvTranspose2d" if node.op_type == "ConvTranspose" else "Conv2d"
 
     def _remark(self, index: int) -> str:
-        """Tell in what a step is not what its name says."""
+        """Return how a step differs from what its name says."""
         remarks = [FOLDED] if index in self._names.folded else []
         return "; ".join(remarks + ([_WIDENED] if self._graph.widened else []))
 
@@ -173,7 +173,7 @@ class OnnxEngine(Engine):
         return self._inferred[1]
 
     def _complete(self, shape: Shape) -> dict[str, Value]:
-        """Compute once what shape inference could not tell, as far as it can be computed."""
+        """Compute the shapes that inference could not find, if they can be computed; done once."""
         values = self._values(shape)
         never = refused(self._graph)
         unknown = [
@@ -192,7 +192,7 @@ class OnnxEngine(Engine):
         return values
 
     def value_names(self, name: str) -> tuple[str, str]:
-        """Return what the file calls that which a step reads, and that which it makes."""
+        """Return the names in the file of the input and the output of a step."""
         (value, *_) = self._names.find(name)
         index = self._graph.makers.get(value)
         return ("" if index is None else str(self._graph.nodes[index].input[0])), value
@@ -202,7 +202,7 @@ class OnnxEngine(Engine):
     def visit(
         self, x: Floats, names: Sequence[str], see: See, *, reads: bool = False, kept: bool = False
     ) -> None:
-        """Compute what the steps need by onnxruntime, in groups that fit into the memory."""
+        """Compute the steps with onnxruntime, in groups that fit into memory."""
         self._graph.check(x.shape)
         wanted = [one for name in dict.fromkeys(names) for one in self._wanted(name, reads=reads)]
         for group in self._groups(wanted, x.shape, kept=kept):
@@ -216,7 +216,7 @@ class OnnxEngine(Engine):
                         made.pop(value, None)
 
     def _wanted(self, name: str, *, reads: bool) -> Iterator[_Wanted]:
-        """Find the arrays that a name stands for."""
+        """Find the arrays that a name refers to."""
         values = self._names.find(name)
         for at, value in enumerate(values):
             index = self._graph.makers.get(value)
@@ -229,11 +229,11 @@ class OnnxEngine(Engine):
             yield _Wanted(label, onnx_quantized.fetch(self._graph, value), read)
 
     def _groups(self, wanted: Sequence[_Wanted], shape: Shape, *, kept: bool) -> Iterator[list[_Wanted]]:
-        """Split what is wanted so that each part fits into the memory; refuse what never would."""
+        """Split the wanted arrays into groups that fit into memory; refuse an array that never fits."""
         values = self._values(shape)
         sizes = [sum(values[value].bytes for value in one.values if value in values) for one in wanted]
         base = self._needed_without_outputs([value for one in wanted for value in one.values], values)
-        # The numbers of one array lie there twice while they are copied.
+        # One array takes its memory twice while it is copied.
         most = max(sizes, default=0)
         check_memory(base + (sum(sizes) if kept else most) + most, self.name)
         if memory.fits(base + sum(sizes) + most):
@@ -251,7 +251,7 @@ class OnnxEngine(Engine):
         yield group
 
     def _needed_without_outputs(self, wanted: Sequence[str], values: Mapping[str, Value]) -> int:
-        """Count the bytes of the weights, and of the most activations that are needed at one time."""
+        """Count the bytes of the weights, plus the largest total of activations needed at one time."""
         graph = self._graph
         order = graph.needed(wanted)
         read = {value for index in order for value in graph.read_by[index]}
@@ -273,7 +273,7 @@ class OnnxEngine(Engine):
         return weights + most
 
     def _real(self, fetch: Fetch, made: Mapping[str, NDArray[Any]]) -> Floats:
-        """Return the real numbers of an array without the batch."""
+        """Return the real numbers of an array without the batch axis."""
         values = made[fetch.value]
         if self._stated_batch > 1 and values.shape[:1] == (self._stated_batch,):
             values = values[:1]
@@ -284,7 +284,7 @@ class OnnxEngine(Engine):
         return unbatched(values)
 
     def _run(self, values: Sequence[str], x: Floats) -> dict[str, NDArray[Any]]:
-        """Compute values of the graph for a picture; what does not depend on it is computed once."""
+        """Compute values of the graph for a picture; values that do not depend on it are computed once."""
         graph = self._graph
         made = {one: self._constant(one) for one in values if one not in graph.dependent}
         image = self._as_declared(x)
@@ -293,13 +293,13 @@ class OnnxEngine(Engine):
         rest = [one for one in values if one not in made]
         if rest:
             if self._session is None or self._session.values != tuple(rest):
-                self._session = None  # before the next one takes its memory
+                self._session = None  # free its memory before the next one is made
                 self._session = Session(graph, rest)
             made |= self._session.run({graph.image.name: image})
         return made
 
     def _as_declared(self, x: Floats) -> NDArray[Any]:
-        """Lay a picture out as the graph declares it."""
+        """Arrange the axes of a picture as the graph declares them."""
         dtype = np.dtype(self.declared.dtype)
         laid = x.transpose(1, 2, 0) if self.declared.channels_last else x
         if dtype.kind in "iu":
@@ -311,7 +311,7 @@ class OnnxEngine(Engine):
     # --- convolutions
 
     def _constant(self, value: str) -> NDArray[Any]:
-        """Compute a value that does not depend on the picture: stored, or made of what is stored."""
+        """Compute a value that does not depend on the picture: a stored array, or one made from those."""
         if value in self._graph.tensors:
             return self._graph.array(value)
         if value not in self._constants:
@@ -319,7 +319,7 @@ class OnnxEngine(Engine):
         return self._constants[value]
 
     def conv(self, name: str) -> Convolution:
-        """Describe a convolution with its weights, which may be computed from stored ones."""
+        """Describe a convolution with its weights, which may be computed from stored arrays."""
         values = self._names.find(name)
         index = self._graph.makers.get(values[0])
         node = None if index is None else self._graph.nodes[index]
@@ -337,7 +337,7 @@ class OnnxEngine(Engine):
         )
 
     def convolves(self, name: str) -> bool:
-        """Return whether an operation is a convolution of two axes with weights of its own."""
+        """Return whether an operation is a 2-D convolution with its own weights."""
         self._names.find(name)
         try:
             self.conv(name)

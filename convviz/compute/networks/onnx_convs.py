@@ -1,4 +1,4 @@
-"""Convolutions of ONNX as the layers that convviz explains."""
+"""ONNX convolutions as the layers that convviz explains."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,18 +37,18 @@ def convolution(
     node : onnx.NodeProto
         The operation.
     look : callable
-        What gives the array of a value that does not depend on the input.
+        The function that returns the array of a value that does not depend on the input.
     name : str
-        What to call it.
+        The name of the convolution.
     what : str
-        What messages call it.
+        The name of the convolution in messages.
     remark : str
-        What is known of it already.
+        Remarks that are already known.
 
     Raises
     ------
     SpecError
-        If it is none of two axes, or one that no layer of convviz is.
+        If it is not a 2-D convolution, or if no layer of convviz describes it.
     """
     weight, bias, more = _numbers(graph, node, look)
     if weight.ndim != 4:
@@ -68,7 +68,7 @@ def convolution(
 
 
 def _attributes_of(node: Any) -> dict[str, Any]:
-    """Take the attributes that convolutions share."""
+    """Return the attributes that all convolutions share."""
     found = onnx_.attributes(node)
     if node.op_type == "ConvTranspose":
         found.pop("output_padding", None)
@@ -77,13 +77,13 @@ def _attributes_of(node: Any) -> dict[str, Any]:
 
 
 def _conv(shape: tuple[int, ...], arguments: dict[str, Any]) -> Conv2d:
-    """Build the layer."""
+    """Build the layer of a convolution."""
     groups = arguments.get("groups", 1)
     return Conv2d(shape[1] * groups, shape[0], HW(*shape[2:]), **arguments)
 
 
 def _transposed(node: Any, shape: tuple[int, ...], arguments: dict[str, Any]) -> ConvTranspose2d:
-    """Build a transposed layer; what is cut off less at the end than before is padding of the output."""
+    """Build a transposed layer; a smaller cut at the end than at the start becomes output padding."""
     chosen = onnx_.attributes(node)
     if isinstance(arguments.get("padding"), str) or "output_shape" in chosen:
         raise SpecError("its padding depends on the size of its output.")
@@ -99,7 +99,7 @@ def _transposed(node: Any, shape: tuple[int, ...], arguments: dict[str, Any]) ->
 
 
 def _numbers(graph: Graph, node: Any, look: Look) -> tuple[NDArray[Any], NDArray[Any] | None, str]:
-    """Give weight and bias as real numbers, and in what they are not all that is computed with."""
+    """Return weight and bias as real numbers, and a remark on how the network's numbers differ."""
 
     def given(at: int) -> NDArray[Any] | None:
         return look(node.input[at]) if at < len(node.input) and node.input[at] else None

@@ -1,4 +1,4 @@
-"""Parameters and multiply-accumulate operations of the operations of ONNX."""
+"""Parameters and multiply-accumulate operations (MACs) of ONNX operations."""
 
 import math
 import re
@@ -9,8 +9,7 @@ from convviz.compute.networks.onnx_graph import Graph, Value, dtype_of
 from convviz.compute.networks.onnx_names import CONVOLUTIONS
 from convviz.files import onnx_
 
-# At which inputs of an operation its parameters stand. Of batch normalization only the first two are
-# trained.
+# The inputs of an operation that are parameters. Batch normalization trains only the first two.
 _PARAMETERS: Mapping[str, tuple[int, ...]] = {
     "Conv": (1, 2),
     "ConvTranspose": (1, 2),
@@ -33,14 +32,14 @@ _PARAMETERS: Mapping[str, tuple[int, ...]] = {
     "Mul": (0, 1),
     "Concat": (0, 1),
 }
-# Where a stored array is a parameter only if it has a name: others are constants of the program.
+# In these operations a stored array is a parameter only if it has a name; others are constants.
 _PERHAPS = ("Add", "Mul", "Concat")
 _NAMELESS = re.compile(
     r"onnx::.*|val_[0-9]+|/.*|_.*|[0-9]+|.*(Constant|const|scalar|mask|mean|std).*", re.DOTALL
 )
 
 _PRODUCTS = ("Gemm", "MatMul", "MatMulInteger", "QLinearMatMul", "QGemm")
-# What multiplies in ways that are not counted here.
+# Operations with multiplications that are not counted here.
 _UNDEFINED = (
     "Einsum",
     "LSTM",
@@ -56,7 +55,7 @@ _UNDEFINED = (
 
 
 def parameters(graph: Graph, node: Any, counted: set[str]) -> int:
-    """Count the stored numbers that an operation multiplies or adds, and that none before it did.
+    """Count the stored numbers that an operation multiplies or adds and that no earlier one uses.
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ def parameters(graph: Graph, node: Any, counted: set[str]) -> int:
     node : onnx.NodeProto
         The operation.
     counted : set of str
-        The arrays that were counted before; those counted now are added.
+        The arrays that were counted before; this function adds those that it counts.
     """
     total = 0
     for at in _PARAMETERS.get(node.op_type, ()):
@@ -84,12 +83,12 @@ def parameters(graph: Graph, node: Any, counted: set[str]) -> int:
     return total
 
 
-# Whole numbers of 8 bits and fewer, as the weights behind a DequantizeLinear.
+# Integers of at most 8 bits, such as the weights that a DequantizeLinear reads.
 _SMALL = (2, 3, 21, 22)
 
 
 def macs(node: Any, values: Mapping[str, Value]) -> int | None:
-    """Count the multiply-accumulate operations for one picture; None where they are not defined."""
+    """Count the multiply-accumulate operations for one picture; None if the number is not defined."""
     if node.op_type in _UNDEFINED or node.domain not in ("", "ai.onnx", "com.microsoft"):
         return None
     if node.op_type in CONVOLUTIONS:
@@ -106,5 +105,5 @@ def macs(node: Any, values: Mapping[str, Value]) -> int | None:
 
 
 def _dims(values: Mapping[str, Value], name: str) -> tuple[int, ...] | None:
-    """Look a shape up."""
+    """Look up a shape."""
     return values[name].dims if name in values else None

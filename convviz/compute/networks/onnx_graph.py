@@ -1,4 +1,4 @@
-"""The graph of an ONNX file: what reads what, what depends on the input, and the shapes for an input."""
+"""The graph of an ONNX file: its operations, their dependence on the input, and shapes for an input."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,23 +19,23 @@ from convviz.files.paths import quoted
 from convviz.spec.layers import Shape, shape_text
 from convviz.text import because, plural, printable
 
-# What is told by these about their input is a shape, not what was made of its values.
+# These return the shape of their input; its values do not matter.
 _SHAPES = ("Shape", "Size")
 _TENSOR = onnx.TensorProto
-# The most channels that a picture has.
+# The largest number of channels of a picture.
 _CHANNELS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What shape inference knows of one value of a graph.
+    """The result of shape inference for one value of a graph.
 
     Parameters
     ----------
     dtype : int
-        As ONNX numbers types; 0 where nothing is known.
+        The ONNX number of its type; 0 if it is not known.
     dims : tuple of int, or None
-        Its shape, with the batch; None where it is not known.
+        Its shape, with the batch; None if it is not known.
     """
 
     dtype: int
@@ -43,13 +43,13 @@ class Value:
 
     @property
     def bytes(self) -> int:
-        """What it takes in memory; 0 where that is not known."""
+        """Its size in memory; 0 if it is not known."""
         if self.dims is None or not self.dtype:
             return 0
         return int(np.prod(self.dims, dtype=np.int64)) * dtype_of(self.dtype).itemsize
 
 
-@dataclass(eq=False)  # what is worked out once is kept in it
+@dataclass(eq=False)  # it caches its results
 class Graph:
     """The graph of a file.
 
@@ -60,7 +60,7 @@ class Graph:
     model : onnx.ModelProto
         The model; its large arrays are references to the file.
     widened : bool
-        Whether its bfloat16, with which onnxruntime cannot convolve, became float32.
+        Whether its bfloat16 arrays became float32, because onnxruntime cannot convolve bfloat16.
     """
 
     path: Path
@@ -83,17 +83,17 @@ class Graph:
 
     @property
     def name(self) -> str:
-        """What messages call the file."""
+        """The name of the file in messages."""
         return quoted(self.path)
 
     @property
     def outputs(self) -> set[str]:
-        """The values that the whole network gives."""
+        """The outputs of the whole network."""
         return {one.name for one in self.model.graph.output}
 
     @cached_property
     def image(self) -> Any:
-        """The input that a picture can be: the first with numbers on three or four axes."""
+        """The input for the picture: the first numeric input with three or four axes."""
         inputs = [one for one in self.model.graph.input if one.name not in self.tensors]
         for one in inputs:
             kind = one.type.tensor_type
@@ -109,16 +109,16 @@ class Graph:
 
     @cached_property
     def live(self) -> set[str]:
-        """The values that depend on those of the picture."""
+        """The values that depend on the pixels of the picture."""
         return self._after_image(_SHAPES)
 
     @cached_property
     def dependent(self) -> set[str]:
-        """The values that cannot be computed without a picture, if but for its size."""
+        """The values that cannot be computed without a picture, even if only its size matters."""
         return self._after_image(())
 
     def _after_image(self, but: Sequence[str]) -> set[str]:
-        """Follow the picture through all operations but some."""
+        """Return the values that the picture reaches through all operations except those in `but`."""
         found = {self.image.name}
         for node, read in zip(self.nodes, self.read_by, strict=True):
             if node.op_type not in but and not found.isdisjoint(read):
@@ -127,7 +127,7 @@ class Graph:
 
     @cached_property
     def declared(self) -> Declared:
-        """What the graph says about its input."""
+        """What the graph declares about its input."""
         dims = [one.dim_value or None for one in self.image.type.tensor_type.shape.dim][-3:]
         last = self._channels_last(dims)
         channels, height, width = (dims[2], dims[0], dims[1]) if last else dims
@@ -135,13 +135,13 @@ class Graph:
         return Declared(channels, height, width, last, dtype)
 
     def _channels_last(self, dims: Sequence[int | None]) -> bool:
-        """Tell (H, W, C) from (C, H, W): by which axis is short, else by what the graph does first."""
+        """Return whether the input is (H, W, C): by its short axis, else by the first operations."""
         first, last = (one is not None and one <= _CHANNELS for one in (dims[0], dims[2]))
         if first != last:
             return last
         turned = [[0, 3, 1, 2], [2, 0, 1]]
         value = self.image.name
-        # Types may be changed, and values scaled, before.
+        # A change of type or a scaling may come first.
         while len(indices := self.readers.get(value, [])) == 1:
             node = self.nodes[indices[0]]
             if node.op_type == "Transpose":
@@ -152,12 +152,12 @@ class Graph:
         return False
 
     def check(self, shape: Shape) -> None:
-        """Refuse an input that the graph does not read.
+        """Refuse an input that the graph does not accept.
 
         Raises
         ------
         ShapeError
-            If it differs from what is declared; the message says what would fit.
+            If it differs from the declared input; the message says which input fits.
         """
         told = self.declared
         wanted = (told.channels, told.height, told.width)
@@ -177,13 +177,13 @@ class Graph:
         )
 
     def dims(self, shape: Shape) -> Shape:
-        """Return the shape of the array that stands for an input (C, H, W)."""
+        """Return the shape of the array that the graph reads for an input (C, H, W)."""
         own = (*shape[1:], shape[0]) if self.declared.channels_last else shape
         declared = self.image.type.tensor_type.shape.dim
         return (declared[0].dim_value or 1, *own) if len(declared) == 4 else own
 
     def needed(self, values: Iterable[str]) -> list[int]:
-        """List the operations that values depend on, in order."""
+        """List in order the operations that `values` depend on."""
         wanted = {self.makers[one] for one in values if one in self.makers}
         waiting = list(wanted)
         while waiting:
@@ -193,16 +193,16 @@ class Graph:
         return sorted(wanted)
 
     def takers(self, value: str) -> list[int]:
-        """List the operations that read the numbers of a value, and not its shape alone."""
+        """List the operations that read the numbers of a value, not only its shape."""
         return [one for one in self.readers.get(value, ()) if self.nodes[one].op_type not in _SHAPES]
 
     def leaves(self, value: str) -> Iterator[str]:
-        """List the stored arrays that a value which does not depend on the input is made of."""
+        """List the stored arrays behind a value that does not depend on the input."""
         if value in self.tensors:
             yield value
         for index in self.needed([value]):
             node = self.nodes[index]
-            # Scales and zero points are no parameters.
+            # Scales and zero points are not parameters.
             kept = node.input[:1] if node.op_type == "DequantizeLinear" else self.read_by[index]
             yield from (one for one in kept if one in self.tensors)
 
@@ -212,7 +212,7 @@ class Graph:
         return _wide(found)
 
     def part(self, values: Sequence[str]) -> Any:
-        """Make a model of what some values depend on, and nothing else."""
+        """Make a model of only the operations that some values depend on."""
         model = onnx.ModelProto(ir_version=self.model.ir_version)
         model.opset_import.extend(self.model.opset_import)
         model.graph.name = "part"
@@ -229,7 +229,7 @@ class Graph:
         return model
 
     def settled(self, values: Mapping[str, Value]) -> "Graph":
-        """Put numbers in the place of what asks for shapes, as far as those are known for one input."""
+        """Replace the operations that query shapes by numbers, where the shapes for one input are known."""
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
         for node in model.graph.node:
@@ -244,7 +244,7 @@ class Graph:
         return Graph(self.path, model, self.widened)
 
     def values(self, shape: Shape) -> dict[str, Value]:
-        """Infer types and shapes for an input (C, H, W), as far as they can be told without computing."""
+        """Infer types and shapes for an input (C, H, W), as far as possible without computing values."""
         model = self.part([one for node in self.nodes for one in node.output if one])
         del model.graph.output[:]
         for one in model.graph.input:
@@ -268,7 +268,7 @@ def opened(path: Path) -> Graph:
     Raises
     ------
     InputError
-        If it is damaged, or refers to a file outside its folder.
+        If the file is damaged, or refers to a file outside its folder.
     """
     model = onnx_.parse(outline(path), quoted(path))
     if model.functions:
@@ -283,13 +283,13 @@ def opened(path: Path) -> Graph:
 
 
 def _settle(model: Any, path: Path) -> bool:
-    """Check where all arrays lie, take the small ones in, and widen bfloat16; tells whether there was any."""
+    """Check where all arrays lie, load small ones, widen bfloat16; return whether any was bfloat16."""
     name, folder = quoted(path), path.parent
     wide = False
     for tensor in model.graph.initializer:
         if _size(tensor, name, folder) < LARGE:
             wide |= _take_in(tensor, name, folder)
-        else:  # read, and widened, when it is needed
+        else:  # it is read and widened on demand
             wide |= tensor.data_type == _TENSOR.BFLOAT16
     for node in _all_nodes(model.graph):
         for tensor in _tensors_of(node):
@@ -302,7 +302,7 @@ def _settle(model: Any, path: Path) -> bool:
 
 
 def _declare(inputs: Sequence[Any]) -> bool:
-    """Leave out of the inputs what says nothing, and widen bfloat16; tells whether there was any."""
+    """Clear unknown sizes in the inputs, and widen bfloat16; return whether any was bfloat16."""
     wide = False
     for one in inputs:
         kind = one.type.tensor_type
@@ -311,20 +311,20 @@ def _declare(inputs: Sequence[Any]) -> bool:
         if len(inputs) == 1 and kind.elem_type in _READABLE and not kind.HasField("shape"):
             kind.shape.dim.extend(onnx.TensorShapeProto.Dimension() for _ in range(4))
         for dim in kind.shape.dim:
-            if dim.dim_value <= 0:  # as some write a size that is not known
+            if dim.dim_value <= 0:  # some exporters write an unknown size so
                 dim.ClearField("dim_value")
     return wide
 
 
 def _size(tensor: Any, name: str, folder: Path) -> int:
-    """Count the bytes that an array has elsewhere, or here; refuse what lies outside of the folder."""
+    """Count the bytes of an array, here or in another file; refuse a file outside the folder."""
     if tensor.data_location != _TENSOR.EXTERNAL:
         return 0
     return onnx_.external_data(tensor, f"{name}, array {printable(tensor.name)!r}", folder)[2]
 
 
 def _reference(tensor: Any) -> Any:
-    """Declare a large array as it will be given."""
+    """Declare a large array in the form in which it will be passed."""
     if tensor.data_location != _TENSOR.EXTERNAL or tensor.data_type != _TENSOR.BFLOAT16:
         return tensor
     found = onnx.TensorProto()
@@ -334,7 +334,7 @@ def _reference(tensor: Any) -> Any:
 
 
 def _take_in(tensor: Any, name: str, folder: Path) -> bool:
-    """Put an array into the graph, as float32 if it is bfloat16; tells whether it was."""
+    """Load an array into the graph, as float32 if it is bfloat16; return whether it was bfloat16."""
     is_wide = bool(tensor.data_type == _TENSOR.BFLOAT16)
     if is_wide or tensor.data_location == _TENSOR.EXTERNAL:
         values = _wide(onnx_.array(tensor, name, folder))
@@ -343,12 +343,12 @@ def _take_in(tensor: Any, name: str, folder: Path) -> bool:
 
 
 def _wide(values: NDArray[Any]) -> NDArray[Any]:
-    """Give bfloat16 as float32, exactly."""
+    """Convert bfloat16 to float32, exactly."""
     return values.astype(np.float32) if values.dtype.name == "bfloat16" else values
 
 
 def _all_nodes(graph: Any) -> Iterator[Any]:
-    """List the operations of a graph and of those inside them, as of branches and loops."""
+    """List the operations of a graph and of the graphs inside them, such as branches and loops."""
     for node in graph.node:
         yield node
         for inner in _graphs_of(node):
@@ -356,7 +356,7 @@ def _all_nodes(graph: Any) -> Iterator[Any]:
 
 
 def _graphs_of(node: Any) -> Iterator[Any]:
-    """List the graphs that an operation runs."""
+    """List the inner graphs that an operation runs."""
     for one in node.attribute:
         if one.type == onnx.AttributeProto.GRAPH:
             yield one.g
@@ -364,7 +364,7 @@ def _graphs_of(node: Any) -> Iterator[Any]:
 
 
 def _tensors_of(node: Any) -> Iterator[Any]:
-    """List the arrays that an operation holds itself."""
+    """List the arrays that an operation holds in its attributes."""
     for one in node.attribute:
         if one.type == onnx.AttributeProto.TENSOR:
             yield one.t
@@ -376,7 +376,7 @@ def _tensors_of(node: Any) -> Iterator[Any]:
 
 
 def _reads(node: Any) -> set[str]:
-    """List the values that an operation reads, those which its inner graphs take from outside among them."""
+    """List the values that an operation reads, and those that its inner graphs take from outside."""
     found = {one for one in node.input if one}
     for inner in _graphs_of(node):
         own = {one.name for one in (*inner.input, *inner.initializer)}
@@ -388,7 +388,7 @@ def _reads(node: Any) -> set[str]:
 
 
 def dtype_of(number: int) -> np.dtype[Any]:
-    """Return the type of numpy for one that ONNX numbers; bytes for what numpy does not have."""
+    """Return the numpy type for an ONNX type number; bytes for a type that numpy does not have."""
     try:
         return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(number))
     except KeyError:
@@ -396,7 +396,7 @@ def dtype_of(number: int) -> np.dtype[Any]:
 
 
 def _value(kind: Any) -> Value:
-    """Take what was inferred."""
+    """Convert the result of shape inference for one value."""
     tensor = kind.tensor_type
     known = tensor.HasField("shape") and all(one.HasField("dim_value") for one in tensor.shape.dim)
     return Value(tensor.elem_type, tuple(one.dim_value for one in tensor.shape.dim) if known else None)

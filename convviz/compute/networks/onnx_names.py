@@ -1,4 +1,4 @@
-"""What the operations of an ONNX graph are called: as the modules of torch where those are known."""
+"""Names for the operations of an ONNX graph: those of the torch modules, if they are known."""
 
 import json
 import re
@@ -9,27 +9,27 @@ from typing import Any
 from convviz.compute.networks.onnx_graph import Graph
 from convviz.errors import UnknownNameError
 
-# How arrays are named beside a module, by torch and by the quantization of onnxruntime.
+# The endings of array names after the name of a module, by torch and by onnxruntime's quantization.
 _WEIGHT = re.compile(r"(.+)\.weight(?:_quantized|_q)?", re.DOTALL)
-# At which input of a convolution its weight stands.
+# The input of a convolution that is its weight.
 CONVOLUTIONS = {"Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "QLinearConv": 3}
 _WEIGHTED = CONVOLUTIONS | {"Gemm": 1, "MatMul": 1}
-# What the newer exporter notes down with an operation.
+# The metadata that the newer exporter stores with an operation.
 _SCOPES, _RULES = "pkg.torch.onnx.name_scopes", "pkg.onnxscript.rewriter.rule_name"
 
 
 @dataclass(slots=True)
 class Names:
-    """Names of operations.
+    """The names of operations.
 
     Parameters
     ----------
     own : dict of str
-        By the number of the operation, the name of it; no two share one.
+        The name of each operation, by its number; every name is unique.
     values : dict of (tuple of str)
-        By every name that may be asked for, the values that it stands for.
+        The values that a name refers to, for every name that a user may give.
     outer : set of str
-        The names of modules that are several operations.
+        The names of modules that consist of several operations.
     folded : set of int
         The convolutions into which the exporter folded a batch normalization.
     """
@@ -40,12 +40,12 @@ class Names:
     folded: set[int] = field(default_factory=set)
 
     def find(self, name: str) -> tuple[str, ...]:
-        """Find the values that a name stands for.
+        """Find the values that a name refers to.
 
         Raises
         ------
         UnknownNameError
-            If there is none of that name.
+            If no operation or value has that name.
         """
         # The older exporter writes relu_1 for the second call of relu.
         again = re.fullmatch(r"(.+):([0-9]{1,6})", name)
@@ -58,7 +58,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """The module that an operation comes from, and what it is in there."""
+    """The module that an operation comes from, and its role in the module."""
 
     module: str
     label: str
@@ -70,10 +70,10 @@ def names_of(graph: Graph) -> Names:
     Returns
     -------
     Names
-        An operation that is all that a module does is called like the module, so that a
-        user of torch finds it; where a module is several operations, its name stands for
-        what they give together, and each is ``MODULE.OPERATION``. Names of the
-        file itself, of operations and of values, can be asked for too.
+        If a module consists of one operation, the operation has the name of the module, so that
+        a user of torch finds it. If a module consists of several, its name refers to their joint
+        output, and each operation is ``MODULE.OPERATION``. The names that the file itself gives
+        to operations and values are accepted too.
     """
     found = Names()
     live = [
@@ -112,12 +112,12 @@ def names_of(graph: Graph) -> Names:
 
 
 def part_name(name: str, at: int | str) -> str:
-    """Name one of several arrays that a step makes."""
+    """Return the name of one of several arrays that a step makes."""
     return f"{name}[{at}]"
 
 
 def _free(name: str, taken: Any) -> str:
-    """Tell calls of one module from each other."""
+    """Return a name that is not taken: calls of one module get different names."""
     if name not in taken:
         return name
     again = 2
@@ -127,9 +127,9 @@ def _free(name: str, taken: Any) -> str:
 
 
 def _modules(graph: Graph, live: Sequence[int], origins: dict[int, _Origin]) -> dict[str, tuple[str, ...]]:
-    """Find what each call of each module gives: values made in it that are read outside.
+    """Find the outputs of each call of each module: values made inside it and read outside.
 
-    A call is a run of operations without one of another module between them.
+    A call is a run of operations with no operation of another module between them.
     """
     calls: dict[str, list[set[int]]] = {}
     open_: dict[str, set[int]] = {}
@@ -161,7 +161,7 @@ def _modules(graph: Graph, live: Sequence[int], origins: dict[int, _Origin]) -> 
 
 
 def _split(graph: Graph, runs: Sequence[set[int]]) -> list[set[int]]:
-    """Take runs of one operation each apart, where none reads the other: a module called several times."""
+    """Split single operations that do not read each other: they are several calls of one module."""
     found: list[set[int]] = []
     for run in runs:
         kinds = {graph.nodes[index].op_type for index in run}
@@ -172,7 +172,7 @@ def _split(graph: Graph, runs: Sequence[set[int]]) -> list[set[int]]:
 
 
 def _origin(graph: Graph, index: int, found: Names) -> _Origin | None:
-    """Return where an operation comes from, by what the exporters of torch write."""
+    """Return the origin of an operation, from the metadata of torch's exporters."""
     node = graph.nodes[index]
     noted = {one.key: one.value for one in node.metadata_props}
     if _SCOPES in noted:
@@ -184,13 +184,13 @@ def _origin(graph: Graph, index: int, found: Names) -> _Origin | None:
     if not node.name.startswith("/"):
         return None
     *path, label = node.name[1:].split("/")
-    # Weights have no name of a module where they are not those of a module.
+    # Weights that do not belong to a module do not have the name of one.
     renamed = len(node.input) > 2 and all(one.startswith("onnx::") for one in node.input[1:3])
     if path and renamed and node.op_type in ("Conv", "ConvTranspose"):
         found.folded.add(index)
     direct = _WEIGHT.fullmatch(node.input[1]) if len(node.input) > 1 else None
     if direct and path:
-        # A second call of a module is written with a number behind.
+        # The name of a second call of a module ends in a number.
         last = re.sub(r"_[0-9]+$", "", path[-1].rpartition(".")[2])
         if re.sub(r"_[0-9]+$", "", direct[1].rpartition(".")[2]) == last:
             return _Origin(direct[1], label)
@@ -198,7 +198,7 @@ def _origin(graph: Graph, index: int, found: Names) -> _Origin | None:
 
 
 def _joined(path: Sequence[str]) -> str:
-    """Make the name of a module of the scopes around it, where a part of a Sequential repeats its name.
+    """Join scopes to the name of a module; the parts of a Sequential repeat its name.
 
     Examples
     --------
@@ -216,7 +216,7 @@ def _joined(path: Sequence[str]) -> str:
 
 
 def _listed(text: str) -> list[str]:
-    """Read a list of texts as Python writes it."""
+    """Read a list of texts in Python's notation."""
     try:
         found = json.loads(text.replace("'", '"'))
     except ValueError:
@@ -225,7 +225,7 @@ def _listed(text: str) -> list[str]:
 
 
 def _of_weight(graph: Graph, node: Any) -> str:
-    """Find the module whose weight an operation reads; empty where that has no name of torch."""
+    """Return the module whose weight an operation reads; empty if the weight has no torch name."""
     at = _WEIGHTED.get(node.op_type)
     for value in node.input[at : at + 1] if at else ():
         if value and value not in graph.live:

@@ -1,11 +1,11 @@
-"""Whole numbers in ONNX graphs: the real numbers that they stand for."""
+"""Integers in ONNX graphs: the real numbers that they represent."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from convviz.compute.networks.onnx_graph import Graph
 
-# At which inputs of an operation scale and zero point of its output stand.
+# The inputs of an operation that are the scale and the zero point of its output.
 _SCALED_BY = {
     "QuantizeLinear": 1,
     "QLinearConv": 6,
@@ -21,7 +21,7 @@ _SCALED_BY = {
     "QLinearReduceMean": 3,
     "QLinearConcat": 0,
 }
-# What these give are values of their first input.
+# The outputs of these are values of their first input.
 _ONLY_MOVED = (
     *("MaxPool", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split", "Gather"),
     *("Concat", "Resize", "Upsample", "Identity", "Expand", "Tile", "Pad", "DepthToSpace", "SpaceToDepth"),
@@ -30,14 +30,14 @@ _ONLY_MOVED = (
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """How the real numbers of a value are had.
+    """How to compute the real numbers of a value.
 
     Parameters
     ----------
     value : str
-        What to compute.
+        The value to compute.
     scale, zero : str
-        The values that tell scale and zero point; empty where there are none.
+        The values that hold scale and zero point; empty if there are none.
     """
 
     value: str
@@ -46,12 +46,12 @@ class Fetch:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All that is to be computed."""
+        """All values that must be computed."""
         return tuple(filter(None, (self.value, self.scale, self.zero)))
 
 
 def fetch(graph: Graph, value: str) -> Fetch:
-    """Find out how a value stands for real numbers; what is real stands for itself."""
+    """Find how a value represents real numbers; a real value represents itself."""
     index = graph.makers.get(value)
     if index is None:
         return Fetch(value)
@@ -72,18 +72,18 @@ def fetch(graph: Graph, value: str) -> Fetch:
 
 
 def scaled_sum(graph: Graph, node: Any) -> tuple[str, str, str] | None:
-    """Find where the sum of a ConvInteger becomes real.
+    """Find the operation that turns the sum of a ConvInteger into real numbers.
 
     Returns
     -------
     tuple of str, or None
-        The value with the scale, and with the bias where there is one; the scale; and the
-        bias or nothing. None where the sum goes another way.
+        Three names: the scaled value, with the bias added if there is one; the scale; the bias,
+        or an empty text. None if the sum takes another path.
     """
     made, whole_bias = node.output[0], ""
     cast = _only_reader(graph, made)
     if cast is not None and cast.op_type == "Add":
-        # The bias may be added before, as a whole number that depends on the scale of the input.
+        # The bias may be added before, as an integer that depends on the scale of the input.
         other = next((one for one in cast.input if one != made), "")
         whole_bias = _divided(graph, other)
         cast = _only_reader(graph, cast.output[0]) if whole_bias else None
@@ -104,7 +104,7 @@ def scaled_sum(graph: Graph, node: Any) -> tuple[str, str, str] | None:
 
 
 def _divided(graph: Graph, value: str) -> str:
-    """Find the stored numbers that became whole by a division; empty where a value is made otherwise."""
+    """Return the stored numbers that a division quantizes; empty if the value is made differently."""
     while (index := graph.makers.get(value)) is not None:
         node = graph.nodes[index]
         if node.op_type == "Div":
@@ -116,7 +116,7 @@ def _divided(graph: Graph, value: str) -> str:
 
 
 def scale_of_weight(graph: Graph, scale: str) -> str:
-    """Find the scale of the weight of a ConvInteger within its whole scale; empty if there is none."""
+    """Return the weight's part of the total scale of a ConvInteger; empty if there is none."""
     index = graph.makers.get(scale)
     if index is None or graph.nodes[index].op_type != "Mul":
         return ""
@@ -125,6 +125,6 @@ def scale_of_weight(graph: Graph, scale: str) -> str:
 
 
 def _only_reader(graph: Graph, value: str) -> Any:
-    """Return the one operation that reads a value."""
+    """Return the operation that reads a value, if exactly one does."""
     found = graph.takers(value)
     return graph.nodes[found[0]] if len(found) == 1 and value not in graph.outputs else None

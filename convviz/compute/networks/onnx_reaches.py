@@ -1,4 +1,4 @@
-"""What the values of an ONNX graph see of the picture, by the type of each operation."""
+"""Receptive fields in an ONNX graph, found from the type of each operation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from convviz.spec.layers import Conv2d, ConvTranspose2d, Layer, Shape, Upsample
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One operation, with what is known of its inputs."""
+    """One operation, with the known facts about its inputs."""
 
     node: Any
     attributes: Mapping[str, Any]
@@ -31,7 +31,7 @@ class _Call:
     opset: int
 
     def shape(self, name: str) -> Shape:
-        """Tell a shape, if it is known."""
+        """Return a shape if it is known."""
         dims = self.values[name].dims if name in self.values else None
         if dims is None:
             raise Unclear
@@ -49,7 +49,7 @@ class _Call:
 
     @property
     def first(self) -> Operand:
-        """The first input; the only one that depends on the picture."""
+        """The first input, which must be the only one that depends on the picture."""
         found = self.operand(0)
         if found is None or len(self.operands) > 1:
             raise Unclear
@@ -62,7 +62,7 @@ class _Call:
         return [one for one in found if one is not None]
 
     def numbers(self, at: int, name: str = "") -> list[Any] | None:
-        """Return an input, or the attribute that took its place once; None where there is none."""
+        """Return an input, or the attribute that older versions use for it; None if both are missing."""
         if name in self.attributes:
             return list(np.ravel(self.attributes[name]))
         if at >= len(self.node.input) or not self.node.input[at]:
@@ -73,24 +73,24 @@ class _Call:
         return [one.item() for one in found.ravel()]
 
     def axis(self, default: int) -> int:
-        """Return the attribute of that name."""
+        """Return the attribute ``axis``."""
         return int(self.attributes.get("axis", default))
 
     def word(self, name: str, default: str) -> str:
-        """Return an attribute that is a word."""
+        """Return a text attribute."""
         found = self.attributes.get(name, default)
         return found.decode(errors="replace") if isinstance(found, bytes) else str(found)
 
 
 def fields_of(graph: Graph, values: Mapping[str, Value]) -> dict[str, Field]:
-    """Follow what every value sees through a graph.
+    """Find the receptive field of every value of a graph.
 
     Parameters
     ----------
     graph : Graph
         The graph.
     values : dict of Value
-        Shapes of its values for one input.
+        The shapes of its values for one input.
     """
     axes = len(graph.image.type.tensor_type.shape.dim)
     first = axes - (3 if graph.declared.channels_last else 2)
@@ -115,7 +115,7 @@ def fields_of(graph: Graph, values: Mapping[str, Value]) -> dict[str, Field]:
 
 
 def _followed(call: _Call, live: Sequence[str]) -> dict[str, Field]:
-    """Follow one operation, by the rule for its type, if there is one."""
+    """Follow one operation by the rule for its type, if there is such a rule."""
     known = call.node.domain in ("", "ai.onnx", "com.microsoft")
     rule = _RULES.get(call.node.op_type, _unclear) if known else _unclear
     try:
@@ -126,9 +126,10 @@ def _followed(call: _Call, live: Sequence[str]) -> dict[str, Field]:
     return dict(zip(outputs, [found] * len(outputs) if isinstance(found, Field) else found, strict=False))
 
 
-# What an operation raises here whose attributes are not those of its type.
+# The errors that an operation raises here if it does not have the attributes of its type.
 _CONTRADICTIONS = (LookupError, TypeError, ValueError)
-# What these give does not depend on the values that they read. Of a DynamicQuantizeLinear see `_rounded`.
+# The outputs of these do not depend on the values that they read. For DynamicQuantizeLinear see
+# `_rounded`.
 _INDEPENDENT = ("Shape", "Size", "EyeLike", "RandomNormalLike", "RandomUniformLike")
 
 
@@ -147,7 +148,7 @@ def _batch_norm(call: _Call) -> Field:
 
 
 def _rounded(call: _Call) -> list[Field]:
-    """Follow the numbers; that scale and zero point depend on all of them changes no more than rounding."""
+    """Follow the numbers only; scale and zero point depend on all values, but only affect rounding."""
     return [reaches.elementwise([call.first], call.made)]
 
 
@@ -278,7 +279,7 @@ def _resize(call: _Call) -> Field:
 
 
 def _scales(call: _Call) -> list[Any] | None:
-    """Return the factors that coordinates are divided by, if they are given."""
+    """Return the factors of the resize, if they are given."""
     if call.node.op_type == "Upsample" or call.opset < 11:
         return call.numbers(1, "scales")
     sizes = len(call.node.input) > 3 and call.node.input[3]
@@ -286,7 +287,7 @@ def _scales(call: _Call) -> list[Any] | None:
 
 
 def _resize_mode(call: _Call) -> str:
-    """Return the mode of our layer that reads the same pixels."""
+    """Return the mode of our `Upsample` that reads the same pixels."""
     mode = call.word("mode", "nearest")
     if call.node.op_type == "Upsample" or call.opset < 11:
         place, rounding = "asymmetric", "floor"

@@ -1,4 +1,4 @@
-"""Parts of an ONNX graph, run by onnxruntime."""
+"""Parts of an ONNX graph that onnxruntime runs."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,9 @@ from convviz.machine import parallel
 from convviz.spec.layers import shape_text
 from convviz.text import printable
 
-# It has one class for every kind of error, with no base of their own.
+# onnxruntime has one class for every kind of error, and they share no base class.
 _ERRORS = tuple(one for one in vars(state).values() if isinstance(one, type) and issubclass(one, Exception))
-# What it says of an operation that failed, and before that where in its own source.
+# Its message about an operation that failed; the message begins with a place in its own source.
 _STATUS = re.compile(r".*status code returned while running (\S+) node\. Name:'(.*?)' Status Message: (.*)")
 _PLACE = re.compile(r"\S+:[0-9]+ (?:.* was false\. |\S+ )")
 _STANDARD = ("", "ai.onnx", "ai.onnx.ml")
@@ -26,7 +26,7 @@ _KNOWN = (*_STANDARD, "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.n
 
 
 class Session:
-    """What some values of a graph depend on, made ready to run.
+    """The part of a graph that some values depend on, ready to run.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ class Session:
     Raises
     ------
     SpecError
-        If they depend on an input besides the picture, or on an operation that onnxruntime does not have.
+        If the values depend on another input than the picture, or on an operation that onnxruntime
+        does not have.
     InputError
         If onnxruntime refuses the graph.
     """
@@ -51,14 +52,14 @@ class Session:
         _check_operations(graph, model)
         self._check_inputs(model)
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what matters is raised
+        options.log_severity_level = 4  # real errors are raised
         options.intra_op_num_threads = parallel.limited()
-        # Large arrays are given as they are, and not copied into the model first.
+        # Large arrays are passed directly; they are not copied into the model first.
         self._arrays: dict[str, Any] = {}
         for tensor in model.graph.initializer:
             if tensor.data_location == onnx.TensorProto.EXTERNAL:
                 array = graph.array(tensor.name)
-                if array.dtype.kind == "V" or array.dtype.isbuiltin != 1:  # a type that numpy does not have
+                if array.dtype.kind == "V" or array.dtype.isbuiltin != 1:  # numpy does not have this type
                     tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
                 else:
                     self._arrays[tensor.name] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
@@ -71,7 +72,7 @@ class Session:
             raise InputError(f"{graph.name}: onnxruntime cannot load the graph{_words(error)}.") from None
 
     def _check_inputs(self, model: Any) -> None:
-        """Refuse to make numbers up for inputs that are no picture."""
+        """Refuse a model with inputs other than the picture: their numbers are not known."""
         for one in model.graph.input:
             if one.name != self._graph.image.name:
                 raise SpecError(
@@ -85,7 +86,7 @@ class Session:
         Raises
         ------
         InputError
-            If onnxruntime cannot, as where the graph is made for another size.
+            If onnxruntime fails, for example because the graph expects another size.
         """
         known = {one.name for one in self._session.get_inputs()}
         given = {name: array for name, array in inputs.items() if name in known}
@@ -101,7 +102,7 @@ class Session:
 
 
 def refused(graph: Graph) -> set[str]:
-    """List the values that no session gives: what they depend on is made up by somebody, or another input."""
+    """List the values that no session can compute: they depend on custom operations or other inputs."""
     found = {one.name for one in graph.model.graph.input if one.name not in graph.tensors}
     found.discard(graph.image.name)
     for node, read in zip(graph.nodes, graph.read_by, strict=True):
@@ -111,13 +112,13 @@ def refused(graph: Graph) -> set[str]:
 
 
 def _made_up(node: Any) -> bool:
-    """Tell an operation that onnxruntime does not have."""
+    """Return whether an operation is custom, so that onnxruntime does not have it."""
     standard = node.domain in _STANDARD
     return node.domain not in _KNOWN or (standard and not onnx.defs.has(node.op_type, node.domain))
 
 
 def _check_operations(graph: Graph, model: Any) -> None:
-    """Refuse operations that somebody made up."""
+    """Refuse custom operations."""
     for node in filter(_made_up, model.graph.node):
         name = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
         raise SpecError(
@@ -127,7 +128,7 @@ def _check_operations(graph: Graph, model: Any) -> None:
 
 
 def _words(error: BaseException) -> str:
-    """Take what onnxruntime says, without its numbers, in brackets."""
+    """Return the message of onnxruntime without its error codes, in parentheses."""
     words = str(error).split(" : ")[-1].strip().partition("\n")[0]
     if status := _STATUS.fullmatch(words):
         words = f"{status[1]} {status[2]!r}: {_PLACE.sub('', status[3])}"

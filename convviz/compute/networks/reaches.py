@@ -1,7 +1,7 @@
-"""Receptive fields through networks of others: where the picture runs in an array, and what is seen of it.
+"""Receptive fields in foreign networks: the axes of the picture in an array, and what its values see.
 
-The rules here know arrays and their shapes, and neither ONNX nor torch. Where none of them holds,
-what a value sees is not defined, and so it is in all that follows.
+The rules here work on arrays and their shapes; they know neither ONNX nor torch. If no rule applies,
+the receptive field of a value is not defined, and neither is that of any value computed from it.
 """
 
 import enum
@@ -16,10 +16,10 @@ from convviz.spec.reach import WHOLE, Reach, Whole, together
 
 
 class Spread(enum.Enum):
-    """What takes the place of a `Reach` where the order of values is not that of the picture.
+    """The substitute for a `Reach` if the values do not follow the order of the picture.
 
-    All positions lie along one axis of the array, perhaps with channels, so that what sums up
-    over that axis sees the whole input.
+    All positions lie along one axis of the array, perhaps mixed with channels, so that a sum over
+    that axis sees the whole input.
     """
 
     SPREAD = "spread"
@@ -29,36 +29,36 @@ SPREAD: Final = Spread.SPREAD
 
 
 class Unclear(Exception):
-    """No rule holds for an operation; what its result sees is not defined."""
+    """No rule applies to an operation, so the receptive field of its result is not defined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Along:
-    """What the values of an array see along the height, or the width, of the picture.
+    """The receptive fields of the values of an array along the height or the width of the picture.
 
     Parameters
     ----------
     seen : Reach, WHOLE, SPREAD or None
-        What each of them sees; None where that is not defined.
+        What each value sees; None if that is not defined.
     axis : int or None
-        The axis of the array along which the picture runs, if that is known.
+        The axis of the array that follows this axis of the picture, if it is known.
     """
 
     seen: Reach | Whole | Spread | None = None
     axis: int | None = None
 
     def at(self, axis: int | None) -> "Along":
-        """Put it on another axis."""
+        """Return the same field on another axis."""
         return replace(self, axis=axis)
 
     @property
     def lost(self) -> "Along":
-        """What is left where the order along the picture is: nothing but that all is seen."""
+        """Return the field after the order along the picture is lost; only a view of the whole remains."""
         return ALL if self.seen is WHOLE else Along()
 
     @property
     def summed(self) -> "Along":
-        """What a value sees that is made of all those along the picture."""
+        """Return the field of a value that is made of all values along the picture."""
         return self if self.seen is None else replace(self, seen=WHOLE)
 
 
@@ -67,13 +67,13 @@ UNDEFINED: Final = Along()
 
 
 class Field(NamedTuple):
-    """What the values of an array see along both axes of the picture."""
+    """The receptive fields of the values of an array along both axes of the picture."""
 
     height: Along
     width: Along
 
     def each(self, rule: Callable[[Along], Along]) -> "Field":
-        """Follow both axes."""
+        """Apply a rule to both axes."""
         return Field(rule(self.height), rule(self.width))
 
 
@@ -88,7 +88,7 @@ NOWHERE: Final = Field(UNDEFINED, UNDEFINED)
 
 
 class Told(TypedDict):
-    """What is said of an array, by the names that a `NetworkStep` has for it."""
+    """The facts about an array, under the names of the fields of `NetworkStep`."""
 
     height: Reach | None
     width: Reach | None
@@ -97,21 +97,21 @@ class Told(TypedDict):
 
 
 def picture(height: int, width: int) -> Field:
-    """Begin: each value sees itself, on these axes of the array."""
+    """Return the field of the picture itself: each value sees itself, on these axes of the array."""
     return Field(Along(Reach(), height), Along(Reach(), width))
 
 
 def told(field: Field | None, dims: int, shape: Shape | None) -> Told:
-    """Tell what values see, and how they lie.
+    """Return the receptive field and the layout of an array.
 
     Parameters
     ----------
     field : Field or None
-        What they see.
+        The field of its values.
     dims : int
-        How many axes the array has.
+        The number of axes of the array.
     shape : tuple of int, or None
-        Its shape without the batch, if it is known.
+        The shape without the batch, if it is known.
 
     Examples
     --------
@@ -125,23 +125,23 @@ def told(field: Field | None, dims: int, shape: Shape | None) -> Told:
     axes = (field.height.axis, field.width.axis)
     layouts = {"chw": (dims - 2, dims - 1), "hwc": (dims - 3, dims - 2)}
     lie = [name for name, where in layouts.items() if where == axes and shape is not None and len(shape) == 3]
-    # One row of values has no height and no width.
+    # A single row of values has neither height nor width.
     of_spread = WHOLE if shape is not None and math.prod(shape) == max(shape, default=1) else None
     sights = [of_spread if isinstance(one.seen, Spread) else one.seen for one in field]
     if axes[0] is not None and axes[1] is not None and axes[0] > axes[1]:
-        sights = [WHOLE if one is WHOLE else None for one in sights]  # a picture that was turned
+        sights = [WHOLE if one is WHOLE else None for one in sights]  # the picture was transposed
     height, width, whole = as_reaches(*sights)
     return Told(height=height, width=width, whole=whole, layout="".join(lie))
 
 
 def _both(operands: Sequence[Operand], rule: Callable[[Sequence[tuple[Along, Shape]]], Along]) -> Field:
-    """Follow several arrays along both axes."""
+    """Apply a rule for several arrays to both axes."""
     height = rule([(one.field.height, one.shape) for one in operands])
     return Field(height, rule([(one.field.width, one.shape) for one in operands]))
 
 
 def _merged(alongs: Sequence[Along]) -> Along:
-    """See what any of several sees, at the same place."""
+    """Return the union of several fields at the same place."""
     axes = {one.axis for one in alongs if one.axis is not None}
     axis = axes.pop() if len(axes) == 1 else None
     sights = [one.seen for one in alongs]
@@ -155,21 +155,21 @@ def _merged(alongs: Sequence[Along]) -> Along:
 
 
 def unknown(operands: Sequence[Operand]) -> Field:
-    """Follow an operation for which there is no rule: what sees all before it sees all."""
+    """Follow an operation without a rule: only values that saw everything still see everything."""
     return _both(operands, lambda pairs: ALL if all(one.seen is WHOLE for one, _ in pairs) else UNDEFINED)
 
 
 def _spread_out(along: Along, shape: Shape, made: Shape) -> Along:
-    """Place it in the result of an operation that repeats axes of length 1, and adds axes in front."""
+    """Return the field after broadcasting, which repeats axes of length 1 and adds axes in front."""
     if along.axis is None:
         return along
     axis = along.axis + len(made) - len(shape)
-    # A value that is repeated sees the same everywhere, which no Reach does.
+    # A repeated value sees the same pixels everywhere; a Reach cannot express that.
     return along.at(axis) if shape[along.axis] == made[axis] else along.lost.at(axis)
 
 
 def elementwise(operands: Sequence[Operand], made: Shape) -> Field:
-    """Follow an operation on values at the same place, which gives an array of the shape `made`.
+    """Follow an operation on values at the same place; its result has the shape `made`.
 
     Examples
     --------
@@ -187,9 +187,9 @@ def windowed(x: Operand, layer: Layer, *, summed: bool = False) -> Field:
     Parameters
     ----------
     x : Operand
-        What it reads.
+        The array that it reads.
     layer : Layer
-        One that has these windows.
+        A layer with these windows.
     summed : bool
         Whether every output is a sum over all channels.
     """
@@ -202,7 +202,7 @@ def windowed(x: Operand, layer: Layer, *, summed: bool = False) -> Field:
             if not isinstance(along.seen, Reach):
                 return along.lost.at(along.axis)
             return replace(along, seen=layer.reach(along.seen, x.shape[-3:], along.axis - first))
-        # What reads windows of an array takes its last two axes for those of a picture.
+        # A layer with windows treats the last two axes of an array as those of a picture.
         over_channels = summed and along.axis == first - 1
         return (along.summed if over_channels else along.lost).at(axis)
 
@@ -210,7 +210,7 @@ def windowed(x: Operand, layer: Layer, *, summed: bool = False) -> Field:
 
 
 def reduced(x: Operand, axes: Iterable[int], *, kept: bool) -> Field:
-    """Follow a sum, a mean or a maximum over whole axes, which are kept with a length of 1 or dropped."""
+    """Follow a sum, mean or maximum over whole axes; they keep a length of 1 or are dropped."""
     gone = {axis % len(x.shape) for axis in axes}
 
     def through(along: Along) -> Along:
@@ -225,12 +225,12 @@ def reduced(x: Operand, axes: Iterable[int], *, kept: bool) -> Field:
 
 
 def mixed(x: Operand, axes: Iterable[int]) -> Field:
-    """Follow an operation that puts all values along some axes in relation, as a softmax does."""
+    """Follow an operation that combines all values along some axes, as a softmax does."""
     return reduced(x, axes, kept=True)
 
 
 def product(first: Operand | None, second: Operand | None, made: Shape) -> Field:
-    """Follow a product of matrices, of which one may not depend on the picture."""
+    """Follow a matrix product; one of the matrices may not depend on the picture."""
 
     def placed(x: Operand, axis: int) -> Operand:
         if len(x.shape) < 2:
@@ -244,13 +244,13 @@ def product(first: Operand | None, second: Operand | None, made: Shape) -> Field
 
 
 def permuted(x: Operand, order: Sequence[int]) -> Field:
-    """Follow axes that change places: axis i of the result is axis ``order[i]``."""
+    """Follow a permutation of axes: axis i of the result is axis ``order[i]`` of `x`."""
     axes = [axis % len(x.shape) for axis in order]
     return x.field.each(lambda along: along if along.axis is None else along.at(axes.index(along.axis)))
 
 
 def reshaped(x: Operand, made: Shape) -> Field:
-    """Follow values that are counted off in another shape; what keeps an axis of its own goes on.
+    """Follow values that take another shape; an axis of the picture that stays separate is kept.
 
     Examples
     --------
@@ -278,7 +278,7 @@ def reshaped(x: Operand, made: Shape) -> Field:
 
 
 def _groups(before: Shape, after: Shape) -> Iterable[tuple[list[int], list[int]]]:
-    """Split two shapes of equally many values into the shortest runs of axes that have equally many."""
+    """Split two shapes of equal size into the shortest runs of axes of equal size."""
     if math.prod(before) != math.prod(after) or 0 in before:
         raise Unclear
     found: list[tuple[list[int], list[int]]] = []
@@ -297,14 +297,14 @@ def _groups(before: Shape, after: Shape) -> Iterable[tuple[list[int], list[int]]
         i, j = olds[-1] + 1, news[-1] + 1
     if not found:
         raise Unclear
-    # Ones at the end belong to what is before them.
+    # Axes of length 1 at the end belong to the run before them.
     found[-1][0].extend(range(i, len(before)))
     found[-1][1].extend(range(j, len(after)))
     return found
 
 
 def concatenated(operands: Sequence[Operand], axis: int) -> Field:
-    """Follow arrays that are put one after the other along an axis."""
+    """Follow a concatenation of arrays along an axis."""
     at = axis % len(operands[0].shape)
 
     def through(pairs: Sequence[tuple[Along, Shape]]) -> Along:
@@ -312,7 +312,7 @@ def concatenated(operands: Sequence[Operand], axis: int) -> Field:
         here = [one for one in alongs if one.axis == at]
         if not here or all(one.seen is WHOLE for one in alongs):
             return _merged(alongs)
-        # All of several spread ones together see the picture, as does what is beside them.
+        # Several spread arrays together see the whole picture, and so do the arrays beside them.
         joins = Along(SPREAD, at) in here and all(one.seen in (WHOLE, SPREAD) for one in alongs)
         return Along(SPREAD if joins else None, at)
 
@@ -320,7 +320,7 @@ def concatenated(operands: Sequence[Operand], axis: int) -> Field:
 
 
 def sliced(x: Operand, axis: int, made: int, *, start: int, step: int = 1) -> Field:
-    """Follow `made` values along an axis, from `start` on, every `step` of them."""
+    """Follow a slice of `made` values along an axis, from `start`, in steps of `step`."""
     at = axis % len(x.shape)
 
     def through(along: Along) -> Along:
@@ -334,7 +334,7 @@ def sliced(x: Operand, axis: int, made: int, *, start: int, step: int = 1) -> Fi
 
 
 def selected(x: Operand, axis: int) -> Field:
-    """Follow one index of an axis, which is dropped."""
+    """Follow the selection of one index along an axis; the axis is dropped."""
     at = axis % len(x.shape)
 
     def through(along: Along) -> Along:
@@ -346,7 +346,7 @@ def selected(x: Operand, axis: int) -> Field:
 
 
 def padded(x: Operand, before: Sequence[int], after: Sequence[int]) -> Field:
-    """Follow an array with so many values more, or less, before and after it along each axis."""
+    """Follow padding, or cropping if it is negative, before and after each axis."""
 
     def through(along: Along) -> Along:
         if along.axis is None or not (before[along.axis] or after[along.axis]):

@@ -1,4 +1,4 @@
-"""What a network is made of: its layers from text, TOML or a name; a file of ONNX; a module of torch."""
+"""The sources of a network: layers from text, TOML or a name; an ONNX file; a torch module."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,23 +19,23 @@ from convviz.spec.network import Network, SizedStep
 from convviz.spec.settings import InputSettings, LayerSettings
 from convviz.spec.wanted import NetworkSettings
 
-# What networks for photographs read: channels, height and width.
+# The usual input of networks for photographs: channels, height and width.
 _USUAL = (3, 224, 224)
 
 
 class Filled(NamedTuple):
-    """A network for one input.
+    """A network with its layers and weights for one input.
 
     Parameters
     ----------
     network : Network
-        Its layers as they were written.
+        Its layers as the user wrote them.
     steps : sequence of SizedStep
         Its layers for the input.
     weights : dict of dict of ndarray
-        Weights, biases and statistics, by the names of the layers and of torch.
+        Weights, biases and statistics, by the names of the layers and torch's parameter names.
     remarks : tuple of str
-        Where the weights come from, as far as nobody asked for it.
+        Where the weights come from, if the user did not choose it.
     """
 
     network: Network
@@ -50,11 +50,11 @@ class Opened(NamedTuple):
     Parameters
     ----------
     engine : Engine
-        What computes.
+        The engine that computes the network.
     classes : tuple of str
-        What the values of its last step stand for.
+        The class names of the values of its last step.
     remarks : tuple of str
-        Where the weights come from, as far as nobody asked for it.
+        Where the weights come from, if the user did not choose it.
     """
 
     engine: Engine
@@ -67,25 +67,25 @@ class NetworkSource(Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """Names of the layers, where they are known before the input is."""
+        """The names of the layers, if they are known before the input is."""
         ...
 
     @property
     def usual_shape(self) -> tuple[int, int, int]:
-        """An input that the network reads: what it declares, or the size of photographs that fits."""
+        """The shape of an input that the network accepts: the declared one, or a photograph that fits."""
         ...
 
     def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
-        """Read the picture as the network asks for, where the user did not say otherwise; and say so."""
+        """Return the settings that the network needs, unless the user chose others, with remarks."""
         ...
 
     def open(self, shape: Shape) -> Opened:
-        """Make what computes the network for inputs of a shape, (C, H, W).
+        """Make the engine that computes the network for inputs of a shape (C, H, W).
 
         Raises
         ------
         SpecError, ShapeError
-            If a layer does not fit what it reads.
+            If a layer does not fit its input.
         InputError
             If the file does not hold the weights of the network.
         """
@@ -94,22 +94,22 @@ class NetworkSource(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StackSource(NetworkSource):
-    """A network of our own layers, with the file of its weights.
+    """A network of our own layers, with the file of its weights, if any.
 
     Parameters
     ----------
     network : Network
-        The layers, as far as they are to be computed.
+        The layers to compute.
     checkpoint : Checkpoint, optional
         The file of its weights.
     whole : Network, optional
-        The network before layers were left out: the file has weights of those too.
+        The network before layers were left out: the file holds their weights too.
     seed : int
-        Seed of the weights where there is no file.
+        Seed of the weights if there is no file.
     classes : tuple of str
-        What the values of the last layer stand for, where the network does not say it.
+        The class names of the values of the last layer, if the network does not hold them.
     given : dict of dict of ndarray, optional
-        The weights themselves.
+        The weights themselves, in place of a file or a seed.
 
     Examples
     --------
@@ -131,38 +131,38 @@ class StackSource(NetworkSource):
         return f"torch.manual_seed({self.seed})" if self.checkpoint is None else ""
 
     def keys(self, weights: Mapping[str, Parameters]) -> Mapping[str, Mapping[str, tuple[Any, ...]]]:
-        """Tell where the file holds the weights of each layer; nothing where no program can load them."""
+        """Return the keys of each layer's weights in the file; empty if no program can load them."""
         return {} if self.checkpoint is None else filling.places_of(weights, self.checkpoint) or {}
 
     @property
     def names(self) -> Sequence[str]:
-        """Names of the layers."""
+        """The names of the layers."""
         return [step.name for step in self.network.steps]
 
     @property
     def usual_shape(self) -> tuple[int, int, int]:
-        """An input of a usual size that the layers read."""
+        """The shape of a usual input that the layers accept."""
         channels = 1 if self.network.reading.get("mode") == "gray" else _USUAL[0]
         return channels, *self.network.usual_size(channels)
 
     def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
-        """Read the picture as the network asks for, where the user did not say otherwise; and say so."""
+        """Return the settings that the network needs, unless the user chose others, with remarks."""
         settings, taken = settings.completed(self.network.reading)
         return settings, (f"the network asks for {', '.join(taken)}",) if taken else ()
 
     def open(self, shape: Shape) -> Opened:
-        """Make what computes the layers."""
+        """Make the engine that computes the layers."""
         filled = self.fill(shape)
         engine = StackEngine(filled.network, shape, filled.weights)
         return Opened(engine, filled.network.classes, filled.remarks)
 
     def fill(self, shape: Shape) -> Filled:
-        """Build every layer for an input of this shape, (C, H, W), with its weights.
+        """Build every layer, with its weights, for an input of shape (C, H, W).
 
         Raises
         ------
         SpecError, ShapeError
-            If a layer does not fit what it reads.
+            If a layer does not fit its input.
         InputError
             If the file does not hold the weights of the network.
         """
@@ -173,7 +173,7 @@ class StackSource(NetworkSource):
         if self.checkpoint is None:
             weights = filling.seeded(steps, self.seed)
             remark = f"no --weights, so the weights are those of a new network (seed {self.seed})"
-            # Such a network has learnt nothing that it could predict.
+            # A network with random weights has learnt nothing, so it cannot predict a class.
             return Filled(replace(network, classes=()), steps, weights, (remark,) if weights else ())
         names = None if self.whole is None else self.whole.with_parameters
         weights, remarks = filling.stored(steps, self.checkpoint, names=names)
@@ -187,11 +187,11 @@ class EngineSource(NetworkSource):
     Parameters
     ----------
     engine : Engine
-        What runs it.
+        The engine that runs it.
     classes : tuple of str
-        What the values of its last step stand for.
+        The class names of the values of its last step.
     remarks : tuple of str
-        What was done with the weights beyond taking each by its name.
+        Remarks on weights that were not taken by their names.
     until : str, optional
         The last step of an overview.
     """
@@ -204,7 +204,7 @@ class EngineSource(NetworkSource):
 
     @property
     def usual_shape(self) -> tuple[int, int, int]:
-        """What the network declares, or the size of photographs."""
+        """The shape that the network declares, or that of a photograph."""
         told = self.engine.declared
         channels, height, width = (
             own or usual for own, usual in zip((told.channels, told.height, told.width), _USUAL, strict=True)
@@ -212,23 +212,23 @@ class EngineSource(NetworkSource):
         return channels, height, width
 
     def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
-        """Leave the picture as the user wants it read: what does not fit is refused with the remedy."""
+        """Return the user's settings unchanged: a picture that does not fit is refused with a remedy."""
         return settings, ()
 
     def open(self, shape: Shape) -> Opened:
-        """Give the engine; it checks the shape itself."""
+        """Return the engine; it checks the shape itself."""
         return Opened(self.engine, self.classes, self.remarks)
 
 
 def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> NetworkSource:
-    """Read what can be read of a network before its input is known.
+    """Read everything about a network that does not depend on its input.
 
     Parameters
     ----------
     network : NetworkSettings
-        Which network.
+        The choice of the network.
     layer : LayerSettings, optional
-        Its file of weights and its seed are those of the network.
+        The settings whose weight file and seed the network takes.
 
     Raises
     ------
@@ -250,7 +250,7 @@ def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> N
 
 
 def stack_of(network: NetworkSettings, layer: LayerSettings | None = None) -> StackSource:
-    """Read a network of our own layers; with the parameters and errors of `source_of`."""
+    """Read a network of our own layers; parameters and errors are those of `source_of`."""
     layer = layer or LayerSettings()
     network.check(layer)
     if network.layers is None and network.net is None:
@@ -264,7 +264,7 @@ def stack_of(network: NetworkSettings, layer: LayerSettings | None = None) -> St
 
 
 def _of_model(network: NetworkSettings, layer: LayerSettings) -> EngineSource:
-    """Import a module of torch, and load its weights."""
+    """Import a torch module, and load its weights."""
     module = engines.load_model(network.model or "", seed=layer.seed)
     remarks: tuple[str, ...] = ()
     if layer.weights is not None:
@@ -276,7 +276,7 @@ def _of_model(network: NetworkSettings, layer: LayerSettings) -> EngineSource:
 
 
 def _classes_of(network: NetworkSettings) -> tuple[str, ...]:
-    """Read the names of classes, one per line."""
+    """Read the class names from a file, one per line."""
     if network.classes is None:
         return ()
     try:
@@ -292,14 +292,14 @@ def check_layer(name: str, known: Sequence[str]) -> None:
     Raises
     ------
     UnknownNameError
-        If it is none of those known.
+        If `name` is not among `known`.
     """
     if name not in known:
         raise UnknownNameError("layer", name, known)
 
 
 def find_net(text: str) -> Network | NetworkSource:
-    """Find a network by its name, or read it from a file .toml or .onnx.
+    """Find a network by its name, or read it from a .toml or .onnx file.
 
     Parameters
     ----------
@@ -309,16 +309,16 @@ def find_net(text: str) -> Network | NetworkSource:
     Returns
     -------
     Network or NetworkSource
-        For `run_net`.
+        The network, for `run_net`.
 
     Raises
     ------
     UnknownNameError
-        If there is no network of that name.
+        If no network has that name.
     InputError, SpecError
-        If the file cannot be read, or is no network.
+        If the file cannot be read, or does not describe a network.
     BackendError
-        If a file of ONNX is given and onnx or onnxruntime is not installed.
+        If the path is an ONNX file and onnx or onnxruntime is not installed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the layers beside Conv2d compute, by their definitions, on one image without a batch."""
+"""Compute the layers other than Conv2d by their definitions, on one image without a batch."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,12 +24,12 @@ from convviz.typing import Floats
 
 
 def _pooled(layer: Any, x: Floats, fill: float) -> tuple[NDArray[Any], tuple[int, int]]:
-    """Lay the windows of a pooling layer out, (C, H', W', kh, kw); what lies outside holds `fill`."""
+    """Lay out the windows of a pooling layer, (C, H', W', kh, kw); places outside the input hold `fill`."""
     _, h, w = layer.output_shape(x.shape)
     reach = [d * (k - 1) + 1 for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
     spans = [(count - 1) * s + r for count, s, r in zip((h, w), layer.stride, reach, strict=True)]
     edge = layer.padding
-    # With ceil_mode a window may go beyond the padding too.
+    # With ceil_mode a window may reach beyond the padding too.
     padded = np.full(
         (x.shape[0], max(spans[0], x.shape[1] + 2 * edge.h), max(spans[1], x.shape[2] + 2 * edge.w)),
         fill,
@@ -42,21 +42,21 @@ def _pooled(layer: Any, x: Floats, fill: float) -> tuple[NDArray[Any], tuple[int
 
 
 def _max_pool(layer: layers.MaxPool2d, x: Floats) -> Floats:
-    """Take the greatest value of every window; padding is less than all."""
+    """Take the greatest value of every window; padding is less than any value."""
     windows, _ = _pooled(layer, x, -math.inf)
     greatest: Floats = windows.max(axis=(3, 4))
     return greatest
 
 
 def _avg_pool(layer: layers.AvgPool2d, x: Floats) -> Floats:
-    """Take the mean of every window: over the padding too, or without it, but never over what lies beyond."""
+    """Take the mean of every window, with or without its padding, but never beyond the padding."""
     windows, _ = _pooled(layer, x, 0.0)
     total = windows.sum(axis=(3, 4), dtype=np.float32)
     return np.asarray(total / divisors(layer, HW(*x.shape[1:])), np.float32)
 
 
 def divisors(layer: layers.AvgPool2d, size: HW) -> NDArray[Any]:
-    """Count what every window of a mean divides by, shape (H', W'), for an input of `size` pixels."""
+    """Return the divisor of every window's mean, shape (H', W'), for an input of `size` pixels."""
     counts = []
     for count, n, k, s, p in zip(
         layer.output_shape((1, *size))[1:], size, layer.kernel_size, layer.stride, layer.padding, strict=True
@@ -81,7 +81,7 @@ def _adaptive_avg_pool(layer: layers.AdaptiveAvgPool2d, x: Floats) -> Floats:
 
 
 def _batch_norm(layer: layers.BatchNorm2d, x: Floats, parameters: Parameters) -> Floats:
-    """Shift and scale every channel by its stored numbers."""
+    """Shift and scale every channel by its stored statistics and weights."""
     scale = 1 / np.sqrt(parameters["running_var"].astype(np.float64) + layer.eps)
     if layer.affine:
         scale = scale * parameters["weight"]
@@ -90,33 +90,33 @@ def _batch_norm(layer: layers.BatchNorm2d, x: Floats, parameters: Parameters) ->
 
 
 def _sigmoid(x: Floats) -> Floats:
-    """Compute 1 / (1 + exp(-x)) without an overflow on either side."""
+    """Compute 1 / (1 + exp(-x)) without overflow for large positive or negative values."""
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
 
 
 def _softmax(layer: layers.Softmax, x: Floats) -> Floats:
-    """Divide exponentials by their sum; the greatest is taken off first, which changes nothing."""
+    """Divide exponentials by their sum; the greatest value is subtracted first, which changes nothing."""
     axis = layer.axis(x.shape)
     powers = np.exp(x - x.max(axis=axis, keepdims=True))
     return np.asarray(powers / powers.sum(axis=axis, keepdims=True), np.float32)
 
 
 def _linear(layer: layers.Linear, x: Floats, parameters: Parameters) -> Floats:
-    """Sum up weighted inputs."""
+    """Compute the weighted sums of the inputs."""
     layer.output_shape(x.shape)
     found: Floats = parameters["weight"] @ x
     return found + parameters["bias"] if layer.bias else found
 
 
 def _conv(layer: layers.Conv2d, x: Floats, parameters: Parameters) -> Floats:
-    """Convolve as one layer by itself is convolved."""
+    """Convolve as for a single layer."""
     weights = LayerWeights.of(layer, parameters["weight"], parameters.get("bias"))
     return conv.apply(layer, x, weights, backend="numpy")
 
 
 def _gelu(layer: layers.GELU, x: Floats) -> Floats:
-    """Multiply by the share of a normal distribution below each value: Hendrycks and Gimpel (2016)."""
+    """Multiply each value by the share of a normal distribution below it: Hendrycks and Gimpel (2016)."""
     if layer.approximate == "tanh":
         bent = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
         return np.asarray(0.5 * x * (1 + bent), np.float32)
@@ -125,7 +125,7 @@ def _gelu(layer: layers.GELU, x: Floats) -> Floats:
 
 
 def _concat(layer: layers.Concat, xs: Sequence[Floats]) -> Floats:
-    """Put channels one after the other, cut to one size where the layer cuts."""
+    """Concatenate channels, cropped to one size if the layer crops."""
     _, h, w = layer.output_shape(*(x.shape for x in xs))
     parts = []
     for x in xs:
@@ -135,7 +135,7 @@ def _concat(layer: layers.Concat, xs: Sequence[Floats]) -> Floats:
 
 
 def _upsample(layer: layers.Upsample, x: Floats) -> Floats:
-    """Repeat pixels, or weight the two nearest on each axis; beyond the edge the last pixel goes on."""
+    """Repeat pixels, or interpolate the two nearest on each axis; the edge pixel continues outside."""
     for axis, factor in ((1, layer.scale_factor.h), (2, layer.scale_factor.w)):
         if layer.mode == "nearest":
             x = x.repeat(factor, axis=axis)
@@ -149,7 +149,7 @@ def _upsample(layer: layers.Upsample, x: Floats) -> Floats:
     return x
 
 
-# One row per kind of layer: what it makes of its inputs and its numbers.
+# One row per kind of layer: the function of its inputs and its parameters.
 ROWS: dict[type[layers.Layer], Callable[..., Floats]] = {
     layers.Conv2d: lambda layer, xs, parameters: _conv(layer, xs[0], parameters),
     layers.ConvTranspose2d: lambda layer, xs, parameters: transposed(layer, xs[0], parameters, "numpy"),
@@ -185,14 +185,14 @@ def compute(layer: layers.Layer, inputs: Sequence[Floats], parameters: Parameter
     layer : Layer
         The layer.
     inputs : sequence of ndarray, float32
-        What it reads: one array, or several for a layer that joins.
+        Its inputs: one array, or several for a layer that joins arrays.
     parameters : dict of ndarray
-        Its numbers, by the names of torch.
+        Its parameters, by torch's names.
 
     Returns
     -------
     ndarray, float32
-        Of the shape that the layer tells.
+        The output, with the shape that the layer states.
 
     Examples
     --------
@@ -224,21 +224,21 @@ def run_net(
         The weights of every layer by torch's names, such as ``{"conv1": {"weight": ...,
         "bias": ...}}``; those of `seeded` by default.
     seed : int
-        Seed of those.
+        Seed of the default weights.
     backend : {"numpy", "torch", "auto"}
-        What computes.
+        The program that computes.
     device : {"cpu", "cuda", "mps"}
-        Where torch computes.
+        The device on which torch computes.
 
     Returns
     -------
     dict of ndarray, float32
-        What every layer makes, by its name, in order.
+        The output of every layer, by its name, in order.
 
     Raises
     ------
     SpecError, ShapeError
-        If a layer does not fit what it reads.
+        If a layer does not fit its input.
 
     Examples
     --------
@@ -264,7 +264,7 @@ def run_net(
 def _each(
     steps: Sequence[SizedStep], image: Floats, parameters: Mapping[str, Parameters]
 ) -> Iterator[tuple[SizedStep, Floats, list[Floats]]]:
-    """Compute layers one after the other: each, what it makes, and what it read."""
+    """Compute layers one after the other; yield each with its output and its inputs."""
     made: dict[str, Floats] = {INPUT: image}
     last = {name: at for at, one in enumerate(steps) for name in one.inputs}
     for at, one in enumerate(steps):
@@ -285,11 +285,11 @@ class StackEngine(Engine):
     network : Network
         The layers.
     shape : tuple of int
-        Channels, height and width of an input; the first of them settles the weights.
+        Channels, height and width of an input; the channels determine the shapes of the weights.
     parameters : dict of dict of ndarray, optional
         Weights of every layer, as `run_net` takes them; those of `seeded` by default.
     seed : int
-        Seed of those.
+        Seed of the default weights.
 
     Examples
     --------
@@ -321,7 +321,7 @@ class StackEngine(Engine):
 
     @property
     def declared(self) -> Declared:
-        """The channels for which it has weights."""
+        """The number of channels for which the network has weights."""
         return Declared(self._channels)
 
     def steps(self, shape: Shape) -> tuple[NetworkStep, ...]:
@@ -348,7 +348,7 @@ class StackEngine(Engine):
     def visit(
         self, x: Floats, names: Sequence[str], see: See, *, reads: bool = False, kept: bool = False
     ) -> None:
-        """Compute as far as the last wanted layer; a layer is freed when no later one reads it."""
+        """Compute up to the last wanted layer; an output is freed when no later layer reads it."""
         for name in names:
             self._find(name)
         steps = self._net.sized(x.shape)
@@ -368,7 +368,7 @@ class StackEngine(Engine):
         return bool(_convolution(self._find(name).layer))
 
     def gradient(self, x: Floats, name: str, at: HW) -> Floats:
-        """Compute with torch how much every input value moves a layer at one position."""
+        """Compute with torch how strongly every input value changes a layer's output at one position."""
         self._find(name)
         computing = backends.load_torch_networks()
         found: Floats = computing.gradient(self._net.sized(x.shape), x, self._numbers, name=name, at=at)
@@ -383,12 +383,12 @@ class StackEngine(Engine):
         return Convolution(name, layer, parameters["weight"], parameters.get("bias"))
 
     def _find(self, name: str) -> SizedStep:
-        """Find a layer."""
+        """Find a layer by its name."""
         if name not in self._placed:
             raise UnknownNameError("layer", name, self._placed)
         return self._placed[name]
 
 
 def _convolution(layer: layers.Layer) -> str:
-    """Return which kind of convolution a layer is."""
+    """Return the kind of convolution of a layer; empty for other layers."""
     return type(layer).__name__ if isinstance(layer, Conv2d | layers.ConvTranspose2d) else ""

@@ -1,4 +1,4 @@
-"""Nets by torch: every layer by the function of ``torch.nn.functional``, and gradients through them."""
+"""Compute networks with functions of ``torch.nn.functional``, and gradients through them."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ _MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "replicate", "
 
 
 def _conv(layer: Conv2d, x: torch.Tensor, given: _Given) -> torch.Tensor:
-    """Pad, which torch does not by itself on four different sides, and cross-correlate."""
+    """Pad each side separately, which torch's convolution cannot do, and cross-correlate."""
     edges = layer.edges(HW(*x.shape[2:]))
     if any(edges):
         x = functional.pad(
@@ -34,7 +34,7 @@ def _conv(layer: Conv2d, x: torch.Tensor, given: _Given) -> torch.Tensor:
 
 
 def _concat(layer: layers.Concat, xs: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Put channels one after the other, cut to one size where the layer cuts."""
+    """Concatenate channels, cropped to one size if the layer crops."""
     _, h, w = layer.output_shape(*(tuple(x.shape[1:]) for x in xs))
     parts = []
     for x in xs:
@@ -43,7 +43,7 @@ def _concat(layer: layers.Concat, xs: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.cat(parts, 1)
 
 
-# One row per kind of layer: what torch makes of its inputs and its numbers; all with the axis of the batch.
+# One row per kind of layer: the torch function of its inputs and its parameters, all with a batch axis.
 ROWS: dict[type[layers.Layer], Callable[[Any, Sequence[torch.Tensor], _Given], torch.Tensor]] = {
     layers.Conv2d: lambda layer, xs, given: _conv(layer, xs[0], given),
     layers.ConvTranspose2d: lambda layer, xs, given: functional.conv_transpose2d(
@@ -109,7 +109,7 @@ ROWS: dict[type[layers.Layer], Callable[[Any, Sequence[torch.Tensor], _Given], t
 def _forward(
     steps: Sequence[SizedStep], image: torch.Tensor, parameters: NetworkParameters, *, device: str
 ) -> dict[str, torch.Tensor]:
-    """Compute every layer, (1, C, H, W) or (1, N) each."""
+    """Compute every layer; each output has the shape (1, C, H, W) or (1, N)."""
     made = {INPUT: image}
     for one in steps:
         inputs = [made[name] for name in one.inputs]
@@ -133,22 +133,22 @@ def run(
     x : ndarray, shape (C, H, W), float32
         The input.
     parameters : dict of dict of ndarray
-        The numbers of every layer, by the names of torch.
+        The parameters of every layer, by torch's names.
     device : str
         "cpu", "cuda" or "mps".
 
     Returns
     -------
     dict of ndarray, float32
-        What every layer makes, by its name, in order.
+        The output of every layer, by its name, in order.
 
     Raises
     ------
     BackendError
-        If torch has no such device here.
+        If torch does not have this device here.
     """
     check_device(device)
-    # TensorFloat-32 keeps 10 bits of the products, too few to be shown as the layer's numbers.
+    # TensorFloat-32 keeps 10 bits of the products: too few to show them as the layer's numbers.
     exact = torch.backends.cudnn.flags(allow_tf32=False) if device == "cuda" else contextlib.nullcontext()
     with torch.inference_mode(), exact:
         made = _forward(steps, torch.from_numpy(x.copy())[None].to(device), parameters, device=device)
@@ -158,7 +158,7 @@ def run(
 def gradient(
     steps: Sequence[SizedStep], x: Floats, parameters: NetworkParameters, *, name: str, at: HW
 ) -> Floats:
-    """Return how much every input value moves what a layer makes at one position.
+    """Return how strongly every input value changes a layer's output at one position.
 
     Parameters
     ----------
@@ -172,9 +172,9 @@ def gradient(
     Returns
     -------
     ndarray, shape (C, H, W), float32
-        Derivative of the sum over all maps at that position by every input value: the
-        effective receptive field of Luo, Li, Urtasun and Zemel (2016), before its
-        magnitude is taken.
+        The derivative of the sum of all maps at that position with respect to every input value:
+        the effective receptive field of Luo, Li, Urtasun and Zemel (2016), before its magnitude
+        is taken.
     """
     image = torch.from_numpy(x.copy())[None].requires_grad_()
     upto = [one.name for one in steps].index(name) + 1
