@@ -1,4 +1,4 @@
-"""Many files: a plan of unique outputs, an engine that carries it out, and a journal of what is done."""
+"""Process many files: plan unique outputs, carry the plan out, and keep a journal of finished outputs."""
 
 from convviz.batch.journal import Journal, holding, settings_digest
 from convviz.batch.local import Stop, run_local

@@ -1,4 +1,4 @@
-"""What earlier runs of a batch did, so that the next one does the rest."""
+"""Record what earlier runs of a batch did, so that the next run does only the rest."""
 
 import contextlib
 import hashlib
@@ -28,25 +28,25 @@ from convviz.files import addresses, writing
 from convviz.files.paths import quoted
 from convviz.spec.settings import as_text
 
-# In the output folder; what begins with a dot is never taken for an input.
+# The file is in the output folder; a name that begins with a dot is never taken for an input.
 FOLDER = ".convviz"
 
 
 @contextlib.contextmanager
 def holding(out: Path) -> Iterator[None]:
-    """Be the only batch that writes into a folder, until its process ends in whatever way.
+    """Be the only batch that writes into a folder, until the process ends for any reason.
 
     Parameters
     ----------
     out : Path
-        The output folder; made if missing.
+        The output folder; it is made if it does not exist.
 
     Raises
     ------
     OutputError
         If another batch holds it, or nothing can be written there.
     """
-    if addresses.is_remote(out):  # where no lock would end with its process
+    if addresses.is_remote(out):  # a lock there would outlive its process
         yield
         return
     place = out / FOLDER
@@ -69,12 +69,12 @@ def holding(out: Path) -> Iterator[None]:
 
 
 def settings_digest(files: Sequence[Path], *settings: Any) -> str:
-    """Write all that an output depends on, apart from its input, in a few characters.
+    """Write everything that an output depends on, except its input, in a few characters.
 
     Parameters
     ----------
     files : sequence of Path
-        Those that kernels, weights and networks come from; their content counts.
+        The files that kernels, weights and networks come from; their content counts.
     *settings
         The settings.
 
@@ -115,13 +115,13 @@ class Entry:
     settings : str
         What `settings_digest` gave.
     source : Fingerprint
-        The input as it was.
+        The input as it was when it was read.
     written : int
         Bytes of the output.
     input_shape, output_shape : tuple of int
-        Of the picture and of its maps.
+        Shapes of the picture and of its maps.
     remarks : tuple of str
-        What was changed on the way.
+        What convviz changed while it read the file.
     """
 
     path: str
@@ -137,7 +137,7 @@ class Entry:
 _Look = tuple[addresses.Seen, int]
 _Answer = Callable[[], _Look | None]
 
-# How many files behind an address are asked about at once.
+# The number of files behind an address that are looked up at once.
 _QUESTIONS = 16
 
 
@@ -157,9 +157,9 @@ def _nothing() -> None:
 
 
 class Journal:
-    """The outputs in a folder, one line each, written as they are made.
+    """Hold the outputs in a folder, one line each, written as they are made.
 
-    Of what earlier runs wrote it holds 16 bytes per output, and looks the rest up when it is asked.
+    It holds 16 bytes for each output of earlier runs, and looks up the rest when it is needed.
 
     Parameters
     ----------
@@ -178,15 +178,15 @@ class Journal:
         self._index = _Index(self._path)
 
     def compared(self, items: Iterable[Job | Outcome], *, remote: bool = False) -> Iterator[Job | Outcome]:
-        """Put the outcome of an earlier run in the place of a job whose output is still what it would be.
+        """Replace a job by its earlier outcome, if that output is still up to date.
 
         Parameters
         ----------
         items : iterable of Job and Outcome
-            What there is to do; outcomes are given back.
+            The work to do; outcomes are passed through.
         remote : bool
-            Whether files are behind addresses, which take a while to answer: many
-            are asked at once.
+            Whether files are behind addresses, which take a while to answer: many files
+            are looked up at once.
 
         Yields
         ------
@@ -203,7 +203,7 @@ class Journal:
     def _asked(
         self, items: Iterable[Job | Outcome], remote: bool
     ) -> Iterator[tuple[Job | Outcome, Entry | None, _Answer]]:
-        """Give each with what an earlier run wrote about it, and with what tells how its files are now."""
+        """Return each item with its entry from an earlier run, and with a look at its current files."""
         if not remote:
             for item in items:
                 yield item, self._known(item), partial(_look, item)
@@ -229,7 +229,8 @@ class Journal:
         (found, written), was = look, entry.source
         if (found.size, found.modified, written) != (was.size, was.modified, entry.written):
             return job
-        # A new date of change without one of content: copied, given away, or altered behind a set date.
+        # The date of change is new, but the date of content is not: the file was copied, its owner
+        # changed, or it was altered and its date was set back.
         if found.changed != was.changed or not found.certain:
             with contextlib.suppress(InputError):
                 if digest_of(job.source) == was.sha256:
@@ -276,26 +277,26 @@ class Journal:
         with writing.reported(self._path):
             writing.make_folder(self._path.parent)
             self._file = self._path.open("a+b")
-            # What a killed run wrote last may be half a line.
+            # The last line that a killed run wrote may be incomplete.
             self._file.write(b"\n")
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Rewrite it in the order of the names.
+        """Rewrite the journal in the order of the names.
 
-        So two folders with the same outputs have the same journal, however often
-        the making of them was interrupted.
+        Two folders with the same outputs then have the same journal, however often
+        a run was interrupted.
         """
         self._index.close()
         with writing.writing(self._path, force=True) as file, self._file:
-            # Out of the file that is open: it may have been deleted with its folder meanwhile.
+            # Read from the open file: the journal may have been deleted with its folder meanwhile.
             file.writelines(_tidied(self._file))
         if self._mirror is not None:
             self._mirror.end()
 
 
 class _Mirror:
-    """The journal of a folder behind an address, where nothing can be appended: kept here, sent in parts."""
+    """Keep the journal of a folder behind an address here, and send it in parts: files there cannot grow."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
@@ -308,7 +309,7 @@ class _Mirror:
                 addresses.fetch(part, file)
 
     def _parts(self) -> list[Path]:
-        """List what was sent whole, then what was sent since."""
+        """List the part that was sent as a whole, then the parts that were sent since."""
         try:
             names = [name for name, _ in addresses.listed(self._place) if re.fullmatch(_PART, name)]
         except InputError:  # no folder yet
@@ -318,10 +319,10 @@ class _Mirror:
         ]
 
     def add(self, line: bytes) -> None:
-        """Keep a line, and send those that wait from time to time: a run that is killed loses no more."""
+        """Keep a line, and send waiting lines from time to time, so that a killed run loses no others."""
         self._pending.append(line)
         now = time.monotonic()
-        # In a long run more rarely, so that there are hundreds of parts, not tens of thousands.
+        # A long run sends them less often, so that there are hundreds of parts, not tens of thousands.
         if now - self._sent >= max(_SEND_SECONDS, _SEND_SHARE * (now - self._begun)):
             with writing.writing(self._place / f"journal-{time.time_ns():020}.jsonl", force=True) as file:
                 file.writelines(self._pending)
@@ -329,7 +330,7 @@ class _Mirror:
             self._sent = now
 
     def end(self) -> None:
-        """Send it whole, and delete the parts."""
+        """Send the whole journal, and delete the parts."""
         before = self._parts()
         with (
             writing.writing(self._place / "journal.jsonl", force=True) as file,
@@ -343,21 +344,21 @@ class _Mirror:
         self._folder.cleanup()
 
 
-# What a journal behind an address, and a part of one, is called.
+# The names of a journal behind an address, and of a part of one.
 _PART = r"journal(-\d+)?\.jsonl"
 
 # How often lines are sent to a folder behind an address: in seconds, or as a share of the time so far.
 _SEND_SECONDS, _SEND_SHARE = 1.0, 0.01
 
-# How a line begins; a quotation mark in a name has a stroke before it.
+# How a line begins; a backslash stands before a quotation mark in a name.
 _NAME = re.compile(rb'{"path": "((?:[^"\\]|\\.)*)", "settings": ')
 
-# Lines that are sorted at once: about 20 MB.
+# The number of lines that are sorted at once: about 20 MB.
 _LINES = 50_000
 
 
 class _Index:
-    """Where in a journal the last line of each name stands."""
+    """Find the last line of each name in a journal."""
 
     def __init__(self, path: Path) -> None:
         digests, places = array("Q"), array("q")
@@ -378,7 +379,7 @@ class _Index:
         self._places = np.frombuffer(places, np.int64)[order] if places else np.empty(0, np.int64)
 
     def entry(self, name: str) -> Entry | None:
-        """Read the entry of a name; a line that is none is passed over, and its output made again."""
+        """Read the entry of a name; skip an invalid line, so that its output is made again."""
         digest = _digest(json.dumps(name)[1:-1].encode())
         last = int(np.searchsorted(self._digests, np.uint64(digest), side="right")) - 1
         while last >= 0 and self._digests[last] == digest:
@@ -396,7 +397,7 @@ class _Index:
 
 
 def _digest(name: bytes) -> int:
-    """Digest a name, as it stands in the journal."""
+    """Digest a name as the journal holds it."""
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest())
 
 
@@ -418,7 +419,7 @@ def _entry(line: bytes) -> Entry | None:
 
 
 def _tidied(file: BinaryIO) -> Iterator[bytes]:
-    """Return the last line of each name, in the order of the names; never all of them are in memory."""
+    """Return the last line of each name, in the order of the names, without holding all of them in memory."""
 
     def name_of(line: bytes) -> bytes:
         found = _NAME.match(line)

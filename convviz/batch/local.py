@@ -1,4 +1,4 @@
-"""The engine for one machine: processes that are given one file at a time."""
+"""Run a batch on one machine: each process is given one file at a time."""
 
 import contextlib
 import multiprocessing
@@ -19,9 +19,9 @@ from convviz.text import number
 
 Work = Callable[[Job], Outcome]
 
-# How long the files in hand may take when the batch is asked to stop.
+# How long files in progress may take after the batch is asked to stop.
 GRACE_SECONDS = 2.0
-# How often to look whether it was; a signal does not end every wait.
+# How often to check for a request to stop; a signal does not end every wait.
 _GLANCE_SECONDS = 0.1
 # The number of processes in a row that may end before they take a file.
 _FALSE_STARTS = 3
@@ -31,7 +31,7 @@ _CONTEXT = multiprocessing.get_context("spawn")
 
 
 class Stop:
-    """Whether a batch was asked to stop, and how often.
+    """Hold whether, and how often, a batch was asked to stop.
 
     Examples
     --------
@@ -45,13 +45,13 @@ class Stop:
         self.asked = 0
 
     def ask(self) -> None:
-        """Ask for it; once more, and files in hand are not waited for."""
+        """Ask the batch to stop; after a second request it does not wait for files in progress."""
         self.asked += 1
 
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """A process at the other end of a pipe, and what it is doing."""
+    """Hold a process at the other end of a pipe, and the file that it works on."""
 
     process: SpawnProcess
     pipe: Connection
@@ -61,34 +61,34 @@ class Worker:
 
     @classmethod
     def start(cls, work: Work, workers: int) -> "Worker":
-        """Start a process that says when it is ready."""
+        """Start a process that reports when it is ready."""
         ours, theirs = _CONTEXT.Pipe()
         process = _CONTEXT.Process(target=_serve, args=(theirs, work, workers), daemon=True)
         with starting():
             process.start()
-        # With no other copy of its end, the pipe tells when the process ends, in whatever way.
+        # There is no other copy of that end, so the pipe shows when the process ends for any reason.
         theirs.close()
         return cls(process, ours)
 
     def give(self, job: Job) -> None:
-        """Give it a file."""
+        """Give the process a file."""
         self.job, self.began = job, time.monotonic()
-        with contextlib.suppress(OSError):  # it ended just now, which the next look at the pipe tells
+        with contextlib.suppress(OSError):  # it has just ended, which the next look at the pipe shows
             self.pipe.send(job)
 
     def take(self) -> Outcome | None:
-        """Receive its message; raises EOFError or OSError if it ended."""
+        """Receive the message of the process; raise EOFError or OSError if it has ended."""
         outcome: Outcome | None = self.pipe.recv()
         self.ready, self.job = True, None
         return outcome
 
     def kill(self) -> None:
-        """End it, and delete what it did not finish."""
+        """End the process, and delete its unfinished file."""
         self.process.kill()
         self.ended()
 
     def ended(self) -> str:
-        """Wait for its end, delete what it did not finish, and tell how it ended."""
+        """Wait for the process to end, delete its unfinished file, and describe how it ended."""
         self.pipe.close()
         self.process.join()
         if self.job is not None:
@@ -100,13 +100,13 @@ class Worker:
 def starting() -> Iterator[None]:
     """Start processes that take no modules from the current folder, and that Ctrl-C does not end.
 
-    Ctrl-C reaches all of the terminal; it is held until they ignore it.
+    Ctrl-C reaches every process of the terminal; it is held until the new processes ignore it.
     """
     with modules_kept_out():
         if not hasattr(signal, "pthread_sigmask"):
             yield
             return
-        resource_tracker.ensure_running()  # which would let them through again, if it began later
+        resource_tracker.ensure_running()  # if it began later, it would let the signals through again
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield
@@ -116,10 +116,10 @@ def starting() -> Iterator[None]:
 
 @contextlib.contextmanager
 def modules_kept_out() -> Iterator[None]:
-    """Let processes that are started meanwhile take no modules from the current folder.
+    """Keep processes that start meanwhile from taking modules from the current folder.
 
-    Python runs them as ``python -c``, which looks there first: a ``struct.py`` among
-    pictures from elsewhere would be run.
+    Python runs them as ``python -c``, which looks there first: it would run a ``struct.py``
+    that lies among pictures from elsewhere.
     """
     before = os.environ.get(_SAFE_PATH)
     os.environ[_SAFE_PATH] = "1"
@@ -147,8 +147,8 @@ def _ending(status: int) -> str:
 
 
 def _serve(pipe: Connection, work: Work, workers: int) -> None:
-    """Work on one file after the other, in a process of its own, until the other end is closed."""
-    # Ctrl-C reaches every process of the terminal; the one that hands out the files decides.
+    """Work on one file after another, in a separate process, until the other end is closed."""
+    # Ctrl-C reaches every process of the terminal; the process that hands out the files decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parallel.limit(1)
     memory.share_with(workers)
@@ -166,28 +166,28 @@ def run_local(
     timeout: float | None = None,
     stop: Stop | None = None,
 ) -> Iterator[Outcome]:
-    """Do every job, and give the outcomes as they come.
+    """Do every job, and yield the outcomes as they arrive.
 
     Parameters
     ----------
     jobs : iterable of Job
-        What to do; asked for the next one when a process is free.
+        The jobs to do; the next one is taken when a process is free.
     work : callable
         A function of a module, or a partial of one, that does one job and
-        reports what it cannot do in its outcome.
+        reports a failure in its outcome.
     workers : int
-        Processes, with one thread each. Where one ends before its file is done,
-        the file has failed, and another process takes its place.
+        Number of processes, with one thread each. If a process ends before its file is done,
+        the file fails, and another process takes its place.
     timeout : float, optional
-        Seconds after which a file has failed.
+        Seconds after which a file fails.
     stop : Stop, optional
-        Where to look whether to stop: then files in hand have `GRACE_SECONDS`,
-        and what is not done has no outcome.
+        Holds requests to stop. After one, files in progress have `GRACE_SECONDS`,
+        and unfinished files have no outcome.
 
     Yields
     ------
     Outcome
-        One per job, in the order in which they end.
+        One per job, in the order in which the jobs end.
 
     Raises
     ------
@@ -215,7 +215,7 @@ def run_local(
 
 
 class _Crew:
-    """The processes of a batch, and what they hold."""
+    """Hold the processes of a batch, and their files."""
 
     def __init__(self, work: Work, workers: int, *, timeout: float | None, stop: Stop) -> None:
         self._work, self._most, self._timeout, self.stop = work, workers, timeout, stop
@@ -223,7 +223,7 @@ class _Crew:
         self._false_starts, self._last = 0, float("inf")
 
     def fill(self) -> None:
-        """Start as many processes as there may be."""
+        """Start as many processes as are allowed."""
         while len(self._workers) < self._most:
             self._workers.append(Worker.start(self._work, self._most))
 
@@ -236,7 +236,7 @@ class _Crew:
         return [worker for worker in self._workers if worker.job is not None]
 
     def is_done(self, *, more: bool) -> bool:
-        """Return whether nothing is left to wait for, or there is no time left to wait."""
+        """Return whether there is nothing left to wait for, or no time left to wait."""
         now = time.monotonic()
         if self.stop.asked:
             self._last = min(self._last, now + (GRACE_SECONDS if self.stop.asked == 1 else 0))
@@ -267,7 +267,7 @@ class _Crew:
                 yield _failed(worker, f"it took longer than {number(self._timeout)} s, the --timeout.")
 
     def _taken(self, worker: Worker) -> Outcome | None:
-        """Take what a process has to say; one that ended leaves the crew, and its file has failed."""
+        """Take the message of a process; if it has ended, remove it and report that its file failed."""
         job = worker.job
         try:
             outcome = worker.take()
@@ -291,6 +291,6 @@ class _Crew:
 
 
 def _failed(worker: Worker, reason: str) -> Outcome:
-    """Report the file that a process held."""
+    """Report that the file of a process failed."""
     assert worker.job is not None
     return Outcome(worker.job.name, worker.job.target, reason=reason, seconds=time.monotonic() - worker.began)

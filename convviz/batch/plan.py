@@ -1,4 +1,4 @@
-"""What a batch will do: every input with an output of its own."""
+"""Plan a batch: every input has an output of its own."""
 
 import functools
 import hashlib
@@ -19,16 +19,16 @@ from convviz.text import plural, printable
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to do.
+    """Hold one file to process.
 
     Parameters
     ----------
     name : str
-        Its path below the input folder, with forward slashes.
+        The path of the input below the input folder, with forward slashes.
     source, target : Path
         The file to read and the file to write.
     seen : Seen or None
-        The input, where it was told with its name.
+        The state of the input, if the listing gave it with the name.
     """
 
     name: str
@@ -39,15 +39,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """An input file as it was when it was read.
+    """Describe an input file as it was when it was read.
 
     Parameters
     ----------
     size : int
         Bytes.
     modified, changed : int
-        When its content and when anything about it was last changed, in
-        nanoseconds; the second one nobody can set.
+        When its content was last changed, and when anything about it was last changed, in
+        nanoseconds; nobody can set the second one.
     sha256 : str
         The digest of its content.
     """
@@ -60,30 +60,30 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of one file.
+    """Hold the outcome of one file.
 
     Parameters
     ----------
     name : str
         As in its `Job`.
     target : Path
-        The file written, or not.
+        The file that was, or would have been, written.
     reason : str
-        Why it failed, in one line; empty if it did not.
+        Why the file failed, in one line; empty if it did not fail.
     remarks : tuple of str
-        What was changed on the way.
+        What convviz changed while it read the file.
     input_shape, output_shape : tuple of int
-        Shapes of the picture and of the maps; empty if it failed.
+        Shapes of the picture and of the maps; empty if the file failed.
     seconds : float
-        How long it took.
+        How long the file took.
     source : Fingerprint, optional
-        What was read; None if it failed.
+        The file that was read; None if it failed.
     written : int
         Bytes of the output.
     unchanged : bool
-        Whether an earlier run had done it already.
+        Whether an earlier run had already made the output.
     maps : tuple of dict
-        The maps of a layer of a network in numbers.
+        Statistics of the maps of a layer of a network.
     """
 
     name: str
@@ -100,32 +100,32 @@ class Outcome:
 
     @property
     def status(self) -> str:
-        """One word for it: done, failed, or unchanged since an earlier run did it."""
+        """Status in one word: done, failed, or unchanged since an earlier run made it."""
         return "failed" if self.reason else "unchanged" if self.unchanged else "done"
 
 
-# Names behind an address that are counted before work begins: a million take minutes to list.
+# The number of names behind an address to count before work begins: a million take minutes to list.
 COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The files of a batch, listed again on each pass: millions of names are never in memory together.
+    """Hold the files of a batch, and list them again on each pass, so that memory never holds all names.
 
     Parameters
     ----------
     folder : Path
-        Where the pictures are.
+        The folder of the pictures.
     out : Path
-        Where the same tree is made.
+        The folder in which the same tree is made.
     pattern : str or None
-        Names to take.
+        The pattern of names to take.
     total : int
-        Pictures and folders that could not be looked into, when the plan was made.
+        Number of pictures and unreadable folders when the plan was made.
     counted : bool
-        Whether those are all; behind an address counting ends at `COUNTED`.
+        Whether all files are counted; behind an address the count ends at `COUNTED`.
     folds : bool
-        Whether names that differ only in case would be one output.
+        Whether names that differ only in case would share one output.
     """
 
     folder: Path
@@ -136,12 +136,12 @@ class Plan:
     folds: bool = False
 
     def items(self, passed: "PassedOver | None" = None) -> Iterator[Job | Outcome]:
-        """List the jobs folder by folder, and each folder that cannot be looked into, as a failure.
+        """List the jobs folder by folder, and report each folder that cannot be read as a failure.
 
-        What is not taken is counted in `passed`.
+        Count in `passed` the files that are not taken.
         """
         taken: set[int] = set()
-        linked = functools.lru_cache(maxsize=1)(self._link_above)  # files of a folder follow one another
+        linked = functools.lru_cache(maxsize=1)(self._link_above)  # files of one folder follow one another
         for found in self._found(PassedOver() if passed is None else passed):
             if isinstance(found, Outcome):
                 yield found
@@ -165,7 +165,7 @@ class Plan:
                 yield Job(name, source, target, seen)
 
     def _found(self, passed: "PassedOver") -> Iterator[tuple[str, Seen | None] | Outcome]:
-        """List the names of the pictures, and each folder that cannot be looked into."""
+        """List the names of the pictures, and each folder that cannot be read."""
         if addresses.is_remote(self.folder):
             below = _below(self.out, self.folder)
             for name, seen in addresses.listed(self.folder):
@@ -209,11 +209,11 @@ class Plan:
 
     @property
     def is_remote(self) -> bool:
-        """Whether its files are behind addresses."""
+        """Whether the files are behind addresses."""
         return addresses.is_remote(self.folder) or addresses.is_remote(self.out)
 
     def uses(self, path: Path) -> bool:
-        """Return whether a file is one of its inputs or outputs, or could become one, or is kept for it."""
+        """Return whether a file is, or could become, an input or output of the plan, or is kept for it."""
         place = path.parent.resolve() / path.name
         if not addresses.is_remote(self.out) and place.is_relative_to(self.out.resolve()):
             below = place.relative_to(self.out.resolve())
@@ -223,12 +223,12 @@ class Plan:
         return False
 
 
-# Links, and endings, that are named one by one.
+# The number of links, and of endings, that are named one by one.
 _MOST_NAMED = 1000
 
 
 class PassedOver:
-    """What lies beside the pictures of a batch and is not taken.
+    """Count the files beside the pictures of a batch that are not taken.
 
     Examples
     --------
@@ -257,7 +257,7 @@ class PassedOver:
 
     @property
     def sentence(self) -> str:
-        """One line about all of it; empty if there is none."""
+        """Summary in one line; empty if nothing was passed over."""
         said = []
         if self.endings:
             first = self.endings.most_common(5)
@@ -275,7 +275,7 @@ class PassedOver:
 
 
 def _below(path: Path, folder: Path) -> PurePosixPath | None:
-    """Return the part of a path below a folder; None if it lies elsewhere."""
+    """Return the part of a path below a folder; None if the path lies elsewhere."""
     if addresses.is_remote(path) != addresses.is_remote(folder):
         return None
     if addresses.is_remote(path):
@@ -286,7 +286,7 @@ def _below(path: Path, folder: Path) -> PurePosixPath | None:
 
 
 def output_path(out: Path, name: str, *, apart: bool = False) -> Path:
-    """Return where the output of an input lies: always in `out`, whatever the name.
+    """Return the path of the output of an input: always in `out`, whatever the name.
 
     Parameters
     ----------
@@ -294,16 +294,16 @@ def output_path(out: Path, name: str, *, apart: bool = False) -> Path:
         The output folder.
     name : str
         The name of the input below its folder, as a file system, a bucket or an
-        archive tells it: it may hold anything.
+        archive gives it: it may hold any characters.
     apart : bool
-        Put a digest into the name, where another input has the same one.
+        Put a digest into the name, if another input has the same name.
 
     Returns
     -------
     Path
         The same folders, and the whole name of the input with ``.png`` after it: it
-        depends on nothing else, and two inputs do not share it. What no name can be is
-        replaced, as `convviz.files.paths.fitting` says.
+        depends on nothing else, and no two inputs share it. Parts that no name can hold
+        are replaced, as `convviz.files.paths.fitting` describes.
 
     Examples
     --------
@@ -318,7 +318,7 @@ def output_path(out: Path, name: str, *, apart: bool = False) -> Path:
 
 
 def _folded(path: Path) -> int:
-    """Digest a path as a file system knows it that ignores case and how accents are composed."""
+    """Digest a path as it looks to a file system that ignores case and the composition of accents."""
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", path.as_posix()).casefold())
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
@@ -329,23 +329,23 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
     Parameters
     ----------
     folder : Path
-        Where to look, at any depth; what lies in `out` is left out.
+        The folder to search, at any depth; files in `out` are left out.
     out : Path
-        Where the same tree is made.
+        The folder in which the same tree is made.
     pattern : str, optional
-        Names to take, such as ``*.jpg``; every picture by default.
+        The pattern of names to take, such as ``*.jpg``; every picture by default.
 
     Returns
     -------
     Plan
-        What there is to do.
+        The work to do.
 
     Raises
     ------
     InputError
-        If there is no such folder, or no picture in it.
+        If the folder does not exist, or holds no picture.
     SpecError
-        If both folders are one, or an output would take the place of an input.
+        If both folders are the same, or an output would replace an input.
     """
     remote = addresses.is_remote(folder)
     addresses.check_writable(out)
@@ -369,7 +369,7 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
         total += 1
         if remote and not inside and total == COUNTED:
             return replace(plan, total=total, counted=False)
-        # Where the input does not lie in the output, no output can be an input.
+        # If the input does not lie in the output, no output can be an input.
         if inside and isinstance(item, Job):
             _check_target(item, plan)
     if not total:
@@ -380,7 +380,7 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
 
 
 def _found(path: Path, what: str) -> tuple[int, int] | None:
-    """Identify a folder by its device and number in the file system; None if there is none."""
+    """Identify a folder by its device and number in the file system; None if it does not exist."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -391,7 +391,7 @@ def _found(path: Path, what: str) -> tuple[int, int] | None:
 
 
 def _check_target(job: Job, plan: Plan) -> None:
-    """Refuse an output that would take the place of an input."""
+    """Refuse an output that would replace an input."""
     name = _below(job.target, plan.folder)
     if name is not None and is_wanted(name, plan.pattern) and job.target.is_file():
         raise SpecError(

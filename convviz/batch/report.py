@@ -1,4 +1,4 @@
-"""The report of a batch: one JSON line per input, written as the batch goes."""
+"""Write the report of a batch: one JSON line per input, as the batch runs."""
 
 import contextlib
 import json
@@ -11,14 +11,14 @@ from convviz.files import writing
 
 
 class Report:
-    """The report of a batch, one line per input, written as it goes.
+    """Write the report of a batch, one line per input, as the batch runs.
 
     Parameters
     ----------
     path : Path, optional
-        Where it goes; nothing is written without it.
+        The file to write; without it no file is written.
     say : callable, optional
-        What writes a line in place of the file.
+        Writes a line in place of the file.
     """
 
     def __init__(self, path: Path | None, say: Callable[[str], None] | None = None) -> None:
@@ -29,7 +29,7 @@ class Report:
         if self._path is not None and self._say is None:
             with writing.reported(self._path):
                 writing.make_folder(self._path.parent)
-                # In the place of a link, never through it.
+                # Replace a link; never write through it.
                 self._path.unlink(missing_ok=True)
                 self._file = self._path.open("x", encoding="utf-8")
         return self
@@ -49,7 +49,7 @@ class Report:
         self._write(line)
 
     def write_passed(self, passed: PassedOver) -> None:
-        """Write a line for each ending of files, and each link to a folder, that was passed over."""
+        """Write a line for each ending of the files that were passed over, and for each link to a folder."""
         rest = {"status": "passed over", "output": None}
         for ending, count in passed.endings.most_common():
             self._write({"path": f"*{ending}", **rest, "files": count, "reason": "not an ending of pictures"})
@@ -69,5 +69,5 @@ class Report:
 
     def __exit__(self, *error: object) -> None:
         if self._file is not None:
-            with contextlib.suppress(OSError):  # every line was flushed
+            with contextlib.suppress(OSError):  # every line was already flushed
                 self._file.close()

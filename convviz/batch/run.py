@@ -1,4 +1,4 @@
-"""A batch from its folder to its tally: what ``convviz batch`` does, for Python too."""
+"""Run a batch from its folder to its tally, for ``convviz batch`` and for Python."""
 
 import contextlib
 import functools
@@ -27,16 +27,16 @@ from convviz.spec.wanted import BatchSettings, NetworkSettings
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """What to do with the pictures of a folder.
+    """Describe how to process the pictures of a folder.
 
     Parameters
     ----------
     folder, out : str
-        Where the pictures are, and where the same tree is made: paths or addresses.
+        The folder of the pictures, and the folder in which the same tree is made: paths or addresses.
     layer, reading, compute, picture, network
-        The settings, as for a run.
+        The settings, as for a single run.
     batch : BatchSettings
-        How the batch runs.
+        The settings of the batch.
     force : bool
         Whether files that convviz did not write are replaced.
     """
@@ -57,21 +57,21 @@ class BatchRequest:
 
     @property
     def files(self) -> list[Path]:
-        """The files that layer and network are read from."""
+        """The files that the layer and the network are read from."""
         return [*self.layer.files, *self.network.files]
 
 
 class Batch:
-    """A batch that can run: its files are listed, its kernels read, its report can be written.
+    """Hold a batch that can run: its files are listed, its kernels read, its report can be written.
 
     Parameters
     ----------
     request : BatchRequest
-        What to do.
+        The request.
     most_named : int, optional
-        Failures that are kept with their reasons; all by default.
+        The number of failures to keep with their reasons; all by default.
     say : callable, optional
-        What writes the lines of the report, in place of a file.
+        Writes the lines of the report, in place of a file.
 
     Raises
     ------
@@ -97,7 +97,7 @@ class Batch:
         self._report = Report(report, say)
 
     def _check_report(self, report: Path) -> None:
-        """Refuse a report in the place of a file of the batch, or of somebody else."""
+        """Refuse a report that would replace a file of the batch, or a file that convviz did not write."""
         if self.plan.uses(report):
             raise OutputError(
                 f"cannot write {paths.quoted(report)}: this batch reads or writes a file of that name; "
@@ -112,19 +112,19 @@ class Batch:
         advance: Callable[[int], None] = lambda files: None,
         tell: Callable[[str], None] = lambda text: None,
     ) -> Tally:
-        """Do what is left to do; what was done before it is left as it is.
+        """Do the remaining work, and leave finished outputs as they are.
 
         Parameters
         ----------
         advance : callable
-            Told how many more files are done.
+            Called with the number of files that were just finished.
         tell : callable
-            Told what a cluster has to say.
+            Called with the messages of a cluster.
 
         Returns
         -------
         Tally
-            What was done. An error that ended a batch under way stands in it, so that nothing is lost.
+            The results. An error that ends a running batch is stored in it, so that no result is lost.
 
         Raises
         ------
@@ -148,7 +148,7 @@ class Batch:
         tally.seconds = time.perf_counter() - start
         tally.failed.sort()
         tally.total = max(self.plan.total, tally.counts.total())
-        # Where more were to be listed, nobody knows how many are left.
+        # If more files were to be listed, the number of remaining files is unknown.
         tally.stopped_listing = not self.plan.counted and bool(self.stop.asked)
         return tally
 
@@ -163,7 +163,7 @@ class Batch:
             self.tally.trouble = error
 
     def _note(self, outcome: Outcome, journal: Journal, lines: Report) -> None:
-        """Write down the outcome of one file."""
+        """Record the outcome of one file."""
         lines.write(outcome)
         journal.add(outcome)
         self.tally.add(outcome)
@@ -171,7 +171,7 @@ class Batch:
             self.stop.ask()
 
     def _due(self, journal: Journal, *, lines: Report, advance: Callable[[int], None]) -> Iterator[Job]:
-        """List what is left to do; folders come one after the other."""
+        """List the remaining jobs, folder by folder."""
         swept = None
         items = self.plan.items(self.tally.passed)
         redo = self.request.batch.redo
@@ -195,7 +195,7 @@ class Batch:
         advance: Callable[[int], None],
         tell: Callable[[str], None],
     ) -> Iterator[Outcome]:
-        """Let the engine do what is left."""
+        """Let the engine do the remaining jobs."""
         request, chosen = self.request, self.request.batch
         work = functools.partial(
             picture_of,

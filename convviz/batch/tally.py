@@ -1,4 +1,4 @@
-"""What a batch counts while it runs: outcomes, failures, the remarks on its files."""
+"""Count outcomes, failures and remarks while a batch runs."""
 
 import re
 from collections import Counter
@@ -13,7 +13,7 @@ _DIGITS = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?")
 
 
 class Remarks:
-    """The remarks of all files, each kind once: those that differ in nothing but numbers are one kind."""
+    """Collect the remarks of all files, each kind once: remarks that differ only in numbers are one kind."""
 
     def __init__(self) -> None:
         self._kinds: dict[str, tuple[int, str, str, bool]] = {}
@@ -29,7 +29,7 @@ class Remarks:
 
     @property
     def documents(self) -> list[dict[str, Any]]:
-        """Every kind as plain values, the most frequent first."""
+        """Return every kind as plain values, the most frequent first."""
         found = sorted(self._kinds.values(), key=lambda kind: (-kind[0], kind[1], kind[2]))
         return [
             {"text": text, "files": count, "first": name, "numbers_differ": differ}
@@ -38,7 +38,7 @@ class Remarks:
 
     @property
     def lines(self) -> list[str]:
-        """Every kind in a line."""
+        """Return every kind as a line."""
         return [
             f"{kind['first']}: {kind['text']}"
             if kind["files"] == 1
@@ -50,12 +50,12 @@ class Remarks:
 
 @dataclass(slots=True)
 class Tally:
-    """What a batch has done so far, and in the end.
+    """Count what a batch has done.
 
     Parameters
     ----------
     most_named : int, optional
-        Failures that are kept with their reasons; all by default.
+        The number of failures to keep with their reasons; all by default.
     counts : Counter
         Files by their status: done, unchanged, failed.
     failed : list of (str, str)
@@ -63,15 +63,15 @@ class Tally:
     remarks : Remarks
         The remarks on all files.
     passed : PassedOver
-        What was no picture.
+        The files that are not pictures.
     total : int
-        Files in all, as far as they are known.
+        Number of all files, if known.
     stopped_listing : bool
         Whether the batch ended before all files were listed, so that their number is unknown.
     trouble : ConvvizError, optional
-        What ended it.
+        The error that ended the batch.
     seconds : float
-        How long it took.
+        How long the batch took.
     """
 
     most_named: int | None = None
@@ -93,15 +93,15 @@ class Tally:
 
     @property
     def left(self) -> int | None:
-        """Number of files that are left; None where it is unknown."""
+        """Number of remaining files; None if it is unknown."""
         return None if self.stopped_listing else self.total - self.counts.total()
 
     @property
     def rest(self) -> str:
-        """The number of files that are left, in words; empty if there are none."""
+        """Number of remaining files, in words; empty if there are none."""
         return "" if self.left == 0 else "the rest" if self.left is None else plural(self.left, "file")
 
     @property
     def least(self) -> str:
-        """What stands before a number of files that may be larger."""
+        """Words that precede a number of files that may be too small."""
         return "at least " if self.stopped_listing else ""

@@ -1,4 +1,4 @@
-"""What a batch does with one file: a pure function of the job and the settings."""
+"""Process one file of a batch: a pure function of the job and the settings."""
 
 import contextlib
 import functools
@@ -48,9 +48,9 @@ def picture_of(
     Parameters
     ----------
     job : Job
-        What to read and where to write.
+        The file to read and the file to write.
     named : NamedFilters or None
-        What `convviz.compute.filters.prepare` made of the layer, where its files are.
+        The result of `convviz.compute.filters.prepare` for the layer, if it has files.
     layer, reading, compute, picture, network
         The settings of the run. A network is opened once in each process.
     force : bool
@@ -95,7 +95,7 @@ def picture_of(
 
 
 class _Made(NamedTuple):
-    """What was made of one picture."""
+    """Hold the results for one picture."""
 
     result: FeatureMaps | NetworkMaps
     sheet: Sheet
@@ -106,7 +106,7 @@ class _Made(NamedTuple):
 
 @functools.lru_cache(maxsize=1)
 def _source(network: NetworkSettings, weights: Path | None, seed: int) -> NetworkSource:
-    """Open the network, once for all pictures that this process does."""
+    """Open the network, once for all pictures of this process."""
     return networks.source_of(network, LayerSettings(weights=weights, seed=seed))
 
 
@@ -131,7 +131,7 @@ def _in_network(
     compute: ComputeSettings,
     picture: SheetSettings,
 ) -> _Made:
-    """Run a network as far as one layer, with the statistics of its maps; or give an overview of it."""
+    """Run a network up to one layer, with the statistics of its maps, or make an overview of the network."""
     opened = source.open(image.shape)
     if name is not None and opened.engine.convolves(name):
         made = _of_layer(in_network(opened, image, name), compute, picture)
@@ -149,7 +149,7 @@ def _in_network(
 
 
 def _numbers(layer: FeatureMaps | LayerMaps) -> tuple[dict[str, Any], ...]:
-    """Sum up every map for the report."""
+    """Summarize every map for the report."""
     return tuple(
         {
             "name": one.name,
@@ -165,10 +165,10 @@ def _numbers(layer: FeatureMaps | LayerMaps) -> tuple[dict[str, Any], ...]:
 
 @contextlib.contextmanager
 def _libraries_silent() -> Iterator[None]:
-    """Hold back what libraries in C write to stderr: libtiff complains there, and names no file."""
+    """Suppress what C libraries write to stderr: libtiff complains there without naming the file."""
     try:
         kept = os.dup(2)
-    except OSError:  # it is closed
+    except OSError:  # stderr is closed
         yield
         return
     nothing = os.open(os.devnull, os.O_WRONLY)
@@ -182,11 +182,11 @@ def _libraries_silent() -> Iterator[None]:
 
 
 def _read(job: Job) -> tuple[bytes, Fingerprint]:
-    """Read a file, and note what it was before it was read: if it changes meanwhile, a later run sees it."""
+    """Read a file, and note its state before it is read: if it changes meanwhile, a later run notices."""
     try:
         found = job.seen or addresses.seen(job.source)
     except OSError:
-        found = None  # reading it says why
+        found = None  # reading the file reports the reason
     data = read_bytes(job.source, size=found.size if found else 0)
     if found is None:
         raise InputError(f"{quoted(job.source)} was created by another program just now; try again.")

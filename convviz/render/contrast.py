@@ -1,4 +1,4 @@
-"""Which values of every map become black and white."""
+"""Choose which values of every map become black and white."""
 
 import math
 from collections.abc import Sequence
@@ -13,26 +13,26 @@ from convviz.spec.limits import exact
 from convviz.spec.settings import ContrastSettings, Look
 from convviz.typing import Floats
 
-# Black is 0 where no value is negative, unless the others would lose more than this share of the scale.
+# Black is 0 if no value is negative, unless the other values would lose more than this share of the scale.
 _MOST_FOR_ZERO = 0.1
 
-# How pictures look where nothing else is asked for.
+# The settings of pictures for which nothing else was requested.
 DEFAULT = Look()
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """How one map is drawn.
+    """Describe how one map is drawn.
 
     Parameters
     ----------
     tone : Tone
         How its values become levels.
     below, above : float
-        The share of its drawn values that lies beyond each end of the tone, from 0 to 1; of
-        those that are finite.
+        The share of its drawn values that lies beyond each end of the tone, from 0 to 1; only
+        finite values count.
     said : bool
-        Whether the shares are said of this map by itself: where they differ between maps.
+        Whether the shares are printed for this map by itself: maps differ in them.
     others : NotFinite
         How many of its values are not finite.
     """
@@ -50,22 +50,22 @@ class Contrast:
 
     @classmethod
     def between(cls, tone: Tone, one: "Drawn", *, said: bool = True) -> "Contrast":
-        """Draw a map with a tone, whatever the tone was chosen by."""
+        """Draw a map with a tone, however the tone was chosen."""
         return cls(tone, *one.spread.beyond(tone.low, tone.high), said, one.others)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """What the scale of one map is chosen by.
+    """Hold the values from which the scale of one map is chosen.
 
     Parameters
     ----------
     low, high : float
-        Minimum and maximum of the finite values of the map; not a number where there are none.
+        Minimum and maximum of the finite values of the map; NaN if there are none.
     spread : Spread
-        The finite values that are drawn: of a map that is reduced, the means of areas.
+        The finite values that are drawn: if a map is reduced, the means of areas.
     cells : bool
-        Whether it is so small that its values are drawn as cells, with their numbers.
+        Whether the map is so small that its values are drawn as cells, with their numbers.
     layer : int
         Maps of one layer have the same number.
     others : NotFinite
@@ -81,12 +81,12 @@ class Drawn:
 
     @classmethod
     def of(cls, field: ArraySummary, *, scale: float, layer: int = 0) -> "Drawn":
-        """Take a map as a sheet draws it, enlarged or reduced by `scale`."""
+        """Take a map as a sheet draws it: enlarged or reduced by `scale`."""
         return cls(field.low, field.high, field.drawn, scale >= scales.CELL, layer, field.others)
 
     @classmethod
     def joined(cls, maps: Sequence["Drawn"]) -> "Drawn":
-        """Put maps together that share their ends."""
+        """Combine maps that share their ends."""
         if len(maps) == 1:
             return maps[0]
         known = [one for one in maps if not math.isnan(one.low)] or maps
@@ -108,7 +108,7 @@ def contrasts(maps: Sequence[Drawn], looks: ContrastSettings = DEFAULT) -> list[
     maps : sequence of Drawn
         The maps of one picture.
     looks : ContrastSettings
-        What was asked for.
+        The requested settings.
 
     Returns
     -------
@@ -136,31 +136,31 @@ def contrasts(maps: Sequence[Drawn], looks: ContrastSettings = DEFAULT) -> list[
 
 
 def differs(looks: ContrastSettings, *, cells: bool, shared: bool) -> bool:
-    """Return whether maps differ in what lies beyond their ends; if they have ends of their own, they do not.
+    """Return whether maps differ in the shares beyond their ends; maps with their own ends do not.
 
-    `cells` says whether they are drawn as cells, `shared` whether some have their ends together.
+    `cells` says whether they are drawn as cells, `shared` whether some maps share their ends.
     """
     return looks.limits.kind == "fixed" or (looks.limits.kind == "percentile" and shared and not cells)
 
 
 def contrast_of(maps: Floats, index: int, *, scale: float, looks: ContrastSettings = DEFAULT) -> Contrast:
-    """Choose how one map of a layer is drawn, in a drawing of this map alone.
+    """Choose how one map of a layer is drawn in a drawing of its own.
 
     Parameters
     ----------
     maps : ndarray, shape (O, H, W), float32
         The maps of the layer.
     index : int
-        Which of them.
+        The index of the map.
     scale : float
-        Units to a value; large maps are drawn with two pixels to a unit.
+        Units per value; large maps are drawn with two pixels per unit.
     looks : ContrastSettings
-        What was asked for.
+        The requested settings.
 
     Returns
     -------
     Contrast
-        That of the map.
+        The contrast of the map.
     """
     chosen = maps[index : index + 1] if looks.scale == "map" else maps
     drawn = [
@@ -170,14 +170,14 @@ def contrast_of(maps: Floats, index: int, *, scale: float, looks: ContrastSettin
 
 
 def _tone(one: Drawn, looks: ContrastSettings) -> Tone:
-    """Choose the ends of one scale; without finite values as if all were 0."""
+    """Choose the ends of one scale; if no value is finite, as if all were 0."""
     if math.isnan(one.low):
         one = replace(one, low=0.0, high=0.0)
     limits = looks.limits
     signed = looks.colormap == "signed"
     if limits.kind == "fixed":
         return Tone(limits.low, limits.high, "signed" if signed else "unit")
-    # What is read as numbers is not cut.
+    # Values that are read as numbers are not cut.
     percent = limits.percent if limits.kind == "percentile" and not one.cells else 0.0
     if signed or limits.kind == "symmetric":
         return _centred(one, percent)
@@ -188,7 +188,7 @@ def _tone(one: Drawn, looks: ContrastSettings) -> Tone:
 
 
 def _centred(one: Drawn, percent: float) -> Tone:
-    """End at a percentile of the magnitude; where that is 0, at the largest one."""
+    """End at a percentile of the magnitude, or at the largest magnitude if that percentile is 0."""
     largest = max(-one.low, one.high)
     peak = min(one.spread.magnitude(100 - percent), largest) if percent else largest
     peak = peak or largest or 1.0
@@ -196,7 +196,7 @@ def _centred(one: Drawn, percent: float) -> Tone:
 
 
 def _between(one: Drawn, percent: float) -> tuple[float, float]:
-    """End at percentiles; where those are equal, at the extremes, first at those of what is drawn."""
+    """End at percentiles; if they are equal, at the extremes, first those of the drawn values."""
     for beyond in (percent, 0.0) if percent else ():
         # The rounding of means must not lead beyond the extremes.
         low = max(one.spread.percentile(beyond), one.low)
@@ -205,7 +205,7 @@ def _between(one: Drawn, percent: float) -> tuple[float, float]:
             return low, high
     if one.low < one.high:
         return one.low, one.high
-    # A map of one value is black if it is 0, else it is drawn beside 0.
+    # A map of one value is black if the value is 0; otherwise it is drawn beside 0.
     return min(one.low, 0.0), max(one.high, 0.0) or float(one.low == 0)
 
 
@@ -215,16 +215,16 @@ def rule(looks: Look, *, cells: Sequence[bool], what: str = "map") -> str:
     Parameters
     ----------
     looks : Look
-        What was asked for.
+        The requested settings.
     cells : sequence of bool
-        Of every map, whether it is drawn as cells.
+        For every map, whether it is drawn as cells.
     what : str
-        What has a scale of its own, where not all share one.
+        The thing that has a scale of its own, if they do not all share one.
 
     Returns
     -------
     str
-        Sentences without the last full stop.
+        Sentences without the final full stop.
 
     Examples
     --------

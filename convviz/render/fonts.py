@@ -1,4 +1,4 @@
-"""The typeface of captions and drawings: DejaVu Sans Condensed, and others for what it does not cover."""
+"""Provide the typeface of captions and drawings: DejaVu Sans Condensed, and others for the rest."""
 
 import functools
 import math
@@ -16,10 +16,10 @@ from convviz.machine.typefaces import Typeface, candidates
 from convviz.text import printable
 from convviz.typing import Bytes
 
-# Latin, Greek, Cyrillic and mathematical signs; as wide as Helvetica, which readers of SVG have.
+# It has Latin, Greek, Cyrillic and mathematical signs, and is as wide as Helvetica, which SVG readers have.
 OURS = Typeface(Path(__file__).parent / "typeface" / "DejaVuSansCondensed.ttf")
 
-# No typeface has this character, so it is drawn as what is missing is drawn.
+# No typeface has this character, so it is drawn like any missing character.
 _MISSING = "\uffff"
 _TEST_SIZE = 24
 
@@ -36,14 +36,14 @@ def _face(typeface: Typeface, size: int) -> ImageFont.FreeTypeFont:
 
 
 def _drawn(typeface: Typeface, character: str) -> tuple[tuple[int, int], bytes]:
-    """Draw one character, to be compared."""
+    """Draw one character, for comparison."""
     mask = _face(typeface, _TEST_SIZE).getmask(character)
     return mask.size, bytes(mask)
 
 
 @functools.cache
 def has(typeface: Typeface, character: str) -> bool:
-    """Return whether a typeface has a character, and not the sign for a missing one.
+    """Return whether a typeface has a character, not just the sign for a missing one.
 
     Examples
     --------
@@ -52,35 +52,35 @@ def has(typeface: Typeface, character: str) -> bool:
     """
     try:
         return _drawn(typeface, character) != _drawn(typeface, _MISSING)
-    except OSError:  # no typeface, or one that has pictures of one size only
+    except OSError:  # no typeface, or one with pictures of only one size
         return False
 
 
 @functools.cache
 def _found(character: str) -> Typeface | None:
-    """Find a typeface for a character: ours where it has it."""
+    """Find a typeface for a character: ours if it has the character."""
     return next((one for one in (OURS, *_others(character)) if has(one, character)), None)
 
 
 def _others(character: str) -> list[Typeface]:
-    """Look for other typefaces where ours is not enough."""
+    """Look for other typefaces if ours is not enough."""
     return [] if has(OURS, character) else list(candidates(character))
 
 
 @functools.lru_cache(maxsize=4096)
 def drawable(text: str) -> str:
-    r"""Write what no typeface has in characters that ours has.
+    r"""Replace characters that no typeface has by characters that ours has.
 
     Parameters
     ----------
     text : str
-        Any text, such as the name of a file.
+        Any text, such as a file name.
 
     Returns
     -------
     str
-        The text; each character that is nowhere to be found as the letters that it
-        is made of, else as an escape. No character of it is drawn as a box.
+        The text; a character that no typeface has is replaced by the letters that it
+        is made of, else by an escape. No character is drawn as a box.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def drawable(text: str) -> str:
 
 
 def _substitute(character: str) -> str:
-    """Give a character, or what stands for it."""
+    """Return a character, or its substitute."""
     if character.isascii() or _found(character) is not None:
         return character
     letters = unicodedata.normalize("NFKD", character)
@@ -103,7 +103,7 @@ def _substitute(character: str) -> str:
 
 
 def runs(text: str) -> list[tuple[Typeface, str]]:
-    """Split a text that is `drawable` into pieces of one typeface each."""
+    """Split a `drawable` text into pieces of one typeface each."""
     if text.isascii():
         return [(OURS, text)]
     return [(face, "".join(part)) for face, part in groupby(text, lambda c: _found(c) or OURS)]
@@ -111,7 +111,7 @@ def runs(text: str) -> list[tuple[Typeface, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Font:
-    """The typeface in one size.
+    """Hold the typeface in one size.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class Font:
 
     @property
     def ascent(self) -> int:
-        """Pixels from the top of a line to its base line."""
+        """Pixels from the top of a line to its baseline."""
         return _face(OURS, self.size).getmetrics()[0]
 
     def getlength(self, text: str) -> float:
@@ -139,7 +139,7 @@ class Font:
         colour: tuple[int, int, int],
         anchor: Literal["start", "middle", "end"] = "start",
     ) -> None:
-        """Draw a text with the start, the middle or the end of its base line at a point."""
+        """Draw a text with the start, the middle or the end of its baseline at a point."""
         x, y = at
         x -= {"start": 0, "middle": 0.5, "end": 1}[anchor] * self.getlength(text)
         for typeface, part in runs(drawable(text)):
@@ -161,7 +161,7 @@ def _length(text: str, size: int) -> float:
 
 @functools.lru_cache(maxsize=4096)
 def stamp(text: str, size: int) -> tuple[Bytes, int, int]:
-    """Draw a text as how much of each pixel it covers.
+    """Draw a text as the share of each pixel that it covers.
 
     Parameters
     ----------
@@ -173,8 +173,8 @@ def stamp(text: str, size: int) -> tuple[Bytes, int, int]:
     Returns
     -------
     (ndarray, shape (H, W), uint8; int; int)
-        0 to 255; and where its top left corner lies, from the start of the base
-        line: rows, columns.
+        0 to 255; and the position of its top left corner relative to the start of the
+        baseline: rows, columns.
     """
     made, x = [], 0.0
     parts = runs(drawable(text))
@@ -185,7 +185,7 @@ def stamp(text: str, size: int) -> tuple[Bytes, int, int]:
         if w and h:
             pixels = np.frombuffer(bytes(mask), np.uint8).reshape(h, w)
             made.append((pixels, top, round(x) + left))
-        # To measure a part takes as long as to draw it.
+        # Measuring a part takes as long as drawing it.
         x += face.getlength(part) if len(parts) > 1 else 0
     if not made:
         return np.zeros((0, 0), np.uint8), 0, 0

@@ -1,4 +1,4 @@
-"""From float values to brightness and colour, with zero kept in its place."""
+"""Convert float values to brightness and colour, with zero kept in its place."""
 
 import functools
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ ZERO_LEVEL = 128
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """How values become brightness.
+    """Convert values to brightness.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ class Tone:
             raise SpecError(f"a signed tone needs low == -high, not {self.low} and {self.high}.")
 
     def levels(self, values: Floats) -> Bytes:
-        """Turn values into levels.
+        """Convert values to levels.
 
         Parameters
         ----------
         values : ndarray, any shape, float32
-            Values; those outside of the tone are cut to its ends, and the level of NaN is
-            any, as `marked` covers it.
+            Values; those outside the tone are cut to its ends. NaN may have any level,
+            because `marked` covers it.
 
         Returns
         -------
@@ -78,7 +78,7 @@ class Tone:
                 scaled = np.multiply(values, wide(scale), dtype=wide)
         scaled += wide(middle + 0.5)
         np.clip(scaled, least, 255, out=scaled)
-        with np.errstate(invalid="ignore"):  # NaN has no level
+        with np.errstate(invalid="ignore"):  # NaN does not have a level
             return scaled.astype(np.uint8)
 
 
@@ -109,7 +109,7 @@ def colours(name: str) -> Bytes | None:
     Raises
     ------
     UnknownNameError
-        If there is no such scale.
+        If the scale does not exist.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def colours(name: str) -> Bytes | None:
     except (ValueError, TypeError):
         known = {"gray", "signed", *cmap.Catalog().short_keys()}
         raise UnknownNameError("colormap", name, known) from None
-    # In a scale of separate colours each colour covers an equal share of the levels.
+    # In a scale of separate colours, each colour covers an equal share of the levels.
     table = table[np.arange(256) * len(table) // 256]
     return np.asarray((table[:, :3] * 255).round(), np.uint8)
 
@@ -141,10 +141,10 @@ GREYS: Bytes = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(256, 3)
 
 PAPER, INK, FAINT, RULE = (255, 255, 255), (31, 35, 40), (101, 109, 118), (140, 149, 159)
 INPUT_BLUE, OUTPUT_TEAL = (31, 111, 178), (15, 133, 124)
-# What is still to be computed.
+# The colour of values that are not computed yet.
 EMPTY = (246, 248, 250)
 
-# For values that are not finite: colours that hardly any scale has, those that are seen best first.
+# For values that are not finite: colours that hardly any scale has, the most visible ones first.
 _MARKS = {
     "magenta": (255, 0, 255),
     "red": (255, 0, 0),
@@ -158,20 +158,20 @@ _MARKS = {
     "black": (0, 0, 0),
     "white": (255, 255, 255),
 }
-# In units of a channel: colours that are so far apart are told apart at a glance.
+# In levels of a channel: colours that differ this much are distinguished at a glance.
 _APART = 90
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The colour of one kind of values that are not finite.
+    """Hold the colour of one kind of values that are not finite.
 
     Parameters
     ----------
     kind : {"NaN", "inf", "-inf"}
-        Which values.
+        The kind of values.
     name : str
-        What the colour is called.
+        The name of the colour.
     colour : (int, int, int)
         Red, green and blue.
     """
@@ -192,8 +192,8 @@ def marks(table: Bytes | None = None) -> tuple[Mark, Mark, Mark]:
     Returns
     -------
     tuple of Mark
-        Magenta, red and cyan, but where those are near a colour of the scale others that
-        are not, or the farthest ones.
+        Magenta, red and cyan; if one of these is near a colour of the scale, another colour
+        that is not, or else the farthest colours.
 
     Examples
     --------
@@ -205,13 +205,13 @@ def marks(table: Bytes | None = None) -> tuple[Mark, Mark, Mark]:
 
 @functools.lru_cache(maxsize=16)
 def _farthest(table: bytes) -> tuple[Mark, Mark, Mark]:
-    """Choose the colours beside a scale, given as the bytes of its colours."""
+    """Choose the mark colours for a scale, which is given as the bytes of its colours."""
     scale = np.frombuffer(table, np.uint8).reshape(-1, 3).astype(int)
 
     def distance(name: str) -> float:
         return float(np.sqrt(np.square(scale - _MARKS[name]).sum(axis=1).min()))
 
-    # Sorting keeps the order of those that are far enough.
+    # Sorting keeps the order of the colours that are far enough.
     chosen = sorted(_MARKS, key=lambda name: -min(distance(name), _APART))[:3]
     one, two, three = (
         Mark(kind, name, _MARKS[name]) for kind, name in zip(("NaN", "inf", "-inf"), chosen, strict=True)
@@ -220,7 +220,7 @@ def _farthest(table: bytes) -> tuple[Mark, Mark, Mark]:
 
 
 def counted(others: NotFinite, table: Bytes | None = None) -> list[tuple[Mark, int]]:
-    """List the marks of the values that there are, each with their number."""
+    """List the marks of the values that occur, each with their number."""
     if not others:
         return []
     counts = zip(marks(table), (others.nan, others.above, others.below), strict=True)
@@ -228,7 +228,7 @@ def counted(others: NotFinite, table: Bytes | None = None) -> list[tuple[Mark, i
 
 
 def key(others: NotFinite, table: Bytes | None = None) -> list[str]:
-    """Say for a legend which colours the values have that are not finite.
+    """Describe for a legend the colours of values that are not finite.
 
     Examples
     --------
@@ -244,16 +244,16 @@ def marked(levels: Bytes, values: Sequence[Floats], table: Bytes | None = None) 
     Parameters
     ----------
     levels : ndarray, shape (H, W) or (H, W, 3), uint8
-        What was made of the values.
+        The levels of the values.
     values : sequence of ndarray, shape (H, W), float32
-        One channel, or those that make a colour together.
+        One channel, or the channels of one colour picture.
     table : ndarray, shape (256, 3), uint8, optional
-        The colour scale that `levels` are from.
+        The colour scale that `levels` come from.
 
     Returns
     -------
     ndarray, shape (H, W) or (H, W, 3), uint8
-        `levels` as they are where all values are finite, else a copy in colour.
+        `levels` unchanged if all values are finite, else a copy in colour.
 
     Examples
     --------

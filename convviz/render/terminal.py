@@ -1,4 +1,4 @@
-"""Pictures in a terminal: half blocks in colour, or characters of rising darkness without."""
+"""Draw pictures in a terminal: with half blocks in colour, or with characters of rising darkness."""
 
 import functools
 from itertools import zip_longest
@@ -12,22 +12,22 @@ from rich.style import Style
 from convviz.spec.geometry import HW
 from convviz.typing import Bytes
 
-# From white to black, as ink on paper.
+# From white to black, like ink on paper.
 DARKNESS = " .:-=+*#%@"
 HALF_BLOCK = "▀"
 
 
 def fitted(levels: Bytes, room: HW, *, wide: int = 1) -> Bytes:
-    """Bring a picture to the largest size that fits.
+    """Resize a picture to the largest size that fits.
 
     Parameters
     ----------
     levels : ndarray, shape (H, W) or (H, W, 3), uint8
         The picture.
     room : HW
-        Rows and columns that are free.
+        The free rows and columns.
     wide : int
-        Columns that are as wide as a row is high.
+        The number of columns that are as wide as one row is high.
 
     Returns
     -------
@@ -56,19 +56,19 @@ def in_half_blocks(levels: Bytes, room: HW) -> Segments:
     levels : ndarray, shape (H, W) or (H, W, 3), uint8
         The picture.
     room : HW
-        Lines and characters in a line.
+        Lines, and characters per line.
 
     Returns
     -------
     rich.segment.Segments
-        To be printed by rich, which brings the colours to those that the terminal has.
+        For rich to print, which converts the colours to those of the terminal.
     """
     pixels = fitted(levels, HW(2 * room.h, room.w))
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
     rows = [[_colour(*pixel) for pixel in row] for row in pixels.tolist()]
     segments = []
-    # An odd number of rows leaves the lower halves of the last line as they are.
+    # If the number of rows is odd, the lower halves of the last line stay unchanged.
     for above, below in zip_longest(rows[::2], rows[1::2], fillvalue=[None] * len(rows[0])):
         segments += [_half_block(*pair) for pair in zip(above, below, strict=True)]
         segments.append(Segment.line())
@@ -77,7 +77,7 @@ def in_half_blocks(levels: Bytes, room: HW) -> Segments:
 
 @functools.lru_cache(maxsize=1 << 16)
 def _colour(red: int, green: int, blue: int) -> Color:
-    """Make a colour once: many pixels share the 256 greys."""
+    """Make each colour only once: many pixels share the 256 greys."""
     return Color.from_rgb(red, green, blue)
 
 
@@ -95,7 +95,7 @@ def in_characters(levels: Bytes, room: HW) -> list[str]:
     levels : ndarray, shape (H, W) or (H, W, 3), uint8
         The picture; its brightness is drawn.
     room : HW
-        Lines and characters in a line.
+        Lines, and characters per line.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Brightness and colour of values, made for the rows that are asked for."""
+"""Compute brightness and colour of values, only for the requested rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from convviz.typing import Bytes
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Toned:
-    """Brightness or colour of values, made for the rows that are asked for, when they are.
+    """Compute brightness or colour of values, only when rows are requested and only for these rows.
 
-    Rows with values that are not finite are in colour, as `marked` draws those.
+    Rows with values that are not finite are in colour, as `marked` draws them.
 
     Parameters
     ----------
     channels : sequence of Rows, shape (H, W), float32
-        One channel, or three of a colour picture.
+        One channel, or the three channels of a colour picture.
     tones : sequence of Tone
         How the values of each channel become levels.
     colours : ndarray, shape (256, 3), uint8, optional
@@ -55,15 +55,15 @@ class Toned:
 
 
 def hatched(size: HW) -> Bytes:
-    """Draw what is not there: stripes of light grey, shape (H, W)."""
+    """Draw an absent map: stripes of light grey, shape (H, W)."""
     stripes = np.add.outer(np.arange(size.h), np.arange(size.w)) // 6 % 2 == 0
     return np.where(stripes, 238, 255).astype(np.uint8)
 
 
 def picture_levels(channels: Sequence[Rows], ends: Sequence[tuple[float, float]]) -> Toned:
-    """Turn channels (H, W) into grey, or three and more into colour; those after the third are left out.
+    """Convert channels (H, W) to grey, or the first three of several to colour.
 
-    `ends` are the values of each channel to be drawn as black and as white.
+    `ends` are the values of each channel to draw as black and as white.
     """
     count = 3 if len(channels) >= 3 else 1
     return Toned(channels[:count], [Tone(low, high, "unit") for low, high in ends[:count]])

@@ -1,1 +1,1 @@
-"""What a Python user holds: values that show and save themselves."""
+"""Provide values for Python users that show and save themselves."""

@@ -1,4 +1,4 @@
-"""A layer in context: what arrives at a convolution of a network, its settings and its weights."""
+"""Describe a layer in context: its input inside a network, its settings and its weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,12 +21,12 @@ from convviz.typing import Floats
 if TYPE_CHECKING:
     from convviz.compute.networks.sources import NetworkSource, Opened
 
-# Of the layers that could have been meant so many are named.
+# The number of candidate layers that a message names.
 _NAMED = 8
 
 
 class Seen(NamedTuple):
-    """The receptive field of one value.
+    """Hold the receptive field of one value.
 
     Parameters
     ----------
@@ -44,26 +44,26 @@ class Seen(NamedTuple):
 
 
 class InNetwork(NamedTuple):
-    """Where a layer stands.
+    """Describe the place of a layer in a network.
 
     Parameters
     ----------
     name : str
-        Its name there.
+        The name of the layer in the network.
     network : str
-        What the network is called.
+        The name of the network.
     runner : str
         The program that runs the network, such as ``"onnxruntime"``.
     maps : ndarray, shape (O, H', W'), float32
-        What the network computes there.
+        The output of the network at that layer.
     values : (str, str)
-        What a file calls that which the layer reads, and that which it makes; empty elsewhere.
+        The names in a file of the values that the layer reads and makes; empty if there is no file.
     seen : Seen, optional
         The receptive field of one of its values.
     gradient : ndarray, shape (C, H, W), float32, optional
-        How much every input value moves that one.
+        How much every input value moves that value.
     picture : Picture, optional
-        What the network reads, in which that lies.
+        The input of the network, to which the receptive field refers.
     """
 
     name: str
@@ -82,26 +82,26 @@ class InNetwork(NamedTuple):
 
     @property
     def document(self) -> dict[str, str]:
-        """Plain values."""
+        """Return plain values."""
         return {"name": self.network, "layer": self.name, "engine": self.runner}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerInContext:
-    """What every command works on: an input, a convolution, its weights, and where they come from.
+    """Hold the input of every command: a picture, a convolution, its weights, and their origin.
 
     Parameters
     ----------
     picture : Picture
-        What arrives at the layer: the picture, or the maps of the steps before.
+        The input of the layer: the picture, or the maps of the steps before it.
     layer : Conv2d
         Its settings.
     weights : LayerWeights
         Its weights.
     remarks : tuple of str
-        What a user needs to know of them.
+        Remarks on the weights for the user.
     network : InNetwork, optional
-        Where it stands; None for a layer by itself.
+        The place of the layer in a network; None for a layer by itself.
     """
 
     picture: Picture
@@ -114,7 +114,7 @@ class LayerInContext:
 def in_network(
     opened: "Opened", picture: Picture, name: str, *, made: Activation | None = None
 ) -> LayerInContext:
-    """Compute what arrives at a convolution of a network, and take its settings and weights.
+    """Compute the input of a convolution in a network, and take its settings and weights.
 
     Parameters
     ----------
@@ -123,22 +123,22 @@ def in_network(
     picture : Picture
         Its input.
     name : str
-        The step.
+        The name of the step.
     made : Activation, optional
-        What it reads and makes, if that was computed before.
+        Its input and output, if they are already computed.
 
     Returns
     -------
     LayerInContext
-        A transposed convolution is given as the convolution that it is: with the kernels rotated by 180
+        A transposed convolution is returned as the equal convolution: with the kernels rotated by 180
         degrees, on its input with zeros between the values.
 
     Raises
     ------
     UnknownNameError
-        If there is no such step.
+        If the step does not exist.
     SpecError, ShapeError
-        If it is no convolution of two axes, or the network does not read the picture.
+        If the step is not a convolution of two axes, or the network cannot read the picture.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def in_network(
 
 
 def _arriving(picture: Picture, values: Floats) -> Picture:
-    """Give what arrives as channels: the picture itself, where that is what arrives."""
+    """Return the input of a layer as channels: the picture itself, if that is the input."""
     if values.shape == picture.shape and np.array_equal(values, picture.x):
         return picture
     names = tuple(str(index) for index in range(len(values)))
@@ -183,7 +183,7 @@ def _arriving(picture: Picture, values: Floats) -> Picture:
 
 
 def _transposed_remark(name: str, layer: ConvTranspose2d) -> str:
-    """Say how a transposed convolution is shown."""
+    """Explain how a transposed convolution is shown."""
     between = " and ".join(
         f"{plural(stride - 1, 'zero')} between its {what}"
         for stride, what in zip(layer.stride, ("rows", "columns"), strict=True)
@@ -251,12 +251,12 @@ def as_convolution(layer: ConvTranspose2d, weight: Floats, x: Floats) -> tuple[C
 
 
 def chosen_layer(opened: "Opened", shape: tuple[int, ...], name: str | None) -> str:
-    """Return which convolution is meant: the one that is named, or the only one.
+    """Return the name of the chosen convolution: the given name, or the only one.
 
     Raises
     ------
     SpecError
-        If none is named and there are several.
+        If no name is given and there are several.
     """
     if name is not None:
         return name
@@ -268,12 +268,12 @@ def chosen_layer(opened: "Opened", shape: tuple[int, ...], name: str | None) -> 
 
 
 def settings_of(source: "NetworkSource", layer: LayerSettings) -> LayerSettings:
-    """Take the settings of a convolution of a network for one filter on one channel, without its weights.
+    """Return the settings of a convolution of a network for one filter on one channel, without weights.
 
     Raises
     ------
     SpecError, UnknownNameError
-        If there is no such layer, or it is no Conv2d.
+        If the layer does not exist, or is not a Conv2d.
     """
     shape = source.usual_shape
     opened = source.open(shape)
@@ -313,7 +313,7 @@ def see(steps: Sequence[NetworkStep], at: HW, *, layer: str | None = None) -> Se
     Raises
     ------
     SpecError
-        If every value of the layer depends on the whole input, or there is no such value.
+        If every value of the layer depends on the whole input, or the value does not exist.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What all answers that can be drawn have in common."""
+"""Define the common parts of all answers that can be drawn."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -9,7 +9,7 @@ from convviz.results import outputs
 
 
 class Drawn(ABC):
-    """An answer in words, as plain values for JSON, and as a drawing; a notebook shows the drawing."""
+    """Give an answer in words, as plain values for JSON, and as a drawing, which a notebook shows."""
 
     __slots__ = ()
 
@@ -27,7 +27,7 @@ class Drawn(ABC):
 
     @abstractmethod
     def description(self, *chosen: Any) -> dict[str, Any]:
-        """Describe the answer for the metadata of a file; `chosen` are settings to be told with it."""
+        """Describe the answer for the metadata of a file; `chosen` are settings to include."""
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the drawing.
@@ -42,7 +42,7 @@ class Drawn(ABC):
         Raises
         ------
         OutputError
-            If the file cannot be written, or is not ours to replace.
+            If the file cannot be written, or exists and was not written by convviz.
         """
         outputs.write_sheet(self.drawing(), Path(path), self.description(), force=force)
 

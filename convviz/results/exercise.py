@@ -1,4 +1,4 @@
-"""Worksheets for a class: numbers that can be worked by hand, and the answers with their steps."""
+"""Make worksheets for a class: numbers that can be computed by hand, and the answers with their steps."""
 
 import random
 from collections.abc import Sequence
@@ -22,18 +22,18 @@ from convviz.spec.layers import Conv2d
 from convviz.spec.settings import LayerSettings
 from convviz.text import number, plural
 
-# Products that a class works out on one sheet, at most.
+# The most products that a class computes on one sheet.
 MOST_PRODUCTS = 5000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Worksheet:
-    """One exercise with its solution.
+    """Hold one exercise with its solution.
 
     Parameters
     ----------
     name : str
-        What stands above it.
+        The title of the exercise.
     run : LayerRun
         The layer, its numbers, the input, and the solution.
     asked : HW
@@ -115,12 +115,12 @@ class Worksheet:
 
 
 def _grid(values: NDArray[np.float32], *, empty: bool = False) -> Grid:
-    """Write a matrix, or leave room for it."""
+    """Write a matrix, or leave room for its numbers."""
     return Grid([["" if empty else number(float(value), digits=6) for value in row] for row in values])
 
 
 def _sum(found: Trace) -> str:
-    """Write one value as the sum that it is."""
+    """Write one value as its sum."""
     words = []
     for channel in found.channels:
         pairs = zip(channel.patch.ravel(), channel.kernel.ravel(), strict=True)
@@ -131,7 +131,7 @@ def _sum(found: Trace) -> str:
 
 
 def _signed(value: float) -> str:
-    """Write a number, in brackets where it is negative."""
+    """Write a number, in brackets if it is negative."""
     text = number(value, digits=6)
     return f"({text})" if value < 0 else text
 
@@ -150,17 +150,17 @@ def make_sheets(
     channels : int
         Channels of the input.
     sheets : int
-        How many to make.
+        Number of worksheets.
 
     Returns
     -------
     list of Worksheet
-        With small whole numbers: inputs from 0 to 9, drawn weights and biases from -2 to 2.
+        They have small whole numbers: inputs from 0 to 9, drawn weights and biases from -2 to 2.
 
     Raises
     ------
     SpecError, ShapeError
-        If the layer is not legal, or there is more to work out than `MOST_PRODUCTS`.
+        If the layer is not valid, or needs more products than `MOST_PRODUCTS`.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def make_sheets(
     named = filters.prepare(settings)
     made = []
     for index in range(sheets):
-        # One generator per sheet, so that sheet 2 is the same however many there are.
+        # Each sheet has its own generator, so that sheet 2 does not depend on the number of sheets.
         draw = random.Random(f"{settings.seed} {index}")
         layer, weights = _layer(settings, channels, named, draw=draw)
         products = layer.macs((layer.in_channels, *size))
@@ -197,9 +197,9 @@ def pages(sheets: Sequence[Worksheet], *, html: bool = False) -> tuple[str, str]
     Parameters
     ----------
     sheets : sequence of Worksheet
-        What `make_sheets` gives.
+        The result of `make_sheets`.
     html : bool
-        As HTML, else as Markdown.
+        Whether to write HTML instead of Markdown.
 
     Returns
     -------
@@ -216,11 +216,11 @@ def pages(sheets: Sequence[Worksheet], *, html: bool = False) -> tuple[str, str]
 def _layer(
     settings: LayerSettings, channels: int, named: NamedFilters | None, *, draw: random.Random
 ) -> tuple[Conv2d, LayerWeights]:
-    """Build the layer with the kernels that were named, or with drawn ones."""
+    """Build the layer with the named kernels, or with random ones."""
     if named is not None:
         layer, weights, _ = filters.build(settings, channels, named=named)
         if layer.out_channels > (maps := named.maps(layer.groups)):
-            # The weights of a new layer have too many digits to be worked out by hand.
+            # The weights of a new layer have too many digits for work by hand.
             raise SpecError(
                 f"out_channels is {layer.out_channels}, but the kernels make {plural(maps, 'map')}; "
                 "on a worksheet give a kernel for every map."

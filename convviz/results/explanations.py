@@ -1,4 +1,4 @@
-"""Questions about a run, each with its answer: one value, one pixel, one weight, the matrices, the groups."""
+"""Answer questions about a run: one value, one pixel, one weight, the matrices, the groups."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,27 +22,27 @@ from convviz.text import number, plural
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked about a run: one of `at`, `pixel`, `weight`, `as_matrix` and `group_map`; else `at`.
+    """Ask about a run: one of `at`, `pixel`, `weight`, `as_matrix` and `group_map`; `at` by default.
 
     Parameters
     ----------
     at : HW, optional
-        Row and column of an output value; those of the largest magnitude of the map by default.
+        Row and column of an output value; by default the value of the largest magnitude in the map.
     index : int, optional
-        The map that it stands in; the first by default.
+        The map of the value; the first by default.
     pixel : HW, optional
         Row and column of an input pixel.
     weight : (int, int, int, int), optional
         Indices of a weight in the array (O, I / groups, kh, kw).
     as_matrix : bool
-        The layer as matrix products.
+        Whether to show the layer as matrix products.
     group_map : bool
-        Which channels feed which maps.
+        Whether to show which channels feed which maps.
 
     Raises
     ------
     SpecError
-        If several are asked, or a map is chosen for a weight, which belongs to one.
+        If several questions are asked, or a map is chosen for a weight, which belongs to only one.
     """
 
     at: HW | None = None
@@ -66,14 +66,14 @@ class Question:
             )
 
     def about(self, run: FeatureMaps, looks: ContrastSettings = DEFAULT) -> "Explanation":
-        """Answer it for a run; `looks` is how the values of maps become brightness in a drawing.
+        """Answer the question for a run; `looks` sets how values of maps become brightness in a drawing.
 
         Raises
         ------
         SpecError
-            If there is no such map, position, pixel or weight.
+            If the map, position, pixel or weight does not exist.
         BackendError
-            If the parts do not add up to what the backend computed.
+            If the parts do not add up to the result of the backend.
         """
         index = self.index or 0
         if self.pixel is not None:
@@ -88,7 +88,7 @@ class Question:
         return ValueExplanation(run, self, looks, trace(run, at=self.at, index=index))
 
     def as_text(self) -> dict[str, str]:
-        """Return what is asked as it would be typed."""
+        """Return the question as a user would type it."""
         places = {"at": self.at, "pixel": self.pixel, "weight": self.weight}
         text = {key: ",".join(map(str, place)) for key, place in places.items() if place is not None}
         flags = {"as-matrix": self.as_matrix, "group-map": self.group_map}
@@ -98,14 +98,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Explanation(Drawn):
-    """The answer to a question about a run.
+    """Hold the answer to a question about a run.
 
     Parameters
     ----------
     run : FeatureMaps
         The run.
     question : Question
-        What was asked.
+        The question.
     looks : ContrastSettings
         How the values of maps become brightness in the drawing.
     """
@@ -115,22 +115,22 @@ class Explanation(Drawn):
     looks: ContrastSettings
 
     def table(self) -> Table | None:
-        """Tabulate what follows the lines, if anything does."""
+        """Tabulate the rows that follow the lines, if any."""
         return None
 
     def description(self, *chosen: Any) -> dict[str, Any]:
-        """Describe the answer for the metadata of a file; `chosen` are settings to be told with it."""
+        """Describe the answer for the metadata of a file; `chosen` are settings to include."""
         return {**self.run.description(*chosen), "command": "explain", **self.question.as_text()}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ValueExplanation(Explanation):
-    """One output value taken apart, in `found`."""
+    """Explain one output value; its trace is in `found`."""
 
     found: Trace
 
     def lines(self, *, width: int = 100) -> list[str]:
-        """Write the arithmetic of the value, and how much of the layer's work meets padding."""
+        """Write the arithmetic of the value, and how much of the work of the layer meets padding."""
         text = explanation.lines(self.found, self.run, width=width)
         size = self.run.picture.size
         if any(self.run.layer.edges(size)):
@@ -138,7 +138,7 @@ class ValueExplanation(Explanation):
         return text
 
     def document(self) -> dict[str, Any]:
-        """Give every number as plain values."""
+        """Return every number as plain values."""
         found = self.found
         outputs, products = padding_shares(*self.run.layer.axes(self.run.picture.size))
         return {
@@ -171,7 +171,7 @@ class ValueExplanation(Explanation):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PixelExplanation(Explanation):
-    """Every output that an input pixel feeds, in `feeds`."""
+    """Explain one input pixel; the outputs that it feeds are in `feeds`."""
 
     feeds: list[Feed]
 
@@ -183,7 +183,7 @@ class PixelExplanation(Explanation):
 
     @property
     def copied(self) -> bool:
-        """Whether the padding holds copies of the pixel that are read."""
+        """Whether the padding holds copies of the pixel that windows read."""
         return any(feed.cell != self.at for feed in self.feeds)
 
     def lines(self, *, width: int = 100) -> list[str]:
@@ -202,14 +202,14 @@ class PixelExplanation(Explanation):
         return text
 
     def table(self) -> Table | None:
-        """Tabulate the products that the pixel is a factor of."""
+        """Tabulate the products of the pixel."""
         if not self.feeds:
             return None
         rows = reach.rows_of_feeds(self.feeds, self.run, at=self.at)
         return tables.feeds(rows, cells=self.copied)
 
     def document(self) -> dict[str, Any]:
-        """Give every product as plain values."""
+        """Return every product as plain values."""
         return {
             "pixel": list(self.at),
             "values": self.run.picture.x[:, self.at.h, self.at.w].tolist(),
@@ -228,7 +228,7 @@ class PixelExplanation(Explanation):
         }
 
     def drawing(self) -> Drawing:
-        """Draw the pixel and what it feeds of one map."""
+        """Draw the pixel and its outputs in one map."""
         return reach.draw_pixel(
             self.at, self.feeds, self.run, index=self.question.index or 0, looks=self.looks
         )
@@ -236,7 +236,7 @@ class PixelExplanation(Explanation):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class WeightExplanation(Explanation):
-    """What one weight multiplies and feeds, in `found`."""
+    """Explain what one weight multiplies and feeds; its trace is in `found`."""
 
     found: WeightTrace
 
@@ -249,7 +249,7 @@ class WeightExplanation(Explanation):
         return tables.products(reach.rows_of(self.found))
 
     def document(self) -> dict[str, Any]:
-        """Give every product as plain values."""
+        """Return every product as plain values."""
         found = self.found
         return {
             "weight": {"index": list(found.indices), "value": found.weight},
@@ -269,7 +269,7 @@ class WeightExplanation(Explanation):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MatrixExplanation(Explanation):
-    """The layer as matrix products, in `found`."""
+    """Show the layer as matrix products, which are in `found`."""
 
     found: Unfolded
 
@@ -278,7 +278,7 @@ class MatrixExplanation(Explanation):
         return product.lines(self.found, width=width)
 
     def document(self) -> dict[str, Any]:
-        """Give every matrix as plain values."""
+        """Return every matrix as plain values."""
         found = self.found
         return {
             "map": {"index": found.index, "name": found.name},
@@ -300,12 +300,12 @@ class MatrixExplanation(Explanation):
 
 
 class GroupMap(Explanation):
-    """Which channels feed which maps, and what groups save."""
+    """Show which channels feed which maps, and how much groups save."""
 
     __slots__ = ()
 
     def lines(self, *, width: int = 100) -> list[str]:
-        """Write one line per group, and one for what they save."""
+        """Write one line per group, and one for the savings."""
         run = self.run
         return shapes.group_map(run.layer, run.picture.size, run.picture.channels, names=run.names)
 
@@ -347,25 +347,25 @@ def explain(
     device: str = "cpu",
     **looks: Any,
 ) -> Explanation:
-    """Take one output value of a layer apart, or answer another question about it.
+    """Explain one output value of a layer, or answer another question about the layer.
 
     Parameters
     ----------
     image, layer, weights, backend, device
         As for `convviz.run`.
     at : (int, int), optional
-        Row and column of an output value: what is multiplied by what, and how it adds up. By default
-        the value of the largest magnitude of the map.
+        Row and column of an output value, to show its products and their sum. By default
+        the value of the largest magnitude in the map.
     index : int, optional
-        The map that it stands in; the first by default.
+        The map of the value; the first by default.
     pixel : (int, int), optional
-        Row and column of an input pixel: every output that it feeds.
+        Row and column of an input pixel, to show every output that it feeds.
     weight : (int, int, int, int), optional
-        Indices of a weight in the array (O, I / groups, kh, kw): what it multiplies and feeds.
+        Indices of a weight in the array (O, I / groups, kh, kw), to show what it multiplies and feeds.
     as_matrix : bool
-        The layer as matrix products.
+        Whether to show the layer as matrix products.
     group_map : bool
-        Which channels feed which maps.
+        Whether to show which channels feed which maps.
     **looks
         How the values of maps become brightness in the drawing: `colormap`, `limits` and `scale`
         as for `FeatureMaps.grid`.
@@ -379,9 +379,9 @@ def explain(
     Raises
     ------
     SpecError
-        If several are asked, or there is no such map, position, pixel or weight.
+        If several questions are asked, or the map, position, pixel or weight does not exist.
     BackendError
-        If the parts do not add up to what the backend computed.
+        If the parts do not add up to the result of the backend.
 
     Examples
     --------

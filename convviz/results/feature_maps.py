@@ -1,4 +1,4 @@
-"""What a layer makes of a picture, as a value that shows and saves itself."""
+"""Hold the maps that a layer makes of a picture, as a value that shows and saves itself."""
 
 import time
 from collections.abc import Sequence
@@ -33,17 +33,17 @@ from convviz.spec.reach import Box
 from convviz.text import plural
 from convviz.typing import Floats
 
-# Maps of at most this many values, 64 MiB, are kept once they are computed. Of more, memory that was not
-# touched before costs about a nanosecond a byte (measured in 2026), and most maps take less to compute again:
-# those of at most this many MACs a value are not kept, nor are maps of more than 1 GiB.
+# Maps of at most this many values, 64 MiB, are kept after they are computed. For larger maps, fresh
+# memory costs about a nanosecond per byte (measured in 2026), and most maps are quicker to compute again:
+# maps of at most this many MACs per value are not kept, nor are maps of more than 1 GiB.
 _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
-# Maps of the full size that are computed together while the sheet is painted.
+# The number of full-size maps to compute together while the sheet is painted.
 _TOGETHER = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureMaps(LayerRun):
-    """A run of one layer that draws, stores and shows itself; with the parameters of `LayerRun`."""
+    """Hold a run of one layer that draws, stores and shows itself; it has the parameters of `LayerRun`."""
 
     def __repr__(self) -> str:
         h, w = self.shape[1:]
@@ -57,17 +57,17 @@ class FeatureMaps(LayerRun):
         Parameters
         ----------
         parts : ndarray, shape (O, I / groups, H', W'), float32, optional
-            What `partial` gives: then every filter has a row of its own, with the
+            The result of `partial`: with it, every filter has its own row, with the
             part of every channel, the bias and the sum.
         differences : ndarray, shape (O, H', W'), float32, optional
-            What `flip_difference` gives: then every filter shows its map before the kernels were
+            The result of `flip_difference`: with it, every filter shows its map before the kernels were
             rotated, its map, and the difference.
         **looks
             Fields of `convviz.spec.settings.SheetSettings`: `tile`, the longest side of a map in
             pixels, or None to keep every pixel; `columns`; `colormap`; `limits`, such as
             "percentile" (the 1st and the 99th of each map), "percentile:5", "minmax",
-            "symmetric" or "-1,1"; `scale`, "map", "layer" or "global"; `kernels`, whether those of
-            its filter stand above every map; `title`, `captions`, `font_size` and `layout`.
+            "symmetric" or "-1,1"; `scale`, "map", "layer" or "global"; `kernels`, whether the kernels of
+            the filter stand above every map; `title`, `captions`, `font_size` and `layout`.
 
         Returns
         -------
@@ -77,7 +77,7 @@ class FeatureMaps(LayerRun):
         Raises
         ------
         SpecError, UnknownNameError
-            If `tile` or `columns` is no whole number of at least 1, or a name is not known.
+            If `tile` or `columns` is not a whole number of at least 1, or a name is not known.
         """
         return self.sheet(parts=parts, differences=differences, **looks).image()
 
@@ -90,9 +90,9 @@ class FeatureMaps(LayerRun):
         seen: Panel = NOTHING,
         **looks: Any,
     ) -> Sheet:
-        """Lay out what `grid` draws, to be painted while it is written; with the parameters of `grid`.
+        """Lay out the sheet of `grid`, which is painted when it is written; take the parameters of `grid`.
 
-        `chosen` lists the maps to draw, all by default; `seen` is to be put beside the input.
+        `chosen` lists the maps to draw, all by default; `seen` is the panel beside the input.
         """
         look = settings.SheetSettings.of(**looks)
         tile, columns = look.tile, look.columns
@@ -100,7 +100,7 @@ class FeatureMaps(LayerRun):
         _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
         maps = found.maps
         if after >= 1:
-            # The maps of one row of tiles, or of a part of it, are painted at the same time.
+            # The maps of one row of tiles, or of a part of a row, are painted at the same time.
             whole = self._whole(columns or _TOGETHER)
             maps = [replace(one, small=rows) for one, rows in zip(maps, whole, strict=True)]
         filters = self.filters
@@ -131,12 +131,12 @@ class FeatureMaps(LayerRun):
         )
 
     def receptive_field(self, at: HW) -> Box:
-        """Find the rows and columns of the input that the output value at a position depends on.
+        """Find the rows and columns of the input on which the output value at a position depends.
 
         Raises
         ------
         SpecError
-            If there is no such position in the maps.
+            If the position does not exist in the maps.
         """
         check_inside("field", at, HW(*self.shape[1:]), what="the maps")
         step = self._step
@@ -145,7 +145,7 @@ class FeatureMaps(LayerRun):
         return Box.of(step.height, step.width, at)
 
     def seen(self, at: HW, *, tile: int | None = 320, effective: bool = False) -> Panel:
-        """Draw the receptive field of the output value at a position, to be put on the sheet.
+        """Draw the receptive field of the output value at a position, for the sheet.
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ class FeatureMaps(LayerRun):
         tile : int or None
             Longest side of a map on the sheet, in pixels.
         effective : bool
-            Whether the gradient is laid over it, which torch computes.
+            Whether to draw the gradient, which torch computes, over the receptive field.
         """
         box = self.receptive_field(at)
         before, _ = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
@@ -174,16 +174,16 @@ class FeatureMaps(LayerRun):
         return alone(self.layer, self.picture.size)
 
     def _flips(self, differences: Floats, scale: float) -> list[tuple[ArraySummary, ArraySummary]]:
-        """Sum up the maps before the kernels were rotated, and how far these maps are from those."""
+        """Summarize the maps before the kernels were rotated, and the differences of the maps from them."""
         if all_finite(differences):
             before = np.subtract(self.maps, differences)
-        else:  # infinity less infinity does not lead back
+        else:  # infinity minus infinity cannot be reversed
             before = apply(self.layer, self.picture.x, self.filters.turned(), backend=self.backend)
         both = (survey(values, scale, moments=False) for values in (before, differences))
         return list(zip(*both, strict=True))
 
     def contrasts(self, picture: settings.SheetSettings) -> list[Contrast]:
-        """Choose how every map is drawn with all of its pixels, as a picture of its own."""
+        """Choose how every map is drawn with all of its pixels, as a separate picture."""
         found = self.summary(picture.tile, moments=False, spread=True)
         _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), picture.tile)
         return contrasts([Drawn.of(one.in_full, scale=after) for one in found.maps], picture)
@@ -191,7 +191,7 @@ class FeatureMaps(LayerRun):
     def arrays(
         self, *, parts: Floats | None = None, differences: Floats | None = None
     ) -> dict[str, NDArray[Any]]:
-        """Gather what `save` stores: input, weight, bias if any, maps, names, and what else is given."""
+        """Gather the arrays for `save`: input, weight, bias if any, maps, names, and other given arrays."""
         stored: dict[str, NDArray[Any]] = {"input": self.picture.x, "weight": self.filters.weight}
         if self.filters.bias is not None:
             stored["bias"] = self.filters.bias
@@ -207,16 +207,16 @@ class FeatureMaps(LayerRun):
         picture: settings.SheetSettings | None = None,
         **more: Any,
     ) -> list[Path]:
-        """Write every map as a PNG of its own, one pixel per value.
+        """Write every map as a separate PNG, one pixel per value.
 
         Parameters
         ----------
         folder : Path
-            Where to write them; made if missing.
+            The folder to write to; it is made if it does not exist.
         description : dict
-            The metadata of each.
+            The metadata of each file.
         picture : SheetSettings, optional
-            How values become brightness; what was summed up for a sheet with these is used again.
+            How values become brightness; summaries for a sheet with the same settings are used again.
         **more
             As for `convviz.results.outputs.write_maps`: force, inputs, advance.
 
@@ -243,7 +243,7 @@ class FeatureMaps(LayerRun):
         Parameters
         ----------
         path : str or Path
-            The file to write; its ending says what.
+            The file to write; its ending sets the format.
         force : bool
             Replace a file that convviz did not write.
         partial : bool
@@ -252,7 +252,7 @@ class FeatureMaps(LayerRun):
         Raises
         ------
         OutputError
-            If the file cannot be written, or is not ours to replace.
+            If the file cannot be written, or exists and was not written by convviz.
         """
         path = Path(path)
         parts = self.partial() if partial else None
@@ -287,25 +287,25 @@ def run(
     Parameters
     ----------
     image : str, Path, Picture or array_like, shape (C, H, W) or (H, W)
-        A file, a picture already read, or numbers; (H, W, C) where only that can be meant.
+        A file, a picture that is already read, or numbers; (H, W, C) if no other order is possible.
     layer : Conv2d or torch.nn.Conv2d
         The layer; a torch module brings its own weights.
     weights : LayerWeights, array_like or (array_like, array_like), optional
         The weights of the layer: `LayerWeights`, a weight, or a weight and a bias. By
-        default those that torch draws with seed 0.
+        default the weights that torch draws with seed 0.
     backend : {"auto", "numpy", "torch"}
-        What computes; "auto" takes torch where that makes up for the time to load it.
+        The library that computes; "auto" uses torch if that makes up for the time to load it.
     device : {"cpu", "cuda", "mps"}
-        Where torch computes.
+        The device on which torch computes.
     keep : bool
         Whether to compute the maps now and keep them, if they are smaller than 1 GiB.
-        Otherwise they are computed in bands of rows, when they are asked for, where
-        that is quicker than to keep them.
+        Otherwise, if that is quicker than keeping them, they are computed in bands of rows
+        when they are needed.
 
     Returns
     -------
     FeatureMaps
-        The maps with all they were made from; a notebook shows them as a picture.
+        The maps with everything that they were made from; a notebook shows them as a picture.
 
     Raises
     ------
@@ -314,7 +314,7 @@ def run(
     SpecError, ShapeError
         If input, layer and weights do not fit each other.
     BackendError
-        If the backend or the device is not there.
+        If the backend or the device is not available.
 
     Examples
     --------
@@ -340,7 +340,7 @@ def run(
         weight, bias = weights if isinstance(weights, tuple) else (weights, None)
         weights = LayerWeights.of(layer, weight, bias)
     chosen = backends.choose(backend, macs=layer.macs(picture.shape), device=device)
-    backends.load(chosen)  # importing is not computing
+    backends.load(chosen)  # the time to import is not time to compute
     size = layer.output_size(picture.size)
     values = layer.out_channels * size.h * size.w
     repeat = not keep and layer.macs(picture.shape) <= _MACS_TO_REPEAT * values

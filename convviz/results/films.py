@@ -1,4 +1,4 @@
-"""Animations as files, each with the settings it was made with."""
+"""Write animations as files, each with its settings."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from convviz.results.outputs import opened, write_sheet
 if TYPE_CHECKING:
     from PIL import Image
 
-# Pixels per unit of a video: one of 960 units fills a slide of 1280 pixels.
+# Pixels per unit of a video: a video of 960 units fills a slide of 1280 pixels.
 _VIDEO_SCALE = 4 / 3
 
 
@@ -28,9 +28,9 @@ def write_animation(
     Parameters
     ----------
     film : Film
-        What to write.
+        The animation to write.
     path : Path
-        Where to write it; the ending says how.
+        The file to write; its ending sets the format.
     description, force, inputs
         As for `convviz.results.outputs.write_sheet`.
 
@@ -39,7 +39,7 @@ def write_animation(
     OutputError
         As for `convviz.results.outputs.write_sheet`.
     BackendError
-        If .mp4 is asked for and the package for it is not installed.
+        If .mp4 is requested and its package is not installed.
     """
     suffix = path.suffix.lower()
     text = marks.signed_text(description)[marks.MARK]
@@ -67,11 +67,11 @@ def write_frames(
     Parameters
     ----------
     film : Film
-        What to write.
+        The animation to write.
     folder : Path
-        Where to write it; made if missing.
+        The folder to write to; it is made if it does not exist.
     svg : bool
-        Write documents, not pixels.
+        Whether to write SVG documents instead of pixels.
     description, force, inputs
         As for `convviz.results.outputs.write_sheet`.
 

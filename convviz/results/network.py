@@ -1,4 +1,4 @@
-"""What the steps of a network make of a picture, as a value that shows and saves itself."""
+"""Hold the maps that the steps of a network make of a picture, as a value that shows and saves itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,22 +34,22 @@ from convviz.spec.layers import Shape, shape_text
 from convviz.text import number, plural
 from convviz.typing import Floats
 
-# Of a prediction so many classes are named.
+# The number of classes to name for a prediction.
 _BEST = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerMaps:
-    """What one layer of a network makes: the methods of `FeatureMaps`, for a layer of any kind.
+    """Hold the output of one layer of a network: the methods of `FeatureMaps`, for a layer of any kind.
 
     Parameters
     ----------
     run : NetworkMaps
-        The network, its input, and what all of its layers make.
+        The network, its input, and the outputs of all its layers.
     name : str
-        The layer.
+        The name of the layer.
     token : HW, optional
-        Of attention (heads, T, T), the place of the token whose row is a map for each head.
+        For attention (heads, T, T), the place of the token whose row becomes a map for each head.
     """
 
     run: "NetworkMaps"
@@ -61,17 +61,17 @@ class LayerMaps:
 
     @property
     def layer(self) -> str:
-        """The layer in words, such as ``"MaxPool2d(kernel_size=(2, 2), stride=(2, 2))"``."""
+        """Layer in words, such as ``"MaxPool2d(kernel_size=(2, 2), stride=(2, 2))"``."""
         return self.run.step(self.name).described
 
     @property
     def maps(self) -> Floats:
-        """What it makes, float32: (C, H, W), (N,), or another shape that the network has there."""
+        """Output of the layer, float32: (C, H, W), (N,), or another shape that the network has there."""
         return self.run.activation(self.name)
 
     @property
     def channels(self) -> Floats:
-        """The maps, each with rows and columns, as `convviz.render.sheets.strips.as_maps` lays them out."""
+        """Maps with rows and columns, as `convviz.render.sheets.strips.as_maps` lays them out."""
         return strips.as_maps(self.maps, self.run.step(self.name).layout, token=self.token)
 
     @property
@@ -81,11 +81,11 @@ class LayerMaps:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each map is called."""
+        """Name of each map."""
         return tuple(f"{self.name}: {index}" for index in range(len(self.channels)))
 
     def statistics(self) -> list[MapStatistics]:
-        """Sum up every map; a row of values is one map."""
+        """Summarize every map; a row of values is one map."""
         found = map(summed_up, self.channels)
         return [
             MapStatistics(index, name, of.low, of.high, of.mean, of.std, of.nan, of.infinite)
@@ -97,15 +97,15 @@ class LayerMaps:
         return [float(np.mean(values == 0)) for values in self.channels]
 
     def strongest(self, count: int) -> list[int]:
-        """List the maps of the most energy, the strongest first."""
+        """List the maps with the most energy, the strongest first."""
         return [int(index) for index in by_energy(self.channels)[:count]]
 
     def sheet(self, **looks: Any) -> Sheet:
-        """Lay out the maps; with the parameters of `NetworkMaps.sheet`."""
+        """Lay out the maps; this takes the parameters of `NetworkMaps.sheet`."""
         return self.run.sheet(only=self.name, token=self.token, **looks)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write the sheet or the exact numbers; with the parameters of `NetworkMaps.save`."""
+        """Write the sheet or the exact numbers; this takes the parameters of `NetworkMaps.save`."""
         self.run.save(path, force=force, only=self.name)
 
     def _repr_png_(self) -> bytes:
@@ -115,7 +115,7 @@ class LayerMaps:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
-    """What the layers of a network make of a picture, by their names.
+    """Hold the outputs of the layers of a network for a picture, by their names.
 
     Parameters
     ----------
@@ -126,17 +126,17 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
     picture : Picture
         The input.
     made : dict of ndarray, float32
-        What steps make, as far as it was computed already.
+        The outputs of steps that are already computed.
     backend : str
-        What computed.
+        The library that computed them.
     device : str
-        Where it computed.
+        The device that computed them.
     title : str
-        What to call the network on a sheet.
+        The name of the network on a sheet.
     shown : sequence of NetworkStep, optional
         The steps on the sheet; all by default.
     filled : Filled, optional
-        The layers and weights of a network of our own.
+        The layers and weights, for a network of convviz.
     """
 
     opened: Opened
@@ -175,27 +175,27 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return len(self.steps)
 
     def step(self, name: str) -> NetworkStep:
-        """Find a step by its name; a `KeyError` if there is none."""
+        """Find a step by its name; raise `KeyError` if it does not exist."""
         return next((one for one in self.steps if one.name == name), None) or _missing(name)
 
     def layer(self, name: str) -> LayerMaps:
-        """Return what a step makes, as maps of any kind of layer; a `KeyError` if there is none."""
+        """Return the output of a step, as maps of any kind of layer; raise `KeyError` if it is missing."""
         return LayerMaps(self, self.step(name).name)
 
     def activation(self, name: str) -> Floats:
-        """Return what a step makes; it is computed now if it was not before."""
+        """Return the output of a step; compute it now if necessary."""
         if name in self.made:
             return self.made[name]
         return activations(self.opened.engine, self.picture.x, [name])[name].values
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What was done with the weights beyond taking each by its name."""
+        """Notes on the weights, if they were not simply taken by their names."""
         return self.opened.remarks
 
     @property
     def output_shape(self) -> Shape:
-        """Shape of what the last step makes; nothing where it is not known."""
+        """Shape of the output of the last step; empty if it is not known."""
         return self.steps[-1].output_shape or ()
 
     @property
@@ -205,25 +205,25 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulate operations of all steps for which they are defined."""
+        """MACs of all steps for which they are defined."""
         return sum(one.macs or 0 for one in self.steps)
 
     def prediction(self) -> list[tuple[str, float]]:
-        """Name the greatest values of the last layer, where the network says what they stand for.
+        """Name the classes of the greatest values of the last layer, if the network names its classes.
 
         Returns
         -------
         list of (str, float)
-            At most five classes with their values, the greatest first; none where there are no names.
+            At most five classes with their values, the greatest first; empty if there are no names.
 
         Raises
         ------
         SpecError
-            If there is not one name per value.
+            If the number of names differs from the number of values.
         """
         classes = self.opened.classes
         if not classes:
-            # A detector has names for its boxes, which are no prediction for the whole picture.
+            # A detector has names for its boxes, which do not predict a class for the whole picture.
             classes = self.opened.engine.classes
             if self.output_shape != (len(classes),):
                 return []
@@ -237,7 +237,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return [(classes[index], float(values[index])) for index in best]
 
     def prediction_sentence(self) -> str:
-        """Return the prediction in words; nothing where there is none."""
+        """Return the prediction in words; empty if there is no prediction."""
         predicted = self.prediction()
         if not predicted:
             return ""
@@ -252,7 +252,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         Returns
         -------
         ndarray, shape (C, H, W), float32
-            The gradient of the sum of all maps there.
+            The gradient of the sum of all maps at that position.
         """
         return self.opened.engine.gradient(self.picture.x, seen.layer, seen.at)
 
@@ -271,15 +271,15 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         Parameters
         ----------
         only : str, optional
-            One layer, in full.
+            One layer to show in full.
         seen : Seen, optional
             The receptive field to draw beside the input.
         effective : bool
-            Whether its gradient is laid over that.
+            Whether to draw its gradient over it.
         top : int, optional
-            Maps of each layer, those of the most energy first.
+            The number of maps of each layer to show, those with the most energy first.
         token : HW, optional
-            Of attention (heads, T, T), the place of the token whose row is a map for each head.
+            For attention (heads, T, T), the place of the token whose row becomes a map for each head.
         **looks
             Fields of `SheetSettings`, as for `FeatureMaps.grid`; a tile of a strip has `strips.TILE`
             pixels by default.
@@ -295,7 +295,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         made = {one.name: self.activation(one.name) for one in steps}
         tiles: Sequence[int | None] = [look.tile]
         if only is None and self.filled is None:
-            # A network of others may have many resolutions: the sheet stays one that a screen shows.
+            # An external network may have many resolutions: keep the sheet small enough for a screen.
             top = top or look.columns or strips.MOST
             tiles = strips.TILES if look.tile == strips.TILE else [look.tile]
         for tile in tiles:
@@ -318,7 +318,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return sheet
 
     def _heading(self, only: str | None) -> tuple[str, str]:
-        """Sum the network up in two lines."""
+        """Summarize the network in two lines."""
         title = self.title or self.opened.engine.name
         here = "" if only is None else f"; here {only}"
         shapes = f"{shape_text(self.picture.shape)} -> {shape_text(self.output_shape)}"
@@ -328,7 +328,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         )
 
     def arrays(self) -> dict[str, Floats]:
-        """Gather what `save` stores: the input, and what was computed."""
+        """Gather the arrays for `save`: the input, and the computed outputs."""
         return {"input": self.picture.x, **self.made}
 
     def save(self, path: str | Path, *, force: bool = False, only: str | None = None) -> None:
@@ -337,16 +337,16 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         Parameters
         ----------
         path : str or Path
-            The file to write; its ending says what.
+            The file to write; its ending sets the format.
         force : bool
             Replace a file that convviz did not write.
         only : str, optional
-            One layer, on a sheet.
+            One layer to show on the sheet.
 
         Raises
         ------
         OutputError
-            If the file cannot be written, or is not ours to replace.
+            If the file cannot be written, or exists and was not written by convviz.
         """
         path = Path(path)
         if path.suffix.lower() in settings.PICTURE_ENDINGS:
@@ -364,7 +364,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
 
 
 def _missing(name: str) -> NetworkStep:
-    """Refuse the name of a layer, as a mapping does."""
+    """Refuse the unknown name of a layer, as a mapping does."""
     raise KeyError(name)
 
 
@@ -377,7 +377,7 @@ def apply(
     title: str = "",
     only: Sequence[str] = (),
 ) -> NetworkMaps:
-    """Compute a network on a picture: all layers of our own, of others those of an overview.
+    """Run a network on a picture: all layers of a network of convviz, else those of an overview.
 
     Parameters
     ----------
@@ -388,7 +388,7 @@ def apply(
     backend, device, title
         As for `run_net`.
     only : sequence of str
-        The steps that are wanted, where it is not an overview.
+        The steps to compute, if it is not an overview.
 
     Raises
     ------
@@ -412,7 +412,7 @@ def apply(
         check_layer(until, known)
         steps = steps[: known.index(until) + 1]
     shown = overview_steps(steps, ("chw", "hwc"))
-    # What it ends with is shown whatever that is.
+    # The last output is shown, whatever it is.
     if not shown or (until is not None and shown[-1] is not steps[-1]):
         shown.append(steps[-1])
     names = list(only) or [one.name for one in shown]

@@ -1,4 +1,4 @@
-"""One layer on one picture, with everything that was asked for beside the maps."""
+"""Run one layer on one picture, and compute everything that was requested besides the maps."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ from convviz.typing import Floats
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerOutcome:
-    """What ``convviz run`` makes of one layer.
+    """Hold the results of ``convviz run`` for one layer.
 
     Parameters
     ----------
@@ -36,23 +36,23 @@ class LayerOutcome:
     flipped : bool
         Whether the kernels were rotated.
     remarks : tuple of str
-        What a user is to know of the filters.
+        Remarks on the filters for the user.
     agreement : Agreement, optional
-        How far another backend is apart.
+        The difference from another backend.
     agreement_with_network : Agreement, optional
-        How far the program is apart that ran the network around the layer.
+        The difference from the program that ran the network around the layer.
     parts : ndarray, shape (O, I / groups, H', W'), float32, optional
         The partial maps.
     differences : ndarray, shape (O, H', W'), float32, optional
-        What the rotation changes; None where it changes nothing.
+        The changes that the rotation makes; None if it changes nothing.
     chosen : sequence of int, optional
-        The maps that are shown, all by default.
+        The maps to show, all by default.
     seen : Panel
-        The receptive field that is drawn.
+        The receptive field to draw.
     seconds : float
-        How long the maps took.
+        The time to compute the maps.
     place : InNetwork, optional
-        Where the layer stands.
+        The place of the layer in a network.
     """
 
     result: FeatureMaps
@@ -69,7 +69,7 @@ class LayerOutcome:
 
     @property
     def changed(self) -> tuple[float, str, HW] | None:
-        """The largest change that the rotation makes, its map and its position; None where there is none."""
+        """Largest change that the rotation makes, its map and its position; None if there is no change."""
         return None if self.differences is None else self.result.largest(self.differences)
 
     def sheet(self, picture: SheetSettings) -> Sheet:
@@ -83,7 +83,7 @@ class LayerOutcome:
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Gather what is stored as exact numbers."""
+        """Gather the arrays to store as exact numbers."""
         return self.result.arrays(parts=self.parts, differences=self.differences)
 
 
@@ -97,31 +97,31 @@ def run_layer(
     moments: bool = True,
     advance: Callable[[int], None] = lambda rows: None,
 ) -> LayerOutcome:
-    """Run a layer on a picture, and compute what else is wanted.
+    """Run a layer on a picture, and compute the other requested results.
 
     Parameters
     ----------
     about : LayerInContext
         The input, the layer, its weights, and remarks on them.
     wanted : RunSettings
-        What is wanted.
+        The requested results.
     flipped : bool
-        Whether the kernels were rotated; what that changes is computed too.
+        Whether the kernels were rotated; if so, the changes are computed too.
     compute : ComputeSettings, optional
-        What computes.
+        The settings of the computation.
     picture : SheetSettings, optional
-        How the sheet looks: its tiles are prepared while the maps are computed.
+        The look of the sheet: its tiles are prepared while the maps are computed.
     moments : bool
-        Whether mean and standard deviation are wanted too.
+        Whether to compute mean and standard deviation too.
     advance : callable
-        Told how many output rows were done, as they are.
+        Called with the number of output rows that were just finished.
 
     Raises
     ------
     SpecError, ShapeError
-        If layer and picture do not fit each other, or a position is not in the maps.
+        If layer and picture do not fit each other, or a position does not exist in the maps.
     BackendError
-        If the backends disagree, or one is not there.
+        If the backends disagree, or one is not available.
 
     Examples
     --------
@@ -157,14 +157,14 @@ def run_layer(
         agreement=compare.check(result, device=compute.device) if wanted.check else None,
         agreement_with_network=None if place is None else compare.between(result, place.maps, place.runner),
         parts=result.partial() if wanted.partial else None,
-        # Where every kernel is symmetric there is nothing to draw.
+        # If every kernel is symmetric, there is nothing to draw.
         differences=result.flip_difference() if flipped and not all(weights.symmetric) else None,
     )
     if wanted.check and outcome.agreement_with_network is not None:
         outcome.agreement_with_network.check()
     start = time.perf_counter()
     result.summary(picture.tile, moments=moments, spread=wanted.maps is not None, advance=advance)
-    # Maps that are not kept are computed while they are looked through.
+    # Maps that are not kept are computed while they are summarized.
     seconds = result.seconds or time.perf_counter() - start
     chosen = None if wanted.top is None else result.strongest(wanted.top)
     told = list(remarks)
@@ -185,7 +185,7 @@ def run_layer(
 
 
 def _panel(result: FeatureMaps, place: InNetwork | None, wanted: RunSettings, *, tile: int | None) -> Panel:
-    """Draw the receptive field of a value, in what the layer reads or in what the network reads."""
+    """Draw the receptive field of a value, in the input of the layer or of the network."""
     assert wanted.field is not None
     if place is None or place.seen is None or place.picture is None:
         return result.seen(wanted.field, tile=tile, effective=wanted.effective)

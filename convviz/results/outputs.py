@@ -1,4 +1,4 @@
-"""Results as files, each with the settings it was made with."""
+"""Write results as files, each with its settings."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ from convviz.render.toned import Toned
 from convviz.spec.geometry import HW
 from convviz.typing import Floats
 
-# So many maps are written at a time: a process may have 256 files open, or 1024.
+# The number of maps to write at a time: a process may have 256 files open, or 1024.
 _OPEN_FILES = 64
 
 
@@ -41,31 +41,31 @@ def write_sheet(
     Parameters
     ----------
     image : PIL.Image.Image, Sheet, Drawing or ndarray, shape (H, W) or (H, W, C), uint8
-        The picture; pixels have no words and lines that .svg and .pdf could hold. A
-        drawing is given two pixels per unit.
+        The picture; pixels do not contain words and lines for .svg and .pdf. A
+        drawing is written with two pixels per unit.
     path : Path or Stream
-        Where to write it; the ending says how.
+        The file to write; its ending sets the format.
     description : dict of str
-        What to store with it, besides the ends of the scales of its maps; how a file
-        is known to be ours.
+        The metadata to store with it, besides the ends of the scales of its maps; it also shows
+        that convviz wrote the file.
     force : bool
         Replace a file that convviz did not write.
     inputs : sequence of Path
         Files that are never replaced.
     advance : callable
-        Told how many rows were written, as they are; of a .png alone, the others are made whole.
+        Called with the number of rows that were just written, for .png only; other formats are written whole.
 
     Returns
     -------
     int
-        Its bytes.
+        Number of bytes of the file.
 
     Raises
     ------
     OutputError
-        If the file cannot be written, or is not ours to replace.
+        If the file cannot be written, or exists and was not written by convviz.
     SpecError
-        If the format has no room for so many pixels.
+        If the picture has too many pixels for the format.
     BackendError
         If the package that writes the format is not installed.
     """
@@ -97,12 +97,12 @@ def write_sheet(
         return file.tell()
 
 
-# The longest side of a picture in pixels, of the formats that have less room than a sheet may need.
+# The longest side of a picture, in pixels, in formats that may be too small for a sheet.
 _MOST_PIXELS = {".webp": 16_383, ".jpg": 65_535, ".jpeg": 65_535}
 
 
 def _check_room(suffix: str, picture: Image.Image | Sheet | NDArray[np.uint8]) -> None:
-    """Refuse a picture that a format has no room for, before it is painted."""
+    """Refuse a picture that is too large for a format, before it is painted."""
     h, w = picture.shape[:2] if isinstance(picture, np.ndarray) else (picture.height, picture.width)
     most = _MOST_PIXELS[suffix]
     if max(h, w) > most:
@@ -113,14 +113,14 @@ def _check_room(suffix: str, picture: Image.Image | Sheet | NDArray[np.uint8]) -
 
 
 def _encoded(picture: Image.Image | NDArray[np.uint8], suffix: str, description: dict[str, Any]) -> bytes:
-    """Write pixels as WebP, without loss, or as JPEG, so little of it that words stay sharp."""
+    """Encode pixels as lossless WebP, or as JPEG with little enough loss to keep words sharp."""
     image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
     text = marks.ascii_text(description).encode()
     file = io.BytesIO()
     if suffix == ".webp":
         image.save(file, "WEBP", lossless=True, quality=50, method=2, xmp=text)
     else:
-        # A comment has room for 65,533 bytes; half of what describes a run would describe another.
+        # A comment has room for 65,533 bytes; half of a description would describe another run.
         text = text if len(text) < 65_000 else f"{marks.MARK} ".encode()
         image.save(file, "JPEG", quality=93, subsampling=0, comment=text)
     return file.getvalue()
@@ -129,12 +129,12 @@ def _encoded(picture: Image.Image | NDArray[np.uint8], suffix: str, description:
 def opened(
     path: Path | writing.Stream, *, force: bool, inputs: Sequence[Path] = ()
 ) -> contextlib.AbstractContextManager[BinaryIO]:
-    """Open a place that is free or ours."""
+    """Open a path that is free, or that holds a file of convviz."""
     return writing.writing(path, force=force, is_ours=marks.is_ours, inputs=inputs)
 
 
 def as_png(image: Image.Image) -> bytes:
-    """Pack a picture for a notebook, without settings."""
+    """Encode a picture for a notebook, without settings."""
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
@@ -143,14 +143,14 @@ def as_png(image: Image.Image) -> bytes:
 def write_page(
     text: str, path: Path | writing.Stream, description: dict[str, Any], *, force: bool = False
 ) -> None:
-    """Write Markdown or HTML, with a comment by which it is known as ours.
+    """Write Markdown or HTML, with a comment that marks it as a file of convviz.
 
     Parameters
     ----------
     text : str
         The page.
     path : Path
-        Where to write it.
+        The file to write.
     description, force
         As for `write_sheet`.
 
@@ -177,28 +177,28 @@ def write_maps(
     inputs: Sequence[Path] = (),
     advance: Callable[[int], None] = lambda rows: None,
 ) -> list[Path]:
-    """Write every map as a PNG of its own, one pixel per value.
+    """Write every map as a separate PNG, one pixel per value.
 
     Parameters
     ----------
     names : sequence of str
-        What each map is called; the file name begins with its index.
+        The name of each map; the file name begins with its index.
     size : HW
         Rows and columns of every map.
     looks : sequence of Contrast
-        How each is drawn.
+        How each map is drawn.
     bands : callable
-        Gives the rows of the chosen maps from the top down, some at a time, as
+        Returns the rows of the chosen maps from the top down, some at a time, as
         arrays of shape (maps, rows, W').
     folder : Path
-        Where to write them; made if missing.
+        The folder to write to; it is made if it does not exist.
     description, force, inputs
         As for `write_sheet`.
     colormap : str
         As for `convviz.render.palette.colours`.
     advance : callable
-        Told how many rows of how many maps were written, as they are: all together
-        the number of maps times that of their rows.
+        Called with the number of map rows that were just written; the total is
+        the number of maps times the number of their rows.
 
     Returns
     -------
@@ -211,7 +211,7 @@ def write_maps(
         As for `write_sheet`.
     """
     table = colours(colormap)
-    # A grey map with values that are not finite needs colours for those.
+    # A grey map with values that are not finite needs colours for these values.
     tables = [palette.GREYS if table is None and look.others else table for look in looks]
     chosen = [look.tone for look in looks]
     digits = len(str(len(names) - 1))
@@ -244,13 +244,13 @@ def write_maps(
 
 
 def older_maps(folder: Path, written: Sequence[Path | writing.Stream]) -> list[Path]:
-    """List the maps in a folder that an earlier run wrote, and this one did not."""
+    """List the maps in a folder that an earlier run wrote and this run did not."""
     found = sorted(path for path in folder.glob("[0-9]*-*.png") if path not in written)
     return [path for path in found if "map" in (marks.description_of(path) or {})]
 
 
 def file_name(name: str) -> str:
-    """Make part of a file name of what a map is called.
+    """Convert the name of a map to a part of a file name.
 
     Examples
     --------
@@ -268,21 +268,21 @@ def save_arrays(
     force: bool = False,
     inputs: Sequence[Path] = (),
 ) -> None:
-    """Write exact numbers as .npz, .npy (the maps alone) or .safetensors.
+    """Write exact numbers as .npz, .npy (only the maps) or .safetensors.
 
     Parameters
     ----------
     stored : dict of ndarray
-        What to write, by name.
+        The arrays to write, by name.
     path : Path
-        Where to write it; the ending says how.
+        The file to write; its ending sets the format.
     description, force, inputs
         As for `write_sheet`.
 
     Raises
     ------
     OutputError
-        As for `write_sheet`, and if the ending is none of these.
+        As for `write_sheet`, and if the ending is not one of these.
     """
     suffix = path.suffix.lower()
     if suffix not in archives.WRITABLE:

@@ -1,4 +1,4 @@
-"""The padding that a layer puts round a picture, as numbers and as a drawing."""
+"""Show the padding that a layer puts round a picture, as numbers and as a drawing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from convviz.typing import Floats
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Padded(Drawn):
-    """A picture with its padding.
+    """Hold a picture with its padding.
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ class Padded(Drawn):
     channels: dict[str, Floats]
 
     def lines(self, *, width: int = 100) -> list[str]:
-        """Write every padded channel as numbers, those of the padding in brackets."""
+        """Write every padded channel as numbers, with the padding in brackets."""
         return [self.sentence, *(line for mode in self.channels for line in self.of_mode(mode, width=width))]
 
     @property
     def sentence(self) -> str:
-        """Describe which size the padding makes of which."""
+        """Describe the size before and after padding."""
         size, edges = self.picture.size, self.edges
         return f"{size} with padding {edges} (top, bottom, left, right) is {edges.around(size)}"
 
@@ -52,7 +52,7 @@ class Padded(Drawn):
         return [*heading, *rendering.lines(self.picture, self.channels[mode], self.edges, width=width)]
 
     def document(self) -> dict[str, Any]:
-        """Give every padded channel as plain values."""
+        """Return every padded channel as plain values."""
         values = sum(channels.size for channels in self.channels.values())
         memory.need_objects(
             values, "the padded channels as JSON", "leave out --json, or make the input smaller"
@@ -68,7 +68,7 @@ class Padded(Drawn):
         return rendering.draw(self.picture, self.channels, self.edges)
 
     def description(self, *chosen: Any) -> dict[str, Any]:
-        """Describe the answer for the metadata of a file; `chosen` are settings to be told with it."""
+        """Describe the answer for the metadata of a file; `chosen` are settings to include."""
         made = {"version": __version__, "command": "pad", "padding": str(self.edges)}
         modes = tuple(self.channels)
         if modes == PADDING_MODES:
@@ -90,17 +90,17 @@ def pad(image: Any, padding: Any = 1, *, modes: Sequence[str] = ("zeros",), kern
     modes : sequence of {"zeros", "reflect", "replicate", "circular"}
         How to fill the padding.
     kernel_size : int or (int, int)
-        That of the layer, which padding "same" depends on.
+        The kernel size of the layer, which padding "same" depends on.
 
     Returns
     -------
     Padded
-        With ``channels``, ``lines()``, ``drawing()`` and ``save(path)``; a notebook shows the drawing.
+        It has ``channels``, ``lines()``, ``drawing()`` and ``save(path)``; a notebook shows the drawing.
 
     Raises
     ------
     SpecError, ShapeError
-        If a mode cannot fill the padding from so small a picture.
+        If the picture is too small for a mode to fill the padding.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The program of a run on given files: how it reads them is found by trying."""
+"""Write the program of a run on given files: trials find out how to read the files."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,24 +32,24 @@ def program_of(
     reading: InputSettings,
     named: NamedFilters | None,
 ) -> str:
-    """Write the PyTorch program of a run, without the line break at its end.
+    """Write the PyTorch program of a run, without a final line break.
 
     Parameters
     ----------
     names : sequence of str
-        The files of the input, as the program shall open them.
+        The files of the input, under the names by which the program opens them.
     picture : Picture
-        What they hold.
+        The content of the files.
     layer : Conv2d
         The layer.
     weights : LayerWeights
         Its weights and biases.
     settings : LayerSettings
-        Where those come from.
+        The origin of the weights.
     reading : InputSettings
         How the files were read.
     named : NamedFilters or None
-        What `convviz.compute.filters.prepare` made of the settings.
+        The result of `convviz.compute.filters.prepare` for the settings.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def program_of(
     SpecError
         If no short program reads these files as convviz does, or there are too many weights.
     """
-    # The program is for this input, so the size that it is brought to is written as numbers.
+    # The program is for this input, so the size after resizing is written as numbers.
     reading = replace(reading, resize=picture.resized)
     sources, last = _found(names, picture, reading)
     if last is None:
@@ -98,17 +98,17 @@ def network_program(
     Parameters
     ----------
     names : sequence of str
-        The files of the input, as the program shall open them.
+        The files of the input, under the names by which the program opens them.
     about : LayerInContext
         The layer.
     picture : Picture
-        What the network reads.
+        The input of the network.
     reading : InputSettings
-        How that was read.
+        How the input was read.
     network : NetworkSettings
         The network.
     layer : LayerSettings
-        The file of its weights, and the seed.
+        The file of the network's weights, and the seed.
 
     Raises
     ------
@@ -130,21 +130,21 @@ def network_program(
 def lines_that_read(
     names: Sequence[str], picture: Picture, reading: InputSettings
 ) -> tuple[str, list[str]] | None:
-    """Write how a program reads these files into ``channels``, and what it imports for that.
+    """Write the lines that read these files into ``channels``, and their imports.
 
     Parameters
     ----------
     names : sequence of str
-        The files of the input, as the program shall open them.
+        The files of the input, under the names by which the program opens them.
     picture : Picture
-        What they hold.
+        The content of the files.
     reading : InputSettings
         How they were read.
 
     Returns
     -------
     (str, list of str) or None
-        Nothing where no short program reads them.
+        None if no short program reads them.
     """
     reading = replace(reading, resize=picture.resized)
     sources, last = _found(names, picture, reading)
@@ -154,19 +154,19 @@ def lines_that_read(
 def _found(
     names: Sequence[str], picture: Picture, reading: InputSettings
 ) -> tuple[dict[str, Any], bool | None]:
-    """Find how the files can be read: what each is, and whether channels come last; None if they cannot."""
+    """Find how to read the files: the kind of each, and whether channels are last; None if it fails."""
     sources = {name: _source(Path(name), reading) for name in names}
     close = 1e-5 * max(largest(picture.x), 1e-30)
 
     def same(channels: Any) -> bool:
-        """Tell whether the program reads what convviz did."""
+        """Return whether the program reads the same values as convviz."""
         return (
             channels is not None
             and channels.shape == picture.x.shape
             and np.allclose(channels, picture.x, rtol=0, atol=close, equal_nan=True)
         )
 
-    # Depths, separators, encodings and orders of axes that convviz knows are found by trying.
+    # Trials find the depths, separators, encodings and orders of axes that convviz knows.
     orders = () if None in sources.values() else (False, True)
     last = next(
         (order for order in orders if same(reads_as(names, sources, reading, channels_last=order))), None
@@ -178,7 +178,7 @@ _NUMBERS = ("json", "csv", "npy", "npz")
 
 
 def _source(path: Path, reading: InputSettings) -> Any:
-    """Return what the program has to read, or nothing where no short program could."""
+    """Return the content that the program has to read, or None if no short program can read it."""
     suffix = split_member(path)[0].suffix.lower().removeprefix(".")
     if suffix in _NUMBERS:
         return suffix

@@ -1,4 +1,4 @@
-"""Networks and layers of them on pictures, as Python users call them."""
+"""Run networks, and layers inside them, on pictures, in the form that Python users call."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,28 +32,28 @@ def run_net(
     Parameters
     ----------
     network : Network, NetworkSource, torch.nn.Module, str or Path
-        The layers, as `convviz.find_net` and `convviz.parse_layers` give them; a module of torch, which
-        is not changed; or the name or file that `find_net` takes.
+        The layers, as `convviz.find_net` and `convviz.parse_layers` return them; a torch module, which
+        does not change; or a name or file that `find_net` accepts.
     image : str, Path, Picture or array_like, shape (C, H, W) or (H, W)
-        A file, a picture already read, or numbers; a file is read as the network asks for.
+        A file, a picture that is already read, or numbers; a file is read as the network requires.
     weights : dict of dict of ndarray, or Checkpoint, optional
-        The weights of every layer of a network of our own by torch's names, such as ``{"conv1":
-        {"weight": ..., "bias": ...}}``, or a file of them as `convviz.read_checkpoint` gives it; those
-        that torch draws with `seed` by default. A module and a file of ONNX have their own.
+        The weights of every layer of a network of convviz by torch's names, such as ``{"conv1":
+        {"weight": ..., "bias": ...}}``, or a file of weights from `convviz.read_checkpoint`; by default the
+        weights that torch draws with `seed`. A module and an ONNX file have their own weights.
     layers : sequence of str
-        Steps of a module or a file to compute; those of an overview by default. Others are computed
-        when they are asked for.
+        Steps of a module or a file to compute; by default those of an overview. Others are computed
+        when they are needed.
     seed : int
-        Seed of the weights where there are none.
+        Seed for the weights, if none are given.
     backend : {"auto", "numpy", "torch"}
-        What computes layers of our own.
+        The library that computes layers of convviz.
     device : {"cpu", "cuda", "mps"}
-        Where torch computes layers of our own. A module computes where it is.
+        The device on which torch computes layers of convviz. A module computes on its own device.
 
     Returns
     -------
     NetworkMaps
-        What each layer makes, by its name: `FeatureMaps` of a convolution, `LayerMaps` of others.
+        The output of each layer, by its name: `FeatureMaps` for a convolution, `LayerMaps` for others.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def run_net(
     SpecError, ShapeError
         If layers, weights and picture do not fit each other.
     BackendError
-        If the backend or the device is not there.
+        If the backend or the device is not available.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def run_net(
 
 
 def _source(network: Any, weights: Mapping[str, Parameters] | Checkpoint | None, seed: int) -> NetworkSource:
-    """Take what Python users call a network."""
+    """Convert any form of network from Python to a source."""
     if isinstance(network, str | Path):
         network = find_net(str(network))
     if isinstance(network, Network):
@@ -104,33 +104,33 @@ def run(
     device: str = "cpu",
     keep: bool = True,
 ) -> FeatureMaps | LayerMaps:
-    """Run one layer on one picture: a layer by itself, or one deep in a network, on what arrives there.
+    """Run one layer on one picture: a layer by itself, or a layer inside a network on its input there.
 
     Parameters
     ----------
     image : str, Path, Picture or array_like, shape (C, H, W) or (H, W)
-        A file, a picture already read, or numbers; (H, W, C) where only that can be meant.
+        A file, a picture that is already read, or numbers; (H, W, C) if no other order is possible.
     layer_or_module : Conv2d, torch.nn.Conv2d, torch.nn.Module, Network, NetworkSource or str
-        The layer, or with `layer` the network around it, as `run_net` takes it.
+        The layer, or with `layer` the network around it, in any form that `run_net` accepts.
     weights : LayerWeights, array_like or (array_like, array_like), optional
         The weights of a layer by itself: `LayerWeights`, a weight, or a weight and a bias. By
-        default those that torch draws with seed 0. With `layer`, as for `run_net`.
+        default the weights that torch draws with seed 0. With `layer`, as for `run_net`.
     layer : str, optional
         The layer of the network, such as ``"layer1.0.conv1"``.
     backend : {"auto", "numpy", "torch"}
-        What computes; "auto" takes torch where that makes up for the time to load it.
+        The library that computes; "auto" uses torch if that makes up for the time to load it.
     device : {"cpu", "cuda", "mps"}
-        Where torch computes.
+        The device on which torch computes.
     keep : bool
         Whether to compute the maps of a layer by itself now and keep them, if they are smaller
-        than 1 GiB. Otherwise they are computed in bands of rows, when they are asked for, where
-        that is quicker than to keep them.
+        than 1 GiB. Otherwise, if that is quicker than keeping them, they are computed in bands of
+        rows when they are needed.
 
     Returns
     -------
     FeatureMaps or LayerMaps
-        The maps with all they were made from; a notebook shows them as a picture. What a
-        convolution reads is its `picture`. Other layers give `LayerMaps`.
+        The maps with everything that they were made from; a notebook shows them as a picture. The input
+        of a convolution is its `picture`. Other layers return `LayerMaps`.
 
     Raises
     ------
@@ -139,9 +139,9 @@ def run(
     SpecError, ShapeError
         If input, layer and weights do not fit each other.
     UnknownNameError
-        If the network has no such layer.
+        If the layer does not exist in the network.
     BackendError
-        If the backend or the device is not there.
+        If the backend or the device is not available.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Scenes for an animation: a layer on abstract squares or on numbers: convolution, its transpose, pooling."""
+"""Set up scenes for an animation: convolution, its transpose, or pooling, on squares or on numbers."""
 
 from dataclasses import replace
 from importlib import resources
@@ -46,11 +46,11 @@ def direct(
     size : HW
         Size of the input, in pixels.
     picture : Picture, optional
-        Numbers for the input; abstract squares without it.
+        Numbers for the input; without it, abstract squares.
     weights : LayerWeights, optional
-        The numbers of the layer, with `picture`.
+        The weights of the layer, with `picture`.
     index : int
-        The map to show.
+        The index of the map to show.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def direct(
 def pooled(
     layer: MaxPool2d | AvgPool2d, size: HW, *, picture: Picture | None = None, index: int = 0
 ) -> Scene:
-    """Set up the scene of a pooling layer, which makes every map of one channel.
+    """Set up the scene of a pooling layer, which makes every map from one channel.
 
     Parameters
     ----------
@@ -93,9 +93,9 @@ def pooled(
     size : HW
         Size of the input, in pixels.
     picture : Picture, optional
-        Numbers for the input; abstract squares without it.
+        Numbers for the input; without it, abstract squares.
     index : int
-        The channel to show.
+        The index of the channel to show.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def pooled(
     for n, count, k, stride, dilation, padding in zip(
         size, output, layer.kernel_size, layer.stride, layer.dilation, layer.padding, strict=True
     ):
-        # With ceil_mode the last window may go beyond the padding.
+        # With ceil_mode the last window may extend beyond the padding.
         after = max(padding, (count - 1) * stride + dilation * (k - 1) + 1 - n - padding)
         axes.append(Axis(n, k, stride, dilation, padding, after))
     height, width = axes
@@ -147,32 +147,32 @@ def transposed(
     weight: Floats | None = None,
     index: int = 0,
 ) -> Scene:
-    """Set up the scene of a transposed convolution, as ``torch.nn.ConvTranspose2d`` without bias makes it.
+    """Set up the scene of a transposed convolution, as ``torch.nn.ConvTranspose2d`` without bias computes it.
 
     Parameters
     ----------
     layer : Conv2d
-        Its arguments; zero padding that is equal on opposite sides, one group.
+        Its arguments; zero padding, equal on opposite sides, and one group.
     size : HW
         Size of the input, in pixels.
     output_padding : HW
-        Rows and columns more at the bottom and on the right.
+        Additional rows and columns at the bottom and on the right.
     picture : Picture, optional
         Numbers for the input.
     weight : ndarray, shape (I, O, kh, kw), float32, optional
         The weights, with `picture`.
     index : int
-        The map to show.
+        The index of the map to show.
 
     Returns
     -------
     Scene
-        The input with zeros put in, under the turned kernel at stride 1.
+        The input with inserted zeros, under the rotated kernel at stride 1.
 
     Raises
     ------
     SpecError, ShapeError
-        If torch has no such layer, or nothing is left.
+        If torch does not have such a layer, or the output is empty.
 
     Examples
     --------
@@ -208,10 +208,10 @@ def transposed(
 
 
 def _correlate(x: Floats, weight: Floats, scene: Scene, *, dilation: HW) -> Floats:
-    """Put zeros between the pixels, then slide the turned kernels over them."""
+    """Put zeros between the pixels, then slide the rotated kernels over them."""
     height, width = scene.height, scene.width
     spread = np.zeros((x.shape[0], height.padded, width.padded), np.float32)
-    # Padding below 0 leaves out pixels, so that only those inside are put in.
+    # Padding below 0 removes pixels, so that only the pixels inside are inserted.
     for row in range(x.shape[1]):
         for column in range(x.shape[2]):
             y, z = row * scene.zoom.h + height.before, column * scene.zoom.w + width.before
@@ -222,7 +222,7 @@ def _correlate(x: Floats, weight: Floats, scene: Scene, *, dilation: HW) -> Floa
 
 
 def transposed_weight(layer: Conv2d, settings: LayerSettings, weights: LayerWeights) -> Floats:
-    """Return the weight (I, O, kh, kw) of a transposed layer: torch's own draw, or the named kernels."""
+    """Return the weight (I, O, kh, kw) of a transposed layer: drawn by torch, or from the named kernels."""
     if settings.kernel:
         return np.ascontiguousarray(weights.weight.swapaxes(0, 1))
     swapped = Conv2d(layer.out_channels, layer.in_channels, layer.kernel_size, bias=False)
@@ -237,8 +237,8 @@ def film(
     Parameters
     ----------
     scene : Scene
-        What to show. A convolution or a pooling layer on numbers is shown at work, seen from above:
-        pictures, kernels, products and sums; all else as squares.
+        The scene to show. A convolution or a pooling layer on numbers, seen from above, shows its work:
+        pictures, kernels, products and sums; all other scenes show squares.
     style : {"flat", "iso"}
         Seen from above, or tilted.
     ms, cells
@@ -261,17 +261,17 @@ def film(
 
 
 def explained(scene: Scene, style: Style) -> bool:
-    """Return whether a scene is shown at work, not as squares."""
+    """Return whether a scene shows its work, not squares."""
     return scene.inputs is not None and style == "flat" and (scene.kernels is not None or scene.rule != "sum")
 
 
 def _ends(picture: Picture) -> tuple[float, float] | None:
-    """Return which values are black and white; those of a picture are no longer known after normalising."""
+    """Return the values of black and white; they are no longer known after a picture is normalized."""
     return None if picture.normalized is not None else (picture.low, picture.high)
 
 
 def _names(picture: Picture | None, inputs: range) -> tuple[str, ...]:
-    """Call the channels that are shown."""
+    """Name the channels that are shown."""
     if picture is not None:
         return tuple(channel_label(name) for name in picture.channels[inputs.start : inputs.stop])
     return tuple(f"channel {channel}" for channel in inputs)
@@ -292,7 +292,7 @@ def _title(layer: Conv2d, size: HW, height: Axis, *, width: Axis, output_padding
     return f"{', '.join(words)}: {size} -> {HW(height.output, width.output)}"
 
 
-# What a case of a gallery may say, with the parser of the option of that name.
+# The keys that a case of a gallery may have, each with the parser of the option of that name.
 _KEYS = {
     "kernel-size": parsing.pair("kernel_size"),
     "stride": parsing.pair("stride"),
@@ -307,7 +307,7 @@ def gallery(path: Path | None = None) -> dict[str, Scene]:
     Parameters
     ----------
     path : Path, optional
-        A TOML file with one table per case; the classic cases of Dumoulin and Visin by default.
+        A TOML file with one table per case; by default the classic cases of Dumoulin and Visin.
 
     Returns
     -------
@@ -317,9 +317,9 @@ def gallery(path: Path | None = None) -> dict[str, Scene]:
     Raises
     ------
     InputError
-        If the file cannot be read, or a case has a key that is none of the options.
+        If the file cannot be read, or a key of a case is not one of the options.
     SpecError, ShapeError
-        If a case is not legal.
+        If a case is not valid.
 
     Examples
     --------
@@ -331,7 +331,7 @@ def gallery(path: Path | None = None) -> dict[str, Scene]:
 
 
 def _classic() -> Path:
-    """Find the gallery: in an installed package beside the modules, in a checkout among the samples."""
+    """Find the gallery: beside the modules of an installed package, or among the samples of a checkout."""
     installed = Path(str(resources.files("convviz"))) / "gallery.toml"
     return installed if installed.exists() else installed.parents[1] / "samples" / "gallery.toml"
 

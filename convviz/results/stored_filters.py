@@ -1,4 +1,4 @@
-"""The filters of one layer of trained weights, as a picture and as numbers."""
+"""Show the filters of one layer of trained weights, as a picture and as numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ from convviz.spec.settings import TileSettings, as_text
 from convviz.typing import Floats
 
 ORDERS = ("stored", "energy")
-# Longest side of a filter on the picture, in pixels.
+# Longest side of a filter in the picture, in pixels.
 TILE = 96
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredFilters:
-    """Filters of one layer, some or all, in an order.
+    """Hold filters of one layer, some or all, in an order.
 
     Parameters
     ----------
     path : Path
-        The file that they were read from.
+        The file of the filters.
     layer : str
-        What the layer is called there.
+        The name of the layer in that file.
     weight : ndarray, shape (O, I / groups, kh, kw), float32
         All filters of the layer.
     chosen : sequence of int
-        Which of them, in which order.
+        The indices of the chosen filters, in order.
     """
 
     path: Path
@@ -49,12 +49,12 @@ class StoredFilters:
         picture : TileSettings, optional
             Size, columns, colours and scale.
         frequency : bool
-            Draw the frequency response beside each.
+            Whether to draw the frequency response beside each filter.
 
         Returns
         -------
         Sheet
-            Not painted yet; ``image()`` paints it.
+            It is not painted yet; ``image()`` paints it.
         """
         default = TileSettings()
         picture = picture or default
@@ -69,7 +69,7 @@ class StoredFilters:
         )
 
     def statistics(self) -> list[MapStatistics]:
-        """Sum up the weights of every chosen filter."""
+        """Summarize the weights of every chosen filter."""
         sums = [(index, summed_up(self.weight[index])) for index in self.chosen]
         return [
             MapStatistics(index, f"filter {index}", of.low, of.high, of.mean, of.std) for index, of in sums
@@ -88,7 +88,7 @@ class StoredFilters:
         }
 
     def description(self, *chosen: Any) -> dict[str, Any]:
-        """Describe the filters for the metadata of a file; `chosen` are settings to be told with it."""
+        """Describe the filters for the metadata of a file; `chosen` are settings to include."""
         made = {"version": __version__, "command": "filters", "weights": str(self.path)}
         return made | {"layer-name": self.layer} | as_text(*chosen)
 
@@ -103,23 +103,23 @@ def read_filters(
     path : str or Path
         A file .safetensors, .npz, .pt, .pth or .onnx.
     layer : str, optional
-        The layer, as `read_checkpoint` calls it; may be left out where there is one.
+        The layer, by its name in `read_checkpoint`; it may be omitted if there is only one.
     sort : {"stored", "energy"}
-        The order: as they are stored, or the greatest sum of squares first.
+        The order: as stored, or by decreasing sum of squares.
     top : int, optional
-        Keep only so many.
+        The number of filters to keep.
 
     Returns
     -------
     StoredFilters
-        With ``weight``, ``sheet()`` and ``statistics()``.
+        It has ``weight``, ``sheet()`` and ``statistics()``.
 
     Raises
     ------
     InputError, UnknownNameError
-        If the file cannot be read, or has no such layer.
+        If the file cannot be read, or the layer does not exist in it.
     SpecError
-        If there is no such order.
+        If the order does not exist.
     """
     if sort not in ORDERS:
         raise SpecError(f"sort is {' or '.join(ORDERS)}, not {sort!r}.")

@@ -1,4 +1,4 @@
-"""Activations that were stored, or that are at hand as an array: maps without the layer that made them."""
+"""Show stored activations, or activations in an array: maps without the layer that made them."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -27,26 +27,26 @@ from convviz.text import plural, printable
 from convviz.typing import Floats
 
 READABLE = (".npy", *archives.ARCHIVES)
-# Arrays of a file that a message names.
+# The number of arrays of a file that a message names.
 _NAMED = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredMaps:
-    """Maps that show and save themselves.
+    """Hold maps that show and save themselves.
 
     Parameters
     ----------
     maps : ndarray, shape (C, H, W), float32
         All maps.
     title : str
-        What they are called: the file and the array.
+        The title of the maps: the file and the array.
     chosen : sequence of int
-        Which of them are shown, in which order.
+        The indices of the shown maps, in order.
     stored : tuple of int
-        Shape of the array that they come from.
+        Shape of the array that holds the maps.
     remarks : tuple of str
-        What a user is to know of it.
+        Remarks on the array for the user.
     """
 
     maps: Floats
@@ -60,16 +60,16 @@ class StoredMaps:
 
     @property
     def sentence(self) -> str:
-        """The maps in words."""
+        """Description of the maps."""
         return f"{self.title}: {plural(len(self.maps), 'map')} of {HW(*self.maps.shape[1:])}"
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each map is called."""
+        """Name of each map."""
         return tuple(f"map {index}" for index in range(len(self.maps)))
 
     def statistics(self) -> list[MapStatistics]:
-        """Sum up every map that is shown."""
+        """Summarize every map that is shown."""
         found = ((index, summed_up(self.maps[index])) for index in self.chosen)
         return [
             MapStatistics(index, self.names[index], of.low, of.high, of.mean, of.std, of.nan, of.infinite)
@@ -86,7 +86,7 @@ class StoredMaps:
         return tables.without_zeros(rows)
 
     def strongest(self, count: int) -> list[int]:
-        """List the maps of the most energy, the strongest first."""
+        """List the maps with the most energy, the strongest first."""
         return by_energy(self.maps)[:count]
 
     def sheet(self, **looks: Any) -> Sheet:
@@ -117,12 +117,12 @@ class StoredMaps:
         Raises
         ------
         OutputError
-            If the file cannot be written, or is not ours to replace.
+            If the file cannot be written, or exists and was not written by convviz.
         """
         outputs.write_sheet(self.sheet(), Path(path), self.description(), force=force)
 
     def description(self, *chosen: Any) -> dict[str, Any]:
-        """Describe the maps for the metadata of a file; `chosen` are settings to be told with it."""
+        """Describe the maps for the metadata of a file; `chosen` are settings to include."""
         return {"version": __version__, "command": "maps", "source": self.title} | settings.as_text(*chosen)
 
     def _repr_png_(self) -> bytes:
@@ -133,28 +133,28 @@ class StoredMaps:
 def maps(
     activations: Any, *, array: str | None = None, channels_last: bool = False, top: int | None = None
 ) -> StoredMaps:
-    """Take stored activations as maps.
+    """Read stored activations as maps.
 
     Parameters
     ----------
     activations : str, Path or array_like, shape (C, H, W), (1, C, H, W) or (H, W)
-        A file .npy, .npz or .safetensors, or numbers; tensors of torch too.
+        A file .npy, .npz or .safetensors, or numbers; torch tensors too.
     array : str, optional
-        Which array of a file; by default the only one that can be maps.
+        The name of an array in a file; by default the only array that can be maps.
     channels_last : bool
         Whether the axes are (H, W, C) or (1, H, W, C).
     top : int, optional
-        Show so many, those of the most energy first.
+        The number of maps to show, those with the most energy first.
 
     Returns
     -------
     StoredMaps
-        With ``maps``, ``statistics()``, ``sheet()`` and ``save(path)``; a notebook shows the sheet.
+        It has ``maps``, ``statistics()``, ``sheet()`` and ``save(path)``; a notebook shows the sheet.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or an array is none of maps.
+        If the file cannot be read, or an array cannot be maps.
 
     Examples
     --------
@@ -191,8 +191,8 @@ def maps(
 
 
 def _as_array(value: Any) -> NDArray[Any]:
-    """Take numbers; a tensor of torch may have gradients, lie on another device, or be of its own type."""
-    torch = sys.modules.get("torch")  # whoever has a tensor has loaded it
+    """Convert numbers to an array; a torch tensor may have gradients, another device, or its own type."""
+    torch = sys.modules.get("torch")  # a user with a tensor has already loaded torch
     if torch is not None and isinstance(value, torch.Tensor):
         value = value.detach().cpu().float().numpy()
     try:
@@ -202,7 +202,7 @@ def _as_array(value: Any) -> NDArray[Any]:
 
 
 def _from_file(path: Path, array: str | None) -> tuple[str, NDArray[Any]]:
-    """Read one array of a file; gives what to call it, too."""
+    """Read one array of a file; return its name too."""
     file, member = split_member(path)
     array, name, suffix = array or member, quoted(file), file.suffix.lower()
     if suffix not in READABLE:
@@ -226,7 +226,7 @@ def _from_file(path: Path, array: str | None) -> tuple[str, NDArray[Any]]:
 
 
 def _may_be_maps(values: NDArray[Any]) -> bool:
-    """Return whether an array has axes as maps have them."""
+    """Return whether an array has the axes of maps."""
     return values.dtype.kind in "biuf" and values.ndim in (2, 3, 4) and (values.ndim < 4 or len(values) == 1)
 
 
@@ -236,7 +236,7 @@ def _all_names(data: bytes, name: str, suffix: str) -> list[str]:
 
 
 def _not_one(name: str, array: str | None, names: Sequence[str]) -> str:
-    """Say which arrays there are, where not just one is meant."""
+    """Describe which arrays exist, if the choice is not clear."""
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     listed = ", ".join(map(printable, names[:_NAMED])) or "none"
     if array is not None:

@@ -1,1 +1,1 @@
-"""A batch on the workers of a cluster."""
+"""Run a batch on the workers of a cluster."""

@@ -1,4 +1,4 @@
-"""The engine for many machines: Dask hands out the files, and each worker has a process for them."""
+"""Run a batch on many machines: Dask hands out the files, and each worker has a process for them."""
 
 import contextlib
 import multiprocessing
@@ -19,16 +19,16 @@ from convviz.errors import BatchError, SpecError
 from convviz.files import addresses
 from convviz.text import because, number, printable
 
-# What goes out at once: enough that sending it is cheap, little enough that nobody waits for the last one.
+# The size of a chunk: large enough that sending it is cheap, small enough that nobody waits for the last.
 CHUNK_BYTES, CHUNK_FILES = 16 << 20, 64
-# So many chunks wait at each thread, so that it never waits for the next.
+# The number of chunks that wait at each thread, so that no thread waits for the next chunk.
 _AHEAD = 2
-# A file that ends its process so often is reported and left.
+# A file that ends its process this many times is reported and not tried again.
 _ENDINGS = 2
-# How often to look whether the batch was asked to stop.
+# How often to check whether the batch was asked to stop.
 _GLANCE_SECONDS = 0.1
 _CONNECT_SECONDS = 10
-# How often to ask how many threads there are.
+# How often to ask for the number of threads.
 _COUNT_SECONDS = 1.0
 
 _LOST = "the scheduler was lost; the same command goes on with the rest."
@@ -45,42 +45,42 @@ def run_dask(
     stop: Stop | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Outcome]:
-    """Do every job on a cluster of Dask, and give the outcomes as they come.
+    """Do every job on a Dask cluster, and yield the outcomes as they arrive.
 
     Parameters
     ----------
     jobs : iterable of Job
-        What to do; asked for more when there is room.
+        The jobs to do; more are taken when there is room.
     work : callable
         As for `convviz.batch.run_local`; it is sent to the workers once.
     total : int
-        About how many jobs there are.
+        The approximate number of jobs.
     scheduler : str, optional
         Address of a scheduler, such as ``tcp://10.0.0.1:8786``; by default a cluster
-        of `workers` processes is started here.
+        of `workers` processes is started on this machine.
     workers : int
-        Processes of that cluster.
+        Number of processes of that cluster.
     timeout : float, optional
-        Seconds after which a file has failed.
+        Seconds after which a file fails.
     stop : Stop, optional
         As for `convviz.batch.run_local`.
     tell : callable
-        Told where the dashboard is.
+        Called with the address of the dashboard.
 
     Yields
     ------
     Outcome
-        One per job, in the order in which they come back. The files of a worker
-        that is lost are done by others; a file that ends its process twice has
-        failed.
+        One per job, in the order in which they come back. If a worker is lost, others
+        process its files; a file that ends its process twice
+        fails.
 
     Raises
     ------
     SpecError
         If distributed is not installed.
     BatchError
-        If the scheduler cannot be reached, is lost or has no workers, or if one of
-        them has another version of convviz.
+        If the scheduler cannot be reached, is lost or has no workers, or if
+        a worker has another version of convviz.
     """
     try:
         import distributed
@@ -96,15 +96,15 @@ def run_dask(
 
 
 def _connect(stack: contextlib.ExitStack, distributed: Any, scheduler: str | None, *, workers: int) -> Any:
-    """Reach a scheduler, or start one with its workers."""
+    """Connect to a scheduler, or start one with its workers."""
     import logging
 
-    # What is lost or killed is in the report.
+    # The report names lost and killed files.
     for name in ("distributed", "distributed.client", "distributed.nanny", "distributed.scheduler"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     address: Any = scheduler
     if scheduler is None:
-        stack.enter_context(modules_kept_out())  # by workers that take the place of others too
+        stack.enter_context(modules_kept_out())  # by replacement workers too
         with starting():
             cluster = distributed.LocalCluster(
                 n_workers=workers,
@@ -124,7 +124,7 @@ def _connect(stack: contextlib.ExitStack, distributed: Any, scheduler: str | Non
 
 
 def _check_workers(client: Any) -> None:
-    """Refuse workers that could not do the work, or would do it in another way."""
+    """Refuse workers that could not do the work, or would do it differently."""
     try:
         client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
         versions = client.get_versions(packages=["convviz"])
@@ -144,7 +144,7 @@ def _check_workers(client: Any) -> None:
 
 @contextlib.contextmanager
 def _needed() -> Iterator[None]:
-    """Describe what a client raises once nobody answers."""
+    """Describe the errors that a client raises when nobody answers."""
     try:
         yield
     except (OSError, TimeoutError, CancelledError):
@@ -152,7 +152,7 @@ def _needed() -> Iterator[None]:
 
 
 class _Driver:
-    """What goes out to a cluster, and what has come back."""
+    """Track the chunks that were sent to a cluster, and the ones that came back."""
 
     def __init__(
         self, client: Any, distributed: Any, work: Work, *, timeout: float | None, stop: Stop
@@ -166,7 +166,7 @@ class _Driver:
         self._again: deque[list[Job]] = deque()
 
     def run(self, jobs: Iterable[Job], total: int) -> Iterator[Outcome]:
-        """Send chunks while there is room, and take what comes back."""
+        """Send chunks while there is room, and take the results."""
         self._count()
         chunks = _chunks(jobs, max(1, min(CHUNK_FILES, total // (4 * self._threads))))
         more, last = True, float("inf")
@@ -192,11 +192,11 @@ class _Driver:
                 else:
                     yield from self._take(future)
         finally:
-            with contextlib.suppress(OSError, RuntimeError, CancelledError):  # a scheduler that was lost
+            with contextlib.suppress(OSError, RuntimeError, CancelledError):  # the scheduler was lost
                 self._client.cancel(list(self._out))
 
     def _count(self) -> None:
-        """Count what works now and then, for workers come and go."""
+        """Count the threads now and then, because workers come and go."""
         if time.monotonic() >= self._counted + _COUNT_SECONDS:
             with _needed():
                 self._threads = max(1, sum(map(int, self._client.nthreads().values())))
@@ -209,12 +209,12 @@ class _Driver:
         future.add_done_callback(self._back.put)
 
     def _check(self) -> None:
-        """Raise if nobody will answer."""
+        """Raise an error if nobody will answer."""
         if self._client.status not in ("running", "connecting"):
             raise BatchError(_LOST)
 
     def _take(self, future: Any) -> Iterator[Outcome]:
-        """Return the outcomes of a chunk, or send its files again, one by one."""
+        """Return the outcomes of a chunk, or send its files again one by one."""
         chunk = self._out.pop(future)
         with _needed():
             error = future.exception() if future.status == "error" else None
@@ -226,7 +226,7 @@ class _Driver:
         elif future.status == "cancelled" or error is None:
             raise BatchError(_LOST)
         elif isinstance(error, self._distributed.KilledWorker) and len(chunk) > 1:
-            # One of them may be to blame, which is not yet known.
+            # One of the files may be to blame, but it is not known which.
             self._again.extend([job] for job in chunk)
         else:
             lost = isinstance(error, self._distributed.KilledWorker)
@@ -237,11 +237,11 @@ class _Driver:
 
 
 def _chunks(jobs: Iterable[Job], most: int) -> Iterator[list[Job]]:
-    """Put files together, by bytes."""
+    """Group files by their number of bytes."""
     chunk: list[Job] = []
     room = CHUNK_BYTES
     for job in jobs:
-        with contextlib.suppress(OSError):  # doing it says why
+        with contextlib.suppress(OSError):  # the job itself reports the reason
             room -= job.seen.size if job.seen else addresses.seen(job.source).size
         chunk.append(job)
         if room <= 0 or len(chunk) >= most:
@@ -257,15 +257,15 @@ _here = threading.local()
 
 
 def do_chunk(jobs: list[Job], work: Work, timeout: float | None) -> list[Outcome]:
-    """Do some files, one after the other, in a process beside the worker of Dask.
+    """Process some files, one after another, in a process beside the Dask worker.
 
-    A file that ends its process, or takes too long, so ends no worker.
+    A file that ends its process, or takes too long, then does not end the worker.
     """
     return [_done(job, work, timeout) for job in jobs]
 
 
 def _done(job: Job, work: Work, timeout: float | None) -> Outcome:
-    """Do one file; where its process ends, once more in another."""
+    """Process one file; if its process ends, try once more in another."""
     start = time.monotonic()
     ending = ""
     for _ in range(_ENDINGS):
@@ -289,7 +289,7 @@ def _done(job: Job, work: Work, timeout: float | None) -> Outcome:
 
 
 def _worker(work: Work) -> Worker:
-    """Keep a process for this thread, and start another one for other work."""
+    """Keep a process for this thread, and start another one for different work."""
     worker: Worker | None = getattr(_here, "worker", None)
     if worker is not None and _here.work is work and worker.process.is_alive():
         return worker
@@ -307,10 +307,10 @@ def _worker(work: Work) -> Worker:
 
 @contextlib.contextmanager
 def _own_allocation() -> Iterator[None]:
-    """Leave out what Dask sets so that its workers give memory back at once.
+    """Remove the settings with which Dask makes its workers return memory at once.
 
-    Arrays of some hundred kilobytes come and go with every file: giving their memory
-    back and asking for it anew made a small file take 20 ms where it takes 14.
+    Arrays of some hundred kilobytes come and go with every file: when their memory was
+    returned and requested again each time, a small file took 20 ms instead of 14.
     """
     taken = os.environ.pop(_TRIM, None)
     try:
@@ -325,9 +325,9 @@ _TRIM = "MALLOC_TRIM_THRESHOLD_"
 
 @contextlib.contextmanager
 def _children_allowed() -> Iterator[None]:
-    """Let a worker of Dask start a process, which Dask forbids so that none is left behind.
+    """Let a Dask worker start a process, which Dask forbids so that no process is left behind.
 
-    Ours ends when the pipe to it is closed, and so with its worker, in whatever way that ends.
+    Our process ends when its pipe is closed, and so it ends with its worker, however that ends.
     """
     config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     before = config.get("daemon")

@@ -1,4 +1,4 @@
-"""The window slides over the input and the output fills: one frame per output cell."""
+"""Slide the window over the input while the output fills: one frame per output cell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ _DONE, _NOW = mixed(PAPER, OUTPUT_TEAL, 0.30), mixed(PAPER, OUTPUT_TEAL, 0.85)
 
 @dataclass(frozen=True, slots=True)
 class _Lattice:
-    """Where an array lies on the paper: its first corner, and the steps of one column and one row."""
+    """Place an array on the paper: its first corner, and the steps of one column and one row."""
 
     corner: Point
     across: Point
     down: Point
 
     def at(self, row: float, column: float) -> Point:
-        """Find a corner of the grid."""
+        """Return the position of a corner of the grid."""
         return (
             self.corner[0] + column * self.across[0] + row * self.down[0],
             self.corner[1] + column * self.across[1] + row * self.down[1],
@@ -60,12 +60,12 @@ class _Lattice:
 
 
 class Animation:
-    """The frames of a scene.
+    """Make the frames of a scene.
 
     Parameters
     ----------
     scene : Scene
-        What to show.
+        The scene to show.
     style : {"flat", "iso"}
         Seen from above, or tilted with lines from the window to the output cell.
     """
@@ -73,13 +73,13 @@ class Animation:
     def __init__(self, scene: Scene, style: Style = "flat") -> None:
         self.scene, self.style = scene, style
         height, width = scene.height, scene.width
-        # All that windows or pixels cover; padding below 0 only leaves pixels unread.
+        # All cells that windows or pixels cover; padding below 0 only leaves pixels unread.
         self._rows = range(min(-height.before, 0), max(height.input + height.after, height.input))
         self._columns = range(min(-width.before, 0), max(width.input + width.after, width.input))
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """Choose the size of the cells and where input and output lie."""
+        """Choose the size of the cells, and the positions of input and output."""
         scene = self.scene
         rows, columns, count = len(self._rows), len(self._columns), len(scene.channels)
         out_rows, out_columns = scene.height.output, scene.width.output
@@ -88,7 +88,7 @@ class Animation:
         across, down = ((1.0, 0.14), (-0.52, 0.46)) if tilted else ((1.0, 0.0), (0.0, 1.0))
 
         def extent(h: int, w: int, cell: float) -> tuple[float, float, float]:
-            """Width and height of an array on paper, and how far it reaches to the left of its corner."""
+            """Return width and height of an array on paper, and how far it extends left of its corner."""
             left = -down[0] * h * cell
             return across[0] * w * cell + left, (across[1] * w + down[1] * h) * cell, left
 
@@ -138,20 +138,20 @@ class Animation:
         self._type, self._out_type = (type_size(all_of, self._cell, most=15) for all_of in (words, made))
         title_w = font(16).getlength(scene.title)
         note_w = font(14).getlength(self._note(scene.frames - 1)) + 40
-        # Even sides, as encoders of video like them.
+        # Even sides, which video encoders prefer.
         named = max(x + font(14).getlength(name) for (x, _), name in zip(names, scene.channels, strict=True))
         width = max(wide + margin, title_w + margin, note_w + margin, named) + margin
         self._size = (2 * round(width / 2), 2 * round((head + 22 + high + foot) / 2))
 
     def word(self, channel: int, row: int, column: int) -> str:
-        """Return the number of a cell of the input; nothing where the cells are empty."""
+        """Return the number in a cell of the input; an empty string if the cells are empty."""
         if not self._input_words:
             return ""
         source = self.scene.source(row, column)
         return "0" if source is None else self._input_words[channel][source[0]][source[1]]
 
     def ground(self) -> Drawing:
-        """Draw what is there before the first frame: the input, and the empty output."""
+        """Draw the paper before the first frame: the input, and the empty output."""
         scene = self.scene
         shapes: list[Shape] = [Label(28, 34, scene.title, INK, 16)]
         for channel, sheet in enumerate(self._inputs):
@@ -177,7 +177,7 @@ class Animation:
         return self._output.cell(row, column, fill, word=word, size=self._out_type)
 
     def above(self, frame: int) -> list[Shape]:
-        """Draw what only one frame shows: the window, the cell that it makes, and a line of words."""
+        """Draw the shapes of one frame only: the window, the cell that it makes, and a line of words."""
         scene = self.scene
         y, x = divmod(frame, scene.width.output)
         rows, columns = scene.height.reads(y), scene.width.reads(x)

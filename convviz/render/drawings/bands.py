@@ -1,4 +1,4 @@
-"""A drawing of rectangles, words and pictures in whole pixels, painted band by band when it is written."""
+"""Draw rectangles, words and pictures in whole pixels, painted band by band when the file is written."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeGuard
@@ -12,15 +12,15 @@ from convviz.typing import Bytes
 
 Paint = Callable[[int, int], Bytes]
 
-# Pixels of a line of words from which its channels are mixed one by one.
+# The length of a line of words, in pixels, from which its channels are mixed one by one.
 _LONG = 2000
 
-# What a sheet is made of: what lies along the pixels, so that nothing has to be smoothed.
+# The shapes of a sheet: their edges lie along the pixels, so nothing needs smoothing.
 Flat = Rectangle | Label | Bitmap
 
 
 class Bands:
-    """Shapes on paper, painted from the top down without ever holding all pixels.
+    """Hold shapes on paper, and paint them from the top down without ever holding all pixels.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Bands:
         self._tops, self._bottoms = reach[:, 0], reach[:, 1]
 
     def strips(self) -> Iterator[tuple[int, Paint]]:
-        """Return the height of the whole with what paints its rows; may be called from several threads."""
+        """Return the whole height with the function that paints its rows; several threads may call this."""
         yield self._height, self.paint
 
     def paint(self, top: int, bottom: int) -> Bytes:
@@ -67,14 +67,14 @@ def _is_flat(shape: Shape) -> TypeGuard[Flat]:
 
 
 def _rows(shape: Flat) -> tuple[int, int]:
-    """Return which rows a shape may reach."""
+    """Return the rows that a shape may reach."""
     if isinstance(shape, Label):
         return int(shape.y) - 2 * shape.size, int(shape.y) + shape.size
     return round(shape.y), round(shape.y + shape.h)
 
 
 def _part(pixels: Bytes, rows: tuple[int, int], columns: tuple[int, int]) -> Bytes:
-    """Take the part of a band between rows and columns, as far as it lies in it."""
+    """Take the part of a band between rows and columns, as far as it lies in the band."""
     (y0, y1), (x0, x1) = rows, columns
     return pixels[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
 
@@ -86,12 +86,12 @@ def _fill(pixels: Bytes, shape: Rectangle, top: int) -> None:
     first, last = _rows(shape)
     x0, x1 = round(shape.x), round(shape.x + shape.w)
     target = _part(pixels, (first - top, last - top), (x0, x1))
-    # A whole row at once is copied many times faster than three numbers at every pixel.
+    # Copying a whole row at once is many times faster than copying three numbers for every pixel.
     target[:] = np.tile(np.array(shape.fill, np.uint8), (target.shape[1], 1))
 
 
 def _write(pixels: Bytes, shape: Label, top: int) -> None:
-    """Put a text on what is there."""
+    """Draw a text over the pixels."""
     cover, above, left = stamp(shape.text, shape.size)
     x = shape.x
     if shape.anchor != "start":
@@ -105,12 +105,12 @@ def _write(pixels: Bytes, shape: Label, top: int) -> None:
 
 
 def _mixed(under: Bytes, colour: Colour, cover: Bytes) -> NDArray[np.uint8]:
-    """Mix a colour with what is under it: as much of it as `cover` says, of 255."""
+    """Mix a colour with the colour under it: `cover` gives its share, out of 255."""
     part = cover.astype(np.uint16)
     ink = np.array(colour, np.uint16)
     if part.size < _LONG:
         return ((under * (255 - part) + ink * part + 127) // 255).astype(np.uint8)
-    # Of a long line one channel after the other: a quarter of the time.
+    # Mix the channels of a long line one after another: this takes a quarter of the time.
     part, mixed = part[:, :, 0], np.empty_like(under)
     for channel in range(3):
         mixed[:, :, channel] = (under[:, :, channel] * (255 - part) + ink[channel] * part + 127) // 255
@@ -118,7 +118,7 @@ def _mixed(under: Bytes, colour: Colour, cover: Bytes) -> NDArray[np.uint8]:
 
 
 def _show(pixels: Bytes, shape: Bitmap, top: int) -> None:
-    """Put the rows of a picture there that lie in the band, each element as a rectangle."""
+    """Draw the rows of a picture that lie in the band, each element as a rectangle."""
     first, last = _rows(shape)
     tall, wide = (round(shape.h) // shape.levels.shape[0], round(shape.w) // shape.levels.shape[1])
     start, end = max(first, top) - first, min(last, top + len(pixels)) - first
@@ -129,6 +129,6 @@ def _show(pixels: Bytes, shape: Bitmap, top: int) -> None:
         inner = inner.repeat(tall, axis=0)[start % tall :][: end - start]
     x = round(shape.x)
     target = pixels[first + start - top : first + end - top, x : x + inner.shape[1]]
-    # One channel after the other: a quarter of the time of all three at once.
+    # Copying one channel after another takes a quarter of the time of all three at once.
     for channel in range(3):
         target[:, :, channel] = inner if inner.ndim == 2 else inner[:, :, channel]

@@ -1,4 +1,4 @@
-"""Arrays inside a drawing: small ones as cells with their numbers, large ones as pixels."""
+"""Draw arrays inside a drawing: small ones as cells with their numbers, large ones as pixels."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ PURPLE, NEUTRAL, ORANGE = SIGNED_STOPS
 
 
 def type_size(words: Iterable[str], room: float, *, most: int = 16, least: int = 7) -> int:
-    """Choose the size of type at which every word fits, or 0 where even the least does not.
+    """Choose the type size at which every word fits, or 0 if even the smallest size is too large.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def mixed(first: Colour, second: Colour, part: float) -> Colour:
 
 
 def signed_fill(part: float) -> Colour:
-    """Mix purple, neutral and orange by the sign and the size of a value, from -1 to 1; NaN has a mark."""
+    """Mix purple, neutral and orange by the sign and the size of a value, from -1 to 1; mark NaN."""
     if not math.isfinite(part):
         of_nan, above, below = marks()
         return (of_nan if math.isnan(part) else above if part > 0 else below).colour
@@ -53,14 +53,14 @@ def level_fills(levels: Bytes) -> list[list[Colour]]:
 
 
 def ink_on(fill: Colour) -> Colour:
-    """Choose black or white, whichever is read better."""
+    """Choose black or white, whichever is easier to read."""
     red, green, blue = fill
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 127 else PAPER
 
 
 def centred(word: str, x: float, y: float, *, ink: Colour, size: int) -> Label:
-    """Set a word with its middle at a point."""
-    # A label stands on its baseline, and digits are about 0.72 of the size high.
+    """Place a word with its middle at a point."""
+    # A label stands on its baseline, and digits are about 0.72 of the type size high.
     return Label(x, y + 0.36 * size, word, ink, size, anchor="middle")
 
 
@@ -79,17 +79,17 @@ def cells(
     Parameters
     ----------
     words : sequence of sequence of str
-        What stands in the cells; left out where one does not fit.
+        The words in the cells; they are left out if one does not fit.
     fills : sequence of sequence of colour or None
-        The colour of each cell; None draws the word alone, as for an ellipsis.
+        The colour of each cell; None draws only the word, as for an ellipsis.
     x, y : float
         The corner at the top left, in units.
     cell : float
         Side of a cell, in units.
     dashed : ndarray, shape (H, W), bool, optional
-        Cells with a dashed outline, such as those of the padding.
+        Cells with a dashed outline, such as padding.
     size : int, optional
-        Height of the type; by default the largest at which every word fits.
+        Height of the type; by default the largest size at which every word fits.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def cells(
         Rectangles first, then labels, so that no cell covers a number.
     """
     if size is None:
-        # The frame of a cell takes three units of its neighbours too.
+        # The frame of a cell also takes three units of its neighbours.
         size = type_size((word for row in words for word in row), min(cell, (cell - 6) / 0.86))
     squares: list[Shape] = []
     labels: list[Shape] = []
@@ -114,14 +114,14 @@ def cells(
 
 
 def framed(x: float, y: float, w: float, *, h: float, least: float = 0.0) -> list[Shape]:
-    """Frame a window in black and white, so that it is seen on any value.
+    """Frame a window in black and white, so that the frame is visible on any value.
 
     Parameters
     ----------
     x, y, w, h : float
         The window, in units.
     least : float
-        A smaller window is framed as if its sides were so long, so that it can be seen.
+        A smaller window is framed as if its sides had this length, so that it stays visible.
 
     Returns
     -------
@@ -141,11 +141,11 @@ def tinted(levels: Bytes, marked: NDArray[np.bool_], colour: Colour, *, cover: f
     levels : ndarray, shape (H, W) or (H, W, 3), uint8
         The picture, perhaps reduced.
     marked : ndarray, shape of the picture before it was reduced, bool
-        What to tint.
+        The pixels to tint.
     colour : (int, int, int)
-        What to mix in.
+        The colour to mix in.
     cover : float
-        How much of it: enough to be seen on black and on white.
+        The share of the colour: enough to be visible on black and on white.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A drawing as a list of shapes: one description of sheets and drawings, for every format."""
+"""Describe a drawing as a list of shapes: one description of sheets and drawings, for every format."""
 
 import base64
 import io
@@ -21,7 +21,7 @@ Anchor = Literal["start", "middle", "end"]
 
 @dataclass(frozen=True, slots=True)
 class Rectangle:
-    """A rectangle: left, top, width and height in units; filled, outlined, or both."""
+    """Hold a rectangle: left, top, width and height in units; filled, outlined, or both."""
 
     x: float
     y: float
@@ -35,7 +35,7 @@ class Rectangle:
 
 @dataclass(frozen=True, slots=True)
 class Polygon:
-    """A closed shape."""
+    """Hold a closed shape."""
 
     points: tuple[Point, ...]
     fill: Colour | None = None
@@ -46,7 +46,7 @@ class Polygon:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A line through points."""
+    """Hold a line through points."""
 
     points: tuple[Point, ...]
     colour: Colour
@@ -56,7 +56,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Text; `y` is its base line, `size` its height in units."""
+    """Hold text; `y` is its baseline, `size` its height in units."""
 
     x: float
     y: float
@@ -67,7 +67,7 @@ class Label:
 
 
 class Levels(Protocol):
-    """An array (H, W) or (H, W, 3) of uint8, or what makes the rows of one when they are asked for."""
+    """Behave like an array (H, W) or (H, W, 3) of uint8; its rows may be made when they are requested."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -75,15 +75,15 @@ class Levels(Protocol):
         ...
 
     def __getitem__(self, rows: slice, /) -> Bytes:
-        """Give some rows."""
+        """Return some rows."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bitmap:
-    """Levels, each element a rectangle of one colour.
+    """Hold levels; each element is a rectangle of one colour.
 
-    `alt` says in words what they show; `ends` are, of the colour bar of a map, the values at its ends.
+    `alt` describes the picture in words; for the colour bar of a map, `ends` are the values at its ends.
     """
 
     x: float
@@ -100,18 +100,18 @@ Shape = Rectangle | Polygon | Lines | Label | Bitmap
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawing:
-    """Shapes on paper, the first one undermost.
+    """Hold shapes on paper, the first one at the bottom.
 
     Parameters
     ----------
     width, height : float
         Size of the paper, in units; one unit is one pixel at scale 1.
     paper : (int, int, int)
-        Its colour.
+        Colour of the paper.
     shapes : tuple
-        What is drawn on it.
+        The shapes that are drawn on the paper.
     title : str
-        What it is called, for readers that show it or read it aloud.
+        Title, for programs that show it or read it aloud.
     """
 
     width: float
@@ -122,7 +122,7 @@ class Drawing:
 
     @property
     def alternative(self) -> str:
-        """What is on it, in words, for those who do not see it: the title, and what every picture shows."""
+        """Description for people who cannot see the drawing: the title, and the content of every picture."""
         told = [shape.alt for shape in self.shapes if isinstance(shape, Bitmap) and shape.alt]
         return "; ".join(filter(None, [self.title, *told]))
 
@@ -132,10 +132,10 @@ class Drawing:
         return [shape.ends for shape in self.shapes if isinstance(shape, Bitmap) and shape.ends is not None]
 
 
-# Our typeface where a reader has it, else those of the same width, which nearly every reader has.
+# Our typeface if a reader has it, else typefaces of the same width, which nearly every reader has.
 _FAMILY = "'DejaVu Sans Condensed', Helvetica, Arial, sans-serif"
 
-# Some readers of SVG smooth what they enlarge, so arrays are enlarged to about this many pixels first.
+# Some SVG readers smooth the pictures that they enlarge, so arrays are first enlarged to about this size.
 _ENLARGED = 600
 
 # Pixels per unit while drawing; the picture is averaged down, which smooths its lines.
@@ -148,7 +148,7 @@ def to_image(drawing: Drawing, *, scale: float = 1.0) -> Image.Image:
     Parameters
     ----------
     drawing : Drawing
-        What to render.
+        The drawing to render.
     scale : float
         Pixels per unit.
 
@@ -162,12 +162,12 @@ def to_image(drawing: Drawing, *, scale: float = 1.0) -> Image.Image:
 
 
 class Canvas:
-    """A drawing in the making: shapes that stay, and pictures of them with others on top.
+    """Build a drawing: shapes that stay, and pictures of them with other shapes on top.
 
     Parameters
     ----------
     drawing : Drawing
-        What is painted first.
+        The drawing to paint first.
     scale : float
         Pixels per unit.
     """
@@ -179,11 +179,11 @@ class Canvas:
         self.paint(drawing.shapes)
 
     def paint(self, shapes: Sequence[Shape]) -> None:
-        """Add shapes for good."""
+        """Add shapes permanently."""
         _paint_on(self._image, shapes, self._by)
 
     def image(self, above: Sequence[Shape] = ()) -> Image.Image:
-        """Return the picture, with shapes on top that do not stay."""
+        """Return the picture, with temporary shapes on top."""
         image = self._image
         if above:
             image = image.copy()
@@ -217,11 +217,11 @@ def _paint_on(image: Image.Image, shapes: Sequence[Shape], by: float) -> None:
             face = font(round(shape.size * by))
             face.draw(draw, at, shape.text, colour=shape.colour, anchor=shape.anchor)
         else:
-            # Rounded at both ends, so that neighbours leave no gap.
+            # Both ends are rounded, so that neighbours leave no gap.
             left, top = round(shape.x * by), round(shape.y * by)
             wide = max(1, round((shape.x + shape.w) * by) - left)
             high = max(1, round((shape.y + shape.h) * by) - top)
-            # Cells stay squares when enlarged; large pictures are averaged.
+            # Cells stay square when they are enlarged; large pictures are averaged.
             larger = wide >= shape.levels.shape[1]
             how = Image.Resampling.NEAREST if larger else Image.Resampling.BOX
             pixels = Image.fromarray(np.ascontiguousarray(shape.levels[:])).resize((wide, high), how)
@@ -231,7 +231,7 @@ def _paint_on(image: Image.Image, shapes: Sequence[Shape], by: float) -> None:
 def _stroke(
     draw: ImageDraw.ImageDraw, points: Sequence[Point], colour: Colour, *, width: float, dashed: bool
 ) -> None:
-    """Draw a line through points, in dashes of four widths where asked for."""
+    """Draw a line through points; if requested, in dashes of four line widths."""
     thick = max(1, round(width))
     for (x0, y0), (x1, y1) in pairwise(points):
         length = float(np.hypot(x1 - x0, y1 - y0))
@@ -246,19 +246,19 @@ def _stroke(
 
 
 def to_svg(drawing: Drawing, *, comment: str = "") -> str:
-    """Write a drawing as SVG that needs nothing from elsewhere.
+    """Write a drawing as an SVG document without external files.
 
     Parameters
     ----------
     drawing : Drawing
-        What to write.
+        The drawing to write.
     comment : str
-        What to store with it.
+        The comment to store with it.
 
     Returns
     -------
     str
-        A document. Text keeps the width that it has in the pixel rendering, whichever
+        A document. Text keeps its width from the pixel rendering, whichever
         sans-serif typeface a reader has.
     """
     w, h = _n(drawing.width), _n(drawing.height)
@@ -295,7 +295,7 @@ def element(shape: Shape) -> str:
             f'text-anchor="{shape.anchor}" textLength="{_n(length)}" lengthAdjust="spacingAndGlyphs">'
             f"{escape(drawable(shape.text))}</text>"
         )
-    # Not every reader of SVG knows image-rendering; enlarged cells stay sharp in those that smooth.
+    # Some SVG readers do not know image-rendering; enlarged cells stay sharp in readers that smooth.
     levels = shape.levels[:]
     cells = max(levels.shape[:2])
     if shape.w / levels.shape[1] > 1 and cells < _ENLARGED:
@@ -311,7 +311,7 @@ def element(shape: Shape) -> str:
 
 
 def _paint(fill: Colour | None, outline: Colour | None, line: float, *, dashed: bool = False) -> str:
-    """Write the attributes of filling and outlining."""
+    """Write the attributes for fill and outline."""
     text = f'fill="{"none" if fill is None else _hex(fill)}"'
     if outline is not None:
         text += f' stroke="{_hex(outline)}" stroke-width="{_n(line)}"'

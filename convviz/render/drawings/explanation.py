@@ -1,4 +1,4 @@
-"""One output value in words and numbers, and as a drawing."""
+"""Explain one output value in words and numbers, and as a drawing."""
 
 import math
 from collections.abc import Sequence
@@ -20,18 +20,18 @@ from convviz.render.words.matrices import Block, side_by_side, words_of
 from convviz.spec.settings import ContrastSettings
 from convviz.text import number, plural
 
-# The number of products that are written out of a window drawn as a picture.
+# The number of products that are listed for a window drawn as a picture.
 _WRITTEN_OUT = 5
-# Of more channels those of the largest sums are drawn.
+# If there are more channels, only those with the largest sums are drawn.
 _MOST_CHANNELS = 6
 # In units: the margin, and the longest side of a channel or a map.
 _GAP, _SIDE = 26.0, 210.0
-# In units: where the first row of channels begins, and the room below each.
+# In units: the top of the first row of channels, and the room below each row.
 _TOP, _BELOW = 88.0, 52.0
 
 
 def exact(value: float) -> str:
-    """Write a float32 value with the digits that tell it from its neighbours.
+    """Write a float32 value with enough digits to distinguish it from its neighbours.
 
     Examples
     --------
@@ -53,14 +53,14 @@ def span_of(indices: Sequence[int], length: int, what: str) -> str:
 
 
 def _called(channel: ChannelTrace, what: str) -> str:
-    """Name something of a channel; channels without a name of their own are called by their index."""
+    """Name something of a channel; a channel without its own name is called by its index."""
     if channel.name.isdigit():
         return f"channel {channel.name}" if what == "channel" else f"channel {channel.name} {what}"
     return f"{channel.name} {what}"
 
 
 def _written_out(channel: ChannelTrace) -> list[tuple[str, str]]:
-    """Write the largest products of a channel, and the sum of all others: what it is, and the arithmetic."""
+    """List the largest products of a channel, and the sum of the rest, each with its name and arithmetic."""
     largest = channel.largest(_WRITTEN_OUT)
     written = [one.tap.h * channel.kernel.shape[1] + one.tap.w for one in largest]
     rows = [
@@ -82,11 +82,11 @@ def lines(found: Trace, run: LayerRun, *, width: int) -> list[str]:
     Parameters
     ----------
     found : Trace
-        The value, taken apart.
+        The trace of the value.
     run : LayerRun
-        What it was taken from.
+        The run that the value comes from.
     width : int
-        Characters in one line; matrices that do not fit are elided in the middle.
+        Characters per line; matrices that do not fit are elided in the middle.
 
     Returns
     -------
@@ -130,9 +130,9 @@ def draw(found: Trace, run: LayerRun, looks: ContrastSettings = DEFAULT) -> Draw
     Parameters
     ----------
     found : Trace
-        The value, taken apart.
+        The trace of the value.
     run : LayerRun
-        What it was taken from.
+        The run that the value comes from.
     looks : ContrastSettings
         How the values of the map become brightness.
 
@@ -145,11 +145,11 @@ def draw(found: Trace, run: LayerRun, looks: ContrastSettings = DEFAULT) -> Draw
 
 
 class _Explanation:
-    """The drawing of one value, with what all parts of it need to know."""
+    """Draw one value, and hold what all parts of the drawing share."""
 
     def __init__(self, found: Trace, run: LayerRun, looks: ContrastSettings) -> None:
         self.found, self.run, self.map = found, run, panels.MapPanel.of(run, found.index, _SIDE, looks=looks)
-        # The channels that are drawn: all, or those of the largest sums, in their order.
+        # The channels that are drawn: all, or those with the largest sums, in their order.
         order = sorted(
             found.channels, key=lambda one: -abs(one.total) if math.isfinite(one.total) else -math.inf
         )
@@ -165,7 +165,7 @@ class _Explanation:
         self.pitch = max(channel, self.block[1], listed) + _BELOW
 
     def _sums(self) -> list[tuple[str, str]]:
-        """List what is added up, each with its name, but for the bias."""
+        """List the terms of the sum, each with its name, except the bias."""
         rows = [(_called(channel, "sum"), number(channel.total, digits=6)) for channel in self.shown]
         others = [channel for channel in self.found.channels if channel not in self.shown]
         if others:
@@ -174,7 +174,7 @@ class _Explanation:
         return rows
 
     def _columns(self) -> dict[str, float]:
-        """Return where each part of a row begins."""
+        """Return the left edge of each part of a row."""
         step = max(self.block[0], font(14).getlength("products")) + 38
         patch = _GAP + _SIDE + 64
         places = {"patch": patch, "kernel": patch + step, "products": patch + 2 * step}
@@ -188,7 +188,7 @@ class _Explanation:
         return places | {"sum": after, "bus": after + widest + 24, "map": after + widest + 74}
 
     def drawing(self) -> Drawing:
-        """Put all parts together."""
+        """Combine all parts."""
         found = self.found
         chosen = ": the largest magnitude of the map" if found.largest else ""
         heading = f"{found.name}, row {found.at.h}, column {found.at.w}{chosen}"
@@ -221,7 +221,7 @@ class _Explanation:
         return "; ".join(words)
 
     def _row(self, channel: ChannelTrace, y: float) -> list[Shape]:
-        """Draw what one channel adds."""
+        """Draw the contribution of one channel."""
         columns, (width, height) = self.columns, self.block
         shapes = self._channel(channel, y)
         peaks = [max(finite.largest(getattr(one, of)) for one in self.shown) for of in ("kernel", "products")]
@@ -247,7 +247,7 @@ class _Explanation:
         return [*shapes, Lines(((start, middle), (columns["bus"], middle)), OUTPUT_TEAL, 1.6)]
 
     def _patch_fills(self, channel: ChannelTrace) -> list[list[Colour]]:
-        """Colour the patch as the picture is seen, padding tinted."""
+        """Colour the patch as in the picture, with padding tinted."""
         levels = picture_levels([channel.patch], [self.run.picture.ends[channel.channel]])[:]
         return level_fills(tinted(levels, ~self.found.inside, INPUT_BLUE, cover=0.2))
 
@@ -261,7 +261,7 @@ class _Explanation:
         scale = panels.channel_scale(self.run, _SIDE)
         x, top = _GAP + (columns[0] + edges.left) * scale, y + (rows[0] + edges.top) * scale
         w, h = (columns[-1] - columns[0] + 1) * scale, (rows[-1] - rows[0] + 1) * scale
-        # Along the edges of cells with numbers, so that the lines run through none.
+        # The lines follow the edges of cells with numbers, so that they cross none of them.
         around = edges.around(self.run.picture.size)
         corner = _GAP + around.w * scale if scale >= panels.LEAST_CELL else x + w
         ends = tuple(
@@ -297,7 +297,7 @@ class _Explanation:
         found, x, bus = self.found, self.columns["map"], self.columns["bus"]
         scale = self.map.scale
         left, top = x + found.at.w * scale, _TOP + found.at.h * scale
-        # The line ends at the map, so that it runs through none of its numbers.
+        # The line ends at the map, so that it crosses none of its numbers.
         row = top + scale / 2
         sums = [_TOP + place * self.pitch + self.block[1] / 2 for place in range(len(self.shown))]
         return [
@@ -310,7 +310,7 @@ class _Explanation:
         ]
 
     def _arithmetic(self, y: float) -> tuple[list[Shape], float]:
-        """Add the sums and the bias up below the map; gives the bottom too."""
+        """Add up the sums and the bias below the map; return the bottom edge too."""
         found, x = self.found, self.columns["map"]
         rows = list(self.sums)
         if found.bias is not None:
@@ -335,6 +335,6 @@ class _Explanation:
 
 
 def _right_of(label: Label) -> float:
-    """Return where a label ends."""
+    """Return the right edge of a label."""
     wide = font(label.size).getlength(label.text)
     return label.x + {"start": wide, "middle": wide / 2, "end": 0.0}[label.anchor]

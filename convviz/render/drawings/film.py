@@ -1,4 +1,4 @@
-"""A film: what stands still, and what each frame shows; one description for every format."""
+"""Describe a film: the still background and the content of each frame, once for every format."""
 
 import io
 import itertools
@@ -14,12 +14,12 @@ from convviz.render.palette import EMPTY, FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, P
 from convviz.text import plural
 
 MOST_FRAMES = 10_000
-# One byte per pixel of every frame, before compression; that many are held while a file is written.
+# One byte per pixel of every frame, before compression; this many are held while a file is written.
 MOST_BYTES = 500_000_000
 
 # The number of frames, spread over the film, from which the shared palette is made.
 _SAMPLED = 6
-# One colour less than there may be, for what does not change. Large areas and thin lines keep their own.
+# One colour less than allowed, for pixels that do not change. Large areas and thin lines keep their own.
 _COLOURS = 255
 _NEAR = 6
 _EXACT = (PAPER, EMPTY, INK, FAINT, RULE, INPUT_BLUE, OUTPUT_TEAL, *SIGNED_STOPS)
@@ -27,14 +27,14 @@ _EXACT = (PAPER, EMPTY, INK, FAINT, RULE, INPUT_BLUE, OUTPUT_TEAL, *SIGNED_STOPS
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What one frame adds to the drawing.
+    """Hold what one frame adds to the drawing.
 
     Parameters
     ----------
     stays : tuple of Shape
         Shapes that every later frame shows too.
     above : tuple of Shape
-        Shapes that this frame alone shows, on top.
+        Shapes on top that only this frame shows.
     """
 
     stays: tuple[Shape, ...] = ()
@@ -43,14 +43,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Film:
-    """An animation before it has a format.
+    """Hold an animation that has no format yet.
 
     Parameters
     ----------
     ground : Drawing
-        What stands still.
+        The drawing that does not change.
     beats : sequence of Beat
-        One per frame: how long it is shown, and of which cells.
+        One per frame: its duration and its cells.
     draw : callable
         Draws the frame of a beat.
 
@@ -79,11 +79,11 @@ class Film:
 
     @property
     def times(self) -> list[int]:
-        """How long each frame is shown, in milliseconds."""
+        """Duration of each frame, in milliseconds."""
         return [beat.ms for beat in self.beats]
 
     def frames(self) -> Iterator[Frame]:
-        """Draw the frames, one after the other."""
+        """Draw the frames, one after another."""
         return map(self.draw, self.beats)
 
     def images(self, *, scale: float = 1.0) -> Iterator[Image.Image]:
@@ -106,12 +106,12 @@ class Film:
         Parameters
         ----------
         comment : str
-            What to store with it.
+            The comment to store with it.
 
         Returns
         -------
         str
-            A document that loops for ever; where a reader does not animate, it shows the last frame.
+            A document that loops forever; a reader that does not animate shows the last frame.
         """
         whole = sum(self.times)
         stays: list[str] = []
@@ -126,7 +126,7 @@ class Film:
 
 
 def _group(shapes: Sequence[Shape], start: int, end: int, *, whole: int) -> list[str]:
-    """Write shapes that are seen from `start` to `end` of a film of `whole` milliseconds."""
+    """Write shapes that are visible from `start` to `end` of a film of `whole` milliseconds."""
     if not shapes:
         return []
     inside = "".join(element(shape) for shape in shapes)
@@ -151,16 +151,16 @@ def encode(
     mark: str,
     text: str,
 ) -> bytes:
-    """Write frames as one animated picture that loops for ever.
+    """Write frames as one animated picture that loops forever.
 
     Parameters
     ----------
     frames : sequence of PIL.Image.Image
-        All of one size; shared colours, as `paletted` gives them.
+        All of one size, with shared colours, as `paletted` returns them.
     suffix : {".gif", ".webp", ".png", ".apng"}
-        What to write.
+        The format to write.
     times : sequence of int
-        How long each frame is shown, in milliseconds.
+        Duration of each frame, in milliseconds.
     mark, text : str
         Keyword and text of the metadata.
 
@@ -173,7 +173,7 @@ def encode(
     first, rest = frames[0], list(frames[1:])
     shared = {"save_all": True, "append_images": rest, "duration": list(times), "loop": 0}
     if suffix == ".gif":
-        # Optimised, a frame holds what changed alone; that needs a colour that is not used.
+        # An optimized frame holds only the pixels that changed; this needs an unused colour.
         first.save(file, "GIF", comment=f"{mark} {text}".encode(), optimize=True, disposal=1, **shared)
     elif suffix == ".webp":
         first.save(file, "WEBP", lossless=True, xmp=f"{mark} {text}".encode(), **shared)
@@ -185,7 +185,7 @@ def encode(
 
 
 def paletted(film: Film) -> list[Image.Image]:
-    """Render all frames with one palette, so that none flickers."""
+    """Render all frames with one palette, so that the film does not flicker."""
     images = list(film.images())
     step = max(1, len(images) // _SAMPLED)
     chosen = images[step - 1 :: step]
@@ -196,7 +196,7 @@ def paletted(film: Film) -> list[Image.Image]:
     found = sheet.quantize(_COLOURS - len(_EXACT), method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     levels = found.getpalette() or []
     mixed = [tuple(levels[at : at + 3]) for at in range(0, len(levels), 3)]
-    # Pillow looks colours up in steps of 4 levels: one near an exact colour would take its place.
+    # Pillow looks colours up in steps of 4 levels: a near colour would replace an exact one.
     apart = [one for one in mixed if all(_distance(one, exact) > _NEAR for exact in _EXACT)]
     shared = Image.new("P", (1, 1))
     shared.putpalette([*itertools.chain(*_EXACT, *apart)])
@@ -204,5 +204,5 @@ def paletted(film: Film) -> list[Image.Image]:
 
 
 def _distance(first: Sequence[int], second: Sequence[int]) -> int:
-    """Return how far two colours are apart, in levels of the channel in which they differ most."""
+    """Return the distance of two colours: the largest difference in any channel, in levels."""
     return max(abs(a - b) for a, b in zip(first, second, strict=True))

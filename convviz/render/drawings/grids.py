@@ -1,4 +1,4 @@
-"""Arrays inside an animation: grids of cells with colours, numbers and marks, and the signs between them."""
+"""Draw arrays inside an animation: grids of cells with colours, numbers and marks, and the signs between."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,9 +16,9 @@ from convviz.spec.geometry import HW
 from convviz.text import number
 from convviz.typing import Bytes
 
-# Of 960 units of width, so that the type is about 10 pixels high where the picture is 640 wide.
+# For 960 units of width, so that the type is about 10 pixels high in a picture of 640 pixels.
 TYPE, NOTE, LEAST_TYPE = 16, 15, 14
-# The side of a cell from which on the borders between cells are drawn, and of the smallest frame.
+# The cell side from which borders between cells are drawn, and the side of the smallest frame.
 LEAST_LINED, _LEAST_FRAME = 12.0, 9.0
 
 Parameters = NDArray[np.floating]
@@ -26,7 +26,7 @@ Parameters = NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where an array lies: its corner, its rows and columns, and the side of a cell."""
+    """Place an array: its corner, its rows and columns, and the side of a cell."""
 
     x: float
     y: float
@@ -45,20 +45,20 @@ class Grid:
 
     @property
     def right(self) -> float:
-        """Where it ends."""
+        """Right edge."""
         return self.x + self.w
 
     @property
     def middle(self) -> float:
-        """Half of its height."""
+        """Vertical middle."""
         return self.y + self.h / 2
 
     def frame(self, colour: Colour, line: float = 2, *, dashed: bool = False) -> Rectangle:
-        """Outline the whole."""
+        """Outline the whole array."""
         return Rectangle(self.x, self.y, self.w, self.h, None, colour, line, dashed=dashed)
 
     def lines(self) -> list[Shape]:
-        """Draw the borders between cells, where there is room for them."""
+        """Draw the borders between cells, if there is room for them."""
         if self.cell < LEAST_LINED:
             return []
         rows = [self.y + row * self.cell for row in range(1, self.size.h)]
@@ -69,7 +69,7 @@ class Grid:
         ]
 
     def filled(self, levels: Bytes) -> list[Shape]:
-        """Show levels (H, W, 3), a cell for each: squares where their borders are drawn, else a picture."""
+        """Show levels (H, W, 3), one cell each: as squares if their borders are drawn, else as a picture."""
         if self.cell < LEAST_LINED:
             return [Bitmap(self.x, self.y, self.w, self.h, levels)]
         return [
@@ -79,7 +79,7 @@ class Grid:
         ]
 
     def labels(self, words: Sequence[Sequence[str]], levels: Bytes, size: int) -> list[Shape]:
-        """Write a word into every cell, in black or white; nothing where the size is 0."""
+        """Write a word into every cell, in black or white; write nothing if the size is 0."""
         if not size:
             return []
         half = self.cell / 2
@@ -98,7 +98,7 @@ class Grid:
         return Rectangle(x, y, side, side)
 
     def marked(self, row: float, column: float, size: tuple[float, float] = (1, 1)) -> list[Shape]:
-        """Frame cells in white and black, which is seen on any value, and large enough to be seen."""
+        """Frame cells in white and black, which is visible on any value, and make the frame large enough."""
         h, w = (max(side * self.cell, _LEAST_FRAME) for side in size)
         x = self.x + (column + size[1] / 2) * self.cell - w / 2
         y = self.y + (row + size[0] / 2) * self.cell - h / 2
@@ -106,21 +106,21 @@ class Grid:
 
 
 def short_words(values: Parameters, *, peak: float, fewer: int = 0) -> list[list[str]]:
-    """Write numbers in few characters, all of a matrix with the same decimals.
+    """Write numbers in few characters; all numbers of a matrix have the same decimals.
 
     Parameters
     ----------
     values : ndarray, shape (H, W)
-        What is written; nothing for what is masked.
+        The numbers to write; masked ones give empty words.
     peak : float
-        The largest magnitude that such a matrix may hold; it has two or three digits.
+        The largest magnitude that such a matrix may hold; that number has two or three digits.
     fewer : int
-        How many decimals to leave out.
+        The number of decimals to leave out.
 
     Returns
     -------
     list of list of str
-        "~0" for what is not 0 but would be written as 0.
+        "~0" for a number that is not 0 but would be written as 0.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def short_words(values: Parameters, *, peak: float, fewer: int = 0) -> list[list
 def fitting_words(
     arrays: Iterable[Parameters], cell: float, *, peak: float
 ) -> tuple[list[list[list[str]]], int]:
-    """Write the numbers of arrays for cells, and choose the size of type; 0 where they would not be read."""
+    """Write the numbers of arrays for cells, and choose the type size; 0 if nobody could read them."""
     arrays = list(arrays)
     if cell >= LEAST_TYPE:
         for fewer in (0, 1):
@@ -162,9 +162,9 @@ def fitting_words(
 def signed_grid(
     grid: Grid, values: Parameters, *, peak: float, all_of: Parameters | None = None
 ) -> list[Shape]:
-    """Draw numbers with their signs as colours; what is masked is still to be computed.
+    """Draw numbers with their signs as colours; masked numbers are not computed yet.
 
-    `all_of` are the numbers that the type must have room for, so that it stays the same from frame to frame.
+    `all_of` are the numbers that the type must fit, so that its size stays the same in every frame.
     """
     rows = [[EMPTY if value is None else signed_fill(value / peak) for value in line]
             for line in values.tolist()]  # fmt: skip
@@ -174,12 +174,12 @@ def signed_grid(
 
 
 def colours_of(levels: Bytes) -> Bytes:
-    """Make grey levels colours, shape (H, W, 3)."""
+    """Convert grey levels to colours, shape (H, W, 3)."""
     return np.repeat(levels[:, :, None], 3, axis=2)
 
 
 def fitted(at: tuple[float, float], text: str, colour: Colour, *, size: int, room: float) -> Label:
-    """Set a line in smaller type where it would not fit, and cut it in the middle where that is too small."""
+    """Write a line in smaller type if it does not fit, and cut its middle if that type is too small."""
     while size > NOTE and font(size).getlength(text) > room:
         size -= 1
     whole, kept = text, len(text)
@@ -196,7 +196,7 @@ def arrow(x0: float, x1: float, y: float) -> list[Shape]:
 
 
 def sign(which: str, x: float, y: float) -> list[Shape]:
-    """Draw x, + or = as strokes: the typeface has no sign of multiplication."""
+    """Draw x, + or = as strokes: the typeface has no multiplication sign."""
     strokes = {
         "x": ((-6, -6, 6, 6), (-6, 6, 6, -6)),
         "+": ((-6, 0, 6, 0), (0, -6, 0, 6)),

@@ -1,4 +1,4 @@
-"""Which channels feed which maps, as a drawing."""
+"""Draw which channels feed which maps."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,28 +15,28 @@ from convviz.spec.settings import ContrastSettings
 from convviz.text import plural
 from convviz.typing import Bytes
 
-# In units: the margin, a channel or a map, from one to the next, and between channels and maps.
+# In units: the margin, the side of a channel or a map, the distance of two, and from channels to maps.
 _GAP, _TILE, _PITCH, _BETWEEN = 28.0, 64.0, 78.0, 220.0
 # In units: the least length of a colour bar, and the size of its words.
 _BAR, _WORDS = 90.0, 11
-# The most groups, and the most channels or maps of one, that are drawn; of more the middle is left out.
+# The most groups, and the most channels or maps of one group, to draw; longer lists lose their middle.
 _MOST_GROUPS, _MOST_TILES = 6, 6
 
 
 def draw(run: LayerRun, looks: ContrastSettings = DEFAULT) -> Drawing:
-    """Draw every group of a layer: its channels, its maps, and lines from those to these.
+    """Draw every group of a layer: its channels, its maps, and lines from the channels to the maps.
 
     Parameters
     ----------
     run : LayerRun
-        What a layer made of a picture.
+        The run of a layer on a picture.
     looks : ContrastSettings
         How the values of the maps become brightness.
 
     Returns
     -------
     Drawing
-        One frame per group; of many groups, channels or maps the middle is left out, and said so.
+        One frame per group; if there are many groups, channels or maps, the middle is left out with a note.
     """
     layer = run.layer
     names = [f"channel {name}" if name.isdigit() else name for name in run.picture.channels]
@@ -82,7 +82,7 @@ def _group(
     left: float,
     right: float,
 ) -> tuple[list[Shape], float]:
-    """Draw one group; gives its height too."""
+    """Draw one group; return its height too."""
     made = run.layer.out_channels // run.layer.groups
     read = run.layer.channels_of(group * made)
     channels = [slot if slot is None else read[slot] for slot in elided(len(read), _MOST_TILES)]
@@ -121,13 +121,13 @@ def _group(
 
 
 def _maps(run: LayerRun, group: int) -> list[int | None]:
-    """List the maps of a group that are drawn; None where some are left out."""
+    """List the maps of a group that are drawn; None stands for maps that are left out."""
     made = run.layer.out_channels // run.layer.groups
     return [slot if slot is None else group * made + slot for slot in elided(made, _MOST_TILES)]
 
 
 def _scale(run: LayerRun) -> float:
-    """Return the side of a value of a map, in units."""
+    """Return the side of one value of a map, in units."""
     return float(_TILE / max(run.maps.shape[1:]))
 
 
@@ -137,13 +137,13 @@ def _bar(run: LayerRun, index: int, looks: ContrastSettings) -> Bar:
 
 
 def _middles(top: float, rows: int, slots: Sequence[int | None]) -> list[float]:
-    """Return the heights of the tiles, centred where the other side has more of them."""
+    """Return the heights of the tiles, centred if the other side has more tiles."""
     first = top + (rows - len(slots)) * _PITCH / 2
     return [first + place * _PITCH + _TILE / 2 for place in range(len(slots))]
 
 
 def _tile(levels: Bytes, x: float, middle: float, *, colour: Colour) -> list[Shape]:
-    """Draw an array in a square of one size, as large as fits."""
+    """Draw an array in a square of fixed size, as large as fits."""
     scale = _TILE / max(levels.shape[:2])
     w, h = levels.shape[1] * scale, levels.shape[0] * scale
     left, top = x + (_TILE - w) / 2, middle - h / 2
@@ -151,6 +151,6 @@ def _tile(levels: Bytes, x: float, middle: float, *, colour: Colour) -> list[Sha
 
 
 def _left_out(x: float, middle: float, count: int) -> Label:
-    """Describe how many tiles are left out."""
+    """Write how many tiles are left out."""
     words = f"{ELLIPSIS} {count - _MOST_TILES + 1} more"
     return Label(x, middle + 5, words, FAINT, 13, anchor="middle")

@@ -1,4 +1,4 @@
-"""A layer at work, cell by cell: pictures, kernels with their values, products, sums, the map."""
+"""Show a layer at work, cell by cell: pictures, kernels with their values, products, sums, the map."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,20 +44,20 @@ from convviz.typing import Bytes, Floats
 WIDTH = 960.0
 _MARGIN, _GAP, _ARROW, _SIGN, _BOX = 24.0, 24.0, 40.0, 28.0, HW(32, 136)
 _TOP, _FOOT, _BETWEEN, _PITCH = 98.0, 96.0, 30.0, 52.0
-# How high the row of a channel is, by how many are shown; with the window above its kernel it is higher.
+# The height of a channel row, by the number of channels; a row with the window above its kernel is higher.
 _ROW, _HIGH_ROW = {1: 330.0, 2: 190.0, 3: 132.0, 4: 112.0}, {1: 400.0, 2: 290.0}
 _MOST_CELL, _MOST_KERNEL_CELL, _STACK_GAP = 44.0, 42.0, 46.0
-# What input and map have at least, both together; the cell of a kernel that has room for numbers.
+# The least width of input and map together; the cell of a kernel that has room for numbers.
 _LEAST_ARRAYS, _READ_CELL = 260.0, 40.0
-# How much of a pixel that no window reads is paper.
+# The share of paper in the colour of a pixel that no window reads.
 _PALE = 0.72
-# How thick the bars beside those are.
+# The thickness of the bars beside those pixels.
 _BAR = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """Where the arrays of one channel lie; a pooling layer has neither kernel nor products."""
+    """Place the arrays of one channel; a pooling layer has neither kernel nor products."""
 
     input: Grid
     window: Grid
@@ -66,18 +66,18 @@ class _Row:
 
     @property
     def blocks(self) -> list[Grid]:
-        """The arrays of the size of the kernel."""
+        """The arrays of the same size as the kernel."""
         return [grid for grid in (self.window, self.kernel, self.products) if grid is not None]
 
     @property
     def last(self) -> Grid:
-        """What the sum is made of."""
+        """The array that is summed."""
         return self.products or self.window
 
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where everything lies."""
+    """Place everything."""
 
     height: float
     rows: list[_Row]
@@ -86,7 +86,7 @@ class _Places:
 
 
 class Lesson:
-    """The frames of a layer on numbers: what is multiplied and added, and the map that it makes.
+    """Make the frames of a layer on numbers: the products, the sums, and the map.
 
     Parameters
     ----------
@@ -110,14 +110,14 @@ class Lesson:
 
     @property
     def steps(self) -> int:
-        """In how many steps the first cell is made before all of it is shown."""
+        """Number of steps that make the first cell, before a frame shows all of it."""
         return len(self.work.units)
 
     def film(self, beats: Sequence[Beat]) -> Film:
         """Return the frames."""
         return Film(self._ground(), tuple(beats), self._frame)
 
-    # Where everything lies
+    # The positions
 
     def _lay_out(self) -> _Places:
         """Choose the cell size and the position of every array."""
@@ -130,7 +130,7 @@ class Lesson:
         room = _room(across) - across * block * kernel.w
         cell = min(_MOST_CELL, room / 2 / padded.w, row_h / padded.h)
         output = min(_MOST_CELL, (room - cell * padded.w) / scene.size.w, area / scene.size.h)
-        # What the map leaves, the input may take.
+        # The input may take the room that the map leaves.
         cell = min(_MOST_CELL, (room - output * scene.size.w) / padded.w, row_h / padded.h)
         spare = (room - cell * padded.w - output * scene.size.w) / 4
         rows = []
@@ -140,7 +140,7 @@ class Lesson:
             x = array.right + spare + _ARROW
             rows.append(_Row(array, *self._blocks((x, middle), kernel, block, stacked=stacked)))
         x = rows[0].last.right + _GAP
-        # The sums of the channels stand beside their products, what is added to them below.
+        # The sums of the channels stand beside their products; the other terms stand below.
         lines = len(self.work.lines(self.work.window(0), 0))
         tops = [row.last.middle - _BOX.h / 2 for row in rows][:lines]
         tops += [tops[-1] + _PITCH * (at + 1) for at in range(lines - len(tops))]
@@ -148,7 +148,7 @@ class Lesson:
             x + _BOX.w + _ARROW + spare, _TOP + (area - output * scene.size.h) / 2, scene.size, output
         )
         end = max(_TOP + area, tops[-1] + _BOX.h)
-        # A multiple of 6 is even, and even for a video of 4/3 pixels per unit.
+        # A multiple of 6 is even, and stays even for a video of 4/3 pixels per unit.
         return _Places(6.0 * round((end + _FOOT) / 6), rows, [(x, top) for top in tops], grid)
 
     def _block(self, kernel: HW, count: int) -> tuple[bool, float]:
@@ -165,7 +165,7 @@ class Lesson:
     def _blocks(
         self, at: tuple[float, float], kernel: HW, cell: float, *, stacked: bool
     ) -> tuple[Grid, Grid | None, Grid | None]:
-        """Place window, kernel and products from a point at the left on, at half of their height."""
+        """Place window, kernel and products, from a point at the left edge and at half their height."""
         x, middle = at
         step, half = cell * kernel.w + _SIGN, cell * kernel.h / 2
         if not self._sums:
@@ -180,10 +180,10 @@ class Lesson:
         window, weights, products = (Grid(x + i * step, middle - half, kernel, cell) for i in range(3))
         return window, weights, products
 
-    # What stands still
+    # The still background
 
     def _ground(self) -> Drawing:
-        """Draw what every frame shows: the input, the kernels, the whole map, names and signs."""
+        """Draw the content of every frame: the input, the kernels, the whole map, names and signs."""
         scene, places, room = self.scene, self._places, WIDTH - 2 * _MARGIN
         title = f"{scene.name}: {scene.title}" if self._sums else scene.title
         shapes: list[Shape] = [fitted((_MARGIN, 40), title, INK, size=20, room=room)]
@@ -206,12 +206,12 @@ class Lesson:
 
     @property
     def _kernel_ends(self) -> Floats:
-        """The least and the greatest weight, which the type of all kernels must have room for."""
+        """Return the least and the greatest weight, which the type of all kernels must fit."""
         assert self.work.kernels is not None
         return np.array([[self.work.kernels.min(), self.work.kernels.max()]])
 
     def _levels(self, index: int) -> Bytes:
-        """Colour a channel with its padding; what no window reads is pale."""
+        """Colour a channel with its padding; pixels that no window reads are pale."""
         scene, values = self.scene, self.work.channel(index)
         grey = _grey(values, self._tones[index])
         unread = np.zeros(values.shape, bool)
@@ -220,7 +220,7 @@ class Lesson:
         return np.where(unread[:, :, None], grey * (1 - _PALE) + 255 * _PALE, grey).astype(np.uint8)
 
     def _input(self, index: int, grid: Grid) -> list[Shape]:
-        """Draw a channel: padding dashed, the pixels in a blue frame, bars beside what no window reads."""
+        """Draw a channel: dashed padding, pixels in a blue frame, bars beside pixels that no window reads."""
         scene, levels = self.scene, self._levels(index)
         values = self.work.channel(index)
         (words,), size = fitting_words([values], grid.cell, peak=self._input_peak)
@@ -245,7 +245,7 @@ class Lesson:
         return [*shapes, fitted(where, name, INPUT_BLUE, size=NOTE, room=max(grid.w, 160))]
 
     def _signs(self, index: int, row: _Row) -> list[Shape]:
-        """Draw what stands between the arrays of a channel, and their names."""
+        """Draw the signs between the arrays of a channel, and the names of the arrays."""
         window, kernel, products = row.window, row.kernel, row.products
         stacked = kernel is not None and kernel.x == window.x
         start, turn = row.input.right + 8, window.x - _ARROW / 2
@@ -272,7 +272,7 @@ class Lesson:
         return shapes
 
     def _column_of_sums(self) -> list[Shape]:
-        """Draw what leads from the products to the sums, and from the last of them to the map."""
+        """Draw the lines from the products to the sums, and from the last sum to the map."""
         places = self._places
         shapes: list[Shape] = []
         for row, (x, y) in zip(places.rows, places.boxes, strict=False):
@@ -284,7 +284,7 @@ class Lesson:
             shapes += sign(which, x + _BOX.w / 2, (y + _BOX.h + below) / 2)
         (x, y), out = places.boxes[-1], places.output
         middle, turn = y + _BOX.h / 2, places.boxes[-1][0] + _BOX.w + 10
-        # To the map where it is, or to its nearest row.
+        # To the row of the map, or to the nearest row of it.
         to = min(max(middle, out.y + min(10, out.h / 2)), out.y + out.h - min(10, out.h / 2))
         shapes.append(Lines(((x + _BOX.w, middle), (turn, middle), (turn, to)), FAINT, 1.4))
         return [*shapes, *arrow(turn, out.x - 8, to)]
@@ -310,14 +310,14 @@ class Lesson:
         )
         return "; ".join([*text, *key(others)])
 
-    # What a frame shows
+    # The content of a frame
 
     def _frame(self, beat: Beat) -> Frame:
         """Draw one frame."""
         return Frame(above=(*self._unmade(beat.made), *self._now(beat, beat.cell)))
 
     def _unmade(self, made: int) -> list[Shape]:
-        """Cover the cells of the map that are still to be made."""
+        """Cover the cells of the map that are not made yet."""
         grid = self._places.output
         rows, columns = grid.size
         row, column = divmod(made, columns)
@@ -358,7 +358,7 @@ class Lesson:
         return [*shapes, said, where]
 
     def _frame_on(self, grid: Grid, y: int, x: int) -> list[Shape]:
-        """Frame the window on a channel, and where the kernel leaves gaps each pixel that it reads."""
+        """Frame the window on a channel and, if the kernel has gaps, each pixel that it reads."""
         scene = self.scene
         rows = [row + scene.height.before for row in scene.height.reads(y)]
         columns = [column + scene.width.before for column in scene.width.reads(x)]
@@ -370,7 +370,7 @@ class Lesson:
         return shapes
 
     def _under(self, index: int, grid: Grid, window: Window) -> list[Shape]:
-        """Draw what lies under the window, padding dashed."""
+        """Draw the values under the window, with dashed padding."""
         values = self.work.under(index, window)
         levels = _grey(values, self._tones[index])
         (words,), size = fitting_words([values], grid.cell, peak=self._input_peak)
@@ -382,7 +382,7 @@ class Lesson:
         return [*shapes, *grid.labels(words, levels, size)]
 
     def _current(self, unit: Unit) -> list[Shape]:
-        """Mark what a step is about."""
+        """Mark the subject of a step."""
         (top, left), (bottom, right) = unit.places[0], unit.places[-1]
         size = (bottom - top + 1, right - left + 1)
         return [
@@ -391,19 +391,19 @@ class Lesson:
 
 
 def _room(across: int) -> float:
-    """Units for input, map and the arrays of the size of the kernel, of which `across` lie side by side."""
+    """Return the units for input, map and kernel-sized arrays, of which `across` lie side by side."""
     return WIDTH - 2 * _MARGIN - 2 * _ARROW - _GAP - _BOX.w - (across - 1) * _SIGN
 
 
 def _tone(values: Cells, ends: tuple[float, float] | None) -> Tone:
-    """Choose which values of an input are black and white."""
+    """Choose which input values are black and white."""
     known = finite_of(values.compressed())
     low, high = ends or ((float(known.min()), float(known.max())) if known.size else (0.0, 1.0))
     return Tone(low, high if high > low else low + 1, "unit")
 
 
 def _grey(values: Floats | Cells, tone: Tone) -> Bytes:
-    """Colour values; padding that holds nothing is paper."""
+    """Colour values; padding without a value has the colour of paper."""
     held = np.ma.getdata(values)
     levels = marked(colours_of(tone.levels(held)), [held])
     levels[np.ma.getmaskarray(values)] = PAPER
@@ -411,7 +411,7 @@ def _grey(values: Floats | Cells, tone: Tone) -> Bytes:
 
 
 def _runs(axis: Axis) -> list[tuple[int, int]]:
-    """Put neighbouring pixels that no window reads together: the first and the last of each run."""
+    """Group neighbouring pixels that no window reads: return the first and the last of each run."""
     found: list[tuple[int, int]] = []
     for at in axis.skipped:
         if found and found[-1][1] == at - 1:

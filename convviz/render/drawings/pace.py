@@ -1,33 +1,33 @@
-"""How long an animation takes: which cells are made one by one, and which quickly."""
+"""Choose how long an animation takes: which cells are made one by one, and which quickly."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from convviz.spec.geometry import HW
 
-# An animation of default settings takes at most so long.
+# The longest duration of an animation with default settings.
 MOST_MS = 15_000
-# How long a cell is shown that is made by itself, and how short at least; a step within a cell; each frame
-# in which several cells are made.
+# The duration of a cell that is made by itself, its least duration, and the durations of a step within
+# a cell and of a frame in which several cells are made.
 USUAL_MS, LEAST_MS, STEP_MS, QUICK_MS = 960, 240, 480, 80
-# How long the last frame, the whole map, is shown before the loop begins again.
+# The duration of the last frame, the whole map, before the loop begins again.
 HOLD_MS = 1200
-# Frames in which the cells are made that are not made by themselves.
+# The number of frames for the cells that are not made one by one.
 _QUICK_FRAMES = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What one frame of an animation is about.
+    """Describe the subject of one frame of an animation.
 
     Parameters
     ----------
     cell : int
-        The cell that is worked on.
+        The current cell.
     before, made : int
         The number of finished cells before and after this frame.
     ms : int
-        How long it is shown, in milliseconds.
+        Duration of the frame, in milliseconds.
     step : int, optional
         How much of the work on the cell is shown, counted from 1; None shows all of it.
     """
@@ -49,17 +49,17 @@ def pace(
     size : HW
         Rows and columns of the output.
     steps : int
-        Steps in which the first cell is made, before the frame that shows all of it.
+        Number of steps that make the first cell, before the frame that shows all of it.
     ms : int, optional
-        How long a cell is shown that is made by itself, in milliseconds; chosen so that the whole takes at
-        most `MOST_MS` by default.
+        Duration of a cell that is made by itself, in milliseconds; by default the whole animation takes at
+        most `MOST_MS`.
     cells : int or "all", optional
-        How many cells are made one by one, row after row from the top left; by default as many as fit.
+        The number of cells to make one by one, row after row from the top left; by default as many as fit.
 
     Returns
     -------
     tuple of Beat
-        One per frame. The cells that are not made one by one follow several at a time. With `steps` the last
+        One per frame. The other cells follow, several at a time. With `steps` the last
         frame shows the whole map.
 
     Examples
@@ -72,7 +72,7 @@ def pace(
     """
     count = size.h * size.w
     room = MOST_MS - (steps * STEP_MS + HOLD_MS if steps else 0)
-    # Frames of 80 ms, as video has, are also whole hundredths of a second, as GIF has.
+    # Frames last 80 ms, as in video; this is also a whole number of hundredths of a second, as in GIF.
     each = ms or max(min(USUAL_MS, room // count), LEAST_MS) // 80 * 80
     single = count if cells == "all" else min(cells, count) if cells else _alone(size, room, each)
     beats = [Beat(0, 0, 0, STEP_MS, step) for step in range(1, steps + 1)]
@@ -87,7 +87,7 @@ def pace(
 
 
 def _alone(size: HW, room: int, each: int) -> int:
-    """Count the cells that time allows to be made one by one: whole rows where more than one row fits."""
+    """Count the cells that there is time to make one by one: whole rows if more than one row fits."""
     count = size.h * size.w
     if count * each <= room:
         return count

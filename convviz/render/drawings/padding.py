@@ -1,4 +1,4 @@
-"""Padded channels: the padding that a layer adds, as numbers and as a drawing."""
+"""Show padded channels: the padding that a layer adds, as numbers and as a drawing."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ from convviz.spec.geometry import HW, Edges
 from convviz.text import channel_label
 from convviz.typing import Floats
 
-# Rows and columns that are printed at most.
+# The most rows and columns to print.
 _MOST_ROWS, _MOST_COLUMNS = 12, 24
 
 
@@ -30,7 +30,7 @@ def padding_mask(edges: Edges, size: HW) -> NDArray[np.bool_]:
 
 
 def lines(picture: Picture, padded: Floats, edges: Edges, *, width: int) -> list[str]:
-    """Write padded channels as numbers; those of the padding are in brackets.
+    """Write padded channels as numbers; numbers of the padding are in brackets.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def lines(picture: Picture, padded: Floats, edges: Edges, *, width: int) -> list
     edges : Edges
         Widths of the padding, in pixels.
     width : int
-        Characters in one line; what does not fit, or is more than 12 rows or 24 columns, is elided in
-        the middle.
+        Characters per line; if there is more, or more than 12 rows or 24 columns, the middle is
+        elided.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
     picture : Picture
         The input.
     padded : mapping of str to ndarray, shape (C, H + top + bottom, W + left + right), float32
-        For every padding mode the padded channels.
+        The padded channels for every padding mode.
     edges : Edges
         Widths of the padding, in pixels.
     side : int
@@ -74,7 +74,7 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
     Returns
     -------
     Drawing
-        The padding tinted, a dashed line around the input; small channels with values in their cells.
+        Tinted padding, a dashed line around the input; small channels have values in their cells.
     """
     size, around = picture.size, edges.around(picture.size)
     scale = side / max(around)
@@ -96,7 +96,7 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
         ]
         for index, (view, ends, numbers) in enumerate(views):
             x = gap + index * column
-            # Twice the resolution that the drawing needs is as much as can be seen.
+            # More than twice the resolution of the drawing would not be visible.
             small = [reduce(channel, min(1.0, 2 * scale)) for channel in view]
             levels = tinted(picture_levels(small, ends)[:], marked, INPUT_BLUE)
             shapes.append(Bitmap(x, y, tile_w, tile_h, levels))

@@ -1,4 +1,4 @@
-"""Channels and maps in a drawing: cells with numbers where there is room, else pictures."""
+"""Draw channels and maps: as cells with numbers if there is room, else as pictures."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -23,17 +23,17 @@ from convviz.typing import Bytes, Floats
 
 # In units: the largest cell, and the least one that shows a number.
 MOST_CELL, LEAST_CELL = 46.0, 18.0
-# A window of more values, or of a longer side, is drawn as a picture, which is so long and at least so thick.
+# A window with more values, or with a longer side, is drawn as a picture of this length and least thickness.
 _MOST_WRITTEN, _LONGEST_WRITTEN = 25, 7
 _WINDOW, _THINNEST = 210.0, 12.0
-# In units: how far the bar of a map is below it, and the size of its words.
+# In units: the distance from a map to its bar, and the size of the words of the bar.
 _BAR, _WORDS = 10, 12
 
 Mask = NDArray[np.bool_]
 
 
 def is_large(shape: Sequence[int]) -> bool:
-    """Return whether a window has too many numbers to be read."""
+    """Return whether a window has too many numbers to read."""
     return math.prod(shape) > _MOST_WRITTEN or max(shape) > _LONGEST_WRITTEN
 
 
@@ -51,14 +51,14 @@ def window(
     y: float,
     padding: Mask | None = None,
 ) -> list[Shape]:
-    """Draw a patch, a kernel or products: cells with their numbers, or a picture where they are many.
+    """Draw a patch, a kernel or products: as cells with their numbers, or as a picture if there are many.
 
     Parameters
     ----------
     values : ndarray, shape (kh, kw)
         The numbers.
     fills : sequence of sequence of colour
-        The colour of each.
+        The colour of each number.
     x, y : float
         The corner at the top left, in units.
     padding : ndarray, shape (kh, kw), bool, optional
@@ -67,7 +67,7 @@ def window(
     Returns
     -------
     list of Shape
-        Of the size that `window_size` tells.
+        They have the size that `window_size` returns.
     """
     if not is_large(values.shape):
         return cells(words_of(values, digits=3), fills, x, y=y, cell=MOST_CELL, dashed=padding)
@@ -83,12 +83,12 @@ def window(
 
 
 def scale_of(shape: Iterable[int], side: float) -> float:
-    """Choose the side of a cell, in units, at which an array is `side` long at most."""
+    """Choose the side of a cell, in units, at which the longest side of an array is at most `side`."""
     return min(side / max(shape), MOST_CELL)
 
 
 def channel_scale(run: LayerRun, side: float) -> float:
-    """Choose the side of a cell at which a channel with its padding is `side` long at most."""
+    """Choose the side of a cell at which a channel with its padding is at most `side` long."""
     size = run.picture.size
     return scale_of(run.layer.edges(size).around(size), side)
 
@@ -103,14 +103,14 @@ def channel(
     marked: Mask | None = None,
     colour: Colour = INPUT_BLUE,
 ) -> list[Shape]:
-    """Draw a channel of the input with the values that the padding holds.
+    """Draw a channel of the input with the values of its padding.
 
     Parameters
     ----------
     run : LayerRun
         The run.
     index : int
-        The channel.
+        The index of the channel.
     x, y : float
         The corner at the top left of the padding, in units.
     side : float
@@ -118,12 +118,12 @@ def channel(
     marked : ndarray, shape (H + top + bottom, W + left + right), bool, optional
         Cells to shade.
     colour : (int, int, int)
-        What to shade them with.
+        The colour for shading.
 
     Returns
     -------
     list of Shape
-        The input in a blue frame; the padding tinted, in dashes.
+        The input in a blue frame; the padding tinted and dashed.
     """
     size = run.picture.size
     edges = run.layer.edges(size)
@@ -165,7 +165,7 @@ class MapPanel:
 
     @classmethod
     def of(cls, run: LayerRun, index: int, side: float, *, looks: ContrastSettings) -> "MapPanel":
-        """Take a map of a run; it is `side` units long at most."""
+        """Take a map of a run; its longest side is at most `side` units."""
         scale = scale_of(run.maps.shape[1:], side)
         contrast = contrast_of(run.maps, index, scale=scale, looks=looks)
         return cls(run.maps[index], scale, Bar(contrast, colours(looks.colormap)))
@@ -183,7 +183,7 @@ class MapPanel:
     def shapes(
         self, x: float, y: float, *, marked: Mask | None = None, colour: Colour = OUTPUT_TEAL
     ) -> list[Shape]:
-        """Draw it with its top left corner at a point; `marked` and `colour` as for `channel`."""
+        """Draw the map with its top left corner at a point; `marked` and `colour` are as for `channel`."""
         w, h = self.values.shape[1] * self.scale, self.values.shape[0] * self.scale
         small = reduce(self.values, min(1.0, 2 * self.scale))
         levels = Toned([small], [self.bar.contrast.tone], self.bar.colours)[:]
@@ -199,7 +199,7 @@ class MapPanel:
 def _array(
     values: Floats, levels: Bytes, x: float, *, y: float, scale: float, padding: Mask | None = None
 ) -> list[Shape]:
-    """Draw an array as cells with numbers, or as pixels where those would be too small."""
+    """Draw an array as cells with numbers, or as pixels if the cells would be too small."""
     h, w = values.shape
     if scale < LEAST_CELL:
         return [Bitmap(x, y, w * scale, h * scale, levels)]

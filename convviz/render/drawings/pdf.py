@@ -1,4 +1,4 @@
-"""A drawing as PDF: words and lines as such, pictures without smoothing."""
+"""Write a drawing as PDF: words and lines as such, pictures without smoothing."""
 
 import datetime
 from collections.abc import Sequence
@@ -11,22 +11,22 @@ from convviz.errors import importing
 from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Lines, Point, Polygon, Rectangle
 from convviz.render.fonts import drawable, font, runs
 
-# Points of a PDF per unit, 96 units to the inch as in SVG; and the longest side that readers take, in points.
+# PDF points per unit, with 96 units to the inch as in SVG; and the longest side that readers accept.
 _POINTS, _LONGEST = 0.75, 14_400
 
-# Not the time of writing: the same run makes the same file.
+# A fixed date instead of the time of writing, so that the same run makes the same file.
 _DATE = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
 
 def to_pdf(drawing: Drawing, *, keywords: str = "") -> bytes:
-    """Write a drawing as PDF of one page, with its typefaces.
+    """Write a drawing as a PDF of one page, with its typefaces.
 
     Parameters
     ----------
     drawing : Drawing
-        What to write.
+        The drawing to write.
     keywords : str
-        What to store with it, among the properties of the document.
+        The text to store with it, among the properties of the document.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def to_pdf(drawing: Drawing, *, keywords: str = "") -> bytes:
 
 
 class _Page:
-    """The page of a PDF that shapes are drawn on; `by` is the points of a unit."""
+    """Draw shapes on the page of a PDF; `by` is the number of points per unit."""
 
     def __init__(self, pdf: Any, by: float) -> None:
         self._pdf, self._by = pdf, by
@@ -83,11 +83,11 @@ class _Page:
                 self._show(shape)
 
     def _points(self, points: Sequence[Point]) -> list[Point]:
-        """Bring points to the units of the page."""
+        """Convert points to the units of the page."""
         return [(x * self._by, y * self._by) for x, y in points]
 
     def _paint(self, fill: Colour | None, outline: Colour | None, line: float, *, dashed: bool) -> str:
-        """Set the colours and the line; tells whether to fill, to draw, or both."""
+        """Set the colours and the line; return whether to fill, to outline, or both."""
         if fill is not None:
             self._pdf.set_fill_color(*fill)
         if outline is not None:
@@ -98,7 +98,7 @@ class _Page:
         return ("" if outline is None else "D") + ("" if fill is None else "F")
 
     def _write(self, shape: Label) -> None:
-        """Set a text, each piece in its typeface, where it stands in the other formats."""
+        """Write a text, each piece in its typeface, at its position in the other formats."""
         x = (
             shape.x
             - {"start": 0, "middle": 0.5, "end": 1}[shape.anchor]
@@ -115,7 +115,7 @@ class _Page:
             x += font(shape.size * 4).getlength(part) / 4
 
     def _show(self, shape: Bitmap) -> None:
-        """Embed a picture as it is; readers enlarge it without smoothing, since nothing asks for that."""
+        """Embed a picture unchanged; readers enlarge it without smoothing, because nothing requests it."""
         image = Image.fromarray(np.ascontiguousarray(shape.levels[:]))
         x, y, w, h = (value * self._by for value in (shape.x, shape.y, shape.w, shape.h))
         self._pdf.image(image, x, y, w, h, alt_text=drawable(shape.alt) or None)

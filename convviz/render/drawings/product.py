@@ -1,4 +1,4 @@
-"""Matrix products in words and numbers, and as a drawing."""
+"""Show matrix products in words and numbers, and as a drawing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Values = NDArray[np.floating]
 
 _HEADINGS = ("im2col", "one matrix")
 
-# Rows of a matrix that are printed at most.
+# The most rows of a matrix to print.
 _MOST_ROWS = 12
 # In units: room for a sign between two matrices, and the least side of a cell that shows a number.
 _SIGN, _LEAST_CELL = 40.0, 22.0
@@ -28,7 +28,7 @@ _SIGN, _LEAST_CELL = 40.0, 22.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Factor:
-    """One matrix of a product: its name, its numbers, which are padding, which have a weight."""
+    """Hold one matrix of a product: its name, its numbers, and which of them are padding or have a weight."""
 
     name: str
     values: Values
@@ -42,14 +42,14 @@ class _Factor:
         return f"{self.values.shape[0]}x{self.values.shape[1]}"
 
     def at(self, place: Any) -> "_Factor":
-        """Take a part of it."""
+        """Take a part of the matrix."""
         padding, stored = (None if mask is None else mask[place] for mask in (self.padding, self.stored))
         return _Factor(self.name, self.values[place], self.colour, padding, stored)
 
     def words(
         self, write: Callable[[Values, NDArray[np.bool_] | None], list[list[str]]], *, nothing: str
     ) -> list[list[str]]:
-        """Write the numbers: padding in brackets, and `nothing` where no weight stands."""
+        """Write the numbers: padding in brackets, and `nothing` where there is no weight."""
         words = write(self.values, self.padding)
         for row, column in () if self.stored is None else np.argwhere(~self.stored).tolist():
             words[row][column] = nothing
@@ -57,7 +57,7 @@ class _Factor:
 
 
 def _products(found: Unfolded) -> tuple[tuple[_Factor, _Factor, _Factor], ...]:
-    """Name the factors and the result of both products."""
+    """Name the factors and the results of both products."""
     return (
         (
             _Factor("filters", found.filters, FAINT),
@@ -80,7 +80,7 @@ def lines(found: Unfolded, *, width: int) -> list[str]:
     found : Unfolded
         The matrices.
     width : int
-        Characters in one line; what does not fit is elided in the middle.
+        Characters per line; matrices that do not fit are elided in the middle.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def lines(found: Unfolded, *, width: int) -> list[str]:
 
 
 def _block(sign: str, factor: _Factor, width: int) -> list[str]:
-    """Write one matrix; only what may be shown is turned into words."""
+    """Write one matrix; convert only the numbers that may be shown."""
     h, w = factor.values.shape
     rows, columns = elided(h, _MOST_ROWS), elided(w, width // 3 + 2)
     place = np.ix_([row or 0 for row in rows], [column or 0 for column in columns])
@@ -124,7 +124,7 @@ def _block(sign: str, factor: _Factor, width: int) -> list[str]:
 
 
 def draw(found: Unfolded) -> Drawing:
-    """Draw both matrix products: numbers in cells where there is room, else colours.
+    """Draw both matrix products: as numbers in cells if there is room, else as colours.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def draw(found: Unfolded) -> Drawing:
     Returns
     -------
     Drawing
-        Positive orange, negative purple; white where no weight stands. Every matrix has a scale of its own.
+        Positive is orange, negative is purple; white has no weight. Every matrix has its own scale.
     """
     gap, width = 32.0, 1160.0
     bias = " + bias" if found.bias.any() else ""
@@ -171,13 +171,13 @@ def draw(found: Unfolded) -> Drawing:
 
 
 def _sides(values: Values, cell: float) -> tuple[float, float]:
-    """Size a matrix on paper; a few columns of many rows are still seen."""
+    """Choose the size of a matrix on paper; a few columns of many rows stay visible."""
     h, w = (max(count * cell, min(10.0 * count, 70.0)) for count in values.shape)
     return w, h
 
 
 def _matrix(factor: _Factor, x: float, y: float, *, cell: float) -> list[Shape]:
-    """Draw a matrix, with numbers where its cells are large enough."""
+    """Draw a matrix, with numbers if its cells are large enough."""
     values, stored = factor.values, factor.stored
     peak = largest(values) or 1.0
     if cell >= _LEAST_CELL:

@@ -1,4 +1,4 @@
-"""What one weight multiplies and what it feeds, in words and as a drawing."""
+"""Show what one weight multiplies and what it feeds, in words and as a drawing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from convviz.spec.settings import ContrastSettings
 from convviz.text import channel_label, number, plural
 from convviz.typing import Floats
 
-# In units: the margin, where the panels begin, and the longest side of a channel or a map.
+# In units: the margin, the top of the panels, and the longest side of a channel or a map.
 _GAP, _TOP, _SIDE = 30.0, 92.0, 300.0
 
 
 def lines(found: WeightTrace, run: LayerRun) -> list[str]:
-    """Write what one weight multiplies and what it feeds, without the single products."""
+    """Describe what one weight multiplies and what it feeds, without the single products."""
     size = run.picture.size
     h, w = found.values.shape
     text = [
@@ -43,7 +43,7 @@ def lines(found: WeightTrace, run: LayerRun) -> list[str]:
 
 
 def rows_of(found: WeightTrace, *, most: int = 16) -> list[tuple[str, str, str, str]]:
-    """Write the single products as rows: output, input, its value, product; the middle of many left out."""
+    """Write the single products as rows: output, input, its value, product; elide the middle of many."""
     w = found.values.shape[1]
     rows = []
     for index in elided(found.values.size, most):
@@ -64,7 +64,7 @@ def rows_of(found: WeightTrace, *, most: int = 16) -> list[tuple[str, str, str, 
 
 
 def rows_of_feeds(feeds: Sequence[Feed], run: LayerRun, *, at: HW) -> list[tuple[str, ...]]:
-    """Write what a pixel feeds as rows: map, channel, output, tap, weight, cell; copies stand in brackets."""
+    """Write what a pixel feeds as rows: map, channel, output, tap, weight, cell; copies are in brackets."""
     return [
         (
             run.names[feed.index],
@@ -79,22 +79,22 @@ def rows_of_feeds(feeds: Sequence[Feed], run: LayerRun, *, at: HW) -> list[tuple
 
 
 def draw_weight(found: WeightTrace, run: LayerRun, looks: ContrastSettings = DEFAULT) -> Drawing:
-    """Draw the channel and the map with everything that one weight connects.
+    """Draw the channel and the map, with everything that one weight connects.
 
     Parameters
     ----------
     found : WeightTrace
         The weight.
     run : LayerRun
-        What it was taken from.
+        The run that the weight belongs to.
     looks : ContrastSettings
         How the values of the map become brightness.
 
     Returns
     -------
     Drawing
-        The channel with what is multiplied shaded, the kernel with the weight framed, the map with
-        the outputs shaded that get more than padding.
+        The channel with the multiplied pixels shaded, the kernel with the weight framed, the map with
+        the outputs shaded to which the weight adds more than padding.
     """
     met = _padded_cells(run)
     edges = run.layer.edges(run.picture.size)
@@ -104,7 +104,7 @@ def draw_weight(found: WeightTrace, run: LayerRun, looks: ContrastSettings = DEF
         f"{found.name} on the {channel_label(found.channel_name)}"
     )
     index, kernel_index = found.indices[:2]
-    # Padding of zeros feeds nothing; copies of pixels do.
+    # Zero padding feeds nothing; copies of pixels do.
     fed = found.inside if run.layer.padding_mode == "zeros" else np.ones_like(found.inside)
     return _draw(
         heading,
@@ -119,7 +119,7 @@ def draw_weight(found: WeightTrace, run: LayerRun, looks: ContrastSettings = DEF
 
 
 def _padded_cells(run: LayerRun) -> NDArray[np.bool_]:
-    """Make a mask of the cells of a channel with its padding, none of them marked."""
+    """Make a mask for a channel with its padding, with no cell marked."""
     size = run.picture.size
     return np.zeros(tuple(run.layer.edges(size).around(size)), bool)
 
@@ -127,18 +127,18 @@ def _padded_cells(run: LayerRun) -> NDArray[np.bool_]:
 def draw_pixel(
     at: HW, feeds: Sequence[Feed], run: LayerRun, *, index: int, looks: ContrastSettings = DEFAULT
 ) -> Drawing:
-    """Draw one pixel, and what it feeds of one map through the kernel of the first channel it reads.
+    """Draw one pixel, and what it feeds in one map through the kernel of the first channel that it reads.
 
     Parameters
     ----------
     at : HW
         The pixel.
     feeds : sequence of Feed
-        What `convviz.analysis.trace.trace_pixel` found.
+        The result of `convviz.analysis.trace.trace_pixel`.
     run : LayerRun
-        What it was taken from.
+        The run that the pixel belongs to.
     index : int
-        The map.
+        The index of the map.
     looks : ContrastSettings
         How the values of the map become brightness.
 
@@ -146,7 +146,7 @@ def draw_pixel(
     -------
     Drawing
         The channel with the pixel and its copies shaded, the kernel with the weights framed that
-        meet it, the map with the outputs shaded.
+        multiply it, the map with the outputs shaded.
     """
     layer, picture = run.layer, run.picture
     edges = layer.edges(picture.size)
@@ -176,7 +176,7 @@ def draw_pixel(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Panel:
-    """A channel or a map under a heading, with some of its values marked."""
+    """Hold a channel or a map under a heading, with some of its values marked."""
 
     heading: str
     index: int
@@ -184,7 +184,7 @@ class _Panel:
     framed: bool = False
 
     def frame(self, x: float, y: float, scale: float) -> list[Shape]:
-        """Frame what is marked, which may be too small to be seen."""
+        """Frame the marked cells, which may otherwise be too small to see."""
         rows, columns = (np.flatnonzero(self.marked.any(axis=axis)) for axis in (1, 0))
         if not self.framed or not rows.size:
             return []

@@ -1,4 +1,4 @@
-"""What an animation shows: the windows of a layer, and the numbers where there are any."""
+"""Describe what an animation shows: the windows of a layer, and the numbers if any."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,37 +14,37 @@ Rule = Literal["sum", "max", "mean"]
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What slides over what.
+    """Describe which window slides over which input.
 
     Parameters
     ----------
     title : str
-        What stands above.
+        The title above the animation.
     height, width : Axis
-        The windows on both axes; for a transposed convolution over the input with zeros put in.
+        The windows on both axes; for a transposed convolution, over the input with inserted zeros.
     zoom : HW
         Distance between neighbouring pixels of the input on those axes: 1, or the stride of a
         transposed convolution.
     padding_mode : str
-        What the padding holds.
+        The content of the padding.
     channels : tuple of str
-        The channels that are read; shown one below the other.
+        The channels that are read; they are shown one below another.
     inputs : ndarray, shape (C, H, W), float32, optional
         Numbers for the cells of the input; without them the cells are empty.
     values : ndarray, shape (H', W'), float32, optional
         Numbers for the cells of the output.
     rule : {"sum", "max", "mean"}
-        What makes a value: the sum of products and the bias, or the greatest or the mean of a window.
+        How a value is made: the sum of products and the bias, or the maximum or the mean of a window.
     kernels : ndarray, shape (C, kh, kw), float32, optional
-        What the channels are multiplied by, for a sum.
+        The kernels that multiply the channels, for a sum.
     bias : float, optional
-        What is added to a sum.
+        The bias of a sum.
     counts : ndarray, shape (H', W'), optional
-        How many values a mean divides by.
+        The number of values that a mean divides by.
     name : str
-        What the output is called.
+        The name of the output.
     ends : (float, float), optional
-        The values of the input to be drawn as black and as white; the least and the greatest by default.
+        The values of the input to draw as black and as white; the least and the greatest by default.
     """
 
     title: str
@@ -83,25 +83,25 @@ class Scene:
         return places[0], places[1]
 
     def inside(self, row: int, column: int) -> bool:
-        """Return whether a cell is a pixel of the input, not padding and not put in."""
+        """Return whether a cell is a pixel of the input, not padding or an inserted zero."""
         at_h, at_w = 0 <= row < self.height.input, 0 <= column < self.width.input
         return at_h and at_w and row % self.zoom.h == 0 and column % self.zoom.w == 0
 
     @property
     def input_words(self) -> list[list[list[str]]]:
-        """The numbers of the input, written for its cells."""
+        """Numbers of the input, written for its cells."""
         return [] if self.inputs is None else [cell_words(channel) for channel in self.inputs]
 
     @property
     def value_words(self) -> list[list[str]]:
-        """The numbers of the output, written for its cells."""
+        """Numbers of the output, written for its cells."""
         return [] if self.values is None else cell_words(self.values)
 
     def padded(self) -> Floats:
-        """Lay the padding around the channels, shape (C, H + top + bottom, W + left + right).
+        """Add the padding around the channels, shape (C, H + top + bottom, W + left + right).
 
-        A cell that no pixel is copied to holds what does not change the result: 0, or minus infinity for a
-        maximum.
+        A cell that holds no copy of a pixel holds a value that does not change the result: 0, or minus
+        infinity for a maximum.
         """
         assert self.inputs is not None
         sources = [

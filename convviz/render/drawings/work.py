@@ -1,4 +1,4 @@
-"""The arithmetic of a layer, cell by cell, as values: windows, products, sums."""
+"""Compute the arithmetic of a layer, cell by cell, as values: windows, products, sums."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from convviz.spec.geometry import HW
 from convviz.text import number, plural
 from convviz.typing import Floats
 
-# Numbers of which some are not there: to be computed, or no pixel.
+# Numbers of which some are missing: not computed yet, or no pixel.
 Cells = np.ma.MaskedArray[Any, np.dtype[np.floating]]
 
-# Channels that are shown, and steps in which the first cell is made at most.
+# The most channels to show, and the most steps that make the first cell.
 _MOST_CHANNELS, _MOST_STEPS = 4, 9
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A step of the first cell: some of the products of one of the channels that are shown."""
+    """Hold a step of the first cell: some of the products of one of the shown channels."""
 
     row: int
     places: tuple[tuple[int, int], ...]
@@ -31,14 +31,14 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a sum.
+    """Hold one line of a sum.
 
     Parameters
     ----------
     name : str
-        What is added: a channel, the bias; or what the result is.
+        The name of the term: a channel or the bias; or the name of the result.
     value : float or None
-        None before it is known.
+        None until it is known.
     """
 
     name: str
@@ -47,16 +47,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """What lies under the window of a cell.
+    """Hold the values under the window of a cell.
 
     Parameters
     ----------
     values : ndarray, shape (C, kh, kw), float32
         Minus infinity for padding, which a maximum ignores.
     inside : ndarray, shape (kh, kw), bool
-        Whether it is a pixel of the input, not padding.
+        Whether each is a pixel of the input, not padding.
     products : ndarray, shape (C, kh, kw), float64
-        The values times the kernels, exact; the values themselves where there are no kernels.
+        The exact values times the kernels; the values themselves if there are no kernels.
     """
 
     values: Floats
@@ -65,7 +65,7 @@ class Window:
 
 
 class Work:
-    """The work on every cell of an output.
+    """Compute the work on every cell of an output.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Work:
         self.units = _units(len(self.shown), kernel)
 
     def channel(self, row: int) -> Cells:
-        """Return one of the channels that are shown, with its padding; what holds nothing is masked."""
+        """Return one of the shown channels, with its padding; cells without a value are masked."""
         values = self.padded[self.shown[row]]
         height, width = self.scene.height, self.scene.width
         rows, columns = (
@@ -93,7 +93,7 @@ class Work:
         return self._masked(values, np.outer(rows, columns))
 
     def under(self, row: int, window: "Window") -> Cells:
-        """Return what lies under the window on one of the channels; what holds nothing is masked."""
+        """Return the values under the window on one of the channels; cells without a value are masked."""
         return self._masked(window.values[self.shown[row]], window.inside)
 
     def _masked(self, values: Floats, inside: NDArray[np.bool_]) -> Cells:
@@ -101,12 +101,12 @@ class Work:
         return np.ma.array(values, mask=~inside & (self.scene.rule == "max"))
 
     def called(self, row: int) -> str:
-        """Call one of the channels that are shown."""
+        """Return the name of one of the shown channels."""
         name = _short(self.scene.channels[self.shown[row]])
         return f"channel {name}" if name.isdecimal() else name
 
     def window(self, cell: int) -> Window:
-        """Read the window of a cell, and multiply."""
+        """Read the window of a cell, and multiply it."""
         scene = self.scene
         y, x = divmod(cell, scene.size.w)
         rows, columns = scene.height.reads(y), scene.width.reads(x)
@@ -119,7 +119,7 @@ class Work:
         return Window(values, inside, exact if self.kernels is None else exact * self.kernels)
 
     def products(self, window: Window, step: int | None) -> Cells:
-        """Return the products of the channels that are shown after a step; those still to come are masked."""
+        """Return the products of the shown channels after a step; later products are masked."""
         found = window.products[self.shown]
         to_come = np.full(found.shape, step is not None)
         for unit in self.units[:step]:
@@ -128,7 +128,7 @@ class Work:
         return np.ma.array(found, mask=to_come)
 
     def lines(self, window: Window, cell: int, step: int | None = None) -> list[Line]:
-        """List what adds up to a cell after a step, or after all of the work; the result is the last line."""
+        """List the terms of a cell after a step, or after all of the work; the result is the last line."""
         scene, made = self.scene, self.products(window, step)
         value = None if step is not None else float(self.values[divmod(cell, scene.size.w)])
         if scene.rule == "max":
@@ -154,11 +154,11 @@ class Work:
             lines.append(Line("bias", None if value is None else scene.bias))
         if value is None:
             value = total(part for part in parts if part is not None)
-        # Of one channel without a bias the partial sum is all.
+        # For one channel without a bias, the partial sum is the whole sum.
         return [*(lines if len(lines) > 1 else []), Line("sum", value)]
 
     def equation(self, window: Window, lines: Sequence[Line], beat: Beat) -> str:
-        """Write what is being added, or what was."""
+        """Write the sum that is being added, or that was added."""
         if beat.step is not None:
             return self._running(window, lines, self.units[beat.step - 1])
         *parts, result = lines
@@ -190,7 +190,7 @@ class Work:
         return f"{text}; {word}: {'none' if so_far is None else number(so_far)}"
 
     def where(self, cell: int) -> str:
-        """Describe which value is made of which pixels."""
+        """Describe which pixels make which value."""
         scene = self.scene
         y, x = divmod(cell, scene.size.w)
         rows, columns = scene.height.reads(y), scene.width.reads(x)
@@ -201,7 +201,7 @@ class Work:
 
 
 def _short(name: str) -> str:
-    """Call a channel in few characters, where numbers need the room: R for R channel, 0 for channel 0."""
+    """Shorten the name of a channel to leave room for numbers: R for R channel, 0 for channel 0."""
     return name.removesuffix(" channel").removeprefix("channel ")
 
 

@@ -1,1 +1,1 @@
-"""Sheets of tiles with captions."""
+"""Draw sheets of tiles with captions."""

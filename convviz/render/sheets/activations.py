@@ -1,4 +1,4 @@
-"""The sheet of maps alone, without the layer that made them."""
+"""Draw the sheet of maps alone, without the layer that made them."""
 
 from collections.abc import Sequence
 
@@ -28,17 +28,17 @@ def draw(
     Parameters
     ----------
     heading : sequence of str
-        Lines above them; the first one is larger.
+        Lines above the maps; the first one is larger.
     maps : ndarray, shape (C, H, W), float32
         The maps.
     names : sequence of str
-        What to call each.
+        The name of each map.
     tile : int or None
         Longest side of a map, in pixels; None keeps every pixel.
     columns : int, optional
         Maps in one row.
     look : Look
-        How values become brightness; the rest as for `convviz.render.sheets.layout.sheet`.
+        How values become brightness; its other fields are as for `convviz.render.sheets.layout.sheet`.
 
     Returns
     -------

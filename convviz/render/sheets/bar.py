@@ -1,4 +1,4 @@
-"""The colour bar of one map: its ends in numbers, where 0 is, and what share lies beyond."""
+"""Draw the colour bar of one map: the values at its ends, the position of 0, and the shares beyond."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from convviz.typing import Bytes
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bar:
-    """The colour bar of a map.
+    """Hold the colour bar of a map.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Bar:
 
     @property
     def beyond(self) -> str:
-        """The shares beyond the ends in words; nothing where there are none, or the legend says it."""
+        """Shares beyond the ends in words; empty if there are none, or if the legend gives them."""
         if not self.contrast.said:
             return ""
         shares = ((self.contrast.below, "below"), (self.contrast.above, "above"))
@@ -44,13 +44,13 @@ class Bar:
 
     @property
     def _keys(self) -> list[tuple[Mark, str]]:
-        """The colours of the values that are not finite, with the number of these."""
+        """Colours of the values that are not finite, with the number of each kind."""
         found = counted(self.contrast.others, self.colours)
         return [(mark, f"{count:,} {mark.kind}") for mark, count in found]
 
     @property
     def ends(self) -> tuple[str, str]:
-        """The values at the ends, with three digits or as many as tell them apart."""
+        """Values at the ends, with three digits or as many as distinguish them."""
         return told_apart(*self.contrast.ends, digits=3)
 
     @property
@@ -60,21 +60,21 @@ class Bar:
 
     @property
     def least(self) -> float:
-        """The least width with room for its shortest words, in parts of their size."""
+        """Least width with room for its shortest words, in multiples of the type size."""
         keys = [1.25 + measured(words, 1) for _, words in self._keys]
         return max(_apart(self.brief), measured(self._shortest, 1) if self.beyond else 0.0, *keys)
 
     @property
     def _shortest(self) -> str:
-        """The share beyond both ends together."""
+        """Share beyond both ends together."""
         return f"{percent(self.contrast.below + self.contrast.above)} beyond"
 
     def height(self, size: int) -> int:
-        """Return how much room it takes, in units, with words of `size`."""
+        """Return its height, in units, with words of `size`."""
         return round((3.25 if self.contrast.said else 2) * size) + len(self._keys) * round(1.25 * size)
 
     def shapes(self, x: float, y: float, width: float, *, size: int) -> list[Shape]:
-        """Draw it with its words.
+        """Draw the bar with its words.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class Bar:
         Returns
         -------
         list of Shape
-            The bar, the ends below it, a mark and a word where 0 is, the shares beyond the ends, and the
+            The bar, the ends below it, a mark and a word at 0, the shares beyond the ends, and the
             colours of values that are not finite.
         """
         low, high = self.contrast.ends
@@ -127,12 +127,12 @@ class Bar:
 
 
 def _apart(ends: tuple[str, str]) -> float:
-    """Measure the ends with some room between them, in parts of their size."""
+    """Measure the ends with some room between them, in multiples of the type size."""
     return sum(measured(word, 1) for word in ends) + 0.5
 
 
 def percent(share: float) -> str:
-    """Write a share of 1 as percent.
+    """Write a share from 0 to 1 as percent.
 
     Examples
     --------

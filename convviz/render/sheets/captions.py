@@ -1,4 +1,4 @@
-"""The words below a tile: names are shortened where they must be, lines broken, and no number is ever cut."""
+"""Write the words below a tile: long names are shortened, lines are broken, and no number is ever cut."""
 
 import functools
 import math
@@ -9,7 +9,7 @@ from itertools import islice
 from convviz.render.fonts import font
 from convviz.text import number
 
-# Widths are taken from one size of type; in others they differ by less than this part, as pixels are whole.
+# Widths are measured at one type size; at others they differ by less than this share, as pixels are whole.
 _MEASURED, _MARGIN = 64, 1.03
 _NUMBER = re.compile(r"(\d+(?:[.,x:]\d+)*)")
 _DOTS = "…"
@@ -17,12 +17,12 @@ _DOTS = "…"
 
 @functools.lru_cache(maxsize=16384)
 def _width(words: str) -> float:
-    """Measure words, in parts of the size of type."""
+    """Measure words, in multiples of the type size."""
     return font(_MEASURED).getlength(words) * _MARGIN / _MEASURED
 
 
 def measured(words: str, size: int) -> float:
-    """Measure words in pixels, or a little more."""
+    """Measure words in pixels, rounded up a little."""
     return _width(words) * size
 
 
@@ -32,14 +32,14 @@ def wrapped(words: str, size: int, width: int) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    """Split a text where a line may end: not within a range before "to", nor within a count such as 3 NaN."""
+    """Split a text where a line may end: not before "to" in a range, nor within a count such as 3 NaN."""
     return re.split(r" (?!(?:to|NaN|-?inf)\b)", text)
 
 
 def _joined(words: Sequence[str], size: int, width: int) -> list[str]:
     """Put as many words into each line as fit."""
     rows: list[str] = []
-    # No letter moves closer to a space: a line is as wide as its words and spaces, each measured once.
+    # A space does not change the distance of letters: a line is as wide as its words and spaces together.
     filled, space = 0.0, measured(" ", size)
     for word in words:
         wide = measured(word, size)
@@ -67,9 +67,9 @@ def shortened(name: str, size: int, width: int) -> str:
     Returns
     -------
     str
-        The name; if it is too long, its longest stretch without digits with dots in
-        its middle, and the next longest if that is not enough. What is still too
-        long then is given as it is.
+        The name; if it is too long, dots replace the middle of its longest stretch without
+        digits, then of the next longest if that is not enough. If it is still too
+        long, it is returned in that form.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def shortened(name: str, size: int, width: int) -> str:
     if measured(name, size) <= width:
         return name
     pieces = _NUMBER.split(name)
-    # Numbers stand at odd places.
+    # Numbers are at odd indices.
     for place in sorted(range(0, len(pieces), 2), key=lambda index: -len(pieces[index])):
         whole = pieces[place]
         for kept in range(len(whole) - 1, 1, -1):
@@ -90,14 +90,14 @@ def shortened(name: str, size: int, width: int) -> str:
 
 
 def _without_middle(text: str, kept: int) -> str:
-    """Keep so many characters of a text, the first half of them and the last, with dots between."""
+    """Keep `kept` characters of a text, half from the start and half from the end, with dots between."""
     tail = kept // 2
     return text[: kept - tail] + _DOTS + text[len(text) - tail :]
 
 
 @functools.lru_cache(maxsize=4096)
 def shortest(name: str) -> str:
-    """Shorten a name as far as it goes while it can still be told from others.
+    """Shorten a name as far as possible while it still differs from others.
 
     Examples
     --------
@@ -112,14 +112,14 @@ def shortest(name: str) -> str:
 
 
 def widest_words(notes: Sequence[str]) -> list[str]:
-    """Of the first words of all notes give the widest, of the second ones, and so on."""
+    """Return the widest of the first words of all notes, the widest of the second words, and so on."""
     split = [_words(note) for note in notes]
     longest = max(map(len, split), default=0)
     return [max((words[at] for words in split if at < len(words)), key=_width) for at in range(longest)]
 
 
 def words_in_lines(words: Sequence[str], size: int, width: int) -> list[int]:
-    """Count the words in each line when they are broken to a width; `words` as `widest_words` gives them."""
+    """Count the words in each line when they are broken to a width; `words` comes from `widest_words`."""
     return [len(_words(row)) for row in _joined(words, size, width)]
 
 
@@ -136,7 +136,7 @@ def in_lines(note: str, counts: Sequence[int]) -> list[str]:
 
 
 def rounded(value: float, *, digits: int) -> str:
-    """Round a number to so many significant digits, but to no less than whole numbers.
+    """Round a number to `digits` significant digits, but never beyond whole numbers.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def rounded(value: float, *, digits: int) -> str:
 
 
 def told_apart(low: float, high: float, *, digits: int) -> tuple[str, str]:
-    """Write the ends of a range with as few digits as tell them apart, but no fewer than asked for.
+    """Write the ends of a range with as few digits as distinguish them, but at least `digits`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Filters as pictures, in colour where they read three channels, else kernel by kernel; and as numbers."""
+"""Draw filters, in colour if they read three channels, else kernel by kernel; and write them as numbers."""
 
 import math
 from collections.abc import Sequence
@@ -24,16 +24,16 @@ from convviz.typing import Bytes, Floats
 
 # The number of frequencies along each axis at which the response is computed.
 _FREQUENCIES = 64
-# Between the channels of one filter: no grey, and none of the colours of the scales.
+# The colour between the channels of one filter: not grey, and not in any of the colour scales.
 _BETWEEN = (196, 219, 238)
-# Weights that are printed: those of six filters of 3x3 taps on three channels are 162.
+# The most weights to print: six filters of 3x3 taps on three channels have 162.
 _MOST_PRINTED = 200
-# Characters between two kernels, more than between two columns of one.
+# The number of characters between two kernels: more than between two columns of one kernel.
 _GAP = 4
 
 
 def response(weight: Floats) -> Floats:
-    """Return how strongly one filter answers to waves of every frequency.
+    """Return the strength of the response of one filter to waves of every frequency.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ def response(weight: Floats) -> Floats:
     Returns
     -------
     ndarray, shape (64, 64), float32
-        The magnitude of the discrete Fourier transform, the root of the sum of squares
-        over the channels; no variation at all is in the middle, at row and column 32,
-        half a cycle per pixel at the edges.
+        The magnitude of the discrete Fourier transform: the root of the sum of squares
+        over the channels. Frequency 0 is in the middle, at row and column 32,
+        and half a cycle per pixel is at the edges.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def response(weight: Floats) -> Floats:
     >>> float(box[32, 32]), round(float(box[0, 32]), 6)
     (1.0, 0.0)
     """
-    # A kernel longer than that wraps round, which leaves the transform at these frequencies as it is.
+    # A kernel longer than the transform wraps round, which does not change it at these frequencies.
     turns = [-(-side // _FREQUENCIES) for side in weight.shape[1:]]
     widths = [(0, n * _FREQUENCIES - side) for n, side in zip(turns, weight.shape[1:], strict=True)]
     whole = np.pad(weight.astype(np.float64), [(0, 0), *widths])
@@ -77,21 +77,21 @@ def draw(
     Parameters
     ----------
     title : str
-        What to call the layer.
+        The name of the layer.
     weight : ndarray, shape (O, I / groups, kh, kw), float32
-        The filters. Those of three channels are drawn in colour; the
-        2-D kernels of others side by side.
+        The filters. Filters of three channels are drawn in colour; the
+        2-D kernels of other filters are drawn side by side.
     chosen : sequence of int
-        Which filters, in which order.
+        The filters to draw, in order.
     frequency : bool
-        Whether to put the `response` beside each.
+        Whether to draw the `response` beside each filter.
     tile : int
         Longest side of a filter, in pixels.
     columns : int, optional
         Filters in one row.
     look : Look
         How weights become brightness, by default with 0 in the middle of the scale of each filter;
-        the rest as for `convviz.render.sheets.layout.sheet`.
+        its other fields are as for `convviz.render.sheets.layout.sheet`.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def draw(
 
 
 def _mosaic(kernels: Sequence[Bytes], table: Bytes | None) -> NDArray[np.uint8]:
-    """Lay the channels of one filter out in a square, with one cell of paper between them."""
+    """Arrange the channels of one filter in a square, with one cell of paper between them."""
     if len(kernels) == 1:
         return kernels[0] if table is None else table[kernels[0]]
     wide = math.ceil(math.sqrt(len(kernels)))
@@ -158,23 +158,23 @@ def _mosaic(kernels: Sequence[Bytes], table: Bytes | None) -> NDArray[np.uint8]:
 
 
 def lines(layer: Conv2d, weights: LayerWeights, channels: Sequence[str], *, width: int) -> list[str]:
-    r"""Write the kernels of every filter as numbers, with its bias, where there are few enough to be read.
+    r"""Write the kernels of every filter as numbers, with its bias, if there are few enough to read.
 
     Parameters
     ----------
     layer : Conv2d
         The layer.
     weights : LayerWeights
-        Its numbers.
+        Its weights and biases.
     channels : sequence of str
-        What the channels of the input are called.
+        The names of the input channels.
     width : int
-        Characters in one line; kernels for which there is no room follow below.
+        Characters per line; kernels that do not fit follow below.
 
     Returns
     -------
     list of str
-        Nothing for more than 200 numbers. A kernel that a filter has in every channel stands once.
+        Empty for more than 200 numbers. A kernel that is the same in every channel is written once.
 
     Examples
     --------
@@ -205,7 +205,7 @@ def lines(layer: Conv2d, weights: LayerWeights, channels: Sequence[str], *, widt
 
 
 def _beside(kernels: Floats, heads: Sequence[str], width: int) -> list[str]:
-    """Write the kernels of one filter beside each other, each below its head, in as many rows as it takes."""
+    """Write the kernels of one filter side by side, each below its heading, in as many rows as necessary."""
     for places in (4, 3):
         texts = [[[_written(float(tap), kernels, places) for tap in row] for row in one] for one in kernels]
         cell = max(len(text) for one in texts for row in one for text in row)
@@ -216,7 +216,7 @@ def _beside(kernels: Floats, heads: Sequence[str], width: int) -> list[str]:
     if heads:
         blocks = [[head, *rows] for head, rows in zip(heads, blocks, strict=True)]
     made = []
-    # At least one beside the other, however narrow: digits are never cut.
+    # At least one kernel per row, however narrow the line: digits are never cut.
     count = max(1, (width - 2 + _GAP) // (block + _GAP))
     for first in range(0, len(blocks), count):
         for row in zip(*blocks[first : first + count], strict=True):
@@ -225,7 +225,7 @@ def _beside(kernels: Floats, heads: Sequence[str], width: int) -> list[str]:
 
 
 def _written(tap: float, kernels: Floats, places: int) -> str:
-    """Write one weight, with as many decimals as all of a filter where that makes none of them 0."""
+    """Write one weight, with the decimals of the whole filter unless they would round it to 0."""
     sizes = np.abs(kernels[kernels != 0])
     whole = bool((kernels == np.round(kernels)).all())
     if whole or not sizes.size or sizes.min() < 0.5 * 10.0**-places or sizes.max() >= 1000:

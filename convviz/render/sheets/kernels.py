@@ -1,4 +1,4 @@
-"""The kernels of every filter above the map that it makes: signed, on one scale, with their numbers."""
+"""Draw the kernels of every filter above its map: signed, on one scale, with their numbers."""
 
 import functools
 import math
@@ -23,35 +23,35 @@ from convviz.spec.layers import Conv2d
 from convviz.spec.scales import CELL
 from convviz.typing import Bytes, Floats
 
-# Of more channels those are drawn on which the kernels of a filter are strongest.
+# If there are more channels, only those with the strongest kernels of a filter are drawn.
 MOST = 8
-# A kernel is at most this part of the column, or of the map, wide and high.
+# A kernel is at most this share of the column, or of the map, wide and high.
 _LARGEST = 3
-# The size of numbers in cells, in parts of that of the words: the least, and the one from which they have
-# three digits; and in pixels the least, and the one for which columns of small maps are widened, to so many
-# pixels at most.
+# The size of numbers in cells, in multiples of the type size: the least, and the least for three digits;
+# in pixels: the least, and the size for which columns of small maps are widened, up to this width in
+# pixels.
 _LEAST, _FULL, _LEAST_PIXELS, _WANTED_PIXELS, _WIDEST = 0.4, 0.8, 8, 11, 360
-# A number takes at most this part of its cell.
+# A number takes at most this share of its cell.
 _OF_CELL = 0.92
-# Names stand above kernels where a map and its kernels are at least so many times as high as words.
+# Names stand above kernels if a map and its kernels are at least this many times as high as words.
 _LABELLED = 10
-# Digits of type are 0.73 of their size high.
+# Digits are 0.73 of the type size high.
 _DIGIT = 0.73
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filter:
-    """The kernels that are drawn of one filter.
+    """Hold the drawn kernels of one filter.
 
     Parameters
     ----------
     name : str
-        The filter, such as ``weight[0]``.
+        The name of the filter, such as ``weight[0]``.
     kernels : sequence of (str, ndarray or None)
-        For every place the channel and the kernel, shape (kh, kw), float32; None for a channel of
+        For every place, the channel and the kernel, shape (kh, kw), float32; None for a channel of
         another group.
     bias : float, optional
-        What is added to the sum.
+        The bias of the filter.
     """
 
     name: str
@@ -68,27 +68,27 @@ class Filter:
         indices: Sequence[int],
         most: int = MOST,
     ) -> "list[Filter]":
-        """Choose what is drawn of each filter of a layer.
+        """Choose the kernels to draw for each filter of a layer.
 
         Parameters
         ----------
         layer : Conv2d
             The layer.
         weights : LayerWeights
-            Those of the filters to draw.
+            The weights of the filters to draw.
         channels : sequence of str
-            What the channels of the input are called.
+            The names of the input channels.
         indices : sequence of int
-            The place of each of the filters among those of the layer.
+            The index of each filter in the layer.
         most : int
-            Of more channels those are drawn on which the kernels of a filter are strongest.
+            If there are more channels, only those with the strongest kernels of a filter are drawn.
 
         Returns
         -------
         list of Filter
-            Each with a place for every channel, or for the strongest.
+            Each with a place for every channel, or for the strongest ones.
         """
-        # Of maps of another layer the number is enough.
+        # For maps of another layer, the number is enough.
         names = [name.rpartition(": ")[2] for name in channels] if len(channels) > 1 else ["kernel"]
         found = []
         for place, index in enumerate(indices):
@@ -106,7 +106,7 @@ class Filter:
         return found
 
     def turned(self) -> "Filter":
-        """Turn every kernel half round."""
+        """Rotate every kernel by 180 degrees."""
         kernels = [(name, None if one is None else one[::-1, ::-1]) for name, one in self.kernels]
         return Filter(self.name, kernels, self.bias)
 
@@ -121,14 +121,14 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How large the kernels of a section are drawn.
+    """Describe how large the kernels of a section are drawn.
 
     Parameters
     ----------
     cell : int
         Side of the square that each value is drawn as, in pixels.
     scale : float
-        Below 1, the fraction to which kernels are reduced that have more values than pixels.
+        Below 1, the factor by which kernels with more values than pixels are reduced.
     kernel : HW
         Size of one kernel, in pixels.
     gap : int
@@ -136,11 +136,11 @@ class Fit:
     across, rows : int
         Kernels in one row, and rows of kernels above one map.
     text : int
-        Size of the type of the names of channels, and of a bias without a cell.
+        Type size of the names of channels, and of a bias without a cell.
     labelled : bool
         Whether there are such names.
     words, digits : int
-        Size of the numbers in cells, and how many significant digits they have; 0 where there are none.
+        Size of the numbers in cells, and their significant digits; 0 if there are no numbers.
     """
 
     cell: int
@@ -161,18 +161,18 @@ class Fit:
 
     @property
     def width(self) -> int:
-        """What kernels with numbers take beside each other, with a cell for the bias."""
+        """Width of a row of kernels with numbers, with a cell for the bias."""
         return self.across * (self.kernel.w + self.gap) + self.cell if self.words else 0
 
     @property
     def height(self) -> int:
-        """What kernels and their names take above a map, in pixels."""
+        """Height of kernels and their names above a map, in pixels."""
         return self.rows * (self.line + self.kernel.h + self.gap) + self.text // 4
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """All kernels and biases in words, with the width of the widest in parts of its size."""
+    """Hold all kernels and biases in words, with the width of the widest in multiples of the type size."""
 
     kernels: list[list[list[str]]]
     biases: dict[float, str]
@@ -180,14 +180,14 @@ class _Written:
 
 
 class Kernels:
-    """The kernels of a section, all on one scale.
+    """Hold the kernels of a section, all on one scale.
 
     Parameters
     ----------
     filters : sequence of Filter or None
-        What stands above each tile; None for nothing, but not everywhere.
+        The filter above each tile; None for no filter, but not for every tile.
     what : str
-        What stands above the tiles, as a sentence for the legend.
+        A sentence for the legend about the area above the tiles.
     """
 
     def __init__(self, filters: Sequence[Filter | None], what: str) -> None:
@@ -207,16 +207,16 @@ class Kernels:
 
     @property
     def bar(self) -> Bar:
-        """The scale of all kernels."""
+        """Scale of all kernels."""
         return Bar(Contrast(self._tone, said=False), signed_colours())
 
     @functools.cached_property
     def _written(self) -> dict[int, _Written]:
-        """Write everything with three and with two digits."""
+        """Write all numbers with three digits and with two."""
         return {digits: self._in_words(digits) for digits in (3, 2)}
 
     def _in_words(self, digits: int) -> _Written:
-        """Write everything with so many digits."""
+        """Write all numbers with `digits` digits."""
         rows = _words(np.concatenate(self._drawn), digits)
         kernels = [rows[at : at + self._size.h] for at in range(0, len(rows), self._size.h)]
         biases = self._bias_words(digits)
@@ -226,7 +226,7 @@ class Kernels:
         return _Written(kernels, biases, widest)
 
     def _bias_words(self, digits: int) -> dict[float, str]:
-        """Write all biases with so many digits."""
+        """Write all biases with `digits` digits."""
         if not self._biases:
             return {}
         (words,) = _words(np.array([self._biases]), digits)
@@ -234,16 +234,16 @@ class Kernels:
 
     @functools.cached_property
     def _brief(self) -> dict[float, str]:
-        """The biases as they stand beside kernels without numbers."""
+        """Biases as they are written beside kernels without numbers."""
         return self._bias_words(2)
 
     @property
     def _cells(self) -> int:
-        """How many cells a row of kernels with its bias is wide."""
+        """Width of a row of kernels with its bias, in cells."""
         return self._most * self._size.w + bool(self._biases)
 
     def fit(self, room: int, height: int, text: int, *, widen: bool) -> Fit:
-        """Choose how large they are drawn.
+        """Choose how large the kernels are drawn.
 
         Parameters
         ----------
@@ -254,12 +254,12 @@ class Kernels:
         text : int
             Size of type, in pixels.
         widen : bool
-            Whether the column may grow, so that numbers fit.
+            Whether the column may become wider to make numbers fit.
 
         Returns
         -------
         Fit
-            With numbers where they fit.
+            It has numbers if they fit.
         """
         found = self._with_numbers(room, height, text)
         if found is None and widen:
@@ -269,10 +269,10 @@ class Kernels:
         return found or self._without_numbers(room, height, text)
 
     def _with_numbers(self, room: int, height: int, text: int) -> Fit | None:
-        """Choose the largest cells for which there is room, if numbers fit into them."""
+        """Choose the largest cells that fit; return None if numbers do not fit into them."""
         gap, least = _gap(text), max(_LEAST_PIXELS, math.ceil(_LEAST * text))
         cell = min((room - self._most * gap) // self._cells, room // _LARGEST // max(self._size))
-        # A number is at least half as wide as high.
+        # A number is at least half as wide as it is high.
         for digits in (3, 2) if 2 * cell > least else ():
             words = min(int(_OF_CELL * cell / self._written[digits].widest), text)
             if words >= (_FULL * text if digits == 3 else least):
@@ -282,12 +282,12 @@ class Kernels:
         return None
 
     def _without_numbers(self, room: int, height: int, text: int) -> Fit:
-        """Choose the largest kernels for which there is room beside a bias in words."""
+        """Choose the largest kernels that fit beside a bias in words."""
         gap, across = _gap(text), self._most
         room -= math.ceil(max((measured(word, text) for word in self._brief.values()), default=0))
         side = room // across - gap
         if across > MOST // 2 and side < text:
-            # In two rows.
+            # The kernels stand in two rows.
             across = -(-across // 2)
             side = room // across - gap
         side = max(1, min(side, room // _LARGEST))
@@ -303,7 +303,7 @@ class Kernels:
         return height + kernel.h >= _LABELLED * text and self._label * text <= kernel.w
 
     def shapes(self, index: int, fit: Fit, x: int, *, y: int) -> Iterator[Shape]:
-        """Draw what stands above one tile, from its left edge and the top of the room above it on."""
+        """Draw the area above one tile, from its left edge and the top of that area."""
         one = self._filters[index]
         if one is None:
             return
@@ -341,19 +341,19 @@ class Kernels:
 
     @functools.cached_property
     def _levels(self) -> Bytes:
-        """The colours of all kernels as they are, shape (kernels, kh, kw, 3)."""
+        """Colours of all kernels as they are, shape (kernels, kh, kw, 3)."""
         return signed_colours()[self._tone.levels(np.stack(self._drawn))]
 
     @functools.cached_property
     def _place_of(self) -> dict[int, int]:
-        """Find the place of a kernel among all."""
+        """Map each kernel to its index among all kernels."""
         return {id(kernel): place for place, kernel in enumerate(self._drawn)}
 
     def _bias(self, bias: float, fit: Fit, x: int, *, y: int) -> Iterator[Shape]:
-        """Draw the bias beside the kernels: in a cell of the same size, or as a number alone."""
+        """Draw the bias beside the kernels: in a cell of the same size, or only as a number."""
         middle = y + fit.kernel.h / 2
         if fit.labelled:
-            # Not beyond its column.
+            # It must not leave its column.
             end = x + fit.cell if fit.words and fit.cell < measured("bias", fit.text) else None
             above = y - round(0.4 * fit.text)
             yield Label(end or x, above, "bias", FAINT, fit.text, "end" if end else "start")
@@ -369,7 +369,7 @@ class Kernels:
 
 
 def _words(values: NDArray[np.floating], digits: int) -> list[list[str]]:
-    """Write numbers with so many digits, but no more decimals than the largest has, or so many."""
+    """Write numbers with `digits` digits, but no more decimals than the largest has, or than `digits`."""
     peak = float(np.abs(values).max())
     return cell_words(
         values, digits=digits, decimals=max(digits - 1 - math.floor(math.log10(peak or 1.0)), digits)
@@ -377,7 +377,7 @@ def _words(values: NDArray[np.floating], digits: int) -> list[list[str]]:
 
 
 def _gap(text: int) -> int:
-    """Return how far kernels are from each other, by the size of type."""
+    """Return the distance between kernels for a type size."""
     return max(4, text // 3)
 
 

@@ -1,4 +1,4 @@
-"""Tiles with captions on one sheet: what `run` writes as a picture."""
+"""Lay out tiles with captions on one sheet: the picture that `run` writes."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -24,34 +24,34 @@ from convviz.spec.geometry import HW
 from convviz.spec.settings import Look
 from convviz.text import listed
 
-# The most pixels that one sheet may have: 4 GiB in colour.
+# The most pixels of one sheet: 4 GiB in colour.
 MAX_SHEET_PIXELS = 1 << 30
 
-# Letters are at least this part of the height of a slide, or of the width of a page, that the sheet fills.
+# The height of letters is at least this share of the slide height, or the page width, that the sheet fills.
 _LEGIBLE = 1 / 60
-# Width and height of a slide, and of a page of A4, in parts of what letters are compared with.
+# Width and height of a slide, and of an A4 page, in multiples of the length that letters are compared with.
 _SLIDE, _PAGE = (16 / 9, 1.0), (1.0, math.sqrt(2))
-# The size of type, in pixels: the least, and at least this part of the largest tile; at most this part of the
+# The type size, in pixels: the least, its least share of the largest tile, and its greatest share of the
 # mean tile.
 _LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 6
-# A column has room for so many times the size of type.
+# A column is at least this many times as wide as the type size.
 _LEAST_COLUMN = 5
-# The line round a tile, in pixels, where words are small; with them it grows.
+# The width of the line round a tile, in pixels, for small words; it grows with them.
 _FRAME = 2
-# The scale of the kernels is so many times the size of type long.
+# The scale of the kernels is this many times as long as the type size.
 _KEY = 9
-# Columns of at least this part of the widest are made as wide; stacks of sections are so many gaps apart.
+# Columns of at least this share of the widest become as wide; stacks of sections are this many gaps apart.
 _SIMILAR, _APART = 0.75, 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
-    """A picture that is painted band by band, from the top down, when it is written or shown.
+    """Hold a picture that is painted band by band, from the top down, when it is written or shown.
 
     Parameters
     ----------
     drawing : Drawing
-        What is on it, one unit per pixel, as every format takes it.
+        The content of the sheet, one unit per pixel, for every format.
     maps : sequence of Tile
         The tiles of the output, which a terminal shows one by one.
     """
@@ -73,7 +73,7 @@ class Sheet:
 
     @property
     def scales(self) -> list[dict[str, Any]]:
-        """The name of every map that has a scale, its ends, and the shares of its pixels beyond them."""
+        """Name of every map with a scale, its ends, and the shares of its pixels beyond them."""
         return [
             {
                 "name": tile.name,
@@ -86,20 +86,20 @@ class Sheet:
 
     @property
     def ends(self) -> list[tuple[float, float]]:
-        """The values at the ends of every scale, in the order of the maps."""
+        """Values at the ends of every scale, in the order of the maps."""
         return [tile.bar.contrast.ends for tile in self.maps if tile.bar is not None]
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height, as Pillow has them."""
+        """Width and height, in the order of Pillow."""
         return self.width, self.height
 
     def strips(self) -> Iterator[tuple[int, Paint]]:
-        """Return the height of each strip with what paints its rows, from several threads."""
+        """Return the height of each strip with the function that paints its rows; several threads paint."""
         return Bands(self.height, self.width, self.drawing.shapes).strips()
 
     def image(self) -> Image.Image:
-        """Paint the whole; mode RGB."""
+        """Paint the whole sheet; mode RGB."""
         return Image.fromarray(np.concatenate([paint(0, height) for height, paint in self.strips()]))
 
 
@@ -119,15 +119,15 @@ def sheet(
     sections : sequence of Section
         From the top down.
     note : str
-        How values became brightness, below all tiles; with the colours of values that are not finite,
-        where there are any.
+        How values became brightness; it stands below all tiles, with the colours of values that are not
+        finite, if any.
     look : Look
-        The title above the heading, the size of type, and for which shape of page.
+        The title above the heading, the type size, and the shape of the page.
 
     Returns
     -------
     Sheet
-        Nothing is painted yet.
+        It is not painted yet.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def sheet(
 
 
 def _key(sections: Sequence[Section]) -> str:
-    """Name the colours of the values that are not finite; nothing where all are."""
+    """Name the colours of the values that are not finite; empty if all values are finite."""
     found: dict[str, list[str]] = {}
     for section in sections:
         whose = "the maps" if section.frame == OUTPUT_TEAL else "the input"
@@ -162,10 +162,10 @@ def _key(sections: Sequence[Section]) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Measured:
-    """A section with what does not depend on the size of type.
+    """Hold a section with everything that does not depend on the type size.
 
-    That is its widest name, the words of its notes in full and in brief, and its widest bar in parts of
-    the size of type.
+    These are its widest name, the words of its notes in full and in brief, and its widest bar in
+    multiples of the type size.
     """
 
     section: Section
@@ -190,13 +190,13 @@ class _Measured:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
-    """A section that is measured: the height of each row, the width of a column, the lines of a note."""
+    """Hold a measured section: the height of each row, the width of a column, the lines of a note."""
 
     section: Section
     columns: int
     cell: int
     heights: list[int]
-    notes: list[int]  # words in each line of a note; the last line takes those that are left
+    notes: list[int]  # words in each line of a note; the last line takes the rest
     brief: bool  # whether notes are in brief
     bar: HW  # the room that a bar takes, and the least width of one
     caption: int
@@ -216,14 +216,14 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Plan:
-    """A sheet that is measured."""
+    """Hold a measured sheet."""
 
     text: int
     look: Look
     lines: list[tuple[int, str]]
     stacks: list[list[_Rows]]
     key: Kernels | None
-    told: list[str]  # of the kernels, beside their scale
+    told: list[str]  # notes on the kernels, beside their scale
     notes: list[str]
     content: HW
     height: int
@@ -231,30 +231,30 @@ class _Plan:
 
     @property
     def share(self) -> float:
-        """The part of a slide, or a page, that one pixel takes when the sheet fills it."""
+        """Share of a slide, or a page, that one pixel takes when the sheet fills it."""
         across, down = _PAGE if self.look.layout == "tall" else _SLIDE
         return min(across / self.width, down / self.height)
 
     @property
     def legible(self) -> int:
-        """The size of type that is read then."""
+        """Type size that is legible then."""
         return math.ceil(_LEGIBLE / self.share)
 
     @property
     def empty(self) -> int:
-        """Places without a tile in the sections whose columns were chosen."""
+        """Number of places without a tile in the sections whose columns were chosen."""
         rows = [one for stack in self.stacks for one in stack if one.section.columns is None]
         return sum(len(one.heights) * one.columns - len(one.section.tiles) for one in rows)
 
 
 def _best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look: Look) -> _Plan:
-    """Choose the columns with which the tiles are largest on the page, and the size of type for it."""
+    """Choose the columns that make the tiles largest on the page, and the matching type size."""
     most = max((len(one.tiles) // one.together for one in sections if one.columns is None), default=1)
     known = [_Measured.of(section) for section in sections]
     rows = range(1, math.isqrt(4 * most) + 2)
     least = 1 if look.layout == "tall" else 4
     choices = sorted({max(least, -(-most // count)) for count in rows})
-    # Two sections may stand beside each other, many in several stacks.
+    # Two sections may stand side by side; many sections may stand in several stacks.
     most_stacks = {1: 1, 2: 2, 3: 1}.get(len(sections), len(sections) // 2)
     stacks = range(1, 1 + (1 if look.layout == "tall" else most_stacks))
     plans = [
@@ -264,7 +264,7 @@ def _best(heading: Sequence[str], sections: Sequence[Section], note: str, *, loo
     ]
     plans = [plan for plan in plans if plan.legible <= plan.text] or plans
     largest = max(plan.share for plan in plans)
-    # Of those of nearly the same size the one that is easiest to follow and leaves the fewest places empty.
+    # Of layouts of nearly the same size, take the easiest to follow with the fewest empty places.
     near = [plan for plan in plans if plan.share >= 0.92 * largest]
     return min(near, key=lambda plan: (len(plan.stacks), plan.empty, -plan.share))
 
@@ -278,7 +278,7 @@ def _fitted(
     columns: int,
     stacks: int,
 ) -> _Plan:
-    """Measure a sheet with the least size of type that is legible on it."""
+    """Measure a sheet with the least type size that is legible on it."""
     sides = [math.isqrt(math.prod(one.size)) for one in known]
     counts = [len(one.section.tiles) for one in known]
     text = look.font_size or max(_LEAST_TYPE, max(sides) // _OF_TILE)
@@ -288,7 +288,7 @@ def _fitted(
         plan = _planned(heading, known, note, look=look, columns=columns, stacks=stacks, text=text)
         if look.font_size or plan.legible <= text or text >= most:
             return plan
-        # What is larger makes the sheet larger, which takes a few rounds to settle.
+        # Larger type makes the sheet larger, so it takes a few rounds to settle.
         text = min(max(plan.legible, text + 1), most)
 
 
@@ -302,7 +302,7 @@ def _planned(
     stacks: int,
     text: int,
 ) -> _Plan:
-    """Measure a sheet with one size of type."""
+    """Measure a sheet with one type size."""
     gap = _gap(text)
     rows = [_rows(one, columns, text, captioned=look.captions) for one in known]
     if len(rows) == stacks == 2:
@@ -341,7 +341,7 @@ def _planned(
 
 
 def _gap(text: int) -> int:
-    """Return how far tiles and the edges of the sheet are from each other, by the size of type."""
+    """Return the distance of tiles from each other and from the edges of the sheet, for a type size."""
     return max(text * 2 // 3, 12)
 
 
@@ -375,7 +375,7 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Row
 
 
 def _beside(known: _Measured, other: _Rows, text: int, *, captioned: bool) -> _Rows:
-    """Measure a section in as many columns as make it and what stands beside it largest on a slide."""
+    """Measure a section in the columns that make it and the section beside it largest on a slide."""
     across, down = _SLIDE
     every = [
         _rows(known, columns, text, captioned=captioned) for columns in range(1, len(known.section.tiles) + 1)
@@ -389,7 +389,7 @@ def _beside(known: _Measured, other: _Rows, text: int, *, captioned: bool) -> _R
 
 
 def _stacked(rows: Sequence[_Rows], count: int) -> list[list[_Rows]]:
-    """Part sections into stacks of about the same height, to stand beside each other."""
+    """Divide sections into stacks of about the same height, to stand side by side."""
     share = sum(one.height for one in rows) / count
     stacks: list[list[_Rows]] = [[]]
     for one in rows:
@@ -401,20 +401,20 @@ def _stacked(rows: Sequence[_Rows], count: int) -> list[list[_Rows]]:
 
 
 def _aligned(stack: Sequence[_Rows]) -> list[_Rows]:
-    """Give sections below each other the same columns where those are of similar width."""
+    """Give sections that stand below each other the same columns if these have similar widths."""
     cell = max((one.cell for one in stack if one.columns > 1), default=0)
     return [replace(one, cell=cell) if _SIMILAR * cell <= one.cell < cell else one for one in stack]
 
 
 def _width(stack: Sequence[_Rows], gap: int, text: int) -> int:
-    """Measure a stack, with the gap after its last column."""
+    """Measure a stack, including the gap after its last column."""
     tiles = max(one.columns * (one.cell + gap) for one in stack)
     titles = (one.section.title for one in stack if one.section.title)
     return max(tiles, *(math.ceil(measured(title, text)) + gap for title in titles), 0)
 
 
 def _shapes(plan: _Plan) -> Iterator[Shape]:
-    """Draw a sheet that is measured."""
+    """Draw a measured sheet."""
     text, gap = plan.text, _gap(plan.text)
     left, y = (plan.width - plan.content.w) // 2 + gap, (plan.height - plan.content.h) // 2 + gap
     for size, row in plan.lines:
@@ -441,7 +441,7 @@ def _shapes(plan: _Plan) -> Iterator[Shape]:
 
 
 def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> Iterator[Shape]:
-    """Draw the tiles of a section with their frames, and what stands below each."""
+    """Draw the tiles of a section with their frames, and the captions below them."""
     line, ascent, edge = round(text * 1.3), font(text).ascent, max(_FRAME, text // 12)
     if rows.section.title:
         yield Label(left, top + ascent, rows.section.title, INK, text)
@@ -469,7 +469,7 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
 
 
 def _cells(tile: Tile, x: int, y: int) -> Iterator[Shape]:
-    """Draw lines between the cells of a tile, and numbers in them where they fit."""
+    """Draw lines between the cells of a tile, and numbers in the cells if they fit."""
     cell = tile.cell
     if cell < scales.CELL:
         return
@@ -477,7 +477,7 @@ def _cells(tile: Tile, x: int, y: int) -> Iterator[Shape]:
     if tile.numbers is None:
         return
     words = cell_words(tile.numbers)
-    # All digits are of one width, points and signs of half: to measure every word would take too long.
+    # All digits have one width, points and signs half of it: measuring every word would take too long.
     widest = max(
         (word for row in words for word in row),
         key=lambda word: 2 * len(word) - word.count(".") - word.count("-"),
@@ -491,7 +491,7 @@ def _cells(tile: Tile, x: int, y: int) -> Iterator[Shape]:
     for row, column in np.ndindex(bright.shape):
         yield Label(
             x + (column + 0.5) * cell,
-            # Digits are 0.73 of the size of type high.
+            # Digits are 0.73 of the type size high.
             round(y + (row + 0.5) * cell + 0.365 * size),
             words[row][column],
             (0, 0, 0) if bright[row, column] > 127 else (255, 255, 255),

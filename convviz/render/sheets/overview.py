@@ -1,4 +1,4 @@
-"""The sheet of one run: the input, its channels, and what the layer makes of them."""
+"""Draw the sheet of one run: the input, its channels, and the maps of the layer."""
 
 from collections.abc import Sequence
 
@@ -21,14 +21,14 @@ from convviz.spec.scales import CELL, fit_both
 from convviz.spec.settings import Look
 from convviz.text import channel_label, listed, plural
 
-# What a sheet of flipped kernels says in its title, and below.
+# The title of a sheet of flipped kernels, and the note below it.
 FLIPPED = "with flipped kernels (true convolution)"
 TRIPLES = (
     "for each filter: its map, the map of its kernels rotated by 180 degrees, and the difference (the second "
     "minus the first)"
 )
 
-# Tiles that share one scale: what each is called, and its values, or None where there is nothing to draw.
+# Tiles that share one scale: the name and the values of each, or None if there is nothing to draw.
 _Row = list[tuple[str, ArraySummary | None]]
 
 
@@ -52,30 +52,30 @@ def draw(
     Parameters
     ----------
     picture : Picture
-        The input; it and its channels stand in the first row.
+        The input; the first row shows it and its channels.
     layer : Conv2d
         The layer, for the heading.
     filters : LayerWeights
-        Its numbers: names for the captions, and the bias.
+        Its weights: names for the captions, and the bias.
     channels, maps : sequence of ArraySummary
         The channels of the picture and the feature maps, reduced by `fit_both`.
     parts : sequence of sequence of ArraySummary, optional
-        Partial maps of every filter: then every filter has a row of its own, with
+        Partial maps of every filter: with these, every filter has its own row, with
         the part of each channel, the bias and their sum.
     flips : sequence of (ArraySummary, ArraySummary), optional
-        For every filter the map of the kernels before they were rotated, and how far the map is from
-        it: then every filter shows these three.
+        For every filter, the map of the kernels before they were rotated, and the difference of the map from
+        it: with these, every filter shows all three.
     kernels : sequence of Filter, optional
-        The kernels to draw above the maps, or above their partial maps, which takes all of them.
+        The kernels to draw above the maps, or above their partial maps, which need all of them.
     tile : int or None
         Longest side of a map, in pixels; None keeps every pixel.
     columns : int, optional
         Maps in one row; chosen to leave few places empty by default.
     look : Look
-        How values become brightness, where a row of partial maps is one map; the rest as for
-        `convviz.render.sheets.layout.sheet`.
+        How values become brightness, where a row of partial maps counts as one map; its other fields are as
+        for `convviz.render.sheets.layout.sheet`.
     seen : Panel
-        What to put beside the input.
+        The pictures to put beside the input.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def draw(
 
 
 def _kernels(filters: Sequence[Filter], layer: Conv2d, *, partial: bool, flipped: bool) -> Kernels:
-    """Put kernels above the tiles that they make."""
+    """Place kernels above their tiles."""
     if partial:
         return Kernels(
             [tile for one in filters for tile in one.parted()], "Above each partial map: its kernel"
@@ -170,7 +170,7 @@ def _flip_rows(
 
 
 def _triples(columns: int | None) -> int | None:
-    """Choose how many tiles stand in one row, so that the three of a filter stay together."""
+    """Choose the number of tiles in one row, so that the three tiles of a filter stay together."""
     return None if columns is None else 3 * max(1, columns // 3)
 
 
@@ -182,7 +182,7 @@ def _partial_rows(
     maps: Sequence[ArraySummary],
     parts: Sequence[Sequence[ArraySummary]],
 ) -> list[_Row]:
-    """List the partial maps of every filter: one per channel, None for a channel that it does not read."""
+    """List the partial maps of every filter: one per channel, None for an unread channel."""
     rows: list[_Row] = []
     for index, (name, one) in enumerate(zip(filters.names, maps, strict=True)):
         read = layer.channels_of(index)
@@ -208,7 +208,7 @@ def _unread_tile(name: str, size: HW, scale: float) -> Tile:
 
 
 def normalization_lines(picture: Picture) -> list[str]:
-    """Explain in the heading why the captions of the channels do not match the drawing; empty if they do."""
+    """Explain in the heading why captions of channels differ from the drawing; empty if they do not."""
     if picture.normalized is None:
         return []
     return [
@@ -219,7 +219,7 @@ def normalization_lines(picture: Picture) -> list[str]:
 def input_section(
     picture: Picture, summaries: Sequence[ArraySummary], scale: float, *, seen: Panel = NOTHING
 ) -> Section:
-    """Draw the input and, where it has several, its channels; then what shall stand beside them."""
+    """Draw the input and its channels, if it has several, then the pictures beside them."""
     count = len(summaries)
     cell = max(1, int(scale))
 
@@ -227,7 +227,7 @@ def input_section(
     if count <= 4 and count != 2:
         levels = toned.picture_levels([one.small for one in summaries], picture.ends)
         others = sum((one.others for one in summaries), NONE)
-        # Of a channel without finite values the extremes are no numbers, which these pass over.
+        # The extremes of a channel without finite values are NaN, which these functions ignore.
         low, high = (
             float(np.fmin.reduce([one.low for one in summaries])),
             float(np.fmax.reduce([one.high for one in summaries])),

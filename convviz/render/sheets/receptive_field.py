@@ -1,4 +1,4 @@
-"""What one output value sees of the input: a box on the picture, and how much each pixel in it counts."""
+"""Draw what one output value sees of the input: a box on the picture, and how much each pixel counts."""
 
 import math
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ from convviz.spec.geometry import HW
 from convviz.spec.reach import Box
 from convviz.typing import Bytes, Floats
 
-_BOX = (213, 94, 0)  # orange, as positive is everywhere
-_DIM = 0.45  # what is left of the brightness outside of the box
+_BOX = (213, 94, 0)  # orange, like positive values everywhere
+_DIM = 0.45  # the share of brightness that remains outside the box
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """What a value sees, to be put on a sheet; by default nothing.
+    """Hold the pictures of a receptive field for a sheet; empty by default.
 
     Parameters
     ----------
     tiles : tuple of Tile
-        Pictures for beside the input.
+        Pictures to put beside the input.
     words : tuple of str
-        What they show, for the heading.
+        The description of the pictures, for the heading.
     """
 
     tiles: tuple[Tile, ...] = ()
@@ -49,29 +49,29 @@ def panel(
     cell: int = 1,
     gradient: Floats | None = None,
 ) -> Panel:
-    """Draw where the box lies on the picture, and what is in it.
+    """Draw the position of the box on the picture, and the content of the box.
 
     Parameters
     ----------
     picture : Picture
         The input.
     channels : sequence of ArraySummary
-        Its channels, reduced or not.
+        Its channels, which may be reduced.
     name : str
-        The layer.
+        The name of the layer.
     at : HW
-        Row and column of its value.
+        Row and column of the value.
     box : Box
-        What the value sees.
+        The receptive field of the value.
     cell : int
         Side of the square that each pixel of `channels` is drawn as.
     gradient : ndarray, shape (C, H, W), float32, optional
-        How much each input value moves it: its magnitude is laid over what is in the box.
+        How much each input value moves the output value: its magnitude is drawn over the content of the box.
 
     Returns
     -------
     Panel
-        Two tiles, or none where the value sees padding alone.
+        Two tiles, or none if the value sees only padding.
     """
     size, seen = picture.size, box.inside(picture.size)
     words = [sentence(name, at, box, size=size)]
@@ -85,13 +85,13 @@ def panel(
         slice(math.floor(seen.left * columns), math.ceil((seen.right + 1) * columns)),
     )
     dimmed = whole * _DIM + 255 * (1 - _DIM) * 0.5
-    # Outside of it, so that a small box is seen too.
+    # The frame is outside the box, so that a small box is visible too.
     line = max(1, min(round(side / 160), 4))
     around = tuple(slice(max(one.start - line, 0), one.stop + line) for one in place)
     dimmed[around] = _BOX
     dimmed[place] = whole[place]
     inside = picture.rows(seen.top, seen.bottom + 1)[:, :, seen.left : seen.right + 1]
-    # Of padding no more than the picture is large: a deep layer sees far beyond.
+    # Padding is drawn at most as large as the picture: a deep layer sees far beyond it.
     before = HW(min(seen.top - box.top, size.h), min(seen.left - box.left, size.w))
     after = HW(min(box.bottom - seen.bottom, size.h), min(box.right - seen.right, size.w))
     drawn = HW(before.h + inside.shape[1] + after.h, before.w + inside.shape[2] + after.w)
@@ -121,13 +121,13 @@ def _repeated(values: NDArray[Any], cell: int) -> NDArray[Any]:
 
 
 def _coloured(levels: Bytes, cell: int) -> Floats:
-    """Convert grey or colour to three channels of floats."""
+    """Convert grey or colour levels to three channels of floats."""
     drawn = _repeated(levels, cell).astype(np.float32)
     return np.stack([drawn] * 3, axis=-1) if drawn.ndim == 2 else drawn
 
 
 def _bytes(drawn: Floats) -> Bytes:
-    """Bring numbers back to levels."""
+    """Convert numbers back to levels."""
     return np.clip(drawn.round(), 0, 255).astype(np.uint8)
 
 

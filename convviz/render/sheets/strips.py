@@ -1,4 +1,4 @@
-"""The sheet of a net: the input, and a strip of maps for every layer."""
+"""Draw the sheet of a network: the input, and a strip of maps for every layer."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,11 +23,11 @@ from convviz.spec.settings import Look
 from convviz.text import number, plural
 from convviz.typing import Floats
 
-# Tiles in one strip, and their longest side where nothing else is asked for.
+# The number of tiles in one strip, and their longest side by default.
 MOST, TILE = 8, 160
-# The sides to try for a sheet of at most so many pixels each way.
+# The sides to try for a sheet of at most this many pixels in each direction.
 TILES, MOST_SIDE = (TILE, 128, 112, 96, 80, 64, 48, 32), 2000
-# A row of values is drawn as cells, at most this many side by side, each with its value where it fits.
+# A row of values is drawn as cells, at most this many side by side, each with its value if it fits.
 _CELLS = 64
 
 
@@ -46,35 +46,35 @@ def draw(
     token: HW | None = None,
     said: str = "",
 ) -> layout.Sheet:
-    """Draw what the layers of a network make of a picture.
+    """Draw the maps that the layers of a network make of a picture.
 
     Parameters
     ----------
     picture : Picture
         The input.
     heading : sequence of str
-        The network in words.
+        The description of the network.
     steps : sequence of NetworkStep
         The steps to draw.
     made : dict of ndarray, float32
-        What each makes, by its name.
+        The output of each step, by its name.
     only : str, optional
-        One layer, in full.
+        One layer to draw in full.
     tile : int or None
         Longest side of a map, in pixels; None keeps every pixel.
     columns : int, optional
-        Maps in one row; of a strip `MOST` by default, and no more are drawn then.
+        Maps in one row; for a strip `MOST` by default, and then no more are drawn.
     look : Look
-        How values become brightness; the rest as for `convviz.render.sheets.layout.sheet`.
+        How values become brightness; its other fields are as for `convviz.render.sheets.layout.sheet`.
     seen : (str, HW, Box, ndarray or None), optional
-        What a value sees of the input, with the gradient where that is to be drawn, as
+        The layer, the position and the receptive field of a value, with the gradient if it is to be drawn, as
         for `convviz.render.sheets.receptive_field.panel`.
     top : int, optional
-        Maps to draw of each layer, those of the most energy first.
+        The number of maps to draw of each layer, those with the most energy first.
     token : HW, optional
         As for `as_maps`.
     said : str
-        What to say in the heading.
+        A note for the heading.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def draw(
         order: Sequence[int] = range(count)
         if top is not None:
             order = by_energy(values)[:top]
-        # A row has room for its numbers.
+        # A row of cells has room for its numbers.
         longest = 2 * tile if tile is not None and len(one.output_shape or ()) == 1 else tile
         factor = scales.fit(HW(*values.shape[1:]), longest)
         found = survey(values[list(order)], min(factor, 1), moments=False)
@@ -131,17 +131,17 @@ def draw(
 
 
 def as_maps(values: Floats, layout: str = "chw", *, token: HW | None = None) -> Floats:
-    """Lay values of any shape out as maps.
+    """Convert values of any shape to maps.
 
     Parameters
     ----------
     values : ndarray
-        Maps (C, H, W); tokens (T, D), of which every feature becomes a square map where T, or T without a
-        class token, is a square; or a row of values, which is laid out in lines of equal length, as one map.
+        Maps (C, H, W); tokens (T, D), where every feature becomes a square map if T, or T without a
+        class token, is a square; or a row of values, which becomes one map with lines of equal length.
     layout : str
-        ``"hwc"`` where the channels of three axes come last.
+        ``"hwc"`` if channels are the last of three axes.
     token : HW, optional
-        Of attention (heads, T, T), the place of the query whose row is laid out as a square map per head.
+        For attention (heads, T, T), the place of the query whose row becomes a square map per head.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def as_maps(values: Floats, layout: str = "chw", *, token: HW | None = None) -> 
 
 
 def _square(tokens: int) -> tuple[int, int]:
-    """Find the tokens before those of a square, and its side; 0 where they fill no square.
+    """Find the number of tokens before those of a square, and its side; 0 if they fill no square.
 
     Examples
     --------
@@ -183,12 +183,12 @@ def _square(tokens: int) -> tuple[int, int]:
 
 
 def _attended(values: Floats, token: HW) -> Floats:
-    """Lay the row of one query out as a square map per head.
+    """Convert the row of one query to a square map per head.
 
     Raises
     ------
     SpecError
-        If the values are no attention between the tokens of a square, or there is no such token.
+        If the values are not attention between the tokens of a square, or the token does not exist.
 
     Examples
     --------

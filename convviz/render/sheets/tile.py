@@ -1,4 +1,4 @@
-"""One map of a sheet with its caption and its bar, and sections of them."""
+"""Hold one map of a sheet with its caption and its bar, and sections of maps."""
 
 import math
 from collections.abc import Sequence
@@ -19,28 +19,28 @@ from convviz.typing import Bytes, Floats
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tile:
-    """One picture on the sheet.
+    """Hold one picture on the sheet.
 
     Parameters
     ----------
     name : str
         First line of the caption.
     note : str
-        What follows it.
+        The text after the name.
     levels : Toned or ndarray, shape (H, W) or (H, W, 3), uint8
         The picture, one element per pixel or cell.
     cell : int
         Side of the square that each element is drawn as, in pixels.
     numbers : ndarray, shape (H, W), float32, optional
-        Values to write into the cells, where they fit.
+        Values to write into the cells, if they fit.
     bar : Bar, optional
         The colour bar between the picture and its caption.
     brief : str
         The note in fewer characters, for a narrow column.
     label : str
-        What stands in the caption in place of the name, where the title of the section says the rest.
+        The caption in place of the name, if the title of the section says the rest.
     others : NotFinite
-        How many of the values are not finite.
+        The number of values that are not finite.
     """
 
     name: str
@@ -66,22 +66,22 @@ class Tile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Section:
-    """Tiles that are laid out together, with frames of one colour.
+    """Hold tiles that are laid out together, with frames of one colour.
 
     Parameters
     ----------
     tiles : sequence of Tile
         At least one.
     columns : int or None
-        Tiles in one row; None leaves that to the layout.
+        Tiles in one row; None lets the layout choose.
     frame : (int, int, int)
         Colour of the frames.
     together : int
-        So many tiles, one after the other, stay in one row.
+        This many consecutive tiles stay in one row.
     kernels : Kernels, optional
-        What stands above each of the tiles.
+        The kernels above the tiles.
     title : str
-        A line above them.
+        A line above the tiles.
     """
 
     tiles: Sequence[Tile]
@@ -93,7 +93,7 @@ class Section:
 
 
 def extent(low: float, high: float, others: NotFinite | None = None) -> str:
-    """Write the finite minimum and maximum and the number of other values, the second line of a caption.
+    """Write the finite minimum and maximum and the count of other values, the second line of a caption.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def extent(low: float, high: float, others: NotFinite | None = None) -> str:
 
 
 def brief_extent(low: float, high: float, others: NotFinite | None = None) -> str:
-    """Write what `extent` does with two digits, or as many as tell the two apart.
+    """Write the same as `extent`, with two digits or as many as distinguish the ends.
 
     Examples
     --------
@@ -124,21 +124,21 @@ def map_tile(
     Parameters
     ----------
     name : str
-        What to call it.
+        The name of the map.
     one : ArraySummary
-        The map; reduced before it is toned, so that brightness shows the mean of
+        The map; it is reduced before it is toned, so that brightness shows the mean of
         an area.
     contrast : Contrast
         How values become levels.
     scale : float
-        As `fit` gives it.
+        The scale that `fit` returns.
     colours : ndarray, shape (256, 3), uint8, optional
         The colour of each level.
 
     Returns
     -------
     Tile
-        With the numbers, where it is enlarged, and a colour bar.
+        It has a colour bar, and numbers if the map is enlarged.
     """
     return Tile(
         name,

@@ -1,1 +1,1 @@
-"""What is said in words: tables, shape arithmetic, programs, worksheets."""
+"""Write results in words: tables, shape arithmetic, programs, worksheets."""

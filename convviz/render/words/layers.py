@@ -1,4 +1,4 @@
-"""The layers of a network in a table."""
+"""Tabulate the layers of a network."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, float]
 
-# What is left out first where the terminal is narrow, and so on; a network keeps its names and shapes.
+# The columns to leave out, in this order, in a narrow terminal; a network keeps its names and shapes.
 _LEFT_OUT = ("centre", "begins", "padding", "kernel", "stride", "every", "memory", "field", "MACs")
 _STORED_LEFT_OUT = (
     *("mean", "dilation", "std", "groups", "max", "min", "padding", "stride", "bias"),
@@ -34,14 +34,14 @@ _GAP = 3  # characters between two columns
 
 
 def network_table(steps: Sequence[SizedStep], *, width: int) -> Table:
-    """Tabulate every layer: shape, windows, parameters, MACs, memory, and what a value sees.
+    """Tabulate every layer: shape, windows, parameters, MACs, memory, and receptive field.
 
     Parameters
     ----------
     steps : sequence of SizedStep
         The layers.
     width : int
-        Characters in one line; columns for which there is no room are left out whole.
+        Characters per line; columns that do not fit are left out whole.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def steps_table(steps: Sequence[NetworkStep], *, width: int) -> Table:
     steps : sequence of NetworkStep
         The steps.
     width : int
-        Characters in one line; columns for which there is no room are left out whole.
+        Characters per line; columns that do not fit are left out whole.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def steps_table(steps: Sequence[NetworkStep], *, width: int) -> Table:
 
 
 def _shape(shape: Shape | None) -> str:
-    """Write a shape; that of a single number is empty."""
+    """Write a shape; the shape of a single number is empty."""
     return "?" if shape is None else "x".join(map(str, shape)) or "1"
 
 
@@ -116,7 +116,7 @@ def step_document(one: NetworkStep) -> dict[str, Any]:
 
 
 def _fitting(columns: dict[str, list[str]], left_out: Sequence[str], width: int) -> Table:
-    """Make a table, without the columns for which there is no room; it says which those are."""
+    """Make a table without the columns that do not fit, and name these columns in it."""
     widths = {
         heading: max(cell_len(printable(word)) for word in (heading, *cells)) + _GAP
         for heading, cells in columns.items()
@@ -141,17 +141,17 @@ def stored_table(stored: Sequence[StoredLayer], rows: Sequence[Row], *, width: i
     stored : sequence of StoredLayer
         The layers.
     rows : sequence of dict
-        What `statistics_of` gives for each.
+        The result of `statistics_of` for each layer.
     width : int
-        Characters in one line; columns for which there is no room are left out whole.
+        Characters per line; columns that do not fit are left out whole.
 
     Returns
     -------
     rich.table.Table
-        A row per layer: name, its type where one is transposed, weight as stored (O x I/groups x kh x kw;
-        transposed I x O/groups x kh x kw), what the file says of
-        stride and padding, parameters, and the weights in numbers. Where some are not finite,
-        how many weights and biases are not, and the numbers are those of the other weights.
+        A row per layer: name, its type if it is transposed, weight as stored (O x I/groups x kh x kw;
+        transposed I x O/groups x kh x kw), stride and padding as far as the file gives
+        them, parameters, and statistics of the weights. If some values are not finite, the row
+        also counts these weights and biases, and the statistics cover the finite weights.
     """
     columns = {
         "layer": [layer.name for layer in stored],
@@ -173,7 +173,7 @@ def stored_table(stored: Sequence[StoredLayer], rows: Sequence[Row], *, width: i
 
 
 def not_finite(rows: Sequence[Row]) -> str:
-    """Count the values of the layers that are not finite, and describe what the statistics cover then."""
+    """Count the values of the layers that are not finite, and describe what the statistics then cover."""
     nan, infinite = (sum(int(row[name]) for row in rows) for name in _NOT_FINITE)
     if not nan + infinite:
         return ""
@@ -185,7 +185,7 @@ def not_finite(rows: Sequence[Row]) -> str:
 
 
 def statistics_of(layer: StoredLayer) -> Row:
-    """Sum up the weights of a layer, and count what is not finite among them and its biases."""
+    """Summarize the weights of a layer, and count the weights and biases that are not finite."""
     weight = summed_up(layer.weight)
     both = [weight] if layer.bias is None else [weight, summed_up(layer.bias)]
     counts = sum(one.nan for one in both), sum(one.infinite for one in both)
@@ -194,12 +194,12 @@ def statistics_of(layer: StoredLayer) -> Row:
 
 
 def _cell(value: float) -> str:
-    """Write a statistic; of no finite number there is none."""
+    """Write a statistic; it is empty if there are no finite numbers."""
     return "-" if math.isnan(value) else number(value)
 
 
 def _stored_argument(layer: StoredLayer, name: str) -> str:
-    """Write what a file says of one argument, or its default."""
+    """Write one argument from a file, or its default."""
     value = layer.arguments.get(name, 0 if name == "padding" else 1)
     if name == "padding":
         return typed(as_padding(value))
@@ -208,7 +208,7 @@ def _stored_argument(layer: StoredLayer, name: str) -> str:
 
 def stored_document(layer: StoredLayer, row: Row) -> dict[str, Any]:
     """Return one layer of a file as plain values."""
-    # JSON has no infinity.
+    # JSON cannot express infinity.
     values = {name: value if math.isfinite(value) else None for name, value in row.items()}
     return {
         "name": layer.name,
@@ -222,7 +222,7 @@ def stored_document(layer: StoredLayer, row: Row) -> dict[str, Any]:
 
 
 def network_lines(steps: Sequence[SizedStep]) -> list[str]:
-    """Write what all layers come to, and what the columns mean."""
+    """Write the totals of all layers, and the meaning of the columns."""
     parameters = sum(one.layer.parameters for one in steps)
     outputs = [4 * math.prod(one.output_shape) for one in steps]
     return [
@@ -235,7 +235,7 @@ def network_lines(steps: Sequence[SizedStep]) -> list[str]:
 
 
 def _axes(one: SizedStep | NetworkStep, write: Any) -> str:
-    """Write a number of both axes, once if they agree."""
+    """Write a number for both axes, or once if they agree."""
     if one.height is None or one.width is None:
         return "all" if one.whole else "-"
     height, width = write(one.height), write(one.width)
@@ -243,7 +243,7 @@ def _axes(one: SizedStep | NetworkStep, write: Any) -> str:
 
 
 def _argument(value: Any) -> str:
-    """Write an argument of a layer as it would be typed."""
+    """Write an argument of a layer as a user would type it."""
     return "" if value is None else typed(value)
 
 
@@ -268,6 +268,6 @@ def document(steps: Sequence[SizedStep]) -> list[dict[str, Any]]:
 
 
 def _plain(one: SizedStep | NetworkStep, name: str) -> list[float] | None:
-    """Return a number of both axes."""
+    """Return a number for both axes."""
     reaches: list[Reach | None] = [one.height, one.width]
     return None if None in reaches else [float(getattr(reach, name)) for reach in reaches]

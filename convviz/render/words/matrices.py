@@ -1,4 +1,4 @@
-"""Matrices of numbers as text: side by side where there is room, elided where there is not."""
+"""Write matrices of numbers as text: side by side if there is room, else with their middle elided."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from convviz.images.finite import largest
 from convviz.text import number, wrapped
 
 ELLIPSIS = "…"
-# What a cell holds whose value is not 0, but too small for the digits; the typeface has no sign for "about".
+# The text of a value that is not 0, but too small for the digits; the typeface has no sign for "about".
 TOO_SMALL = "~0"
 
 T = TypeVar("T")
@@ -20,14 +20,14 @@ G = TypeVar("G")
 
 
 def elided(count: int, room: int) -> list[int | None]:
-    """Choose which of `count` places to show in `room` places: all, or the ends with a gap between them.
+    """Choose which of `count` places to show in `room` places: all, or the ends with a gap between.
 
     Parameters
     ----------
     count : int
         Number of places.
     room : int
-        Places that can be shown; at least 3 are used.
+        Number of places to show; at least 3 are used.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def elided(count: int, room: int) -> list[int | None]:
 def picked(
     table: Sequence[Sequence[T]], rows: Sequence[int | None], columns: Sequence[int | None], *, gap: G
 ) -> list[list[T | G]]:
-    """Take rows and columns of a table as `elided` chose them, with `gap` where some are left out.
+    """Take the rows and columns of a table that `elided` chose, with `gap` for those that are left out.
 
     Examples
     --------
@@ -63,16 +63,16 @@ def picked(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """A matrix with a heading, as rows of words.
+    """Hold a matrix with a heading, as rows of words.
 
     Parameters
     ----------
     heading : str
-        What stands above.
+        The line above the matrix.
     words : sequence of sequence of str
         One word per number.
     before : str
-        What stands between it and the block to its left, such as "x".
+        The sign between this block and the block to its left, such as "x".
     """
 
     heading: str
@@ -80,7 +80,7 @@ class Block:
     before: str = ""
 
     def lines(self, rows: Sequence[int | None], columns: Sequence[int | None]) -> list[str]:
-        """Write the chosen rows and columns, all lines of one length."""
+        """Write the chosen rows and columns, with all lines of one length."""
         shown = picked(self.words, rows, columns, gap=ELLIPSIS)
         wide = [max(map(len, column)) for column in zip(*shown, strict=True)]
         lines = ["  ".join(word.rjust(w) for word, w in zip(line, wide, strict=True)) for line in shown]
@@ -91,7 +91,7 @@ class Block:
 def words_of(
     values: NDArray[np.floating], marked: NDArray[np.bool_] | None = None, *, digits: int = 6
 ) -> list[list[str]]:
-    """Write numbers so that they can be added up again; those that are marked stand in brackets."""
+    """Write numbers with enough digits to add them up again; marked numbers are in brackets."""
     return [
         [
             f"({number(float(value), digits=digits)})"
@@ -106,7 +106,7 @@ def words_of(
 def elided_words(
     values: NDArray[np.floating], marked: NDArray[np.bool_], *, most_rows: int, most_columns: int
 ) -> list[list[str]]:
-    """Write numbers as `words_of` does, the middle of many rows or columns left out.
+    """Write numbers as `words_of` does, but leave out the middle of many rows or columns.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def elided_words(
     [['0', '…', '4']]
     """
     rows, columns = elided(values.shape[0], most_rows), elided(values.shape[1], most_columns)
-    # Only what is shown is turned into words.
+    # Only the shown numbers are converted to words.
     place = np.ix_([row or 0 for row in rows], [column or 0 for column in columns])
     words = words_of(values[place], marked[place])
     return [
@@ -130,25 +130,25 @@ def cell_words(
     digits: int = 3,
     decimals: int | None = None,
 ) -> list[list[str]]:
-    """Write numbers for the cells of a drawing, where there is room for a few characters.
+    """Write numbers for the cells of a drawing, which have room for a few characters.
 
     Parameters
     ----------
     values : ndarray, shape (H, W)
-        What stands in the cells.
+        The numbers in the cells.
     marked : ndarray, shape (H, W), bool, optional
-        Those that stand in brackets.
+        The numbers to put in brackets.
     digits : int
         Significant digits.
     decimals : int, optional
-        The most decimals; by default one more than what is left of the largest value.
+        The most decimals; by default one more than the digits leave for the largest value.
 
     Returns
     -------
     list of list of str
-        Each value rounded to so many digits, large ones to whole numbers. A value far
-        below the largest has fewer digits, so that it is not the widest word of all; it is
-        `TOO_SMALL` where none is left.
+        Each value rounded to `digits` digits, large ones to whole numbers. A value far
+        below the largest has fewer digits, so that it is not the widest word; it is
+        `TOO_SMALL` if no digit is left.
 
     Examples
     --------
@@ -159,14 +159,14 @@ def cell_words(
     """
     peak = largest(values)
     if decimals is None:
-        # At least one decimal: 0.3 is no wider than 20000.
+        # Write at least one decimal: 0.3 is no wider than 20000.
         decimals = max(digits - math.floor(math.log10(peak)), 1) if peak else 0
 
     def word(value: float) -> str:
         if 10**digits - 0.5 <= abs(value) < 1e7:
             return f"{value:.0f}"
         if value and math.isfinite(value) and digits - 1 - math.floor(math.log10(abs(value))) > decimals:
-            # That leaves fewer digits, so what follows does not round once more.
+            # This leaves fewer digits, so the next step does not round again.
             value = round(value, decimals)
             if not value:
                 return TOO_SMALL
@@ -182,17 +182,17 @@ def cell_words(
 
 
 def side_by_side(blocks: Sequence[Block], *, width: int, most_rows: int = 12) -> list[str]:
-    """Lay out matrices of one shape in lines.
+    """Write matrices of one shape in lines.
 
     Parameters
     ----------
     blocks : sequence of Block
         From the left.
     width : int
-        Characters in one line. Where the matrices do not fit beside each other,
-        they stand below each other; columns are elided where even one does not fit.
+        Characters per line. If the matrices do not fit side by side,
+        they stand below each other; if even one does not fit, its columns are elided.
     most_rows : int
-        Rows shown at most.
+        The most rows to show.
 
     Returns
     -------
@@ -215,7 +215,7 @@ def side_by_side(blocks: Sequence[Block], *, width: int, most_rows: int = 12) ->
         return joined
     stacked: list[str] = []
     for block in blocks:
-        # A word and what follows it take three characters at least.
+        # A word and the space after it take at least three characters.
         for room in range(max(min(w, width // 3 + 2), 3), 2, -1):
             lines = block.lines(rows, elided(w, room))
             if max(map(len, lines)) <= width:
@@ -223,5 +223,5 @@ def side_by_side(blocks: Sequence[Block], *, width: int, most_rows: int = 12) ->
         stacked += [
             f"{block.before} {line}".strip() if index == 0 else line for index, line in enumerate(lines)
         ]
-    # A number is never cut: what still does not fit goes on below.
+    # A number is never cut: if columns still do not fit, they continue below.
     return [row for line in stacked for row in wrapped(line.rstrip(), width)]

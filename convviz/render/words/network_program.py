@@ -1,4 +1,4 @@
-"""A layer of a network as a short program that stands on its own: what arrives there, and what it makes."""
+"""Write a layer of a network as a short program of its own: its input there, and its output."""
 
 from pathlib import Path
 
@@ -24,34 +24,34 @@ def layer_program(
     values: tuple[str, str],
     shape: Shape,
 ) -> str:
-    """Write a program that computes what arrives at a layer of a network, and its maps.
+    """Write a program that computes the input of a layer inside a network, and its maps.
 
     Parameters
     ----------
     read : (str, list of str), optional
-        The lines that read the input into ``channels``, with what they import; None where no
+        The lines that read the input into ``channels``, with their imports; None if no
         short program reads it.
     network : NetworkSettings
         The network.
     layer : LayerSettings
-        The file of its weights, and the seed.
+        The file of the network's weights, and the seed.
     name : str
-        The layer.
+        The name of the layer.
     values : (str, str)
-        What a file of ONNX calls that which the layer reads, and that which it makes.
+        The names in an ONNX file of the values that the layer reads and makes.
     shape : tuple of int
         Shape of the maps.
 
     Returns
     -------
     str
-        Python with torch or onnxruntime, without the line break at its end; it ends with what arrives
-        in ``arriving``, and the maps in ``maps``.
+        Python with torch or onnxruntime, without a final line break; at its end the input of the layer
+        is in ``arriving``, and the maps are in ``maps``.
 
     Raises
     ------
     SpecError
-        If no short program reads the input, or the network has layers of our own.
+        If no short program reads the input, or the network has layers of convviz.
     """
     if read is None:
         raise SpecError(
@@ -75,7 +75,7 @@ def layer_program(
 
 
 def _of_module(model: str, layer: LayerSettings, name: str) -> tuple[list[str], list[str]]:
-    """Write how a module of torch is made, loaded and called with a hook."""
+    """Write the lines that make and load a torch module, and call it with a hook."""
     where, _, called = model.rpartition(":")
     path = Path(where)
     found = ["import torch"]
@@ -107,7 +107,7 @@ def _of_module(model: str, layer: LayerSettings, name: str) -> tuple[list[str], 
 
 
 def _of_onnx(path: str, values: tuple[str, str]) -> tuple[list[str], list[str]]:
-    """Write how onnxruntime gives what a layer reads and makes."""
+    """Write the lines with which onnxruntime computes the input and the output of a layer."""
     names = list(dict.fromkeys(values))
     body = [
         f"model = onnx.load({path!r})",

@@ -1,4 +1,4 @@
-"""A run as a short PyTorch program that stands on its own."""
+"""Write a run as a short PyTorch program that stands on its own."""
 
 import textwrap
 import warnings
@@ -18,12 +18,12 @@ from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.settings import InputSettings, LayerSettings
 
-# What the file holds: numbers by their ending, or a picture by its channels and bits.
+# The content of the file: numbers by their file ending, or a picture by its channels and bits.
 FileKind = Literal["json", "csv", "npy", "npz", "colour", "gray", "gray16"]
 
 _PICTURES = ("colour", "gray", "gray16")
 
-# More numbers than this are no program to read; they belong into a file.
+# A program with more numbers than this is not readable; they belong in a file.
 MOST_WEIGHTS = 2000
 
 
@@ -39,38 +39,38 @@ def program(
     keys: Sequence[Sequence[Any]] = (),
     channels_last: bool = False,
 ) -> str:
-    """Write a program that makes the same maps of the same input.
+    """Write a program that makes the same maps from the same input.
 
     Parameters
     ----------
     paths : sequence of str
-        The inputs whose channels are stacked, as the program shall open them.
+        The inputs whose channels are stacked, under the names by which the program opens them.
     sources : dict of str
-        What kind of file each path is.
+        The kind of file of each path.
     layer : Conv2d
         The layer.
     weights : LayerWeights
-        Its numbers.
+        Its weights and biases.
     settings : LayerSettings
-        Where the numbers come from: torch's generator, kernels, or a file of trained weights.
+        The origin of the numbers: torch's generator, kernels, or a file of trained weights.
     reading : InputSettings
-        How the input becomes numbers; `resize` as a size.
+        How the input becomes numbers; `resize` is a size.
     size : HW
-        Size of the input once it is read, in pixels.
+        Size of the input after reading, in pixels.
     keys : sequence of sequence
-        Where `settings.weights` holds weight and bias, as `convviz.compute.filters.NamedFilters` tells.
+        The keys of weight and bias in `settings.weights`, from `convviz.compute.filters.NamedFilters`.
     channels_last : bool
-        Whether numbers stand in the file as (H, W, C).
+        Whether the file holds numbers as (H, W, C).
 
     Returns
     -------
     str
-        Python with torch, numpy and Pillow; it ends with the maps, shape (O, H', W'), in ``maps``.
+        Python with torch, numpy and Pillow; at its end the maps, shape (O, H', W'), are in ``maps``.
 
     Raises
     ------
     SpecError
-        If a program cannot hold so many weights.
+        If there are too many weights for a program.
     """
     read, imports = _reading(paths, sources, reading, channels_last=channels_last)
     pictures = any(source in _PICTURES for source in sources.values())
@@ -112,14 +112,14 @@ def reads_as(
     *,
     channels_last: bool = False,
 ) -> NDArray[np.float32] | None:
-    """Run the lines that read the input, and give what they read; None where they fail."""
+    """Run the lines that read the input, and return the result; None if they fail."""
     text, imports = _reading(paths, sources, reading, channels_last=channels_last)
     lines = [*imports, "import numpy as np", "from PIL import Image, ImageOps", text]
     found: dict[str, Any] = {}
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # a short program leaves its file to its end
-            exec("\n".join(lines), found)  # our own few lines, the same that the user is going to run
+            warnings.simplefilter("ignore", ResourceWarning)  # a short program does not close its file
+            exec("\n".join(lines), found)  # these are our own few lines, which the user will run too
     except (ValueError, OSError, KeyError, Image.DecompressionBombError):
         return None
     return np.asarray(found["channels"], np.float32)
@@ -128,14 +128,14 @@ def reads_as(
 def reading_lines(
     paths: Sequence[str], sources: Mapping[str, FileKind], reading: InputSettings, *, channels_last: bool
 ) -> tuple[str, list[str]]:
-    """Write how the inputs are read into ``channels``, and what that imports first."""
+    """Write the lines that read the inputs into ``channels``, and their imports first."""
     return _reading(paths, sources, reading, channels_last=channels_last)
 
 
 def _reading(
     paths: Sequence[str], sources: Mapping[str, FileKind], reading: InputSettings, *, channels_last: bool
 ) -> tuple[str, list[str]]:
-    """Write how the inputs are read into ``channels``, and what that imports first."""
+    """Write the lines that read the inputs into ``channels``, and their imports first."""
     read = [_one(path, sources[path], reading, channels_last=channels_last) for path in paths]
     text = "\n".join(read)
     if len(paths) > 1:
@@ -151,7 +151,7 @@ def _reading(
 
 
 def _one(path: str, source: FileKind, reading: InputSettings, *, channels_last: bool) -> str:
-    """Write how one input is read into ``channels``."""
+    """Write the line that reads one input into ``channels``."""
     text = _opening(path, source, reading)
     if channels_last and source not in _PICTURES:
         text += "\nchannels = channels.reshape(channels.shape[-3:]).transpose(2, 0, 1)  # channels first"
@@ -178,7 +178,7 @@ def _one(path: str, source: FileKind, reading: InputSettings, *, channels_last: 
 
 
 def _opening(path: str, source: FileKind, reading: InputSettings) -> str:
-    """Write how a file is opened."""
+    """Write the expression that opens a file."""
     name = repr(path)
     file, member = split_member(Path(path))
     key = "archive.files[0]" if member is None else repr(member)
@@ -205,7 +205,7 @@ def _opening(path: str, source: FileKind, reading: InputSettings) -> str:
 
 
 def _drawn(layer: Conv2d, weights: LayerWeights, settings: LayerSettings) -> list[int]:
-    """List the filters whose weights torch draws: all, or those for which there is no kernel."""
+    """List the filters whose weights torch draws: all, or those without a kernel."""
     if settings.weights is not None or (settings.kernel and settings.out_channels is None):
         return []
     if not settings.kernel:
@@ -216,13 +216,13 @@ def _drawn(layer: Conv2d, weights: LayerWeights, settings: LayerSettings) -> lis
 
 
 def _layer(layer: Conv2d, settings: LayerSettings, size: HW, *, seed: bool) -> list[str]:
-    """Build the layer, with the seed where torch draws its numbers."""
+    """Build the layer, with the seed if torch draws its weights."""
     first, *rest = layer_lines(layer, size)
     return [*([f"torch.manual_seed({settings.seed})"] if seed else []), f"layer = {first}", *rest]
 
 
 def layer_lines(layer: Conv2d, size: HW) -> list[str]:
-    """Write the lines of Python that build a layer for an input of `size`: what torch prints, with quotes.
+    """Write the lines of Python that build a layer for an input of `size`: torch's own text, with quotes.
 
     Examples
     --------
@@ -244,7 +244,7 @@ def layer_lines(layer: Conv2d, size: HW) -> list[str]:
 def _weights(
     layer: Conv2d, weights: LayerWeights, settings: LayerSettings, *, place: str, drawn: Sequence[int]
 ) -> list[str]:
-    """Write the numbers into the layer at `place`, but for the filters that torch has drawn."""
+    """Write the numbers into the layer at `place`, except for the filters that torch has drawn."""
     turned = [_flipped(place)] if settings.flip and drawn else []
     if not settings.kernel and settings.weights is None:
         return ["", "with torch.no_grad():", *turned] if turned else []
@@ -275,7 +275,7 @@ def _weights(
 def _loaded(
     layer: Conv2d, settings: LayerSettings, places: Sequence[Sequence[Any]], *, place: str
 ) -> tuple[list[str], list[str]]:
-    """Load the numbers of a file into the layer at `place`; and what that imports."""
+    """Load the numbers of a file into the layer at `place`; return the imports too."""
     path = settings.weights
     assert path is not None
     opened, imports = opened_weights(path)
@@ -290,7 +290,7 @@ def _loaded(
 
 
 def opened_weights(path: Path) -> tuple[str, list[str]]:
-    """Write the line that opens a file of weights as ``stored``; and what that imports."""
+    """Write the line that opens a file of weights as ``stored``; return its imports too."""
     kind = path.suffix.lower()
     if kind == ".safetensors":
         return f"stored = load_file({str(path)!r})", ["from safetensors.torch import load_file"]
@@ -300,7 +300,7 @@ def opened_weights(path: Path) -> tuple[str, list[str]]:
 
 
 def _taken(path: Path, keys: Sequence[Any]) -> str:
-    """Write one tensor of ``stored``."""
+    """Write the expression of one tensor of ``stored``."""
     values = "stored" + "".join(f"[{key!r}]" for key in keys)
     return f"torch.from_numpy({values})" if path.suffix.lower() == ".npz" else values
 
@@ -314,17 +314,17 @@ def network_lines(
     weights: Path | None,
     places: Mapping[str, Mapping[str, Sequence[Any]]],
 ) -> dict[str, Any]:
-    """Write what a program of a network needs beside its layers.
+    """Write what a program of a network needs besides its layers.
 
     Parameters
     ----------
     read : (str, list of str), optional
-        The lines that read the input into ``channels``, with what they import; None where no
+        The lines that read the input into ``channels``, with their imports; None if no
         short program reads it.
     size : HW
         Size of the input, in pixels.
     channels : int
-        Its channels.
+        Number of its channels.
     reading : InputSettings
         How it was read.
     weights : Path, optional
@@ -335,7 +335,7 @@ def network_lines(
     Returns
     -------
     dict
-        Of plain values: ``imports``; ``read``, the lines that make ``x``; ``other``, the same for a
+        Plain values: ``imports``; ``read``, the lines that make ``x``; ``other``, the same lines for a
         picture called ``PICTURE``; ``opened`` and ``stored``, how weights are loaded.
     """
     imports = [*(read[1] if read else []), "import numpy as np", "from PIL import Image, ImageOps"]
@@ -362,7 +362,7 @@ def network_lines(
 
 
 def _flipped(place: str) -> str:
-    """Turn the kernels of the layer at `place`."""
+    """Rotate the kernels of the layer at `place`."""
     return f"    {place}.weight.copy_({place}.weight.flip(2, 3))  # rotated by 180 degrees: true convolution"
 
 
@@ -375,5 +375,5 @@ def _nested(values: np.ndarray) -> str:
 
 
 def _row(values: Sequence[np.float32] | np.ndarray) -> str:
-    """Write numbers with the fewest digits that give the same float32 again."""
+    """Write numbers with the fewest digits that restore the same float32."""
     return "[" + ", ".join(str(np.float32(value)) for value in values) + "]"

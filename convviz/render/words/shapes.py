@@ -1,4 +1,4 @@
-"""The shape arithmetic in words and numbers."""
+"""Write the shape arithmetic in words and numbers."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ from convviz.spec.geometry import HW, Axis, padding_shares
 from convviz.spec.layers import Conv2d
 from convviz.text import amount, number, plural
 
-# Taps of all windows together; more are not looked through one by one.
+# The most taps of all windows together to check one by one.
 _MOST_LISTED = 1_000_000
 
 
 def formula(name: str, axis: Axis) -> list[str]:
-    r"""Write the shape calculation of one axis with the numbers put in.
+    r"""Write the shape calculation of one axis with its numbers.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def formula(name: str, axis: Axis) -> list[str]:
 
 
 def indices(found: Sequence[int]) -> str:
-    """Write increasing indices, neighbours as a range and many with the middle left out.
+    """Write increasing indices; neighbours become a range, and the middle of many is left out.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def indices(found: Sequence[int]) -> str:
 
 
 def never_read(axis: Axis) -> tuple[int, ...] | None:
-    """List the rows or columns of the input that no window reads; None where that would take minutes.
+    """List the rows or columns of the input that no window reads; None if this would take minutes.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def _skipped(axis: Axis) -> str:
 
 
 def short_formula(axis: Axis) -> str:
-    """Write the shape calculation of one axis in one line, with the numbers put in.
+    """Write the shape calculation of one axis in one line, with its numbers.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def short_formula(axis: Axis) -> str:
 
 
 def shape_line(layer: Conv2d, size: HW) -> str:
-    """Write the shapes of input and output, and how height and width follow.
+    """Write the shapes of input and output, and how height and width are calculated.
 
     Examples
     --------
@@ -111,14 +111,14 @@ def shape_line(layer: Conv2d, size: HW) -> str:
 
 
 def parameter_line(layer: Conv2d) -> str:
-    """Write the number of parameters, and how it is counted."""
+    """Write the number of parameters, and its calculation."""
     bias = f" + {plural(layer.bias_parameters, 'bias')}" if layer.bias else ", no bias"
     weights = "weight" if layer.weight_parameters == 1 else "weights"
     return f"parameters: {layer.parameters:,} = {' x '.join(map(str, layer.weight_shape))} {weights}{bias}"
 
 
 def cost_lines(layer: Conv2d, size: HW) -> list[str]:
-    """Write MACs and memory, each with how it is counted."""
+    """Write MACs and memory, each with its calculation."""
     output = layer.output_size(size)
     macs = layer.macs((layer.in_channels, *size))
     positions = "position" if output.h * output.w == 1 else "positions"
@@ -131,7 +131,7 @@ def cost_lines(layer: Conv2d, size: HW) -> list[str]:
 
 
 def group_map(layer: Conv2d, size: HW, channels: Sequence[str], *, names: Sequence[str]) -> list[str]:
-    r"""Write which channels feed which maps, and what that saves against one group.
+    r"""Write which channels feed which maps, and how much this saves compared with one group.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def group_map(layer: Conv2d, size: HW, channels: Sequence[str], *, names: Sequen
     size : HW
         Size of the input, in pixels.
     channels, names : sequence of str
-        What the channels and the maps are called.
+        The names of the channels and of the maps.
 
     Returns
     -------
@@ -168,9 +168,9 @@ def group_map(layer: Conv2d, size: HW, channels: Sequence[str], *, names: Sequen
 
 
 def _some(noun: str, names: Sequence[str]) -> str:
-    """List names after their noun, the middle of a long list left out."""
+    """List names after their noun, with the middle of a long list left out."""
     shown = list(names) if len(names) <= 8 else [*names[:4], "…", *names[-2:]]
-    # Maps without a name of their own are called by their index already.
+    # Maps without their own name already use their index.
     words = ", ".join(shown).replace(f"{noun} ", "")
     return f"{noun}{'' if len(names) == 1 else 's'} {words}"
 
@@ -183,12 +183,12 @@ def flip_lines(
     Parameters
     ----------
     names : sequence of str
-        What the maps are called.
+        The names of the maps.
     symmetric : sequence of bool
-        Whether the half turn leaves each filter as it is.
+        Whether rotation by 180 degrees leaves each filter unchanged.
     largest : (float, str, HW) or None
-        The largest difference from cross-correlation, and the map and the position where it stands;
-        None where every filter is symmetric.
+        The largest difference from cross-correlation, with its map and its position;
+        None if every filter is symmetric.
 
     Examples
     --------
@@ -211,13 +211,13 @@ def flip_lines(
 
 
 def padding_line(height: Axis, width: Axis) -> str:
-    """Write how much of a layer's work meets padding."""
+    """Write how much of the work of a layer meets padding."""
     outputs, products = padding_shares(height, width)
     return f"padding: {outputs:.2%} of the outputs touch it, {products:.2%} of the products meet it"
 
 
 def shape_report(layer: Conv2d, size: HW) -> list[str]:
-    """Write everything that the shape arithmetic says of a layer, as lines."""
+    """Write all results of the shape arithmetic for a layer, as lines."""
     axes = dict(zip(("height", "width"), layer.axes(size), strict=True))
     output = layer.output_size(size)
     lines = [

@@ -1,4 +1,4 @@
-"""Answers in the terminal: tables and derivations, from values that are computed already."""
+"""Print answers in the terminal: tables and derivations of values that are already computed."""
 
 import math
 import os
@@ -21,23 +21,23 @@ from convviz.spec.geometry import HW
 from convviz.text import number, printable
 from convviz.typing import Floats
 
-# A column that folds does not break words of up to this many characters.
+# A column that folds does not break words of this many characters or fewer.
 _MOST_FOLDED = 24
-# Rows and columns of a map that are shown at most: what can be read, also where a line has no width.
+# The most rows and columns of a map to show: still readable, even if a line has no width limit.
 _MOST_VALUES = 24
-# Characters in a line of a file or a pipe: more than anything needs.
+# Characters per line of a file or a pipe: more than any line needs.
 NO_WIDTH = 1_000_000
 
 
 class _Table(Table):
-    """A table of words as they are: no markup, nothing that a terminal acts upon, and no number is ever cut.
+    """Hold a table of literal words: no markup, no terminal control characters, and no cut numbers.
 
-    Where not even the numbers fit beside each other, every row becomes a line of headings with their
-    values, which is broken between those.
+    If even the numbers do not fit side by side, every row becomes a line of headings with their
+    values, which is broken between these pairs.
     """
 
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
-        """Add a row; what is escaped is measured as it will be shown."""
+        """Add a row; escaped text is measured as it will be shown."""
         super().add_row(
             *(Text(printable(cell)) if isinstance(cell, str) else cell for cell in cells), **options
         )
@@ -70,7 +70,7 @@ def _widest(column: Column, *, words: bool = False) -> int:
 
 
 def _lines_of(words: Iterable[str], width: int) -> list[str]:
-    """Put words beside each other, as many as fit; what follows the first line is indented."""
+    """Put as many words as fit into each line; lines after the first are indented."""
     lines: list[str] = []
     for word in words:
         if lines and cell_len(f"{lines[-1]}  {word}") <= width:
@@ -81,10 +81,10 @@ def _lines_of(words: Iterable[str], width: int) -> list[str]:
 
 
 class _Screen(Console):
-    """A console that escapes whatever a terminal acts upon, wherever it comes from."""
+    """Escape every character that would control the terminal, wherever it comes from."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """Render what is to be printed."""
+        """Render the output."""
         for segment in super().render(renderable, options):
             if segment.control or segment.text.isprintable():
                 yield segment
@@ -94,9 +94,9 @@ class _Screen(Console):
 
 
 def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None = None) -> Table:
-    """Make a table in the look that all tables share.
+    """Make a table in the style of all tables.
 
-    Columns are flush right but for those in `left`. Where the terminal is narrow,
+    Columns are flush right, except those in `left`. In a narrow terminal
     the column `folding` breaks its lines between words; numbers are never cut.
     """
     table = _Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
@@ -112,7 +112,7 @@ def bare_table(*headings: str, left: Iterable[int] = (0,), folding: int | None =
 
 
 def leave_out(table: Table, headings: Sequence[str]) -> None:
-    """Name below a table the columns that do not fit."""
+    """Name the columns that do not fit below a table."""
     if headings:
         table.caption = Text(f"left out, as the terminal is too narrow: {', '.join(headings)}", style="dim")
         table.caption_justify = "left"
@@ -121,9 +121,9 @@ def leave_out(table: Table, headings: Sequence[str]) -> None:
 def statistics(
     rows: Iterable[Sequence[Any]], *, width: int, more: Sequence[str] = (), words: Sequence[str] = ("map",)
 ) -> Table:
-    """Tabulate maps: index, `words`, minimum, maximum, mean, standard deviation, and what `more` names.
+    """Tabulate maps: index, `words`, minimum, maximum, mean, standard deviation, and the columns in `more`.
 
-    Below 60 characters the numbers have one digit less; of no finite value there are none.
+    Below 60 characters the numbers have one digit less; they are empty if no value is finite.
     """
     left = range(1, 1 + len(words))
     table = bare_table("", *words, "min", "max", "mean", "std", *more, left=tuple(left), folding=1)
@@ -136,7 +136,7 @@ def statistics(
 
 
 def without_zeros(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave out how many values are NaN or infinite where no row has any.
+    """Leave out the counts of NaN or infinite values if they are 0 in every row.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def without_zeros(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def rates(rows: Iterable[tuple[str, str, int | None, float, float, float, float]]) -> Table:
-    """Tabulate what was timed: backend, device, threads, seconds with their extremes, operations a second."""
+    """Tabulate timings: backend, device, threads, seconds with their extremes, operations per second."""
     table = bare_table("backend", "device", "threads", "ms", "range", "GFLOP/s", left=(0, 1))
     for backend, device, threads, *seconds, flops in rows:
         median, least, greatest = (number(1e3 * of, digits=3) for of in seconds)
@@ -169,7 +169,7 @@ def decimals(values: Floats) -> int | None:
     Returns
     -------
     int or None
-        Decimals from 0 to 6; None where the numbers need an exponent.
+        Decimals from 0 to 6; None if the numbers need an exponent.
 
     Examples
     --------
@@ -201,14 +201,14 @@ def values(numbers: Floats, *, at: HW | None = None, width: int = 80) -> tuple[T
     at : HW, optional
         The position to show, marked; the top left corner by default.
     width : int
-        Characters in one line; at most 24 rows and 24 columns are shown.
+        Characters per line; at most 24 rows and 24 columns are shown.
 
     Returns
     -------
     table : rich.table.Table
-        With the indices in the margins.
+        The table, with the indices in the margins.
     left_out : str
-        What is not shown, or nothing.
+        A sentence about the part that is not shown; empty if all is shown.
     """
     h, w = numbers.shape
     places = decimals(numbers)
@@ -219,7 +219,7 @@ def values(numbers: Floats, *, at: HW | None = None, width: int = 80) -> tuple[T
         word = f"{value + 0.0:.{places}f}"
         return TOO_SMALL if value and not float(word) else word
 
-    # The widest number decides; the extremes are the candidates.
+    # The widest number decides; only the extremes can be the widest.
     known = finite_of(numbers)
     ends = [known.min(), known.max()] if known.size else []
     others = [number for number in (math.nan, -math.inf) if known.size < numbers.size]
@@ -253,7 +253,7 @@ def targets(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
 
 
 def feeds(rows: Iterable[tuple[str, ...]], *, cells: bool) -> Table:
-    """Tabulate what a pixel feeds: map, channel, output position, tap, weight, and the cell if wanted."""
+    """Tabulate what a pixel feeds: map, channel, output position, tap, weight, and, if wanted, the cell."""
     headings = ("map", "channel", "output", "tap", "weight", *(["cell"] if cells else []))
     table = bare_table(*headings, left=(0, 1), folding=0)
     for name, channel, *rest in rows:
@@ -262,7 +262,7 @@ def feeds(rows: Iterable[tuple[str, ...]], *, cells: bool) -> Table:
 
 
 def products(rows: Iterable[tuple[str, str, str, str]]) -> Table:
-    """Tabulate what one weight does: output position, input position, value there, product."""
+    """Tabulate the products of one weight: output position, input position, value there, product."""
     table = bare_table("output", "input", "value", "product", left=())
     for row in rows:
         table.add_row(*row)
@@ -270,9 +270,9 @@ def products(rows: Iterable[tuple[str, str, str, str]]) -> Table:
 
 
 def kernel_list(rows: Iterable[tuple[str, str, float, float, str]], *, width: int) -> Table:
-    """Tabulate presets: name, size, output range for inputs in [0, 1], what they show.
+    """Tabulate presets: name, size, output range for inputs in [0, 1], and what they show.
 
-    Below 64 characters the range is left out, so that there is room for words.
+    Below 64 characters the range is left out, to make room for words.
     """
     wide = width >= 64
     headings = ("kernel", "size", "min", "max", "shows") if wide else ("kernel", "size", "shows")
@@ -290,15 +290,15 @@ def console(*, width: int | None = None) -> Console:
     Parameters
     ----------
     width : int, optional
-        Characters in one line; by default what COLUMNS says, else those of the terminal. What is no
-        terminal has no width, so that nothing is left out.
+        Characters per line; by default the value of COLUMNS, else the width of the terminal. Output that is
+        not a terminal has no width limit, so that nothing is left out.
 
     Returns
     -------
     rich.console.Console
-        It knows how many lines the terminal has, too.
+        It also knows the number of lines of the terminal.
     """
-    size = shutil.get_terminal_size()  # where a terminal says 0, this says 80x24
+    size = shutil.get_terminal_size()  # if a terminal reports 0, this returns 80x24
     if width is None:
         set_by_hand = os.environ.get("COLUMNS", "").isdigit()
         width = size.columns if set_by_hand or sys.stdout.isatty() else NO_WIDTH

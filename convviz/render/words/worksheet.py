@@ -1,4 +1,4 @@
-"""A document of headings, sentences and tables, written as Markdown or as HTML to print."""
+"""Write a document of headings, sentences and tables as Markdown, or as HTML to print."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from html import escape
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading; level 1 begins a page."""
+    """Hold a heading; level 1 begins a page."""
 
     text: str
     level: int = 2
@@ -15,21 +15,21 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A paragraph."""
+    """Hold a paragraph."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Lines of a calculation."""
+    """Hold the lines of a calculation."""
 
     lines: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A matrix with its indices in the margins; empty words leave room to write."""
+    """Hold a matrix with its indices in the margins; empty words leave room for writing."""
 
     rows: Sequence[Sequence[str]]
 
@@ -76,7 +76,7 @@ def to_markdown(blocks: Sequence[Block]) -> str:
 
 
 def to_html(blocks: Sequence[Block], *, title: str) -> str:
-    """Write a document as one HTML page that needs nothing from elsewhere, a printed page per sheet."""
+    """Write a document as one HTML page without external files; each sheet is one printed page."""
     parts = []
     for block in blocks:
         if isinstance(block, Heading):
