@@ -162,11 +162,7 @@ def _key(sections: Sequence[Section]) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Measured:
-    """Hold a section with everything that does not depend on the type size.
-
-    These are its widest name, the words of its notes in full and in brief, and its widest bar in
-    multiples of the type size.
-    """
+    """A section with what the size of type does not change: widest name, words of notes, and widest bar."""
 
     section: Section
     size: HW
