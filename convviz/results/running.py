@@ -66,6 +66,7 @@ def run_net(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from convviz.spec.stacks import parse_layers
     >>> found = run_net(parse_layers("conv 2 k3 | relu | flatten"), np.zeros((1, 5, 5)))
     >>> {name: of.shape for name, of in found.items()}
@@ -145,6 +146,7 @@ def run(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from convviz.spec.layers import Conv2d
     >>> run(np.ones((3, 8, 8)), Conv2d(3, 6, 3, padding=1)).shape
     (6, 8, 8)
