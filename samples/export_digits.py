@@ -14,8 +14,8 @@ import torch
 SAMPLES = Path(__file__).parent
 
 
-def network() -> torch.nn.Module:
-    """Make the network of digits.toml with its weights."""
+def model() -> torch.nn.Sequential:
+    """Make the network of digits.toml, without its softmax, which training has in its loss."""
     layers = {
         "conv1": torch.nn.Conv2d(1, 8, 5),
         "relu1": torch.nn.ReLU(),
@@ -25,12 +25,18 @@ def network() -> torch.nn.Module:
         "pool2": torch.nn.MaxPool2d(2),
         "flatten": torch.nn.Flatten(),
         "fc": torch.nn.Linear(256, 10),
-        "softmax": torch.nn.Softmax(1),
     }
     made = torch.nn.Sequential()
     for name, layer in layers.items():
         made.add_module(name, layer)
+    return made
+
+
+def network() -> torch.nn.Module:
+    """Make the whole network with its weights."""
+    made = model()
     made.load_state_dict(safetensors.torch.load_file(SAMPLES / "digits.safetensors"))
+    made.add_module("softmax", torch.nn.Softmax(1))
     return made.eval()
 
 

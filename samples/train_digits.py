@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 import torch
+from export_digits import model
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
@@ -60,24 +61,6 @@ def varied(images: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
     # Strokes with sharper and with softer edges.
     steep = between(1.0, 4.0)[:, None, None, None]
     return torch.clamp((moved - 0.45) * steep + 0.5, 0, 1) * between(0.7, 1.0)[:, None, None, None]
-
-
-def model() -> torch.nn.Module:
-    """Make the network of digits.toml, without its softmax, which training has in its loss."""
-    layers = {
-        "conv1": torch.nn.Conv2d(1, 8, 5),
-        "relu1": torch.nn.ReLU(),
-        "pool1": torch.nn.MaxPool2d(2),
-        "conv2": torch.nn.Conv2d(8, 16, 5),
-        "relu2": torch.nn.ReLU(),
-        "pool2": torch.nn.MaxPool2d(2),
-        "flatten": torch.nn.Flatten(),
-        "fc": torch.nn.Linear(256, 10),
-    }
-    made = torch.nn.Sequential()
-    for name, layer in layers.items():
-        made.add_module(name, layer)
-    return made
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from convviz.batch.plan import Fingerprint, Job, Outcome
 from convviz.compute import filters, networks
 from convviz.compute.filters import NamedFilters
-from convviz.compute.networks.sources import NetworkSource
+from convviz.compute.networks.sources import NetworkSource, Opened
 from convviz.errors import ConvvizError, InputError
 from convviz.files import addresses
 from convviz.files.paths import quoted
@@ -26,6 +26,7 @@ from convviz.results import network as of_network
 from convviz.results.context import LayerInContext, in_network
 from convviz.results.feature_maps import FeatureMaps
 from convviz.results.network import LayerMaps, NetworkMaps
+from convviz.spec.layers import Shape
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
 from convviz.spec.wanted import NetworkSettings
 
@@ -63,12 +64,13 @@ def picture_of(
     """
     start = time.perf_counter()
     try:
-        opened = _source(network, layer.weights, layer.seed) if network.given else None
-        reading, asked = (reading, ()) if opened is None else opened.reading(reading)
+        net = (network, layer.weights, layer.seed)
+        reading, asked = _source(*net).reading(reading) if network.given else (reading, ())
         data, source = _read(job)
         with _libraries_silent():
             image = decode.decode(data, quoted(job.source), job.source.suffix.lower(), **reading.arguments)
-        if opened is not None:
+        if network.given:
+            opened = _opened(*net, shape=image.shape)
             made = _in_network(opened, image, layer.layer_name, compute=compute, picture=picture)
         else:
             built = filters.build(layer, image.shape[0], named=named, channels=image.channels)
@@ -110,6 +112,12 @@ def _source(network: NetworkSettings, weights: Path | None, seed: int) -> Networ
     return networks.source_of(network, LayerSettings(weights=weights, seed=seed))
 
 
+@functools.lru_cache(maxsize=1)
+def _opened(network: NetworkSettings, weights: Path | None, seed: int, *, shape: Shape) -> Opened:
+    """Build the network, once for all pictures of one shape that follow each other."""
+    return _source(network, weights, seed).open(shape)
+
+
 def _of_layer(about: LayerInContext, compute: ComputeSettings, picture: SheetSettings) -> _Made:
     """Run one layer."""
     result = feature_maps.run(
@@ -124,7 +132,7 @@ def _of_layer(about: LayerInContext, compute: ComputeSettings, picture: SheetSet
 
 
 def _in_network(
-    source: NetworkSource,
+    opened: Opened,
     image: Picture,
     name: str | None,
     *,
@@ -132,13 +140,12 @@ def _in_network(
     picture: SheetSettings,
 ) -> _Made:
     """Run a network up to one layer, with the statistics of its maps, or make an overview of the network."""
-    opened = source.open(image.shape)
     if name is not None and opened.engine.convolves(name):
         made = _of_layer(in_network(opened, image, name), compute, picture)
         assert isinstance(made.result, FeatureMaps)
         return made._replace(maps=_numbers(made.result))
     only = [] if name is None else [name]
-    result = of_network.apply(source, image, backend=compute.backend, device=compute.device, only=only)
+    result = of_network.apply(opened, image, backend=compute.backend, device=compute.device, only=only)
     if name is None:
         tile = strips.TILE if picture.tile == SheetSettings().tile else picture.tile
         sheet = result.sheet(**picture.arguments | {"tile": tile})

@@ -58,21 +58,19 @@ class RunRequest:
         check_picture(self.target)
         if self.quiet and self.wanted.verbose:
             raise SpecError("verbose: leave out --quiet, which prints paths alone.")
+        if self.wanted.token is not None and not (self.network.given and self.layer.layer_name):
+            raise SpecError("token can only be used with --layer NAME of a network.")
         (self._check_network if self.network.given else self._check_layer)()
 
     def _check_network(self) -> None:
         """Refuse options that only one layer can have."""
         self.network.check(self.layer)
-        if self.wanted.token is not None and self.layer.layer_name is None:
-            raise SpecError("token can only be used with --layer NAME of a network.")
         if self.layer.layer_name is None and (told := self.for_one_layer):
             raise SpecError(f"{told}: is for one layer; choose one of the network with --layer NAME.")
 
     def _check_layer(self) -> None:
         """Refuse options of one layer that contradict each other."""
         wanted = self.wanted
-        if wanted.token is not None:
-            raise SpecError("token can only be used with --layer NAME of a network.")
         if wanted.partial and self.picture.columns is not None:
             raise SpecError(
                 "columns: with --partial every filter has a row of its own; leave one of them out."

@@ -12,14 +12,7 @@ from convviz.compute import backends
 from convviz.compute.feature_maps import MapStatistics
 from convviz.compute.networks import stack
 from convviz.compute.networks.engine import NetworkStep, activations, overview_steps
-from convviz.compute.networks.sources import (
-    EngineSource,
-    Filled,
-    NetworkSource,
-    Opened,
-    StackSource,
-    check_layer,
-)
+from convviz.compute.networks.sources import Opened, check_layer
 from convviz.compute.survey import by_energy, summed_up
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
@@ -135,8 +128,6 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         The name of the network on a sheet.
     shown : sequence of NetworkStep, optional
         The steps on the sheet; all by default.
-    filled : Filled, optional
-        The layers and weights, for a network of convviz.
     """
 
     opened: Opened
@@ -147,7 +138,6 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
     device: str = "cpu"
     title: str = field(default="")
     shown: Sequence[NetworkStep] = ()
-    filled: Filled | None = None
 
     def __repr__(self) -> str:
         named = ", ".join([*list(self)[:3], *(["…"] if len(self) > 3 else [])])
@@ -294,7 +284,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         steps = self.shown or self.steps if only is None else [self.step(only)]
         made = {one.name: self.activation(one.name) for one in steps}
         tiles: Sequence[int | None] = [look.tile]
-        if only is None and self.filled is None:
+        if only is None and self.opened.filled is None:
             # An external network may have many resolutions: keep the sheet small enough for a screen.
             top = top or look.columns or strips.MOST
             tiles = strips.TILES if look.tile == strips.TILE else [look.tile]
@@ -369,7 +359,7 @@ def _missing(name: str) -> NetworkStep:
 
 
 def apply(
-    source: NetworkSource,
+    opened: Opened,
     picture: Picture,
     *,
     backend: str = "auto",
@@ -381,8 +371,8 @@ def apply(
 
     Parameters
     ----------
-    source : NetworkSource
-        The network.
+    opened : Opened
+        The network, for inputs of the shape of `picture`.
     picture : Picture
         The input.
     backend, device, title
@@ -395,25 +385,19 @@ def apply(
     SpecError, ShapeError, BackendError, UnknownNameError
         As for `run_net`.
     """
-    if isinstance(source, StackSource):
-        filled = source.fill(picture.shape)
+    steps = opened.engine.steps(picture.shape)
+    if filled := opened.filled:
         chosen = backends.choose(backend, macs=sum(one.macs for one in filled.steps), device=device)
         made = stack.run_net(filled.network, picture.x, filled.weights, backend=chosen, device=device)
-        engine = stack.StackEngine(filled.network, picture.shape, filled.weights)
-        opened = Opened(engine, filled.network.classes, filled.remarks)
-        steps = engine.steps(picture.shape)
         shown = [one for one in steps if one.kind != "Flatten"]
-        return NetworkMaps(opened, steps, picture, made, chosen, device, title, shown, filled)
-    opened = source.open(picture.shape)
-    steps = opened.engine.steps(picture.shape)
-    until = source.until if isinstance(source, EngineSource) else None
-    if until is not None:
+        return NetworkMaps(opened, steps, picture, made, chosen, device, title, shown)
+    if opened.until is not None:
         known = [one.name for one in steps]
-        check_layer(until, known)
-        steps = steps[: known.index(until) + 1]
+        check_layer(opened.until, known)
+        steps = steps[: known.index(opened.until) + 1]
     shown = overview_steps(steps, ("chw", "hwc"))
     # The last output is shown, whatever it is.
-    if not shown or (until is not None and shown[-1] is not steps[-1]):
+    if not shown or (opened.until is not None and shown[-1] is not steps[-1]):
         shown.append(steps[-1])
     names = list(only) or [one.name for one in shown]
     if opened.classes and not only:

@@ -78,7 +78,7 @@ def run_net(
         picture = decode.read(Path(image), **reading.arguments)
     else:
         picture = decode.as_picture(image)
-    return apply(source, picture, backend=backend, device=device, only=layers)
+    return apply(source.open(picture.shape), picture, backend=backend, device=device, only=layers)
 
 
 def _source(network: Any, weights: Mapping[str, Parameters] | Checkpoint | None, seed: int) -> NetworkSource:

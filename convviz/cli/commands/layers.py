@@ -61,7 +61,7 @@ def layers(
         _of_network(network, weights, input, json=json)
         return
     if input is not None or weights is not None:
-        raise SpecError("input and weights are of a network; give --net, --model or --layers.")
+        raise SpecError("input and weights can only be used with a network; give --net, --model or --layers.")
     assert file is not None
     _of_weights(file, json=json)
 

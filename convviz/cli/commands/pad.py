@@ -87,7 +87,7 @@ def pad(
         raise SpecError("all-modes: shows every mode; leave out --padding-mode.")
     layer = LayerSettings(weights=weights, layer_name=layer_name)
     if not network.given and (weights or layer_name):
-        raise SpecError("weights and layer are of a network; give --net or --model too.")
+        raise SpecError("weights and layer can only be used with a network; give --net or --model too.")
     target = stdout_for("output", output, ".png", json=json)
     check_picture(target)
 

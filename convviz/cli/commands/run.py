@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convviz.cli.run_request import RunRequest
-    from convviz.compute.networks.sources import NetworkSource, Opened
+    from convviz.compute.networks.sources import Opened
     from convviz.images.picture import Picture
     from convviz.render.sheets.layout import Sheet
     from convviz.results.context import LayerInContext
@@ -224,9 +224,9 @@ def _run_network(request: "RunRequest") -> list[_Done]:
         done.append(
             _run_in_context(one, about[name], image, seconds=seconds)
             if name in about
-            else _run_overview(one, source, image, only=name)
+            else _run_overview(one, opened, image, only=name)
         )
-    return done or [_run_overview(request, source, image)]
+    return done or [_run_overview(request, opened, image)]
 
 
 def _layer_names(text: str | None, known: Sequence[str]) -> list[str]:
@@ -248,10 +248,12 @@ def _contexts(
     wanted = [name for name in names if opened.engine.convolves(name)]
     made = activations(opened.engine, image.x, wanted, reads=True) if wanted else {}
     found = {name: in_network(opened, image, name, made=made[name]) for name in wanted}
-    for name, one in found.items() if at is not None else ():
+    if at is None:
+        return found
+    steps = opened.engine.steps(image.shape)
+    for name, one in found.items():
         assert one.network is not None
-        assert at is not None
-        seen = see(opened.engine.steps(image.shape), at, layer=name)
+        seen = see(steps, at, layer=name)
         gradient = opened.engine.gradient(image.x, name, at) if effective else None
         place = one.network._replace(seen=seen, picture=image, gradient=gradient)
         found[name] = replace(one, network=place)
@@ -259,7 +261,7 @@ def _contexts(
 
 
 def _run_overview(
-    request: "RunRequest", source: "NetworkSource", image: "Picture", *, only: str | None = None
+    request: "RunRequest", opened: "Opened", image: "Picture", *, only: str | None = None
 ) -> _Done:
     """Show a network, or what a layer makes that is no convolution."""
     from convviz.render.sheets import strips
@@ -270,7 +272,7 @@ def _run_overview(
     if told := request.for_one_layer:
         raise SpecError(f"{told}: is for a convolution, which {only!r} is not; leave it out.")
     result = network.apply(
-        source,
+        opened,
         image,
         backend=request.compute.backend,
         device=request.compute.device,

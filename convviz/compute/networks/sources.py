@@ -55,11 +55,17 @@ class Opened(NamedTuple):
         The class names of the values of its last step.
     remarks : tuple of str
         Where the weights come from, if the user did not choose it.
+    filled : Filled, optional
+        The layers and weights, for a network of convviz.
+    until : str, optional
+        The last step of an overview, for a network that another program runs.
     """
 
     engine: Engine
     classes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    filled: Filled | None = None
+    until: str | None = None
 
 
 class NetworkSource(Protocol):
@@ -154,7 +160,7 @@ class StackSource(NetworkSource):
         """Make the engine that computes the layers."""
         filled = self.fill(shape)
         engine = StackEngine(filled.network, shape, filled.weights)
-        return Opened(engine, filled.network.classes, filled.remarks)
+        return Opened(engine, filled.network.classes, filled.remarks, filled)
 
     def fill(self, shape: Shape) -> Filled:
         """Build every layer, with its weights, for an input of shape (C, H, W).
@@ -217,7 +223,7 @@ class EngineSource(NetworkSource):
 
     def open(self, shape: Shape) -> Opened:
         """Return the engine; it checks the shape itself."""
-        return Opened(self.engine, self.classes, self.remarks)
+        return Opened(self.engine, self.classes, self.remarks, until=self.until)
 
 
 def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> NetworkSource:
