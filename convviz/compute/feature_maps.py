@@ -159,7 +159,7 @@ class LayerRun:
         if self.kept:
             return self.maps[chosen, top:bottom]
         layer, weights = self.layer, self.filters
-        padded = padded_rows(layer, self.picture, top, bottom)
+        padded = padded_rows(layer, self.picture, top=top, bottom=bottom)
         if layer.groups == 1 and chosen != slice(None):
             weights = weights.chosen(chosen)
             layer = replace(layer, out_channels=len(weights.names))

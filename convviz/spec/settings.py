@@ -93,7 +93,7 @@ class LayerSettings:
         in_channels : int
             Channels of the input.
         sizes : sequence of HW
-            Sizes of the kernels that `kernel` names, in taps; none for seeded weights.
+            Sizes of the kernels that `kernel` names, in values; none for seeded weights.
         maps : int
             Feature maps that those kernels make.
         stored_bias : bool

@@ -138,7 +138,7 @@ def test_a_transposed_convolution_is_ours(pads, output_padding, path):
     engine = networks.open_onnx(saved(path, [node("ConvTranspose", "xwb", **attributes)], stored))
     (made,) = activations(engine, X, ["ConvTranspose_y"], reads=True).values()
     described = engine.conv("ConvTranspose_y")
-    own = conv.transposed(described.layer, made.read, described.parameters, "numpy")
+    own = conv.transposed(described.layer, made.read, described.parameters)
     np.testing.assert_allclose(own, made.values, atol=1e-5)
     # Rows: 2 * (9 - 1) + 3 - 2 + 1 and 2 * (9 - 1) + 3 - 1; columns: 3 * (11 - 1) + 2 - 2.
     assert made.values.shape == (6, 18, 30)

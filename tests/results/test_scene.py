@@ -41,7 +41,7 @@ def test_a_transposed_axis_has_the_length_of_torch(n, k, stride, dilation, paddi
         (2, 2, 1, 0, 1),
         (1, 1, 1, 0, 1),
     ],
-    ids=["plain", "odd", "all axes differ", "one tap", "padding below 0", "cropped"],
+    ids=["plain", "odd", "all axes differ", "one kernel value", "padding below 0", "cropped"],
 )
 def test_a_transposed_scene_has_the_values_of_torch(kernel, stride, padding, more, dilation):
     torch.manual_seed(7)

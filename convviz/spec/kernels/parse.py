@@ -178,7 +178,7 @@ def parse_literal(text: str, name: str | None = None) -> Kernel:
         Rows from top to bottom, separated by semicolons or line breaks; each row has
         numbers from left to right, separated by spaces, a comma or both. Nested brackets,
         as Python, JSON and numpy print them, are also accepted. ``1/9`` without spaces is
-        one tap. A slash between spaces before the last number divides the whole
+        one value. A slash between spaces before the last number divides the whole
         kernel: ``1 2 1; 2 4 2; 1 2 1 / 16``. A slash with a space on only one side is
         ambiguous and is refused.
     name : str, optional
@@ -187,7 +187,7 @@ def parse_literal(text: str, name: str | None = None) -> Kernel:
     Returns
     -------
     Kernel
-        The taps, applied as cross-correlation like all kernels; whole numbers stay whole.
+        The kernel values, applied as cross-correlation like all kernels; whole numbers stay whole.
 
     Raises
     ------
@@ -300,7 +300,7 @@ def _tokens(line: str, row: int) -> list[str]:
 
 
 def _number(token: str, where: str) -> float:
-    """Read one tap: a plain number or a fraction of two numbers."""
+    """Read one value: a plain number or a fraction of two numbers."""
     over, slash, under = token.partition("/")
     if not slash:
         return _plain(token, where)
