@@ -29,8 +29,7 @@ class Contrast:
     tone : Tone
         How its values become levels.
     below, above : float
-        The share of its drawn values that lies beyond each end of the tone, from 0 to 1; only
-        finite values count.
+        The share of all its finite values that lies beyond each end of the tone, from 0 to 1.
     said : bool
         Whether the shares are printed for this map by itself: maps differ in them.
     others : NotFinite
@@ -63,7 +62,7 @@ class Drawn:
     low, high : float
         Minimum and maximum of the finite values of the map; NaN if there are none.
     spread : Spread
-        The finite values that are drawn: if a map is reduced, the means of areas.
+        All finite values of the map, also if it is drawn reduced.
     cells : bool
         Whether the map is so small that its values are drawn as cells, with their numbers.
     layer : int
@@ -82,7 +81,8 @@ class Drawn:
     @classmethod
     def of(cls, field: ArraySummary, *, scale: float, layer: int = 0) -> "Drawn":
         """Take a map as a sheet draws it: enlarged or reduced by `scale`."""
-        return cls(field.low, field.high, field.drawn, scale >= scales.CELL, layer, field.others)
+        assert field.spread is not None
+        return cls(field.low, field.high, field.spread, scale >= scales.CELL, layer, field.others)
 
     @classmethod
     def joined(cls, maps: Sequence["Drawn"]) -> "Drawn":
@@ -153,7 +153,7 @@ def contrast_of(maps: Floats, index: int, *, scale: float, looks: ContrastSettin
     index : int
         The index of the map.
     scale : float
-        Units per value; large maps are drawn with two pixels per unit.
+        Units per value.
     looks : ContrastSettings
         The requested settings.
 
@@ -163,9 +163,7 @@ def contrast_of(maps: Floats, index: int, *, scale: float, looks: ContrastSettin
         The contrast of the map.
     """
     chosen = maps[index : index + 1] if looks.scale == "map" else maps
-    drawn = [
-        Drawn.of(survey(one[None], min(1.0, 2 * scale), moments=False)[0], scale=scale) for one in chosen
-    ]
+    drawn = [Drawn.of(one, scale=scale) for one in survey(chosen, moments=False, spread=True)]
     return contrasts(drawn, looks)[0 if looks.scale == "map" else index]
 
 
@@ -190,18 +188,17 @@ def _tone(one: Drawn, looks: ContrastSettings) -> Tone:
 def _centred(one: Drawn, percent: float) -> Tone:
     """End at a percentile of the magnitude, or at the largest magnitude if that percentile is 0."""
     largest = max(-one.low, one.high)
-    peak = min(one.spread.magnitude(100 - percent), largest) if percent else largest
+    peak = one.spread.magnitude(100 - percent) if percent else largest
     peak = peak or largest or 1.0
     return Tone(-peak, peak, "signed")
 
 
 def _between(one: Drawn, percent: float) -> tuple[float, float]:
-    """End at percentiles; if they are equal, at the extremes, first those of the drawn values."""
-    for beyond in (percent, 0.0) if percent else ():
-        # The rounding of means must not lead beyond the extremes.
-        low = max(one.spread.percentile(beyond), one.low)
-        high = min(one.spread.percentile(100 - beyond), one.high)
-        if low < high:
+    """End at percentiles; if they are equal, at the extremes."""
+    if percent:
+        low, high = one.spread.least(percent), one.spread.most(100 - percent)
+        # Percentiles in one bin are equal, as far as is known.
+        if low < one.spread.least(100 - percent):
             return low, high
     if one.low < one.high:
         return one.low, one.high

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from convviz.compute.spread import Spread
 from convviz.compute.survey import ArraySummary, reduced
 from convviz.compute.weights import LayerWeights
 from convviz.images.finite import NONE
@@ -184,6 +185,7 @@ def _partial_rows(
 ) -> list[_Row]:
     """List the partial maps of every filter: one per channel, None for an unread channel."""
     rows: list[_Row] = []
+    size = layer.output_size(picture.size)
     for index, (name, one) in enumerate(zip(filters.names, maps, strict=True)):
         read = layer.channels_of(index)
         row: _Row = [
@@ -194,9 +196,9 @@ def _partial_rows(
         ]
         if filters.bias is not None:
             bias = float(filters.bias[index])
-            row.append(
-                ("bias", ArraySummary(bias, bias, bias, 0.0, np.full(one.small.shape, bias, np.float32)))
-            )
+            spread = Spread.repeated(bias, size.h * size.w)
+            small = np.full(one.small.shape, bias, np.float32)
+            row.append(("bias", ArraySummary(bias, bias, bias, 0.0, small, spread)))
         rows.append([*row, (f"sum = {name}", one)])
     return rows
 
