@@ -247,7 +247,7 @@ class LayerRun:
         """Summarize the channels of the input."""
         picture = self.picture
         if isinstance(picture.values, np.ndarray):
-            return survey(picture.values, scale, moments=False)
+            return survey(picture.values, scale, moments=False, spread=picture.activations)
         count, height, width = picture.shape
         looking = Survey(count, HW(height, width), scale, moments=False)
         step = max(1, _BAND_BYTES // (4 * count * width))
