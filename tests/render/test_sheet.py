@@ -170,6 +170,16 @@ def test_planes_that_a_filter_does_not_read_are_hatched():
     assert hatched == [False, True, False, True, False, False]
 
 
+def test_the_triples_of_a_flip_leave_no_place_empty():
+    """Six filters are 18 tiles in rows of whole triples; twelve columns would leave half a row empty."""
+    x = np.random.default_rng(0).random((3, 300, 300), np.float32)
+    result = convviz.run(x, convviz.Conv2d(3, 6, 3))
+    image = result.sheet(differences=result.flip_difference()).image()
+    tops, lefts = ({frame[axis] for frame in frames(image, OUTPUT_TEAL)} for axis in (0, 1))
+    assert len(tops) * len(lefts) == 18
+    assert len(lefts) % 3 == 0
+
+
 def test_a_flip_shows_both_maps_and_their_difference_for_every_filter():
     """The impulse draws 4 2 1 under the kernel 1 2 4, and 1 2 4 under the rotated one: -3 0 3 more."""
     layer = convviz.Conv2d(1, 2, (1, 3), bias=False)
