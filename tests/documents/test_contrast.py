@@ -1,4 +1,4 @@
-"""The maps of the README's commands use the scale: measured from the pixels of the pictures."""
+"""The maps of the README and of the gallery use the scale: measured from the pixels of the pictures."""
 
 import json
 import re
@@ -15,18 +15,18 @@ from convviz.cli.app import status_of
 from convviz.render.palette import OUTPUT_TEAL, signed_colours
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXT = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/gallery.md"))
 # Parts that add up share a scale; what torch adds changes no map.
 COMMANDS = sorted(
     line
-    for line in re.findall(r"^convviz run .*$", README, re.MULTILINE)
+    for line in re.findall(r"^convviz run .*$", TEXT, re.MULTILINE)
     if not re.search("--(like|effective|partial|save)", line)
 )
 
 
 @pytest.fixture
 def picture(tmp_path, monkeypatch, capfd):
-    """Run a command of the README among the samples; give the pixels of its picture and its metadata."""
+    """Run a command among the samples; give the pixels of its picture and its metadata."""
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
     monkeypatch.chdir(tmp_path)
 
