@@ -78,7 +78,7 @@ class InNetwork(NamedTuple):
     @property
     def words(self) -> str:
         """Name the layer and its network."""
-        return f"layer {self.name} of {self.network}, on what arrives there"
+        return f"layer {self.name} of {self.network}, on the activations that reach it"
 
     @property
     def document(self) -> dict[str, str]:
@@ -179,7 +179,8 @@ def _arriving(picture: Picture, values: Floats) -> Picture:
     names = tuple(str(index) for index in range(len(values)))
     known = finite_of(values)
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-    return Picture(values, names, min(low, 0.0), high if high > low else low + 1, picture.remarks)
+    ends = min(low, 0.0), high if high > low else low + 1
+    return Picture(values, names, *ends, picture.remarks, activations=True)
 
 
 def _transposed_remark(name: str, layer: ConvTranspose2d) -> str:

@@ -163,7 +163,7 @@ def run_layer(
     if wanted.check and outcome.agreement_with_network is not None:
         outcome.agreement_with_network.check()
     start = time.perf_counter()
-    result.summary(picture.tile, moments=moments, spread=wanted.maps is not None, advance=advance)
+    result.summary(picture.tile, moments=moments, advance=advance)
     # Maps that are not kept are computed while they are summarized.
     seconds = result.seconds or time.perf_counter() - start
     chosen = None if wanted.top is None else result.strongest(wanted.top)

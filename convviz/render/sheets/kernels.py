@@ -1,9 +1,9 @@
-"""Draw the kernels of every filter above its map: signed, on one scale, with their numbers."""
+"""Draw the kernels of every filter above its map: signed, on one scale per filter, with their numbers."""
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,12 @@ from convviz.render.drawings.cells import ink_on
 from convviz.render.drawings.drawing import Bitmap, Colour, Label, Rectangle, Shape
 from convviz.render.palette import FAINT, INK, PAPER, RULE, Tone, signed_colours
 from convviz.render.sheets.bar import Bar
-from convviz.render.sheets.captions import measured
+from convviz.render.sheets.captions import measured, told_apart
 from convviz.render.words.matrices import cell_words
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.scales import CELL
+from convviz.text import number
 from convviz.typing import Bytes, Floats
 
 # If there are more channels, only those with the strongest kernels of a filter are drawn.
@@ -35,6 +36,10 @@ _LEAST, _FULL, _LEAST_PIXELS, _WANTED_PIXELS, _WIDEST = 0.4, 0.8, 8, 11, 360
 _OF_CELL = 0.92
 # Names stand above kernels if a map and its kernels are at least this many times as high as words.
 _LABELLED = 10
+# The largest magnitudes of up to this many filters are listed in the legend.
+_LISTED = 4
+# Kernels are divided by the largest magnitude of their filter.
+_UNIT = Tone(-1.0, 1.0, "signed")
 # Digits are 0.73 of the type size high.
 _DIGIT = 0.73
 
@@ -52,11 +57,17 @@ class Filter:
         another group.
     bias : float, optional
         The bias of the filter.
+    title : str
+        The name of the map that the filter makes.
+    peak : float
+        The largest magnitude in all kernels of the filter, the end of their scale.
     """
 
     name: str
     kernels: Sequence[tuple[str, Floats | None]]
     bias: float | None = None
+    title: str = ""
+    peak: float = 1.0
 
     @classmethod
     def all_of(
@@ -102,18 +113,21 @@ class Filter:
                 strongest = sorted(np.argsort(-strength, kind="stable")[:most].tolist())
                 chosen = [(names[read[at]], own[at]) for at in strongest]
             bias = None if weights.bias is None else float(weights.bias[place])
-            found.append(cls(f"weight[{index}]", chosen, bias))
+            peak = float(np.abs(own).max())
+            found.append(cls(f"weight[{index}]", chosen, bias, weights.names[place], peak))
         return found
 
     def turned(self) -> "Filter":
         """Rotate every kernel by 180 degrees."""
         kernels = [(name, None if one is None else one[::-1, ::-1]) for name, one in self.kernels]
-        return Filter(self.name, kernels, self.bias)
+        return replace(self, kernels=kernels)
 
     def parted(self) -> "list[Filter | None]":
         """Take every kernel by itself, for a row of partial maps, the bias and the sum."""
         each = [
-            None if one is None else Filter(f"{self.name} {name}", [("kernel", one)])
+            None
+            if one is None
+            else replace(self, name=f"{self.name} {name}", kernels=[("kernel", one)], bias=None)
             for name, one in self.kernels
         ]
         return [*each, *([] if self.bias is None else [None]), None]
@@ -180,7 +194,7 @@ class _Written:
 
 
 class Kernels:
-    """Hold the kernels of a section, all on one scale.
+    """Hold the kernels of a section, those of a filter on one scale.
 
     Parameters
     ----------
@@ -193,22 +207,26 @@ class Kernels:
     def __init__(self, filters: Sequence[Filter | None], what: str) -> None:
         self._filters = filters
         some = [one for one in filters if one is not None]
-        places = [kernel for one in some for _, kernel in one.kernels]
-        self._drawn = [kernel for kernel in places if kernel is not None]
+        places = [(kernel, one.peak or 1.0) for one in some for _, kernel in one.kernels]
+        self._drawn = [kernel for kernel, _ in places if kernel is not None]
+        self._peaks = np.array([peak for kernel, peak in places if kernel is not None], np.float32)
         self._biases = [one.bias for one in some if one.bias is not None]
         self._size = HW(*self._drawn[0].shape)
         self._most = max(len(one.kernels) for one in some)
         self._label = max(measured(name, 1) for one in some for name, _ in one.kernels)
-        peak = max(float(np.abs(kernel).max()) for kernel in self._drawn) or 1.0
-        self._tone = Tone(-peak, peak, "signed")
-        self.sentence = f"{what}; orange is above 0, purple below, on one scale for all kernels"
+        peaks = {one.title: one.peak for one in some}
+        self._peak = self._peaks[0].item() if len(set(peaks.values())) == 1 else None
+        self.sentence = f"{what}; orange is above 0, purple below"
+        if self._peak is None:
+            self.sentence += f"; each filter has its own scale, up to its largest magnitude: {_ends(peaks)}"
         if len(self._drawn) < len(places):
             self.sentence += "; hatched: a channel of another group, which the filter does not read"
 
     @property
     def bar(self) -> Bar:
-        """Scale of all kernels."""
-        return Bar(Contrast(self._tone, said=False), signed_colours())
+        """The scale of a filter, with its ends if all filters have the same."""
+        peak, named = (1.0, ("-max", "max")) if self._peak is None else (self._peak, None)
+        return Bar(Contrast(Tone(-peak, peak, "signed"), said=False), signed_colours(), named)
 
     @functools.cached_property
     def _written(self) -> dict[int, _Written]:
@@ -327,7 +345,7 @@ class Kernels:
         place = self._place_of[id(kernel)]
         levels = self._levels[place]
         if fit.scale < 1:
-            levels = signed_colours()[self._tone.levels(reduce(kernel, fit.scale))]
+            levels = signed_colours()[_UNIT.levels(reduce(kernel, fit.scale) / self._peaks[place])]
         yield Rectangle(x - 1, y - 1, w + 2, h + 2, fill=RULE)
         yield Bitmap(x, y, w, h, levels, alt=alt)
         yield from cell_lines(x, y, fit.kernel, cell=fit.cell)
@@ -342,7 +360,7 @@ class Kernels:
     @functools.cached_property
     def _levels(self) -> Bytes:
         """Colours of all kernels as they are, shape (kernels, kh, kw, 3)."""
-        return signed_colours()[self._tone.levels(np.stack(self._drawn))]
+        return signed_colours()[_UNIT.levels(np.stack(self._drawn) / self._peaks[:, None, None])]
 
     @functools.cached_property
     def _place_of(self) -> dict[int, int]:
@@ -366,6 +384,19 @@ class Kernels:
         yield _number(
             self._written[fit.digits].biases[bias], x + fit.cell / 2, middle, ink=INK, size=fit.words
         )
+
+
+def _ends(peaks: Mapping[str, float]) -> str:
+    """Write the ends of the scales of filters: each, or the least and the greatest of many.
+
+    Examples
+    --------
+    >>> _ends({"sobel-x": 2, "box": 0.25}), _ends(dict(zip("abcde", (3, 1, 2, 2, 2))))
+    ('2 (sobel-x), 0.25 (box)', '1 to 3')
+    """
+    if len(peaks) <= _LISTED:
+        return ", ".join(f"{number(peak, digits=3)} ({name})" for name, peak in peaks.items())
+    return " to ".join(told_apart(min(peaks.values()), max(peaks.values()), digits=3))
 
 
 def _words(values: NDArray[np.floating], digits: int) -> list[list[str]]:

@@ -245,7 +245,7 @@ class _Plan:
 
 def _best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look: Look) -> _Plan:
     """Choose the columns that make the tiles largest on the page, and the matching type size."""
-    most = max((len(one.tiles) // one.together for one in sections if one.columns is None), default=1)
+    most = max((len(one.tiles) for one in sections if one.columns is None), default=1)
     known = [_Measured.of(section) for section in sections]
     rows = range(1, math.isqrt(4 * most) + 2)
     least = 1 if look.layout == "tall" else 4
@@ -344,7 +344,9 @@ def _gap(text: int) -> int:
 def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Rows:
     """Measure a section."""
     section, tiles = known.section, known.section.tiles
-    columns = min(section.columns or columns * section.together, len(tiles))
+    # Tiles that stay together are as many columns, at least.
+    columns = max(1, columns // section.together) * section.together
+    columns = min(section.columns or columns, len(tiles))
     least = math.ceil(known.bar * text)
     cell = max(known.size.w, least)
     notes: list[int] = []

@@ -101,7 +101,7 @@ def draw(
         # A row of cells has room for its numbers.
         longest = 2 * tile if tile is not None and len(one.output_shape or ()) == 1 else tile
         factor = scales.fit(HW(*values.shape[1:]), longest)
-        found = survey(values[list(order)], min(factor, 1), moments=False)
+        found = survey(values[list(order)], min(factor, 1), moments=False, spread=True)
         strips.append((one, order, len(values), factor, found))
     drawn = [
         Drawn.of(of, scale=factor, layer=layer)
