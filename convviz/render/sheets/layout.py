@@ -40,8 +40,13 @@ _LEAST_COLUMN = 5
 _FRAME = 2
 # The scale of the kernels is this many times as long as the type size.
 _KEY = 9
+# The least size of a number in a cell: in pixels, and as a share of the type size.
+_LEAST_NUMBER, _LEGIBLE_NUMBER = 8, 0.4
 # Columns of at least this share of the widest become as wide; stacks of sections are this many gaps apart.
 _SIMILAR, _APART = 0.75, 2
+
+# The words in the cells of a tile, and their size; none are written if there are none.
+_Cells = tuple[list[list[str]], int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -356,6 +361,12 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Row
     form = 0
     if captioned:
         cell = max(cell, _LEAST_COLUMN * text, math.ceil(measured(known.name, text)))
+    kernels = None
+    if section.kernels:
+        widen = any(tile.numbers is not None for tile in tiles)
+        kernels = section.kernels.fit(cell, known.size.h, text, widen=widen)
+        cell = max(cell, kernels.width)
+    if captioned:
         form = known.form(text, cell)
         words = known.words[form]
         cell = max(cell, *(math.ceil(measured(word, text)) for word in words))
@@ -367,11 +378,6 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Row
     ]
     caption = _gap(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)
     bar = HW(max(bars, default=0), least)
-    kernels = None
-    if section.kernels:
-        widen = any(tile.numbers is not None for tile in tiles)
-        kernels = section.kernels.fit(cell, known.size.h, text, widen=widen)
-        cell = max(cell, kernels.width)
     title = line + text // 3 if section.title else 0
     return _Rows(section, columns, cell, heights, notes, form, bar, caption, kernels, title)
 
@@ -448,6 +454,7 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
     if rows.section.title:
         yield Label(left, top + ascent, rows.section.title, INK, text)
         top += rows.title
+    cells = _cells(rows.section.tiles, text)
     for index, tile in enumerate(rows.section.tiles):
         row, column = divmod(index, rows.columns)
         x = left + column * (rows.cell + _gap(text))
@@ -458,7 +465,7 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
             y += rows.above
         yield Rectangle(x - edge, y - edge, w + 2 * edge, h + 2 * edge, fill=rows.section.frame)
         yield Bitmap(x, y, w, h, tile.levels, alt=f"{tile.name}: {tile.note}")
-        yield from _cells(tile, x, y)
+        yield from _in_cells(tile, cells[index], x=x, y=y)
         under = y + h
         if tile.bar:
             yield from tile.bar.shapes(x, under + text // 2, max(w, rows.bar.w), size=text)
@@ -470,25 +477,36 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
                 yield Label(x, under + number_of * line, words, FAINT, text)
 
 
-def _cells(tile: Tile, x: int, y: int) -> Iterator[Shape]:
-    """Draw lines between the cells of a tile, and numbers in the cells if they fit."""
-    cell = tile.cell
-    if cell < scales.CELL:
-        return
-    yield from cell_lines(x, y, tile.size, cell=cell)
-    if tile.numbers is None:
-        return
-    words = cell_words(tile.numbers)
+def _cells(tiles: Sequence[Tile], text: int) -> list[_Cells]:
+    """Write the numbers of tiles in one size; where the longest would not be legible, none are written."""
+    words = [
+        cell_words(tile.numbers) if tile.numbers is not None and tile.cell >= scales.CELL else []
+        for tile in tiles
+    ]
+    sizes = [_number_size(of, tile.cell, text) for of, tile in zip(words, tiles, strict=True) if of]
+    size = min(sizes, default=0)
+    return [(of, size) if size else ([], 0) for of in words]
+
+
+def _number_size(words: list[list[str]], cell: int, text: int) -> int:
+    """Choose the largest size of type in which numbers fit into cells; 0 if it is too small to read."""
     # All digits have one width, points and signs half of it: measuring every word would take too long.
     widest = max(
         (word for row in words for word in row),
         key=lambda word: 2 * len(word) - word.count(".") - word.count("-"),
     )
-    sizes = range(min(cell * 2 // 5, 28), 7, -1)
-    size = next((one for one in sizes if font(one).getlength(widest) <= 0.9 * cell), 0)
-    if not size:
+    least = max(_LEAST_NUMBER, math.ceil(_LEGIBLE_NUMBER * text))
+    sizes = range(min(cell * 2 // 5, 28), least - 1, -1)
+    return next((one for one in sizes if font(one).getlength(widest) <= 0.9 * cell), 0)
+
+
+def _in_cells(tile: Tile, cells: _Cells, *, x: int, y: int) -> Iterator[Shape]:
+    """Draw lines between the cells of a tile, and its numbers."""
+    yield from cell_lines(x, y, tile.size, cell=tile.cell)
+    words, size = cells
+    if not words:
         return
-    levels = tile.levels[:].astype(float)
+    levels, cell = tile.levels[:].astype(float), tile.cell
     bright = levels @ (0.299, 0.587, 0.114) if levels.ndim == 3 else levels
     for row, column in np.ndindex(bright.shape):
         yield Label(
