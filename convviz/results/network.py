@@ -273,8 +273,8 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         token : HW, optional
             For attention (heads, T, T), the place of the token whose row becomes a map for each head.
         **looks
-            Fields of `SheetSettings`, as for `FeatureMaps.grid`; a tile of a strip has `strips.TILE`
-            pixels by default.
+            Fields of `SheetSettings`, as for `FeatureMaps.grid`; a tile of a strip, one of several layers,
+            has `strips.TILE` pixels by default.
 
         Returns
         -------
@@ -282,18 +282,18 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             Not painted yet.
         """
         panel = None if seen is None else (*seen, self.gradient(seen) if effective else None)
-        look = settings.SheetSettings.of(**{"tile": strips.TILE} | looks)
+        look = settings.SheetSettings.of(**looks)
         every = self.shown or [one for one in self.steps if one.kind != "Flatten"]
         steps = every if only is None else [self.step(only)]
         made = {one.name: self.activation(one.name) for one in steps}
-        tiles: Sequence[int | None] = [look.tile]
+        tiles: Sequence[int | None] = [look.tile if only is not None else look.tile_or(strips.TILE)]
         chosen = []
         if only is None and self.shown:
             end = ", and the output" if steps[-1] is self.steps[-1] else ""
             chosen.append(f"rows: the last step before each change of map size{end}")
             # A network may have many resolutions: keep the sheet small enough for a screen.
             top = top or look.columns or strips.MOST
-            tiles = strips.TILES if look.tile == strips.TILE else [look.tile]
+            tiles = strips.TILES if tiles == [strips.TILE] else tiles
         if top is not None:
             chosen.append("maps: the strongest first (largest mean square)")
         told = ("; ".join(chosen), self.prediction_sentence())

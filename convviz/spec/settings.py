@@ -415,6 +415,10 @@ class TileSettings(Look):
         """What methods that draw a sheet take, by its name there."""
         return {of.name: getattr(self, of.name) for of in fields(self)}
 
+    def tile_or(self, usual: int) -> int | None:
+        """Return the side of a tile, or that which is usual for a kind of sheet if none was chosen."""
+        return usual if self.tile == TileSettings().tile else self.tile
+
     def __post_init__(self) -> None:
         for name in ("tile", "columns"):
             if (value := getattr(self, name)) is not None:

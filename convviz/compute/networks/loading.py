@@ -36,30 +36,7 @@ _NOT_NEEDED = ("num_batches_tracked",)
 
 
 def load_model(text: str, *, seed: int = 0) -> nn.Module:
-    """Import a torch module; this runs the code of its file or package.
-
-    Parameters
-    ----------
-    text : str
-        ``FILE.py:NAME`` or ``package.module:NAME``. NAME is a module, or a callable that returns
-        one. The callable gets no arguments, or ``weights=None`` if it takes weights.
-    seed : int
-        Seed of the weights that are drawn meanwhile; the state of torch's generator is restored.
-
-    Returns
-    -------
-    torch.nn.Module
-        The module.
-
-    Raises
-    ------
-    SpecError
-        If `text` has another form, or if NAME needs arguments or does not return a module.
-    UnknownNameError
-        If the file or the package has no such name.
-    InputError
-        If the file or the package cannot be imported, or the call fails; the message names the line.
-    """
+    """Import a torch module, as `convviz.compute.networks.load_model` describes it."""
     where, colon, name = text.rpartition(":")
     if not colon or not where or not name:
         raise SpecError(
@@ -169,26 +146,7 @@ def _called(make: Any, text: str) -> nn.Module:
 
 
 def load_weights(module: nn.Module, checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Load the weights of a file into a module, by their names.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The module, which is changed.
-    checkpoint : Checkpoint
-        The file; it is read as data only.
-
-    Returns
-    -------
-    tuple of str
-        A remark on every array that was not matched by an equal name, and on every array that the
-        module does not use.
-
-    Raises
-    ------
-    InputError
-        If an array is missing or has another shape, or if the names match in two ways.
-    """
+    """Load weights into a torch module, as `convviz.compute.networks.load_weights` describes it."""
     wanted = {
         name: tensor
         for name, tensor in module.state_dict(keep_vars=True).items()
