@@ -134,7 +134,7 @@ class LayerSettings:
             of_kernels = stored_bias or self.bias_values is not None
             if self.bias and not of_kernels and out_channels == maps:
                 raise SpecError(
-                    "bias: these kernels bring none; leave out --bias, or give --bias-values with --kernel."
+                    "bias: these kernels have none; leave out --bias, or give --bias-values with --kernel."
                 )
             bias = of_kernels if self.bias is None else self.bias
         elif self.bias_values is not None:

@@ -64,7 +64,7 @@ def _imported(where: str) -> ModuleType:
     what = f"model: {printable(where)!r} cannot be imported"
     if path.suffix in (*READABLE, ".pt2", ".pkl", ".pickle"):
         raise SpecError(
-            f"model: {printable(where)!r} is no Python file; give its class or function as model, "
+            f"model: {printable(where)!r} is not a Python file; give its class or function as model, "
             "and this file as weights."
         )
     if path.suffix != ".py":
@@ -136,7 +136,7 @@ def _called(make: Any, text: str) -> nn.Module:
     if needed:
         raise SpecError(
             f"{what} needs {plural(len(needed), 'argument')} ({', '.join(needed[:6])}); write a function "
-            "that needs none and gives the module, such as def make(): return Network(10)."
+            "that needs none and returns the module, such as def make(): return Network(10)."
         )
     with foreign(f"{what} cannot be made"):
         made = make(**given)
@@ -170,7 +170,7 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint) -> tuple[str, ...]:
         if one not in used and _is_needed(one) and not _is_whole_of(one, used)
     ]
     if left:
-        remarks.append(f"of {checkpoint.name} these are in no part of the model: {_some(left)}")
+        remarks.append(f"the model does not use these arrays of {checkpoint.name}: {_some(left)}")
     return tuple(remarks)
 
 
@@ -215,7 +215,7 @@ def _paired(
         missing = [name for name in wanted if f"{head}{name}" not in held]
         raise InputError(
             f"{where} lacks {plural(len(missing), 'array')} of the model: {_some(missing)}; "
-            "take the model that the weights were saved from."
+            "use the model that the weights were saved from."
         )
     return _in_order(wanted, held, where)
 
