@@ -95,7 +95,7 @@ def test_filters_of_one_largest_magnitude_have_its_value_at_the_ends_of_their_sc
     assert "own scale" not in " ".join(words_on(sheet))
 
 
-def test_the_cells_of_a_kernel_have_their_numbers_and_the_bias_stands_beside_them():
+def test_the_cells_of_a_kernel_have_their_numbers_and_the_bias_stands_below_them():
     weight = np.array([[[[0.25, -1], [0.001, 0]]]], np.float32)
     sheet = run(convviz.Conv2d(1, 1, 2), weight, [-0.125], x=PICTURE[:1]).sheet()
     (kernel,) = kernels_of(sheet).values()
@@ -107,10 +107,24 @@ def test_the_cells_of_a_kernel_have_their_numbers_and_the_bias_stands_beside_the
         and kernel.y < shape.y < kernel.y + kernel.h
     ]
     assert inside == ["0.25", "-1", "0.001", "0"]
-    (bias,) = [shape for shape in sheet.drawing.shapes if isinstance(shape, Label) and shape.text == "-0.125"]
-    assert kernel.x + kernel.w < bias.x
-    assert kernel.y < bias.y < kernel.y + kernel.h
-    assert "bias" in words_on(sheet)
+    (bias,) = [
+        shape for shape in sheet.drawing.shapes if isinstance(shape, Label) and shape.text == "bias -0.125"
+    ]
+    assert bias.x == kernel.x
+    assert kernel.y + kernel.h < bias.y < maps_of(sheet)[0].y
+
+
+def test_of_small_maps_of_many_channels_kernels_are_seen_and_numbers_are_read_or_left_out():
+    """The second layer of a network for digits: 16 filters of 8 channels, 12x12 -> 8x8."""
+    x = np.arange(8 * 12 * 12, dtype=np.float32).reshape(8, 12, 12) / 1000
+    sheet = run(convviz.Conv2d(8, 16, 5), x=x).sheet()
+    words = words_on(sheet)
+    text = sorted(s.size for s in sheet.drawing.shapes if isinstance(s, Label))[-3]
+    assert all(one.h >= 1.5 * text for one in kernels_of(sheet).values())
+    assert len(kernels_of(sheet)) == 128
+    assert all(s.size >= 0.4 * text for s in sheet.drawing.shapes if isinstance(s, Label))
+    assert sum(word.startswith("bias ") for word in words) == 16
+    assert "the kernels of its filter on channels 0 to 7" in " ".join(words)
 
 
 def test_a_filter_of_a_group_has_kernels_on_the_channels_of_its_group_and_hatching_elsewhere():

@@ -264,7 +264,6 @@ def _run_overview(
     request: "RunRequest", opened: "Opened", image: "Picture", *, only: str | None = None
 ) -> _Done:
     """Show a network, or what a layer makes that is no convolution."""
-    from convviz.render.sheets import strips
     from convviz.results import network
     from convviz.results.context import see
 
@@ -280,8 +279,6 @@ def _run_overview(
         only=[] if only is None else [only],
     )
     seen = None if wanted.field is None else see(result.steps, wanted.field, layer=only)
-    if only is None and picture.tile == SheetSettings().tile:
-        picture = replace(picture, tile=strips.TILE)
     sheet = result.sheet(
         only=only,
         seen=seen,

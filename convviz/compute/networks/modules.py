@@ -75,20 +75,7 @@ class _Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has
 
 
 class ModuleEngine(Engine):
-    """A torch module as a network.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network; it is not changed.
-    name : str
-        The name of the network in messages.
-
-    Raises
-    ------
-    SpecError
-        If `module` is not a module, is TorchScript, or has no weights yet.
-    """
+    """A torch module as a network; `convviz.compute.networks.of_module` describes it."""
 
     runner = "torch"
 

@@ -60,18 +60,7 @@ class _Wanted:
 
 
 class OnnxEngine(Engine):
-    """The network of an ONNX file.
-
-    Parameters
-    ----------
-    path : Path
-        The file; only operations that onnxruntime knows are run.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, reads no picture, or refers to a file outside its folder.
-    """
+    """The network of an ONNX file; `convviz.compute.networks.open_onnx` describes it."""
 
     runner = "onnxruntime"
 

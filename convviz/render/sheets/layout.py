@@ -40,8 +40,13 @@ _LEAST_COLUMN = 5
 _FRAME = 2
 # The scale of the kernels is this many times as long as the type size.
 _KEY = 9
+# The least size of a number in a cell: in pixels, and as a share of the type size.
+_LEAST_NUMBER, _LEGIBLE_NUMBER = 8, 0.4
 # Columns of at least this share of the widest become as wide; stacks of sections are this many gaps apart.
 _SIMILAR, _APART = 0.75, 2
+
+# The words in the cells of a tile, and their size; none are written if there are none.
+_Cells = tuple[list[list[str]], int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,13 +167,12 @@ def _key(sections: Sequence[Section]) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Measured:
-    """A section with what the size of type does not change: widest name, words of notes, and widest bar."""
+    """A section with what the size of type does not change: widest name, items of notes, and widest bar."""
 
     section: Section
     size: HW
     name: str
-    words: list[str]
-    brief: list[str]
+    words: list[list[str]]  # of each form of the notes
     bar: float
 
     @classmethod
@@ -177,11 +181,17 @@ class _Measured:
         tiles = section.tiles
         size = HW(max(tile.size.h for tile in tiles), max(tile.size.w for tile in tiles))
         names = {captions.shortest(tile.caption) for tile in tiles}
-        words = captions.widest_words([tile.note for tile in tiles])
-        brief = captions.widest_words([tile.brief or tile.note for tile in tiles])
+        words = [captions.widest_words(form) for form in zip(*(tile.notes for tile in tiles), strict=True)]
         name = max(sorted(names), key=lambda name: measured(name, 1))
         bar = max((tile.bar.least for tile in tiles if tile.bar), default=0.0)
-        return cls(section, size, name, words, brief, bar)
+        return cls(section, size, name, words, bar)
+
+    def form(self, text: int, width: int) -> int:
+        """Choose the form of the notes: all digits in one line, items in brief, or ranges in two lines."""
+        whole, brief, _ = self.words
+        if measured(" ".join(whole), text) <= width:
+            return 0
+        return 1 if all(measured(word, text) <= width for word in brief) else 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,8 +202,8 @@ class _Rows:
     columns: int
     cell: int
     heights: list[int]
-    notes: list[int]  # words in each line of a note; the last line takes the rest
-    brief: bool  # whether notes are in brief
+    notes: list[int]  # items in each line of a note; the last line takes the rest
+    form: int  # that of the notes
     bar: HW  # the room that a bar takes, and the least width of one
     caption: int
     kernels: Fit | None
@@ -350,11 +360,18 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Row
     least = math.ceil(known.bar * text)
     cell = max(known.size.w, least)
     notes: list[int] = []
-    brief = measured(" ".join(known.words), text) > cell
+    form = 0
     if captioned:
-        words = known.brief if brief else known.words
-        widest = max(measured(word, text) for word in (known.name, *words))
-        cell = max(cell, _LEAST_COLUMN * text, math.ceil(widest))
+        cell = max(cell, _LEAST_COLUMN * text, math.ceil(measured(known.name, text)))
+    kernels = None
+    if section.kernels:
+        widen = any(tile.numbers is not None for tile in tiles)
+        kernels = section.kernels.fit(cell, known.size.h, text, widen=widen)
+        cell = max(cell, kernels.width)
+    if captioned:
+        form = known.form(text, cell)
+        words = known.words[form]
+        cell = max(cell, *(math.ceil(measured(word, text)) for word in words))
         notes = captions.words_in_lines(words, text, cell)
     line = round(text * 1.3)
     bars = [text // 2 + tile.bar.height(text) for tile in tiles if tile.bar]
@@ -363,13 +380,8 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Row
     ]
     caption = _gap(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)
     bar = HW(max(bars, default=0), least)
-    kernels = None
-    if section.kernels:
-        widen = any(tile.numbers is not None for tile in tiles)
-        kernels = section.kernels.fit(cell, known.size.h, text, widen=widen)
-        cell = max(cell, kernels.width)
     title = line + text // 3 if section.title else 0
-    return _Rows(section, columns, cell, heights, notes, brief, bar, caption, kernels, title)
+    return _Rows(section, columns, cell, heights, notes, form, bar, caption, kernels, title)
 
 
 def _beside(known: _Measured, other: _Rows, text: int, *, captioned: bool) -> _Rows:
@@ -444,6 +456,7 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
     if rows.section.title:
         yield Label(left, top + ascent, rows.section.title, INK, text)
         top += rows.title
+    cells = _cells(rows.section.tiles, text)
     for index, tile in enumerate(rows.section.tiles):
         row, column = divmod(index, rows.columns)
         x = left + column * (rows.cell + _gap(text))
@@ -454,37 +467,48 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
             y += rows.above
         yield Rectangle(x - edge, y - edge, w + 2 * edge, h + 2 * edge, fill=rows.section.frame)
         yield Bitmap(x, y, w, h, tile.levels, alt=f"{tile.name}: {tile.note}")
-        yield from _cells(tile, x, y)
+        yield from _in_cells(tile, cells[index], x=x, y=y)
         under = y + h
         if tile.bar:
             yield from tile.bar.shapes(x, under + text // 2, max(w, rows.bar.w), size=text)
         if captioned:
             under += rows.bar.h + text // 3 + ascent
             yield Label(x, under, captions.shortened(tile.caption, text, rows.cell), INK, text)
-            note = (rows.brief and tile.brief) or tile.note
-            for number_of, words in enumerate(captions.in_lines(note, rows.notes), start=1):
+            note = captions.in_lines(tile.notes[rows.form], rows.notes)
+            for number_of, words in enumerate(note, start=1):
                 yield Label(x, under + number_of * line, words, FAINT, text)
 
 
-def _cells(tile: Tile, x: int, y: int) -> Iterator[Shape]:
-    """Draw lines between the cells of a tile, and numbers in the cells if they fit."""
-    cell = tile.cell
-    if cell < scales.CELL:
-        return
-    yield from cell_lines(x, y, tile.size, cell=cell)
-    if tile.numbers is None:
-        return
-    words = cell_words(tile.numbers)
+def _cells(tiles: Sequence[Tile], text: int) -> list[_Cells]:
+    """Write the numbers of tiles in one size; where the longest would not be legible, none are written."""
+    words = [
+        cell_words(tile.numbers) if tile.numbers is not None and tile.cell >= scales.CELL else []
+        for tile in tiles
+    ]
+    sizes = [_number_size(of, tile.cell, text) for of, tile in zip(words, tiles, strict=True) if of]
+    size = min(sizes, default=0)
+    return [(of, size) if size else ([], 0) for of in words]
+
+
+def _number_size(words: list[list[str]], cell: int, text: int) -> int:
+    """Choose the largest size of type in which numbers fit into cells; 0 if it is too small to read."""
     # All digits have one width, points and signs half of it: measuring every word would take too long.
     widest = max(
         (word for row in words for word in row),
         key=lambda word: 2 * len(word) - word.count(".") - word.count("-"),
     )
-    sizes = range(min(cell * 2 // 5, 28), 7, -1)
-    size = next((one for one in sizes if font(one).getlength(widest) <= 0.9 * cell), 0)
-    if not size:
+    least = max(_LEAST_NUMBER, math.ceil(_LEGIBLE_NUMBER * text))
+    sizes = range(min(cell * 2 // 5, 28), least - 1, -1)
+    return next((one for one in sizes if font(one).getlength(widest) <= 0.9 * cell), 0)
+
+
+def _in_cells(tile: Tile, cells: _Cells, *, x: int, y: int) -> Iterator[Shape]:
+    """Draw lines between the cells of a tile, and its numbers."""
+    yield from cell_lines(x, y, tile.size, cell=tile.cell)
+    words, size = cells
+    if not words:
         return
-    levels = tile.levels[:].astype(float)
+    levels, cell = tile.levels[:].astype(float), tile.cell
     bright = levels @ (0.299, 0.587, 0.114) if levels.ndim == 3 else levels
     for row, column in np.ndindex(bright.shape):
         yield Label(

@@ -157,7 +157,7 @@ def _kernels(filters: Sequence[Filter], layer: Conv2d, *, partial: bool, flipped
     if layer.in_channels == 1:
         what = "Above each map: its kernel"
     elif layer.in_channels <= MOST:
-        what += f" on {listed([name for name, _ in filters[0].kernels])}"
+        what += f" on {_channels([name for name, _ in filters[0].kernels])}"
     elif read <= MOST:
         what += f" on {plural(read, 'channel')}"
     else:
@@ -166,6 +166,19 @@ def _kernels(filters: Sequence[Filter], layer: Conv2d, *, partial: bool, flipped
     if flipped:
         return Kernels([tile for one in filters for tile in (one.turned(), one, None)], what)
     return Kernels(filters, what)
+
+
+def _channels(names: Sequence[str]) -> str:
+    """Name channels, which have a number if they have no name of their own.
+
+    Examples
+    --------
+    >>> _channels(["R", "G", "B"]), _channels(["0", "1", "2", "3"]), _channels(["0", "1"])
+    ('R, G and B', 'channels 0 to 3', 'channels 0 and 1')
+    """
+    if list(names) != [str(index) for index in range(len(names))]:
+        return listed(names)
+    return "channels " + (f"0 to {names[-1]}" if len(names) > 2 else listed(names))
 
 
 def _flip_rows(
