@@ -361,7 +361,7 @@ def test_arrays_beside_the_file_are_read(tmp_path):
     np.testing.assert_allclose(seen(engine)[0].values, expected(), atol=1e-5)
     with (tmp_path / "numbers").open("r+b") as file:
         file.truncate(100)
-    with pytest.raises(InputError, match="from byte 4 on of 'numbers', which has 100"):
+    with pytest.raises(InputError, match="from byte 4 on of 'numbers', but that file has only 100"):
         networks.open_onnx(tmp_path / "net.onnx")
 
 

@@ -298,7 +298,7 @@ def test_a_netpbm_file_of_words_keeps_its_samples():
     [
         (b"P6 4 3 100\n" + bytes(35), "damaged"),
         (b"P2 2 2 9\n1 2 3\n", "3 of 4 samples"),
-        (b"P2 2 1 9\n1 10\n", "samples from 1 to 10, but at most 9"),
+        (b"P2 2 1 9\n1 10\n", "samples from 1 to 10, but the file announces at most 9"),
         (b"P2 2 1 9\n1 x\n", "damaged"),
     ],
     ids=["cut off", "a word missing", "a sample too large", "no number"],

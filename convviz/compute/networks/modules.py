@@ -292,7 +292,7 @@ class ModuleEngine(Engine):
             raise UnknownNameError("layer", name, self._modules)
         what = f"{self._name}: the layer {printable(name)!r}"
         if not isinstance(module, _CONVOLUTIONS):
-            raise SpecError(f"{what} is no convolution, but {type(module).__name__}.")
+            raise SpecError(f"{what} is not a convolution but {type(module).__name__}.")
         weight, bias = _effective(module)
         remark = ""
         if not _as_in_torch(module):
