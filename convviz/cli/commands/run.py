@@ -293,6 +293,9 @@ def _run_overview(
     description = result.description(request.network, request.layer, request.reading, request.picture, wanted)
     _write_sheet(request, sheet, description)
     written = [request.target, *_write_arrays(request, result.arrays, description)]
+    if request.quiet and not request.json:
+        _answer_paths(written)
+        return _Done(sheet, {})
     if not request.quiet:
         for text in (*image.remarks, *result.remarks):
             remark(text)
@@ -303,10 +306,7 @@ def _run_overview(
     if request.json:
         of, files = input_document(request.names, image, request.reading), [str(path) for path in written]
         return _Done(sheet, report.document(input=of, scales=sheet.scales, files=files))
-    if request.quiet:
-        _answer_paths(written)
-    else:
-        report.show(written=written, verbose=wanted.verbose)
+    report.show(written=written, verbose=wanted.verbose)
     return _Done(sheet, {})
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from convviz.render.drawings.drawing import Bitmap, Drawing, Label, Rectangle, S
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, key
 from convviz.render.sheets import captions
+from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import measured, wrapped
 from convviz.render.sheets.kernels import Fit, Kernels, cell_lines
 from convviz.render.sheets.tile import Section, Tile
@@ -166,22 +167,37 @@ class _Measured:
 
     section: Section
     size: HW
+    heights: list[int]  # of each tile
     name: str
     words: list[str]
     brief: list[str]
     bar: float
+    bars: list[Bar]  # one for each height of bars
+    numbered: bool  # whether numbers may stand in the cells of a tile
+    rows: dict[tuple[int, int, bool], "_Rows"] = field(default_factory=dict)  # results of `_rows`
 
     @classmethod
     def of(cls, section: Section) -> "_Measured":
         """Look at every tile once."""
         tiles = section.tiles
-        size = HW(max(tile.size.h for tile in tiles), max(tile.size.w for tile in tiles))
+        sizes = [tile.size for tile in tiles]
+        heights = [size.h for size in sizes]
         names = {captions.shortest(tile.caption) for tile in tiles}
         words = captions.widest_words([tile.note for tile in tiles])
         brief = captions.widest_words([tile.brief or tile.note for tile in tiles])
         name = max(sorted(names), key=lambda name: measured(name, 1))
-        bar = max((tile.bar.least for tile in tiles if tile.bar), default=0.0)
-        return cls(section, size, name, words, brief, bar)
+        bars = [tile.bar for tile in tiles if tile.bar]
+        return cls(
+            section,
+            HW(max(heights), max(size.w for size in sizes)),
+            heights,
+            name,
+            words,
+            brief,
+            bar=max((one.least for one in bars), default=0.0),
+            bars=list({one.height(_LEAST_TYPE): one for one in bars}.values()),
+            numbered=any(tile.numbers is not None for tile in tiles),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -342,9 +358,18 @@ def _gap(text: int) -> int:
 
 
 def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Rows:
-    """Measure a section."""
-    section, tiles = known.section, known.section.tiles
-    columns = min(section.columns or columns * section.together, len(tiles))
+    """Measure a section, once for every number of columns and size of type."""
+    section, count = known.section, len(known.heights)
+    columns = min(section.columns or columns * section.together, count)
+    key = (columns, text, captioned)
+    if key not in known.rows:
+        known.rows[key] = _in_rows(known, columns, text, captioned=captioned)
+    return known.rows[key]
+
+
+def _in_rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Rows:
+    """Measure a section in rows of a given length."""
+    section = known.section
     least = math.ceil(known.bar * text)
     cell = max(known.size.w, least)
     notes: list[int] = []
@@ -355,16 +380,14 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Row
         cell = max(cell, _LEAST_COLUMN * text, math.ceil(widest))
         notes = captions.words_in_lines(words, text, cell)
     line = round(text * 1.3)
-    bars = [text // 2 + tile.bar.height(text) for tile in tiles if tile.bar]
-    heights = [
-        max(tile.size.h for tile in tiles[start : start + columns]) for start in range(0, len(tiles), columns)
-    ]
+    bars = [text // 2 + bar.height(text) for bar in known.bars]
+    starts = range(0, len(known.heights), columns)
+    heights = [max(known.heights[start : start + columns]) for start in starts]
     caption = _gap(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)
     bar = HW(max(bars, default=0), least)
     kernels = None
     if section.kernels:
-        widen = any(tile.numbers is not None for tile in tiles)
-        kernels = section.kernels.fit(cell, known.size.h, text, widen=widen)
+        kernels = section.kernels.fit(cell, known.size.h, text, widen=known.numbered)
         cell = max(cell, kernels.width)
     title = line + text // 3 if section.title else 0
     return _Rows(section, columns, cell, heights, notes, brief, bar, caption, kernels, title)
