@@ -352,6 +352,12 @@ OPTIONS: dict[str, Any] = {
         panel=LAYER,
         text="Names of the classes that the network predicts, one per line.",
     ),
+    "channels_last": typer.Option(
+        "--channels-last",
+        rich_help_panel=LAYER,
+        help="Read the output of the layer as height, width, channels, and the input of an ONNX file that "
+        "does not say its order.",
+    ),
     # a batch
     "workers": _option(
         "--workers",

@@ -1,7 +1,7 @@
 """Hold the maps that the steps of a network make of a picture, as a value that shows and saves itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from convviz.results.feature_maps import FeatureMaps
 from convviz.spec import settings
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Shape, shape_text
-from convviz.text import number, plural
+from convviz.text import in_quotes, number, plural
 from convviz.typing import Floats
 
 # The number of classes to name for a prediction.
@@ -183,6 +183,14 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         """Notes on the weights, if they were not simply taken by their names."""
         return self.opened.remarks
 
+    def order_sentence(self, name: str) -> str:
+        """Return which axis of a layer has the channels, in words; empty if it is the first."""
+        if self.step(name).layout != "hwc":
+            return ""
+        return f"{name}: channels are the last axis, " + (
+            "as declared" if self.opened.channels_last else "as the layers around it show"
+        )
+
     @property
     def output_shape(self) -> Shape:
         """Shape of the output of the last step; empty if it is not known."""
@@ -218,6 +226,10 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             if self.output_shape != (len(classes),):
                 return []
         values = self.activation(self.steps[-1].name)
+        if values.ndim != 1:
+            raise SpecError(
+                f"classes: the last layer makes {shape_text(values.shape)}, no row of values; leave it out."
+            )
         if values.shape != (len(classes),):
             raise SpecError(
                 f"classes gives {plural(len(classes), 'name')} for {plural(values.size, 'value')}; "
@@ -358,6 +370,27 @@ def _missing(name: str) -> NetworkStep:
     raise KeyError(name)
 
 
+def _of_unknown_order(step: NetworkStep) -> bool:
+    """Return whether a step has three axes in an order that its network does not tell."""
+    return not step.layout and len(step.output_shape or ()) == 3
+
+
+def check_order(opened: Opened, steps: Sequence[NetworkStep], names: Sequence[str]) -> None:
+    """Refuse channels last for a layer that is known to have channels first.
+
+    Raises
+    ------
+    SpecError
+        If one of the layers in `names` has, and the input of the network is not channels last.
+    """
+    for one in steps:
+        if one.name in names and one.layout == "chw" and not opened.engine.declared.channels_last:
+            raise SpecError(
+                f"channels-last: the maps of {in_quotes(one.name)} have channels first, as the layers around "
+                "it show; leave it out."
+            )
+
+
 def apply(
     opened: Opened,
     picture: Picture,
@@ -386,6 +419,9 @@ def apply(
         As for `run_net`.
     """
     steps = opened.engine.steps(picture.shape)
+    if opened.channels_last:
+        check_order(opened, steps, only)
+        steps = tuple(replace(one, layout="hwc") if _of_unknown_order(one) else one for one in steps)
     if filled := opened.filled:
         chosen = backends.choose(backend, macs=sum(one.macs for one in filled.steps), device=device)
         made = stack.run_net(filled.network, picture.x, filled.weights, backend=chosen, device=device)
@@ -394,7 +430,13 @@ def apply(
     if opened.until is not None:
         known = [one.name for one in steps]
         check_layer(opened.until, known)
-        steps = steps[: known.index(opened.until) + 1]
+        end = known.index(opened.until) + 1
+        if after := next((name for name in only if name in known[end:]), None):
+            raise SpecError(
+                f"layer: {in_quotes(after)} comes after {in_quotes(opened.until)}, where the network ends by "
+                "until; leave one of them out."
+            )
+        steps = steps[:end]
     shown = overview_steps(steps, ("chw", "hwc"))
     # The last output is shown, whatever it is.
     if not shown or (opened.until is not None and shown[-1] is not steps[-1]):

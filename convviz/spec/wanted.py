@@ -57,6 +57,9 @@ class NetworkSettings:
         The last layer to compute.
     classes : Path, optional
         A file with the names of the classes, one per line.
+    channels_last : bool
+        Whether the input of a file and the chosen layer are height, width, channels, where that is
+        not known.
     """
 
     layers: str | None = None
@@ -64,6 +67,7 @@ class NetworkSettings:
     model: str | None = None
     until: str | None = None
     classes: Path | None = None
+    channels_last: bool = False
 
     @property
     def given(self) -> bool:
@@ -74,6 +78,20 @@ class NetworkSettings:
     def alone(self) -> bool:
         """Whether it says nothing of which network it is."""
         return self.layers is None and self.net is None and self.model is None
+
+    def check_order(self) -> None:
+        """Refuse a declared order of axes for layers of convviz.
+
+        Raises
+        ------
+        SpecError
+            If there is one.
+        """
+        if self.channels_last and not self.foreign:
+            raise SpecError(
+                "channels-last is for networks of torch and ONNX; those of convviz have channels first; "
+                "leave it out."
+            )
 
     @property
     def foreign(self) -> bool:

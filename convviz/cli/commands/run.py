@@ -127,6 +127,10 @@ def _run_in_context(
     layer, wanted = request.layer, request.wanted
     if wanted.token is not None:
         raise SpecError(f"token: is for attention, and {layer.layer_name!r} is a convolution; leave it out.")
+    if request.network.classes is not None:
+        raise SpecError(
+            f"classes: {layer.layer_name!r} predicts no class; leave it out, or leave out --layer."
+        )
     rows = about.layer.output_size(about.picture.size).h
     with progress(rows, "rows", wanted=not request.quiet) as advance:
         outcome = run_layer(
@@ -242,10 +246,13 @@ def _contexts(
     """Compute at once what arrives at the convolutions among the layers that are named."""
     from convviz.compute.networks.engine import activations
     from convviz.results.context import in_network, see
+    from convviz.results.network import check_order
 
     if not names:
         return {}
     wanted = [name for name in names if opened.engine.convolves(name)]
+    if wanted and opened.channels_last:
+        check_order(opened, opened.engine.steps(image.shape), wanted)
     made = activations(opened.engine, image.x, wanted, reads=True) if wanted else {}
     found = {name: in_network(opened, image, name, made=made[name]) for name in wanted}
     if at is None:
@@ -297,7 +304,8 @@ def _run_overview(
         _answer_paths(written)
         return _Done(sheet, {})
     if not request.quiet:
-        for text in (*image.remarks, *result.remarks):
+        of_order = "" if only is None else result.order_sentence(only)
+        for text in (*image.remarks, *result.remarks, *filter(None, [of_order])):
             remark(text)
     from convviz.cli.reading import input_document
     from convviz.cli.reports.network import NetworkReport

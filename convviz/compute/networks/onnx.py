@@ -66,6 +66,8 @@ class OnnxEngine(Engine):
     ----------
     path : Path
         The file; only operations that onnxruntime knows are run.
+    channels_last : bool
+        Whether it reads (H, W, C), where the file does not say it.
 
     Raises
     ------
@@ -75,8 +77,8 @@ class OnnxEngine(Engine):
 
     runner = "onnxruntime"
 
-    def __init__(self, path: Path) -> None:
-        self._graph: Graph = opened(path)
+    def __init__(self, path: Path, *, channels_last: bool = False) -> None:
+        self._graph: Graph = opened(path, channels_last=channels_last)
         self._names: Names = names_of(self._graph)
         self._session: Session | None = None
         self._constants: dict[str, NDArray[Any]] = {}

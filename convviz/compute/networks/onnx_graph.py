@@ -61,11 +61,14 @@ class Graph:
         The model; its large arrays are references to the file.
     widened : bool
         Whether its bfloat16 arrays became float32, because onnxruntime cannot convolve bfloat16.
+    channels_last : bool
+        Whether the input is (H, W, C), where the graph does not say it.
     """
 
     path: Path
     model: Any
     widened: bool = False
+    channels_last: bool = False
     nodes: list[Any] = field(default_factory=list)
     read_by: list[set[str]] = field(default_factory=list)
     tensors: dict[str, Any] = field(default_factory=dict)
@@ -135,7 +138,7 @@ class Graph:
         return Declared(channels, height, width, last, dtype)
 
     def _channels_last(self, dims: Sequence[int | None]) -> bool:
-        """Return whether the input is (H, W, C): by its short axis, else by the first operations."""
+        """Return whether the input is (H, W, C): by its short axis, the first operations, or as declared."""
         first, last = (one is not None and one <= _CHANNELS for one in (dims[0], dims[2]))
         if first != last:
             return last
@@ -146,10 +149,12 @@ class Graph:
             node = self.nodes[indices[0]]
             if node.op_type == "Transpose":
                 return onnx_.attributes(node).get("perm") in turned
+            if node.op_type in ("Conv", "ConvInteger", "QLinearConv"):
+                return False
             if node.op_type not in ("Cast", "Sub", "Mul", "Div", "Add", "Identity"):
                 break
             value = node.output[0]
-        return False
+        return self.channels_last
 
     def check(self, shape: Shape) -> None:
         """Refuse an input that the graph does not accept.
@@ -241,7 +246,7 @@ class Graph:
             told = np.array(dims if node.op_type == "Shape" else np.prod(known.dims), np.int64)
             tensor = onnx.numpy_helper.from_array(told)
             node.CopyFrom(onnx.helper.make_node("Constant", [], node.output, node.name, value=tensor))
-        return Graph(self.path, model, self.widened)
+        return Graph(self.path, model, self.widened, self.channels_last)
 
     def values(self, shape: Shape) -> dict[str, Value]:
         """Infer types and shapes for an input (C, H, W), as far as possible without computing values."""
@@ -262,8 +267,8 @@ class Graph:
         return found | stored
 
 
-def opened(path: Path) -> Graph:
-    """Read the graph of a file.
+def opened(path: Path, *, channels_last: bool = False) -> Graph:
+    """Read the graph of a file; `channels_last` is that of `Graph`.
 
     Raises
     ------
@@ -279,7 +284,7 @@ def opened(path: Path) -> Graph:
                 f"cannot read {quoted(path)}: its functions are damaged{because(error)}."
             ) from None
     widened = _settle(model, path)
-    return Graph(path, model, widened)
+    return Graph(path, model, widened, channels_last)
 
 
 def _settle(model: Any, path: Path) -> bool:

@@ -224,6 +224,8 @@ def _title(one: NetworkStep, values: Floats, shown: str) -> str:
     """Describe a step in one line: its name, kind, shape, share of zeros and receptive field."""
     zeros = float(np.mean(values == 0))
     parts = [f"{one.name}: {one.kind} {shape_text(values.shape)}", shown]
+    if one.layout == "hwc":
+        parts.append("channels last")
     if len(one.inputs) > 1:
         parts.append(f"of {' and '.join(one.inputs)}")
     if zeros:
