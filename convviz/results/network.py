@@ -29,6 +29,8 @@ from convviz.typing import Floats
 
 # The number of classes to name for a prediction.
 _BEST = 5
+# A network of our own with more steps is shown by an overview, as every other network is.
+_MOST_STEPS = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +129,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
     title : str
         The name of the network on a sheet.
     shown : sequence of NetworkStep, optional
-        The steps on the sheet; all by default.
+        The steps of an overview, the sheet of all layers; by default it has all but flattening.
     """
 
     opened: Opened
@@ -293,13 +295,21 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         """
         panel = None if seen is None else (*seen, self.gradient(seen) if effective else None)
         look = settings.SheetSettings.of(**{"tile": strips.TILE} | looks)
-        steps = self.shown or self.steps if only is None else [self.step(only)]
+        every = self.shown or [one for one in self.steps if one.kind != "Flatten"]
+        steps = every if only is None else [self.step(only)]
         made = {one.name: self.activation(one.name) for one in steps}
         tiles: Sequence[int | None] = [look.tile]
-        if only is None and self.opened.filled is None:
-            # An external network may have many resolutions: keep the sheet small enough for a screen.
+        chosen = []
+        if only is None and self.shown:
+            end = ", and the output" if steps[-1] is self.steps[-1] else ""
+            chosen.append(f"rows: the last step before each change of map size{end}")
+            # A network may have many resolutions: keep the sheet small enough for a screen.
             top = top or look.columns or strips.MOST
             tiles = strips.TILES if look.tile == strips.TILE else [look.tile]
+        if top is not None:
+            chosen.append("maps: the strongest first (largest mean square)")
+        told = ("; ".join(chosen), self.prediction_sentence())
+        sheets = []
         for tile in tiles:
             sheet = strips.draw(
                 self.picture,
@@ -310,14 +320,16 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
                 seen=panel,
                 top=top,
                 token=token,
-                said=self.prediction_sentence(),
+                said=[line for line in told if line],
                 tile=tile,
                 columns=look.columns,
                 look=look,
             )
             if max(sheet.size) <= strips.MOST_SIDE:
-                break
-        return sheet
+                return sheet
+            sheets.append(sheet)
+        # Where words need more room than that, small maps would not help.
+        return sheets[0]
 
     def _heading(self, only: str | None) -> tuple[str, str]:
         """Summarize the network in two lines."""
@@ -425,7 +437,7 @@ def apply(
     if filled := opened.filled:
         chosen = backends.choose(backend, macs=sum(one.macs for one in filled.steps), device=device)
         made = stack.run_net(filled.network, picture.x, filled.weights, backend=chosen, device=device)
-        shown = [one for one in steps if one.kind != "Flatten"]
+        shown = _overview(steps) if len(steps) > _MOST_STEPS else []
         return NetworkMaps(opened, steps, picture, made, chosen, device, title, shown)
     if opened.until is not None:
         known = [one.name for one in steps]
@@ -437,9 +449,8 @@ def apply(
                 "until; leave one of them out."
             )
         steps = steps[:end]
-    shown = overview_steps(steps, ("chw", "hwc"))
-    # The last output is shown, whatever it is.
-    if not shown or (opened.until is not None and shown[-1] is not steps[-1]):
+    shown = _overview(steps)
+    if opened.until is not None and shown[-1] is not steps[-1]:
         shown.append(steps[-1])
     names = list(only) or [one.name for one in shown]
     if opened.classes and not only:
@@ -447,3 +458,8 @@ def apply(
     found = activations(opened.engine, picture.x, names)
     values = {name: one.values for name, one in found.items()}
     return NetworkMaps(opened, steps, picture, values, opened.engine.runner, device, title, shown)
+
+
+def _overview(steps: Sequence[NetworkStep]) -> list[NetworkStep]:
+    """Choose the steps of an overview: at least the last one."""
+    return overview_steps(steps, ("chw", "hwc")) or [steps[-1]]

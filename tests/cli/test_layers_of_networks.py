@@ -186,6 +186,9 @@ def test_an_overview_is_small_and_names_its_steps(convviz, place, network):
     assert "odd" in done.stdout
     with Image.open(place / "o.png") as picture:
         assert max(picture.size) <= 2000
+    convviz("run", "x.npy", *network, "-o", "o.svg")
+    words = re.sub("(<[^>]*>|\n)+", " ", (place / "o.svg").read_text("utf-8"))
+    assert "rows: the last step before each change of map size" in words
 
 
 @pytest.mark.parametrize(

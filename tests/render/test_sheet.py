@@ -281,13 +281,17 @@ def test_a_name_is_shortened_in_its_middle_and_numbers_never():
             assert captions.measured(short, 14) <= max(width, captions.measured(captions.shortest(name), 14))
 
 
-def test_minimum_and_maximum_stand_below_each_other_where_they_have_no_room_in_one_line():
-    whole, parted = (
-        [label.text for label in labels(sheet(["x"], [Section(tiles(4, side=side), None, OUTPUT_TEAL)]))]
-        for side in (320, 40)
-    )
-    assert "-0.1234 to 0.5678" in whole
-    assert {"-0.1234 to", "0.5678"} <= set(parted)
+def test_a_caption_is_broken_between_its_parts_never_within_a_range():
+    note = "-0.1234 to 0.5678, 12 NaN"
+    for side, lines in (
+        (640, [note]),
+        (150, ["-0.1234 to 0.5678", "12 NaN"]),
+        (40, ["min -0.1234", "max 0.5678", "12 NaN"]),
+    ):
+        maps = [replace(one, note=note) for one in tiles(2, side=side)]
+        made = sheet(["x"], [Section(maps, None, OUTPUT_TEAL)], look=Look(font_size=16))
+        left = min(label.x for label in labels(made))
+        assert [label.text for label in labels(made) if label.x == left][2:] == lines, side
 
 
 def test_numbers_have_fewer_digits_before_columns_are_wider_than_their_tiles():

@@ -163,14 +163,13 @@ def _key(sections: Sequence[Section]) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Measured:
-    """A section with what the size of type does not change: widest name, words of notes, and widest bar."""
+    """A section with what the size of type does not change: widest name, items of notes, and widest bar."""
 
     section: Section
     size: HW
     heights: list[int]  # of each tile
     name: str
-    words: list[str]
-    brief: list[str]
+    words: list[list[str]]  # of each form of the notes
     bar: float
     bars: list[Bar]  # one for each height of bars
     numbered: bool  # whether numbers may stand in the cells of a tile
@@ -183,8 +182,7 @@ class _Measured:
         sizes = [tile.size for tile in tiles]
         heights = [size.h for size in sizes]
         names = {captions.shortest(tile.caption) for tile in tiles}
-        words = captions.widest_words([tile.note for tile in tiles])
-        brief = captions.widest_words([tile.brief or tile.note for tile in tiles])
+        words = [captions.widest_words(form) for form in zip(*(tile.notes for tile in tiles), strict=True)]
         name = max(sorted(names), key=lambda name: measured(name, 1))
         bars = [tile.bar for tile in tiles if tile.bar]
         return cls(
@@ -193,11 +191,17 @@ class _Measured:
             heights,
             name,
             words,
-            brief,
             bar=max((one.least for one in bars), default=0.0),
             bars=list({one.height(_LEAST_TYPE): one for one in bars}.values()),
             numbered=any(tile.numbers is not None for tile in tiles),
         )
+
+    def form(self, text: int, width: int) -> int:
+        """Choose the form of the notes: all digits in one line, items in brief, or ranges in two lines."""
+        whole, brief, _ = self.words
+        if measured(" ".join(whole), text) <= width:
+            return 0
+        return 1 if all(measured(word, text) <= width for word in brief) else 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,8 +212,8 @@ class _Rows:
     columns: int
     cell: int
     heights: list[int]
-    notes: list[int]  # words in each line of a note; the last line takes the rest
-    brief: bool  # whether notes are in brief
+    notes: list[int]  # items in each line of a note; the last line takes the rest
+    form: int  # that of the notes
     bar: HW  # the room that a bar takes, and the least width of one
     caption: int
     kernels: Fit | None
@@ -373,11 +377,12 @@ def _in_rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _
     least = math.ceil(known.bar * text)
     cell = max(known.size.w, least)
     notes: list[int] = []
-    brief = measured(" ".join(known.words), text) > cell
+    form = 0
     if captioned:
-        words = known.brief if brief else known.words
-        widest = max(measured(word, text) for word in (known.name, *words))
-        cell = max(cell, _LEAST_COLUMN * text, math.ceil(widest))
+        cell = max(cell, _LEAST_COLUMN * text, math.ceil(measured(known.name, text)))
+        form = known.form(text, cell)
+        words = known.words[form]
+        cell = max(cell, *(math.ceil(measured(word, text)) for word in words))
         notes = captions.words_in_lines(words, text, cell)
     line = round(text * 1.3)
     bars = [text // 2 + bar.height(text) for bar in known.bars]
@@ -390,7 +395,7 @@ def _in_rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _
         kernels = section.kernels.fit(cell, known.size.h, text, widen=known.numbered)
         cell = max(cell, kernels.width)
     title = line + text // 3 if section.title else 0
-    return _Rows(section, columns, cell, heights, notes, brief, bar, caption, kernels, title)
+    return _Rows(section, columns, cell, heights, notes, form, bar, caption, kernels, title)
 
 
 def _beside(known: _Measured, other: _Rows, text: int, *, captioned: bool) -> _Rows:
@@ -482,8 +487,8 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
         if captioned:
             under += rows.bar.h + text // 3 + ascent
             yield Label(x, under, captions.shortened(tile.caption, text, rows.cell), INK, text)
-            note = (rows.brief and tile.brief) or tile.note
-            for number_of, words in enumerate(captions.in_lines(note, rows.notes), start=1):
+            note = captions.in_lines(tile.notes[rows.form], rows.notes)
+            for number_of, words in enumerate(note, start=1):
                 yield Label(x, under + number_of * line, words, FAINT, text)
 
 

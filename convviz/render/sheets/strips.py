@@ -44,7 +44,7 @@ def draw(
     seen: tuple[str, HW, Box, Floats | None] | None = None,
     top: int | None = None,
     token: HW | None = None,
-    said: str = "",
+    said: Sequence[str] = (),
 ) -> layout.Sheet:
     """Draw the maps that the layers of a network make of a picture.
 
@@ -73,8 +73,8 @@ def draw(
         The number of maps to draw of each layer, those with the most energy first.
     token : HW, optional
         As for `as_maps`.
-    said : str
-        A note for the heading.
+    said : sequence of str
+        Notes for the heading.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def draw(
         *heading,
         *overview.normalization_lines(picture),
         *panel.words,
-        *([said] if said else []),
+        *said,
     )
     return layout.sheet(heading, sections, rule(look, cells=[one.cells for one in drawn]), look=look)
 

@@ -9,7 +9,7 @@ from convviz.images.finite import NONE, NotFinite
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Colour
 from convviz.render.sheets.bar import Bar
-from convviz.render.sheets.captions import told_apart
+from convviz.render.sheets.captions import parted, told_apart
 from convviz.render.sheets.kernels import Kernels
 from convviz.render.toned import Toned
 from convviz.spec.geometry import HW
@@ -57,6 +57,12 @@ class Tile:
     def caption(self) -> str:
         """First line of the caption."""
         return self.label or self.name
+
+    @property
+    def notes(self) -> tuple[str, str, str]:
+        """The note in its forms: with all digits, in brief, and in brief with the ends of a range apart."""
+        brief = self.brief or self.note
+        return self.note, brief, parted(brief)
 
     @property
     def size(self) -> HW:
