@@ -304,6 +304,11 @@ OPTIONS: dict[str, Any] = {
         panel=OUTPUT,
         text="Of attention (heads, T, T), draw what the token at this row and column attends to.",
     ),
+    "all": typer.Option(
+        "--all",
+        rich_help_panel=OUTPUT,
+        help="Draw every layer of a network, on as many pictures as that takes: NAME-maps-1.png and so on.",
+    ),
     "top": _option(
         "--top",
         parser=parsing.whole("top"),

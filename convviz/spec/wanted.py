@@ -155,6 +155,8 @@ class RunSettings:
         Position of an output value whose receptive field is drawn.
     effective : bool
         Whether its gradient is laid over that.
+    all : bool
+        Whether every step of a network is drawn, on as many sheets as that takes.
     token : HW, optional
         Place of the token whose attention is drawn, a map for each head.
     top : int, optional
@@ -179,6 +181,7 @@ class RunSettings:
     verbose: bool = field(default=False, metadata=_ASIDE)
     field: HW | None = dataclasses.field(default=None, metadata={"typed": _as_position})
     effective: bool = False
+    all: bool = False
     top: int | None = None
     token: HW | None = dataclasses.field(default=None, metadata={"typed": _as_position})
     stat: tuple[str, ...] | None = dataclasses.field(default=None, metadata=_ASIDE)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convviz.cli.run_request import RunRequest
+    from convviz.compute.networks.engine import NetworkStep
     from convviz.compute.networks.sources import Opened
     from convviz.images.picture import Picture
     from convviz.render.sheets.layout import Sheet
@@ -230,7 +231,7 @@ def _run_network(request: "RunRequest") -> list[_Done]:
             if name in about
             else _run_overview(one, opened, image, only=name)
         )
-    return done or [_run_overview(request, opened, image)]
+    return done or _run_overviews(request, opened, image)
 
 
 def _layer_names(text: str | None, known: Sequence[str]) -> list[str]:
@@ -267,10 +268,28 @@ def _contexts(
     return found
 
 
+def _run_overviews(request: "RunRequest", opened: "Opened", image: "Picture") -> list[_Done]:
+    """Show a network on one sheet, or all of its steps on as many as they take."""
+    from convviz.results import network
+
+    if not request.wanted.all:
+        return [_run_overview(request, opened, image)]
+    parts = network.parts(opened, image.shape)
+    return [
+        _run_overview(request if len(parts) == 1 else request.for_part(str(number)), opened, image, part=part)
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
 def _run_overview(
-    request: "RunRequest", opened: "Opened", image: "Picture", *, only: str | None = None
+    request: "RunRequest",
+    opened: "Opened",
+    image: "Picture",
+    *,
+    only: str | None = None,
+    part: "Sequence[NetworkStep]" = (),
 ) -> _Done:
-    """Show a network, or what a layer makes that is no convolution."""
+    """Show a network, a part of its steps, or what a layer makes that is no convolution."""
     from convviz.render.sheets import strips
     from convviz.results import network
     from convviz.results.context import see
@@ -285,6 +304,7 @@ def _run_overview(
         device=request.compute.device,
         title=request.network.layers or "",
         only=[] if only is None else [only],
+        part=part,
     )
     seen = None if wanted.field is None else see(result.steps, wanted.field, layer=only)
     if only is None and picture.tile == SheetSettings().tile:

@@ -14,7 +14,7 @@ from convviz.render.drawings.bands import Bands, Paint
 from convviz.render.drawings.drawing import Bitmap, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, key
-from convviz.render.sheets import captions
+from convviz.render.sheets import branches, captions
 from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import measured, wrapped
 from convviz.render.sheets.kernels import Fit, Kernels, cell_lines
@@ -238,6 +238,7 @@ class _Plan:
     look: Look
     lines: list[tuple[int, str]]
     stacks: list[list[_Rows]]
+    lanes: branches.Lanes
     key: Kernels | None
     told: list[str]  # notes on the kernels, beside their scale
     notes: list[str]
@@ -324,7 +325,9 @@ def _planned(
     if len(rows) == stacks == 2:
         rows[0] = _beside(known[0], rows[1], text, captioned=look.captions)
     stacked = [_aligned(stack) for stack in _stacked(rows, stacks)]
-    across = sum(_width(stack, gap, text) for stack in stacked) + (1 + _APART * (len(stacked) - 1)) * gap
+    lanes = branches.lanes([one.section for one in known])
+    across = sum(_width(stack, gap, text) + branches.width(lanes, text) for stack in stacked)
+    across += (1 + _APART * (len(stacked) - 1)) * gap
     down = max(sum(one.height for one in stack) for stack in stacked)
     room = max(across - 2 * gap, 30 * text)
     lines = [
@@ -353,7 +356,7 @@ def _planned(
     elif look.layout == "tall":
         ratio = _PAGE[1] / _PAGE[0]
         down, width = max(down, math.ceil(width * ratio)), max(width, math.ceil(down / ratio))
-    return _Plan(text, look, lines, stacked, key, told, notes, content, down, width)
+    return _Plan(text, look, lines, stacked, lanes, key, told, notes, content, down, width)
 
 
 def _gap(text: int) -> int:
@@ -447,10 +450,17 @@ def _shapes(plan: _Plan) -> Iterator[Shape]:
     y += gap // 2
     x = left
     for stack in plan.stacks:
+        x += branches.width(plan.lanes, text)
         top = y
+        rungs = []
         for rows in stack:
             yield from _tiles(rows, x, top, text=text, captioned=plan.look.captions)
+            title = top + round(text * 0.65)
+            rungs.append(
+                branches.Rung(rows.section, title, top + rows.title + rows.above + rows.heights[0] // 2)
+            )
             top += rows.height
+        yield from branches.lines(rungs, plan.lanes, HW(y, x), bottom=top, text=text)
         x += _width(stack, gap, text) + _APART * gap
     y += max(sum(one.height for one in stack) for stack in plan.stacks)
     if plan.key:

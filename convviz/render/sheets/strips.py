@@ -13,20 +13,22 @@ from convviz.images.picture import Picture
 from convviz.render import palette
 from convviz.render.contrast import DEFAULT, Drawn, contrasts, rule
 from convviz.render.palette import colours
-from convviz.render.sheets import layout, overview, receptive_field
+from convviz.render.sheets import branches, layout, overview, receptive_field
 from convviz.render.sheets.tile import Section, map_tile
 from convviz.spec import scales
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import shape_text
 from convviz.spec.reach import Box
 from convviz.spec.settings import Look
-from convviz.text import number, plural
+from convviz.text import listed, number, plural
 from convviz.typing import Floats
 
 # The number of tiles in one strip, and their longest side by default.
 MOST, TILE = 8, 160
 # The sides to try for a sheet of at most this many pixels in each direction.
 TILES, MOST_SIDE = (TILE, 128, 112, 96, 80, 64, 48, 32), 2000
+# The number of inputs that the title of a row names.
+_NAMED = 3
 # A row of values is drawn as cells, at most this many side by side, each with its value if it fits.
 _CELLS = 64
 
@@ -44,7 +46,7 @@ def draw(
     seen: tuple[str, HW, Box, Floats | None] | None = None,
     top: int | None = None,
     token: HW | None = None,
-    said: Sequence[str] = (),
+    rows: Sequence[tuple[int, Sequence[int]]] = (),
 ) -> layout.Sheet:
     """Draw the maps that the layers of a network make of a picture.
 
@@ -73,8 +75,9 @@ def draw(
         The number of maps to draw of each layer, those with the most energy first.
     token : HW, optional
         As for `as_maps`.
-    said : sequence of str
-        Notes for the heading.
+    rows : sequence of (int, sequence of int), optional
+        For each step its number among all rows of the network, counted from 1, and the numbers of those
+        that it reads, as `convviz.compute.networks.engine.rows_read` returns them.
 
     Returns
     -------
@@ -109,7 +112,9 @@ def draw(
         for of in found
     ]
     left = iter(contrasts(drawn, look))
-    for one, order, count, factor, found in strips:
+    for (one, order, count, factor, found), (place, reads) in zip(
+        strips, rows or [(0, ())] * len(strips), strict=True
+    ):
         tiles = [
             replace(
                 map_tile(_caption(one, index), of, next(left), scale=factor, colours=table),
@@ -120,14 +125,17 @@ def draw(
         wide = columns or (MOST if only is None else None)
         shown = "" if len(found) == count else f"the {'strongest' if top else 'first'} {len(found)} maps"
         title = "" if only is not None else _title(one, made[one.name], shown)
-        sections.append(Section(tiles, wide, palette.OUTPUT_TEAL, title=title))
+        lines = reads if tuple(reads) != (place - 1,) else ()
+        sections.append(Section(tiles, wide, palette.OUTPUT_TEAL, title=title, place=place, reads=lines))
     heading = (
         *heading,
         *overview.normalization_lines(picture),
         *panel.words,
-        *said,
     )
-    return layout.sheet(heading, sections, rule(look, cells=[one.cells for one in drawn]), look=look)
+    note = rule(look, cells=[one.cells for one in drawn])
+    if any(one.reads for one in sections):
+        note = f"{branches.SENTENCE}. {note}"
+    return layout.sheet(heading, sections, note, look=look)
 
 
 def as_maps(values: Floats, layout: str = "chw", *, token: HW | None = None) -> Floats:
@@ -220,6 +228,18 @@ def _label(one: NetworkStep, index: int) -> str:
     return str(index)
 
 
+def _listed(names: Sequence[str]) -> str:
+    """List names: all, or the first ones with the number of the others.
+
+    Examples
+    --------
+    >>> _listed(["a", "b"]), _listed(["a", "b", "c", "d", "e"])
+    ('a and b', 'a, b and 3 others')
+    """
+    shown = names if len(names) <= _NAMED else [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} others"]
+    return listed(shown)
+
+
 def _title(one: NetworkStep, values: Floats, shown: str) -> str:
     """Describe a step in one line: its name, kind, shape, share of zeros and receptive field."""
     zeros = float(np.mean(values == 0))
@@ -227,7 +247,7 @@ def _title(one: NetworkStep, values: Floats, shown: str) -> str:
     if one.layout == "hwc":
         parts.append("channels last")
     if len(one.inputs) > 1:
-        parts.append(f"of {' and '.join(one.inputs)}")
+        parts.append(f"of {_listed(one.inputs)}")
     if zeros:
         parts.append(f"{number(100 * zeros, digits=2)} % zeros")
     if one.height is not None and one.width is not None:
