@@ -294,10 +294,12 @@ class OnnxEngine(Engine):
             made[graph.image.name] = image
         rest = [one for one in values if one not in made]
         if rest:
-            if self._session is None or self._session.values != tuple(rest):
-                self._session = None  # free its memory before the next one is made
-                self._session = Session(graph, rest)
-            made |= self._session.run({graph.image.name: image})
+            known = self._values(x.shape) if graph.sized else None
+            kept = self._session
+            if kept is None or kept.values != tuple(rest) or (known is not None and kept.known is not known):
+                self._session = kept = None  # free its memory before the next one is made
+                self._session = kept = Session(graph, rest, known)
+            made |= kept.run({graph.image.name: image})
         return made
 
     def _as_declared(self, x: Floats) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from convviz.errors import InputError, ShapeError
 from convviz.files import onnx_
 from convviz.files.outline import LARGE, outline
 from convviz.files.paths import quoted
+from convviz.spec.geometry import same_padding
 from convviz.spec.layers import Shape, shape_text
 from convviz.text import because, plural, printable
 
@@ -216,14 +218,25 @@ class Graph:
         found = onnx_.array(self.tensors[name], self.name, self.path.parent)
         return _wide(found)
 
-    def part(self, values: Sequence[str]) -> Any:
-        """Make a model of only the operations that some values depend on."""
+    @cached_property
+    def sized(self) -> bool:
+        """Whether parts of the graph are made for one size of the input, as `part` does."""
+        return any(_dilated_same(node) for node in self.nodes)
+
+    def part(self, values: Sequence[str], known: Mapping[str, Value] = MappingProxyType({})) -> Any:
+        """Make a model of only the operations that some values depend on.
+
+        With `known` shapes, dilated convolutions get the numbers of ``auto_pad``, which onnxruntime refuses
+        for them.
+        """
         model = onnx.ModelProto(ir_version=self.model.ir_version)
         model.opset_import.extend(self.model.opset_import)
         model.graph.name = "part"
         needed = self.needed(values)
         read = {one for index in needed for one in self.read_by[index]} | set(values)
         model.graph.node.extend(self.nodes[index] for index in needed)
+        for node in filter(_dilated_same, model.graph.node):
+            _write_pads(node, known)
         model.graph.initializer.extend(_reference(one) for name, one in self.tensors.items() if name in read)
         sparse = self.model.graph.sparse_initializer
         model.graph.sparse_initializer.extend(one for one in sparse if one.values.name in read)
@@ -265,6 +278,36 @@ class Graph:
         found = {one.name: _value(one.type) for one in (*inferred.input, *inferred.value_info)}
         stored = {name: Value(one.data_type, tuple(one.dims)) for name, one in self.tensors.items()}
         return found | stored
+
+
+def _dilated_same(node: Any) -> bool:
+    """Return whether an operation is a convolution with dilation whose padding depends on its input."""
+    if node.op_type != "Conv":
+        return False
+    chosen = onnx_.attributes(node)
+    dilated = any(step != 1 for step in chosen.get("dilations", ()))
+    return dilated and chosen.get("auto_pad") in (b"SAME_UPPER", b"SAME_LOWER")
+
+
+def _write_pads(node: Any, known: Mapping[str, Value]) -> None:
+    """Replace ``auto_pad`` of a convolution by its numbers, if the shapes that it reads are known."""
+    read, weight = (known[one].dims if one in known else None for one in node.input[:2])
+    if read is None or weight is None:
+        return
+    chosen = onnx_.attributes(node)
+    strides = chosen.get("strides", [1] * (len(read) - 2))
+    pairs = [
+        same_padding(length, kernel, stride=stride, dilation=dilation)
+        for length, kernel, stride, dilation in zip(
+            read[2:], weight[2:], strides, chosen["dilations"], strict=True
+        )
+    ]
+    if chosen["auto_pad"] == b"SAME_LOWER":
+        pairs = [pair[::-1] for pair in pairs]
+    kept = [one for one in node.attribute if one.name not in ("auto_pad", "pads")]
+    del node.attribute[:]
+    pads = [before for before, _ in pairs] + [after for _, after in pairs]
+    node.attribute.extend([*kept, onnx.helper.make_attribute("pads", pads)])
 
 
 def opened(path: Path, *, channels_last: bool = False) -> Graph:
