@@ -1,6 +1,7 @@
 """Networks that are torch modules; a hook copies every activation."""
 
 import contextlib
+import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ from convviz.spec import layers
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Shape, shape_text
 from convviz.spec.network import INPUT
-from convviz.text import printable
+from convviz.text import listed, printable
 from convviz.typing import Floats
 
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
@@ -284,9 +285,24 @@ class ModuleEngine(Engine):
             undo.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
             torch.backends.mha.set_fastpath_enabled(False)  # it calls no module inside an encoder
             with foreign(
-                f"{self._name} cannot be computed for an input of {shape_text(tuple(image.shape[1:]))}"
+                f"{self._name} cannot be computed for one tensor of {shape_text(tuple(image.shape))}"
             ):
+                self._check_inputs()
                 self.module(image)
+
+    def _check_inputs(self) -> None:
+        """Refuse a module that needs more than the picture."""
+        try:
+            known = inspect.signature(self.module.forward).parameters.values()
+        except (TypeError, ValueError):  # it is not written in Python
+            return
+        places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        needed = [one.name for one in known if one.default is one.empty and one.kind in places]
+        if len(needed) > 1:
+            raise SpecError(
+                f"{self._name} reads {listed([printable(one) for one in needed])}, but there is one picture; "
+                "wrap it in a module that is called with one tensor (1, C, H, W)."
+            )
 
     def convolves(self, name: str) -> bool:
         """Return whether a module is a convolution."""
