@@ -311,6 +311,8 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         if top is not None:
             chosen.append("maps: the strongest first (largest mean square)")
         told = ("; ".join(chosen), self.prediction_sentence())
+        maps = {one.name: strips.as_maps(made[one.name], one.layout, token=token) for one in steps}
+        order = None if top is None else {name: by_energy(of)[:top] for name, of in maps.items()}
         sheets = []
         for tile in tiles:
             sheet = strips.draw(
@@ -320,7 +322,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
                 made=made,
                 only=only,
                 seen=panel,
-                top=top,
+                chosen=order,
                 token=token,
                 rows=self._rows(steps) if only is None else (),
                 tile=tile,

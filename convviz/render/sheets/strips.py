@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from convviz.compute.networks.engine import NetworkStep
-from convviz.compute.survey import ArraySummary, by_energy, survey
+from convviz.compute.survey import ArraySummary, survey
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
 from convviz.render import palette
@@ -44,7 +44,7 @@ def draw(
     columns: int | None = None,
     look: Look = DEFAULT,
     seen: tuple[str, HW, Box, Floats | None] | None = None,
-    top: int | None = None,
+    chosen: Mapping[str, Sequence[int]] | None = None,
     token: HW | None = None,
     rows: Sequence[tuple[int, Sequence[int]]] = (),
 ) -> layout.Sheet:
@@ -71,8 +71,8 @@ def draw(
     seen : (str, HW, Box, ndarray or None), optional
         The layer, the position and the receptive field of a value, with the gradient if it is to be drawn, as
         for `convviz.render.sheets.receptive_field.panel`.
-    top : int, optional
-        The number of maps to draw of each layer, those with the most energy first.
+    chosen : dict of sequence of int, optional
+        The maps to draw of each layer, the strongest first.
     token : HW, optional
         As for `as_maps`.
     rows : sequence of (int, sequence of int), optional
@@ -99,8 +99,8 @@ def draw(
         values = as_maps(made[one.name], one.layout, token=token)
         count = len(values) if only is not None else min(columns or MOST, len(values))
         order: Sequence[int] = range(count)
-        if top is not None:
-            order = by_energy(values)[:top]
+        if chosen is not None:
+            order = chosen[one.name]
         # A row of cells has room for its numbers.
         longest = 2 * tile if tile is not None and len(one.output_shape or ()) == 1 else tile
         factor = scales.fit(HW(*values.shape[1:]), longest)
@@ -123,7 +123,7 @@ def draw(
             for index, of in zip(order, found, strict=True)
         ]
         wide = columns or (MOST if only is None else None)
-        shown = "" if len(found) == count else f"the {'strongest' if top else 'first'} {len(found)} maps"
+        shown = "" if len(found) == count else f"the {'strongest' if chosen else 'first'} {len(found)} maps"
         title = "" if only is not None else _title(one, made[one.name], shown)
         lines = reads if tuple(reads) != (place - 1,) else ()
         sections.append(Section(tiles, wide, palette.OUTPUT_TEAL, title=title, place=place, reads=lines))
