@@ -304,6 +304,11 @@ OPTIONS: dict[str, Any] = {
         panel=OUTPUT,
         text="Of attention (heads, T, T), draw what the token at this row and column attends to.",
     ),
+    "all": typer.Option(
+        "--all",
+        rich_help_panel=OUTPUT,
+        help="Draw every layer of a network, on as many pictures as that takes: NAME-maps-1.png and so on.",
+    ),
     "top": _option(
         "--top",
         parser=parsing.whole("top"),
@@ -351,6 +356,12 @@ OPTIONS: dict[str, Any] = {
         metavar="FILE",
         panel=LAYER,
         text="Names of the classes that the network predicts, one per line.",
+    ),
+    "channels_last": typer.Option(
+        "--channels-last",
+        rich_help_panel=LAYER,
+        help="Read the output of the layer as height, width, channels, and the input of an ONNX file that "
+        "does not say its order.",
     ),
     # a batch
     "workers": _option(

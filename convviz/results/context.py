@@ -58,6 +58,8 @@ class InNetwork(NamedTuple):
         The output of the network at that layer.
     values : (str, str)
         The names in a file of the values that the layer reads and makes; empty if there is no file.
+    dtype : str
+        The type of the numbers that the network computes with.
     seen : Seen, optional
         The receptive field of one of its values.
     gradient : ndarray, shape (C, H, W), float32, optional
@@ -71,6 +73,7 @@ class InNetwork(NamedTuple):
     runner: str
     maps: Floats
     values: tuple[str, str] = ("", "")
+    dtype: str = "float32"
     seen: Seen | None = None
     gradient: Floats | None = None
     picture: Picture | None = None
@@ -168,7 +171,8 @@ def in_network(
     weights = LayerWeights.of(
         layer, weight, convolution.bias, names=[f"{name}: {index}" for index in range(layer.out_channels)]
     )
-    place = InNetwork(name, engine.name, engine.runner, made.values, engine.value_names(name))
+    dtype = engine.declared.dtype
+    place = InNetwork(name, engine.name, engine.runner, made.values, engine.value_names(name), dtype)
     return LayerInContext(arriving, layer, weights, (*opened.remarks, *remarks), place)
 
 

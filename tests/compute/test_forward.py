@@ -28,7 +28,7 @@ def close(ours, theirs):
     np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-5, atol=1e-5)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(1, 6),
     st.integers(1, 6),
@@ -74,7 +74,7 @@ def test_several_inputs_are_done_one_by_one():
     close(convviz.conv_transpose2d(x, weight, stride=2), expected)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data(), st.integers(1, 9), st.integers(1, 9), pair, pair, pair, st.booleans(), st.booleans())
 def test_pooling(data, h, w, kernel, stride, dilation, ceil_mode, include):
     padding = tuple(data.draw(st.integers(0, side // 2)) for side in kernel)

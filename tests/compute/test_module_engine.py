@@ -77,9 +77,7 @@ def test_a_module_is_as_it_was_before_also_after_an_error(name):
     engine = networks.of_module(network)
     assert torch.is_grad_enabled()
     if network.fails:
-        told = (
-            r"computed for an input of 3x8x8: ValueError: the last part \(test_module_engine.py, line \d+\)"
-        )
+        told = r"one tensor of 1x3x8x8: ValueError: the last part \(test_module_engine.py, line \d+\)"
         with pytest.raises(InputError, match=told):
             activations(engine, X, [name])
     else:

@@ -80,7 +80,7 @@ def test_percentiles_of_bands_keep_the_promised_distance(monkeypatch, name, few)
             assert spread.least(percent) == spread.most(percent) == pytest.approx(true, rel=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 300), st.floats(-1e4, 1e4, width=32))
 def test_any_size_in_any_bands_keeps_the_promised_distance(seed, height, width, offset):
     rng = np.random.default_rng(seed)

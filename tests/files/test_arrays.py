@@ -295,7 +295,7 @@ def damaged_files(draw):
     | DOCUMENTS.map(lambda document: json.dumps(document).encode()),
     suffix=st.sampled_from(arrays.READABLE),
 )
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=300, derandomize=True, database=None)
 def test_any_bytes_are_finite_numbers_or_refused_in_one_line(data, suffix):
     refusal, found = "", np.ones(1, np.float32)
     try:

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from convviz.compute.networks.engine import Engine
 
 
-def open_onnx(path: str | Path) -> "Engine":
+def open_onnx(path: str | Path, *, channels_last: bool = False) -> "Engine":
     """Open the network of an ONNX file; only operations that onnxruntime knows are run.
+
+    `channels_last` tells that it reads (H, W, C), where the file does not say it.
 
     Raises
     ------
@@ -26,7 +28,7 @@ def open_onnx(path: str | Path) -> "Engine":
         import onnxruntime  # noqa: F401
     from convviz.compute.networks.onnx import OnnxEngine
 
-    return OnnxEngine(Path(path))
+    return OnnxEngine(Path(path), channels_last=channels_last)
 
 
 def of_module(module: Any, name: str = "") -> "Engine":

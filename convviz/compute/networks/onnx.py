@@ -64,8 +64,8 @@ class OnnxEngine(Engine):
 
     runner = "onnxruntime"
 
-    def __init__(self, path: Path) -> None:
-        self._graph: Graph = opened(path)
+    def __init__(self, path: Path, *, channels_last: bool = False) -> None:
+        self._graph: Graph = opened(path, channels_last=channels_last)
         self._names: Names = names_of(self._graph)
         self._session: Session | None = None
         self._constants: dict[str, NDArray[Any]] = {}
@@ -281,10 +281,12 @@ class OnnxEngine(Engine):
             made[graph.image.name] = image
         rest = [one for one in values if one not in made]
         if rest:
-            if self._session is None or self._session.values != tuple(rest):
-                self._session = None  # free its memory before the next one is made
-                self._session = Session(graph, rest)
-            made |= self._session.run({graph.image.name: image})
+            known = self._values(x.shape) if graph.sized else None
+            kept = self._session
+            if kept is None or kept.values != tuple(rest) or (known is not None and kept.known is not known):
+                self._session = kept = None  # free its memory before the next one is made
+                self._session = kept = Session(graph, rest, known)
+            made |= kept.run({graph.image.name: image})
         return made
 
     def _as_declared(self, x: Floats) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from convviz.render.drawings.bands import Bands, Paint
 from convviz.render.drawings.drawing import Bitmap, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, key
-from convviz.render.sheets import captions
+from convviz.render.sheets import branches, captions
+from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import measured, wrapped
 from convviz.render.sheets.kernels import Fit, Kernels, cell_lines
 from convviz.render.sheets.tile import Section, Tile
@@ -171,20 +172,34 @@ class _Measured:
 
     section: Section
     size: HW
+    heights: list[int]  # of each tile
     name: str
     words: list[list[str]]  # of each form of the notes
     bar: float
+    bars: list[Bar]  # one for each height of bars
+    numbered: bool  # whether numbers may stand in the cells of a tile
+    rows: dict[tuple[int, int, bool], "_Rows"] = field(default_factory=dict)  # results of `_rows`
 
     @classmethod
     def of(cls, section: Section) -> "_Measured":
         """Look at every tile once."""
         tiles = section.tiles
-        size = HW(max(tile.size.h for tile in tiles), max(tile.size.w for tile in tiles))
+        sizes = [tile.size for tile in tiles]
+        heights = [size.h for size in sizes]
         names = {captions.shortest(tile.caption) for tile in tiles}
         words = [captions.widest_words(form) for form in zip(*(tile.notes for tile in tiles), strict=True)]
         name = max(sorted(names), key=lambda name: measured(name, 1))
-        bar = max((tile.bar.least for tile in tiles if tile.bar), default=0.0)
-        return cls(section, size, name, words, bar)
+        bars = [tile.bar for tile in tiles if tile.bar]
+        return cls(
+            section,
+            HW(max(heights), max(size.w for size in sizes)),
+            heights,
+            name,
+            words,
+            bar=max((one.least for one in bars), default=0.0),
+            bars=list({one.height(_LEAST_TYPE): one for one in bars}.values()),
+            numbered=any(tile.numbers is not None for tile in tiles),
+        )
 
     def form(self, text: int, width: int) -> int:
         """Choose the form of the notes: all digits in one line, items in brief, or ranges in two lines."""
@@ -228,6 +243,7 @@ class _Plan:
     look: Look
     lines: list[tuple[int, str]]
     stacks: list[list[_Rows]]
+    lanes: branches.Lanes
     key: Kernels | None
     told: list[str]  # notes on the kernels, beside their scale
     notes: list[str]
@@ -314,7 +330,9 @@ def _planned(
     if len(rows) == stacks == 2:
         rows[0] = _beside(known[0], rows[1], text, captioned=look.captions)
     stacked = [_aligned(stack) for stack in _stacked(rows, stacks)]
-    across = sum(_width(stack, gap, text) for stack in stacked) + (1 + _APART * (len(stacked) - 1)) * gap
+    lanes = branches.lanes([one.section for one in known])
+    across = sum(_width(stack, gap, text) + branches.width(lanes, text) for stack in stacked)
+    across += (1 + _APART * (len(stacked) - 1)) * gap
     down = max(sum(one.height for one in stack) for stack in stacked)
     room = max(across - 2 * gap, 30 * text)
     lines = [
@@ -343,7 +361,7 @@ def _planned(
     elif look.layout == "tall":
         ratio = _PAGE[1] / _PAGE[0]
         down, width = max(down, math.ceil(width * ratio)), max(width, math.ceil(down / ratio))
-    return _Plan(text, look, lines, stacked, key, told, notes, content, down, width)
+    return _Plan(text, look, lines, stacked, lanes, key, told, notes, content, down, width)
 
 
 def _gap(text: int) -> int:
@@ -352,11 +370,20 @@ def _gap(text: int) -> int:
 
 
 def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Rows:
-    """Measure a section."""
-    section, tiles = known.section, known.section.tiles
+    """Measure a section, once for every number of columns and size of type."""
+    section, count = known.section, len(known.heights)
     # Tiles that stay together are as many columns, at least.
     columns = max(1, columns // section.together) * section.together
-    columns = min(section.columns or columns, len(tiles))
+    columns = min(section.columns or columns, count)
+    key = (columns, text, captioned)
+    if key not in known.rows:
+        known.rows[key] = _in_rows(known, columns, text, captioned=captioned)
+    return known.rows[key]
+
+
+def _in_rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Rows:
+    """Measure a section in rows of a given length."""
+    section = known.section
     least = math.ceil(known.bar * text)
     cell = max(known.size.w, least)
     notes: list[int] = []
@@ -365,8 +392,7 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Row
         cell = max(cell, _LEAST_COLUMN * text, math.ceil(measured(known.name, text)))
     kernels = None
     if section.kernels:
-        widen = any(tile.numbers is not None for tile in tiles)
-        kernels = section.kernels.fit(cell, known.size.h, text, widen=widen)
+        kernels = section.kernels.fit(cell, known.size.h, text, widen=known.numbered)
         cell = max(cell, kernels.width)
     if captioned:
         form = known.form(text, cell)
@@ -374,10 +400,9 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Row
         cell = max(cell, *(math.ceil(measured(word, text)) for word in words))
         notes = captions.words_in_lines(words, text, cell)
     line = round(text * 1.3)
-    bars = [text // 2 + tile.bar.height(text) for tile in tiles if tile.bar]
-    heights = [
-        max(tile.size.h for tile in tiles[start : start + columns]) for start in range(0, len(tiles), columns)
-    ]
+    bars = [text // 2 + bar.height(text) for bar in known.bars]
+    starts = range(0, len(known.heights), columns)
+    heights = [max(known.heights[start : start + columns]) for start in starts]
     caption = _gap(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)
     bar = HW(max(bars, default=0), least)
     title = line + text // 3 if section.title else 0
@@ -433,10 +458,17 @@ def _shapes(plan: _Plan) -> Iterator[Shape]:
     y += gap // 2
     x = left
     for stack in plan.stacks:
+        x += branches.width(plan.lanes, text)
         top = y
+        rungs = []
         for rows in stack:
             yield from _tiles(rows, x, top, text=text, captioned=plan.look.captions)
+            title = top + round(text * 0.65)
+            rungs.append(
+                branches.Rung(rows.section, title, top + rows.title + rows.above + rows.heights[0] // 2)
+            )
             top += rows.height
+        yield from branches.lines(rungs, plan.lanes, HW(y, x), bottom=top, text=text)
         x += _width(stack, gap, text) + _APART * gap
     y += max(sum(one.height for one in stack) for stack in plan.stacks)
     if plan.key:

@@ -88,6 +88,10 @@ class Section:
         The kernels above the tiles.
     title : str
         A line above the tiles.
+    place : int
+        The number of the section among the rows of a network.
+    reads : sequence of int
+        The places of the sections from which lines lead to this one.
     """
 
     tiles: Sequence[Tile]
@@ -96,6 +100,8 @@ class Section:
     together: int = 1
     kernels: Kernels | None = None
     title: str = ""
+    place: int = 0
+    reads: Sequence[int] = ()
 
 
 def extent(low: float, high: float, others: NotFinite | None = None) -> str:
