@@ -1,7 +1,7 @@
 """Hold the maps that the steps of a network make of a picture, as a value that shows and saves itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,22 @@ from convviz.compute.networks.sources import Opened, check_layer
 from convviz.compute.survey import by_energy, summed_up
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
+from convviz.page.page import has_room, network_page
+from convviz.page.stored import OwnProgram, Told, stored_page
 from convviz.render.sheets import strips
 from convviz.render.sheets.layout import Sheet
 from convviz.results import outputs
 from convviz.results.context import Seen, in_network
 from convviz.results.feature_maps import FeatureMaps
+from convviz.results.pages import Page, largest, stored_network
 from convviz.spec import settings
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Shape, shape_text
 from convviz.text import number, plural
 from convviz.typing import Floats
 
+# A network that was made in Python has weights, but no file of them.
+_IN_PYTHON = OwnProgram(origin="# copy the weights of the network into the layers below")
 # The number of classes to name for a prediction.
 _BEST = 5
 
@@ -317,6 +322,72 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             shapes,
         )
 
+    def explore(
+        self,
+        path: str = "input.npy",
+        *,
+        only: str | None = None,
+        program: OwnProgram = _IN_PYTHON,
+        code: str = "",
+        **chosen: Any,
+    ) -> Page:
+        """Make an interactive page of the network, with a panel for each of its convolutions.
+
+        A small network of convviz is computed in the browser, all its layers. Of any other network the page
+        holds what arrives at the convolutions.
+
+        Parameters
+        ----------
+        path : str
+            The name of the input in the command on the page.
+        only : str, optional
+            The only convolution to put into the page.
+        program : OwnProgram
+            What the program of a network of convviz needs besides its layers.
+        code : str
+            The program of another network.
+        **chosen
+            As for `convviz.page.page.network_page`: command, reading, read_as, others, looks.
+
+        Returns
+        -------
+        Page
+            It shows itself in a notebook, and has ``save(path)``.
+
+        Raises
+        ------
+        SpecError
+            If the network is too large for a page.
+        """
+        filled = self.opened.filled
+        if filled is not None and only is None and has_room(filled.steps):
+            text = network_page(
+                path,
+                self.picture,
+                filled.network,
+                steps=filled.steps,
+                parameters=filled.weights,
+                origin=program.origin,
+                program=program.parts,
+                **chosen,
+            )
+            return Page(text)
+        found = stored_network(self.opened, self.picture, self.steps, only=only)
+        told = Told(self.opened.engine.name, self.opened.engine.runner, self._best(found.last), code)
+        if filled is not None:
+            program = program._replace(steps=filled.steps, classes=filled.network.classes)
+        text = stored_page(path, found.stored, found.chain, told=told, program=program, **chosen)
+        return Page(
+            text, remarks=tuple(found.stored.words if any(found.stored.errors) else found.stored.missing)
+        )
+
+    def _best(self, last: Floats | None) -> list[tuple[str, float]]:
+        """Name the largest outputs of the last step: its classes, or their numbers."""
+        if last is None:
+            return []
+        made = {**self.made, self.steps[-1].name: last}
+        return replace(self, made=made).prediction() or largest(last)
+
     def arrays(self) -> dict[str, Floats]:
         """Gather the arrays for `save`: the input, and the computed outputs."""
         return {"input": self.picture.x, **self.made}
@@ -358,6 +429,21 @@ def _missing(name: str) -> NetworkStep:
     raise KeyError(name)
 
 
+def until(opened: Opened, steps: Sequence[NetworkStep]) -> Sequence[NetworkStep]:
+    """Return the steps up to the last one that was asked for.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such step.
+    """
+    if opened.until is None:
+        return steps
+    known = [one.name for one in steps]
+    check_layer(opened.until, known)
+    return steps[: known.index(opened.until) + 1]
+
+
 def apply(
     opened: Opened,
     picture: Picture,
@@ -385,16 +471,13 @@ def apply(
     SpecError, ShapeError, BackendError, UnknownNameError
         As for `run_net`.
     """
-    steps = opened.engine.steps(picture.shape)
+    steps: Sequence[NetworkStep] = opened.engine.steps(picture.shape)
     if filled := opened.filled:
         chosen = backends.choose(backend, macs=sum(one.macs for one in filled.steps), device=device)
         made = stack.run_net(filled.network, picture.x, filled.weights, backend=chosen, device=device)
         shown = [one for one in steps if one.kind != "Flatten"]
         return NetworkMaps(opened, steps, picture, made, chosen, device, title, shown)
-    if opened.until is not None:
-        known = [one.name for one in steps]
-        check_layer(opened.until, known)
-        steps = steps[: known.index(opened.until) + 1]
+    steps = until(opened, steps)
     shown = overview_steps(steps, ("chw", "hwc"))
     # The last output is shown, whatever it is.
     if not shown or (opened.until is not None and shown[-1] is not steps[-1]):

@@ -225,7 +225,7 @@ def test_every_layer_of_the_page_makes_what_convviz_makes(text):
         }
         for one in steps
     }
-    layers = [page._layer(one, parameters[one.name]) for one in steps]
+    layers = [page.layer_data(one, parameters[one.name]) for one in steps]
     (found,) = computed({"height": 13, "width": 11, "planes": x.reshape(3, -1).tolist(), "layers": layers})
     for name, expected in stack.run_net(network, x, parameters).items():
         values = np.array(found[name]).reshape(expected.shape)
@@ -236,7 +236,7 @@ def test_every_layer_of_the_page_makes_what_convviz_makes(text):
 def test_a_layer_that_training_changes_is_written_as_it_is_when_nothing_is_trained(kind):
     """In torch a new module is in training, where dropout drops values and a batch has its own statistics."""
     (one,) = parse_layers(kind).sized((2, 5, 5))
-    module = eval(page._layer(one, {})["text"], {"torch": torch})
+    module = eval(page.layer_data(one, {})["text"], {"torch": torch})
     x = torch.linspace(-1, 1, 50).reshape(1, 2, 5, 5)
     torch.testing.assert_close(module(x), x, rtol=1e-4, atol=0)  # mean 0 and variance 1, but for its epsilon
 
