@@ -37,7 +37,12 @@ MOST_MACS, MOST_NUMBERS = 1 << 31, 1 << 22
 # Several workers share a single layer, and no other layer follows it.
 MOST_MACS_ALONE = 1 << 33
 
-_SCRIPTS = ("convolve", "layers", "paint", "work", "stored", "settings", "pictures", "words", "panes", "app")
+_SCRIPTS = (
+    # Workers run these four.
+    *("convolve", "layers", "paint", "work"),
+    *("words", "settings", "pictures", "dom", "panes", "looks", "store", "compute", "archive"),
+    *("inspector", "stage", "strip", "chain", "play", "drawer", "export", "app"),
+)
 
 
 def page(
@@ -272,14 +277,14 @@ def written(
         "channels": list(picture.channels),
         "low": low,
         "high": high,
-        "planes": _channels(picture),
+        "pixels": _channels(picture),
         # The settings to read another picture; the page determines its channels and its size.
         "prepared": options_of(dataclasses.replace(reading, mode=None, resize=None, crop=None)),
         "most": 1 if reading.range == "unit" else 255,
         "mostMacs": MOST_MACS_ALONE,
         "normalize": None if normal is None else {"mean": list(normal.mean), "std": list(normal.std)},
         "presets": [
-            {"name": one.kernel.name, "taps": one.kernel.values, "divisor": one.kernel.divisor}
+            {"name": one.kernel.name, "kernel": one.kernel.values, "divisor": one.kernel.divisor}
             for one in entries()
         ],
         "tables": {name: _table(name) for name in dict.fromkeys(("signed", "gray", looks.colormap))},

@@ -1,6 +1,6 @@
 "use strict";
 /**
- * Values as colours. Nothing here knows of the page, so that a worker may do it.
+ * Values as colours. Nothing here uses the page, so a worker can run it.
  *
  * @typedef {Uint8ClampedArray<ArrayBuffer>} Pixels  Red, green, blue and opacity of every pixel.
  * @typedef {{pixels: Pixels, height: number, width: number, low: number, high: number}} Look
@@ -170,21 +170,21 @@ const Paint = (() => {
   }
 
   /**
-   * Three planes as red, green and blue.
+   * Three channels as red, green and blue.
    *
    * @param {Picture} picture @param {number} least @param {number} most @returns {Look}
    */
-  function colours({ height, width, planes }, least, most) {
+  function colours({ height, width, channels }, least, most) {
     const pixels = new Uint8ClampedArray(4 * height * width).fill(255);
     const scale = most > least ? 255 / (most - least) : 0;
     for (let channel = 0; channel < 3; channel++)
-      for (let at = 0; at < height * width; at++) pixels[4 * at + channel] = (planes[channel][at] - least) * scale;
-    for (const plane of planes.slice(0, 3)) marked(pixels, plane);
+      for (let at = 0; at < height * width; at++) pixels[4 * at + channel] = (channels[channel][at] - least) * scale;
+    for (const values of channels.slice(0, 3)) marked(pixels, values);
     return { pixels, height, width, low: least, high: most };
   }
 
   /**
-   * A map made small: means of square parts, so that at most `side` of them stand in a row.
+   * A map made small: means of square blocks, at most `side` of them in a row.
    *
    * @param {Float32Array} values @param {number} height @param {number} width @param {number} side @returns {Small}
    */

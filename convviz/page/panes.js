@@ -1,9 +1,9 @@
 "use strict";
 /**
- * Canvases that show planes and maps: drawn from their pixels, zoomed and dragged together, with frames and numbers.
+ * Canvases that show channels and maps: drawn from their pixels, zoomed and dragged together, with frames and numbers.
  *
  * @typedef {{rows: number[], columns: number[], colour: string, width: number}} Mark
- * @typedef {{kind: "input"|"output", plane: number, canvas: HTMLCanvasElement, source: HTMLCanvasElement, look: Look,
+ * @typedef {{kind: "input"|"output", channel: number, canvas: HTMLCanvasElement, source: HTMLCanvasElement, look: Look,
  *   values: Float32Array|null, marks: Mark[], most: number, scale: number, left: number, top: number}} Pane
  */
 const Panes = (() => {
@@ -43,11 +43,11 @@ const Panes = (() => {
   /**
    * Put a canvas into a figure; `most` is the greatest side on the screen.
    *
-   * @param {HTMLElement} figure @param {"input"|"output"} kind @param {number} plane @param {object} key
+   * @param {HTMLElement} figure @param {"input"|"output"} kind @param {number} channel @param {object} key
    * @param {() => Look} paint @param {Float32Array|null} values @param {string} label @param {number} most
    * @returns {Pane}
    */
-  function add(figure, kind, plane, key, paint, values, label, most) {
+  function add(figure, kind, channel, key, paint, values, label, most) {
     const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", label);
@@ -58,7 +58,7 @@ const Panes = (() => {
       found = { look, source: canvasOf(look) };
       painted.set(key, found);
     }
-    const pane = { kind, plane, canvas, ...found, values, marks: [], most, scale: 1, left: 0, top: 0 };
+    const pane = { kind, channel, canvas, ...found, values, marks: [], most, scale: 1, left: 0, top: 0 };
     panes.push(pane);
     listen(pane);
     return pane;

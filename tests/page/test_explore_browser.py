@@ -124,7 +124,7 @@ def maps(browser):
     settle(browser)
     found = browser.execute_script(
         "const made = window.convviz.shown().output;"
-        "return [made.height, made.width, made.planes.map((map) => Array.from(map))]"
+        "return [made.height, made.width, made.channels.map((map) => Array.from(map))]"
     )
     return np.array(found[2]).reshape(-1, found[0], found[1])
 
@@ -141,7 +141,7 @@ def write(browser, id, text):
 
 def at(browser, id, y, x, size):
     """Move the pointer to the middle of a cell."""
-    place = (By.CSS_SELECTOR, "figure.plane canvas") if id == "planes canvas" else (By.ID, id)
+    place = (By.CSS_SELECTOR, "figure.channel canvas") if id == "channel canvas" else (By.ID, id)
     canvas = browser.find_element(*place)
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
     box = canvas.rect
@@ -169,7 +169,7 @@ def test_pointing_shows_the_products_and_a_click_pins(opened):
 def test_an_input_pixel_tells_which_outputs_it_feeds(opened):
     """With a border that mirrors, the pixels beside the edge are read more than once."""
     browser = opened("padTop=1&padLeft=1&mode=reflect")
-    at(browser, "planes canvas", 1, 1, X.shape[1:])
+    at(browser, "channel canvas", 1, 1, X.shape[1:])
     # Rows 0 to 2 and columns 0 to 2 have a window with the pixel; window 0 meets it as border too.
     told = shown(browser, "told")
     assert told.startswith(f"input at 1,1: R {float(X[0, 1, 1]):.4g}")
@@ -216,7 +216,7 @@ def test_typed_kernels_can_be_saved_for_the_command(opened, tmp_path, flip):
     assert "edits=0:" in browser.current_url
     command = shlex.split(shown(browser, "command"))
     assert browser.find_element(By.ID, "saveKernels").is_displayed()
-    text = browser.execute_script("const s = convviz.shown(); return Words.kernels(s.conv, s.bank, 3)")
+    text = browser.execute_script("const s = convviz.shown(); return Words.kernels(s.conv, s.weights, 3)")
     (tmp_path / "kernels.json").write_text(text)
     np.save(tmp_path / "x.npy", X)
     command[2] = "x.npy"
@@ -290,13 +290,13 @@ def test_a_padding_that_no_machine_can_hold_is_refused_at_its_field(opened):
     ("thrown", "words"),
     [
         ("new Float32Array(-1)", "this browser does not have the memory for these maps"),
-        ("null.planes", "Cannot read properties of null"),
+        ("null.channels", "Cannot read properties of null"),
     ],
     ids=["memory", "a fault of the page"],
 )
 def test_an_error_of_a_worker_is_told_and_the_page_goes_on(opened, thrown, words):
     """A stride of 3 is what the worker cannot do."""
-    start = "const { height, width, planes } = picture;\n    const [h, w] = outputSize"
+    start = "const { height, width, channels } = picture;\n    const [h, w] = outputSize"
     layer, layer_weights, _ = filters.build(LayerSettings(), 3)
     text = page.page(
         "x.png", Picture(X, tuple("RGB")), layer, weights=layer_weights, settings=LayerSettings()
@@ -420,7 +420,7 @@ def test_the_scale_of_maps_is_chosen_and_its_ends_are_told_while_numbers_stay(op
     def choose(name, value):
         Select(browser.find_element(By.ID, name)).select_by_visible_text(value)
 
-    before = browser.execute_script("return Array.from(window.convviz.shown().output.planes[0])")
+    before = browser.execute_script("return Array.from(window.convviz.shown().output.channels[0])")
     assert told() == "scale from -1190 to 1190"
     choose("colormap", "gray")
     assert told() == "scale from 0 to 1190"
@@ -428,7 +428,7 @@ def test_the_scale_of_maps_is_chosen_and_its_ends_are_told_while_numbers_stay(op
     assert told() == "scale from 0 to 1199"
     choose("limits", "symmetric")
     assert told() == "scale from -1199 to 1199"
-    assert browser.execute_script("return Array.from(window.convviz.shown().output.planes[0])") == before
+    assert browser.execute_script("return Array.from(window.convviz.shown().output.channels[0])") == before
     assert "map 0: 0 to 1199" in shown(browser, "output")
     assert shown(browser, "command").endswith("--limits symmetric")
     assert "limits=symmetric" in browser.current_url
@@ -526,7 +526,7 @@ def outputs(browser):
     settle(browser)
     found = browser.execute_script(
         "return Object.fromEntries(Array.from(convviz.net().outputs,"
-        " ([name, of]) => [name, of.planes.map((plane) => Array.from(plane))]))"
+        " ([name, of]) => [name, of.channels.map((channel) => Array.from(channel))]))"
     )
     return {name: np.array(values) for name, values in found.items()}
 

@@ -40,16 +40,16 @@ needs_node = pytest.mark.skipif(
 RUN = """
 const [vm, fs] = [require("vm"), require("fs")];
 Object.assign(globalThis, { document: { getElementById: () => null } });
-for (const name of ["convolve", "stored"])
+for (const name of ["convolve", "archive"])
   vm.runInThisContext(fs.readFileSync(`${process.argv[1]}/${name}.js`, "utf8"));
 const answer = vm.runInThisContext(`(async ({ layer, blobs, picture, at }) => {
-  const made = { ...picture, planes: picture.planes.map((plane) => Float32Array.from(plane)) };
-  const { input, bank } = await Stored.layer(layer, made, (index) => blobs[index]);
-  const { maps, height, width } = Convolve.correlate(input, layer.options, bank);
+  const made = { ...picture, channels: picture.channels.map((channel) => Float32Array.from(channel)) };
+  const { input, weights } = await Archive.layer(layer, made, (index) => blobs[index]);
+  const { maps, height, width } = Convolve.correlate(input, layer.options, weights);
   return {
-    input: input.planes.map((plane) => Array.from(plane)),
+    input: input.channels.map((channel) => Array.from(channel)),
     maps: maps.map((map) => Array.from(map)), size: [height, width],
-    box: Stored.field(layer, ...at, made),
+    box: Archive.field(layer, ...at, made),
   };
 })`);
 let text = "";
@@ -80,12 +80,12 @@ def computed(text, layers, at=(0, 0)):
     """What the scripts of the page make of some of its layers."""
     data, blobs = data_of(text), blobs_of(text)
     channels, height, width = data["shape"]
-    kind = data["planes"]
+    kind = data["pixels"]
     raw = base64.b64decode(kind["data"])
     flat = (
         np.frombuffer(raw, np.uint8) / kind["divisor"] if kind["kind"] == "u8" else np.frombuffer(raw, "<f4")
     )
-    picture = {"height": height, "width": width, "planes": flat.reshape(channels, -1).tolist()}
+    picture = {"height": height, "width": width, "channels": flat.reshape(channels, -1).tolist()}
     cases = [{"layer": layer, "blobs": blobs, "picture": picture, "at": at} for layer in layers]
     done = subprocess.run(
         [NODE, "-e", RUN, PAGE], input=json.dumps(cases), capture_output=True, text=True, check=True

@@ -2,11 +2,17 @@
 /**
  * The arrays of a network that another program ran: compressed in the page, opened when a layer is chosen.
  *
+ * A `Held` is a convolution of such a network; what arrives there is null where that is the picture of the page.
+ *
  * @typedef {{kind: "f32"|"f16"|"u8", shape: number[], at: number}} Packed
  * @typedef {{firsts: number[], lasts: number[], shift: number}} Reach
  * @typedef {{top: number, bottom: number, left: number, right: number}} Box
+ * @typedef {{name: string, options: Layer, shape: number[], arriving: Packed|null, arrivingShape: number[], thumbs: Packed|null,
+ *   numbers: {weight: Packed, bias?: Packed}, reach: [Reach, Reach]|null, whole: boolean, remark: string}} Held
+ * @typedef {{name: string, runner: string, words: string[], prediction: [string, number][], code: string, steps: any[],
+ *   chain: {name: string, kind: string, shape: number[], at: number|null}[]}} Network
  */
-const Stored = (() => {
+const Archive = (() => {
   // Layers that stay open: to go back to the one before costs nothing.
   const MOST_OPEN = 3;
 
@@ -67,38 +73,48 @@ const Stored = (() => {
   /** @param {Packed} packed @param {(at: number) => string} [text] */
   const open = async (packed, text = textOf) => unpack(await inflate(text(packed.at)), packed);
 
-  /** Channels of one array, side by side. @param {Float32Array} values @param {number[]} shape @returns {Picture} */
-  function pictureOf(values, [channels, height, width]) {
+  /** Channels of one array, one after the other. @param {Float32Array} values @param {number[]} shape @returns {Picture} */
+  function pictureOf(values, [count, height, width]) {
     const size = height * width;
-    return { height, width, planes: Array.from({ length: channels }, (_, at) => values.subarray(at * size, (at + 1) * size)) };
+    return { height, width, channels: Array.from({ length: count }, (_, at) => values.subarray(at * size, (at + 1) * size)) };
   }
 
-  /** @type {Map<any, Promise<{input: Picture, bank: Bank}>>} */
+  /** @type {Map<Held, Promise<{input: Picture, weights: Weights}>>} */
   const kept = new Map();
 
   /**
    * What arrives at a layer, and its weights; the layers that were chosen last stay open.
    *
-   * @param {any} layer @param {Picture} picture @param {(at: number) => string} [text]
-   * @returns {Promise<{input: Picture, bank: Bank}>}
+   * @param {Held} held @param {Picture} picture @param {(at: number) => string} [text]
+   * @returns {Promise<{input: Picture, weights: Weights}>}
    */
-  function layer(layer, picture, text = textOf) {
-    const found = kept.get(layer) || opened(layer, picture, text);
-    kept.delete(layer);
-    kept.set(layer, found);
+  function layer(held, picture, text = textOf) {
+    const found = kept.get(held) || opened(held, picture, text);
+    kept.delete(held);
+    kept.set(held, found);
     for (const old of [...kept.keys()].slice(0, -MOST_OPEN)) kept.delete(old);
     return found;
   }
 
-  /** @param {any} layer @param {Picture} picture @param {(at: number) => string} text */
+  /** @param {Held} held @param {Picture} picture @param {(at: number) => string} text */
   async function opened({ arriving, numbers }, picture, text) {
     const [input, weight, bias] = await Promise.all([
       arriving && open(arriving, text),
       open(numbers.weight, text),
-      numbers.bias && open(numbers.bias, text),
+      numbers.bias ? open(numbers.bias, text) : null,
     ]);
-    return { input: input ? pictureOf(input, arriving.shape) : picture, bank: { weight, bias: bias || null } };
+    return { input: arriving && input ? pictureOf(input, arriving.shape) : picture, weights: { weight, bias } };
   }
+
+  /** The effect of a page with such a network. @param {any[]} steps @returns {Effect} */
+  const effect = (steps) => async (state, { picture }) => {
+    const at = Math.min(state.at, steps.length - 1);
+    const step = steps[at];
+    const { input, weights: { weight, bias } } = await layer(step, picture);
+    const weights = { weight: weight.slice(), bias: bias && bias.slice() };
+    Settings.typed(state, at, weights);
+    return Compute.convolved(null, step, step.options, weights, input, Math.min(state.map, step.options.outChannels - 1));
+  };
 
   /** The first and the last pixel that a value sees along one axis. @param {Reach} reach @param {number} index @returns {Pair} */
   function along({ firsts, lasts, shift }, index) {
@@ -109,7 +125,7 @@ const Stored = (() => {
   /**
    * The receptive field of an output in the picture of the network; null where it is not defined.
    *
-   * @param {any} layer @param {number} y @param {number} x @param {Picture} picture @returns {Box|null}
+   * @param {Held} held @param {number} y @param {number} x @param {Picture} picture @returns {Box|null}
    */
   function field({ reach, whole }, y, x, { height, width }) {
     if (!reach) return whole ? { top: 0, bottom: height - 1, left: 0, right: width - 1 } : null;
@@ -117,5 +133,5 @@ const Stored = (() => {
     return { top, bottom, left, right };
   }
 
-  return { unpack, open, pictureOf, layer, field };
+  return { unpack, open, pictureOf, layer, effect, field };
 })();

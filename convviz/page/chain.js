@@ -1,0 +1,123 @@
+"use strict";
+/** The chain of a network that another program ran: its steps to choose from, its picture, what it predicts. */
+const Chain = (() => {
+  const { $, element } = Dom;
+  const SIDE = 224;
+
+  /** The small maps of each convolution, once they are open. @type {Map<Held, Picture>} */
+  const opened = new Map();
+  /** @type {HTMLElement[]} */
+  let buttons = [];
+  /** @type {any} */
+  let frame = null;
+  /** @type {any} */
+  let seen = null;
+  let painted = "";
+
+  /** The picture with the frame of the receptive field. @param {Input} input */
+  function photo({ picture, low, high }) {
+    const { height, width, channels } = picture;
+    const look = channels.length >= 3
+      ? Paint.colours(picture, low, high)
+      : Paint.grey(channels[0], height, width, low, high);
+    const canvas = Panes.canvasOf(look);
+    const scale = SIDE / Math.max(height, width);
+    Object.assign(canvas.style, { width: `${Math.round(width * scale)}px`, height: `${Math.round(height * scale)}px` });
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `the picture that the network reads, ${height} by ${width} pixels`);
+    frame = element("div", { className: "field", hidden: true });
+    seen = element("figcaption", {}, "Pin an output to see what it sees of the picture.");
+    return element("figure", { className: "photo" }, element("div", { className: "framed" }, canvas, frame), seen);
+  }
+
+  /** @param {Network} network */
+  function prediction({ name, runner, prediction: best }) {
+    const list = element("ol", {}, ...best.map(([named, value]) =>
+      element("li", {}, `${named} (${Words.short(value, 3)})`)));
+    return element("div", {}, element("p", {}, `${name}, run by ${runner}${best.length ? "; its largest outputs:" : ""}`), list);
+  }
+
+  /** One row: a button for a convolution that is in the page, else a name. @param {Network["chain"][number]} one @param {Stored} store */
+  function row({ name, kind, shape, at }, store) {
+    const label = element("span", { className: "name" }, name, element("span", {}, shape.length ? `${kind} -> ${shape.join("x")}` : kind));
+    if (at === null) return element("p", { className: "passed" }, label);
+    const button = element("button", { type: "button" }, label, element("span", { className: "strip" }));
+    button.dataset.key = `layer${at}`;
+    button.addEventListener("click", () => {
+      store.pin(null);
+      store.change({ at, map: 0 });
+    });
+    buttons[at] = button;
+    return button;
+  }
+
+  /** @param {Data} data @param {Held[]} steps @param {Stored} store */
+  function start(data, steps, store) {
+    const { network } = data;
+    if (!network) return;
+    $("layers").replaceChildren(...network.chain.map((one) => row(one, store)));
+    const notes = element("ul", { className: "hint" }, ...network.words.map((one) => element("li", {}, `${one}.`)));
+    $("layers").before(element("div", { id: "network" }, photo(store.now().input), element("div", {}, prediction(network), notes)));
+    store.subscribe((now, before) => {
+      if (!now.shown) return;
+      if (now.shown !== before.shown) choose(now, steps);
+      if (now.shown !== before.shown || now.pinned !== before.pinned || now.pointed !== before.pointed) see(now, steps);
+    });
+    // The page is there first; small maps come as they are opened.
+    store.settled().then(async () => {
+      for (const step of steps)
+        if (step.thumbs) {
+          opened.set(step, Archive.pictureOf(await Archive.open(step.thumbs), step.thumbs.shape));
+          thumbnails(store.now(), step, steps.indexOf(step));
+        }
+    });
+  }
+
+  /** @param {Now} now @param {Held} step @param {number} at */
+  function thumbnails(now, step, at) {
+    const maps = opened.get(step);
+    if (!maps || !buttons[at]) return;
+    const { height, width, channels } = maps;
+    buttons[at].children[1].replaceChildren(...channels.map((values) => Looks.thumbnail(now, { values, height, width }, maps)));
+  }
+
+  /** @param {Now} now @param {Held[]} steps */
+  function choose(now, steps) {
+    buttons.forEach((button, at) => button.setAttribute("aria-pressed", String(at === now.state.at)));
+    const { colormap, limits, scale } = now.state;
+    const looks = [colormap, limits, scale].join();
+    if (looks !== painted) steps.forEach((step, at) => thumbnails(now, step, at));
+    painted = looks;
+    const list = $("layers");
+    const button = buttons[Math.min(now.state.at, buttons.length - 1)];
+    const top = button.offsetTop - list.offsetTop;
+    if (top < list.scrollTop || top + button.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 2;
+  }
+
+  /** Frame the receptive field of the output that the user looks at. @param {Now} now @param {Held[]} steps */
+  function see({ state, pinned, pointed, input: { picture } }, steps) {
+    const what = pinned || pointed;
+    const held = steps[Math.min(state.at, steps.length - 1)];
+    const box = what?.kind === "output" ? Archive.field(held, what.place[0], what.place[1], picture) : null;
+    frame.hidden = !box;
+    if (!box) {
+      seen.textContent = what?.kind === "output"
+        ? `What an output of ${held.name} sees of the picture is not defined.`
+        : "Pin an output to see what it sees of the picture.";
+      return;
+    }
+    const { height, width } = picture;
+    const [top, left] = [Math.max(0, box.top), Math.max(0, box.left)];
+    const [bottom, right] = [Math.min(height, box.bottom + 1), Math.min(width, box.right + 1)];
+    Object.assign(frame.style, {
+      top: `${(100 * top) / height}%`, left: `${(100 * left) / width}%`,
+      height: `${(100 * Math.max(0, bottom - top)) / height}%`, width: `${(100 * Math.max(0, right - left)) / width}%`,
+    });
+    const size = `${box.bottom - box.top + 1}x${box.right - box.left + 1}`;
+    const outside = box.top < 0 || box.left < 0 || box.bottom >= height || box.right >= width;
+    seen.textContent = `This output sees ${size} pixels: rows ${box.top} to ${box.bottom}, columns ${box.left} to ${box.right}` +
+      `${outside ? "; beyond the picture lies padding" : ""}.`;
+  }
+
+  return { start };
+})();
