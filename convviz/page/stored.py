@@ -211,7 +211,7 @@ class NetworkStore:
         ranges = ("of the range of its channel", "of the largest weight of its filter")
         found = [
             f"{what} are stored as {' and '.join(_WORDS[kind] for kind in sorted(kinds))}, "
-            + (f"with an error of at most {error:.2g} {of}" if error else "which are exact")
+            + (f"with an error of at most {100 * error:.2g}% {of}" if error else "which are exact")
             for what, kinds, error, of in zip(
                 ("activations", "weights"), (activations, weights), self.errors, ranges, strict=True
             )
@@ -335,7 +335,7 @@ def stored_page(
         "origin": program.origin,
         "program": dict(program.parts),
         "network": {
-            "name": printable(told.name),
+            "name": printable(told.name).strip("'"),
             "runner": told.runner,
             "words": stored.words,
             "prediction": [[printable(name), value] for name, value in told.prediction],

@@ -98,6 +98,10 @@ class LayerMaps:
         """List the maps with the most energy, the strongest first."""
         return [int(index) for index in by_energy(self.channels)[:count]]
 
+    def explore(self, path: str = "input.npy", **looks: Any) -> Page:
+        """Make an interactive page of the network; this takes the parameters of `NetworkMaps.explore`."""
+        return self.run.explore(path, **looks)
+
     def sheet(self, **looks: Any) -> Sheet:
         """Lay out the maps; this takes the parameters of `NetworkMaps.sheet`."""
         return self.run.sheet(only=self.name, token=self.token, **looks)
@@ -322,19 +326,41 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             shapes,
         )
 
-    def explore(
-        self,
-        path: str = "input.npy",
-        *,
-        only: str | None = None,
-        program: OwnProgram = _IN_PYTHON,
-        code: str = "",
-        **chosen: Any,
-    ) -> Page:
+    def explore(self, path: str = "input.npy", **looks: Any) -> Page:
         """Make an interactive page of the network, with a panel for each of its convolutions.
 
         A small network of convviz is computed in the browser, all its layers. Of any other network the page
         holds what arrives at the convolutions.
+
+        Parameters
+        ----------
+        path : str
+            The name of the input in the command on the page.
+        **looks
+            The initial colours for the values of maps: `colormap`, `limits` and `scale`, as for `sheet`.
+
+        Returns
+        -------
+        Page
+            It shows itself in a notebook, and has ``save(path)``.
+
+        Raises
+        ------
+        SpecError
+            If the network is too large for a page.
+        """
+        return self.page(path, looks=settings.PageSettings.of(**looks))
+
+    def page(
+        self,
+        path: str,
+        *,
+        only: str | None = None,
+        program: OwnProgram = _IN_PYTHON,
+        code: str = "# this network was made in Python: no file holds it",
+        **chosen: Any,
+    ) -> Page:
+        """Make the page of `explore`.
 
         Parameters
         ----------
@@ -348,16 +374,6 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             The program of another network.
         **chosen
             As for `convviz.page.page.network_page`: command, reading, read_as, others, looks.
-
-        Returns
-        -------
-        Page
-            It shows itself in a notebook, and has ``save(path)``.
-
-        Raises
-        ------
-        SpecError
-            If the network is too large for a page.
         """
         filled = self.opened.filled
         if filled is not None and only is None and has_room(filled.steps):

@@ -12,12 +12,15 @@ from convviz import __version__
 from convviz.compute.networks.engine import Activation, NetworkStep
 from convviz.compute.networks.sources import Opened
 from convviz.compute.survey import survey
+from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.files import writing
 from convviz.images.picture import Picture
 from convviz.page.stored import NetworkStore, check_parameters, chosen_kinds
 from convviz.results import outputs
 from convviz.results.context import in_network
+from convviz.spec.layers import Conv2d
+from convviz.spec.network import INPUT
 from convviz.text import amount
 from convviz.typing import Floats
 
@@ -159,6 +162,25 @@ def stored_network(
     order = list(by_name)
     found.layers.sort(key=lambda one: order.index(one.step.name))
     return StoredNetwork(found, chain, row[0] if row else None)
+
+
+def of_layer(picture: Picture, layer: Conv2d, *, weights: LayerWeights, maps: Floats) -> StoredNetwork:
+    """Store a layer by itself like a network of one step."""
+    step = NetworkStep(
+        "conv",
+        "Conv2d",
+        (picture.shape,),
+        maps.shape,
+        layer.parameters,
+        layer.macs(picture.shape),
+        "Conv2d",
+        inputs=(INPUT,),
+        layout="chw",
+        layer=repr(layer),
+    )
+    found = NetworkStore(picture, chosen_kinds([step]))
+    found.add(step, picture, layer, weights=weights, thumbs=_thumbs(maps))
+    return StoredNetwork(found, [step], None)
 
 
 def _thumbs(values: Floats) -> Floats | None:

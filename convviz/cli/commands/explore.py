@@ -178,7 +178,7 @@ def _of_network(
             text = _single(names, about, layer, reading=reading, looks=looks)
             return _Made(text, (*about.picture.remarks, *asked, *about.remarks))
     maps = NetworkMaps(opened, until(opened, opened.engine.steps(picture.shape)), picture, {})
-    page = maps.explore(
+    page = maps.page(
         names[0],
         only=layer.layer_name,
         command=_command(network, layer),
