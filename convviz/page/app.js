@@ -58,6 +58,7 @@
   Drawer.start(data, store);
   Drawer.startPictures(data, store, first);
   Stage.start(data, store);
+  Sketch.start(data, store);
   Chain.start(data, /** @type {any} */ (given), store);
   Play.start(store);
   Export.start(store);

@@ -41,7 +41,7 @@ _SCRIPTS = (
     # Workers run these four.
     *("convolve", "layers", "paint", "work"),
     *("words", "settings", "pictures", "dom", "panes", "looks", "store", "compute", "archive"),
-    *("inspector", "stage", "strip", "chain", "play", "drawer", "export", "app"),
+    *("inspector", "stage", "strip", "chain", "sketch", "play", "drawer", "export", "app"),
 )
 
 

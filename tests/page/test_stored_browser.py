@@ -5,8 +5,22 @@
 import numpy as np
 import torch
 import zoo
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
-from test_explore_browser import SAMPLES, at, browser, maps, opened, pytestmark, settle, shown  # noqa: F401
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+from test_explore_browser import (  # noqa: F401 - pytest finds fixtures and marks by their names
+    SAMPLES,
+    browser,
+    digits,
+    maps,
+    opened,
+    opened_net,
+    outputs,
+    pytestmark,
+    settle,
+    shown,
+)
 
 import convviz
 from convviz.compute.networks import engines
@@ -89,3 +103,77 @@ def test_a_notebook_shows_a_result_in_a_frame_that_computes_by_itself(browser, t
     finally:
         browser.switch_to.default_content()
     assert [entry["message"] for entry in browser.get_log("browser")] == []
+
+
+# --- drawing
+
+PIXELS = "return Array.from(convviz.store.now().input.picture.channels[0])"
+
+
+def drawn(browser, strokes):
+    """Draw lines between places given as shares of the field."""
+    field = browser.find_element(By.ID, "sketch")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
+    box = field.rect
+    for first, *others in strokes:
+        moves = ActionChains(browser, duration=30)
+        moves.move_to_element_with_offset(field, *((share - 0.5) * box["width"] for share in first))
+        moves.click_and_hold()
+        before = first
+        for place in others:
+            x, y = (round((to - at) * box["width"]) for to, at in zip(place, before, strict=True))
+            moves.move_by_offset(x, y)
+            before = place
+        moves.release().perform()
+    settle(browser)
+
+
+def test_what_is_drawn_is_predicted_at_once_and_by_convviz_from_the_file(opened_net, tmp_path):
+    """A one: a vertical line. convviz reads the saved drawing, and predicts what the page does."""
+    browser = opened_net()
+    browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    drawn(browser, [[(0.5, 0.2), (0.5, 0.5), (0.5, 0.8)]])
+    assert browser.find_element(By.ID, "sketched").text.startswith("1 (")
+    values = outputs(browser)["softmax"].ravel()
+    browser.find_element(By.ID, "saveSketch").click()
+    WebDriverWait(browser, 10).until(lambda _: (tmp_path / "drawing.png").exists())
+    image = convviz.read(tmp_path / "drawing.png", mode="gray")
+    network, _, parameters = digits()
+    expected = convviz.run_net(network, image, parameters)["softmax"].maps
+    np.testing.assert_allclose(values, expected, atol=1e-5)
+    assert expected.argmax() == 1
+    command = browser.find_element(By.ID, "command").get_attribute("textContent")
+    assert command.startswith("convviz run drawing.png --net digits.toml")
+
+
+def test_a_stroke_is_one_step_to_undo_and_a_field_can_be_cleared(opened_net):
+    browser = opened_net()
+    first = browser.execute_script(PIXELS)
+    drawn(browser, [[(0.3, 0.3), (0.5, 0.5), (0.7, 0.7)]])
+    assert browser.execute_script(PIXELS) != first
+    browser.execute_script("convviz.store.undo()")
+    settle(browser)
+    assert browser.execute_script(PIXELS) == first
+    browser.find_element(By.ID, "clearSketch").click()
+    settle(browser)
+    assert set(browser.execute_script(PIXELS)) == {0}
+
+
+def test_keys_draw_too(opened_net):
+    browser = opened_net()
+    browser.find_element(By.ID, "clearSketch").click()
+    field = browser.find_element(By.ID, "sketch")
+    field.send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.SPACE)
+    settle(browser)
+    values = np.array(
+        browser.execute_script("return Array.from(convviz.store.now().input.picture.channels[0])")
+    )
+    assert values.reshape(28, 28)[2, 0] == 1
+    assert values.reshape(28, 28)[10:].max() == 0
+
+
+def test_only_a_network_of_one_small_square_channel_has_a_field_to_draw_on(opened):
+    browser = opened()
+    assert not browser.find_elements(By.ID, "sketch")
