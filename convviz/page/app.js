@@ -6,13 +6,13 @@
   const data = JSON.parse($("data").textContent);
 
   /** @param {string} text */
-  const floats = (text) => new Float32Array(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+  const floats = (text) => new Float32Array(Archive.bytes(text).buffer);
 
   /** The picture of the page. @returns {Input} */
   function unpacked() {
     const [count, height, width] = data.shape;
     const { kind, divisor, data: text } = data.pixels;
-    const flat = kind === "u8" ? Float32Array.from(atob(text), (letter) => letter.charCodeAt(0) / divisor) : floats(text);
+    const flat = kind === "u8" ? Float32Array.from(Archive.bytes(text)).map((level) => level / divisor) : floats(text);
     const channels = Array.from({ length: count }, (_, at) => flat.slice(at * height * width, (at + 1) * height * width));
     return {
       picture: { height, width, channels },

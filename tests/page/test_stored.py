@@ -25,6 +25,7 @@ from convviz.images.picture import Picture
 from convviz.page import stored
 from convviz.page.packing import Store, packed, unpacked
 from convviz.results.network import NetworkMaps
+from convviz.results.pages import Page
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.reach import Box
@@ -44,12 +45,12 @@ for (const name of ["convolve", "archive"])
   vm.runInThisContext(fs.readFileSync(`${process.argv[1]}/${name}.js`, "utf8"));
 const answer = vm.runInThisContext(`(async ({ layer, blobs, picture, at }) => {
   const made = { ...picture, channels: picture.channels.map((channel) => Float32Array.from(channel)) };
+  if (at) return Archive.field(layer, ...at, made);
   const { input, weights } = await Archive.layer(layer, made, (index) => blobs[index]);
   const { maps, height, width } = Convolve.correlate(input, layer.options, weights);
   return {
     input: input.channels.map((channel) => Array.from(channel)),
     maps: maps.map((map) => Array.from(map)), size: [height, width],
-    box: Archive.field(layer, ...at, made),
   };
 })`);
 let text = "";
@@ -76,9 +77,9 @@ def opened_array(blobs, place):
     return unpacked(data, place["kind"], tuple(place["shape"]))
 
 
-def computed(text, layers, at=(0, 0)):
-    """What the scripts of the page make of some of its layers."""
-    data, blobs = data_of(text), blobs_of(text)
+def computed(text, layers, at=None):
+    """What the scripts of the page make of some of its layers, or see of the picture at a place."""
+    data, blobs = data_of(text), blobs_of(text) if at is None else []
     channels, height, width = data["shape"]
     kind = data["pixels"]
     raw = base64.b64decode(kind["data"])
@@ -217,7 +218,7 @@ def test_a_large_file_of_weights_of_a_model_is_refused_by_its_size(tmp_path, cap
 
 
 @needs_node
-@pytest.mark.parametrize("name", ["asymmetric", "U-Net", "ResNet", "MobileNet", "DenseNet"])
+@pytest.mark.parametrize("name", ["asymmetric", "U-Net", "MobileNet", "DenseNet"])
 def test_every_convolution_of_the_page_makes_what_the_network_made(name):
     """Small networks are stored exactly, so that only the order of sums differs."""
     engine, text = page_of(name)
@@ -238,7 +239,7 @@ def test_every_convolution_of_the_page_makes_what_the_network_made(name):
 def test_rounded_numbers_make_what_python_makes_of_them_and_are_off_by_no_more_than_is_said(monkeypatch):
     """The error of an activation is said relative to the range of its channel."""
     monkeypatch.setattr(stored, "_KINDS", (("u8", "f16"),))
-    engine, text = page_of("ResNet")
+    engine, text = page_of("MobileNet")
     data, blobs = data_of(text), blobs_of(text)
     names = [layer["name"] for layer in data["layers"]]
     made = activations(engine, zoo.picture(), names, reads=True)
@@ -281,7 +282,7 @@ def test_the_receptive_field_on_the_page_is_that_of_the_network(name):
     for layer, found in zip(layers, computed(text, layers, at=(1, 2)), strict=True):
         step = steps[layer["name"]]
         box = Box.of(step.height, step.width, HW(1, 2))
-        assert found["box"] == box._asdict()
+        assert found == box._asdict()
 
 
 def test_the_strip_names_every_step_in_order_and_says_which_can_be_chosen():
@@ -404,3 +405,98 @@ def test_a_network_of_our_own_that_no_browser_computes_is_stored(tmp_path):
     data = data_of(explored(tmp_path, "samples/harbour.png", "--net", "resnet18", "--resize", "64x64"))
     assert len(data["layers"]) == 20
     assert len(data["network"]["steps"]) == len(data["network"]["chain"])
+
+
+# --- without a picture, and with a large one
+
+
+def test_without_input_a_page_of_the_classic_numbers_is_written(tmp_path, monkeypatch, capsys):
+    """9 ones of R, 3 of G and 6 of B make 18 under a filter of ones."""
+    monkeypatch.chdir(tmp_path)
+    assert status_of(["explore"]) == 0
+    assert capsys.readouterr().out.split() == ["explore.html"]
+    data = data_of(Path("explore.html").read_text(encoding="utf-8"))
+    x = np.frombuffer(base64.b64decode(data["pixels"]["data"]), np.uint8).reshape(3, -1)
+    weight = np.frombuffer(base64.b64decode(data["layers"][0]["numbers"]["weight"]), "<f4").reshape(6, 3, 9)
+    assert data["tour"] is True
+    assert (weight[0] * (x / data["pixels"]["divisor"])).sum(axis=1).tolist() == [9, 3, 6]
+    assert len(data["layers"][0]["shape"]) == 3
+
+
+@pytest.mark.parametrize("option", [["--padding", "1"], ["--mode", "gray"], ["--net", "lenet5"]])
+def test_without_input_no_option_of_a_layer_or_picture_is_taken(option, tmp_path, capsys):
+    assert status_of(["explore", *option, "-o", str(tmp_path / "x.html")]) == 2
+    assert "leave out the options, or give INPUT" in capsys.readouterr().err
+
+
+def test_a_large_picture_is_scaled_for_its_page_as_the_command_on_the_page_does(tmp_path, capsys):
+    """4.4 million pixels; 1024 along the longer side leave 1024 * 2000 / 2200 = 931 along the other."""
+    Image.fromarray(np.random.default_rng(7).integers(0, 256, (2200, 2000), np.uint8)).save(
+        tmp_path / "x.png"
+    )
+    assert status_of(["explore", str(tmp_path / "x.png"), "-o", str(tmp_path / "x.html")]) == 0
+    assert "scaled from 2200x2000 to 1024x931 for the page; choose another size with --resize" in (
+        capsys.readouterr().err
+    )
+    data = data_of((tmp_path / "x.html").read_text(encoding="utf-8"))
+    assert data["reading"] == ["--resize 1024x931"]
+    x = convviz.read(tmp_path / "x.png", resize=HW(1024, 931)).x
+    np.testing.assert_array_equal(np.frombuffer(base64.b64decode(data["pixels"]["data"]), "<f4"), x.ravel())
+
+
+def test_a_size_that_was_asked_for_stays(tmp_path):
+    Image.new("L", (2200, 2000)).save(tmp_path / "x.png")
+    data = data_of(explored(tmp_path, str(tmp_path / "x.png"), "--crop", "1500"))
+    assert data["shape"] == [1, 1500, 1500]
+
+
+# --- in Python
+
+
+def test_a_result_makes_a_page_whose_command_names_its_weights():
+    x = np.ones((2, 5, 5), np.float32)
+    layer = Conv2d(2, 3, 3)
+    new = data_of(convviz.run(x, layer).explore("x.npy").text)
+    assert (new["words"], new["given"], new["path"]) == ([], False, "x.npy")
+    own = data_of(convviz.run(x, layer, (np.ones((3, 2, 3, 3)), np.float32([1, 2, 3]))).explore().text)
+    assert (own["words"], own["given"]) == (["-K kernels.json", "--bias-values=1.0,2.0,3.0"], True)
+
+
+@needs_node
+def test_a_result_with_more_filters_than_a_form_offers_makes_a_page_of_its_own():
+    x = np.random.default_rng(3).random((3, 6, 6), np.float32)
+    result = convviz.run(x, Conv2d(3, 80, 3))
+    text = result.explore().text
+    (found,) = computed(text, data_of(text)["layers"])
+    maps = np.array(found["maps"]).reshape(-1, *found["size"])
+    np.testing.assert_allclose(maps, result.maps, rtol=1e-5, atol=1e-6)
+
+
+def test_networks_and_their_layers_make_pages():
+    x = np.random.default_rng(3).random((1, 8, 8), np.float32)
+    own = convviz.run_net(convviz.parse_layers("conv 2 k3 | relu"), x)
+    assert [one["name"] for one in data_of(own.explore().text)["layers"]] == ["conv1", "relu1"]
+    assert data_of(own["relu1"].explore().text)["shape"] == [1, 8, 8]
+    foreign = convviz.run_net(zoo.network("ResNet"), zoo.picture())
+    assert data_of(foreign.explore(colormap="gray").text)["state"]["colormap"] == "gray"
+
+
+def test_a_page_saves_itself_under_the_name_of_a_page(tmp_path):
+    page = convviz.run(np.ones((1, 4, 4)), Conv2d(1, 1, 3)).explore()
+    page.save(tmp_path / "page.html")
+    page.save(tmp_path / "page.html")  # a file of convviz is replaced
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith(page.text)
+    with pytest.raises(SpecError, match=r"ends in \.html, not '\.txt'"):
+        page.save(tmp_path / "page.txt")
+
+
+def test_a_notebook_gets_one_line_in_place_of_a_page_that_is_too_large():
+    shown = Page("x" * 17_000_000)._repr_html_()
+    assert "16.2 MiB, and a notebook shows at most 15.3 MiB" in shown
+    assert len(shown) < 300
+
+
+def test_a_frame_in_a_notebook_holds_the_page_as_text_and_reaches_nothing():
+    shown = Page('<p title="a">&</p>')._repr_html_()
+    assert 'srcdoc="&lt;p title=&quot;a&quot;&gt;&amp;&lt;/p&gt;"' in shown
+    assert "allow-same-origin" not in shown
