@@ -217,7 +217,7 @@ def test_the_page_computes_what_the_module_of_torch_does(kind):
         }
         for x in xs
     ]
-    found = on_page("made", {"layer": page._layer(one, parameters), "inputs": pictures})
+    found = on_page("made", {"layer": page.layer_data(one, parameters), "inputs": pictures})
     close(np.array(found, np.float32).reshape(want.shape), want)
 
 
