@@ -9,7 +9,7 @@
  * @typedef {{top: number, bottom: number, left: number, right: number}} Box
  * @typedef {{name: string, options: Layer, shape: number[], arriving: Packed|null, arrivingShape: number[], thumbs: Packed|null,
  *   numbers: {weight: Packed, bias?: Packed}, reach: [Reach, Reach]|null, whole: boolean, remark: string}} Held
- * @typedef {{name: string, runner: string, words: string[], prediction: [string, number][], code: string, steps: any[],
+ * @typedef {{name: string, runner: string, brief: string, words: string[], prediction: [string, number][], code: string, steps: any[],
  *   chain: {name: string, kind: string, shape: number[], at: number|null}[]}} Network
  */
 const Archive = (() => {

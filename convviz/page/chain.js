@@ -2,7 +2,6 @@
 /** The chain of a network that another program ran: its steps to choose from, its picture, what it predicts. */
 const Chain = (() => {
   const { $, element } = Dom;
-  const SIDE = 224;
 
   /** The small maps of each convolution, once they are open. @type {Map<Held, Picture>} */
   const opened = new Map();
@@ -21,20 +20,17 @@ const Chain = (() => {
       ? Paint.colours(picture, low, high)
       : Paint.grey(channels[0], height, width, low, high);
     const canvas = Panes.canvasOf(look);
-    const scale = SIDE / Math.max(height, width);
-    Object.assign(canvas.style, { width: `${Math.round(width * scale)}px`, height: `${Math.round(height * scale)}px` });
+    canvas.style.aspectRatio = `${width} / ${height}`;
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `the picture that the network reads, ${height} by ${width} pixels`);
     frame = element("div", { className: "field", hidden: true });
-    seen = element("figcaption", {}, "Pin an output to see what it sees of the picture.");
-    return element("figure", { className: "photo" }, element("div", { className: "framed" }, canvas, frame), seen);
+    return element("div", { className: "framed" }, canvas, frame);
   }
 
   /** @param {Network} network */
   function prediction({ name, runner, prediction: best }) {
-    const list = element("ol", {}, ...best.map(([named, value]) =>
-      element("li", {}, `${named} (${Words.short(value, 3)})`)));
-    return element("div", {}, element("p", {}, `${name}, run by ${runner}${best.length ? "; its largest outputs:" : ""}`), list);
+    const values = best.map(([named, value]) => `${named} (${Words.short(value, 3)})`);
+    return element("p", { id: "predicted" }, `${name}, run by ${runner}${best.length ? `; its largest outputs: ${values.join(", ")}` : ""}`);
   }
 
   /** One row: a button for a convolution that is in the page, else a name. @param {Network["chain"][number]} one @param {Stored} store */
@@ -56,8 +52,10 @@ const Chain = (() => {
     const { network } = data;
     if (!network) return;
     $("layers").replaceChildren(...network.chain.map((one) => row(one, store)));
-    const notes = element("ul", { className: "hint" }, ...network.words.map((one) => element("li", {}, `${one}.`)));
-    $("layers").before(element("div", { id: "network" }, photo(store.now().input), element("div", {}, prediction(network), notes)));
+    const notes = element("details", { className: "hint" }, element("summary", {}, network.brief),
+      element("ul", {}, ...network.words.map((one) => element("li", {}, `${one}.`))));
+    seen = element("p", { id: "field", role: "status" });
+    Dom.beside($("layers"), photo(store.now().input), prediction(network), seen, notes);
     store.subscribe((now, before) => {
       if (!now.shown) return;
       if (now.shown !== before.shown) choose(now, steps);
@@ -88,10 +86,11 @@ const Chain = (() => {
     const looks = [colormap, limits, scale].join();
     if (looks !== painted) steps.forEach((step, at) => thumbnails(now, step, at));
     painted = looks;
-    const list = $("layers");
-    const button = buttons[Math.min(now.state.at, buttons.length - 1)];
-    const top = button.offsetTop - list.offsetTop;
-    if (top < list.scrollTop || top + button.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 2;
+    // The page itself stays where it is.
+    const [list, one] = [$("layers"), buttons[Math.min(now.state.at, buttons.length - 1)]];
+    const [outer, inner] = [list.getBoundingClientRect(), one.getBoundingClientRect()];
+    if (inner.top < outer.top || inner.bottom > outer.bottom) list.scrollTop += inner.top - outer.top - outer.height / 2;
+    if (inner.left < outer.left || inner.right > outer.right) list.scrollLeft += inner.left - outer.left - outer.width / 2;
   }
 
   /** Frame the receptive field of the output that the user looks at. @param {Now} now @param {Held[]} steps */

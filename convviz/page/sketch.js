@@ -3,7 +3,6 @@
 const Sketch = (() => {
   const { $, element } = Dom;
   const MOST_SIDE = 64;
-  const SHOWN_SIDE = 252;
   const MOST_CLASSES = 3;
   const NAME = "drawing.png";
   // A line as wide as a fourteenth of the field, as in handwritten digits of 28x28 pixels, with soft edges.
@@ -148,13 +147,11 @@ const Sketch = (() => {
     canvas = element("canvas", { id: "sketch", width: side, height: side, tabIndex: 0 });
     canvas.setAttribute("role", "application");
     canvas.setAttribute("aria-label", "draw: with the pointer, or move by arrow keys; Space draws a point, Shift with an arrow a line");
-    Object.assign(canvas.style, { width: `${SHOWN_SIDE}px`, height: `${SHOWN_SIDE}px` });
     const found = element("output", { id: "sketched" });
     const clear = element("button", { type: "button", id: "clearSketch" }, "clear");
     const save = element("button", { type: "button", id: "saveSketch" }, `save ${NAME}`);
-    $("layers").before(element("div", { id: "sketchBox" }, canvas,
-      element("div", {}, element("p", {}, "Draw on the field: the network reads it at once."), element("p", {}, found),
-        element("p", { className: "buttons" }, clear, save))));
+    Dom.beside($("layers"), canvas, element("p", {}, "Draw on the field: the network reads it at once. ", found),
+      element("p", { className: "buttons" }, clear, save));
     levels = new Uint8ClampedArray(side * side);
     hear(data, store);
     clear.addEventListener("click", () => {

@@ -222,6 +222,14 @@ class NetworkStore:
         return found + self.missing
 
     @property
+    def brief(self) -> str:
+        """State the errors of rounding in one phrase."""
+        activations, weights = (f"{100 * error:.2g}%" for error in self.errors)
+        if not any(self.errors):
+            return "all numbers are stored exactly"
+        return f"numbers are stored with errors: activations {activations}, weights {weights} at most"
+
+    @property
     def missing(self) -> list[str]:
         """Say which convolutions are left out."""
         names = ", ".join(map(printable, self.left))
@@ -337,6 +345,7 @@ def stored_page(
         "network": {
             "name": printable(told.name).strip("'"),
             "runner": told.runner,
+            "brief": stored.brief,
             "words": stored.words,
             "prediction": [[printable(name), value] for name, value in told.prediction],
             "code": told.code,

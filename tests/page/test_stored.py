@@ -267,6 +267,7 @@ def test_rounded_numbers_make_what_python_makes_of_them_and_are_off_by_no_more_t
         )[0].numpy()
         maps = np.array(found["maps"]).reshape(expected.shape)
         np.testing.assert_allclose(maps, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    assert re.fullmatch(r"numbers .* activations 0\.\d+%, weights 0\.\d+% at most", data["network"]["brief"])
     words = data["network"]["words"]
     assert any(
         re.search(r"8-bit levels, with an error of at most 0\.\d+% of the range", one) for one in words

@@ -2,7 +2,9 @@
 
 # ruff: noqa: F811 - the fixtures are those of the other tests in a browser
 
+import npm
 import numpy as np
+import pytest
 import torch
 import zoo
 from selenium.webdriver.common.action_chains import ActionChains
@@ -62,7 +64,7 @@ def test_the_receptive_field_of_an_output_is_framed_in_the_picture(opened):
     """conv1 is 7x7 with stride 2 and padding 3: the output at 4,5 reads rows 5 to 11, columns 7 to 13."""
     _, text = page_of_resnet()
     browser = opened("pin=output,4,5", text=text)
-    words = browser.find_element(By.CSS_SELECTOR, ".photo figcaption").text
+    words = browser.find_element(By.ID, "field").text
     assert words == "This output sees 7x7 pixels: rows 5 to 11, columns 7 to 13."
     style = browser.execute_script("return {...document.querySelector('.field').style}")
     assert [float(style[side].strip("%")) for side in ("top", "left", "height", "width")] == [
@@ -80,6 +82,20 @@ def test_another_picture_is_refused_where_activations_are_stored(opened, tmp_pat
     browser.find_element(By.ID, "upload").send_keys(str(SAMPLES / "pixel.png"))
     settle(browser)
     assert "convviz explore makes a page of another one" in browser.find_element(By.ID, "why").text
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_page_of_a_network(opened, pytestconfig, scheme):
+    browser = opened("pin=output,4,5", text=page_of_resnet()[1])
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    script = npm.package(pytestconfig, "axe-core@4") / "axe.min.js"
+    browser.execute_script(script.read_text(encoding="utf-8"))
+    found = browser.execute_async_script(
+        "const done = arguments[0]; axe.run().then((all) => done(all.violations), (why) => done(String(why)))"
+    )
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert found == []
 
 
 # --- notebooks
