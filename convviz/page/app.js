@@ -2,6 +2,7 @@
 /** The page starts: it unpacks its data, makes the store, and tells every part about it. */
 (() => {
   const { $ } = Dom;
+  const LEAST_BETWEEN = 80;
   /** @type {Data} */
   const data = JSON.parse($("data").textContent);
 
@@ -31,7 +32,7 @@
   const store = Store.create(data, first, effect);
 
   /** What the page says about the whole: a sentence, the shape, the command, the program. @param {Now} now */
-  function words({ state, input: { source }, shown, trouble }) {
+  function words({ state, input: { source }, shown }) {
     const { step, conv, weights, inputs: [input], output } = /** @type {Shown} */ (shown);
     if (step) {
       const shapes = data.network
@@ -46,22 +47,37 @@
       $("command").textContent = Words.command(state, data, weights, source);
       $("code").textContent = Words.code(state, weights, input);
     }
-    $("shapeSection").hidden = !conv;
+    $("shapeTab").hidden = !conv;
+    if (!conv && !$("shapePanel").hidden) tabs($("commandTab"));
     if (conv) $("shape").textContent = Words.shape(conv, input.height, input.width);
     $("saveKernels").hidden = !(data.single && /kernels\.json/.test($("command").textContent + $("code").textContent));
     const typed = Object.keys(state.edits).length;
-    if (!trouble.text && typed && step) store.tell(`${Words.many(typed, "weight")} typed: the command uses those of the file.`);
+    $("typedNote").textContent = typed && step ? `${Words.many(typed, "weight")} typed: the command uses those of the file.` : "";
+  }
+
+  const tabs = Tabs.start(/** @type {HTMLElement} */ (document.querySelector('[role="tablist"]')));
+  let remembered = 0;
+  let waiting = 0;
+
+  /** Write what is chosen into the address; browsers complain about more than 20 changes a second. */
+  function remember() {
+    // The frame of a notebook has no address of its own.
+    if (location.protocol === "about:") return;
+    clearTimeout(waiting);
+    const now = store.now();
+    const rest = remembered + LEAST_BETWEEN - performance.now();
+    if (rest > 0) return void (waiting = window.setTimeout(remember, rest));
+    remembered = performance.now();
+    history.replaceState(null, "", Settings.address(now.state, now.pinned, data.state));
   }
 
   Looks.start(data.tables);
   $("layersSection").hidden = data.single;
   Drawer.start(data, store);
   Drawer.startPictures(data, store, first);
-  Stage.start(data, store);
   Sketch.start(data, store);
   Chain.start(data, /** @type {any} */ (given), store);
-  Play.start(store);
-  Export.start(store);
+  // First what stands above the stage: the stage takes the room that is left.
   store.subscribe((now, before) => {
     if (now.state !== before.state || now.shown !== before.shown) Drawer.fill(now.state);
     if (now.trouble !== before.trouble) Drawer.tell(now.trouble);
@@ -73,9 +89,12 @@
       words(now);
       Strip.build(now, data, store);
     }
-    if (now.shown !== before.shown || now.pinned !== before.pinned)
-      history.replaceState(null, "", Settings.address(now.state, now.pinned, data.state));
+    if (now.shown !== before.shown || now.pinned !== before.pinned) remember();
   });
+  Stage.start(data, store);
+  Filters.start(store);
+  Play.start(store);
+  Export.start(store);
 
   /** Show the state that the address holds, or the first one if it is not legal. */
   function enter() {
@@ -94,6 +113,7 @@
   Object.assign(window, {
     convviz: {
       store, state: () => store.now().state, shown: () => store.now().shown, settled: store.settled,
+      focus: () => Inspector.focus(store.now()),
       net: () => store.now().shown?.net?.answer, svg: () => Export.svg(store.now()), seen: Panes.seen,
     },
   });

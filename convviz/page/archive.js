@@ -6,7 +6,7 @@
  *
  * @typedef {{kind: "f32"|"f16"|"u8", shape: number[], at: number}} Packed
  * @typedef {{firsts: number[], lasts: number[], shift: number}} Reach
- * @typedef {{top: number, bottom: number, left: number, right: number}} Box
+ * @typedef {{top: number, bottom: number, left: number, right: number}} Field
  * @typedef {{name: string, options: Layer, shape: number[], arriving: Packed|null, arrivingShape: number[], thumbs: Packed|null,
  *   numbers: {weight: Packed, bias?: Packed}, reach: [Reach, Reach]|null, whole: boolean, remark: string}} Held
  * @typedef {{name: string, runner: string, brief: string, words: string[], prediction: [string, number][], code: string, steps: any[],
@@ -130,7 +130,7 @@ const Archive = (() => {
   /**
    * The receptive field of an output in the picture of the network; null where it is not defined.
    *
-   * @param {Held} held @param {number} y @param {number} x @param {Picture} picture @returns {Box|null}
+   * @param {Held} held @param {number} y @param {number} x @param {Picture} picture @returns {Field|null}
    */
   function field({ reach, whole }, y, x, { height, width }) {
     if (!reach) return whole ? { top: 0, bottom: height - 1, left: 0, right: width - 1 } : null;

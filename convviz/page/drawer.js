@@ -26,8 +26,8 @@ const Drawer = (() => {
       for (const name of ["aria-invalid", "aria-describedby"]) one.removeAttribute(name);
     const why = $("why");
     const field = text ? Dom.keyed(key) : null;
-    // A message in a closed part would not be seen.
-    const place = field && !field.closest("details:not([open])") && field.closest("fieldset label, figure, h2");
+    // A message in a closed drawer would not be seen.
+    const place = field && !field.closest("[hidden]") && field.closest("fieldset label, .kernel");
     if (place && field) {
       field.setAttribute("aria-invalid", "true");
       field.setAttribute("aria-describedby", "why");
@@ -47,7 +47,21 @@ const Drawer = (() => {
     if (![...$("limits").options].some(({ value }) => value === data.state.limits))
       $("limits").append(new Option(data.state.limits, data.state.limits));
     $("choice").hidden = !data.single;
-    $("settings").open = data.single && window.innerWidth > 700;
+    const open = (/** @type {boolean} */ wanted) => {
+      $("drawer").hidden = !wanted;
+      $("openDrawer").setAttribute("aria-expanded", String(wanted));
+      document.body.classList.toggle("drawn", wanted);
+      ($("closeDrawer").contains(document.activeElement) || !wanted ? $("openDrawer") : $("closeDrawer")).focus({ preventScroll: true });
+    };
+    $("openDrawer").addEventListener("click", () => open($("drawer").hidden));
+    $("closeDrawer").addEventListener("click", () => open(false));
+    $("undo").addEventListener("click", store.undo);
+    $("redo").addEventListener("click", store.redo);
+    $("reset").addEventListener("click", store.reset);
+    store.subscribe(() => {
+      $("undo").disabled = !store.canUndo();
+      $("redo").disabled = !store.canRedo();
+    });
     for (const id of [...Settings.NUMBERS, ...Settings.CHOICES, ...Settings.SWITCHES])
       $(id).addEventListener("change", () => {
         const { state, input } = store.now();

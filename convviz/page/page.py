@@ -40,8 +40,9 @@ MOST_MACS_ALONE = 1 << 33
 _SCRIPTS = (
     # Workers run these four.
     *("convolve", "layers", "paint", "work"),
-    *("words", "settings", "pictures", "dom", "panes", "looks", "store", "compute", "archive"),
-    *("inspector", "stage", "strip", "chain", "sketch", "play", "drawer", "export", "app"),
+    *("words", "settings", "pictures", "dom", "plan", "cells", "lines", "panes", "looks"),
+    *("store", "compute", "archive", "inspector", "stage", "filters", "strip", "play", "tabs"),
+    *("chain", "sketch", "drawer", "export", "app"),
 )
 
 
@@ -291,7 +292,10 @@ def written(
         "classes": [],
         "origin": "",
         "program": dict(NO_PROGRAM),
-        "state": {"at": 0, "map": 0, "edits": {}} | _painted(looks) | _NO_LAYER | dict(chosen),
+        "state": {"at": 0, "map": 0, "edits": {}, "channelScale": "shared"}
+        | _painted(looks)
+        | _NO_LAYER
+        | dict(chosen),
     } | dict(more)
     parts = {
         "title": html.escape(f"{Path(name).name}: convviz"),

@@ -78,7 +78,6 @@ def test_the_receptive_field_of_an_output_is_framed_in_the_picture(opened):
 def test_another_picture_is_refused_where_activations_are_stored(opened, tmp_path):
     _, text = page_of_resnet()
     browser = opened(text=text)
-    browser.execute_script("document.getElementById('settings').open = true")
     browser.find_element(By.ID, "upload").send_keys(str(SAMPLES / "pixel.png"))
     settle(browser)
     assert "convviz explore makes a page of another one" in browser.find_element(By.ID, "why").text
@@ -116,6 +115,7 @@ def test_a_notebook_shows_a_result_in_a_frame_that_computes_by_itself(browser, t
         np.testing.assert_allclose(maps(browser), result.maps, rtol=1e-5, atol=1e-5)
         browser.execute_script("convviz.store.change({strideH: 2})")
         assert maps(browser).shape == (2, 4, 6)
+        assert browser.find_element(By.ID, "why").text == ""
     finally:
         browser.switch_to.default_content()
     assert [entry["message"] for entry in browser.get_log("browser")] == []
