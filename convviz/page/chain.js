@@ -12,6 +12,7 @@ const Chain = (() => {
   /** @type {any} */
   let seen = null;
   let painted = "";
+  let framed = ""; // the output whose receptive field is framed
 
   /** The picture with the frame of the receptive field. @param {Input} input */
   function photo({ picture, low, high }) {
@@ -54,12 +55,12 @@ const Chain = (() => {
     $("layers").replaceChildren(...network.chain.map((one) => row(one, store)));
     const notes = element("details", { className: "hint" }, element("summary", {}, network.brief),
       element("ul", {}, ...network.words.map((one) => element("li", {}, `${one}.`))));
-    seen = element("p", { id: "field", role: "status" });
+    seen = element("p", { id: "field" });
     Dom.beside($("layers"), photo(store.now().input), prediction(network), seen, notes);
     store.subscribe((now, before) => {
       if (!now.shown) return;
       if (now.shown !== before.shown) choose(now, steps);
-      if (now.shown !== before.shown || now.pinned !== before.pinned || now.pointed !== before.pointed) see(now, steps);
+      see(now, steps);
     });
     // The page is there first; small maps come as they are opened.
     store.settled().then(async () => {
@@ -93,16 +94,18 @@ const Chain = (() => {
     if (inner.left < outer.left || inner.right > outer.right) list.scrollLeft += inner.left - outer.left - outer.width / 2;
   }
 
-  /** Frame the receptive field of the output that the user looks at. @param {Now} now @param {Held[]} steps */
-  function see({ state, pinned, pointed, input: { picture } }, steps) {
-    const what = pinned || pointed;
-    const held = steps[Math.min(state.at, steps.length - 1)];
-    const box = what?.kind === "output" ? Archive.field(held, what.place[0], what.place[1], picture) : null;
+  /** Frame the receptive field of the output that the stage shows. @param {Now} now @param {Held[]} steps */
+  function see(now, steps) {
+    const { picture } = now.input;
+    const held = steps[Math.min(now.state.at, steps.length - 1)];
+    const [y, x] = Inspector.focus(now);
+    const place = [held.name, y, x].join();
+    if (place === framed) return;
+    framed = place;
+    const box = Archive.field(held, y, x, picture);
     frame.hidden = !box;
     if (!box) {
-      seen.textContent = what?.kind === "output"
-        ? `What an output of ${held.name} sees of the picture is not defined.`
-        : "Pin an output to see what it sees of the picture.";
+      seen.textContent = `What an output of ${held.name} sees of the picture is not defined.`;
       return;
     }
     const { height, width } = picture;
@@ -114,7 +117,7 @@ const Chain = (() => {
     });
     const size = `${box.bottom - box.top + 1}x${box.right - box.left + 1}`;
     const outside = box.top < 0 || box.left < 0 || box.bottom >= height || box.right >= width;
-    seen.textContent = `This output sees ${size} pixels: rows ${box.top} to ${box.bottom}, columns ${box.left} to ${box.right}` +
+    seen.textContent = `The output at ${y},${x} sees ${size} pixels: rows ${box.top} to ${box.bottom}, columns ${box.left} to ${box.right}` +
       `${outside ? "; beyond the picture lies padding" : ""}.`;
   }
 

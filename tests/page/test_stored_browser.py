@@ -65,7 +65,7 @@ def test_the_receptive_field_of_an_output_is_framed_in_the_picture(opened):
     _, text = page_of_resnet()
     browser = opened("pin=output,4,5", text=text)
     words = browser.find_element(By.ID, "field").text
-    assert words == "This output sees 7x7 pixels: rows 5 to 11, columns 7 to 13."
+    assert words == "The output at 4,5 sees 7x7 pixels: rows 5 to 11, columns 7 to 13."
     style = browser.execute_script("return {...document.querySelector('.field').style}")
     assert [float(style[side].strip("%")) for side in ("top", "left", "height", "width")] == [
         100 * 5 / 32,
