@@ -415,6 +415,13 @@ InputFiles = Annotated[
         "their channels are those of one input.",
     ),
 ]
+AnyInputFiles = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="INPUT",
+        help="An image, numbers (.json .csv .npy .npz), or - for stdin. Several of one size are stacked.",
+    ),
+]
 DrawingFile = Annotated[
     Path | None,
     typer.Option(

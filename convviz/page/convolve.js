@@ -1,34 +1,34 @@
 "use strict";
 /**
  * The arithmetic of a convolution: shapes, padding and cross-correlation as torch.nn.Conv2d defines them,
- * and the weights that torch draws for a seed. No part of it knows of the page.
+ * and the weights that torch draws for a seed. Nothing here uses the page.
  *
- * A `Pair` is [height, width], a `Padding` [top, bottom, left, right]; weights stand by filter, plane, row and column.
- * Of a map, `filters` are the first and the one after the last that are wanted, `partsOf` the one whose parts are.
+ * A `Pair` is [height, width], a `Padding` [top, bottom, left, right]; weights are ordered by filter, channel, row and column.
+ * `filters` are the first filter to compute and the one after the last, `partialOf` the filter whose partial maps are wanted.
  *
- * @typedef {{height: number, width: number, planes: Float32Array[]}} Picture
+ * @typedef {{height: number, width: number, channels: Float32Array[]}} Picture
  * @typedef {[number, number]} Pair
  * @typedef {[number, number, number, number]} Padding
  * @typedef {{outChannels: number, kernel: Pair, stride: Pair, padding: Padding, mode: string, dilation: Pair,
  *   groups: number}} Layer
- * @typedef {{weight: Float32Array, bias: Float32Array|null}} Bank
- * @typedef {{height: number, width: number, maps: Float32Array[], parts: Float32Array[]}} Made
+ * @typedef {{weight: Float32Array, bias: Float32Array|null}} Weights
+ * @typedef {{height: number, width: number, maps: Float32Array[], partials: Float32Array[]}} Made
  * @typedef {{y: number, x: number, row: number, column: number, value: number, weight: number, product: number}} Cell
- * @typedef {{planes: {plane: number, sum: number, cells: Cell[]}[], bias: number, total: number}} Sum
+ * @typedef {{channels: {channel: number, sum: number, cells: Cell[]}[], bias: number, total: number}} Sum
  * @typedef {{first: number, last: number, offset: number}} Run
  */
 const Convolve = (() => {
-  /** Pixels that one window covers along an axis. @param {number} taps @param {number} dilation */
-  const span = (taps, dilation) => dilation * (taps - 1) + 1;
+  /** Pixels that one window covers along an axis. @param {number} kernel @param {number} dilation */
+  const span = (kernel, dilation) => dilation * (kernel - 1) + 1;
 
   /**
    * Number of windows along an axis; below 1 where none fits.
    *
-   * @param {number} input @param {number} taps @param {number} stride @param {number} before @param {number} after
+   * @param {number} input @param {number} kernel @param {number} stride @param {number} before @param {number} after
    * @param {number} dilation
    */
-  const outputLength = (input, taps, stride, before, after, dilation) =>
-    Math.floor((input + before + after - span(taps, dilation)) / stride) + 1;
+  const outputLength = (input, kernel, stride, before, after, dilation) =>
+    Math.floor((input + before + after - span(kernel, dilation)) / stride) + 1;
 
   /** Size of the maps. @param {number} height @param {number} width @param {Layer} layer @returns {Pair} */
   function outputSize(height, width, layer) {
@@ -96,20 +96,20 @@ const Convolve = (() => {
   }
 
   /**
-   * Sources of the inputs under one tap, for every window along an axis.
+   * Sources of the inputs under one weight, for every window along an axis.
    *
-   * @param {number} count @param {number} tap @param {number} stride @param {number} dilation @param {number} before
+   * @param {number} count @param {number} at @param {number} stride @param {number} dilation @param {number} before
    * @param {number} length @param {string} mode
    */
-  function sources(count, tap, stride, dilation, before, length, mode) {
+  function sources(count, at, stride, dilation, before, length, mode) {
     const found = new Int32Array(count);
     for (let window = 0; window < count; window++)
-      found[window] = source(window * stride + tap * dilation - before, length, mode);
+      found[window] = source(window * stride + at * dilation - before, length, mode);
     return found;
   }
 
   /**
-   * The windows from `first` to `last` whose pixels under one tap lie evenly, window x at `x * step + offset`.
+   * The windows from `first` to `last` whose pixels under one weight lie evenly, window x at `x * step + offset`.
    *
    * @param {Int32Array} found @param {number} step @returns {Run}
    */
@@ -123,29 +123,29 @@ const Convolve = (() => {
   }
 
   /**
-   * Add what one tap makes of the windows from `first` to `last`, wherever their pixels come from.
+   * Add the products of one weight for the windows from `first` to `last`, wherever their pixels come from.
    *
    * @param {Float64Array} sum @param {Float32Array} values @param {number} weight @param {number} start
    * @param {Int32Array} found @param {number} first @param {number} last
    */
-  function oneTap(sum, values, weight, start, found, first, last) {
+  function oneWeight(sum, values, weight, start, found, first, last) {
     for (let x = first; x < last; x++) if (found[x] >= 0) sum[x] += weight * values[start + found[x]];
   }
 
   /**
-   * Add what three neighbouring taps make of every window.
+   * Add the products of three neighbouring weights for every window.
    *
    * @param {Float64Array} sum @param {Float32Array} values @param {Float32Array} weight @param {number} at
    * @param {number} start @param {Int32Array[]} columns @param {Run[]} runs @param {number} kx @param {number} step
    */
-  function threeTaps(sum, values, weight, at, start, columns, runs, kx, step) {
+  function threeWeights(sum, values, weight, at, start, columns, runs, kx, step) {
     const a = runs[kx], b = runs[kx + 1], c = runs[kx + 2];
     const first = Math.max(a.first, b.first, c.first);
     const last = Math.max(first, Math.min(a.last, b.last, c.last));
     const u = weight[at], v = weight[at + 1], w = weight[at + 2];
-    for (let tap = 0; tap < 3; tap++) {
-      oneTap(sum, values, weight[at + tap], start, columns[kx + tap], 0, Math.min(first, sum.length));
-      oneTap(sum, values, weight[at + tap], start, columns[kx + tap], last, sum.length);
+    for (let next = 0; next < 3; next++) {
+      oneWeight(sum, values, weight[at + next], start, columns[kx + next], 0, Math.min(first, sum.length));
+      oneWeight(sum, values, weight[at + next], start, columns[kx + next], last, sum.length);
     }
     const from = values.subarray(start);
     let i = a.offset + first * step, j = b.offset + first * step, k = c.offset + first * step;
@@ -153,21 +153,21 @@ const Convolve = (() => {
   }
 
   /**
-   * Add what the taps of a 3x3 kernel make of every window: as `threeTaps`, and in half of its time.
+   * Add the products of a 3x3 kernel for every window: as `threeWeights`, in half of its time.
    *
    * @param {Float64Array} sum @param {Float32Array} values @param {Float32Array} weight @param {number} at
    * @param {number[]} starts @param {Int32Array[]} columns @param {Run[]} runs @param {number} step
    */
-  function nineTaps(sum, values, weight, at, starts, columns, runs, step) {
+  function nineWeights(sum, values, weight, at, starts, columns, runs, step) {
     const a = runs[0], b = runs[1], c = runs[2];
     const first = Math.max(a.first, b.first, c.first);
     const last = Math.max(first, Math.min(a.last, b.last, c.last));
-    for (let tap = 0; tap < 9; tap++) {
-      const start = starts[Math.floor(tap / 3)];
-      oneTap(sum, values, weight[at + tap], start, columns[tap % 3], 0, Math.min(first, sum.length));
-      oneTap(sum, values, weight[at + tap], start, columns[tap % 3], last, sum.length);
+    for (let next = 0; next < 9; next++) {
+      const start = starts[Math.floor(next / 3)];
+      oneWeight(sum, values, weight[at + next], start, columns[next % 3], 0, Math.min(first, sum.length));
+      oneWeight(sum, values, weight[at + next], start, columns[next % 3], last, sum.length);
     }
-    // By hand what destructuring would do: this runs once per row, and took more time than all products.
+    // Destructuring here, once per row, took more time than all products.
     const w0 = weight[at], w1 = weight[at + 1], w2 = weight[at + 2];
     const w3 = weight[at + 3], w4 = weight[at + 4], w5 = weight[at + 5];
     const w6 = weight[at + 6], w7 = weight[at + 7], w8 = weight[at + 8];
@@ -183,16 +183,33 @@ const Convolve = (() => {
   }
 
   /**
-   * Cross-correlate: the maps, and on request what every plane adds to the map `partsOf`.
+   * A channel with its padding.
    *
-   * @param {Picture} picture @param {Layer} layer @param {Bank} bank @param {number} [partsOf]
+   * @param {Float32Array} values @param {number} height @param {number} width @param {Padding} padding @param {string} mode
+   * @returns {{values: Float32Array, height: number, width: number}}
+   */
+  function padded(values, height, width, [top, bottom, left, right], mode) {
+    const [tall, wide] = [height + top + bottom, width + left + right];
+    const made = new Float32Array(tall * wide);
+    const columns = Int32Array.from({ length: wide }, (_, x) => source(x - left, width, mode));
+    for (let y = 0; y < tall; y++) {
+      const row = source(y - top, height, mode);
+      for (let x = 0; row >= 0 && x < wide; x++) if (columns[x] >= 0) made[y * wide + x] = values[row * width + columns[x]];
+    }
+    return { values: made, height: tall, width: wide };
+  }
+
+  /**
+   * Cross-correlate: the maps, and on request the partial maps of the filter `partialOf`.
+   *
+   * @param {Picture} picture @param {Layer} layer @param {Weights} weights @param {number} [partialOf]
    * @param {Pair} [filters] @returns {Made}
    */
-  function correlate(picture, layer, bank, partsOf = -1, filters = [0, layer.outChannels]) {
-    const { height, width, planes } = picture;
+  function correlate(picture, layer, weights, partialOf = -1, filters = [0, layer.outChannels]) {
+    const { height, width, channels } = picture;
     const [h, w] = outputSize(height, width, layer);
     const [kh, kw] = layer.kernel;
-    const inGroup = planes.length / layer.groups;
+    const inGroup = channels.length / layer.groups;
     const filtersInGroup = layer.outChannels / layer.groups;
     const rows = [];
     const columns = [];
@@ -202,59 +219,59 @@ const Convolve = (() => {
       columns.push(sources(w, kx, layer.stride[1], layer.dilation[1], layer.padding[2], width, layer.mode));
     const runs = columns.map((found) => run(found, layer.stride[1]));
     const maps = [];
-    const parts = [];
+    const partials = [];
     const sum = new Float64Array(w);
     const before = new Float64Array(w);
     for (let filter = filters[0]; filter < filters[1]; filter++) {
       const map = new Float32Array(h * w);
       const group = Math.floor(filter / filtersInGroup);
-      const bias = bank.bias ? bank.bias[filter] : 0;
-      const wanted = filter === partsOf;
-      for (let plane = 0; wanted && plane < inGroup; plane++) parts.push(new Float32Array(h * w));
+      const bias = weights.bias ? weights.bias[filter] : 0;
+      const wanted = filter === partialOf;
+      for (let channel = 0; wanted && channel < inGroup; channel++) partials.push(new Float32Array(h * w));
       for (let y = 0; y < h; y++) {
         sum.fill(bias);
-        for (let plane = 0; plane < inGroup; plane++) {
-          const values = planes[group * inGroup + plane];
+        for (let channel = 0; channel < inGroup; channel++) {
+          const values = channels[group * inGroup + channel];
           if (wanted) before.set(sum);
           for (let ky = 0; ky < kh; ky++) {
             const row = rows[ky][y];
             if (row < 0) continue;
             const start = row * width;
-            const at = ((filter * inGroup + plane) * kh + ky) * kw;
+            const at = ((filter * inGroup + channel) * kh + ky) * kw;
             if (kh === 3 && kw === 3 && ky === 0 && rows[1][y] >= 0 && rows[2][y] >= 0) {
               const starts = [start, rows[1][y] * width, rows[2][y] * width];
-              nineTaps(sum, values, bank.weight, at, starts, columns, runs, layer.stride[1]);
+              nineWeights(sum, values, weights.weight, at, starts, columns, runs, layer.stride[1]);
               break;
             }
             let kx = 0;
-            // Three taps at a time load and store every sum once, which halves the time.
+            // Three weights at a time load and store every sum once, which halves the time.
             for (; kx + 2 < kw; kx += 3)
-              threeTaps(sum, values, bank.weight, at + kx, start, columns, runs, kx, layer.stride[1]);
-            for (; kx < kw; kx++) oneTap(sum, values, bank.weight[at + kx], start, columns[kx], 0, w);
+              threeWeights(sum, values, weights.weight, at + kx, start, columns, runs, kx, layer.stride[1]);
+            for (; kx < kw; kx++) oneWeight(sum, values, weights.weight[at + kx], start, columns[kx], 0, w);
           }
-          if (wanted) for (let x = 0; x < w; x++) parts[plane][y * w + x] = sum[x] - before[x];
+          if (wanted) for (let x = 0; x < w; x++) partials[channel][y * w + x] = sum[x] - before[x];
         }
         map.set(sum, y * w);
       }
       maps.push(map);
     }
-    return { height: h, width: w, maps, parts };
+    return { height: h, width: w, maps, partials };
   }
 
   /**
    * Write one output value as the products that it is the sum of.
    *
-   * @param {Picture} picture @param {Layer} layer @param {Bank} bank @param {number} filter @param {number} y
+   * @param {Picture} picture @param {Layer} layer @param {Weights} weights @param {number} filter @param {number} y
    * @param {number} x @returns {Sum}
    */
-  function products(picture, layer, bank, filter, y, x) {
-    const inGroup = picture.planes.length / layer.groups;
+  function products(picture, layer, weights, filter, y, x) {
+    const inGroup = picture.channels.length / layer.groups;
     const group = Math.floor(filter / (layer.outChannels / layer.groups));
     const [kh, kw] = layer.kernel;
-    const bias = bank.bias ? bank.bias[filter] : 0;
+    const bias = weights.bias ? weights.bias[filter] : 0;
     let total = bias;
-    const planes = [];
-    for (let plane = 0; plane < inGroup; plane++) {
+    const channels = [];
+    for (let channel = 0; channel < inGroup; channel++) {
       const cells = [];
       let sum = 0;
       for (let ky = 0; ky < kh; ky++)
@@ -263,19 +280,19 @@ const Convolve = (() => {
           const column = x * layer.stride[1] + kx * layer.dilation[1] - layer.padding[2];
           const from = source(row, picture.height, layer.mode);
           const at = source(column, picture.width, layer.mode);
-          const value = from < 0 || at < 0 ? 0 : picture.planes[group * inGroup + plane][from * picture.width + at];
-          const weight = bank.weight[((filter * inGroup + plane) * kh + ky) * kw + kx];
+          const value = from < 0 || at < 0 ? 0 : picture.channels[group * inGroup + channel][from * picture.width + at];
+          const weight = weights.weight[((filter * inGroup + channel) * kh + ky) * kw + kx];
           sum += value * weight;
           cells.push({ y: ky, x: kx, row, column, value, weight, product: value * weight });
         }
       total += sum;
-      planes.push({ plane: group * inGroup + plane, sum, cells });
+      channels.push({ channel: group * inGroup + channel, sum, cells });
     }
-    return { planes, bias, total };
+    return { channels, bias, total };
   }
 
   /**
-   * The outputs that one input pixel feeds, with the tap that each meets it with: through the padding too.
+   * The outputs that one input pixel feeds, with the weight that multiplies it in each: through the padding too.
    *
    * @param {Layer} layer @param {number} height @param {number} width @param {number} y @param {number} x
    */
@@ -285,15 +302,15 @@ const Convolve = (() => {
     const along = (axis, count, before, length, index) => {
       const found = [];
       for (let window = 0; window < count; window++)
-        for (let tap = 0; tap < layer.kernel[axis]; tap++) {
-          const place = window * layer.stride[axis] + tap * layer.dilation[axis] - before;
-          if (source(place, length, layer.mode) === index) found.push({ window, tap });
+        for (let at = 0; at < layer.kernel[axis]; at++) {
+          const place = window * layer.stride[axis] + at * layer.dilation[axis] - before;
+          if (source(place, length, layer.mode) === index) found.push({ window, at });
         }
       return found;
     };
     const columns = along(1, w, layer.padding[2], width, x);
     return along(0, h, layer.padding[0], height, y).flatMap((row) =>
-      columns.map((column) => ({ y: row.window, x: column.window, tap: [row.tap, column.tap] })),
+      columns.map((column) => ({ y: row.window, x: column.window, weight: [row.at, column.at] })),
     );
   }
 
@@ -325,7 +342,7 @@ const Convolve = (() => {
   /**
    * The weights and biases of torch.manual_seed(seed); torch.nn.Conv2d(...), bit for bit.
    *
-   * @param {number} channels @param {Layer} layer @param {number} seed @param {boolean} withBias @returns {Bank}
+   * @param {number} channels @param {Layer} layer @param {number} seed @param {boolean} withBias @returns {Weights}
    */
   function seeded(channels, layer, seed, withBias) {
     const next = words(seed);
@@ -343,5 +360,5 @@ const Convolve = (() => {
     return { weight, bias: withBias ? draw(layer.outChannels, 1 / Math.sqrt(fanIn)) : null };
   }
 
-  return { span, outputLength, outputSize, reason, source, correlate, products, fed, seeded };
+  return { span, outputLength, outputSize, reason, source, padded, correlate, products, fed, seeded };
 })();

@@ -1,6 +1,6 @@
 "use strict";
 /**
- * Values as colours. Nothing here knows of the page, so that a worker may do it.
+ * Values as colours. Nothing here uses the page, so a worker can run it.
  *
  * @typedef {Uint8ClampedArray<ArrayBuffer>} Pixels  Red, green, blue and opacity of every pixel.
  * @typedef {{pixels: Pixels, height: number, width: number, low: number, high: number}} Look
@@ -74,6 +74,14 @@ const Paint = (() => {
     if (value - value !== 0) return mark(value);
     const part = peak ? value / peak : 0;
     return (part < 0 ? NEGATIVE : POSITIVE).map((end) => Math.round(NEUTRAL + (end - NEUTRAL) * Math.abs(part)));
+  }
+
+  /** Values in the signed colours, `peak` the strongest. @param {Float32Array} values @param {number} height @param {number} width @param {number} peak @returns {Look} */
+  function signed(values, height, width, peak) {
+    const pixels = new Uint8ClampedArray(4 * values.length).fill(255);
+    for (let at = 0; at < values.length; at++) pixels.set(colour(values[at], peak), 4 * at);
+    const [low, high] = ends(values);
+    return { pixels, height, width, low, high };
   }
 
   /** Limits as they are typed; null where they are not legal. @param {string} text @returns {Limits|null} */
@@ -201,21 +209,21 @@ const Paint = (() => {
   }
 
   /**
-   * Three planes as red, green and blue.
+   * Three channels as red, green and blue.
    *
    * @param {Picture} picture @param {number} least @param {number} most @returns {Look}
    */
-  function colours({ height, width, planes }, least, most) {
+  function colours({ height, width, channels }, least, most) {
     const pixels = new Uint8ClampedArray(4 * height * width).fill(255);
     const scale = most > least ? 255 / (most - least) : 0;
     for (let channel = 0; channel < 3; channel++)
-      for (let at = 0; at < height * width; at++) pixels[4 * at + channel] = (planes[channel][at] - least) * scale;
-    for (const plane of planes.slice(0, 3)) marked(pixels, plane);
+      for (let at = 0; at < height * width; at++) pixels[4 * at + channel] = (channels[channel][at] - least) * scale;
+    for (const values of channels.slice(0, 3)) marked(pixels, values);
     return { pixels, height, width, low: least, high: most };
   }
 
   /**
-   * A map made small: means of square parts, so that at most `side` of them stand in a row.
+   * A map made small: means of square blocks, at most `side` of them in a row.
    *
    * @param {Float32Array} values @param {number} height @param {number} width @param {number} side @returns {Small}
    */
@@ -250,5 +258,5 @@ const Paint = (() => {
     return light / 0.05 > 1.05 / light ? "#000000" : "#ffffff";
   }
 
-  return { grey, colour, limits, tone, toned, colours, small, ink };
+  return { grey, colour, signed, limits, tone, toned, colours, small, ink };
 })();

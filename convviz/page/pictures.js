@@ -1,8 +1,8 @@
 "use strict";
 /**
- * Another picture in place of that of the page: its pixels as the planes that `convviz run` reads from the same file.
+ * Another picture: its pixels become the channels that `convviz run` reads from the same file.
  *
- * A `Source` is what a command needs to read the picture in the same way: its path, and options.
+ * A `Source` is what a command needs to read the picture: its path, and options.
  *
  * @typedef {{path: string, words: string[]}} Source
  * @typedef {{picture: Picture, names: string[], low: number, high: number, words: string[]}} Read
@@ -11,8 +11,8 @@ const Pictures = (() => {
   const MOST_SIDE = 1024;
 
   /**
-   * What each of `count` pixels is the weighted mean of, along an axis of `length` pixels: a triangle, as wide as a
-   * pixel that is made, as `Image.Resampling.BILINEAR` of Pillow.
+   * The weighted mean that each of `count` pixels is, along an axis of `length` pixels: a triangle as wide as a new
+   * pixel, as `Image.Resampling.BILINEAR` of Pillow.
    *
    * @param {number} length @param {number} count
    */
@@ -30,15 +30,15 @@ const Pictures = (() => {
     });
   }
 
-  /** @param {Float32Array} plane @param {Pair} size @param {Pair} wanted @returns {Float32Array} */
-  function resized(plane, [height, width], [tall, wide]) {
-    if (height === tall && width === wide) return plane;
+  /** @param {Float32Array} values @param {Pair} size @param {Pair} wanted @returns {Float32Array} */
+  function resized(values, [height, width], [tall, wide]) {
+    if (height === tall && width === wide) return values;
     const [rows, columns] = [shares(height, tall), shares(width, wide)];
     const narrow = new Float32Array(height * wide);
     for (let y = 0; y < height; y++)
       columns.forEach(({ first, weights }, x) => {
         let sum = 0;
-        for (let at = 0; at < weights.length; at++) sum += plane[y * width + first + at] * weights[at];
+        for (let at = 0; at < weights.length; at++) sum += values[y * width + first + at] * weights[at];
         narrow[y * wide + x] = sum;
       });
     const made = new Float32Array(tall * wide);
@@ -52,8 +52,9 @@ const Pictures = (() => {
     return made;
   }
 
-  /** Why no picture can take the place of that of the page; empty where one can. @param {Data} data */
+  /** Why the page cannot read other pictures; empty if it can. @param {Data} data */
   function reason(data) {
+    if (data.network) return "this page holds what the network made of its own picture; convviz explore makes a page of another one.";
     const channels = data.single ? 3 : data.shape[0];
     if (channels !== 1 && channels !== 3) return `the network reads ${channels} channels, which no picture has.`;
     const given = data.normalize ? data.normalize.mean.length : 1;
@@ -75,17 +76,17 @@ const Pictures = (() => {
     const { most, normalize } = data;
     // The luminance of ITU-R BT.601, not rounded, as convviz reads it.
     const weights = grey ? [[0.299, 0.587, 0.114]] : [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
-    const planes = weights.map(([red, green, blue], channel) => {
-      const plane = new Float32Array(height * width);
-      for (let at = 0; at < plane.length; at++)
-        plane[at] = ((red * pixels[4 * at] + green * pixels[4 * at + 1] + blue * pixels[4 * at + 2]) / 255) * most;
-      const found = resized(plane, [height, width], size);
+    const channels = weights.map(([red, green, blue], index) => {
+      const values = new Float32Array(height * width);
+      for (let at = 0; at < values.length; at++)
+        values[at] = ((red * pixels[4 * at] + green * pixels[4 * at + 1] + blue * pixels[4 * at + 2]) / 255) * most;
+      const found = resized(values, [height, width], size);
       if (!normalize) return found;
-      const [mean, deviation] = [normalize.mean, normalize.std].map((values) => values[channel % values.length]);
+      const [mean, deviation] = [normalize.mean, normalize.std].map((given) => given[index % given.length]);
       return found.map((value) => (value - mean) / deviation);
     });
     return {
-      picture: { height: size[0], width: size[1], planes },
+      picture: { height: size[0], width: size[1], channels },
       names: grey ? data.channels : ["R", "G", "B"],
       ...(normalize ? { low: data.low, high: data.high } : { low: 0, high: most }),
       words: [

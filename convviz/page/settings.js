@@ -8,20 +8,21 @@
  * @typedef {{at: number, map: number, outChannels: number, preset: string, seed: number, kernelH: number,
  *   kernelW: number, strideH: number, strideW: number, padTop: number, padBottom: number, padLeft: number,
  *   padRight: number, mode: string, dilationH: number, dilationW: number, groups: number, bias: boolean,
- *   flip: boolean, colormap: string, limits: string, scale: string, edits: Record<string, number>}} State
+ *   flip: boolean, colormap: string, limits: string, scale: string, channelScale: string,
+ *   edits: Record<string, number>}} State
  * @typedef {{kind: "output"|"input"|"weight", place: number[]}} Place
- * @typedef {{name: string, taps: number[][], divisor: number}} Preset
+ * @typedef {{name: string, kernel: number[][], divisor: number}} Preset
  * @typedef {{path: string, shape: number[], channels: string[], low: number, high: number,
- *   planes: {kind: string, divisor: number, data: string}, single: boolean, layers: any[], given: boolean,
+ *   pixels: {kind: string, divisor: number, data: string}, single: boolean, layers: any[], given: boolean,
  *   words: string[], reading: string[], prepared: string[], most: number, mostMacs: number,
  *   normalize: {mean: number[], std: number[]}|null, presets: Preset[], tables: Record<string, string>, classes: string[], origin: string,
  *   program: {imports: string[], read: string[], other: string[], opened: string, stored: {[layer: string]: {[array: string]: string}}},
- *   state: State}} Data
+ *   state: State, tour?: boolean, network?: Network}} Data
  */
 const Settings = (() => {
   const NUMBERS = /** @type {const} */ (["outChannels", "seed", "kernelH", "kernelW", "strideH", "strideW",
     "dilationH", "dilationW", "groups", "padTop", "padBottom", "padLeft", "padRight"]);
-  const CHOICES = /** @type {const} */ (["mode", "preset", "colormap", "limits", "scale"]);
+  const CHOICES = /** @type {const} */ (["mode", "preset", "colormap", "limits", "scale", "channelScale"]);
   const SCALES = ["map", "layer", "global"];
   const SWITCHES = /** @type {const} */ (["bias", "flip"]);
   const MODES = ["zeros", "reflect", "replicate", "circular"];
@@ -56,17 +57,18 @@ const Settings = (() => {
     const names = [...(data.given ? ["page"] : []), "seed", ...data.presets.map(({ name }) => name)];
     if (!names.includes(state.preset)) return `weights are one of ${names.join(", ")}.`;
     const preset = data.presets.find(({ name }) => name === state.preset);
-    if (preset && (preset.taps.length !== state.kernelH || preset.taps[0].length !== state.kernelW))
-      return `${preset.name} is ${preset.taps.length}x${preset.taps[0].length}.`;
+    if (preset && (preset.kernel.length !== state.kernelH || preset.kernel[0].length !== state.kernelW))
+      return `${preset.name} is ${preset.kernel.length}x${preset.kernel[0].length}.`;
     if (state.preset === "page" && !fitsPage(state, data, picture)) return "the weights of this page are of another shape.";
     const layer = layerOf(state);
-    return Convolve.reason(picture.planes.length, picture.height, picture.width, layer) || tooLarge(layer, data, picture);
+    return Convolve.reason(picture.channels.length, picture.height, picture.width, layer) || tooLarge(layer, data, picture);
   }
 
   /** Why the maps cannot be painted as it is chosen; empty where they can. @param {State} state @param {Data} data */
-  function unpainted({ colormap, limits, scale }, data) {
+  function unpainted({ colormap, limits, scale, channelScale }, data) {
     const names = Object.keys(data.tables);
     if (!names.includes(colormap)) return `colours are one of ${names.join(", ")}.`;
+    if (!["shared", "own"].includes(channelScale)) return "channelScale is one of shared, own.";
     if (!SCALES.includes(scale)) return `scale is one of ${SCALES.join(", ")}.`;
     const found = Paint.limits(limits);
     if (!found) return "limits are percentile, percentile:P, minmax, symmetric, or two values such as -1,1.";
@@ -82,17 +84,17 @@ const Settings = (() => {
    */
   function tooLarge(layer, data, picture) {
     const [height, width] = Convolve.outputSize(picture.height, picture.width, layer);
-    const planes = picture.planes.length / layer.groups;
+    const channels = picture.channels.length / layer.groups;
     const remedy = "pad less, or take larger strides.";
     if (Math.max(height, width) > MOST_SIDE)
       return `the maps would be ${height}x${width}, but a browser draws at most ${MOST_SIDE} pixels along a side; ${remedy}`;
     // Values of 4 bytes for every map and part; each that is shown is also two pictures of 4 bytes per pixel.
-    const needed = 4 * height * width * (layer.outChannels + 3 * (planes + 1));
+    const needed = 4 * height * width * (layer.outChannels + 3 * (channels + 1));
     // Of a machine that does not tell, as most have. Half of it is left to the rest of the browser.
     const there = ((/** @type {any} */ (globalThis.navigator)?.deviceMemory || 8) * GIGABYTE) / 2;
     if (needed > there)
       return `maps of ${height}x${width} need ${(needed / GIGABYTE).toFixed(1)} GB, but this page can use ${there / GIGABYTE} GB; ${remedy}`;
-    const macs = height * width * layer.outChannels * planes * layer.kernel[0] * layer.kernel[1];
+    const macs = height * width * layer.outChannels * channels * layer.kernel[0] * layer.kernel[1];
     if (macs > data.mostMacs)
       return `these maps need ${macs.toLocaleString("en")} MACs, but a page computes at most ${data.mostMacs.toLocaleString("en")}; ${remedy}`;
     return "";
@@ -101,7 +103,7 @@ const Settings = (() => {
   /** Whether the weights that came with the page fit. @param {State} state @param {Data} data @param {Picture} picture */
   function fitsPage(state, data, picture) {
     const own = data.state;
-    return picture.planes.length === data.shape[0] && own.outChannels === state.outChannels &&
+    return picture.channels.length === data.shape[0] && own.outChannels === state.outChannels &&
       own.groups === state.groups && own.kernelH === state.kernelH && own.kernelW === state.kernelW;
   }
 
@@ -115,13 +117,13 @@ const Settings = (() => {
     const found = { ...wanted };
     const preset = data.presets.find(({ name }) => name === found.preset);
     if (changed === "preset") {
-      if (preset) [found.kernelH, found.kernelW] = [preset.taps.length, preset.taps[0].length];
+      if (preset) [found.kernelH, found.kernelW] = [preset.kernel.length, preset.kernel[0].length];
       else if (found.preset === "page")
         [found.kernelH, found.kernelW, found.outChannels, found.groups] =
           [data.state.kernelH, data.state.kernelW, data.state.outChannels, data.state.groups];
     } else if (changed === "seed") {
       found.preset = "seed";
-    } else if (preset && (preset.taps.length !== found.kernelH || preset.taps[0].length !== found.kernelW)) {
+    } else if (preset && (preset.kernel.length !== found.kernelH || preset.kernel[0].length !== found.kernelW)) {
       found.preset = "seed";
     } else if (found.preset === "page" && !fitsPage(found, data, picture)) {
       found.preset = "seed";
@@ -135,34 +137,34 @@ const Settings = (() => {
   /**
    * The weights of a single layer: of the page, of a seed or of a preset, with what was typed, turned on request.
    *
-   * @param {State} state @param {Data} data @param {Bank} own @param {number} channels @returns {Bank}
+   * @param {State} state @param {Data} data @param {Weights} own @param {number} channels @returns {Weights}
    */
-  function bankOf(state, data, own, channels) {
+  function weightsOf(state, data, own, channels) {
     const layer = layerOf(state);
     const size = layer.kernel[0] * layer.kernel[1];
     const count = (layer.outChannels * channels * size) / layer.groups;
     const preset = data.presets.find(({ name }) => name === state.preset);
-    /** @type {Bank} */
-    let bank;
-    if (state.preset === "page") bank = { weight: own.weight.slice(), bias: own.bias && own.bias.slice() };
+    /** @type {Weights} */
+    let weights;
+    if (state.preset === "page") weights = { weight: own.weight.slice(), bias: own.bias && own.bias.slice() };
     else if (preset) {
-      const taps = preset.taps.flat();
-      bank = { weight: Float32Array.from({ length: count }, (_, at) => taps[at % size] / preset.divisor), bias: null };
-    } else bank = Convolve.seeded(channels, layer, state.seed, state.bias);
-    if (!state.bias) bank.bias = null;
-    else bank.bias = bank.bias || new Float32Array(layer.outChannels);
-    typed(state, 0, bank);
+      const values = preset.kernel.flat();
+      weights = { weight: Float32Array.from({ length: count }, (_, at) => values[at % size] / preset.divisor), bias: null };
+    } else weights = Convolve.seeded(channels, layer, state.seed, state.bias);
+    if (!state.bias) weights.bias = null;
+    else weights.bias = weights.bias || new Float32Array(layer.outChannels);
+    typed(state, 0, weights);
     if (state.flip)
-      for (let first = 0; first < count; first += size) bank.weight.subarray(first, first + size).reverse();
-    return bank;
+      for (let first = 0; first < count; first += size) weights.weight.subarray(first, first + size).reverse();
+    return weights;
   }
 
-  /** Write what was typed for a layer into its weights. @param {State} state @param {number} at @param {Bank} bank */
-  function typed(state, at, bank) {
+  /** Write what was typed for a layer into its weights. @param {State} state @param {number} at @param {Weights} weights */
+  function typed(state, at, weights) {
     for (const [key, value] of Object.entries(state.edits)) {
       const [layer, index] = key.split(":");
       if (Number(layer) !== at) continue;
-      const [values, place] = index[0] === "b" ? [bank.bias, Number(index.slice(1))] : [bank.weight, Number(index)];
+      const [values, place] = index[0] === "b" ? [weights.bias, Number(index.slice(1))] : [weights.weight, Number(index)];
       if (values && place < values.length) values[place] = value;
     }
   }
@@ -207,5 +209,5 @@ const Settings = (() => {
     return { state, pinned };
   }
 
-  return { NUMBERS, CHOICES, SWITCHES, layerOf, reason, follow, bankOf, typed, address, read };
+  return { NUMBERS, CHOICES, SWITCHES, layerOf, reason, follow, weightsOf, typed, address, read };
 })();

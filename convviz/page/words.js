@@ -7,6 +7,21 @@ const Words = (() => {
     return Math.abs(value) < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(digits)));
   }
 
+  /** A number in at most so many characters: digits are left out, never cut off. @param {number} value @param {number} chars */
+  function fit(value, chars) {
+    if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "inf" : "-inf";
+    const first = short(value, 3);
+    if (first.length <= chars) return first;
+    const bare = (/** @type {string} */ text) => text.replace(/^(-?)0\./, "$1.");
+    const second = short(value, 2);
+    const forms = [second, bare(first), bare(second), ...[2, 1, 0].flatMap((digits) => [value.toFixed(digits), bare(value.toFixed(digits))])];
+    // A small fraction does not look like a whole number, nor like 0.
+    const fair = (/** @type {string} */ text) =>
+      (Number.isInteger(value) || Math.abs(value) > 9 || text.includes(".")) && Math.abs(Number(text) - value) <= Math.abs(value) / 8;
+    const power = value.toExponential(0).replace("e+", "e");
+    return forms.find((text) => text.length <= chars && fair(text)) || (power.length <= chars ? power : forms.find((text) => text.length <= chars) || power);
+  }
+
   /** A float32 so that it is read back as the same. @param {number} value */
   const exact = (value) => String(Number(value.toPrecision(9)));
 
@@ -19,9 +34,9 @@ const Words = (() => {
 
   /** @param {Layer} layer @param {number[]} input @param {number[]} output */
   function sentence(layer, input, output) {
-    const planes = input[0] / layer.groups;
-    return `${many(layer.outChannels, "filter")} x ${many(planes, "channel")} = ` +
-      `${many(layer.outChannels * planes, "two-dimensional kernel")} -> ${many(layer.outChannels, "feature map")}; ` +
+    const channels = input[0] / layer.groups;
+    return `${many(layer.outChannels, "filter")} x ${many(channels, "channel")} = ` +
+      `${many(layer.outChannels * channels, "two-dimensional kernel")} -> ${many(layer.outChannels, "feature map")}; ` +
       `${input.join("x")} -> ${output.join("x")}`;
   }
 
@@ -56,8 +71,8 @@ const Words = (() => {
     ...(state.scale === "map" ? [] : [`--scale ${state.scale}`]),
   ];
 
-  /** The command that makes the same maps. @param {State} state @param {Data} data @param {Bank} bank @param {Source} source */
-  function command(state, data, bank, source) {
+  /** The command that makes the same maps. @param {State} state @param {Data} data @param {Weights} weights @param {Source} source */
+  function command(state, data, weights, source) {
     const layer = Settings.layerOf(state);
     const found = [run(source), ...source.words];
     const preset = data.presets.some(({ name }) => name === state.preset);
@@ -74,8 +89,8 @@ const Words = (() => {
       if (!state.bias) found.push("--no-bias");
     }
     // A layer of kernels has a bias only where it is given.
-    if (typed && bank.bias && bank.bias.some(Boolean))
-      found.push(`--bias-values=${Array.from(bank.bias, exact).join(",")}`);
+    if (typed && weights.bias && weights.bias.some(Boolean))
+      found.push(`--bias-values=${Array.from(weights.bias, exact).join(",")}`);
     if (pair(layer.stride) !== "1") found.push(`-s ${pair(layer.stride)}`);
     const [top, bottom, left, right] = layer.padding;
     if (layer.padding.some(Boolean))
@@ -88,20 +103,20 @@ const Words = (() => {
     return [...found, ...painted(state)].join(" ");
   }
 
-  /** The weights as `convviz run -K kernels.json` reads them. @param {Layer} layer @param {Bank} bank @param {number} channels */
-  function kernels(layer, bank, channels) {
+  /** The weights as `convviz run -K kernels.json` reads them. @param {Layer} layer @param {Weights} weights @param {number} channels */
+  function kernels(layer, weights, channels) {
     const [kh, kw] = layer.kernel;
     let at = 0;
     /** @param {number[]} sizes @returns {any} */
     const nested = ([count, ...rest]) =>
-      Array.from({ length: count }, () => (rest.length ? nested(rest) : Number(exact(bank.weight[at++]))));
+      Array.from({ length: count }, () => (rest.length ? nested(rest) : Number(exact(weights.weight[at++]))));
     return JSON.stringify(nested([layer.outChannels, channels / layer.groups, kh, kw]));
   }
 
-  /** The PyTorch program of a layer. @param {State} state @param {Bank} bank @param {Picture} picture */
-  function code(state, bank, picture) {
+  /** The PyTorch program of a layer. @param {State} state @param {Weights} weights @param {Picture} picture */
+  function code(state, weights, picture) {
     const layer = Settings.layerOf(state);
-    const channels = picture.planes.length;
+    const channels = picture.channels.length;
     const [top, bottom, left, right] = layer.padding;
     const even = top === bottom && left === right;
     /** @param {Pair} of */
@@ -121,11 +136,11 @@ const Words = (() => {
     if (drawn && state.flip) lines.push("layer.weight.data = layer.weight.data.flip(2, 3)");
     else if (!drawn) {
       const shape = [layer.outChannels, channels / layer.groups, ...layer.kernel].join(", ");
-      lines.push(bank.weight.length <= 500
-        ? `layer.weight.data = ${tensor(bank.weight)}.reshape(${shape})`
+      lines.push(weights.weight.length <= 500
+        ? `layer.weight.data = ${tensor(weights.weight)}.reshape(${shape})`
         : `layer.weight.data = torch.tensor(json.loads(Path("kernels.json").read_text()), dtype=torch.float32)  # saved by the button above`);
-      if (bank.weight.length > 500) lines.unshift("import json", "from pathlib import Path", "");
-      if (bank.bias) lines.push(`layer.bias.data = ${tensor(bank.bias)}`);
+      if (weights.weight.length > 500) lines.unshift("import json", "from pathlib import Path", "");
+      if (weights.bias) lines.push(`layer.bias.data = ${tensor(weights.bias)}`);
     }
     if (!even) {
       const mode = layer.mode === "zeros" ? "constant" : layer.mode;
@@ -153,7 +168,7 @@ const Words = (() => {
     return `torch.cat([${inputs.map((one) => (shape ? `${one}[:, :, ${along(one, 1)}, ${along(one, 2)}]` : one)).join(", ")}], 1)`;
   }
 
-  /** The PyTorch program of a network. @param {Placed[]} layers @param {Data} data @param {Source} source */
+  /** The PyTorch program of a network. @param {Step[]} layers @param {Data} data @param {Source} source */
   function netCode(layers, data, source) {
     const { imports, read: own, other, opened, stored } = data.program;
     const read = !own.length || source.path === data.path
@@ -191,5 +206,5 @@ const Words = (() => {
     ].join("\n");
   }
 
-  return { short, exact, many, sentence, shape, command, kernels, code, netCommand, netCode };
+  return { short, fit, exact, many, sentence, shape, command, kernels, code, netCommand, netCode };
 })();

@@ -1,6 +1,6 @@
 "use strict";
 /**
- * Who computes: workers, so that the page stays free, or the page itself where a browser has none for it.
+ * Workers compute, so that the page stays responsive; where a browser has no workers, the page computes itself.
  *
  * @typedef {{filters: Made, small: Small[]}} Answer
  * @typedef {{outputs: Map<string, Picture>, small: Map<string, Small[]>}} NetAnswer
@@ -10,7 +10,7 @@ const Work = (() => {
   const FEW = 16;
 
   /**
-   * Answer what is asked; this is what runs in a worker. A picture is kept until the next one comes.
+   * Answer a question; this runs in a worker, which keeps a picture until the next one arrives.
    *
    * @param {{picture: Picture|null}} kept @param {any} asked
    */
@@ -21,12 +21,12 @@ const Work = (() => {
       const outputs = Layers.compute(picture, asked.layers);
       /** @type {Map<string, Small[]>} */
       const small = new Map();
-      for (const [name, { height, width, planes }] of outputs)
-        small.set(name, planes.slice(0, FEW).map((values) => Paint.small(values, height, width, THUMB)));
+      for (const [name, { height, width, channels }] of outputs)
+        small.set(name, channels.slice(0, FEW).map((values) => Paint.small(values, height, width, THUMB)));
       return { outputs, small };
     }
-    const { layer, bank, filters: [first, last], shown } = asked;
-    const made = Convolve.correlate(picture, layer, bank, shown, [first, last]);
+    const { layer, weights, filters: [first, last], shown } = asked;
+    const made = Convolve.correlate(picture, layer, weights, shown, [first, last]);
     const { height, width, maps } = made;
     return {
       filters: made,
@@ -34,23 +34,23 @@ const Work = (() => {
     };
   }
 
-  /** What can be given away instead of copied. @param {any} found @returns {ArrayBuffer[]} */
+  /** The buffers of an answer, to be moved instead of copied. @param {any} found @returns {ArrayBuffer[]} */
   function buffers(found) {
     if (ArrayBuffer.isView(found)) return [/** @type {ArrayBuffer} */ (found.buffer)];
     return found && typeof found === "object" ? Object.values(found).flatMap(buffers) : [];
   }
 
-  /** Listen, in a worker. */
+  /** Answer the questions of the page, in a worker. */
   function serve() {
     const kept = { picture: null };
     self.onmessage = ({ data }) => {
       const page = /** @type {any} */ (self);
       try {
         const found = answer(kept, data.asked);
-        // The outputs of a net hold the picture too, which stays here.
+        // The outputs of a network include the picture, which the worker keeps.
         page.postMessage({ id: data.id, found }, data.asked.layers ? [] : buffers(found));
       } catch (error) {
-        // Too little memory is a RangeError; every other one keeps its words.
+        // A RangeError means too little memory; other errors keep their words.
         page.postMessage({ id: data.id, failed: { memory: error instanceof RangeError, words: String(error) } });
       }
     };
@@ -64,10 +64,10 @@ const Work = (() => {
   let next = 0;
   let broken = false;
 
-  /** Start the workers from the scripts of the page itself: a page from a file may load no others. */
+  /** Start the workers from the scripts inside the page: a page from a file cannot load other files. */
   function start() {
-    const parts = ["convolve", "layersScript", "paint", "work"].map((id) => document.getElementById(id)?.textContent);
-    const source = URL.createObjectURL(new Blob([parts.join("\n"), "\nWork.serve();"], { type: "text/javascript" }));
+    const scripts = ["convolve", "layersScript", "paint", "work"].map((id) => document.getElementById(id)?.textContent);
+    const source = URL.createObjectURL(new Blob([scripts.join("\n"), "\nWork.serve();"], { type: "text/javascript" }));
     const count = Math.max(1, Math.min(4, navigator.hardwareConcurrency || 1));
     workers = Array.from({ length: count }, () => {
       const worker = new Worker(source);
@@ -92,7 +92,7 @@ const Work = (() => {
     broken = true;
   }
 
-  /** Ask one worker; null if it broke. @param {number} worker @param {any} asked @returns {Promise<any>} */
+  /** Ask one worker; the answer is null if workers do not run. @param {number} worker @param {any} asked @returns {Promise<any>} */
   const ask = (worker, asked) =>
     new Promise((done, fail) => {
       waiting.set(++next, { done, fail });
@@ -103,7 +103,7 @@ const Work = (() => {
   const known = new WeakMap();
 
   /**
-   * Ask as many workers as there are questions, each with the picture unless it has it.
+   * Ask one worker for each question; send the picture to those that do not have it.
    *
    * @param {Picture} picture @param {any[]} questions @returns {Promise<any[]>}
    */
@@ -112,7 +112,7 @@ const Work = (() => {
       const found = await Promise.all(
         questions.map(async (question, index) => {
           const fresh = known.get(workers[index]) !== picture;
-          // Not known until it has answered: a picture that was too much for it is sent again.
+          // Known only after the answer: a picture that was too large for the worker is sent again.
           known.delete(workers[index]);
           const answered = await ask(index, fresh ? { ...question, picture } : question);
           known.set(workers[index], picture);
@@ -125,25 +125,25 @@ const Work = (() => {
   }
 
   /**
-   * The maps of a layer, each small too, with the parts of the one that is shown.
+   * Every map of a layer, each small too, and the partial maps of the one that is shown.
    *
-   * @param {Picture} picture @param {Layer} layer @param {Bank} bank @param {number} shown
+   * @param {Picture} picture @param {Layer} layer @param {Weights} weights @param {number} shown
    * @returns {Promise<Answer>}
    */
-  async function filters(picture, layer, bank, shown) {
+  async function filters(picture, layer, weights, shown) {
     const count = Math.max(1, Math.min(workers.length, layer.outChannels));
     const bounds = Array.from({ length: count + 1 }, (_, part) => Math.round((part * layer.outChannels) / count));
-    const questions = bounds.slice(1).map((last, part) => ({ layer, bank, shown, filters: [bounds[part], last] }));
+    const questions = bounds.slice(1).map((last, part) => ({ layer, weights, shown, filters: [bounds[part], last] }));
     /** @type {Answer[]} */
     const found = await all(picture, questions);
     const shower = bounds.findIndex((first, part) => shown >= first && shown < bounds[part + 1]);
     return {
-      filters: { ...found[0].filters, maps: found.flatMap((one) => one.filters.maps), parts: found[shower].filters.parts },
+      filters: { ...found[0].filters, maps: found.flatMap((one) => one.filters.maps), partials: found[shower].filters.partials },
       small: found.flatMap((one) => one.small),
     };
   }
 
-  /** What every layer of a net makes. @param {Picture} picture @param {Placed[]} layers @returns {Promise<NetAnswer>} */
+  /** The output of every layer of a network. @param {Picture} picture @param {Step[]} layers @returns {Promise<NetAnswer>} */
   const net = async (picture, layers) => (await all(picture, [{ layers }]))[0];
 
   return { serve, filters, net };

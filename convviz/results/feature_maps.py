@@ -19,12 +19,15 @@ from convviz.compute.weights import LayerWeights, of_module, seeded
 from convviz.errors import ShapeError
 from convviz.images import decode
 from convviz.images.finite import all_finite
+from convviz.page.page import MOST_FILTERS, page
+from convviz.page.stored import Told, stored_page
 from convviz.render.contrast import Contrast, Drawn, contrasts
 from convviz.render.sheets import overview
 from convviz.render.sheets.kernels import MOST, Filter
 from convviz.render.sheets.layout import Sheet
 from convviz.render.sheets.receptive_field import NOTHING, Panel, panel
 from convviz.results import outputs
+from convviz.results.pages import Page, of_layer
 from convviz.spec import scales, settings
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import Conv2d
@@ -37,6 +40,7 @@ from convviz.typing import Floats
 # memory costs about a nanosecond per byte (measured in 2026), and most maps are quicker to compute again:
 # maps of at most this many MACs per value are not kept, nor are maps of more than 1 GiB.
 _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
+_NO_PROGRAM = "# this layer was made in Python: no file holds its weights"
 # The number of full-size maps to compute together while the sheet is painted.
 _TOGETHER = 8
 
@@ -187,6 +191,57 @@ class FeatureMaps(LayerRun):
         found = self.summary(picture.tile, moments=False)
         _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), picture.tile)
         return contrasts([Drawn.of(one, scale=after) for one in found.maps], picture)
+
+    def explore(self, path: str = "input.npy", **looks: Any) -> Page:
+        """Make an interactive page of the layer on its input.
+
+        Parameters
+        ----------
+        path : str
+            The name of the input in the command on the page.
+        **looks
+            The initial colours for the values of maps: `colormap`, `limits` and `scale`, as for `grid`.
+
+        Returns
+        -------
+        Page
+            It shows itself in a notebook, and has ``save(path)``.
+
+        Raises
+        ------
+        SpecError
+            If the input or the layer is too large for a page.
+
+        Examples
+        --------
+        >>> run(np.ones((1, 4, 4)), Conv2d(1, 2, 3)).explore().text.startswith("<!doctype html>")
+        True
+        """
+        colours = settings.PageSettings.of(**looks)
+        if self.layer.out_channels > MOST_FILTERS:  # on a page with settings each filter is a choice
+            stored = of_layer(self.picture, self.layer, weights=self.filters, maps=self.maps)
+            told = Told(repr(self.layer), self.backend, code=_NO_PROGRAM)
+            return Page(stored_page(path, stored.stored, stored.chain, told=told, looks=colours))
+        text = page(
+            path,
+            self.picture,
+            self.layer,
+            weights=self.filters,
+            settings=settings.LayerSettings(),
+            looks=colours,
+            words=self._kernels(),
+        )
+        return Page(text)
+
+    def _kernels(self) -> list[str]:
+        """Name the weights as options of ``convviz run``; none if they are those of a new layer."""
+        new, own = seeded(self.layer), self.filters
+        if np.array_equal(new.weight, own.weight) and np.array_equal(
+            [] if new.bias is None else new.bias, [] if own.bias is None else own.bias
+        ):
+            return []
+        biases = [] if own.bias is None else [f"--bias-values={','.join(map(str, own.bias.tolist()))}"]
+        return ["-K kernels.json", *biases]
 
     def arrays(
         self, *, parts: Floats | None = None, differences: Floats | None = None

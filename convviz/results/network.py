@@ -16,17 +16,22 @@ from convviz.compute.networks.sources import Opened, check_layer
 from convviz.compute.survey import by_energy, summed_up
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
+from convviz.page.page import has_room, network_page
+from convviz.page.stored import OwnProgram, Told, stored_page
 from convviz.render.sheets import strips
 from convviz.render.sheets.layout import Sheet
 from convviz.results import outputs
 from convviz.results.context import Seen, in_network
 from convviz.results.feature_maps import FeatureMaps
+from convviz.results.pages import Page, largest, stored_network
 from convviz.spec import settings
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Shape, shape_text
 from convviz.text import in_quotes, number, plural
 from convviz.typing import Floats
 
+# A network that was made in Python has weights, but no file of them.
+_IN_PYTHON = OwnProgram(origin="# copy the weights of the network into the layers below")
 # The number of classes to name for a prediction.
 _BEST = 5
 # A network of our own with more steps is shown by an overview, as every other network is.
@@ -94,6 +99,10 @@ class LayerMaps:
     def strongest(self, count: int) -> list[int]:
         """List the maps with the most energy, the strongest first."""
         return [int(index) for index in by_energy(self.channels)[:count]]
+
+    def explore(self, path: str = "input.npy", **looks: Any) -> Page:
+        """Make an interactive page of the network; this takes the parameters of `NetworkMaps.explore`."""
+        return self.run.explore(path, **looks)
 
     def sheet(self, **looks: Any) -> Sheet:
         """Lay out the maps; this takes the parameters of `NetworkMaps.sheet`."""
@@ -362,6 +371,84 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             shapes,
         )
 
+    def explore(self, path: str = "input.npy", **looks: Any) -> Page:
+        """Make an interactive page of the network, with a panel for each of its convolutions.
+
+        A small network of convviz is computed in the browser, all its layers. Of any other network the page
+        holds what arrives at the convolutions.
+
+        Parameters
+        ----------
+        path : str
+            The name of the input in the command on the page.
+        **looks
+            The initial colours for the values of maps: `colormap`, `limits` and `scale`, as for `sheet`.
+
+        Returns
+        -------
+        Page
+            It shows itself in a notebook, and has ``save(path)``.
+
+        Raises
+        ------
+        SpecError
+            If the network is too large for a page.
+        """
+        return self.page(path, looks=settings.PageSettings.of(**looks))
+
+    def page(
+        self,
+        path: str,
+        *,
+        only: str | None = None,
+        program: OwnProgram = _IN_PYTHON,
+        code: str = "# this network was made in Python: no file holds it",
+        **chosen: Any,
+    ) -> Page:
+        """Make the page of `explore`.
+
+        Parameters
+        ----------
+        path : str
+            The name of the input in the command on the page.
+        only : str, optional
+            The only convolution to put into the page.
+        program : OwnProgram
+            What the program of a network of convviz needs besides its layers.
+        code : str
+            The program of another network.
+        **chosen
+            As for `convviz.page.page.network_page`: command, reading, read_as, others, looks.
+        """
+        filled = self.opened.filled
+        if filled is not None and only is None and has_room(filled.steps):
+            text = network_page(
+                path,
+                self.picture,
+                filled.network,
+                steps=filled.steps,
+                parameters=filled.weights,
+                origin=program.origin,
+                program=program.parts,
+                **chosen,
+            )
+            return Page(text)
+        found = stored_network(self.opened, self.picture, self.steps, only=only)
+        told = Told(self.opened.engine.name, self.opened.engine.runner, self._best(found.last), code)
+        if filled is not None:
+            program = program._replace(steps=filled.steps, classes=filled.network.classes)
+        text = stored_page(path, found.stored, found.chain, told=told, program=program, **chosen)
+        return Page(
+            text, remarks=tuple(found.stored.words if any(found.stored.errors) else found.stored.missing)
+        )
+
+    def _best(self, last: Floats | None) -> list[tuple[str, float]]:
+        """Name the largest outputs of the last step: its classes, or their numbers."""
+        if last is None:
+            return []
+        made = {**self.made, self.steps[-1].name: last}
+        return replace(self, made=made).prediction() or largest(last)
+
     def arrays(self) -> dict[str, Floats]:
         """Gather the arrays for `save`: the input, and the computed outputs."""
         return {"input": self.picture.x, **self.made}
@@ -439,7 +526,7 @@ def parts(opened: Opened, shape: Shape) -> list[list[NetworkStep]]:
     list of list of NetworkStep
         All steps that make arrays, without those that only contain others.
     """
-    rows = _rows_of(_steps(opened, shape))
+    rows = _rows_of(steps_of(opened, shape))
     return [rows[at : at + _MOST_STEPS] for at in range(0, len(rows), _MOST_STEPS)]
 
 
@@ -448,7 +535,7 @@ def _rows_of(steps: Sequence[NetworkStep]) -> list[NetworkStep]:
     return [one for one in steps if not one.outer and one.output_shape]
 
 
-def _steps(opened: Opened, shape: Shape, only: Sequence[str] = ()) -> Sequence[NetworkStep]:
+def steps_of(opened: Opened, shape: Shape, only: Sequence[str] = ()) -> Sequence[NetworkStep]:
     """List the steps of a network up to the last one of an overview, their axes in the declared order."""
     steps = opened.engine.steps(shape)
     if opened.channels_last:
@@ -497,7 +584,7 @@ def apply(
     SpecError, ShapeError, BackendError, UnknownNameError
         As for `run_net`.
     """
-    steps = _steps(opened, picture.shape, only)
+    steps = steps_of(opened, picture.shape, only)
     rows = _rows_of(steps) if part else []
     if filled := opened.filled:
         chosen = backends.choose(backend, macs=sum(one.macs for one in filled.steps), device=device)

@@ -27,8 +27,8 @@ PACKAGES = (
     ("compute",),
     ("analysis",),
     ("render",),
-    ("results",),
     ("page",),
+    ("results",),
     ("batch",),
     ("cli", "__main__"),
 )

@@ -213,11 +213,11 @@ def test_the_page_computes_what_the_module_of_torch_does(kind):
         {
             "height": x.shape[1] if x.ndim == 3 else 1,
             "width": x.shape[-1],
-            "planes": x.reshape(-1, x.shape[-2] * x.shape[-1] if x.ndim == 3 else x.shape[-1]).tolist(),
+            "channels": x.reshape(-1, x.shape[-2] * x.shape[-1] if x.ndim == 3 else x.shape[-1]).tolist(),
         }
         for x in xs
     ]
-    found = on_page("made", {"layer": page._layer(one, parameters), "inputs": pictures})
+    found = on_page("made", {"layer": page.layer_data(one, parameters), "inputs": pictures})
     close(np.array(found, np.float32).reshape(want.shape), want)
 
 
@@ -313,8 +313,9 @@ const answer = vm.runInThisContext(`(what, given) => {
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     layer.numbers[name] = new Float32Array(bytes.buffer);
   }
-  const read = inputs.map((one) => ({ ...one, planes: one.planes.map((plane) => Float32Array.from(plane)) }));
-  return Layers.made(layer, read).planes.map((values) => Array.from(values));
+  const unpacked = (channels) => channels.map((values) => Float32Array.from(values));
+  const read = inputs.map((one) => ({ ...one, channels: unpacked(one.channels) }));
+  return Layers.made(layer, read).channels.map((values) => Array.from(values));
 }`);
 process.stdout.write(JSON.stringify(answer(what, given)));
 """

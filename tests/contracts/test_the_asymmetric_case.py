@@ -410,19 +410,19 @@ NODE = shutil.which("node")
 SCRIPT = """
 const [vm, fs] = [require("vm"), require("fs")];
 for (const path of process.argv.slice(1)) vm.runInThisContext(fs.readFileSync(path, "utf8"));
-const answer = vm.runInThisContext(`({ data, planes, own }) => {
+const answer = vm.runInThisContext(`({ data, channels, own }) => {
   const [, height, width] = data.shape;
-  const picture = { height, width, planes: planes.map((plane) => Float32Array.from(plane)) };
+  const picture = { height, width, channels: channels.map((channel) => Float32Array.from(channel)) };
   const numbers = { weight: Float32Array.from(own.weight), bias: own.bias && Float32Array.from(own.bias) };
   const layer = Settings.layerOf(data.state);
-  const bank = Settings.bankOf(data.state, data, numbers, planes.length);
+  const weights = Settings.weightsOf(data.state, data, numbers, channels.length);
   return {
-    maps: Convolve.correlate(picture, layer, bank).maps.map((map) => Array.from(map)),
-    value: Convolve.products(picture, layer, bank, 4, 0, 5).total,
+    maps: Convolve.correlate(picture, layer, weights).maps.map((map) => Array.from(map)),
+    value: Convolve.products(picture, layer, weights, 4, 0, 5).total,
     shape: Words.shape(layer, height, width),
-    code: Words.code(data.state, bank, picture),
-    command: Words.command(data.state, data, bank, { path: data.path, words: data.reading }),
-    kernels: JSON.parse(Words.kernels(layer, bank, planes.length)),
+    code: Words.code(data.state, weights, picture),
+    command: Words.command(data.state, data, weights, { path: data.path, words: data.reading }),
+    kernels: JSON.parse(Words.kernels(layer, weights, channels.length)),
   };
 }`);
 process.stdout.write(JSON.stringify(answer(JSON.parse(fs.readFileSync(0, "utf8")))));
@@ -446,7 +446,7 @@ def on_page(said, request):
     scripts = ("convolve", "layers", "settings", "pictures", "words")
     done = subprocess.run(
         [NODE, "-e", SCRIPT, *(Path(page.__file__).with_name(f"{name}.js") for name in scripts)],
-        input=json.dumps({"data": data, "planes": X.reshape(4, -1).tolist(), "own": own}),
+        input=json.dumps({"data": data, "channels": X.reshape(4, -1).tolist(), "own": own}),
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     return json.loads(done.stdout), MAPS if request.param is GIVEN else seeded_maps()

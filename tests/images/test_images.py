@@ -791,6 +791,17 @@ def test_the_middle_begins_at_half_of_the_rest_rounded_to_even(length, kept, fir
     )
 
 
+@pytest.mark.parametrize("size", [HW(300, 200), HW(40, 1900), HW(2000, 30)], ids=str)
+def test_a_large_picture_is_resized_in_bands_to_what_pillow_makes_of_its_channels(size):
+    """6 million samples stay bytes until they are needed. Pillow may resize along the columns first."""
+    samples = np.random.default_rng(6).integers(0, 256, (1000, 2000, 3), np.uint8)
+    picture = opened(png(samples), resize=size)
+    for channel, found in zip(samples.transpose(2, 0, 1), picture.x, strict=True):
+        whole = Image.fromarray((channel / np.float32(255)).astype(np.float32))
+        expected = whole.resize((size.w, size.h), Image.Resampling.BILINEAR)
+        np.testing.assert_allclose(found, np.asarray(expected), rtol=0, atol=2**-23)
+
+
 def test_what_is_cropped_is_the_resized_picture():
     data = png(noise(12, 18, dtype=np.uint8))
     picture = opened(data, resize=ShortSide(6), crop=HW(4, 4))

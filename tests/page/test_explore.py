@@ -41,31 +41,32 @@ RUN = """
 const [vm, fs] = [require("vm"), require("fs")];
 for (const path of process.argv.slice(1)) vm.runInThisContext(fs.readFileSync(path, "utf8"));
 const answer = vm.runInThisContext(`(one) => {
+  const unpacked = (channels) => channels.map((values) => Float32Array.from(values));
   if (one.state) {
     const { data } = one;
     const read = one.pixels && Pictures.read(Uint8ClampedArray.from(one.pixels), one.height, one.width, data);
     const picture = read ? read.picture
-      : { height: one.height, width: one.width, planes: one.planes.map((plane) => Float32Array.from(plane)) };
+      : { height: one.height, width: one.width, channels: unpacked(one.channels) };
     const source = read ? { path: one.path, words: read.words } : { path: data.path, words: data.reading };
     const conv = Settings.layerOf(one.state);
     const reason = Settings.reason(one.state, data, picture);
     if (reason) return { reason };
-    const bank = Settings.bankOf(one.state, data, one.own || {}, picture.planes.length);
-    const made = Convolve.correlate(picture, conv, bank);
+    const weights = Settings.weightsOf(one.state, data, one.own || {}, picture.channels.length);
+    const made = Convolve.correlate(picture, conv, weights);
     return {
-      planes: picture.planes.map((values) => Array.from(values)),
+      channels: picture.channels.map((values) => Array.from(values)),
       maps: made.maps.map((map) => Array.from(map)),
       size: [made.height, made.width],
-      code: Words.code(one.state, bank, picture),
-      command: Words.command(one.state, data, bank, source),
-      kernels: Words.kernels(conv, bank, picture.planes.length),
+      code: Words.code(one.state, weights, picture),
+      command: Words.command(one.state, data, weights, source),
+      kernels: Words.kernels(conv, weights, picture.channels.length),
     };
   }
   if (one.arrays)
     return Paint.tone(one.arrays.map((values) => Float32Array.from(values)), one.looks, one.cells);
   if (one.named) return Words.netCode(one.named, one.data, one.source || { path: one.data.path, words: [] });
-  const planes = one.planes.map((plane) => Float32Array.from(plane));
-  const picture = { height: one.height, width: one.width, planes };
+  const channels = unpacked(one.channels);
+  const picture = { height: one.height, width: one.width, channels };
   if (one.layers) {
     for (const { numbers } of one.layers)
       for (const [name, text] of Object.entries(numbers)) {
@@ -74,25 +75,25 @@ const answer = vm.runInThisContext(`(one) => {
       }
     const made = Layers.compute(picture, one.layers);
     return Object.fromEntries(
-      Array.from(made, ([name, of]) => [name, of.planes.map((values) => Array.from(values))]));
+      Array.from(made, ([name, of]) => [name, of.channels.map((values) => Array.from(values))]));
   }
-  const reason = Convolve.reason(picture.planes.length, one.height, one.width, one.layer);
+  const reason = Convolve.reason(picture.channels.length, one.height, one.width, one.layer);
   if (reason) return { reason };
-  const bank = one.weight
+  const weights = one.weight
     ? { weight: Float32Array.from(one.weight), bias: one.bias && Float32Array.from(one.bias) }
-    : Convolve.seeded(picture.planes.length, one.layer, one.seed, one.withBias);
-  const made = Convolve.correlate(picture, one.layer, bank, 0);
+    : Convolve.seeded(picture.channels.length, one.layer, one.seed, one.withBias);
+  const made = Convolve.correlate(picture, one.layer, weights, 0);
   const last = one.layer.outChannels - 1;
   const place = [made.height - 1, Math.floor(made.width / 2)];
   return {
     size: [made.height, made.width],
     maps: made.maps.map((map) => Array.from(map)),
-    parts: made.parts.map((map) => Array.from(map)),
-    last: Array.from(Convolve.correlate(picture, one.layer, bank, -1, [last, last + 1]).maps[0]),
-    weight: Array.from(bank.weight),
-    bias: bank.bias && Array.from(bank.bias),
+    partials: made.partials.map((map) => Array.from(map)),
+    last: Array.from(Convolve.correlate(picture, one.layer, weights, -1, [last, last + 1]).maps[0]),
+    weight: Array.from(weights.weight),
+    bias: weights.bias && Array.from(weights.bias),
     place,
-    total: Convolve.products(picture, one.layer, bank, 0, ...place).total,
+    total: Convolve.products(picture, one.layer, weights, 0, ...place).total,
     fed: Convolve.fed(one.layer, one.height, one.width, Math.floor(one.height / 2), 0),
   };
 }`);
@@ -163,7 +164,7 @@ def test_the_arithmetic_of_the_page_is_that_of_convviz():
             {
                 "height": h,
                 "width": w,
-                "planes": x.reshape(channels, -1).tolist(),
+                "channels": x.reshape(channels, -1).tolist(),
                 "layer": plain(layer, convviz.HW(h, w)),
                 "weight": layer_weights.weight.ravel().tolist(),
                 "bias": None if layer_weights.bias is None else layer_weights.bias.tolist(),
@@ -173,8 +174,8 @@ def test_the_arithmetic_of_the_page_is_that_of_convviz():
         assert found["size"] == list(result.shape[1:])
         maps = np.array(found["maps"]).reshape(result.shape)
         np.testing.assert_allclose(maps, result.maps, rtol=1e-5, atol=1e-5)
-        parts = np.array(found["parts"]).reshape(result.partial()[0].shape)
-        np.testing.assert_allclose(parts, result.partial()[0], rtol=1e-4, atol=1e-5)
+        partials = np.array(found["partials"]).reshape(result.partial()[0].shape)
+        np.testing.assert_allclose(partials, result.partial()[0], rtol=1e-4, atol=1e-5)
         y, x = found["place"]
         assert found["total"] == pytest.approx(float(result.maps[0, y, x]), abs=1e-5)
         assert found["last"] == found["maps"][-1]
@@ -194,8 +195,8 @@ def feeds(layer, size):
                 x * layer.stride.w + kx * layer.dilation.w,
             )
             if padded[row, column] == one:
-                found.append({"y": y, "x": x, "tap": [ky, kx]})
-    return sorted(found, key=lambda one: (one["y"], one["tap"][0], one["x"], one["tap"][1]))
+                found.append({"y": y, "x": x, "weight": [ky, kx]})
+    return sorted(found, key=lambda one: (one["y"], one["weight"][0], one["x"], one["weight"][1]))
 
 
 STACKS = [
@@ -227,8 +228,8 @@ def test_every_layer_of_the_page_makes_what_convviz_makes(text):
         }
         for one in steps
     }
-    layers = [page._layer(one, parameters[one.name]) for one in steps]
-    (found,) = computed({"height": 13, "width": 11, "planes": x.reshape(3, -1).tolist(), "layers": layers})
+    layers = [page.layer_data(one, parameters[one.name]) for one in steps]
+    (found,) = computed({"height": 13, "width": 11, "channels": x.reshape(3, -1).tolist(), "layers": layers})
     for name, expected in stack.run_net(network, x, parameters).items():
         values = np.array(found[name]).reshape(expected.shape)
         np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5 * max(1, np.abs(expected).max()))
@@ -238,7 +239,7 @@ def test_every_layer_of_the_page_makes_what_convviz_makes(text):
 def test_a_layer_that_training_changes_is_written_as_it_is_when_nothing_is_trained(kind):
     """In torch a new module is in training, where dropout drops values and a batch has its own statistics."""
     (one,) = parse_layers(kind).sized((2, 5, 5))
-    module = eval(page._layer(one, {})["text"], {"torch": torch})
+    module = eval(page.layer_data(one, {})["text"], {"torch": torch})
     x = torch.linspace(-1, 1, 50).reshape(1, 2, 5, 5)
     torch.testing.assert_close(module(x), x, rtol=1e-4, atol=0)  # mean 0 and variance 1, but for its epsilon
 
@@ -256,7 +257,7 @@ def test_the_scripts_have_the_types_that_they_tell(pytestconfig):
 @pytest.mark.parametrize("seed", [0, 7, 2**32 - 1])
 def test_the_weights_of_a_seed_are_those_of_torch(seed):
     layer = convviz.Conv2d(4, 6, (3, 5), groups=2)
-    case = {"height": 6, "width": 6, "planes": [[0] * 36] * 4, "layer": plain(layer, convviz.HW(6, 6))}
+    case = {"height": 6, "width": 6, "channels": [[0] * 36] * 4, "layer": plain(layer, convviz.HW(6, 6))}
     (found,) = computed(case | {"seed": seed, "withBias": True})
     layer_weights = weights.seeded(layer, seed)
     np.testing.assert_array_equal(np.array(found["weight"], np.float32), layer_weights.weight.ravel())
@@ -277,7 +278,7 @@ def test_the_weights_of_a_seed_are_those_of_torch(seed):
 )
 def test_what_is_not_legal_is_told_with_what_would_be(change, words):
     layer = plain(convviz.Conv2d(3, 6, 3), convviz.HW(8, 8)) | change
-    (found,) = computed({"height": 8, "width": 8, "planes": [[0] * 64] * 3, "layer": layer, "seed": 0})
+    (found,) = computed({"height": 8, "width": 8, "channels": [[0] * 64] * 3, "layer": layer, "seed": 0})
     assert words in found["reason"]
 
 
@@ -288,8 +289,8 @@ def asked_of(x, reading=AS_IT_IS):
     """Make a function that gives states of the page of a picture, as node takes them."""
     names = ("gray",) if len(x) == 1 else tuple("RGBA"[: len(x)])
     # The numbers are not needed here.
-    data = data_of(made(x, names, "x.npy", reading=reading)) | {"planes": None, "layers": []}
-    picture = {"planes": x.reshape(len(x), -1).tolist(), "height": x.shape[1], "width": x.shape[2]}
+    data = data_of(made(x, names, "x.npy", reading=reading)) | {"pixels": None, "layers": []}
+    picture = {"channels": x.reshape(len(x), -1).tolist(), "height": x.shape[1], "width": x.shape[2]}
     return lambda **state: picture | {"data": data, "state": data["state"] | state}
 
 
@@ -403,7 +404,7 @@ def test_the_command_and_the_program_of_another_picture_make_its_maps(
     tolerance = {"rtol": 1e-4, "atol": 1e-4 * np.abs(its_maps(found)).max()}
     np.testing.assert_allclose(done_by_command(found), its_maps(found), **tolerance)
     height, width = (side + 2 for side in found["size"])
-    x = np.array(found["planes"], np.float32).reshape(3, height, width)
+    x = np.array(found["channels"], np.float32).reshape(3, height, width)
     np.testing.assert_allclose(done_by_code(found, x), its_maps(found), **tolerance)
 
 
@@ -482,7 +483,7 @@ def test_a_layer_may_be_called_as_it_likes():
         }
         for before, name in zip(["input", *ODD], ODD, strict=False)
     ]
-    case = {"height": 2, "width": 2, "planes": [[1, 1, 1, 1]], "layers": named}
+    case = {"height": 2, "width": 2, "channels": [[1, 1, 1, 1]], "layers": named}
     data = {"path": "x.csv", "shape": [1, 2, 2], "origin": "", "classes": [], "program": NO_PROGRAM}
     made, program = computed(case, {"named": named, "data": data})
     assert [made[name][0][0] for name in ODD] == [2.0 ** (1 + at) for at in range(len(ODD))]
@@ -513,16 +514,16 @@ def test_the_numbers_of_the_page_are_those_of_the_run():
     levels = np.random.default_rng(1).integers(0, 256, (3, 5, 4))
     x = (levels / 255).astype(np.float32)
     data = data_of(made(x))
-    assert data["planes"]["kind"] == "u8"
-    found = np.frombuffer(base64.b64decode(data["planes"]["data"]), np.uint8).reshape(3, 5, 4)
+    assert data["pixels"]["kind"] == "u8"
+    found = np.frombuffer(base64.b64decode(data["pixels"]["data"]), np.uint8).reshape(3, 5, 4)
     np.testing.assert_array_equal(found, levels)
     weight = np.frombuffer(base64.b64decode(data["layers"][0]["numbers"]["weight"]), np.float32).reshape(
         6, 3, 3, 3
     )
     np.testing.assert_array_equal(weight, weights.seeded(convviz.Conv2d(3, 6, 3)).weight)
     other = data_of(made(x * np.float32(1.01)))
-    assert other["planes"]["kind"] == "f32"
-    found = np.frombuffer(base64.b64decode(other["planes"]["data"]), np.float32).reshape(3, 5, 4)
+    assert other["pixels"]["kind"] == "f32"
+    found = np.frombuffer(base64.b64decode(other["pixels"]["data"]), np.float32).reshape(3, 5, 4)
     np.testing.assert_array_equal(found, x * np.float32(1.01))
 
 
