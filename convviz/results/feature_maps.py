@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +19,12 @@ from convviz.compute.weights import LayerWeights, of_module, seeded
 from convviz.errors import ShapeError
 from convviz.images import decode
 from convviz.images.finite import all_finite
-from convviz.page.page import MOST_FILTERS, page
-from convviz.page.stored import Told, stored_page
 from convviz.render.contrast import Contrast, Drawn, contrasts
 from convviz.render.sheets import overview
 from convviz.render.sheets.kernels import MOST, Filter
 from convviz.render.sheets.layout import Sheet
 from convviz.render.sheets.receptive_field import NOTHING, Panel, panel
 from convviz.results import outputs
-from convviz.results.pages import Page, of_layer
 from convviz.spec import scales, settings
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import Conv2d
@@ -35,6 +32,9 @@ from convviz.spec.network import SizedStep, alone
 from convviz.spec.reach import Box
 from convviz.text import plural
 from convviz.typing import Floats
+
+if TYPE_CHECKING:
+    from convviz.results.pages import Page
 
 # Maps of at most this many values, 64 MiB, are kept after they are computed. For larger maps, fresh
 # memory costs about a nanosecond per byte (measured in 2026), and most maps are quicker to compute again:
@@ -192,7 +192,7 @@ class FeatureMaps(LayerRun):
         _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), picture.tile)
         return contrasts([Drawn.of(one, scale=after) for one in found.maps], picture)
 
-    def explore(self, path: str = "input.npy", **looks: Any) -> Page:
+    def explore(self, path: str = "input.npy", **looks: Any) -> "Page":
         """Make an interactive page of the layer on its input.
 
         Parameters
@@ -217,6 +217,10 @@ class FeatureMaps(LayerRun):
         >>> run(np.ones((1, 4, 4)), Conv2d(1, 2, 3)).explore().text.startswith("<!doctype html>")
         True
         """
+        from convviz.page.page import MOST_FILTERS, page
+        from convviz.page.stored import Told, stored_page
+        from convviz.results.pages import Page, of_layer
+
         colours = settings.PageSettings.of(**looks)
         if self.layer.out_channels > MOST_FILTERS:  # on a page with settings each filter is a choice
             stored = of_layer(self.picture, self.layer, weights=self.filters, maps=self.maps)

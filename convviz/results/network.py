@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,22 +16,23 @@ from convviz.compute.networks.sources import Opened, check_layer
 from convviz.compute.survey import by_energy, summed_up
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
-from convviz.page.page import has_room, network_page
-from convviz.page.stored import OwnProgram, Told, stored_page
 from convviz.render.sheets import strips
 from convviz.render.sheets.layout import Sheet
 from convviz.results import outputs
 from convviz.results.context import Seen, in_network
 from convviz.results.feature_maps import FeatureMaps
-from convviz.results.pages import Page, largest, stored_network
 from convviz.spec import settings
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Shape, shape_text
 from convviz.text import in_quotes, number, plural
 from convviz.typing import Floats
 
+if TYPE_CHECKING:
+    from convviz.page.stored import OwnProgram
+    from convviz.results.pages import Page
+
 # A network that was made in Python has weights, but no file of them.
-_IN_PYTHON = OwnProgram(origin="# copy the weights of the network into the layers below")
+_IN_PYTHON = "# copy the weights of the network into the layers below"
 # The number of classes to name for a prediction.
 _BEST = 5
 # A network of our own with more steps is shown by an overview, as every other network is.
@@ -100,7 +101,7 @@ class LayerMaps:
         """List the maps with the most energy, the strongest first."""
         return [int(index) for index in by_energy(self.channels)[:count]]
 
-    def explore(self, path: str = "input.npy", **looks: Any) -> Page:
+    def explore(self, path: str = "input.npy", **looks: Any) -> "Page":
         """Make an interactive page of the network; this takes the parameters of `NetworkMaps.explore`."""
         return self.run.explore(path, **looks)
 
@@ -371,7 +372,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             shapes,
         )
 
-    def explore(self, path: str = "input.npy", **looks: Any) -> Page:
+    def explore(self, path: str = "input.npy", **looks: Any) -> "Page":
         """Make an interactive page of the network, with a panel for each of its convolutions.
 
         A small network of convviz is computed in the browser, all its layers. Of any other network the page
@@ -401,10 +402,10 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         path: str,
         *,
         only: str | None = None,
-        program: OwnProgram = _IN_PYTHON,
+        program: "OwnProgram | None" = None,
         code: str = "# this network was made in Python: no file holds it",
         **chosen: Any,
-    ) -> Page:
+    ) -> "Page":
         """Make the page of `explore`.
 
         Parameters
@@ -413,13 +414,18 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             The name of the input in the command on the page.
         only : str, optional
             The only convolution to put into the page.
-        program : OwnProgram
+        program : OwnProgram, optional
             What the program of a network of convviz needs besides its layers.
         code : str
             The program of another network.
         **chosen
             As for `convviz.page.page.network_page`: command, reading, read_as, others, looks.
         """
+        from convviz.page.page import has_room, network_page
+        from convviz.page.stored import OwnProgram, Told, stored_page
+        from convviz.results.pages import Page, largest, stored_network
+
+        program = program or OwnProgram(origin=_IN_PYTHON)
         filled = self.opened.filled
         if filled is not None and only is None and has_room(filled.steps):
             text = network_page(
@@ -434,20 +440,17 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             )
             return Page(text)
         found = stored_network(self.opened, self.picture, self.steps, only=only)
-        told = Told(self.opened.engine.name, self.opened.engine.runner, self._best(found.last), code)
+        best: list[tuple[str, float]] = []
+        if found.last is not None:
+            made = {**self.made, self.steps[-1].name: found.last}
+            best = replace(self, made=made).prediction() or largest(found.last)
+        told = Told(self.opened.engine.name, self.opened.engine.runner, best, code)
         if filled is not None:
             program = program._replace(steps=filled.steps, classes=filled.network.classes)
         text = stored_page(path, found.stored, found.chain, told=told, program=program, **chosen)
         return Page(
             text, remarks=tuple(found.stored.words if any(found.stored.errors) else found.stored.missing)
         )
-
-    def _best(self, last: Floats | None) -> list[tuple[str, float]]:
-        """Name the largest outputs of the last step: its classes, or their numbers."""
-        if last is None:
-            return []
-        made = {**self.made, self.steps[-1].name: last}
-        return replace(self, made=made).prediction() or largest(last)
 
     def arrays(self) -> dict[str, Floats]:
         """Gather the arrays for `save`: the input, and the computed outputs."""
