@@ -20,8 +20,7 @@ from convviz.files.reading import read_bytes
 from convviz.images import decode
 from convviz.images.picture import Picture
 from convviz.render.sheets.layout import Sheet
-from convviz.results import feature_maps, outputs
-from convviz.results import network as of_network
+from convviz.results import feature_maps, network_runs, outputs
 from convviz.results.context import LayerInContext, in_network
 from convviz.results.feature_maps import FeatureMaps
 from convviz.results.network import LayerMaps, NetworkMaps
@@ -144,7 +143,7 @@ def _in_network(
         assert isinstance(made.result, FeatureMaps)
         return made._replace(maps=_numbers(made.result))
     only = [] if name is None else [name]
-    result = of_network.apply(opened, image, backend=compute.backend, device=compute.device, only=only)
+    result = network_runs.apply(opened, image, backend=compute.backend, device=compute.device, only=only)
     sheet = result.sheet(only=name, **picture.arguments)
     if name is None:
         return _Made(result, sheet, result.output_shape, result.remarks)

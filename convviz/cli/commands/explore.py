@@ -167,7 +167,8 @@ def _of_network(
     """Write the page of a network, or of one of its layers."""
     from convviz.page.page import MOST_FILTERS
     from convviz.results import context
-    from convviz.results.network import NetworkMaps, steps_of
+    from convviz.results.network import NetworkMaps
+    from convviz.results.network_runs import steps_of
     from convviz.results.program import network_programs
 
     source, picture, read_as, asked = _source(names, network, layer, reading=reading)

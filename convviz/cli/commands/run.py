@@ -247,7 +247,7 @@ def _contexts(
     """Compute at once what arrives at the convolutions among the layers that are named."""
     from convviz.compute.networks.engine import activations
     from convviz.results.context import in_network, see
-    from convviz.results.network import check_order
+    from convviz.results.network_runs import check_order
 
     if not names:
         return {}
@@ -270,11 +270,11 @@ def _contexts(
 
 def _run_overviews(request: "RunRequest", opened: "Opened", image: "Picture") -> list[_Done]:
     """Show a network on one sheet, or all of its steps on as many as they take."""
-    from convviz.results import network
+    from convviz.results import network_runs
 
     if not request.wanted.all:
         return [_run_overview(request, opened, image)]
-    parts = network.parts(opened, image.shape)
+    parts = network_runs.parts(opened, image.shape)
     return [
         _run_overview(request if len(parts) == 1 else request.for_part(str(number)), opened, image, part=part)
         for number, part in enumerate(parts, start=1)
@@ -290,13 +290,13 @@ def _run_overview(
     part: "Sequence[NetworkStep]" = (),
 ) -> _Done:
     """Show a network, a part of its steps, or what a layer makes that is no convolution."""
-    from convviz.results import network
+    from convviz.results import network_runs
     from convviz.results.context import see
 
     wanted, picture = request.wanted, request.picture
     if told := request.for_one_layer:
         raise SpecError(f"{told}: is for a convolution, which {only!r} is not; leave it out.")
-    result = network.apply(
+    result = network_runs.apply(
         opened,
         image,
         backend=request.compute.backend,
