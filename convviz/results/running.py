@@ -72,7 +72,7 @@ def run_net(
     >>> {name: of.shape for name, of in found.items()}
     {'conv1': (2, 3, 3), 'relu1': (2, 3, 3), 'flatten1': (18,)}
     """
-    source = _source(network, weights, seed)
+    source = source_from(network, weights, seed)
     if isinstance(image, str | Path):
         reading, _ = source.reading(settings.InputSettings())
         picture = decode.read(Path(image), **reading.arguments)
@@ -81,7 +81,9 @@ def run_net(
     return apply(source.open(picture.shape), picture, backend=backend, device=device, only=layers)
 
 
-def _source(network: Any, weights: Mapping[str, Parameters] | Checkpoint | None, seed: int) -> NetworkSource:
+def source_from(
+    network: Any, weights: Mapping[str, Parameters] | Checkpoint | None, seed: int
+) -> NetworkSource:
     """Convert any form of network from Python to a source."""
     if isinstance(network, str | Path):
         network = find_net(str(network))

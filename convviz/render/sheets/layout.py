@@ -450,7 +450,7 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
         if rows.kernels and rows.section.kernels:
             yield from rows.section.kernels.shapes(index, rows.kernels, x, y=y)
             y += rows.above
-        yield Rectangle(x - edge, y - edge, w + 2 * edge, h + 2 * edge, fill=rows.section.frame)
+        yield Rectangle(x - edge, y - edge, w + 2 * edge, h + 2 * edge, fill=tile.frame or rows.section.frame)
         yield Bitmap(x, y, w, h, tile.levels, alt=f"{tile.name}: {tile.note}")
         yield from _cells(tile, x, y)
         under = y + h
