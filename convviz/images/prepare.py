@@ -80,7 +80,7 @@ def cropped(picture: Picture, size: HW) -> Picture:
         # The remaining part of a large picture may be small, so the rest can be freed.
         if math.prod(values.shape) <= SMALL:
             values = values.whole()
-    remark = f"cropped from {picture.size} to {size}, the middle"
+    remark = f"cropped from {picture.size} to {size} (the centre)"
     return replace(picture, values=values, remarks=(*picture.remarks, remark))
 
 

@@ -470,9 +470,11 @@
       }
       figure.prepend(table);
     }
+    const fields = figure.querySelectorAll("input");
+    // The kernels of a filter share a scale, as on a sheet.
     let peak = 0;
-    for (const value of bank.weight) peak = Math.max(peak, Math.abs(value));
-    figure.querySelectorAll("input").forEach((field, index) => {
+    for (const value of bank.weight.subarray(start, start + fields.length)) peak = Math.max(peak, Math.abs(value));
+    fields.forEach((field, index) => {
       const value = bank.weight[start + index];
       field.dataset.value = String(value);
       const text = short(value, kw > 3 || Math.abs(value) < 0.01 ? 2 : 3);

@@ -121,7 +121,7 @@ class FeatureMaps(LayerRun):
             filters,
             channels=found.channels,
             maps=maps,
-            parts=None if parts is None else [survey(row, after, moments=False) for row in parts],
+            parts=None if parts is None else [_summaries(row, after) for row in parts],
             flips=None if differences is None else self._flips(differences, after),
             kernels=kernels,
             tile=tile,
@@ -179,14 +179,14 @@ class FeatureMaps(LayerRun):
             before = np.subtract(self.maps, differences)
         else:  # infinity minus infinity cannot be reversed
             before = apply(self.layer, self.picture.x, self.filters.turned(), backend=self.backend)
-        both = (survey(values, scale, moments=False) for values in (before, differences))
+        both = (_summaries(values, scale) for values in (before, differences))
         return list(zip(*both, strict=True))
 
     def contrasts(self, picture: settings.SheetSettings) -> list[Contrast]:
-        """Choose how every map is drawn with all of its pixels, as a separate picture."""
-        found = self.summary(picture.tile, moments=False, spread=True)
+        """Choose how every map is drawn, on the sheet and as a separate picture."""
+        found = self.summary(picture.tile, moments=False)
         _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), picture.tile)
-        return contrasts([Drawn.of(one.in_full, scale=after) for one in found.maps], picture)
+        return contrasts([Drawn.of(one, scale=after) for one in found.maps], picture)
 
     def arrays(
         self, *, parts: Floats | None = None, differences: Floats | None = None
@@ -271,6 +271,11 @@ class FeatureMaps(LayerRun):
     def _repr_png_(self) -> bytes:
         """Show the sheet in a notebook."""
         return outputs.as_png(self.grid())
+
+
+def _summaries(maps: Floats, scale: float) -> list[ArraySummary]:
+    """Summarize maps of one filter, or one map of each filter."""
+    return survey(maps, scale, moments=False, spread=True)
 
 
 def run(

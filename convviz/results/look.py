@@ -230,7 +230,7 @@ class Looks(Sequence[LayerLook]):
         if one.coloured:
             over = overlays.rgb(values, overlays.component_ends(one.values))
         else:
-            found = survey(one.values[None], 1, moments=False)[0]
+            found = survey(one.values[None], 1, moments=False, spread=True)[0]
             contrast = contrasts([Drawn.of(found, scale=1)], look)[0]
             over = overlays.heat(values, contrast, colours(look.colormap))
         opaque = self.asked.opacity * one.covers(self.picture.size, self.picture.size)

@@ -41,7 +41,7 @@ def test_the_windows_are_those_of_torch():
     np.testing.assert_array_equal(unfold(convviz.run(x, layer)).windows, columns[0].numpy())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(positions())
 def test_both_products_are_the_map_for_every_kind_of_layer(case):
     result, _, index = case

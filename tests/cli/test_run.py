@@ -212,7 +212,7 @@ def test_what_was_done_to_the_input_is_said_and_stands_in_json(convviz, classic)
     assert done.stderr.splitlines()[:4] == [
         "an array of shape (3, 3, 3) is read as (channels, height, width)",
         "resized from 3x3 to 6x6",
-        "cropped from 6x6 to 4x3, the middle",
+        "cropped from 6x6 to 4x3 (the centre)",
         "normalised with mean 0.5 and deviation 2.0",
     ]
     found = json.loads(convviz("inspect", "classic-maps.png", "--json").stdout)
@@ -329,7 +329,7 @@ def test_a_bias_that_no_kernel_brings_is_not_left_out_in_silence(convviz, classi
     done = convviz("run", classic.name, "-K", ONES, "--bias")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "convviz: bias: these kernels bring none; leave out --bias, or give --bias-values with --kernel.\n"
+        "convviz: bias: these kernels have none; leave out --bias, or give --bias-values with --kernel.\n"
     )
 
 

@@ -52,7 +52,7 @@ def test_what_was_done_to_a_picture_is_said_with_its_shape(convviz, tmp_path):
     done = convviz("shape", "picture.png", "--resize", "short:20", "--crop", "16")
     assert done.stderr.splitlines() == [
         "resized from 30x40 to 20x26",
-        "cropped from 20x26 to 16x16, the middle",
+        "cropped from 20x26 to 16x16 (the centre)",
     ]
 
 

@@ -161,7 +161,7 @@ def test_a_smaller_kernel_is_centred_in_zeros_and_a_remark_says_so():
     _, weights, remarks = built("1 2 3", "1 2; 3 4", "box:size=3", channels=1, names=("gray",))
     np.testing.assert_array_equal(weights.weight[0, 0], [[0, 0, 0], [1, 2, 3], [0, 0, 0]])
     np.testing.assert_array_equal(weights.weight[1, 0], [[1, 2, 0], [3, 4, 0], [0, 0, 0]])
-    assert any("centred in zeros" in remark and "3x3" in remark for remark in remarks)
+    assert any("enlarged to 3x3 with zeros all around" in remark for remark in remarks)
 
 
 def test_a_divided_kernel_is_rounded_once():

@@ -245,7 +245,7 @@ several = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(several)
 def test_a_receptive_field_is_what_a_gradient_reaches(stack):
     """All weights are positive, so that none cancel; means take the place of maxima, which hide some."""

@@ -405,7 +405,7 @@ class StackEngine(Engine):
         """Describe a layer that is a convolution."""
         layer = self._find(name).layer
         if not isinstance(layer, Conv2d | layers.ConvTranspose2d):
-            raise SpecError(f"layer: {name!r} is no convolution, but {type(layer).__name__}.")
+            raise SpecError(f"layer: {name!r} is not a convolution but {type(layer).__name__}.")
         parameters = self._numbers[name]
         return Convolution(name, layer, parameters["weight"], parameters.get("bias"))
 

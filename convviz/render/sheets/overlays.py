@@ -115,7 +115,8 @@ def draw(
     scalar = [one for one in overlays if not one.coloured]
     fits = [scales.fit(HW(*one.values.shape), tile) for one in scalar]
     found = [
-        survey(one.values[None], min(of, 1), moments=False)[0] for one, of in zip(scalar, fits, strict=True)
+        survey(one.values[None], min(of, 1), moments=False, spread=True)[0]
+        for one, of in zip(scalar, fits, strict=True)
     ]
     drawn = [Drawn.of(of, scale=fit) for of, fit in zip(found, fits, strict=True)]
     drawing = iter(zip(found, fits, contrasts(drawn, look), strict=True))

@@ -85,13 +85,17 @@ def test_divisors_and_fractions_are_told_apart_by_blanks(text, values, divisor):
         pytest.param(
             "1 2 / 1/9", "the divisor must be a finite number, .* not '1/9'", id="fraction as divisor"
         ),
-        pytest.param("1 2 /9", "'/9' has a blank on one side of the slash", id="blank before the slash only"),
-        pytest.param("1 2/ 9", "'2/' has a blank on one side of the slash", id="blank after the slash only"),
+        pytest.param("1 2 /9", "'/9' has a space on one side of the slash", id="blank before the slash only"),
+        pytest.param("1 2/ 9", "'2/' has a space on one side of the slash", id="blank after the slash only"),
         pytest.param(
-            "1 / 9 2 / 9", "divides the whole kernel, so it stands once", id="a slash for every value"
+            "1 / 9 2 / 9",
+            "divides the whole kernel, so it may appear only once",
+            id="a slash for every value",
         ),
         pytest.param(
-            "1 2 / 4; 3 4", "divides the whole kernel, so it stands once, before the last", id="in the middle"
+            "1 2 / 4; 3 4",
+            "divides the whole kernel, so it may appear only once, before the last",
+            id="in the middle",
         ),
         pytest.param("3x3", "this is a size, not kernel values; give --kernel-size 3x3", id="a size"),
         pytest.param("/ 4", "divides the whole kernel", id="a divisor alone"),
@@ -100,7 +104,7 @@ def test_divisors_and_fractions_are_told_apart_by_blanks(text, values, divisor):
             "'1,2,3 4,5,6' could be one row or several; write '1,2,3; 4,5,6' for several",
             id="commas within and blanks between",
         ),
-        pytest.param("1 2; 3,4 5", "row 2 has commas without blanks", id="the same in a later row"),
+        pytest.param("1 2; 3,4 5", "row 2 has commas without spaces", id="the same in a later row"),
         pytest.param("1 2 /", "divides the whole kernel", id="a slash alone at the end"),
         pytest.param("[[1, 2], [3, 4]", "brackets do not match", id="a bracket missing"),
         pytest.param("[[1, 2] 5 [3, 4]]", "brackets do not match", id="a number between brackets"),
@@ -194,8 +198,8 @@ def test_a_request_is_told_apart_by_its_look(text, request_):
         pytest.param("sobel-x@-1", "'@-1' names no channel", id="negative index"),
         pytest.param("my.csv@X", "'@X' names no channel", id="after a file"),
         pytest.param("1|2@R", "has a kernel for every channel; leave out '@R'", id="channels and a channel"),
-        pytest.param("=3", "a name in front of '=' begins with a letter", id="no name"),
-        pytest.param("×=3", "a name in front of '=' begins with a letter", id="no letter in front"),  # noqa: RUF001
+        pytest.param("=3", "a name in front of '=' must begin with a letter", id="no name"),
+        pytest.param("×=3", "a name in front of '=' must begin with a letter", id="no letter in front"),  # noqa: RUF001
         pytest.param("a,b=sobel-x", "has none of : / | @ ; and ','", id="a comma in a name"),
         pytest.param("box@" + "9" * 5000, "names no channel", id="an index beyond all images"),
     ],
