@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from convviz.results.explanations import Explanation as Explanation
     from convviz.results.explanations import explain as explain
     from convviz.results.feature_maps import FeatureMaps as FeatureMaps
+    from convviz.results.look import Looks as Looks
+    from convviz.results.look import look as look
     from convviz.results.network import LayerMaps as LayerMaps
     from convviz.results.network import NetworkMaps as NetworkMaps
     from convviz.results.padded import Padded as Padded
@@ -78,6 +80,7 @@ _HOMES = {
     "images.picture": ("Picture",),
     "results.explanations": ("Explanation", "explain"),
     "results.feature_maps": ("FeatureMaps",),
+    "results.look": ("Looks", "look"),
     "results.network": ("LayerMaps", "NetworkMaps"),
     "results.padded": ("Padded", "pad"),
     "results.running": ("run", "run_net"),

@@ -43,6 +43,8 @@ PICTURES = {
     "gallery/dead.jpg": "run samples/harbour.png --kernel 'dead=0 0 0; 0 0 0; 0 0 0' --kernel sobel-x",
     "gallery/outlier.jpg": "run samples/outlier.csv --kernel box:size=3 --kernel sobel-x",
     "gallery/groups.jpg": "run samples/harbour.png --out-channels 3 --groups 3 --padding 1",
+    "look.png": "look samples/digit.png --net samples/digits.toml --weights samples/digits.safetensors "
+    "--layer conv1,conv2",
     "filters.png": "filters samples/digits.safetensors --layer conv1 --frequency",
     "matrix.png": "explain samples/gray-5x5.csv --as-matrix --kernel sobel-x",
     "weight.png": "explain samples/gray-5x5.csv --weight 0,0,0,2 --kernel sobel-y --padding 1 --stride 1x2",

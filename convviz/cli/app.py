@@ -39,6 +39,7 @@ COMMANDS = {
     "layers": "List the layers of a network, or the convolutions inside weights, by the names for --layer.",
     "filters": "Draw the filters of one layer of trained weights.",
     "maps": "Draw stored activations as feature maps, without the layer that made them.",
+    "look": "Show where layers of a network respond: their activations laid over INPUT.",
     "inspect": "Print the settings that made a file of convviz.",
     "batch": "Run a layer on every picture in FOLDER, and write the results into OUT.",
     "bench": "Time a layer on INPUT with every backend, device and number of threads of this machine.",

@@ -10,7 +10,7 @@ import typer
 from convviz.compute import backends
 from convviz.errors import BackendError, SpecError
 from convviz.files.writing import Stream
-from convviz.spec import parsing, settings, wanted
+from convviz.spec import looking, parsing, settings, wanted
 from convviz.spec.kernels import complete, parse_request
 from convviz.spec.layers import PADDING_MODES
 
@@ -322,6 +322,29 @@ OPTIONS: dict[str, Any] = {
         metavar="sparsity,energy",
         panel=OUTPUT,
         text="Add columns to the table: the share of zeros, the mean square.",
+    ),
+    # where a layer responds
+    "how": _words(
+        "how",
+        looking.HOW,
+        OUTPUT,
+        text="How the maps become one picture: the square root of the sum of squares, the mean, the maximum; "
+        "three principal components as colours; Eigen-CAM; the map of a class, exact (cam) or by gradients "
+        "(gradcam, torch).",
+    ),
+    "target": _option(
+        "--class",
+        parser=str,
+        metavar="NAME|N",
+        panel=OUTPUT,
+        text="The class of cam and gradcam [default: that of the largest score].",
+    ),
+    "opacity": _option(
+        "--opacity",
+        parser=parsing.share("opacity"),
+        metavar="0..1",
+        panel=OUTPUT,
+        text="Opacity of the colours over the picture.",
     ),
     # a network
     "layers": _option(

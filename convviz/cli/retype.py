@@ -9,7 +9,7 @@ from convviz.cli.app import make_app
 from convviz.cli.settings import NOT_OFFERED
 
 # Options with another name than their setting.
-_NAMES = {"layer-name": "layer"}
+_NAMES = {"layer-name": "layer", "target": "class"}
 
 
 def options_of(found: Mapping[str, Any], command: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from convviz.cli.options import check_picture
 from convviz.cli.progress import progress
 from convviz.cli.reading import input_files, read_input
+from convviz.cli.writing import check_saved
 from convviz.errors import SpecError
 from convviz.files import marks, paths, writing
 from convviz.images.picture import Picture
@@ -129,11 +130,7 @@ class RunRequest:
         """Refuse what could not be written in the end, before anything is computed."""
         colours(self.picture.colormap)
         saved = self.saved
-        if saved is not None and saved.suffix.lower() not in endings:
-            of = " of a network" if self.network.given else ""
-            raise SpecError(
-                f"save: exact numbers{of} are written to {', '.join(endings)}, not {saved.suffix!r}."
-            )
+        check_saved(saved, endings, of=" of a network" if self.network.given else "")
         for place in (self.target, *([saved] if saved else [])):
             writing.check_path(place, force=self.force, is_ours=marks.is_ours, inputs=self.files)
         if self.wanted.maps is not None:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -146,3 +146,9 @@ def _short(value: Any) -> str:
         return "not given"
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= _LETTERS else text[: _LETTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def check_saved(path: Path | Stream | None, endings: Sequence[str], *, of: str = "") -> None:
+    """Refuse a file for exact numbers whose ending is none of `endings`."""
+    if path is not None and path.suffix.lower() not in endings:
+        raise SpecError(f"save: exact numbers{of} are written to {', '.join(endings)}, not {path.suffix!r}.")

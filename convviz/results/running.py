@@ -76,7 +76,7 @@ def run_net(
     >>> {name: of.shape for name, of in found.items()}
     {'conv1': (2, 3, 3), 'relu1': (2, 3, 3), 'flatten1': (18,)}
     """
-    source = _source(network, weights, seed, channels_last=channels_last)
+    source = source_from(network, weights, seed, channels_last=channels_last)
     if isinstance(image, str | Path):
         reading, _ = source.reading(settings.InputSettings())
         picture = decode.read(Path(image), **reading.arguments)
@@ -85,7 +85,7 @@ def run_net(
     return apply(source.open(picture.shape), picture, backend=backend, device=device, only=layers)
 
 
-def _source(
+def source_from(
     network: Any,
     weights: Mapping[str, Parameters] | Checkpoint | None,
     seed: int,

@@ -291,6 +291,27 @@ def seconds(field: str) -> Callable[[str], float]:
     return parse
 
 
+def share(field: str) -> Callable[[str], float]:
+    """Make a parser of a number from 0 to 1.
+
+    Examples
+    --------
+    >>> share("opacity")("0.25")
+    0.25
+    """
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value <= 1:
+            raise SpecError(f"{field}: expected a number from 0 to 1, such as 0.5, not {text!r}.")
+        return value
+
+    return parse
+
+
 def choice(field: str, known: Iterable[str]) -> Callable[[str], str]:
     """Make a parser that takes one of the `known` words; both gray and grey are accepted.
 

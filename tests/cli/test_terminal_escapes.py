@@ -42,6 +42,7 @@ ANSWERS = [
     ("layers", WEIGHTS, "--json"),
     ("filters", WEIGHTS, "--layer", LAYER, "-o", f"f{ACTS}.png"),
     ("maps", MAPS, "-o", f"s{ACTS}.png"),
+    ("look", NUMBERS, "--net", NET, "-o", f"l{ACTS}.png"),
     ("inspect", "made.png"),
     ("batch", f"in{ACTS}", f"out{ACTS}", *TRAINED),
     ("bench", NUMBERS, "-K", KERNEL),

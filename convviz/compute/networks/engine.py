@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -163,6 +163,40 @@ class Convolution:
         return LayerWeights.of(self.layer, self.weight, self.bias)
 
 
+class Linear(NamedTuple):
+    """Hold the numbers of a linear layer.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (N, C), float32
+        One row per output.
+    bias : ndarray, shape (N,), float32, or None
+        One number per output.
+    """
+
+    weight: Floats
+    bias: Floats | None = None
+
+
+class ScoreGradient(NamedTuple):
+    """Hold the gradient of a score.
+
+    Parameters
+    ----------
+    maps, gradient : ndarray, float32
+        The output of a step, and the gradient of the score with respect to it; without the batch axis.
+    scores : ndarray, shape (N,), float32
+        All scores.
+    target : int
+        The index of the score.
+    """
+
+    maps: Floats
+    gradient: Floats
+    scores: Floats
+    target: int
+
+
 See = Callable[[Activation], None]
 
 
@@ -246,6 +280,35 @@ class Engine(Protocol):
             If the program that runs the network computes no gradients.
         """
         raise SpecError(f"effective: {self.runner} computes no gradients; leave it out.")
+
+    def score_gradient(self, x: Floats, name: str, target: int | None) -> "ScoreGradient":
+        """Compute the gradient of one score of the network with respect to the output of a step.
+
+        A score is an output value, or, if the network ends in a softmax, a value before it.
+
+        Parameters
+        ----------
+        x : ndarray, shape (C, H, W), float32
+            The input.
+        name : str
+            The step.
+        target : int or None
+            The index of the score; None for the largest.
+
+        Raises
+        ------
+        UnknownNameError
+            If the network has no such step.
+        SpecError
+            If the program that runs the network computes no gradients, or the output is no row of values.
+        """
+        raise SpecError(
+            f"how: gradcam needs gradients, which {self.runner} does not compute; give it as a model."
+        )
+
+    def linear(self, name: str) -> Linear | None:
+        """Return the numbers of a step that is a linear layer; None for other steps."""
+        return None
 
     def convolves(self, name: str) -> bool:
         """Return whether `conv` can describe a step as a convolution, without computing anything.
@@ -392,6 +455,22 @@ def check_memory(size: float, where: str) -> None:
     memory.need(
         size, f"the activations of {printable(where)}", "make the input smaller, or ask for fewer steps"
     )
+
+
+def row_of_scores(values: Floats, where: str) -> Floats:
+    """Refuse the output of a network that is not one row of values, one per class.
+
+    Raises
+    ------
+    SpecError
+        If `values` have more than one axis, or fewer than two values.
+    """
+    if values.ndim != 1 or values.size < 2:
+        raise SpecError(
+            f"how: {printable(where)} ends in an output of shape {values.shape}, not in one row of scores; "
+            "choose how l2, pca or eigencam."
+        )
+    return values
 
 
 def unbatched(values: Any) -> Floats:

@@ -21,9 +21,12 @@ from convviz.compute.networks.engine import (
     Convolution,
     Declared,
     Engine,
+    Linear,
     NetworkStep,
+    ScoreGradient,
     See,
     check_memory,
+    row_of_scores,
     unbatched,
     unbatched_shape,
 )
@@ -39,6 +42,7 @@ from convviz.text import listed, printable
 from convviz.typing import Floats
 
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+_SOFTMAX = (nn.Softmax, nn.LogSoftmax)
 
 
 class _Enough(BaseException):  # no error, and no `except Exception` of a module may catch it
@@ -318,7 +322,53 @@ class ModuleEngine(Engine):
             raise SpecError(f"{self._name} does not compute {printable(name)!r} for such an input.")
         return derived[0]
 
+    def score_gradient(self, x: Floats, name: str, target: int | None) -> ScoreGradient:
+        """Let torch differentiate one output value of the network, or of the layer before a softmax."""
+        if _module_of(name) not in self._modules:
+            raise UnknownNameError("layer", name, self._modules)
+        whole = next(iter(self._modules))
+        kept: dict[str, Floats] = {}
+        output: list[torch.Tensor] = []
+        softmax = [one for one, module in self._modules.items() if isinstance(module, _SOFTMAX)]
+        read: dict[str, torch.Tensor] = {}
+        before_softmax: list[tuple[Any, torch.Tensor]] = []
+
+        def before(called: str, module: nn.Module, inputs: Any) -> None:
+            if isinstance(module, _SOFTMAX):
+                read[called] = inputs[0]
+
+        def after(called: str, found: Any) -> None:
+            if called in read:
+                before_softmax.append((found, read.pop(called)))
+            if called == name:
+                tensor = _tensors(found)[0][1]
+                kept["maps"] = self._copy(tensor)
+                # `grad` of the tensor would be wrong where a later step changes it in place; a hook is not.
+                hooked: Any = tensor
+                hooked.register_hook(lambda of: kept.update(gradient=self._copy(of)))
+            elif called == whole:
+                output.append(_tensors(found)[0][1])
+
+        image = self._image(x).requires_grad_()
+        self._call(image, [_module_of(name), whole, *softmax], before=before, after=after, derive=True)
+        if "maps" not in kept:
+            raise SpecError(f"{self._name} does not compute {printable(name)!r} for such an input.")
+        # After a softmax the gradient of a certain class is nearly 0 everywhere.
+        made = next((given for found, given in before_softmax if found is output[0]), output[0])
+        scores = row_of_scores(self._copy(made), self._name)
+        target = int(scores.argmax()) if target is None else target
+        with foreign(f"{self._name} cannot be derived"):
+            torch.autograd.grad(made.reshape(-1)[target], image, allow_unused=True)
+        if "gradient" not in kept:
+            raise SpecError(f"the scores of {self._name} do not depend on {printable(name)!r}.")
+        return ScoreGradient(kept["maps"], kept["gradient"], scores, target)
+
     # --- convolutions
+
+    def linear(self, name: str) -> Linear | None:
+        """Return the numbers of a linear layer."""
+        module = self._modules.get(_module_of(name))
+        return Linear(*_effective(module)) if isinstance(module, nn.Linear) else None
 
     def conv(self, name: str) -> Convolution:
         """Describe a convolution with the weight that it computes with."""

@@ -16,6 +16,7 @@ from convviz.compute.networks.engine import (
     Convolution,
     Declared,
     Engine,
+    Linear,
     NetworkStep,
     See,
     check_memory,
@@ -31,6 +32,7 @@ from convviz.compute.networks.onnx_reaches import fields_of
 from convviz.compute.networks.onnx_session import Session, refused
 from convviz.compute.networks.reaches import told
 from convviz.errors import SpecError
+from convviz.files import onnx_
 from convviz.files.onnx_ import dequantized
 from convviz.machine import memory
 from convviz.spec.layers import Shape
@@ -326,6 +328,24 @@ class OnnxEngine(Engine):
         return convolution(
             self._graph, node, self._constant, name=name, what=what, remark=self._remark(index)
         )
+
+    def linear(self, name: str) -> Linear | None:
+        """Return the numbers of a Gemm, or of a product with a stored matrix."""
+        values = self._names.find(name)
+        index = self._graph.makers.get(values[0])
+        node = None if index is None else self._graph.nodes[index]
+        if node is None or node.op_type not in ("Gemm", "MatMul"):
+            return None
+        if any(value in self._graph.dependent for value in node.input[1:]):
+            return None
+        chosen = onnx_.attributes(node)
+        weight = self._constant(node.input[1]).astype(np.float32) * np.float32(chosen.get("alpha", 1))
+        if weight.ndim != 2 or chosen.get("transA"):
+            return None
+        bias = None
+        if len(node.input) > 2 and node.input[2]:
+            bias = self._constant(node.input[2]).astype(np.float32) * np.float32(chosen.get("beta", 1))
+        return Linear(weight if chosen.get("transB") else np.ascontiguousarray(weight.T), bias)
 
     def convolves(self, name: str) -> bool:
         """Return whether an operation is a 2-D convolution with its own weights."""

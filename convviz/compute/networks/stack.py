@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 
 from convviz.compute import backends, conv
 from convviz.compute.conv import transposed
-from convviz.compute.networks.engine import Activation, Convolution, Declared, Engine, NetworkStep, See
+from convviz.compute.networks.engine import (
+    Activation,
+    Convolution,
+    Declared,
+    Engine,
+    Linear,
+    NetworkStep,
+    ScoreGradient,
+    See,
+    row_of_scores,
+)
 from convviz.compute.networks.filling import seeded
 from convviz.compute.weights import LayerWeights, Parameters, as_floats
 from convviz.errors import SpecError, UnknownNameError
@@ -373,6 +383,23 @@ class StackEngine(Engine):
         computing = backends.load_torch_networks()
         found: Floats = computing.gradient(self._net.sized(x.shape), x, self._numbers, name=name, at=at)
         return found
+
+    def score_gradient(self, x: Floats, name: str, target: int | None) -> ScoreGradient:
+        """Let torch differentiate one output value of the last layer."""
+        self._find(name)
+        steps = self._net.sized(x.shape)
+        computing = backends.load_torch_networks()
+        maps, gradient, scores, target = computing.score_gradient(
+            steps, x, self._numbers, name=name, target=target
+        )
+        return ScoreGradient(maps, gradient, row_of_scores(scores, self.name), target)
+
+    def linear(self, name: str) -> Linear | None:
+        """Return the numbers of a linear layer."""
+        if not isinstance(self._find(name).layer, layers.Linear):
+            return None
+        numbers = self._numbers[name]
+        return Linear(numbers["weight"], numbers.get("bias"))
 
     def conv(self, name: str) -> Convolution:
         """Describe a layer that is a convolution."""

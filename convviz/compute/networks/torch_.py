@@ -181,3 +181,36 @@ def gradient(
     made = _forward(steps[:upto], image, parameters, device="cpu")
     (found,) = torch.autograd.grad(made[name][0, :, at.h, at.w].sum(), image)
     return np.asarray(found[0].numpy())
+
+
+def score_gradient(
+    steps: Sequence[SizedStep], x: Floats, parameters: NetworkParameters, *, name: str, target: int | None
+) -> tuple[Floats, Floats, Floats, int]:
+    """Compute the gradient of one score with respect to a layer's output.
+
+    A score is an output value of the last layer, or, if that is a softmax, of the layer before it.
+
+    Parameters
+    ----------
+    steps, x, parameters
+        As for `run`.
+    name : str
+        The layer.
+    target : int or None
+        The index of the output value; None for the largest.
+
+    Returns
+    -------
+    maps, gradient, scores : ndarray, float32
+        The output of the layer, the gradient, and all scores.
+    target : int
+        The index of the output value.
+    """
+    image = torch.from_numpy(x.copy())[None].requires_grad_()
+    made = _forward(steps, image, parameters, device="cpu")
+    last = steps[-1]
+    # After a softmax the gradient of a certain class is nearly 0 everywhere.
+    scores = made[last.inputs[0] if isinstance(last.layer, layers.Softmax) else last.name]
+    target = int(scores.argmax()) if target is None else target
+    (found,) = torch.autograd.grad(scores.reshape(-1)[target], made[name])
+    return made[name][0].detach().numpy(), found[0].numpy(), scores[0].detach().numpy(), target

@@ -201,7 +201,7 @@ def _tiles(rows: Rows, left: int, top: int, *, text: int, captioned: bool) -> It
         if rows.kernels and rows.section.kernels:
             yield from rows.section.kernels.shapes(index, rows.kernels, x, y=y)
             y += rows.above
-        yield Rectangle(x - edge, y - edge, w + 2 * edge, h + 2 * edge, fill=rows.section.frame)
+        yield Rectangle(x - edge, y - edge, w + 2 * edge, h + 2 * edge, fill=tile.frame or rows.section.frame)
         yield Bitmap(x, y, w, h, tile.levels, alt=f"{tile.name}: {tile.note}")
         yield from _in_cells(tile, cells[index], x=x, y=y)
         under = y + h

@@ -41,6 +41,8 @@ class Tile:
         The caption in place of the name, if the title of the section says the rest.
     others : NotFinite
         The number of values that are not finite.
+    frame : (int, int, int), optional
+        Colour of the frame, if it is not that of the section.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Tile:
     others: NotFinite = NONE
     brief: str = ""
     label: str = ""
+    frame: Colour | None = None
 
     @property
     def caption(self) -> str:

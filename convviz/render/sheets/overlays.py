@@ -1,0 +1,204 @@
+"""Draw activations over the picture that they respond to: the overlay, and the bare map beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.analysis.looking import Centres, placed
+from convviz.compute.survey import ArraySummary, reduce, survey
+from convviz.images.finite import finite_of
+from convviz.images.picture import Picture
+from convviz.render import palette, toned
+from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, rule
+from convviz.render.palette import GREYS, colours
+from convviz.render.sheets import layout, overview
+from convviz.render.sheets.bar import Bar
+from convviz.render.sheets.tile import Section, Tile, brief_extent, extent, map_tile
+from convviz.spec import scales
+from convviz.spec.geometry import HW
+from convviz.spec.settings import Look
+from convviz.typing import Bytes, Floats
+
+# The percentiles of a component that become 0 and 255 of its colour.
+LOW, HIGH = 1, 99
+_IN_COLOUR = "components 1, 2, 3 as red, green, blue"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlay:
+    """Hold one picture of a layer, and where its positions lie in the input.
+
+    Parameters
+    ----------
+    name : str
+        The caption.
+    values : ndarray, shape (H, W) or (3, H, W), float32
+        One value per position, or three for red, green and blue.
+    rows, columns : Centres
+        Where the positions lie.
+    """
+
+    name: str
+    values: Floats
+    rows: Centres
+    columns: Centres
+
+    @property
+    def coloured(self) -> bool:
+        """Whether the values are red, green and blue."""
+        return self.values.ndim == 3
+
+    def over(self, size: HW, shape: HW) -> Floats:
+        """Interpolate the values between positions, for a picture of `size` drawn with `shape` pixels."""
+        at = _pixels(size, shape)
+        channels = self.values if self.coloured else self.values[None]
+        found = [placed(finite_of(one), self.rows, self.columns, at=at) for one in channels]
+        return np.stack(found) if self.coloured else found[0]
+
+    def covers(self, size: HW, shape: HW) -> Floats:
+        """Return 1 where a position lies near, and less beyond the last ones: shape (H, W, 1)."""
+        sides = zip(_pixels(size, shape), (self.rows, self.columns), self.values.shape[-2:], strict=True)
+        down, across = (of.covers(at, count) for at, of, count in sides)
+        return np.multiply.outer(down, across)[..., None].astype(np.float32)
+
+
+def _pixels(size: HW, shape: HW) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where the rows and the columns of a picture of `size` lie if it is drawn with `shape` pixels."""
+    rows, columns = (
+        (np.arange(drawn) + 0.5) * pixels / drawn - 0.5 for pixels, drawn in zip(size, shape, strict=True)
+    )
+    return rows, columns
+
+
+def draw(
+    picture: Picture,
+    heading: Sequence[str],
+    overlays: Sequence[Overlay],
+    *,
+    opacity: float,
+    tile: int | None = 320,
+    columns: int | None = None,
+    look: Look = DEFAULT,
+) -> layout.Sheet:
+    """Draw the input, and for each layer the overlay and the bare map.
+
+    Parameters
+    ----------
+    picture : Picture
+        The input.
+    heading : sequence of str
+        Lines above the pictures; the first one is larger.
+    overlays : sequence of Overlay
+        The pictures of the layers.
+    opacity : float
+        The opacity of the colours over the input, from 0 to 1.
+    tile : int or None
+        Longest side of a picture, in pixels; None keeps every pixel.
+    columns : int, optional
+        Pictures in one row.
+    look : Look
+        How values become colours; its other fields are as for `convviz.render.sheets.layout.sheet`.
+
+    Returns
+    -------
+    Sheet
+        Not painted yet.
+    """
+    scale = scales.fit(picture.size, tile)
+    channels = survey(picture.x, min(scale, 1), moments=False)
+    cell = max(1, int(scale))
+    base = levels_of(picture, channels, cell)
+    shape = HW(*base.shape[:2])
+    table = colours(look.colormap)
+    scalar = [one for one in overlays if not one.coloured]
+    fits = [scales.fit(HW(*one.values.shape), tile) for one in scalar]
+    found = [
+        survey(one.values[None], min(of, 1), moments=False, spread=True)[0]
+        for one, of in zip(scalar, fits, strict=True)
+    ]
+    drawn = [Drawn.of(of, scale=fit) for of, fit in zip(found, fits, strict=True)]
+    drawing = iter(zip(found, fits, contrasts(drawn, look), strict=True))
+    over: list[Tile] = []
+    bare: list[Tile] = []
+    for one in overlays:
+        values, opaque = one.over(picture.size, shape), opacity * one.covers(picture.size, shape)
+        if one.coloured:
+            over.append(Tile(one.name, _IN_COLOUR, blended(base, _rgb(values, one.values), opaque)))
+            bare.append(_in_colour(one, tile))
+            continue
+        summary, fit, contrast = next(drawing)
+        bare.append(map_tile(_alone(one), summary, contrast, scale=fit, colours=table))
+        laid = blended(base, heat(values, contrast, table), opaque)
+        words = (extent, brief_extent)
+        note, brief = (write(summary.low, summary.high, summary.others) for write in words)
+        over.append(Tile(one.name, note, laid, bar=Bar(contrast, table), brief=brief))
+    shown = overview.input_section(picture, channels[:3] if len(channels) >= 3 else channels[:1], scale)
+    first = replace(shown.tiles[0], frame=shown.frame)
+    rows = [[first, *over, *bare]] if len(over) == 1 else [[first, *over], bare]
+    sections = [Section(tiles, columns, palette.OUTPUT_TEAL) for tiles in rows]
+    lines = [*heading, *overview.normalization_lines(picture)]
+    note = rule(look, cells=[one.cells for one in drawn]) if drawn else ""
+    return layout.sheet(lines, sections, note, look=look)
+
+
+def levels_of(picture: Picture, channels: Sequence[ArraySummary], cell: int = 1) -> Bytes:
+    """Return the input in colour, shape (H, W, 3), each pixel as a square of `cell`."""
+    levels = toned.picture_levels([of.small for of in channels], picture.ends)[:]
+    levels = np.repeat(np.repeat(levels, cell, axis=0), cell, axis=1)
+    return np.stack([levels] * 3, axis=-1) if levels.ndim == 2 else levels
+
+
+def heat(values: Floats, contrast: Contrast, table: Bytes | None) -> Bytes:
+    """Return the colour of each value, shape (H, W, 3)."""
+    return np.asarray((GREYS if table is None else table)[contrast.tone.levels(values)])
+
+
+def blended(base: Bytes, over: NDArray[np.uint8], opacity: Floats | float) -> Bytes:
+    """Lay colours over a picture.
+
+    Examples
+    --------
+    >>> blended(np.full((1, 1, 3), 100, np.uint8), np.full((1, 1, 3), 200, np.uint8), 0.25).tolist()
+    [[[125, 125, 125]]]
+    """
+    mixed = base.astype(np.float32) * (1 - opacity) + over.astype(np.float32) * opacity
+    return mixed.round().astype(np.uint8)
+
+
+def rgb(values: Floats, ends: Sequence[tuple[float, float]]) -> Bytes:
+    """Scale three components to red, green and blue, shape (H, W, 3).
+
+    Examples
+    --------
+    >>> rgb(np.array([[[0, 1]], [[2, 4]], [[-1, 3]]], np.float32), [(0, 1), (0, 4), (-1, 3)]).tolist()
+    [[[0, 128, 0], [255, 255, 255]]]
+    """
+    scaled = [
+        np.clip((one - low) / ((high - low) or 1), 0, 1)
+        for one, (low, high) in zip(values, ends, strict=True)
+    ]
+    return np.asarray((np.stack(scaled, axis=-1) * 255).round(), np.uint8)
+
+
+def component_ends(values: Floats) -> list[tuple[float, float]]:
+    """Return the percentiles `LOW` and `HIGH` of each component."""
+    return [(float(np.percentile(one, LOW)), float(np.percentile(one, HIGH))) for one in values]
+
+
+def _alone(one: Overlay) -> str:
+    """Name the picture of a layer without the input below it."""
+    return f"{one.name}, alone"
+
+
+def _rgb(values: Floats, of: Floats) -> Bytes:
+    """Scale components to red, green and blue, by the ends of the components of a layer."""
+    return rgb(values, component_ends(of))
+
+
+def _in_colour(one: Overlay, tile: int | None) -> Tile:
+    """Draw three components as red, green and blue, without the input below them."""
+    scale = scales.fit(HW(*one.values.shape[1:]), tile)
+    values = np.stack([reduce(channel, min(scale, 1)) for channel in one.values])
+    return Tile(_alone(one), _IN_COLOUR, _rgb(values, one.values), cell=max(1, int(scale)))
