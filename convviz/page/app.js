@@ -43,7 +43,8 @@
       $("command").textContent = Words.command(state, data, weights, source);
       $("code").textContent = Words.code(state, weights, input);
     }
-    $("shapeSection").hidden = !conv;
+    $("shapeTab").hidden = !conv;
+    if (!conv && !$("shapePanel").hidden) tabs($("commandTab"));
     if (conv) $("shape").textContent = Words.shape(conv, input.height, input.width);
     $("saveKernels").hidden = !(data.single && /kernels\.json/.test($("command").textContent + $("code").textContent));
     const typed = Object.keys(state.edits).length;
@@ -52,14 +53,13 @@
 
   Looks.start(data.tables);
   $("layersSection").hidden = data.single;
-  Drawer.start(data, store);
-  Drawer.startPictures(data, store, first);
   Stage.start(data, store);
+  Drawer.start(data, store);
+  Upload.start(data, store, first);
+  const tabs = Tabs.start(/** @type {HTMLElement} */ (document.querySelector('[role="tablist"]')));
   Play.start(store);
   Export.start(store);
   store.subscribe((now, before) => {
-    if (now.state !== before.state || now.shown !== before.shown) Drawer.fill(now.state);
-    if (now.trouble !== before.trouble) Drawer.tell(now.trouble);
     if (!now.shown) {
       if (now.trouble.text) $("sentence").textContent = "";
       return;

@@ -115,6 +115,7 @@ const Stage = (() => {
   /** A field takes numbers for a weight. @param {HTMLInputElement} field @param {string} index @param {string} key */
   function typing(field, index, key) {
     field.dataset.key = key;
+    field.dataset.index = index;
     field.dataset.seen = field.value;
     field.addEventListener("change", () => {
       // What was seen is shortened, so it may differ from the weight.
