@@ -56,6 +56,7 @@
   Stage.start(data, store);
   Drawer.start(data, store);
   Upload.start(data, store, first);
+  Tour.start(data, store, first);
   const tabs = Tabs.start(/** @type {HTMLElement} */ (document.querySelector('[role="tablist"]')));
   Play.start(store);
   Export.start(store);
@@ -69,14 +70,17 @@
       Strip.build(now, data, store);
     }
     if (now.shown !== before.shown || now.pinned !== before.pinned)
-      history.replaceState(null, "", Settings.address(now.state, now.pinned, data.state));
+      history.replaceState(null, "", Tour.address(now) || Settings.address(now.state, now.pinned, data.state));
   });
 
   /** Show the state that the address holds, or the first one if it is not legal. */
   function enter() {
+    const step = Tour.stepOf(location.hash);
+    if (step) return Tour.go(step);
+    const { input } = Tour.end() || store.now();
     const { state, pinned } = Settings.read(location.hash.slice(1), data.state);
     const map = data.single ? Math.min(state.map, state.outChannels - 1) : state.map;
-    if (store.attempt({ ...state, map }, "", store.now().input, { pinned })) return;
+    if (store.attempt({ ...state, map }, "", input, { pinned })) return;
     const { text } = store.now().trouble;
     store.pin(null);
     if (!store.now().shown) store.attempt(data.state);

@@ -41,9 +41,9 @@ _SCRIPTS = (
     *("words", "settings", "pictures", "dom", "panes", "looks", "store", "compute"),
     *("inspector", "stage", "strip", "play", "export"),
     # What surrounds the stage.
-    *("limits", "presets", "drawer", "upload", "tabs", "app"),
+    *("limits", "presets", "drawer", "upload", "tour", "tabs", "app"),
 )
-_STYLES = ("page", "drawer")
+_STYLES = ("page", "drawer", "tour")
 
 
 def page(

@@ -271,10 +271,10 @@ def test_command_program_and_shape_are_tabs(opened):
     assert [one.is_displayed() for one in (shape, command, code)] == [False, False, True]
 
 
-def narrow(browser, width):
+def narrow(browser, width, height=740):
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": False},
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
     )
 
 
