@@ -57,6 +57,7 @@
   Drawer.start(data, store);
   Upload.start(data, store, first);
   Tour.start(data, store, first);
+  Keys.start(store);
   const tabs = Tabs.start(/** @type {HTMLElement} */ (document.querySelector('[role="tablist"]')));
   Play.start(store);
   Export.start(store);

@@ -277,9 +277,10 @@ const Drawer = (() => {
   /** @param {KeyboardEvent} event */
   function keys(event) {
     const focused = /** @type {any} */ (document.activeElement);
-    const changed = types(focused) && focused.value !== focused.dataset.seen;
+    const { seen: shown = "" } = focused?.dataset || {};
+    const changed = types(focused) && focused.value !== shown;
     if (event.key === "Escape" && types(focused) && (changed || focused.hasAttribute("aria-invalid"))) {
-      if ("seen" in focused.dataset) focused.value = focused.dataset.seen;
+      focused.value = shown;
       store.tell("");
       // Others have nothing to do with this key any more.
       event.stopImmediatePropagation();

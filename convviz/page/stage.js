@@ -100,7 +100,6 @@ const Stage = (() => {
     caption(pane, `map ${map}`, now, tone);
     Object.assign(pane.canvas, { id: "mapCanvas", tabIndex: 0 });
     pane.canvas.setAttribute("role", "application");
-    pane.canvas.addEventListener("keydown", keys);
     thumbnails(now);
     const head = $("mapHead");
     head.querySelector("label")?.remove();
@@ -270,22 +269,6 @@ const Stage = (() => {
     store.pin({ kind: "output", place: [y, x] });
   }
 
-  /** @param {KeyboardEvent} event */
-  function keys(event) {
-    const moves = /** @type {Record<string, number[]>} */ ({ ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] });
-    if (event.key === "Escape") store.pin(null);
-    else if (event.key === "+" || event.key === "-") zoom(event.key === "+" ? 2 : 0.5);
-    else if (moves[event.key]) {
-      event.preventDefault();
-      const [down, right] = moves[event.key];
-      const { shown, pinned } = store.now();
-      const { output } = /** @type {Shown} */ (shown);
-      const before = pinned?.kind === "output" ? pinned.place : [-down, -right];
-      const within = (/** @type {number} */ value, /** @type {number} */ count) => Math.max(0, Math.min(count - 1, value));
-      go(within(before[0] + down, output.height), within(before[1] + right, output.width));
-    }
-  }
-
   /** @param {number} factor */
   function zoom(factor) {
     Panes.zoom(factor);
@@ -317,5 +300,5 @@ const Stage = (() => {
     });
   }
 
-  return { start, go };
+  return { start, go, zoom };
 })();
