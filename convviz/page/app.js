@@ -58,6 +58,7 @@
   Upload.start(data, store, first);
   Tour.start(data, store, first);
   Keys.start(store);
+  Progress.start();
   const tabs = Tabs.start(/** @type {HTMLElement} */ (document.querySelector('[role="tablist"]')));
   Play.start(store);
   Export.start(store);

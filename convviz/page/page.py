@@ -41,7 +41,7 @@ _SCRIPTS = (
     *("words", "settings", "pictures", "dom", "panes", "looks", "store", "compute"),
     *("inspector", "stage", "strip", "play", "export"),
     # What surrounds the stage.
-    *("limits", "presets", "drawer", "upload", "tour", "keys", "tabs", "app"),
+    *("limits", "presets", "drawer", "upload", "tour", "keys", "progress", "tabs", "app"),
 )
 _STYLES = ("page", "drawer", "tour")
 
