@@ -72,7 +72,7 @@
       Strip.build(now, data, store);
     }
     if (now.shown !== before.shown || now.pinned !== before.pinned)
-      history.replaceState(null, "", Tour.address(now) || Settings.address(now.state, now.pinned, data.state));
+      history.replaceState(null, "", Tour.address(now) || Upload.address(Settings.address(now.state, now.pinned, data.state), now));
   });
 
   /** Show the state that the address holds, or the first one if it is not legal. */
@@ -82,8 +82,9 @@
     const { input } = Tour.end() || store.now();
     const { state, pinned } = Settings.read(location.hash.slice(1), data.state);
     const map = data.single ? Math.min(state.map, state.outChannels - 1) : state.map;
-    if (store.attempt({ ...state, map }, "", input, { pinned })) return;
-    const { text } = store.now().trouble;
+    const missing = Upload.missing(location.hash);
+    if (store.attempt({ ...state, map }, "", input, { pinned })) return void (missing && store.tell(missing));
+    const text = missing || store.now().trouble.text;
     store.pin(null);
     if (!store.now().shown) store.attempt(data.state);
     store.tell(text);

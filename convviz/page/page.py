@@ -38,7 +38,7 @@ MOST_MACS_ALONE = 1 << 33
 _SCRIPTS = (
     # Workers run these four.
     *("convolve", "layers", "paint", "work"),
-    *("words", "settings", "pictures", "dom", "panes", "looks", "store", "compute"),
+    *("words", "settings", "png", "pictures", "dom", "panes", "looks", "store", "compute"),
     *("inspector", "stage", "strip", "play", "export"),
     # What surrounds the stage.
     *("limits", "presets", "drawer", "upload", "tour", "keys", "progress", "tabs", "app"),

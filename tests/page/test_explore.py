@@ -32,7 +32,7 @@ from convviz.spec.stacks import find_net, parse_layers
 AS_IT_IS = InputSettings()
 PAGE = Path(page.__file__).parent
 NODE = shutil.which("node")
-SCRIPTS = ("convolve", "layers", "paint", "settings", "pictures", "words")
+SCRIPTS = ("convolve", "layers", "paint", "settings", "png", "pictures", "words")
 
 # The scripts see each other, as in the page.
 RUN = """
