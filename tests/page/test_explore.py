@@ -49,7 +49,9 @@ const answer = vm.runInThisContext(`(one) => {
     const conv = Settings.layerOf(one.state);
     const reason = Settings.reason(one.state, data, picture);
     if (reason) return { reason };
-    const weights = Settings.weightsOf(one.state, data, one.own || {}, picture.channels.length);
+    const own = one.own && { weight: Float32Array.from(one.own.weight) };
+    if (own) own.bias = one.own.bias && Float32Array.from(one.own.bias);
+    const weights = Settings.weightsOf(one.state, data, own || {}, picture.channels.length);
     const made = Convolve.correlate(picture, conv, weights);
     return {
       channels: picture.channels.map((values) => Array.from(values)),
@@ -58,6 +60,8 @@ const answer = vm.runInThisContext(`(one) => {
       code: Words.code(one.state, weights, picture),
       command: Words.command(one.state, data, weights, source),
       kernels: Words.kernels(conv, weights, picture.channels.length),
+      weight: Array.from(weights.weight),
+      bias: weights.bias && Array.from(weights.bias),
     };
   }
   if (one.arrays)
@@ -285,7 +289,7 @@ def test_what_is_not_legal_is_told_with_what_would_be(change, words):
 
 def asked_of(x, reading=AS_IT_IS):
     """Make a function that gives states of the page of a picture, as node takes them."""
-    names = ("gray",) if len(x) == 1 else tuple("RGBA"[: len(x)])
+    names = ("gray",) if len(x) == 1 else tuple("RGBABC"[: len(x)])
     # The numbers are not needed here.
     data = data_of(made(x, names, "x.npy", reading=reading)) | {"pixels": None, "layers": []}
     picture = {"channels": x.reshape(len(x), -1).tolist(), "height": x.shape[1], "width": x.shape[2]}
