@@ -52,7 +52,7 @@ const Tour = (() => {
     {
       title: "Padding and stride",
       text: "Zeros around the picture (padding 1) give the window 3 x 3 places instead of one. With a step of two pixels (stride 2) " +
-        "it skips every second place, and 2 x 2 numbers are left. Each window in a corner holds 4 + 2 + 2 = 8.",
+        "it skips every second place, and 2 x 2 numbers are left. Each of these windows adds up to 4 + 2 + 2 = 8.",
       change: { padTop: 1, padBottom: 1, padLeft: 1, padRight: 1, strideH: 2, strideW: 2 }, pin: FIRST, parts: "figure.channel, #output",
     },
   ];
