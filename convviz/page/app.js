@@ -2,6 +2,7 @@
 /** The page starts: it unpacks its data, makes the store, and tells every part about it. */
 (() => {
   const { $ } = Dom;
+  const LEAST_BETWEEN = 80;
   /** @type {Data} */
   const data = JSON.parse($("data").textContent);
 
@@ -30,7 +31,7 @@
   const store = Store.create(data, first, data.single ? Compute.layer(data, given) : Compute.network(given));
 
   /** What the page says about the whole: a sentence, the shape, the command, the program. @param {Now} now */
-  function words({ state, input: { source }, shown, trouble }) {
+  function words({ state, input: { source }, shown }) {
     const { step, conv, weights, inputs: [input], output } = /** @type {Shown} */ (shown);
     if (step) {
       const shapes = step.inputs.map((name) => given.find((one) => one.name === name)?.shape || data.shape);
@@ -48,20 +49,28 @@
     if (conv) $("shape").textContent = Words.shape(conv, input.height, input.width);
     $("saveKernels").hidden = !(data.single && /kernels\.json/.test($("command").textContent + $("code").textContent));
     const typed = Object.keys(state.edits).length;
-    if (!trouble.text && typed && step) store.tell(`${Words.many(typed, "weight")} typed: the command uses those of the file.`);
+    $("typedNote").textContent = typed && step ? `${Words.many(typed, "weight")} typed: the command uses those of the file.` : "";
+  }
+
+  const tabs = Tabs.start(/** @type {HTMLElement} */ (document.querySelector('[role="tablist"]')));
+  let remembered = 0;
+  let waiting = 0;
+
+  /** Write what is chosen into the address; browsers complain about more than 20 changes a second. */
+  function remember() {
+    clearTimeout(waiting);
+    const now = store.now();
+    const rest = remembered + LEAST_BETWEEN - performance.now();
+    if (rest > 0) return void (waiting = window.setTimeout(remember, rest));
+    remembered = performance.now();
+    history.replaceState(null, "", Tour.address(now) || Upload.address(Settings.address(now.state, now.pinned, data.state), now));
   }
 
   Looks.start(data.tables);
   $("layersSection").hidden = data.single;
-  Stage.start(data, store);
+  // First what stands above the stage: the stage takes the room that is left.
   Drawer.start(data, store);
   Upload.start(data, store, first);
-  Tour.start(data, store, first);
-  Keys.start(store);
-  Progress.start();
-  const tabs = Tabs.start(/** @type {HTMLElement} */ (document.querySelector('[role="tablist"]')));
-  Play.start(store);
-  Export.start(store);
   store.subscribe((now, before) => {
     if (!now.shown) {
       if (now.trouble.text) $("sentence").textContent = "";
@@ -71,9 +80,15 @@
       words(now);
       Strip.build(now, data, store);
     }
-    if (now.shown !== before.shown || now.pinned !== before.pinned)
-      history.replaceState(null, "", Tour.address(now) || Upload.address(Settings.address(now.state, now.pinned, data.state), now));
+    if (now.shown !== before.shown || now.pinned !== before.pinned) remember();
   });
+  Stage.start(data, store);
+  Filters.start(store);
+  Play.start(store);
+  Export.start(store);
+  Tour.start(data, store, first);
+  Keys.start(store);
+  Progress.start();
 
   /** Show the state that the address holds, or the first one if it is not legal. */
   function enter() {
@@ -96,6 +111,7 @@
   Object.assign(window, {
     convviz: {
       store, state: () => store.now().state, shown: () => store.now().shown, settled: store.settled,
+      focus: () => Inspector.focus(store.now()),
       net: () => store.now().shown?.net?.answer, svg: () => Export.svg(store.now()), seen: Panes.seen,
     },
   });

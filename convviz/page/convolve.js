@@ -183,6 +183,23 @@ const Convolve = (() => {
   }
 
   /**
+   * A channel with its padding.
+   *
+   * @param {Float32Array} values @param {number} height @param {number} width @param {Padding} padding @param {string} mode
+   * @returns {{values: Float32Array, height: number, width: number}}
+   */
+  function padded(values, height, width, [top, bottom, left, right], mode) {
+    const [tall, wide] = [height + top + bottom, width + left + right];
+    const made = new Float32Array(tall * wide);
+    const columns = Int32Array.from({ length: wide }, (_, x) => source(x - left, width, mode));
+    for (let y = 0; y < tall; y++) {
+      const row = source(y - top, height, mode);
+      for (let x = 0; row >= 0 && x < wide; x++) if (columns[x] >= 0) made[y * wide + x] = values[row * width + columns[x]];
+    }
+    return { values: made, height: tall, width: wide };
+  }
+
+  /**
    * Cross-correlate: the maps, and on request the partial maps of the filter `partialOf`. After each row of a map, `told`
    * learns which share is done.
    *
@@ -345,5 +362,5 @@ const Convolve = (() => {
     return { weight, bias: withBias ? draw(layer.outChannels, 1 / Math.sqrt(fanIn)) : null };
   }
 
-  return { span, outputLength, outputSize, reason, source, correlate, products, fed, seeded };
+  return { span, outputLength, outputSize, reason, source, padded, correlate, products, fed, seeded };
 })();

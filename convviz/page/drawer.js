@@ -4,6 +4,7 @@ const Drawer = (() => {
   const { $, element } = Dom;
   const { ROWS } = Limits;
   const MODES = { zeros: "zeros", reflect: "the mirrored picture (reflect)", replicate: "the nearest pixel (replicate)", circular: "the opposite side (circular)" };
+  const CHANNEL_SCALES = { shared: "one scale for all", own: "each its own scale" };
   const SCALES = { map: "each map", layer: "all maps of a layer", global: "all maps of the page" };
 
   /** @type {Form} */
@@ -19,7 +20,7 @@ const Drawer = (() => {
 
   const isOpen = () => !$("drawer").hidden;
 
-  /** @param {Row} row @param {string} id */
+  /** @param {Setting} row @param {string} id */
   function reachOf(row, id) {
     const known = reaches.get(id);
     if (known) return known;
@@ -34,7 +35,7 @@ const Drawer = (() => {
   /**
    * Ask for a value; what follows while a slider is dragged belongs to one moment of the history.
    *
-   * @param {Row} row @param {string} id @param {number} value @param {boolean} [drags]
+   * @param {Setting} row @param {string} id @param {number} value @param {boolean} [drags]
    */
   function ask(row, id, value, drags = false) {
     if (row.name === "padding") form.same = false;
@@ -51,7 +52,7 @@ const Drawer = (() => {
     if (!store.attempt(Settings.follow(state, { ...state, ...change }, id, data, input.picture), id)) fill(store.now());
   }
 
-  /** One value for all fields of a row, or one for each. @param {Row} row @param {boolean} linked */
+  /** One value for all fields of a row, or one for each. @param {Setting} row @param {boolean} linked */
   function link(row, linked) {
     const first = row.ids[0];
     const value = store.now().state[first];
@@ -64,7 +65,7 @@ const Drawer = (() => {
 
   // --- building
 
-  /** A field with its slider. @param {Row} row @param {string} id @param {string} side */
+  /** A field with its slider. @param {Setting} row @param {string} id @param {string} side */
   function line(row, id, side) {
     const name = `${row.words}${side ? `, ${side}` : ""} (${row.torch})`;
     const slider = element("input", { type: "range", id: `${id}Slider`, min: 0, step: 1, ariaLabel: `${name}, slider` });
@@ -88,7 +89,7 @@ const Drawer = (() => {
     return element("div", { className: "line" }, element("span", { className: "side" }, side), slider, field);
   }
 
-  /** @param {Row} row */
+  /** @param {Setting} row */
   function rowOf(row) {
     const { name, words, torch, hint, ids, sides } = row;
     const head = element("p", { className: "name", id: `${name}Name` }, `${words} `, element("code", {}, torch));
@@ -163,10 +164,11 @@ const Drawer = (() => {
     const limits = ["percentile", "minmax", "symmetric"];
     const limitNames = [...limits, ...(limits.includes(data.state.limits) ? [] : [data.state.limits])];
     const named = (/** @type {string[]} */ names) => Object.fromEntries(names.map((name) => [name, name]));
-    $("controls").append(layer, part("Colours of maps",
+    $("controls").append(layer, part("Colours",
       choice("colormap", "colours", "", named(Looks.names())),
       choice("limits", "black and white at", "", named(limitNames)),
-      choice("scale", "one scale for", "", SCALES)));
+      choice("channelScale", "channels", "", CHANNEL_SCALES),
+      choice("scale", "maps: one scale for", "", SCALES)));
   }
 
   // --- showing
@@ -177,7 +179,7 @@ const Drawer = (() => {
     field.dataset.seen = text;
   }
 
-  /** Say at the end of what is legal why it ends there. @param {Row} row @param {string} id */
+  /** Say at the end of what is legal why it ends there. @param {Setting} row @param {string} id */
   function note(row, id) {
     const { least, most, below, above } = reachOf(row, id);
     const value = /** @type {any} */ (store.now().state)[id];
@@ -185,7 +187,7 @@ const Drawer = (() => {
       : value <= least && below ? `${value} is the least: ${below}` : row.hint;
   }
 
-  /** Show the state of a row. @param {Row} row @param {State} state */
+  /** Show the state of a row. @param {Setting} row @param {State} state */
   function fillRow(row, state) {
     if (row.ids.some((id) => state[id] !== state[row.ids[0]])) form.linked.delete(row.name);
     const linked = form.linked.has(row.name);
@@ -209,7 +211,7 @@ const Drawer = (() => {
   function fill({ state }) {
     reaches = new Map();
     if (!isOpen()) return;
-    for (const id of /** @type {const} */ (["mode", "colormap", "limits", "scale"])) $(id).value = state[id];
+    for (const id of /** @type {const} */ (["mode", "colormap", "limits", "scale", "channelScale"])) $(id).value = state[id];
     for (const id of Settings.SWITCHES) $(id).checked = state[id];
     if (!data.single) return;
     seen($("seed"), String(state.seed));
@@ -231,7 +233,7 @@ const Drawer = (() => {
     const field = text ? Dom.keyed(key) : null;
     // A message in a closed part would not be seen.
     const hidden = !field || field.closest("[hidden], details:not([open]) > :not(summary)");
-    const place = !hidden && field.closest(".line, details, label, figure, h2");
+    const place = !hidden && field.closest(".line, details, label, .kernel");
     if (place) {
       field.setAttribute("aria-invalid", "true");
       field.setAttribute("aria-errormessage", "why");
@@ -240,17 +242,11 @@ const Drawer = (() => {
     why.textContent = text;
   }
 
-  /** Mark and count the weights that were typed. @param {State} state */
-  function mark(state) {
-    const edits = Object.keys(state.edits);
-    for (const field of document.querySelectorAll("[data-index]")) {
-      const edited = `${state.at}:${/** @type {HTMLElement} */ (field).dataset.index}` in state.edits;
-      (field.closest("td, label") || field).classList.toggle("edited", edited);
-      if (edited) field.setAttribute("aria-description", "edited");
-      else field.removeAttribute("aria-description");
-    }
-    $("edited").hidden = !edits.length;
-    $("edited").textContent = `${Words.many(edits.length, "weight")} edited · reset`;
+  /** Count the weights that were typed. @param {State} state */
+  function count({ edits }) {
+    const typed = Object.keys(edits).length;
+    $("edited").hidden = !typed;
+    $("edited").textContent = `${Words.many(typed, "weight")} edited · reset`;
   }
 
   /** Show the settings, or not. @param {boolean} there */
@@ -315,7 +311,7 @@ const Drawer = (() => {
     store.subscribe((now, before) => {
       if (now.state !== before.state || now.input !== before.input) fill(now);
       if (now.trouble !== before.trouble) tell(now.trouble);
-      if (now.shown !== before.shown) mark(now.state);
+      if (now.state !== before.state) count(now.state);
       $("undo").setAttribute("aria-disabled", String(!store.canUndo()));
       $("redo").setAttribute("aria-disabled", String(!store.canRedo()));
     });

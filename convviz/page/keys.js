@@ -19,7 +19,9 @@ const Keys = (() => {
   function go(of, y, x) {
     if (of === "output") return Stage.go(y, x);
     const [height, width] = sizeOf(of);
-    if (Panes.zoomed()) Panes.centre((y + 0.5) / height, (x + 0.5) / width);
+    const [top, bottom, left, right] = store.now().shown?.conv?.padding || [0, 0, 0, 0];
+    // The channels are shown with their padding.
+    if (Panes.zoomed()) Panes.centre((y + top + 0.5) / (height + top + bottom), (x + left + 0.5) / (width + left + right));
     store.pin({ kind: of, place: [y, x] });
   }
 
@@ -46,13 +48,13 @@ const Keys = (() => {
       event.preventDefault();
       return ask(of);
     }
-    const { pinned } = store.now();
-    const there = pinned?.kind === of;
-    const place = after(event, there ? pinned.place : [0, 0], sizeOf(of));
+    const now = store.now();
+    const from = of === "output" ? Stage.settled(now) : now.pinned?.kind === "input" ? now.pinned.place : null;
+    const place = after(event, from || [0, 0], sizeOf(of));
     if (!place) return;
     event.preventDefault();
-    // The first arrow takes hold of the first value.
-    if (!there && event.key.startsWith("Arrow")) go(of, 0, 0);
+    // The first arrow takes hold of the first pixel.
+    if (!from && event.key.startsWith("Arrow")) go(of, 0, 0);
     else go(of, place[0], place[1]);
   }
 
@@ -84,7 +86,7 @@ const Keys = (() => {
   function ask(of) {
     kind = of;
     const field = $("goTo");
-    field.placeholder = of === "output" ? "map: row, column" : "input: row, column";
+    field.placeholder = of === "output" ? "row, column" : "input row, column";
     field.focus();
     field.select();
   }
@@ -113,25 +115,12 @@ const Keys = (() => {
     else if (target.id === "goTo" && event.key === "Enter") visit(target);
   }
 
-  /** The first channel stands for all of them, which move together. */
-  function reach() {
-    const canvas = document.querySelector("figure.channel canvas");
-    if (!(canvas instanceof HTMLCanvasElement)) return;
-    if (canvas.id) return;
-    Object.assign(canvas, { id: "inputCanvas", tabIndex: 0 });
-    canvas.setAttribute("role", "application");
-    canvas.setAttribute("aria-label", `${canvas.getAttribute("aria-label")}; arrow keys move over the pixels`);
-  }
-
   /** @param {Stored} asked */
   function start(asked) {
     store = asked;
-    const field = element("input", { id: "goTo", ariaLabel: "go to row, column", placeholder: "map: row, column", title: "G, while a picture has the focus" });
+    const field = element("input", { id: "goTo", ariaLabel: "go to row, column", placeholder: "row, column", title: "G, while a picture has the focus" });
     $("whole").after(" ", element("label", { className: "switch" }, "go to ", field));
     document.addEventListener("keydown", keys);
-    store.subscribe((now, before) => {
-      if (now.shown !== before.shown && now.shown) reach();
-    });
   }
 
   return { start, after };

@@ -3,12 +3,12 @@
  * The fields of the form that take numbers, and how far each may go. What is legal stands in `Settings.reason` alone:
  * the limits are found by asking it.
  *
- * Of a `Row`, `ids` are its fields and `sides` their names; `handy` is where its sliders end if more would be legal.
+ * Of a `Setting`, `ids` are its fields and `sides` their names; `handy` is where its sliders end if more would be legal.
  * A `Form` is how the user fills it: the names of the rows whose fields are linked, and whether the padding is to keep
  * the size ("same").
  *
  * @typedef {{name: string, words: string, torch: string, hint: string, ids: (typeof Settings.NUMBERS)[number][],
- *   sides: string[], all: string, least: number, handy: number, most?: number}} Row
+ *   sides: string[], all: string, least: number, handy: number, most?: number}} Setting
  * @typedef {{linked: Set<string>, same: boolean}} Form
  * @typedef {{values: number[], least: number, most: number, below: string, above: string}} Reach
  */
@@ -16,7 +16,7 @@ const Limits = (() => {
   // Beyond, no machine holds the maps.
   const ENDLESS = 1 << 22;
 
-  /** @type {Row[]} */
+  /** @type {Setting[]} */
   const ROWS = [
     { name: "outChannels", words: "number of filters", torch: "out_channels", hint: "Each filter makes one feature map.",
       ids: ["outChannels"], sides: [""], all: "", least: 1, handy: 64, most: 64 },
@@ -47,7 +47,7 @@ const Limits = (() => {
   /**
    * The state after a field of a row has changed.
    *
-   * @param {State} state @param {Row} row @param {string} id @param {number} value @param {Form} form @param {Data} data
+   * @param {State} state @param {Setting} row @param {string} id @param {number} value @param {Form} form @param {Data} data
    * @param {Picture} picture @returns {State}
    */
   function wanted(state, row, id, value, form, data, picture) {
@@ -61,7 +61,7 @@ const Limits = (() => {
   /**
    * The values that a slider offers, the ends of what is legal, and why it ends there; `above` is empty if nothing ends it.
    *
-   * @param {State} state @param {Row} row @param {string} id @param {Form} form @param {Data} data @param {Picture} picture
+   * @param {State} state @param {Setting} row @param {string} id @param {Form} form @param {Data} data @param {Picture} picture
    * @returns {Reach}
    */
   function reach(state, row, id, form, data, picture) {

@@ -18,7 +18,7 @@ const Looks = (() => {
 
   /** Forget all scales if maps are painted in another way than before. @param {State} state */
   function refresh(state) {
-    const looks = [state.colormap, state.limits, state.scale].join();
+    const looks = [state.colormap, state.limits, state.scale, state.channelScale].join();
     if (looks !== painted) {
       tones = new WeakMap();
       Panes.forget();
@@ -26,18 +26,37 @@ const Looks = (() => {
     painted = looks;
   }
 
-  /** The scale of one map, its own or the shared one. @param {Now} now @param {Float32Array} values @param {Picture} of @returns {Tone} */
-  function toneOf({ state, shown }, values, of) {
-    const every = state.scale === "global" && shown?.net
+  /** The scale of one map, its own or the shared one. @param {Now} now @param {Float32Array} values @param {Picture} of @param {string} [scale] @returns {Tone} */
+  function toneOf({ state, shown }, values, of, scale = state.scale) {
+    const every = scale === "global" && shown?.net
       ? [...shown.net.answer.outputs].filter(([name]) => name !== "input").map(([, one]) => one)
       : [of];
-    const key = state.scale === "map" ? values : every[0].channels;
+    const key = scale === "map" ? values : every[0].channels;
     const known = tones.get(key);
     if (known) return known;
-    const arrays = state.scale === "map" ? [values] : every.flatMap(({ channels }) => channels);
+    const arrays = scale === "map" ? [values] : every.flatMap(({ channels }) => channels);
     const found = Paint.tone(arrays, state, every.every(({ height, width }) => Math.max(height, width) <= MOST_AS_NUMBERS));
     tones.set(key, found);
     return found;
+  }
+
+  /**
+   * How a channel of an input looks: pictures are grey, activations have the colours of maps.
+   *
+   * @param {Now} now @param {number} index @param {number} channel
+   * @returns {{tone: Tone, colormap: string, paint: (values: Float32Array, height: number, width: number) => Look}}
+   */
+  function ofChannel(now, index, channel) {
+    const { state, input, shown } = now;
+    const of = /** @type {Shown} */ (shown).inputs[index];
+    const values = of.channels[channel];
+    const own = state.channelScale === "own";
+    const picture = of === input.picture;
+    const colormap = picture ? "gray" : state.colormap;
+    const tone = !picture ? toneOf(now, values, of, own ? "map" : "layer")
+      : own ? Paint.tone([values], { colormap, limits: "minmax", scale: "map" }, true)
+      : { low: input.low, high: input.high, signed: false };
+    return { tone, colormap, paint: (some, height, width) => Paint.toned(some, height, width, tone, tables[colormap]) };
   }
 
   /** Values in the colours of the page. @param {State} state @param {Float32Array} values @param {number} height @param {number} width @param {Tone} tone */
@@ -47,8 +66,8 @@ const Looks = (() => {
   const thumbnail = (now, { values, height, width }, of) =>
     Panes.canvasOf(look(now.state, values, height, width, toneOf(now, values, of)));
 
-  /** The colours of a scale between its ends, with a line at 0. @param {State} state @param {Tone} tone */
-  function bar({ colormap }, { low, high, signed }) {
+  /** The colours of a scale between its ends, with a line at 0. @param {string} colormap @param {Tone} tone */
+  function bar(colormap, { low, high, signed }) {
     const table = tables[colormap];
     const stops = Array.from({ length: 17 }, (_, at) => {
       const level = Math.max(signed ? 1 : 0, Math.round((255 * at) / 16));
@@ -70,5 +89,5 @@ const Looks = (() => {
     return made;
   }
 
-  return { start, refresh, toneOf, look, thumbnail, bar, names: () => Object.keys(tables) };
+  return { start, refresh, toneOf, ofChannel, look, thumbnail, bar, names: () => Object.keys(tables) };
 })();

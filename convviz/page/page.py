@@ -38,10 +38,10 @@ MOST_MACS_ALONE = 1 << 33
 _SCRIPTS = (
     # Workers run these four.
     *("convolve", "layers", "paint", "work"),
-    *("words", "settings", "png", "pictures", "dom", "panes", "looks", "store", "compute"),
-    *("inspector", "stage", "strip", "play", "export"),
+    *("words", "settings", "png", "pictures", "dom", "plan", "cells", "lines", "panes", "looks"),
+    *("store", "compute", "inspector", "stage", "filters", "strip", "play", "tabs", "export"),
     # What surrounds the stage.
-    *("limits", "presets", "drawer", "upload", "tour", "keys", "progress", "tabs", "app"),
+    *("limits", "presets", "drawer", "upload", "tour", "keys", "progress", "app"),
 )
 _STYLES = ("page", "drawer", "tour")
 
@@ -271,7 +271,10 @@ def _written(
         "classes": [],
         "origin": "",
         "program": dict(_NO_PROGRAM),
-        "state": {"at": 0, "map": 0, "edits": {}} | _painted(looks) | _NO_LAYER | dict(chosen),
+        "state": {"at": 0, "map": 0, "edits": {}, "channelScale": "shared"}
+        | _painted(looks)
+        | _NO_LAYER
+        | dict(chosen),
     } | dict(more)
     parts = {
         "title": html.escape(f"{Path(name).name}: convviz"),

@@ -75,6 +75,14 @@ const Paint = (() => {
     return (part < 0 ? NEGATIVE : POSITIVE).map((end) => Math.round(NEUTRAL + (end - NEUTRAL) * Math.abs(part)));
   }
 
+  /** Values in the signed colours, `peak` the strongest. @param {Float32Array} values @param {number} height @param {number} width @param {number} peak @returns {Look} */
+  function signed(values, height, width, peak) {
+    const pixels = new Uint8ClampedArray(4 * values.length).fill(255);
+    for (let at = 0; at < values.length; at++) pixels.set(colour(values[at], peak), 4 * at);
+    const [low, high] = ends(values);
+    return { pixels, height, width, low, high };
+  }
+
   /** Limits as they are typed; null where they are not legal. @param {string} text @returns {Limits|null} */
   function limits(text) {
     const [kind, ...rest] = text.split(":");
@@ -219,5 +227,5 @@ const Paint = (() => {
     return light / 0.05 > 1.05 / light ? "#000000" : "#ffffff";
   }
 
-  return { grey, colour, limits, tone, toned, colours, small, ink };
+  return { grey, colour, signed, limits, tone, toned, colours, small, ink };
 })();

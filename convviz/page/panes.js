@@ -2,22 +2,29 @@
 /**
  * Canvases that show channels and maps: drawn from their pixels, zoomed and dragged together, with frames and numbers.
  *
+ * The place of a `Mark` is in cells of the picture; the pixels of a pane may begin before it, at minus `before`, where the
+ * padding is drawn. `cover` hides all cells from that one on; `edge` is a dashed line around the picture.
+ *
  * @typedef {{rows: number[], columns: number[], colour: string, width: number}} Mark
  * @typedef {{kind: "input"|"output", channel: number, canvas: HTMLCanvasElement, source: HTMLCanvasElement, look: Look,
- *   values: Float32Array|null, marks: Mark[], most: number, scale: number, left: number, top: number}} Pane
+ *   values: Float32Array|null, marks: Mark[], most: number, scale: number, left: number, top: number, before: Pair,
+ *   edge: Pair|null, cover: number|null}} Pane
  */
 const Panes = (() => {
-  const NUMBERS_FROM = 34;
+  const NUMBERS_FROM = 26;
   const LEAST_ROW = 28;
+  // A window of a photo would be a speck; its frame is at least this large on the screen.
+  const LEAST_FRAME = 9;
+  const MOST_LEAST = 64; // cells; a larger picture may have such specks
 
   /** @type {Pane[]} */
   let panes = [];
   let view = { scale: 1, x: 0.5, y: 0.5 };
-  /** @type {{point: (place: Place|null, pane: Pane) => void, click: (place: Place|null, pane: Pane) => void}} */
-  let heard = { point: () => {}, click: () => {} };
+  /** @type {{point: (place: Place|null, pane: Pane) => void, click: (place: Place|null, pane: Pane) => void, moved: () => void}} */
+  let heard = { point: () => {}, click: () => {}, moved: () => {} };
 
   // How an array looks, as a canvas, while the array is there: what stays the same is not painted again.
-  /** @type {WeakMap<object, {look: Look, source: HTMLCanvasElement}>} */
+  /** @type {WeakMap<object, {look: Look, source: HTMLCanvasElement, form: string}>} */
   let painted = new WeakMap();
 
   /** @param {Look} look */
@@ -41,24 +48,32 @@ const Panes = (() => {
   }
 
   /**
-   * Put a canvas into a figure; `most` is the greatest side on the screen.
+   * Put a canvas into a figure. `key` is the array that `paint` draws, `form` how; `most` is the larger side on the screen.
    *
-   * @param {HTMLElement} figure @param {"input"|"output"} kind @param {number} channel @param {object} key
-   * @param {() => Look} paint @param {Float32Array|null} values @param {string} label @param {number} most
+   * @param {HTMLElement} figure
+   * @param {{kind: "input"|"output", channel: number, key: object, form?: string, paint: () => Look,
+   *   values: Float32Array|null, label: string, most: number, before?: Pair, edge?: Pair|null}} what
    * @returns {Pane}
    */
-  function add(figure, kind, channel, key, paint, values, label, most) {
+  function add(figure, { key, form = "", paint, label, before = [0, 0], edge = null, ...what }) {
     const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", label);
+    // The first channel stands for all of them, which move together.
+    if (what.kind === "input" && !panes.some((pane) => pane.kind === "input")) {
+      Object.assign(canvas, { id: "inputCanvas", tabIndex: 0 });
+      canvas.setAttribute("role", "application");
+      canvas.setAttribute("aria-label", `${label}; arrow keys move over the pixels`);
+    }
     figure.prepend(canvas);
     let found = painted.get(key);
-    if (!found) {
+    if (!found || found.form !== form) {
       const look = paint();
-      found = { look, source: canvasOf(look) };
+      found = { look, source: canvasOf(look), form };
       painted.set(key, found);
     }
-    const pane = { kind, channel, canvas, ...found, values, marks: [], most, scale: 1, left: 0, top: 0 };
+    /** @type {Pane} */
+    const pane = { ...what, canvas, look: found.look, source: found.source, marks: [], scale: 1, left: 0, top: 0, before, edge, cover: null };
     panes.push(pane);
     listen(pane);
     return pane;
@@ -88,12 +103,43 @@ const Panes = (() => {
     const rows = height === 1 ? 1 : tall / scale;
     ink.drawImage(pane.source, pane.left, pane.top, wide / scale, rows, 0, 0, wide, tall);
     if (pane.values && scale >= NUMBERS_FROM) write(ink, pane, wide, tall);
-    for (const { rows: [first, last], columns, width: line, colour } of pane.marks) {
-      ink.strokeStyle = colour;
-      ink.lineWidth = line;
-      ink.strokeRect((columns[0] - pane.left) * scale, (first - pane.top) * scale,
-        (columns[1] - columns[0] + 1) * scale, height === 1 ? tall : (last - first + 1) * scale);
+    if (pane.cover !== null) hide(ink, pane, wide, tall);
+    if (pane.edge) {
+      ink.setLineDash([4, 3]);
+      Cells.frame(ink, (pane.before[1] - pane.left) * scale, (pane.before[0] - pane.top) * scale, pane.edge[1] * scale, pane.edge[0] * scale, 1);
+      ink.setLineDash([]);
     }
+    for (const mark of pane.marks) {
+      const { x, y, width: w, height: h } = boxOf(pane, mark, tall);
+      if (mark.colour === "window") {
+        Cells.frame(ink, x, y, w, h, mark.width);
+        continue;
+      }
+      ink.strokeStyle = mark.colour;
+      ink.lineWidth = mark.width;
+      ink.strokeRect(x, y, w, h);
+    }
+  }
+
+  /** Where a mark lies on the canvas, never a speck. @param {Pane} pane @param {Mark} mark @param {number} [tall] */
+  function boxOf({ look, scale, left, top, before }, { rows: [first, last], columns }, tall = scale) {
+    const [w, h] = [(columns[1] - columns[0] + 1) * scale, look.height === 1 ? tall : (last - first + 1) * scale];
+    const least = Math.max(look.height, look.width) > MOST_LEAST ? LEAST_FRAME : 0;
+    const [moreWide, moreTall] = [Math.max(0, least - w), Math.max(0, least - h)];
+    return {
+      x: (columns[0] + before[1] - left) * scale - moreWide / 2, y: (first + before[0] - top) * scale - moreTall / 2,
+      width: w + moreWide, height: h + moreTall,
+    };
+  }
+
+  /** Hide the cells of a map that are not computed yet. @param {CanvasRenderingContext2D} ink @param {Pane} pane @param {number} wide @param {number} tall */
+  function hide(ink, { look: { width, height }, cover, scale, left, top }, wide, tall) {
+    const [row, column] = [Math.floor(Number(cover) / width), Number(cover) % width];
+    ink.fillStyle = "#8c8c8c";
+    const y = height === 1 ? 0 : (row - top) * scale;
+    const high = height === 1 ? tall : scale;
+    ink.fillRect((column - left) * scale, y, wide, high);
+    ink.fillRect(0, y + high, wide, tall);
   }
 
   /**
@@ -104,26 +150,24 @@ const Panes = (() => {
   function write(ink, pane, wide, tall) {
     const { look: { pixels, width, height }, scale, left, top } = pane;
     const values = /** @type {Float32Array} */ (pane.values);
-    ink.font = `${Math.min(14, scale / 3.6)}px system-ui, sans-serif`;
+    const { font, chars } = Cells.fontOf(scale, scale);
+    ink.font = `${font}px system-ui, sans-serif`;
     ink.textAlign = "center";
     ink.textBaseline = "middle";
     for (let y = Math.floor(top); y < Math.min(height, top + tall / scale); y++)
       for (let x = Math.floor(left); x < Math.min(width, left + wide / scale); x++) {
         const at = y * width + x;
         ink.fillStyle = Paint.ink(pixels.subarray(4 * at, 4 * at + 3));
-        ink.fillText(Words.short(values[at], 3), (x - left + 0.5) * scale, height === 1 ? tall / 2 : (y - top + 0.5) * scale, scale - 4);
+        ink.fillText(Words.fit(values[at], chars), (x - left + 0.5) * scale, height === 1 ? tall / 2 : (y - top + 0.5) * scale, scale - 4);
       }
   }
 
   /** Draw all of them, with the marks that `mark` gives each. @param {(pane: Pane) => Mark[]} mark */
   function drawAll(mark) {
-    // All sizes are asked for before one is changed, else the browser lays the page out for each.
-    const rooms = panes.map(({ canvas, most }) =>
-      Math.max(40, Math.min(most, /** @type {HTMLElement} */ (canvas.parentElement).clientWidth - 4)));
-    panes.forEach((pane, at) => {
+    for (const pane of panes) {
       pane.marks = mark(pane);
-      draw(pane, rooms[at]);
-    });
+      draw(pane, Math.max(40, pane.most));
+    }
   }
 
   // --- what is seen
@@ -146,22 +190,26 @@ const Panes = (() => {
 
   const zoomed = () => view.scale > 1;
 
+  /** The pane of the map, which is added last. */
+  const map = () => panes[panes.length - 1];
+
   /** What is seen of the map, in its cells. */
   function seen() {
-    const { left, top, scale } = panes[panes.length - 1];
+    const { left, top, scale } = map();
     return { left, top, scale };
   }
 
   // --- pointer
 
   /** The cell under a pointer. @param {Pane} pane @param {MouseEvent} event @returns {Place|null} */
-  function cellAt({ kind, canvas, look, left, top, scale }, event) {
+  function cellAt({ kind, canvas, look, left, top, scale, before, edge }, event) {
     const box = canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left - canvas.clientLeft, event.clientY - box.top - canvas.clientTop]
       .map((place) => (place * Number.parseFloat(canvas.style.width)) / canvas.clientWidth);
     const [row, column] = [look.height === 1 ? 0 : Math.floor(top + y / scale), Math.floor(left + x / scale)];
-    const inside = row >= 0 && column >= 0 && row < look.height && column < look.width;
-    return inside ? { kind, place: [row, column] } : null;
+    const place = [row - before[0], column - before[1]];
+    const [height, width] = edge || [look.height, look.width];
+    return place.every((one) => one >= 0) && place[0] < height && place[1] < width ? { kind, place } : null;
   }
 
   /** A place of the screen, in pixels of the canvas. @param {Pane} pane @param {{x: number, y: number}} screen */
@@ -223,7 +271,7 @@ const Panes = (() => {
       dragged = dragged || held.size > 1 || Math.hypot(event.clientX - first.x, event.clientY - first.y) > 4;
       if (!dragged || (held.size < 2 && !zoomed())) return;
       zoomAt(pane, before.apart && after.apart ? after.apart / before.apart : 1, before, after);
-      drawAll((one) => one.marks);
+      heard.moved();
     });
     for (const name of /** @type {const} */ (["pointerup", "pointercancel"]))
       canvas.addEventListener(name, (event) => held.delete(event.pointerId));
@@ -236,12 +284,12 @@ const Panes = (() => {
       if (!event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
       zoomAt(pane, wheelFactor(event), { x: event.clientX, y: event.clientY });
-      drawAll((one) => one.marks);
+      heard.moved();
     }, { passive: false });
   }
 
   /** Tell who wants to know where the pointer is. @param {typeof heard} listener */
   const hear = (listener) => (heard = listener);
 
-  return { canvasOf, forget, clear, add, drawAll, centre, zoom, zoomed, seen, hear };
+  return { canvasOf, forget, clear, add, drawAll, boxOf, map, centre, zoom, zoomed, seen, hear };
 })();

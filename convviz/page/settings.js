@@ -8,7 +8,8 @@
  * @typedef {{at: number, map: number, outChannels: number, preset: string, seed: number, kernelH: number,
  *   kernelW: number, strideH: number, strideW: number, padTop: number, padBottom: number, padLeft: number,
  *   padRight: number, mode: string, dilationH: number, dilationW: number, groups: number, bias: boolean,
- *   flip: boolean, colormap: string, limits: string, scale: string, edits: Record<string, number>}} State
+ *   flip: boolean, colormap: string, limits: string, scale: string, channelScale: string,
+ *   edits: Record<string, number>}} State
  * @typedef {{kind: "output"|"input"|"weight", place: number[]}} Place
  * @typedef {{name: string, kernel: number[][], divisor: number, about: string, group: string}} Preset
  * @typedef {{path: string, shape: number[], channels: string[], low: number, high: number,
@@ -21,7 +22,7 @@
 const Settings = (() => {
   const NUMBERS = /** @type {const} */ (["outChannels", "seed", "kernelH", "kernelW", "strideH", "strideW",
     "dilationH", "dilationW", "groups", "padTop", "padBottom", "padLeft", "padRight"]);
-  const CHOICES = /** @type {const} */ (["mode", "preset", "colormap", "limits", "scale"]);
+  const CHOICES = /** @type {const} */ (["mode", "preset", "colormap", "limits", "scale", "channelScale"]);
   const SCALES = ["map", "layer", "global"];
   const SWITCHES = /** @type {const} */ (["bias", "flip"]);
   const MODES = ["zeros", "reflect", "replicate", "circular"];
@@ -64,9 +65,10 @@ const Settings = (() => {
   }
 
   /** Why the maps cannot be painted as it is chosen; empty where they can. @param {State} state @param {Data} data */
-  function unpainted({ colormap, limits, scale }, data) {
+  function unpainted({ colormap, limits, scale, channelScale }, data) {
     const names = Object.keys(data.tables);
     if (!names.includes(colormap)) return `colours are one of ${names.join(", ")}.`;
+    if (!["shared", "own"].includes(channelScale)) return "channelScale is one of shared, own.";
     if (!SCALES.includes(scale)) return `scale is one of ${SCALES.join(", ")}.`;
     const found = Paint.limits(limits);
     if (!found) return "limits are percentile, percentile:P, minmax, symmetric, or two values such as -1,1.";

@@ -1,91 +1,385 @@
 "use strict";
-/** What is in view: the channels with their kernels and partial maps, the map, all maps small, and the marks on them. */
+/**
+ * The stage: a row for each channel (picture, lens, kernel, products, partial sum), the map, and the sum that makes one of
+ * its values. It is built when something was computed or the window changed its size, and marked when the user looks at
+ * another place.
+ *
+ * @typedef {{row: Row, at: number, picture: Pane, lens: HTMLCanvasElement, fields: HTMLInputElement[], kernel: HTMLElement,
+ *   products: HTMLElement, cells: HTMLElement[], partial: Pane|null, sum: HTMLElement|null}} Parts
+ * @typedef {{picture: Rect, lens: Rect, partial: Rect|null}} Places
+ */
 const Stage = (() => {
   const { $, element } = Dom;
   const { short } = Words;
-  const MARK = "#d55e00";
-  const OTHER = "#0f857c";
-  const MOST_CHANNELS = 16;
+  const FED = "#0f857c";
+  const WINDOW = "window";
+  // From this size of a cell on, every cell of a dilated window has a frame of its own.
+  const LEAST_CELL = 6;
+  // Padding that is wider than the picture is not drawn in full.
+  const MOST_PADDING = 1;
+  // Of the rows, on low screens; and what stands below them, the scale of the channels.
+  const LEAST_HEIGHT = 330;
+  const BELOW = 30;
+  const HEADS = 24;
 
   /** @type {Data} */
   let data;
   /** @type {Stored} */
   let store;
-  let built = ""; // the form of the columns that are there
+  let built = ""; // the form of the rows that are there
+  let sized = ""; // the sizes of the pictures on it
+  /** @type {Plan} */
+  let plan;
+  /** @type {Row[]} */
+  let rows = [];
+  /** @type {Parts[]} */
+  let parts = [];
+  /** @type {{rows: Places[], map: Rect, sum: Rect}|null} */
+  let places = null; // where the parts are on the screen, until something moves
+  /** @type {Map<number, {bar: HTMLElement, button: HTMLElement}>} */
+  let tiles = new Map();
+  /** @type {HTMLInputElement|null} */
+  let biasField = null;
 
-  /**
-   * State below a canvas what it shows, with its extremes; for a map, a bar states the ends of its scale.
-   *
-   * @param {Pane} pane @param {string} what @param {Now} now @param {Tone} [tone]
-   */
-  function caption({ canvas, look: { low, high } }, what, now, tone) {
-    const figure = /** @type {HTMLElement} */ (canvas.parentElement);
-    /** @type {any} */ (figure.querySelector("figcaption")).textContent = `${what}: ${short(low, 3)} to ${short(high, 3)}`;
-    figure.querySelector(".scale")?.remove();
-    if (tone) canvas.after(Looks.bar(now.state, tone));
+  // --- building
+
+  /** @param {string} className @param {Record<string, any>} [properties] */
+  const part = (className, properties = {}) => element("div", { className, ...properties });
+
+  /** The room for the rows and the map. @param {Now} now @param {number} count @returns {Room} */
+  function roomOf({ shown }, count, terms = 0, waiting = 0) {
+    const { conv, inputs: [input] } = /** @type {Shown} */ (shown);
+    const top = $("told").getBoundingClientRect().bottom + window.scrollY + HEADS;
+    const window0 = Inspector.reading(/** @type {Shown} */ (shown), [0, 0]).window;
+    const [up, down, before, after] = conv ? conv.padding : [0, 0, 0, 0];
+    return {
+      width: $("stage").clientWidth,
+      height: Math.max(LEAST_HEIGHT, window.innerHeight - top - BELOW),
+      rows: count,
+      kernel: conv ? conv.kernel : [1, 1],
+      span: window0 ? [window0.height, window0.width] : [1, 1],
+      extent: [input.height + up + down, input.width + before + after],
+      conv: conv !== null,
+      terms, tiles: waiting,
+    };
   }
 
-  /** The channels that the map depends on. @param {Shown} shown */
-  const channelsOf = ({ step, conv, inputs, map }) => step && !conv
-    ? Layers.channelsOf(step, inputs, map)
-    : inputs[0].channels.map((_, channel) => ({ index: 0, channel }));
+  let building = false;
+  let labelColour = "";
 
-  /** @param {string} name @returns {HTMLElement} */
-  const column = (name) => element("div", { className: "column", ariaLabel: name });
-
-  /** The figure of a column, without its old canvas. @param {Element} box @param {string} className @returns {HTMLElement} */
-  function figureOf(box, className) {
-    const found = /** @type {HTMLElement|null} */ (box.querySelector(`.${className}`));
-    const figure = found || element("figure", { className }, element("figcaption"));
-    if (!found) box.append(figure);
-    figure.querySelector("canvas")?.remove();
-    return figure;
+  /** Build the stage. Fields that lose the focus meanwhile must not mark what is half built. @param {Now} now */
+  function build(now) {
+    building = true;
+    try {
+      rebuild(now);
+    } finally {
+      building = false;
+    }
   }
 
   /** @param {Now} now */
-  function build(now) {
+  function rebuild(now) {
     const shown = /** @type {Shown} */ (now.shown);
-    const { step, conv, inputs, map } = shown;
-    const { picture, names, low, high } = now.input;
+    const { step, conv, weights, inputs, map } = shown;
+    labelColour = getComputedStyle($("columns")).color;
     Looks.refresh(now.state);
     const focused = document.activeElement;
     const key = Dom.keyOf(focused);
     Panes.clear();
-    const all = channelsOf(shown);
-    const listed = all.slice(0, MOST_CHANNELS);
-    const vector = inputs[0].channels.length === 1 && inputs[0].height === 1 && !!step;
-    const colour = inputs[0] === picture && picture.channels.length >= 3;
-    // Columns with the same form are kept: the user may be typing in one.
-    const form = JSON.stringify([listed, conv && conv.kernel, conv && conv.groups, map, now.state.at, vector, colour, names]);
-    const columns = $("columns");
+    // First what stands above the rows, for their room begins below it.
+    $("lead").textContent = Inspector.lead(shown);
+    rows = Inspector.rowsOf(now);
+    const waiting = Inspector.tilesOf(now, rows);
+    const before = JSON.stringify(plan);
+    plan = Plan.of(roomOf(now, rows.length, rows.length + (weights?.bias ? 1 : 0) + (waiting.length ? 1 : 0), waiting.length));
+    const vector = inputs[0].height === 1 && inputs[0].channels.length === 1 && !!step;
+    // Rows with the same form are kept: the user may be typing in one.
+    const form = JSON.stringify([rows, conv && [conv.kernel, conv.groups], map, now.state.at, now.state.flip, vector, now.input.names, plan.pictures]);
     const fresh = form !== built;
-    if (fresh && columns.contains($("why"))) $("troubles").append($("why"));
-    if (fresh) columns.replaceChildren(...(colour ? [column("colour")] : []), ...listed.map(({ channel }) => column(String(channel))));
-    columns.style.gridTemplateColumns = vector ? "minmax(0, 1fr)" : "";
-    $("channelsHead").textContent = conv
-      ? `Channels, the kernels of filter ${map}, and what each channel adds`
-      : `What ${step?.name} reads`;
-    $("more").textContent = all.length > listed.length ? `${listed.length} of ${all.length} channels are shown` : "";
-    if (colour) {
-      const { height, width } = picture;
-      const figure = figureOf(columns.children[0], "channel");
-      /** @type {any} */ (figure.querySelector("figcaption")).textContent = `input ${height}x${width}`;
-      Panes.add(figure, "input", -1, picture, () => Paint.colours(picture, low, high), null, `input, ${height} by ${width} pixels`, 340);
+    const sizes = JSON.stringify(inputs.map(({ height, width }) => [height, width]).concat([[shown.output.height, shown.output.width]]));
+    if (fresh || before !== JSON.stringify(plan) || sizes !== sized) places = null;
+    sized = sizes;
+    if (fresh && $("stage").contains($("why"))) $("troubles").append($("why"));
+    if (fresh) {
+      parts = rows.map((row, at) => rowOf(now, row, at));
+      $("columns").replaceChildren(...parts.map(({ lens }) => /** @type {HTMLElement} */ (lens.parentElement)));
     }
-    listed.forEach(({ index, channel }, at) => {
-      const box = columns.children[at + (colour ? 1 : 0)];
-      const { height, width, channels } = inputs[index];
-      const values = channels[channel];
-      const name = Inspector.nameOf(now, index, channel);
-      const tone = inputs[index] === picture ? undefined : Looks.toneOf(now, values, inputs[index]);
-      const paint = () => (tone ? Looks.look(now.state, values, height, width, tone) : Paint.grey(values, height, width, low, high));
-      const pane = Panes.add(figureOf(box, "channel"), "input", channel, values, paint, values, `${name} channel`, vector ? 900 : 340);
-      caption(pane, `${name} channel`, now, tone);
-      if (conv) addends(now, box, channel, name, fresh);
-    });
     built = form;
+    $("sigma").hidden = !conv;
+    size(vector || shown.output.height === 1, conv ? conv.kernel[1] : 1);
+    heads(now);
+    parts.forEach((one) => fill(now, one, vector));
+    scaleBar(now);
+    const all = Inspector.channelsOf(shown).length;
+    $("more").textContent = !conv && all > rows.length ? `${rows.length} of ${all} channels are shown` : "";
     buildMap(now);
+    buildTiles(now, waiting);
+    thumbnails(now);
     if (key && document.activeElement !== focused) Dom.keyed(key)?.focus();
+  }
+
+  /** Tell the style sheet the sizes. @param {boolean} vector @param {number} wide  Columns of a kernel. */
+  function size(vector, wide) {
+    const stage = $("stage");
+    stage.classList.toggle("stacked", plan.stacked);
+    stage.classList.toggle("vector", vector);
+    const { rows: tall, columns, width, height } = plan.lens;
+    // Few rows stand beside the middle of the map.
+    const high = Math.max(tall * height + Plan.GUTTER.top, plan.picture + 18) + 10;
+    const sizes = {
+      picture: plan.picture, partial: plan.partial, map: plan.map, lens: columns * width + Plan.GUTTER.left + 2,
+      "lens-height": tall * height + Plan.GUTTER.top + 2, cell: plan.kernel.width, "cell-height": plan.kernel.height,
+      font: Cells.fontOf(plan.kernel.width, plan.kernel.height).font, "kernel-width": wide * plan.kernel.width,
+      result: plan.result, gap: plan.gap, shift: vector ? 0 : Math.max(0, (plan.map - parts.length * high) / 2),
+    };
+    for (const [name, value] of Object.entries(sizes)) stage.style.setProperty(`--${name}`, `${value}px`);
+  }
+
+  /** Words above the parts. @param {Now} now */
+  function heads(now) {
+    const { conv, step, map, inputs } = /** @type {Shown} */ (now.shown);
+    const words = conv
+      ? [inputs[0].channels.length === 1 ? "input channel" : "input channels", "window, enlarged", `× kernel of filter ${map}`, "= products", "partial map"]
+      : [`what ${step?.name} reads`, ...(Inspector.reading(/** @type {Shown} */ (now.shown), [0, 0]).window ? ["window, enlarged"] : [])];
+    const names = ["channel", "lens", "kernel", "products", "partial"];
+    $("heads").replaceChildren(...words.map((text, at) => part(`head ${names[at]}`, { textContent: text })));
+  }
+
+  /** The elements of a row. @param {Now} now @param {Row} row @param {number} at @returns {Parts} */
+  function rowOf(now, row, at) {
+    const { conv } = /** @type {Shown} */ (now.shown);
+    const name = Inspector.nameOf(now, row.index, row.channel);
+    const lens = element("canvas", { className: "lens" });
+    lens.setAttribute("role", "img");
+    const box = part("row", { ariaLabel: `${name} channel` });
+    box.setAttribute("role", "group");
+    box.append(element("figure", { className: "channel" }, element("figcaption")), lens);
+    const kernel = part("kernel");
+    const products = part("products");
+    /** @type {Parts} */
+    const made = { row, at, lens, kernel, products, fields: [], cells: [], picture: /** @type {any} */ (null), partial: null, sum: null };
+    listenToLens(made);
+    if (!conv) {
+      box.append(element("p", { className: "reason" }));
+      return made;
+    }
+    made.at = row.channel - Inspector.channelsOf(/** @type {Shown} */ (now.shown))[0].channel;
+    if (plan.pictures) pictures(now, made, name);
+    else tables(now, made, name);
+    const sum = element("strong", { className: "amount" });
+    made.sum = sum;
+    box.append(element("span", { className: "op" }, "×"), kernel, element("span", { className: "op" }, "="), products,
+      element("span", { className: "op" }, "→"), element("figure", { className: "partial" }, sum));
+    return made;
+  }
+
+  /** A field takes numbers for a weight. @param {HTMLInputElement} field @param {(field: HTMLInputElement) => string} index */
+  function typing(field, index) {
+    field.addEventListener("change", () => {
+      // What was seen is shortened, so it may differ from the weight.
+      if (field.value === field.dataset.seen) return;
+      if (!store.edit(index(field), field.value, Dom.keyOf(field))) field.value = field.dataset.seen || "";
+    });
+  }
+
+  /** Write a weight into its field, unless the user types in it. @param {HTMLInputElement} field @param {number} value @param {number} chars */
+  function write(field, value, chars) {
+    const text = Words.fit(value, chars);
+    if (field !== document.activeElement || field.value === field.dataset.seen) field.value = text;
+    field.dataset.seen = text;
+    field.dataset.value = String(value);
+    field.title = short(value, 9);
+  }
+
+  /** The index of a weight that is shown at a place; a rotated kernel is typed as it is shown. @param {Now} now @param {number[]} place */
+  function indexOf({ shown, state }, [at, y, x]) {
+    const { conv, map, inputs } = /** @type {Shown} */ (shown);
+    const [kh, kw] = /** @type {Layer} */ (conv).kernel;
+    const inGroup = inputs[0].channels.length / /** @type {Layer} */ (conv).groups;
+    const place = y * kw + x;
+    return (map * inGroup + at) * kh * kw + (state.flip ? kh * kw - 1 - place : place);
+  }
+
+  /** A kernel and its products as tables of numbers. @param {Now} now @param {Parts} made @param {string} name */
+  function tables(now, made, name) {
+    const [kh, kw] = /** @type {Layer} */ (/** @type {Shown} */ (now.shown).conv).kernel;
+    const [weights, products] = [element("table"), element("table")];
+    for (let y = 0; y < kh; y++) {
+      const [upper, lower] = [weights.insertRow(), products.insertRow()];
+      for (let x = 0; x < kw; x++) {
+        const place = [made.at, y, x];
+        const field = element("input", { inputMode: "decimal", ariaLabel: `weight of the ${name} channel, row ${y}, column ${x}` });
+        field.dataset.key = field.dataset.place = place.join(",");
+        typing(field, () => String(indexOf(store.now(), place)));
+        upper.insertCell().append(field);
+        const cell = lower.insertCell();
+        cell.dataset.product = place.join(",");
+        for (const [one, enter, leave] of /** @type {[HTMLElement, string[], string[]][]} */ ([
+          [field, ["pointerenter", "focus"], ["pointerleave", "blur"]], [cell, ["pointerenter"], ["pointerleave"]],
+        ])) {
+          for (const event of enter) one.addEventListener(event, () => store.point({ kind: "weight", place }));
+          for (const event of leave) one.addEventListener(event, () => store.point(null));
+        }
+        made.fields.push(field);
+        made.cells.push(cell);
+      }
+    }
+    made.kernel.append(weights);
+    made.products.append(products);
+  }
+
+  /** A large kernel and its products as pictures; one field for the weight that is looked at. @param {Now} now @param {Parts} made @param {string} name */
+  function pictures(now, made, name) {
+    const field = element("input", { inputMode: "decimal", ariaLabel: `weight of the ${name} channel` });
+    field.dataset.key = `weight${made.at}`;
+    typing(field, ({ dataset }) => String(indexOf(store.now(), (dataset.place || "").split(",").map(Number))));
+    made.fields.push(field);
+    for (const [box, label] of /** @type {[HTMLElement, string][]} */ ([[made.kernel, "kernel"], [made.products, "products"]])) {
+      const canvas = element("canvas");
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", `${label} of the ${name} channel`);
+      const place = (/** @type {PointerEvent} */ event) => {
+        const [kh, kw] = /** @type {Layer} */ (/** @type {Shown} */ (store.now().shown).conv).kernel;
+        const [y, x] = Cells.cellAt(canvas, event, plan.kernel.width, plan.kernel.height, false);
+        return y >= 0 && x >= 0 && y < kh && x < kw ? /** @type {Place} */ ({ kind: "weight", place: [made.at, y, x] }) : null;
+      };
+      canvas.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => store.point(place(event)));
+      canvas.addEventListener("pointerleave", () => store.point(null));
+      canvas.addEventListener("click", (/** @type {PointerEvent} */ event) => store.pin(place(event)));
+      box.append(canvas);
+    }
+    made.kernel.append(element("label", { className: "one" }, element("span"), field));
+    made.products.append(part("named"));
+  }
+
+  /** Pointing into the lens: a weight inside the window, a pixel beside it. @param {Parts} made */
+  function listenToLens(made) {
+    /** @param {MouseEvent} event @returns {Place|null} */
+    const place = (event) => {
+      const now = store.now();
+      const { conv, inputs } = /** @type {Shown} */ (now.shown);
+      const [row, column] = Cells.cellAt(made.lens, event, plan.lens.width, plan.lens.height, true);
+      const seen = Inspector.reading(/** @type {Shown} */ (now.shown), settled(now)).window;
+      if (!seen) return null;
+      const { top, left } = lensAt(now, seen, made.row.index);
+      const [y, x] = [top + row, left + column];
+      if (conv) {
+        const [ky, kx] = [(y - seen.top) / conv.dilation[0], (x - seen.left) / conv.dilation[1]];
+        if (Number.isInteger(ky) && Number.isInteger(kx) && ky >= 0 && kx >= 0 && ky < conv.kernel[0] && kx < conv.kernel[1])
+          return { kind: "weight", place: [made.at, ky, kx] };
+      }
+      const { height, width } = inputs[made.row.index];
+      return y >= 0 && x >= 0 && y < height && x < width ? { kind: "input", place: [y, x] } : null;
+    };
+    made.lens.addEventListener("pointermove", (event) => store.point(place(event)));
+    made.lens.addEventListener("pointerleave", () => store.point(null));
+    made.lens.addEventListener("click", (event) => store.pin(place(event)));
+  }
+
+  /** The output on the stage while the pointer is not on the map. @param {Now} now */
+  const settled = (now) => Inspector.focus({ ...now, pointed: null });
+
+  /** Where the lens begins: around the window, inside the padded input. @param {Now} now @param {Box} seen @param {number} index */
+  function lensAt({ shown }, seen, index) {
+    const { conv, inputs } = /** @type {Shown} */ (shown);
+    const { height, width } = inputs[index];
+    const [top, bottom, left, right] = conv ? conv.padding : [0, 0, 0, 0];
+    const { rows: tall, columns: wide } = plan.lens;
+    const within = (/** @type {number} */ low, /** @type {number} */ value, /** @type {number} */ high) => Math.max(low, Math.min(value, high));
+    return {
+      top: within(-top, seen.top - Math.floor((tall - seen.height) / 2), height + bottom - tall),
+      left: within(-left, seen.left - Math.floor((wide - seen.width) / 2), width + right - wide),
+    };
+  }
+
+  /** Channels with their padding. @type {WeakMap<Float32Array, {form: string, values: Float32Array, height: number, width: number}>} */
+  const padded = new WeakMap();
+
+  /** @param {Float32Array} values @param {string} form @param {() => {values: Float32Array, height: number, width: number}} make */
+  function paddedOf(values, form, make) {
+    const known = padded.get(values);
+    if (known?.form === form) return known;
+    const found = { form, ...make() };
+    padded.set(values, found);
+    return found;
+  }
+
+  /** Draw what of a row does not depend on the output. @param {Now} now @param {Parts} one @param {boolean} vector */
+  function fill(now, one, vector) {
+    const { conv, weights, inputs, output, map, partials } = /** @type {Shown} */ (now.shown);
+    const { index, channel } = one.row;
+    const { height, width, channels } = inputs[index];
+    const name = Inspector.nameOf(now, index, channel);
+    const figure = /** @type {HTMLElement} */ (one.lens.previousElementSibling);
+    const look = Looks.ofChannel(now, index, channel);
+    const most = MOST_PADDING * Math.max(height, width);
+    const padding = /** @type {Padding} */ ((conv ? conv.padding : [0, 0, 0, 0]).map((side) => Math.min(side, most)));
+    const some = padding.some(Boolean);
+    const form = [...padding, some && conv?.mode].join();
+    const all = paddedOf(channels[channel], form, () => Convolve.padded(channels[channel], height, width, padding, conv ? conv.mode : "zeros"));
+    figure.querySelector("canvas")?.remove();
+    one.picture = Panes.add(figure, {
+      kind: "input", channel, key: channels[channel], form,
+      paint: () => {
+        const found = look.paint(all.values, all.height, all.width);
+        if (some) haze(found, padding);
+        return found;
+      },
+      values: all.values, label: `${name} channel, ${height} by ${width}`, most: vector ? Math.min(700, $("rows").clientWidth - 20) : plan.picture,
+      before: [padding[0], padding[2]], edge: some ? [height, width] : null,
+    });
+    const { low, high } = one.picture.look;
+    /** @type {any} */ (figure.querySelector("figcaption")).textContent = now.state.channelScale === "own" ? `${name}: ${short(low, 3)} to ${short(high, 3)}` : name;
+    if (!conv || !weights) return;
+    const [kh, kw] = conv.kernel;
+    const count = kh * kw;
+    const inGroup = inputs[0].channels.length / conv.groups;
+    const kernels = weights.weight.subarray(map * inGroup * count, (map + 1) * inGroup * count);
+    let peak = 0;
+    for (const value of kernels) peak = Math.max(peak, Math.abs(value));
+    if (!plan.pictures) {
+      const { chars } = Cells.fontOf(plan.kernel.width, plan.kernel.height);
+      one.fields.forEach((field, at) => {
+        const value = kernels[one.at * count + at];
+        write(field, value, chars);
+        const typed = `${now.state.at}:${indexOf(now, [one.at, Math.floor(at / kw), at % kw])}` in now.state.edits;
+        field.classList.toggle("typed", typed);
+        field.setAttribute("aria-description", typed ? "edited" : "");
+        const shade = Paint.colour(value, peak);
+        field.style.background = `rgb(${shade.join()})`;
+        field.style.color = Paint.ink(shade);
+      });
+    }
+    const box = /** @type {HTMLElement} */ (one.sum?.parentElement);
+    box.querySelector("canvas")?.remove();
+    const values = partials[one.at];
+    const tone = Looks.toneOf(now, values, output);
+    one.partial = Panes.add(box, {
+      kind: "output", channel, key: values, paint: () => Looks.look(now.state, values, output.height, output.width, tone), values: null,
+      label: `partial map of the ${name} channel`, most: plan.partial,
+    });
+  }
+
+  /** Fade the padding around a picture, in a pattern. @param {Look} look @param {Padding} padding */
+  function haze({ pixels, height, width }, [top, bottom, left, right]) {
+    for (let y = 0; y < height; y++) {
+      const inside = y >= top && y < height - bottom;
+      for (let x = 0; x < width; x++) {
+        if (inside && x === left) x = width - right;
+        if (x >= width) break;
+        const at = 4 * (y * width + x);
+        for (let part = at; part < at + 3; part++) pixels[part] = Cells.hazy(pixels[part]);
+      }
+    }
+  }
+
+  /** The scale of the channels, where they share one. @param {Now} now */
+  function scaleBar(now) {
+    const bars = now.state.channelScale === "own" ? [] : rows.slice(0, 1).map(({ index, channel }) => {
+      const { tone, colormap } = Looks.ofChannel(now, index, channel);
+      return Looks.bar(colormap, tone);
+    });
+    $("channelScaleBar").replaceChildren(...bars);
   }
 
   /** @param {Now} now */
@@ -93,100 +387,48 @@ const Stage = (() => {
     const { output, map, step, weights } = /** @type {Shown} */ (now.shown);
     const values = output.channels[map];
     const figure = $("output");
-    const label = `feature map ${map}, ${output.height} by ${output.width}; arrow keys move`;
-    figure.querySelector("canvas")?.remove();
+    for (const old of figure.querySelectorAll("canvas, .scale")) old.remove();
     const tone = Looks.toneOf(now, values, output);
-    const pane = Panes.add(figure, "output", map, values, () => Looks.look(now.state, values, output.height, output.width, tone), values, label, 480);
-    caption(pane, `map ${map}`, now, tone);
+    const pane = Panes.add(figure, {
+      kind: "output", channel: map, key: values, paint: () => Looks.look(now.state, values, output.height, output.width, tone), values,
+      label: `feature map ${map}, ${output.height} by ${output.width}; arrow keys move`, most: plan.map,
+    });
+    const { low, high } = pane.look;
+    figure.querySelector("figcaption").textContent = `map ${map}, ${output.height}x${output.width}: ${short(low, 3)} to ${short(high, 3)}`;
+    pane.canvas.after(Looks.bar(now.state.colormap, tone));
     Object.assign(pane.canvas, { id: "mapCanvas", tabIndex: 0 });
     pane.canvas.setAttribute("role", "application");
-    thumbnails(now);
-    const head = $("mapHead");
-    head.querySelector("label")?.remove();
-    if (weights?.bias) {
-      const field = element("input", { id: "biasValue", inputMode: "decimal", size: 7, value: short(weights.bias[map]) });
-      typing(field, `b${map}`, "biasValue");
-      head.append(element("label", { className: "switch" }, "+ bias", field));
+    $("mapName").textContent = step && step.kind !== "Conv2d" ? `what ${step.name} makes` : "feature map";
+    if (weights?.bias && !biasField) {
+      biasField = /** @type {HTMLInputElement} */ (element("input", { id: "biasValue", inputMode: "decimal", ariaLabel: "bias" }));
+      typing(biasField, () => `b${/** @type {Shown} */ (store.now().shown).map}`);
     }
-    head.firstChild.textContent = `${step && step.kind !== "Conv2d" ? `What ${step.name} makes` : "Feature map"} `;
+    if (weights?.bias && biasField) write(biasField, weights.bias[map], 7);
+    $("bars").replaceChildren(...(output.height === 1 && step ? [Inspector.bars(/** @type {Shown} */ (now.shown), data)] : []));
   }
 
-  /** A field takes numbers for a weight. @param {HTMLInputElement} field @param {string} index @param {string} key */
-  function typing(field, index, key) {
-    field.dataset.key = key;
-    field.dataset.index = index;
-    field.dataset.seen = field.value;
-    field.addEventListener("change", () => {
-      // What was seen is shortened, so it may differ from the weight.
-      if (field.value === field.dataset.seen) return;
-      if (!store.edit(index, field.value, key)) field.value = field.dataset.seen || "";
-    });
-  }
-
-  /**
-   * The kernel of a channel, and its partial map.
-   *
-   * @param {Now} now @param {Element} box @param {number} channel @param {string} name @param {boolean} fresh
-   */
-  function addends(now, box, channel, name, fresh) {
-    const { conv, inputs, output, map, partials } = /** @type {Shown} */ (now.shown);
-    if (!conv) return;
-    const inGroup = inputs[0].channels.length / conv.groups;
-    const first = Math.floor(map / (conv.outChannels / conv.groups)) * inGroup;
-    const at = channel - first;
-    if (at < 0 || at >= inGroup) {
-      if (fresh) box.append(element("p", { className: "other" }, `Filters of another group read the ${name} channel.`));
-      return;
-    }
-    kernel(now, box, at, inGroup, name, fresh);
-    const tone = Looks.toneOf(now, partials[at], output);
-    const paint = () => Looks.look(now.state, partials[at], output.height, output.width, tone);
-    const pane = Panes.add(figureOf(box, "partial"), "output", channel, partials[at], paint, partials[at], `what the ${name} channel adds to map ${map}`, 340);
-    caption(pane, `= ${name} partial map`, now, tone);
-  }
-
-  /**
-   * A table of weights, to see and to change.
-   *
-   * @param {Now} now @param {Element} box @param {number} at @param {number} inGroup @param {string} name @param {boolean} fresh
-   */
-  function kernel({ shown, state }, box, at, inGroup, name, fresh) {
-    const { conv, weights, map } = /** @type {Shown} */ (shown);
-    if (!conv || !weights) return;
+  /** The channels without a row: their kernels, small, and bars for their partial sums. @param {Now} now @param {number[]} waiting */
+  function buildTiles(now, waiting) {
+    const { conv, weights, inputs, map } = /** @type {Shown} */ (now.shown);
+    tiles = new Map();
+    $("tiles").hidden = !waiting.length;
+    if (!conv || !weights || !waiting.length) return $("tiles").replaceChildren();
     const [kh, kw] = conv.kernel;
-    const start = (map * inGroup + at) * kh * kw;
-    const figure = figureOf(box, "kernel");
-    /** @type {any} */ (figure.querySelector("figcaption")).textContent = `⋆ kernel for ${name}`;
-    figure.classList.toggle("large", kw > 3);
-    if (fresh) {
-      const table = element("table");
-      for (let y = 0; y < kh; y++) {
-        const row = table.insertRow();
-        for (let x = 0; x < kw; x++) {
-          const field = element("input", { inputMode: "decimal", ariaLabel: `weight of the ${name} channel, row ${y}, column ${x}` });
-          field.dataset.place = [at, y, x].join(",");
-          // The user types a rotated kernel as it is shown.
-          const index = start + (state.flip ? kh * kw - 1 - (y * kw + x) : y * kw + x);
-          typing(field, String(index), field.dataset.place);
-          for (const event of ["pointerenter", "focus"]) field.addEventListener(event, () => store.point({ kind: "weight", place: [at, y, x] }));
-          for (const event of ["pointerleave", "blur"]) field.addEventListener(event, () => store.point(null));
-          row.insertCell().append(field);
-        }
-      }
-      figure.prepend(table);
-    }
+    const all = Inspector.channelsOf(/** @type {Shown} */ (now.shown));
+    const inGroup = inputs[0].channels.length / conv.groups;
+    const kernels = weights.weight.subarray(map * inGroup * kh * kw, (map + 1) * inGroup * kh * kw);
     let peak = 0;
-    for (const value of weights.weight) peak = Math.max(peak, Math.abs(value));
-    figure.querySelectorAll("input").forEach((field, index) => {
-      const value = weights.weight[start + index];
-      const text = short(value, kw > 3 || Math.abs(value) < 0.01 ? 2 : 3);
-      // The user may be typing in it.
-      if (field !== document.activeElement || field.value === field.dataset.seen) field.value = text;
-      field.dataset.seen = text;
-      const shade = Paint.colour(value, peak);
-      field.style.background = `rgb(${shade.join()})`;
-      field.style.color = Paint.ink(shade);
-    });
+    for (const value of kernels) peak = Math.max(peak, Math.abs(value));
+    $("tiles").replaceChildren(...waiting.map((channel) => {
+      const at = channel - all[0].channel;
+      const bar = element("span", { className: "bar" }, element("i"));
+      const picture = Panes.canvasOf(Paint.signed(kernels.subarray(at * kh * kw, (at + 1) * kh * kw), kh, kw, peak));
+      const button = element("button", { type: "button", ariaLabel: `show the ${Inspector.nameOf(now, 0, channel)} channel in full` }, picture, bar);
+      button.dataset.key = `tile${channel}`;
+      button.addEventListener("click", () => store.bring(channel));
+      tiles.set(channel, { bar: bar.firstChild, button });
+      return button;
+    }));
   }
 
   /** One button per map. @param {Now} now */
@@ -199,6 +441,7 @@ const Stage = (() => {
     choice.value = String(map);
     choice.hidden = count === 1;
     $("thumbs").hidden = count === 1;
+    $("mapsHead").textContent = count === 1 ? "The map" : `All ${count} maps`;
     $("thumbs").replaceChildren(...(count === 1 ? [] : small.map((one, at) => {
       const button = element("button", { type: "button", ariaLabel: `map ${at}` }, Looks.thumbnail(now, one, output), String(at));
       button.setAttribute("aria-pressed", String(at === map));
@@ -208,56 +451,209 @@ const Stage = (() => {
     })));
   }
 
-  // --- marks
+  // --- marking
 
-  /** Draw all canvases with the marks of the place that the user looks at. @param {Now} now */
+  /** Show the output that the user looks at, and what is linked with it. @param {Now} now */
   function mark(now) {
-    document.querySelectorAll("td.lit").forEach((cell) => cell.classList.remove("lit"));
-    const what = now.pinned || now.pointed;
-    if (what?.kind === "weight") document.querySelector(`[data-place="${what.place.join(",")}"]`)?.parentElement?.classList.add("lit");
-    const marks = what && now.shown ? marksOf(what, now.shown) : [];
+    const shown = /** @type {Shown} */ (now.shown);
+    const place = Inspector.focus(now);
+    const seen = Inspector.reading(shown, place);
+    const what = now.pointed || now.pinned;
+    const linked = what?.kind === "weight" && shown.conv ? what.place : null;
+    const marks = marksOf(now, place, seen);
     Panes.drawAll((pane) => marks.filter(({ kind, channel }) => kind === pane.kind && (channel === undefined || channel === pane.channel)));
-    const { text, details } = Inspector.explain(now, data);
-    $("told").textContent = text;
-    $("value").replaceChildren(...details);
+    let peak = 0;
+    if (seen.sum) for (const { channel, cells } of seen.sum.channels)
+      if (rows.some((row) => row.channel === channel)) for (const { product } of cells) peak = Math.max(peak, Math.abs(product));
+    for (const one of parts) markRow(now, one, seen, peak, linked && linked[0] === one.at ? linked : null);
+    $("told").textContent = Inspector.text(now, seen, rows);
+    sums(now, seen, place);
+    connect(now, seen, place);
   }
 
-  /** @param {Place} what @param {Shown} shown @returns {(Mark & {kind: string, channel?: number})[]} */
-  function marksOf({ kind, place }, { conv, step, inputs, output, map }) {
-    const { height, width } = inputs[0];
-    const cell = (/** @type {number} */ line) => ({ kind, rows: [place[0], place[0]], columns: [place[1], place[1]], colour: MARK, width: line });
-    if (kind === "output") {
-      const [y, x] = place;
-      const found = [cell(3)];
-      /** @param {number[]} rows @param {number[]} columns @param {number} line @param {number} [channel] */
-      const frame = (rows, columns, line, channel) => found.push(/** @type {any} */ ({ kind: "input", channel, rows, columns, colour: MARK, width: line }));
-      if (conv) {
-        const [top, left] = [y * conv.stride[0] - conv.padding[0], x * conv.stride[1] - conv.padding[2]];
-        if (Math.max(...conv.dilation) > 1)
-          for (let ky = 0; ky < conv.kernel[0]; ky++)
-            for (let kx = 0; kx < conv.kernel[1]; kx++) {
-              const [row, column] = [top + ky * conv.dilation[0], left + kx * conv.dilation[1]];
-              frame([row, row], [column, column], 1);
-            }
-        frame([top, top + Convolve.span(conv.kernel[0], conv.dilation[0]) - 1], [left, left + Convolve.span(conv.kernel[1], conv.dilation[1]) - 1], 2);
-      } else if (step) {
-        const seen = Layers.windowAt(step, inputs[0], { map, y, x });
-        if (seen?.rows.length && seen.columns.length)
-          frame([seen.rows[0], seen.rows[seen.rows.length - 1]], [seen.columns[0], seen.columns[seen.columns.length - 1]], 2, seen.channel);
+  /** @param {Now} now @param {Parts} one @param {Reading} seen @param {number} peak @param {number[]|null} linked */
+  function markRow(now, one, seen, peak, linked) {
+    const shown = /** @type {Shown} */ (now.shown);
+    lens(now, one, seen, linked);
+    if (shown.step && !shown.conv && one === parts[0]) {
+      const [y, x] = Inspector.focus(now);
+      const value = shown.output.channels[shown.map][y * shown.output.width + x];
+      /** @type {any} */ (one.lens.nextElementSibling).textContent =
+        `${Layers.reason(shown.step, shown.inputs, { map: shown.map, y, x })} = ${short(value)}`;
+    }
+    const found = seen.sum?.channels.find(({ channel }) => channel === one.row.channel);
+    if (!found || !shown.conv) return;
+    if (one.sum) one.sum.textContent = short(found.sum);
+    if (plan.pictures) return largeProducts(shown, one, found.cells, peak, linked);
+    const { chars } = Cells.fontOf(plan.kernel.width, plan.kernel.height);
+    found.cells.forEach(({ y, x, product }, at) => {
+      const lit = linked !== null && linked[1] === y && linked[2] === x;
+      const cell = one.cells[at];
+      const shade = Paint.colour(product, peak);
+      cell.textContent = Words.fit(product, chars);
+      cell.style.background = `rgb(${shade.join()})`;
+      cell.style.color = Cells.inkOn(shade);
+      cell.classList.toggle("lit", lit);
+      one.fields[at].parentElement?.classList.toggle("lit", lit);
+    });
+  }
+
+  /** @param {Shown} shown @param {Parts} one @param {Cell[]} cells @param {number} peak @param {number[]|null} linked */
+  function largeProducts({ conv }, one, cells, peak, linked) {
+    const [kh, kw] = /** @type {Layer} */ (conv).kernel;
+    const lit = linked && { top: linked[1], left: linked[2], height: 1, width: 1 };
+    const { width, height } = plan.kernel;
+    const values = [cells.map(({ weight }) => weight), cells.map(({ product }) => product)].map((some) => Float32Array.from(some));
+    const most = values[0].reduce((found, value) => Math.max(found, Math.abs(value)), 0);
+    [one.kernel, one.products].forEach((box, at) => {
+      const look = Paint.signed(values[at], kh, kw, at ? peak : most);
+      Cells.draw(/** @type {HTMLCanvasElement} */ (box.querySelector("canvas")), { look, values: values[at], width, height, lit, plain: true });
+    });
+    const best = cells.reduce((found, cell) => (Math.abs(cell.product) > Math.abs(found.product) ? cell : found));
+    const [y, x] = linked ? linked.slice(1) : [best.y, best.x];
+    const [field] = one.fields;
+    if (field !== document.activeElement) {
+      field.dataset.place = [one.at, y, x].join(",");
+      write(field, cells[y * kw + x].weight, 9);
+      /** @type {any} */ (field.previousElementSibling).textContent = `${y},${x}`;
+    }
+    /** @type {any} */ (one.products.querySelector(".named")).replaceChildren(
+      ...Inspector.largest(cells).map((text) => part("", { textContent: text })));
+  }
+
+  /** The neighbourhood of the window, as numbers. @param {Now} now @param {Parts} one @param {Reading} seen @param {number[]|null} linked */
+  function lens(now, one, { window: box, channel }, linked) {
+    const { conv, inputs } = /** @type {Shown} */ (now.shown);
+    one.lens.hidden = !box || (channel !== undefined && channel !== one.row.channel);
+    if (!box) return;
+    const { height, width, channels } = inputs[one.row.index];
+    const { top, left } = lensAt(now, box, one.row.index);
+    const { rows: tall, columns: wide } = plan.lens;
+    const values = new Float32Array(tall * wide);
+    /** @type {boolean[]} */
+    const faint = [];
+    const mode = conv ? conv.mode : "zeros";
+    const across = Array.from({ length: wide }, (_, x) => Convolve.source(left + x, width, mode));
+    for (let y = 0; y < tall; y++) {
+      const row = Convolve.source(top + y, height, mode);
+      for (let x = 0; x < wide; x++) {
+        values[y * wide + x] = row < 0 || across[x] < 0 ? 0 : channels[one.row.channel][row * width + across[x]];
+        faint.push(top + y < 0 || left + x < 0 || top + y >= height || left + x >= width);
       }
-      return found;
     }
-    if (kind === "input") {
-      const fed = conv ? Convolve.fed(conv, height, width, place[0], place[1]) : [];
-      return [cell(3), ...fed.map(({ y, x }) => ({ kind: "output", rows: [y, y], columns: [x, x], colour: OTHER, width: 2 }))];
+    const frames = [{ ...box, top: box.top - top, left: box.left - left }];
+    if (conv && Math.max(...conv.dilation) > 1)
+      for (let y = 0; y < conv.kernel[0]; y++)
+        for (let x = 0; x < conv.kernel[1]; x++)
+          frames.push({ top: frames[0].top + y * conv.dilation[0], left: frames[0].left + x * conv.dilation[1], height: 1, width: 1 });
+    const lit = linked && conv
+      ? { top: frames[0].top + linked[1] * conv.dilation[0], left: frames[0].left + linked[2] * conv.dilation[1], height: 1, width: 1 }
+      : null;
+    Cells.draw(one.lens, {
+      look: Looks.ofChannel(now, one.row.index, one.row.channel).paint(values, tall, wide), values, faint, frames, lit,
+      width: plan.lens.width, height: plan.lens.height, labels: { top, left }, labelColour,
+      edge: faint.some(Boolean) ? { top: -top, left: -left, height, width } : null,
+    });
+    one.lens.setAttribute("aria-label", `window of the ${Inspector.nameOf(now, one.row.index, one.row.channel)} channel: ` +
+      `rows ${box.top} to ${box.top + box.height - 1}, columns ${box.left} to ${box.left + box.width - 1}`);
+  }
+
+  /** The sum and the bars of the other channels. @param {Now} now @param {Reading} seen @param {number[]} place */
+  function sums(now, { sum }, place) {
+    const box = $("ledger");
+    const { output, map } = /** @type {Shown} */ (now.shown);
+    if (!sum) {
+      const value = output.channels[map][place[0] * output.width + place[1]];
+      return box.replaceChildren(...Inspector.ledger(now, [], value, null));
     }
-    if (!conv) return [];
-    const [, ky, kx] = place;
-    const channel = Math.floor(map / (conv.outChannels / conv.groups)) * (inputs[0].channels.length / conv.groups) + place[0];
-    const [top, left] = [ky * conv.dilation[0] - conv.padding[0], kx * conv.dilation[1] - conv.padding[2]];
-    const rows = [Math.max(0, top), Math.min(height - 1, top + (output.height - 1) * conv.stride[0])];
-    const columns = [Math.max(0, left), Math.min(width - 1, left + (output.width - 1) * conv.stride[1])];
-    return [{ kind: "input", channel, rows, columns, colour: OTHER, width: 3 }];
+    const terms = Inspector.terms(now, sum, rows);
+    const names = terms.map(({ name }) => name).join();
+    if (box.dataset.names !== names || !box.contains(biasField)) {
+      box.dataset.names = names;
+      box.replaceChildren(...Inspector.ledger(now, terms, sum.total, biasField));
+    } else Inspector.relabel(now, box, terms, sum.total);
+    const most = Math.max(...sum.channels.map((one) => Math.abs(one.sum))) || 1;
+    for (const { channel, sum: value } of sum.channels) {
+      const tile = tiles.get(channel);
+      if (!tile) continue;
+      tile.bar.style.width = `${(100 * Math.abs(value)) / most}%`;
+      tile.bar.className = value < 0 ? "negative" : "positive";
+      tile.button.title = `${Inspector.nameOf(now, 0, channel)}: ${short(value, 3)}`;
+    }
+  }
+
+  /** @param {Now} now @param {number[]} place @param {Reading} seen @returns {(Mark & {kind: string, channel?: number})[]} */
+  function marksOf(now, place, { window: box, channel }) {
+    const { conv, inputs, output } = /** @type {Shown} */ (now.shown);
+    const { height, width } = inputs[0];
+    const at = (/** @type {number[]} */ [y, x]) => ({ rows: [y, y], columns: [x, x] });
+    /** @type {(Mark & {kind: string, channel?: number})[]} */
+    const found = [{ kind: "output", ...at(place), colour: WINDOW, width: 2 }];
+    if (box) {
+      if (conv && Math.max(...conv.dilation) > 1 && parts[0]?.picture.scale >= LEAST_CELL)
+        for (let y = 0; y < conv.kernel[0]; y++)
+          for (let x = 0; x < conv.kernel[1]; x++)
+            found.push({ kind: "input", ...at([box.top + y * conv.dilation[0], box.left + x * conv.dilation[1]]), colour: WINDOW, width: 0.7 });
+      found.push({
+        kind: "input", channel, rows: [box.top, box.top + box.height - 1], columns: [box.left, box.left + box.width - 1], colour: WINDOW, width: 2,
+      });
+    }
+    const what = now.pointed || now.pinned;
+    if (what?.kind === "input") {
+      const fed = conv ? Convolve.fed(conv, height, width, what.place[0], what.place[1]) : [];
+      found.push({ kind: "input", ...at(what.place), colour: Cells.LIT, width: 3 });
+      for (const { y, x } of fed) found.push({ kind: "output", ...at([y, x]), colour: FED, width: 2 });
+    }
+    if (what?.kind === "weight" && conv) {
+      const [, ky, kx] = what.place;
+      const first = Inspector.channelsOf(/** @type {Shown} */ (now.shown))[0].channel;
+      const [top, left] = [ky * conv.dilation[0] - conv.padding[0], kx * conv.dilation[1] - conv.padding[2]];
+      const read = [Math.max(0, top), Math.min(height - 1, top + (output.height - 1) * conv.stride[0])];
+      const across = [Math.max(0, left), Math.min(width - 1, left + (output.width - 1) * conv.stride[1])];
+      found.push({ kind: "input", channel: first + what.place[0], rows: read, columns: across, colour: FED, width: 3 });
+    }
+    return found;
+  }
+
+  // --- lines
+
+  /** @param {Now} now @param {Reading} seen @param {number[]} place */
+  function connect(now, { window: box, channel }, place) {
+    const svg = $("lines");
+    if (plan.stacked) return svg.replaceChildren();
+    const stage = $("stage");
+    places = places || {
+      rows: parts.map(({ picture, lens: canvas, sum, partial }) => ({
+        picture: Lines.rectOf(picture.canvas, stage),
+        lens: Lines.rectOf(canvas, stage),
+        partial: sum && partial ? Lines.rectOf(partial.canvas, stage) : null,
+      })),
+      map: Lines.rectOf(Panes.map().canvas, stage),
+      sum: Lines.rectOf($("sigma"), stage),
+    };
+    /** @param {Pane} pane @param {Rect} rect @param {Mark} mark @returns {Rect} */
+    const on = (pane, rect, mark) => {
+      const found = Panes.boxOf(pane, mark);
+      const inside = (/** @type {number} */ value, /** @type {number} */ most) => Math.max(0, Math.min(value, most));
+      const [x, y] = [inside(found.x, rect.width), inside(found.y, rect.height)];
+      return { x: rect.x + x + 2, y: rect.y + y + 2, width: inside(found.width, rect.width - x), height: inside(found.height, rect.height - y) };
+    };
+    const plain = { colour: "", width: 0 };
+    const cell = on(Panes.map(), places.map, { rows: [place[0], place[0]], columns: [place[1], place[1]], ...plain });
+    const drawn = [];
+    for (const [at, one] of parts.entries()) {
+      const { picture, lens: where, partial } = places.rows[at];
+      if (box && !one.lens.hidden && (channel === undefined || channel === one.row.channel)) {
+        const [top, left] = [box.top, box.left];
+        const from = on(one.picture, picture, { rows: [top, top + box.height - 1], columns: [left, left + box.width - 1], ...plain });
+        const { left: gutter, top: above } = Plan.GUTTER;
+        drawn.push(Lines.zoom(from, { x: where.x + gutter, y: where.y + above, width: 0, height: where.height - above }));
+      }
+      if (partial) drawn.push(Lines.flow(partial, places.sum));
+      else if (box && !one.lens.hidden) drawn.push(Lines.flow(where, cell));
+    }
+    if (places.sum.width) drawn.push(Lines.flow(places.sum, cell));
+    svg.replaceChildren(...drawn);
   }
 
   // --- moving
@@ -272,9 +668,9 @@ const Stage = (() => {
   /** @param {number} factor */
   function zoom(factor) {
     Panes.zoom(factor);
-    const { pinned, shown } = store.now();
-    const { output } = /** @type {Shown} */ (shown);
-    if (pinned?.kind === "output" && Panes.zoomed()) Panes.centre((pinned.place[0] + 0.5) / output.height, (pinned.place[1] + 0.5) / output.width);
+    const { output } = /** @type {Shown} */ (store.now().shown);
+    const [y, x] = settled(store.now());
+    if (Panes.zoomed()) Panes.centre((y + 0.5) / output.height, (x + 0.5) / output.width);
     mark(store.now());
   }
 
@@ -291,14 +687,31 @@ const Stage = (() => {
         const { pinned } = store.now();
         store.pin(pinned && what && pinned.kind === what.kind && String(pinned.place) === String(what.place) ? null : what);
       },
+      moved: () => mark(store.now()),
     });
-    window.addEventListener("resize", () => mark(store.now()));
-    store.subscribe((now, before) => {
+    const again = () => {
+      places = null;
+      const now = store.now();
       if (!now.shown) return;
-      if (now.shown !== before.shown) build(now);
-      if (now.shown !== before.shown || now.pinned !== before.pinned || (now.pointed !== before.pointed && !now.pinned)) mark(now);
+      build(now);
+      mark(now);
+    };
+    new ResizeObserver(() => {
+      if (plan && roomOf(store.now(), 1).width !== wide) again();
+      wide = $("stage").clientWidth;
+    }).observe($("stage"));
+    window.addEventListener("resize", again);
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+    store.subscribe((now, before) => {
+      if (!now.shown || building) return;
+      // The rows stay while the pointer moves; another pinned output may need other ones.
+      const other = (now.pinned !== before.pinned || now.brought !== before.brought) && String(Inspector.rowsOf(now).map(({ channel }) => channel)) !== String(rows.map(({ channel }) => channel));
+      if (now.shown !== before.shown || other) build(now);
+      Panes.map().cover = now.filled === null ? null : now.filled + 1;
+      if (now.shown !== before.shown || other || now.pinned !== before.pinned || now.pointed !== before.pointed || now.filled !== before.filled) mark(now);
     });
   }
+  let wide = 0;
 
-  return { start, go, zoom };
+  return { start, go, zoom, settled };
 })();

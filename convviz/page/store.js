@@ -3,18 +3,21 @@
  * The one state of the page, and the one place that changes it.
  *
  * Of a `Now`, `state` is what the user chose, `input` the picture, `shown` what was computed from both (null until the
- * first time), `pinned` and `pointed` the places that the user looks at, `trouble` the last message and the key of its
- * field. A `Now` is never changed, only replaced, so that a listener sees by comparison what is new.
+ * first time), `pinned` and `pointed` the places that the user looks at, `filled` how far the window has slid over the
+ * map (null while it does not), `brought` the channels that the user wants to see in full, `trouble` the last message and
+ * the key of its field. A `Now` is never changed, only replaced, so that a listener sees by comparison what is new.
  *
  * @typedef {{picture: Picture, names: string[], low: number, high: number, source: Source}} Input
  * @typedef {{text: string, field: string}} Trouble
- * @typedef {{state: State, input: Input, shown: Shown|null, pinned: Place|null, pointed: Place|null, trouble: Trouble}} Now
+ * @typedef {{state: State, input: Input, shown: Shown|null, pinned: Place|null, pointed: Place|null, filled: number|null,
+ *   brought: number[], trouble: Trouble}} Now
  * @typedef {{state: State, input: Input}} Moment
  * @typedef {(state: State, input: Input, before: Shown|null) => Promise<Shown>} Effect
  * @typedef {(now: Now, before: Now) => void} Listener
  */
 const Store = (() => {
   const MOST_MOMENTS = 200;
+  const MOST_BROUGHT = 3;
   const NO_TROUBLE = { text: "", field: "" };
 
   /** Whether a place is inside what is shown. @param {Place} what @param {Shown} shown */
@@ -31,7 +34,7 @@ const Store = (() => {
    */
   function create(data, input, compute) {
     /** @type {Now} */
-    let now = { state: data.state, input, shown: null, pinned: null, pointed: null, trouble: NO_TROUBLE };
+    let now = { state: data.state, input, shown: null, pinned: null, pointed: null, filled: null, brought: [], trouble: NO_TROUBLE };
     /** @type {Listener[]} */
     const listeners = [];
     /** @type {{past: Moment[], future: Moment[]}} */
@@ -69,7 +72,10 @@ const Store = (() => {
           try {
             const shown = await compute(state, input, good && good.input === input ? good.shown : null);
             if (again) continue;
-            set({ shown, pinned: now.pinned && isInside(now.pinned, shown) ? now.pinned : null });
+            const inside = (/** @type {Place|null} */ place) => (place && isInside(place, shown) ? place : null);
+            const { height, width } = shown.output;
+            const filled = now.filled !== null && now.filled < height * width ? now.filled : null;
+            set({ shown, pinned: inside(now.pinned), pointed: inside(now.pointed), filled });
             good = { state, input, shown };
           } catch (error) {
             if (!again) fail(error);
@@ -163,9 +169,13 @@ const Store = (() => {
       settled: () => settled,
       tell, attempt, change, amend, edit, replace,
       /** @param {Place|null} pinned */
-      pin: (pinned) => set({ pinned }),
+      pin: (pinned) => set({ pinned, pointed: null, filled: null }),
       /** @param {Place|null} pointed */
       point: (pointed) => set({ pointed }),
+      /** Slide the window to an output, by its number; null shows the whole map. @param {number|null} filled */
+      slide: (filled) => set({ filled, pointed: null }),
+      /** Show a channel in full. @param {number} channel */
+      bring: (channel) => set({ brought: [channel, ...now.brought.filter((one) => one !== channel)].slice(0, MOST_BROUGHT) }),
       undo: () => travel(history.past, history.future),
       redo: () => travel(history.future, history.past),
       reset: () => attempt(data.state, "", input, { pinned: null }),

@@ -9,6 +9,7 @@
  */
 const Tour = (() => {
   const { $, element } = Dom;
+  const MARGIN = 16;
   const ONES = [1, 1, 1, 1, 1, 1, 1, 1, 1];
   const MIDDLE = [0, 1, 0, 0, 1, 0, 0, 1, 0];
   const SIDES = [1, 0, 1, 1, 0, 1, 1, 0, 1];
@@ -30,24 +31,24 @@ const Tour = (() => {
     {
       title: "Kernels",
       text: "A filter has one kernel for each channel. A kernel is a small table of numbers, its weights. In this filter every weight is 1.",
-      change: {}, pin: FIRST, parts: ".kernel",
+      change: {}, pin: FIRST, parts: ".row .kernel",
     },
     {
       title: "Products",
       text: "Each kernel is laid on its channel, and every weight is multiplied by the pixel below it. That makes nine products for each channel.",
-      change: {}, pin: FIRST, parts: ".products, #value",
+      change: {}, pin: FIRST, parts: ".row .products",
     },
     {
       title: "One sum over all channels",
       text: "The products add up to 9 in R, 3 in G and 6 in B. The filter adds these too: 9 + 3 + 6 = 18. " +
         "That is one number of its feature map. The channels do not get maps of their own.",
-      change: {}, pin: FIRST, parts: ".partial, #output",
+      change: {}, pin: FIRST, parts: ".row .partial, #output, #ledger",
     },
     {
       title: "A second filter",
       text: "A second filter has three kernels of its own and makes a map of its own: 2 filters x 3 channels = 6 kernels, 2 maps. " +
         "This one counts the middle column alone: 3 + 3 + 0 = 6.",
-      change: { outChannels: 2, map: 1, edits: edits(ONES, MIDDLE) }, pin: FIRST, parts: ".kernel, #output, #thumbs",
+      change: { outChannels: 2, map: 1, edits: edits(ONES, MIDDLE) }, pin: FIRST, parts: ".row .kernel, #output, #ledger",
     },
     {
       title: "Padding and stride",
@@ -131,6 +132,8 @@ const Tour = (() => {
       else link.removeAttribute("aria-current");
     });
     $("tourNext").textContent = at < STOPS.length ? "next" : "end";
+    // The stage takes the room that is left.
+    window.dispatchEvent(new Event("resize"));
   }
 
   /** Frame the parts of the stage that the step is about, and bring them into view. */
@@ -141,9 +144,9 @@ const Tour = (() => {
     for (const one of parts) one.classList.add("toured");
     const boxes = parts.map((one) => one.getBoundingClientRect());
     const [top, bottom] = [Math.min(...boxes.map((box) => box.top)), Math.max(...boxes.map((box) => box.bottom))];
-    const room = $("tour").getBoundingClientRect().top;
+    const [high, low] = [$("tour").getBoundingClientRect().height + MARGIN, window.innerHeight - MARGIN];
     // What is higher than the screen begins at its top.
-    if (top < 0 || bottom > room) window.scrollBy(0, bottom - top > room ? top - 8 : bottom > room ? bottom - room + 8 : top - 8);
+    if (top < high || bottom > low) window.scrollBy(0, Math.min(bottom > low ? bottom - low : Infinity, top - high));
   }
 
   function build() {
@@ -164,7 +167,7 @@ const Tour = (() => {
       event.stopPropagation();
       leave();
     });
-    document.body.append(box);
+    document.querySelector("main")?.prepend(box);
   }
 
   /** @param {Data} given @param {Stored} asked @param {Input} first */

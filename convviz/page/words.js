@@ -7,6 +7,21 @@ const Words = (() => {
     return Math.abs(value) < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(digits)));
   }
 
+  /** A number in at most so many characters: digits are left out, never cut off. @param {number} value @param {number} chars */
+  function fit(value, chars) {
+    if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "inf" : "-inf";
+    const first = short(value, 3);
+    if (first.length <= chars) return first;
+    const bare = (/** @type {string} */ text) => text.replace(/^(-?)0\./, "$1.");
+    const second = short(value, 2);
+    const forms = [second, bare(first), bare(second), ...[2, 1, 0].flatMap((digits) => [value.toFixed(digits), bare(value.toFixed(digits))])];
+    // A small fraction does not look like a whole number, nor like 0.
+    const fair = (/** @type {string} */ text) =>
+      (Number.isInteger(value) || Math.abs(value) > 9 || text.includes(".")) && Math.abs(Number(text) - value) <= Math.abs(value) / 8;
+    const power = value.toExponential(0).replace("e+", "e");
+    return forms.find((text) => text.length <= chars && fair(text)) || (power.length <= chars ? power : forms.find((text) => text.length <= chars) || power);
+  }
+
   /** A float32 so that it is read back as the same. @param {number} value */
   const exact = (value) => String(Number(value.toPrecision(9)));
 
@@ -191,5 +206,5 @@ const Words = (() => {
     ].join("\n");
   }
 
-  return { short, exact, many, sentence, shape, command, kernels, code, netCommand, netCode };
+  return { short, fit, exact, many, sentence, shape, command, kernels, code, netCommand, netCode };
 })();

@@ -26,7 +26,7 @@ def settings(opened):
     """Open the page of X with its settings, whose heights and widths are linked."""
 
     def show(place="", **more):
-        page = opened(place, settings=False, **more)
+        page = opened(place, **more)
         page.find_element(By.ID, "openDrawer").click()
         return page
 
@@ -44,7 +44,7 @@ def press(browser, id, *keys):
 
 
 def test_the_settings_are_closed_until_they_are_wanted(opened):
-    browser = opened(settings=False)
+    browser = opened()
     drawer = browser.find_element(By.ID, "drawer")
     assert not drawer.is_displayed()
     click(browser, "openDrawer")
@@ -90,7 +90,7 @@ def test_a_slider_ends_at_the_last_legal_value_and_says_why(settings):
     press(browser, "kernelH", Keys.UP, Keys.UP, Keys.UP)
     assert state(browser)["kernelH"] == 10
     # Mirrored padding has one pixel less than the picture.
-    choose(browser, "identity")
+    choose(browser, "preset", "identity")
     browser.find_element(By.CSS_SELECTOR, "#mode [value=reflect]").click()
     press(browser, "padTopSlider", Keys.END)
     assert state(browser)["padTop"] == 7
@@ -153,7 +153,7 @@ def test_changes_can_be_undone_made_again_and_reset(settings):
     browser = settings()
     first = state(browser)
     write(browser, "strideH", "2")
-    choose(browser, "sobel-x")
+    choose(browser, "preset", "sobel-x")
     settle(browser)
     last = state(browser)
     click(browser, "undo")
@@ -215,13 +215,13 @@ def test_edited_weights_are_marked_and_counted_until_they_are_reset(settings):
         box.send_keys("2", Keys.TAB)
         settle(browser)
     assert shown(browser, "edited") == "2 weights edited · reset"
-    marked = browser.find_elements(By.CSS_SELECTOR, ".edited [data-place]")
+    marked = browser.find_elements(By.CSS_SELECTOR, ".typed")
     assert [one.get_attribute("data-place") for one in marked] == ["0,0,0", "2,1,1"]
     click(browser, "edited")
     assert state(browser)["edits"] == {}
     expected = feature_maps.run(X, convviz.Conv2d(3, 6, 3), weights.seeded(convviz.Conv2d(3, 6, 3))).maps
     np.testing.assert_allclose(maps(browser), expected, atol=1e-6)
-    assert browser.find_elements(By.CSS_SELECTOR, ".edited") == []
+    assert browser.find_elements(By.CSS_SELECTOR, ".typed") == []
 
 
 def test_every_preset_has_a_group_and_a_line():
@@ -260,7 +260,7 @@ def test_a_preset_is_chosen_by_its_picture(settings):
 
 
 def test_command_program_and_shape_are_tabs(opened):
-    browser = opened(settings=False)
+    browser = opened()
     command, code, shape = (browser.find_element(By.ID, name) for name in ("command", "code", "shape"))
     assert [one.is_displayed() for one in (shape, command, code)] == [True, False, False]
     assert "floor((9 + 0 + 0 - 1*(3 - 1) - 1) / 1) + 1" in shape.text

@@ -4,6 +4,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,6 +24,7 @@ from convviz.images.picture import Picture
 from convviz.page import page
 from convviz.results import feature_maps
 from convviz.spec import parsing
+from convviz.spec.geometry import HW
 from convviz.spec.settings import LayerSettings
 from convviz.spec.stacks import find_net, network_of, parse_layers
 
@@ -54,37 +56,26 @@ def browser():
     driver.quit()
 
 
-# The settings are open, with a field for each side.
-UNLINKED = """
-document.getElementById("openDrawer").click();
-for (const one of document.querySelectorAll('.link[aria-pressed="true"]')) one.click();
-"""
+def names_of(x):
+    return tuple("RGB"[: len(x)]) if len(x) <= 3 else tuple(map(str, range(len(x))))
 
 
 @pytest.fixture
 def opened(browser, tmp_path):
     """Open the page of a layer on X; afterwards the console has no message, and nothing was asked for."""
 
-    def show(place="", *, text="", x=X, width=1200, settings=True, **chosen):
-        layer_settings = LayerSettings(**chosen)
-        layer, layer_weights, _ = filters.build(layer_settings, x.shape[0])
+    def show(place="", *, text="", x=X, width=1200, **chosen):
+        settings = LayerSettings(**chosen)
+        layer, layer_weights, _ = filters.build(settings, x.shape[0])
         path = tmp_path / "page.html"
         path.write_text(
             text
-            or page.page(
-                "x.png",
-                Picture(x, tuple("RGB"[: len(x)])),
-                layer,
-                weights=layer_weights,
-                settings=layer_settings,
-            )
+            or page.page("x.png", Picture(x, names_of(x)), layer, weights=layer_weights, settings=settings)
         )
         browser.set_window_size(width, 900)
         browser.get("about:blank")
         browser.get(f"{path.as_uri()}#{place}")
         settle(browser)
-        if settings:
-            browser.execute_script(UNLINKED)
         return browser
 
     yield show
@@ -129,10 +120,21 @@ def settle(browser):
 
 
 def shown(browser, id):
+    """The text of an element, in a closed tab too."""
     settle(browser)
-    found = browser.find_element(By.ID, id)
-    # Of a tab that is not chosen, the text is there too.
-    return found.text or found.get_property("textContent")
+    return browser.find_element(By.ID, id).get_property("textContent")
+
+
+# A field for each side.
+UNLINKED = """
+for (const one of document.querySelectorAll('.link[aria-pressed="true"]')) one.click();
+"""
+
+
+def open_settings(browser):
+    if not browser.find_element(By.ID, "drawer").is_displayed():
+        browser.find_element(By.ID, "openDrawer").click()
+        browser.execute_script(UNLINKED)
 
 
 def maps(browser):
@@ -148,23 +150,26 @@ def state(browser):
     return browser.execute_script("return window.convviz.state()")
 
 
+def choose(browser, id, value):
+    open_settings(browser)
+    if id == "preset":
+        browser.execute_script("document.getElementById('presetBox').open = true")
+        browser.find_element(By.CSS_SELECTOR, f'[name=preset][value="{value}"]').send_keys(Keys.SPACE)
+    else:
+        Select(browser.find_element(By.ID, id)).select_by_value(value)
+
+
 def write(browser, id, text):
+    open_settings(browser)
     box = browser.find_element(By.ID, id)
     box.send_keys(Keys.CONTROL, "a")
     box.send_keys(text, Keys.TAB)
-
-
-def choose(browser, preset):
-    """Choose weights from the list."""
-    browser.execute_script("document.getElementById('presetBox').open = true")
-    browser.find_element(By.CSS_SELECTOR, f'[name=preset][value="{preset}"]').send_keys(Keys.SPACE)
 
 
 def at(browser, id, y, x, size):
     """Move the pointer to the middle of a cell."""
     place = (By.CSS_SELECTOR, "figure.channel canvas") if id == "channel canvas" else (By.ID, id)
     canvas = browser.find_element(*place)
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
     box = canvas.rect
     ActionChains(browser).move_to_element_with_offset(
         canvas,
@@ -182,7 +187,11 @@ def test_pointing_shows_the_products_and_a_click_pins(opened):
     assert "map 0 at 2,4" in text
     assert float(text.rpartition("= ")[2]) == pytest.approx(float(expected[0, 2, 4]), rel=1e-3, abs=1e-4)
     ActionChains(browser).click().perform()
+    assert shown(browser, "told").endswith(" (pinned)")
+    # Another output is a preview; the pinned one returns when the pointer leaves.
     at(browser, "mapCanvas", 5, 1, (7, 6))
+    assert "map 0 at 5,1" in shown(browser, "told")
+    ActionChains(browser).move_to_element(browser.find_element(By.ID, "told")).perform()
     assert "map 0 at 2,4" in shown(browser, "told")
     assert "pin=output,2,4" in browser.current_url
 
@@ -190,7 +199,8 @@ def test_pointing_shows_the_products_and_a_click_pins(opened):
 def test_an_input_pixel_tells_which_outputs_it_feeds(opened):
     """With a border that mirrors, the pixels beside the edge are read more than once."""
     browser = opened("padTop=1&padLeft=1&mode=reflect")
-    at(browser, "channel canvas", 1, 1, X.shape[1:])
+    # The picture is drawn with its padding, one row above and one column before.
+    at(browser, "channel canvas", 2, 2, (10, 9))
     # Rows 0 to 2 and columns 0 to 2 have a window with the pixel; window 0 meets it as border too.
     told = shown(browser, "told")
     assert told.startswith(f"input at 1,1: R {float(X[0, 1, 1]):.4g}")
@@ -202,10 +212,11 @@ def test_a_weight_tells_what_it_multiplies(opened):
     box = browser.find_element(By.CSS_SELECTOR, '[data-place="1,2,0"]')
     ActionChains(browser).move_to_element(box).perform()
     weight = weights.seeded(convviz.Conv2d(3, 6, 3)).weight[0, 1, 2, 0]
-    assert f"weight {weight:.4g} at row 2, column 0: multiplies one pixel of every window, 42" in shown(
-        browser, "told"
-    )
-    assert len(browser.find_elements(By.CSS_SELECTOR, "td.lit")) == 1
+    told = shown(browser, "told")
+    assert told.startswith(f"weight {weight:.4g} at row 2, column 0: here ")
+    assert told.endswith("it multiplies one pixel of every window, 42 in all")
+    # The weight and its product.
+    assert len(browser.find_elements(By.CSS_SELECTOR, "td.lit")) == 2
 
 
 def test_a_weight_can_be_typed(opened):
@@ -229,6 +240,7 @@ def test_a_weight_can_be_typed(opened):
 def test_typed_kernels_can_be_saved_for_the_command(opened, tmp_path, flip):
     """The command of the page makes the maps of the page, with the file that the page saves."""
     browser = opened("preset=sobel-x&outChannels=2&padTop=1" + ("&flip=1" if flip else ""))
+    browser.find_element(By.ID, "commandTab").click()
     assert not browser.find_element(By.ID, "saveKernels").is_displayed()
     box = browser.find_element(By.CSS_SELECTOR, '[data-place="2,0,1"]')
     box.send_keys(Keys.CONTROL, "a")
@@ -265,7 +277,7 @@ def test_settings_are_taken_where_they_are_legal(opened):
     browser = opened()
     write(browser, "strideH", "2")
     write(browser, "padTop", "1")
-    Select(browser.find_element(By.ID, "mode")).select_by_value("reflect")
+    choose(browser, "mode", "reflect")
     layer = convviz.Conv2d(3, 6, 3, (2, 1), ((1, 0), (0, 0)), padding_mode="reflect")
     expected = feature_maps.run(X, layer, weights.seeded(convviz.Conv2d(3, 6, 3))).maps
     np.testing.assert_allclose(maps(browser), expected, atol=1e-6)
@@ -359,7 +371,7 @@ def test_a_net_may_have_layers_with_the_names_of_every_object(opened):
 def test_a_copied_address_shows_the_same(opened):
     browser = opened()
     write(browser, "kernelW", "5")
-    choose(browser, "sobel-x")
+    choose(browser, "preset", "sobel-x")
     write(browser, "strideW", "2")
     settle(browser)
     address, before, values = browser.current_url, state(browser), maps(browser)
@@ -384,6 +396,7 @@ def test_another_picture_can_be_chosen(opened, tmp_path, monkeypatch):
     assert status_of([*words, "--quiet", "--save", "maps.npz"]) == 0
     with np.load("maps.npz") as stored:
         np.testing.assert_allclose(maps(browser), stored["maps"], atol=1e-6)
+    open_settings(browser)
     browser.find_element(By.ID, "original").click()
     assert "3x9x8" in shown(browser, "sentence")
 
@@ -438,19 +451,16 @@ def test_the_scale_of_maps_is_chosen_and_its_ends_are_told_while_numbers_stay(op
         settle(browser)
         return browser.find_element(By.CSS_SELECTOR, "#output .scale").get_attribute("aria-label")
 
-    def choose(name, value):
-        Select(browser.find_element(By.ID, name)).select_by_visible_text(value)
-
     before = browser.execute_script("return Array.from(window.convviz.shown().output.channels[0])")
     assert told() == "scale from -1190 to 1190"
-    choose("colormap", "gray")
+    choose(browser, "colormap", "gray")
     assert told() == "scale from 0 to 1190"
-    choose("limits", "minmax")
+    choose(browser, "limits", "minmax")
     assert told() == "scale from 0 to 1199"
-    choose("limits", "symmetric")
+    choose(browser, "limits", "symmetric")
     assert told() == "scale from -1199 to 1199"
     assert browser.execute_script("return Array.from(window.convviz.shown().output.channels[0])") == before
-    assert "map 0: 0 to 1199" in shown(browser, "output")
+    assert "map 0, 30x40: 0 to 1199" in shown(browser, "output")
     assert shown(browser, "command").endswith("--limits symmetric")
     assert "limits=symmetric" in browser.current_url
 
@@ -479,7 +489,7 @@ def test_limits_that_signed_colours_cannot_have_are_refused(opened):
 
 
 def test_keys_alone_are_enough(opened):
-    """From the top of the page by Tab to the map; arrows move, Escape lets go."""
+    """From the top of the page by Tab to the map; arrows move from the first output, Escape lets go."""
     browser = opened()
     body = browser.find_element(By.TAG_NAME, "body")
     body.click()
@@ -489,11 +499,17 @@ def test_keys_alone_are_enough(opened):
         ActionChains(browser).send_keys(Keys.TAB).perform()
     focused = browser.switch_to.active_element
     assert focused.get_attribute("id") == "mapCanvas"
-    for key in (Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ARROW_RIGHT):
+    values = feature_maps.run(X, convviz.Conv2d(3, 6, 3)).maps[0]
+    y, x = (int(one) for one in np.unravel_index(np.abs(values).argmax(), values.shape))
+    assert f"map 0 at {y},{x}:" in shown(browser, "told")
+    for key in (Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.ARROW_DOWN, Keys.ARROW_RIGHT):
         browser.switch_to.active_element.send_keys(key)
-    assert "map 0 at 1,2" in shown(browser, "told")
+    to = min(y + 1, 6), max(max(x - 1, 0) - 1, 0) + 1
+    assert f"map 0 at {to[0]},{to[1]}:" in shown(browser, "told")
     browser.switch_to.active_element.send_keys(Keys.ESCAPE)
-    assert shown(browser, "told") == ""
+    told = shown(browser, "told")
+    assert f"map 0 at {y},{x}:" in told
+    assert "pinned" not in told
 
 
 def test_the_map_can_be_had_as_svg(opened):
@@ -528,18 +544,16 @@ def test_play_slides_the_window(opened):
     browser.find_element(By.ID, "play").click()
     WebDriverWait(browser, 10, 0.1).until(lambda _: "at 0,2" in shown(browser, "told"))
     browser.find_element(By.ID, "play").click()
+    at = int(browser.find_element(By.ID, "scrubber").get_property("value"))
+    assert at == browser.execute_script("return window.convviz.store.now().filled")
     assert browser.find_element(By.ID, "play").get_attribute("aria-pressed") == "false"
 
 
 @pytest.mark.parametrize("width", [360, 768, 1600])
 def test_no_width_needs_scrolling_sideways(opened, width):
     browser = opened(width=width)
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False},
-    )
-    wide = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    with screen(browser, width, 800):
+        wide = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
     assert wide[0] <= wide[1] == width
 
 
@@ -567,11 +581,10 @@ def test_a_net_has_a_panel_for_each_layer(opened_net):
         assert shown(browser, "sentence").startswith(f"{one.name}: ")
         values = expected[one.name].reshape(len(maps(browser)), -1)
         np.testing.assert_allclose(maps(browser).reshape(values.shape), values, atol=1e-4)
-        # Every kind of layer says how its first value comes to be.
-        browser.find_element(By.ID, "mapCanvas").send_keys(Keys.ARROW_RIGHT)
-        told = shown(browser, "told").removesuffix(" (pinned)")
-        assert float(told.rpartition("= ")[2]) == pytest.approx(float(values.flat[0]), rel=6e-2, abs=1e-3)
-        browser.find_element(By.ID, "mapCanvas").send_keys(Keys.ESCAPE)
+        # Every kind of layer says how its largest value comes about.
+        told = shown(browser, "told")
+        largest = float(values[0].flat[np.abs(values[0]).argmax()])
+        assert float(told.rpartition("= ")[2]) == pytest.approx(largest, rel=6e-2, abs=1e-3)
     assert browser.find_element(By.CSS_SELECTOR, ".bars span").text == "7"
     # Seen whichever layer is chosen: what the net takes the picture for.
     assert buttons_text(browser)[-1].split("\n")[-1].startswith("7 (0.99")
@@ -622,6 +635,7 @@ def test_a_net_reads_another_picture_as_it_reads_its_own(opened_net, tmp_path):
     browser = opened_net()
     levels = np.random.default_rng(5).integers(0, 256, (28, 28, 3), np.uint8)
     Image.fromarray(levels).save(tmp_path / "other.png")
+    open_settings(browser)
     browser.find_element(By.ID, "upload").send_keys(str(tmp_path / "other.png"))
     WebDriverWait(browser, 10).until(lambda _: browser.find_element(By.ID, "original").is_displayed())
     network, _, parameters = digits()
@@ -655,32 +669,230 @@ const inside = (one, other) => {
   const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
   return a.left >= b.left - 1 && a.right <= b.right + 1 && a.bottom <= b.bottom + 1;
 };
-const cut = [...document.querySelectorAll("#layers .strip:not(.vector)")]
+const all = (selector) => [...document.querySelectorAll(selector)];
+const cut = all("#layers .strip:not(.vector)")
   .flatMap((strip) => [...strip.children].filter((one) => !inside(one, strip)).map(() => "map"));
-for (const row of document.querySelectorAll("#value .sum")) {
-  const name = row.children[0].getBoundingClientRect();
-  const first = row.querySelector("table").getBoundingClientRect();
-  const beside = name.right <= first.left || name.bottom <= first.top + 1 || name.top >= first.bottom - 1;
-  if (!beside) cut.push("label");
-}
-for (const table of document.querySelectorAll("#value table"))
-  if (!inside(table, document.getElementById("value"))) cut.push("table");
+for (const one of all(".row td, .row td input, .row .amount, #ledger > *, .head, #biasValue"))
+  if (one.scrollWidth > one.clientWidth + 1)
+    cut.push(`${one.className || one.tagName} ${one.textContent || one.value}`);
+for (const one of all(".row > *"))
+  if (!inside(one, document.getElementById("stage"))) cut.push(`beyond the stage: ${one.className}`);
+for (const row of all(".row"))
+  for (const [at, one] of [...row.children].entries()) {
+    const next = row.children[at + 1];
+    if (!next) continue;
+    const [a, b] = [one.getBoundingClientRect(), next.getBoundingClientRect()];
+    const beside = a.right <= b.left + 1 || a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
+    if (a.width && b.width && !beside) cut.push(`${one.className} lies on ${next.className}`);
+  }
 return cut;
 """
 
 
-@pytest.mark.parametrize("width", [1366, 700])
-def test_no_map_no_label_and_no_product_is_cut(browser, opened_net, width):
-    """Sixteen maps of a layer are all seen, and a name lies beside its numbers, not on them."""
-    size = browser.get_window_size()
-    browser.set_window_size(width, 900)
-    try:
+@pytest.mark.parametrize("width", [1366, 1000, 700, 360])
+def test_nothing_is_cut_and_nothing_lies_on_another(browser, opened_net, width):
+    """Sixteen maps of a layer are all seen, and every number of three 5x5 kernels."""
+    with screen(browser, width, 768):
         opened_net("at=3&map=5&pin=output,3,2")
         settle(browser)
-        assert browser.find_elements(By.CSS_SELECTOR, "#value .sum table")
+        assert len(browser.find_elements(By.CSS_SELECTOR, ".products td")) == 75
         assert browser.execute_script(CUT) == []
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+# --- the stage
+
+
+@contextmanager
+def screen(browser, width, height):
+    """A screen of a size, which a window of headless Chromium may not have."""
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+    )
+    yield
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+IN_VIEW = """
+return ["canvas.lens", ".kernel", ".products", "figure.partial", "#mapCanvas", "#ledger .total", "#ledger"]
+  .flatMap((name) => [...document.querySelectorAll(name)].map((one) => [name, one.getBoundingClientRect()]))
+  .filter(([, { width, left, top, right, bottom }]) =>
+    !(width > 0 && left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight))
+  .map(([name, { left, top, right, bottom }]) => `${name}: ${left},${top} to ${right},${bottom}`);
+"""
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1920, 1080)], ids=["small", "large"])
+@pytest.mark.parametrize(("channels", "kernel"), [(3, 3), (3, 7), (1, 3), (64, 3), (4, 5)])
+def test_window_products_and_output_are_in_view_together(browser, opened, channels, kernel, size):
+    x = np.random.default_rng(1).random((channels, 40, 60), np.float32)
+    with screen(browser, *size):
+        opened(x=x, out_channels=channels, kernel_size=HW(kernel, kernel), padding=parsing.padding("1"))
+        assert browser.execute_script(IN_VIEW) == []
+        assert browser.execute_script(CUT) == []
+        rows = browser.find_elements(By.CSS_SELECTOR, ".row")
+        assert len(rows) == (channels if channels <= 4 else 3)
+
+
+def test_the_output_of_the_largest_magnitude_is_shown_at_first(opened):
+    browser = opened("map=2")
+    values = feature_maps.run(X, convviz.Conv2d(3, 6, 3)).maps[2]
+    assert tuple(browser.execute_script("return window.convviz.focus()")) == np.unravel_index(
+        np.abs(values).argmax(), values.shape
+    )
+    assert f"map 2 at {','.join(map(str, browser.execute_script('return window.convviz.focus()')))}" in shown(
+        browser, "ledger"
+    )
+
+
+def numbers(browser, selector):
+    """The numbers of each row of the stage."""
+    settle(browser)
+    return browser.execute_script(
+        "return [...document.querySelectorAll('.row')].map((row) =>"
+        " [...row.querySelectorAll(arguments[0])]"
+        ".map((one) => Number(one.dataset.value || one.textContent)))",
+        selector,
+    )
+
+
+def test_the_products_of_the_asymmetric_layer_add_up_to_the_value_of_torch(opened):
+    """Kernel 3x5, stride 2x1, dilation 1x2, padding 1,0,2,1, two groups: filter 4 reads channels 2 and 3."""
+    x = np.random.default_rng(4).integers(-9, 9, (4, 9, 11)).astype(np.float32)
+    browser = opened(
+        "map=4&pin=output,0,5",
+        x=x,
+        out_channels=6,
+        kernel_size=HW(3, 5),
+        stride=HW(2, 1),
+        dilation=HW(1, 2),
+        padding=parsing.padding("1,0,2,1"),
+        groups=2,
+    )
+    torch.manual_seed(0)
+    module = torch.nn.Conv2d(4, 6, (3, 5), (2, 1), 0, (1, 2), groups=2)
+    padded = torch.nn.functional.pad(torch.from_numpy(x)[None], (2, 1, 1, 0))
+    expected = float(module(padded)[0, 4, 0, 5].detach())
+    weight, bias = module.weight.detach().numpy()[4], float(module.bias.detach()[4])
+    products = numbers(browser, ".products td")
+    for at, channel in enumerate((2, 3)):
+        # The window begins at row 0 * 2 - 1 and column 5 * 1 - 2 of the input: 0 and 5 of the padded one.
+        window = padded.numpy()[0, channel, 0:3, 5:14:2]
+        np.testing.assert_allclose(
+            np.array(products[at]).reshape(3, 5), window * weight[at], rtol=0.13, atol=1e-3
+        )
+        np.testing.assert_allclose(
+            np.array(numbers(browser, ".kernel input")[at]), weight[at].ravel(), rtol=1e-6
+        )
+        (partial,) = numbers(browser, ".partial .amount")[at]
+        assert partial == pytest.approx(float((window * weight[at]).sum()), rel=1e-3, abs=1e-3)
+    total = float(browser.find_element(By.CSS_SELECTOR, "#ledger .total .amount").text)
+    assert total == pytest.approx(expected, rel=1e-3)
+    assert total == pytest.approx(
+        sum(one for (one,) in numbers(browser, ".partial .amount")) + bias, rel=2e-3
+    )
+
+
+def test_channels_without_a_row_add_up_with_those_that_have_one(opened):
+    x = np.random.default_rng(6).normal(size=(64, 7, 7)).astype(np.float32)
+    browser = opened(x=x, out_channels=2)
+    tiles = browser.find_elements(By.CSS_SELECTOR, "#tiles button")
+    assert len(tiles) == 61
+    amounts = [
+        one.text or one.get_property("value")
+        for one in browser.find_elements(By.CSS_SELECTOR, "#ledger .amount, #ledger input")
+    ]
+    *terms, total = map(float, amounts)
+    assert sum(terms) == pytest.approx(total, abs=2e-3)
+    value = float(
+        feature_maps.run(x, convviz.Conv2d(64, 2, 3)).maps[0][
+            tuple(browser.execute_script("return window.convviz.focus()"))
+        ]
+    )
+    assert total == pytest.approx(value, rel=1e-3)
+    name = tiles[7].get_attribute("aria-label").removeprefix("show the ").removesuffix(" in full")
+    tiles[7].click()
+    names = [one.get_attribute("aria-label") for one in browser.find_elements(By.CSS_SELECTOR, ".row")]
+    assert name in names
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_the_padding_is_drawn_with_the_values_of_its_mode(opened, mode):
+    browser = opened(
+        "padTop=2&padBottom=1&padLeft=1&padRight=2&mode=" + ("zeros" if mode == "constant" else mode)
+    )
+    padded = browser.execute_script(
+        "const { conv, inputs: [{ channels, height, width }] } = window.convviz.shown();"
+        "return Array.from(Convolve.padded(channels[1], height, width, conv.padding, conv.mode).values)"
+    )
+    expected = torch.nn.functional.pad(torch.from_numpy(X)[None], (1, 2, 2, 1), mode=mode)[0, 1]
+    np.testing.assert_allclose(np.array(padded).reshape(12, 11), expected)
+    canvas = browser.find_element(By.CSS_SELECTOR, "figure.channel canvas")
+    assert canvas.size["height"] * 11 == pytest.approx(canvas.size["width"] * 12, abs=12)
+
+
+def test_a_large_kernel_is_a_picture_and_names_its_largest_products(opened):
+    x = np.random.default_rng(8).random((1, 12, 12), np.float32)
+    browser = opened(x=x, out_channels=1, kernel_size=HW(7, 7))
+    assert browser.find_elements(By.CSS_SELECTOR, ".products td") == []
+    y, x0 = browser.execute_script("return window.convviz.focus()")
+    products = x[0, y : y + 7, x0 : x0 + 7] * weights.seeded(convviz.Conv2d(1, 1, 7)).weight[0, 0]
+    largest = np.unravel_index(np.abs(products).argmax(), products.shape)
+    text = browser.find_element(By.CSS_SELECTOR, ".named div").text
+    assert text == f"{products[largest]:.3g} at {largest[0]},{largest[1]}"
+    # One field for the weight that is looked at: typed, it is one of the kernel.
+    box = browser.find_element(By.CSS_SELECTOR, ".one input")
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys("3", Keys.TAB)
+    settle(browser)
+    assert list(state(browser)["edits"].values()) == [3]
+
+
+def test_a_pass_over_a_map_of_any_size_takes_at_most_15_seconds(opened):
+    browser = opened()
+    for count in (1, 42, 300, 262_144):
+        pace = browser.execute_script(f"return Play.pace({count}, 1)")
+        assert pace["tick"] >= 50
+        steps = -(-count // pace["outputs"])
+        assert steps * pace["tick"] <= 15_000 * 1.02 + 50
+
+
+def test_the_window_steps_for_those_who_asked_for_less_motion(browser, opened):
+    features = [{"name": "prefers-reduced-motion", "value": "reduce"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    try:
+        opened()
+        play = browser.find_element(By.ID, "play")
+        assert play.text == "Step"
+        for at in (0, 1, 2):
+            play.click()
+            assert browser.execute_script("return window.convviz.store.now().filled") == at
     finally:
-        browser.set_window_size(size["width"], size["height"])
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_the_matrix_has_a_kernel_for_each_filter_and_channel_and_moves_the_stage(opened):
+    """Two groups of two channels: each of the four filters reads two, and the other cells are blank."""
+    x = np.random.default_rng(2).random((4, 6, 6), np.float32)
+    browser = opened(x=x, out_channels=4, groups=2)
+    section = browser.find_element(By.ID, "filtersSection")
+    browser.execute_script("arguments[0].scrollIntoView()", section)
+    WebDriverWait(browser, 10).until(lambda _: section.find_elements(By.CSS_SELECTOR, "tbody tr"))
+    rows = browser.find_elements(By.CSS_SELECTOR, "#filters tbody tr")
+    assert (
+        shown(browser, "filtersHead")
+        == "4 filters x 2 channels = 8 kernels -> 4 maps (each filter reads 2 channels of its group)"
+    )
+    blank = [
+        ["none" in cell.get_attribute("class") for cell in row.find_elements(By.TAG_NAME, "td")[:4]]
+        for row in rows
+    ]
+    assert blank == [[False, False, True, True]] * 2 + [[True, True, False, False]] * 2
+    rows[3].click()
+    settle(browser)
+    assert state(browser)["map"] == 3
+    assert "map 3 at" in shown(browser, "told")
 
 
 def test_the_page_says_that_it_computes_until_it_has():

@@ -114,13 +114,14 @@ pytest.importorskip("selenium.webdriver")
 import test_explore_browser as basic  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-from test_explore_browser import maps, settle, shown, write  # noqa: E402
+from test_explore_browser import maps, open_settings, settle, shown, write  # noqa: E402
 
 in_browser = basic.pytestmark
 browser, opened, opened_net = basic.browser, basic.opened, basic.opened_net
 
 
 def choose(browser, path):
+    open_settings(browser)
     browser.find_element(By.ID, "upload").send_keys(str(path))
     WebDriverWait(browser, 10, 0.05).until(lambda _: shown(browser, "pictureAbout").startswith(path.name))
 
@@ -206,7 +207,7 @@ canvas.toBlob((blob) => {
 
 @in_browser
 def test_a_picture_can_be_dropped(opened):
-    browser = opened(settings=False)
+    browser = opened()
     browser.execute_async_script(DROP, "notes.txt", "text/plain")
     assert "what was dropped is not a picture" in shown(browser, "why")
     browser.execute_async_script(DROP, "dropped.png", "image/png")

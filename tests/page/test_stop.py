@@ -26,7 +26,7 @@ watch.observe(progress, { attributes: true, attributeFilter: ["hidden"] });
 
 
 def test_a_long_computation_tells_how_far_it_is_and_can_be_stopped(opened):
-    browser = opened(x=LARGE, settings=False)
+    browser = opened(x=LARGE)
     before = state(browser)
     browser.execute_script(LONG)
     progress = browser.find_element(By.ID, "progress")
@@ -44,7 +44,7 @@ def test_a_long_computation_tells_how_far_it_is_and_can_be_stopped(opened):
 
 
 def test_a_short_computation_shows_no_bar(opened):
-    browser = opened(settings=False)
+    browser = opened()
     browser.execute_script(WATCH)
     browser.execute_script("convviz.store.change({ strideH: 2 })")
     layer = convviz.Conv2d(3, 6, 3, (2, 1))
