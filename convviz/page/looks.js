@@ -40,6 +40,13 @@ const Looks = (() => {
     return found;
   }
 
+  /** From the least value of a channel to the greatest. @param {Float32Array} values @returns {Tone} */
+  function wholeRange(values) {
+    const found = tones.get(values) || Paint.tone([values], { colormap: "gray", limits: "minmax", scale: "map" }, true);
+    tones.set(values, found);
+    return found;
+  }
+
   /**
    * How a channel of an input looks: pictures are grey, activations have the colours of maps.
    *
@@ -54,7 +61,7 @@ const Looks = (() => {
     const picture = of === input.picture;
     const colormap = picture ? "gray" : state.colormap;
     const tone = !picture ? toneOf(now, values, of, own ? "map" : "layer")
-      : own ? Paint.tone([values], { colormap, limits: "minmax", scale: "map" }, true)
+      : own ? wholeRange(values)
       : { low: input.low, high: input.high, signed: false };
     return { tone, colormap, paint: (some, height, width) => Paint.toned(some, height, width, tone, tables[colormap]) };
   }

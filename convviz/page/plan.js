@@ -35,7 +35,8 @@ const Plan = (() => {
     const between = (/** @type {number} */ least, /** @type {number} */ most) => Math.round(least + (most - least) * size);
     const lens = { rows: lensLength(span[0], extent[0]), columns: lensLength(span[1], extent[1]) };
     const high = within(2, Math.floor((tall - GUTTER.top - 2) / lens.rows), 40);
-    const wide = Math.min(between(lens.columns > 11 ? 8 : 21, 46), Math.max(Math.floor(high * 1.6), 21));
+    // Cells with numbers are wider than they are high; those of a large window have none.
+    const wide = lens.columns > 11 ? Math.min(between(6, 46), high) : Math.min(between(21, 46), Math.max(Math.floor(high * 1.6), 21));
     const pictures = kh * kw > MOST_NUMBERS;
     const side = Math.min(between(84, 260), tall - 44) / Math.max(kh, kw);
     const numbers = { width: between(kw > 3 ? 28 : 32, 68), height: within(15, Math.floor((tall - 8) / kh), between(24, 40)) };

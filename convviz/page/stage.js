@@ -21,12 +21,15 @@ const Stage = (() => {
   const LEAST_HEIGHT = 330;
   const BELOW = 30;
   const HEADS = 24;
+  const LETTER = 6.9; // the width of a letter above the parts
 
   /** @type {Data} */
   let data;
   /** @type {Stored} */
   let store;
   let built = ""; // the form of the rows that are there
+  /** @type {Shown|null} */
+  let thumbed = null; // the result whose maps are there, small
   let sized = ""; // the sizes of the pictures on it
   /** @type {Plan} */
   let plan;
@@ -34,7 +37,7 @@ const Stage = (() => {
   let rows = [];
   /** @type {Parts[]} */
   let parts = [];
-  /** @type {{rows: Places[], map: Rect, sum: Rect}|null} */
+  /** @type {{rows: Places[], map: Rect, sum: Rect, reason: Rect|null}|null} */
   let places = null; // where the parts are on the screen, until something moves
   /** @type {Map<number, {bar: HTMLElement, button: HTMLElement}>} */
   let tiles = new Map();
@@ -135,14 +138,23 @@ const Stage = (() => {
     for (const [name, value] of Object.entries(sizes)) stage.style.setProperty(`--${name}`, `${value}px`);
   }
 
-  /** Words above the parts. @param {Now} now */
+  /** Words above the parts, shorter ones above narrow parts. @param {Now} now */
   function heads(now) {
     const { conv, step, map, inputs } = /** @type {Shown} */ (now.shown);
-    const words = conv
-      ? [inputs[0].channels.length === 1 ? "input channel" : "input channels", "window, enlarged", `× kernel of filter ${map}`, "= products", "partial map"]
-      : [`what ${step?.name} reads`, ...(Inspector.reading(/** @type {Shown} */ (now.shown), [0, 0]).window ? ["window, enlarged"] : [])];
-    const names = ["channel", "lens", "kernel", "products", "partial"];
-    $("heads").replaceChildren(...words.map((text, at) => part(`head ${names[at]}`, { textContent: text })));
+    const many = conv && inputs[0].channels.length > 1 ? "s" : "";
+    const wide = (conv ? conv.kernel[1] : 1) * plan.kernel.width;
+    const { window: lensed } = Inspector.reading(/** @type {Shown} */ (now.shown), [0, 0]);
+    /** @type {[string, number, string[]][]} */
+    const words = [
+      ["channel", plan.picture, conv ? [`input channel${many}`, `channel${many}`] : [`what ${step?.name} reads`, "input"]],
+      ...(lensed ? /** @type {[string, number, string[]][]} */ ([["lens", plan.lens.columns * plan.lens.width, ["window, enlarged", "window", ""]]]) : []),
+      ...(conv ? /** @type {[string, number, string[]][]} */ ([
+        ["kernel", wide, [`× kernel of filter ${map}`, "× kernel", "×"]], ["products", wide, ["= products", "="]], ["partial", plan.partial, ["partial map"]],
+      ]) : []),
+    ];
+    $("heads").replaceChildren(...words.map(([name, width, texts]) => part(`head ${name}`, {
+      textContent: texts.find((text) => text.length * LETTER <= width) || texts[texts.length - 1],
+    })));
   }
 
   /** The elements of a row. @param {Now} now @param {Row} row @param {number} at @returns {Parts} */
@@ -433,6 +445,8 @@ const Stage = (() => {
 
   /** One button per map. @param {Now} now */
   function thumbnails(now) {
+    if (thumbed === now.shown) return;
+    thumbed = now.shown;
     const { small, output, map } = /** @type {Shown} */ (now.shown);
     const count = output.channels.length;
     const choice = $("map");
@@ -630,7 +644,11 @@ const Stage = (() => {
       })),
       map: Lines.rectOf(Panes.map().canvas, stage),
       sum: Lines.rectOf($("sigma"), stage),
+      reason: null,
     };
+    // The reason of another value has another length.
+    const reason = stage.querySelector(".reason");
+    if (reason) places.reason = Lines.rectOf(reason, stage);
     /** @param {Pane} pane @param {Rect} rect @param {Mark} mark @returns {Rect} */
     const on = (pane, rect, mark) => {
       const found = Panes.boxOf(pane, mark);
@@ -647,10 +665,10 @@ const Stage = (() => {
         const [top, left] = [box.top, box.left];
         const from = on(one.picture, picture, { rows: [top, top + box.height - 1], columns: [left, left + box.width - 1], ...plain });
         const { left: gutter, top: above } = Plan.GUTTER;
-        drawn.push(Lines.zoom(from, { x: where.x + gutter, y: where.y + above, width: 0, height: where.height - above }));
+        drawn.push(Lines.zoom(from, { x: where.x + gutter / 5, y: where.y + above, width: 0, height: where.height - above }));
       }
       if (partial) drawn.push(Lines.flow(partial, places.sum));
-      else if (box && !one.lens.hidden) drawn.push(Lines.flow(where, cell));
+      else if (box && !one.lens.hidden && at === 0) drawn.push(Lines.flow(places.reason || where, cell));
     }
     if (places.sum.width) drawn.push(Lines.flow(places.sum, cell));
     svg.replaceChildren(...drawn);

@@ -1,7 +1,9 @@
 "use strict";
-/** The layers of a network, one row each, to choose from. */
+/** The layers of a network, side by side, to choose from. */
 const Strip = (() => {
   const { $, element } = Dom;
+  /** @type {{net: Net|null, looks: string}} */
+  let built = { net: null, looks: "" };
 
   /** The class that the network predicts; empty if its values have no names. @param {Net} net @param {Data} data */
   function prediction({ steps, answer }, { classes }) {
@@ -16,7 +18,10 @@ const Strip = (() => {
     const net = now.shown?.net;
     if (!net) return;
     const { steps, answer: { small, outputs } } = net;
-    $("layers").replaceChildren(...steps.map(({ name, kind, shape }, at) => {
+    const looks = [now.state.colormap, now.state.limits, now.state.scale].join();
+    const same = built.net === net && built.looks === looks;
+    built = { net, looks };
+    if (!same) $("layers").replaceChildren(...steps.map(({ name, kind, shape }, at) => {
       const label = element("span", { className: "name" }, name, element("span", {}, `${kind} -> ${shape.join("x")}`));
       const output = /** @type {Picture} */ (outputs.get(name));
       const strip = element("span", { className: "strip" }, ...(small.get(name) || []).map((one) => Looks.thumbnail(now, one, output)));
@@ -24,7 +29,6 @@ const Strip = (() => {
       const best = at === steps.length - 1 ? prediction(net, data) : "";
       if (best) label.append(element("strong", {}, best));
       const button = element("button", { type: "button" }, label, strip);
-      button.setAttribute("aria-pressed", String(at === now.state.at));
       button.dataset.key = `layer${at}`;
       button.addEventListener("click", () => {
         store.pin(null);
@@ -33,9 +37,11 @@ const Strip = (() => {
       return button;
     }));
     const list = $("layers");
-    const { offsetTop, offsetHeight } = list.children[Math.min(now.state.at, steps.length - 1)];
-    const top = offsetTop - list.offsetTop;
-    if (top < list.scrollTop || top + offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 2;
+    const chosen = Math.min(now.state.at, steps.length - 1);
+    [...list.children].forEach((button, at) => button.setAttribute("aria-pressed", String(at === chosen)));
+    const { offsetLeft, offsetWidth } = list.children[chosen];
+    const inside = offsetLeft >= list.scrollLeft && offsetLeft + offsetWidth <= list.scrollLeft + list.clientWidth;
+    if (!inside) list.scrollLeft = offsetLeft - (list.clientWidth - offsetWidth) / 2;
   }
 
   return { build };

@@ -539,14 +539,30 @@ def test_a_zoomed_picture_can_be_dragged(opened):
     assert "pin=" not in browser.current_url
 
 
-def test_play_slides_the_window(opened):
+def filled(browser):
+    return browser.execute_script("return window.convviz.store.now().filled")
+
+
+def test_play_slides_the_window_and_fills_the_map(opened):
     browser = opened()
-    browser.find_element(By.ID, "play").click()
-    WebDriverWait(browser, 10, 0.1).until(lambda _: "at 0,2" in shown(browser, "told"))
-    browser.find_element(By.ID, "play").click()
-    at = int(browser.find_element(By.ID, "scrubber").get_property("value"))
-    assert at == browser.execute_script("return window.convviz.store.now().filled")
-    assert browser.find_element(By.ID, "play").get_attribute("aria-pressed") == "false"
+    play = browser.find_element(By.ID, "play")
+    play.click()
+    WebDriverWait(browser, 20, 0.1).until(lambda _: filled(browser) >= 2)
+    play.click()
+    assert play.get_attribute("aria-pressed") == "false"
+    last = filled(browser)
+    assert int(browser.find_element(By.ID, "scrubber").get_property("value")) == last
+    assert f"map 0 at {last // 6},{last % 6}:" in shown(browser, "told")
+    # What the window has not reached is covered: the last cell has one colour, the grey of the cover.
+    corner = (
+        "const canvas = document.getElementById('mapCanvas');"
+        "const [x, y] = [canvas.width - 3, canvas.height - 3];"
+        "return Array.from(canvas.getContext('2d').getImageData(x, y, 1, 1).data)"
+    )
+    assert browser.execute_script(corner) == [140, 140, 140, 255]
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    assert filled(browser) is None
+    assert browser.execute_script("return Panes.map().cover") is None
 
 
 @pytest.mark.parametrize("width", [360, 768, 1600])
@@ -867,7 +883,7 @@ def test_the_window_steps_for_those_who_asked_for_less_motion(browser, opened):
         assert play.text == "Step"
         for at in (0, 1, 2):
             play.click()
-            assert browser.execute_script("return window.convviz.store.now().filled") == at
+            assert filled(browser) == at
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
