@@ -203,6 +203,13 @@ const Stage = (() => {
     field.title = short(value, 9);
   }
 
+  /** Mark a weight that was typed. @param {HTMLInputElement} field @param {Now} now @param {string} index */
+  function markTyped(field, { state }, index) {
+    const typed = `${state.at}:${index}` in state.edits;
+    field.classList.toggle("typed", typed);
+    field.setAttribute("aria-description", typed ? "edited" : "");
+  }
+
   /** The index of a weight that is shown at a place; a rotated kernel is typed as it is shown. @param {Now} now @param {number[]} place */
   function indexOf({ shown, state }, [at, y, x]) {
     const { conv, map, inputs } = /** @type {Shown} */ (shown);
@@ -354,9 +361,7 @@ const Stage = (() => {
       one.fields.forEach((field, at) => {
         const value = kernels[one.at * count + at];
         write(field, value, chars);
-        const typed = `${now.state.at}:${indexOf(now, [one.at, Math.floor(at / kw), at % kw])}` in now.state.edits;
-        field.classList.toggle("typed", typed);
-        field.setAttribute("aria-description", typed ? "edited" : "");
+        markTyped(field, now, String(indexOf(now, [one.at, Math.floor(at / kw), at % kw])));
         const shade = Paint.colour(value, peak);
         field.style.background = `rgb(${shade.join()})`;
         field.style.color = Paint.ink(shade);
@@ -415,7 +420,10 @@ const Stage = (() => {
       biasField = /** @type {HTMLInputElement} */ (element("input", { id: "biasValue", inputMode: "decimal", ariaLabel: "bias" }));
       typing(biasField, () => `b${/** @type {Shown} */ (store.now().shown).map}`);
     }
-    if (weights?.bias && biasField) write(biasField, weights.bias[map], 7);
+    if (weights?.bias && biasField) {
+      write(biasField, weights.bias[map], 7);
+      markTyped(biasField, now, `b${map}`);
+    }
     $("bars").replaceChildren(...(output.height === 1 && step ? [Inspector.bars(/** @type {Shown} */ (now.shown), data)] : []));
   }
 

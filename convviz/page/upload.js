@@ -10,6 +10,8 @@ const Upload = (() => {
   let store;
   /** @type {Input} */
   let first;
+  /** @type {Input|null} */
+  let told = null; // the picture that the heading names
 
   const nameOf = (/** @type {Input} */ { source }) => source.path.split("/").pop() || source.path;
 
@@ -73,6 +75,8 @@ const Upload = (() => {
 
   /** Say which picture is shown. @param {Now} now */
   function tell({ input }) {
+    if (input === told) return;
+    told = input;
     const name = nameOf(input);
     const { picture: { height, width, channels }, names, source: { about = "" } } = input;
     /** @type {any} */ (document.querySelector("h1")).textContent = name;
@@ -126,7 +130,7 @@ const Upload = (() => {
     });
     listen();
     store.subscribe((now, before) => {
-      if (now.input !== before.input) tell(now);
+      if (now.shown !== before.shown) tell(now);
     });
   }
 

@@ -214,9 +214,11 @@ def test_edited_weights_are_marked_and_counted_until_they_are_reset(settings):
         box.send_keys(Keys.CONTROL, "a")
         box.send_keys("2", Keys.TAB)
         settle(browser)
-    assert shown(browser, "edited") == "2 weights edited · reset"
+    write(browser, "biasValue", "0.5")
+    assert shown(browser, "edited") == "3 weights edited · reset"
     marked = browser.find_elements(By.CSS_SELECTOR, ".typed")
-    assert [one.get_attribute("data-place") for one in marked] == ["0,0,0", "2,1,1"]
+    assert [one.get_attribute("data-place") for one in marked] == ["0,0,0", "2,1,1", None]
+    assert {one.get_attribute("aria-description") for one in marked} == {"edited"}
     click(browser, "edited")
     assert state(browser)["edits"] == {}
     expected = feature_maps.run(X, convviz.Conv2d(3, 6, 3), weights.seeded(convviz.Conv2d(3, 6, 3))).maps
