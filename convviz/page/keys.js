@@ -105,12 +105,12 @@ const Keys = (() => {
 
   /** @param {KeyboardEvent} event */
   function keys(event) {
-    const { shown, pinned } = store.now();
+    const { shown } = store.now();
     const target = /** @type {any} */ (event.target);
     if (!shown || event.defaultPrevented || event.altKey) return;
-    if (event.key === "Escape") {
-      if (pinned) store.pin(null);
-    } else if (target.id === "mapCanvas" || target.id === "inputCanvas") onPicture(event, target.id === "mapCanvas" ? "output" : "input");
+    // Of what is pinned, and of the window that slides.
+    if (event.key === "Escape") store.pin(null);
+    else if (target.id === "mapCanvas" || target.id === "inputCanvas") onPicture(event, target.id === "mapCanvas" ? "output" : "input");
     else if (target.dataset?.place) onWeight(event, target);
     else if (target.id === "goTo" && event.key === "Enter") visit(target);
   }
