@@ -54,6 +54,7 @@ const Pictures = (() => {
 
   /** Why the page cannot read other pictures; empty if it can. @param {Data} data */
   function reason(data) {
+    if (data.network) return "this page holds what the network made of its own picture; convviz explore makes a page of another one.";
     const channels = data.single ? 3 : data.shape[0];
     if (channels !== 1 && channels !== 3) return `the network reads ${channels} channels, which no picture has.`;
     const given = data.normalize ? data.normalize.mean.length : 1;

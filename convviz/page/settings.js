@@ -17,7 +17,7 @@
  *   words: string[], reading: string[], prepared: string[], most: number, mostMacs: number,
  *   normalize: {mean: number[], std: number[]}|null, presets: Preset[], tables: Record<string, string>, classes: string[], origin: string,
  *   program: {imports: string[], read: string[], other: string[], opened: string, stored: {[layer: string]: {[array: string]: string}}},
- *   state: State}} Data
+ *   state: State, tour?: boolean, network?: Network}} Data
  */
 const Settings = (() => {
   const NUMBERS = /** @type {const} */ (["outChannels", "seed", "kernelH", "kernelW", "strideH", "strideW",
