@@ -4,6 +4,9 @@ import math
 import textwrap
 from collections.abc import Sequence
 
+# Of a sum with more decimals every term is written by itself.
+_MOST_DECIMALS = 12
+
 
 def printable(text: str) -> str:
     r"""Escape what a terminal would act upon: control, format and surrogate characters.
@@ -103,6 +106,69 @@ def number(value: float, *, digits: int = 4) -> str:
     if math.isfinite(value) and value == int(value) and abs(value) < 1e7:
         return str(int(value))
     return f"{value:.{digits}g}"
+
+
+def sum_words(terms: Sequence[float], total: float, *, digits: int = 4) -> tuple[list[str], str, bool]:
+    """Write the terms of a sum and the sum with equally many decimals, to be added by hand.
+
+    Parameters
+    ----------
+    terms : sequence of float
+        The terms.
+    total : float
+        Their sum.
+    digits : int
+        The least number of significant digits of the largest number, unless fewer say all of it; up to two
+        more are written where the rounded terms would not add up to the rounded sum.
+
+    Returns
+    -------
+    (list of str, str, bool)
+        The terms, the sum, and whether what is written adds up.
+
+    Examples
+    --------
+    >>> sum_words([-0.04719, 0.1, -0.193976], -0.141166)
+    (['-0.0472', '0.1000', '-0.1940'], '-0.1412', True)
+    >>> sum_words([0.5, 2], 2.5), sum_words([1 / 3] * 3, 1)
+    ((['0.5', '2.0'], '2.5', True), (['0.333', '0.333', '0.333'], '1.000', False))
+    """
+    values = [*terms, total]
+    peak = max(map(abs, values))
+    decimals = digits - 1 - math.floor(math.log10(peak)) if 0 < peak < math.inf else 0
+    if not all(map(math.isfinite, values)) or decimals > _MOST_DECIMALS:
+        words = [number(value, digits=digits) for value in values]
+        return words[:-1], words[-1], False
+    least = max(decimals, 0)
+    # What is left over is the rounding of float64.
+    whole = (
+        of for of in range(least) if all(abs(round(value, of) - value) <= 1e-12 * peak for value in values)
+    )
+    found = [_with_decimals(values, of) for of in (next(whole, least), least, least + 1, least + 2)]
+    *parts, result = next((words for words in found if _adds_up(words)), found[1])
+    return parts, result, _adds_up([*parts, result])
+
+
+def _with_decimals(values: Sequence[float], decimals: int) -> list[str]:
+    """Write numbers with a number of decimals, and no minus before zero."""
+    return [f"{round(value, decimals) + 0.0:.{decimals}f}" for value in values]
+
+
+def _adds_up(words: Sequence[str]) -> bool:
+    """Add up all but the last number, as they are written, and compare with the last one."""
+    *parts, result = (int(word.replace(".", "")) for word in words)
+    return sum(parts) == result
+
+
+def equation(terms: Sequence[str], total: str, *, exact: bool) -> str:
+    """Write a sum.
+
+    Examples
+    --------
+    >>> equation(["1", "-0.5 (bias)"], "0.5", exact=True)
+    '1 - 0.5 (bias) = 0.5'
+    """
+    return f"{' + '.join(terms).replace('+ -', '- ')} = {total}" + ("" if exact else " (terms rounded)")
 
 
 def plural(count: int, noun: str) -> str:

@@ -6,6 +6,7 @@ python docs/make_docs.py --check     says whether the table is up to date, and w
 """
 
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from convviz.cli.app import make_app, status_of
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 BEGIN, END = "<!-- options: written by docs/make_docs.py -->\n", "<!-- end of options -->"
+DEFAULT = re.compile(r" +\[default: ([^\]]*)\]")
 
 PICTURES = {
     "run.png": "run samples/harbour.png --out-channels 6 --padding 1 --tile 250 --quiet",
@@ -62,13 +64,20 @@ def options_table(command: str) -> str:
                 continue
             names = "/".join(f"`{name}`" for name in sorted((*param.opts, *param.secondary_opts), key=len))
             value = "" if param.is_flag else f"`{param.metavar}`".replace("|", "\\|")
-            default = "" if param.default is None or param.default is False else f"`{param.default}`"
-            if param.secondary_opts:
-                default = f"`{(param.opts if param.default else param.secondary_opts)[0]}`"
-            text, _, words = (param.help or "").replace("|", "\\|").partition("  [default: ")
-            default = f"`{words.removesuffix(']')}`" if words else default
-            rows.append(f"| {names} | {value} | {text} | {default} |")
+            text, default = without_default((param.help or "").replace("|", "\\|"))
+            if not default and param.secondary_opts:
+                default = (param.opts if param.default else param.secondary_opts)[0]
+            elif not default and param.default not in (None, False):
+                default = str(param.default)
+            shown = f"`{default}`" if default and " " not in default else default
+            rows.append(f"| {names} | {value} | {text} | {shown} |")
     return "\n".join(rows) + "\n"
+
+
+def without_default(text: str) -> tuple[str, str]:
+    """Split a help text into what it says and the default that it gives in words; empty if it gives none."""
+    found = DEFAULT.search(text)
+    return (DEFAULT.sub("", text), found[1]) if found else (text, "")
 
 
 def with_table(text: str) -> str:

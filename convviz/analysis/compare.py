@@ -14,6 +14,8 @@ from convviz.typing import Floats
 # Two backends add in different orders. This is their largest allowed difference, as a fraction of the
 # largest sum of products that a map could have. float32 has a precision of 6e-8.
 AGREEMENT = 1e-5
+# A program that rounds its maps to one of these types has at most this precision, as a fraction of a value.
+_ROUNDED = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,15 @@ class Agreement:
         have.
     worst : str
         The map with the largest difference.
+    allowed : float
+        The largest difference that `check` allows, as a fraction too.
     """
 
     backends: tuple[str, str]
     difference: float
     relative: float
     worst: str = ""
+    allowed: float = AGREEMENT
 
     def __str__(self) -> str:
         first, second = self.backends
@@ -44,12 +49,12 @@ class Agreement:
         return f"{first} and {second} differ by at most {self.difference:.2g} ({share})"
 
     def check(self) -> None:
-        """Raise a `BackendError` if the two differ by more than `AGREEMENT`."""
-        if not self.relative <= AGREEMENT:
+        """Raise a `BackendError` if the two differ by more than is allowed."""
+        if not self.relative <= self.allowed:
             first, second = self.backends
             raise BackendError(
                 f"{first} and {second} disagree on {self.worst!r} by {self.difference:.3g}, "
-                f"{self.relative:.1e} of its largest possible value; {AGREEMENT:g} is allowed."
+                f"{self.relative:.1e} of its largest possible value; {self.allowed:.2g} is allowed."
             )
 
 
@@ -86,7 +91,7 @@ def check(result: LayerRun, *, device: str = "cpu") -> Agreement:
     return agreement
 
 
-def between(result: LayerRun, maps: Floats, other: str) -> Agreement:
+def between(result: LayerRun, maps: Floats, other: str, *, dtype: str = "float32") -> Agreement:
     """Compare the maps of a run with the maps of another program.
 
     Parameters
@@ -97,6 +102,8 @@ def between(result: LayerRun, maps: Floats, other: str) -> Agreement:
         The maps of the other program.
     other : str
         The name of the other program.
+    dtype : str
+        The type to which it rounds the maps.
     """
     apart = finite.apart(maps, result.maps).max(axis=(1, 2))
     weight = np.abs(result.filters.weight.astype(np.float64)).sum(axis=(1, 2, 3))
@@ -105,4 +112,5 @@ def between(result: LayerRun, maps: Floats, other: str) -> Agreement:
         largest += np.abs(result.filters.bias)
     relative = apart / np.maximum(largest, np.finfo(np.float32).tiny)
     worst = result.names[int(relative.argmax())]
-    return Agreement((result.backend, other), float(apart.max()), float(relative.max()), worst)
+    allowed = _ROUNDED.get(dtype, AGREEMENT)
+    return Agreement((result.backend, other), float(apart.max()), float(relative.max()), worst, allowed)

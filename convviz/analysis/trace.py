@@ -60,7 +60,7 @@ class ChannelTrace:
     name : str
         The name of the channel.
     patch : ndarray, shape (kh, kw), float32
-        The values under the taps.
+        The input values under the kernel.
     kernel : ndarray, shape (kh, kw), float32
         The weights.
     """
@@ -72,7 +72,7 @@ class ChannelTrace:
 
     @property
     def products(self) -> NDArray[np.float64]:
-        """The product of every tap, shape (kh, kw); exact in float64."""
+        """The product of every kernel value, shape (kh, kw); exact in float64."""
         return self.patch.astype(np.float64) * self.kernel
 
     @property
@@ -112,7 +112,7 @@ class Trace:
     name : str
         The name of the map.
     rows, columns : tuple of int
-        The input rows and columns under the taps; in the padding they lie outside the input.
+        The input rows and columns under the kernel values; in the padding they lie outside the input.
     channels : tuple of ChannelTrace
         One trace per channel that the filter reads.
     bias : float or None
@@ -122,7 +122,7 @@ class Trace:
     computed : float
         The value that the backend computed.
     inside : ndarray, shape (kh, kw), bool
-        Whether each tap lies on the input, not on padding.
+        Whether each kernel value lies on the input, not on padding.
     largest : bool
         Whether the value was chosen because it has the largest finite magnitude of the map.
     """
@@ -250,7 +250,7 @@ class Feed:
     weight : float
         The weight.
     cell : HW
-        The row and column of the cell under the tap: the pixel itself, or a padding cell
+        The row and column of the cell under the kernel value: the pixel itself, or a padding cell
         that copies it, which lies outside the input.
     """
 

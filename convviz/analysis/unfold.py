@@ -32,7 +32,7 @@ class Unfolded:
     row : int
         The row of `filters` that makes the map.
     windows : ndarray, shape (K, N), float32
-        The values under the taps; one column per output position, row by row.
+        The input values under the kernel; one column per output position, row by row.
     padding : ndarray, shape (K, N), bool
         Whether each entry of `windows` is padding.
     matrix : ndarray, shape (N, I), float64
@@ -129,7 +129,7 @@ def unfold(run: LayerRun, *, index: int = 0) -> Unfolded:
     own = slice(group * per_group, (group + 1) * per_group)
     inputs = run.picture.x[layer.channels_of(index)]
     height, width = layer.axes(run.picture.size)
-    # The input row under every (output row, tap row), and the same for columns.
+    # The input row under every (output row, kernel row), and the same for columns.
     under_rows = np.array([height.reads(window) for window in range(height.output)])
     under_columns = np.array([width.reads(window) for window in range(width.output)])
     windows, padding = _windows(run, inputs, under_rows, under_columns=under_columns)
@@ -191,7 +191,7 @@ def _windows(
     (h, kh), (w, kw) = under_rows.shape, under_columns.shape
 
     def columns(array: NDArray[Any]) -> NDArray[Any]:
-        """Reorder (channel, y, tap row, x, tap column) to (channel, tap row, tap column; y, x)."""
+        """Reorder (channel, y, kernel row, x, kernel column) to (channel, kernel row and column; y, x)."""
         split = array.reshape(len(inputs), h, kh, w, kw).transpose(0, 2, 4, 1, 3)
         return split.reshape(len(inputs) * kh * kw, h * w)
 
@@ -207,7 +207,7 @@ def _matrix(
     (h, _), (w, _) = under_rows.shape, under_columns.shape
 
     def sources(under: NDArray[np.int_], length: int) -> NDArray[np.int_]:
-        """Return the input index under every tap; -1 for a zero of the padding."""
+        """Return the input index under every kernel value; -1 for a zero of the padding."""
         found = [source_of(index, length, run.layer.padding_mode) for index in under.ravel().tolist()]
         return np.array([-1 if index is None else index for index in found]).reshape(under.shape)
 
@@ -219,7 +219,7 @@ def _matrix(
         from_row, from_column = rows[:, a], columns[:, b]
         met = np.outer(from_row >= 0, from_column >= 0)
         at = (channel * size.h + from_row[:, None]) * size.w + from_column
-        # Copies in the padding may lead two taps of a window to one pixel, but no tap appears twice.
+        # Copies in the padding may lead two kernel values of a window to one pixel, but none appears twice.
         matrix[outputs[met], at[met]] += weight[channel, a, b]
         stored[outputs[met], at[met]] = True
     return matrix, stored

@@ -19,7 +19,6 @@ from convviz.files.paths import quoted
 from convviz.files.reading import read_bytes
 from convviz.images import decode
 from convviz.images.picture import Picture
-from convviz.render.sheets import strips
 from convviz.render.sheets.layout import Sheet
 from convviz.results import feature_maps, outputs
 from convviz.results import network as of_network
@@ -146,12 +145,10 @@ def _in_network(
         return made._replace(maps=_numbers(made.result))
     only = [] if name is None else [name]
     result = of_network.apply(opened, image, backend=compute.backend, device=compute.device, only=only)
+    sheet = result.sheet(only=name, **picture.arguments)
     if name is None:
-        tile = strips.TILE if picture.tile == SheetSettings().tile else picture.tile
-        sheet = result.sheet(**picture.arguments | {"tile": tile})
         return _Made(result, sheet, result.output_shape, result.remarks)
     layer = result.layer(name)
-    sheet = result.sheet(only=name, **picture.arguments)
     return _Made(result, sheet, layer.shape, result.remarks, _numbers(layer))
 
 

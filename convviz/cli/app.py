@@ -17,7 +17,7 @@ from convviz import __version__
 from convviz.cli.exits import STATUS, Exit
 from convviz.cli.signals import Ended, raise_when_ended
 from convviz.cli.streams import NobodyReads, open_streams
-from convviz.cli.synonyms import meant_by
+from convviz.cli.synonyms import meant_by, module_meant
 from convviz.cli.values import without_pydantic
 from convviz.errors import ConvvizError, OutputError, TextError
 from convviz.files.writing import delete_unfinished
@@ -186,7 +186,9 @@ def status_of(arguments: Sequence[str]) -> int:
         status = _failed(str(error), Exit.USAGE)
         _point(error.text, error.at)
     except ConvvizError as error:
-        status = _failed(str(error), STATUS[type(error)])
+        meant = module_meant(str(error), arguments)
+        told = f"{error} (a torch module is given by --model: {meant})" if meant else str(error)
+        status = _failed(told, STATUS[type(error)])
     except NobodyReads:
         status = Exit.OK
     except KeyboardInterrupt:

@@ -127,7 +127,7 @@ OPTIONS: dict[str, Any] = {
         parser=str,
         metavar="NAME",
         panel=LAYER,
-        text="A layer of the network, on what arrives there; or of the weights of --weights.",
+        text="A layer of the network, on the activations that reach it; or of the weights of --weights.",
     ),
     "flip": typer.Option(
         "--flip", rich_help_panel=LAYER, help="Rotate the kernels by 180 degrees (true convolution)."
@@ -220,8 +220,8 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.limits,
         metavar="minmax|percentile[:P]|symmetric|L,H",
         panel=OUTPUT,
-        text="The values drawn as black and white: those of each map at its percentiles P and 100-P "
-        "(1 and 99), its minimum and maximum, its largest magnitude below and above 0, or two values.",
+        text="The values drawn as black and white: the minimum and the maximum of each map, its percentiles "
+        "P and 100-P (P is 1 if left out), its largest magnitude below and above 0, or two numbers.",
     ),
     "scale": _words(
         "scale",
@@ -304,6 +304,11 @@ OPTIONS: dict[str, Any] = {
         panel=OUTPUT,
         text="Of attention (heads, T, T), draw what the token at this row and column attends to.",
     ),
+    "all": typer.Option(
+        "--all",
+        rich_help_panel=OUTPUT,
+        help="Draw every layer of a network, on as many pictures as that takes: NAME-maps-1.png and so on.",
+    ),
     "top": _option(
         "--top",
         parser=parsing.whole("top"),
@@ -351,6 +356,12 @@ OPTIONS: dict[str, Any] = {
         metavar="FILE",
         panel=LAYER,
         text="Names of the classes that the network predicts, one per line.",
+    ),
+    "channels_last": typer.Option(
+        "--channels-last",
+        rich_help_panel=LAYER,
+        help="Read the output of the layer as height, width, channels, and the input of an ONNX file that "
+        "does not say its order.",
     ),
     # a batch
     "workers": _option(
@@ -402,6 +413,13 @@ InputFiles = Annotated[
         metavar="INPUT",
         help="An image, numbers (.json .csv .npy .npz), or - for stdin. Several of one size are stacked: "
         "their channels are those of one input.",
+    ),
+]
+AnyInputFiles = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="INPUT",
+        help="An image, numbers (.json .csv .npy .npz), or - for stdin. Several of one size are stacked.",
     ),
 ]
 DrawingFile = Annotated[

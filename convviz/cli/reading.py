@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 from convviz.cli.console import remark
 from convviz.cli.writing import stem_of
 from convviz.compute import filters, networks
+from convviz.compute.filters import NamedFilters
 from convviz.errors import SpecError
 from convviz.files.paths import split_member
 from convviz.images import decode, prepare
 from convviz.images.picture import Picture
 from convviz.results import context
 from convviz.results.context import LayerInContext
+from convviz.spec.geometry import HW
 from convviz.spec.settings import InputSettings, LayerSettings
 from convviz.spec.wanted import NetworkSettings
 
@@ -25,6 +27,26 @@ def read_input(names: Sequence[str], settings: InputSettings) -> Picture:
     apart = replace(settings, normalize=None)
     pictures = [decode.read(sys.stdin.buffer if name == "-" else name, **apart.arguments) for name in names]
     return prepare.stack(pictures, [stem_of(name) for name in names], settings.normalize)
+
+
+def read_fitting(
+    names: Sequence[str], settings: InputSettings, *, most: int, side: int
+) -> tuple[Picture, InputSettings]:
+    """Read files like `read_input`; bring pictures of more than `most` pixels to at most `side` along a side.
+
+    A size that was asked for stays. The settings that are returned read the same picture.
+    """
+    picture = read_input(names, replace(settings, normalize=None))
+    size = picture.size
+    if size.h * size.w > most and settings.resize is None and settings.crop is None:
+        scale = side / max(size)
+        size = HW(max(1, round(size.h * scale)), max(1, round(size.w * scale)))
+        remark = f"scaled from {picture.size} to {size} for the page; choose another size with --resize"
+        remarks = (*picture.remarks, remark)
+        picture = replace(prepare.resized(picture, size, settings.max_pixels), remarks=remarks)
+        settings = replace(settings, resize=size)
+    normalize = settings.normalize
+    return (picture if normalize is None else prepare.normalized(picture, normalize)), settings
 
 
 def read_layer(
@@ -57,7 +79,11 @@ def find_layer(
         found = in_network(names, layer, reading, network=network)
         return replace(found.about, remarks=(*found.asked, *found.about.remarks))
     named = filters.prepare(layer)
-    picture = read_input(names, reading)
+    return on_picture(read_input(names, reading), layer, named)
+
+
+def on_picture(picture: Picture, layer: LayerSettings, named: NamedFilters | None) -> LayerInContext:
+    """Build a layer by itself on a picture; `named` is what `filters.prepare` made of it."""
     built = filters.build(layer, picture.shape[0], named=named, channels=picture.channels)
     return LayerInContext(picture, *built)
 

@@ -60,6 +60,8 @@ class RunRequest:
             raise SpecError("verbose: leave out --quiet, which prints paths alone.")
         if self.wanted.token is not None and not (self.network.given and self.layer.layer_name):
             raise SpecError("token can only be used with --layer NAME of a network.")
+        if self.wanted.all and (not self.network.given or self.layer.layer_name is not None):
+            raise SpecError("all is for a whole network; leave it out, or give a network without --layer.")
         (self._check_network if self.network.given else self._check_layer)()
 
     def _check_network(self) -> None:
@@ -111,15 +113,17 @@ class RunRequest:
         if alone:
             return replace(self, layer=replace(self.layer, layer_name=name))
         part = re.sub(r"[^\w.-]+", "_", name)
+        return replace(self.for_part(part), layer=replace(self.layer, layer_name=name))
+
+    def for_part(self, part: str) -> "RunRequest":
+        """Ask for one of several sheets, each of which gets files of its own."""
 
         def own(path: Any) -> Any:
             if not isinstance(path, Path):
                 return path
             return path.with_name(paths.fitting(path.stem, f"-{part}{path.suffix}"))
 
-        return replace(
-            self, layer=replace(self.layer, layer_name=name), target=own(self.target), saved=own(self.saved)
-        )
+        return replace(self, target=own(self.target), saved=own(self.saved))
 
     def check_outputs(self, endings: Sequence[str]) -> None:
         """Refuse what could not be written in the end, before anything is computed."""

@@ -46,7 +46,10 @@ NOT_OFFERED = frozenset(
 )
 
 # The options that give a network instead of a layer.
-NET_OPTIONS = ("layers", "net", "model", "until", "classes")
+NET_OPTIONS = ("layers", "net", "model", "until", "classes", "channels_last")
+
+# Where the context keeps the path of a picture that was made with --model.
+_OF_MODEL = "convviz.of_model"
 
 
 def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None], Path | None]:
@@ -56,11 +59,8 @@ def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None],
     def take_over(context: typer.Context, path: Path | None) -> Path | None:
         if path is not None:
             found = {name.replace("-", "_"): text for name, text in settings_in(path).items()}
-            if "model" in found:
-                raise SpecError(
-                    f"like: {quoted(path)} is of a --model, whose code no picture may run; "
-                    "give --model yourself."
-                )
+            if found.pop("model", None) is not None:
+                context.meta[_OF_MODEL] = path
             if net := next((name for name in NET_OPTIONS if name in found and name not in known), None):
                 raise SpecError(
                     f"like: {quoted(path)} holds a network (--{net}), but this command takes one layer."
@@ -71,6 +71,15 @@ def _taking_over(names: Iterable[str]) -> Callable[[typer.Context, Path | None],
         return path
 
     return take_over
+
+
+def _check_model(context: typer.Context, values: Mapping[str, Any]) -> None:
+    """Refuse the settings of a picture of a model, unless a network is typed."""
+    path = context.meta.get(_OF_MODEL)
+    if path is not None and all(values.get(name) is None for name in ("layers", "net", "model")):
+        raise SpecError(
+            f"like: {quoted(path)} is of a --model, whose code no picture may run; give --model yourself."
+        )
 
 
 def _as_typed(name: str, value: Any) -> bool:
@@ -151,6 +160,7 @@ def with_settings(
     def call(**values: Any) -> None:
         context = values.pop("context", None)
         if values.pop("like", None) is not None:
+            _check_model(context, values)
             _let_typed_win(context, values, defaults)
         given = {name: _given(context, values) for name in of_given}
         for name, group in groups.items():

@@ -80,11 +80,13 @@ def conv_transpose2d(
     )
     parameters = {"weight": weight} | ({} if bias is None else {"bias": as_floats("bias", bias)})
     if x.ndim == 3:
-        return transposed(layer, x, parameters, backend)
-    return np.stack([transposed(layer, one, parameters, backend) for one in x])
+        return transposed(layer, x, parameters, backend=backend)
+    return np.stack([transposed(layer, one, parameters, backend=backend) for one in x])
 
 
-def transposed(layer: "layers.ConvTranspose2d", x: Floats, parameters: Parameters, backend: str) -> Floats:
+def transposed(
+    layer: "layers.ConvTranspose2d", x: Floats, parameters: Parameters, *, backend: str = "numpy"
+) -> Floats:
     """Convolve the input, with zeros between pixels, with rotated kernels: Dumoulin and Visin (2016)."""
     layer.output_shape(x.shape)
     channels, h, w = x.shape
@@ -128,7 +130,7 @@ _VALUES_TO_SHARE = 1 << 19
 
 
 def pad(x: Floats, edges: Edges, padding_mode: str = "zeros") -> Floats:
-    """Add a border around the last two axes.
+    """Add padding around the last two axes.
 
     Parameters
     ----------
@@ -188,7 +190,7 @@ def apply(layer: Conv2d, x: Floats, weights: LayerWeights, *, backend: str, devi
 
 def convolved(layer: Conv2d, padded: Floats, weights: LayerWeights, *, backend: str, device: str) -> Floats:
     """Cross-correlate a padded input, and add the bias."""
-    # A step longer than the input leaves one window or one tap, as a step of the input's length does. The
+    # A step longer than the input leaves one window or one value, as a step of the input's length does. The
     # step is limited because a user may give a number that overflows machine integers.
     stride, dilation = (
         HW(*(min(step, length) for step, length in zip(steps, padded.shape[1:], strict=True)))
@@ -219,7 +221,7 @@ def convolved(layer: Conv2d, padded: Floats, weights: LayerWeights, *, backend: 
     return maps
 
 
-def padded_rows(layer: Conv2d, picture: "Picture", top: int, bottom: int) -> Floats:
+def padded_rows(layer: Conv2d, picture: "Picture", *, top: int, bottom: int) -> Floats:
     """Read the rows of a padded picture that the output rows from `top` to `bottom` see."""
     edges, h = layer.edges(picture.size), picture.size.h
     first = top * layer.stride.h - edges.top
@@ -295,7 +297,7 @@ def conv2d(
     bias : array_like, shape (O,), float32, optional
         The bias; each value is added to its map.
     stride, dilation : int or (int, int)
-        Pixels between neighbouring windows; pixels between neighbouring taps.
+        Pixels between neighbouring windows; pixels between neighbouring kernel values.
     padding : int, (int, int), ((int, int), (int, int)), "same", "same-lower" or "valid"
         Pixels on all sides; for (height, width); or ``((top, bottom), (left, right))``.
     groups : int

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from convviz.compute.conv import SMALLER, apply, convolved, padded_rows, partial_maps
-from convviz.compute.survey import ArraySummary, Rows, Survey, survey
+from convviz.compute.survey import ArraySummary, Rows, Survey, survey, typical_rows
 from convviz.compute.weights import LayerWeights
 from convviz.errors import ShapeError
 from convviz.images.finite import apart, place_of_largest
@@ -68,15 +68,14 @@ class Summary:
     ----------
     tile : int or None
         The longest side of a map on the sheet, as for `FeatureMaps.sheet`.
-    moments, spread : bool
-        Whether they include means and deviations, and the spread of all values of the maps.
+    moments : bool
+        Whether they include means and deviations.
     channels, maps : list of ArraySummary
         The summaries of every channel of the input, and of every map.
     """
 
     tile: int | None
     moments: bool
-    spread: bool
     channels: list[ArraySummary]
     maps: list[ArraySummary]
 
@@ -159,7 +158,7 @@ class LayerRun:
         if self.kept:
             return self.maps[chosen, top:bottom]
         layer, weights = self.layer, self.filters
-        padded = padded_rows(layer, self.picture, top, bottom)
+        padded = padded_rows(layer, self.picture, top=top, bottom=bottom)
         if layer.groups == 1 and chosen != slice(None):
             weights = weights.chosen(chosen)
             layer = replace(layer, out_channels=len(weights.names))
@@ -196,7 +195,6 @@ class LayerRun:
         tile: int | None = 320,
         *,
         moments: bool = True,
-        spread: bool = False,
         advance: Callable[[int], None] = lambda rows: None,
     ) -> Summary:
         """Read channels and maps once, and keep everything that `statistics` and `sheet` need.
@@ -207,9 +205,6 @@ class LayerRun:
             The longest side of a map on the sheet, as for `sheet`.
         moments : bool
             Whether to compute the mean and the deviation of every map.
-        spread : bool
-            Whether to find the spread of all values of every map; it is always found
-            if no map is reduced.
         advance : callable
             A function that receives the number of output rows as they are done; the
             numbers add up to the rows in `shape`.
@@ -220,17 +215,17 @@ class LayerRun:
             The summary; later calls return the same object until `tile` changes.
         """
         known: Summary | None = self._made.get("summary")
-        if known is not None and known.tile == tile and known.moments >= moments and known.spread >= spread:
+        if known is not None and known.tile == tile and known.moments >= moments:
             return known
         count, *size = self.shape
         before, after = scales.fit_both(self.picture.size, HW(*size), tile)
-        spread = spread or after >= 1
         tiles = count * math.prod(after * side for side in size) if after < 1 else 0
         # Allow half as much again for the buffers of the backend.
         bands = 0 if self.kept else 1.5 * parallel.threads() * self._tops().step * self._row_bytes
         memory.need(4 * tiles + bands, f"the tiles of {plural(count, 'map')}", SMALLER)
         channels = self._channel_summaries(before)
-        looking = Survey(count, HW(*size), after, moments=moments, spread=spread)
+        some = np.concatenate([self.rows(row, row + 1) for row in typical_rows(size[0])], axis=1)
+        looking = Survey(count, HW(*size), after, moments=moments, some=some)
 
         def work(mine: Iterator[int]) -> None:
             for top in mine:
@@ -245,14 +240,14 @@ class LayerRun:
         else:
             work(iter(self._tops()))
         maps = looking.summaries(self._whole(count) if after >= 1 else None)
-        self._made["summary"] = Summary(tile, moments, spread, channels, maps)
+        self._made["summary"] = Summary(tile, moments, channels, maps)
         return cast("Summary", self._made["summary"])
 
     def _channel_summaries(self, scale: float) -> list[ArraySummary]:
         """Summarize the channels of the input."""
         picture = self.picture
         if isinstance(picture.values, np.ndarray):
-            return survey(picture.values, scale, moments=False)
+            return survey(picture.values, scale, moments=False, spread=picture.activations)
         count, height, width = picture.shape
         looking = Survey(count, HW(height, width), scale, moments=False)
         step = max(1, _BAND_BYTES // (4 * count * width))

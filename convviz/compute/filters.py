@@ -282,7 +282,7 @@ def build(
     weights : LayerWeights
         Its numbers.
     remarks : tuple of str
-        Remarks on changes to the kernels, such as kernels centred in zeros.
+        Remarks on changes to the kernels, such as kernels with zeros around them.
 
     Examples
     --------
@@ -320,7 +320,7 @@ def build(
         smaller = dict.fromkeys(
             filters.name for filters in named.filters if filters.size != layer.kernel_size
         )
-        remarks.append(f"{', '.join(smaller)} centred in zeros to fill a kernel of {layer.kernel_size}")
+        remarks.append(f"{', '.join(smaller)}: enlarged to {layer.kernel_size} with zeros all around")
     if named.remark:
         remarks.append(named.remark)
     if settings.weights is not None and not named.stored and (assumed := _assumed(settings)):

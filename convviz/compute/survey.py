@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.compute.spread import FEW, Spread
+from convviz.compute.spread import FEW, Histogram, Spread
 from convviz.images.finite import NONE, NotFinite, all_finite, finite_of
 from convviz.machine import parallel
 from convviz.spec.geometry import HW
@@ -46,8 +46,8 @@ class ArraySummary:
         estimate. NaN if they were not requested.
     small : ndarray or Rows, shape (h, w), float32
         The values, reduced to the size at which they are drawn.
-    spread, whole : Spread, optional
-        The spread of the finite values that are drawn, and of all finite values, if requested.
+    spread : Spread, optional
+        The spread of all its finite values, if requested.
     others : NotFinite
         The number of values that are not finite.
     """
@@ -58,18 +58,7 @@ class ArraySummary:
     std: float
     small: Rows
     spread: Spread | None = None
-    whole: Spread | None = None
     others: NotFinite = NONE
-
-    @property
-    def in_full(self) -> "ArraySummary":
-        """The same summary for an array that is drawn in full size."""
-        return replace(self, spread=self.whole)
-
-    @property
-    def drawn(self) -> Spread:
-        """The spread of the values that are drawn."""
-        return self.spread or Spread.of(finite_of(self.small[:]))
 
 
 class Survey:
@@ -85,8 +74,9 @@ class Survey:
         The fraction to which area averaging reduces them; there are no small copies from 1 on.
     moments : bool
         Whether to compute mean and deviation, which take most of the time.
-    spread : bool
-        Whether to find the spread of all values.
+    some : ndarray, shape (count, rows, W), float32, optional
+        Some values of each array, such as those in the rows `typical_rows`. With them the spread of all
+        values is found, most finely near the median of these.
 
     Examples
     --------
@@ -99,10 +89,18 @@ class Survey:
     """
 
     def __init__(
-        self, count: int, size: HW, scale: float = 1, *, moments: bool = True, spread: bool = False
+        self,
+        count: int,
+        size: HW,
+        scale: float = 1,
+        *,
+        moments: bool = True,
+        some: Floats | None = None,
     ) -> None:
-        self._moments, self._spread = moments, spread
-        self._every = max(1, size.h * size.w // FEW)
+        self._moments = moments
+        few = size.h * size.w <= FEW
+        self._spread = some is not None and few
+        self._histograms = [] if some is None or few else [Histogram(_median(row)) for row in some]
         small = reduced(size, scale)
         self._edges = _edges(size.h, small.h), np.array(_edges(size.w, small.w))
         self._reduces = scale < 1
@@ -112,6 +110,8 @@ class Survey:
 
     def look(self, index: int, top: int, values: Floats) -> None:
         """Read some rows of one array, shape (rows, columns); the first is row `top`."""
+        if self._histograms:
+            self._histograms[index].add(values)
         step = max(1, _TOGETHER // values.shape[1])
         for first in range(0, len(values), step):
             part = values[first : first + step]
@@ -119,8 +119,7 @@ class Survey:
                 part,
                 self._sums(top + first, part) if self._reduces else (0, None),
                 self._moments,
-                every=self._every if self._spread else 0,
-                seed=(top + first) // step,
+                spread=self._spread,
             )
 
     def _sums(self, top: int, values: Floats) -> tuple[int, Floats]:
@@ -141,12 +140,13 @@ class Survey:
     def summaries(self, whole: Sequence[Rows] | None = None) -> list[ArraySummary]:
         """Return one summary per array; needs all rows, and the `whole` arrays if nothing is reduced."""
         return [
-            self._summary(parts, whole[index] if whole is not None else None)
-            for index, parts in enumerate(self._parts)
+            self._summary(index, whole[index] if whole is not None else None)
+            for index in range(len(self._parts))
         ]
 
-    def _summary(self, found: dict[int, "_Part"], whole: Rows | None) -> ArraySummary:
+    def _summary(self, index: int, whole: Rows | None) -> ArraySummary:
         """Join the parts of one array."""
+        found = self._parts[index]
         parts = [found[top] for top in sorted(found)]
         all_of_it = parts[0]
         for part in parts[1:]:
@@ -154,18 +154,12 @@ class Survey:
         if whole is None:
             whole = _without_overflow(lambda kind: self._means(parts, kind))
         deviation = math.sqrt(all_of_it.squares / max(all_of_it.count, 1))
+        low, high = all_of_it.low, all_of_it.high
         spreads = [part.spread for part in parts if part.spread is not None]
+        if self._histograms:
+            spreads = [self._histograms[index].spread(low, high)]
         spread = Spread.joined(spreads) if spreads else None
-        return ArraySummary(
-            all_of_it.low,
-            all_of_it.high,
-            all_of_it.mean,
-            deviation,
-            whole,
-            None if self._reduces else spread,
-            spread,
-            all_of_it.others,
-        )
+        return ArraySummary(low, high, all_of_it.mean, deviation, whole, spread, all_of_it.others)
 
     def _means(self, parts: Sequence["_Part"], kind: type[np.floating]) -> Any:
         """Join the sums of areas, and divide."""
@@ -188,7 +182,26 @@ def _without_overflow(sums: Callable[[type[np.floating]], Any]) -> Any:
         return found if np.isfinite(found).all() else sums(np.float64)
 
 
-def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[ArraySummary]:
+def _median(values: Floats) -> float:
+    """Return the median of finite values, the upper one of two; 0 if there are none."""
+    known = np.sort(finite_of(values).reshape(-1))
+    return float(known[known.size // 2]) if known.size else 0.0
+
+
+def typical_rows(height: int) -> list[int]:
+    """Choose three rows that are seldom alike, as the middle of a picture and its borders may be.
+
+    Examples
+    --------
+    >>> typical_rows(512), typical_rows(1)
+    ([73, 219, 365], [0, 0, 0])
+    """
+    return [height * place // 7 for place in (1, 3, 5)]
+
+
+def survey(
+    values: Floats, scale: float = 1, *, moments: bool = True, spread: bool = False
+) -> list[ArraySummary]:
     """Summarize whole arrays, in several threads.
 
     Parameters
@@ -197,6 +210,8 @@ def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[Ar
         The arrays.
     scale, moments
         As for `Survey`.
+    spread : bool
+        Whether to find the spread of all values.
 
     Returns
     -------
@@ -210,7 +225,8 @@ def survey(values: Floats, scale: float = 1, *, moments: bool = True) -> list[Ar
     (3.0, 1.8708)
     """
     count, height, width = values.shape
-    looking = Survey(count, HW(height, width), scale, moments=moments)
+    some = values[:, typical_rows(height)] if spread else None
+    looking = Survey(count, HW(height, width), scale, moments=moments, some=some)
     step = max(1, 8 * _TOGETHER // width)
 
     def work(mine: Iterator[tuple[int, int]]) -> None:
@@ -336,24 +352,23 @@ class _Part:
         sums: tuple[int, Floats | None],
         moments: bool,
         *,
-        every: int = 0,
-        seed: int = 0,
+        spread: bool = False,
     ) -> "_Part":
-        """Read values, few enough to stay in a cache; `every` and `seed` are as for `Spread.of`."""
+        """Read values, few enough to stay in a cache; `spread` says whether to keep them all."""
         low, high = float(values.min()), float(values.max())
         others = NotFinite()
         if not (math.isfinite(low) and math.isfinite(high)):
             others, values = NotFinite.of(values), finite_of(values)
             low, high = (float(values.min()), float(values.max())) if values.size else (math.nan, math.nan)
-        spread = Spread.of(values, every=every, seed=seed) if every else None
+        kept = Spread.of(values) if spread else None
         if not (moments and values.size):
-            return cls(low, high, values.size, math.nan, math.nan, *sums, spread, others)
+            return cls(low, high, values.size, math.nan, math.nan, *sums, kept, others)
         # Take deviations from one of the values: small differences keep the digits of their squares.
         first = float(values.flat[0])
         wide = np.subtract(values, first, dtype=np.float64).reshape(-1)
         mean = float(wide.sum()) / wide.size
         squares = max(float(wide @ wide) - wide.size * mean**2, 0.0)
-        return cls(low, high, wide.size, first + mean, squares, *sums, spread, others)
+        return cls(low, high, wide.size, first + mean, squares, *sums, kept, others)
 
     def joined(self, other: "_Part") -> "_Part":
         """Join two parts, after Chan, Golub and LeVeque, "Updating formulae", 1979."""

@@ -410,7 +410,7 @@ def _check_unpacked(path: Any, system: Any) -> None:
     if found["size"] > max(_SMALL, _MOST_TIMES * packed):
         raise InputError(
             f"cannot read {in_quotes(path)}: it would grow from {amount(packed)} to {amount(found['size'])}, "
-            f"more than {_MOST_TIMES} times; if it is what it should be, unpack the archive first."
+            f"more than {_MOST_TIMES} times; if that is intended, unpack the archive first."
         )
 
 

@@ -157,7 +157,7 @@ def _from_json(data: bytes, name: str) -> NDArray[np.float64]:
         ) from None
     except RecursionError:
         raise InputError(
-            f"{name} has lists in lists without end; expected at most {_MOST_AXES} levels."
+            f"{name} has lists that are nested too deeply; expected at most {_MOST_AXES} levels."
         ) from None
     except ValueError:  # Python does not convert numbers of thousands of digits
         raise InputError(

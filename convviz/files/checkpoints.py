@@ -242,7 +242,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     count = sum(map(_stored, found.values()))
     whole = parametrized.joined(found, name)
     left_out |= whole.left_out | {
-        key: "it has four axes, but only what is called NAME.weight is taken for the weight of a layer"
+        key: "it has four axes, but only arrays named NAME.weight are taken for weights of layers"
         for key, value in whole.arrays.items()
         if value.ndim == 4 and not _is_weight(key, whole.arrays)
     }

@@ -108,7 +108,7 @@ def from_npy(data: bytes, name: str) -> NDArray[Any]:
         count = math.prod(shape)
         left = len(data) - start - count * kind.itemsize
         if left > 0:
-            raise InputError(f"cannot read {name}: there is more behind the array ({plural(left, 'byte')}).")
+            raise InputError(f"cannot read {name}: more data follows the array ({plural(left, 'byte')}).")
         # Checked before allocation: a header can declare any number of values.
         if left < 0:
             raise ValueError("cut off")

@@ -241,7 +241,7 @@ def external_data(tensor: Any, what: str, folder: Path) -> tuple[Path, int, int]
     if not 0 <= offset <= offset + length <= size:
         raise InputError(
             f"{what} should be {length} bytes from byte {offset} on of {in_quotes(location)}, "
-            f"which has {size}; get the whole file."
+            f"but that file has only {size}; download the whole file."
         )
     return place, offset, length
 

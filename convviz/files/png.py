@@ -19,8 +19,9 @@ _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB, RGBA
 _UP = 2  # the filter that takes the row above from each row
 
 # Rows are compressed in independent pieces of about this many bytes, in several threads. A piece cannot
-# refer back across its border, which loses a window of 32 KB.
-_PIECE_BYTES = 1 << 20
+# refer back across its border, which loses a window of 32 KB. A piece of long rows has more bytes, up to
+# this many rows and pieces: every shape that a band cuts takes time in each band.
+_PIECE_BYTES, _PIECE_ROWS, _LARGEST_PIECE = 1 << 20, 128, 4
 
 
 class Painted(Protocol):
@@ -156,9 +157,10 @@ class Writer:
         advance : callable
             Called with the number of rows that were just written.
         """
-        step = max(1, _PIECE_BYTES // self._above.size)
+        size = self._above.size
+        step = max(1, _PIECE_BYTES // size, min(_PIECE_ROWS, _LARGEST_PIECE * _PIECE_BYTES // size))
         # This many rows are held at a time, compressed or not.
-        most = 16 * parallel.threads() * step
+        most = max(1, 16 * _PIECE_BYTES // (step * size)) * parallel.threads() * step
         for start in range(0, height, most):
             end = min(start + most, height)
             self._paint(range(start, end, step), height, paint)

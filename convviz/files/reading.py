@@ -79,7 +79,7 @@ def read_by(path: Path, read: Callable[[Path], Read]) -> Read:
         else:
             what = "there is no such file; check the path"
         if _ADDRESS.match(str(path)):
-            what = "addresses are for convviz batch; get the file first"
+            what = "only convviz batch reads addresses; download the file first"
         raise InputError(f"cannot read {quoted(path)}: {what}.") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise InputError(f"cannot read {quoted(path)}: {unusable(error)}.") from None

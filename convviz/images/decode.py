@@ -357,7 +357,7 @@ def _decoded_page(data: bytes, name: str, page: int, *, max_pixels: int) -> "Dec
     if len(pages) < 2:
         return decoded
     return replace(
-        decoded, remarks=(f"page {page} of several taken; --page N takes another", *decoded.remarks)
+        decoded, remarks=(f"page {page} of several was taken; --page N takes another", *decoded.remarks)
     )
 
 

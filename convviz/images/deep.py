@@ -145,7 +145,9 @@ def _netpbm(image: Image.Image, data: bytes) -> tuple[NDArray[Any], float] | Non
     if len(samples) < count:
         raise OSError(f"{len(samples):,} of {count:,} samples")
     if samples.max() > largest or samples.min() < 0:
-        raise OSError(f"samples from {samples.min()} to {samples.max()}, but at most {largest} announced")
+        raise OSError(
+            f"samples from {samples.min()} to {samples.max()}, but the file announces at most {largest}"
+        )
     return samples.reshape(shape), float(largest)
 
 
@@ -212,7 +214,7 @@ def _deep_gray(image: Image.Image) -> tuple[NDArray[Any], float, str]:
     samples = np.asarray(image)
     remark = ""
     if tags.get(_PHOTOMETRIC) == 0 and sample_format == _UNSIGNED:
-        remark = "0 is white in this file; samples taken as stored"
+        remark = "0 is white in this file; samples are taken as stored"
     if image.mode == "F":
         return samples, 0.0, remark
     if bits == 32 and sample_format == _UNSIGNED:

@@ -103,5 +103,5 @@ def explained(name: str) -> Iterator[None]:
         raise InputError(f"cannot read {name}: a picture inside it is larger than the limit.") from None
     except BROKEN as error:
         unread = isinstance(error, NotImplementedError) or _UNSUPPORTED.search(str(error))
-        what = "it is of a sort that Pillow does not read" if unread else "it is damaged"
+        what = "it is a kind of picture that Pillow does not read" if unread else "it is damaged"
         raise InputError(f"cannot read {name}: {what}{because(error)}.") from None

@@ -61,6 +61,8 @@ class Picture:
         The size after resizing and before cropping, in pixels.
     normalized : Normalization, optional
         The normalisation applied to each channel.
+    activations : bool
+        Whether the channels are the output of another layer, so that each has a scale of its own on a sheet.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class Picture:
     remarks: tuple[str, ...] = ()
     resized: HW | None = None
     normalized: Normalization | None = None
+    activations: bool = False
     _whole: list[Floats] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """Resize, crop and normalise pictures, as trained networks expect them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,11 +9,14 @@ from PIL import Image
 
 from convviz.errors import InputError, SpecError
 from convviz.images.picture import SMALL, ChannelRows, Picture, ends_after, made_whole, subtracted_and_divided
-from convviz.machine import memory
+from convviz.machine import memory, parallel
 from convviz.spec.geometry import HW
 from convviz.spec.preparation import Normalization, crop_corner
 from convviz.text import number, plural, printable
 from convviz.typing import Floats
+
+# How many rows of a large picture become floats at once.
+_ROWS = 64
 
 
 def check_resize(size: HW, most: int) -> None:
@@ -57,12 +60,32 @@ def resized(picture: Picture, size: HW, max_pixels: int) -> Picture:
     if size == picture.size:
         return replace(picture, resized=size)
     check_resize(size, max_pixels)
-    values = [
-        np.asarray(Image.fromarray(channel).resize((size.w, size.h), Image.Resampling.BILINEAR))
-        for channel in picture.x
-    ]
+    # The floats of a large picture as a whole would take four times the memory of its pixels.
+    large = not isinstance(picture.values, np.ndarray) and size.w < picture.size.w
+    channels = _narrowed(picture, size.w) if large else picture.x
+    values = np.stack([_brought(channel, size) for channel in channels])
     remark = f"resized from {picture.size} to {size}"
-    return replace(picture, values=np.stack(values), remarks=(*picture.remarks, remark), resized=size)
+    return replace(picture, values=values, remarks=(*picture.remarks, remark), resized=size)
+
+
+def _narrowed(picture: Picture, width: int) -> Floats:
+    """Resize along the rows, in bands; Pillow, too, does so before it resizes along the columns."""
+    channels, height, _ = picture.shape
+    found = np.empty((channels, height, width), np.float32)
+
+    def work(mine: Iterator[int]) -> None:
+        for top in mine:
+            for channel, rows in enumerate(picture.rows(top, min(top + _ROWS, height))):
+                found[channel, top : top + _ROWS] = _brought(rows, HW(len(rows), width))
+
+    parallel.share(range(0, height, _ROWS), work)
+    return found
+
+
+def _brought(values: Floats, size: HW) -> Floats:
+    """Bring one channel to a size, by means of the pixels that each new one covers."""
+    made = Image.fromarray(values).resize((size.w, size.h), Image.Resampling.BILINEAR)
+    return np.asarray(made, np.float32)
 
 
 def cropped(picture: Picture, size: HW) -> Picture:
@@ -80,7 +103,7 @@ def cropped(picture: Picture, size: HW) -> Picture:
         # The remaining part of a large picture may be small, so the rest can be freed.
         if math.prod(values.shape) <= SMALL:
             values = values.whole()
-    remark = f"cropped from {picture.size} to {size}, the middle"
+    remark = f"cropped from {picture.size} to {size} (the centre)"
     return replace(picture, values=values, remarks=(*picture.remarks, remark))
 
 

@@ -7,13 +7,13 @@
   const data = JSON.parse($("data").textContent);
 
   /** @param {string} text */
-  const floats = (text) => new Float32Array(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+  const floats = (text) => new Float32Array(Archive.bytes(text).buffer);
 
   /** The picture of the page. @returns {Input} */
   function unpacked() {
     const [count, height, width] = data.shape;
     const { kind, divisor, data: text } = data.pixels;
-    const flat = kind === "u8" ? Float32Array.from(atob(text), (letter) => letter.charCodeAt(0) / divisor) : floats(text);
+    const flat = kind === "u8" ? Float32Array.from(Archive.bytes(text)).map((level) => level / divisor) : floats(text);
     const channels = Array.from({ length: count }, (_, at) => flat.slice(at * height * width, (at + 1) * height * width));
     return {
       picture: { height, width, channels },
@@ -24,20 +24,23 @@
 
   const first = unpacked();
   /** @type {Step[]} */
-  const given = data.layers.map((step) => ({
+  const given = data.network ? data.layers : data.layers.map((step) => ({
     ...step,
     numbers: Object.fromEntries(Object.entries(step.numbers).map(([name, text]) => [name, floats(text)])),
   }));
-  const store = Store.create(data, first, data.single ? Compute.layer(data, given) : Compute.network(given));
+  const effect = data.network ? Archive.effect(given) : data.single ? Compute.layer(data, given) : Compute.network(given);
+  const store = Store.create(data, first, effect);
 
   /** What the page says about the whole: a sentence, the shape, the command, the program. @param {Now} now */
   function words({ state, input: { source }, shown }) {
     const { step, conv, weights, inputs: [input], output } = /** @type {Shown} */ (shown);
     if (step) {
-      const shapes = step.inputs.map((name) => given.find((one) => one.name === name)?.shape || data.shape);
+      const shapes = data.network
+        ? [[input.channels.length, input.height, input.width]]
+        : step.inputs.map((name) => given.find((one) => one.name === name)?.shape || data.shape);
       $("sentence").textContent = `${step.name}: ${shapes.map((shape) => shape.join("x")).join(" and ")} -> ${step.shape.join("x")}`;
       $("command").textContent = Words.netCommand(state, data, source);
-      $("code").textContent = Words.netCode(given, data, source);
+      $("code").textContent = data.network?.code || Words.netCode(data.network?.steps || given, data, source);
     } else if (conv && weights) {
       const shapeOf = (/** @type {Picture} */ { channels, height, width }) => [channels.length, height, width];
       $("sentence").textContent = Words.sentence(conv, shapeOf(input), shapeOf(output));
@@ -58,6 +61,8 @@
 
   /** Write what is chosen into the address; browsers complain about more than 20 changes a second. */
   function remember() {
+    // The frame of a notebook has no address of its own.
+    if (location.protocol === "about:") return;
     clearTimeout(waiting);
     const now = store.now();
     const rest = remembered + LEAST_BETWEEN - performance.now();
@@ -71,6 +76,8 @@
   // First what stands above the stage: the stage takes the room that is left.
   Drawer.start(data, store);
   Upload.start(data, store, first);
+  Sketch.start(data, store);
+  Chain.start(data, /** @type {any} */ (given), store);
   store.subscribe((now, before) => {
     if (!now.shown) {
       if (now.trouble.text) $("sentence").textContent = "";

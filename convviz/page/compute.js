@@ -58,5 +58,5 @@ const Compute = (() => {
     return { net, step, conv: null, weights: null, inputs, output, map, partials: [], small: thumbs };
   };
 
-  return { layer, network };
+  return { layer, network, convolved };
 })();

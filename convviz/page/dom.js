@@ -17,5 +17,12 @@ const Dom = (() => {
   /** The key of an element; empty if it has none. @param {Element|null} one */
   const keyOf = (one) => (one instanceof HTMLElement ? one.dataset.key || one.id : "");
 
-  return { $, element, keyed, keyOf };
+  /** Put a picture beside an element, with texts above the element. @param {HTMLElement} one @param {HTMLElement} picture @param {HTMLElement[]} texts */
+  function beside(one, picture, ...texts) {
+    const column = element("div", {}, ...texts);
+    one.before(element("div", { className: "pictured" }, picture, column));
+    column.append(one);
+  }
+
+  return { $, element, keyed, keyOf, beside };
 })();

@@ -9,7 +9,7 @@ const Drawer = (() => {
 
   /** @type {Form} */
   const form = { linked: new Set(), same: false };
-  /** How far each field may go; found when it is needed. @type {Map<string, Reach>} */
+  /** How far each field may go; found when it is needed. @type {Map<string, Limit>} */
   let reaches = new Map();
   let dragged = ""; // the field whose slider moves
 

@@ -10,7 +10,7 @@
  * @typedef {{name: string, words: string, torch: string, hint: string, ids: (typeof Settings.NUMBERS)[number][],
  *   sides: string[], all: string, least: number, handy: number, most?: number}} Setting
  * @typedef {{linked: Set<string>, same: boolean}} Form
- * @typedef {{values: number[], least: number, most: number, below: string, above: string}} Reach
+ * @typedef {{values: number[], least: number, most: number, below: string, above: string}} Limit
  */
 const Limits = (() => {
   // Beyond, no machine holds the maps.
@@ -62,7 +62,7 @@ const Limits = (() => {
    * The values that a slider offers, the ends of what is legal, and why it ends there; `above` is empty if nothing ends it.
    *
    * @param {State} state @param {Setting} row @param {string} id @param {Form} form @param {Data} data @param {Picture} picture
-   * @returns {Reach}
+   * @returns {Limit}
    */
   function reach(state, row, id, form, data, picture) {
     /** @param {number} value */
@@ -89,7 +89,7 @@ const Limits = (() => {
     };
   }
 
-  /** The next legal value above or below. @param {Reach} reach @param {number} value @param {number} step */
+  /** The next legal value above or below. @param {Limit} reach @param {number} value @param {number} step */
   function next({ values, most }, value, step) {
     if (step < 0) return values.filter((one) => one < value).pop();
     return values.find((one) => one > value) ?? (value < most ? value + 1 : undefined);

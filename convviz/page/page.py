@@ -31,6 +31,8 @@ _LOOKS = PageSettings()
 
 # Beyond these limits a change takes too long, or the file is too large to send.
 MOST_PIXELS, MOST_FILTERS = 1 << 22, 64
+# Larger pictures are brought to this many pixels along a side, as by the scripts, unless the user chooses.
+MOST_SIDE = 1024
 MOST_MACS, MOST_NUMBERS = 1 << 31, 1 << 22
 # Several workers share a single layer, and no other layer follows it.
 MOST_MACS_ALONE = 1 << 33
@@ -39,7 +41,8 @@ _SCRIPTS = (
     # Workers run these four.
     *("convolve", "layers", "paint", "work"),
     *("words", "settings", "png", "pictures", "dom", "plan", "cells", "lines", "panes", "looks"),
-    *("store", "compute", "inspector", "stage", "filters", "strip", "play", "tabs", "export"),
+    *("store", "compute", "archive", "inspector", "stage", "filters", "strip", "play", "tabs"),
+    *("chain", "sketch", "export"),
     # What surrounds the stage.
     *("limits", "presets", "drawer", "upload", "tour", "keys", "progress", "app"),
 )
@@ -56,6 +59,8 @@ def page(
     reading: InputSettings = _AS_IT_IS,
     others: Sequence[str] = (),
     looks: PageSettings = _LOOKS,
+    words: Sequence[str] = (),
+    tour: bool = False,
 ) -> str:
     """Write the page of a layer.
 
@@ -77,6 +82,10 @@ def page(
         Further inputs; their channels are in the picture too.
     looks : PageSettings
         The initial colours for the values of maps.
+    words : sequence of str
+        The options of ``convviz run`` that name the weights, if they do not come from `settings`.
+    tour : bool
+        Whether the tour starts on this page.
 
     Returns
     -------
@@ -107,7 +116,7 @@ def page(
             f"{layer.macs(picture.shape):,}; bring the picture to fewer pixels with --resize."
         )
     edges = layer.edges(picture.size)
-    given = bool(settings.files or settings.kernel)
+    given = bool(settings.files or settings.kernel or words)
     # The page rotates the kernels itself.
     own = weights.turned() if settings.flip else weights
     parameters = {"weight": own.weight} | ({} if own.bias is None else {"bias": own.bias})
@@ -134,16 +143,17 @@ def page(
     }
     more = {
         "single": True,
+        "tour": tour,
         "given": given,
-        "words": _words(settings),
-        "reading": [*map(shlex.quote, others), *_options(reading)],
-        "layers": [_layer(step, parameters)],
+        "words": list(words) or _words(settings),
+        "reading": [*map(shlex.quote, others), *options_of(reading)],
+        "layers": [layer_data(step, parameters)],
     }
-    return _written(path, picture, reading, looks=looks, more=more, chosen=chosen)
+    return written(path, picture, reading, looks=looks, more=more, chosen=chosen)
 
 
 # A program whose input and weights come from elsewhere.
-_NO_PROGRAM: Mapping[str, Any] = {"imports": [], "read": [], "other": [], "opened": "", "stored": {}}
+NO_PROGRAM: Mapping[str, Any] = {"imports": [], "read": [], "other": [], "opened": "", "stored": {}}
 
 
 def network_page(
@@ -157,7 +167,7 @@ def network_page(
     reading: InputSettings = _AS_IT_IS,
     read_as: InputSettings | None = None,
     origin: str = "",
-    program: Mapping[str, Any] = _NO_PROGRAM,
+    program: Mapping[str, Any] = NO_PROGRAM,
     others: Sequence[str] = (),
     looks: PageSettings = _LOOKS,
 ) -> str:
@@ -214,10 +224,7 @@ def network_page(
     >>> text.startswith("<!doctype html>")
     True
     """
-    for what, count, most in (
-        ("MACs", sum(one.macs for one in steps), MOST_MACS),
-        ("numbers", sum(one.layer.parameters for one in steps), MOST_NUMBERS),
-    ):
+    for what, count, most in _sizes(steps):
         if count > most:
             raise SpecError(
                 f"a page has room for a network of {most:,} {what}, not {count:,}; take its first layers "
@@ -227,16 +234,29 @@ def network_page(
         "single": False,
         "given": False,
         "words": list(command),
-        "reading": [*map(shlex.quote, others), *_options(reading)],
-        "layers": [_layer(one, parameters.get(one.name, {})) for one in steps],
+        "reading": [*map(shlex.quote, others), *options_of(reading)],
+        "layers": [layer_data(one, parameters.get(one.name, {})) for one in steps],
         "classes": list(network.classes),
         "origin": origin,
         "program": dict(program),
     }
-    return _written(path, picture, read_as or reading, looks=looks, more=more, chosen={})
+    return written(path, picture, read_as or reading, looks=looks, more=more, chosen={})
 
 
-def _written(
+def has_room(steps: Sequence[SizedStep]) -> bool:
+    """Return whether the browser can compute all these layers."""
+    return all(count <= most for _, count, most in _sizes(steps))
+
+
+def _sizes(steps: Sequence[SizedStep]) -> tuple[tuple[str, int, int], ...]:
+    """Count what limits a network on a page: a word, the number, and the limit."""
+    return (
+        ("MACs", sum(one.macs for one in steps), MOST_MACS),
+        ("numbers", sum(one.layer.parameters for one in steps), MOST_NUMBERS),
+    )
+
+
+def written(
     path: str,
     picture: Picture,
     reading: InputSettings,
@@ -244,8 +264,9 @@ def _written(
     looks: PageSettings,
     more: Mapping[str, Any],
     chosen: Mapping[str, Any],
+    blobs: Sequence[str] = (),
 ) -> str:
-    """Put styles, scripts and data into the page."""
+    """Put styles, scripts and data into the page; `blobs` are arrays that its layers refer to by number."""
     if picture.size.h * picture.size.w > MOST_PIXELS:
         raise SpecError(
             f"a page has room for {MOST_PIXELS:,} pixels, not {picture.size}; bring the picture to fewer "
@@ -262,7 +283,7 @@ def _written(
         "high": high,
         "pixels": _channels(picture),
         # The settings to read another picture; the page determines its channels and its size.
-        "prepared": _options(dataclasses.replace(reading, mode=None, resize=None, crop=None)),
+        "prepared": options_of(dataclasses.replace(reading, mode=None, resize=None, crop=None)),
         "most": 1 if reading.range == "unit" else 255,
         "mostMacs": MOST_MACS_ALONE,
         "normalize": None if normal is None else {"mean": list(normal.mean), "std": list(normal.std)},
@@ -270,7 +291,7 @@ def _written(
         "tables": {name: _table(name) for name in dict.fromkeys(("signed", "gray", looks.colormap))},
         "classes": [],
         "origin": "",
-        "program": dict(_NO_PROGRAM),
+        "program": dict(NO_PROGRAM),
         "state": {"at": 0, "map": 0, "edits": {}, "channelScale": "shared"}
         | _painted(looks)
         | _NO_LAYER
@@ -284,6 +305,10 @@ def _written(
         **{script: _part(f"{script}.js") for script in _SCRIPTS},
         # A data script ends at the first tag, even inside a string.
         "data": json.dumps(data).replace("<", "\\u003c"),
+        # Not in the data, which the browser reads whole at the start.
+        "storedArrays": "".join(
+            f'<script type="text/plain" id="stored-{at}">{blob}</script>\n' for at, blob in enumerate(blobs)
+        ),
     }
     # Fill all placeholders in one pass: a name may look like a placeholder.
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _part("page.html"))
@@ -356,7 +381,7 @@ _ROWS: dict[type[layers.Layer], _Row] = {
 }
 
 
-def _layer(one: SizedStep, parameters: Parameters) -> dict[str, Any]:
+def layer_data(one: SizedStep, parameters: Parameters) -> dict[str, Any]:
     """Return one layer as plain values."""
     layer, shape = one.layer, one.input_shapes[0]
     row = _ROWS.get(type(layer), _AS_ALL)
@@ -376,7 +401,7 @@ def _part(name: str) -> str:
     return resources.files("convviz").joinpath("page", name).read_text(encoding="utf-8").rstrip("\n")
 
 
-def _options(reading: InputSettings) -> list[str]:
+def options_of(reading: InputSettings) -> list[str]:
     """Return the input settings as options of ``convviz run``."""
     return [
         f"--{name}{'=' if text.startswith('-') else ' '}{shlex.quote(text)}"

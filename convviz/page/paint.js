@@ -7,6 +7,7 @@
  * @typedef {{kind: string, percent: number, low: number, high: number}} Limits
  * @typedef {{colormap: string, limits: string, scale: string}} Looks
  * @typedef {{low: number, high: number, signed: boolean}} Tone
+ * @typedef {{low: number, high: number, count: number}} Bin
  * @typedef {{values: Float32Array, height: number, width: number}} Small
  */
 const Paint = (() => {
@@ -15,8 +16,8 @@ const Paint = (() => {
   const NEUTRAL = 247;
   // Black is 0 where no value is negative, unless the others would lose more than this share of the scale.
   const MOST_FOR_ZERO = 0.1;
-  // Values that are put in order; it takes about a millisecond.
-  const MOST_ORDERED = 1 << 14;
+  // More values are counted in bins: to put them in order takes several milliseconds.
+  const FEW = 1 << 14;
   // As `marks` in convviz/render/palette.py: NaN, infinity, minus infinity.
   const NAN = [255, 0, 255];
   const ABOVE = [255, 0, 0];
@@ -98,30 +99,56 @@ const Paint = (() => {
   }
 
   /**
-   * The values of arrays in ascending order; of many, one of every few neighbours, so that percentiles are off by less
-   * than 0.2.
+   * The finite values of arrays: each by itself, or many in bins, as in convviz/compute/spread.py.
    *
-   * @param {Float32Array[]} arrays @param {boolean} bare  Whether magnitudes are wanted.
+   * Bins are narrowest near a typical value: at most 1/128 of the distance of their values from there.
+   *
+   * @param {Float32Array[]} arrays @param {number} least @param {number} most  The extremes of all.
+   * @returns {Bin[]}
    */
-  function ordered(arrays, bare) {
-    const every = Math.max(1, Math.floor(arrays.reduce((sum, { length }) => sum + length, 0) / MOST_ORDERED));
-    const found = [];
-    // Neighbours are drawn at random, always the same ones: rows may repeat as the steps do.
-    let chance = 1;
+  function spread(arrays, least, most) {
+    const size = arrays.reduce((sum, { length }) => sum + length, 0);
+    const some = (/** @type {number} */ every) =>
+      arrays.flatMap((values) => [...values.filter((value, at) => at % every === 0 && Number.isFinite(value))]);
+    if (size <= FEW) return some(1).map((value) => ({ low: value, high: value, count: 1 }));
+    const few = some(509).sort((one, other) => one - other);
+    const half = (few[few.length >> 1] || 0) / 2;
+    const single = new Float32Array(1);
+    const bits = new Uint32Array(single.buffer);
+    const counts = new Uint32Array(1 << 16);
     for (const values of arrays)
-      for (let first = 0; first < values.length; first += every) {
-        chance = (Math.imul(chance, 1664525) + 1013904223) >>> 0;
-        const value = values[Math.min(values.length - 1, first + (chance >>> 8) % every)];
-        if (Number.isFinite(value)) found.push(bare ? Math.abs(value) : value);
+      for (let at = 0; at < values.length; at++) {
+        single[0] = values[at] / 2 - half;
+        counts[bits[0] >>> 16]++;
       }
-    return Float32Array.from(found).sort();
+    const start = (/** @type {number} */ upper) => ((bits[0] = upper << 16), 2 * single[0]);
+    const within = (/** @type {number} */ value) => Math.min(Math.max(value, least), most);
+    const found = [];
+    for (let bin = 0; bin < counts.length; bin++) {
+      const upper = bin & 0x7fff;
+      if (!counts[bin] || upper >= 0x7f80) continue;
+      const [inner, outer] = [start(upper), upper ? start(upper + 1) : 0];
+      const [low, high] = bin === upper ? [inner, outer] : [-outer, -inner];
+      found.push({ low: within(2 * half + low), high: within(2 * half + high), count: counts[bin] });
+    }
+    return found;
   }
 
-  /** A percentile as numpy computes it, interpolated between neighbours. @param {Float32Array} sorted @param {number} percent */
-  function percentile(sorted, percent) {
-    const place = (percent / 100) * (sorted.length - 1);
-    if (!sorted.length) return 0; // no value is finite
-    const [below, above] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+  /**
+   * A percentile of edges: between known values as numpy computes it.
+   *
+   * @param {{edge: number, count: number}[]} edges @param {number} percent
+   */
+  function percentile(edges, percent) {
+    edges.sort((one, other) => one.edge - other.edge);
+    const total = edges.reduce((sum, { count }) => sum + count, 0);
+    if (!total) return 0; // no value is finite
+    const place = (percent / 100) * (total - 1);
+    const [below, above] = [Math.floor(place), Math.ceil(place)].map((rank) => {
+      let at = 0;
+      for (let sum = edges[0].count; sum <= rank; sum += edges[++at].count);
+      return edges[at].edge;
+    });
     return below + (above - below) * (place % 1);
   }
 
@@ -140,13 +167,17 @@ const Paint = (() => {
     const least = Math.min(...every.map(([low]) => low));
     const most = Math.max(...every.map(([, high]) => high));
     const centred = signed || wanted.kind === "symmetric";
-    const sorted = percent ? ordered(arrays, centred) : new Float32Array();
+    const bins = percent ? spread(arrays, least, most) : [];
     if (centred) {
-      const peak = (percent && percentile(sorted, 100 - percent)) || Math.max(-least, most) || 1;
+      const sizes = bins.map(({ low, high, count }) => ({ edge: Math.max(-low, high), count }));
+      const peak = (percent && percentile(sizes, 100 - percent)) || Math.max(-least, most) || 1;
       return { low: -peak, high: peak, signed: true };
     }
-    let [low, high] = percent ? [percentile(sorted, percent), percentile(sorted, 100 - percent)] : [least, most];
-    if (low === high) [low, high] = [least, most];
+    const lows = bins.map(({ low, count }) => ({ edge: low, count }));
+    const highs = bins.map(({ high, count }) => ({ edge: high, count }));
+    let [low, high] = percent ? [percentile(lows, percent), percentile(highs, 100 - percent)] : [least, most];
+    // Percentiles in one bin are equal, as far as is known.
+    if (low === high || (percent && low === percentile(lows, 100 - percent))) [low, high] = [least, most];
     if (wanted.kind === "percentile" && !cells && least >= 0 && low <= MOST_FOR_ZERO * high) low = 0;
     if (low === high) [low, high] = [Math.min(low, 0), Math.max(high, 0) || Number(low === 0)];
     return { low, high, signed: false };

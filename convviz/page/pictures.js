@@ -55,6 +55,7 @@ const Pictures = (() => {
 
   /** Why the page cannot read other pictures; empty if it can. @param {Data} data @param {boolean} [grey] */
   function reason(data, grey = false) {
+    if (data.network) return "this page holds what the network made of its own picture; convviz explore makes a page of another one.";
     const channels = !data.single ? data.shape[0] : grey ? 1 : 3;
     if (channels !== 1 && channels !== 3) return `the network reads ${channels} channels, which no picture has.`;
     const given = data.normalize ? data.normalize.mean.length : 1;

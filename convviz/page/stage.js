@@ -513,6 +513,7 @@ const Stage = (() => {
       const cell = one.cells[at];
       const shade = Paint.colour(product, peak);
       cell.textContent = Words.fit(product, chars);
+      cell.title = short(product, 7);
       cell.style.background = `rgb(${shade.join()})`;
       cell.style.color = Cells.inkOn(shade);
       cell.classList.toggle("lit", lit);

@@ -153,6 +153,12 @@ const Store = (() => {
         .some((one) => attempt(one, field, input, { pinned: null }));
     }
 
+    /** Show another picture of the same shape as part of the change before: a stroke that goes on. @param {Input} input */
+    function repaint(input) {
+      set({ input });
+      start();
+    }
+
     /** Move along the history. @param {Moment[]} from @param {Moment[]} to */
     function travel(from, to) {
       const moment = from.pop();
@@ -167,7 +173,7 @@ const Store = (() => {
       /** @param {Listener} listener */
       subscribe: (listener) => listeners.push(listener),
       settled: () => settled,
-      tell, attempt, change, amend, edit, replace,
+      tell, attempt, change, amend, edit, replace, repaint,
       /** @param {Place|null} pinned */
       pin: (pinned) => set({ pinned, pointed: null, filled: null }),
       /** @param {Place|null} pointed */

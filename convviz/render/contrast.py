@@ -29,8 +29,7 @@ class Contrast:
     tone : Tone
         How its values become levels.
     below, above : float
-        The share of its drawn values that lies beyond each end of the tone, from 0 to 1; only
-        finite values count.
+        The share of all its finite values that lies beyond each end of the tone, from 0 to 1.
     said : bool
         Whether the shares are printed for this map by itself: maps differ in them.
     others : NotFinite
@@ -63,13 +62,15 @@ class Drawn:
     low, high : float
         Minimum and maximum of the finite values of the map; NaN if there are none.
     spread : Spread
-        The finite values that are drawn: if a map is reduced, the means of areas.
+        All finite values of the map, also if it is drawn reduced.
     cells : bool
         Whether the map is so small that its values are drawn as cells, with their numbers.
     layer : int
         Maps of one layer have the same number.
     others : NotFinite
         How many values of the map are not finite.
+    adds : bool
+        Whether its values are terms of a sum: then black is 0 if no value is negative.
     """
 
     low: float
@@ -78,11 +79,13 @@ class Drawn:
     cells: bool = False
     layer: int = 0
     others: NotFinite = NONE
+    adds: bool = False
 
     @classmethod
-    def of(cls, field: ArraySummary, *, scale: float, layer: int = 0) -> "Drawn":
+    def of(cls, field: ArraySummary, *, scale: float, layer: int = 0, adds: bool = False) -> "Drawn":
         """Take a map as a sheet draws it: enlarged or reduced by `scale`."""
-        return cls(field.low, field.high, field.drawn, scale >= scales.CELL, layer, field.others)
+        assert field.spread is not None
+        return cls(field.low, field.high, field.spread, scale >= scales.CELL, layer, field.others, adds)
 
     @classmethod
     def joined(cls, maps: Sequence["Drawn"]) -> "Drawn":
@@ -97,6 +100,7 @@ class Drawn:
             all(one.cells for one in maps),
             maps[0].layer,
             sum((one.others for one in maps), NONE),
+            maps[0].adds,
         )
 
 
@@ -153,7 +157,7 @@ def contrast_of(maps: Floats, index: int, *, scale: float, looks: ContrastSettin
     index : int
         The index of the map.
     scale : float
-        Units per value; large maps are drawn with two pixels per unit.
+        Units per value.
     looks : ContrastSettings
         The requested settings.
 
@@ -163,9 +167,7 @@ def contrast_of(maps: Floats, index: int, *, scale: float, looks: ContrastSettin
         The contrast of the map.
     """
     chosen = maps[index : index + 1] if looks.scale == "map" else maps
-    drawn = [
-        Drawn.of(survey(one[None], min(1.0, 2 * scale), moments=False)[0], scale=scale) for one in chosen
-    ]
+    drawn = [Drawn.of(one, scale=scale) for one in survey(chosen, moments=False, spread=True)]
     return contrasts(drawn, looks)[0 if looks.scale == "map" else index]
 
 
@@ -182,7 +184,8 @@ def _tone(one: Drawn, looks: ContrastSettings) -> Tone:
     if signed or limits.kind == "symmetric":
         return _centred(one, percent)
     low, high = _between(one, percent)
-    if limits.kind == "percentile" and not one.cells and one.low >= 0 and low <= _MOST_FOR_ZERO * high:
+    near = not one.cells and low <= _MOST_FOR_ZERO * high
+    if limits.kind == "percentile" and one.low >= 0 and (one.adds or near):
         low = 0.0
     return Tone(low, high, "unit")
 
@@ -190,18 +193,17 @@ def _tone(one: Drawn, looks: ContrastSettings) -> Tone:
 def _centred(one: Drawn, percent: float) -> Tone:
     """End at a percentile of the magnitude, or at the largest magnitude if that percentile is 0."""
     largest = max(-one.low, one.high)
-    peak = min(one.spread.magnitude(100 - percent), largest) if percent else largest
+    peak = one.spread.magnitude(100 - percent) if percent else largest
     peak = peak or largest or 1.0
     return Tone(-peak, peak, "signed")
 
 
 def _between(one: Drawn, percent: float) -> tuple[float, float]:
-    """End at percentiles; if they are equal, at the extremes, first those of the drawn values."""
-    for beyond in (percent, 0.0) if percent else ():
-        # The rounding of means must not lead beyond the extremes.
-        low = max(one.spread.percentile(beyond), one.low)
-        high = min(one.spread.percentile(100 - beyond), one.high)
-        if low < high:
+    """End at percentiles; if they are equal, at the extremes."""
+    if percent:
+        low, high = one.spread.least(percent), one.spread.most(100 - percent)
+        # Percentiles in one bin are equal, as far as is known.
+        if low < one.spread.least(100 - percent):
             return low, high
     if one.low < one.high:
         return one.low, one.high
@@ -209,7 +211,7 @@ def _between(one: Drawn, percent: float) -> tuple[float, float]:
     return min(one.low, 0.0), max(one.high, 0.0) or float(one.low == 0)
 
 
-def rule(looks: Look, *, cells: Sequence[bool], what: str = "map") -> str:
+def rule(looks: Look, *, cells: Sequence[bool], what: str = "map", adds: bool = False) -> str:
     """Describe in words how values became brightness, for the legend.
 
     Parameters
@@ -220,6 +222,8 @@ def rule(looks: Look, *, cells: Sequence[bool], what: str = "map") -> str:
         For every map, whether it is drawn as cells.
     what : str
         The thing that has a scale of its own, if they do not all share one.
+    adds : bool
+        Whether values are terms of a sum, as for `Drawn`.
 
     Returns
     -------
@@ -244,19 +248,21 @@ def rule(looks: Look, *, cells: Sequence[bool], what: str = "map") -> str:
         words = f"The scale goes from {exact(limits.low)} to {exact(limits.high)}"
     elif limits.kind != "percentile" or all(cells):
         words = f"The scale {whose} {largest if centred else extremes}"
+        if adds and limits.kind == "percentile" and not centred:
+            words += ". A scale without negative values starts at 0"
     else:
         least, most = exact(limits.percent), exact(100 - limits.percent)
         if centred:
             words = f"The scale {whose} is centred on 0 and ends at percentile {most} of {its} magnitude"
         else:
-            words = (
-                f"The scale {whose} goes from percentile {least} to percentile {most} of {its} pixels, "
-                "or from 0 where no value is negative and the smallest are near 0"
-            )
-        if (looks.scale, what) == ("map", "map"):
-            words += f"; at most {least}% of the pixels, or one of few, lie beyond each end"
+            words = f"The scale {whose} goes from percentile {least} to percentile {most} of {its} pixels"
         if any(cells):
             words += f"; where numbers are drawn, it {largest if centred else extremes}"
+        if (looks.scale, what) == ("map", "map"):
+            words += f"; at most about {least}% of the pixels lie beyond each end"
+        if not centred:
+            words += ". A scale without negative values starts at 0"
+            words += "" if adds else " if its smallest values are near 0"
     if differs(looks, cells=all(cells), shared=(looks.scale, what) != ("map", "map")):
         bars = "Bars give the ends, mark 0 and say what share of the pixels lies beyond"
     else:

@@ -58,6 +58,8 @@ class InNetwork(NamedTuple):
         The output of the network at that layer.
     values : (str, str)
         The names in a file of the values that the layer reads and makes; empty if there is no file.
+    dtype : str
+        The type of the numbers that the network computes with.
     seen : Seen, optional
         The receptive field of one of its values.
     gradient : ndarray, shape (C, H, W), float32, optional
@@ -71,6 +73,7 @@ class InNetwork(NamedTuple):
     runner: str
     maps: Floats
     values: tuple[str, str] = ("", "")
+    dtype: str = "float32"
     seen: Seen | None = None
     gradient: Floats | None = None
     picture: Picture | None = None
@@ -78,7 +81,7 @@ class InNetwork(NamedTuple):
     @property
     def words(self) -> str:
         """Name the layer and its network."""
-        return f"layer {self.name} of {self.network}, on what arrives there"
+        return f"layer {self.name} of {self.network}, on the activations that reach it"
 
     @property
     def document(self) -> dict[str, str]:
@@ -168,7 +171,8 @@ def in_network(
     weights = LayerWeights.of(
         layer, weight, convolution.bias, names=[f"{name}: {index}" for index in range(layer.out_channels)]
     )
-    place = InNetwork(name, engine.name, engine.runner, made.values, engine.value_names(name))
+    dtype = engine.declared.dtype
+    place = InNetwork(name, engine.name, engine.runner, made.values, engine.value_names(name), dtype)
     return LayerInContext(arriving, layer, weights, (*opened.remarks, *remarks), place)
 
 
@@ -179,7 +183,8 @@ def _arriving(picture: Picture, values: Floats) -> Picture:
     names = tuple(str(index) for index in range(len(values)))
     known = finite_of(values)
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-    return Picture(values, names, min(low, 0.0), high if high > low else low + 1, picture.remarks)
+    ends = min(low, 0.0), high if high > low else low + 1
+    return Picture(values, names, *ends, picture.remarks, activations=True)
 
 
 def _transposed_remark(name: str, layer: ConvTranspose2d) -> str:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,19 +122,24 @@ def _grid(values: NDArray[np.float32], *, empty: bool = False) -> Grid:
 
 def _sum(found: Trace) -> str:
     """Write one value as its sum."""
-    words = []
+    words, written = [], Decimal(0)
     for channel in found.channels:
-        pairs = zip(channel.patch.ravel(), channel.kernel.ravel(), strict=True)
-        words += [f"{number(float(x), digits=6)}*{_signed(float(w))}" for x, w in pairs]
+        for x, w in zip(channel.patch.ravel(), channel.kernel.ravel(), strict=True):
+            factors = [number(float(value), digits=6) for value in (x, w)]
+            words.append(f"{factors[0]}*{_in_brackets(factors[1])}")
+            written += Decimal(factors[0]) * Decimal(factors[1])
     if found.bias is not None:
-        words.append(_signed(found.bias))
-    return f"({found.at.h},{found.at.w}): {' + '.join(words)} = {number(found.total, digits=6)}"
+        bias = number(found.bias, digits=6)
+        words.append(_in_brackets(bias))
+        written += Decimal(bias)
+    total = number(found.total, digits=6)
+    rounded = "" if written == Decimal(total) else " (rounded)"
+    return f"({found.at.h},{found.at.w}): {' + '.join(words)} = {total}{rounded}"
 
 
-def _signed(value: float) -> str:
-    """Write a number, in brackets if it is negative."""
-    text = number(value, digits=6)
-    return f"({text})" if value < 0 else text
+def _in_brackets(text: str) -> str:
+    """Put a number in brackets if it is negative."""
+    return f"({text})" if text.startswith("-") else text
 
 
 def make_sheets(

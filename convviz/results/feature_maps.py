@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +33,14 @@ from convviz.spec.reach import Box
 from convviz.text import plural
 from convviz.typing import Floats
 
+if TYPE_CHECKING:
+    from convviz.results.pages import Page
+
 # Maps of at most this many values, 64 MiB, are kept after they are computed. For larger maps, fresh
 # memory costs about a nanosecond per byte (measured in 2026), and most maps are quicker to compute again:
 # maps of at most this many MACs per value are not kept, nor are maps of more than 1 GiB.
 _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
+_NO_PROGRAM = "# this layer was made in Python: no file holds its weights"
 # The number of full-size maps to compute together while the sheet is painted.
 _TOGETHER = 8
 
@@ -121,7 +125,7 @@ class FeatureMaps(LayerRun):
             filters,
             channels=found.channels,
             maps=maps,
-            parts=None if parts is None else [survey(row, after, moments=False) for row in parts],
+            parts=None if parts is None else [_summaries(row, after) for row in parts],
             flips=None if differences is None else self._flips(differences, after),
             kernels=kernels,
             tile=tile,
@@ -179,14 +183,69 @@ class FeatureMaps(LayerRun):
             before = np.subtract(self.maps, differences)
         else:  # infinity minus infinity cannot be reversed
             before = apply(self.layer, self.picture.x, self.filters.turned(), backend=self.backend)
-        both = (survey(values, scale, moments=False) for values in (before, differences))
+        both = (_summaries(values, scale) for values in (before, differences))
         return list(zip(*both, strict=True))
 
     def contrasts(self, picture: settings.SheetSettings) -> list[Contrast]:
-        """Choose how every map is drawn with all of its pixels, as a separate picture."""
-        found = self.summary(picture.tile, moments=False, spread=True)
+        """Choose how every map is drawn, on the sheet and as a separate picture."""
+        found = self.summary(picture.tile, moments=False)
         _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), picture.tile)
-        return contrasts([Drawn.of(one.in_full, scale=after) for one in found.maps], picture)
+        return contrasts([Drawn.of(one, scale=after) for one in found.maps], picture)
+
+    def explore(self, path: str = "input.npy", **looks: Any) -> "Page":
+        """Make an interactive page of the layer on its input.
+
+        Parameters
+        ----------
+        path : str
+            The name of the input in the command on the page.
+        **looks
+            The initial colours for the values of maps: `colormap`, `limits` and `scale`, as for `grid`.
+
+        Returns
+        -------
+        Page
+            It shows itself in a notebook, and has ``save(path)``.
+
+        Raises
+        ------
+        SpecError
+            If the input or the layer is too large for a page.
+
+        Examples
+        --------
+        >>> run(np.ones((1, 4, 4)), Conv2d(1, 2, 3)).explore().text.startswith("<!doctype html>")
+        True
+        """
+        from convviz.page.page import MOST_FILTERS, page
+        from convviz.page.stored import Told, stored_page
+        from convviz.results.pages import Page, of_layer
+
+        colours = settings.PageSettings.of(**looks)
+        if self.layer.out_channels > MOST_FILTERS:  # on a page with settings each filter is a choice
+            stored = of_layer(self.picture, self.layer, weights=self.filters, maps=self.maps)
+            told = Told(repr(self.layer), self.backend, code=_NO_PROGRAM)
+            return Page(stored_page(path, stored.stored, stored.chain, told=told, looks=colours))
+        text = page(
+            path,
+            self.picture,
+            self.layer,
+            weights=self.filters,
+            settings=settings.LayerSettings(),
+            looks=colours,
+            words=self._kernels(),
+        )
+        return Page(text)
+
+    def _kernels(self) -> list[str]:
+        """Name the weights as options of ``convviz run``; none if they are those of a new layer."""
+        new, own = seeded(self.layer), self.filters
+        if np.array_equal(new.weight, own.weight) and np.array_equal(
+            [] if new.bias is None else new.bias, [] if own.bias is None else own.bias
+        ):
+            return []
+        biases = [] if own.bias is None else [f"--bias-values={','.join(map(str, own.bias.tolist()))}"]
+        return ["-K kernels.json", *biases]
 
     def arrays(
         self, *, parts: Floats | None = None, differences: Floats | None = None
@@ -271,6 +330,11 @@ class FeatureMaps(LayerRun):
     def _repr_png_(self) -> bytes:
         """Show the sheet in a notebook."""
         return outputs.as_png(self.grid())
+
+
+def _summaries(maps: Floats, scale: float) -> list[ArraySummary]:
+    """Summarize maps of one filter, or one map of each filter."""
+    return survey(maps, scale, moments=False, spread=True)
 
 
 def run(

@@ -1,9 +1,9 @@
 """Hold the maps that the steps of a network make of a picture, as a value that shows and saves itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from convviz import __version__
 from convviz.compute import backends
 from convviz.compute.feature_maps import MapStatistics
 from convviz.compute.networks import stack
-from convviz.compute.networks.engine import NetworkStep, activations, overview_steps
+from convviz.compute.networks.engine import NetworkStep, activations, overview_steps, rows_read
 from convviz.compute.networks.sources import Opened, check_layer
 from convviz.compute.survey import by_energy, summed_up
 from convviz.errors import SpecError
@@ -24,11 +24,19 @@ from convviz.results.feature_maps import FeatureMaps
 from convviz.spec import settings
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Shape, shape_text
-from convviz.text import number, plural
+from convviz.text import in_quotes, number, plural
 from convviz.typing import Floats
 
+if TYPE_CHECKING:
+    from convviz.page.stored import OwnProgram
+    from convviz.results.pages import Page
+
+# A network that was made in Python has weights, but no file of them.
+_IN_PYTHON = "# copy the weights of the network into the layers below"
 # The number of classes to name for a prediction.
 _BEST = 5
+# A network of our own with more steps is shown by an overview, as every other network is.
+_MOST_STEPS = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +101,10 @@ class LayerMaps:
         """List the maps with the most energy, the strongest first."""
         return [int(index) for index in by_energy(self.channels)[:count]]
 
+    def explore(self, path: str = "input.npy", **looks: Any) -> "Page":
+        """Make an interactive page of the network; this takes the parameters of `NetworkMaps.explore`."""
+        return self.run.explore(path, **looks)
+
     def sheet(self, **looks: Any) -> Sheet:
         """Lay out the maps; this takes the parameters of `NetworkMaps.sheet`."""
         return self.run.sheet(only=self.name, token=self.token, **looks)
@@ -127,7 +139,9 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
     title : str
         The name of the network on a sheet.
     shown : sequence of NetworkStep, optional
-        The steps on the sheet; all by default.
+        The steps of an overview, the sheet of all layers; by default it has all but flattening.
+    rows : sequence of NetworkStep, optional
+        The steps on all sheets of the network, if this one shows a part of them.
     """
 
     opened: Opened
@@ -138,6 +152,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
     device: str = "cpu"
     title: str = field(default="")
     shown: Sequence[NetworkStep] = ()
+    rows: Sequence[NetworkStep] = ()
 
     def __repr__(self) -> str:
         named = ", ".join([*list(self)[:3], *(["…"] if len(self) > 3 else [])])
@@ -183,6 +198,14 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         """Notes on the weights, if they were not simply taken by their names."""
         return self.opened.remarks
 
+    def order_sentence(self, name: str) -> str:
+        """Return which axis of a layer has the channels, in words; empty if it is the first."""
+        if self.step(name).layout != "hwc":
+            return ""
+        return f"{name}: channels are the last axis, " + (
+            "as declared" if self.opened.channels_last else "as the layers around it show"
+        )
+
     @property
     def output_shape(self) -> Shape:
         """Shape of the output of the last step; empty if it is not known."""
@@ -218,6 +241,10 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             if self.output_shape != (len(classes),):
                 return []
         values = self.activation(self.steps[-1].name)
+        if values.ndim != 1:
+            raise SpecError(
+                f"classes: the last layer makes {shape_text(values.shape)}, no row of values; leave it out."
+            )
         if values.shape != (len(classes),):
             raise SpecError(
                 f"classes gives {plural(len(classes), 'name')} for {plural(values.size, 'value')}; "
@@ -271,8 +298,8 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         token : HW, optional
             For attention (heads, T, T), the place of the token whose row becomes a map for each head.
         **looks
-            Fields of `SheetSettings`, as for `FeatureMaps.grid`; a tile of a strip has `strips.TILE`
-            pixels by default.
+            Fields of `SheetSettings`, as for `FeatureMaps.grid`; a tile of a strip, one of several layers,
+            has `strips.TILE` pixels by default.
 
         Returns
         -------
@@ -280,32 +307,60 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             Not painted yet.
         """
         panel = None if seen is None else (*seen, self.gradient(seen) if effective else None)
-        look = settings.SheetSettings.of(**{"tile": strips.TILE} | looks)
-        steps = self.shown or self.steps if only is None else [self.step(only)]
+        look = settings.SheetSettings.of(**looks)
+        every = self.shown or [one for one in self.steps if one.kind != "Flatten"]
+        steps = every if only is None else [self.step(only)]
         made = {one.name: self.activation(one.name) for one in steps}
-        tiles: Sequence[int | None] = [look.tile]
-        if only is None and self.opened.filled is None:
-            # An external network may have many resolutions: keep the sheet small enough for a screen.
+        tiles: Sequence[int | None] = [look.tile if only is not None else look.tile_or(strips.TILE)]
+        chosen = []
+        if only is None and self.shown:
+            chosen.append(self._chosen_rows())
+            # A network may have many resolutions: keep the sheet small enough for a screen.
             top = top or look.columns or strips.MOST
-            tiles = strips.TILES if look.tile == strips.TILE else [look.tile]
+            tiles = strips.TILES if tiles == [strips.TILE] else tiles
+        if top is not None:
+            chosen.append("maps: the strongest first (largest mean square)")
+        told = ("; ".join(chosen), self.prediction_sentence())
+        maps = {one.name: strips.as_maps(made[one.name], one.layout, token=token) for one in steps}
+        order = None if top is None else {name: by_energy(of)[:top] for name, of in maps.items()}
+        sheets = []
         for tile in tiles:
             sheet = strips.draw(
                 self.picture,
-                self._heading(only),
+                (*self._heading(only), *filter(None, told)),
                 steps,
                 made=made,
                 only=only,
                 seen=panel,
-                top=top,
+                chosen=order,
                 token=token,
-                said=self.prediction_sentence(),
+                rows=self._rows(steps) if only is None else (),
                 tile=tile,
                 columns=look.columns,
                 look=look,
             )
             if max(sheet.size) <= strips.MOST_SIDE:
-                break
-        return sheet
+                return sheet
+            sheets.append(sheet)
+        # Where words need more room than that, small maps would not help.
+        return sheets[0]
+
+    def _chosen_rows(self) -> str:
+        """Return which steps are on the sheet, in words."""
+        if self.rows:
+            first = next(at for at, one in enumerate(self.rows, start=1) if one.name == self.shown[0].name)
+            last = first + len(self.shown) - 1
+            return f"rows: layers {first} to {last} of {len(self.rows)}, in the order of computation"
+        end = ", and the output" if self.shown[-1] is self.steps[-1] else ""
+        return f"rows: the last step before each change of map size{end}"
+
+    def _rows(self, steps: Sequence[NetworkStep]) -> list[tuple[int, tuple[int, ...]]]:
+        """Return for each step of a sheet its number among all rows, and the numbers of the rows it reads."""
+        rows = self.rows or steps
+        found = dict(
+            zip((one.name for one in rows), enumerate(rows_read(self.steps, rows), start=1), strict=True)
+        )
+        return [found[one.name] for one in steps]
 
     def _heading(self, only: str | None) -> tuple[str, str]:
         """Summarize the network in two lines."""
@@ -315,6 +370,86 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return (
             f"{title}: {plural(len(self.steps), 'layer')}, {plural(self.parameters, 'parameter')}{here}",
             shapes,
+        )
+
+    def explore(self, path: str = "input.npy", **looks: Any) -> "Page":
+        """Make an interactive page of the network, with a panel for each of its convolutions.
+
+        A small network of convviz is computed in the browser, all its layers. Of any other network the page
+        holds what arrives at the convolutions.
+
+        Parameters
+        ----------
+        path : str
+            The name of the input in the command on the page.
+        **looks
+            The initial colours for the values of maps: `colormap`, `limits` and `scale`, as for `sheet`.
+
+        Returns
+        -------
+        Page
+            It shows itself in a notebook, and has ``save(path)``.
+
+        Raises
+        ------
+        SpecError
+            If the network is too large for a page.
+        """
+        return self.page(path, looks=settings.PageSettings.of(**looks))
+
+    def page(
+        self,
+        path: str,
+        *,
+        only: str | None = None,
+        program: "OwnProgram | None" = None,
+        code: str = "# this network was made in Python: no file holds it",
+        **chosen: Any,
+    ) -> "Page":
+        """Make the page of `explore`.
+
+        Parameters
+        ----------
+        path : str
+            The name of the input in the command on the page.
+        only : str, optional
+            The only convolution to put into the page.
+        program : OwnProgram, optional
+            What the program of a network of convviz needs besides its layers.
+        code : str
+            The program of another network.
+        **chosen
+            As for `convviz.page.page.network_page`: command, reading, read_as, others, looks.
+        """
+        from convviz.page.page import has_room, network_page
+        from convviz.page.stored import OwnProgram, Told, stored_page
+        from convviz.results.pages import Page, largest, stored_network
+
+        program = program or OwnProgram(origin=_IN_PYTHON)
+        filled = self.opened.filled
+        if filled is not None and only is None and has_room(filled.steps):
+            text = network_page(
+                path,
+                self.picture,
+                filled.network,
+                steps=filled.steps,
+                parameters=filled.weights,
+                origin=program.origin,
+                program=program.parts,
+                **chosen,
+            )
+            return Page(text)
+        found = stored_network(self.opened, self.picture, self.steps, only=only)
+        best: list[tuple[str, float]] = []
+        if found.last is not None:
+            made = {**self.made, self.steps[-1].name: found.last}
+            best = replace(self, made=made).prediction() or largest(found.last)
+        told = Told(self.opened.engine.name, self.opened.engine.runner, best, code)
+        if filled is not None:
+            program = program._replace(steps=filled.steps, classes=filled.network.classes)
+        text = stored_page(path, found.stored, found.chain, told=told, program=program, **chosen)
+        return Page(
+            text, remarks=tuple(found.stored.words if any(found.stored.errors) else found.stored.missing)
         )
 
     def arrays(self) -> dict[str, Floats]:
@@ -358,6 +493,70 @@ def _missing(name: str) -> NetworkStep:
     raise KeyError(name)
 
 
+def _of_unknown_order(step: NetworkStep) -> bool:
+    """Return whether a step has three axes in an order that its network does not tell."""
+    return not step.layout and len(step.output_shape or ()) == 3
+
+
+def check_order(opened: Opened, steps: Sequence[NetworkStep], names: Sequence[str]) -> None:
+    """Refuse channels last for a layer that is known to have channels first.
+
+    Raises
+    ------
+    SpecError
+        If one of the layers in `names` has, and the input of the network is not channels last.
+    """
+    for one in steps:
+        if one.name in names and one.layout == "chw" and not opened.engine.declared.channels_last:
+            raise SpecError(
+                f"channels-last: the maps of {in_quotes(one.name)} have channels first, as the layers around "
+                "it show; leave it out."
+            )
+
+
+def parts(opened: Opened, shape: Shape) -> list[list[NetworkStep]]:
+    """Divide the steps of a network into parts, each for one sheet.
+
+    Parameters
+    ----------
+    opened : Opened
+        The network.
+    shape : (C, H, W)
+        The shape of its input.
+
+    Returns
+    -------
+    list of list of NetworkStep
+        All steps that make arrays, without those that only contain others.
+    """
+    rows = _rows_of(steps_of(opened, shape))
+    return [rows[at : at + _MOST_STEPS] for at in range(0, len(rows), _MOST_STEPS)]
+
+
+def _rows_of(steps: Sequence[NetworkStep]) -> list[NetworkStep]:
+    """List the steps that can have a row."""
+    return [one for one in steps if not one.outer and one.output_shape]
+
+
+def steps_of(opened: Opened, shape: Shape, only: Sequence[str] = ()) -> Sequence[NetworkStep]:
+    """List the steps of a network up to the last one of an overview, their axes in the declared order."""
+    steps = opened.engine.steps(shape)
+    if opened.channels_last:
+        check_order(opened, steps, only)
+        steps = tuple(replace(one, layout="hwc") if _of_unknown_order(one) else one for one in steps)
+    if opened.until is None:
+        return steps
+    known = [one.name for one in steps]
+    check_layer(opened.until, known)
+    end = known.index(opened.until) + 1
+    if after := next((name for name in only if name in known[end:]), None):
+        raise SpecError(
+            f"layer: {in_quotes(after)} comes after {in_quotes(opened.until)}, where the network ends by "
+            "until; leave one of them out."
+        )
+    return steps[:end]
+
+
 def apply(
     opened: Opened,
     picture: Picture,
@@ -366,6 +565,7 @@ def apply(
     device: str = "cpu",
     title: str = "",
     only: Sequence[str] = (),
+    part: Sequence[NetworkStep] = (),
 ) -> NetworkMaps:
     """Run a network on a picture: all layers of a network of convviz, else those of an overview.
 
@@ -379,29 +579,32 @@ def apply(
         As for `run_net`.
     only : sequence of str
         The steps to compute, if it is not an overview.
+    part : sequence of NetworkStep
+        One of the `parts` of all steps, to show in place of an overview.
 
     Raises
     ------
     SpecError, ShapeError, BackendError, UnknownNameError
         As for `run_net`.
     """
-    steps = opened.engine.steps(picture.shape)
+    steps = steps_of(opened, picture.shape, only)
+    rows = _rows_of(steps) if part else []
     if filled := opened.filled:
         chosen = backends.choose(backend, macs=sum(one.macs for one in filled.steps), device=device)
         made = stack.run_net(filled.network, picture.x, filled.weights, backend=chosen, device=device)
-        shown = [one for one in steps if one.kind != "Flatten"]
-        return NetworkMaps(opened, steps, picture, made, chosen, device, title, shown)
-    if opened.until is not None:
-        known = [one.name for one in steps]
-        check_layer(opened.until, known)
-        steps = steps[: known.index(opened.until) + 1]
-    shown = overview_steps(steps, ("chw", "hwc"))
-    # The last output is shown, whatever it is.
-    if not shown or (opened.until is not None and shown[-1] is not steps[-1]):
+        shown = part or (_overview(steps) if len(steps) > _MOST_STEPS else [])
+        return NetworkMaps(opened, steps, picture, made, chosen, device, title, shown, rows)
+    shown = list(part) or _overview(steps)
+    if opened.until is not None and not part and shown[-1] is not steps[-1]:
         shown.append(steps[-1])
     names = list(only) or [one.name for one in shown]
     if opened.classes and not only:
         names.append(steps[-1].name)
     found = activations(opened.engine, picture.x, names)
     values = {name: one.values for name, one in found.items()}
-    return NetworkMaps(opened, steps, picture, values, opened.engine.runner, device, title, shown)
+    return NetworkMaps(opened, steps, picture, values, opened.engine.runner, device, title, shown, rows)
+
+
+def _overview(steps: Sequence[NetworkStep]) -> list[NetworkStep]:
+    """Choose the steps of an overview: at least the last one."""
+    return overview_steps(steps, ("chw", "hwc")) or [steps[-1]]

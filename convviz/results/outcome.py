@@ -155,7 +155,9 @@ def run_layer(
         remarks,
         place=place,
         agreement=compare.check(result, device=compute.device) if wanted.check else None,
-        agreement_with_network=None if place is None else compare.between(result, place.maps, place.runner),
+        agreement_with_network=None
+        if place is None
+        else compare.between(result, place.maps, place.runner, dtype=place.dtype),
         parts=result.partial() if wanted.partial else None,
         # If every kernel is symmetric, there is nothing to draw.
         differences=result.flip_difference() if flipped and not all(weights.symmetric) else None,
@@ -163,7 +165,7 @@ def run_layer(
     if wanted.check and outcome.agreement_with_network is not None:
         outcome.agreement_with_network.check()
     start = time.perf_counter()
-    result.summary(picture.tile, moments=moments, spread=wanted.maps is not None, advance=advance)
+    result.summary(picture.tile, moments=moments, advance=advance)
     # Maps that are not kept are computed while they are summarized.
     seconds = result.seconds or time.perf_counter() - start
     chosen = None if wanted.top is None else result.strongest(wanted.top)

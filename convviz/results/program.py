@@ -9,14 +9,17 @@ import numpy as np
 from PIL import Image
 
 from convviz.compute.filters import NamedFilters
+from convviz.compute.networks.sources import NetworkSource, StackSource
 from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.files.paths import split_member
 from convviz.images.finite import largest
 from convviz.images.picture import Picture
-from convviz.render.words.network_program import layer_program
-from convviz.render.words.program import program, reading_lines, reads_as
+from convviz.page.stored import OwnProgram
+from convviz.render.words.network_program import layer_program, prediction_program
+from convviz.render.words.program import network_lines, program, reading_lines, reads_as
 from convviz.results.context import LayerInContext
+from convviz.results.network import NetworkMaps
 from convviz.spec.layers import Conv2d
 from convviz.spec.settings import InputSettings, LayerSettings
 from convviz.spec.wanted import NetworkSettings
@@ -125,6 +128,62 @@ def network_program(
         values=place.values,
         shape=place.maps.shape,
     )
+
+
+def network_programs(
+    names: Sequence[str],
+    maps: NetworkMaps,
+    source: NetworkSource,
+    *,
+    network: NetworkSettings,
+    layer: LayerSettings,
+    reading: InputSettings,
+) -> dict[str, Any]:
+    """Write the program of a whole network that predicts what it predicts here.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The files of the input, under the names by which the program opens them.
+    maps : NetworkMaps
+        The network with its input.
+    source : NetworkSource
+        The source of the network.
+    network, layer, reading
+        As for `network_program`.
+
+    Returns
+    -------
+    dict
+        ``program``, what the program of layers of convviz needs besides them; or ``code``, the program
+        of a network that torch or onnxruntime runs.
+    """
+    read = lines_that_read(names, maps.picture, reading)
+    opened, picture = maps.opened, maps.picture
+    if not isinstance(source, StackSource) or opened.filled is None:
+        declared, last = opened.engine.declared, opened.until or ""
+        try:
+            code = prediction_program(
+                read,
+                network,
+                layer,
+                dtype=declared.dtype,
+                channels_last=declared.channels_last,
+                until=(last, opened.engine.value_names(last)[1] if last else ""),
+                classes=opened.classes or opened.engine.classes,
+            )
+        except SpecError as error:
+            code = f"# {error}"
+        return {"code": code}
+    weights = opened.filled.weights
+    places = source.keys(weights)
+    origin = source.origin
+    if weights and not origin and not places:
+        origin = "# no short program can load the weights: copy them into the layers below"
+    parts = network_lines(
+        read, picture.size, picture.shape[0], reading=reading, weights=layer.weights, places=places
+    )
+    return {"program": OwnProgram(origin=origin, parts=parts)}
 
 
 def lines_that_read(

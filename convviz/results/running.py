@@ -26,6 +26,7 @@ def run_net(
     seed: int = 0,
     backend: str = "auto",
     device: str = "cpu",
+    channels_last: bool = False,
 ) -> NetworkMaps:
     """Run a network on one picture.
 
@@ -49,6 +50,8 @@ def run_net(
         The library that computes layers of convviz.
     device : {"cpu", "cuda", "mps"}
         The device on which torch computes layers of convviz. A module computes on its own device.
+    channels_last : bool
+        Whether an ONNX file reads (H, W, C), and a layer of three axes returns it, where that is not known.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def run_net(
     >>> {name: of.shape for name, of in found.items()}
     {'conv1': (2, 3, 3), 'relu1': (2, 3, 3), 'flatten1': (18,)}
     """
-    source = _source(network, weights, seed)
+    source = _source(network, weights, seed, channels_last=channels_last)
     if isinstance(image, str | Path):
         reading, _ = source.reading(settings.InputSettings())
         picture = decode.read(Path(image), **reading.arguments)
@@ -81,10 +84,16 @@ def run_net(
     return apply(source.open(picture.shape), picture, backend=backend, device=device, only=layers)
 
 
-def _source(network: Any, weights: Mapping[str, Parameters] | Checkpoint | None, seed: int) -> NetworkSource:
+def _source(
+    network: Any,
+    weights: Mapping[str, Parameters] | Checkpoint | None,
+    seed: int,
+    *,
+    channels_last: bool = False,
+) -> NetworkSource:
     """Convert any form of network from Python to a source."""
     if isinstance(network, str | Path):
-        network = find_net(str(network))
+        network = find_net(str(network), channels_last=channels_last)
     if isinstance(network, Network):
         checkpoint, given = (weights, None) if isinstance(weights, Checkpoint) else (None, weights)
         return StackSource(network, checkpoint, network, seed, given=given)
@@ -92,7 +101,7 @@ def _source(network: Any, weights: Mapping[str, Parameters] | Checkpoint | None,
         raise SpecError("weights: this network has its own; leave them out.")
     if isinstance(network, StackSource | EngineSource):
         return network
-    return EngineSource(networks.of_module(network))
+    return EngineSource(networks.of_module(network), channels_last=channels_last)
 
 
 def run(

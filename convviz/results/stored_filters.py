@@ -56,14 +56,13 @@ class StoredFilters:
         Sheet
             It is not painted yet; ``image()`` paints it.
         """
-        default = TileSettings()
-        picture = picture or default
+        picture = picture or TileSettings()
         return drawn.draw(
             self.layer,
             self.weight,
             chosen=self.chosen,
             frequency=frequency,
-            tile=TILE if picture.tile in (None, default.tile) else picture.tile,
+            tile=picture.tile_or(TILE) or TILE,
             columns=picture.columns,
             look=picture,
         )

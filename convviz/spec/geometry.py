@@ -111,9 +111,9 @@ def span(k: int, *, dilation: int = 1) -> int:
     Parameters
     ----------
     k : int
-        Kernel length, in taps; at least 1.
+        Kernel size along the axis; at least 1.
     dilation : int
-        Distance between neighbouring taps, in pixels; at least 1.
+        Distance between neighbouring kernel values, in pixels; at least 1.
 
     Returns
     -------
@@ -138,13 +138,13 @@ def output_length(
     n : int
         Input length, in pixels; at least 1.
     k : int
-        Kernel length, in taps; at least 1.
+        Kernel size along the axis; at least 1.
     stride : int
         Distance between neighbouring windows, in padded-input pixels.
     before, after : int
         Padding on the low and the high side, in pixels.
     dilation : int
-        Distance between neighbouring taps, in padded-input pixels.
+        Distance between neighbouring kernel values, in padded-input pixels.
 
     Returns
     -------
@@ -222,9 +222,9 @@ class Axis:
     input : int
         Input length, in pixels.
     kernel : int
-        Kernel length, in taps.
+        Kernel size along the axis.
     stride, dilation : int
-        Distances between windows and between taps, in padded-input pixels.
+        Distances between windows and between kernel values, in padded-input pixels.
     before, after : int
         Padding on the low and the high side, in pixels.
 
@@ -279,11 +279,11 @@ class Axis:
 
     @property
     def skipped(self) -> tuple[int, ...]:
-        """Indices of the input pixels that no tap of any window reads, in increasing order.
+        """Indices of the input pixels that no kernel value of any window reads, in increasing order.
 
         Notes
         -----
-        Besides those past the last window these are the pixels between taps or
+        Besides those past the last window these are the pixels between kernel values or
         windows, when the stride or the dilation leaps over them.
         """
         if self.dilation == 1 and self.stride <= self.kernel:
@@ -297,7 +297,7 @@ class Axis:
         return tuple(pixel for pixel in range(self.input) if pixel not in read)
 
     def reads(self, window: int) -> tuple[int, ...]:
-        """Input index under every tap of a window; below 0 or past the end where the tap meets padding.
+        """Input index under every kernel value of a window; below 0 or past the end where it meets padding.
 
         Parameters
         ----------
@@ -307,7 +307,7 @@ class Axis:
         Returns
         -------
         tuple of int
-            One per tap, in increasing order.
+            One per kernel value, in increasing order.
 
         Examples
         --------
@@ -318,7 +318,7 @@ class Axis:
         return tuple(first + tap * self.dilation for tap in range(self.kernel))
 
     def read_by(self, pixel: int) -> tuple[tuple[int, int], ...]:
-        """List the windows that read a pixel or a cell of the padding, each with the tap that meets it.
+        """List the windows that read a pixel or a cell of the padding, each with the index in the kernel.
 
         Parameters
         ----------
@@ -328,7 +328,7 @@ class Axis:
         Returns
         -------
         tuple of (int, int)
-            Window and tap, in the order of the windows.
+            Window and index in the kernel, in the order of the windows.
 
         Examples
         --------
@@ -350,10 +350,10 @@ class Axis:
 
     @property
     def met(self) -> int:
-        """Number of pairs of a window and a tap that meet an input pixel, not padding."""
+        """Number of pairs of a window and a kernel value that meet an input pixel, not padding."""
         total = 0
         for tap in range(self.kernel):
-            offset = tap * self.dilation - self.before  # the pixel that this tap of the first window meets
+            offset = tap * self.dilation - self.before  # the pixel that it meets in the first window
             first, last = -(offset // self.stride), (self.input - 1 - offset) // self.stride
             total += max(min(last, self.output - 1) - max(first, 0) + 1, 0)
         return total

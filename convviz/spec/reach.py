@@ -71,7 +71,7 @@ class Reach(NamedTuple):
         return min(first for first, _ in seen), max(last for _, last in seen)
 
     def _ends(self, stop: int, start: int = 0) -> Iterable[int]:
-        """Choose the taps that decide the ends: those a whole period further inside see no further."""
+        """Choose the values that decide the ends: those a whole period further inside see no further."""
         period = len(self.firsts)
         return sorted({*range(start, min(stop, start + period)), *range(max(start, stop - period), stop)})
 
@@ -104,7 +104,7 @@ class Reach(NamedTuple):
         period = len(self.firsts) * stride
         if period * len(self.firsts) > _LONGEST:
             return None
-        # Taps of the same residue are so far apart, and read inputs so far apart.
+        # Kernel values of the same residue are this far apart, and read inputs this far apart.
         step = stride // math.gcd(stride, dilation)
         first_tap = {tap * dilation % stride: tap for tap in range(min(kernel, step))}
         ends = []

@@ -93,7 +93,7 @@ class LayerSettings:
         in_channels : int
             Channels of the input.
         sizes : sequence of HW
-            Sizes of the kernels that `kernel` names, in taps; none for seeded weights.
+            Sizes of the kernels that `kernel` names, in values; none for seeded weights.
         maps : int
             Feature maps that those kernels make.
         stored_bias : bool
@@ -134,7 +134,7 @@ class LayerSettings:
             of_kernels = stored_bias or self.bias_values is not None
             if self.bias and not of_kernels and out_channels == maps:
                 raise SpecError(
-                    "bias: these kernels bring none; leave out --bias, or give --bias-values with --kernel."
+                    "bias: these kernels have none; leave out --bias, or give --bias-values with --kernel."
                 )
             bias = of_kernels if self.bias is None else self.bias
         elif self.bias_values is not None:
@@ -414,6 +414,10 @@ class TileSettings(Look):
     def arguments(self) -> dict[str, Any]:
         """What methods that draw a sheet take, by its name there."""
         return {of.name: getattr(self, of.name) for of in fields(self)}
+
+    def tile_or(self, usual: int) -> int | None:
+        """Return the side of a tile, or that which is usual for a kind of sheet if none was chosen."""
+        return usual if self.tile == TileSettings().tile else self.tile
 
     def __post_init__(self) -> None:
         for name in ("tile", "columns"):

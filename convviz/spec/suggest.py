@@ -46,7 +46,7 @@ def suggest(
     kernel_size, stride, padding : HW, optional
         Settings to keep.
     dilation : HW
-        Pixels between neighbouring taps.
+        Pixels between neighbouring kernel values.
     most : int
         How many to list.
 

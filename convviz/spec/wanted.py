@@ -57,6 +57,9 @@ class NetworkSettings:
         The last layer to compute.
     classes : Path, optional
         A file with the names of the classes, one per line.
+    channels_last : bool
+        Whether the input of a file and the chosen layer are height, width, channels, where that is
+        not known.
     """
 
     layers: str | None = None
@@ -64,6 +67,7 @@ class NetworkSettings:
     model: str | None = None
     until: str | None = None
     classes: Path | None = None
+    channels_last: bool = False
 
     @property
     def given(self) -> bool:
@@ -74,6 +78,20 @@ class NetworkSettings:
     def alone(self) -> bool:
         """Whether it says nothing of which network it is."""
         return self.layers is None and self.net is None and self.model is None
+
+    def check_order(self) -> None:
+        """Refuse a declared order of axes for layers of convviz.
+
+        Raises
+        ------
+        SpecError
+            If there is one.
+        """
+        if self.channels_last and not self.foreign:
+            raise SpecError(
+                "channels-last is for networks of torch and ONNX; those of convviz have channels first; "
+                "leave it out."
+            )
 
     @property
     def foreign(self) -> bool:
@@ -137,6 +155,8 @@ class RunSettings:
         Position of an output value whose receptive field is drawn.
     effective : bool
         Whether its gradient is laid over that.
+    all : bool
+        Whether every step of a network is drawn, on as many sheets as that takes.
     token : HW, optional
         Place of the token whose attention is drawn, a map for each head.
     top : int, optional
@@ -161,6 +181,7 @@ class RunSettings:
     verbose: bool = field(default=False, metadata=_ASIDE)
     field: HW | None = dataclasses.field(default=None, metadata={"typed": _as_position})
     effective: bool = False
+    all: bool = False
     top: int | None = None
     token: HW | None = dataclasses.field(default=None, metadata={"typed": _as_position})
     stat: tuple[str, ...] | None = dataclasses.field(default=None, metadata=_ASIDE)

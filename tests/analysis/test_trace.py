@@ -29,7 +29,7 @@ def test_the_corner_of_a_padded_map_is_worked_by_hand():
     assert (found.total, found.computed, found.difference) == (77, 77, 0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(positions())
 def test_every_value_of_every_layer_adds_up_within_rounding(case):
     """The patches are read from the input by the rule of the padding mode, the maps come from the backend."""
@@ -40,7 +40,7 @@ def test_every_value_of_every_layer_adds_up_within_rounding(case):
     assert len(found.channels) == result.layer.weight_shape[1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(positions())
 def test_the_products_of_all_weights_of_a_filter_add_up_to_its_map(case):
     result, _, index = case
@@ -53,7 +53,7 @@ def test_the_products_of_all_weights_of_a_filter_add_up_to_its_map(case):
     np.testing.assert_allclose(total, result.maps[index], atol=1e-4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(positions())
 def test_a_pixel_changes_exactly_the_values_that_it_is_said_to_feed(case):
     """In every padding mode: copies in the padding change with the pixel."""

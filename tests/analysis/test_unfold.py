@@ -14,7 +14,7 @@ from convviz.errors import BackendError, SpecError
 
 
 def test_a_small_layer_is_worked_by_hand():
-    """The taps 1 2 / 3 4 on a 2x3 picture, as in every lecture: two rows, each window one step further."""
+    """The values 1 2 / 3 4 on a 2x3 picture, as in every lecture: two rows, each window one step further."""
     layer = convviz.Conv2d(1, 1, 2, bias=False)
     found = unfold(convviz.run(np.arange(6).reshape(2, 3), layer, [[[[1, 2], [3, 4]]]]))
     np.testing.assert_array_equal(found.filters, [[1, 2, 3, 4]])
@@ -25,7 +25,7 @@ def test_a_small_layer_is_worked_by_hand():
 
 
 def test_copied_pixels_add_up_their_weights():
-    """Columns 5 7 replicated, under the taps 1 2 4: first 5 5 7, then 5 7 7."""
+    """Columns 5 7 replicated, under the kernel values 1 2 4: first 5 5 7, then 5 7 7."""
     layer = convviz.Conv2d(1, 1, (1, 3), padding=(0, 1), bias=False, padding_mode="replicate")
     found = unfold(convviz.run([[5, 7]], layer, [[[[1, 2, 4]]]]))
     np.testing.assert_array_equal(found.matrix, [[3, 4], [1, 6]])
@@ -41,7 +41,7 @@ def test_the_windows_are_those_of_torch():
     np.testing.assert_array_equal(unfold(convviz.run(x, layer)).windows, columns[0].numpy())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(positions())
 def test_both_products_are_the_map_for_every_kind_of_layer(case):
     result, _, index = case

@@ -27,8 +27,8 @@ PACKAGES = (
     ("compute",),
     ("analysis",),
     ("render",),
-    ("results",),
     ("page",),
+    ("results",),
     ("batch",),
     ("cli", "__main__"),
 )
@@ -39,7 +39,7 @@ MOST_ROOMS = 17
 # the command line, which Ctrl-C may interrupt; packages for colour scales and PDF that few pictures need, one
 # for threads that the command line does without, one that not every machine has, one that is asked how much
 # memory there is, a progress bar that is drawn only after a while, and what folders by address, clusters and
-# videos need; and what finds the name that was meant, in an error.
+# videos need; what finds the name that was meant, in an error; and the page, which few results become.
 LAZY = (
     "errors.py",
     "cli/commands/",
@@ -58,6 +58,8 @@ LAZY = (
     "files/addresses.py",
     "files/video.py",
     "batch/remote/",
+    "results/feature_maps.py",
+    "results/network.py",
 )
 # Behind an address are packages that are not imported here, with errors of their own; a model of a user is
 # code that raises what it likes.

@@ -295,7 +295,7 @@ def test_workers_that_are_missing_or_another_version_are_told(photos, tmp_path, 
         while done is None or "has no workers" in done.stderr:
             done = batch(photos, tmp_path / "maps", "--engine", "dask", "--scheduler", address)
     assert done.returncode == 6
-    assert f"has convviz 0.0.9, but here is {__version__}; install that there." in done.stderr
+    assert f"has convviz 0.0.9, but this machine has {__version__}; install that" in done.stderr
 
 
 def test_a_file_that_ends_its_process_twice_is_reported_and_left(tmp_path):
@@ -490,7 +490,7 @@ def test_one_picture_by_address_is_told_how_to_go_on():
         check=False,
     )
     assert done.returncode == 3
-    assert "addresses are for convviz batch; get the file first." in done.stderr
+    assert "only convviz batch reads addresses; download the file first." in done.stderr
 
 
 def test_a_package_that_is_missing_is_named():

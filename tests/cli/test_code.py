@@ -88,7 +88,7 @@ def test_the_program_makes_the_same_maps(convviz, program, inputs, name, options
 def test_what_was_done_to_the_input_is_said(convviz, inputs):
     done = convviz("code", "gray.png", "--crop", "5", "--normalize", "0.5,0.25")
     assert done.stderr.splitlines() == [
-        "cropped from 14x17 to 5x5, the middle",
+        "cropped from 14x17 to 5x5 (the centre)",
         "normalised with mean 0.5 and deviation 0.25",
     ]
 

@@ -71,7 +71,7 @@ def test_a_drawing_is_written_and_replaced_as_ours(convviz, classic, name):
 
 
 def test_a_pixel_lists_every_output_that_it_feeds(convviz, classic):
-    """A corner pixel of a padded 3x3 picture under 3x3 windows feeds four outputs, with four taps."""
+    """A corner pixel of a padded 3x3 picture under 3x3 windows feeds four outputs, with four values."""
     done = convviz(
         "explain", classic.name, "--pixel", "0,0", "-K", "1 2 3; 4 5 6; 7 8 9@R", "-p", "1", "--json"
     )
@@ -87,7 +87,7 @@ def test_a_pixel_lists_every_output_that_it_feeds(convviz, classic):
 
 
 def test_a_weight_lists_what_it_multiplies_and_what_it_feeds(convviz, classic):
-    """The left tap of a 1x3 kernel at stride 2: output 0 meets padding, output 1 meets column 1 of G."""
+    """The left value of a 1x3 kernel at stride 2: output 0 meets padding, output 1 meets column 1 of G."""
     words = ("explain", classic.name, "--weight", "0,1,0,0", "-K", "5 1 1", "-p", "0x1", "-s", "1x2")
     document = json.loads(convviz(*words, "--json").stdout)
     assert document["weight"] == {"index": [0, 1, 0, 0], "value": 5}
@@ -107,7 +107,7 @@ def test_a_weight_lists_what_it_multiplies_and_what_it_feeds(convviz, classic):
 
 
 def test_a_layer_is_written_as_matrix_products(convviz, classic):
-    """One row of taps on the middle column of the classic numbers: 1 of R, 1 of G, nothing of B."""
+    """One row of kernel values on the middle column of the classic numbers: 1 of R, 1 of G, nothing of B."""
     words = ("explain", classic.name, "--as-matrix", "-K", "0 1 0")
     document = json.loads(convviz(*words, "--json").stdout)
     assert document["values"] == [2, 2, 2]

@@ -186,6 +186,9 @@ def test_an_overview_is_small_and_names_its_steps(convviz, place, network):
     assert "odd" in done.stdout
     with Image.open(place / "o.png") as picture:
         assert max(picture.size) <= 2000
+    convviz("run", "x.npy", *network, "-o", "o.svg")
+    words = re.sub("(<[^>]*>|\n)+", " ", (place / "o.svg").read_text("utf-8"))
+    assert "rows: the last step before each change of map size" in words
 
 
 @pytest.mark.parametrize(
@@ -270,6 +273,32 @@ def test_attention_of_one_token_is_a_map_per_head(convviz, place):
     assert convviz("run", "x.npy", "--out-channels", "1", "--token", "1,2").returncode == 2
     done = convviz("run", "y.npy", "--net", "vit.onnx", "--layer", "conv_proj", "--token", "1,2")
     assert "token: is for attention" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["layers", "net.py:Net"],
+        ["filters", "net.py:Net"],
+        ["shape", "net.py:Net"],
+        ["run", "x.npy", "--net", "net.py:Net"],
+        ["run", "x.npy", "--net=torchvision.models:resnet18"],
+        ["run", "x.npy", "--weights", "net.py"],
+    ],
+    ids=" ".join,
+)
+def test_a_module_that_is_given_in_another_place_is_answered_with_the_option_for_it(convviz, place, words):
+    (place / "net.py").write_text("raise SystemError('was run')")
+    done = convviz(*words)
+    assert done.returncode in (2, 3)
+    typed = words[-1].removeprefix("--net=")
+    module = typed if ":" in typed else f"{typed}:NAME"
+    assert done.stderr.endswith(f" (a torch module is given by --model: convviz layers --model {module})\n")
+
+
+@pytest.mark.parametrize("name", ["maps.npz:first", "s3://net/x", "layer1.0.relu:2"])
+def test_what_is_no_module_is_not_taken_for_one(convviz, place, name):
+    assert "torch module" not in convviz("run", "x.npy", "--net", name).stderr
 
 
 def test_an_overview_may_end_earlier(convviz, place, network):

@@ -88,7 +88,7 @@ def test_the_kernels_of_a_small_layer_are_printed(convviz, classic):
         "run", classic.name, "-K", f"ones={ONES}", "-K", "1 -2 | 0.25 1 | 0 0", "--bias-values", "1,0", "-v"
     )
     lines = done.stdout.split("\nkernels\n")[1].splitlines()
-    # 1x2 taps among 3x3 stand in the middle row, from the left: one spare column lies right of them.
+    # 1x2 kernel values among 3x3 stand in the middle row, from the left: one spare column lies right of them.
     assert lines[:9] == [
         "ones, bias 1, in every channel",
         "  1  1  1",
@@ -212,7 +212,7 @@ def test_what_was_done_to_the_input_is_said_and_stands_in_json(convviz, classic)
     assert done.stderr.splitlines()[:4] == [
         "an array of shape (3, 3, 3) is read as (channels, height, width)",
         "resized from 3x3 to 6x6",
-        "cropped from 6x6 to 4x3, the middle",
+        "cropped from 6x6 to 4x3 (the centre)",
         "normalised with mean 0.5 and deviation 2.0",
     ]
     found = json.loads(convviz("inspect", "classic-maps.png", "--json").stdout)
@@ -301,7 +301,7 @@ def test_flipping_an_impulse_draws_the_kernel_as_it_is_written(convviz, tmp_path
 
 
 def test_flipping_says_what_it_changes_and_where(convviz, tmp_path):
-    """On a lone 1, the taps 1 2 4 make 4 2 1 and turned 1 2 4: 3 apart at both ends, 0 in the middle."""
+    """On a lone 1, the values 1 2 4 make 4 2 1 and turned 1 2 4: 3 apart at both ends, 0 in the middle."""
     np.save(tmp_path / "one.npy", np.array([[[0, 0, 1, 0, 0]]], float))
     words = ("run", "one.npy", "-K", "1 2 4", "-K", "3 5 3", "--flip", "--force")
     done = convviz(*words, "--save", "out.npz")
@@ -329,7 +329,7 @@ def test_a_bias_that_no_kernel_brings_is_not_left_out_in_silence(convviz, classi
     done = convviz("run", classic.name, "-K", ONES, "--bias")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "convviz: bias: these kernels bring none; leave out --bias, or give --bias-values with --kernel.\n"
+        "convviz: bias: these kernels have none; leave out --bias, or give --bias-values with --kernel.\n"
     )
 
 

@@ -1,6 +1,7 @@
 """``convviz run --layers`` and ``--net``: a strip per layer, the numbers of torch, and what cannot be."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -30,6 +31,24 @@ def test_what_is_saved_is_what_torch_makes_for_the_seed(convviz, photo):
         ):
             value = layer(value)
             np.testing.assert_allclose(stored[name], value[0].detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_network_of_many_layers_is_shown_by_its_sizes_and_the_sheet_says_so(convviz, photo):
+    """Of 26 layers with two sizes of maps, 24x30 and 12x15: relu12, and behind the pooling relu13."""
+    stack = f"{'conv 2 k1 | relu | ' * 12} maxpool 2 | relu"
+    shown = []
+    for text in (stack, "conv 2 k1 | relu"):
+        done = convviz("run", "photo.png", "--layers", text, "-o", "net.svg")
+        assert done.returncode == 0, done.stderr
+        lines = re.sub("<[^>]*>", "\n", (photo / "net.svg").read_text("utf-8"))
+        shown.append(re.sub("\n+", "\n", lines))
+    many, few = shown
+    words = many.replace("\n", " ")  # a heading may be broken
+    assert "rows: the last step before each change of map size, and the output" in words
+    assert "maps: the strongest first (largest mean square)" in words
+    assert re.findall(r"^(\w+): (?:Conv2d|ReLU|MaxPool2d) ", many, re.MULTILINE) == ["relu12", "relu13"]
+    assert "rows:" not in few
+    assert re.findall(r"^(\w+): (?:Conv2d|ReLU) ", few, re.MULTILINE) == ["conv1", "relu1"]
 
 
 def test_every_layer_has_a_row_and_the_picture_is_named_last(convviz, photo):

@@ -52,7 +52,7 @@ def test_what_was_done_to_a_picture_is_said_with_its_shape(convviz, tmp_path):
     done = convviz("shape", "picture.png", "--resize", "short:20", "--crop", "16")
     assert done.stderr.splitlines() == [
         "resized from 30x40 to 20x26",
-        "cropped from 20x26 to 16x16, the middle",
+        "cropped from 20x26 to 16x16 (the centre)",
     ]
 
 
@@ -65,7 +65,7 @@ def test_the_rows_that_the_stride_leaves_out_are_named(convviz):
 
 
 def test_a_dilated_kernel_leaves_out_the_rows_between_its_taps_when_windows_leap(convviz):
-    """7 rows, taps at 0, 2, 4 of one window: rows 1 and 3 lie between, 5 and 6 behind."""
+    """7 rows, kernel values at 0, 2, 4 of one window: rows 1 and 3 lie between, 5 and 6 behind."""
     done = convviz("shape", "1x7x7", "-k", "3", "-d", "2", "-s", "4")
     assert "input rows never read: 1, 3, 5-6" in done.stdout
 
@@ -202,7 +202,7 @@ def test_numbers_agree_with_their_nouns(convviz):
 
 
 def test_a_target_keeps_the_size_of_a_named_kernel(convviz):
-    """A preset of 5x5: every suggestion has that many taps."""
+    """A preset of 5x5: every suggestion has that many kernel values."""
     document = json.loads(
         convviz("shape", "3x32x32", "--target", "16x16", "-K", "gaussian-5", "--json").stdout
     )
@@ -279,7 +279,7 @@ def test_a_layer_to_stop_at_needs_a_network(capsys):
 
 
 def test_a_target_that_nothing_reaches_is_said_to_be_out_of_reach(capsys):
-    """With a stride of 2 and no more than 15 taps, 10 pixels never make 100."""
+    """With a stride of 2 and no more than 15 kernel values, 10 pixels never make 100."""
     _, stdout, _ = here(capsys, "shape", "3x10x10", "--target", "100", "--stride", "2")
     assert stdout.startswith("no setting that convviz tried makes 100x100 of 10x10; these come nearest\n")
     _, stdout, _ = here(capsys, "shape", "3x10x10", "--target", "100", "--stride", "2", "--json")

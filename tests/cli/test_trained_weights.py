@@ -274,7 +274,7 @@ def test_the_effective_field_changes_the_picture(convviz, place):
 
 
 def test_padding_that_a_value_sees_is_drawn_as_stripes(convviz, place):
-    """Of 5x5 taps in the corner 2 rows and columns lie outside: stripes of two greys beside the pixels."""
+    """Of 5x5 values in the corner 2 rows and columns lie outside: stripes of two greys beside the pixels."""
     convviz("run", "photo.png", "-k", "5", "-p", "2", "--field", "0,0", "-o", "corner.png")
     convviz("run", "photo.png", "-k", "5", "-p", "2", "--field", "9,9", "-o", "middle.png")
     striped = {}

@@ -88,7 +88,7 @@ def test_convolutions_have_the_same_settings_and_numbers(engine):
     turned = engine.conv("2")
     assert repr(turned.layer) == "ConvTranspose2d(4, 2, kernel_size=(2, 2), stride=(2, 2))"
     np.testing.assert_array_equal(turned.bias, module()[2].bias.detach())
-    with pytest.raises(SpecError, match="'1' is no convolution"):
+    with pytest.raises(SpecError, match="'1' is not a convolution"):
         engine.conv("1")
 
 

@@ -77,9 +77,7 @@ def test_a_module_is_as_it_was_before_also_after_an_error(name):
     engine = networks.of_module(network)
     assert torch.is_grad_enabled()
     if network.fails:
-        told = (
-            r"computed for an input of 3x8x8: ValueError: the last part \(test_module_engine.py, line \d+\)"
-        )
+        told = r"one tensor of 1x3x8x8: ValueError: the last part \(test_module_engine.py, line \d+\)"
         with pytest.raises(InputError, match=told):
             activations(engine, X, [name])
     else:
@@ -128,7 +126,7 @@ def test_names_that_are_not_there_and_that_are_not_called_are_told_apart():
     for name in ("never", "again:3", "both[other]"):
         with pytest.raises(SpecError, match="does not compute"):
             activations(engine, X, [name])
-    with pytest.raises(SpecError, match="'act' is no convolution, but ReLU"):
+    with pytest.raises(SpecError, match="'act' is not a convolution but ReLU"):
         engine.conv("act")
 
 
@@ -297,8 +295,8 @@ def test_a_model_is_loaded_from_a_file_or_a_package(name, maps, model):
         ("model_of_test.py:number", "is no torch.nn.Module, and nothing that makes one, but int"),
         ("model_of_test.py:nothing", "gives dict; expected a torch.nn.Module"),
         ("bad.py:Network", r"cannot be imported: SyntaxError: .* \(bad.py, line 1\)"),
-        ("weights.pt:Network", "'weights.pt' is no Python file; give its class or function as model"),
-        ("program.pt2:Network", "'program.pt2' is no Python file"),
+        ("weights.pt:Network", "'weights.pt' is not a Python file; give its class or function as model"),
+        ("program.pt2:Network", "'program.pt2' is not a Python file"),
     ],
 )
 def test_what_cannot_be_loaded_is_said_in_one_line(text, message, model, tmp_path):

@@ -105,6 +105,29 @@ def test_padding_that_depends_on_the_size_is_that_of_onnxruntime(pad, path):
     np.testing.assert_allclose(own, made.values, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [(9, 11), (6, 7)])
+@pytest.mark.parametrize("pad", ["SAME_UPPER", "SAME_LOWER"])
+def test_padding_that_depends_on_the_size_is_that_of_its_definition_with_dilation(pad, size, path):
+    """ceil(n / stride) windows of 1 + 2 * 2 rows and 1 + 3 * 3 columns; an odd pixel is last, or first."""
+    attributes = {"auto_pad": pad, "strides": [2, 1], "dilations": [2, 3], "group": 2}
+    kernels = WEIGHT[..., :4]
+    stored = {"w": kernels, "b": BIAS}
+    file = saved(path, [node("Conv", "xwb", **attributes)], stored, shape=(1, 4, "h", "w_"))
+    engine = networks.open_onnx(file)
+    for x in (X[:, :4, :5], X[:, : size[0], : size[1]]):  # the second size needs numbers of its own
+        made, _, own = seen(engine, x=x)
+        sides = []
+        for n, k, s in zip(x.shape[1:], (5, 10), (2, 1), strict=True):
+            total = max((-(-n // s) - 1) * s + k - n, 0)
+            sides.append((total // 2, total - total // 2)[:: 1 if pad == "SAME_UPPER" else -1])
+        padded = torch.nn.functional.pad(torch.from_numpy(x.copy())[None], (*sides[1], *sides[0]))
+        right = torch.nn.functional.conv2d(
+            padded, torch.from_numpy(kernels.copy()), torch.from_numpy(BIAS), (2, 1), 0, (2, 3), 2
+        )
+        for values in (made.values, own):
+            np.testing.assert_allclose(values, right[0].numpy(), atol=1e-5)
+
+
 def test_a_weight_that_is_computed_from_stored_arrays_is_the_product_of_them(path):
     nodes = [node("Mul", ("w", "s"), "v"), node("Conv", "xvb", **ATTRIBUTES)]
     stored = {"w": WEIGHT, "s": np.float32(3), "b": BIAS}
@@ -138,7 +161,7 @@ def test_a_transposed_convolution_is_ours(pads, output_padding, path):
     engine = networks.open_onnx(saved(path, [node("ConvTranspose", "xwb", **attributes)], stored))
     (made,) = activations(engine, X, ["ConvTranspose_y"], reads=True).values()
     described = engine.conv("ConvTranspose_y")
-    own = conv.transposed(described.layer, made.read, described.parameters, "numpy")
+    own = conv.transposed(described.layer, made.read, described.parameters)
     np.testing.assert_allclose(own, made.values, atol=1e-5)
     # Rows: 2 * (9 - 1) + 3 - 2 + 1 and 2 * (9 - 1) + 3 - 1; columns: 3 * (11 - 1) + 2 - 2.
     assert made.values.shape == (6, 18, 30)
@@ -361,7 +384,7 @@ def test_arrays_beside_the_file_are_read(tmp_path):
     np.testing.assert_allclose(seen(engine)[0].values, expected(), atol=1e-5)
     with (tmp_path / "numbers").open("r+b") as file:
         file.truncate(100)
-    with pytest.raises(InputError, match="from byte 4 on of 'numbers', which has 100"):
+    with pytest.raises(InputError, match="from byte 4 on of 'numbers', but that file has only 100"):
         networks.open_onnx(tmp_path / "net.onnx")
 
 

@@ -39,7 +39,7 @@ def test_statistics_are_those_of_the_maps(result):
         assert row.std == pytest.approx(values.std())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     groups=st.integers(1, 3), channels=st.integers(1, 3), filters=st.integers(1, 3), seed=st.integers(0, 99)
 )

@@ -12,7 +12,7 @@ from convviz.machine import parallel
 from convviz.spec.geometry import HW
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.tuples(st.integers(1, 3), st.integers(1, 60), st.integers(1, 60)),
     st.floats(0.02, 1.5),

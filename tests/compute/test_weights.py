@@ -157,11 +157,11 @@ def test_a_kernel_that_could_be_a_size_is_remarked_on(text, told):
 
 
 def test_a_smaller_kernel_is_centred_in_zeros_and_a_remark_says_so():
-    """1x3 taps among 3x3 stand in the middle row; 2x2 taps have their spare row below and column right."""
+    """1x3 values among 3x3 stand in the middle row; 2x2 have their spare row below, column right."""
     _, weights, remarks = built("1 2 3", "1 2; 3 4", "box:size=3", channels=1, names=("gray",))
     np.testing.assert_array_equal(weights.weight[0, 0], [[0, 0, 0], [1, 2, 3], [0, 0, 0]])
     np.testing.assert_array_equal(weights.weight[1, 0], [[1, 2, 0], [3, 4, 0], [0, 0, 0]])
-    assert any("centred in zeros" in remark and "3x3" in remark for remark in remarks)
+    assert any("enlarged to 3x3 with zeros all around" in remark for remark in remarks)
 
 
 def test_a_divided_kernel_is_rounded_once():

@@ -125,7 +125,7 @@ def layers(draw):
     return x, weight, bias, stride, dilation, groups, edges, mode
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(layers())
 def test_all_backends_equal_torch_in_double_precision_on_300_random_layers(case):
     """Within 1e-5 of the largest sum of products that the layer could have had."""
@@ -160,7 +160,7 @@ def test_all_backends_equal_torch_in_double_precision_on_300_random_layers(case)
         assert np.abs(ours - exact).max() <= 1e-5 * largest
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(layers())
 def test_the_numpy_backend_equals_plain_loops(case):
     x, weight, _, stride, dilation, groups, _, _ = case
@@ -254,7 +254,7 @@ def layers_of_many_rows(draw):
     return x, weight, stride, dilation, groups
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(layers_of_many_rows(), st.integers(1, 3), st.sampled_from([1, 3000, 1 << 20]))
 def test_bands_threads_and_rows_at_once_change_no_value(case, threads, band):
     x, weight, stride, dilation, groups = case
@@ -276,7 +276,7 @@ def test_bands_threads_and_rows_at_once_change_no_value(case, threads, band):
     assert np.abs(made - wide).max() <= 2e-6 * largest
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(layers_of_many_rows())
 def test_bands_change_no_value_of_torch(case):
     x, weight, stride, dilation, groups = case

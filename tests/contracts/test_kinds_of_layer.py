@@ -217,7 +217,7 @@ def test_the_page_computes_what_the_module_of_torch_does(kind):
         }
         for x in xs
     ]
-    found = on_page("made", {"layer": page._layer(one, parameters), "inputs": pictures})
+    found = on_page("made", {"layer": page.layer_data(one, parameters), "inputs": pictures})
     close(np.array(found, np.float32).reshape(want.shape), want)
 
 
@@ -296,7 +296,7 @@ def test_a_receptive_field_is_what_a_gradient_reaches(kind):
         beyond = (wanted - seen) * [1, -1, 1, -1]
         assert (beyond <= 0).all()
         if kind not in HIDING:
-            # Where the picture ends between two taps, the pixels before its edge are not read.
+            # Where the picture ends between two kernel values, the pixels before its edge are not read.
             apart = 2 if kind is layers.Conv2d else 1
             assert (beyond > -apart).all()
 

@@ -47,7 +47,7 @@ def by_torch(x, weight, bias):
 
 
 def met(places, pixel):
-    """Mark the outputs whose window has a tap on a pixel, by the definition of a window."""
+    """Mark the outputs whose window has a kernel value on a pixel, by the definition of a window."""
     marked = np.zeros(places, bool)
     for y, x in np.ndindex(places):
         rows = [2 * y - 1 + tap for tap in range(3)]

@@ -62,7 +62,7 @@ BIAS = np.array([1, -2, 3, -4, 5, -6], np.float32)
 
 PARAMETERS = 6 * 2 * 3 * 5 + 6
 MACS = 180 * 4 * 6
-# Of every one of the 12 kernels: pairs of a window and a tap that meet the input, by rows times by columns.
+# Of every one of the 12 kernels: pairs of a window and a value that meet the input, by rows times by columns.
 INSIDE = 12 * 11 * 27
 # Map 4 belongs to the second group, so it reads channels 2 and 3. Its value in row 0 and column 5 lies under
 # rows -1, 0, 1 and columns 3, 5, 7, 9, 11, of which row -1 and column 11 are padding.
@@ -155,11 +155,11 @@ def test_the_shape_in_words_puts_every_number_in_its_place(said):
     assert "floor((11 + 2 + 1 - 2*(5 - 1) - 1) / 1) + 1" in text
     assert "floor(5 / 1) + 1 = 5 + 1 = 6" in text
     (height,) = re.findall(r"^height: 10 rows.*\n.*", text, re.MULTILINE)
-    assert "(1 + 9 + 0); one window spans 3 (3 taps, dilation 1)" in height
+    assert "(1 + 9 + 0); one window spans 3 (kernel 3, dilation 1)" in height
     assert ": 1 row of" in height
     assert height.endswith(": 8")
     (width,) = re.findall(r"^width: 14 columns.*\n.*", text, re.MULTILINE)
-    assert "(2 + 11 + 1); one window spans 9 (5 taps, dilation 2)" in width
+    assert "(2 + 11 + 1); one window spans 9 (kernel 5, dilation 2)" in width
     assert ": 0 columns of" in width
     assert width.endswith(": none")
     # 3 of 4 rows and 3 of 6 columns of windows are clean; 11 of 12 by 27 of 30 products meet the input.
@@ -256,7 +256,7 @@ def test_one_value_is_taken_apart(said):
 
 
 def test_a_pixel_feeds_what_its_gradient_reaches(said):
-    """Row 1 lies under tap 2 of window 0 and tap 0 of window 1; column 4 under taps 3, 2, 1 of 0, 2, 4."""
+    """Row 1 lies under value 2 of window 0 and value 0 of window 1; column 4 under 3, 2, 1 of 0, 2, 4."""
     found = json.loads(said("explain", "x.json", *GIVEN, "--pixel", "1,4", "--json"))
     assert found["values"] == [104, 1104, 2104, 3104]
     taps = {(y, x): (a, b) for y, a in ((0, 2), (1, 0)) for x, b in ((0, 3), (2, 2), (4, 1))}

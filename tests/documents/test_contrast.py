@@ -1,4 +1,4 @@
-"""The maps of the README's commands use the scale: measured from the pixels of the pictures."""
+"""The maps of the README and of the gallery use the scale: measured from the pixels of the pictures."""
 
 import json
 import re
@@ -12,21 +12,21 @@ from PIL import Image
 from sheet_frames import frames, inside
 
 from convviz.cli.app import status_of
-from convviz.render.palette import OUTPUT_TEAL, RULE, signed_colours
+from convviz.render.palette import OUTPUT_TEAL, signed_colours
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXT = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/gallery.md"))
 # Parts that add up share a scale; what torch adds changes no map.
 COMMANDS = sorted(
     line
-    for line in re.findall(r"^convviz run .*$", README, re.MULTILINE)
+    for line in re.findall(r"^convviz run .*$", TEXT, re.MULTILINE)
     if not re.search("--(like|effective|partial|save)", line)
 )
 
 
 @pytest.fixture
 def picture(tmp_path, monkeypatch, capfd):
-    """Run a command of the README among the samples; give the pixels of its picture and its metadata."""
+    """Run a command among the samples; give the pixels of its picture and its metadata."""
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
     monkeypatch.chdir(tmp_path)
 
@@ -48,7 +48,8 @@ def levels_of(tile, *, signed):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_middle_of_the_values_uses_nine_tenths_of_the_scale(picture, command):
-    pixels, described = picture(command)
+    """Every pixel of a map counts, so no map is reduced; a map of one value has nothing to spread."""
+    pixels, described = picture(f"{command} --tile full")
     signed = "--colormap signed" in command
     found = frames(pixels, OUTPUT_TEAL)
     assert len(found) == len(described["ends"]) > 0
@@ -60,13 +61,41 @@ def test_the_middle_of_the_values_uses_nine_tenths_of_the_scale(picture, command
             # Centred on 0: what is measured is the distance from neutral.
             assert np.percentile(np.abs(levels - 128), 99) >= 0.9 * 127
             continue
-        first, last = np.percentile(levels, [1, 99])
-        # Cells with lines between them and numbers go from the minimum to the maximum. Where more than 98 of
-        # 100 pixels are one value, as in a map that ReLU leaves nearly nothing of, the others are the scale.
-        of_cells = (inside(pixels, place) == RULE).all(axis=-1).any()
-        if first == last or of_cells:
+        # Of few pixels, one is more than 1 %.
+        first, last = np.percentile(levels, 1, method="lower"), np.percentile(levels, 99, method="higher")
+        # Where more than 98 of 100 pixels are one value, as in a map that ReLU leaves nearly nothing of, the
+        # others are the scale.
+        if first == last:
             first, last = levels.min(), levels.max()
-        assert last - first >= 0.9 * 255 or first == last == 0
+        assert last - first >= 0.9 * 255 or first == last
+
+
+def test_the_ends_of_a_map_are_the_same_wherever_it_is_drawn(picture, tmp_path, capfd):
+    """On a sheet of any size, in a file of its own, by `explain` and by `batch`; at most 1 % lie beyond."""
+    kernels = ["-K", "sobel-x", "-K", "laplacian"]
+    asked = ["run", "samples/harbour.png", *kernels, "--maps", "maps", "--save", "x.npz", "--json"]
+    assert status_of(asked) == 0
+    scales = json.loads(capfd.readouterr().out)["scales"]
+    for values, one in zip(np.load(tmp_path / "x.npz")["maps"], scales, strict=True):
+        low, high = one["ends"]
+        shares = (values < low).mean(), (values > high).mean()
+        assert one["beyond"] == pytest.approx(shares, abs=1e-4)
+        assert 0.005 < min(shares) < max(shares) <= 0.01
+    ends = ["{!r} to {!r}".format(*one["ends"]) for one in scales]
+    for tile in ("90", "full"):
+        command = f"convviz run samples/harbour.png -K sobel-x -K laplacian --tile {tile}"
+        assert picture(command)[1]["ends"] == ends
+    for path, expected in zip(sorted((tmp_path / "maps").iterdir()), ends, strict=True):
+        with Image.open(path) as image:
+            text = json.loads(image.text["convviz"])
+        assert f"{text['low']} to {text['high']}" == expected
+    assert status_of(["explain", "samples/harbour.png", *kernels, "--map", "1", "-o", "explain.png"]) == 0
+    with Image.open("explain.png") as image:
+        assert json.loads(image.text["convviz"])["ends"] == ends[1:]
+    assert status_of(["batch", "samples", "out", "-q", *kernels, "--pattern", "harbour.png"]) == 0
+    (written,) = (tmp_path / "out").rglob("*.png")
+    with Image.open(written) as image:
+        assert json.loads(image.text["convviz"])["ends"] == ends
 
 
 def test_maps_of_relu_start_at_black(picture):

@@ -90,6 +90,16 @@ def test_the_table_of_options_is_that_of_the_code():
     assert done.returncode == 0, done.stderr
 
 
+def test_an_option_of_the_table_has_one_default():
+    """A default in words stands in the column of defaults, and nowhere else."""
+    table = (ROOT / "README.md").read_text(encoding="utf-8").split("<!-- options")[1]
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines() if line.startswith("| `")]
+    assert [row[0] for row in rows if len(row) != 4 or "default:" in row[2]] == []
+    assert {row[3].strip() for row in rows if "--bias`" in row[0]} == {
+        "yes for seeded filters, no with --kernel"
+    }
+
+
 def test_the_net_in_the_document_is_one():
     (text,) = blocks(ROOT / "docs" / "nets.md", "toml")
     found = network_of(tomllib.loads(text), "nets.md")

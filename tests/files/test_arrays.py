@@ -96,7 +96,7 @@ def test_nested_lists_become_an_array(text, expected):
         pytest.param(b"\xff\xfe[\x00\x01", r"not text in UTF-16 \(byte 4\)", id="UTF-16, cut off"),
         pytest.param("[[[[[1]]]]]", r"begins a list on axis 5; expected at most 4", id="five axes"),
         pytest.param("[" * 70 + "1" + "]" * 70, "expected at most 4", id="more axes than numpy has"),
-        pytest.param("[" * 200_000, "lists in lists without end", id="deeper than Python reads"),
+        pytest.param("[" * 200_000, "nested too deeply", id="deeper than Python reads"),
         pytest.param(r'["\u001b[31m"]', r"\\u001b\[31m", id="what a terminal would act upon"),
     ],
 )
@@ -204,7 +204,7 @@ def test_an_array_of_numpy_is_read_as_float32(array):
             "has 5 axes; expected at most 4: store one part of it, such as array",
             id="five axes",
         ),
-        pytest.param(npy(np.zeros(3)) + b"zz", r"more behind the array \(2 bytes\)", id="trailing garbage"),
+        pytest.param(npy(np.zeros(3)) + b"zz", r"more data follows .*\(2 bytes\)", id="trailing garbage"),
         pytest.param(npy(np.zeros(3))[:-1], "damaged", id="cut off"),
         pytest.param(b"", "damaged", id="no bytes"),
         pytest.param(npy_with_header("(((("), "damaged", id="header without end"),
@@ -295,7 +295,7 @@ def damaged_files(draw):
     | DOCUMENTS.map(lambda document: json.dumps(document).encode()),
     suffix=st.sampled_from(arrays.READABLE),
 )
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=300, derandomize=True, database=None)
 def test_any_bytes_are_finite_numbers_or_refused_in_one_line(data, suffix):
     refusal, found = "", np.ones(1, np.float32)
     try:

@@ -245,7 +245,7 @@ def test_an_array_of_four_axes_that_is_not_called_a_weight_is_no_convolution(tmp
     found = read_checkpoint(tmp_path / "x.pt")
     assert [layer.name for layer in found.convolutions] == ["c"]
     assert set(found.arrays) == set(state)
-    with pytest.raises(InputError, match="'pos_embed': it has four axes, but only what is called NAME"):
+    with pytest.raises(InputError, match="'pos_embed': it has four axes, but only arrays named NAME"):
         found.find("pos_embed")
 
 

@@ -53,7 +53,7 @@ def test_one_layer_of_a_graph_has_the_padding_that_the_graph_gives_it(kernel, st
 
 
 def test_the_odd_pixel_of_same_lower_comes_first_and_depends_on_the_size():
-    """Four taps at stride 2: four windows span 2 * 3 + 4 = 10 pixels, 3 more than 7 and 2 more than 8."""
+    """Four values at stride 2: four windows span 2 * 3 + 4 = 10 pixels, 3 more than 7 and 2 more than 8."""
     layer = Conv2d(1, 1, 4, stride=2, padding="same-lower")
     assert layer.edges(HW(7, 8)) == Edges(2, 1, 1, 1)
     assert Conv2d(1, 1, 4, stride=2, padding="same").edges(HW(7, 8)) == Edges(1, 2, 1, 1)

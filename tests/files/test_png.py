@@ -29,7 +29,7 @@ def pictures(draw):
     return pixels
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(pictures(), st.lists(st.integers(1, 9)), st.integers(1, 300), st.integers(1, 3))
 def test_pixels_come_back_however_they_were_written(pixels, bands, piece, threads):
     file = io.BytesIO()

@@ -64,7 +64,7 @@ def damaged(draw):
     return kind, draw(st.one_of(st.just(bytes(data)), st.just(bytes(data)), st.binary(max_size=200)))
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1500, suppress_health_check=list(HealthCheck))
 @given(damaged())
 def test_whatever_the_bytes_there_are_finite_numbers_or_one_line(case):
     read(*case)

@@ -265,7 +265,7 @@ def test_a_flat_plane_has_a_black_below_its_white(read_flat, value):
 def test_zero_as_white_is_told_where_samples_are_taken_as_stored():
     picture = raw(tiff(np.uint16([[0, 1000]]), tag262=[0]))
     np.testing.assert_array_equal(picture.x[0], [[0, 1000]])
-    assert picture.remarks == ("0 is white in this file; samples taken as stored",)
+    assert picture.remarks == ("0 is white in this file; samples are taken as stored",)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_a_netpbm_file_of_words_keeps_its_samples():
     [
         (b"P6 4 3 100\n" + bytes(35), "damaged"),
         (b"P2 2 2 9\n1 2 3\n", "3 of 4 samples"),
-        (b"P2 2 1 9\n1 10\n", "samples from 1 to 10, but at most 9"),
+        (b"P2 2 1 9\n1 10\n", "samples from 1 to 10, but the file announces at most 9"),
         (b"P2 2 1 9\n1 x\n", "damaged"),
     ],
     ids=["cut off", "a word missing", "a sample too large", "no number"],
@@ -467,7 +467,7 @@ def test_a_page_is_chosen_by_its_number_from_1(kind):
     data = saved(frames[0], kind, save_all=True, append_images=frames[1:], **PAGED[kind])
     first = opened(data)
     np.testing.assert_array_equal(first.x[:, 0, 0], [1, 0, 0])
-    assert "page 1 of several taken; --page N takes another" in first.remarks
+    assert "page 1 of several was taken; --page N takes another" in first.remarks
     np.testing.assert_array_equal(opened(data, page=2).x[:, 0, 0], [0, 1, 0])
     np.testing.assert_array_equal(opened(data, page=3).x[:, 0, 0], [0, 0, 1])
     with pytest.raises(InputError, match="stdin has 3 pages, but page 4 is asked for"):
@@ -504,7 +504,7 @@ def test_pages_are_not_counted():
     begun = time.process_time()
     picture = opened(bytes(data))
     assert time.process_time() - begun < 2
-    assert picture.remarks == ("page 1 of several taken; --page N takes another",)
+    assert picture.remarks == ("page 1 of several was taken; --page N takes another",)
 
 
 def test_a_directory_that_leads_back_is_the_last():
@@ -786,14 +786,27 @@ def test_the_middle_begins_at_half_of_the_rest_rounded_to_even(length, kept, fir
     np.testing.assert_array_equal(across.x[0], ramp[:, first : first + kept])
     np.testing.assert_array_equal(down.x[0], ramp.T[first : first + kept])
     assert across.x.flags.c_contiguous
-    assert across.remarks == (() if kept == length else (f"cropped from 3x{length} to 3x{kept}, the middle",))
+    assert across.remarks == (
+        () if kept == length else (f"cropped from 3x{length} to 3x{kept} (the centre)",)
+    )
+
+
+@pytest.mark.parametrize("size", [HW(300, 200), HW(40, 1900), HW(2000, 30)], ids=str)
+def test_a_large_picture_is_resized_in_bands_to_what_pillow_makes_of_its_channels(size):
+    """6 million samples stay bytes until they are needed. Pillow may resize along the columns first."""
+    samples = np.random.default_rng(6).integers(0, 256, (1000, 2000, 3), np.uint8)
+    picture = opened(png(samples), resize=size)
+    for channel, found in zip(samples.transpose(2, 0, 1), picture.x, strict=True):
+        whole = Image.fromarray((channel / np.float32(255)).astype(np.float32))
+        expected = whole.resize((size.w, size.h), Image.Resampling.BILINEAR)
+        np.testing.assert_allclose(found, np.asarray(expected), rtol=0, atol=2**-23)
 
 
 def test_what_is_cropped_is_the_resized_picture():
     data = png(noise(12, 18, dtype=np.uint8))
     picture = opened(data, resize=ShortSide(6), crop=HW(4, 4))
     np.testing.assert_array_equal(picture.x, opened(data, resize=HW(6, 9)).x[:, 1:5, 2:6])
-    assert picture.remarks == ("resized from 12x18 to 6x9", "cropped from 6x9 to 4x4, the middle")
+    assert picture.remarks == ("resized from 12x18 to 6x9", "cropped from 6x9 to 4x4 (the centre)")
 
 
 def test_numbers_are_cropped_as_pictures_are():
@@ -1301,7 +1314,7 @@ def test_a_sort_that_is_not_read_is_not_called_damaged():
     Image.new("RGB", (4, 4)).save(data, "BMP")
     changed = bytearray(data.getvalue())
     changed[30] = 99
-    with pytest.raises(InputError, match=r"it is of a sort that Pillow does not read \(.*99.*\)\.$"):
+    with pytest.raises(InputError, match=r"it is a kind of picture that Pillow does not read \(.*99.*\)\.$"):
         read(io.BytesIO(changed))
 
 

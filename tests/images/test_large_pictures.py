@@ -122,7 +122,7 @@ def layers(draw):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(layers(), st.integers(0, 99), st.sampled_from([None, 5, 40]), st.sampled_from(["map", "global"]))
 def test_maps_in_bands_are_the_maps(layer, seed, tile, scale):
     data = encoded(noise(23, 11, 3))

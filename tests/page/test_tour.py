@@ -101,8 +101,9 @@ def test_a_page_that_is_made_for_the_tour_begins_with_it(opened):
         layer,
         weights=weights,
         settings=basic.LayerSettings(),
+        tour=True,
     )
-    browser = opened(text=text.replace('"single": true', '"single": true, "tour": true'))
+    browser = opened(text=text)
     assert said(browser).startswith("1 of 6: ")
     assert browser.current_url.endswith("#tour=1")
     browser.find_element(By.ID, "leaveTour").click()

@@ -63,21 +63,39 @@ def test_the_kernels_can_be_counted_each_filter_has_one_per_channel_above_its_ma
         assert lefts == sorted(lefts)
 
 
-def test_orange_is_the_largest_value_purple_its_negative_and_neutral_0_on_one_scale_for_all():
-    """The first filter has 2, 0 and -2; the 1 of the second is half of the way from neutral to orange."""
-    weight = np.array([[[[2, 0, -2]]], [[[1, 0, 0]]]], np.float32)
+# Level 192 of 128 to 255: 64 of 127 steps.
+HALF = tuple(round(247 + (end - 247) * 64 / 127) for end in ORANGE)
+
+
+def colours_of(kernel):
+    """List the colours of a kernel of one row."""
+    return [tuple(cell) for cell in kernel.levels[:][0].tolist()]
+
+
+def test_orange_is_the_largest_value_purple_its_negative_and_neutral_0_on_one_scale_per_filter():
+    """The first filter has 2, 0, -2 and 1; the second, of a hundredth or so, has the same colours."""
+    weight = np.array([[[[2, 0, -2]], [[1, 0, 0]]], [[[0.01, 0, -0.01]], [[0.005, 0, 0]]]], np.float32)
+    for more in ({}, {"parts": np.zeros((2, 2, 400, 298), np.float32)}):
+        sheet = run(convviz.Conv2d(2, 2, (1, 3), bias=False), weight, x=PICTURE[:2]).sheet(**more)
+        found = list(kernels_of(sheet).values())
+        assert len(found) == 4
+        for first, second in (found[:2], found[2:]):
+            assert colours_of(first) == [ORANGE, NEUTRAL, PURPLE]
+            assert colours_of(second) == [HALF, NEUTRAL, NEUTRAL]
+        words = words_on(sheet)
+        assert ("-max", "max") in pairwise(words)
+        assert "largest magnitude: 2 (map 0), 0.01 (map 1)" in " ".join(words)
+
+
+def test_filters_of_one_largest_magnitude_have_its_value_at_the_ends_of_their_scale():
+    weight = np.array([[[[2, 0, -2]]], [[[1, 0, -2]]]], np.float32)
     sheet = run(convviz.Conv2d(1, 2, (1, 3), bias=False), weight, x=PICTURE[:1]).sheet()
-    first, second = kernels_of(sheet).values()
-    assert [tuple(cell) for cell in first.levels[:][0].tolist()] == [ORANGE, NEUTRAL, PURPLE]
-    # Level 192 of 128 to 255: 64 of 127 steps.
-    half = [round(247 + (end - 247) * 64 / 127) for end in ORANGE]
-    assert second.levels[:][0, 0].tolist() == half
-    words = words_on(sheet)
-    assert ("-2", "2") in pairwise(words)  # the ends of the scale
-    assert any("one scale for all kernels" in word for word in words)
+    assert colours_of(list(kernels_of(sheet).values())[1]) == [HALF, NEUTRAL, PURPLE]
+    assert ("-2", "2") in pairwise(words_on(sheet))
+    assert "own scale" not in " ".join(words_on(sheet))
 
 
-def test_the_cells_of_a_kernel_have_their_numbers_and_the_bias_stands_beside_them():
+def test_the_cells_of_a_kernel_have_their_numbers_and_the_bias_stands_below_them():
     weight = np.array([[[[0.25, -1], [0.001, 0]]]], np.float32)
     sheet = run(convviz.Conv2d(1, 1, 2), weight, [-0.125], x=PICTURE[:1]).sheet()
     (kernel,) = kernels_of(sheet).values()
@@ -89,10 +107,24 @@ def test_the_cells_of_a_kernel_have_their_numbers_and_the_bias_stands_beside_the
         and kernel.y < shape.y < kernel.y + kernel.h
     ]
     assert inside == ["0.25", "-1", "0.001", "0"]
-    (bias,) = [shape for shape in sheet.drawing.shapes if isinstance(shape, Label) and shape.text == "-0.125"]
-    assert kernel.x + kernel.w < bias.x
-    assert kernel.y < bias.y < kernel.y + kernel.h
-    assert "bias" in words_on(sheet)
+    (bias,) = [
+        shape for shape in sheet.drawing.shapes if isinstance(shape, Label) and shape.text == "bias -0.125"
+    ]
+    assert bias.x == kernel.x
+    assert kernel.y + kernel.h < bias.y < maps_of(sheet)[0].y
+
+
+def test_of_small_maps_of_many_channels_kernels_are_seen_and_numbers_are_read_or_left_out():
+    """The second layer of a network for digits: 16 filters of 8 channels, 12x12 -> 8x8."""
+    x = np.arange(8 * 12 * 12, dtype=np.float32).reshape(8, 12, 12) / 1000
+    sheet = run(convviz.Conv2d(8, 16, 5), x=x).sheet()
+    words = words_on(sheet)
+    text = sorted(s.size for s in sheet.drawing.shapes if isinstance(s, Label))[-3]
+    assert all(one.h >= 1.5 * text for one in kernels_of(sheet).values())
+    assert len(kernels_of(sheet)) == 128
+    assert all(s.size >= 0.4 * text for s in sheet.drawing.shapes if isinstance(s, Label))
+    assert sum(word.startswith("bias ") for word in words) == 16
+    assert "the kernels of its filter on channels 0 to 7" in " ".join(words)
 
 
 def test_a_filter_of_a_group_has_kernels_on_the_channels_of_its_group_and_hatching_elsewhere():

@@ -30,6 +30,10 @@ BAR = Bar(Contrast(Tone(-0.125, 0.5, "unit"), 0.1, 0.2))
 CLASSIC = np.array([[[1, 1, 1]] * 3, [[0, 1, 0]] * 3, [[1, 0, 1]] * 3], np.float32)
 
 
+def words_of(sheet):
+    return [shape.text for shape in sheet.drawing.shapes if isinstance(shape, Label)]
+
+
 def test_input_planes_and_maps_stand_in_frames_of_their_colours():
     image = convviz.run(CLASSIC, convviz.Conv2d(3, 2, 3, padding=1)).sheet().image()
     assert len(frames(image, INPUT_BLUE)) == 4
@@ -119,6 +123,40 @@ def test_partial_maps_have_a_row_per_filter_with_parts_bias_and_sum():
     assert len(frames(result.sheet(parts=result.partial()).image(), OUTPUT_TEAL)) == 2 * 4
 
 
+def test_partial_maps_without_negative_values_start_at_0():
+    """Of three channels of ones, 1x1 kernels of 2 make three times 2, and 6: a level of 85, and 255."""
+    layer = convviz.Conv2d(3, 1, 1, bias=False)
+    result = convviz.run(np.ones((3, 2, 2), np.float32), layer, np.full((1, 3, 1, 1), 2))
+    sheet = result.sheet(parts=result.partial())
+    assert sheet.ends == [(0, 6)] * 4
+    image = sheet.image()
+    levels = [int(inside(image, frame)[3, 3, 0]) for frame in frames(image, OUTPUT_TEAL)]
+    assert levels == [85, 85, 85, 255]
+    assert any("without negative values starts at 0" in word for word in words_of(sheet))
+    # One that is negative leaves the minimum black.
+    result = convviz.run(np.ones((3, 2, 2), np.float32), layer, np.reshape([-2, 2, 6], (1, 3, 1, 1)))
+    assert result.sheet(parts=result.partial()).ends == [(-2, 6)] * 4
+
+
+def test_each_channel_that_reaches_a_deep_layer_has_its_own_scale_and_dead_ones_are_named():
+    """Channels up to 1 and up to 0.01 look alike, and their bars give the ends; R, G and B share theirs."""
+    ramp = np.linspace(0, 1, 2500, dtype=np.float32).reshape(50, 50)
+    x = np.stack([ramp, ramp / 100, 0 * ramp])
+    layer = convviz.Conv2d(3, 1, 1)
+    deep = convviz.run(picture.Picture(x, ("0", "1", "2"), activations=True), layer).sheet(limits="minmax")
+    image = deep.image()
+    strong, weak, dead = (inside(image, frame) for frame in frames(image, INPUT_BLUE))
+    assert (strong == weak).all()
+    assert (strong.min(), strong.max(), dead.max()) == (0, 255, 0)
+    words = words_of(deep)
+    assert {"0.01", "dead: 0 everywhere"} <= set(words)
+    assert "a dead channel is 0 everywhere" in " ".join(words)
+    shallow = convviz.run(picture.Picture(x, ("R", "G", "B")), layer).sheet()
+    image = shallow.image()
+    assert inside(image, frames(image, INPUT_BLUE)[2]).max() == round(2.55)
+    assert "dead" not in " ".join(words_of(shallow))
+
+
 def test_planes_that_a_filter_does_not_read_are_hatched():
     """Two filters in two groups: each row has both channels, one of them hatched, then the sum."""
     x = np.ones((2, 8, 8), np.float32)
@@ -130,6 +168,16 @@ def test_planes_that_a_filter_does_not_read_are_hatched():
     assert len(tiles) == 2 * 3
     hatched = [set(tile.ravel().tolist()) == {238, 255} for tile in tiles]
     assert hatched == [False, True, False, True, False, False]
+
+
+def test_the_triples_of_a_flip_leave_no_place_empty():
+    """Six filters are 18 tiles in rows of whole triples; twelve columns would leave half a row empty."""
+    x = np.random.default_rng(0).random((3, 300, 300), np.float32)
+    result = convviz.run(x, convviz.Conv2d(3, 6, 3))
+    image = result.sheet(differences=result.flip_difference()).image()
+    tops, lefts = ({frame[axis] for frame in frames(image, OUTPUT_TEAL)} for axis in (0, 1))
+    assert len(tops) * len(lefts) == 18
+    assert len(lefts) % 3 == 0
 
 
 def test_a_flip_shows_both_maps_and_their_difference_for_every_filter():
@@ -281,13 +329,17 @@ def test_a_name_is_shortened_in_its_middle_and_numbers_never():
             assert captions.measured(short, 14) <= max(width, captions.measured(captions.shortest(name), 14))
 
 
-def test_minimum_and_maximum_stand_below_each_other_where_they_have_no_room_in_one_line():
-    whole, parted = (
-        [label.text for label in labels(sheet(["x"], [Section(tiles(4, side=side), None, OUTPUT_TEAL)]))]
-        for side in (320, 40)
-    )
-    assert "-0.1234 to 0.5678" in whole
-    assert {"-0.1234 to", "0.5678"} <= set(parted)
+def test_a_caption_is_broken_between_its_parts_never_within_a_range():
+    note = "-0.1234 to 0.5678, 12 NaN"
+    for side, lines in (
+        (640, [note]),
+        (150, ["-0.1234 to 0.5678", "12 NaN"]),
+        (40, ["min -0.1234", "max 0.5678", "12 NaN"]),
+    ):
+        maps = [replace(one, note=note) for one in tiles(2, side=side)]
+        made = sheet(["x"], [Section(maps, None, OUTPUT_TEAL)], look=Look(font_size=16))
+        left = min(label.x for label in labels(made))
+        assert [label.text for label in labels(made) if label.x == left][2:] == lines, side
 
 
 def test_numbers_have_fewer_digits_before_columns_are_wider_than_their_tiles():

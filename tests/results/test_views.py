@@ -65,7 +65,7 @@ VIEWS = {
 def test_a_changed_weight_is_seen(view):
     weights = convviz.seeded(LAYER)
     weight = weights.weight.copy()
-    # The first value of a padded map meets the last tap of its kernel.
+    # The first value of a padded map meets the last kernel value of its kernel.
     weight[1, 0, 1, 1] += 1
     before, again, after = (
         convviz.run(X, LAYER, (one, weights.bias)) for one in (weights.weight, weights.weight, weight)

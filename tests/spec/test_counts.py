@@ -15,7 +15,7 @@ from convviz.spec.layers import Conv2d
 
 
 def test_every_convention_by_hand():
-    """3x3 taps on 2 channels of 4x4 with a border of 1, three maps: 16 windows of 9 products on 6 kernels.
+    """3x3 values on 2 channels of 4x4 with a border of 1, three maps: 16 windows of 9 products on 6 kernels.
 
     Along an axis of 4 the windows meet 2 + 3 + 3 + 2 = 10 pixels, so 100 of 144 products are inside.
     """

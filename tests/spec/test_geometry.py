@@ -163,7 +163,7 @@ def test_a_padding_cell_copies_the_pixel_that_numpy_puts_there(mode, name, n, be
 
 
 def test_the_shares_of_padding_are_counted_by_hand():
-    """2x2 windows on 2x2 pixels and a row above: of two windows one meets padding, with half of its taps."""
+    """2x2 windows on 2x2 pixels and a row above: one of two windows meets padding, with half of it."""
     outputs, products = padding_shares(Axis(2, 2, 1, 1, 1, 0), Axis(2, 2, 1, 1, 0, 0))
     assert (outputs, products) == (1 / 2, 1 / 4)
 

@@ -94,7 +94,7 @@ def test_the_first_layer_of_alexnet_has_its_known_numbers():
             {"out_channels": 0}, "out_channels must be a whole number of at least 1", id="no filters"
         ),
         pytest.param({"in_channels": True}, "in_channels must be a whole number", id="a truth value"),
-        pytest.param({"kernel_size": 0}, "kernel_size must be at least 1", id="no taps"),
+        pytest.param({"kernel_size": 0}, "kernel_size must be at least 1", id="no values"),
         pytest.param({"stride": (1, 0)}, "stride must be at least 1 on both axes, not 1x0", id="no stride"),
         pytest.param({"dilation": -1}, "dilation must be at least 1", id="negative dilation"),
         pytest.param({"padding": -1}, "padding must be at least 0", id="negative padding"),

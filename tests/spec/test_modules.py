@@ -35,7 +35,7 @@ def agree(layer, module, shape):
     assert repr(layer) == repr(module)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sides, numbers, numbers | st.none(), edges, numbers, st.booleans())
 def test_max_pooling(size, kernel, stride, padding, dilation, ceil_mode):
     theirs = torch.nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=ceil_mode)
@@ -57,7 +57,7 @@ def test_max_pooling(size, kernel, stride, padding, dilation, ceil_mode):
         assert same == repr(theirs)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sides, numbers, numbers | st.none(), edges, st.booleans(), st.booleans())
 def test_mean_pooling(size, kernel, stride, padding, ceil_mode, include):
     theirs = torch.nn.AvgPool2d(kernel, stride, padding, ceil_mode, include)
@@ -76,7 +76,7 @@ def test_mean_pooling(size, kernel, stride, padding, ceil_mode, include):
     assert ours.output_shape((2, *size)) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data(), sides, numbers, numbers, edges, edges, numbers, st.sampled_from([1, 2]), st.booleans())
 def test_transposed_convolution(data, size, kernel, stride, padding, added, dilation, groups, bias):
     arguments = (2, 4, kernel, stride, padding, added, groups, bias, dilation)

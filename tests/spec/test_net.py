@@ -245,7 +245,7 @@ several = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(several)
 def test_a_receptive_field_is_what_a_gradient_reaches(stack):
     """All weights are positive, so that none cancel; means take the place of maxima, which hide some."""
@@ -298,7 +298,7 @@ def test_fields_by_hand():
 
 
 def test_a_sum_sees_what_either_of_its_inputs_sees():
-    """Round a 5x5 layer leads the input itself: 5 pixels; behind it 3 more taps see 7."""
+    """Round a 5x5 layer leads the input itself: 5 pixels; behind it 3 more kernel values see 7."""
     document = {
         "layer": [
             {"type": "conv", "name": "a", "out_channels": 1, "kernel_size": 5, "padding": 2},

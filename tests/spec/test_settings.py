@@ -34,7 +34,7 @@ def test_kernels_decide_how_many_maps_there_are_and_leave_out_the_bias():
             LayerSettings(out_channels=1), "kernels make 2 maps; leave out --out-channels", id="fewer maps"
         ),
         pytest.param(
-            LayerSettings(kernel_size=HW(2, 3)), "2x3 has no room for a kernel of 3x3", id="too few taps"
+            LayerSettings(kernel_size=HW(2, 3)), "2x3 has no room for a kernel of 3x3", id="too few values"
         ),
         pytest.param(LayerSettings(bias_values=(1.0,)), "1 number for 2 maps", id="one bias for two maps"),
         pytest.param(LayerSettings(bias=False, bias_values=(1.0, 2.0)), "contradict", id="a bias and none"),

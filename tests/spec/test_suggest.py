@@ -23,7 +23,7 @@ def test_what_is_kept_is_kept():
 
 
 def test_the_nearest_output_comes_first_when_none_is_exact():
-    """Two rows from nine with one-tap kernels: strides 5 to 8 all give 2, larger strides give 1."""
+    """Two rows from nine with one-kernel value kernels: strides 5 to 8 all give 2, larger strides give 1."""
     found = suggest(HW(9, 9), HW(40, 40))
     distances = [abs(row.output.h - 40) for row in found]
     assert distances == sorted(distances)

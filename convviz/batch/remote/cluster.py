@@ -138,7 +138,8 @@ def _check_workers(client: Any) -> None:
         if theirs != __version__:
             have = f"convviz {theirs}" if theirs else "no convviz"
             raise BatchError(
-                f"the worker {address} has {have}, but here is {__version__}; install that there."
+                f"the worker at {address} has {have}, but this machine has {__version__}; install that "
+                "version there."
             )
 
 

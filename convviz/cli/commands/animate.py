@@ -350,7 +350,7 @@ def _scene(request: _Request) -> Any:
 
 
 def _scene_in_network(request: _Request) -> Any:
-    """Set up a layer of a network, on what arrives there."""
+    """Set up a layer of a network, on the activations that reach it."""
     from convviz.cli.reading import read_layer
     from convviz.results import scene
 

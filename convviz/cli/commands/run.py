@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convviz.cli.run_request import RunRequest
+    from convviz.compute.networks.engine import NetworkStep
     from convviz.compute.networks.sources import Opened
     from convviz.images.picture import Picture
     from convviz.render.sheets.layout import Sheet
@@ -127,6 +128,10 @@ def _run_in_context(
     layer, wanted = request.layer, request.wanted
     if wanted.token is not None:
         raise SpecError(f"token: is for attention, and {layer.layer_name!r} is a convolution; leave it out.")
+    if request.network.classes is not None:
+        raise SpecError(
+            f"classes: {layer.layer_name!r} predicts no class; leave it out, or leave out --layer."
+        )
     rows = about.layer.output_size(about.picture.size).h
     with progress(rows, "rows", wanted=not request.quiet) as advance:
         outcome = run_layer(
@@ -226,7 +231,7 @@ def _run_network(request: "RunRequest") -> list[_Done]:
             if name in about
             else _run_overview(one, opened, image, only=name)
         )
-    return done or [_run_overview(request, opened, image)]
+    return done or _run_overviews(request, opened, image)
 
 
 def _layer_names(text: str | None, known: Sequence[str]) -> list[str]:
@@ -242,10 +247,13 @@ def _contexts(
     """Compute at once what arrives at the convolutions among the layers that are named."""
     from convviz.compute.networks.engine import activations
     from convviz.results.context import in_network, see
+    from convviz.results.network import check_order
 
     if not names:
         return {}
     wanted = [name for name in names if opened.engine.convolves(name)]
+    if wanted and opened.channels_last:
+        check_order(opened, opened.engine.steps(image.shape), wanted)
     made = activations(opened.engine, image.x, wanted, reads=True) if wanted else {}
     found = {name: in_network(opened, image, name, made=made[name]) for name in wanted}
     if at is None:
@@ -260,11 +268,28 @@ def _contexts(
     return found
 
 
+def _run_overviews(request: "RunRequest", opened: "Opened", image: "Picture") -> list[_Done]:
+    """Show a network on one sheet, or all of its steps on as many as they take."""
+    from convviz.results import network
+
+    if not request.wanted.all:
+        return [_run_overview(request, opened, image)]
+    parts = network.parts(opened, image.shape)
+    return [
+        _run_overview(request if len(parts) == 1 else request.for_part(str(number)), opened, image, part=part)
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
 def _run_overview(
-    request: "RunRequest", opened: "Opened", image: "Picture", *, only: str | None = None
+    request: "RunRequest",
+    opened: "Opened",
+    image: "Picture",
+    *,
+    only: str | None = None,
+    part: "Sequence[NetworkStep]" = (),
 ) -> _Done:
-    """Show a network, or what a layer makes that is no convolution."""
-    from convviz.render.sheets import strips
+    """Show a network, a part of its steps, or what a layer makes that is no convolution."""
     from convviz.results import network
     from convviz.results.context import see
 
@@ -278,10 +303,9 @@ def _run_overview(
         device=request.compute.device,
         title=request.network.layers or "",
         only=[] if only is None else [only],
+        part=part,
     )
     seen = None if wanted.field is None else see(result.steps, wanted.field, layer=only)
-    if only is None and picture.tile == SheetSettings().tile:
-        picture = replace(picture, tile=strips.TILE)
     sheet = result.sheet(
         only=only,
         seen=seen,
@@ -293,8 +317,12 @@ def _run_overview(
     description = result.description(request.network, request.layer, request.reading, request.picture, wanted)
     _write_sheet(request, sheet, description)
     written = [request.target, *_write_arrays(request, result.arrays, description)]
+    if request.quiet and not request.json:
+        _answer_paths(written)
+        return _Done(sheet, {})
     if not request.quiet:
-        for text in (*image.remarks, *result.remarks):
+        of_order = "" if only is None else result.order_sentence(only)
+        for text in (*image.remarks, *result.remarks, *filter(None, [of_order])):
             remark(text)
     from convviz.cli.reading import input_document
     from convviz.cli.reports.network import NetworkReport
@@ -303,10 +331,7 @@ def _run_overview(
     if request.json:
         of, files = input_document(request.names, image, request.reading), [str(path) for path in written]
         return _Done(sheet, report.document(input=of, scales=sheet.scales, files=files))
-    if request.quiet:
-        _answer_paths(written)
-    else:
-        report.show(written=written, verbose=wanted.verbose)
+    report.show(written=written, verbose=wanted.verbose)
     return _Done(sheet, {})
 
 

@@ -31,7 +31,7 @@ class _Band(NamedTuple):
     """Some output rows of some groups: the input, the left matrix and the output."""
 
     x: Floats  # (groups, C / groups, H, W)
-    matrix: Floats  # (groups, 1, filters of a group times rows at once, taps)
+    matrix: Floats  # (groups, 1, filters of a group times rows at once, kernel values)
     out: Floats  # (groups, filters of a group, rows, W')
 
 
@@ -47,7 +47,7 @@ def cross_correlate(
     weight : ndarray, shape (O, C / groups, kh, kw), float32
         The filters.
     stride, dilation : HW
-        The distances in pixels between neighbouring windows, and between neighbouring taps.
+        The distances in pixels between neighbouring windows, and between neighbouring kernel values.
     groups : int
         The number of groups into which channels and filters are split.
     device : str
@@ -135,7 +135,7 @@ def _rows_at_once(filters: int, channels: int, kernel: HW, *, stride: int) -> in
 
 
 def _stacked(weight: Floats, at_once: int, stride: int) -> Floats:
-    """Make left matrices (groups, 1, at_once * filters, taps) from filters (groups, filters, C, kh, kw)."""
+    """Make left matrices (groups, 1, at_once * filters, values) from filters (groups, filters, C, kh, kw)."""
     groups, filters, channels, kh, kw = weight.shape
     tall = kh + (at_once - 1) * stride
     matrix = np.zeros((groups, at_once, filters, tall, kw, channels), np.float32)

@@ -32,7 +32,7 @@ def cross_correlate(
     weight : ndarray, shape (O, C / groups, kh, kw), float32
         The filters.
     stride, dilation : HW
-        The distances in pixels between neighbouring windows, and between neighbouring taps.
+        The distances in pixels between neighbouring windows, and between neighbouring kernel values.
     groups : int
         The number of groups into which channels and filters are split.
     device : str

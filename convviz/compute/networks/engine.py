@@ -13,6 +13,7 @@ from convviz.errors import SpecError
 from convviz.machine import memory
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d, ConvTranspose2d, Shape
+from convviz.spec.network import INPUT
 from convviz.spec.reach import Reach
 from convviz.text import printable
 from convviz.typing import Floats
@@ -332,6 +333,41 @@ def overview_steps(steps: Sequence[NetworkStep], layouts: Sequence[str] = ("chw"
     found = [list(run)[-1] for _, run in itertools.groupby(maps, _size)]
     last = inner[-1:]
     return found + [one for one in last if one not in found and _is_row(one)]
+
+
+def rows_read(steps: Sequence[NetworkStep], rows: Sequence[NetworkStep]) -> list[tuple[int, ...]]:
+    """Find which rows of an overview each row reads, directly or through steps without a row.
+
+    Parameters
+    ----------
+    steps : sequence of NetworkStep
+        All steps, in the order in which they are computed.
+    rows : sequence of NetworkStep
+        Those with a row.
+
+    Returns
+    -------
+    list of tuple of int
+        For each row the numbers of the rows that it reads, counted from 1; 0 is the picture. Empty where
+        a network does not tell what its steps read.
+
+    Examples
+    --------
+    >>> chain = [("a", "input"), ("b", "a"), ("c", "b"), ("sum", "a", "c")]
+    >>> steps = [NetworkStep(name, "", (), None, inputs=tuple(read)) for name, *read in chain]
+    >>> rows_read(steps, [steps[0], steps[2], steps[3]])
+    [(0,), (1,), (1, 2)]
+    """
+    places = {one.name: place for place, one in enumerate(rows, start=1)}
+    behind: dict[str, set[int]] = {INPUT: {0}}
+    read: dict[str, set[int]] = {}
+    for one in steps:
+        if one.outer:
+            continue
+        found = set().union(*(behind.get(name, set()) for name in one.inputs))
+        read[one.name] = found
+        behind[one.name] = {places[one.name]} if one.name in places else found
+    return [tuple(sorted(read.get(one.name, ()))) for one in rows]
 
 
 def _size(step: NetworkStep) -> Shape:

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from convviz.compute.networks.engine import Engine
 
 
-def open_onnx(path: str | Path) -> "Engine":
+def open_onnx(path: str | Path, *, channels_last: bool = False) -> "Engine":
     """Open the network of an ONNX file; only operations that onnxruntime knows are run.
+
+    `channels_last` tells that it reads (H, W, C), where the file does not say it.
 
     Raises
     ------
@@ -26,7 +28,7 @@ def open_onnx(path: str | Path) -> "Engine":
         import onnxruntime  # noqa: F401
     from convviz.compute.networks.onnx import OnnxEngine
 
-    return OnnxEngine(Path(path))
+    return OnnxEngine(Path(path), channels_last=channels_last)
 
 
 def of_module(module: Any, name: str = "") -> "Engine":
@@ -52,14 +54,31 @@ def of_module(module: Any, name: str = "") -> "Engine":
 
 
 def load_model(text: str, *, seed: int = 0) -> Any:
-    """Import a torch module by ``FILE.py:NAME`` or ``package.module:NAME``; this runs its code.
+    """Import a torch module; this runs the code of its file or package.
 
-    torch draws new weights with `seed`.
+    Parameters
+    ----------
+    text : str
+        ``FILE.py:NAME`` or ``package.module:NAME``. NAME is a module, or a callable that returns
+        one. The callable gets no arguments, or ``weights=None`` if it takes weights.
+    seed : int
+        Seed of the weights that are drawn meanwhile; the state of torch's generator is restored.
+
+    Returns
+    -------
+    torch.nn.Module
+        The module.
 
     Raises
     ------
-    BackendError, SpecError, UnknownNameError, InputError
-        As for `convviz.compute.networks.loading.load_model`, or if torch is not installed.
+    BackendError
+        If torch is not installed.
+    SpecError
+        If `text` has another form, or if NAME needs arguments or does not return a module.
+    UnknownNameError
+        If the file or the package has no such name.
+    InputError
+        If the file or the package cannot be imported, or the call fails; the message names the line.
     """
     with importing("torch", "a network of torch"):
         from convviz.compute.networks import loading
@@ -67,7 +86,7 @@ def load_model(text: str, *, seed: int = 0) -> Any:
 
 
 def load_weights(module: Any, checkpoint: Any) -> tuple[str, ...]:
-    """Load the weights of a file into a torch module, by their names.
+    """Load the weights of a file into a module, by their names.
 
     Parameters
     ----------

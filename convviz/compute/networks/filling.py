@@ -126,7 +126,7 @@ def stored(
     left = [prefix for prefix in held if prefix not in found and prefix not in names]
     if left:
         some = ", ".join(map(printable, left[:6])) + (" …" if len(left) > 6 else "")
-        remarks.append(f"no layer of the network uses these of {checkpoint.name}: {some}")
+        remarks.append(f"no layer of the network uses these arrays of {checkpoint.name}: {some}")
     return found, tuple(remarks)
 
 

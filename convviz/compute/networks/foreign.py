@@ -40,7 +40,7 @@ def foreign(what: str) -> Iterator[None]:
     except SyntaxError as error:
         place = f" ({Path(error.filename or '').name}, line {error.lineno})"
         raise InputError(f"{what}: {type(error).__name__}: {printable(error.msg)}{place}.") from None
-    except Exception as error:  # noqa: BLE001  # it may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # it may raise anything
         words = printable(str(error).strip().partition("\n")[0])[:200].rstrip(".")
         raise InputError(
             f"{what}: {type(error).__name__}{': ' * bool(words)}{words}{_place(error)}."

@@ -36,30 +36,7 @@ _NOT_NEEDED = ("num_batches_tracked",)
 
 
 def load_model(text: str, *, seed: int = 0) -> nn.Module:
-    """Import a torch module; this runs the code of its file or package.
-
-    Parameters
-    ----------
-    text : str
-        ``FILE.py:NAME`` or ``package.module:NAME``. NAME is a module, or a callable that returns
-        one. The callable gets no arguments, or ``weights=None`` if it takes weights.
-    seed : int
-        Seed of the weights that are drawn meanwhile; the state of torch's generator is restored.
-
-    Returns
-    -------
-    torch.nn.Module
-        The module.
-
-    Raises
-    ------
-    SpecError
-        If `text` has another form, or if NAME needs arguments or does not return a module.
-    UnknownNameError
-        If the file or the package has no such name.
-    InputError
-        If the file or the package cannot be imported, or the call fails; the message names the line.
-    """
+    """Import a torch module, as `convviz.compute.networks.load_model` describes it."""
     where, colon, name = text.rpartition(":")
     if not colon or not where or not name:
         raise SpecError(
@@ -87,7 +64,7 @@ def _imported(where: str) -> ModuleType:
     what = f"model: {printable(where)!r} cannot be imported"
     if path.suffix in (*READABLE, ".pt2", ".pkl", ".pickle"):
         raise SpecError(
-            f"model: {printable(where)!r} is no Python file; give its class or function as model, "
+            f"model: {printable(where)!r} is not a Python file; give its class or function as model, "
             "and this file as weights."
         )
     if path.suffix != ".py":
@@ -159,7 +136,7 @@ def _called(make: Any, text: str) -> nn.Module:
     if needed:
         raise SpecError(
             f"{what} needs {plural(len(needed), 'argument')} ({', '.join(needed[:6])}); write a function "
-            "that needs none and gives the module, such as def make(): return Network(10)."
+            "that needs none and returns the module, such as def make(): return Network(10)."
         )
     with foreign(f"{what} cannot be made"):
         made = make(**given)
@@ -169,26 +146,7 @@ def _called(make: Any, text: str) -> nn.Module:
 
 
 def load_weights(module: nn.Module, checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Load the weights of a file into a module, by their names.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The module, which is changed.
-    checkpoint : Checkpoint
-        The file; it is read as data only.
-
-    Returns
-    -------
-    tuple of str
-        A remark on every array that was not matched by an equal name, and on every array that the
-        module does not use.
-
-    Raises
-    ------
-    InputError
-        If an array is missing or has another shape, or if the names match in two ways.
-    """
+    """Load weights into a torch module, as `convviz.compute.networks.load_weights` describes it."""
     wanted = {
         name: tensor
         for name, tensor in module.state_dict(keep_vars=True).items()
@@ -212,7 +170,7 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint) -> tuple[str, ...]:
         if one not in used and _is_needed(one) and not _is_whole_of(one, used)
     ]
     if left:
-        remarks.append(f"of {checkpoint.name} these are in no part of the model: {_some(left)}")
+        remarks.append(f"the model does not use these arrays of {checkpoint.name}: {_some(left)}")
     return tuple(remarks)
 
 
@@ -257,7 +215,7 @@ def _paired(
         missing = [name for name in wanted if f"{head}{name}" not in held]
         raise InputError(
             f"{where} lacks {plural(len(missing), 'array')} of the model: {_some(missing)}; "
-            "take the model that the weights were saved from."
+            "use the model that the weights were saved from."
         )
     return _in_order(wanted, held, where)
 

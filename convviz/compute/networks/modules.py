@@ -1,6 +1,7 @@
 """Networks that are torch modules; a hook copies every activation."""
 
 import contextlib
+import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from convviz.compute.networks.engine import (
     Activation,
@@ -32,7 +34,8 @@ from convviz.errors import ConvvizError, ShapeError, SpecError, UnknownNameError
 from convviz.spec import layers
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Shape, shape_text
-from convviz.text import printable
+from convviz.spec.network import INPUT
+from convviz.text import listed, printable
 from convviz.typing import Floats
 
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
@@ -51,17 +54,28 @@ class _Call:
     inputs: tuple[Shape | None, ...] = ()
     outputs: dict[str, Shape] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
     outer: bool = False
     macs: int = 0
 
 
 class _Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types for it
-    """Counts the MACs of every torch operation for the innermost running module, and follows fields."""
+    """Counts the MACs of every torch operation for the innermost running module, follows fields and steps."""
 
     def __init__(self, running: Sequence[_Call]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # likewise
         self._running = running
         self.fields = Fields()
+        # The last steps that each tensor is made of, in order.
+        self._steps: Any = WeakTensorKeyDictionary()
+
+    def reads(self, tensors: Sequence[torch.Tensor]) -> tuple[str, ...]:
+        """List the steps that tensors are made of."""
+        return tuple(dict.fromkeys(name for one in tensors for name in self._steps.get(one, ())))
+
+    def made_by(self, tensor: torch.Tensor, step: str) -> None:
+        """Note the step that a tensor is the output of."""
+        self._steps[tensor] = (step,)
 
     def __torch_dispatch__(self, func: Any, types: Any, *given: Any) -> Any:
         args, named = given[0], (given[1] if len(given) > 1 else None) or {}
@@ -71,24 +85,13 @@ class _Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has
             # It counts a product and its sum as two operations.
             self._running[-1].macs += int(count(*args, **named, out_val=made)) // 2
         self.fields.follow(func, (args, named), made)
+        if steps := self.reads([one for _, one in _tensors((args, named))]):
+            self._steps |= {one: steps for _, one in _tensors(made)}
         return made
 
 
 class ModuleEngine(Engine):
-    """A torch module as a network.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network; it is not changed.
-    name : str
-        The name of the network in messages.
-
-    Raises
-    ------
-    SpecError
-        If `module` is not a module, is TorchScript, or has no weights yet.
-    """
+    """A torch module as a network; `convviz.compute.networks.of_module` describes it."""
 
     runner = "torch"
 
@@ -141,10 +144,12 @@ class ModuleEngine(Engine):
         def before(name: str, module: nn.Module, inputs: Any) -> None:
             if not calls:  # the whole network, which reads the picture
                 watcher.fields.begin(_tensors(inputs)[0][1])
+                watcher.made_by(_tensors(inputs)[0][1], INPUT)
             for outer in open_:
                 outer.outer = True
-            shapes = tuple(unbatched_shape(tuple(one.shape)) for _, one in _tensors(inputs))
-            open_.append(_Call(name, module, shapes))
+            given = [one for _, one in _tensors(inputs)]
+            shapes = tuple(unbatched_shape(tuple(one.shape)) for one in given)
+            open_.append(_Call(name, module, shapes, reads=watcher.reads(given)))
             calls.append(open_[-1])
 
         def after(name: str, output: Any) -> None:
@@ -152,6 +157,8 @@ class ModuleEngine(Engine):
             for key, one in _tensors(output):
                 shape = call.outputs[key] = unbatched_shape(tuple(one.shape))
                 call.told[key] = told(watcher.fields.of(one), one.ndim, shape)
+                if not call.outer:
+                    watcher.made_by(one, f"{name}{key}")
 
         # Attention then consists of products that can be counted.
         with sdpa_kernel(SDPBackend.MATH), watcher:
@@ -265,9 +272,24 @@ class ModuleEngine(Engine):
             undo.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
             torch.backends.mha.set_fastpath_enabled(False)  # it calls no module inside an encoder
             with foreign(
-                f"{self._name} cannot be computed for an input of {shape_text(tuple(image.shape[1:]))}"
+                f"{self._name} cannot be computed for one tensor of {shape_text(tuple(image.shape))}"
             ):
+                self._check_inputs()
                 self.module(image)
+
+    def _check_inputs(self) -> None:
+        """Refuse a module that needs more than the picture."""
+        try:
+            known = inspect.signature(self.module.forward).parameters.values()
+        except (TypeError, ValueError):  # it is not written in Python
+            return
+        places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        needed = [one.name for one in known if one.default is one.empty and one.kind in places]
+        if len(needed) > 1:
+            raise SpecError(
+                f"{self._name} reads {listed([printable(one) for one in needed])}, but there is one picture; "
+                "wrap it in a module that is called with one tensor (1, C, H, W)."
+            )
 
     def convolves(self, name: str) -> bool:
         """Return whether a module is a convolution."""
@@ -305,7 +327,7 @@ class ModuleEngine(Engine):
             raise UnknownNameError("layer", name, self._modules)
         what = f"{self._name}: the layer {printable(name)!r}"
         if not isinstance(module, _CONVOLUTIONS):
-            raise SpecError(f"{what} is no convolution, but {type(module).__name__}.")
+            raise SpecError(f"{what} is not a convolution but {type(module).__name__}.")
         weight, bias = _effective(module)
         remark = ""
         if not _as_in_torch(module):
@@ -370,6 +392,7 @@ def _steps_of(call: _Call, called: set[nn.Module], counted: set[torch.Tensor]) -
             0 if index else call.macs,
             kind,
             outer=call.outer,
+            inputs=call.reads,
             **call.told.get(key, told(None, 0, None)),
         )
 

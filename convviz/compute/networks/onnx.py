@@ -60,23 +60,12 @@ class _Wanted:
 
 
 class OnnxEngine(Engine):
-    """The network of an ONNX file.
-
-    Parameters
-    ----------
-    path : Path
-        The file; only operations that onnxruntime knows are run.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, reads no picture, or refers to a file outside its folder.
-    """
+    """The network of an ONNX file; `convviz.compute.networks.open_onnx` describes it."""
 
     runner = "onnxruntime"
 
-    def __init__(self, path: Path) -> None:
-        self._graph: Graph = opened(path)
+    def __init__(self, path: Path, *, channels_last: bool = False) -> None:
+        self._graph: Graph = opened(path, channels_last=channels_last)
         self._names: Names = names_of(self._graph)
         self._session: Session | None = None
         self._constants: dict[str, NDArray[Any]] = {}
@@ -292,10 +281,12 @@ class OnnxEngine(Engine):
             made[graph.image.name] = image
         rest = [one for one in values if one not in made]
         if rest:
-            if self._session is None or self._session.values != tuple(rest):
-                self._session = None  # free its memory before the next one is made
-                self._session = Session(graph, rest)
-            made |= self._session.run({graph.image.name: image})
+            known = self._values(x.shape) if graph.sized else None
+            kept = self._session
+            if kept is None or kept.values != tuple(rest) or (known is not None and kept.known is not known):
+                self._session = kept = None  # free its memory before the next one is made
+                self._session = kept = Session(graph, rest, known)
+            made |= kept.run({graph.image.name: image})
         return made
 
     def _as_declared(self, x: Floats) -> NDArray[Any]:
@@ -325,8 +316,8 @@ class OnnxEngine(Engine):
         node = None if index is None else self._graph.nodes[index]
         what = f"{self.name}: the layer {printable(name)!r}"
         if node is None or index is None or node.op_type not in CONVOLUTIONS:
-            kind = "" if node is None else f", but {printable(node.op_type)}"
-            raise SpecError(f"{what} is no convolution{kind}.")
+            kind = "" if node is None else f" but {printable(node.op_type)}"
+            raise SpecError(f"{what} is not a convolution{kind}.")
         for value in node.input[1:]:
             if value in self._graph.dependent and value != self._scale_of_input(node):
                 raise SpecError(

@@ -91,7 +91,9 @@ def _transposed(node: Any, shape: tuple[int, ...], arguments: dict[str, Any]) ->
     more = chosen.get("output_padding", [0, 0])
     added = (more[0] + top - bottom, more[1] + left - right)
     if min(added) < 0:
-        raise SpecError("more is cut off at the end of its output than before.")
+        raise SpecError(
+            "its output is cropped more at the end than at the start; torch does not support this."
+        )
     groups = arguments.get("groups", 1)
     return ConvTranspose2d(
         shape[0], shape[1] * groups, HW(*shape[2:]), padding=(top, left), output_padding=added, **arguments

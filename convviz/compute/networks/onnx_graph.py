@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from convviz.errors import InputError, ShapeError
 from convviz.files import onnx_
 from convviz.files.outline import LARGE, outline
 from convviz.files.paths import quoted
+from convviz.spec.geometry import same_padding
 from convviz.spec.layers import Shape, shape_text
 from convviz.text import because, plural, printable
 
@@ -61,11 +63,14 @@ class Graph:
         The model; its large arrays are references to the file.
     widened : bool
         Whether its bfloat16 arrays became float32, because onnxruntime cannot convolve bfloat16.
+    channels_last : bool
+        Whether the input is (H, W, C), where the graph does not say it.
     """
 
     path: Path
     model: Any
     widened: bool = False
+    channels_last: bool = False
     nodes: list[Any] = field(default_factory=list)
     read_by: list[set[str]] = field(default_factory=list)
     tensors: dict[str, Any] = field(default_factory=dict)
@@ -135,7 +140,7 @@ class Graph:
         return Declared(channels, height, width, last, dtype)
 
     def _channels_last(self, dims: Sequence[int | None]) -> bool:
-        """Return whether the input is (H, W, C): by its short axis, else by the first operations."""
+        """Return whether the input is (H, W, C): by its short axis, the first operations, or as declared."""
         first, last = (one is not None and one <= _CHANNELS for one in (dims[0], dims[2]))
         if first != last:
             return last
@@ -146,10 +151,12 @@ class Graph:
             node = self.nodes[indices[0]]
             if node.op_type == "Transpose":
                 return onnx_.attributes(node).get("perm") in turned
+            if node.op_type in ("Conv", "ConvInteger", "QLinearConv"):
+                return False
             if node.op_type not in ("Cast", "Sub", "Mul", "Div", "Add", "Identity"):
                 break
             value = node.output[0]
-        return False
+        return self.channels_last
 
     def check(self, shape: Shape) -> None:
         """Refuse an input that the graph does not accept.
@@ -211,14 +218,25 @@ class Graph:
         found = onnx_.array(self.tensors[name], self.name, self.path.parent)
         return _wide(found)
 
-    def part(self, values: Sequence[str]) -> Any:
-        """Make a model of only the operations that some values depend on."""
+    @cached_property
+    def sized(self) -> bool:
+        """Whether parts of the graph are made for one size of the input, as `part` does."""
+        return any(_dilated_same(node) for node in self.nodes)
+
+    def part(self, values: Sequence[str], known: Mapping[str, Value] = MappingProxyType({})) -> Any:
+        """Make a model of only the operations that some values depend on.
+
+        With `known` shapes, dilated convolutions get the numbers of ``auto_pad``, which onnxruntime refuses
+        for them.
+        """
         model = onnx.ModelProto(ir_version=self.model.ir_version)
         model.opset_import.extend(self.model.opset_import)
         model.graph.name = "part"
         needed = self.needed(values)
         read = {one for index in needed for one in self.read_by[index]} | set(values)
         model.graph.node.extend(self.nodes[index] for index in needed)
+        for node in filter(_dilated_same, model.graph.node):
+            _write_pads(node, known)
         model.graph.initializer.extend(_reference(one) for name, one in self.tensors.items() if name in read)
         sparse = self.model.graph.sparse_initializer
         model.graph.sparse_initializer.extend(one for one in sparse if one.values.name in read)
@@ -241,7 +259,7 @@ class Graph:
             told = np.array(dims if node.op_type == "Shape" else np.prod(known.dims), np.int64)
             tensor = onnx.numpy_helper.from_array(told)
             node.CopyFrom(onnx.helper.make_node("Constant", [], node.output, node.name, value=tensor))
-        return Graph(self.path, model, self.widened)
+        return Graph(self.path, model, self.widened, self.channels_last)
 
     def values(self, shape: Shape) -> dict[str, Value]:
         """Infer types and shapes for an input (C, H, W), as far as possible without computing values."""
@@ -262,8 +280,38 @@ class Graph:
         return found | stored
 
 
-def opened(path: Path) -> Graph:
-    """Read the graph of a file.
+def _dilated_same(node: Any) -> bool:
+    """Return whether an operation is a convolution with dilation whose padding depends on its input."""
+    if node.op_type != "Conv":
+        return False
+    chosen = onnx_.attributes(node)
+    dilated = any(step != 1 for step in chosen.get("dilations", ()))
+    return dilated and chosen.get("auto_pad") in (b"SAME_UPPER", b"SAME_LOWER")
+
+
+def _write_pads(node: Any, known: Mapping[str, Value]) -> None:
+    """Replace ``auto_pad`` of a convolution by its numbers, if the shapes that it reads are known."""
+    read, weight = (known[one].dims if one in known else None for one in node.input[:2])
+    if read is None or weight is None:
+        return
+    chosen = onnx_.attributes(node)
+    strides = chosen.get("strides", [1] * (len(read) - 2))
+    pairs = [
+        same_padding(length, kernel, stride=stride, dilation=dilation)
+        for length, kernel, stride, dilation in zip(
+            read[2:], weight[2:], strides, chosen["dilations"], strict=True
+        )
+    ]
+    if chosen["auto_pad"] == b"SAME_LOWER":
+        pairs = [pair[::-1] for pair in pairs]
+    kept = [one for one in node.attribute if one.name not in ("auto_pad", "pads")]
+    del node.attribute[:]
+    pads = [before for before, _ in pairs] + [after for _, after in pairs]
+    node.attribute.extend([*kept, onnx.helper.make_attribute("pads", pads)])
+
+
+def opened(path: Path, *, channels_last: bool = False) -> Graph:
+    """Read the graph of a file; `channels_last` is that of `Graph`.
 
     Raises
     ------
@@ -279,7 +327,7 @@ def opened(path: Path) -> Graph:
                 f"cannot read {quoted(path)}: its functions are damaged{because(error)}."
             ) from None
     widened = _settle(model, path)
-    return Graph(path, model, widened)
+    return Graph(path, model, widened, channels_last)
 
 
 def _settle(model: Any, path: Path) -> bool:

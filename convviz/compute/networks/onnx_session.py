@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-from convviz.compute.networks.onnx_graph import Graph
+from convviz.compute.networks.onnx_graph import Graph, Value
 from convviz.errors import InputError, SpecError
 from convviz.machine import parallel
 from convviz.spec.layers import shape_text
@@ -34,6 +34,8 @@ class Session:
         The graph.
     values : sequence of str
         The values.
+    known : dict of Value
+        The shapes of values for one input, if the graph is `Graph.sized`.
 
     Raises
     ------
@@ -44,11 +46,12 @@ class Session:
         If onnxruntime refuses the graph.
     """
 
-    def __init__(self, graph: Graph, values: Sequence[str]) -> None:
+    def __init__(self, graph: Graph, values: Sequence[str], known: Mapping[str, Value] | None = None) -> None:
         self.values = tuple(values)
         self._graph = graph
         self._reached = 0
-        model = graph.part(values)
+        self.known = known or {}
+        model = graph.part(values, self.known)
         _check_operations(graph, model)
         self._check_inputs(model)
         options = onnxruntime.SessionOptions()

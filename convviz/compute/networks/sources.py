@@ -59,6 +59,8 @@ class Opened(NamedTuple):
         The layers and weights, for a network of convviz.
     until : str, optional
         The last step of an overview, for a network that another program runs.
+    channels_last : bool
+        Whether its activations are (H, W, C), where that is not known.
     """
 
     engine: Engine
@@ -66,6 +68,7 @@ class Opened(NamedTuple):
     remarks: tuple[str, ...] = ()
     filled: Filled | None = None
     until: str | None = None
+    channels_last: bool = False
 
 
 class NetworkSource(Protocol):
@@ -200,12 +203,15 @@ class EngineSource(NetworkSource):
         Remarks on weights that were not taken by their names.
     until : str, optional
         The last step of an overview.
+    channels_last : bool
+        Whether its activations are (H, W, C), where that is not known.
     """
 
     engine: Engine
     classes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     until: str | None = None
+    channels_last: bool = False
     names: Sequence[str] = field(default=(), init=False)
 
     @property
@@ -223,7 +229,9 @@ class EngineSource(NetworkSource):
 
     def open(self, shape: Shape) -> Opened:
         """Return the engine; it checks the shape itself."""
-        return Opened(self.engine, self.classes, self.remarks, until=self.until)
+        return Opened(
+            self.engine, self.classes, self.remarks, until=self.until, channels_last=self.channels_last
+        )
 
 
 def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> NetworkSource:
@@ -250,8 +258,12 @@ def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> N
     if network.foreign:
         if layer.weights not in (None, Path(network.net or "")):
             raise SpecError("weights: a network in ONNX has its own; leave out --weights.")
-        engine = engines.open_onnx(network.net or "")
-        return EngineSource(engine, _classes_of(network), until=network.until)
+        if layer.seed:
+            raise SpecError("seed: a network in ONNX has its own weights; leave out --seed.")
+        engine = engines.open_onnx(network.net or "", channels_last=network.channels_last)
+        return EngineSource(
+            engine, _classes_of(network), until=network.until, channels_last=network.channels_last
+        )
     return stack_of(network, layer)
 
 
@@ -259,6 +271,7 @@ def stack_of(network: NetworkSettings, layer: LayerSettings | None = None) -> St
     """Read a network of our own layers; parameters and errors are those of `source_of`."""
     layer = layer or LayerSettings()
     network.check(layer)
+    network.check_order()
     if network.layers is None and network.net is None:
         raise SpecError("until can only be used with layers, net or model.")
     found = (
@@ -278,7 +291,7 @@ def _of_model(network: NetworkSettings, layer: LayerSettings) -> EngineSource:
     elif any(True for _ in module.parameters()):
         remarks = (f"no --weights, so the weights are those that the model is made with (seed {layer.seed})",)
     engine = engines.of_module(module, network.model or "")
-    return EngineSource(engine, _classes_of(network), remarks, network.until)
+    return EngineSource(engine, _classes_of(network), remarks, network.until, network.channels_last)
 
 
 def _classes_of(network: NetworkSettings) -> tuple[str, ...]:
@@ -304,13 +317,15 @@ def check_layer(name: str, known: Sequence[str]) -> None:
         raise UnknownNameError("layer", name, known)
 
 
-def find_net(text: str) -> Network | NetworkSource:
+def find_net(text: str, *, channels_last: bool = False) -> Network | NetworkSource:
     """Find a network by its name, or read it from a .toml or .onnx file.
 
     Parameters
     ----------
     text : str
         A name of `convviz.spec.stacks.named_networks`, or a path.
+    channels_last : bool
+        Whether an ONNX file reads (H, W, C), and its layers return it, where that is not known.
 
     Returns
     -------
@@ -332,5 +347,5 @@ def find_net(text: str) -> Network | NetworkSource:
     (6, 28, 28)
     """
     if text.lower().endswith(".onnx"):
-        return source_of(NetworkSettings(net=text))
+        return source_of(NetworkSettings(net=text, channels_last=channels_last))
     return stacks.find_net(text)

@@ -152,7 +152,7 @@ def _upsample(layer: layers.Upsample, x: Floats) -> Floats:
 # One row per kind of layer: the function of its inputs and its parameters.
 ROWS: dict[type[layers.Layer], Callable[..., Floats]] = {
     layers.Conv2d: lambda layer, xs, parameters: _conv(layer, xs[0], parameters),
-    layers.ConvTranspose2d: lambda layer, xs, parameters: transposed(layer, xs[0], parameters, "numpy"),
+    layers.ConvTranspose2d: lambda layer, xs, parameters: transposed(layer, xs[0], parameters),
     layers.MaxPool2d: lambda layer, xs, parameters: _max_pool(layer, xs[0]),
     layers.AvgPool2d: lambda layer, xs, parameters: _avg_pool(layer, xs[0]),
     layers.AdaptiveAvgPool2d: lambda layer, xs, parameters: _adaptive_avg_pool(layer, xs[0]),
@@ -378,7 +378,7 @@ class StackEngine(Engine):
         """Describe a layer that is a convolution."""
         layer = self._find(name).layer
         if not isinstance(layer, Conv2d | layers.ConvTranspose2d):
-            raise SpecError(f"layer: {name!r} is no convolution, but {type(layer).__name__}.")
+            raise SpecError(f"layer: {name!r} is not a convolution but {type(layer).__name__}.")
         parameters = self._numbers[name]
         return Convolution(name, layer, parameters["weight"], parameters.get("bias"))
 

@@ -1,5 +1,6 @@
 """Draw rectangles, words and pictures in whole pixels, painted band by band when the file is written."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeGuard
 
@@ -12,7 +13,8 @@ from convviz.typing import Bytes
 
 Paint = Callable[[int, int], Bytes]
 
-# The length of a line of words, in pixels, from which its channels are mixed one by one.
+# The length of a line of words, in pixels, from which its channels are mixed one by one; and the least
+# length of a row of one colour.
 _LONG = 2000
 
 # The shapes of a sheet: their edges lie along the pixels, so nothing needs smoothing.
@@ -87,7 +89,13 @@ def _fill(pixels: Bytes, shape: Rectangle, top: int) -> None:
     x0, x1 = round(shape.x), round(shape.x + shape.w)
     target = _part(pixels, (first - top, last - top), (x0, x1))
     # Copying a whole row at once is many times faster than copying three numbers for every pixel.
-    target[:] = np.tile(np.array(shape.fill, np.uint8), (target.shape[1], 1))
+    target[:] = _row(shape.fill, -(-target.shape[1] // _LONG))[: target.shape[1]]
+
+
+@functools.lru_cache(maxsize=64)
+def _row(colour: Colour, times: int) -> Bytes:
+    """Return a row of pixels of one colour, `times` times `_LONG` pixels long."""
+    return np.tile(np.array(colour, np.uint8), (times * _LONG, 1))
 
 
 def _write(pixels: Bytes, shape: Label, top: int) -> None:
@@ -101,7 +109,16 @@ def _write(pixels: Bytes, shape: Label, top: int) -> None:
     y, x_of = max(-y0, 0), max(-x0, 0)
     part = cover[y : y + target.shape[0], x_of : x_of + target.shape[1], None]
     if part.size:
-        target[:] = _mixed(target, shape.colour, part)
+        on_paper = target.min() == 255
+        target[:] = _on_paper(shape.colour)[part[:, :, 0]] if on_paper else _mixed(target, shape.colour, part)
+
+
+@functools.lru_cache(maxsize=64)
+def _on_paper(colour: Colour) -> Bytes:
+    """Mix a colour with white for every cover from 0 to 255, shape (256, 3)."""
+    return _mixed(np.full((256, 1, 3), 255, np.uint8), colour, np.arange(256, dtype=np.uint8)[:, None, None])[
+        :, 0
+    ]
 
 
 def _mixed(under: Bytes, colour: Colour, cover: Bytes) -> NDArray[np.uint8]:

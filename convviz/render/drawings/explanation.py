@@ -18,7 +18,7 @@ from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, k
 from convviz.render.toned import picture_levels
 from convviz.render.words.matrices import Block, side_by_side, words_of
 from convviz.spec.settings import ContrastSettings
-from convviz.text import number, plural
+from convviz.text import equation, number, plural, sum_words
 
 # The number of products that are listed for a window drawn as a picture.
 _WRITTEN_OUT = 5
@@ -50,6 +50,15 @@ def span_of(indices: Sequence[int], length: int, what: str) -> str:
         step = indices[1] - indices[0]
         text = f"{what} {indices[0]} to {indices[-1]}" + (f" in steps of {step}" if step > 1 else "")
     return text + (f" ({outside} in the padding)" if outside else "")
+
+
+def _sum_words(found: Trace, *, digits: int) -> tuple[dict[int | None, str], str, bool]:
+    """Write the sums of channels, the bias (None), the whole sum, and whether what is written adds up."""
+    terms: dict[int | None, float] = {channel.channel: channel.total for channel in found.channels}
+    if found.bias is not None:
+        terms[None] = found.bias
+    words, total, adds_up = sum_words(list(terms.values()), found.total, digits=digits)
+    return dict(zip(terms, words, strict=True)), total, adds_up
 
 
 def _called(channel: ChannelTrace, what: str) -> str:
@@ -100,6 +109,7 @@ def lines(found: Trace, run: LayerRun, *, width: int) -> list[str]:
         + (": the largest magnitude of the map" if found.largest else ""),
         f"window: {span_of(found.rows, size.h, 'rows')}, {span_of(found.columns, size.w, 'columns')}",
     ]
+    sums, total, adds_up = _sum_words(found, digits=9)
     if not found.inside.all():
         text.append("values in brackets are padding")
     for channel in found.channels:
@@ -112,11 +122,11 @@ def lines(found: Trace, run: LayerRun, *, width: int) -> list[str]:
         if panels.is_large(found.inside.shape):
             text.append("largest products, by row and column of the kernel:")
             text += [f"  {what}: {words}" for what, words in _written_out(channel)]
-        text.append(f"sum {exact(channel.total)}")
-    parts = [exact(channel.total) for channel in found.channels]
+        text.append(f"sum {sums[channel.channel]}")
+    parts = [sums[channel.channel] for channel in found.channels]
     if found.bias is not None:
-        parts.append(f"{exact(found.bias)} (bias)")
-    text += ["", f"{' + '.join(parts).replace('+ -', '- ')} = {exact(found.total)}"]
+        parts.append(f"{sums[None]} (bias)")
+    text += ["", equation(parts, total, exact=adds_up)]
     text.append(
         f"{found.backend} computed {exact(found.computed)}; difference {found.difference:.2g}"
         f" (float32 rounding may make {found.tolerance:.2g})"
@@ -155,7 +165,7 @@ class _Explanation:
         )
         kept = order if len(order) <= _MOST_CHANNELS else order[: _MOST_CHANNELS - 1]
         self.shown = [channel for channel in found.channels if channel in kept]
-        self.sums = self._sums()
+        self.sums, self.total, self.adds_up = self._sums()
         # Width and height of a patch, a kernel, or the products.
         self.block = panels.window_size(found.inside.shape)
         self.columns = self._columns()
@@ -164,14 +174,17 @@ class _Explanation:
         listed = 20.0 * (_WRITTEN_OUT + 1) if panels.is_large(found.inside.shape) else 0.0
         self.pitch = max(channel, self.block[1], listed) + _BELOW
 
-    def _sums(self) -> list[tuple[str, str]]:
-        """List the terms of the sum, each with its name, except the bias."""
-        rows = [(_called(channel, "sum"), number(channel.total, digits=6)) for channel in self.shown]
+    def _sums(self) -> tuple[list[tuple[str, str]], str, bool]:
+        """List the terms with their names, and write the sum, and whether what is written adds up."""
+        rows = [(_called(channel, "sum"), channel.total) for channel in self.shown]
         others = [channel for channel in self.found.channels if channel not in self.shown]
         if others:
             total = finite.total(product for channel in others for product in channel.products.ravel())
-            rows.append((f"{plural(len(others), 'other channel')}", number(total, digits=6)))
-        return rows
+            rows.append((f"{plural(len(others), 'other channel')}", total))
+        if self.found.bias is not None:
+            rows.append(("bias", self.found.bias))
+        words, whole, adds_up = sum_words([value for _, value in rows], self.found.total, digits=6)
+        return [(name, word) for (name, _), word in zip(rows, words, strict=True)], whole, adds_up
 
     def _columns(self) -> dict[str, float]:
         """Return the left edge of each part of a row."""
@@ -238,7 +251,7 @@ class _Explanation:
             shapes.append(Label(columns[name] - 19, middle + 6, sign, INK, 20, anchor="middle"))
         if "list" in columns:
             shapes += self._list(channel, y)
-        word = number(channel.total, digits=6)
+        word = self.sums[self.shown.index(channel)][1]
         shapes += [
             Label(columns["sum"], middle - 14, "sum", FAINT, 14),
             Label(columns["sum"], middle + 6, word, INK, 17),
@@ -311,25 +324,19 @@ class _Explanation:
 
     def _arithmetic(self, y: float) -> tuple[list[Shape], float]:
         """Add up the sums and the bias below the map; return the bottom edge too."""
-        found, x = self.found, self.columns["map"]
-        rows = list(self.sums)
-        if found.bias is not None:
-            rows.append(("bias", number(found.bias, digits=6)))
+        found, x, rows = self.found, self.columns["map"], self.sums
         names = max(font(14).getlength(name) for name, _ in rows)
-        numbers = max(
-            font(18).getlength(word) for word in (*(word for _, word in rows), number(found.total, digits=6))
-        )
+        numbers = max(font(18).getlength(word) for word in (*(word for _, word in rows), self.total))
         end = x + max(_SIDE, names + 16 + numbers)
         shapes: list[Shape] = []
         for name, word in rows:
             shapes += [Label(x, y, name, FAINT, 14), Label(end, y, word, INK, 16, anchor="end")]
             y += 24
-        word = number(found.total, digits=6)
         return [
             *shapes,
             Lines(((x, y - 14), (end, y - 14)), INK, 1.2),
-            Label(x, y + 8, "value", FAINT, 14),
-            Label(end, y + 8, word, INK, 18, anchor="end"),
+            Label(x, y + 8, "value" if self.adds_up else "value (terms rounded)", FAINT, 14),
+            Label(end, y + 8, self.total, INK, 18, anchor="end"),
             Label(x, y + 36, f"{found.backend} computed {exact(found.computed)}", FAINT, 13),
         ], y + 58
 

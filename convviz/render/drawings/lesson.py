@@ -38,7 +38,6 @@ from convviz.render.palette import (
     marked,
 )
 from convviz.spec.geometry import HW, Axis
-from convviz.text import number
 from convviz.typing import Bytes, Floats
 
 WIDTH = 960.0
@@ -52,7 +51,6 @@ _LEAST_ARRAYS, _READ_CELL = 260.0, 40.0
 # The share of paper in the colour of a pixel that no window reads.
 _PALE = 0.72
 # The thickness of the bars beside those pixels.
-_BAR = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +228,6 @@ class Lesson:
             shapes += [grid.frame(PAPER, 1.4), grid.frame(FAINT, 1.4, dashed=True)]
         x, y = grid.x + scene.width.before * grid.cell, grid.y + scene.height.before * grid.cell
         shapes += [Grid(x, y, size_inside, grid.cell).frame(INPUT_BLUE), *grid.labels(words, levels, size)]
-        for first, last in _runs(scene.height):
-            length = max((last + 1 - first) * grid.cell, _BAR)
-            middle = y + (first + last + 1) / 2 * grid.cell
-            shapes.append(Rectangle(grid.x - 2 * _BAR, middle - length / 2, _BAR, length, INK))
-        for first, last in _runs(scene.width):
-            length = max((last + 1 - first) * grid.cell, _BAR)
-            middle = x + (first + last + 1) / 2 * grid.cell
-            shapes.append(Rectangle(middle - length / 2, grid.y + grid.h + _BAR, length, _BAR, INK))
         name = self.work.called(index)
         if len(self.work.shown) == 1:
             name = f"{name} {size_inside}"
@@ -301,7 +291,7 @@ class Lesson:
             if axis.skipped
         ]
         if unread:
-            text.append(f"pale, with a bar: no window reads {' and '.join(unread)}")
+            text.append(f"pale: {' and '.join(unread)}, which no window reads")
         if len(self.work.shown) < len(scene.channels):
             text.append(f"the {len(self.work.shown)} channels with the largest kernels are shown")
         others = sum(
@@ -432,19 +422,18 @@ def _box(at: tuple[float, float], line: Line, *, result: bool) -> list[Shape]:
     x, y = at
     fill, ink = (OUTPUT_TEAL, PAPER) if result else (PAPER, INK)
     base, room = y + _BOX.h / 2 + 0.36 * TYPE, _BOX.w - 22.0
-    known = line.value is not None
-    words = [number(line.value or 0.0, digits=digits) for digits in (4, 3, 2)] if known else [""]
-    wide = font(NOTE).getlength(line.name)
-    word = next((word for word in words if wide + font(TYPE).getlength(word) <= room), words[-1])
+    size = TYPE
+    while size > NOTE and font(NOTE).getlength(line.name) + font(size).getlength(line.word) > room:
+        size -= 1
     name = fitted(
         (x + 8, base),
         line.name,
         PAPER if result else FAINT,
         size=NOTE,
-        room=room - font(TYPE).getlength(word),
+        room=room - font(size).getlength(line.word),
     )
     return [
         Rectangle(x, y, _BOX.w, _BOX.h, fill, OUTPUT_TEAL if result else RULE, 1.4),
         name,
-        Label(x + _BOX.w - 8, base, word, ink, TYPE, "end"),
+        Label(x + _BOX.w - 8, base, line.word, ink, size, "end"),
     ]

@@ -64,7 +64,7 @@ def rows_of(found: WeightTrace, *, most: int = 16) -> list[tuple[str, str, str, 
 
 
 def rows_of_feeds(feeds: Sequence[Feed], run: LayerRun, *, at: HW) -> list[tuple[str, ...]]:
-    """Write what a pixel feeds as rows: map, channel, output, tap, weight, cell; copies are in brackets."""
+    """Write what a pixel feeds as the rows of a table (`words.tables.feeds`); copies are in brackets."""
     return [
         (
             run.names[feed.index],
@@ -203,7 +203,7 @@ def _draw(
     colour: Colour,
     looks: ContrastSettings,
 ) -> Drawing:
-    """Draw a channel, a kernel with some taps framed, and a map, from the left."""
+    """Draw a channel, a kernel with some values framed, and a map, from the left."""
     size = run.picture.size
     around, scale = run.layer.edges(size).around(size), panels.channel_scale(run, _SIDE)
     shapes: list[Shape] = [

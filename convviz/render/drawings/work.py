@@ -1,7 +1,7 @@
 """Compute the arithmetic of a layer, cell by cell, as values: windows, products, sums."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from convviz.images.finite import total
 from convviz.render.drawings.pace import Beat
 from convviz.render.drawings.scene import Scene
 from convviz.spec.geometry import HW
-from convviz.text import number, plural
+from convviz.text import equation, number, plural, sum_words
 from convviz.typing import Floats
 
 # Numbers of which some are missing: not computed yet, or no pixel.
@@ -39,10 +39,18 @@ class Line:
         The name of the term: a channel or the bias; or the name of the result.
     value : float or None
         None until it is known.
+    word : str
+        The value as it is written.
     """
 
     name: str
     value: float | None
+    word: str = ""
+
+    @classmethod
+    def of(cls, name: str, value: float | None) -> "Line":
+        """Write a value that is not part of a sum."""
+        return cls(name, value, "" if value is None else number(value))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,13 +142,13 @@ class Work:
         if scene.rule == "max":
             met = self._masked(made[0].data, window.inside & ~made[0].mask).compressed()
             so_far = float(met.max()) if met.size else None
-            return [Line("max", so_far if value is None else value)]
+            return [Line.of("max", so_far if value is None else value)]
         parts = [total(products.compressed()) if products.count() else None for products in made]
         if scene.counts is not None:
             return [
-                Line("sum", parts[0]),
-                Line("divided by", float(scene.counts[divmod(cell, scene.size.w)])),
-                Line("mean", value),
+                Line.of("sum", parts[0]),
+                Line.of("divided by", float(scene.counts[divmod(cell, scene.size.w)])),
+                Line.of("mean", value),
             ]
         lines = [
             Line(_short(scene.channels[channel]), part)
@@ -155,12 +163,16 @@ class Work:
         if value is None:
             value = total(part for part in parts if part is not None)
         # For one channel without a bias, the partial sum is the whole sum.
-        return [*(lines if len(lines) > 1 else []), Line("sum", value)]
+        known = [line for line in lines if line.value is not None]
+        words, result, _ = sum_words([line.value or 0.0 for line in known], value)
+        by_name = dict(zip((line.name for line in known), words, strict=True))
+        lines = [replace(line, word=by_name.get(line.name, "")) for line in lines]
+        return [*(lines if len(lines) > 1 else []), Line("sum", value, result)]
 
     def equation(self, window: Window, lines: Sequence[Line], beat: Beat) -> str:
         """Write the sum that is being added, or that was added."""
         if beat.step is not None:
-            return self._running(window, lines, self.units[beat.step - 1])
+            return self._running(window, beat.cell, beat.step)
         *parts, result = lines
         value = number(result.value or 0.0, digits=6)
         if self.scene.rule == "max":
@@ -170,11 +182,13 @@ class Work:
             return f"{total} / {count} = {value}"
         if not parts:
             return f"the {plural(window.products.size, 'product')} add up to {value}"
-        words = [number(part.value or 0.0) + (" (bias)" if part.name == "bias" else "") for part in parts]
-        return f"{' + '.join(words).replace('+ -', '- ')} = {value}"
+        _, _, exact = sum_words([part.value or 0.0 for part in parts], result.value or 0.0)
+        words = [part.word + (" (bias)" if part.name == "bias" else "") for part in parts]
+        return equation(words, result.word, exact=exact)
 
-    def _running(self, window: Window, lines: Sequence[Line], unit: Unit) -> str:
+    def _running(self, window: Window, cell: int, step: int) -> str:
         """Write a step of the first cell, with the sum so far."""
+        unit = self.units[step - 1]
         channel = self.shown[unit.row]
         at = (channel, *unit.places[0])
         if len(unit.places) > 1:
@@ -185,9 +199,13 @@ class Work:
         else:
             factors = (window.values[at], self.kernels[at], window.products[at])
             text = "{} x {} = {}".format(*(number(float(factor)) for factor in factors))
-        word = "greatest so far" if self.scene.rule == "max" else "running sum"
-        so_far = lines[0 if self.scene.rule == "mean" else -1].value
-        return f"{text}; {word}: {'none' if so_far is None else number(so_far)}"
+        line = 0 if self.scene.rule == "mean" else -1
+        before, so_far = (self.lines(window, cell, of)[line].value for of in (step - 1, step))
+        if self.scene.rule == "max":
+            return f"{text}; greatest so far: {'none' if so_far is None else number(so_far)}"
+        before, so_far = before or 0.0, so_far or 0.0
+        (*terms,), total, exact = sum_words([before, so_far - before], so_far)
+        return f"{text}; running sum: {equation(terms, total, exact=exact) if step > 1 else total}"
 
     def where(self, cell: int) -> str:
         """Describe which pixels make which value."""
@@ -195,8 +213,8 @@ class Work:
         y, x = divmod(cell, scene.size.w)
         rows, columns = scene.height.reads(y), scene.width.reads(x)
         return (
-            f"value {cell + 1} of {scene.frames}: row {y}, column {x} of the map, "
-            f"from rows {rows[0]} to {rows[-1]}, columns {columns[0]} to {columns[-1]}"
+            f"framed: value {cell + 1} of {scene.frames}, in row {y}, column {x} of the map, and its window, "
+            f"rows {rows[0]} to {rows[-1]}, columns {columns[0]} to {columns[-1]}"
         )
 
 

@@ -47,7 +47,7 @@ def draw(
     """
     table = colours(look.colormap)
     scale = scales.fit(HW(*maps.shape[1:]), tile)
-    found = survey(maps, min(scale, 1), moments=False)
+    found = survey(maps, min(scale, 1), moments=False, spread=True)
     drawn = [Drawn.of(one, scale=scale) for one in found]
     tiles = [
         map_tile(name, one, contrast, scale=scale, colours=table)

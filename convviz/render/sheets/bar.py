@@ -22,10 +22,13 @@ class Bar:
         How the map is drawn.
     colours : ndarray, shape (256, 3), uint8, optional
         The colour of each level; grey by default.
+    named : (str, str), optional
+        Words in place of the values at the ends.
     """
 
     contrast: Contrast
     colours: Bytes | None = None
+    named: tuple[str, str] | None = None
 
     @property
     def beyond(self) -> str:
@@ -51,12 +54,12 @@ class Bar:
     @property
     def ends(self) -> tuple[str, str]:
         """Values at the ends, with three digits or as many as distinguish them."""
-        return told_apart(*self.contrast.ends, digits=3)
+        return self.named or told_apart(*self.contrast.ends, digits=3)
 
     @property
     def brief(self) -> tuple[str, str]:
         """The same with two digits, for a narrow bar."""
-        return told_apart(*self.contrast.ends, digits=2)
+        return self.named or told_apart(*self.contrast.ends, digits=2)
 
     @property
     def least(self) -> float:

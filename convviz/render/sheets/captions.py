@@ -27,13 +27,13 @@ def measured(words: str, size: int) -> float:
 
 
 def wrapped(words: str, size: int, width: int) -> list[str]:
-    """Break a line between words."""
+    """Break a line between words, but not within a range of numbers or a count."""
     return _joined(_words(words), size, width)
 
 
 def _words(text: str) -> list[str]:
-    """Split a text where a line may end: not before "to" in a range, nor within a count such as 3 NaN."""
-    return re.split(r" (?!(?:to|NaN|-?inf)\b)", text)
+    """Split a text where a line may end: not within 0 to 1, min 0, or a count such as 3 NaN."""
+    return re.split(r"(?<!\d to)(?<!\bmin)(?<!\bmax) (?!(?:to|NaN|-?inf)\b)", text)
 
 
 def _joined(words: Sequence[str], size: int, width: int) -> list[str]:
@@ -124,15 +124,26 @@ def words_in_lines(words: Sequence[str], size: int, width: int) -> list[int]:
 
 
 def in_lines(note: str, counts: Sequence[int]) -> list[str]:
-    """Break a note after the given numbers of words.
+    """Break a note after the given numbers of items, and leave out commas at the ends of lines.
 
     Examples
     --------
-    >>> in_lines("-0.25 to 0.5", [1, 1])
-    ['-0.25 to', '0.5']
+    >>> in_lines("-0.25 to 0.5, 3 NaN", [1, 1])
+    ['-0.25 to 0.5', '3 NaN']
     """
     words = iter(_words(note))
-    return [row for count in counts if (row := " ".join(islice(words, count)))]
+    return [row.removesuffix(",") for count in counts if (row := " ".join(islice(words, count)))]
+
+
+def parted(note: str) -> str:
+    """Write the ends of a range apart, so that they can stand in two lines.
+
+    Examples
+    --------
+    >>> parted("-0.25 to 0.5, 3 NaN"), parted("in another group")
+    ('min -0.25, max 0.5, 3 NaN', 'in another group')
+    """
+    return re.sub(r"(\S*\d) to (\S*\d)", r"min \1, max \2", note)
 
 
 def rounded(value: float, *, digits: int) -> str:

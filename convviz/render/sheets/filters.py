@@ -26,7 +26,7 @@ from convviz.typing import Bytes, Floats
 _FREQUENCIES = 64
 # The colour between the channels of one filter: not grey, and not in any of the colour scales.
 _BETWEEN = (196, 219, 238)
-# The most weights to print: six filters of 3x3 taps on three channels have 162.
+# The most weights to print: six filters of 3x3 on three channels have 162.
 _MOST_PRINTED = 200
 # The number of characters between two kernels: more than between two columns of one kernel.
 _GAP = 4

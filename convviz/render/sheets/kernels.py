@@ -1,9 +1,9 @@
-"""Draw the kernels of every filter above its map: signed, on one scale, with their numbers."""
+"""Draw the kernels of every filter above its map: signed, on one scale per filter, with their numbers."""
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,15 @@ from convviz.render import toned
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.cells import ink_on
 from convviz.render.drawings.drawing import Bitmap, Colour, Label, Rectangle, Shape
-from convviz.render.palette import FAINT, INK, PAPER, RULE, Tone, signed_colours
+from convviz.render.fonts import font
+from convviz.render.palette import FAINT, INK, RULE, Tone, signed_colours
 from convviz.render.sheets.bar import Bar
-from convviz.render.sheets.captions import measured
+from convviz.render.sheets.captions import measured, told_apart
 from convviz.render.words.matrices import cell_words
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.scales import CELL
+from convviz.text import number
 from convviz.typing import Bytes, Floats
 
 # If there are more channels, only those with the strongest kernels of a filter are drawn.
@@ -33,8 +35,15 @@ _LARGEST = 3
 _LEAST, _FULL, _LEAST_PIXELS, _WANTED_PIXELS, _WIDEST = 0.4, 0.8, 8, 11, 360
 # A number takes at most this share of its cell.
 _OF_CELL = 0.92
+# Of more kernels than half of `MOST`, those of a filter stand in two rows if they were less than this high in
+# one row, in multiples of the type size.
+_SEEN = 2
 # Names stand above kernels if a map and its kernels are at least this many times as high as words.
 _LABELLED = 10
+# The largest magnitudes of up to this many filters are listed in the legend.
+_LISTED = 4
+# Kernels are divided by the largest magnitude of their filter.
+_UNIT = Tone(-1.0, 1.0, "signed")
 # Digits are 0.73 of the type size high.
 _DIGIT = 0.73
 
@@ -52,11 +61,17 @@ class Filter:
         another group.
     bias : float, optional
         The bias of the filter.
+    title : str
+        The name of the map that the filter makes.
+    peak : float
+        The largest magnitude in all kernels of the filter, the end of their scale.
     """
 
     name: str
     kernels: Sequence[tuple[str, Floats | None]]
     bias: float | None = None
+    title: str = ""
+    peak: float = 1.0
 
     @classmethod
     def all_of(
@@ -102,18 +117,21 @@ class Filter:
                 strongest = sorted(np.argsort(-strength, kind="stable")[:most].tolist())
                 chosen = [(names[read[at]], own[at]) for at in strongest]
             bias = None if weights.bias is None else float(weights.bias[place])
-            found.append(cls(f"weight[{index}]", chosen, bias))
+            peak = float(np.abs(own).max())
+            found.append(cls(f"weight[{index}]", chosen, bias, weights.names[place], peak))
         return found
 
     def turned(self) -> "Filter":
         """Rotate every kernel by 180 degrees."""
         kernels = [(name, None if one is None else one[::-1, ::-1]) for name, one in self.kernels]
-        return Filter(self.name, kernels, self.bias)
+        return replace(self, kernels=kernels)
 
     def parted(self) -> "list[Filter | None]":
         """Take every kernel by itself, for a row of partial maps, the bias and the sum."""
         each = [
-            None if one is None else Filter(f"{self.name} {name}", [("kernel", one)])
+            None
+            if one is None
+            else replace(self, name=f"{self.name} {name}", kernels=[("kernel", one)], bias=None)
             for name, one in self.kernels
         ]
         return [*each, *([] if self.bias is None else [None]), None]
@@ -136,9 +154,13 @@ class Fit:
     across, rows : int
         Kernels in one row, and rows of kernels above one map.
     text : int
-        Type size of the names of channels, and of a bias without a cell.
+        Type size of the names of channels and of the bias.
     labelled : bool
         Whether there are such names.
+    bias : int
+        Width of the line below the kernels that tells the bias, in pixels; 0 if there is none.
+    brief : bool
+        Whether biases have two significant digits instead of three.
     words, digits : int
         Size of the numbers in cells, and their significant digits; 0 if there are no numbers.
     """
@@ -151,6 +173,8 @@ class Fit:
     rows: int
     text: int
     labelled: bool
+    bias: int
+    brief: bool
     words: int = 0
     digits: int = 0
 
@@ -161,26 +185,26 @@ class Fit:
 
     @property
     def width(self) -> int:
-        """Width of a row of kernels with numbers, with a cell for the bias."""
-        return self.across * (self.kernel.w + self.gap) + self.cell if self.words else 0
+        """Least width of a column: that of the bias, and of a row of kernels with numbers."""
+        return max(self.bias, self.across * (self.kernel.w + self.gap) - self.gap if self.words else 0)
 
     @property
     def height(self) -> int:
-        """Height of kernels and their names above a map, in pixels."""
-        return self.rows * (self.line + self.kernel.h + self.gap) + self.text // 4
+        """Height of kernels, their names and the bias above a map, in pixels."""
+        bias = round(self.text * 1.25) if self.bias else 0
+        return self.rows * (self.line + self.kernel.h + self.gap) + bias + self.text // 4
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """Hold all kernels and biases in words, with the width of the widest in multiples of the type size."""
+    """Hold all kernels in words, with the width of the widest in multiples of the type size."""
 
     kernels: list[list[list[str]]]
-    biases: dict[float, str]
     widest: float
 
 
 class Kernels:
-    """Hold the kernels of a section, all on one scale.
+    """Hold the kernels of a section, those of a filter on one scale.
 
     Parameters
     ----------
@@ -193,54 +217,53 @@ class Kernels:
     def __init__(self, filters: Sequence[Filter | None], what: str) -> None:
         self._filters = filters
         some = [one for one in filters if one is not None]
-        places = [kernel for one in some for _, kernel in one.kernels]
-        self._drawn = [kernel for kernel in places if kernel is not None]
+        places = [(kernel, one.peak or 1.0) for one in some for _, kernel in one.kernels]
+        self._drawn = [kernel for kernel, _ in places if kernel is not None]
+        self._peaks = np.array([peak for kernel, peak in places if kernel is not None], np.float32)
         self._biases = [one.bias for one in some if one.bias is not None]
         self._size = HW(*self._drawn[0].shape)
         self._most = max(len(one.kernels) for one in some)
         self._label = max(measured(name, 1) for one in some for name, _ in one.kernels)
-        peak = max(float(np.abs(kernel).max()) for kernel in self._drawn) or 1.0
-        self._tone = Tone(-peak, peak, "signed")
-        self.sentence = f"{what}; orange is above 0, purple below, on one scale for all kernels"
+        peaks = {one.title: one.peak for one in some}
+        self._peak = self._peaks[0].item() if len(set(peaks.values())) == 1 else None
+        self.sentence = f"{what}; orange is above 0, purple below"
+        if self._peak is None:
+            self.sentence += f"; each filter has its own scale, up to its largest magnitude: {_ends(peaks)}"
         if len(self._drawn) < len(places):
             self.sentence += "; hatched: a channel of another group, which the filter does not read"
 
     @property
     def bar(self) -> Bar:
-        """Scale of all kernels."""
-        return Bar(Contrast(self._tone, said=False), signed_colours())
+        """The scale of a filter, with its ends if all filters have the same."""
+        peak, named = (1.0, ("-max", "max")) if self._peak is None else (self._peak, None)
+        return Bar(Contrast(Tone(-peak, peak, "signed"), said=False), signed_colours(), named)
 
     @functools.cached_property
     def _written(self) -> dict[int, _Written]:
-        """Write all numbers with three digits and with two."""
+        """Write all kernels with three digits and with two."""
         return {digits: self._in_words(digits) for digits in (3, 2)}
 
     def _in_words(self, digits: int) -> _Written:
-        """Write all numbers with `digits` digits."""
+        """Write all kernels with `digits` digits."""
         rows = _words(np.concatenate(self._drawn), digits)
         kernels = [rows[at : at + self._size.h] for at in range(0, len(rows), self._size.h)]
-        biases = self._bias_words(digits)
-        widest = max(
-            measured(word, 1) for word in {*biases.values(), *(word for row in rows for word in row)}
-        )
-        return _Written(kernels, biases, widest)
-
-    def _bias_words(self, digits: int) -> dict[float, str]:
-        """Write all biases with `digits` digits."""
-        if not self._biases:
-            return {}
-        (words,) = _words(np.array([self._biases]), digits)
-        return dict(zip(self._biases, words, strict=True))
+        return _Written(kernels, max(measured(word, 1) for row in rows for word in row))
 
     @functools.cached_property
-    def _brief(self) -> dict[float, str]:
-        """Biases as they are written beside kernels without numbers."""
-        return self._bias_words(2)
+    def _bias_words(self) -> dict[bool, dict[float, str]]:
+        """Write all biases: with three digits, and in brief with two."""
+        if not self._biases:
+            return {False: {}, True: {}}
+        found = {}
+        for brief, digits in ((False, 3), (True, 2)):
+            (words,) = _words(np.array([self._biases]), digits)
+            found[brief] = {bias: f"bias {word}" for bias, word in zip(self._biases, words, strict=True)}
+        return found
 
     @property
     def _cells(self) -> int:
-        """Width of a row of kernels with its bias, in cells."""
-        return self._most * self._size.w + bool(self._biases)
+        """Width of a row of kernels, in cells."""
+        return self._most * self._size.w
 
     def fit(self, room: int, height: int, text: int, *, widen: bool) -> Fit:
         """Choose how large the kernels are drawn.
@@ -278,25 +301,34 @@ class Kernels:
             if words >= (_FULL * text if digits == 3 else least):
                 kernel = HW(self._size.h * cell, self._size.w * cell)
                 labelled = self._are_labelled(kernel, height, text)
-                return Fit(cell, 1.0, kernel, gap, self._most, 1, text, labelled, words, digits)
+                bias = self._bias_line(room, text)
+                return Fit(cell, 1.0, kernel, gap, self._most, 1, text, labelled, *bias, words, digits)
         return None
 
     def _without_numbers(self, room: int, height: int, text: int) -> Fit:
-        """Choose the largest kernels that fit beside a bias in words."""
+        """Choose the largest kernels that fit."""
         gap, across = _gap(text), self._most
-        room -= math.ceil(max((measured(word, text) for word in self._brief.values()), default=0))
-        side = room // across - gap
-        if across > MOST // 2 and side < text:
+        side = (room + gap) // across - gap
+        if across > MOST // 2 and side < _SEEN * text:
             # The kernels stand in two rows.
             across = -(-across // 2)
-            side = room // across - gap
+            side = (room + gap) // across - gap
         side = max(1, min(side, room // _LARGEST))
         cell = max(1, side // max(self._size))
         scale = min(1.0, side / max(self._size))
         size = reduced(self._size, scale)
         kernel = HW(size.h * cell, size.w * cell)
         rows = -(-self._most // across)
-        return Fit(cell, scale, kernel, gap, across, rows, text, self._are_labelled(kernel, height, text))
+        labelled = self._are_labelled(kernel, height, text)
+        return Fit(cell, scale, kernel, gap, across, rows, text, labelled, *self._bias_line(room, text))
+
+    def _bias_line(self, room: int, text: int) -> tuple[int, bool]:
+        """Measure the line of the bias, and whether it is in brief."""
+        wide, brief = (
+            math.ceil(max((measured(word, text) for word in self._bias_words[brief].values()), default=0))
+            for brief in (False, True)
+        )
+        return (wide, False) if wide <= room else (brief, True)
 
     def _are_labelled(self, kernel: HW, height: int, text: int) -> bool:
         """Return whether there is room for the names of the channels."""
@@ -318,8 +350,8 @@ class Kernels:
             else:
                 yield from self._kernel(kernel, f"{one.name} {name}", x=left, y=top, fit=fit)
         if one.bias is not None:
-            beside = x + fit.across * (fit.kernel.w + fit.gap)
-            yield from self._bias(one.bias, fit, beside, y=y + fit.line)
+            under = y + fit.rows * (fit.line + fit.kernel.h + fit.gap) + font(fit.text).ascent
+            yield Label(x, under, self._bias_words[fit.brief][one.bias], INK, fit.text)
 
     def _kernel(self, kernel: Floats, alt: str, *, x: int, y: int, fit: Fit) -> Iterator[Shape]:
         """Draw one kernel."""
@@ -327,7 +359,7 @@ class Kernels:
         place = self._place_of[id(kernel)]
         levels = self._levels[place]
         if fit.scale < 1:
-            levels = signed_colours()[self._tone.levels(reduce(kernel, fit.scale))]
+            levels = signed_colours()[_UNIT.levels(reduce(kernel, fit.scale) / self._peaks[place])]
         yield Rectangle(x - 1, y - 1, w + 2, h + 2, fill=RULE)
         yield Bitmap(x, y, w, h, levels, alt=alt)
         yield from cell_lines(x, y, fit.kernel, cell=fit.cell)
@@ -342,30 +374,25 @@ class Kernels:
     @functools.cached_property
     def _levels(self) -> Bytes:
         """Colours of all kernels as they are, shape (kernels, kh, kw, 3)."""
-        return signed_colours()[self._tone.levels(np.stack(self._drawn))]
+        return signed_colours()[_UNIT.levels(np.stack(self._drawn) / self._peaks[:, None, None])]
 
     @functools.cached_property
     def _place_of(self) -> dict[int, int]:
         """Map each kernel to its index among all kernels."""
         return {id(kernel): place for place, kernel in enumerate(self._drawn)}
 
-    def _bias(self, bias: float, fit: Fit, x: int, *, y: int) -> Iterator[Shape]:
-        """Draw the bias beside the kernels: in a cell of the same size, or only as a number."""
-        middle = y + fit.kernel.h / 2
-        if fit.labelled:
-            # It must not leave its column.
-            end = x + fit.cell if fit.words and fit.cell < measured("bias", fit.text) else None
-            above = y - round(0.4 * fit.text)
-            yield Label(end or x, above, "bias", FAINT, fit.text, "end" if end else "start")
-        if not fit.words:
-            yield Label(x, round(middle + _DIGIT / 2 * fit.text), self._brief[bias], INK, fit.text)
-            return
-        top = round(middle - fit.cell / 2)
-        yield Rectangle(x - 1, top - 1, fit.cell + 2, fit.cell + 2, fill=RULE)
-        yield Rectangle(x, top, fit.cell, fit.cell, fill=PAPER)
-        yield _number(
-            self._written[fit.digits].biases[bias], x + fit.cell / 2, middle, ink=INK, size=fit.words
-        )
+
+def _ends(peaks: Mapping[str, float]) -> str:
+    """Write the ends of the scales of filters: each, or the least and the greatest of many.
+
+    Examples
+    --------
+    >>> _ends({"sobel-x": 2, "box": 0.25}), _ends(dict(zip("abcde", (3, 1, 2, 2, 2))))
+    ('2 (sobel-x), 0.25 (box)', '1 to 3')
+    """
+    if len(peaks) <= _LISTED:
+        return ", ".join(f"{number(peak, digits=3)} ({name})" for name, peak in peaks.items())
+    return " to ".join(told_apart(min(peaks.values()), max(peaks.values()), digits=3))
 
 
 def _words(values: NDArray[np.floating], digits: int) -> list[list[str]]:

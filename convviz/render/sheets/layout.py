@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from convviz.render.drawings.bands import Bands, Paint
 from convviz.render.drawings.drawing import Bitmap, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, key
-from convviz.render.sheets import captions
+from convviz.render.sheets import branches, captions
+from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import measured, wrapped
 from convviz.render.sheets.kernels import Fit, Kernels, cell_lines
 from convviz.render.sheets.tile import Section, Tile
@@ -40,8 +41,13 @@ _LEAST_COLUMN = 5
 _FRAME = 2
 # The scale of the kernels is this many times as long as the type size.
 _KEY = 9
+# The least size of a number in a cell: in pixels, and as a share of the type size.
+_LEAST_NUMBER, _LEGIBLE_NUMBER = 8, 0.4
 # Columns of at least this share of the widest become as wide; stacks of sections are this many gaps apart.
 _SIMILAR, _APART = 0.75, 2
+
+# The words in the cells of a tile, and their size; none are written if there are none.
+_Cells = tuple[list[list[str]], int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,26 +168,45 @@ def _key(sections: Sequence[Section]) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Measured:
-    """A section with what the size of type does not change: widest name, words of notes, and widest bar."""
+    """A section with what the size of type does not change: widest name, items of notes, and widest bar."""
 
     section: Section
     size: HW
+    heights: list[int]  # of each tile
     name: str
-    words: list[str]
-    brief: list[str]
+    words: list[list[str]]  # of each form of the notes
     bar: float
+    bars: list[Bar]  # one for each height of bars
+    numbered: bool  # whether numbers may stand in the cells of a tile
+    rows: dict[tuple[int, int, bool], "_Rows"] = field(default_factory=dict)  # results of `_rows`
 
     @classmethod
     def of(cls, section: Section) -> "_Measured":
         """Look at every tile once."""
         tiles = section.tiles
-        size = HW(max(tile.size.h for tile in tiles), max(tile.size.w for tile in tiles))
+        sizes = [tile.size for tile in tiles]
+        heights = [size.h for size in sizes]
         names = {captions.shortest(tile.caption) for tile in tiles}
-        words = captions.widest_words([tile.note for tile in tiles])
-        brief = captions.widest_words([tile.brief or tile.note for tile in tiles])
+        words = [captions.widest_words(form) for form in zip(*(tile.notes for tile in tiles), strict=True)]
         name = max(sorted(names), key=lambda name: measured(name, 1))
-        bar = max((tile.bar.least for tile in tiles if tile.bar), default=0.0)
-        return cls(section, size, name, words, brief, bar)
+        bars = [tile.bar for tile in tiles if tile.bar]
+        return cls(
+            section,
+            HW(max(heights), max(size.w for size in sizes)),
+            heights,
+            name,
+            words,
+            bar=max((one.least for one in bars), default=0.0),
+            bars=list({one.height(_LEAST_TYPE): one for one in bars}.values()),
+            numbered=any(tile.numbers is not None for tile in tiles),
+        )
+
+    def form(self, text: int, width: int) -> int:
+        """Choose the form of the notes: all digits in one line, items in brief, or ranges in two lines."""
+        whole, brief, _ = self.words
+        if measured(" ".join(whole), text) <= width:
+            return 0
+        return 1 if all(measured(word, text) <= width for word in brief) else 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,8 +217,8 @@ class _Rows:
     columns: int
     cell: int
     heights: list[int]
-    notes: list[int]  # words in each line of a note; the last line takes the rest
-    brief: bool  # whether notes are in brief
+    notes: list[int]  # items in each line of a note; the last line takes the rest
+    form: int  # that of the notes
     bar: HW  # the room that a bar takes, and the least width of one
     caption: int
     kernels: Fit | None
@@ -218,6 +243,7 @@ class _Plan:
     look: Look
     lines: list[tuple[int, str]]
     stacks: list[list[_Rows]]
+    lanes: branches.Lanes
     key: Kernels | None
     told: list[str]  # notes on the kernels, beside their scale
     notes: list[str]
@@ -245,7 +271,7 @@ class _Plan:
 
 def _best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look: Look) -> _Plan:
     """Choose the columns that make the tiles largest on the page, and the matching type size."""
-    most = max((len(one.tiles) // one.together for one in sections if one.columns is None), default=1)
+    most = max((len(one.tiles) for one in sections if one.columns is None), default=1)
     known = [_Measured.of(section) for section in sections]
     rows = range(1, math.isqrt(4 * most) + 2)
     least = 1 if look.layout == "tall" else 4
@@ -304,7 +330,9 @@ def _planned(
     if len(rows) == stacks == 2:
         rows[0] = _beside(known[0], rows[1], text, captioned=look.captions)
     stacked = [_aligned(stack) for stack in _stacked(rows, stacks)]
-    across = sum(_width(stack, gap, text) for stack in stacked) + (1 + _APART * (len(stacked) - 1)) * gap
+    lanes = branches.lanes([one.section for one in known])
+    across = sum(_width(stack, gap, text) + branches.width(lanes, text) for stack in stacked)
+    across += (1 + _APART * (len(stacked) - 1)) * gap
     down = max(sum(one.height for one in stack) for stack in stacked)
     room = max(across - 2 * gap, 30 * text)
     lines = [
@@ -333,7 +361,7 @@ def _planned(
     elif look.layout == "tall":
         ratio = _PAGE[1] / _PAGE[0]
         down, width = max(down, math.ceil(width * ratio)), max(width, math.ceil(down / ratio))
-    return _Plan(text, look, lines, stacked, key, told, notes, content, down, width)
+    return _Plan(text, look, lines, stacked, lanes, key, told, notes, content, down, width)
 
 
 def _gap(text: int) -> int:
@@ -342,32 +370,43 @@ def _gap(text: int) -> int:
 
 
 def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Rows:
-    """Measure a section."""
-    section, tiles = known.section, known.section.tiles
-    columns = min(section.columns or columns * section.together, len(tiles))
+    """Measure a section, once for every number of columns and size of type."""
+    section, count = known.section, len(known.heights)
+    # Tiles that stay together are as many columns, at least.
+    columns = max(1, columns // section.together) * section.together
+    columns = min(section.columns or columns, count)
+    key = (columns, text, captioned)
+    if key not in known.rows:
+        known.rows[key] = _in_rows(known, columns, text, captioned=captioned)
+    return known.rows[key]
+
+
+def _in_rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> _Rows:
+    """Measure a section in rows of a given length."""
+    section = known.section
     least = math.ceil(known.bar * text)
     cell = max(known.size.w, least)
     notes: list[int] = []
-    brief = measured(" ".join(known.words), text) > cell
+    form = 0
     if captioned:
-        words = known.brief if brief else known.words
-        widest = max(measured(word, text) for word in (known.name, *words))
-        cell = max(cell, _LEAST_COLUMN * text, math.ceil(widest))
-        notes = captions.words_in_lines(words, text, cell)
-    line = round(text * 1.3)
-    bars = [text // 2 + tile.bar.height(text) for tile in tiles if tile.bar]
-    heights = [
-        max(tile.size.h for tile in tiles[start : start + columns]) for start in range(0, len(tiles), columns)
-    ]
-    caption = _gap(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)
-    bar = HW(max(bars, default=0), least)
+        cell = max(cell, _LEAST_COLUMN * text, math.ceil(measured(known.name, text)))
     kernels = None
     if section.kernels:
-        widen = any(tile.numbers is not None for tile in tiles)
-        kernels = section.kernels.fit(cell, known.size.h, text, widen=widen)
+        kernels = section.kernels.fit(cell, known.size.h, text, widen=known.numbered)
         cell = max(cell, kernels.width)
+    if captioned:
+        form = known.form(text, cell)
+        words = known.words[form]
+        cell = max(cell, *(math.ceil(measured(word, text)) for word in words))
+        notes = captions.words_in_lines(words, text, cell)
+    line = round(text * 1.3)
+    bars = [text // 2 + bar.height(text) for bar in known.bars]
+    starts = range(0, len(known.heights), columns)
+    heights = [max(known.heights[start : start + columns]) for start in starts]
+    caption = _gap(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)
+    bar = HW(max(bars, default=0), least)
     title = line + text // 3 if section.title else 0
-    return _Rows(section, columns, cell, heights, notes, brief, bar, caption, kernels, title)
+    return _Rows(section, columns, cell, heights, notes, form, bar, caption, kernels, title)
 
 
 def _beside(known: _Measured, other: _Rows, text: int, *, captioned: bool) -> _Rows:
@@ -419,10 +458,17 @@ def _shapes(plan: _Plan) -> Iterator[Shape]:
     y += gap // 2
     x = left
     for stack in plan.stacks:
+        x += branches.width(plan.lanes, text)
         top = y
+        rungs = []
         for rows in stack:
             yield from _tiles(rows, x, top, text=text, captioned=plan.look.captions)
+            title = top + round(text * 0.65)
+            rungs.append(
+                branches.Rung(rows.section, title, top + rows.title + rows.above + rows.heights[0] // 2)
+            )
             top += rows.height
+        yield from branches.lines(rungs, plan.lanes, HW(y, x), bottom=top, text=text)
         x += _width(stack, gap, text) + _APART * gap
     y += max(sum(one.height for one in stack) for stack in plan.stacks)
     if plan.key:
@@ -442,6 +488,7 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
     if rows.section.title:
         yield Label(left, top + ascent, rows.section.title, INK, text)
         top += rows.title
+    cells = _cells(rows.section.tiles, text)
     for index, tile in enumerate(rows.section.tiles):
         row, column = divmod(index, rows.columns)
         x = left + column * (rows.cell + _gap(text))
@@ -452,37 +499,48 @@ def _tiles(rows: _Rows, left: int, top: int, *, text: int, captioned: bool) -> I
             y += rows.above
         yield Rectangle(x - edge, y - edge, w + 2 * edge, h + 2 * edge, fill=rows.section.frame)
         yield Bitmap(x, y, w, h, tile.levels, alt=f"{tile.name}: {tile.note}")
-        yield from _cells(tile, x, y)
+        yield from _in_cells(tile, cells[index], x=x, y=y)
         under = y + h
         if tile.bar:
             yield from tile.bar.shapes(x, under + text // 2, max(w, rows.bar.w), size=text)
         if captioned:
             under += rows.bar.h + text // 3 + ascent
             yield Label(x, under, captions.shortened(tile.caption, text, rows.cell), INK, text)
-            note = (rows.brief and tile.brief) or tile.note
-            for number_of, words in enumerate(captions.in_lines(note, rows.notes), start=1):
+            note = captions.in_lines(tile.notes[rows.form], rows.notes)
+            for number_of, words in enumerate(note, start=1):
                 yield Label(x, under + number_of * line, words, FAINT, text)
 
 
-def _cells(tile: Tile, x: int, y: int) -> Iterator[Shape]:
-    """Draw lines between the cells of a tile, and numbers in the cells if they fit."""
-    cell = tile.cell
-    if cell < scales.CELL:
-        return
-    yield from cell_lines(x, y, tile.size, cell=cell)
-    if tile.numbers is None:
-        return
-    words = cell_words(tile.numbers)
+def _cells(tiles: Sequence[Tile], text: int) -> list[_Cells]:
+    """Write the numbers of tiles in one size; where the longest would not be legible, none are written."""
+    words = [
+        cell_words(tile.numbers) if tile.numbers is not None and tile.cell >= scales.CELL else []
+        for tile in tiles
+    ]
+    sizes = [_number_size(of, tile.cell, text) for of, tile in zip(words, tiles, strict=True) if of]
+    size = min(sizes, default=0)
+    return [(of, size) if size else ([], 0) for of in words]
+
+
+def _number_size(words: list[list[str]], cell: int, text: int) -> int:
+    """Choose the largest size of type in which numbers fit into cells; 0 if it is too small to read."""
     # All digits have one width, points and signs half of it: measuring every word would take too long.
     widest = max(
         (word for row in words for word in row),
         key=lambda word: 2 * len(word) - word.count(".") - word.count("-"),
     )
-    sizes = range(min(cell * 2 // 5, 28), 7, -1)
-    size = next((one for one in sizes if font(one).getlength(widest) <= 0.9 * cell), 0)
-    if not size:
+    least = max(_LEAST_NUMBER, math.ceil(_LEGIBLE_NUMBER * text))
+    sizes = range(min(cell * 2 // 5, 28), least - 1, -1)
+    return next((one for one in sizes if font(one).getlength(widest) <= 0.9 * cell), 0)
+
+
+def _in_cells(tile: Tile, cells: _Cells, *, x: int, y: int) -> Iterator[Shape]:
+    """Draw lines between the cells of a tile, and its numbers."""
+    yield from cell_lines(x, y, tile.size, cell=tile.cell)
+    words, size = cells
+    if not words:
         return
-    levels = tile.levels[:].astype(float)
+    levels, cell = tile.levels[:].astype(float), tile.cell
     bright = levels @ (0.299, 0.587, 0.114) if levels.ndim == 3 else levels
     for row, column in np.ndindex(bright.shape):
         yield Label(

@@ -1,9 +1,11 @@
 """Draw the sheet of one run: the input, its channels, and the maps of the layer."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from convviz.compute.spread import Spread
 from convviz.compute.survey import ArraySummary, reduced
 from convviz.compute.weights import LayerWeights
 from convviz.images.finite import NONE
@@ -97,7 +99,10 @@ def draw(
     else:
         rows = [[(name, one)] for name, one in zip(filters.names, maps, strict=True)]
     drawn = [
-        [None if one is None else Drawn.of(one, scale=map_scale, layer=number) for _, one in row]
+        [
+            None if one is None else Drawn.of(one, scale=map_scale, layer=number, adds=parts is not None)
+            for _, one in row
+        ]
         for number, part in enumerate((rows, below))
         for row in part
     ]
@@ -121,7 +126,7 @@ def draw(
     if kernels:
         above = _kernels(kernels, layer, partial=parts is not None, flipped=flips is not None)
     sections = [
-        input_section(picture, channels, input_scale, seen=seen),
+        input_section(picture, channels, input_scale, seen=seen, look=look),
         Section(tiles[:count], wide, palette.OUTPUT_TEAL, together, above),
         *([Section(tiles[count:], _triples(columns), palette.OUTPUT_TEAL, together=3)] if below else []),
     ]
@@ -134,7 +139,11 @@ def draw(
         *seen.words,
     )
     what = "map" if parts is None and flips is None else "row" if flips is None else "filter"
-    note = rule(look, cells=[map_scale >= CELL], what=what)
+    note = rule(look, cells=[map_scale >= CELL], what=what, adds=parts is not None)
+    if picture.activations:
+        note += ". Each channel of the input has its own scale too"
+        if any(_is_dead(one) for one in channels):
+            note += "; a dead channel is 0 everywhere"
     return layout.sheet(heading, sections, note, look=look)
 
 
@@ -148,7 +157,7 @@ def _kernels(filters: Sequence[Filter], layer: Conv2d, *, partial: bool, flipped
     if layer.in_channels == 1:
         what = "Above each map: its kernel"
     elif layer.in_channels <= MOST:
-        what += f" on {listed([name for name, _ in filters[0].kernels])}"
+        what += f" on {_channels([name for name, _ in filters[0].kernels])}"
     elif read <= MOST:
         what += f" on {plural(read, 'channel')}"
     else:
@@ -157,6 +166,19 @@ def _kernels(filters: Sequence[Filter], layer: Conv2d, *, partial: bool, flipped
     if flipped:
         return Kernels([tile for one in filters for tile in (one.turned(), one, None)], what)
     return Kernels(filters, what)
+
+
+def _channels(names: Sequence[str]) -> str:
+    """Name channels, which have a number if they have no name of their own.
+
+    Examples
+    --------
+    >>> _channels(["R", "G", "B"]), _channels(["0", "1", "2", "3"]), _channels(["0", "1"])
+    ('R, G and B', 'channels 0 to 3', 'channels 0 and 1')
+    """
+    if list(names) != [str(index) for index in range(len(names))]:
+        return listed(names)
+    return "channels " + (f"0 to {names[-1]}" if len(names) > 2 else listed(names))
 
 
 def _flip_rows(
@@ -184,6 +206,7 @@ def _partial_rows(
 ) -> list[_Row]:
     """List the partial maps of every filter: one per channel, None for an unread channel."""
     rows: list[_Row] = []
+    size = layer.output_size(picture.size)
     for index, (name, one) in enumerate(zip(filters.names, maps, strict=True)):
         read = layer.channels_of(index)
         row: _Row = [
@@ -194,9 +217,9 @@ def _partial_rows(
         ]
         if filters.bias is not None:
             bias = float(filters.bias[index])
-            row.append(
-                ("bias", ArraySummary(bias, bias, bias, 0.0, np.full(one.small.shape, bias, np.float32)))
-            )
+            spread = Spread.repeated(bias, size.h * size.w)
+            small = np.full(one.small.shape, bias, np.float32)
+            row.append(("bias", ArraySummary(bias, bias, bias, 0.0, small, spread)))
         rows.append([*row, (f"sum = {name}", one)])
     return rows
 
@@ -217,9 +240,21 @@ def normalization_lines(picture: Picture) -> list[str]:
 
 
 def input_section(
-    picture: Picture, summaries: Sequence[ArraySummary], scale: float, *, seen: Panel = NOTHING
+    picture: Picture,
+    summaries: Sequence[ArraySummary],
+    scale: float,
+    *,
+    seen: Panel = NOTHING,
+    look: Look = DEFAULT,
 ) -> Section:
-    """Draw the input and its channels, if it has several, then the pictures beside them."""
+    """Draw the input and its channels, if it has several, then the pictures beside them.
+
+    Channels that are activations are drawn like maps, as `look` says, each on a scale of its own.
+    """
+    if picture.activations:
+        return Section(
+            [*_activations(picture, summaries, scale, look=look), *seen.tiles], None, palette.INPUT_BLUE
+        )
     count = len(summaries)
     cell = max(1, int(scale))
 
@@ -248,3 +283,25 @@ def input_section(
             )
     tiles += seen.tiles
     return Section(tiles, None, palette.INPUT_BLUE)
+
+
+def _activations(
+    picture: Picture, summaries: Sequence[ArraySummary], scale: float, *, look: Look
+) -> list[Tile]:
+    """Draw the channels of a deep layer."""
+    drawn = [Drawn.of(one, scale=scale) for one in summaries]
+    tiles = [
+        map_tile(channel_label(name), one, contrast, scale=scale, colours=colours(look.colormap))
+        for name, one, contrast in zip(
+            picture.channels, summaries, contrasts(drawn, replace(look, scale="map")), strict=True
+        )
+    ]
+    return [
+        replace(tile, note="dead: 0 everywhere", brief="dead") if _is_dead(one) else tile
+        for tile, one in zip(tiles, summaries, strict=True)
+    ]
+
+
+def _is_dead(one: ArraySummary) -> bool:
+    """Return whether a channel is 0 everywhere."""
+    return one.low == one.high == 0 and not one.others

@@ -7,26 +7,28 @@ from dataclasses import replace
 import numpy as np
 
 from convviz.compute.networks.engine import NetworkStep
-from convviz.compute.survey import ArraySummary, by_energy, survey
+from convviz.compute.survey import ArraySummary, survey
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
 from convviz.render import palette
 from convviz.render.contrast import DEFAULT, Drawn, contrasts, rule
 from convviz.render.palette import colours
-from convviz.render.sheets import layout, overview, receptive_field
+from convviz.render.sheets import branches, layout, overview, receptive_field
 from convviz.render.sheets.tile import Section, map_tile
 from convviz.spec import scales
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import shape_text
 from convviz.spec.reach import Box
 from convviz.spec.settings import Look
-from convviz.text import number, plural
+from convviz.text import listed, number, plural
 from convviz.typing import Floats
 
 # The number of tiles in one strip, and their longest side by default.
 MOST, TILE = 8, 160
 # The sides to try for a sheet of at most this many pixels in each direction.
 TILES, MOST_SIDE = (TILE, 128, 112, 96, 80, 64, 48, 32), 2000
+# The number of inputs that the title of a row names.
+_NAMED = 3
 # A row of values is drawn as cells, at most this many side by side, each with its value if it fits.
 _CELLS = 64
 
@@ -42,9 +44,9 @@ def draw(
     columns: int | None = None,
     look: Look = DEFAULT,
     seen: tuple[str, HW, Box, Floats | None] | None = None,
-    top: int | None = None,
+    chosen: Mapping[str, Sequence[int]] | None = None,
     token: HW | None = None,
-    said: str = "",
+    rows: Sequence[tuple[int, Sequence[int]]] = (),
 ) -> layout.Sheet:
     """Draw the maps that the layers of a network make of a picture.
 
@@ -69,12 +71,13 @@ def draw(
     seen : (str, HW, Box, ndarray or None), optional
         The layer, the position and the receptive field of a value, with the gradient if it is to be drawn, as
         for `convviz.render.sheets.receptive_field.panel`.
-    top : int, optional
-        The number of maps to draw of each layer, those with the most energy first.
+    chosen : dict of sequence of int, optional
+        The maps to draw of each layer, the strongest first.
     token : HW, optional
         As for `as_maps`.
-    said : str
-        A note for the heading.
+    rows : sequence of (int, sequence of int), optional
+        For each step its number among all rows of the network, counted from 1, and the numbers of those
+        that it reads, as `convviz.compute.networks.engine.rows_read` returns them.
 
     Returns
     -------
@@ -96,12 +99,12 @@ def draw(
         values = as_maps(made[one.name], one.layout, token=token)
         count = len(values) if only is not None else min(columns or MOST, len(values))
         order: Sequence[int] = range(count)
-        if top is not None:
-            order = by_energy(values)[:top]
+        if chosen is not None:
+            order = chosen[one.name]
         # A row of cells has room for its numbers.
         longest = 2 * tile if tile is not None and len(one.output_shape or ()) == 1 else tile
         factor = scales.fit(HW(*values.shape[1:]), longest)
-        found = survey(values[list(order)], min(factor, 1), moments=False)
+        found = survey(values[list(order)], min(factor, 1), moments=False, spread=True)
         strips.append((one, order, len(values), factor, found))
     drawn = [
         Drawn.of(of, scale=factor, layer=layer)
@@ -109,7 +112,9 @@ def draw(
         for of in found
     ]
     left = iter(contrasts(drawn, look))
-    for one, order, count, factor, found in strips:
+    for (one, order, count, factor, found), (place, reads) in zip(
+        strips, rows or [(0, ())] * len(strips), strict=True
+    ):
         tiles = [
             replace(
                 map_tile(_caption(one, index), of, next(left), scale=factor, colours=table),
@@ -118,16 +123,19 @@ def draw(
             for index, of in zip(order, found, strict=True)
         ]
         wide = columns or (MOST if only is None else None)
-        shown = "" if len(found) == count else f"the {'strongest' if top else 'first'} {len(found)} maps"
+        shown = "" if len(found) == count else f"the {'strongest' if chosen else 'first'} {len(found)} maps"
         title = "" if only is not None else _title(one, made[one.name], shown)
-        sections.append(Section(tiles, wide, palette.OUTPUT_TEAL, title=title))
+        lines = reads if tuple(reads) != (place - 1,) else ()
+        sections.append(Section(tiles, wide, palette.OUTPUT_TEAL, title=title, place=place, reads=lines))
     heading = (
         *heading,
         *overview.normalization_lines(picture),
         *panel.words,
-        *([said] if said else []),
     )
-    return layout.sheet(heading, sections, rule(look, cells=[one.cells for one in drawn]), look=look)
+    note = rule(look, cells=[one.cells for one in drawn])
+    if any(one.reads for one in sections):
+        note = f"{branches.SENTENCE}. {note}"
+    return layout.sheet(heading, sections, note, look=look)
 
 
 def as_maps(values: Floats, layout: str = "chw", *, token: HW | None = None) -> Floats:
@@ -220,12 +228,26 @@ def _label(one: NetworkStep, index: int) -> str:
     return str(index)
 
 
+def _listed(names: Sequence[str]) -> str:
+    """List names: all, or the first ones with the number of the others.
+
+    Examples
+    --------
+    >>> _listed(["a", "b"]), _listed(["a", "b", "c", "d", "e"])
+    ('a and b', 'a, b and 3 others')
+    """
+    shown = names if len(names) <= _NAMED else [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} others"]
+    return listed(shown)
+
+
 def _title(one: NetworkStep, values: Floats, shown: str) -> str:
     """Describe a step in one line: its name, kind, shape, share of zeros and receptive field."""
     zeros = float(np.mean(values == 0))
     parts = [f"{one.name}: {one.kind} {shape_text(values.shape)}", shown]
+    if one.layout == "hwc":
+        parts.append("channels last")
     if len(one.inputs) > 1:
-        parts.append(f"of {' and '.join(one.inputs)}")
+        parts.append(f"of {_listed(one.inputs)}")
     if zeros:
         parts.append(f"{number(100 * zeros, digits=2)} % zeros")
     if one.height is not None and one.width is not None:

@@ -9,7 +9,7 @@ from convviz.images.finite import NONE, NotFinite
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Colour
 from convviz.render.sheets.bar import Bar
-from convviz.render.sheets.captions import told_apart
+from convviz.render.sheets.captions import parted, told_apart
 from convviz.render.sheets.kernels import Kernels
 from convviz.render.toned import Toned
 from convviz.spec.geometry import HW
@@ -59,6 +59,12 @@ class Tile:
         return self.label or self.name
 
     @property
+    def notes(self) -> tuple[str, str, str]:
+        """The note in its forms: with all digits, in brief, and in brief with the ends of a range apart."""
+        brief = self.brief or self.note
+        return self.note, brief, parted(brief)
+
+    @property
     def size(self) -> HW:
         """Size on the sheet, in pixels."""
         return HW(self.levels.shape[0] * self.cell, self.levels.shape[1] * self.cell)
@@ -82,6 +88,10 @@ class Section:
         The kernels above the tiles.
     title : str
         A line above the tiles.
+    place : int
+        The number of the section among the rows of a network.
+    reads : sequence of int
+        The places of the sections from which lines lead to this one.
     """
 
     tiles: Sequence[Tile]
@@ -90,6 +100,8 @@ class Section:
     together: int = 1
     kernels: Kernels | None = None
     title: str = ""
+    place: int = 0
+    reads: Sequence[int] = ()
 
 
 def extent(low: float, high: float, others: NotFinite | None = None) -> str:

@@ -367,7 +367,7 @@ def _flipped(place: str) -> str:
 
 
 def _nested(values: np.ndarray) -> str:
-    """Write an array as nested lists, one row of taps per line."""
+    """Write an array as nested lists, one row of a kernel per line."""
     if values.ndim == 1:
         return _row(values)
     inner = ",\n".join(textwrap.indent(_nested(part), " ") for part in values)

@@ -6,7 +6,7 @@ from convviz.spec.geometry import HW, Axis, padding_shares
 from convviz.spec.layers import Conv2d
 from convviz.text import amount, number, plural
 
-# The most taps of all windows together to check one by one.
+# The most kernel values of all windows together to check one by one.
 _MOST_LISTED = 1_000_000
 
 
@@ -235,7 +235,7 @@ def shape_report(layer: Conv2d, size: HW) -> list[str]:
         what = "rows" if name == "height" else "columns"
         lines += [
             f"{name}: {axis.padded} {what} with padding ({axis.before} + {axis.input} + {axis.after}); "
-            f"one window spans {axis.span} ({plural(axis.kernel, 'tap')}, dilation {axis.dilation})",
+            f"one window spans {axis.span} (kernel {axis.kernel}, dilation {axis.dilation})",
             f"{' ' * len(name)}  past the last window: {plural(axis.unread, what[:-1])} of the padded input; "
             f"input {what} never read: {_skipped(axis)}",
         ]

@@ -253,8 +253,8 @@ def targets(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
 
 
 def feeds(rows: Iterable[tuple[str, ...]], *, cells: bool) -> Table:
-    """Tabulate what a pixel feeds: map, channel, output position, tap, weight, and, if wanted, the cell."""
-    headings = ("map", "channel", "output", "tap", "weight", *(["cell"] if cells else []))
+    """Tabulate what a pixel feeds: a row per output and kernel value, with the cell if wanted."""
+    headings = ("map", "channel", "output", "kernel at", "weight", *(["cell"] if cells else []))
     table = bare_table(*headings, left=(0, 1), folding=0)
     for name, channel, *rest in rows:
         table.add_row(name, channel, *rest[: len(headings) - 2])

@@ -1,6 +1,6 @@
 """Look up kernels by name, by formula and by their numbers.
 
-A new preset only needs a table row in ``presets.py``. Taps are applied as
+A new preset only needs a table row in ``presets.py``. Kernel values are applied as
 cross-correlation, top left first, as ``torch.nn.Conv2d`` applies its weights.
 """
 

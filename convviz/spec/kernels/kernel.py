@@ -31,8 +31,8 @@ def exact(value: float) -> str:
 class Kernel:
     """The numbers that multiply one window of one channel.
 
-    The taps are applied as cross-correlation, as in ``torch.nn.Conv2d``: the first
-    tap of the first row multiplies the top left pixel of the window, and nothing is
+    The kernel values are applied as cross-correlation, as in ``torch.nn.Conv2d``: the first
+    value of the first row multiplies the top left pixel of the window, and nothing is
     flipped.
 
     Parameters
@@ -42,7 +42,7 @@ class Kernel:
     values : tuple of tuple of float, shape (kh, kw)
         Rows from top to bottom, each from left to right, before the division.
     divisor : float
-        What every tap is divided by; not 0. A table of whole numbers and a divisor is
+        What every kernel value is divided by; not 0. A table of whole numbers and a divisor is
         exact even if the weights themselves are rounded.
     source : str
         Where the values come from: author, publication, year.
@@ -55,7 +55,7 @@ class Kernel:
     Raises
     ------
     SpecError
-        If there are no taps, the rows differ in length, a tap or the divisor is
+        If there are no values, the rows differ in length, a value or the divisor is
         not a finite number, or the divisor is 0.
 
     Examples
@@ -109,12 +109,12 @@ class Kernel:
 
     @property
     def size(self) -> HW:
-        """Rows and columns, in taps."""
+        """Rows and columns, in values."""
         return HW(len(self.values), len(self.values[0]))
 
     @property
     def weights(self) -> KernelValues:
-        """The taps divided by the divisor, shape (kh, kw); they multiply the pixels."""
+        """The kernel values divided by the divisor, shape (kh, kw); they multiply the pixels."""
         divisor = float(self.divisor)
         return tuple(tuple(float(tap) / divisor for tap in row) for row in self.values)
 

@@ -110,8 +110,8 @@ def parse_request(text: str) -> KernelRequest:
     kind = _kind(what)
     if kind == "preset" and "=" in what.partition(":")[0]:
         raise SpecError(
-            f"kernel {one_line(what)}: a name in front of '=' begins with a letter and has none of : / | @ ; "
-            "and ',', such as mine=sobel-x."
+            f"kernel {one_line(what)}: a name in front of '=' must begin with a letter and must not contain "
+            "any of : / | @ ; and ',', such as mine=sobel-x."
         )
     if kind == "channels" and channel is not None:
         raise SpecError(
@@ -178,7 +178,7 @@ def parse_literal(text: str, name: str | None = None) -> Kernel:
         Rows from top to bottom, separated by semicolons or line breaks; each row has
         numbers from left to right, separated by spaces, a comma or both. Nested brackets,
         as Python, JSON and numpy print them, are also accepted. ``1/9`` without spaces is
-        one tap. A slash between spaces before the last number divides the whole
+        one value. A slash between spaces before the last number divides the whole
         kernel: ``1 2 1; 2 4 2; 1 2 1 / 16``. A slash with a space on only one side is
         ambiguous and is refused.
     name : str, optional
@@ -187,7 +187,7 @@ def parse_literal(text: str, name: str | None = None) -> Kernel:
     Returns
     -------
     Kernel
-        The taps, applied as cross-correlation like all kernels; whole numbers stay whole.
+        The kernel values, applied as cross-correlation like all kernels; whole numbers stay whole.
 
     Raises
     ------
@@ -228,15 +228,15 @@ def _split_divisor(text: str) -> tuple[str, str | None]:
     for word in words:
         if word != "/" and (word.startswith("/") or word.endswith("/")):
             raise SpecError(
-                f"{quoted(word)} has a blank on one side of the slash; "
+                f"{quoted(word)} has a space on one side of the slash; "
                 "write 1/9 for one value, or ' / 9' at the end to divide them all."
             )
     if "/" not in words:
         return text, None
     if len(words) < 3 or words.index("/") != len(words) - 2:
         raise SpecError(
-            "a slash between blanks divides the whole kernel, so it stands once, before the last number; "
-            "write 1/9 without blanks for one value."
+            "a slash with a space on each side divides the whole kernel, so it may appear only once, before "
+            "the last number; write 1/9 without spaces for one value."
         )
     return text.rsplit(None, 2)[0], words[-1]
 
@@ -287,7 +287,7 @@ def _tokens(line: str, row: int) -> list[str]:
     if _TIGHT_COMMA.search(line) and any(len(words) > 1 for words in cells):
         rows = "; ".join(line.split())
         raise SpecError(
-            f"row {row} has commas without blanks and blanks without commas, so {quoted(line)} could be one "
+            f"row {row} has commas without spaces and spaces without commas, so {quoted(line)} could be one "
             f"row or several; write {quoted(rows)} for several, or one separator alone for one row."
         )
     for words in cells:
@@ -300,7 +300,7 @@ def _tokens(line: str, row: int) -> list[str]:
 
 
 def _number(token: str, where: str) -> float:
-    """Read one tap: a plain number or a fraction of two numbers."""
+    """Read one value: a plain number or a fraction of two numbers."""
     over, slash, under = token.partition("/")
     if not slash:
         return _plain(token, where)

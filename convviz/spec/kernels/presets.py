@@ -1,10 +1,10 @@
 """Define the kernels that have a name.
 
-Taps are applied as cross-correlation, as in torch: the taps multiply the pixels in
+Kernel values are applied as cross-correlation, as in torch: they multiply the pixels in
 the order shown, top left first. Columns run to the right and rows run downwards, so
 the output of a kernel "to the right" is positive where brightness rises with the
 column. Angles are in degrees, counter-clockwise on the screen: 0 is horizontal, 45 is /.
-A compass kernel is named after the side of its positive taps.
+A compass kernel is named after the side of its positive values.
 """
 
 import difflib
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from convviz.errors import SpecError
 from convviz.spec.kernels.kernel import Kernel, KernelValues, exact, quoted
 
-LARGEST = 1001  # taps along one side of a formula's kernel
+LARGEST = 1001  # values along one side of a formula's kernel
 ROOT2 = math.sqrt(2)
 
 _BINOMIAL = "binomial coefficients, definition"
@@ -483,7 +483,7 @@ class Formula(NamedTuple):
     parameters : tuple of Parameter
         The numbers it takes, in the order they are written.
     compute : callable
-        Takes every parameter by keyword; returns the taps and the divisor.
+        Takes every parameter by keyword; returns the values and the divisor.
     source, equals, about : str
         As for `Kernel`.
     """
@@ -600,7 +600,7 @@ def _gabor(
 
 
 def _motion(*, size: int, angle: float) -> tuple[KernelValues, float]:
-    """Draw a straight line of `size` pixels; a tap is 1 minus its distance from the line, at least 0."""
+    """Draw a straight line of `size` pixels; a value is 1 minus its distance from the line, at least 0."""
     reach = size // 2
     cosine, sine = _direction(angle)
 
@@ -621,7 +621,7 @@ def _shift(*, x: int, y: int) -> tuple[KernelValues, float]:
 
 
 def _reach(size: int | None, radius: float) -> int:
-    """Return the number of taps on either side of the middle one, from the size or the radius to cover."""
+    """Return the number of values on either side of the middle one, from the size or the radius to cover."""
     if size is not None:
         return size // 2
     reach = math.ceil(radius)
@@ -649,19 +649,15 @@ def _sigma(about: str, default: float, *, least: float = -math.inf) -> Parameter
 
 
 def _size(automatic: str, *, least: int = 1) -> Parameter:
-    """Describe the side of a square with a tap in its middle."""
-    about = f"side of the kernel, in taps; odd, up to {LARGEST}"
+    """Describe the side of a square with a value in its middle."""
+    about = f"side of the kernel; odd, up to {LARGEST}"
     return Parameter("size", about, None, automatic, odd=True, least=least, most=LARGEST)
 
 
 FORMULAS: tuple[Formula, ...] = (
     Formula(
         "box",
-        (
-            Parameter(
-                "size", f"side of the square, in taps; up to {LARGEST}", 3, whole=True, least=1, most=LARGEST
-            ),
-        ),
+        (Parameter("size", f"side of the square; up to {LARGEST}", 3, whole=True, least=1, most=LARGEST),),
         _box,
         "arithmetic mean, definition",
         "scipy.ndimage.uniform_filter(size), cv2.blur((size, size))",
@@ -721,7 +717,7 @@ FORMULAS: tuple[Formula, ...] = (
         (
             Parameter(
                 "size",
-                f"length of the line, in taps; odd, up to {LARGEST}",
+                f"length of the line, in values; odd, up to {LARGEST}",
                 9,
                 odd=True,
                 least=1,
@@ -743,6 +739,6 @@ FORMULAS: tuple[Formula, ...] = (
         _shift,
         "definition",
         "scipy.ndimage.shift(shift=(y, x), order=0)",
-        "the picture moved: the tap lies on the side the pixels come from",
+        "the picture moved: the 1 of the kernel lies on the side the pixels come from",
     ),
 )

@@ -43,8 +43,8 @@ class Conv2d(Layer):
     out_channels : int
         Number of filters and thus of feature maps; a multiple of `groups`.
     kernel_size, stride, dilation : int or (int, int)
-        The number of taps; the step between neighbouring windows, in pixels; the step
-        between neighbouring taps, in pixels. One number for both axes or (height,
+        The kernel size; the step between neighbouring windows, in pixels; the step
+        between neighbouring kernel values, in pixels. One number for both axes or (height,
         width); at least 1.
     padding : int, (int, int), ((int, int), (int, int)), Edges, "same", "same-lower" or "valid"
         Pixels added to each side: for all, for (height, width), or

@@ -171,7 +171,7 @@ class Add(Layer):
         for other in others:
             if other != shape:
                 raise ShapeError(
-                    f"Add needs inputs of one shape, not {shape_text(shape)} and {shape_text(other)}."
+                    f"Add needs inputs of the same shape, not {shape_text(shape)} and {shape_text(other)}."
                 )
         return shape
 
@@ -203,7 +203,7 @@ class Concat(Layer):
         sizes = [channels_of(self, one)[1] for one in (shape, *others)]
         if not self.crop and len(set(sizes)) > 1:
             raise ShapeError(
-                f"Concat needs inputs of one size, not {sizes[0]} and "
+                f"Concat needs inputs of the same size, not {sizes[0]} and "
                 f"{next(size for size in sizes if size != sizes[0])}; set crop to cut the larger ones."
             )
         channels = sum(one[0] for one in (shape, *others))

@@ -43,8 +43,8 @@ def test_a_box_is_the_mean_with_an_exact_divisor():
         pytest.param("gabor", 13, id="gabor reaches 3 sigma of 2: 2 * 6 + 1"),
         pytest.param("gabor:gamma=0.5", 25, id="a bell twice as long needs twice the reach"),
         pytest.param("motion", 9, id="motion as long as asked"),
-        pytest.param("shift:x=-2,y=3", 7, id="shift just holds the tap"),
-        pytest.param("shift:x=0,y=0", 1, id="no shift needs one tap"),
+        pytest.param("shift:x=-2,y=3", 7, id="shift just holds the value"),
+        pytest.param("shift:x=0,y=0", 1, id="no shift needs one value"),
         pytest.param("gaussian:sigma=9,size=3", 3, id="a size given wins"),
     ],
 )
@@ -142,7 +142,7 @@ def test_vertical_motion_is_horizontal_motion_transposed():
 
 
 def test_motion_at_45_degrees_rises_to_the_right():
-    """A line of 5 pixels reaches 2 from the middle: the taps 1 and sqrt(2) up to the right are on it."""
+    """A line of 5 pixels reaches 2 from the middle: the values 1 and sqrt(2) up to the right are on it."""
     (kernel,) = find("motion:size=5,angle=45")
     values = kernel.values
     assert (values[2][2], values[1][3], values[3][1]) == (1, approx(1), approx(1))
@@ -231,9 +231,9 @@ def test_a_default_is_within_its_own_limits(formula):
             "motion:size=1000", "size must be odd, .* not 1000; take 1001", id="even below the largest"
         ),
         pytest.param("box:size=2.5", "size must be a whole number, not 2.5", id="not whole"),
-        pytest.param("box:size=0", "size must be at least 1, not 0", id="no taps"),
+        pytest.param("box:size=0", "size must be at least 1, not 0", id="no values"),
         pytest.param("log:size=1", "size must be at least 3, not 1", id="no neighbours"),
-        pytest.param("box:size=1002", "size must be at most 1001, not 1002", id="too many taps"),
+        pytest.param("box:size=1002", "size must be at most 1001, not 1002", id="too many values"),
         pytest.param(
             "gaussian:sigma=200", "call for a size of 1201, above 1001; give size=1001 or less", id="too wide"
         ),

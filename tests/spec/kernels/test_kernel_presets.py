@@ -43,7 +43,7 @@ def transposed(values):
 
 
 def ring(values):
-    """The eight outer taps of a 3x3 kernel, counter-clockwise from the top left."""
+    """The eight outer kernel values of a 3x3 kernel, counter-clockwise from the top left."""
     (a, b, c), (d, _, e), (f, g, h) = values
     return [a, d, f, g, h, e, c, b]
 
@@ -128,7 +128,7 @@ def test_the_roberts_cross_rises_towards_the_upper_corners():
 
 @pytest.mark.parametrize("family", ["kirsch", "robinson"])
 def test_each_compass_direction_is_the_one_before_turned_by_45_degrees(family):
-    """Turning counter-clockwise by 45 degrees moves every outer tap one place along the ring."""
+    """Turning counter-clockwise by 45 degrees moves every outer kernel value one place along the ring."""
     kernels = find(family)
     assert [kernel.name for kernel in kernels] == [f"{family}-{direction}" for direction in COMPASS]
     for before, after in pairwise([*kernels, kernels[0]]):
@@ -172,7 +172,7 @@ def test_the_kernels_of_a_basis_are_orthonormal(family):
     ],
 )
 def test_a_line_kernel_answers_six_to_its_own_line_and_nothing_to_the_others(name, line):
-    """Three taps of 2 under the line give 6; any other line covers one 2 and two -1."""
+    """Three kernel values of 2 under the line give 6; any other line covers one 2 and two -1."""
     picture = [[int(line(x, y)) for x in range(5)] for y in range(5)]
     middle = {kernel.name: correlate(picture, kernel)[1][1] for kernel in find("line")}
     assert middle == {other: 6 if other == name else 0 for other in middle}

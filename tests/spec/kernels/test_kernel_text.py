@@ -36,13 +36,13 @@ def test_the_ways_to_write_one_kernel_agree(text):
         pytest.param("1 2; 2 1 / 16", ((1, 2), (2, 1)), 16, id="a slash between blanks divides all"),
         pytest.param("1 2\n2 1\n/ 16", ((1, 2), (2, 1)), 16, id="on a line of its own"),
         pytest.param("[[1, 2], [2, 1]] / 16", ((1, 2), (2, 1)), 16, id="after brackets"),
-        pytest.param("1/4 3/4", ((0.25, 0.75),), 1, id="a slash without blanks divides one tap"),
+        pytest.param("1/4 3/4", ((0.25, 0.75),), 1, id="a slash without blanks divides one value"),
         pytest.param("1/4 3/4 / 2", ((0.25, 0.75),), 2, id="both"),
         pytest.param("-1/2,.5/2", ((-0.5, 0.25),), 1, id="signs and points in fractions"),
         pytest.param("1 2 / -0.5", ((1, 2),), -0.5, id="any divisor but 0"),
-        pytest.param("7", ((7,),), 1, id="a single tap"),
-        pytest.param("[5]", ((5,),), 1, id="a single tap in brackets"),
-        pytest.param("1 / 9", ((1,),), 9, id="a single tap divided"),
+        pytest.param("7", ((7,),), 1, id="a single value"),
+        pytest.param("[5]", ((5,),), 1, id="a single value in brackets"),
+        pytest.param("1 / 9", ((1,),), 9, id="a single value divided"),
         pytest.param("1e3 -.5 2.", ((1000, -0.5, 2),), 1, id="exponent and point"),
     ],
 )
@@ -85,13 +85,17 @@ def test_divisors_and_fractions_are_told_apart_by_blanks(text, values, divisor):
         pytest.param(
             "1 2 / 1/9", "the divisor must be a finite number, .* not '1/9'", id="fraction as divisor"
         ),
-        pytest.param("1 2 /9", "'/9' has a blank on one side of the slash", id="blank before the slash only"),
-        pytest.param("1 2/ 9", "'2/' has a blank on one side of the slash", id="blank after the slash only"),
+        pytest.param("1 2 /9", "'/9' has a space on one side of the slash", id="blank before the slash only"),
+        pytest.param("1 2/ 9", "'2/' has a space on one side of the slash", id="blank after the slash only"),
         pytest.param(
-            "1 / 9 2 / 9", "divides the whole kernel, so it stands once", id="a slash for every tap"
+            "1 / 9 2 / 9",
+            "divides the whole kernel, so it may appear only once",
+            id="a slash for every value",
         ),
         pytest.param(
-            "1 2 / 4; 3 4", "divides the whole kernel, so it stands once, before the last", id="in the middle"
+            "1 2 / 4; 3 4",
+            "divides the whole kernel, so it may appear only once, before the last",
+            id="in the middle",
         ),
         pytest.param("3x3", "this is a size, not kernel values; give --kernel-size 3x3", id="a size"),
         pytest.param("/ 4", "divides the whole kernel", id="a divisor alone"),
@@ -100,7 +104,7 @@ def test_divisors_and_fractions_are_told_apart_by_blanks(text, values, divisor):
             "'1,2,3 4,5,6' could be one row or several; write '1,2,3; 4,5,6' for several",
             id="commas within and blanks between",
         ),
-        pytest.param("1 2; 3,4 5", "row 2 has commas without blanks", id="the same in a later row"),
+        pytest.param("1 2; 3,4 5", "row 2 has commas without spaces", id="the same in a later row"),
         pytest.param("1 2 /", "divides the whole kernel", id="a slash alone at the end"),
         pytest.param("[[1, 2], [3, 4]", "brackets do not match", id="a bracket missing"),
         pytest.param("[[1, 2] 5 [3, 4]]", "brackets do not match", id="a number between brackets"),
@@ -151,13 +155,13 @@ def test_a_message_about_a_long_text_stays_short():
         pytest.param("box@12", KernelRequest("box", "preset", 12), id="an index"),
         pytest.param("0 1; 1 0", KernelRequest("0 1; 1 0", "literal"), id="taps"),
         pytest.param(
-            "-1 1@0", KernelRequest("-1 1", "literal", 0), id="taps that begin with a sign, one channel"
+            "-1 1@0", KernelRequest("-1 1", "literal", 0), id="values that begin with a sign, one channel"
         ),
-        pytest.param(".5", KernelRequest(".5", "literal"), id="taps that begin with a point"),
-        pytest.param("[[1]]", KernelRequest("[[1]]", "literal"), id="taps that begin with a bracket"),
+        pytest.param(".5", KernelRequest(".5", "literal"), id="values that begin with a point"),
+        pytest.param("[[1]]", KernelRequest("[[1]]", "literal"), id="values that begin with a bracket"),
         pytest.param("−1 1", KernelRequest("−1 1", "literal"), id="another minus sign"),  # noqa: RUF001 the point of the row
-        pytest.param("a; b", KernelRequest("a; b", "literal"), id="a semicolon makes taps"),
-        pytest.param("box 3", KernelRequest("box 3", "preset"), id="letters and blanks make no taps"),
+        pytest.param("a; b", KernelRequest("a; b", "literal"), id="a semicolon makes values"),
+        pytest.param("box 3", KernelRequest("box 3", "preset"), id="letters and blanks make no values"),
         pytest.param("my.csv", KernelRequest("my.csv", "file"), id="file"),
         pytest.param("3x3.JSON", KernelRequest("3x3.JSON", "file"), id="file that begins with a digit"),
         pytest.param("./a; b.npy", KernelRequest("./a; b.npy", "file"), id="file with a semicolon"),
@@ -166,7 +170,7 @@ def test_a_message_about_a_long_text_stays_short():
         pytest.param("me@home.npz@2", KernelRequest("me@home.npz", "file", 2), id="file with both"),
         pytest.param("1 0 | 0 1", KernelRequest("1 0 | 0 1", "channels"), id="a bar between channels"),
         pytest.param("a|b.npy", KernelRequest("a|b.npy", "file"), id="file with a bar"),
-        pytest.param("mine=1 2", KernelRequest("1 2", "literal", None, "mine"), id="named taps"),
+        pytest.param("mine=1 2", KernelRequest("1 2", "literal", None, "mine"), id="named values"),
         pytest.param(
             "my edges = sobel-x@G", KernelRequest("sobel-x", "preset", 1, "my edges"), id="named preset"
         ),
@@ -194,8 +198,8 @@ def test_a_request_is_told_apart_by_its_look(text, request_):
         pytest.param("sobel-x@-1", "'@-1' names no channel", id="negative index"),
         pytest.param("my.csv@X", "'@X' names no channel", id="after a file"),
         pytest.param("1|2@R", "has a kernel for every channel; leave out '@R'", id="channels and a channel"),
-        pytest.param("=3", "a name in front of '=' begins with a letter", id="no name"),
-        pytest.param("×=3", "a name in front of '=' begins with a letter", id="no letter in front"),  # noqa: RUF001
+        pytest.param("=3", "a name in front of '=' must begin with a letter", id="no name"),
+        pytest.param("×=3", "a name in front of '=' must begin with a letter", id="no letter in front"),  # noqa: RUF001
         pytest.param("a,b=sobel-x", "has none of : / | @ ; and ','", id="a comma in a name"),
         pytest.param("box@" + "9" * 5000, "names no channel", id="an index beyond all images"),
     ],
