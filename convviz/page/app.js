@@ -68,19 +68,17 @@
     const rest = remembered + LEAST_BETWEEN - performance.now();
     if (rest > 0) return void (waiting = window.setTimeout(remember, rest));
     remembered = performance.now();
-    history.replaceState(null, "", Settings.address(now.state, now.pinned, data.state));
+    history.replaceState(null, "", Tour.address(now) || Upload.address(Settings.address(now.state, now.pinned, data.state), now));
   }
 
   Looks.start(data.tables);
   $("layersSection").hidden = data.single;
+  // First what stands above the stage: the stage takes the room that is left.
   Drawer.start(data, store);
-  Drawer.startPictures(data, store, first);
+  Upload.start(data, store, first);
   Sketch.start(data, store);
   Chain.start(data, /** @type {any} */ (given), store);
-  // First what stands above the stage: the stage takes the room that is left.
   store.subscribe((now, before) => {
-    if (now.state !== before.state || now.shown !== before.shown) Drawer.fill(now.state);
-    if (now.trouble !== before.trouble) Drawer.tell(now.trouble);
     if (!now.shown) {
       if (now.trouble.text) $("sentence").textContent = "";
       return;
@@ -95,13 +93,20 @@
   Filters.start(store);
   Play.start(store);
   Export.start(store);
+  Tour.start(data, store, first);
+  Keys.start(store);
+  Progress.start();
 
   /** Show the state that the address holds, or the first one if it is not legal. */
   function enter() {
+    const step = Tour.stepOf(location.hash);
+    if (step) return Tour.go(step);
+    const { input } = Tour.end() || store.now();
     const { state, pinned } = Settings.read(location.hash.slice(1), data.state);
     const map = data.single ? Math.min(state.map, state.outChannels - 1) : state.map;
-    if (store.attempt({ ...state, map }, "", store.now().input, { pinned })) return;
-    const { text } = store.now().trouble;
+    const missing = Upload.missing(location.hash);
+    if (store.attempt({ ...state, map }, "", input, { pinned })) return void (missing && store.tell(missing));
+    const text = missing || store.now().trouble.text;
     store.pin(null);
     if (!store.now().shown) store.attempt(data.state);
     store.tell(text);

@@ -12,6 +12,7 @@
  *   plain?: boolean}} Grid
  */
 const Cells = (() => {
+  const NARROW = 34;
   const LEAST_FONT = 9;
   const MOST_FONT = 13;
   // Between the colours of both themes.
@@ -20,7 +21,8 @@ const Cells = (() => {
 
   /** The font of the numbers in a cell, and how many characters fit; 0 if none do. @param {number} width @param {number} height */
   function fontOf(width, height) {
-    const font = Math.max(LEAST_FONT, Math.min(MOST_FONT, height * 0.6, width / 3.2));
+    // In a narrow cell, four large characters are read more easily than five small ones.
+    const font = Math.max(LEAST_FONT, Math.min(MOST_FONT, height * 0.6, width / (width < NARROW ? 2.7 : 3.2)));
     const chars = height < 12 ? 0 : Math.floor((width - 3) / (0.57 * font));
     return { font, chars: chars < 3 ? 0 : chars };
   }

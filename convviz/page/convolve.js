@@ -200,12 +200,13 @@ const Convolve = (() => {
   }
 
   /**
-   * Cross-correlate: the maps, and on request the partial maps of the filter `partialOf`.
+   * Cross-correlate: the maps, and on request the partial maps of the filter `partialOf`. After each row of a map, `told`
+   * learns which share is done.
    *
    * @param {Picture} picture @param {Layer} layer @param {Weights} weights @param {number} [partialOf]
-   * @param {Pair} [filters] @returns {Made}
+   * @param {Pair} [filters] @param {(share: number) => void} [told] @returns {Made}
    */
-  function correlate(picture, layer, weights, partialOf = -1, filters = [0, layer.outChannels]) {
+  function correlate(picture, layer, weights, partialOf = -1, filters = [0, layer.outChannels], told = () => {}) {
     const { height, width, channels } = picture;
     const [h, w] = outputSize(height, width, layer);
     const [kh, kw] = layer.kernel;
@@ -252,6 +253,7 @@ const Convolve = (() => {
           if (wanted) for (let x = 0; x < w; x++) partials[channel][y * w + x] = sum[x] - before[x];
         }
         map.set(sum, y * w);
+        told((filter - filters[0] + (y + 1) / h) / (filters[1] - filters[0]));
       }
       maps.push(map);
     }

@@ -36,7 +36,7 @@ const Filters = (() => {
     let peak = 0;
     for (const value of weights.weight) peak = Math.max(peak, Math.abs(value));
     const side = columns > MANY ? SMALL : SIDE;
-    const table = element("table");
+    const table = element("table", { className: columns > MANY ? "" : "roomy" });
     const names = table.createTHead().insertRow();
     for (const name of ["", ...Array.from({ length: columns }, (_, channel) => Inspector.nameOf(now, 0, channel).replace(/^channel /, "")), "", "map"])
       names.append(name ? element("th", { scope: "col", textContent: name }) : element("td"));

@@ -394,14 +394,17 @@ const Layers = (() => {
   const reason = (step, inputs, where) => KINDS[step.kind].reason(step, inputs, where);
 
   /**
-   * Compute every layer: outputs by name. In a Map, because a layer may be called as a property of every object.
+   * Compute every layer: outputs by name. In a Map, because a layer may be called as a property of every object. After each
+   * layer, `told` learns which share is done.
    *
-   * @param {Picture} picture @param {Step[]} layers @returns {Map<string, Picture>}
+   * @param {Picture} picture @param {Step[]} layers @param {(share: number) => void} [told] @returns {Map<string, Picture>}
    */
-  function compute(picture, layers) {
+  function compute(picture, layers, told = () => {}) {
     const made = new Map([["input", picture]]);
-    for (const layer of layers)
+    for (const [at, layer] of layers.entries()) {
       made.set(layer.name, one(layer, layer.inputs.map((name) => /** @type {Picture} */ (made.get(name)))));
+      told((at + 1) / layers.length);
+    }
     return made;
   }
 

@@ -16,11 +16,11 @@ import numpy as np
 from convviz.compute.weights import LayerWeights, Parameters
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
+from convviz.page.presets import grouped_presets
 from convviz.render.palette import colours
 from convviz.render.words.program import layer_lines
 from convviz.spec import layers
 from convviz.spec.geometry import HW
-from convviz.spec.kernels import entries
 from convviz.spec.layers import Conv2d
 from convviz.spec.network import Network, SizedStep
 from convviz.spec.settings import InputSettings, LayerSettings, PageSettings, as_text, typed
@@ -40,10 +40,13 @@ MOST_MACS_ALONE = 1 << 33
 _SCRIPTS = (
     # Workers run these four.
     *("convolve", "layers", "paint", "work"),
-    *("words", "settings", "pictures", "dom", "plan", "cells", "lines", "panes", "looks"),
+    *("words", "settings", "png", "pictures", "dom", "plan", "cells", "lines", "panes", "looks"),
     *("store", "compute", "archive", "inspector", "stage", "filters", "strip", "play", "tabs"),
-    *("chain", "sketch", "drawer", "export", "app"),
+    *("chain", "sketch", "export"),
+    # What surrounds the stage.
+    *("limits", "presets", "drawer", "upload", "tour", "keys", "progress", "app"),
 )
+_STYLES = ("page", "drawer", "tour")
 
 
 def page(
@@ -284,10 +287,7 @@ def written(
         "most": 1 if reading.range == "unit" else 255,
         "mostMacs": MOST_MACS_ALONE,
         "normalize": None if normal is None else {"mean": list(normal.mean), "std": list(normal.std)},
-        "presets": [
-            {"name": one.kernel.name, "kernel": one.kernel.values, "divisor": one.kernel.divisor}
-            for one in entries()
-        ],
+        "presets": grouped_presets(),
         "tables": {name: _table(name) for name in dict.fromkeys(("signed", "gray", looks.colormap))},
         "classes": [],
         "origin": "",
@@ -301,7 +301,7 @@ def written(
         "title": html.escape(f"{Path(name).name}: convviz"),
         # Only the command contains the folder of the picture.
         "heading": html.escape(Path(name).name),
-        "style": _part("page.css"),
+        "style": "\n".join(_part(f"{style}.css") for style in _STYLES),
         **{script: _part(f"{script}.js") for script in _SCRIPTS},
         # A data script ends at the first tag, even inside a string.
         "data": json.dumps(data).replace("<", "\\u003c"),

@@ -59,6 +59,12 @@ const Panes = (() => {
     const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", label);
+    // The first channel stands for all of them, which move together.
+    if (what.kind === "input" && !panes.some((pane) => pane.kind === "input")) {
+      Object.assign(canvas, { id: "inputCanvas", tabIndex: 0 });
+      canvas.setAttribute("role", "application");
+      canvas.setAttribute("aria-label", `${label}; arrow keys move over the pixels`);
+    }
     figure.prepend(canvas);
     let found = painted.get(key);
     if (!found || found.form !== form) {
@@ -178,6 +184,8 @@ const Panes = (() => {
   function zoom(factor) {
     view.scale = Math.max(1, Math.min(view.scale * factor, 512));
     if (view.scale === 1) centre(0.5, 0.5);
+    // A finger moves what is zoomed; else it scrolls the page.
+    document.body.classList.toggle("zoomed", zoomed());
   }
 
   const zoomed = () => view.scale > 1;
@@ -204,42 +212,78 @@ const Panes = (() => {
     return place.every((one) => one >= 0) && place[0] < height && place[1] < width ? { kind, place } : null;
   }
 
+  /** A place of the screen, in pixels of the canvas. @param {Pane} pane @param {{x: number, y: number}} screen */
+  function onCanvas({ canvas }, { x, y }) {
+    const box = canvas.getBoundingClientRect();
+    const stretch = Number.parseFloat(canvas.style.width) / (canvas.clientWidth || 1);
+    return { x: (x - box.left - canvas.clientLeft) * stretch, y: (y - box.top - canvas.clientTop) * stretch };
+  }
+
+  /**
+   * Zoom so that what lies under one place of the screen lies under another: the same one, or where the fingers went.
+   *
+   * @param {Pane} pane @param {number} factor @param {{x: number, y: number}} from @param {{x: number, y: number}} [to]
+   */
+  function zoomAt(pane, factor, from, to = from) {
+    const { look: { width, height }, most, left, top } = pane;
+    const [before, after] = [onCanvas(pane, from), onCanvas(pane, to)];
+    const was = view.scale;
+    zoom(factor);
+    const scale = (pane.scale * view.scale) / was;
+    if (!zoomed()) return;
+    /** @param {number} first @param {number} a @param {number} b @param {number} length */
+    const along = (first, a, b, length) => (first + a / pane.scale + (Math.min(most, length * scale) / 2 - b) / scale) / length;
+    centre(along(top, before.y, after.y, height), along(left, before.x, after.x, width));
+  }
+
+  /** How much one event of the wheel zooms: a notch of a mouse by half, a step of a trackpad in proportion. @param {WheelEvent} event */
+  function wheelFactor({ deltaY, deltaMode }) {
+    const pixels = deltaMode === WheelEvent.DOM_DELTA_PIXEL ? deltaY : deltaY * 16;
+    return 2 ** (-Math.max(-60, Math.min(60, pixels)) / 100);
+  }
+
   /** @param {Pane} pane */
   function listen(pane) {
     const { canvas } = pane;
-    /** @type {{x: number, y: number, view: {x: number, y: number}}|null} */
-    let held = null; // where a drag began, and what was seen then
+    /** Where the fingers are. @type {Map<number, {x: number, y: number}>} */
+    const held = new Map();
     let dragged = false;
+    let first = { x: 0, y: 0 }; // where the pointer went down
+    /** The middle of the fingers, and their distance. */
+    const fingers = () => {
+      const [a, b = a] = [...held.values()];
+      return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, apart: Math.hypot(a.x - b.x, a.y - b.y) };
+    };
     canvas.addEventListener("pointerdown", (event) => {
-      dragged = false;
-      if (view.scale > 1) {
-        // The middle of what is seen, which at an edge is not the middle that was asked for.
-        const { left, top, scale, look } = pane;
-        const middle = { x: (left + canvas.clientWidth / scale / 2) / look.width, y: (top + canvas.clientHeight / scale / 2) / look.height };
-        held = { x: event.clientX, y: event.clientY, view: middle };
-        canvas.setPointerCapture(event.pointerId);
+      if (!held.size) {
+        dragged = false;
+        first = { x: event.clientX, y: event.clientY };
       }
+      if (!zoomed() && event.pointerType === "mouse") return;
+      held.set(event.pointerId, { x: event.clientX, y: event.clientY });
+      canvas.setPointerCapture(event.pointerId);
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (!held) return heard.point(cellAt(pane, event), pane);
-      const [dx, dy] = [event.clientX - held.x, event.clientY - held.y];
-      dragged = dragged || Math.hypot(dx, dy) > 4;
-      if (!dragged) return;
-      centre(held.view.y - dy / (pane.scale * pane.look.height), held.view.x - dx / (pane.scale * pane.look.width));
+      if (!held.has(event.pointerId)) return heard.point(cellAt(pane, event), pane);
+      const before = fingers();
+      held.set(event.pointerId, { x: event.clientX, y: event.clientY });
+      const after = fingers();
+      dragged = dragged || held.size > 1 || Math.hypot(event.clientX - first.x, event.clientY - first.y) > 4;
+      if (!dragged || (held.size < 2 && !zoomed())) return;
+      zoomAt(pane, before.apart && after.apart ? after.apart / before.apart : 1, before, after);
       heard.moved();
     });
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (held = null));
+    for (const name of /** @type {const} */ (["pointerup", "pointercancel"]))
+      canvas.addEventListener(name, (event) => held.delete(event.pointerId));
     canvas.addEventListener("pointerleave", () => heard.point(null, pane));
     canvas.addEventListener("click", (event) => {
       if (!dragged) heard.click(cellAt(pane, event), pane);
     });
     canvas.addEventListener("wheel", (event) => {
-      // As in maps: the wheel alone scrolls the page.
+      // As in maps: the wheel alone scrolls the page. Trackpads send a pinch as a wheel with Ctrl.
       if (!event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
-      const cell = cellAt(pane, event);
-      zoom(event.deltaY < 0 ? 1.25 : 0.8);
-      if (cell && zoomed()) centre((cell.place[0] + 0.5) / pane.look.height, (cell.place[1] + 0.5) / pane.look.width);
+      zoomAt(pane, wheelFactor(event), { x: event.clientX, y: event.clientY });
       heard.moved();
     }, { passive: false });
   }

@@ -2,10 +2,11 @@
 /**
  * Another picture: its pixels become the channels that `convviz run` reads from the same file.
  *
- * A `Source` is what a command needs to read the picture: its path, and options.
+ * A `Source` is what a command needs to read the picture: its path, and options; of a picture of the user, `about` says
+ * what was made of it.
  *
- * @typedef {{path: string, words: string[]}} Source
- * @typedef {{picture: Picture, names: string[], low: number, high: number, words: string[]}} Read
+ * @typedef {{path: string, words: string[], about?: string}} Source
+ * @typedef {{picture: Picture, names: string[], low: number, high: number, words: string[], scaled: string}} Read
  */
 const Pictures = (() => {
   const MOST_SIDE = 1024;
@@ -52,50 +53,72 @@ const Pictures = (() => {
     return made;
   }
 
-  /** Why the page cannot read other pictures; empty if it can. @param {Data} data */
-  function reason(data) {
+  /** Why the page cannot read other pictures; empty if it can. @param {Data} data @param {boolean} [grey] */
+  function reason(data, grey = false) {
     if (data.network) return "this page holds what the network made of its own picture; convviz explore makes a page of another one.";
-    const channels = data.single ? 3 : data.shape[0];
+    const channels = !data.single ? data.shape[0] : grey ? 1 : 3;
     if (channels !== 1 && channels !== 3) return `the network reads ${channels} channels, which no picture has.`;
     const given = data.normalize ? data.normalize.mean.length : 1;
-    return given === 1 || given === channels ? "" : `--normalize is for ${given} channels, but a picture has ${channels}.`;
+    return given === 1 || given === channels ? "" : `--normalize is for ${given} channels, but ${grey ? "this" : "a"} picture has ${channels}.`;
+  }
+
+  /** How many components the colours of a JPEG file have; 0 if it is none. @param {Uint8Array} bytes */
+  function components(bytes) {
+    if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return 0;
+    for (let at = 2; at + 9 < bytes.length; ) {
+      if (bytes[at] !== 0xff) return 0;
+      const kind = bytes[at + 1];
+      // A start of frame; those of Huffman tables and arithmetic coding have numbers between.
+      if (kind >= 0xc0 && kind <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(kind)) return bytes[at + 9];
+      at += kind === 0xff ? 1 : 2 + (bytes[at + 2] << 8) + bytes[at + 3];
+    }
+    return 0;
   }
 
   /**
-   * Read pixels of red, green, blue and opacity: at most 1024 along a side; for a network, in the size that it reads.
+   * Read samples, by default red, green, blue and opacity: grey pictures as one channel, colours as three, without their
+   * opacity; at most 1024 along a side; for a network, in the size that it reads.
    *
-   * @param {Uint8ClampedArray} pixels @param {number} height @param {number} width @param {Data} data @returns {Read}
+   * @param {ArrayLike<number>} samples @param {number} height @param {number} width @param {Data} data
+   * @param {{count: number, full: number, grey: boolean}} [form] @returns {Read}
    */
-  function read(pixels, height, width, data) {
+  function read(samples, height, width, data, { count, full, grey } = { count: 4, full: 255, grey: false }) {
     const limit = Math.min(1, MOST_SIDE / Math.max(height, width));
     /** @type {Pair} */
     const size = data.single
       ? [Math.max(1, Math.round(height * limit)), Math.max(1, Math.round(width * limit))]
       : [data.shape[1], data.shape[2]];
-    const grey = !data.single && data.shape[0] === 1;
-    const { most, normalize } = data;
+    const { normalize } = data;
+    const most = data.prepared.includes("--range raw") ? full : data.most;
+    const single = data.single ? grey : data.shape[0] === 1;
     // The luminance of ITU-R BT.601, not rounded, as convviz reads it.
-    const weights = grey ? [[0.299, 0.587, 0.114]] : [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
-    const channels = weights.map(([red, green, blue], index) => {
+    const weights = grey ? [[1]] : single ? [[0.299, 0.587, 0.114]] : [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
+    const found = weights.map((shares) => {
       const values = new Float32Array(height * width);
-      for (let at = 0; at < values.length; at++)
-        values[at] = ((red * pixels[4 * at] + green * pixels[4 * at + 1] + blue * pixels[4 * at + 2]) / 255) * most;
-      const found = resized(values, [height, width], size);
-      if (!normalize) return found;
-      const [mean, deviation] = [normalize.mean, normalize.std].map((given) => given[index % given.length]);
-      return found.map((value) => (value - mean) / deviation);
+      for (let at = 0; at < values.length; at++) {
+        let sum = 0;
+        for (let one = 0; one < shares.length; one++) sum += shares[one] * samples[count * at + one];
+        values[at] = (sum / full) * most;
+      }
+      return resized(values, [height, width], size);
     });
+    // Each channel of a colour picture is the grey one.
+    const channels = (grey && !single ? [found[0], found[0], found[0]] : found).map((values, index) => {
+      if (!normalize) return values;
+      const [mean, deviation] = [normalize.mean, normalize.std].map((given) => given[index % given.length]);
+      return values.map((value) => (value - mean) / deviation);
+    });
+    const names = channels.length === 3 ? ["R", "G", "B"] : ["gray"];
+    const scaled = size[0] !== height || size[1] !== width;
     return {
       picture: { height: size[0], width: size[1], channels },
-      names: grey ? data.channels : ["R", "G", "B"],
+      names: data.single ? names : data.channels,
       ...(normalize ? { low: data.low, high: data.high } : { low: 0, high: most }),
-      words: [
-        grey ? "--mode gray" : "--mode rgb",
-        ...(size[0] === height && size[1] === width ? [] : [`--resize ${size.join("x")}`]),
-        ...data.prepared,
-      ],
+      words: [single ? "--mode gray" : "--mode rgb", ...(scaled ? [`--resize ${size.join("x")}`] : []), ...data.prepared],
+      scaled: !scaled ? "" : `scaled from ${height}x${width}, since ${data.single
+        ? `a page shows at most ${MOST_SIDE.toLocaleString("en")} pixels along a side` : "the network reads that size"}`,
     };
   }
 
-  return { reason, read };
+  return { reason, components, read };
 })();

@@ -11,7 +11,7 @@
  *   flip: boolean, colormap: string, limits: string, scale: string, channelScale: string,
  *   edits: Record<string, number>}} State
  * @typedef {{kind: "output"|"input"|"weight", place: number[]}} Place
- * @typedef {{name: string, kernel: number[][], divisor: number}} Preset
+ * @typedef {{name: string, kernel: number[][], divisor: number, about: string, group: string}} Preset
  * @typedef {{path: string, shape: number[], channels: string[], low: number, high: number,
  *   pixels: {kind: string, divisor: number, data: string}, single: boolean, layers: any[], given: boolean,
  *   words: string[], reading: string[], prepared: string[], most: number, mostMacs: number,

@@ -203,6 +203,13 @@ const Stage = (() => {
     field.title = short(value, 9);
   }
 
+  /** Mark a weight that was typed. @param {HTMLInputElement} field @param {Now} now @param {string} index */
+  function markTyped(field, { state }, index) {
+    const typed = `${state.at}:${index}` in state.edits;
+    field.classList.toggle("typed", typed);
+    field.setAttribute("aria-description", typed ? "edited" : "");
+  }
+
   /** The index of a weight that is shown at a place; a rotated kernel is typed as it is shown. @param {Now} now @param {number[]} place */
   function indexOf({ shown, state }, [at, y, x]) {
     const { conv, map, inputs } = /** @type {Shown} */ (shown);
@@ -354,7 +361,7 @@ const Stage = (() => {
       one.fields.forEach((field, at) => {
         const value = kernels[one.at * count + at];
         write(field, value, chars);
-        field.classList.toggle("typed", `${now.state.at}:${indexOf(now, [one.at, Math.floor(at / kw), at % kw])}` in now.state.edits);
+        markTyped(field, now, String(indexOf(now, [one.at, Math.floor(at / kw), at % kw])));
         const shade = Paint.colour(value, peak);
         field.style.background = `rgb(${shade.join()})`;
         field.style.color = Paint.ink(shade);
@@ -408,13 +415,15 @@ const Stage = (() => {
     pane.canvas.after(Looks.bar(now.state.colormap, tone));
     Object.assign(pane.canvas, { id: "mapCanvas", tabIndex: 0 });
     pane.canvas.setAttribute("role", "application");
-    pane.canvas.addEventListener("keydown", keys);
     $("mapName").textContent = step && step.kind !== "Conv2d" ? `what ${step.name} makes` : "feature map";
     if (weights?.bias && !biasField) {
       biasField = /** @type {HTMLInputElement} */ (element("input", { id: "biasValue", inputMode: "decimal", ariaLabel: "bias" }));
       typing(biasField, () => `b${/** @type {Shown} */ (store.now().shown).map}`);
     }
-    if (weights?.bias && biasField) write(biasField, weights.bias[map], 7);
+    if (weights?.bias && biasField) {
+      write(biasField, weights.bias[map], 7);
+      markTyped(biasField, now, `b${map}`);
+    }
     $("bars").replaceChildren(...(output.height === 1 && step ? [Inspector.bars(/** @type {Shown} */ (now.shown), data)] : []));
   }
 
@@ -504,6 +513,7 @@ const Stage = (() => {
       const cell = one.cells[at];
       const shade = Paint.colour(product, peak);
       cell.textContent = Words.fit(product, chars);
+      cell.title = short(product, 7);
       cell.style.background = `rgb(${shade.join()})`;
       cell.style.color = Cells.inkOn(shade);
       cell.classList.toggle("lit", lit);
@@ -682,20 +692,6 @@ const Stage = (() => {
     store.pin({ kind: "output", place: [y, x] });
   }
 
-  /** @param {KeyboardEvent} event */
-  function keys(event) {
-    const moves = /** @type {Record<string, number[]>} */ ({ ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] });
-    if (event.key === "+" || event.key === "-") zoom(event.key === "+" ? 2 : 0.5);
-    else if (moves[event.key]) {
-      event.preventDefault();
-      const [down, right] = moves[event.key];
-      const { output } = /** @type {Shown} */ (store.now().shown);
-      const [y, x] = settled(store.now());
-      const within = (/** @type {number} */ value, /** @type {number} */ count) => Math.max(0, Math.min(count - 1, value));
-      go(within(y + down, output.height), within(x + right, output.width));
-    }
-  }
-
   /** @param {number} factor */
   function zoom(factor) {
     Panes.zoom(factor);
@@ -719,9 +715,6 @@ const Stage = (() => {
         store.pin(pinned && what && pinned.kind === what.kind && String(pinned.place) === String(what.place) ? null : what);
       },
       moved: () => mark(store.now()),
-    });
-    document.addEventListener("keydown", ({ key }) => {
-      if (key === "Escape" && store.now().shown) store.pin(null);
     });
     const again = () => {
       places = null;
@@ -747,5 +740,5 @@ const Stage = (() => {
   }
   let wide = 0;
 
-  return { start, go };
+  return { start, go, zoom, settled };
 })();

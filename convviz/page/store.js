@@ -90,7 +90,8 @@ const Store = (() => {
       const words = error instanceof RangeError ? "this browser does not have the memory for these maps; make them smaller." : `${error}.`;
       if (good) {
         const { state, input, shown } = good;
-        history.past.pop();
+        const last = history.past[history.past.length - 1];
+        if (last && last.state === state && last.input === input) history.past.pop();
         set({ state, input, shown: { ...shown } });
       }
       set({ trouble: { text: `Not computed: ${words}`, field: asking } });
@@ -124,6 +125,14 @@ const Store = (() => {
 
     /** Change parts of the state. @param {Partial<State>} change @param {string} [field] */
     const change = (change, field) => attempt({ ...now.state, ...change }, field);
+
+    /** Change parts of the state again, as one moment with the last change. @param {Partial<State>} change @param {string} [field] */
+    function amend(change, field) {
+      const { past } = history;
+      const taken = attempt({ ...now.state, ...change }, field);
+      if (taken) history.past = past;
+      return taken;
+    }
 
     /** A weight was typed. @param {string} index @param {string} text @param {string} field */
     function edit(index, text, field) {
@@ -164,7 +173,7 @@ const Store = (() => {
       /** @param {Listener} listener */
       subscribe: (listener) => listeners.push(listener),
       settled: () => settled,
-      tell, attempt, change, edit, replace, repaint,
+      tell, attempt, change, amend, edit, replace, repaint,
       /** @param {Place|null} pinned */
       pin: (pinned) => set({ pinned, pointed: null, filled: null }),
       /** @param {Place|null} pointed */

@@ -8,17 +8,19 @@
 const Work = (() => {
   const THUMB = 96;
   const FEW = 16;
+  const TELL_MILLISECONDS = 100;
 
   /**
-   * Answer a question; this runs in a worker, which keeps a picture until the next one arrives.
+   * Answer a question; this runs in a worker, which keeps a picture until the next one arrives. On the way, `told` learns
+   * which share is done.
    *
-   * @param {{picture: Picture|null}} kept @param {any} asked
+   * @param {{picture: Picture|null}} kept @param {any} asked @param {(share: number) => void} [told]
    */
-  function answer(kept, asked) {
+  function answer(kept, asked, told) {
     if (asked.picture) kept.picture = asked.picture;
     const picture = /** @type {Picture} */ (kept.picture);
     if (asked.layers) {
-      const outputs = Layers.compute(picture, asked.layers);
+      const outputs = Layers.compute(picture, asked.layers, told);
       /** @type {Map<string, Small[]>} */
       const small = new Map();
       for (const [name, { height, width, channels }] of outputs)
@@ -26,7 +28,7 @@ const Work = (() => {
       return { outputs, small };
     }
     const { layer, weights, filters: [first, last], shown } = asked;
-    const made = Convolve.correlate(picture, layer, weights, shown, [first, last]);
+    const made = Convolve.correlate(picture, layer, weights, shown, [first, last], told);
     const { height, width, maps } = made;
     return {
       filters: made,
@@ -45,8 +47,16 @@ const Work = (() => {
     const kept = { picture: null };
     self.onmessage = ({ data }) => {
       const page = /** @type {any} */ (self);
+      let last = Date.now();
+      /** @param {number} share */
+      const told = (share) => {
+        const now = Date.now();
+        if (now - last < TELL_MILLISECONDS) return;
+        last = now;
+        page.postMessage({ id: data.id, share });
+      };
       try {
-        const found = answer(kept, data.asked);
+        const found = answer(kept, data.asked, told);
         // The outputs of a network include the picture, which the worker keeps.
         page.postMessage({ id: data.id, found }, data.asked.layers ? [] : buffers(found));
       } catch (error) {
@@ -58,21 +68,25 @@ const Work = (() => {
 
   /** @type {Worker[]} */
   let workers = [];
-  /** @type {Map<number, {done: (found: any) => void, fail: (error: Error) => void}>} */
+  /** @type {Map<number, {done: (found: any) => void, fail: (error: Error) => void, told: (share: number) => void}>} */
   const waiting = new Map();
   const here = { picture: null };
   let next = 0;
   let broken = false;
+  let source = "";
+  /** Who wants to know which share is done; null where nothing is computed. @type {(share: number|null) => void} */
+  let watcher = () => {};
 
   /** Start the workers from the scripts inside the page: a page from a file cannot load other files. */
   function start() {
     const scripts = ["convolve", "layersScript", "paint", "work"].map((id) => document.getElementById(id)?.textContent);
-    const source = URL.createObjectURL(new Blob([scripts.join("\n"), "\nWork.serve();"], { type: "text/javascript" }));
+    source = source || URL.createObjectURL(new Blob([scripts.join("\n"), "\nWork.serve();"], { type: "text/javascript" }));
     const count = Math.max(1, Math.min(4, navigator.hardwareConcurrency || 1));
     workers = Array.from({ length: count }, () => {
       const worker = new Worker(source);
       worker.onmessage = ({ data }) => {
         const asked = waiting.get(data.id);
+        if ("share" in data) return asked?.told(data.share);
         waiting.delete(data.id);
         if (data.failed) asked?.fail(data.failed.memory ? new RangeError(data.failed.words) : new Error(data.failed.words));
         else asked?.done(data.found);
@@ -92,10 +106,26 @@ const Work = (() => {
     broken = true;
   }
 
-  /** Ask one worker; the answer is null if workers do not run. @param {number} worker @param {any} asked @returns {Promise<any>} */
-  const ask = (worker, asked) =>
+  /** End what is being computed; who waits for it learns that. */
+  function stop() {
+    if (broken || !waiting.size) return;
+    for (const worker of workers) worker.terminate();
+    // Without a name, its text is the message alone.
+    const error = Object.assign(new Error("it was stopped"), { name: "" });
+    const asked = [...waiting.values()];
+    waiting.clear();
+    start();
+    for (const { fail } of asked) fail(error);
+  }
+
+  /**
+   * Ask one worker; the answer is null if workers do not run.
+   *
+   * @param {number} worker @param {any} asked @param {(share: number) => void} told @returns {Promise<any>}
+   */
+  const ask = (worker, asked, told) =>
     new Promise((done, fail) => {
-      waiting.set(++next, { done, fail });
+      waiting.set(++next, { done, fail, told });
       workers[worker].postMessage({ id: next, asked });
     });
 
@@ -109,17 +139,27 @@ const Work = (() => {
    */
   async function all(picture, questions) {
     if (!broken) {
-      const found = await Promise.all(
-        questions.map(async (question, index) => {
-          const fresh = known.get(workers[index]) !== picture;
-          // Known only after the answer: a picture that was too large for the worker is sent again.
-          known.delete(workers[index]);
-          const answered = await ask(index, fresh ? { ...question, picture } : question);
-          known.set(workers[index], picture);
-          return answered;
-        }),
-      );
-      if (!broken) return found;
+      const shares = questions.map(() => 0);
+      watcher(0);
+      try {
+        const found = await Promise.all(
+          questions.map(async (question, index) => {
+            const worker = workers[index];
+            const fresh = known.get(worker) !== picture;
+            // Known only after the answer: a picture that was too large for the worker is sent again.
+            known.delete(worker);
+            const answered = await ask(index, fresh ? { ...question, picture } : question, (share) => {
+              shares[index] = share;
+              watcher(shares.reduce((sum, one) => sum + one, 0) / shares.length);
+            });
+            known.set(worker, picture);
+            return answered;
+          }),
+        );
+        if (!broken) return found;
+      } finally {
+        watcher(null);
+      }
     }
     return questions.map((question) => answer(here, { ...question, picture }));
   }
@@ -146,5 +186,8 @@ const Work = (() => {
   /** The output of every layer of a network. @param {Picture} picture @param {Step[]} layers @returns {Promise<NetAnswer>} */
   const net = async (picture, layers) => (await all(picture, [{ layers }]))[0];
 
-  return { serve, filters, net };
+  /** @param {typeof watcher} wants */
+  const watch = (wants) => (watcher = wants);
+
+  return { serve, filters, net, stop, watch };
 })();

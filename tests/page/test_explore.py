@@ -34,7 +34,7 @@ from convviz.spec.stacks import find_net, parse_layers
 AS_IT_IS = InputSettings()
 PAGE = Path(page.__file__).parent
 NODE = shutil.which("node")
-SCRIPTS = ("convolve", "layers", "paint", "settings", "pictures", "words")
+SCRIPTS = ("convolve", "layers", "paint", "settings", "png", "pictures", "words")
 
 # The scripts see each other, as in the page.
 RUN = """
@@ -51,7 +51,9 @@ const answer = vm.runInThisContext(`(one) => {
     const conv = Settings.layerOf(one.state);
     const reason = Settings.reason(one.state, data, picture);
     if (reason) return { reason };
-    const weights = Settings.weightsOf(one.state, data, one.own || {}, picture.channels.length);
+    const own = one.own && { weight: Float32Array.from(one.own.weight) };
+    if (own) own.bias = one.own.bias && Float32Array.from(one.own.bias);
+    const weights = Settings.weightsOf(one.state, data, own || {}, picture.channels.length);
     const made = Convolve.correlate(picture, conv, weights);
     return {
       channels: picture.channels.map((values) => Array.from(values)),
@@ -60,6 +62,8 @@ const answer = vm.runInThisContext(`(one) => {
       code: Words.code(one.state, weights, picture),
       command: Words.command(one.state, data, weights, source),
       kernels: Words.kernels(conv, weights, picture.channels.length),
+      weight: Array.from(weights.weight),
+      bias: weights.bias && Array.from(weights.bias),
     };
   }
   if (one.arrays)
@@ -287,7 +291,7 @@ def test_what_is_not_legal_is_told_with_what_would_be(change, words):
 
 def asked_of(x, reading=AS_IT_IS):
     """Make a function that gives states of the page of a picture, as node takes them."""
-    names = ("gray",) if len(x) == 1 else tuple("RGBA"[: len(x)])
+    names = ("gray",) if len(x) == 1 else tuple("RGBABC"[: len(x)])
     # The numbers are not needed here.
     data = data_of(made(x, names, "x.npy", reading=reading)) | {"pixels": None, "layers": []}
     picture = {"channels": x.reshape(len(x), -1).tolist(), "height": x.shape[1], "width": x.shape[2]}
@@ -596,7 +600,7 @@ def test_the_page_begins_with_the_scale_that_was_asked_for():
 def test_a_page_of_512x512_is_small_and_asks_for_nothing():
     x = np.random.default_rng(1).integers(0, 256, (3, 512, 512)) / np.float32(255)
     text = made(x.astype(np.float32))
-    assert len(text.encode()) < 3_000_000
+    assert len(text.encode()) < 1_500_000
     assert not re.findall(r"(?:src|href)\s*=\s*[\"'](?!data:|#|\$\{)", text)
     assert not re.findall(r"https?://|import\(|fetch\(|XMLHttpRequest", text.split('id="data"')[0])
     assert not re.findall(r"\{\{\w+\}\}", text)

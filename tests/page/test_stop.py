@@ -1,0 +1,53 @@
+"""Long computations of the page in a browser: how far they are, and how they end."""
+
+import numpy as np
+import pytest
+
+import convviz
+from convviz.results import feature_maps
+
+pytest.importorskip("selenium.webdriver")
+import test_explore_browser as basic
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from test_explore_browser import maps, settle, shown, state
+
+pytestmark = basic.pytestmark
+browser, opened = basic.browser, basic.opened
+# Twenty filters of 21x21 need seconds here.
+LARGE = np.zeros((3, 400, 400), np.float32)
+LONG = "convviz.store.change({ outChannels: 20, kernelH: 21, kernelW: 21 })"
+WATCH = """
+window.seen = [];
+const progress = document.getElementById("progress");
+const watch = new MutationObserver(() => seen.push(progress.hidden));
+watch.observe(progress, { attributes: true, attributeFilter: ["hidden"] });
+"""
+
+
+def test_a_long_computation_tells_how_far_it_is_and_can_be_stopped(opened):
+    browser = opened(x=LARGE)
+    before = state(browser)
+    browser.execute_script(LONG)
+    progress = browser.find_element(By.ID, "progress")
+    WebDriverWait(browser, 20, 0.05).until(lambda _: progress.is_displayed())
+    bar = progress.find_element(By.TAG_NAME, "progress")
+    WebDriverWait(browser, 20, 0.05).until(lambda _: 0 < bar.get_property("value") < 1)
+    browser.find_element(By.ID, "stop").click()
+    assert shown(browser, "why") == "Not computed: it was stopped."
+    assert not progress.is_displayed()
+    assert state(browser) == before
+    # The page goes on.
+    browser.execute_script("convviz.store.change({ strideH: 2 })")
+    assert maps(browser).shape == (6, 199, 398)
+    assert shown(browser, "why") == ""
+
+
+def test_a_short_computation_shows_no_bar(opened):
+    browser = opened()
+    browser.execute_script(WATCH)
+    browser.execute_script("convviz.store.change({ strideH: 2 })")
+    layer = convviz.Conv2d(3, 6, 3, (2, 1))
+    np.testing.assert_allclose(maps(browser), feature_maps.run(basic.X, layer).maps, atol=1e-6)
+    settle(browser)
+    assert False not in browser.execute_script("return window.seen")
