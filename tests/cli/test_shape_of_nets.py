@@ -75,6 +75,7 @@ def test_what_a_terminal_acts_upon_is_escaped_and_the_place_still_right(convviz)
         (["--layers", "conv 10", "--net", "vgg16"], "give only one of them"),
         (["--net", "vgg16", "--stride", "2"], "stride cannot be used with a network"),
         (["--net", "vgg16", "--target", "2x2"], "target and weights cannot be used with a network"),
+        (["--net", "mine"], "no network named 'mine'; choose from FILE.onnx, FILE.toml, alexnet, "),
         (["--net", "vgg"], "no network named 'vgg'; did you mean 'vgg16'?"),
         (["--layers", "conv 10 k99"], "layer 'conv1': height: a kernel of size 99"),
     ],
@@ -83,6 +84,16 @@ def test_what_cannot_be_is_one_line(convviz, arguments, message):
     done = convviz("shape", "3x32x32", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("name", ["whole.pt", "whole.PTH", "traced.pt2", "whole.pkl"])
+def test_a_network_that_can_run_code_is_refused_with_the_ways_that_do_not(convviz, name):
+    done = convviz("shape", "3x32x32", "--net", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert f"{name!r} can run any code when it is loaded, so it is not loaded" in line
+    assert "--model FILE.py:NAME --weights FILE" in line
+    assert "--net FILE.onnx" in line
 
 
 def test_a_missing_net_file_is_an_input_error(convviz):

@@ -21,6 +21,7 @@ from convviz.compute.networks.foreign import foreign
 from convviz.errors import InputError, SpecError, UnknownNameError
 from convviz.files.checkpoints import READABLE, Checkpoint
 from convviz.files.paths import quoted
+from convviz.spec.kernels import PROGRAMS
 from convviz.text import plural, printable
 
 Loaded = TypeVar("Loaded")
@@ -62,7 +63,7 @@ def _imported(where: str) -> ModuleType:
     """Import a file, or a module of a package; it can import its neighbours."""
     path = Path(where)
     what = f"model: {printable(where)!r} cannot be imported"
-    if path.suffix in (*READABLE, ".pt2", ".pkl", ".pickle"):
+    if path.suffix in (*READABLE, *PROGRAMS):
         raise SpecError(
             f"model: {printable(where)!r} is not a Python file; give its class or function as model, "
             "and this file as weights."
