@@ -243,8 +243,10 @@ def _in_order(
     shapes = [tuple(held[one].shape) for one in keys]
     if shapes != [tuple(one.shape) for one in wanted.values()]:
         raise InputError(
-            f"{where} has no name of the model ({_some(list(wanted))}), and its {plural(len(keys), 'array')} "
-            f"({_some(keys)}) are not in order of the same shapes as the {len(wanted)} of the model."
+            f"{where} holds no array with a name of the model, and its arrays cannot be taken in order, "
+            "because their number or their shapes differ: "
+            f"the file has {plural(len(keys), 'array')} ({_some(keys)}), the model {len(wanted)} "
+            f"({_some(list(wanted))}); use the model that the weights were saved from."
         )
     pairs = dict(zip(wanted, keys, strict=True))
     told = ", ".join(f"{printable(name)} = {printable(key)}" for name, key in pairs.items())
