@@ -161,13 +161,17 @@ def _adds_up(words: Sequence[str]) -> bool:
 
 
 def equation(terms: Sequence[str], total: str, *, exact: bool) -> str:
-    """Write a sum.
+    """Write a sum; a single term is named as the sum, not as equal to itself.
 
     Examples
     --------
+    >>> equation(["0.5"], "0.5", exact=True)
+    'the sum is 0.5'
     >>> equation(["1", "-0.5 (bias)"], "0.5", exact=True)
     '1 - 0.5 (bias) = 0.5'
     """
+    if list(terms) == [total]:
+        return f"the sum is {total}"
     return f"{' + '.join(terms).replace('+ -', '- ')} = {total}" + ("" if exact else " (terms rounded)")
 
 

@@ -25,6 +25,20 @@ def rounding(terms: int, magnitude: float) -> float:
     return (terms + 1) * _ROUNDING * magnitude
 
 
+def rounding_words(terms: int, tolerance: float) -> str:
+    """Explain the bound of `rounding`, which is far larger than a usual error.
+
+    Examples
+    --------
+    >>> rounding_words(4608, 0.0019)
+    'float32 rounding of 4,608 products makes at most 0.0019, if all errors have the same sign'
+    """
+    return (
+        f"float32 rounding of {plural(terms, 'product')} makes at most {tolerance:.2g}, "
+        "if all errors have the same sign"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """One product of a value and a weight.
@@ -144,6 +158,11 @@ class Trace:
         """The sum of all products and the bias in float64."""
         products = [product for channel in self.channels for product in channel.products.ravel()]
         return finite.total([*products, self.bias or 0.0])
+
+    @property
+    def rounding(self) -> str:
+        """The largest difference that float32 rounding may cause, in words."""
+        return rounding_words(sum(channel.products.size for channel in self.channels), self.tolerance)
 
     @property
     def difference(self) -> float:

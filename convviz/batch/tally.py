@@ -42,8 +42,9 @@ class Remarks:
         return [
             f"{kind['first']}: {kind['text']}"
             if kind["files"] == 1
-            else f"{kind['files']:,} files: {kind['text']}"
-            + (f" (in {kind['first']}; the numbers differ)" if kind["numbers_differ"] else "")
+            else f"{kind['files']:,} files"
+            + (f", each with its own numbers, such as {kind['first']}" if kind["numbers_differ"] else "")
+            + f": {kind['text']}"
             for kind in self.documents
         ]
 

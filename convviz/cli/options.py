@@ -63,10 +63,10 @@ OPTIONS: dict[str, Any] = {
         "-p",
         "--padding",
         parser=parsing.padding,
-        metavar="N|HxW|t,b,l,r|same|valid",
+        metavar="N|HxW|t,b,l,r|same|same-lower|valid",
         panel=LAYER,
-        text="Pixels added to all sides, to height and width, or to each side; of an odd number, same adds "
-        "the last one after the image, same-lower before it.",
+        text="Pixels added to all sides, to height and width, or to each side. Where same adds an odd "
+        "number, the extra one is after the image; with same-lower it is before it.",
     ),
     "dilation": _option(
         "-d",
@@ -220,8 +220,8 @@ OPTIONS: dict[str, Any] = {
         parser=parsing.limits,
         metavar="minmax|percentile[:P]|symmetric|L,H",
         panel=OUTPUT,
-        text="The values drawn as black and white: the minimum and the maximum of each map, its percentiles "
-        "P and 100-P (P is 1 if left out), its largest magnitude below and above 0, or two numbers.",
+        text="The values drawn as black and white: the minimum and the maximum of each map; its percentiles "
+        "P and 100-P (P is 1 if left out); minus and plus its largest magnitude; or two numbers.",
     ),
     "scale": _words(
         "scale",

@@ -3,10 +3,11 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from convviz.cli.console import remark
 from convviz.cli.options import check_picture
 from convviz.cli.progress import progress
 from convviz.cli.reading import input_files, read_input
@@ -35,6 +36,8 @@ class RunRequest:
         Where the exact numbers go.
     json, force, quiet : bool
         As the options.
+    told : set of str
+        The remarks that were printed; the requests for several layers of a network share them.
 
     Raises
     ------
@@ -54,6 +57,7 @@ class RunRequest:
     json: bool
     force: bool
     quiet: bool
+    told: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         check_picture(self.target)
@@ -135,6 +139,12 @@ class RunRequest:
             writing.check_path(place, force=self.force, is_ours=marks.is_ours, inputs=self.files)
         if self.wanted.maps is not None:
             writing.check_folder(self.wanted.maps)
+
+    def remark(self, text: str) -> None:
+        """Print a remark, unless it was printed for another layer."""
+        if text not in self.told:
+            self.told.add(text)
+            remark(text)
 
     def read(self, reading: InputSettings) -> Picture:
         """Read INPUT."""

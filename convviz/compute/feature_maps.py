@@ -103,6 +103,8 @@ class LayerRun:
         The device that computed.
     origin : str
         The network that the layer belongs to, in words; empty for a single layer.
+    shown_as : str
+        The transposed convolution that the layer is equal to, in words; empty for other layers.
 
     Raises
     ------
@@ -118,6 +120,7 @@ class LayerRun:
     seconds: float = field(default=0.0)
     device: str = "cpu"
     origin: str = ""
+    shown_as: str = ""
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from convviz.errors import SpecError
 from convviz.images.finite import finite_of
 from convviz.images.picture import Picture
 from convviz.spec.geometry import HW, Edges, check_inside
-from convviz.spec.layers import Conv2d, ConvTranspose2d
+from convviz.spec.layers import Conv2d, ConvTranspose2d, shape_text
 from convviz.spec.reach import Box
 from convviz.spec.settings import LayerSettings
 from convviz.text import in_quotes, plural
@@ -66,6 +66,10 @@ class InNetwork(NamedTuple):
         How much every input value moves that value.
     picture : Picture, optional
         The input of the network, to which the receptive field refers.
+    shown_as : str
+        How a transposed convolution is shown as a convolution; empty for other layers.
+    zeros : str
+        The zeros that this puts between the values of the input, with both sizes; empty if there are none.
     """
 
     name: str
@@ -77,11 +81,13 @@ class InNetwork(NamedTuple):
     seen: Seen | None = None
     gradient: Floats | None = None
     picture: Picture | None = None
+    shown_as: str = ""
+    zeros: str = ""
 
     @property
     def words(self) -> str:
         """Name the layer and its network."""
-        return f"layer {self.name} of {self.network}, on the activations that reach it"
+        return f"layer {self.name} of {self.network}, on the activations that reach it{self.zeros}"
 
     @property
     def document(self) -> dict[str, str]:
@@ -164,15 +170,32 @@ def in_network(
     arriving = _arriving(picture, made.read)
     layer, weight = convolution.layer, convolution.weight
     remarks = [f"{name}: {convolution.remark}"] if convolution.remark else []
+    shown_as = zeros = ""
     if isinstance(layer, ConvTranspose2d):
+        shown_as, read = f"{layer} as the equal convolution of its input", arriving.shape
         remarks.append(_transposed_remark(name, layer))
         layer, weight, values = as_convolution(layer, weight, arriving.x)
         arriving = replace(arriving, values=values, resized=None, normalized=None)
+        if arriving.shape != read:
+            shown_as += " with zeros between the values"
+            zeros = (
+                f": {shape_text(read)}, with zeros between the values {shape_text(arriving.shape)}; "
+                "minimum and maximum of the channels count these zeros"
+            )
     weights = LayerWeights.of(
         layer, weight, convolution.bias, names=[f"{name}: {index}" for index in range(layer.out_channels)]
     )
     dtype = engine.declared.dtype
-    place = InNetwork(name, engine.name, engine.runner, made.values, engine.value_names(name), dtype)
+    place = InNetwork(
+        name,
+        engine.name,
+        engine.runner,
+        made.values,
+        engine.value_names(name),
+        dtype,
+        shown_as=shown_as,
+        zeros=zeros,
+    )
     return LayerInContext(arriving, layer, weights, (*opened.remarks, *remarks), place)
 
 

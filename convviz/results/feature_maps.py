@@ -131,7 +131,11 @@ class FeatureMaps(LayerRun):
             tile=tile,
             columns=columns,
             look=look,
-            seen=replace(seen, words=(self.origin, *seen.words)) if self.origin else seen,
+            seen=replace(
+                seen,
+                words=(*filter(None, [self.origin]), *seen.words),
+                first=(*filter(None, [self.shown_as]),),
+            ),
         )
 
     def receptive_field(self, at: HW) -> Box:

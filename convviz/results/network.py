@@ -9,7 +9,7 @@ import numpy as np
 
 from convviz import __version__
 from convviz.compute.feature_maps import MapStatistics
-from convviz.compute.networks.engine import NetworkStep, activations, rows_read
+from convviz.compute.networks.engine import NetworkStep, activations, output_steps, rows_read
 from convviz.compute.networks.sources import Opened
 from convviz.compute.survey import by_energy, summed_up
 from convviz.errors import SpecError
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from convviz.page.stored import OwnProgram
     from convviz.results.pages import Page
 
+# The number of outputs that a heading names.
+_NAMED = 6
 # A network that was made in Python has weights, but no file of them.
 _IN_PYTHON = "# copy the weights of the network into the layers below"
 # The number of classes to name for a prediction.
@@ -347,8 +349,17 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             first = next(at for at, one in enumerate(self.rows, start=1) if one.name == self.shown[0].name)
             last = first + len(self.shown) - 1
             return f"rows: layers {first} to {last} of {len(self.rows)}, in the order of computation"
-        end = ", and the output" if self.shown[-1] is self.steps[-1] else ""
-        return f"rows: the last step before each change of map size{end}"
+        shown = {one.name for one in self.shown}
+        drawn = [one for one in self._outputs if one.name in shown]
+        end = "" if not drawn else ", and the output" if len(drawn) == 1 else ", and the outputs"
+        left = [one for one in self._outputs if one.name not in shown]
+        told = f"; outputs without a row, which --layer NAME shows: {_named(left)}" if left else ""
+        return f"rows: the last step before each change of map size{end}{told}"
+
+    @property
+    def _outputs(self) -> list[NetworkStep]:
+        """The outputs of the network: the last step, if the user chose that."""
+        return output_steps(self.steps) if self.opened.until is None else list(self.steps[-1:])
 
     def _rows(self, steps: Sequence[NetworkStep]) -> list[tuple[int, tuple[int, ...]]]:
         """Return for each step of a sheet its number among all rows, and the numbers of the rows it reads."""
@@ -362,7 +373,9 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         """Summarize the network in two lines."""
         title = self.title or self.opened.engine.name
         here = "" if only is None else f"; here {only}"
-        shapes = f"{shape_text(self.picture.shape)} -> {shape_text(self.output_shape)}"
+        ends = self._outputs
+        made = _named(ends) if len(ends) > 1 else shape_text(self.output_shape)
+        shapes = f"{shape_text(self.picture.shape)} -> {made}"
         return (
             f"{title}: {plural(len(self.steps), 'layer')}, {plural(self.parameters, 'parameter')}{here}",
             shapes,
@@ -487,3 +500,15 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
 def _missing(name: str) -> NetworkStep:
     """Refuse the unknown name of a layer, as a mapping does."""
     raise KeyError(name)
+
+
+def _named(steps: Sequence[NetworkStep]) -> str:
+    """Name steps with their shapes; only the first ones if there are many.
+
+    Examples
+    --------
+    >>> _named([NetworkStep("head", "Linear", (), (10,)), NetworkStep("up", "Upsample", (), (8, 28, 28))])
+    'head 10, up 8x28x28'
+    """
+    shown = ", ".join(f"{one.name} {shape_text(one.output_shape or ())}" for one in steps[:_NAMED])
+    return shown + (f" … ({len(steps)} in all)" if len(steps) > _NAMED else "")

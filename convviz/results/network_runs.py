@@ -5,7 +5,13 @@ from dataclasses import replace
 
 from convviz.compute import backends
 from convviz.compute.networks import stack
-from convviz.compute.networks.engine import NetworkStep, activations, overview_steps
+from convviz.compute.networks.engine import (
+    NetworkStep,
+    activations,
+    can_be_row,
+    output_steps,
+    overview_steps,
+)
 from convviz.compute.networks.sources import Opened, check_layer
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
@@ -119,7 +125,9 @@ def apply(
         shown = part or (_overview(steps) if len(steps) > _MOST_STEPS else [])
         return NetworkMaps(opened, steps, picture, made, chosen, device, title, shown, rows)
     shown = list(part) or _overview(steps)
-    if opened.until is not None and not part and shown[-1] is not steps[-1]:
+    if opened.until is None and not part:
+        shown = _with_outputs(shown, steps)
+    elif not part and shown[-1] is not steps[-1]:
         shown.append(steps[-1])
     names = list(only) or [one.name for one in shown]
     if opened.classes and not only:
@@ -127,6 +135,12 @@ def apply(
     found = activations(opened.engine, picture.x, names)
     values = {name: one.values for name, one in found.items()}
     return NetworkMaps(opened, steps, picture, values, opened.engine.runner, device, title, shown, rows)
+
+
+def _with_outputs(shown: Sequence[NetworkStep], steps: Sequence[NetworkStep]) -> list[NetworkStep]:
+    """Add the outputs of a network that can be drawn to the steps of its overview."""
+    wanted = {one.name for one in shown} | {one.name for one in output_steps(steps) if can_be_row(one)}
+    return [one for one in steps if one.name in wanted]
 
 
 def _overview(steps: Sequence[NetworkStep]) -> list[NetworkStep]:

@@ -8,9 +8,10 @@ from typing import Any
 from convviz.errors import SpecError, TextError, UnknownNameError
 from convviz.files.paths import quoted
 from convviz.files.toml_ import read_toml
+from convviz.spec.kernels import PROGRAMS
 from convviz.spec.layers import Layer
 from convviz.spec.network import BY_NAME, BY_WORD, INPUT, Network, Step, type_of
-from convviz.text import printable
+from convviz.text import in_quotes, printable
 
 # The keys at the top of a TOML file.
 _KEYS = ("layer", "classes", "input")
@@ -209,6 +210,8 @@ def find_net(text: str) -> Network:
     ------
     UnknownNameError
         If there is no network of that name.
+    SpecError
+        If the file is of a kind that can run code.
     InputError, SpecError
         As for `read_net`.
 
@@ -219,6 +222,12 @@ def find_net(text: str) -> Network:
     """
     if text.lower().endswith(".toml"):
         return read_net(Path(text))
+    if text.lower().endswith(PROGRAMS):
+        raise SpecError(
+            f"net: {in_quotes(text)} can run any code when it is loaded, so it is not loaded; "
+            "give its module and a state dict (--model FILE.py:NAME --weights FILE), "
+            "or export it (--net FILE.onnx)."
+        )
     if text not in named_networks():
-        raise UnknownNameError("network", text, [*named_networks(), "FILE.toml"])
+        raise UnknownNameError("network", text, ["FILE.onnx", "FILE.toml", *named_networks()])
     return read_net(_NETS / f"{text}.toml")

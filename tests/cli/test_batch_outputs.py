@@ -132,7 +132,7 @@ def test_each_kind_of_remark_is_told_once_with_its_count(place, capsys):
     status, _, words = batch(capsys, *more)
     assert status == 0
     assert words.splitlines() == [
-        "3 files: resized from 8x8 to 6x6 (in a.png; the numbers differ)",
+        "3 files, each with its own numbers, such as a.png: resized from 8x8 to 6x6",
         "2 files: colour converted to grey",
     ]
     document = json.loads(batch(capsys, *more, "--json")[1])

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from convviz.cli.app import status_of
@@ -117,7 +118,9 @@ def test_a_layer_is_written_as_matrix_products(convviz, classic):
     shown = convviz(*words).stdout
     assert "im2col: 1x9 times 9x3 is 1x3" in shown
     assert "one matrix: 3x27 times 27x1 is 3x1" in shown
-    assert shown.rstrip().endswith("(float32 rounding may make 1.2e-06)")
+    assert shown.rstrip().endswith(
+        "(float32 rounding of 9 products makes at most 1.2e-06, if all errors have the same sign)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,3 +194,15 @@ def test_a_drawing_stores_the_ends_of_the_scales_of_its_maps(convviz, tmp_path, 
     done = convviz("explain", "x.json", "-K", "k.json", "-g", "2", *question, "-o", f"x{ending}")
     assert done.returncode == 0, done.stderr
     assert json.loads(convviz("inspect", f"x{ending}", "--json").stdout).get("ends") == ends
+
+
+def test_one_term_is_the_sum_and_the_rounding_says_what_it_bounds(convviz, tmp_path):
+    """A window of four ones, of one channel without a bias: 4 products; (4 + 1) * 2**-24 * 4 = 1.2e-06."""
+    np.savetxt(tmp_path / "ones.csv", np.ones((2, 2)), delimiter=",")
+    lines = convviz("explain", "ones.csv", "--at", "0,0", "-K", "1 1; 1 1").stdout.splitlines()
+    assert "the sum is 4" in lines
+    assert "4 = 4" not in lines
+    assert any(
+        "(float32 rounding of 4 products makes at most 1.2e-06, if all errors have the same sign)" in line
+        for line in lines
+    )

@@ -7,6 +7,7 @@ behind another convolution. What is right is what a hook of torch sees.
 import inspect
 import json
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import onnx
@@ -248,6 +249,28 @@ def test_a_transposed_convolution_is_shown_as_the_convolution_that_it_is():
     np.testing.assert_allclose(own.maps, found.network.maps, atol=1e-5)
     assert found.layer.stride == (1, 1)
     assert "ConvTranspose2d(4, 6" in found.remarks[-1]
+
+
+def test_a_transposed_convolution_is_named_on_its_sheet(convviz, tmp_path):
+    """A stride of 2 puts 13 zeros between 14 values: 27; with padding 4 - 1 - 1 = 2 the maps are 28 again."""
+    (tmp_path / "up.py").write_text(
+        "from torch import nn\n\n\ndef make():\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 1), nn.ConvTranspose2d(4, 2, 4, 2, 1))\n"
+    )
+    np.save(tmp_path / "x.npy", np.ones((3, 14, 14), np.float32))
+    done = convviz("run", "x.npy", "--model", "up.py:make", "--layer", "1", "-o", "x.svg")
+    assert done.returncode == 0, done.stderr
+    named = (
+        "ConvTranspose2d(4, 2, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1)) as the equal convolution "
+        "of its input with zeros between the values"
+    )
+    assert done.stdout.splitlines()[0] == named
+    root = ElementTree.parse(tmp_path / "x.svg").getroot()
+    texts = " ".join(" ".join(root.itertext()).split())
+    assert texts.index("ConvTranspose2d(4, 2") < texts.index("Conv2d(4, 2, kernel_size=(4, 4), stride=(1, 1)")
+    assert named in texts
+    assert "4x27x27 -> 2x28x28" in texts
+    assert "on the activations that reach it: 4x14x14, with zeros between the values 4x27x27" in texts
 
 
 def test_attention_of_one_token_is_a_map_per_head(convviz, place):

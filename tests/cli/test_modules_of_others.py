@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 NET = """
+import warnings
+
 import torch
 from torch import nn
 
@@ -21,6 +23,17 @@ class Pair(Two):
     def forward(self, x):
         left, right = x
         return self.c(left) + self.c(right)
+
+
+class Named(Two):
+    def forward(self, batch):
+        return self.c(batch["image"])
+
+
+class Warns(Two):
+    def forward(self, x):
+        warnings.warn("mind the gap")
+        return self.c(x)
 
 
 class Ends(Two):
@@ -43,6 +56,8 @@ class Wrong(Half):
         self.c.register_forward_hook(lambda layer, given, made: made + 0.01)
 """
 
+WRAP = "if it reads a tuple or a dict, wrap it in a module that is called with one tensor (1, C, H, W)"
+
 
 @pytest.fixture
 def run(convviz, tmp_path):
@@ -56,6 +71,8 @@ def run(convviz, tmp_path):
     [
         ("Two", "reads x and mask, but there is one picture; wrap it in a module"),
         ("Pair", "cannot be computed for one tensor of 1x3x8x8: ValueError"),
+        ("Pair", f"; {WRAP}."),
+        ("Named", f"; {WRAP}."),
         ("Ends", "SystemExit: 3"),
     ],
 )
@@ -64,6 +81,11 @@ def test_a_module_that_a_picture_is_not_enough_for_is_one_line(run, name, messag
     assert done.returncode in (2, 3)
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_warning_of_a_module_that_works_is_kept(run):
+    with pytest.warns(UserWarning, match="mind the gap"):
+        assert run("Warns").returncode == 0
 
 
 def test_half_precision_agrees_within_its_precision_and_no_further(run):

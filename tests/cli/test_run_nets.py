@@ -154,3 +154,19 @@ def test_a_prediction_names_the_greatest_value_not_the_largest_without_its_sign(
         ("dog", 0.5),
         ("cat", -5),
     ]
+
+
+def test_a_remark_on_several_layers_is_printed_once(convviz, tmp_path):
+    """The picture is resized once, and the weights are made once, for three layers."""
+    Image.new("L", (8, 8), 90).save(tmp_path / "x.png")
+    words = ("--layers", "conv 2 k3 | relu | conv 2 k3", "--resize", "9x9", "--layer", "conv1,relu1,conv2")
+    done = convviz("run", "x.png", *words, "-o", "out.png")
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("out-*.png"))) == 3
+    lines = done.stderr.splitlines()
+    assert [line for line in lines if line.startswith("resized")] == ["resized from 8x8 to 9x9"]
+    assert sum("those of a new network (seed 0)" in line for line in lines) == 1
+    assert [line.partition(":")[0] for line in lines if line.startswith("layer")] == [
+        "layer conv1",
+        "layer conv2",
+    ]

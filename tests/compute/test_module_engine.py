@@ -392,3 +392,16 @@ def test_what_the_file_holds_beyond_the_model_is_said(tmp_path):
     arrays = network().state_dict() | {"head.weight": torch.zeros(2, 2)}
     (remark,) = loading.load_weights(network(), stored(tmp_path / "w.pt", arrays))
     assert "head.weight" in remark
+
+
+def test_weights_of_another_model_are_refused_with_both_counts(tmp_path):
+    """A convolution has a weight and a bias; the file has one array more, and none of these names."""
+    arrays = {f"x{index}": np.zeros(3, np.float32) for index in range(3)}
+    np.savez(tmp_path / "other.npz", **arrays)
+    with pytest.raises(InputError) as caught:
+        networks.load_weights(nn.Conv2d(1, 1, 3), read_checkpoint(tmp_path / "other.npz"))
+    assert str(caught.value).endswith(
+        "holds no array with a name of the model, and its arrays cannot be taken in order, because their "
+        "number or their shapes differ: the file has 3 arrays (x0, x1, x2), the model 2 (weight, bias); "
+        "use the model that the weights were saved from."
+    )

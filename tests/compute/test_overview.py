@@ -1,10 +1,16 @@
 """The steps that show a network at a glance, by hand from what each network is built of."""
 
+from xml.etree import ElementTree
+
+import numpy as np
 import pytest
+import torch
 import zoo
 
+import convviz as library
 from convviz.compute import networks
-from convviz.compute.networks.engine import NetworkStep, overview_steps
+from convviz.compute.networks.engine import NetworkStep, output_steps, overview_steps
+from convviz.render.drawings.drawing import to_svg
 from convviz.spec.reach import Reach
 
 # Of a picture of 32x32: the stem of the ResNet and of the DenseNet halves it, and so does the pooling behind;
@@ -50,3 +56,33 @@ def test_channels_last_are_chosen_where_they_can_be_drawn():
     ]
     assert [step.name for step in overview_steps(steps)] == ["conv"]
     assert [step.name for step in overview_steps(steps, ("chw", "hwc"))] == ["turned"]
+
+
+class TwoHeads(torch.nn.Module):
+    """Ten scores first and a picture last, both of one layer; and boxes, which no row can show."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.up = torch.nn.Conv2d(3, 16, 3, 2, 1), torch.nn.ConvTranspose2d(16, 8, 2, 2)
+        self.head, self.boxes = torch.nn.Linear(16, 10), torch.nn.Linear(16, 4)
+
+    def forward(self, x):
+        y = self.stem(x)
+        return self.boxes(y.flatten(2).mT), self.head(y.mean((2, 3))), self.up(y)
+
+
+def test_every_output_of_a_network_has_a_row_or_is_named_as_left_out():
+    """Half of 28 is 14, so there are 14 * 14 = 196 boxes."""
+    found = library.run_net(TwoHeads(), np.ones((3, 28, 28), np.float32))
+    assert [(one.name, one.output_shape) for one in output_steps(found.steps)] == [
+        ("boxes", (196, 4)),
+        ("head", (10,)),
+        ("up", (8, 28, 28)),
+    ]
+    assert [one.name for one in found.shown] == ["stem", "head", "up"]
+    root = ElementTree.fromstring(to_svg(found.sheet().drawing))
+    text = " ".join(root.itertext())
+    assert "boxes 196x4, head 10, up 8x28x28" in text
+    assert "and the outputs; outputs without a row, which --layer NAME shows: boxes 196x4" in " ".join(
+        text.split()
+    )

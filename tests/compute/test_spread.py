@@ -144,3 +144,16 @@ def test_a_lone_outlier_is_beyond_the_ends():
     values = np.zeros(100_000, np.float32)
     values[777] = 5
     assert Spread.of(values).beyond(-1, 1) == (0.0, 1 / 100_000)
+
+
+def test_a_scale_far_from_the_centre_is_off_by_a_128th_of_its_distance_from_it():
+    """A bin at 1000 is 4 wide, as 512 to 1024 has 128 of them: more than a 128th of a scale 2 long."""
+    counted = Histogram(0)
+    values = np.linspace(999, 1001, 1001, dtype=np.float32)
+    counted.add(values)
+    spread = counted.spread(-5000, 5000)
+    low, high = spread.least(1), spread.most(99)
+    assert (low, high) == (996, 1004)
+    assert high - low > (1 + 1 / 128) * (np.percentile(values, 99) - np.percentile(values, 1))
+    for end, exact in ((low, np.percentile(values, 1)), (high, np.percentile(values, 99))):
+        assert abs(end - exact) <= abs(exact) / 128

@@ -323,7 +323,7 @@ def _run_overview(
     if not request.quiet:
         of_order = "" if only is None else result.order_sentence(only)
         for text in (*image.remarks, *result.remarks, *filter(None, [of_order])):
-            remark(text)
+            request.remark(text)
     from convviz.cli.reading import input_document
     from convviz.cli.reports.network import NetworkReport
 
@@ -395,7 +395,7 @@ def _remark_layer(
         return
     result, folder = outcome.result, request.wanted.maps
     for text in (*result.picture.remarks, *outcome.remarks):
-        remark(text)
+        request.remark(text)
     if folder is not None and (older := outputs.older_maps(folder, written)):
         first = ", ".join(path.name for path in older[:3]) + (", …" if len(older) > 3 else "")
         remark(

@@ -1,7 +1,7 @@
 """``convviz shape``."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +13,7 @@ from convviz.spec import parsing
 from convviz.spec.counts import CONVENTIONS, counts
 from convviz.spec.geometry import HW, Axis, Edges, padding_shares
 from convviz.spec.kernels import could_be_size, resolve
-from convviz.spec.layers import Conv2d, Shape
+from convviz.spec.layers import Conv2d, Layer, Shape
 from convviz.spec.network import SizedStep
 from convviz.spec.preparation import crop_corner, resized_size
 from convviz.spec.settings import InputSettings, LayerSettings, typed
@@ -21,6 +21,9 @@ from convviz.spec.stacks import find_net, parse_layers
 from convviz.spec.suggest import suggest
 from convviz.spec.wanted import NetworkSettings
 from convviz.text import plural
+
+if TYPE_CHECKING:
+    from convviz.compute.networks.engine import NetworkStep
 
 
 @with_settings
@@ -76,6 +79,8 @@ def shape(
     channels, size = _input_shape(input, reading)
     if target is not None:
         _show_targets(size, target, layer, given=typed_options, json=json)
+    elif network.given and layer.layer_name is not None:
+        _show_one((channels, *size), network, layer.layer_name, counting=counting, json=json)
     elif network.given:
         _show_network((channels, *size), network, counting=counting, json=json)
     else:
@@ -86,6 +91,8 @@ def _check_network(network: NetworkSettings, layer: LayerSettings, *, alone: boo
     """Refuse a network beside what is for one layer."""
     if network.until is not None and network == NetworkSettings(until=network.until):
         raise SpecError("until: names the last layer of a network; give --net or --layers too.")
+    if layer.layer_name is not None and layer.weights is None and not network.given:
+        raise SpecError("layer can only be used with --weights or with a network.")
     if network.given:
         network.check(layer)
         if alone or layer.weights is not None:
@@ -179,6 +186,62 @@ def _show_foreign(shape: Shape, network: NetworkSettings, *, counting: bool, jso
     screen.print(steps_table(steps, width=screen.width))
     answer()
     answer(f"{plural(len(steps), 'layer')}: {plural(parameters, 'parameter')}, {macs:,} MACs")
+
+
+def _show_one(shape: Shape, network: NetworkSettings, name: str, *, counting: bool, json: bool) -> None:
+    """Show one layer of a network: for a convolution the same lines as for a layer by itself."""
+    from convviz.render.words.layers import step_lines
+    from convviz.render.words.shapes import shape_report
+
+    if counting and network.foreign:
+        raise SpecError("counts: is of layers of our own; leave it out.")
+    step, layer = _find_step(shape, network, name)
+    conv = layer if isinstance(layer, Conv2d) else None
+    size = HW(*(step.input_shapes[0] or ())[-2:]) if conv is not None else None
+    if json:
+        answer_json(_step_document(step, conv, size, counted=layer if counting else None))
+    elif counting and layer is not None:
+        _show_counts(counts([(layer, step.input_shapes[0] or ())]))
+    else:
+        for line in step_lines(step, () if conv is None or size is None else shape_report(conv, size)):
+            answer(line)
+
+
+def _find_step(shape: Shape, network: NetworkSettings, name: str) -> tuple["NetworkStep", Layer | None]:
+    """Find a step of a network, with its layer if we can describe that."""
+    from convviz.compute.networks.sources import Opened, check_layer, source_of, stack_of
+    from convviz.compute.networks.stack import StackEngine
+    from convviz.results.network_runs import steps_of
+
+    if network.foreign:
+        opened = source_of(network).open(shape)
+    else:  # without weights, which would take seconds to make
+        opened = Opened(StackEngine(stack_of(network).network, shape, {}))
+    steps = {one.name: one for one in steps_of(opened, shape)}
+    check_layer(name, list(steps))
+    if network.foreign:
+        return steps[name], opened.engine.conv(name).layer if steps[name].convolution else None
+    return steps[name], next(one.layer for one in _placed(network, shape) if one.name == name)
+
+
+def _step_document(
+    step: "NetworkStep", conv: Conv2d | None, size: HW | None, *, counted: Layer | None
+) -> dict[str, Any]:
+    """Return one layer of a network as plain values."""
+    from convviz.render.words.layers import step_document
+
+    plain = step_document(step)
+    found = {
+        "input_shape": plain["input_shapes"][0] if plain["input_shapes"] else None,
+        "output_shape": plain["output_shape"],
+        "parameters": {"total": step.parameters},
+        "macs": step.macs,
+    }
+    if conv is not None and size is not None:
+        found = _document(conv, size)
+    if counted is not None:
+        found["counts"] = counts([(counted, step.input_shapes[0] or ())])
+    return found | {"receptive_field": plain["receptive_field"], "layers": [plain]}
 
 
 def _placed(network: NetworkSettings, shape: Shape) -> Sequence[SizedStep]:

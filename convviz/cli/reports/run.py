@@ -50,6 +50,7 @@ def _layer_lines(outcome: LayerOutcome) -> list[str]:
     result, size = outcome.result, outcome.result.picture.size
     layer = result.layer
     lines = [
+        *([result.shown_as] if result.shown_as else []),
         *layer.torch_repr(size).split("\n"),
         layer.sentence,
         shapes.shape_line(layer, size),

@@ -398,6 +398,32 @@ def overview_steps(steps: Sequence[NetworkStep], layouts: Sequence[str] = ("chw"
     return found + [one for one in last if one not in found and _is_row(one)]
 
 
+def output_steps(steps: Sequence[NetworkStep]) -> list[NetworkStep]:
+    """List the outputs of a network: the steps that no other step reads.
+
+    Parameters
+    ----------
+    steps : sequence of NetworkStep
+        All steps, in the order in which they are computed.
+
+    Returns
+    -------
+    list of NetworkStep
+        Those with an array, in order; only the last step where a network does not tell what its steps read.
+
+    Examples
+    --------
+    >>> steps = [NetworkStep(name, "", (), (5,), inputs=(read,)) for name, read in ("ai", "ba", "ca")]
+    >>> [one.name for one in output_steps(steps)]
+    ['b', 'c']
+    """
+    inner = [one for one in steps if not one.outer and one.output_shape is not None]
+    if not all(one.inputs for one in inner):
+        return inner[-1:]
+    read = {name for one in steps if not one.outer for name in one.inputs}
+    return [one for one in inner if one.name not in read]
+
+
 def rows_read(steps: Sequence[NetworkStep], rows: Sequence[NetworkStep]) -> list[tuple[int, ...]]:
     """Find which rows of an overview each row reads, directly or through steps without a row.
 
@@ -442,6 +468,11 @@ def _size(step: NetworkStep) -> Shape:
 def _are_maps(step: NetworkStep) -> bool:
     """Return whether a step makes maps, not padding or numbers about the whole picture."""
     return "Pad" not in step.kind and (_size(step) != (1, 1) or step.height is not None)
+
+
+def can_be_row(step: NetworkStep) -> bool:
+    """Return whether an overview can show a step: maps of the picture, or one row of values."""
+    return step.layout in ("chw", "hwc") or _is_row(step)
 
 
 def _is_row(step: NetworkStep) -> bool:

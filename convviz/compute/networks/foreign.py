@@ -9,16 +9,21 @@ from convviz.errors import ConvvizError, InputError
 from convviz.text import printable
 
 _OWN = Path(__file__).resolve().parents[2]
+# What Python raises where code unpacks or indexes a tensor as if it were a tuple or a dict; torch raises
+# RuntimeError for a tensor of the wrong shape.
+_MISREAD = (AttributeError, LookupError, TypeError, ValueError)
 
 
 @contextlib.contextmanager
-def foreign(what: str) -> Iterator[None]:
+def foreign(what: str, *, misread: str = "") -> Iterator[None]:
     """Describe an error in other people's code, with its file and line.
 
     Parameters
     ----------
     what : str
         The action that failed, as the start of a sentence.
+    misread : str
+        The remedy, if the error may come from code that takes its input for something else.
 
     Raises
     ------
@@ -42,8 +47,9 @@ def foreign(what: str) -> Iterator[None]:
         raise InputError(f"{what}: {type(error).__name__}: {printable(error.msg)}{place}.") from None
     except (Exception, SystemExit) as error:  # noqa: BLE001  # it may raise anything
         words = printable(str(error).strip().partition("\n")[0])[:200].rstrip(".")
+        remedy = f"; {misread}" if misread and isinstance(error, _MISREAD) else ""
         raise InputError(
-            f"{what}: {type(error).__name__}{': ' * bool(words)}{words}{_place(error)}."
+            f"{what}: {type(error).__name__}{': ' * bool(words)}{words}{_place(error)}{remedy}."
         ) from None
 
 

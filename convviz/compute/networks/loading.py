@@ -21,6 +21,7 @@ from convviz.compute.networks.foreign import foreign
 from convviz.errors import InputError, SpecError, UnknownNameError
 from convviz.files.checkpoints import READABLE, Checkpoint
 from convviz.files.paths import quoted
+from convviz.spec.kernels import PROGRAMS
 from convviz.text import plural, printable
 
 Loaded = TypeVar("Loaded")
@@ -62,7 +63,7 @@ def _imported(where: str) -> ModuleType:
     """Import a file, or a module of a package; it can import its neighbours."""
     path = Path(where)
     what = f"model: {printable(where)!r} cannot be imported"
-    if path.suffix in (*READABLE, ".pt2", ".pkl", ".pickle"):
+    if path.suffix in (*READABLE, *PROGRAMS):
         raise SpecError(
             f"model: {printable(where)!r} is not a Python file; give its class or function as model, "
             "and this file as weights."
@@ -242,8 +243,10 @@ def _in_order(
     shapes = [tuple(held[one].shape) for one in keys]
     if shapes != [tuple(one.shape) for one in wanted.values()]:
         raise InputError(
-            f"{where} has no name of the model ({_some(list(wanted))}), and its {plural(len(keys), 'array')} "
-            f"({_some(keys)}) are not in order of the same shapes as the {len(wanted)} of the model."
+            f"{where} holds no array with a name of the model, and its arrays cannot be taken in order, "
+            "because their number or their shapes differ: "
+            f"the file has {plural(len(keys), 'array')} ({_some(keys)}), the model {len(wanted)} "
+            f"({_some(list(wanted))}); use the model that the weights were saved from."
         )
     pairs = dict(zip(wanted, keys, strict=True))
     told = ", ".join(f"{printable(name)} = {printable(key)}" for name, key in pairs.items())

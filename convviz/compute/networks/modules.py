@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import itertools
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,9 @@ from convviz.typing import Floats
 
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 _SOFTMAX = (nn.Softmax, nn.LogSoftmax)
+# The warnings of modules that were shown, as Python keeps them to show each only once.
+_WARNED: dict[Any, Any] = {}
+_WRAP = "if it reads a tuple or a dict, wrap it in a module that is called with one tensor (1, C, H, W)"
 
 
 class _Enough(BaseException):  # no error, and no `except Exception` of a module may catch it
@@ -92,6 +96,16 @@ class _Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has
         if steps := self.reads([one for _, one in _tensors((args, named))]):
             self._steps |= {one: steps for _, one in _tensors(made)}
         return made
+
+
+@contextlib.contextmanager
+def _warnings_of_success() -> Iterator[None]:
+    """Keep warnings back until the end: if the module fails, an error in one line describes that."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for one in caught:
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno, registry=_WARNED)
 
 
 class ModuleEngine(Engine):
@@ -272,13 +286,11 @@ class ModuleEngine(Engine):
                 undo.callback(setattr, module, "training", module.training)
             self.module.eval()
             undo.enter_context(torch.set_grad_enabled(derive))
-            undo.enter_context(contextlib.suppress(_Enough))
             undo.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
             torch.backends.mha.set_fastpath_enabled(False)  # it calls no module inside an encoder
-            with foreign(
-                f"{self._name} cannot be computed for one tensor of {shape_text(tuple(image.shape))}"
-            ):
-                self._check_inputs()
+            what = f"{self._name} cannot be computed for one tensor of {shape_text(tuple(image.shape))}"
+            self._check_inputs()
+            with foreign(what, misread=_WRAP), _warnings_of_success(), contextlib.suppress(_Enough):
                 self.module(image)
 
     def _check_inputs(self) -> None:

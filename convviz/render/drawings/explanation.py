@@ -129,7 +129,7 @@ def lines(found: Trace, run: LayerRun, *, width: int) -> list[str]:
     text += ["", equation(parts, total, exact=adds_up)]
     text.append(
         f"{found.backend} computed {exact(found.computed)}; difference {found.difference:.2g}"
-        f" (float32 rounding may make {found.tolerance:.2g})"
+        f" ({found.rounding})"
     )
     return text
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz.analysis.trace import rounding_words
 from convviz.analysis.unfold import Unfolded
 from convviz.images.finite import largest
 from convviz.render.drawings.cells import cells, signed_fills
@@ -106,7 +107,7 @@ def lines(found: Unfolded, *, width: int) -> list[str]:
         text.append("")
     text.append(
         f"both differ from what {found.backend} computed by {found.difference:.2g} at most "
-        f"(float32 rounding may make {found.tolerance:.2g})"
+        f"({rounding_words(found.filters.shape[1], found.tolerance)})"
     )
     return text
 

@@ -77,7 +77,7 @@ def draw(
         How values become brightness, where a row of partial maps counts as one map; its other fields are as
         for `convviz.render.sheets.layout.sheet`.
     seen : Panel
-        The pictures to put beside the input.
+        The pictures to put beside the input, and lines for the heading.
 
     Returns
     -------
@@ -131,6 +131,7 @@ def draw(
         *([Section(tiles[count:], _triples(columns), palette.OUTPUT_TEAL, together=3)] if below else []),
     ]
     heading = (
+        *seen.first,
         repr(layer) if flips is None else f"{layer!r} {FLIPPED}",
         f"{layer.sentence};  {len(channels)}x{picture.size} -> {layer.out_channels}x{size}"
         + (f";  the {len(maps)} of most energy" if len(maps) < layer.out_channels else ""),

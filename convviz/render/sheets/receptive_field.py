@@ -30,10 +30,13 @@ class Panel:
         Pictures to put beside the input.
     words : tuple of str
         The description of the pictures, for the heading.
+    first : tuple of str
+        The first lines of the heading, where the layer on the sheet stands for another one.
     """
 
     tiles: tuple[Tile, ...] = ()
     words: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
 
 
 NOTHING = Panel()

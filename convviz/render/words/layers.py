@@ -115,6 +115,43 @@ def step_document(one: NetworkStep) -> dict[str, Any]:
     }
 
 
+def step_lines(one: NetworkStep, arithmetic: Sequence[str] = ()) -> list[str]:
+    r"""Write one step of a network as lines: shapes, parameters, MACs, and receptive field in the picture.
+
+    Parameters
+    ----------
+    one : NetworkStep
+        The step.
+    arithmetic : sequence of str
+        The lines of `shape_report`, if it is a convolution; they take the place of shapes and costs.
+
+    Examples
+    --------
+    >>> step = NetworkStep("pool", "MaxPool2d", ((8, 6, 6),), (8, 3, 3), whole=True)
+    >>> print(*step_lines(step), sep="\n")
+    layer pool: MaxPool2d
+    input   8x6x6
+    output  8x3x3
+    parameters: 0
+    MACs: 0
+    receptive field in the picture: all of it
+    """
+    costs = [
+        f"input   {', '.join(map(_shape, one.input_shapes)) or 'not known'}",
+        f"output  {_shape(one.output_shape)}",
+        f"parameters: {one.parameters:,}",
+        f"MACs: {'not defined' if one.macs is None else f'{one.macs:,}'}",
+    ]
+    if one.height is None or one.width is None:
+        field = "all of it" if one.whole else "not defined"
+    else:
+        size = HW(one.height.size, one.width.size)
+        field = f"{size} pixels, one every {_axes(one, lambda reach: number(float(reach.jump)))} pixels"
+    remarks = [f"remark: {one.remark}"] if one.remark else []
+    head = f"layer {one.name}" if arithmetic else f"layer {one.name}: {one.described}"
+    return [head, *(arithmetic or costs), f"receptive field in the picture: {field}", *remarks]
+
+
 def _fitting(columns: dict[str, list[str]], left_out: Sequence[str], width: int) -> Table:
     """Make a table without the columns that do not fit, and name these columns in it."""
     widths = {

@@ -19,6 +19,7 @@ from convviz.spec.kernels.lookup import (
 )
 from convviz.spec.kernels.parse import (
     FILE_SUFFIXES,
+    PROGRAMS,
     KernelRequest,
     Kind,
     could_be_size,
@@ -31,6 +32,7 @@ __all__ = [
     "FILE_SUFFIXES",
     "FORMULAS",
     "PRESETS",
+    "PROGRAMS",
     "SETS",
     "Entry",
     "Filter",

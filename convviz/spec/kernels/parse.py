@@ -11,8 +11,8 @@ Kind = Literal["preset", "literal", "file", "channels"]
 
 FILE_SUFFIXES = (".json", ".csv", ".npy", ".npz", ".safetensors")
 
-# Files that hold pickles, which can run code.
-_PROGRAMS = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+# Files that hold pickles or TorchScript, which can run code.
+PROGRAMS = (".pt", ".pth", ".pt2", ".pkl", ".pickle", ".ckpt", ".ts", ".torchscript")
 
 # A name before an equals sign; `gaussian:sigma=2` and `runs/lr=0.1/k.npy` do not have one.
 _NAMED = re.compile(r"([^\W\d][^=:/\\|@;,\n]*?)\s*=\s*(.+)", re.DOTALL)
@@ -95,7 +95,7 @@ def parse_request(text: str) -> KernelRequest:
                 f"kernel {one_line(what)}: '@{one_line(tail)}' names no channel; "
                 "write @R, @G, @B, @A or an index such as @0."
             )
-    if what.lower().endswith(_PROGRAMS):
+    if what.lower().endswith(PROGRAMS):
         raise SpecError(
             f"kernel {one_line(what)}: such a file can run any code when it is loaded, so it is not read; "
             "store the weight as .safetensors or .npy, or take a state dict by --weights FILE --layer NAME."
