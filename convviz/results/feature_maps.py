@@ -189,8 +189,8 @@ class FeatureMaps(LayerRun):
     def contrasts(self, picture: settings.SheetSettings) -> list[Contrast]:
         """Choose how every map is drawn, on the sheet and as a separate picture."""
         found = self.summary(picture.tile, moments=False)
-        _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), picture.tile)
-        return contrasts([Drawn.of(one, scale=after) for one in found.maps], picture)
+        size = HW(*self.shape[1:])
+        return contrasts([Drawn.of(one, size) for one in found.maps], picture)
 
     def explore(self, path: str = "input.npy", **looks: Any) -> "Page":
         """Make an interactive page of the layer on its input.

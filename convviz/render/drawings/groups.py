@@ -133,7 +133,7 @@ def _scale(run: LayerRun) -> float:
 
 def _bar(run: LayerRun, index: int, looks: ContrastSettings) -> Bar:
     """Choose the scale of a map."""
-    return Bar(contrast_of(run.maps, index, scale=_scale(run), looks=looks), colours(looks.colormap))
+    return Bar(contrast_of(run.maps, index, looks=looks), colours(looks.colormap))
 
 
 def _middles(top: float, rows: int, slots: Sequence[int | None]) -> list[float]:

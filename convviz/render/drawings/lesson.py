@@ -192,7 +192,7 @@ class Lesson:
                 shapes += signed_grid(row.kernel, values, peak=self._kernel_peak, all_of=self._kernel_ends)
         shapes += self._column_of_sums()
         values, out = self.work.values, places.output
-        levels = _grey(values, contrast_of(values[None], 0, scale=out.cell).tone)
+        levels = _grey(values, contrast_of(values[None], 0).tone)
         (words,), size = fitting_words([values], out.cell, peak=largest(values))
         shapes += [*out.filled(levels), *out.labels(words, levels, size)]
         name = fitted((0, 0), f"{scene.name} {scene.size}", OUTPUT_TEAL, size=NOTE, room=max(out.w, 160)).text

@@ -167,7 +167,7 @@ class MapPanel:
     def of(cls, run: LayerRun, index: int, side: float, *, looks: ContrastSettings) -> "MapPanel":
         """Take a map of a run; its longest side is at most `side` units."""
         scale = scale_of(run.maps.shape[1:], side)
-        contrast = contrast_of(run.maps, index, scale=scale, looks=looks)
+        contrast = contrast_of(run.maps, index, looks=looks)
         return cls(run.maps[index], scale, Bar(contrast, colours(looks.colormap)))
 
     @property

@@ -19,7 +19,7 @@ from convviz.render.sheets.receptive_field import NOTHING, Panel
 from convviz.render.sheets.tile import Section, Tile, brief_extent, extent, map_tile
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
-from convviz.spec.scales import CELL, fit_both
+from convviz.spec.scales import fit_both, is_whole
 from convviz.spec.settings import Look
 from convviz.text import channel_label, listed, plural
 
@@ -99,14 +99,11 @@ def draw(
     else:
         rows = [[(name, one)] for name, one in zip(filters.names, maps, strict=True)]
     drawn = [
-        [
-            None if one is None else Drawn.of(one, scale=map_scale, layer=number, adds=parts is not None)
-            for _, one in row
-        ]
+        [None if one is None else Drawn.of(one, size, layer=number, adds=parts is not None) for _, one in row]
         for number, part in enumerate((rows, below))
         for row in part
     ]
-    said = differs(look, cells=map_scale >= CELL, shared=look.scale != "map" or max(map(len, rows)) > 1)
+    said = differs(look, whole=is_whole(size), shared=look.scale != "map" or max(map(len, rows)) > 1)
     shown = contrasts([Drawn.joined([one for one in row if one is not None]) for row in drawn], look)
     tiles = [
         _unread_tile(name, size, map_scale)
@@ -139,7 +136,7 @@ def draw(
         *seen.words,
     )
     what = "map" if parts is None and flips is None else "row" if flips is None else "filter"
-    note = rule(look, cells=[map_scale >= CELL], what=what, adds=parts is not None)
+    note = rule(look, whole=[is_whole(size)], what=what, adds=parts is not None)
     if picture.activations:
         note += ". Each channel of the input has its own scale too"
         if any(_is_dead(one) for one in channels):
@@ -289,7 +286,7 @@ def _activations(
     picture: Picture, summaries: Sequence[ArraySummary], scale: float, *, look: Look
 ) -> list[Tile]:
     """Draw the channels of a deep layer."""
-    drawn = [Drawn.of(one, scale=scale) for one in summaries]
+    drawn = [Drawn.of(one, picture.size) for one in summaries]
     tiles = [
         map_tile(channel_label(name), one, contrast, scale=scale, colours=colours(look.colormap))
         for name, one, contrast in zip(
