@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from convviz.compute.spread import Spread
 from convviz.compute.survey import ArraySummary, survey
 from convviz.images.finite import NONE, NotFinite
+from convviz.images.picture import Picture
 from convviz.render.palette import Tone
 from convviz.spec import scales
 from convviz.spec.geometry import HW
 from convviz.spec.limits import exact
 from convviz.spec.settings import ContrastSettings, Look
+from convviz.text import channel_label, number
 from convviz.typing import Floats
 
 # Black is 0 if no value is negative, unless the other values would lose more than this share of the scale.
@@ -170,6 +172,42 @@ def contrast_of(maps: Floats, index: int, *, looks: ContrastSettings = DEFAULT) 
     size = HW(*maps.shape[1:])
     drawn = [Drawn.of(one, size) for one in survey(chosen, moments=False, spread=True)]
     return contrasts(drawn, looks)[0 if looks.scale == "map" else index]
+
+
+def channel_ends(picture: Picture, index: int) -> tuple[float, float]:
+    """Choose the values drawn as black and as white in one channel of an input.
+
+    Parameters
+    ----------
+    picture : Picture
+        The input.
+    index : int
+        The index of the channel.
+
+    Returns
+    -------
+    (float, float)
+        Channels that are activations have a scale each, like maps; those of a picture share one.
+
+    Examples
+    --------
+    >>> arriving = Picture(np.array([[[0, 9]], [[0, 1]]], np.float32), ("0", "1"), high=9, activations=True)
+    >>> channel_ends(arriving, 1), channel_ends(replace(arriving, activations=False), 1)
+    ((0.0, 1.0), (0.0, 9))
+    """
+    if not picture.activations:
+        return picture.ends[index]
+    found = survey(picture.x[index : index + 1], moments=False, spread=True)
+    return contrasts([Drawn.of(found[0], picture.size)])[0].ends
+
+
+def channel_title(picture: Picture, index: int) -> str:
+    """Name a channel of an input, with the ends of its scale if they are its own."""
+    name = channel_label(picture.channels[index])
+    if not picture.activations:
+        return name
+    low, high = (number(end, digits=3) for end in channel_ends(picture, index))
+    return f"{name}, {low} to {high}"
 
 
 def _tone(one: Drawn, looks: ContrastSettings) -> Tone:

@@ -38,6 +38,7 @@ from convviz.render.palette import (
     marked,
 )
 from convviz.spec.geometry import HW, Axis
+from convviz.text import number
 from convviz.typing import Bytes, Floats
 
 WIDTH = 960.0
@@ -95,7 +96,10 @@ class Lesson:
     def __init__(self, scene: Scene) -> None:
         self.scene, self.work = scene, Work(scene)
         inputs = [self.work.channel(row) for row in range(len(self.work.shown))]
-        self._tones = [_tone(values, scene.ends) for values in inputs]
+        self._tones = [
+            _tone(values, None if scene.ends is None else scene.ends[channel])
+            for values, channel in zip(inputs, self.work.shown, strict=True)
+        ]
         self._input_peak = max(largest(values.compressed()) for values in inputs) or 1.0
         kernels = self.work.kernels
         self._kernel_peak = 1.0 if kernels is None else float(np.abs(kernels).max()) or 1.0
@@ -231,6 +235,9 @@ class Lesson:
         name = self.work.called(index)
         if len(self.work.shown) == 1:
             name = f"{name} {size_inside}"
+        if scene.own_ends:
+            low, high = (number(end, digits=3) for end in (self._tones[index].low, self._tones[index].high))
+            name = f"{name}, {low} to {high}"
         where = (grid.x, grid.y - 10)
         return [*shapes, fitted(where, name, INPUT_BLUE, size=NOTE, room=max(grid.w, 160))]
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from convviz.compute.survey import reduce
 from convviz.images.finite import NotFinite
 from convviz.images.picture import Picture
+from convviz.render.contrast import channel_ends, channel_title
 from convviz.render.drawings.cells import cells, level_fills, tinted
 from convviz.render.drawings.drawing import Bitmap, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
@@ -78,8 +79,10 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
     """
     size, around = picture.size, edges.around(picture.size)
     scale = side / max(around)
-    colour = picture.x.shape[0] in (3, 4)
-    names = (["input"] if colour else []) + [channel_label(name) for name in picture.channels]
+    colour = picture.x.shape[0] in (3, 4) and not picture.activations
+    every = range(len(picture.channels))
+    ends = [channel_ends(picture, index) for index in every]
+    names = (["input"] if colour else []) + [channel_title(picture, index) for index in every]
     gap, head = 28.0, 56.0
     tile_w, tile_h = around.w * scale, around.h * scale
     column = max(tile_w, font(15).getlength("replicate padding") + 20) + gap
@@ -90,15 +93,13 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
     for row, (mode, channels) in enumerate(padded.items()):
         y = head + row * pitch + 26
         shapes.append(Label(gap, y - 10, f"{mode} padding", INK, 15))
-        views = [(channels[:3], picture.ends[:3], None)] if colour else []
-        views += [
-            (channel[None], (ends,), channel) for channel, ends in zip(channels, picture.ends, strict=True)
-        ]
-        for index, (view, ends, numbers) in enumerate(views):
+        views = [(channels[:3], ends[:3], None)] if colour else []
+        views += [(channel[None], [own], channel) for channel, own in zip(channels, ends, strict=True)]
+        for index, (view, own, numbers) in enumerate(views):
             x = gap + index * column
             # More than twice the resolution of the drawing would not be visible.
             small = [reduce(channel, min(1.0, 2 * scale)) for channel in view]
-            levels = tinted(picture_levels(small, ends)[:], marked, INPUT_BLUE)
+            levels = tinted(picture_levels(small, own)[:], marked, INPUT_BLUE)
             shapes.append(Bitmap(x, y, tile_w, tile_h, levels))
             if numbers is not None and scale >= 12:
                 words = cell_words(numbers, marked)
