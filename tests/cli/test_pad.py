@@ -89,7 +89,7 @@ def test_of_many_channels_the_strongest_are_shown():
     found = padded.pad(x, 1)
     strong = [4, 8, 11, 15, 18, 22, 25, 29]
     lines = found.lines()
-    assert lines[1] == "shown are the 8 of 32 channels with the largest sums of squares"
+    assert lines[1] == "shown are the 8 of 32 channels of most energy (mean of the squares)"
     named = [word for line in lines for word in re.findall(r"channel (\d+)", line)]
     assert named == [str(one) for one in strong]
     drawing = found.drawing()

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.compute.survey import reduce
-from convviz.images.finite import NotFinite, finite_of
+from convviz.images.finite import NotFinite
 from convviz.images.picture import Picture
 from convviz.render.contrast import channel_ends, channel_title
 from convviz.render.drawings.cells import cells, level_fills, tinted
@@ -25,21 +25,12 @@ _MOST_ROWS, _MOST_COLUMNS = 12, 24
 MOST, _ACROSS = 8, 5
 
 
-def strongest(picture: Picture) -> list[int]:
-    """Choose the channels to show: all, or the `MOST` with the largest sums of squares, in their order."""
-    count = len(picture.channels)
-    if count <= MOST:
-        return list(range(count))
-    energies = [-float(np.square(finite_of(one), dtype=np.float64).sum()) for one in picture.x]
-    return sorted(np.argsort(energies, kind="stable")[:MOST].tolist())
-
-
 def left_out(picture: Picture) -> str:
     """Describe which channels are shown, if these are not all."""
     count = len(picture.channels)
     if count <= MOST:
         return ""
-    return f"shown are the {MOST} of {count} channels with the largest sums of squares"
+    return f"shown are the {MOST} of {count} channels of most energy (mean of the squares)"
 
 
 def padding_mask(edges: Edges, size: HW) -> NDArray[np.bool_]:
@@ -71,7 +62,7 @@ def lines(picture: Picture, padded: Floats, edges: Edges, *, width: int) -> list
     """
     marked = padding_mask(edges, picture.size)
     text = []
-    for index in strongest(picture):
+    for index in picture.strongest(MOST):
         name = picture.channels[index]
         words = elided_words(padded[index], marked, most_rows=_MOST_ROWS, most_columns=_MOST_COLUMNS)
         text += ["", *side_by_side([Block(channel_label(name), words)], width=width)]
@@ -101,7 +92,7 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
     size, around = picture.size, edges.around(picture.size)
     scale = side / max(around)
     colour = picture.x.shape[0] in (3, 4) and not picture.activations
-    chosen, note = strongest(picture), left_out(picture)
+    chosen, note = picture.strongest(MOST), left_out(picture)
     ends = [channel_ends(picture, index) for index in chosen]
     names = (["input"] if colour else []) + [channel_title(picture, index) for index in chosen]
     gap, head = 28.0, 76.0 if note else 56.0

@@ -1,6 +1,6 @@
 """Draw the sheet of one run: the input, its channels, and the maps of the layer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,7 +39,7 @@ def draw(
     layer: Conv2d,
     filters: LayerWeights,
     *,
-    channels: Sequence[ArraySummary],
+    channels: Mapping[int, ArraySummary],
     maps: Sequence[ArraySummary],
     parts: Sequence[Sequence[ArraySummary]] | None = None,
     flips: Sequence[tuple[ArraySummary, ArraySummary]] | None = None,
@@ -59,8 +59,10 @@ def draw(
         The layer, for the heading.
     filters : LayerWeights
         Its weights: names for the captions, and the bias.
-    channels, maps : sequence of ArraySummary
-        The channels of the picture and the feature maps, reduced by `fit_both`.
+    channels : mapping of int to ArraySummary
+        The channels of the picture to draw, by their indices, reduced by `fit_both`.
+    maps : sequence of ArraySummary
+        The feature maps, reduced in the same way.
     parts : sequence of sequence of ArraySummary, optional
         Partial maps of every filter: with these, every filter has its own row, with
         the part of each channel, the bias and their sum.
@@ -123,14 +125,16 @@ def draw(
     if kernels:
         above = _kernels(kernels, layer, partial=parts is not None, flipped=flips is not None)
     sections = [
-        input_section(picture, channels, input_scale, seen=seen, look=look),
+        input_section(
+            picture, list(channels.values()), input_scale, read=list(channels), seen=seen, look=look
+        ),
         Section(tiles[:count], wide, palette.OUTPUT_TEAL, together, above),
         *([Section(tiles[count:], _triples(columns), palette.OUTPUT_TEAL, together=3)] if below else []),
     ]
     heading = (
         repr(layer) if flips is None else f"{layer!r} {FLIPPED}",
-        f"{layer.sentence};  {len(channels)}x{picture.size} -> {layer.out_channels}x{size}"
-        + (f";  the {len(maps)} of most energy" if len(maps) < layer.out_channels else ""),
+        f"{layer.sentence};  {layer.in_channels}x{picture.size} -> {layer.out_channels}x{size}"
+        + _strongest(len(maps), len(channels), layer),
         *([TRIPLES] if flips is not None else []),
         *normalization_lines(picture),
         *seen.words,
@@ -139,9 +143,27 @@ def draw(
     note = rule(look, whole=[is_whole(size)], what=what, adds=parts is not None)
     if picture.activations:
         note += ". Each channel of the input has its own scale too"
-        if any(_is_dead(one) for one in channels):
+        if any(_is_dead(one) for one in channels.values()):
             note += "; a dead channel is 0 everywhere"
     return layout.sheet(heading, sections, note, look=look)
+
+
+def _strongest(maps: int, channels: int, layer: Conv2d) -> str:
+    """Describe which maps and channels are drawn, if these are not all.
+
+    Examples
+    --------
+    >>> layer = Conv2d(32, 64, 3)
+    >>> _strongest(9, 32, layer), _strongest(64, 9, layer)
+    (';  the 9 of most energy', ';  the 9 channels of most energy')
+    >>> _strongest(9, 9, layer)
+    ';  the 9 maps and the 9 channels of most energy'
+    """
+    fewer = maps < layer.out_channels
+    if channels == layer.in_channels:
+        return f";  the {maps} of most energy" if fewer else ""
+    words = [f"the {maps} maps"] if fewer else []
+    return f";  {listed([*words, f'the {channels} channels'])} of most energy"
 
 
 def _kernels(filters: Sequence[Filter], layer: Conv2d, *, partial: bool, flipped: bool) -> Kernels:
@@ -241,18 +263,22 @@ def input_section(
     summaries: Sequence[ArraySummary],
     scale: float,
     *,
+    read: Sequence[int] | None = None,
     seen: Panel = NOTHING,
     look: Look = DEFAULT,
 ) -> Section:
     """Draw the input and its channels, if it has several, then the pictures beside them.
 
+    `read` are the indices of the channels whose summaries are given; by default they are the first ones.
+
     Channels that are activations are drawn like maps, as `look` says, each on a scale of its own.
     """
+    indices = range(len(summaries)) if read is None else read
+    count = len(summaries) if read is None else len(picture.channels)
+    named = [(picture.channels[index], one) for index, one in zip(indices, summaries, strict=True)]
     if picture.activations:
-        return Section(
-            [*_activations(picture, summaries, scale, look=look), *seen.tiles], None, palette.INPUT_BLUE
-        )
-    count = len(summaries)
+        tiles = _activations(picture, named, scale, look=look)
+        return Section([*tiles, *seen.tiles], None, palette.INPUT_BLUE)
     cell = max(1, int(scale))
 
     tiles = []
@@ -270,7 +296,8 @@ def input_section(
             Tile("input", extent(low, high, others), levels, cell, numbers, brief=brief, others=others)
         )
     if count > 1:
-        for name, one, drawn in zip(picture.channels, summaries, picture.ends, strict=True):
+        ends = [picture.ends[index] for index in indices]
+        for (name, one), drawn in zip(named, ends, strict=True):
             levels = toned.picture_levels([one.small], [drawn])
             note = extent(one.low, one.high, one.others)
             numbers = one.small[:] if scale > 1 else None
@@ -283,19 +310,17 @@ def input_section(
 
 
 def _activations(
-    picture: Picture, summaries: Sequence[ArraySummary], scale: float, *, look: Look
+    picture: Picture, named: Sequence[tuple[str, ArraySummary]], scale: float, *, look: Look
 ) -> list[Tile]:
     """Draw the channels of a deep layer."""
-    drawn = [Drawn.of(one, picture.size) for one in summaries]
+    drawn = [Drawn.of(one, picture.size) for _, one in named]
     tiles = [
         map_tile(channel_label(name), one, contrast, scale=scale, colours=colours(look.colormap))
-        for name, one, contrast in zip(
-            picture.channels, summaries, contrasts(drawn, replace(look, scale="map")), strict=True
-        )
+        for (name, one), contrast in zip(named, contrasts(drawn, replace(look, scale="map")), strict=True)
     ]
     return [
         replace(tile, note="dead: 0 everywhere", brief="dead") if _is_dead(one) else tile
-        for tile, one in zip(tiles, summaries, strict=True)
+        for tile, (_, one) in zip(tiles, named, strict=True)
     ]
 
 
