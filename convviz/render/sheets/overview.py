@@ -94,6 +94,8 @@ def draw(
     wide, together = columns, 1
     if parts is not None:
         rows = _partial_rows(picture, layer, filters, maps=maps, parts=parts)
+        if _in_colour(picture):  # the maps stand below the picture, and partial maps below their channels
+            rows = [[*row[-1:], *row[:-1]] for row in rows]
         wide = len(rows[0])
     elif below:
         rows, below = below, []
@@ -123,7 +125,13 @@ def draw(
     count = sum(map(len, rows))
     above = None
     if kernels:
-        above = _kernels(kernels, layer, partial=parts is not None, flipped=flips is not None)
+        above = _kernels(
+            kernels,
+            layer,
+            parted=parts is not None,
+            flipped=flips is not None,
+            whole_first=_in_colour(picture),
+        )
     sections = [
         input_section(
             picture, list(channels.values()), input_scale, read=list(channels), seen=seen, look=look
@@ -166,12 +174,15 @@ def _strongest(maps: int, channels: int, layer: Conv2d) -> str:
     return f";  {listed([*words, f'the {channels} channels'])} of most energy"
 
 
-def _kernels(filters: Sequence[Filter], layer: Conv2d, *, partial: bool, flipped: bool) -> Kernels:
+def _kernels(
+    filters: Sequence[Filter], layer: Conv2d, *, parted: bool, flipped: bool, whole_first: bool
+) -> Kernels:
     """Place kernels above their tiles."""
-    if partial:
-        return Kernels(
-            [tile for one in filters for tile in one.parted()], "Above each partial map: its kernel"
-        )
+    if parted:
+        rows = [one.parted() for one in filters]
+        if whole_first:
+            rows = [[*row[-1:], *row[:-1]] for row in rows]
+        return Kernels([tile for row in rows for tile in row], "Above each partial map: its kernel")
     what, read = "Above each map: the kernels of its filter", layer.weight_shape[1]
     if layer.in_channels == 1:
         what = "Above each map: its kernel"
@@ -307,6 +318,11 @@ def input_section(
             )
     tiles += seen.tiles
     return Section(tiles, None, palette.INPUT_BLUE)
+
+
+def _in_colour(picture: Picture) -> bool:
+    """Return whether the whole picture stands before its channels."""
+    return len(picture.channels) in (3, 4) and not picture.activations
 
 
 def _activations(
