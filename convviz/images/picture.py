@@ -128,6 +128,17 @@ class Picture:
             self._whole.append(self.values.whole())
         return self._whole[0]
 
+    def strongest(self, count: int) -> list[int]:
+        """List the channels of most energy (mean of the squares of the finite values), in their own order.
+
+        Examples
+        --------
+        >>> Picture(np.array([[[1]], [[-3]], [[2]]], np.float32), ("0", "1", "2")).strongest(2)
+        [1, 2]
+        """
+        energies = [-float(np.square(finite_of(one), dtype=np.float64).sum()) for one in self.x]
+        return sorted(np.argsort(energies, kind="stable")[:count].tolist())
+
     def rows(self, top: int, bottom: int) -> Floats:
         """Return the rows from `top` to `bottom` of all channels, shape (C, bottom - top, W)."""
         if isinstance(self.values, np.ndarray):

@@ -1,8 +1,8 @@
 "use strict";
 /** How maps look: the scale of each, the bar that states it, and small pictures of them. */
 const Looks = (() => {
-  // A sheet writes maps up to this many values along a side as numbers, and clips nothing of them.
-  const MOST_AS_NUMBERS = 26;
+  // The scale of a map with at most this many rows and columns goes from its minimum to its maximum, as on a sheet.
+  const MOST_WHOLE = 26;
 
   /** Red, green and blue of each level, by the names of the scales. @type {Record<string, Uint8Array>} */
   let tables = {};
@@ -35,7 +35,7 @@ const Looks = (() => {
     const known = tones.get(key);
     if (known) return known;
     const arrays = scale === "map" ? [values] : every.flatMap(({ channels }) => channels);
-    const found = Paint.tone(arrays, state, every.every(({ height, width }) => Math.max(height, width) <= MOST_AS_NUMBERS));
+    const found = Paint.tone(arrays, state, every.every(({ height, width }) => Math.max(height, width) <= MOST_WHOLE));
     tones.set(key, found);
     return found;
   }

@@ -155,14 +155,14 @@ const Paint = (() => {
   /**
    * Choose the values at the ends of the scale of maps that share them: the rule of `convviz/render/contrast.py`.
    *
-   * @param {Float32Array[]} arrays @param {Looks} looks @param {boolean} cells  Whether they are read as numbers.
+   * @param {Float32Array[]} arrays @param {Looks} looks @param {boolean} whole  Whether they are so small that nothing is cut.
    * @returns {Tone}
    */
-  function tone(arrays, looks, cells) {
+  function tone(arrays, looks, whole) {
     const wanted = /** @type {Limits} */ (limits(looks.limits));
     const signed = looks.colormap === "signed";
     if (wanted.kind === "fixed") return { low: wanted.low, high: wanted.high, signed };
-    const percent = cells ? 0 : wanted.percent;
+    const percent = whole ? 0 : wanted.percent;
     const every = arrays.map(ends);
     const least = Math.min(...every.map(([low]) => low));
     const most = Math.max(...every.map(([, high]) => high));
@@ -178,7 +178,7 @@ const Paint = (() => {
     let [low, high] = percent ? [percentile(lows, percent), percentile(highs, 100 - percent)] : [least, most];
     // Percentiles in one bin are equal, as far as is known.
     if (low === high || (percent && low === percentile(lows, 100 - percent))) [low, high] = [least, most];
-    if (wanted.kind === "percentile" && !cells && least >= 0 && low <= MOST_FOR_ZERO * high) low = 0;
+    if (wanted.kind === "percentile" && !whole && least >= 0 && low <= MOST_FOR_ZERO * high) low = 0;
     if (low === high) [low, high] = [Math.min(low, 0), Math.max(high, 0) || Number(low === 0)];
     return { low, high, signed: false };
   }

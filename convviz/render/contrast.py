@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from convviz.compute.spread import Spread
 from convviz.compute.survey import ArraySummary, survey
 from convviz.images.finite import NONE, NotFinite
+from convviz.images.picture import Picture
 from convviz.render.palette import Tone
 from convviz.spec import scales
+from convviz.spec.geometry import HW
 from convviz.spec.limits import exact
 from convviz.spec.settings import ContrastSettings, Look
+from convviz.text import channel_label, number
 from convviz.typing import Floats
 
 # Black is 0 if no value is negative, unless the other values would lose more than this share of the scale.
@@ -63,8 +66,9 @@ class Drawn:
         Minimum and maximum of the finite values of the map; NaN if there are none.
     spread : Spread
         All finite values of the map, also if it is drawn reduced.
-    cells : bool
-        Whether the map is so small that its values are drawn as cells, with their numbers.
+    whole : bool
+        Whether the map is so small that its scale goes from its minimum to its maximum, as
+        `convviz.spec.scales.is_whole` decides.
     layer : int
         Maps of one layer have the same number.
     others : NotFinite
@@ -76,16 +80,16 @@ class Drawn:
     low: float
     high: float
     spread: Spread
-    cells: bool = False
+    whole: bool = False
     layer: int = 0
     others: NotFinite = NONE
     adds: bool = False
 
     @classmethod
-    def of(cls, field: ArraySummary, *, scale: float, layer: int = 0, adds: bool = False) -> "Drawn":
-        """Take a map as a sheet draws it: enlarged or reduced by `scale`."""
+    def of(cls, field: ArraySummary, size: HW, *, layer: int = 0, adds: bool = False) -> "Drawn":
+        """Take a map of the given size, which does not depend on how it is drawn."""
         assert field.spread is not None
-        return cls(field.low, field.high, field.spread, scale >= scales.CELL, layer, field.others, adds)
+        return cls(field.low, field.high, field.spread, scales.is_whole(size), layer, field.others, adds)
 
     @classmethod
     def joined(cls, maps: Sequence["Drawn"]) -> "Drawn":
@@ -97,7 +101,7 @@ class Drawn:
             min(one.low for one in known),
             max(one.high for one in known),
             Spread.joined(one.spread for one in maps),
-            all(one.cells for one in maps),
+            all(one.whole for one in maps),
             maps[0].layer,
             sum((one.others for one in maps), NONE),
             maps[0].adds,
@@ -134,20 +138,20 @@ def contrasts(maps: Sequence[Drawn], looks: ContrastSettings = DEFAULT) -> list[
         groups.setdefault(group, []).append(one)
     tones = {group: _tone(Drawn.joined(members), looks) for group, members in groups.items()}
     return [
-        Contrast.between(tones[group], one, said=differs(looks, cells=one.cells, shared=looks.scale != "map"))
+        Contrast.between(tones[group], one, said=differs(looks, whole=one.whole, shared=looks.scale != "map"))
         for group, one in zip(group_of, maps, strict=True)
     ]
 
 
-def differs(looks: ContrastSettings, *, cells: bool, shared: bool) -> bool:
+def differs(looks: ContrastSettings, *, whole: bool, shared: bool) -> bool:
     """Return whether maps differ in the shares beyond their ends; maps with their own ends do not.
 
-    `cells` says whether they are drawn as cells, `shared` whether some maps share their ends.
+    `whole` is as for `Drawn`, `shared` says whether some maps share their ends.
     """
-    return looks.limits.kind == "fixed" or (looks.limits.kind == "percentile" and shared and not cells)
+    return looks.limits.kind == "fixed" or (looks.limits.kind == "percentile" and shared and not whole)
 
 
-def contrast_of(maps: Floats, index: int, *, scale: float, looks: ContrastSettings = DEFAULT) -> Contrast:
+def contrast_of(maps: Floats, index: int, *, looks: ContrastSettings = DEFAULT) -> Contrast:
     """Choose how one map of a layer is drawn in a drawing of its own.
 
     Parameters
@@ -156,8 +160,6 @@ def contrast_of(maps: Floats, index: int, *, scale: float, looks: ContrastSettin
         The maps of the layer.
     index : int
         The index of the map.
-    scale : float
-        Units per value.
     looks : ContrastSettings
         The requested settings.
 
@@ -167,8 +169,45 @@ def contrast_of(maps: Floats, index: int, *, scale: float, looks: ContrastSettin
         The contrast of the map.
     """
     chosen = maps[index : index + 1] if looks.scale == "map" else maps
-    drawn = [Drawn.of(one, scale=scale) for one in survey(chosen, moments=False, spread=True)]
+    size = HW(*maps.shape[1:])
+    drawn = [Drawn.of(one, size) for one in survey(chosen, moments=False, spread=True)]
     return contrasts(drawn, looks)[0 if looks.scale == "map" else index]
+
+
+def channel_ends(picture: Picture, index: int) -> tuple[float, float]:
+    """Choose the values drawn as black and as white in one channel of an input.
+
+    Parameters
+    ----------
+    picture : Picture
+        The input.
+    index : int
+        The index of the channel.
+
+    Returns
+    -------
+    (float, float)
+        Channels that are activations have a scale each, like maps; those of a picture share one.
+
+    Examples
+    --------
+    >>> arriving = Picture(np.array([[[0, 9]], [[0, 1]]], np.float32), ("0", "1"), high=9, activations=True)
+    >>> channel_ends(arriving, 1), channel_ends(replace(arriving, activations=False), 1)
+    ((0.0, 1.0), (0.0, 9))
+    """
+    if not picture.activations:
+        return picture.ends[index]
+    found = survey(picture.x[index : index + 1], moments=False, spread=True)
+    return contrasts([Drawn.of(found[0], picture.size)])[0].ends
+
+
+def channel_title(picture: Picture, index: int) -> str:
+    """Name a channel of an input, with the ends of its scale if they are its own."""
+    name = channel_label(picture.channels[index])
+    if not picture.activations:
+        return name
+    low, high = (number(end, digits=3) for end in channel_ends(picture, index))
+    return f"{name}, {low} to {high}"
 
 
 def _tone(one: Drawn, looks: ContrastSettings) -> Tone:
@@ -179,12 +218,11 @@ def _tone(one: Drawn, looks: ContrastSettings) -> Tone:
     signed = looks.colormap == "signed"
     if limits.kind == "fixed":
         return Tone(limits.low, limits.high, "signed" if signed else "unit")
-    # Values that are read as numbers are not cut.
-    percent = limits.percent if limits.kind == "percentile" and not one.cells else 0.0
+    percent = limits.percent if limits.kind == "percentile" and not one.whole else 0.0
     if signed or limits.kind == "symmetric":
         return _centred(one, percent)
     low, high = _between(one, percent)
-    near = not one.cells and low <= _MOST_FOR_ZERO * high
+    near = not one.whole and low <= _MOST_FOR_ZERO * high
     if limits.kind == "percentile" and one.low >= 0 and (one.adds or near):
         low = 0.0
     return Tone(low, high, "unit")
@@ -211,15 +249,15 @@ def _between(one: Drawn, percent: float) -> tuple[float, float]:
     return min(one.low, 0.0), max(one.high, 0.0) or float(one.low == 0)
 
 
-def rule(looks: Look, *, cells: Sequence[bool], what: str = "map", adds: bool = False) -> str:
+def rule(looks: Look, *, whole: Sequence[bool], what: str = "map", adds: bool = False) -> str:
     """Describe in words how values became brightness, for the legend.
 
     Parameters
     ----------
     looks : Look
         The requested settings.
-    cells : sequence of bool
-        For every map, whether it is drawn as cells.
+    whole : sequence of bool
+        For every map, as for `Drawn`.
     what : str
         The thing that has a scale of its own, if they do not all share one.
     adds : bool
@@ -232,7 +270,7 @@ def rule(looks: Look, *, cells: Sequence[bool], what: str = "map", adds: bool = 
 
     Examples
     --------
-    >>> rule(DEFAULT, cells=[True]).partition(". ")[0]
+    >>> rule(DEFAULT, whole=[True]).partition(". ")[0]
     'The scale of each map goes from its minimum to its maximum'
     """
     limits = looks.limits
@@ -246,24 +284,25 @@ def rule(looks: Look, *, cells: Sequence[bool], what: str = "map", adds: bool = 
     extremes = f"goes from {its} minimum to {its} maximum"
     if limits.kind == "fixed":
         words = f"The scale goes from {exact(limits.low)} to {exact(limits.high)}"
-    elif limits.kind != "percentile" or all(cells):
+    elif limits.kind != "percentile" or all(whole):
         words = f"The scale {whose} {largest if centred else extremes}"
         if adds and limits.kind == "percentile" and not centred:
-            words += ". A scale without negative values starts at 0"
+            words += ". A map without negative values starts at 0"
     else:
         least, most = exact(limits.percent), exact(100 - limits.percent)
         if centred:
             words = f"The scale {whose} is centred on 0 and ends at percentile {most} of {its} magnitude"
         else:
             words = f"The scale {whose} goes from percentile {least} to percentile {most} of {its} pixels"
-        if any(cells):
-            words += f"; where numbers are drawn, it {largest if centred else extremes}"
+        if any(whole):
+            words += f"; maps of at most {scales.MOST_WHOLE}x{scales.MOST_WHOLE} values: "
+            words += "to the largest magnitude" if centred else "from minimum to maximum"
         if (looks.scale, what) == ("map", "map"):
             words += f"; at most about {least}% of the pixels lie beyond each end"
         if not centred:
-            words += ". A scale without negative values starts at 0"
+            words += ". A map without negative values starts at 0"
             words += "" if adds else " if its smallest values are near 0"
-    if differs(looks, cells=all(cells), shared=(looks.scale, what) != ("map", "map")):
+    if differs(looks, whole=all(whole), shared=(looks.scale, what) != ("map", "map")):
         bars = "Bars give the ends, mark 0 and say what share of the pixels lies beyond"
     else:
         bars = "Bars give the ends and mark 0"

@@ -19,6 +19,7 @@ from convviz.compute.weights import LayerWeights, of_module, seeded
 from convviz.errors import ShapeError
 from convviz.images import decode
 from convviz.images.finite import all_finite
+from convviz.images.picture import RGBA
 from convviz.render.contrast import Contrast, Drawn, contrasts
 from convviz.render.sheets import overview
 from convviz.render.sheets.kernels import MOST, Filter
@@ -96,7 +97,8 @@ class FeatureMaps(LayerRun):
     ) -> Sheet:
         """Lay out the sheet of `grid`, which is painted when it is written; take the parameters of `grid`.
 
-        `chosen` lists the maps to draw, all by default; `seen` is the panel beside the input.
+        `chosen` lists the maps to draw, all by default; then no more channels than maps are drawn.
+        `seen` is the panel beside the input.
         """
         look = settings.SheetSettings.of(**looks)
         tile, columns = look.tile, look.columns
@@ -110,6 +112,10 @@ class FeatureMaps(LayerRun):
         filters = self.filters
         if chosen is not None:
             maps, filters = [maps[index] for index in chosen], filters.chosen(chosen)
+        read: Sequence[int] = range(self.layer.in_channels)
+        # The channels of a picture, and those above partial maps, are all drawn.
+        if chosen is not None and parts is None and self.layer.in_channels > max(len(chosen), len(RGBA)):
+            read = self.picture.strongest(len(chosen))
         kernels = None
         if look.kernels:
             kernels = Filter.all_of(
@@ -123,7 +129,7 @@ class FeatureMaps(LayerRun):
             self.picture,
             self.layer,
             filters,
-            channels=found.channels,
+            channels={index: found.channels[index] for index in read},
             maps=maps,
             parts=None if parts is None else [_summaries(row, after) for row in parts],
             flips=None if differences is None else self._flips(differences, after),
@@ -193,8 +199,8 @@ class FeatureMaps(LayerRun):
     def contrasts(self, picture: settings.SheetSettings) -> list[Contrast]:
         """Choose how every map is drawn, on the sheet and as a separate picture."""
         found = self.summary(picture.tile, moments=False)
-        _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), picture.tile)
-        return contrasts([Drawn.of(one, scale=after) for one in found.maps], picture)
+        size = HW(*self.shape[1:])
+        return contrasts([Drawn.of(one, size) for one in found.maps], picture)
 
     def explore(self, path: str = "input.npy", **looks: Any) -> "Page":
         """Make an interactive page of the layer on its input.

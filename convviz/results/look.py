@@ -231,7 +231,7 @@ class Looks(Sequence[LayerLook]):
             over = overlays.rgb(values, overlays.component_ends(one.values))
         else:
             found = survey(one.values[None], 1, moments=False, spread=True)[0]
-            contrast = contrasts([Drawn.of(found, scale=1)], look)[0]
+            contrast = contrasts([Drawn.of(found, HW(*one.values.shape))], look)[0]
             over = overlays.heat(values, contrast, colours(look.colormap))
         opaque = self.asked.opacity * one.covers(self.picture.size, self.picture.size)
         return overlays.blended(base, over, opaque)

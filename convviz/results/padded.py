@@ -37,8 +37,9 @@ class Padded(Drawn):
     channels: dict[str, Floats]
 
     def lines(self, *, width: int = 100) -> list[str]:
-        """Write every padded channel as numbers, with the padding in brackets."""
-        return [self.sentence, *(line for mode in self.channels for line in self.of_mode(mode, width=width))]
+        """Write padded channels as numbers, or the strongest of more than eight, with padding in brackets."""
+        heading = [self.sentence, *filter(None, [rendering.left_out(self.picture)])]
+        return [*heading, *(line for mode in self.channels for line in self.of_mode(mode, width=width))]
 
     @property
     def sentence(self) -> str:
@@ -64,7 +65,7 @@ class Padded(Drawn):
         }
 
     def drawing(self) -> Drawing:
-        """Draw the channels, one row per mode."""
+        """Draw the channels, or the strongest of more than eight, mode below mode."""
         return rendering.draw(self.picture, self.channels, self.edges)
 
     def description(self, *chosen: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from convviz.errors import InputError, ShapeError, SpecError
 from convviz.files.paths import quoted
 from convviz.files.toml_ import read_toml
 from convviz.images.picture import Picture
+from convviz.render.contrast import channel_ends
 from convviz.render.drawings.animation import Animation
 from convviz.render.drawings.film import Film
 from convviz.render.drawings.lesson import Lesson
@@ -77,7 +78,8 @@ def direct(
         kernels=weights.weight[index],
         bias=None if weights.bias is None else float(weights.bias[index]),
         name=weights.names[index],
-        ends=_ends(picture),
+        ends=_ends(picture, inputs),
+        own_ends=picture.activations,
     )
 
 
@@ -134,7 +136,8 @@ def pooled(
         inputs=x,
         values=stack.compute(layer, [x], {})[0],
         counts=None if isinstance(layer, MaxPool2d) else stack.divisors(layer, size),
-        ends=_ends(picture),
+        ends=_ends(picture, range(index, index + 1)),
+        own_ends=picture.activations,
     )
 
 
@@ -265,9 +268,9 @@ def explained(scene: Scene, style: Style) -> bool:
     return scene.inputs is not None and style == "flat" and (scene.kernels is not None or scene.rule != "sum")
 
 
-def _ends(picture: Picture) -> tuple[float, float] | None:
+def _ends(picture: Picture, inputs: range) -> list[tuple[float, float]] | None:
     """Return the values of black and white; they are no longer known after a picture is normalized."""
-    return None if picture.normalized is not None else (picture.low, picture.high)
+    return None if picture.normalized is not None else [channel_ends(picture, index) for index in inputs]
 
 
 def _names(picture: Picture | None, inputs: range) -> tuple[str, ...]:

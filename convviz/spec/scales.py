@@ -5,6 +5,20 @@ from convviz.spec.geometry import HW
 
 # Cells of at least this many pixels are separated by lines, and hold their numbers where those fit.
 CELL = 12
+# The scale of a map with at most this many rows and columns goes from its minimum to its maximum, however it
+# is drawn: a tile of the default size has the numbers of such a map, and numbers that are read are not cut.
+MOST_WHOLE = 26
+
+
+def is_whole(size: HW) -> bool:
+    """Return whether the scale of a map of this size goes from its minimum to its maximum.
+
+    Examples
+    --------
+    >>> is_whole(HW(26, 3)), is_whole(HW(26, 27))
+    (True, False)
+    """
+    return max(size) <= MOST_WHOLE
 
 
 def fit(size: HW, longest: int | None) -> float:

@@ -1,6 +1,7 @@
 """``convviz pad`` as a process, and its drawing."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from PIL import Image
 from convviz.compute import conv
 from convviz.images import decode
 from convviz.render.drawings import padding
-from convviz.render.drawings.drawing import Bitmap
+from convviz.render.drawings.drawing import Bitmap, Label
+from convviz.results import padded
 from convviz.spec.geometry import HW, Edges
 
 
@@ -77,3 +79,30 @@ def test_the_border_is_tinted_and_the_input_is_not():
     assert (levels[5:25, 5:25] == 0).all()
     border = levels[padding.padding_mask(edges, HW(20, 20))]
     assert (border[:, 2] > border[:, 0]).all()
+
+
+def test_of_many_channels_the_strongest_are_shown():
+    """Channel 7 * index mod 32 holds plus or minus index: 24 to 31 are in 8, 15, 22, 29, 4, 11, 18 and 25."""
+    x = np.zeros((32, 2, 3), np.float32)
+    for index in range(32):
+        x[7 * index % 32] = index * (-1) ** index
+    found = padded.pad(x, 1)
+    strong = [4, 8, 11, 15, 18, 22, 25, 29]
+    lines = found.lines()
+    assert lines[1] == "shown are the 8 of 32 channels of most energy (mean of the squares)"
+    named = [word for line in lines for word in re.findall(r"channel (\d+)", line)]
+    assert named == [str(one) for one in strong]
+    drawing = found.drawing()
+    labels = {one.text for one in drawing.shapes if isinstance(one, Label)}
+    assert lines[1] in labels
+    assert {one for one in labels if one.startswith("channel")} == {f"channel {one}" for one in strong}
+    assert drawing.width < 1200
+    assert found.channels["zeros"].shape == (32, 4, 5)
+
+
+def test_the_terminal_says_how_to_get_all_channels(convviz, tmp_path):
+    np.save(tmp_path / "many.npy", np.ones((9, 2, 2), np.float32))
+    assert "--json has the values of all channels" in convviz("pad", "many.npy").stderr
+    assert len(json.loads(convviz("pad", "many.npy", "--json").stdout)["padded"]["zeros"]) == 9
+    np.save(tmp_path / "few.npy", np.ones((8, 2, 2), np.float32))
+    assert "--json" not in convviz("pad", "few.npy").stderr

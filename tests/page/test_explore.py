@@ -577,7 +577,7 @@ def test_at_most_the_given_share_of_a_large_map_lies_beyond_its_ends(offset):
     assert found["low"] <= exact[0] < exact[1] <= found["high"]
     assert found["high"] - found["low"] <= (1 + 1 / 128) * (exact[1] - exact[0]) + 1e-4
     (one,) = survey(values.reshape(1, 300, 300), spread=True)
-    sheet = contrasts([Drawn.of(one, scale=1)])[0].ends
+    sheet = contrasts([Drawn.of(one, HW(300, 300))])[0].ends
     assert (found["low"], found["high"]) == pytest.approx(sheet, abs=2 / 128 * 2.4)
 
 

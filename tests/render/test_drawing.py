@@ -13,6 +13,8 @@ from rich.console import Console
 
 import convviz
 from convviz.analysis.trace import trace, trace_weight
+from convviz.compute.weights import LayerWeights
+from convviz.images import picture
 from convviz.render import palette
 from convviz.render.drawings import explanation, reach
 from convviz.render.drawings.cells import cells, framed
@@ -30,6 +32,7 @@ from convviz.render.fonts import font
 from convviz.render.palette import PAPER
 from convviz.render.words import tables
 from convviz.render.words.matrices import Block, elided, side_by_side, words_of
+from convviz.results import padded, scene
 from convviz.spec.geometry import HW
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -298,3 +301,31 @@ def test_the_frame_of_a_cell_touches_no_number_beside_it(side):
         column = word.x // side
         assert column * side + frame.line / 2 < word.x - half
         assert word.x + half < (column + 1) * side - frame.line / 2
+
+
+@pytest.mark.parametrize("of", ["explain", "pad", "animate"])
+def test_each_activation_of_a_deep_layer_has_its_own_scale(of):
+    """Channels up to 1 and up to 0.01 look alike, and the names give the ends; R, G and B share theirs."""
+    ramp = np.minimum(np.linspace(0, 1.2, 2500, dtype=np.float32), 1).reshape(50, 50)
+    x = np.stack([ramp, ramp / 100])
+    weights = np.ones((1, 2, 1, 1), np.float32)
+
+    def shapes(channels, **more):
+        arriving = picture.Picture(x, channels, **more)
+        if of == "pad":
+            return padded.pad(arriving, 0).drawing().shapes
+        layer = convviz.Conv2d(2, 1, 1, bias=False)
+        if of == "explain":
+            return convviz.explain(arriving, layer, weights).drawing().shapes
+        own = LayerWeights.of(layer, weights, None, names=["sum"])
+        shown = scene.direct(layer, arriving.size, picture=arriving, weights=own)
+        return scene.film(shown, cells=1).ground.shapes
+
+    deep = shapes(("0", "1"), activations=True)
+    first, second = [one.levels for one in deep if isinstance(one, Bitmap)][:2]
+    assert (first == second).all()
+    words = [one.text for one in deep if isinstance(one, Label)]
+    assert any("channel 0" in one and one.endswith(", 0 to 1") for one in words)
+    assert any("channel 1" in one and one.endswith(", 0 to 0.01") for one in words)
+    first, second = [one.levels for one in shapes(("R", "G")) if isinstance(one, Bitmap)][:2]
+    assert second.max() == round(255 / 100)

@@ -19,7 +19,8 @@ from convviz.images.decode import as_picture
 from convviz.images.picture import Picture
 from convviz.render.drawings import pace
 from convviz.render.drawings.drawing import Label
-from convviz.render.drawings.lesson import WIDTH, Lesson
+from convviz.render.drawings.lesson import WIDTH, Lesson, _box
+from convviz.render.drawings.work import Line
 from convviz.render.fonts import font
 from convviz.results import films
 from convviz.results.scene import direct, film, pooled
@@ -320,3 +321,17 @@ def test_the_same_film_gives_the_same_bytes(tmp_path):
         for name in ("a", "b"):
             films.write_animation(film(LESSONS["numbers"]), tmp_path / f"{name}.{suffix}", {"x": "1"})
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name", ["R", "253 more", "2045 more", "a name of many letters"], ids=lambda name: name.split()[0]
+)
+def test_the_name_of_a_term_and_its_value_share_a_box_without_overlap(name):
+    """A long value leaves no room beside the name; a letter is about 0.75 of the type size high."""
+    box, title, value = _box((0, 0), Line(name, -0.247454, "-0.247454"), result=False)
+    end = title.x + font(title.size).getlength(title.text)
+    start = value.x - font(value.size).getlength(value.text)
+    assert end < start or title.y < value.y - 0.75 * value.size
+    assert end < box.w
+    assert start > 0
+    assert 0.75 * title.size <= title.y <= value.y < box.h

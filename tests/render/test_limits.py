@@ -1,5 +1,7 @@
 """Which values become black and white, derived by hand from the percentiles of small sets of numbers."""
 
+from importlib.resources import files
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,9 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from convviz.compute.survey import survey, typical_rows
-from convviz.render.contrast import Drawn, contrasts, rule
+from convviz.render.contrast import Drawn, contrast_of, contrasts, rule
+from convviz.results.feature_maps import run
 from convviz.spec import parsing
-from convviz.spec.settings import Look
+from convviz.spec.geometry import HW
+from convviz.spec.layers import Conv2d
+from convviz.spec.scales import MOST_WHOLE, is_whole
+from convviz.spec.settings import Look, SheetSettings
 
 # The values 0 to 100, of which percentile P is the value P.
 HUNDRED = np.arange(101, dtype=np.float32).reshape(1, 101)
@@ -19,9 +25,9 @@ def looks(limits="percentile", scale="map", colormap="gray"):
     return Look(colormap, parsing.limits(limits), scale)
 
 
-def drawn(values, *, cells=False, layer=0):
+def drawn(values, *, whole=False, layer=0):
     (field,) = survey(np.asarray(values, np.float32)[None], spread=True)
-    return Drawn.of(field, scale=16 if cells else 1, layer=layer)
+    return Drawn.of(field, HW(26, 26) if whole else HW(26, 27), layer=layer)
 
 
 def ends(values, chosen=None, **more):
@@ -46,9 +52,9 @@ def test_the_ends_are_those_of_the_definition(values, limits, expected):
     assert ends(values, looks(limits)) == pytest.approx(expected)
 
 
-def test_maps_whose_numbers_are_drawn_go_from_the_minimum_to_the_maximum():
-    assert ends(HUNDRED + 5, cells=True) == (5, 105)
-    assert ends(HUNDRED - 20, looks(colormap="signed"), cells=True) == (-80, 80)
+def test_small_maps_go_from_the_minimum_to_the_maximum():
+    assert ends(HUNDRED + 5, whole=True) == (5, 105)
+    assert ends(HUNDRED - 20, looks(colormap="signed"), whole=True) == (-80, 80)
 
 
 def test_signed_colours_end_at_percentile_99_of_the_magnitude():
@@ -87,10 +93,10 @@ def test_a_map_that_is_nearly_everywhere_the_same_is_drawn_between_its_extremes(
     [(0, 0), (18, 255), (-18, 0)],
     ids=["nothing is black", "something is white", "less than nothing is black"],
 )
-@pytest.mark.parametrize("cells", [True, False])
-def test_a_map_of_one_value_is_drawn_by_its_sign(value, level, cells):
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_map_of_one_value_is_drawn_by_its_sign(value, level, whole):
     values = np.full((2, 2), value, np.float32)
-    tone = contrasts([drawn(values, cells=cells)])[0].tone
+    tone = contrasts([drawn(values, whole=whole)])[0].tone
     assert set(tone.levels(values).ravel()) == {level}
 
 
@@ -123,9 +129,9 @@ finite = st.floats(-1e6, 1e6, width=32)
     st.sampled_from(["gray", "signed"]),
     st.booleans(),
 )
-def test_brighter_means_larger_and_signed_zero_is_neutral(maps, scale, limits, colormap, cells):
+def test_brighter_means_larger_and_signed_zero_is_neutral(maps, scale, limits, colormap, whole):
     chosen = looks(limits, scale, colormap)
-    found = contrasts([drawn(values, cells=cells) for values in maps], chosen)
+    found = contrasts([drawn(values, whole=whole) for values in maps], chosen)
     for values, contrast in zip(maps, found, strict=True):
         levels = contrast.tone.levels(values).ravel()
         order = values.ravel().argsort(kind="stable")
@@ -135,11 +141,13 @@ def test_brighter_means_larger_and_signed_zero_is_neutral(maps, scale, limits, c
 
 
 @pytest.mark.parametrize(
-    ("chosen", "cells", "words"),
+    ("chosen", "whole", "words"),
     [
         pytest.param(looks(), [False], "each map goes from percentile 1 to percentile 99", id="percentiles"),
-        pytest.param(looks(), [True], "each map goes from its minimum to its maximum", id="numbers"),
-        pytest.param(looks(), [True, False], "where numbers are drawn, it goes from its minimum", id="both"),
+        pytest.param(looks(), [True], "each map goes from its minimum to its maximum", id="small"),
+        pytest.param(
+            looks(), [True, False], "; maps of at most 26x26 values: from minimum to maximum", id="both"
+        ),
         pytest.param(looks("-1,2"), [False], "The scale goes from -1 to 2.", id="two values"),
         pytest.param(looks(scale="global"), [False], "that all maps share goes from", id="shared"),
         pytest.param(
@@ -147,8 +155,8 @@ def test_brighter_means_larger_and_signed_zero_is_neutral(maps, scale, limits, c
         ),
     ],
 )
-def test_the_legend_says_the_rule(chosen, cells, words):
-    assert words in rule(chosen, cells=cells)
+def test_the_legend_says_the_rule(chosen, whole, words):
+    assert words in rule(chosen, whole=whole)
 
 
 def test_a_large_map_of_nearly_one_value_is_drawn_between_its_extremes():
@@ -159,3 +167,21 @@ def test_a_large_map_of_nearly_one_value_is_drawn_between_its_extremes():
     assert ends(np.where(values == 5, values, 0), looks(colormap="signed")) == (-5, 5)
     values[0, 0] = 0.999
     assert ends(-values, looks("percentile:5")) == pytest.approx((-5, -0.999))
+
+
+@pytest.mark.parametrize("side", [26, 27])
+def test_the_ends_of_a_map_are_the_same_at_every_size_of_a_tile(side):
+    """One of `side` x `side` values is -9 and one is 99; the others are 0 to 10 in turn."""
+    values = (np.arange(side * side, dtype=np.float32) % 11).reshape(side, side)
+    values[0, :2] = -9, 99
+    found = run(values, Conv2d(1, 1, 1, bias=False), np.ones((1, 1, 1, 1), np.float32))
+    expected = (-9, 99) if side == 26 else (0, 10)
+    for tile in (100, 320, 640):
+        assert found.contrasts(SheetSettings.of(tile=tile))[0].ends == pytest.approx(expected, abs=0.2)
+    assert contrast_of(found.maps, 0).ends == pytest.approx(expected, abs=0.2)
+
+
+def test_the_page_has_the_same_limit_for_small_maps():
+    script = (files("convviz.page") / "looks.js").read_text()
+    assert f"const MOST_WHOLE = {MOST_WHOLE};" in script
+    assert [is_whole(HW(MOST_WHOLE + more, 5)) for more in (0, 1)] == [True, False]

@@ -131,7 +131,7 @@ def test_partial_maps_without_negative_values_start_at_0():
     assert sheet.ends == [(0, 6)] * 4
     image = sheet.image()
     levels = [int(inside(image, frame)[3, 3, 0]) for frame in frames(image, OUTPUT_TEAL)]
-    assert levels == [85, 85, 85, 255]
+    assert levels == [255, 85, 85, 85]
     assert any("without negative values starts at 0" in word for word in words_of(sheet))
     # One that is negative leaves the minimum black.
     result = convviz.run(np.ones((3, 2, 2), np.float32), layer, np.reshape([-2, 2, 6], (1, 3, 1, 1)))
@@ -394,3 +394,41 @@ def test_the_bar_of_a_tile_stands_between_it_and_its_caption():
     assert made.height - without.height == text // 2 + BAR.height(text)
     by_text = {label.text: label.y for label in labels(made)}
     assert 320 < by_text["-0.125"] == by_text["0.5"] < by_text["map 0"]
+
+
+def test_no_more_channels_than_maps_are_drawn_where_the_strongest_are_chosen():
+    """Channel c of six is c or -c everywhere: 4, which is negative, and 5 have the most energy."""
+    x = np.stack([np.full((3, 3), index * (-1) ** (index + 1), np.float32) for index in range(6)])
+    names = tuple(map(str, range(6)))
+    layer = convviz.Conv2d(6, 3, 1)
+    for deep in (True, False):
+        result = convviz.run(picture.Picture(x, names, activations=deep), layer)
+        sheet = result.sheet(chosen=[2, 0])
+        assert len(frames(sheet.image(), INPUT_BLUE)) == 2
+        words = words_of(sheet)
+        assert {"channel 4", "channel 5"} <= set(words)
+        assert any("the 2 maps and the 2 channels of most energy" in one for one in words)
+        assert not any("dead" in one for one in words)
+        assert len(frames(result.sheet().image(), INPUT_BLUE)) == 6
+    # R, G and B with their picture remain; so do the channels above partial maps.
+    colour = convviz.run(picture.Picture(x[:3], ("R", "G", "B")), convviz.Conv2d(3, 3, 1)).sheet(chosen=[0])
+    assert len(frames(colour.image(), INPUT_BLUE)) == 4
+    assert len(frames(result.sheet(chosen=[0, 1, 2], parts=result.partial()).image(), INPUT_BLUE)) == 6
+
+
+@pytest.mark.parametrize("channels", [3, 4, 6])
+def test_a_partial_map_stands_below_its_channel(channels):
+    """A picture in colour stands before its channels, and the sums below it; others have the sum last."""
+    x = np.random.default_rng(1).random((channels, 120, 300), np.float32)
+    names = tuple("RGBA"[:channels]) if channels in (3, 4) else tuple(map(str, range(channels)))
+    result = convviz.run(picture.Picture(x, names), convviz.Conv2d(channels, 2, 3, padding=1, bias=False))
+    sheet = result.sheet(parts=result.partial(), layout="tall")
+    lefts = {}
+    for one in sheet.drawing.shapes:
+        if isinstance(one, Label):
+            lefts.setdefault(one.text, one.x)
+    for name in names:
+        read = f"{name} channel" if name.isalpha() else f"channel {name}"
+        assert lefts[f"{name} partial map"] == lefts[read]
+    if "R" in names:
+        assert lefts["sum = map 0"] == lefts["input"] < lefts["R channel"]

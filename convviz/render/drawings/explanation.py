@@ -9,7 +9,7 @@ from convviz.analysis.trace import ChannelTrace, Trace
 from convviz.compute.feature_maps import LayerRun
 from convviz.images import finite
 from convviz.images.finite import NONE, NotFinite
-from convviz.render.contrast import DEFAULT
+from convviz.render.contrast import DEFAULT, channel_ends, channel_title
 from convviz.render.drawings import panels
 from convviz.render.drawings.cells import framed, level_fills, signed_fills, tinted
 from convviz.render.drawings.drawing import Colour, Drawing, Label, Lines, Shape
@@ -261,7 +261,7 @@ class _Explanation:
 
     def _patch_fills(self, channel: ChannelTrace) -> list[list[Colour]]:
         """Colour the patch as in the picture, with padding tinted."""
-        levels = picture_levels([channel.patch], [self.run.picture.ends[channel.channel]])[:]
+        levels = picture_levels([channel.patch], [channel_ends(self.run.picture, channel.channel)])[:]
         return level_fills(tinted(levels, ~self.found.inside, INPUT_BLUE, cover=0.2))
 
     def _channel(self, channel: ChannelTrace, y: float) -> list[Shape]:
@@ -282,7 +282,7 @@ class _Explanation:
             for start, end in ((top, y), (top + h, y + self.block[1]))
         )
         return [
-            Label(_GAP, y - 8, _called(channel, "channel"), INPUT_BLUE, 14),
+            Label(_GAP, y - 8, channel_title(self.run.picture, channel.channel), INPUT_BLUE, 14),
             *panels.channel(self.run, channel.channel, _GAP, y=y, side=_SIDE),
             *(line for end in ends for line in (Lines(end, PAPER, 2.6), Lines(end, INK, 1.2))),
             *framed(x, top, w, h=h, least=9),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from convviz.compute.feature_maps import LayerRun
 from convviz.compute.survey import reduce
-from convviz.render.contrast import DEFAULT, contrast_of
+from convviz.render.contrast import DEFAULT, channel_ends, contrast_of
 from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Lines, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, colours
@@ -103,7 +103,7 @@ def _group(
             shapes.append(_left_out(x - _TILE / 2, row, len(read)))
             continue
         small = reduce(run.picture.x[channel], min(1.0, 2 * _TILE / max(run.picture.size)))
-        levels = picture_levels([small], [run.picture.ends[channel]])[:]
+        levels = picture_levels([small], [channel_ends(run.picture, channel)])[:]
         shapes += _tile(levels, x - _TILE, row, colour=INPUT_BLUE)
         shapes.append(Label(left - 10, row + 5, names[channel], INPUT_BLUE, 14, anchor="end"))
     for (x, row), index in zip(ends, maps, strict=True):
@@ -133,7 +133,7 @@ def _scale(run: LayerRun) -> float:
 
 def _bar(run: LayerRun, index: int, looks: ContrastSettings) -> Bar:
     """Choose the scale of a map."""
-    return Bar(contrast_of(run.maps, index, scale=_scale(run), looks=looks), colours(looks.colormap))
+    return Bar(contrast_of(run.maps, index, looks=looks), colours(looks.colormap))
 
 
 def _middles(top: float, rows: int, slots: Sequence[int | None]) -> list[float]:

@@ -38,6 +38,7 @@ from convviz.render.palette import (
     marked,
 )
 from convviz.spec.geometry import HW, Axis
+from convviz.text import number
 from convviz.typing import Bytes, Floats
 
 WIDTH = 960.0
@@ -48,6 +49,8 @@ _ROW, _HIGH_ROW = {1: 330.0, 2: 190.0, 3: 132.0, 4: 112.0}, {1: 400.0, 2: 290.0}
 _MOST_CELL, _MOST_KERNEL_CELL, _STACK_GAP = 44.0, 42.0, 46.0
 # The least width of input and map together; the cell of a kernel that has room for numbers.
 _LEAST_ARRAYS, _READ_CELL = 260.0, 40.0
+# The type of a name that stands above its value, for want of room beside it.
+_SMALL = 11
 # The share of paper in the colour of a pixel that no window reads.
 _PALE = 0.72
 # The thickness of the bars beside those pixels.
@@ -95,7 +98,10 @@ class Lesson:
     def __init__(self, scene: Scene) -> None:
         self.scene, self.work = scene, Work(scene)
         inputs = [self.work.channel(row) for row in range(len(self.work.shown))]
-        self._tones = [_tone(values, scene.ends) for values in inputs]
+        self._tones = [
+            _tone(values, None if scene.ends is None else scene.ends[channel])
+            for values, channel in zip(inputs, self.work.shown, strict=True)
+        ]
         self._input_peak = max(largest(values.compressed()) for values in inputs) or 1.0
         kernels = self.work.kernels
         self._kernel_peak = 1.0 if kernels is None else float(np.abs(kernels).max()) or 1.0
@@ -192,7 +198,7 @@ class Lesson:
                 shapes += signed_grid(row.kernel, values, peak=self._kernel_peak, all_of=self._kernel_ends)
         shapes += self._column_of_sums()
         values, out = self.work.values, places.output
-        levels = _grey(values, contrast_of(values[None], 0, scale=out.cell).tone)
+        levels = _grey(values, contrast_of(values[None], 0).tone)
         (words,), size = fitting_words([values], out.cell, peak=largest(values))
         shapes += [*out.filled(levels), *out.labels(words, levels, size)]
         name = fitted((0, 0), f"{scene.name} {scene.size}", OUTPUT_TEAL, size=NOTE, room=max(out.w, 160)).text
@@ -231,6 +237,9 @@ class Lesson:
         name = self.work.called(index)
         if len(self.work.shown) == 1:
             name = f"{name} {size_inside}"
+        if scene.own_ends:
+            low, high = (number(end, digits=2) for end in (self._tones[index].low, self._tones[index].high))
+            name = f"{name}, {low} to {high}"
         where = (grid.x, grid.y - 10)
         return [*shapes, fitted(where, name, INPUT_BLUE, size=NOTE, room=max(grid.w, 160))]
 
@@ -421,17 +430,14 @@ def _box(at: tuple[float, float], line: Line, *, result: bool) -> list[Shape]:
     """Draw one line of the sum; the last one is the value of the map."""
     x, y = at
     fill, ink = (OUTPUT_TEAL, PAPER) if result else (PAPER, INK)
-    base, room = y + _BOX.h / 2 + 0.36 * TYPE, _BOX.w - 22.0
-    size = TYPE
+    base = y + _BOX.h / 2 + 0.36 * TYPE
+    above, of_name, size, room = base, NOTE, TYPE, _BOX.w - 22.0
     while size > NOTE and font(NOTE).getlength(line.name) + font(size).getlength(line.word) > room:
         size -= 1
-    name = fitted(
-        (x + 8, base),
-        line.name,
-        PAPER if result else FAINT,
-        size=NOTE,
-        room=room - font(size).getlength(line.word),
-    )
+    room -= font(size).getlength(line.word)
+    if font(NOTE).getlength(line.name) > room:  # the name stands above the value
+        above, base, of_name, room = y + _SMALL + 2, y + _BOX.h - 4, _SMALL, _BOX.w - 16.0
+    name = fitted((x + 8, above), line.name, PAPER if result else FAINT, size=of_name, room=room)
     return [
         Rectangle(x, y, _BOX.w, _BOX.h, fill, OUTPUT_TEAL if result else RULE, 1.4),
         name,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from convviz.compute.survey import reduce
 from convviz.images.finite import NotFinite
 from convviz.images.picture import Picture
+from convviz.render.contrast import channel_ends, channel_title
 from convviz.render.drawings.cells import cells, level_fills, tinted
 from convviz.render.drawings.drawing import Bitmap, Drawing, Label, Rectangle, Shape
 from convviz.render.fonts import font
@@ -20,6 +21,16 @@ from convviz.typing import Floats
 
 # The most rows and columns to print.
 _MOST_ROWS, _MOST_COLUMNS = 12, 24
+# The most channels to show, and the most side by side; an input with transparency has five tiles.
+MOST, _ACROSS = 8, 5
+
+
+def left_out(picture: Picture) -> str:
+    """Describe which channels are shown, if these are not all."""
+    count = len(picture.channels)
+    if count <= MOST:
+        return ""
+    return f"shown are the {MOST} of {count} channels of most energy (mean of the squares)"
 
 
 def padding_mask(edges: Edges, size: HW) -> NDArray[np.bool_]:
@@ -51,8 +62,9 @@ def lines(picture: Picture, padded: Floats, edges: Edges, *, width: int) -> list
     """
     marked = padding_mask(edges, picture.size)
     text = []
-    for name, channel in zip(picture.channels, padded, strict=True):
-        words = elided_words(channel, marked, most_rows=_MOST_ROWS, most_columns=_MOST_COLUMNS)
+    for index in picture.strongest(MOST):
+        name = picture.channels[index]
+        words = elided_words(padded[index], marked, most_rows=_MOST_ROWS, most_columns=_MOST_COLUMNS)
         text += ["", *side_by_side([Block(channel_label(name), words)], width=width)]
     return text[1:]
 
@@ -74,31 +86,37 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
     Returns
     -------
     Drawing
-        Tinted padding, a dashed line around the input; small channels have values in their cells.
+        Tinted padding, a dashed line around the input; small channels have values in their cells. Of more
+        than eight channels, the strongest are drawn.
     """
     size, around = picture.size, edges.around(picture.size)
     scale = side / max(around)
-    colour = picture.x.shape[0] in (3, 4)
-    names = (["input"] if colour else []) + [channel_label(name) for name in picture.channels]
-    gap, head = 28.0, 56.0
+    colour = picture.x.shape[0] in (3, 4) and not picture.activations
+    chosen, note = picture.strongest(MOST), left_out(picture)
+    ends = [channel_ends(picture, index) for index in chosen]
+    names = (["input"] if colour else []) + [channel_title(picture, index) for index in chosen]
+    gap, head = 28.0, 76.0 if note else 56.0
+    across = len(names) if len(names) <= _ACROSS else -(-len(names) // 2)
     tile_w, tile_h = around.w * scale, around.h * scale
     column = max(tile_w, font(15).getlength("replicate padding") + 20) + gap
     heading = f"{size} with padding {edges} (top, bottom, left, right) is {around}"
     shapes: list[Shape] = [Label(gap, 30, heading, INK, 17)]
+    shapes += [Label(gap, 52, note, FAINT, 14)] if note else []
     marked = padding_mask(edges, size)
-    pitch = tile_h + 72
+    line = tile_h + 40
+    pitch = -(-len(names) // across) * line + 32
     for row, (mode, channels) in enumerate(padded.items()):
-        y = head + row * pitch + 26
-        shapes.append(Label(gap, y - 10, f"{mode} padding", INK, 15))
-        views = [(channels[:3], picture.ends[:3], None)] if colour else []
+        start = head + row * pitch + 26
+        shapes.append(Label(gap, start - 10, f"{mode} padding", INK, 15))
+        views = [(channels[:3], ends[:3], None)] if colour else []
         views += [
-            (channel[None], (ends,), channel) for channel, ends in zip(channels, picture.ends, strict=True)
+            (channels[index][None], [own], channels[index]) for index, own in zip(chosen, ends, strict=True)
         ]
-        for index, (view, ends, numbers) in enumerate(views):
-            x = gap + index * column
+        for index, (view, own, numbers) in enumerate(views):
+            x, y = gap + index % across * column, start + index // across * line
             # More than twice the resolution of the drawing would not be visible.
             small = [reduce(channel, min(1.0, 2 * scale)) for channel in view]
-            levels = tinted(picture_levels(small, ends)[:], marked, INPUT_BLUE)
+            levels = tinted(picture_levels(small, own)[:], marked, INPUT_BLUE)
             shapes.append(Bitmap(x, y, tile_w, tile_h, levels))
             if numbers is not None and scale >= 12:
                 words = cell_words(numbers, marked)
@@ -109,5 +127,6 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
             others = NotFinite.of(np.asarray(view))
             name = "; ".join([names[index], *key(others)])
             shapes.append(Label(x, y + tile_h + 18, name, INPUT_BLUE, 14))
-    width = max(gap + len(names) * column, font(17).getlength(heading) + 2 * gap)
+    words = max(font(17).getlength(heading), font(14).getlength(note))
+    width = max(gap + across * column, words + 2 * gap)
     return Drawing(width, head + len(padded) * pitch, PAPER, tuple(shapes), title=heading)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from convviz.analysis.trace import read
 from convviz.compute.feature_maps import LayerRun
 from convviz.compute.survey import reduce
-from convviz.render.contrast import contrast_of
+from convviz.render.contrast import channel_ends, contrast_of
 from convviz.render.drawings.cells import cells, level_fills, tinted
 from convviz.render.drawings.drawing import Bitmap, Colour, Rectangle, Shape
 from convviz.render.drawings.padding import padding_mask
@@ -132,7 +132,7 @@ def channel(
     values = read(run.layer, run.picture.x[index], rows, columns=columns)
     border = padding_mask(edges, size)
     small = reduce(values, min(1.0, 2 * scale))
-    levels: Bytes = picture_levels([small], [run.picture.ends[index]])[:]
+    levels: Bytes = picture_levels([small], [channel_ends(run.picture, index)])[:]
     if any(edges):
         levels = tinted(levels, border, INPUT_BLUE, cover=0.2)
     if marked is not None:
@@ -167,7 +167,7 @@ class MapPanel:
     def of(cls, run: LayerRun, index: int, side: float, *, looks: ContrastSettings) -> "MapPanel":
         """Take a map of a run; its longest side is at most `side` units."""
         scale = scale_of(run.maps.shape[1:], side)
-        contrast = contrast_of(run.maps, index, scale=scale, looks=looks)
+        contrast = contrast_of(run.maps, index, looks=looks)
         return cls(run.maps[index], scale, Bar(contrast, colours(looks.colormap)))
 
     @property

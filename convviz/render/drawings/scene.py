@@ -1,5 +1,6 @@
 """Describe what an animation shows: the windows of a layer, and the numbers if any."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,8 +44,10 @@ class Scene:
         The number of values that a mean divides by.
     name : str
         The name of the output.
-    ends : (float, float), optional
-        The values of the input to draw as black and as white; the least and the greatest by default.
+    ends : sequence of (float, float), optional
+        The values of each channel to draw as black and as white; the least and the greatest by default.
+    own_ends : bool
+        Whether channels differ in these, so that each states its own.
     """
 
     title: str
@@ -60,7 +63,8 @@ class Scene:
     bias: float | None = None
     counts: Floats | None = None
     name: str = "output"
-    ends: tuple[float, float] | None = None
+    ends: Sequence[tuple[float, float]] | None = None
+    own_ends: bool = False
 
     @property
     def size(self) -> HW:

@@ -46,12 +46,13 @@ def draw(
         Not painted yet.
     """
     table = colours(look.colormap)
-    scale = scales.fit(HW(*maps.shape[1:]), tile)
+    size = HW(*maps.shape[1:])
+    scale = scales.fit(size, tile)
     found = survey(maps, min(scale, 1), moments=False, spread=True)
-    drawn = [Drawn.of(one, scale=scale) for one in found]
+    drawn = [Drawn.of(one, size) for one in found]
     tiles = [
         map_tile(name, one, contrast, scale=scale, colours=table)
         for name, one, contrast in zip(names, found, contrasts(drawn, look), strict=True)
     ]
-    note = rule(look, cells=[one.cells for one in drawn])
+    note = rule(look, whole=[one.whole for one in drawn])
     return layout.sheet(heading, [Section(tiles, columns, palette.OUTPUT_TEAL)], note, look=look)

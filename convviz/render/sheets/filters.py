@@ -101,7 +101,7 @@ def draw(
     table = colours(look.colormap)
     limits = Limits("symmetric") if look.limits == DEFAULT.limits else look.limits
     filters, kernels, kh, kw = weight.shape
-    drawn = [Drawn(float(one.min()), float(one.max()), Spread.of(one), cells=True) for one in weight]
+    drawn = [Drawn(float(one.min()), float(one.max()), Spread.of(one), whole=True) for one in weight]
     centred = replace(look, limits=limits)
     shown = contrasts(drawn, centred)
     tiles = []
@@ -136,7 +136,7 @@ def draw(
     together = 2 if frequency else 1
     wide = None if columns is None else columns * together
     section = Section(tiles, wide, palette.OUTPUT_TEAL, together)
-    said = rule(centred, cells=[True], what="filter")
+    said = rule(centred, whole=[True], what="filter")
     if frequency:
         said += "; of a response, 0 is black and its maximum white"
     return layout.sheet(heading, [section], said, look=look)

@@ -118,7 +118,7 @@ def draw(
         survey(one.values[None], min(of, 1), moments=False, spread=True)[0]
         for one, of in zip(scalar, fits, strict=True)
     ]
-    drawn = [Drawn.of(of, scale=fit) for of, fit in zip(found, fits, strict=True)]
+    drawn = [Drawn.of(of, HW(*one.values.shape)) for one, of in zip(scalar, found, strict=True)]
     drawing = iter(zip(found, fits, contrasts(drawn, look), strict=True))
     over: list[Tile] = []
     bare: list[Tile] = []
@@ -139,7 +139,7 @@ def draw(
     rows = [[first, *over, *bare]] if len(over) == 1 else [[first, *over], bare]
     sections = [Section(tiles, columns, palette.OUTPUT_TEAL) for tiles in rows]
     lines = [*heading, *overview.normalization_lines(picture)]
-    note = rule(look, cells=[one.cells for one in drawn]) if drawn else ""
+    note = rule(look, whole=[one.whole for one in drawn]) if drawn else ""
     return layout.sheet(lines, sections, note, look=look)
 
 

@@ -1,6 +1,6 @@
 """Draw the sheet of one run: the input, its channels, and the maps of the layer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +19,7 @@ from convviz.render.sheets.receptive_field import NOTHING, Panel
 from convviz.render.sheets.tile import Section, Tile, brief_extent, extent, map_tile
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
-from convviz.spec.scales import CELL, fit_both
+from convviz.spec.scales import fit_both, is_whole
 from convviz.spec.settings import Look
 from convviz.text import channel_label, listed, plural
 
@@ -39,7 +39,7 @@ def draw(
     layer: Conv2d,
     filters: LayerWeights,
     *,
-    channels: Sequence[ArraySummary],
+    channels: Mapping[int, ArraySummary],
     maps: Sequence[ArraySummary],
     parts: Sequence[Sequence[ArraySummary]] | None = None,
     flips: Sequence[tuple[ArraySummary, ArraySummary]] | None = None,
@@ -59,8 +59,10 @@ def draw(
         The layer, for the heading.
     filters : LayerWeights
         Its weights: names for the captions, and the bias.
-    channels, maps : sequence of ArraySummary
-        The channels of the picture and the feature maps, reduced by `fit_both`.
+    channels : mapping of int to ArraySummary
+        The channels of the picture to draw, by their indices, reduced by `fit_both`.
+    maps : sequence of ArraySummary
+        The feature maps, reduced in the same way.
     parts : sequence of sequence of ArraySummary, optional
         Partial maps of every filter: with these, every filter has its own row, with
         the part of each channel, the bias and their sum.
@@ -92,6 +94,8 @@ def draw(
     wide, together = columns, 1
     if parts is not None:
         rows = _partial_rows(picture, layer, filters, maps=maps, parts=parts)
+        if _in_colour(picture):  # the maps stand below the picture, and partial maps below their channels
+            rows = [[*row[-1:], *row[:-1]] for row in rows]
         wide = len(rows[0])
     elif below:
         rows, below = below, []
@@ -99,14 +103,11 @@ def draw(
     else:
         rows = [[(name, one)] for name, one in zip(filters.names, maps, strict=True)]
     drawn = [
-        [
-            None if one is None else Drawn.of(one, scale=map_scale, layer=number, adds=parts is not None)
-            for _, one in row
-        ]
+        [None if one is None else Drawn.of(one, size, layer=number, adds=parts is not None) for _, one in row]
         for number, part in enumerate((rows, below))
         for row in part
     ]
-    said = differs(look, cells=map_scale >= CELL, shared=look.scale != "map" or max(map(len, rows)) > 1)
+    said = differs(look, whole=is_whole(size), shared=look.scale != "map" or max(map(len, rows)) > 1)
     shown = contrasts([Drawn.joined([one for one in row if one is not None]) for row in drawn], look)
     tiles = [
         _unread_tile(name, size, map_scale)
@@ -124,36 +125,65 @@ def draw(
     count = sum(map(len, rows))
     above = None
     if kernels:
-        above = _kernels(kernels, layer, partial=parts is not None, flipped=flips is not None)
+        above = _kernels(
+            kernels,
+            layer,
+            parted=parts is not None,
+            flipped=flips is not None,
+            whole_first=_in_colour(picture),
+        )
     sections = [
-        input_section(picture, channels, input_scale, seen=seen, look=look),
+        input_section(
+            picture, list(channels.values()), input_scale, read=list(channels), seen=seen, look=look
+        ),
         Section(tiles[:count], wide, palette.OUTPUT_TEAL, together, above),
         *([Section(tiles[count:], _triples(columns), palette.OUTPUT_TEAL, together=3)] if below else []),
     ]
     heading = (
         *seen.first,
         repr(layer) if flips is None else f"{layer!r} {FLIPPED}",
-        f"{layer.sentence};  {len(channels)}x{picture.size} -> {layer.out_channels}x{size}"
-        + (f";  the {len(maps)} of most energy" if len(maps) < layer.out_channels else ""),
+        f"{layer.sentence};  {layer.in_channels}x{picture.size} -> {layer.out_channels}x{size}"
+        + _strongest(len(maps), len(channels), layer),
         *([TRIPLES] if flips is not None else []),
         *normalization_lines(picture),
         *seen.words,
     )
     what = "map" if parts is None and flips is None else "row" if flips is None else "filter"
-    note = rule(look, cells=[map_scale >= CELL], what=what, adds=parts is not None)
+    note = rule(look, whole=[is_whole(size)], what=what, adds=parts is not None)
     if picture.activations:
         note += ". Each channel of the input has its own scale too"
-        if any(_is_dead(one) for one in channels):
+        if any(_is_dead(one) for one in channels.values()):
             note += "; a dead channel is 0 everywhere"
     return layout.sheet(heading, sections, note, look=look)
 
 
-def _kernels(filters: Sequence[Filter], layer: Conv2d, *, partial: bool, flipped: bool) -> Kernels:
+def _strongest(maps: int, channels: int, layer: Conv2d) -> str:
+    """Describe which maps and channels are drawn, if these are not all.
+
+    Examples
+    --------
+    >>> layer = Conv2d(32, 64, 3)
+    >>> _strongest(9, 32, layer), _strongest(64, 9, layer)
+    (';  the 9 of most energy', ';  the 9 channels of most energy')
+    >>> _strongest(9, 9, layer)
+    ';  the 9 maps and the 9 channels of most energy'
+    """
+    fewer = maps < layer.out_channels
+    if channels == layer.in_channels:
+        return f";  the {maps} of most energy" if fewer else ""
+    words = [f"the {maps} maps"] if fewer else []
+    return f";  {listed([*words, f'the {channels} channels'])} of most energy"
+
+
+def _kernels(
+    filters: Sequence[Filter], layer: Conv2d, *, parted: bool, flipped: bool, whole_first: bool
+) -> Kernels:
     """Place kernels above their tiles."""
-    if partial:
-        return Kernels(
-            [tile for one in filters for tile in one.parted()], "Above each partial map: its kernel"
-        )
+    if parted:
+        rows = [one.parted() for one in filters]
+        if whole_first:
+            rows = [[*row[-1:], *row[:-1]] for row in rows]
+        return Kernels([tile for row in rows for tile in row], "Above each partial map: its kernel")
     what, read = "Above each map: the kernels of its filter", layer.weight_shape[1]
     if layer.in_channels == 1:
         what = "Above each map: its kernel"
@@ -245,18 +275,22 @@ def input_section(
     summaries: Sequence[ArraySummary],
     scale: float,
     *,
+    read: Sequence[int] | None = None,
     seen: Panel = NOTHING,
     look: Look = DEFAULT,
 ) -> Section:
     """Draw the input and its channels, if it has several, then the pictures beside them.
 
+    `read` are the indices of the channels whose summaries are given; by default they are the first ones.
+
     Channels that are activations are drawn like maps, as `look` says, each on a scale of its own.
     """
+    indices = range(len(summaries)) if read is None else read
+    count = len(summaries) if read is None else len(picture.channels)
+    named = [(picture.channels[index], one) for index, one in zip(indices, summaries, strict=True)]
     if picture.activations:
-        return Section(
-            [*_activations(picture, summaries, scale, look=look), *seen.tiles], None, palette.INPUT_BLUE
-        )
-    count = len(summaries)
+        tiles = _activations(picture, named, scale, look=look)
+        return Section([*tiles, *seen.tiles], None, palette.INPUT_BLUE)
     cell = max(1, int(scale))
 
     tiles = []
@@ -274,7 +308,8 @@ def input_section(
             Tile("input", extent(low, high, others), levels, cell, numbers, brief=brief, others=others)
         )
     if count > 1:
-        for name, one, drawn in zip(picture.channels, summaries, picture.ends, strict=True):
+        ends = [picture.ends[index] for index in indices]
+        for (name, one), drawn in zip(named, ends, strict=True):
             levels = toned.picture_levels([one.small], [drawn])
             note = extent(one.low, one.high, one.others)
             numbers = one.small[:] if scale > 1 else None
@@ -286,20 +321,23 @@ def input_section(
     return Section(tiles, None, palette.INPUT_BLUE)
 
 
+def _in_colour(picture: Picture) -> bool:
+    """Return whether the whole picture stands before its channels."""
+    return len(picture.channels) in (3, 4) and not picture.activations
+
+
 def _activations(
-    picture: Picture, summaries: Sequence[ArraySummary], scale: float, *, look: Look
+    picture: Picture, named: Sequence[tuple[str, ArraySummary]], scale: float, *, look: Look
 ) -> list[Tile]:
     """Draw the channels of a deep layer."""
-    drawn = [Drawn.of(one, scale=scale) for one in summaries]
+    drawn = [Drawn.of(one, picture.size) for _, one in named]
     tiles = [
         map_tile(channel_label(name), one, contrast, scale=scale, colours=colours(look.colormap))
-        for name, one, contrast in zip(
-            picture.channels, summaries, contrasts(drawn, replace(look, scale="map")), strict=True
-        )
+        for (name, one), contrast in zip(named, contrasts(drawn, replace(look, scale="map")), strict=True)
     ]
     return [
         replace(tile, note="dead: 0 everywhere", brief="dead") if _is_dead(one) else tile
-        for tile, one in zip(tiles, summaries, strict=True)
+        for tile, (_, one) in zip(tiles, named, strict=True)
     ]
 
 

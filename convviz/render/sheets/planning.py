@@ -187,6 +187,8 @@ def _planned(
 ) -> Plan:
     """Measure a sheet with one type size."""
     gap = gap_of(text)
+    if stacks == 1:  # no section is folded where another is as wide
+        columns = max(columns, *(one.section.columns or 1 for one in known))
     rows = [_rows(one, columns, text, captioned=look.captions) for one in known]
     if len(rows) == stacks == 2:
         rows[0] = _beside(known[0], rows[1], text, captioned=look.captions)

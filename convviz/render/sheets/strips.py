@@ -95,7 +95,8 @@ def draw(
         )
     sections = [overview.input_section(picture, channels, factor, seen=panel)]
     strips: list[tuple[NetworkStep, Sequence[int], int, float, list[ArraySummary]]] = []
-    for one in steps:
+    drawn: list[Drawn] = []
+    for layer, one in enumerate(steps):
         values = as_maps(made[one.name], one.layout, token=token)
         count = len(values) if only is not None else min(columns or MOST, len(values))
         order: Sequence[int] = range(count)
@@ -103,14 +104,11 @@ def draw(
             order = chosen[one.name]
         # A row of cells has room for its numbers.
         longest = 2 * tile if tile is not None and len(one.output_shape or ()) == 1 else tile
-        factor = scales.fit(HW(*values.shape[1:]), longest)
+        size = HW(*values.shape[1:])
+        factor = scales.fit(size, longest)
         found = survey(values[list(order)], min(factor, 1), moments=False, spread=True)
         strips.append((one, order, len(values), factor, found))
-    drawn = [
-        Drawn.of(of, scale=factor, layer=layer)
-        for layer, (*_, factor, found) in enumerate(strips)
-        for of in found
-    ]
+        drawn += [Drawn.of(of, size, layer=layer) for of in found]
     left = iter(contrasts(drawn, look))
     for (one, order, count, factor, found), (place, reads) in zip(
         strips, rows or [(0, ())] * len(strips), strict=True
@@ -132,7 +130,7 @@ def draw(
         *overview.normalization_lines(picture),
         *panel.words,
     )
-    note = rule(look, cells=[one.cells for one in drawn])
+    note = rule(look, whole=[one.whole for one in drawn])
     if any(one.reads for one in sections):
         note = f"{branches.SENTENCE}. {note}"
     return layout.sheet(heading, sections, note, look=look)
