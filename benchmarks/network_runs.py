@@ -105,7 +105,7 @@ def main():
     from PIL import Image
 
     from convviz.compute import networks
-    from convviz.compute.networks.engine import overview_steps
+    from convviz.compute.networks.overview import overview_steps
 
     rows = []
     convviz = [sys.executable, "-m", "convviz"]

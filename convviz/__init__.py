@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from convviz.results.explanations import Explanation as Explanation
     from convviz.results.explanations import explain as explain
     from convviz.results.feature_maps import FeatureMaps as FeatureMaps
+    from convviz.results.layer_maps import LayerMaps as LayerMaps
     from convviz.results.look import Looks as Looks
-    from convviz.results.look import look as look
-    from convviz.results.network import LayerMaps as LayerMaps
+    from convviz.results.look_at import look as look
     from convviz.results.network import NetworkMaps as NetworkMaps
     from convviz.results.padded import Padded as Padded
     from convviz.results.padded import pad as pad
@@ -80,8 +80,10 @@ _HOMES = {
     "images.picture": ("Picture",),
     "results.explanations": ("Explanation", "explain"),
     "results.feature_maps": ("FeatureMaps",),
-    "results.look": ("Looks", "look"),
-    "results.network": ("LayerMaps", "NetworkMaps"),
+    "results.look": ("Looks",),
+    "results.look_at": ("look",),
+    "results.layer_maps": ("LayerMaps",),
+    "results.network": ("NetworkMaps",),
     "results.padded": ("Padded", "pad"),
     "results.running": ("run", "run_net"),
     "results.stored_filters": ("StoredFilters", "read_filters"),

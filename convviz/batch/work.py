@@ -23,7 +23,8 @@ from convviz.render.sheets.layout import Sheet
 from convviz.results import feature_maps, network_runs, outputs
 from convviz.results.context import LayerInContext, in_network
 from convviz.results.feature_maps import FeatureMaps
-from convviz.results.network import LayerMaps, NetworkMaps
+from convviz.results.layer_maps import LayerMaps
+from convviz.results.network import NetworkMaps
 from convviz.spec.layers import Shape
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
 from convviz.spec.wanted import NetworkSettings

@@ -5,13 +5,8 @@ from dataclasses import replace
 
 from convviz.compute import backends
 from convviz.compute.networks import stack
-from convviz.compute.networks.engine import (
-    NetworkStep,
-    activations,
-    can_be_row,
-    output_steps,
-    overview_steps,
-)
+from convviz.compute.networks.engine import NetworkStep, activations
+from convviz.compute.networks.overview import can_be_row, output_steps, overview_steps
 from convviz.compute.networks.sources import Opened, check_layer
 from convviz.errors import SpecError
 from convviz.images.picture import Picture

@@ -12,7 +12,8 @@ from convviz.files.checkpoints import Checkpoint
 from convviz.images import decode
 from convviz.results import feature_maps
 from convviz.results.feature_maps import FeatureMaps
-from convviz.results.network import LayerMaps, NetworkMaps
+from convviz.results.layer_maps import LayerMaps
+from convviz.results.network import NetworkMaps
 from convviz.results.network_runs import apply
 from convviz.spec import settings
 from convviz.spec.network import Network

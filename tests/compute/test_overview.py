@@ -9,7 +9,8 @@ import zoo
 
 import convviz as library
 from convviz.compute import networks
-from convviz.compute.networks.engine import NetworkStep, output_steps, overview_steps
+from convviz.compute.networks.engine import NetworkStep
+from convviz.compute.networks.overview import output_steps, overview_steps
 from convviz.render.drawings.drawing import to_svg
 from convviz.spec.reach import Reach
 

@@ -9,7 +9,7 @@ import zoo
 from PIL import Image
 
 from convviz.compute import networks
-from convviz.compute.networks.engine import overview_steps, rows_read
+from convviz.compute.networks.overview import overview_steps, rows_read
 from convviz.render.drawings.drawing import Rectangle
 from convviz.render.palette import FAINT
 from convviz.render.sheets import branches

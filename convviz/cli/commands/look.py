@@ -94,7 +94,7 @@ def _find(
     """Read INPUT as the network asks for, and run the network."""
     from convviz.cli.reading import read_input
     from convviz.compute import networks
-    from convviz.results.look import look_at
+    from convviz.results.look_at import look_at
 
     source = networks.source_of(network, replace(layer, layer_name=None))
     reading, read_as = source.reading(reading)

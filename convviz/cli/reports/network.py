@@ -15,7 +15,8 @@ from convviz.files.writing import Stream
 from convviz.render.sheets import receptive_field
 from convviz.render.words import tables
 from convviz.results.context import Seen
-from convviz.results.network import LayerMaps, NetworkMaps
+from convviz.results.layer_maps import LayerMaps
+from convviz.results.network import NetworkMaps
 from convviz.spec.geometry import HW
 from convviz.spec.layers import shape_text
 from convviz.typing import Floats

@@ -77,7 +77,7 @@ def draw(
         As for `as_maps`.
     rows : sequence of (int, sequence of int), optional
         For each step its number among all rows of the network, counted from 1, and the numbers of those
-        that it reads, as `convviz.compute.networks.engine.rows_read` returns them.
+        that it reads, as `convviz.compute.networks.overview.rows_read` returns them.
 
     Returns
     -------
