@@ -191,6 +191,7 @@ def channel_ends(picture: Picture, index: int) -> tuple[float, float]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> arriving = Picture(np.array([[[0, 9]], [[0, 1]]], np.float32), ("0", "1"), high=9, activations=True)
     >>> channel_ends(arriving, 1), channel_ends(replace(arriving, activations=False), 1)
     ((0.0, 1.0), (0.0, 9))
