@@ -108,8 +108,12 @@ const Paint = (() => {
    */
   function spread(arrays, least, most) {
     const size = arrays.reduce((sum, { length }) => sum + length, 0);
-    const some = (/** @type {number} */ every) =>
-      arrays.flatMap((values) => [...values.filter((value, at) => at % every === 0 && Number.isFinite(value))]);
+    const some = (/** @type {number} */ every) => {
+      const found = [];
+      for (const values of arrays)
+        for (let at = 0; at < values.length; at += every) if (Number.isFinite(values[at])) found.push(values[at]);
+      return found;
+    };
     if (size <= FEW) return some(1).map((value) => ({ low: value, high: value, count: 1 }));
     const few = some(509).sort((one, other) => one - other);
     const half = (few[few.length >> 1] || 0) / 2;
