@@ -126,6 +126,13 @@ def in_network(
     return Located(context.in_network(opened, picture, name), picture, reading, asked)
 
 
+def layer_names(text: str | None, known: Sequence[str]) -> list[str]:
+    """List the layers that are named, separated by commas."""
+    if text is None or text in known:
+        return [] if text is None else [text]
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def input_files(names: Sequence[str]) -> list[Path]:
     """List the files that INPUT is, which are never replaced: none for stdin or without INPUT."""
     return [split_member(Path(name))[0] for name in names if name != "-"]

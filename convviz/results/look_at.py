@@ -1,7 +1,6 @@
 """Find where layers of a network respond: run it, and reduce the activations to one picture each."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,10 @@ from convviz.compute.networks.sources import Opened, check_layer
 from convviz.compute.weights import Parameters
 from convviz.errors import SpecError, UnknownNameError
 from convviz.files.checkpoints import Checkpoint
-from convviz.images import decode
 from convviz.images.picture import Picture
 from convviz.render.sheets import strips
 from convviz.results.look import LayerLook, Looks, Target
-from convviz.results.running import source_from
-from convviz.spec import settings
+from convviz.results.running import picture_for, source_from
 from convviz.spec.geometry import HW
 from convviz.spec.layers import shape_text
 from convviz.spec.looking import LookSettings
@@ -90,11 +87,7 @@ def look(
         opacity,
     )
     source = source_from(network, weights, seed)
-    if isinstance(image, str | Path):
-        reading, _ = source.reading(settings.InputSettings())
-        picture = decode.read(Path(image), **reading.arguments)
-    else:
-        picture = decode.as_picture(image)
+    picture = picture_for(source, image)
     names = [layer] if isinstance(layer, str) else list(layer)
     return look_at(source.open(picture.shape), picture, names, asked=asked)
 

@@ -10,6 +10,7 @@ from convviz.compute.weights import Parameters
 from convviz.errors import SpecError, UnknownNameError
 from convviz.files.checkpoints import Checkpoint
 from convviz.images import decode
+from convviz.images.picture import Picture
 from convviz.results import feature_maps
 from convviz.results.feature_maps import FeatureMaps
 from convviz.results.layer_maps import LayerMaps
@@ -78,12 +79,16 @@ def run_net(
     {'conv1': (2, 3, 3), 'relu1': (2, 3, 3), 'flatten1': (18,)}
     """
     source = source_from(network, weights, seed, channels_last=channels_last)
+    picture = picture_for(source, image)
+    return apply(source.open(picture.shape), picture, backend=backend, device=device, only=layers)
+
+
+def picture_for(source: NetworkSource, image: Any) -> Picture:
+    """Read a file as a network requires, or take a picture or numbers as they are."""
     if isinstance(image, str | Path):
         reading, _ = source.reading(settings.InputSettings())
-        picture = decode.read(Path(image), **reading.arguments)
-    else:
-        picture = decode.as_picture(image)
-    return apply(source.open(picture.shape), picture, backend=backend, device=device, only=layers)
+        return decode.read(Path(image), **reading.arguments)
+    return decode.as_picture(image)
 
 
 def source_from(

@@ -56,7 +56,3 @@ class OverlaySettings(TileSettings):
     """What the sheet of ``convviz look`` looks like; with the parameters of `TileSettings`."""
 
     colormap: str = "inferno"
-
-    def __post_init__(self) -> None:
-        # A class with slots has no super() of its own.
-        TileSettings.__post_init__(self)

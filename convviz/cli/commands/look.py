@@ -92,14 +92,14 @@ def _find(
     quiet: bool,
 ) -> "tuple[Looks, InputSettings]":
     """Read INPUT as the network asks for, and run the network."""
-    from convviz.cli.reading import read_input
+    from convviz.cli.reading import layer_names, read_input
     from convviz.compute import networks
     from convviz.results.look_at import look_at
 
     source = networks.source_of(network, replace(layer, layer_name=None))
     reading, read_as = source.reading(reading)
     image = read_input(names, reading)
-    wanted = [one.strip() for one in (layer.layer_name or "").split(",") if one.strip()]
+    wanted = layer_names(layer.layer_name, source.names)
     found = look_at(source.open(image.shape), image, wanted, asked=asked)
     if not quiet:
         for text in (*read_as, *image.remarks, *found.remarks):

@@ -204,13 +204,14 @@ def _program(
 
 def _run_network(request: "RunRequest") -> list[_Done]:
     """Run a network, or a layer of it; write what is wanted and report it."""
+    from convviz.cli.reading import layer_names
     from convviz.compute import networks
     from convviz.compute.networks.sources import check_layer
     from convviz.files import archives
 
     request.check_outputs(archives.WRITABLE if request.layer.layer_name else archives.ARCHIVES)
     source = networks.source_of(request.network, request.layer)
-    names = _layer_names(request.layer.layer_name, source.names)
+    names = layer_names(request.layer.layer_name, source.names)
     for name in names if source.names else ():
         check_layer(name, source.names)
     reading, asked = source.reading(request.reading)
@@ -232,13 +233,6 @@ def _run_network(request: "RunRequest") -> list[_Done]:
             else _run_overview(one, opened, image, only=name)
         )
     return done or _run_overviews(request, opened, image)
-
-
-def _layer_names(text: str | None, known: Sequence[str]) -> list[str]:
-    """List the layers that are named, separated by commas."""
-    if text is None or text in known:
-        return [] if text is None else [text]
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _contexts(
