@@ -206,3 +206,14 @@ def test_one_term_is_the_sum_and_the_rounding_says_what_it_bounds(convviz, tmp_p
         "(float32 rounding of 4 products makes at most 1.2e-06, if all errors have the same sign)" in line
         for line in lines
     )
+
+
+def test_a_value_of_many_channels_writes_out_the_eight_largest_sums_and_adds_the_others(convviz, tmp_path):
+    # Channel c is c everywhere and the kernel is 1, so channel c adds c; 0 to 19 add up to 190.
+    channels = np.arange(20, dtype=np.float32)[:, None, None]
+    np.save(tmp_path / "many.npy", np.broadcast_to(channels, (20, 2, 2)))
+    done = convviz("explain", "many.npy", "--kernel", "1", cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert "8 of 20 channels: those with the largest sums" in lines, done.stderr
+    assert [line for line in lines if line.startswith("sum ")] == [f"sum {c}" for c in range(12, 20)]
+    assert "12 + 13 + 14 + 15 + 16 + 17 + 18 + 19 + 66 (12 other channels) = 190" in lines

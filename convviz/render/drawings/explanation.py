@@ -22,8 +22,8 @@ from convviz.text import equation, number, plural, sum_words
 
 # The number of products that are listed for a window drawn as a picture.
 _WRITTEN_OUT = 5
-# If there are more channels, only those with the largest sums are drawn.
-_MOST_CHANNELS = 6
+# If there are more channels, only those with the largest sums are drawn, or written in the terminal.
+_MOST_CHANNELS, _MOST_WRITTEN = 6, 9
 # In units: the margin, and the longest side of a channel or a map.
 _GAP, _SIDE = 26.0, 210.0
 # In units: the top of the first row of channels, and the room below each row.
@@ -52,13 +52,24 @@ def span_of(indices: Sequence[int], length: int, what: str) -> str:
     return text + (f" ({outside} in the padding)" if outside else "")
 
 
-def _sum_words(found: Trace, *, digits: int) -> tuple[dict[int | None, str], str, bool]:
-    """Write the sums of channels, the bias (None), the whole sum, and whether what is written adds up."""
-    terms: dict[int | None, float] = {channel.channel: channel.total for channel in found.channels}
+def _strongest(found: Trace, most: int) -> list[ChannelTrace]:
+    """List all channels; of more than `most`, the `most` - 1 with the largest sums, in their order."""
+    if len(found.channels) <= most:
+        return list(found.channels)
+    order = sorted(found.channels, key=lambda one: -abs(one.total) if math.isfinite(one.total) else -math.inf)
+    return [channel for channel in found.channels if channel in order[: most - 1]]
+
+
+def _terms(found: Trace, shown: Sequence[ChannelTrace]) -> list[tuple[str, float]]:
+    """List the terms of the sum with their names: channels that are shown, all others together, the bias."""
+    terms = [(_called(channel, "sum"), channel.total) for channel in shown]
+    others = [channel for channel in found.channels if channel not in shown]
+    if others:
+        rest = finite.total(product for channel in others for product in channel.products.ravel())
+        terms.append((plural(len(others), "other channel"), rest))
     if found.bias is not None:
-        terms[None] = found.bias
-    words, total, adds_up = sum_words(list(terms.values()), found.total, digits=digits)
-    return dict(zip(terms, words, strict=True)), total, adds_up
+        terms.append(("bias", found.bias))
+    return terms
 
 
 def _called(channel: ChannelTrace, what: str) -> str:
@@ -109,23 +120,28 @@ def lines(found: Trace, run: LayerRun, *, width: int) -> list[str]:
         + (": the largest magnitude of the map" if found.largest else ""),
         f"window: {span_of(found.rows, size.h, 'rows')}, {span_of(found.columns, size.w, 'columns')}",
     ]
-    sums, total, adds_up = _sum_words(found, digits=9)
+    shown = _strongest(found, _MOST_WRITTEN)
+    terms = _terms(found, shown)
+    words, total, adds_up = sum_words([value for _, value in terms], found.total, digits=9)
+    if len(shown) < len(found.channels):
+        text.append(f"{len(shown)} of {plural(len(found.channels), 'channel')}: those with the largest sums")
     if not found.inside.all():
         text.append("values in brackets are padding")
-    for channel in found.channels:
+    for channel, word in zip(shown, words, strict=False):
         blocks = (
-            Block(f"{channel.name} patch", words_of(channel.patch, ~found.inside)),
+            Block(_called(channel, "patch"), words_of(channel.patch, ~found.inside)),
             Block("kernel", words_of(channel.kernel), "x"),
             Block("products", words_of(channel.products), "="),
         )
         text += ["", *side_by_side(blocks, width=width)]
         if panels.is_large(found.inside.shape):
             text.append("largest products, by row and column of the kernel:")
-            text += [f"  {what}: {words}" for what, words in _written_out(channel)]
-        text.append(f"sum {sums[channel.channel]}")
-    parts = [sums[channel.channel] for channel in found.channels]
-    if found.bias is not None:
-        parts.append(f"{sums[None]} (bias)")
+            text += [f"  {what}: {product}" for what, product in _written_out(channel)]
+        text.append(f"sum {word}")
+    parts = [
+        word if place < len(shown) else f"{word} ({name})"
+        for place, (word, (name, _)) in enumerate(zip(words, terms, strict=True))
+    ]
     text += ["", equation(parts, total, exact=adds_up)]
     text.append(
         f"{found.backend} computed {exact(found.computed)}; difference {found.difference:.2g}"
@@ -160,11 +176,7 @@ class _Explanation:
     def __init__(self, found: Trace, run: LayerRun, looks: ContrastSettings) -> None:
         self.found, self.run, self.map = found, run, panels.MapPanel.of(run, found.index, _SIDE, looks=looks)
         # The channels that are drawn: all, or those with the largest sums, in their order.
-        order = sorted(
-            found.channels, key=lambda one: -abs(one.total) if math.isfinite(one.total) else -math.inf
-        )
-        kept = order if len(order) <= _MOST_CHANNELS else order[: _MOST_CHANNELS - 1]
-        self.shown = [channel for channel in found.channels if channel in kept]
+        self.shown = _strongest(found, _MOST_CHANNELS)
         self.sums, self.total, self.adds_up = self._sums()
         # Width and height of a patch, a kernel, or the products.
         self.block = panels.window_size(found.inside.shape)
@@ -176,13 +188,7 @@ class _Explanation:
 
     def _sums(self) -> tuple[list[tuple[str, str]], str, bool]:
         """List the terms with their names, and write the sum, and whether what is written adds up."""
-        rows = [(_called(channel, "sum"), channel.total) for channel in self.shown]
-        others = [channel for channel in self.found.channels if channel not in self.shown]
-        if others:
-            total = finite.total(product for channel in others for product in channel.products.ravel())
-            rows.append((f"{plural(len(others), 'other channel')}", total))
-        if self.found.bias is not None:
-            rows.append(("bias", self.found.bias))
+        rows = _terms(self.found, self.shown)
         words, whole, adds_up = sum_words([value for _, value in rows], self.found.total, digits=6)
         return [(name, word) for (name, _), word in zip(rows, words, strict=True)], whole, adds_up
 
