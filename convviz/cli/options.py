@@ -193,7 +193,7 @@ OPTIONS: dict[str, Any] = {
         "backend",
         ("auto", *backends.names()),
         COMPUTE,
-        text="What computes. auto uses torch where that saves more time than loading it takes.",
+        text="What computes. auto uses another than numpy where that saves more time than loading it takes.",
         short=("-b",),
     ),
     "device": _words("device", backends.DEVICES, COMPUTE, text="The device on which torch computes."),
@@ -256,7 +256,7 @@ OPTIONS: dict[str, Any] = {
     ),
     # what `run` shows and stores beside the maps
     "check": typer.Option(
-        "--check", rich_help_panel=COMPUTE, help="Run both backends; fail on a difference."
+        "--check", rich_help_panel=COMPUTE, help="Compute with another backend too; fail on a difference."
     ),
     "maps": _option("--maps", parser=Path, metavar="DIR", panel=OUTPUT, text="Write every map, full size."),
     "save": _option(
