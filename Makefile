@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAMPLE := samples/harbour.png
 
-.PHONY: demo test bench format samples clean
+.PHONY: demo test docs bench format samples clean
 
 # The CPU build of torch is small; where the package index offers only the CUDA build, see README, "Installing torch".
 $(VENV)/.installed: pyproject.toml
@@ -28,6 +28,10 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses auto --dist worksteal
+
+# Every warning is an error. Open build/docs/index.html; no server is needed.
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m sphinx --fail-on-warning --nitpicky --keep-going --quiet docs build/docs
 
 # Under 15 minutes; writes benchmarks/RESULTS.md.
 bench: $(VENV)/.installed-dev

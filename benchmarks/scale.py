@@ -102,7 +102,8 @@ def header() -> Iterator[str]:
     yield (
         f"Made by `python benchmarks/scale.py` on {time.strftime('%Y-%m-%d')}: {parallel.cores()} cores, "
         f"{platform.system()} {platform.machine()}, Python {platform.python_version()}. Medians of "
-        "pairs taken in turn, with the least and the greatest ratio. What it means is in docs/scale.md."
+        "pairs taken in turn, with the least and the greatest ratio. What it means is in "
+        "docs/howto/cluster.md."
     )
     yield ""
 

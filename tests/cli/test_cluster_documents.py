@@ -1,4 +1,4 @@
-"""What docs/scale.md and the files in docs/cluster say is done: every command of theirs, as a process."""
+"""What docs/howto/cluster.md and the files in docs/cluster say: every command of theirs, as a process."""
 
 import contextlib
 import re
@@ -15,7 +15,7 @@ pytest.importorskip("distributed")
 
 ROOT = Path(__file__).parent.parent.parent
 COMPOSE = ROOT / "docs" / "cluster" / "compose.yaml"
-SCALE = ROOT / "docs" / "scale.md"
+SCALE = ROOT / "docs" / "howto" / "cluster.md"
 
 
 def composed():

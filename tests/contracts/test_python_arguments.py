@@ -1,4 +1,4 @@
-"""What the functions for Python take and refuse, as docs/python.md promises."""
+"""What the functions for Python take and refuse, as docs/howto/python.md promises."""
 
 from pathlib import Path
 
@@ -89,8 +89,8 @@ def test_a_sheet_that_cannot_be_drawn_is_refused(options, words):
 
 
 def test_every_error_is_public_and_documented():
-    """The classes of the module of errors, each beside the sentence in docs/python.md that lists them."""
-    with Path("docs/python.md").open(encoding="utf-8") as file:
+    """The classes of the module of errors, each beside the sentence in the document that lists them."""
+    with Path("docs/howto/python.md").open(encoding="utf-8") as file:
         told = file.read()
     errors = [one for one in vars(convviz.errors).values() if isinstance(one, type)]
     for one in errors:

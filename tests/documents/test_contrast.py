@@ -15,7 +15,7 @@ from convviz.cli.app import status_of
 from convviz.render.palette import OUTPUT_TEAL, signed_colours
 
 ROOT = Path(__file__).parents[2]
-TEXT = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/gallery.md"))
+TEXT = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/howto/gallery.md"))
 # Parts that add up share a scale; what torch adds changes no map.
 COMMANDS = sorted(
     line

@@ -19,7 +19,12 @@ from convviz.spec.layers import KINDS
 from convviz.spec.stacks import network_of
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+HOWTO = ROOT / "docs" / "howto"
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def name_of(path):
+    return path.relative_to(ROOT).with_suffix("").as_posix()
 
 
 def blocks(path, language):
@@ -40,9 +45,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in DOCUMENTS if any(commands(path))], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if any(commands(path))], ids=name_of)
 def test_the_commands_of_a_document_do_what_it_says_without_an_error(convviz, folder, path):
     """One after the other in one folder, for a command may read what an earlier one wrote."""
     for command in commands(path):
@@ -56,16 +59,14 @@ def test_the_commands_of_a_document_do_what_it_says_without_an_error(convviz, fo
             assert (folder / target).is_file(), command
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in DOCUMENTS if blocks(path, "python")], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if blocks(path, "python")], ids=name_of)
 def test_documented_python_runs(program, folder, path):
     for block in blocks(path, "python"):
         program(block)
 
 
 def test_the_command_of_the_tutorial_makes_the_maps_of_its_program(convviz, program, folder):
-    text = (ROOT / "docs" / "run.md").read_text(encoding="utf-8").split("## A program of a tutorial")[1]
+    text = (HOWTO / "maps.md").read_text(encoding="utf-8").split("## A program of a tutorial")[1]
     found = program(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1])
     command = re.search(r"```sh\nconvviz (.*?)\n```", text, re.DOTALL)[1]
     done = convviz(*shlex.split(command), "--json")
@@ -75,7 +76,7 @@ def test_the_command_of_the_tutorial_makes_the_maps_of_its_program(convviz, prog
 
 
 def test_the_output_that_is_shown_of_a_run_is_what_it_prints(convviz, folder):
-    text = (ROOT / "docs" / "run.md").read_text(encoding="utf-8")
+    text = (HOWTO / "maps.md").read_text(encoding="utf-8")
     command, shown = re.search(r"```sh\nconvviz (.*?)\n```.*?```text\n(.*?)```", text, re.DOTALL).groups()
     assert convviz(*shlex.split(command)).stdout == shown
 
@@ -101,10 +102,10 @@ def test_an_option_of_the_table_has_one_default():
 
 
 def test_the_net_in_the_document_is_one():
-    (text,) = blocks(ROOT / "docs" / "nets.md", "toml")
-    found = network_of(tomllib.loads(text), "nets.md")
+    (text,) = blocks(HOWTO / "own.md", "toml")
+    found = network_of(tomllib.loads(text), "own.md")
     assert [one.output_shape for one in found.sized((1, 28, 28))][-1] == (2,) == (len(found.classes),)
-    said = (ROOT / "docs" / "nets.md").read_text(encoding="utf-8").split("| `type` |")[1].split("\n")[0]
+    said = (HOWTO / "own.md").read_text(encoding="utf-8").split("| `type` |")[1].split("\n")[0]
     assert [kind.__name__ for kind in KINDS if not re.search(rf"\b{kind.__name__}\b", said)] == []
 
 

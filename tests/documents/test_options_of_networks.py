@@ -1,4 +1,4 @@
-"""The table of docs/networks.md: what `run` does with each of its options for a layer of a network."""
+"""The table of docs/howto/network.md: what `run` does with each of its options for a layer of a network."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from PIL import Image
 
 from convviz.cli.app import make_app
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "networks.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "howto" / "network.md"
 NET = """
 from torch import nn
 
