@@ -1,6 +1,15 @@
 """The site of the documents: `make docs` builds it into build/docs."""
 
+import sys
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
 import convviz
+from convviz.cli.app import status_of
 
 project = "convviz"
 author = "the authors of convviz"
@@ -8,11 +17,12 @@ copyright = author
 version = release = convviz.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["cluster"]
+exclude_patterns = ["cluster", "pictures"]
 
 # The links of the pages work in a checkout and on the site alike: headings have the addresses of GitHub.
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence"]
+# Options are written with two hyphens; they stay two.
+smartquotes = False
 
 # The docstrings name types in words, such as "ndarray, shape (C, H, W)".
 napoleon_use_param = False
@@ -27,3 +37,27 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
+# A page that was opened as a file cannot fetch the pages that it finds, to show their words.
+html_show_search_summary = False
+
+
+def want_text(_: Sphinx, page: nodes.document) -> None:
+    """Warn of a picture that says nothing to a reader who does not see it."""
+    for picture in page.findall(nodes.image):
+        if not picture.get("alt", "").strip():
+            logging.getLogger(__name__).warning(
+                "the picture %s has no alternative text", picture["uri"], location=picture
+            )
+
+
+def write_classic(app: Sphinx, error: Exception | None) -> None:
+    """Write the page that the start and the first concept embed."""
+    if error is None and status_of(["explore", "--output", str(Path(app.outdir, "classic.html")), "--force"]):
+        sys.exit("the page of convviz explore was not written")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Add the check of pictures and the page of `convviz explore`."""
+    app.connect("doctree-read", want_text)
+    app.connect("build-finished", write_classic)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,25 +1,39 @@
-"""Write what the documents take from the code: the table of options and the pictures.
+"""Write what the documents take from the code: the options of all commands, exit statuses, pictures.
 
-python docs/make_docs.py             writes both
-python docs/make_docs.py NAME.png …  writes the table and these pictures
-python docs/make_docs.py --check     says whether the table is up to date, and writes nothing
+python docs/make_docs.py             writes everything
+python docs/make_docs.py NAME.png …  writes the reference and these pictures
+python docs/make_docs.py --check     says whether the reference is up to date, and writes nothing
 """
 
 import os
 import re
 import shlex
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import typer.main
 from PIL import Image
 
-from convviz.cli.app import make_app, status_of
+from convviz.cli.app import COMMANDS, make_app, status_of
+from convviz.cli.exits import STATUS, Exit
 
 ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 README = ROOT / "README.md"
+WRITTEN = "<!-- Written by docs/make_docs.py; do not edit. -->\n\n"
 BEGIN, END = "<!-- options: written by docs/make_docs.py -->\n", "<!-- end of options -->"
 DEFAULT = re.compile(r" +\[default: ([^\]]*)\]")
+
+# The headings of the help, as the pages have them.
+PANELS = ("What", "Scene", "Sheet", "Layer", "Input", "Compute", "Batch", "Output")
+OTHER_STATUSES = {
+    Exit.OK: "Done.",
+    Exit.BUG: "A bug in convviz; a traceback is printed.",
+    Exit.INTERRUPTED: "Interrupted by Ctrl-C.",
+    Exit.SIGNAL: "128 plus the number of a signal: ended by that signal, such as 143 by SIGTERM.",
+}
 
 PICTURES = {
     "run.png": "run samples/harbour.png --out-channels 6 --padding 1 --tile 250 --quiet",
@@ -51,29 +65,106 @@ PICTURES = {
 }
 
 
-def options_table(command: str) -> str:
-    """Tabulate the options of a command as Markdown, in the order of its help."""
-    params = [
-        param
-        for param in typer.main.get_command(make_app()).commands[command].params
-        if param.param_type_name == "option"
-    ]
-    order = ("Layer", "Input", "Compute", "Output")
+def options_table(options: Iterable[Any]) -> str:
+    """Tabulate options as Markdown, in the order of the help."""
     rows = ["| option | value | what it does | default |", "|---|---|---|---|"]
-    for panel in order:
-        for param in params:
-            if param.rich_help_panel != panel:
-                continue
-            names = "/".join(f"`{name}`" for name in sorted((*param.opts, *param.secondary_opts), key=len))
-            value = "" if param.is_flag else f"`{param.metavar}`".replace("|", "\\|")
-            text, default = without_default((param.help or "").replace("|", "\\|"))
-            if not default and param.secondary_opts:
-                default = (param.opts if param.default else param.secondary_opts)[0]
-            elif not default and param.default not in (None, False):
-                default = str(param.default)
-            shown = f"`{default}`" if default and " " not in default else default
-            rows.append(f"| {names} | {value} | {text} | {shown} |")
+    for option in options:
+        names = "/".join(f"`{name}`" for name in sorted((*option.opts, *option.secondary_opts), key=len))
+        value = "" if option.is_flag else f"`{option.metavar}`".replace("|", "\\|")
+        text, default = without_default((option.help or "").replace("|", "\\|"))
+        if not default and option.secondary_opts:
+            default = (option.opts if option.default else option.secondary_opts)[0]
+        elif not default and option.default not in (None, False):
+            default = str(option.default)
+        shown = f"`{default}`" if default and " " not in default else default
+        rows.append(f"| {names} | {value} | {text} | {shown} |")
     return "\n".join(rows) + "\n"
+
+
+def options_of(command: Any, panel: str) -> list[Any]:
+    """List the options of a command that its help has under one heading."""
+    return [one for one in command.params if one.param_type_name == "option" and one.rich_help_panel == panel]
+
+
+def command_page(name: str, command: Any) -> str:
+    """Write the page of a command."""
+    arguments = [one for one in command.params if one.param_type_name == "argument"]
+    words = [one.metavar.strip("[]") + ("..." if one.nargs == -1 else "") for one in arguments]
+    usage = [word if one.required else f"[{word}]" for one, word in zip(arguments, words, strict=True)]
+    text, _, examples = (command.help or "").partition("For example:")
+    lines = [line.strip() for line in examples.splitlines() if line.strip()]
+    parts = [
+        f"# `convviz {name}`\n",
+        fenced(" ".join(["convviz", name, "[OPTIONS]", *usage])),
+        text.strip() + "\n",
+        "For example:\n",
+        fenced("\n".join(lines)),
+    ]
+    if arguments:
+        rows = [f"| `{word}` | {one.help} |\n" for word, one in zip(words, arguments, strict=True)]
+        parts.append("| argument | what it is |\n|---|---|\n" + "".join(rows))
+    for panel in PANELS:
+        if options := options_of(command, panel):
+            parts += [f"## {panel}\n", options_table(options)]
+    more = [f"[{title}](../../howto/{path.name})" for path, title in guides(name)]
+    if any("--json" in one.opts for one in command.params):
+        more.append(f"[the keys of `--json`](../json.md#{name})")
+    return WRITTEN + "\n".join([*parts, "## See also\n", "".join(f"* {one}\n" for one in more)])
+
+
+def guides(command: str) -> Iterator[tuple[Path, str]]:
+    """Find the pages by task whose titles name a command."""
+    for path in sorted((DOCS / "howto").glob("*.md")):
+        title = path.read_text(encoding="utf-8").split("\n", 1)[0].removeprefix("# ")
+        if re.search(rf"`{command}\b", title):
+            yield path, title
+
+
+def fenced(text: str) -> str:
+    """Put text between fences."""
+    return f"```text\n{text}\n```\n"
+
+
+def commands_page(commands: Mapping[str, Any]) -> str:
+    """Write the list of the commands."""
+    return (
+        WRITTEN
+        + "# Commands\n\n`convviz COMMAND --help` prints the same in a terminal.\n\n"
+        + "| command | what it does |\n|---|---|\n"
+        + "".join(f"| [`{name}`]({name}.md) | {COMMANDS[name]} |\n" for name in commands)
+        + "\n```{toctree}\n:hidden:\n\n"
+        + "".join(f"{name}\n" for name in commands)
+        + "```\n"
+    )
+
+
+def statuses_page() -> str:
+    """Write the table of exit statuses, with what the errors behind them say of themselves."""
+    of_errors: dict[int, list[str]] = {}
+    for error, status in STATUS.items():
+        what = (error.__doc__ or "").split("\n", 1)[0]
+        of_errors.setdefault(status, []).append(f"`{error.__name__}`: {what}")
+    rows = [
+        (status.value, " ".join(of_errors.get(status, [OTHER_STATUSES.get(status, "")]))) for status in Exit
+    ]
+    return (
+        WRITTEN
+        + "# Exit statuses\n\nIn Python each error is the class that is named here, a `ConvvizError`.\n\n"
+        + "| status | what happened |\n|---|---|\n"
+        + "".join(f"| {value} | {what} |\n" for value, what in sorted(rows))
+    )
+
+
+def reference() -> dict[Path, str]:
+    """Write everything that is text: the files, and what should be in them."""
+    commands = typer.main.get_command(make_app()).commands
+    folder = DOCS / "reference"
+    pages = {folder / "commands" / f"{name}.md": command_page(name, one) for name, one in commands.items()}
+    pages[folder / "commands" / "index.md"] = commands_page(commands)
+    pages[folder / "statuses.md"] = statuses_page()
+    run = [one for panel in PANELS for one in options_of(commands["run"], panel)]
+    pages[README] = with_table(README.read_text(encoding="utf-8"), options_table(run))
+    return pages
 
 
 def without_default(text: str) -> tuple[str, str]:
@@ -82,10 +173,10 @@ def without_default(text: str) -> tuple[str, str]:
     return (DEFAULT.sub("", text), found[1]) if found else (text, "")
 
 
-def with_table(text: str) -> str:
+def with_table(text: str, table: str) -> str:
     """Put the table into the text of the README."""
     head, rest = text.split(BEGIN)
-    return head + BEGIN + options_table("run") + END + rest.split(END)[1]
+    return head + BEGIN + table + END + rest.split(END)[1]
 
 
 def make(name: str, target: Path) -> None:
@@ -105,15 +196,21 @@ def reduction(name: str, width: int) -> int:
 
 
 def main() -> None:
-    """Write the table and the pictures, or check the table."""
-    text = README.read_text(encoding="utf-8")
+    """Write the reference and the pictures, or check the reference."""
+    pages = reference()
     if "--check" in sys.argv:
-        sys.exit(
-            0 if with_table(text) == text else "README.md: the options are out of date; run docs/make_docs.py"
-        )
-    README.write_text(with_table(text), encoding="utf-8")
+        stale = [
+            path
+            for path, text in pages.items()
+            if not path.exists() or path.read_text(encoding="utf-8") != text
+        ]
+        stale += {*(DOCS / "reference" / "commands").iterdir()} - {*pages}
+        names = ", ".join(path.relative_to(ROOT).as_posix() for path in stale)
+        sys.exit(f"{names}: out of date; run docs/make_docs.py" if stale else 0)
+    for path, text in pages.items():
+        path.write_text(text, encoding="utf-8")
     for name in sys.argv[1:] or PICTURES:
-        target = ROOT / "docs" / "pictures" / name
+        target = DOCS / "pictures" / name
         make(name, target)
         if name.endswith(".gif"):
             continue

@@ -72,7 +72,7 @@ class LayerMaps:
 
     @property
     def maps(self) -> Floats:
-        """Output of the layer, float32: (C, H, W), (N,), or another shape that the network has there."""
+        """Output of the layer as float32, of shape (C, H, W), (N,) or another that the network has there."""
         return self.run.activation(self.name)
 
     @property

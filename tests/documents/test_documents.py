@@ -81,7 +81,7 @@ def test_the_output_that_is_shown_of_a_run_is_what_it_prints(convviz, folder):
     assert convviz(*shlex.split(command)).stdout == shown
 
 
-def test_the_table_of_options_is_that_of_the_code():
+def test_the_reference_of_the_commands_is_that_of_the_code():
     done = subprocess.run(
         [sys.executable, str(ROOT / "docs" / "make_docs.py"), "--check"],
         capture_output=True,

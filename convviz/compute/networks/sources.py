@@ -81,7 +81,7 @@ class NetworkSource(Protocol):
 
     @property
     def usual_shape(self) -> tuple[int, int, int]:
-        """The shape of an input that the network accepts: the declared one, or a photograph that fits."""
+        """The shape of an input that the network accepts, the declared one or that of a photograph."""
         ...
 
     def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:

@@ -203,7 +203,7 @@ class Conv2d(Layer):
 
     @property
     def bias_parameters(self) -> int:
-        """Number of biases: one per feature map, or none."""
+        """Number of biases, one per feature map, or none."""
         return self.out_channels if self.bias else 0
 
     @property
@@ -213,7 +213,7 @@ class Conv2d(Layer):
 
     @property
     def kernels(self) -> int:
-        """Number of two-dimensional kernels: filters times the channels that each filter reads."""
+        """Number of two-dimensional kernels, which is filters times the channels that each filter reads."""
         return self.out_channels * self.weight_shape[1]
 
     @property

@@ -1,0 +1,145 @@
+"""The tables of docs/reference/json.md have the keys that the commands print, and no others."""
+
+import contextlib
+import io
+import json
+import re
+import shlex
+import shutil
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer.main
+
+from convviz.cli.app import make_app, status_of
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reference" / "json.md"
+TYPES = {dict: "object", list: "list", str: "string", bool: "boolean", int: "number", float: "number"}
+DIGITS = "samples/digit.png --net samples/digits.toml --weights samples/digits.safetensors"
+MODULE = "--model samples/residual_net.py:ResidualNet"
+# What together shows every key of a command; the files of one are there for the next.
+COMMANDS = {
+    "run": [
+        "nan.csv -K 1 --table --partial --flip --stat sparsity,energy --code",
+        "samples/harbour.png --prepare imagenet --crop 20 --resize 32x32 -O 3 --save x.npz",
+        "samples/gray-5x5.csv samples/gray-5x5.csv -O 1",
+        "samples/palette.gif --page 2 -O 1",
+        "samples/gray-5x5.csv --layers 'conv 2 k3 | relu' --field 1,1",
+        "samples/gray-5x5.csv --layers 'conv 2 k3 | relu' --layer conv1,relu1",
+        DIGITS,
+    ],
+    "explain": [
+        "samples/gray-5x5.csv -K sobel-x -p 1",
+        "samples/gray-5x5.csv -K sobel-x --pixel 0,0",
+        "samples/gray-5x5.csv -K sobel-x --weight 0,0,0,2",
+        "samples/gray-5x5.csv -O 1 --as-matrix",
+        "samples/classic.json --group-map --groups 3 -O 3",
+    ],
+    "pad": ["samples/gray-5x5.csv -p 1 --all-modes"],
+    "shape": [
+        "3x9x9 --counts",
+        "3x9x9 --target 5x5",
+        "1x28x28 --net samples/digits.toml",
+        f"3x64x64 {MODULE} --layer block.2",
+    ],
+    "kernels": ["gaussian", "sobel"],
+    "layers": ["samples/digits.safetensors", f"{MODULE} --input 3x64x64"],
+    "filters": ["samples/digits.safetensors --layer conv1"],
+    "maps": ["x.npz --array maps --stat sparsity,energy", "nan.npy"],
+    "look": [f"{DIGITS} --how {how} --layer conv2" for how in ("gradcam", "pca")],
+    "inspect": ["gray-5x5-maps.png"],
+    "batch": ["samples out --pattern palette.gif -O 1", "samples out --pattern p*.png -O 1"],
+    "bench": ["samples/gray-5x5.csv --seconds 1"],
+}
+
+
+def rows():
+    """Every key of the page: its command, itself, its types, and whether every document has it."""
+    for section in re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        command = section.split()[0]
+        for line in re.findall(r"^\| `.*$", section, re.MULTILINE):
+            keys, types, _, when = (cell.strip() for cell in line.strip("| ").split(" | "))
+            for key in re.findall("`([^`]+)`", keys):
+                yield command, key, set(re.split(", | or ", types)), when == "always"
+
+
+def keys_of(value, at=""):
+    """Every key of a document, with the type of its value."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            here = f"{at}.{key}" if at else key
+            yield here, "null" if inner is None else TYPES[type(inner)]
+            yield from keys_of(inner, here)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from keys_of(inner, f"{at}[]")
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory):
+    """What each command prints; of a document that holds several, these too."""
+    folder = tmp_path_factory.mktemp("json")
+    shutil.copytree(ROOT / "samples", folder / "samples")
+    (folder / "nan.csv").write_text("nan,1\n2,inf\n")
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        np.save("nan.npy", np.array([[[np.nan, np.inf], [1, 2]]], np.float32))
+        for command, asked in COMMANDS.items():
+            found[command] = []
+            for line in asked:
+                document = printed([command, *shlex.split(line), "--json"])
+                several = document.get("runs", []) if isinstance(document, dict) else []
+                found[command] += several or [document]
+                if several:
+                    found[command].append({"runs": []})
+    return found
+
+
+def printed(words):
+    """Run a command in this process; give the document that it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert status_of(words) in (0, 6), words
+    return json.loads(out.getvalue())
+
+
+def matches(key, pattern):
+    """Say whether a row is about a key; a star stands for one name."""
+    return fnmatchcase(key, pattern.replace("[", "[[]")) and key.count(".") == pattern.count(".")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_page_has_the_keys_that_a_command_prints(documents, command):
+    """With their types; an object that the rows take apart, and what is in one that is a row, need none."""
+    said = {key: types for one, key, types, _ in rows() if one == command}
+    apart = {
+        re.sub(r"(\[\])?$", "", key.rsplit(".", up)[0]) for key in said for up in range(1, key.count(".") + 1)
+    }
+    whole = [f"{key}." for key, types in said.items() if "object" in types]
+    seen = [pair for document in documents[command] for pair in keys_of(document)]
+    for key, type_ in seen:
+        about = [types for pattern, types in said.items() if matches(key, pattern)]
+        assert about or any(matches(key, pattern) for pattern in apart) or key.startswith(tuple(whole)), key
+        assert not about or any(type_ in types for types in about), (key, type_)
+    printed_keys = {key for key, _ in seen}
+    unseen = [pattern for pattern in said if not any(matches(key, pattern) for key in printed_keys)]
+    assert unseen == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_key_that_is_always_there_is_in_every_document(documents, command):
+    always = {key.partition("[")[0] or key for one, key, _, every in rows() if one == command and every}
+    for document in documents[command]:
+        if document != {"runs": []}:
+            printed_keys = {key for key, _ in keys_of(document)}
+            absent = [p for p in always if not any(matches(key, p) for key in printed_keys)]
+            assert absent == []
+
+
+def test_every_command_with_documents_has_a_table():
+    commands = typer.main.get_command(make_app()).commands
+    with_json = {name for name, one in commands.items() if any("--json" in p.opts for p in one.params)}
+    assert with_json == {command for command, *_ in rows()} == set(COMMANDS)
