@@ -13,9 +13,6 @@ from convviz.errors import SpecError
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
 from convviz.spec.wanted import BatchSettings, NetworkSettings
 
-# Failures that are named at the end; of ten million files all may fail, and a report takes them.
-MOST_NAMED = 1000
-
 
 @with_settings
 def batch(
@@ -62,7 +59,9 @@ def batch(
     if out.startswith("memory://"):
         remark("memory:// is gone when its process ends; choose another output to keep it.")
     request = BatchRequest(folder, out, layer, reading, compute, picture, network, running, force)
-    made = Batch(request, most_named=None if json else MOST_NAMED, say=_answer_at_once if piped else None)
+    made = Batch(
+        request, most_named=None if json else reports.MOST_NAMED, say=_answer_at_once if piped else None
+    )
     total = made.plan.total if made.plan.counted else None
     with asking(made.stop.ask) as signals, progress(total, "files", wanted=not quiet) as advance:
         tally = made.run(advance=advance, tell=(lambda text: None) if quiet else remark)

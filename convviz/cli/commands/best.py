@@ -70,7 +70,8 @@ def best(
     from convviz.cli.reports import batch as reports
 
     kept = work or str(answer.kept)
-    made = BestBatch(PeaksRequest(folder, kept, layer, reading, network=network, batch=running, force=force))
+    request = PeaksRequest(folder, kept, layer, reading, network=network, batch=running, force=force)
+    made = BestBatch(request, most_named=None if json else reports.MOST_NAMED)
     tally = _run(made, quiet=quiet)
     found = made.best(asked)
     description = found.description(network, layer, reading, asked, picture)

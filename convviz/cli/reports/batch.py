@@ -10,6 +10,9 @@ from convviz.cli.signals import Ended
 from convviz.errors import BatchError
 from convviz.text import plural
 
+# Failures that are named at the end; of ten million files all may fail, and a report takes them.
+MOST_NAMED = 1000
+
 
 def document(tally: Tally) -> dict[str, Any]:
     """Return what was done as plain values."""
