@@ -59,6 +59,8 @@ PICTURES = {
     "gallery/groups.jpg": "run samples/harbour.png --out-channels 3 --groups 3 --padding 1",
     "look.png": "look samples/digit.png --net samples/digits.toml --weights samples/digits.safetensors "
     "--layer conv1,conv2",
+    "best.png": "best samples --weights samples/digits.safetensors --layer conv1 --mode gray "
+    "--resize short:120 --pattern '*.png' --maps 5,6,7 --count 6 --quiet",
     "filters.png": "filters samples/digits.safetensors --layer conv1 --frequency",
     "matrix.png": "explain samples/gray-5x5.csv --as-matrix --kernel sobel-x",
     "weight.png": "explain samples/gray-5x5.csv --weight 0,0,0,2 --kernel sobel-y --padding 1 --stride 1x2",

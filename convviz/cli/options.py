@@ -346,6 +346,25 @@ OPTIONS: dict[str, Any] = {
         panel=OUTPUT,
         text="Opacity of the colours over the picture.",
     ),
+    # the pictures in which maps are largest
+    "only": _option(
+        "--maps",
+        parser=parsing.indices("maps"),
+        metavar="N,N,…",
+        panel=OUTPUT,
+        text="The maps of the rows, by their indices.",
+    ),
+    "count": _option(
+        "--count", parser=parsing.whole("count"), metavar="N", panel=OUTPUT, text="Pictures for each map."
+    ),
+    "work": _option(
+        "--work",
+        parser=str,
+        metavar="DIR",
+        panel=BATCH,
+        text="Where the largest values of each picture are kept for the next run: a path or an address "
+        "[default: .convviz/NAME-best beside the sheet].",
+    ),
     # a network
     "layers": _option(
         "--layers",

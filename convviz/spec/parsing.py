@@ -168,6 +168,24 @@ def position(field: str) -> Callable[[str], HW]:
     return parse
 
 
+def indices(field: str) -> Callable[[str], tuple[int, ...]]:
+    """Make a parser of whole numbers of at least 0, with commas between them; each is taken once.
+
+    Examples
+    --------
+    >>> indices("maps")("7,0,7")
+    (7, 0)
+    """
+
+    def parse(text: str) -> tuple[int, ...]:
+        found = _wholes(text)
+        if None in found:
+            raise SpecError(f"{field} must be whole numbers from 0 up, such as 0,7,12, not {text!r}.")
+        return tuple(dict.fromkeys(one for one in found if one is not None))
+
+    return parse
+
+
 def weight_index(field: str) -> Callable[[str], tuple[int, int, int, int]]:
     """Make a parser of ``O,I,Y,X``, the position of a weight; all four are counted from 0.
 
