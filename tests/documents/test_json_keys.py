@@ -50,6 +50,7 @@ COMMANDS = {
     "filters": ["samples/digits.safetensors --layer conv1"],
     "maps": ["x.npz --array maps --stat sparsity,energy", "nan.npy"],
     "look": [f"{DIGITS} --how {how} --layer conv2" for how in ("gradcam", "pca")],
+    "best": ["samples --weights samples/digits.safetensors --layer conv1 --mode gray --pattern 'digit*.png'"],
     "inspect": ["gray-5x5-maps.png"],
     "batch": ["samples out --pattern palette.gif -O 1", "samples out --pattern p*.png -O 1"],
     "bench": ["samples/gray-5x5.csv --seconds 1"],
