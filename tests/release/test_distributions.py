@@ -1,0 +1,161 @@
+"""What a release uploads holds what it needs and nothing else, and works far from the checkout."""
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import convviz
+
+ROOT = Path(__file__).parents[2]
+
+
+def python(*arguments, of=sys.executable, cwd=ROOT):
+    """Run Python, or a module of it, as somebody does who has only what is installed."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        [str(of), *map(str, arguments)],
+        cwd=cwd,
+        env={**env, "COLUMNS": "100", "TERM": "dumb"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The archive of the source, and the wheel that is built from it, as pip does without a wheel."""
+    folder = tmp_path_factory.mktemp("dist")
+    python("-m", "hatchling", "build", "-t", "sdist", "-d", folder)
+    (sdist,) = folder.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder / "source", filter="data")
+    (source,) = (folder / "source").iterdir()
+    python("-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=source)
+    (wheel,) = folder.glob("*.whl")
+    return sdist, wheel
+
+
+def test_the_package_index_would_take_both(built):
+    assert python("-m", "twine", "check", "--strict", *built).count("PASSED") == 2
+
+
+def test_the_wheel_holds_the_package_and_what_it_reads_and_nothing_else(built):
+    names = set(zipfile.ZipFile(built[1]).namelist())
+    package = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "convviz").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    of_pip = {name for name in names if name.startswith(f"convviz-{convviz.__version__}.dist-info/")}
+    # What only checks the scripts of the page; and the sample that `animate --gallery` reads.
+    package -= {"convviz/page/tsconfig.json"}
+    assert names - of_pip == package | {"convviz/gallery.toml"}
+    licences = {name.partition("/licenses/")[2] for name in of_pip if "/licenses/" in name}
+    assert licences == {"LICENSE", "convviz/render/typeface/LICENSE"}
+
+
+def test_the_wheel_has_the_data_of_the_page_the_networks_the_typeface_and_the_types(built):
+    names = zipfile.ZipFile(built[1]).namelist()
+    count = {ending: sum(name.endswith(ending) for name in names) for ending in (".js", ".css", ".html")}
+    page = ROOT / "convviz" / "page"
+    assert count == {ending: len([*page.glob(f"*{ending}")]) for ending in count}
+    assert min(count.values()) > 0
+    assert {f"convviz/spec/nets/{name}.toml" for name in ("lenet5", "resnet18", "vgg16")} < set(names)
+    assert {"convviz/py.typed", "convviz/render/typeface/DejaVuSansCondensed.ttf"} < set(names)
+    assert [name for name in names if re.search(r"__pycache__|\.pyc|/tests?/|test_", name)] == []
+
+
+def test_the_archive_of_the_source_can_be_tested_and_cited(built):
+    with tarfile.open(built[0]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for part in (
+        "tests/conftest.py",
+        "samples/harbour.png",
+        "docs/run.md",
+        "Makefile",
+        "LICENSE",
+        "pyproject.toml",
+    ):
+        assert part in names
+    assert [
+        name for name in names if re.search(r"__pycache__|\.pyc|(^|/)\.(?!gitignore)|\.ipynb_", name)
+    ] == []
+
+
+def test_the_summary_uses_the_words_of_the_glossary(built):
+    metadata = zipfile.ZipFile(built[1]).read(f"convviz-{convviz.__version__}.dist-info/METADATA").decode()
+    found = Parser().parsestr(metadata)
+    assert found["Version"] == convviz.__version__
+    assert not re.search(r"\b(planes?|taps|banks?|nets?)\b", found["Summary"])
+    supported = {name.rpartition(" ")[2] for name in found.get_all("Classifier") if ":: 3." in name}
+    assert supported == {"3.11", "3.12", "3.13", "3.14"}
+
+
+@pytest.fixture(scope="module")
+def installed(built, tmp_path_factory):
+    """The Python of an empty environment with the wheel; its dependencies are those of this one."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False)
+    paths = {
+        name: Path(sysconfig.get_path(name, "venv", {"base": folder, "platbase": folder}))
+        for name in ("scripts", "purelib")
+    }
+    of = paths["scripts"] / Path(sys.executable).name
+    python("-m", "pip", "--python", of, "install", "--no-deps", "--no-index", "--quiet", built[1])
+    # Only its folders are looked into, not its links: a convviz that this one is linked to is not found.
+    here = [path for path in sys.path if path.endswith("site-packages")]
+    (paths["purelib"] / "dependencies.pth").write_text("\n".join(here), encoding="utf-8")
+    return of
+
+
+def test_the_installed_program_does_what_the_readme_promises_outside_of_the_checkout(installed, tmp_path):
+    """In one test, since the environment is made once for each process of tests."""
+    where = python("-c", "import convviz; print(convviz.__file__)", of=installed, cwd=tmp_path)
+    assert Path(where.strip()).is_relative_to(installed.parents[1])
+
+    def run(*arguments):
+        done = subprocess.run(
+            [str(installed.with_name("convviz")), *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "COLUMNS": "100", "TERM": "dumb"},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{arguments}\n{done.stderr}"
+        return done.stdout
+
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "cat.png")
+    assert run("--version").startswith(f"convviz {convviz.__version__}\n")
+    assert "cat-maps.png" in run("run", "cat.png", "--out-channels", "6", "--padding", "1")
+    assert (tmp_path / "cat-maps.png").is_file()
+    assert "window: rows 5 to 7, columns 6 to 8" in run("explain", "cat.png", "--at", "5,6")
+    run("explore", "cat.png")
+    page = (tmp_path / "cat-explore.html").read_text(encoding="utf-8")
+    assert all(word in page for word in ("<style", "<script", "</html>"))
+    assert "output  6 x 38 x 46" in run("shape", "3x40x48", "-O", "6")
+    assert "sobel-x" in run("kernels", "sobel")
+    network = ("--net", "lenet5", "--mode", "gray", "--resize", "32", "--layer", "conv1")
+    assert "1x32x32 -> 6x28x28" in run("run", "cat.png", *network, "-o", "net.png")
+    assert (tmp_path / "net.png").is_file()
+    assert int(python("-c", _GALLERY, of=installed, cwd=tmp_path)) > 10
+
+
+_GALLERY = "from convviz.results.scene import gallery; print(len(gallery()))"
