@@ -18,6 +18,7 @@ from PIL import Image
 import convviz
 
 ROOT = Path(__file__).parents[2]
+PARTS = ("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md")
 
 
 def python(*arguments, of=sys.executable, cwd=ROOT):
@@ -83,18 +84,9 @@ def test_the_wheel_has_the_data_of_the_page_the_networks_the_typeface_and_the_ty
 def test_the_archive_of_the_source_can_be_tested_and_cited(built):
     with tarfile.open(built[0]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    for part in (
-        "tests/conftest.py",
-        "samples/harbour.png",
-        "docs/run.md",
-        "Makefile",
-        "LICENSE",
-        "pyproject.toml",
-    ):
+    for part in (*PARTS, "samples/harbour.png", "tests/conftest.py", "docs/run.md", "pyproject.toml"):
         assert part in names
-    assert [
-        name for name in names if re.search(r"__pycache__|\.pyc|(^|/)\.(?!gitignore)|\.ipynb_", name)
-    ] == []
+    assert [name for name in names if re.search(r"__pycache__|\.pyc|(^|/)\.(?!gitignore$)", name)] == []
 
 
 def test_the_summary_uses_the_words_of_the_glossary(built):
