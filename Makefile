@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAMPLE := samples/harbour.png
 
-.PHONY: demo test bench format samples clean
+.PHONY: demo test matrix dist bench format samples clean
 
 # The CPU build of torch is small; where the package index offers only the CUDA build, see README, "Installing torch".
 $(VENV)/.installed: pyproject.toml
@@ -28,6 +28,16 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses auto --dist worksteal
+
+# Uses the wheel on every version of Python that is installed here, and says which it skipped.
+matrix: $(VENV)/.installed-dev
+	$(BIN)/python tests/release/matrix.py
+
+# What a release uploads, in dist.
+dist: $(VENV)/.installed-dev
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(BIN)/python -m twine check --strict dist/*
 
 # Under 15 minutes; writes benchmarks/RESULTS.md.
 bench: $(VENV)/.installed-dev

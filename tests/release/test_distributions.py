@@ -11,9 +11,8 @@ import zipfile
 from email.parser import Parser
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from first_steps import take
 
 import convviz
 
@@ -115,39 +114,6 @@ def installed(built, tmp_path_factory):
     return of
 
 
-def test_the_installed_program_does_what_the_readme_promises_outside_of_the_checkout(installed, tmp_path):
+def test_the_installed_program_does_what_somebody_tries_first_far_from_the_checkout(installed, tmp_path):
     """In one test, since the environment is made once for each process of tests."""
-    where = python("-c", "import convviz; print(convviz.__file__)", of=installed, cwd=tmp_path)
-    assert Path(where.strip()).is_relative_to(installed.parents[1])
-
-    def run(*arguments):
-        done = subprocess.run(
-            [str(installed.with_name("convviz")), *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "100", "TERM": "dumb"},
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0, f"{arguments}\n{done.stderr}"
-        return done.stdout
-
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "cat.png")
-    assert run("--version").startswith(f"convviz {convviz.__version__}\n")
-    assert "cat-maps.png" in run("run", "cat.png", "--out-channels", "6", "--padding", "1")
-    assert (tmp_path / "cat-maps.png").is_file()
-    assert "window: rows 5 to 7, columns 6 to 8" in run("explain", "cat.png", "--at", "5,6")
-    run("explore", "cat.png")
-    page = (tmp_path / "cat-explore.html").read_text(encoding="utf-8")
-    assert all(word in page for word in ("<style", "<script", "</html>"))
-    assert "output  6 x 38 x 46" in run("shape", "3x40x48", "-O", "6")
-    assert "sobel-x" in run("kernels", "sobel")
-    network = ("--net", "lenet5", "--mode", "gray", "--resize", "32", "--layer", "conv1")
-    assert "1x32x32 -> 6x28x28" in run("run", "cat.png", *network, "-o", "net.png")
-    assert (tmp_path / "net.png").is_file()
-    assert int(python("-c", _GALLERY, of=installed, cwd=tmp_path)) > 10
-
-
-_GALLERY = "from convviz.results.scene import gallery; print(len(gallery()))"
+    assert take(installed, tmp_path).startswith(f"convviz {convviz.__version__}\n")
