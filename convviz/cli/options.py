@@ -1,7 +1,7 @@
 """Every option that commands share: one row each, by the field of the settings that it fills."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -13,6 +13,7 @@ from convviz.files.writing import Stream
 from convviz.spec import looking, parsing, settings, wanted
 from convviz.spec.kernels import complete, parse_request
 from convviz.spec.layers import PADDING_MODES
+from convviz.spec.stacks import named_networks
 
 LAYER, INPUT, COMPUTE, OUTPUT, BATCH = "Layer", "Input", "Compute", "Output", "Batch"
 
@@ -26,10 +27,20 @@ def _option(
 
 def _words(field: str, known: tuple[str, ...], panel: str, *, text: str, short: tuple[str, ...] = ()) -> Any:
     """Make a row for an option that takes one of a few words."""
-    name = "--" + field.replace(" ", "-")
     return _option(
-        *short, name, parser=parsing.choice(field, known), metavar="|".join(known), panel=panel, text=text
+        *short,
+        "--" + field.replace(" ", "-"),
+        parser=parsing.choice(field, known),
+        metavar="|".join(known),
+        panel=panel,
+        text=text,
+        autocompletion=offering(known),
     )
+
+
+def offering(known: Iterable[str]) -> Callable[[str], list[str]]:
+    """Make what completes one of a few words in a shell."""
+    return lambda incomplete: [word for word in known if word.startswith(incomplete)]
 
 
 OPTIONS: dict[str, Any] = {
@@ -380,6 +391,7 @@ OPTIONS: dict[str, Any] = {
         panel=LAYER,
         text="A whole network: alexnet, lenet5, mobilenet_v2, resnet18, unet, vgg16, or a file .toml or "
         ".onnx.",
+        autocompletion=offering(named_networks()),
     ),
     "model": _option(
         "--model",
