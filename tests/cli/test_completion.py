@@ -61,7 +61,7 @@ def test_a_shell_is_offered_options_each_with_its_whole_help_on_one_line(process
     ("line", "words"),
     [
         pytest.param("run x.png --padding-mode re", {"reflect", "replicate"}, id="padding mode"),
-        pytest.param("run x.png --backend ", {"auto", "numpy", "torch"}, id="backend"),
+        pytest.param("run x.png --backend ", {"auto", "numpy", "torch", "onnxruntime"}, id="backend"),
         pytest.param("shape --net re", {"resnet18"}, id="network"),
         pytest.param("animate --style ", {"flat", "iso"}, id="style of an animation"),
         pytest.param("run x.png -K scharr-", {"scharr-x", "scharr-y"}, id="kernel"),

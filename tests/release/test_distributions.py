@@ -83,7 +83,7 @@ def test_the_wheel_has_the_data_of_the_page_the_networks_the_typeface_and_the_ty
 def test_the_archive_of_the_source_can_be_tested_and_cited(built):
     with tarfile.open(built[0]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    for part in (*PARTS, "samples/harbour.png", "tests/conftest.py", "docs/run.md", "pyproject.toml"):
+    for part in (*PARTS, "samples/harbour.png", "tests/conftest.py", "docs/howto/maps.md", "pyproject.toml"):
         assert part in names
     assert [name for name in names if re.search(r"__pycache__|\.pyc|(^|/)\.(?!gitignore$)", name)] == []
 
