@@ -346,6 +346,15 @@ OPTIONS: dict[str, Any] = {
         panel=OUTPUT,
         text="Opacity of the colours over the picture.",
     ),
+    # what differs
+    "tolerance": _option(
+        "--tolerance",
+        parser=parsing.tolerance,
+        metavar="SHARE",
+        panel=COMPUTE,
+        text="The largest difference to allow, divided by the largest magnitude of A [default: 1e-4 for "
+        "outputs of layers, 0 for stored numbers].",
+    ),
     # a network
     "layers": _option(
         "--layers",

@@ -101,6 +101,13 @@ class OnnxEngine(Engine):
 
     # --- the steps
 
+    @cached_property
+    def joint(self) -> dict[str, str]:
+        """The modules of torch that consist of several operations and make one array."""
+        values = self._names.values
+        makers = {values[name]: name for name in self._names.own.values()}
+        return {name: makers[values[name]] for name in self._names.outer if values[name] in makers}
+
     def steps(self, shape: Shape) -> tuple[NetworkStep, ...]:
         """List the operations that depend on the picture."""
         self._graph.check(shape)
@@ -128,6 +135,7 @@ class OnnxEngine(Engine):
                         self._convolution(index, values),
                         remark=self._remark(index),
                         inputs=inputs,
+                        folded=index in self._names.folded,
                         **told(fields.get(output), len(dims or ()), made),
                     )
                 )
