@@ -23,7 +23,9 @@ _KINDS = {
 }
 # Operations that only move values: what one exporter does with two of them, another does with three.
 _MOVES = ("reshape", "transpose", "slice", "split", "gather", "squeeze", "unsqueeze", "expand", "identity")
-_ACTIVATIONS = ("relu", "relu6", "clip")
+_CONVERSIONS = ("quantizelinear", "dequantizelinear")
+# What an exporter folds into the layer before it, and what a quantizer does besides.
+_NORMALIZATIONS, _ACTIVATIONS = ("batchnorm",), ("relu", "relu6", "clip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,10 @@ def match(first: Engine, second: Engine, shape: Shape) -> Matching:
     one, other = _Side.of(first, shape), _Side.of(second, shape)
     pairs = _by_name(one, other)
     taken = {pair.second.name for pair in pairs.values()}
-    pairs |= {
-        a.name: Pair(a, b, "order")
-        for a, b in _by_order(one, other, pairs)
-        if a.name not in pairs and b.name not in taken
-    }
+    for a, b in _by_order(one, other, pairs):
+        if a.name not in pairs and b.name not in taken:
+            pair = _paired(a, b, one, other=other, how="order")
+            pairs.setdefault(pair.first.name, pair)
     taken |= {pair.second.name for pair in pairs.values()}
     last, end = one.steps[-1], other.steps[-1]
     if last.name not in pairs and last.output_shape == end.output_shape:
@@ -113,15 +114,18 @@ class _Side:
                 return found
         return None
 
-    def after(self, step: NetworkStep, other: "_Side") -> NetworkStep | None:
-        """Find the layer that `other` may have folded into `step`, whose output the two make there."""
+    def after(self, step: NetworkStep, other: "_Side", partner: NetworkStep) -> NetworkStep:
+        """Find the last of the layers after `step` that `other` folded into the partner of `step`."""
+        quantized = partner.kind.startswith("QLinear")
+        kinds = (*_NORMALIZATIONS, *_ACTIVATIONS) if quantized else _NORMALIZATIONS
+        if not quantized and not partner.folded:
+            return step
         for one in self.steps:
-            if one.inputs != (step.name,) or one.outer:
-                continue
-            kind = _kind(one)
-            if kind == "batchnorm" or (kind in _ACTIVATIONS and _partner(one, other) is None):
-                return one
-        return None
+            read = one.inputs == (step.name,) and not one.outer and _kind(one) in kinds
+            found = other.find(one.name) if read else None
+            if read and (found in (None, partner) or _kind(found or step) in _CONVERSIONS):
+                return self.after(one, other, partner)
+        return step
 
 
 def _as_completed(steps: Sequence[NetworkStep]) -> Iterator[NetworkStep]:
@@ -146,6 +150,20 @@ def _inside(step: NetworkStep, outer: NetworkStep, *, whole: NetworkStep) -> boo
 def _path(name: str) -> str:
     """Return the path of a module, without the number of the call and the key of the array."""
     return name.partition("[")[0].partition(":")[0]
+
+
+def _within(name: str) -> Iterator[str]:
+    """List the path of a step, and those of the modules around it.
+
+    Examples
+    --------
+    >>> list(_within("block.conv:2"))
+    ['block.conv', 'block']
+    """
+    path = _path(name)
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
 
 
 def _spellings(name: str) -> Iterator[str]:
@@ -180,16 +198,6 @@ def _is_label(step: NetworkStep) -> bool:
     return re.sub(r"(_|:)[0-9]+$", "", step.name.rpartition(".")[2]) == step.kind
 
 
-def _folds(step: NetworkStep) -> bool:
-    """Return whether a step may make the output of the layer after it as well."""
-    return step.folded or step.kind.startswith("QLinear")
-
-
-def _partner(step: NetworkStep, other: _Side) -> NetworkStep | None:
-    """Find the step of another network with the name of a step."""
-    return other.find(step.name)
-
-
 def _by_name(one: _Side, other: _Side) -> dict[str, Pair]:
     """Match the layers that have one name, or the name of one module; return pairs by the names of A."""
     modules: dict[str, list[str]] = {}
@@ -200,15 +208,27 @@ def _by_name(one: _Side, other: _Side) -> dict[str, Pair]:
     for a in one.steps:
         names = [*([] if _is_label(a) else [a.name]), *modules.get(a.name, ())]
         b = next((step for name in names if (step := other.find(name)) is not None), None)
+        if _kind(a) == "conv" and (b is None or _kind(b) != "conv"):
+            # A quantizer writes a new operation, beside what is left of the module.
+            b = next(
+                (step for step in other.steps if _path(step.name) == a.name and _kind(step) == "conv"), None
+            )
+        if b is not None and a.name not in _spellings(b.name) and one.joint and other.joint:
+            # Of two files, one may have lost layers at the end of a module to a quantizer.
+            b = b if _kind(a) == _kind(b) else None
         if b is None:
             continue
-        if _folds(b) and not _folds(a) and (later := one.after(a, other)):
-            folded[later.name] = Pair(later, b, "folded")
-        elif _folds(a) and not _folds(b) and (later := other.after(b, one)):
-            found[a.name] = Pair(a, later, "folded")
-        else:
-            found[a.name] = Pair(a, b)
+        pair = _paired(a, b, one, other=other, how="name")
+        (found if pair.first is a else folded)[pair.first.name] = pair
     return found | folded
+
+
+def _paired(a: NetworkStep, b: NetworkStep, one: _Side, *, other: _Side, how: How) -> Pair:
+    """Pair two steps, or what one of them makes with the layers after it that are folded into it."""
+    first, second = one.after(a, other, b), other.after(b, one, a)
+    if first is not a:
+        return Pair(first, b, "folded")
+    return Pair(a, second, how if second is b else "folded")
 
 
 def _by_order(
@@ -216,8 +236,18 @@ def _by_order(
 ) -> Iterator[tuple[NetworkStep, NetworkStep]]:
     """Match what has no name in common, between the layers that have."""
     names = {pair.second.name: name for name, pair in pairs.items()}
+    steps = (step for pair in pairs.values() for step in (pair.first, pair.second))
+    paths = {_path(step.name) for step in steps if not step.outer}
     firsts, seconds = (
-        [step for step in side.steps if not step.outer and _kind(step) not in _MOVES] for side in (one, other)
+        [
+            step
+            for step in side.steps
+            if not step.outer
+            and _kind(step) not in _MOVES
+            # More of a layer that is matched, such as the bias that a quantizer adds by itself.
+            and (step.name in known or paths.isdisjoint(_within(step.name)))
+        ]
+        for side, known in ((one, pairs), (other, names))
     )
     keys_a = [(step.name,) if step.name in pairs else (_kind(step), step.output_shape) for step in firsts]
     keys_b = [
