@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convviz.cli.console import remark
-from convviz.cli.options import OPTIONS, Force, Json, Quiet, check_picture, output_option
+from convviz.cli.options import OPTIONS, OUTPUT, Force, Json, Quiet, check_picture, output_option
 from convviz.cli.settings import with_settings_told
 from convviz.cli.writing import announce, check_saved, stdout_for, tell_replaced
 from convviz.errors import SpecError
@@ -35,6 +35,16 @@ _Inputs = Annotated[
         "compared.",
     ),
 ]
+_Layers = Annotated[
+    str | None,
+    typer.Option(
+        "--layer",
+        metavar="NAME,…",
+        rich_help_panel=OUTPUT,
+        help="The layers to draw and to save, by their names in A [default: the first one that differs, and "
+        "the worst ones].",
+    ),
+]
 _Picture = Annotated[
     Path | None, output_option("Draw what differs: .png, .svg, .pdf, .webp or .jpg; - for stdout.")
 ]
@@ -54,7 +64,7 @@ def diff(
     network: CommonNetwork,
     reading: InputSettings,
     asked: DiffSettings,
-    layer: Annotated[str | None, OPTIONS["layer_name"]] = None,
+    layer: _Layers = None,
     picture: PairSettings,
     save: Annotated[Any, OPTIONS["save"]] = None,
     output: _Picture = None,
