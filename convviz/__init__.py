@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from convviz.images.picture import Picture as Picture
     from convviz.results.best import Best as Best
     from convviz.results.best_of import best as best
+    from convviz.results.diff import Differences as Differences
+    from convviz.results.diff_of import diff as diff
     from convviz.results.explanations import Explanation as Explanation
     from convviz.results.explanations import explain as explain
     from convviz.results.feature_maps import FeatureMaps as FeatureMaps
@@ -82,6 +84,8 @@ _HOMES = {
     "images.picture": ("Picture",),
     "results.best": ("Best",),
     "results.best_of": ("best",),
+    "results.diff": ("Differences",),
+    "results.diff_of": ("diff",),
     "results.explanations": ("Explanation", "explain"),
     "results.feature_maps": ("FeatureMaps",),
     "results.look": ("Looks",),

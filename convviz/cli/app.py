@@ -40,6 +40,7 @@ COMMANDS = {
     "maps": "Draw stored activations as feature maps, without the layer that made them.",
     "look": "Show where layers of a network respond: their activations laid over INPUT.",
     "best": "Show the pictures in FOLDER in which maps of a layer are largest, with what each value sees.",
+    "diff": "Compare two networks layer by layer on INPUT, or two files of weights or of saved runs.",
     "inspect": "Print the settings that made a file of convviz.",
     "batch": "Run a layer on every picture in FOLDER, and write the results into OUT.",
     "bench": "Time a layer on INPUT with every backend, device and number of threads of this machine.",

@@ -376,6 +376,15 @@ OPTIONS: dict[str, Any] = {
         text="Where the largest values of each picture are kept for the next run: a path or an address "
         "[default: .convviz/NAME-best beside the sheet].",
     ),
+    # what differs
+    "tolerance": _option(
+        "--tolerance",
+        parser=parsing.tolerance,
+        metavar="SHARE",
+        panel=COMPUTE,
+        text="The largest difference to allow, divided by the largest magnitude of A [default: 1e-4 for "
+        "outputs of layers, 0 for stored numbers].",
+    ),
     # a network
     "layers": _option(
         "--layers",

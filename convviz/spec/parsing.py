@@ -330,6 +330,23 @@ def share(field: str) -> Callable[[str], float]:
     return parse
 
 
+def tolerance(text: str) -> float:
+    """Read a number of at least 0.
+
+    Examples
+    --------
+    >>> tolerance("1e-4")
+    0.0001
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise SpecError(f"tolerance: expected a number of at least 0, such as 1e-4, not {text!r}.")
+    return value
+
+
 def choice(field: str, known: Iterable[str]) -> Callable[[str], str]:
     """Make a parser that takes one of the `known` words; both gray and grey are accepted.
 
