@@ -73,6 +73,7 @@ def page(
     others: Sequence[str] = (),
     looks: PageSettings = _LOOKS,
     words: Sequence[str] = (),
+    network: Sequence[str] = (),
     tour: bool = False,
 ) -> str:
     """Write the page of a layer.
@@ -97,6 +98,9 @@ def page(
         The initial colours for the values of maps.
     words : sequence of str
         The options of ``convviz run`` that name the weights, if they do not come from `settings`.
+    network : sequence of str
+        The options of ``convviz run`` that choose the layer and its network, if `picture` is what
+        arrives there: the layer then has the settings and the weights of the network.
     tour : bool
         Whether the tour starts on this page.
 
@@ -129,7 +133,7 @@ def page(
             f"{layer.macs(picture.shape):,}; bring the picture to fewer pixels with --resize."
         )
     edges = layer.edges(picture.size)
-    given = bool(settings.files or settings.kernel or words)
+    given = bool(settings.files or settings.kernel or words or network)
     # The page rotates the kernels itself.
     own = weights.turned() if settings.flip else weights
     parameters = {"weight": own.weight} | ({} if own.bias is None else {"bias": own.bias})
@@ -158,7 +162,8 @@ def page(
         "single": True,
         "tour": tour,
         "given": given,
-        "words": list(words) or _words(settings),
+        "words": list(words or network) or _words(settings),
+        "arrives": bool(network),
         "reading": [*map(shlex.quote, others), *options_of(reading)],
         "layers": [layer_data(step, parameters)],
     }

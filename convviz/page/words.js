@@ -82,13 +82,32 @@ const Words = (() => {
     ...(state.scale === "map" ? [] : [`--scale ${state.scale}`]),
   ];
 
+  // What arrives at a layer of a network, as a command stores it and the next one reads it.
+  const ARRIVED = "arrived.npz";
+
+  /** Whether a layer is as the page came. @param {State} state @param {Data} data */
+  const untouched = (state, data) =>
+    !Object.keys(state.edits).length && state.preset === "page" && !state.flip && state.bias === data.state.bias &&
+    JSON.stringify(Settings.layerOf(state)) === JSON.stringify(Settings.layerOf({ ...state, ...data.state }));
+
   /** The command that makes the same maps. @param {State} state @param {Data} data @param {Weights} weights @param {Source} source */
   function command(state, data, weights, source) {
+    if (!data.arrives) return ofLayer(state, data, weights, source);
+    // A layer of a network has its settings there: with others, it is a layer by itself on what arrived.
+    const whole = [run(source), ...data.words, ...source.words];
+    if (untouched(state, data)) return [...whole, ...painted(state)].join(" ");
+    const arrived = { ...source, path: `${ARRIVED}:input`, words: [] };
+    return `${[...whole, `--save ${ARRIVED}`].join(" ")}\n${ofLayer(state, data, weights, arrived)}`;
+  }
+
+  /** The command of a layer by itself. @param {State} state @param {Data} data @param {Weights} weights @param {Source} source */
+  function ofLayer(state, data, weights, source) {
     const layer = Settings.layerOf(state);
     const found = [run(source), ...source.words];
     const preset = data.presets.some(({ name }) => name === state.preset);
     // A bias that was taken away leaves numbers that no file of the user has.
-    const typed = Object.keys(state.edits).length > 0 || (state.preset === "page" && data.state.bias && !state.bias);
+    const typed = Object.keys(state.edits).length > 0
+      || (state.preset === "page" && (data.arrives || (data.state.bias && !state.bias)));
     if (typed) found.push("-K kernels.json");
     // A 2-D kernel makes one map in every group.
     else if (preset) found.push(...Array(layer.outChannels / layer.groups).fill(`-K ${state.preset}`));
