@@ -64,6 +64,17 @@ PICTURES = {
     "diff.png": "diff 'conv 6 k7 p3 | relu | maxpool 2 | conv 4' "
     "'conv 6 k7 p3 reflect | relu | maxpool 2 | conv 4' samples/harbour.png --resize 96",
     "filters.png": "filters samples/digits.safetensors --layer conv1 --frequency",
+    "concepts/partial.png": "run samples/harbour.png --out-channels 2 --padding 1 --partial --tile 180",
+    "concepts/value.png": "explain samples/classic.json --kernel 'ones=1 1 1; 1 1 1; 1 1 1' --bias-values 2",
+    "concepts/padding.png": "pad samples/gray-5x5.csv --padding 1 --padding-mode reflect",
+    "concepts/stride.gif": "animate --size 6x6 --stride 2",
+    "concepts/dilation.gif": "animate --size 7x7 --dilation 2",
+    "concepts/bias.png": "run samples/gray-5x5.csv --kernel 'first=0 0 0; 0 1 0; 0 0 0' "
+    "--kernel 'second=0 0 0; 0 1 0; 0 0 0' --bias-values 0,5 --scale layer",
+    "concepts/field.png": "run samples/harbour.png --resize 128 --layer conv2 --seed 12 "
+    "--layers 'conv 4 k5 s2 | relu | maxpool 2 | conv 2 k3' --field 20,14 --no-kernels",
+    "concepts/weight.png": "explain samples/gray-5x5.csv --weight 0,0,0,1 --kernel sobel-y",
+    "concepts/flip.png": "run samples/impulse.csv --kernel 'mine=1 2 3; 4 5 6; 7 8 9' --padding 1 --flip",
     "matrix.png": "explain samples/gray-5x5.csv --as-matrix --kernel sobel-x",
     "weight.png": "explain samples/gray-5x5.csv --weight 0,0,0,2 --kernel sobel-y --padding 1 --stride 1x2",
 }

@@ -195,6 +195,9 @@ def main(folder: Path) -> None:
     (folder / "classic.json").write_text(f"[\n{channels}\n]\n", encoding="utf-8")
     rows = "\n".join(",".join(map(str, row)) for row in GRAY)
     (folder / "gray-5x5.csv").write_text(f"{rows}\n", encoding="utf-8")
+    # A single 1 among zeros, which shows a kernel in its map.
+    rows = "\n".join(",".join("1" if (y, x) == (2, 2) else "0" for x in range(5)) for y in range(5))
+    (folder / "impulse.csv").write_text(f"{rows}\n", encoding="utf-8")
     # One value of a thousand times the others.
     wide = [[9000 if (y, x) == (20, 20) else (y // 3 + x // 2) % 9 + 1 for x in range(64)] for y in range(64)]
     rows = "\n".join(",".join(map(str, row)) for row in wide)

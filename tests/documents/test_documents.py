@@ -47,13 +47,20 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if any(commands(path))], ids=name_of)
 def test_the_commands_of_a_document_do_what_it_says_without_an_error(convviz, folder, path):
-    """One after the other in one folder, for a command may read what an earlier one wrote."""
+    """One after the other in one folder, for a command may read what an earlier one wrote.
+
+    Text that follows a command without a word between them is what it prints.
+    """
+    pairs = re.findall(
+        r"```sh\n([^\n]*)\n```\n\n```text\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL
+    )
+    shown = dict(pairs)
     for command in commands(path):
         words, _, source = command.partition(" < ")
         stdin = (folder / (source or "samples/classic.json")).read_bytes()
         done = convviz(*shlex.split(words)[1:], stdin=stdin)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-        assert done.stdout, command
+        assert done.stdout == shown.get(command, done.stdout) != "", command
         targets = words.split("--output ")[1] if "--output " in words else ""
         for target in re.findall(r"[^\s\"]+\.png", targets):
             assert (folder / target).is_file(), command

@@ -60,7 +60,7 @@ def test_a_picture_is_made_again_as_it_was(made, name):
         assert np.abs(then - now).mean() <= (0.5 if jpeg else tolerance)
 
 
-@pytest.mark.parametrize("name", ["classic.json", "gray-5x5.csv"])
+@pytest.mark.parametrize("name", ["classic.json", "gray-5x5.csv", "impulse.csv"])
 def test_numbers_are_made_again_to_the_letter(made, name):
     assert (made / name).read_bytes() == (SAMPLES / name).read_bytes()
 
