@@ -21,9 +21,7 @@ from convviz.cli.exits import STATUS, Exit
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-README = ROOT / "README.md"
 WRITTEN = "<!-- Written by docs/make_docs.py; do not edit. -->\n\n"
-BEGIN, END = "<!-- options: written by docs/make_docs.py -->\n", "<!-- end of options -->"
 DEFAULT = re.compile(r" +\[default: ([^\]]*)\]")
 
 # The headings of the help, as the pages have them.
@@ -63,6 +61,8 @@ PICTURES = {
     "--resize short:120 --pattern '*.png' --maps 5,6,7 --count 6 --quiet",
     "diff.png": "diff 'conv 6 k7 p3 | relu | maxpool 2 | conv 4' "
     "'conv 6 k7 p3 reflect | relu | maxpool 2 | conv 4' samples/harbour.png --resize 96",
+    "layer.png": "run samples/harbour.png --resize 160 --model samples/residual_net.py:ResidualNet "
+    "--layer block.2",
     "filters.png": "filters samples/digits.safetensors --layer conv1 --frequency",
     "concepts/partial.png": "run samples/harbour.png --out-channels 2 --padding 1 --partial --tile 180",
     "concepts/value.png": "explain samples/classic.json --kernel 'ones=1 1 1; 1 1 1; 1 1 1' --bias-values 2",
@@ -77,6 +77,25 @@ PICTURES = {
     "concepts/flip.png": "run samples/impulse.csv --kernel 'mine=1 2 3; 4 5 6; 7 8 9' --padding 1 --flip",
     "matrix.png": "explain samples/gray-5x5.csv --as-matrix --kernel sobel-x",
     "weight.png": "explain samples/gray-5x5.csv --weight 0,0,0,2 --kernel sobel-y --padding 1 --stride 1x2",
+}
+
+# The small pictures of the README, and what they are made from. page.png is a screenshot of the first
+# command of docs/howto/explore.md in a window of 1366x768.
+SMALL_SIZE = (240, 150)
+SMALL = {
+    "maps.png": "gallery/one.jpg",
+    "value.png": "explain.png",
+    "kernels.png": "gallery/numbers.jpg",
+    "padding.png": "pad.png",
+    "layer.png": "layer.png",
+    "layers.png": "digits.png",
+    "look.png": "look.png",
+    "best.png": "best.png",
+    "diff.png": "diff.png",
+    "shape.png": "animate-flat.gif",
+    "animate.png": "animate-iso.gif",
+    "explore.png": "page.png",
+    "folder.png": "gallery/portrait.jpg",
 }
 
 
@@ -177,8 +196,6 @@ def reference() -> dict[Path, str]:
     pages = {folder / "commands" / f"{name}.md": command_page(name, one) for name, one in commands.items()}
     pages[folder / "commands" / "index.md"] = commands_page(commands)
     pages[folder / "statuses.md"] = statuses_page()
-    run = [one for panel in PANELS for one in options_of(commands["run"], panel)]
-    pages[README] = with_table(README.read_text(encoding="utf-8"), options_table(run))
     return pages
 
 
@@ -188,10 +205,12 @@ def without_default(text: str) -> tuple[str, str]:
     return (DEFAULT.sub("", text), found[1]) if found else (text, "")
 
 
-def with_table(text: str, table: str) -> str:
-    """Put the table into the text of the README."""
-    head, rest = text.split(BEGIN)
-    return head + BEGIN + table + END + rest.split(END)[1]
+def small(source: Path) -> Image.Image:
+    """Make the small picture of the README from a picture of the documents, or from its first frame."""
+    with Image.open(source) as picture:
+        found = picture.convert("RGB")
+    found.thumbnail(SMALL_SIZE, Image.Resampling.LANCZOS)
+    return found
 
 
 def make(name: str, target: Path) -> None:
@@ -231,8 +250,10 @@ def main() -> None:
         if name.endswith(".gif"):
             continue
         with Image.open(target) as picture:
-            small = picture.convert("RGB").reduce(reduction(name, picture.width))
-        small.save(target, optimize=True)
+            reduced = picture.convert("RGB").reduce(reduction(name, picture.width))
+        reduced.save(target, optimize=True)
+    for name, source in SMALL.items():
+        small(DOCS / "pictures" / source).save(DOCS / "pictures" / "small" / name, optimize=True)
 
 
 if __name__ == "__main__":

@@ -152,5 +152,4 @@ def test_the_glossary_has_every_word_once_in_its_order():
 def test_the_source_archive_holds_it_and_the_readme_links_it():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert "CONTRIBUTING.md" in project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
-    *_, last = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## ")
-    assert "](CONTRIBUTING.md)" in last
+    assert "](CONTRIBUTING.md)" in (ROOT / "README.md").read_text(encoding="utf-8")

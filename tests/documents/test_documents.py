@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import convviz
-from convviz.cli.exits import Exit
 from convviz.spec.kernels import preset_names
 from convviz.spec.layers import KINDS
 from convviz.spec.stacks import network_of
@@ -36,6 +35,8 @@ def commands(path):
         for line in block.replace("\\\n", " ").splitlines():
             if line.startswith("convviz "):
                 yield line
+    # A table of tasks has one in each row.
+    yield from re.findall(r"^\|.*\| `(convviz [^`]*)` \|$", path.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 @pytest.fixture
@@ -82,8 +83,9 @@ def test_the_command_of_the_tutorial_makes_the_maps_of_its_program(convviz, prog
     np.testing.assert_allclose(values, found["maps"], rtol=0, atol=1e-6)
 
 
-def test_the_output_that_is_shown_of_a_run_is_what_it_prints(convviz, folder):
-    text = (HOWTO / "maps.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "docs" / "start.md", HOWTO / "maps.md"], ids=str)
+def test_the_output_that_is_shown_of_a_run_is_what_it_prints(convviz, folder, path):
+    text = path.read_text(encoding="utf-8")
     command, shown = re.search(r"```sh\nconvviz (.*?)\n```.*?```text\n(.*?)```", text, re.DOTALL).groups()
     assert convviz(*shlex.split(command)).stdout == shown
 
@@ -100,8 +102,8 @@ def test_the_reference_of_the_commands_is_that_of_the_code():
 
 def test_an_option_of_the_table_has_one_default():
     """A default in words stands in the column of defaults, and nowhere else."""
-    table = (ROOT / "README.md").read_text(encoding="utf-8").split("<!-- options")[1]
-    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines() if line.startswith("| `")]
+    table = (ROOT / "docs" / "reference" / "commands" / "run.md").read_text(encoding="utf-8")
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines() if line.startswith("| `-")]
     assert [row[0] for row in rows if len(row) != 4 or "default:" in row[2]] == []
     assert {row[3].strip() for row in rows if "--bias`" in row[0]} == {
         "yes for seeded filters, no with --kernel"
@@ -116,12 +118,8 @@ def test_the_net_in_the_document_is_one():
     assert [kind.__name__ for kind in KINDS if not re.search(rf"\b{kind.__name__}\b", said)] == []
 
 
-def test_the_readme_counts_the_kernels_and_names_every_status():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"lists {len(preset_names())} of them" in text
-    (line,) = [line for line in text.splitlines() if line.startswith("Exit statuses:")]
-    stated = {int(number) for number in re.findall(r"\b(\d+) ", line)}
-    assert stated == {status.value for status in Exit} - {Exit.BUG.value}
+def test_the_readme_is_read_in_one_go():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 
 
 def test_the_links_between_documents_lead_somewhere():

@@ -44,6 +44,15 @@ def drawn(name, made):
     return image.reduce(make_docs.reduction(name, image.width))
 
 
+@pytest.mark.parametrize("name", make_docs.SMALL)
+def test_a_small_picture_is_made_from_the_one_of_the_documents(name):
+    made = np.asarray(make_docs.small(PICTURES / make_docs.SMALL[name]), np.float64)
+    with Image.open(PICTURES / "small" / name) as stored:
+        assert np.abs(np.asarray(stored, np.float64) - made).max() <= 1, (
+            "make it again: python docs/make_docs.py"
+        )
+
+
 @pytest.mark.parametrize("name", make_docs.PICTURES)
 def test_a_picture_is_what_its_command_makes(taken, tmp_path, name):
     """Means of 4x4 pixels are compared, for letters differ along their edges between versions of a library.
