@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAMPLE := samples/harbour.png
 
-.PHONY: demo test docs bench format samples clean
+.PHONY: demo test docs matrix dist bench format samples clean
 
 # The CPU build of torch is small; where the package index offers only the CUDA build, see README, "Installing torch".
 $(VENV)/.installed: pyproject.toml
@@ -32,6 +32,16 @@ test: $(VENV)/.installed-dev
 # Every warning is an error. Open build/docs/index.html; no server is needed.
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m sphinx --fail-on-warning --nitpicky --keep-going --quiet docs build/docs
+
+# Uses the wheel on every version of Python that is installed here, and says which it skipped.
+matrix: $(VENV)/.installed-dev
+	$(BIN)/python tests/release/matrix.py
+
+# What a release uploads, in dist.
+dist: $(VENV)/.installed-dev
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(BIN)/python -m twine check --strict dist/*
 
 # Under 15 minutes; writes benchmarks/RESULTS.md.
 bench: $(VENV)/.installed-dev

@@ -29,6 +29,8 @@ from convviz.compute import backends, conv
 from convviz.machine import parallel
 from convviz.spec.geometry import HW
 
+# These two hold numpy's BLAS to the kernels of another processor: measured is what a user has without them.
+HELD = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 HERE = Path(__file__).parent
 PYTHON = sys.executable
 CONVVIZ = [Path(PYTHON).with_name("convviz")]
@@ -94,20 +96,21 @@ def shown(pair: Pair) -> str:
 
 
 def by_layers(quick: bool) -> Iterator[str]:
-    """Time the numpy backend against torch in this process."""
+    """Time the numpy backend against torch and onnxruntime in this process."""
     threads = parallel.cores()
     torch.set_num_threads(threads)
-    ours, theirs = backends.load("numpy"), _plain_torch
-    yield "## The numpy backend against torch"
+    ours, theirs, third = backends.load("numpy"), _plain_torch, backends.load("onnxruntime")
+    yield "## The numpy backend against torch and onnxruntime"
     yield ""
     yield (
-        f"In one process, {threads} threads each, input padded already; milliseconds of numpy, and the ratio "
-        "to one call of torch."
+        f"In one process, {threads} threads each, input padded already; milliseconds of numpy, the ratio "
+        "to one call of torch, and the ratio to one call of onnxruntime."
     )
     yield ""
     yield "| layer | " + " | ".join(f"{size}" for size in SIZES) + " |"
     yield "|---|" + "---|" * len(SIZES)
-    ratios = []
+    ratios: list[float] = []
+    worst: list[tuple[float, str]] = []
     for name, channels, filters, kernel, stride, dilation, groups in LAYERS:
         cells = []
         for size in SIZES:
@@ -136,15 +139,24 @@ def by_layers(quick: bool) -> Iterator[str]:
                 pairs=9,
                 most_seconds=3,
             )
+            beside = in_turn(
+                partial(seconds_of, our_call, repeat),
+                partial(seconds_of, partial(third, x, weight, **options), repeat),
+                pairs=9,
+                most_seconds=3,
+            )
             ratios.append(pair.ratio)
-            cells.append(f"{pair.ours * 1e3:.2f}, {pair.ratio:.2f}")
+            worst.append((max(pair.ratio, beside.ratio), f"{name} at {size}"))
+            cells.append(f"{pair.ours * 1e3:.2f}, {pair.ratio:.2f}, {beside.ratio:.2f}")
         yield f"| {name} | " + " | ".join(cells) + " |"
     yield ""
     mean = math.exp(statistics.fmean(map(math.log, ratios)))
-    above = sum(ratio > 2 for ratio in ratios)
+    slow = sorted((one for one in worst if one[0] > 1.5), reverse=True)
+    rows = "; ".join(f"{where} ({ratio:.2f})" for ratio, where in slow)
     yield (
-        f"Geometric mean of the ratios **{mean:.2f}** (wanted: at most 1.0); the largest "
-        f"**{max(ratios):.2f}** (wanted: at most 2.0; {above} of {len(ratios)} are above)."
+        f"Geometric mean of the ratios to torch **{mean:.2f}** (wanted: at most 1.0). Above 1.5 times the "
+        f"faster of torch and onnxruntime (wanted: none): {len(slow)} of {len(worst)}"
+        + (f": {rows}." if rows else ".")
     )
 
 
@@ -290,6 +302,50 @@ def folders(work: Path, quick: bool) -> Iterator[str]:
         )
 
 
+def stages(work: Path, quick: bool) -> Iterator[str]:
+    """Time what one file of a batch goes through, one thread, in this process."""
+    from convviz.files import png
+
+    source = work / "one.jpg"
+    pictures.mosaic(source, (1024, 768))
+    layer = convviz.Conv2d(3, 6, 3, padding=1)
+    weights = convviz.seeded(layer)
+    spent: dict[str, list[float]] = {}
+
+    def timed(what, call):
+        start = time.perf_counter()
+        made = call()
+        spent.setdefault(what, []).append(time.perf_counter() - start)
+        return made
+
+    def pack(array):
+        with (work / "packed.png").open("wb") as file:
+            png.write(file, array, {})
+
+    parallel.limit(1)
+    for _ in range(5 if quick else 15):
+        picture = timed("decode", lambda: convviz.read(source))
+        x = timed("to floats", lambda picture=picture: np.array(picture.x))
+        maps = timed("convolve", lambda x=x: conv.apply(layer, x, weights, backend="numpy"))
+        result = convviz.run(picture, layer, weights)
+        sheet = timed("convolve, find the scales, plan", lambda result=result: result.sheet(tile=None))
+        painted = timed("paint", lambda sheet=sheet: np.asarray(sheet.image()))
+        timed("pack", lambda painted=painted: pack(painted))
+    parallel.limit(0)
+    yield "## One file of a batch"
+    yield ""
+    yield (
+        "A JPEG of 1024x768, `Conv2d(3, 6, 3, padding=1)`, `--tile full`, one thread; medians in "
+        f"milliseconds of steps, each by itself ({maps.nbytes >> 20} MiB of maps, "
+        f"{painted.nbytes >> 20} MiB of sheet)."
+    )
+    yield ""
+    yield "| step | ms |"
+    yield "|---|---|"
+    for what, seconds in spent.items():
+        yield f"| {what} | {1e3 * statistics.median(seconds):.1f} |"
+
+
 def memory(work: Path, quick: bool) -> Iterator[str]:
     """Measure the peak memory of whole processes."""
     decode = (
@@ -324,23 +380,50 @@ def memory(work: Path, quick: bool) -> Iterator[str]:
     )
     if quick:
         return
-    large = work / "large.jpg"
-    pictures.mosaic(large, (20000, 20000))
-    ours, other = peak(large), decoded(large)
-    yield (
-        f"| 20000x20000, default tiles | {ours / 2**20:.0f} | decoded picture, {other / 2**20:.0f} "
-        f"| {ours / other:.2f} | <= 1.2 |"
-    )
-    ours = peak(large, "--maps", work / "maps")
-    yield (
-        f"| 20000x20000, `--maps` | {ours / 2**20:.0f} | decoded picture, {other / 2**20:.0f} "
-        f"| {ours / other:.2f} | |"
-    )
+    commands = {
+        "`run`": ["run", "-O", "6", "-p", "1"],
+        "`run --maps`": ["run", "-O", "6", "-p", "1", "--maps", work / "maps"],
+        "`explain`": ["explain", "-O", "6", "-p", "1"],
+        "`explore`": ["explore", "-O", "6", "-p", "1"],
+        "`batch`": ["batch"],
+        "`run --layers`": ["run", "--layers", "conv 6 k3 p1 | relu | maxpool 2 | conv 6 k3"],
+    }
+    yield ""
+    yield ("Ratio to the decoded picture, whose MiB stand in the first row; what is refused has none.")
+    yield ""
+    sizes = [(1, (1250, 800)), (12, (4000, 3000)), (100, (12500, 8000)), (400, (20000, 20000))]
+    found = {name: [] for name in ("decoded picture, MiB", *commands)}
+    for megapixels, size in sizes:
+        folder = work / f"mp{megapixels}"
+        folder.mkdir()
+        picture = folder / "picture.jpg"
+        pictures.mosaic(picture, size)
+        base = decoded(picture)
+        found["decoded picture, MiB"].append(f"{base / 2**20:.0f}")
+        for name, (command, *rest) in commands.items():
+            ends = {"explore": ".html", "batch": ""}
+            target = work / f"out{megapixels}{ends.get(command, '.png')}"
+            words = (
+                [folder, target, "-O", "6", "-p", "1"]
+                if command == "batch"
+                else [picture, *rest, "-o", target]
+            )
+            try:
+                found[name].append(f"{peak_memory([*CONVVIZ, command, *words, '--force']) / base:.2f}")
+            except RuntimeError:
+                found[name].append("refused")
+    yield "| | " + " | ".join(f"{megapixels} megapixels" for megapixels, _ in sizes) + " |"
+    yield "|---|" + "---|" * len(sizes)
+    for name, cells in found.items():
+        yield f"| {name} | " + " | ".join(cells) + " |"
 
 
 def main() -> None:
     """Run the chosen parts."""
-    parts = ("layers", "run", "start", "batch", "memory")
+    if any(name in os.environ for name in HELD):  # numpy's BLAS reads them when it is loaded
+        kept = {name: value for name, value in os.environ.items() if name not in HELD}
+        os.execve(sys.executable, [sys.executable, *sys.argv], kept)
+    parts = ("layers", "run", "start", "batch", "stages", "memory")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[[], *parts], help="which to run; all by default")
     parser.add_argument("--quick", action="store_true", help="fewer pairs and smaller pictures")
@@ -354,6 +437,7 @@ def main() -> None:
             "run": lambda: whole_processes(work, chosen.quick),
             "start": lambda: start_up(chosen.quick),
             "batch": lambda: folders(work, chosen.quick),
+            "stages": lambda: stages(work, chosen.quick),
             "memory": lambda: memory(work, chosen.quick),
         }
         lines = list(header())

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from convviz.files.checkpoints import read_checkpoint as read_checkpoint
     from convviz.images.decode import read as read
     from convviz.images.picture import Picture as Picture
+    from convviz.results.best import Best as Best
+    from convviz.results.best_of import best as best
+    from convviz.results.diff import Differences as Differences
+    from convviz.results.diff_of import diff as diff
     from convviz.results.explanations import Explanation as Explanation
     from convviz.results.explanations import explain as explain
     from convviz.results.feature_maps import FeatureMaps as FeatureMaps
@@ -78,6 +82,10 @@ _HOMES = {
     "files.checkpoints": ("Checkpoint", "read_checkpoint"),
     "images.decode": ("read",),
     "images.picture": ("Picture",),
+    "results.best": ("Best",),
+    "results.best_of": ("best",),
+    "results.diff": ("Differences",),
+    "results.diff_of": ("diff",),
     "results.explanations": ("Explanation", "explain"),
     "results.feature_maps": ("FeatureMaps",),
     "results.look": ("Looks",),

@@ -1,5 +1,6 @@
 """Process many files: plan unique outputs, carry the plan out, and keep a journal of finished outputs."""
 
+from convviz.batch.best import BestBatch, PeaksRequest
 from convviz.batch.journal import Journal, holding, settings_digest
 from convviz.batch.local import Stop, run_local
 from convviz.batch.plan import Job, Outcome, PassedOver, Plan, make_plan
@@ -10,10 +11,12 @@ from convviz.batch.tally import Tally
 __all__ = [
     "Batch",
     "BatchRequest",
+    "BestBatch",
     "Job",
     "Journal",
     "Outcome",
     "PassedOver",
+    "PeaksRequest",
     "Plan",
     "Stop",
     "Tally",

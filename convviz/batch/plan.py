@@ -126,6 +126,8 @@ class Plan:
         Whether all files are counted; behind an address the count ends at `COUNTED`.
     folds : bool
         Whether names that differ only in case would share one output.
+    ending : str
+        The ending of the outputs.
     """
 
     folder: Path
@@ -134,6 +136,7 @@ class Plan:
     total: int = 0
     counted: bool = True
     folds: bool = False
+    ending: str = ".png"
 
     def items(self, passed: "PassedOver | None" = None) -> Iterator[Job | Outcome]:
         """List the jobs folder by folder, and report each folder that cannot be read as a failure.
@@ -147,11 +150,11 @@ class Plan:
                 yield found
                 continue
             name, seen = found
-            target = output_path(self.out, name)
+            target = output_path(self.out, name, ending=self.ending)
             if self.folds:
                 folded = _folded(target)
                 if folded in taken:
-                    target = output_path(self.out, name, apart=True)
+                    target = output_path(self.out, name, ending=self.ending, apart=True)
                 taken.add(folded)
             if link := linked(target.parent):
                 reason = (
@@ -160,9 +163,12 @@ class Plan:
                 )
                 yield Outcome(name, target, reason=reason)
             else:
-                remote = addresses.is_remote(self.folder)
-                source = addresses.below(self.folder, name) if remote else self.folder / name
-                yield Job(name, source, target, seen)
+                yield Job(name, self.source_of(name), target, seen)
+
+    def source_of(self, name: str) -> Path:
+        """Return the path of an input."""
+        remote = addresses.is_remote(self.folder)
+        return addresses.below(self.folder, name) if remote else self.folder / name
 
     def _found(self, passed: "PassedOver") -> Iterator[tuple[str, Seen | None] | Outcome]:
         """List the names of the pictures, and each folder that cannot be read."""
@@ -217,7 +223,7 @@ class Plan:
         place = path.parent.resolve() / path.name
         if not addresses.is_remote(self.out) and place.is_relative_to(self.out.resolve()):
             below = place.relative_to(self.out.resolve())
-            return below.suffix.lower() == ".png" or below.as_posix().lower().startswith(".convviz")
+            return below.suffix.lower() == self.ending or below.as_posix().lower().startswith(".convviz")
         if not addresses.is_remote(self.folder) and place.is_relative_to(self.folder.resolve()):
             return is_wanted(place.relative_to(self.folder.resolve()), self.pattern)
         return False
@@ -285,7 +291,7 @@ def _below(path: Path, folder: Path) -> PurePosixPath | None:
     return whole.relative_to(root) if whole.is_relative_to(root) else None
 
 
-def output_path(out: Path, name: str, *, apart: bool = False) -> Path:
+def output_path(out: Path, name: str, *, ending: str = ".png", apart: bool = False) -> Path:
     """Return the path of the output of an input: always in `out`, whatever the name.
 
     Parameters
@@ -295,13 +301,15 @@ def output_path(out: Path, name: str, *, apart: bool = False) -> Path:
     name : str
         The name of the input below its folder, as a file system, a bucket or an
         archive gives it: it may hold any characters.
+    ending : str
+        The ending that the name gets.
     apart : bool
         Put a digest into the name, if another input has the same name.
 
     Returns
     -------
     Path
-        The same folders, and the whole name of the input with ``.png`` after it: it
+        The same folders, and the whole name of the input with the ending after it: it
         depends on nothing else, and no two inputs share it. Parts that no name can hold
         are replaced, as `convviz.files.paths.fitting` describes.
 
@@ -314,7 +322,7 @@ def output_path(out: Path, name: str, *, apart: bool = False) -> Path:
     """
     *folders, last = name.split("/")
     parts = [fitting(part, "") for part in folders]
-    return out.joinpath(*parts, fitting(last, ".png", unlike=name if apart else ""))
+    return out.joinpath(*parts, fitting(last, ending, unlike=name if apart else ""))
 
 
 def _folded(path: Path) -> int:
@@ -323,7 +331,7 @@ def _folded(path: Path) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
-def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
+def make_plan(folder: Path, out: Path, *, pattern: str | None = None, ending: str = ".png") -> Plan:
     """Pair every picture below a folder with its output.
 
     Parameters
@@ -334,6 +342,8 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
         The folder in which the same tree is made.
     pattern : str, optional
         The pattern of names to take, such as ``*.jpg``; every picture by default.
+    ending : str
+        The ending of the outputs.
 
     Returns
     -------
@@ -361,7 +371,7 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None) -> Plan:
     if same:
         raise SpecError("the output folder is the input folder; choose another, which may lie inside it.")
     folds = addresses.folds_case(out) and (remote or not addresses.folds_case(folder))
-    plan = Plan(folder, out, pattern, folds=folds)
+    plan = Plan(folder, out, pattern, folds=folds, ending=ending)
     inside = _below(folder, out) is not None
     total = 0
     passed = PassedOver()

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from convviz.batch.journal import Journal, holding, settings_digest
-from convviz.batch.local import Stop, run_local
+from convviz.batch.local import Stop, Work, run_local
 from convviz.batch.plan import Job, Outcome, Plan, make_plan
 from convviz.batch.remote.cluster import run_dask
 from convviz.batch.report import Report
 from convviz.batch.tally import Tally
 from convviz.batch.work import picture_of
 from convviz.compute import filters
+from convviz.compute.filters import NamedFilters
 from convviz.errors import BatchError, OutputError
 from convviz.files import marks, paths, writing
 from convviz.files.addresses import path_of
@@ -56,6 +57,29 @@ class BatchRequest:
             self.network.check(self.layer)
 
     @property
+    def ending(self) -> str:
+        """The ending of the outputs."""
+        return ".png"
+
+    @property
+    def chosen(self) -> tuple[Any, ...]:
+        """The settings that the outputs depend on."""
+        return self.layer, self.network, self.reading, self.compute, self.picture
+
+    def work(self, named: NamedFilters | None) -> Work:
+        """Return what makes the output of one file; `named` is the result of `filters.prepare`."""
+        return functools.partial(
+            picture_of,
+            named=named,
+            layer=self.layer,
+            reading=self.reading,
+            compute=self.compute,
+            picture=self.picture,
+            network=self.network,
+            force=self.force,
+        )
+
+    @property
     def files(self) -> list[Path]:
         """The files that the layer and the network are read from."""
         return [*self.layer.files, *self.network.files]
@@ -88,9 +112,11 @@ class Batch:
     ) -> None:
         self.request, self.tally, self.stop = request, Tally(most_named), Stop()
         colours(request.picture.colormap)
-        self._named = None if request.network.given else filters.prepare(request.layer)
+        self.named = None if request.network.given else filters.prepare(request.layer)
         self._target = path_of(request.out)
-        self.plan: Plan = make_plan(path_of(request.folder), self._target, pattern=request.batch.pattern)
+        self.plan: Plan = make_plan(
+            path_of(request.folder), self._target, pattern=request.batch.pattern, ending=request.ending
+        )
         report = request.batch.report
         if report is not None and say is None:
             self._check_report(report)
@@ -133,8 +159,7 @@ class Batch:
         """
         request, tally = self.request, self.tally
         start = time.perf_counter()
-        chosen = (request.layer, request.network, request.reading, request.compute, request.picture)
-        digest = settings_digest(request.files, *chosen)
+        digest = settings_digest(request.files, *request.chosen)
         with (
             self._held_back(),
             holding(self._target),
@@ -197,16 +222,7 @@ class Batch:
     ) -> Iterator[Outcome]:
         """Let the engine do the remaining jobs."""
         request, chosen = self.request, self.request.batch
-        work = functools.partial(
-            picture_of,
-            named=self._named,
-            layer=request.layer,
-            reading=request.reading,
-            compute=request.compute,
-            picture=request.picture,
-            network=request.network,
-            force=request.force,
-        )
+        work = request.work(self.named)
         jobs = self._due(journal, lines=lines, advance=advance)
         processes = min(chosen.workers or os.cpu_count() or 1, self.plan.total)
         common: dict[str, Any] = {"workers": processes, "timeout": chosen.timeout, "stop": self.stop}

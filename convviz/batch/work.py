@@ -5,16 +5,18 @@ import functools
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from convviz.batch.plan import Fingerprint, Job, Outcome
 from convviz.compute import filters, networks
 from convviz.compute.filters import NamedFilters
 from convviz.compute.networks.sources import NetworkSource, Opened
 from convviz.errors import ConvvizError, InputError
-from convviz.files import addresses
+from convviz.files import addresses, writing
 from convviz.files.paths import quoted
 from convviz.files.reading import read_bytes
 from convviz.images import decode
@@ -24,6 +26,7 @@ from convviz.results import feature_maps, network_runs, outputs
 from convviz.results.context import LayerInContext, in_network
 from convviz.results.feature_maps import FeatureMaps
 from convviz.results.layer_maps import LayerMaps
+from convviz.results.map_peaks import MapsOf, OfLayer, OfNetwork
 from convviz.results.network import NetworkMaps
 from convviz.spec.layers import Shape
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
@@ -61,22 +64,78 @@ def picture_of(
     Outcome
         With the reason in one line if the file could not be done.
     """
-    start = time.perf_counter()
-    try:
-        net = (network, layer.weights, layer.seed)
-        reading, asked = _source(*net).reading(reading) if network.given else (reading, ())
-        data, source = _read(job)
-        with _libraries_silent():
-            image = decode.decode(data, quoted(job.source), job.source.suffix.lower(), **reading.arguments)
+
+    def make(image: Picture, reading: InputSettings) -> "_Written":
         if network.given:
-            opened = _opened(*net, shape=image.shape)
+            opened = _opened(network, layer.weights, layer.seed, shape=image.shape)
             made = _in_network(opened, image, layer.layer_name, compute=compute, picture=picture)
         else:
-            built = filters.build(layer, image.shape[0], named=named, channels=image.channels)
-            made = _of_layer(LayerInContext(image, *built), compute, picture)
+            made = _of_layer(_alone(image, layer, named), compute, picture)
         description = made.result.description(network, layer, reading, picture)
         inputs = [job.source, *layer.files, *network.files]
         written = outputs.write_sheet(made.sheet, job.target, description, force=force, inputs=inputs)
+        return _Written(made.shape, written, made.remarks, made.maps)
+
+    return _tried(job, make, layer=layer, reading=reading, network=network)
+
+
+def peaks_of(
+    job: Job,
+    *,
+    named: NamedFilters | None,
+    layer: LayerSettings,
+    reading: InputSettings,
+    network: NetworkSettings = NO_NETWORK,
+) -> Outcome:
+    """Write the largest value of every map of one file, with its position.
+
+    Parameters
+    ----------
+    job, named, layer, reading, network
+        As for `picture_of`.
+
+    Returns
+    -------
+    Outcome
+        With the reason in one line if the file could not be done.
+    """
+
+    def make(image: Picture, reading: InputSettings) -> "_Written":
+        found, remarks = maps_of(layer, network, named).peaks(image)
+        with writing.writing(job.target, force=True, inputs=[job.source]) as file:
+            np.lib.format.write_array(file, found, allow_pickle=False)
+            return _Written(found.shape, file.tell(), remarks)
+
+    return _tried(job, make, layer=layer, reading=reading, network=network)
+
+
+class _Written(NamedTuple):
+    """Describe what was written for one picture."""
+
+    shape: tuple[int, ...]
+    size: int
+    remarks: tuple[str, ...] = ()
+    maps: tuple[dict[str, Any], ...] = ()
+
+
+def _tried(
+    job: Job,
+    make: Callable[[Picture, InputSettings], _Written],
+    *,
+    layer: LayerSettings,
+    reading: InputSettings,
+    network: NetworkSettings,
+) -> Outcome:
+    """Read a file, and let `make` write what is made of it."""
+    start = time.perf_counter()
+    try:
+        asked: tuple[str, ...] = ()
+        if network.given:
+            reading, asked = _source(network, layer.weights, layer.seed).reading(reading)
+        data, source = _read(job)
+        with _libraries_silent():
+            image = decode.decode(data, quoted(job.source), job.source.suffix.lower(), **reading.arguments)
+        made = make(image, reading)
     except ConvvizError as error:
         return Outcome(job.name, job.target, reason=str(error), seconds=time.perf_counter() - start)
     except MemoryError as error:
@@ -90,9 +149,27 @@ def picture_of(
         output_shape=made.shape,
         seconds=time.perf_counter() - start,
         source=source,
-        written=written,
+        written=made.size,
         maps=made.maps,
     )
+
+
+def maps_of(layer: LayerSettings, network: NetworkSettings, named: NamedFilters | None) -> MapsOf:
+    """Find the layer whose maps are ranked; a network is opened once for all pictures of this process."""
+    if not network.given:
+        return OfLayer(layer, named)
+    return _of_network(network, layer.weights, layer.seed, name=layer.layer_name)
+
+
+@functools.lru_cache(maxsize=1)
+def _of_network(network: NetworkSettings, weights: Path | None, seed: int, *, name: str | None) -> OfNetwork:
+    """Keep the layer of a network with what is known of it."""
+    return OfNetwork(_source(network, weights, seed), name)
+
+
+def _alone(image: Picture, layer: LayerSettings, named: NamedFilters | None) -> LayerInContext:
+    """Build a layer by itself on a picture."""
+    return LayerInContext(image, *filters.build(layer, image.shape[0], named=named, channels=image.channels))
 
 
 class _Made(NamedTuple):

@@ -13,7 +13,6 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from convviz import __version__
 from convviz.cli.exits import STATUS, Exit
 from convviz.cli.signals import Ended, raise_when_ended
 from convviz.cli.streams import NobodyReads, open_streams
@@ -40,13 +39,18 @@ COMMANDS = {
     "filters": "Draw the filters of one layer of trained weights.",
     "maps": "Draw stored activations as feature maps, without the layer that made them.",
     "look": "Show where layers of a network respond: their activations laid over INPUT.",
+    "best": "Show the pictures in FOLDER in which maps of a layer are largest, with what each value sees.",
+    "diff": "Compare two networks layer by layer on INPUT, or two files of weights or of saved runs.",
     "inspect": "Print the settings that made a file of convviz.",
     "batch": "Run a layer on every picture in FOLDER, and write the results into OUT.",
     "bench": "Time a layer on INPUT with every backend, device and number of threads of this machine.",
 }
 
 
-_LEAST_COLUMNS = 20
+# Shells ask for the words that can follow by this variable.
+_COMPLETION = "_CONVVIZ_COMPLETE"
+
+_LEAST_COLUMNS, _MOST_COLUMNS = 20, 100_000
 _ENDING = re.compile(r"[^=]\.[A-Za-z][A-Za-z0-9]{1,11}$")  # of a name; 1.5 has none
 
 
@@ -110,11 +114,23 @@ class _Command(TyperCommand):
         texts = [one.help for one in options]  # type: ignore[attr-defined]
         try:
             for one, text in zip(options, texts, strict=True):
-                one.help = re.sub(r"(\[[a-z#/@][^\[]*?\])", r"\\\1", text)  # type: ignore[attr-defined]
+                one.help = _as_it_is(text)  # type: ignore[attr-defined]
             super().format_help(ctx, formatter)
         finally:
             for one, text in zip(options, texts, strict=True):
                 one.help = text  # type: ignore[attr-defined]
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """List the options that can follow in a shell."""
+        found = super().shell_complete(ctx, incomplete)
+        for one in found:
+            one.help = _as_it_is(one.help or "")
+        return found
+
+
+def _as_it_is(text: str) -> str:
+    """Escape what rich would take for a mark."""
+    return re.sub(r"(\[[a-z#/@][^\[]*?\])", r"\\\1", text)
 
 
 def _not_loaded() -> None:
@@ -122,16 +138,24 @@ def _not_loaded() -> None:
 
 
 def _print_version(wanted: bool) -> None:
-    """Print the version and stop."""
+    """Print the version, and those of what computes, and stop."""
     if wanted:
-        typer.echo(f"convviz {__version__}")
+        # Loaded as a command is: what reads the records of packages takes longer to load than shape takes.
+        for line in importlib.import_module("convviz.cli.versions").versions():
+            typer.echo(line)
         raise typer.Exit
 
 
 def top(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the versions of convviz and of what computes.",
+            callback=_print_version,
+            is_eager=True,
+        ),
     ] = False,
 ) -> None:
     """Show what a convolution does to an image.
@@ -151,6 +175,9 @@ def begin() -> None:
     gc.set_threshold(100_000)
     open_streams()
     raise_when_ended()
+    # A shell takes one word a line, with its help: rich would break it where a terminal ends.
+    if _COMPLETION in os.environ:
+        os.environ["COLUMNS"] = str(_MOST_COLUMNS)
     # Nothing can be laid out in fewer columns; rich would print nothing, and 0 is what no terminal has.
     if (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns) < _LEAST_COLUMNS:
         os.environ["COLUMNS"] = str(_LEAST_COLUMNS if int(columns) else 80)
@@ -208,7 +235,7 @@ def status_of(arguments: Sequence[str]) -> int:
 def _status_of(arguments: Sequence[str]) -> int:
     """Run the command line; what Typer and the interpreter raise becomes a message."""
     # A command is named first; what completes a line for the shell gets the line in another way.
-    app = make_app(COMMANDS if "_CONVVIZ_COMPLETE" in os.environ else arguments[:1])
+    app = make_app(COMMANDS if _COMPLETION in os.environ else arguments[:1])
     try:
         status = app(list(arguments), prog_name="convviz", standalone_mode=False)
     except typer.TyperException as error:

@@ -1,7 +1,7 @@
 """Every option that commands share: one row each, by the field of the settings that it fills."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -13,6 +13,7 @@ from convviz.files.writing import Stream
 from convviz.spec import looking, parsing, settings, wanted
 from convviz.spec.kernels import complete, parse_request
 from convviz.spec.layers import PADDING_MODES
+from convviz.spec.stacks import named_networks
 
 LAYER, INPUT, COMPUTE, OUTPUT, BATCH = "Layer", "Input", "Compute", "Output", "Batch"
 
@@ -26,10 +27,20 @@ def _option(
 
 def _words(field: str, known: tuple[str, ...], panel: str, *, text: str, short: tuple[str, ...] = ()) -> Any:
     """Make a row for an option that takes one of a few words."""
-    name = "--" + field.replace(" ", "-")
     return _option(
-        *short, name, parser=parsing.choice(field, known), metavar="|".join(known), panel=panel, text=text
+        *short,
+        "--" + field.replace(" ", "-"),
+        parser=parsing.choice(field, known),
+        metavar="|".join(known),
+        panel=panel,
+        text=text,
+        autocompletion=offering(known),
     )
+
+
+def offering(known: Iterable[str]) -> Callable[[str], list[str]]:
+    """Make what completes one of a few words in a shell."""
+    return lambda incomplete: [word for word in known if word.startswith(incomplete)]
 
 
 OPTIONS: dict[str, Any] = {
@@ -193,7 +204,7 @@ OPTIONS: dict[str, Any] = {
         "backend",
         ("auto", *backends.names()),
         COMPUTE,
-        text="What computes. auto uses torch where that saves more time than loading it takes.",
+        text="What computes. auto uses another than numpy where that saves more time than loading it takes.",
         short=("-b",),
     ),
     "device": _words("device", backends.DEVICES, COMPUTE, text="The device on which torch computes."),
@@ -256,7 +267,7 @@ OPTIONS: dict[str, Any] = {
     ),
     # what `run` shows and stores beside the maps
     "check": typer.Option(
-        "--check", rich_help_panel=COMPUTE, help="Run both backends; fail on a difference."
+        "--check", rich_help_panel=COMPUTE, help="Compute with another backend too; fail on a difference."
     ),
     "maps": _option("--maps", parser=Path, metavar="DIR", panel=OUTPUT, text="Write every map, full size."),
     "save": _option(
@@ -346,6 +357,34 @@ OPTIONS: dict[str, Any] = {
         panel=OUTPUT,
         text="Opacity of the colours over the picture.",
     ),
+    # the pictures in which maps are largest
+    "only": _option(
+        "--maps",
+        parser=parsing.indices("maps"),
+        metavar="N,N,…",
+        panel=OUTPUT,
+        text="The maps of the rows, by their indices.",
+    ),
+    "count": _option(
+        "--count", parser=parsing.whole("count"), metavar="N", panel=OUTPUT, text="Pictures for each map."
+    ),
+    "work": _option(
+        "--work",
+        parser=str,
+        metavar="DIR",
+        panel=BATCH,
+        text="Where the largest values of each picture are kept for the next run: a path or an address "
+        "[default: .convviz/NAME-best beside the sheet].",
+    ),
+    # what differs
+    "tolerance": _option(
+        "--tolerance",
+        parser=parsing.tolerance,
+        metavar="SHARE",
+        panel=COMPUTE,
+        text="The largest difference to allow, divided by the largest magnitude of A [default: 1e-4 for "
+        "outputs of layers, 0 for stored numbers].",
+    ),
     # a network
     "layers": _option(
         "--layers",
@@ -361,6 +400,7 @@ OPTIONS: dict[str, Any] = {
         panel=LAYER,
         text="A whole network: alexnet, lenet5, mobilenet_v2, resnet18, unet, vgg16, or a file .toml or "
         ".onnx.",
+        autocompletion=offering(named_networks()),
     ),
     "model": _option(
         "--model",

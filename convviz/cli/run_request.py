@@ -1,8 +1,9 @@
 """What ``convviz run`` is asked for, checked before anything is read."""
 
+import itertools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from convviz.images.picture import Picture
 from convviz.render.palette import colours
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
 from convviz.spec.wanted import NetworkSettings, RunSettings
+
+# Characters of the name of a layer in the name of a file.
+_LONGEST_PART = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +117,20 @@ class RunRequest:
         """The files that are read, which are never replaced."""
         return [*self.layer.files, *self.network.files, *input_files(self.names)]
 
-    def for_layer(self, name: str, *, alone: bool) -> "RunRequest":
-        """Ask for one of several layers, each of which gets files of its own."""
-        if alone:
-            return replace(self, layer=replace(self.layer, layer_name=name))
-        part = re.sub(r"[^\w.-]+", "_", name)
-        return replace(self.for_part(part), layer=replace(self.layer, layer_name=name))
+    def for_layers(self, names: Sequence[str]) -> Iterator["RunRequest"]:
+        """Ask for each of several layers, with files of its own even where names differ only in case."""
+        taken: set[str] = set()
+        for name in names:
+            one = replace(self, layer=replace(self.layer, layer_name=name))
+            if len(names) > 1:
+                part = first = re.sub(r"[^\w.-]+", "_", name)[:_LONGEST_PART]
+                for number in itertools.count(2):
+                    if part.casefold() not in taken:
+                        break
+                    part = f"{first}-{number}"
+                taken.add(part.casefold())
+                one = one.for_part(part)
+            yield one
 
     def for_part(self, part: str) -> "RunRequest":
         """Ask for one of several sheets, each of which gets files of its own."""
@@ -128,7 +140,9 @@ class RunRequest:
                 return path
             return path.with_name(paths.fitting(path.stem, f"-{part}{path.suffix}"))
 
-        return replace(self, target=own(self.target), saved=own(self.saved))
+        maps = self.wanted.maps and self.wanted.maps / paths.fitting(part, "")
+        wanted = replace(self.wanted, maps=maps)
+        return replace(self, target=own(self.target), saved=own(self.saved), wanted=wanted)
 
     def check_outputs(self, endings: Sequence[str]) -> None:
         """Refuse what could not be written in the end, before anything is computed."""

@@ -97,6 +97,9 @@ class Spread:
         Values are taken as evenly spaced within a bin; at the edges of bins, the shares are exact.
         """
         total = int(self.counts.sum()) or 1
+        if self.lows is self.highs:  # known values, for which this takes a fifth of the time
+            below, above = self.counts[self.lows < low].sum(), self.counts[self.highs > high].sum()
+            return int(below) / total, int(above) / total
         below = self._shares(np.subtract(low, self.lows, dtype=np.float64), self.lows < low)
         above = self._shares(np.subtract(self.highs, high, dtype=np.float64), self.highs > high)
         return float(self.counts @ below) / total, float(self.counts @ above) / total

@@ -7,9 +7,6 @@ from pathlib import Path, PurePath
 
 from convviz.files import addresses
 
-if os.name == "posix":
-    pass
-
 # `find_files` accepts every file ending of the formats that `convviz.images.decode` reads.
 PICTURE_SUFFIXES = frozenset(
     f".{ending}"

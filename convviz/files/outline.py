@@ -88,15 +88,18 @@ def _graph(data: mmap.mmap, graph: _Field, name: str) -> Iterator[bytes]:
 
 def _tensor(data: mmap.mmap, tensor: _Field, name: str) -> Iterator[bytes]:
     """Yield an array in pieces; many raw bytes are replaced by their place in the file."""
+    replaced = False
     for field in _fields(data, tensor.start, tensor.end):
         size = field.end - field.start
         if (field.number, field.wire) == (_RAW_DATA, _LENGTH_GIVEN) and size >= LARGE:
             for key, value in (("location", name), ("offset", str(field.start)), ("length", str(size))):
                 words = b"".join((*_message(1, key.encode()), *_message(2, value.encode())))
                 yield from _message(_EXTERNAL_DATA, words)
-            yield bytes([_DATA_LOCATION << 3, _EXTERNAL])
+            replaced = True
         else:
             yield data[field.at : field.end]
+    if replaced:  # last: a quantizer writes the usual location behind the bytes, and the last one counts
+        yield bytes([_DATA_LOCATION << 3, _EXTERNAL])
 
 
 def _message(number: int, contents: bytes) -> tuple[bytes, bytes, bytes]:

@@ -9,9 +9,6 @@ from pathlib import Path, PurePath
 
 from convviz.text import in_quotes, printable
 
-if os.name == "posix":
-    pass
-
 # In bytes, for current file systems.
 _LONGEST_NAME = 255
 

@@ -12,11 +12,8 @@ from typing import TypeVar
 
 from convviz.errors import InputError
 from convviz.files import addresses
-from convviz.machine import memory
-
-if os.name == "posix":
-    pass
 from convviz.files.paths import quoted, unusable
+from convviz.machine import memory
 
 # Comparing one name takes about 20 microseconds.
 _NAMES_COMPARED = 1000

@@ -11,10 +11,10 @@ from typing import BinaryIO, cast
 
 from convviz.errors import OutputError
 from convviz.files import addresses
+from convviz.files.paths import quoted, reason_of
 
 if os.name == "posix":
     import fcntl
-from convviz.files.paths import quoted, reason_of
 
 _UNFINISHED = re.compile(r"\.convviz-[0-9a-f]{16}")
 _unfinished: set[Path] = set()

@@ -33,7 +33,7 @@ _LOOKS = PageSettings()
 MOST_PIXELS, MOST_FILTERS = 1 << 22, 64
 # Larger pictures are brought to this many pixels along a side, as by the scripts, unless the user chooses.
 MOST_SIDE = 1024
-MOST_MACS, MOST_NUMBERS = 1 << 31, 1 << 22
+MOST_MACS, MOST_PARAMETERS = 1 << 31, 1 << 22
 # Several workers share a single layer, and no other layer follows it.
 MOST_MACS_ALONE = 1 << 33
 
@@ -41,7 +41,20 @@ _SCRIPTS = (
     # Workers run these four.
     *("convolve", "layers", "paint", "work"),
     *("words", "settings", "png", "pictures", "dom", "plan", "cells", "lines", "panes", "looks"),
-    *("store", "compute", "archive", "inspector", "stage", "filters", "strip", "play", "tabs"),
+    *(
+        "store",
+        "compute",
+        "archive",
+        "inspector",
+        "rows",
+        "marks",
+        "stage",
+        "maps",
+        "filters",
+        "strip",
+        "play",
+        "tabs",
+    ),
     *("chain", "sketch", "export"),
     # What surrounds the stage.
     *("limits", "presets", "drawer", "upload", "tour", "keys", "progress", "app"),
@@ -60,6 +73,7 @@ def page(
     others: Sequence[str] = (),
     looks: PageSettings = _LOOKS,
     words: Sequence[str] = (),
+    network: Sequence[str] = (),
     tour: bool = False,
 ) -> str:
     """Write the page of a layer.
@@ -84,6 +98,9 @@ def page(
         The initial colours for the values of maps.
     words : sequence of str
         The options of ``convviz run`` that name the weights, if they do not come from `settings`.
+    network : sequence of str
+        The options of ``convviz run`` that choose the layer and its network, if `picture` is what
+        arrives there: the layer then has the settings and the weights of the network.
     tour : bool
         Whether the tour starts on this page.
 
@@ -116,7 +133,7 @@ def page(
             f"{layer.macs(picture.shape):,}; bring the picture to fewer pixels with --resize."
         )
     edges = layer.edges(picture.size)
-    given = bool(settings.files or settings.kernel or words)
+    given = bool(settings.files or settings.kernel or words or network)
     # The page rotates the kernels itself.
     own = weights.turned() if settings.flip else weights
     parameters = {"weight": own.weight} | ({} if own.bias is None else {"bias": own.bias})
@@ -145,7 +162,8 @@ def page(
         "single": True,
         "tour": tour,
         "given": given,
-        "words": list(words) or _words(settings),
+        "words": list(words or network) or _words(settings),
+        "arrives": bool(network),
         "reading": [*map(shlex.quote, others), *options_of(reading)],
         "layers": [layer_data(step, parameters)],
     }
@@ -252,7 +270,7 @@ def _sizes(steps: Sequence[SizedStep]) -> tuple[tuple[str, int, int], ...]:
     """Count what limits a network on a page: a word, the number, and the limit."""
     return (
         ("MACs", sum(one.macs for one in steps), MOST_MACS),
-        ("numbers", sum(one.layer.parameters for one in steps), MOST_NUMBERS),
+        ("parameters", sum(one.layer.parameters for one in steps), MOST_PARAMETERS),
     )
 
 
@@ -392,7 +410,7 @@ def layer_data(one: SizedStep, parameters: Parameters) -> dict[str, Any]:
         "inputs": [printable(name) for name in one.inputs],
         "shape": list(one.output_shape),
         "options": row.options(layer, shape),
-        "numbers": {name: _packed(values) for name, values in parameters.items()},
+        "parameters": {name: _packed(values) for name, values in parameters.items()},
     }
 
 

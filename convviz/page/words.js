@@ -12,14 +12,25 @@ const Words = (() => {
     if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "inf" : "-inf";
     const first = short(value, 3);
     if (first.length <= chars) return first;
+    return seek(first, value, chars, true) || power(value, chars) || seek(first, value, chars, false) || power(value, Infinity);
+  }
+
+  /** A number as one digit and a power of ten; empty if that does not fit. @param {number} value @param {number} chars */
+  function power(value, chars) {
+    const text = value.toExponential(0).replace("e+", "e");
+    return text.length <= chars ? text : "";
+  }
+
+  /** The first form of a number that fits; a `fair` one does not make a small fraction look like a whole number, nor like 0. @param {string} first @param {number} value @param {number} chars @param {boolean} fair */
+  function seek(first, value, chars, fair) {
     const bare = (/** @type {string} */ text) => text.replace(/^(-?)0\./, "$1.");
-    const second = short(value, 2);
-    const forms = [second, bare(first), bare(second), ...[2, 1, 0].flatMap((digits) => [value.toFixed(digits), bare(value.toFixed(digits))])];
-    // A small fraction does not look like a whole number, nor like 0.
-    const fair = (/** @type {string} */ text) =>
-      (Number.isInteger(value) || Math.abs(value) > 9 || text.includes(".")) && Math.abs(Number(text) - value) <= Math.abs(value) / 8;
-    const power = value.toExponential(0).replace("e+", "e");
-    return forms.find((text) => text.length <= chars && fair(text)) || (power.length <= chars ? power : forms.find((text) => text.length <= chars) || power);
+    const fits = (/** @type {string} */ text) => text.length <= chars && (!fair ||
+      (Number.isInteger(value) || Math.abs(value) > 9 || text.includes(".")) && Math.abs(Number(text) - value) <= Math.abs(value) / 8);
+    const forms = [() => short(value, 2), () => bare(first), () => bare(short(value, 2)),
+      ...[2, 1, 0].flatMap((digits) => [() => value.toFixed(digits), () => bare(value.toFixed(digits))])];
+    // One after the other: most numbers fit in one of the first forms.
+    for (const form of forms) if (fits(form())) return form();
+    return "";
   }
 
   /** A float32 so that it is read back as the same. @param {number} value */
@@ -71,13 +82,32 @@ const Words = (() => {
     ...(state.scale === "map" ? [] : [`--scale ${state.scale}`]),
   ];
 
+  // What arrives at a layer of a network, as a command stores it and the next one reads it.
+  const ARRIVED = "arrived.npz";
+
+  /** Whether a layer is as the page came. @param {State} state @param {Data} data */
+  const untouched = (state, data) =>
+    !Object.keys(state.edits).length && state.preset === "page" && !state.flip && state.bias === data.state.bias &&
+    JSON.stringify(Settings.layerOf(state)) === JSON.stringify(Settings.layerOf({ ...state, ...data.state }));
+
   /** The command that makes the same maps. @param {State} state @param {Data} data @param {Weights} weights @param {Source} source */
   function command(state, data, weights, source) {
+    if (!data.arrives) return ofLayer(state, data, weights, source);
+    // A layer of a network has its settings there: with others, it is a layer by itself on what arrived.
+    const whole = [run(source), ...data.words, ...source.words];
+    if (untouched(state, data)) return [...whole, ...painted(state)].join(" ");
+    const arrived = { ...source, path: `${ARRIVED}:input`, words: [] };
+    return `${[...whole, `--save ${ARRIVED}`].join(" ")}\n${ofLayer(state, data, weights, arrived)}`;
+  }
+
+  /** The command of a layer by itself. @param {State} state @param {Data} data @param {Weights} weights @param {Source} source */
+  function ofLayer(state, data, weights, source) {
     const layer = Settings.layerOf(state);
     const found = [run(source), ...source.words];
     const preset = data.presets.some(({ name }) => name === state.preset);
     // A bias that was taken away leaves numbers that no file of the user has.
-    const typed = Object.keys(state.edits).length > 0 || (state.preset === "page" && data.state.bias && !state.bias);
+    const typed = Object.keys(state.edits).length > 0
+      || (state.preset === "page" && (data.arrives || (data.state.bias && !state.bias)));
     if (typed) found.push("-K kernels.json");
     // A 2-D kernel makes one map in every group.
     else if (preset) found.push(...Array(layer.outChannels / layer.groups).fill(`-K ${state.preset}`));

@@ -168,6 +168,24 @@ def position(field: str) -> Callable[[str], HW]:
     return parse
 
 
+def indices(field: str) -> Callable[[str], tuple[int, ...]]:
+    """Make a parser of whole numbers of at least 0, with commas between them; each is taken once.
+
+    Examples
+    --------
+    >>> indices("maps")("7,0,7")
+    (7, 0)
+    """
+
+    def parse(text: str) -> tuple[int, ...]:
+        found = _wholes(text)
+        if None in found:
+            raise SpecError(f"{field} must be whole numbers from 0 up, such as 0,7,12, not {text!r}.")
+        return tuple(dict.fromkeys(one for one in found if one is not None))
+
+    return parse
+
+
 def weight_index(field: str) -> Callable[[str], tuple[int, int, int, int]]:
     """Make a parser of ``O,I,Y,X``, the position of a weight; all four are counted from 0.
 
@@ -310,6 +328,23 @@ def share(field: str) -> Callable[[str], float]:
         return value
 
     return parse
+
+
+def tolerance(text: str) -> float:
+    """Read a number of at least 0.
+
+    Examples
+    --------
+    >>> tolerance("1e-4")
+    0.0001
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise SpecError(f"tolerance: expected a number of at least 0, such as 1e-4, not {text!r}.")
+    return value
 
 
 def choice(field: str, known: Iterable[str]) -> Callable[[str], str]:

@@ -148,10 +148,6 @@ def test_an_unknown_kernel_is_met_with_the_nearest(convviz):
     )
 
 
-def test_the_version_is_printed(convviz):
-    assert convviz("--version").stdout.startswith("convviz 0.")
-
-
 @pytest.mark.parametrize("command", [[], ["run"], ["shape"], ["kernels"], ["batch"]])
 def test_every_command_has_a_help_page_with_examples(convviz, command):
     done = convviz(*command, "--help")

@@ -43,6 +43,7 @@ ANSWERS = [
     ("filters", WEIGHTS, "--layer", LAYER, "-o", f"f{ACTS}.png"),
     ("maps", MAPS, "-o", f"s{ACTS}.png"),
     ("look", NUMBERS, "--net", NET, "-o", f"l{ACTS}.png"),
+    ("best", f"in{ACTS}", "-o", f"b{ACTS}.png", *TRAINED),
     ("inspect", "made.png"),
     ("batch", f"in{ACTS}", f"out{ACTS}", *TRAINED),
     ("bench", NUMBERS, "-K", KERNEL),

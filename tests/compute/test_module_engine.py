@@ -14,7 +14,7 @@ from convviz.compute.networks import loading
 from convviz.compute.networks.engine import activations
 from convviz.errors import InputError, SpecError, UnknownNameError
 from convviz.files.checkpoints import read_checkpoint
-from convviz.machine import memory
+from convviz.machine import memory, parallel
 
 X = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(1)).numpy()
 
@@ -104,6 +104,25 @@ def test_nothing_runs_behind_the_last_wanted_module():
                 pytest.fail("it was caught")
 
     activations(networks.of_module(Careful()), X, ["network.again"])
+
+
+def test_a_process_of_several_has_as_many_threads_as_it_may_use(monkeypatch):
+    """Each process of a batch has one; torch takes all cores if nobody says otherwise."""
+    used = []
+
+    class Counting(nn.Module):
+        def forward(self, x):
+            used.append(torch.get_num_threads())
+            return x
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    monkeypatch.setattr(parallel, "_limit", 1)
+    try:
+        activations(networks.of_module(Counting()), np.zeros((1, 2, 2)), ["Counting"])
+    finally:
+        torch.set_num_threads(before)
+    assert used == [1]
 
 
 def test_tuples_and_dicts_are_seen_array_by_array():

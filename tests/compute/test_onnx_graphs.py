@@ -440,6 +440,19 @@ def test_activations_are_computed_in_groups_where_all_of_them_do_not_fit(path, m
     assert sorted(value for values in runs for value in values) == names
 
 
+def test_a_large_array_whose_usual_location_is_written_down_is_read_too(path):
+    """As quantizers write it: the place behind the bytes, and the last field counts."""
+    large = numpy_helper.from_array(np.tile(WEIGHT, (1, 2, 1, 1)), "w")
+    large.data_location = TensorProto.DEFAULT
+    engine = networks.open_onnx(saved(path, [node("Conv", "xwb")], {"w": large, "b": BIAS}))
+    assert engine._graph.tensors["w"].data_location == TensorProto.EXTERNAL
+    found = activations(engine, X, ["Conv_y"])["Conv_y"].values
+    wanted = functional.conv2d(
+        *(torch.from_numpy(one) for one in (X[None], engine.conv("Conv_y").weight, BIAS))
+    )
+    np.testing.assert_allclose(found, wanted[0], rtol=1e-4, atol=1e-4)
+
+
 def test_large_arrays_are_not_in_memory_before_they_are_needed(path):
     assert WEIGHT.nbytes < LARGE < 4 * WEIGHT.nbytes
     stored = {"w": np.tile(WEIGHT, (1, 2, 1, 1)), "b": BIAS}

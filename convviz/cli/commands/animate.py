@@ -9,7 +9,7 @@ import typer
 
 from convviz import __version__
 from convviz.cli.console import answer, answer_path, remark
-from convviz.cli.options import LAYER, OPTIONS, OUTPUT, Force, map_option, output_option
+from convviz.cli.options import LAYER, OPTIONS, OUTPUT, Force, map_option, offering, output_option
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
@@ -62,6 +62,7 @@ ChosenStyle = Annotated[
     typer.Option(
         parser=parsing.choice("style", get_args(Style)),
         metavar="|".join(get_args(Style)),
+        autocompletion=offering(get_args(Style)),
         rich_help_panel=_SCENE,
         help="From above, with the arithmetic where there is INPUT; or squares, tilted.",
     ),

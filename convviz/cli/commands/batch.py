@@ -1,26 +1,17 @@
 """``convviz batch``."""
 
 import sys
-from collections.abc import Sequence
-from signal import SIGINT, Signals
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from convviz.cli.console import answer, answer_json, remark
 from convviz.cli.options import Force, Json, Quiet
 from convviz.cli.settings import with_settings
-from convviz.cli.signals import Ended, asking
-from convviz.errors import BatchError, SpecError
+from convviz.cli.signals import asking
+from convviz.errors import SpecError
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
 from convviz.spec.wanted import BatchSettings, NetworkSettings
-from convviz.text import plural
-
-if TYPE_CHECKING:
-    from convviz.batch import Tally
-
-# Failures that are named at the end; of ten million files all may fail, and a report takes them.
-MOST_NAMED = 1000
 
 
 @with_settings
@@ -68,7 +59,9 @@ def batch(
     if out.startswith("memory://"):
         remark("memory:// is gone when its process ends; choose another output to keep it.")
     request = BatchRequest(folder, out, layer, reading, compute, picture, network, running, force)
-    made = Batch(request, most_named=None if json else MOST_NAMED, say=_answer_at_once if piped else None)
+    made = Batch(
+        request, most_named=None if json else reports.MOST_NAMED, say=_answer_at_once if piped else None
+    )
     total = made.plan.total if made.plan.counted else None
     with asking(made.stop.ask) as signals, progress(total, "files", wanted=not quiet) as advance:
         tally = made.run(advance=advance, tell=(lambda text: None) if quiet else remark)
@@ -77,23 +70,11 @@ def batch(
     elif not quiet:
         reports.show(tally, out, piped=piped)
     reports.name_failures(tally)
-    _end(tally, signals)
+    reports.check_complete(tally, signals)
+    reports.check_failures(tally)
 
 
 def _answer_at_once(line: str) -> None:
     """Print a line of the report, for whoever reads it as it comes."""
     answer(line)
     sys.stdout.flush()
-
-
-def _end(tally: "Tally", signals: Sequence[Signals]) -> None:
-    """Leave with the status that what happened deserves."""
-    if tally.trouble is not None:
-        raise tally.trouble
-    if signals:
-        if tally.rest:
-            remark(f"{tally.rest} left; run the same command again to continue.")
-        raise KeyboardInterrupt if signals[0] == SIGINT else Ended(signals[0])
-    if failed := tally.counts["failed"]:
-        stopped = f"; {tally.rest} left, because of --fail-fast" if tally.rest else ""
-        raise BatchError(f"{plural(failed, 'file')} of {tally.least}{tally.total:,} failed{stopped}.")

@@ -140,8 +140,9 @@ def _single(
     *,
     reading: InputSettings,
     looks: PageSettings,
+    network: Sequence[str] = (),
 ) -> str:
-    """Write the page of one layer on its input."""
+    """Write the page of one layer on its input; `network` are the options that choose it in a network."""
     from convviz.page.page import page
 
     return page(
@@ -153,6 +154,7 @@ def _single(
         reading=reading,
         others=names[1:],
         looks=looks,
+        network=network,
     )
 
 
@@ -176,7 +178,8 @@ def _of_network(
     if layer.layer_name is not None:
         about = context.in_network(opened, picture, layer.layer_name)
         if about.layer.out_channels <= MOST_FILTERS:
-            text = _single(names, about, layer, reading=reading, looks=looks)
+            chosen = _command(network, layer)
+            text = _single(names, about, layer, reading=reading, looks=looks, network=chosen)
             return _Made(text, (*about.picture.remarks, *asked, *about.remarks))
     maps = NetworkMaps(opened, steps_of(opened, picture.shape), picture, {})
     page = maps.page(

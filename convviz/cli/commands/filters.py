@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from convviz.cli.options import OUTPUT, Force, Json, Quiet, check_picture, output_option
+from convviz.cli.options import OUTPUT, Force, Json, Quiet, check_picture, offering, output_option
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import announce, stdout_for, tell_replaced
 from convviz.files.paths import fitting
@@ -27,6 +27,7 @@ Sort = Annotated[
     typer.Option(
         parser=parsing.choice("sort", ("stored", "energy")),
         metavar="stored|energy",
+        autocompletion=offering(("stored", "energy")),
         rich_help_panel=OUTPUT,
         help="As they are stored, or the greatest sum of squares first.",
     ),

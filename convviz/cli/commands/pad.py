@@ -6,7 +6,16 @@ from typing import Annotated, Any
 import typer
 
 from convviz.cli.console import remark
-from convviz.cli.options import LAYER, OPTIONS, DrawingFile, Force, InputFiles, Json, check_picture
+from convviz.cli.options import (
+    LAYER,
+    OPTIONS,
+    DrawingFile,
+    Force,
+    InputFiles,
+    Json,
+    check_picture,
+    offering,
+)
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import stdout_for
 from convviz.errors import SpecError
@@ -33,6 +42,7 @@ PaddingMode = Annotated[
     typer.Option(
         parser=parsing.choice("padding-mode", PADDING_MODES),
         metavar="|".join(PADDING_MODES),
+        autocompletion=offering(PADDING_MODES),
         rich_help_panel=LAYER,
         help="What the padding contains [default: zeros, or as the layer of the network].",
     ),

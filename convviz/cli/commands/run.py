@@ -224,14 +224,12 @@ def _run_network(request: "RunRequest") -> list[_Done]:
             remark(text)
     opened = source.open(image.shape)
     about = _contexts(opened, image, names, at=request.wanted.field, effective=request.wanted.effective)
-    done = []
-    for name in names:
-        one = request.for_layer(name, alone=len(names) == 1)
-        done.append(
-            _run_in_context(one, about[name], image, seconds=seconds)
-            if name in about
-            else _run_overview(one, opened, image, only=name)
-        )
+    done = [
+        _run_in_context(one, about[name], image, seconds=seconds)
+        if name in about
+        else _run_overview(one, opened, image, only=name)
+        for name, one in zip(names, request.for_layers(names), strict=True)
+    ]
     return done or _run_overviews(request, opened, image)
 
 

@@ -1,10 +1,17 @@
 """What ``convviz batch`` says in the end."""
 
+from collections.abc import Sequence
+from signal import SIGINT, Signals
 from typing import Any
 
 from convviz.batch import Tally
 from convviz.cli.console import answer, remark
+from convviz.cli.signals import Ended
+from convviz.errors import BatchError
 from convviz.text import plural
+
+# Failures that are named at the end; of ten million files all may fail, and a report takes them.
+MOST_NAMED = 1000
 
 
 def document(tally: Tally) -> dict[str, Any]:
@@ -42,3 +49,20 @@ def name_failures(tally: Tally) -> None:
         remark(f"failed: {name}: {reason}")
     if more := tally.counts["failed"] - len(tally.failed):
         remark(f"and {more:,} more; --report FILE names all of them")
+
+
+def check_complete(tally: Tally, signals: Sequence[Signals]) -> None:
+    """Leave with the status of what stopped the batch before all files were done."""
+    if tally.trouble is not None:
+        raise tally.trouble
+    if signals:
+        if tally.rest:
+            remark(f"{tally.rest} left; run the same command again to continue.")
+        raise KeyboardInterrupt if signals[0] == SIGINT else Ended(signals[0])
+
+
+def check_failures(tally: Tally) -> None:
+    """Leave with the status of files that failed, if there are any."""
+    if failed := tally.counts["failed"]:
+        stopped = f"; {tally.rest} left, because of --fail-fast" if tally.rest else ""
+        raise BatchError(f"{plural(failed, 'file')} of {tally.least}{tally.total:,} failed{stopped}.")

@@ -34,8 +34,9 @@ def show(found: Benchmark, *, json: bool) -> None:
     answer()
     count = parallel.threads()
     answer(
-        f"--backend auto takes {found.auto} with {count} thread{'s' if count > 1 else ''}: torch takes about "
-        f"{backends.IMPORT_TORCH_SECONDS} s to load before it computes."
+        f"--backend auto takes {found.auto} with {count} thread{'s' if count > 1 else ''}: "
+        + " and ".join(f"{row.name} takes about {row.seconds_to_import} s" for row in backends.BACKENDS[1:])
+        + " to load before it computes."
     )
 
 

@@ -31,29 +31,34 @@ class Backend(NamedTuple):
         The value of the option ``--backend``.
     module : str
         The module with ``cross_correlate``.
-    requires : str
-        The package that it computes with.
+    requires : tuple of str
+        The packages that it computes with.
     devices : tuple of str
         The allowed values of ``--device``.
+    seconds_to_import : float
+        How long its packages take to import.
+    macs_per_second : float
+        How fast one thread then computes a dense layer.
     """
 
     name: str
     module: str
-    requires: str
+    requires: tuple[str, ...]
     devices: tuple[str, ...]
+    seconds_to_import: float
+    macs_per_second: float
 
 
+# Seconds and speeds are the basis of `auto`, measured in 2026 on one core of a server (`convviz bench`
+# measures any machine). numpy is imported in any case. With few channels and filters, all are close.
 BACKENDS = (
-    Backend("numpy", "convviz.compute.backends.numpy_", "numpy", ("cpu",)),
-    Backend("torch", "convviz.compute.backends.torch_", "torch", ("cpu", "cuda", "mps")),
+    Backend("numpy", "convviz.compute.backends.numpy_", ("numpy",), ("cpu",), 0.0, 50e9),
+    Backend("torch", "convviz.compute.backends.torch_", ("torch",), ("cpu", "cuda", "mps"), 1.5, 90e9),
+    Backend(
+        "onnxruntime", "convviz.compute.backends.onnxruntime_", ("onnxruntime", "onnx"), ("cpu",), 0.3, 90e9
+    ),
 )
 DEVICES = tuple(dict.fromkeys(device for backend in BACKENDS for device in backend.devices))
-
-# The basis of `auto`, measured in 2026 on one core of a server (`convviz bench` measures any machine):
-# torch takes 1.5 s to import. It then computes dense layers, its best case, at 90e9 MACs per second, and
-# numpy's OpenBLAS at 50e9. The two are close on layers with few channels and filters.
-IMPORT_TORCH_SECONDS = 1.5
-NUMPY_MACS_PER_SECOND, TORCH_MACS_PER_SECOND = 50e9, 90e9
 
 
 def names() -> tuple[str, ...]:
@@ -87,8 +92,7 @@ def choose(name: str, *, macs: int, device: str = "cpu") -> str:
 
     Notes
     -----
-    The choice is numpy if torch would not make up for the time of its import, or if torch is
-    not installed.
+    The choice is numpy unless a faster one that is installed makes up for the time of its import.
 
     Examples
     --------
@@ -101,19 +105,20 @@ def choose(name: str, *, macs: int, device: str = "cpu") -> str:
             raise BackendError(f"the {name} backend does not run on {device}; take --backend torch.")
         return name
     if device != "cpu":
-        return next(backend.name for backend in BACKENDS if device in backend.devices)
-    saved = macs * (1 / NUMPY_MACS_PER_SECOND - 1 / TORCH_MACS_PER_SECOND) / parallel.threads()
-    return "numpy" if saved < IMPORT_TORCH_SECONDS or not _installed("torch") else "torch"
+        return next(row.name for row in BACKENDS if device in row.devices)
+    able = [row for row in BACKENDS if device in row.devices and _installed(row)]
+    work = macs / parallel.threads()
+    return min(able, key=lambda row: row.seconds_to_import + work / row.macs_per_second).name
 
 
 def devices(name: str) -> tuple[str, ...]:
     """List the devices that the backend `name` finds here; none if its package is not installed."""
     row = _row(name)
-    if not _installed(row.requires):
+    if not _installed(row):
         return ()
     if len(row.devices) == 1:
         return row.devices
-    with importing(row.requires, f"the {name} backend"):
+    with importing(row.requires[0], f"the {name} backend"):
         return cast("tuple[str, ...]", importlib.import_module(row.module).devices())
 
 
@@ -128,7 +133,7 @@ def load(name: str) -> CrossCorrelate:
         If its package is not installed, or cannot be imported.
     """
     row = _row(name)
-    with importing(row.requires, f"the {name} backend"):
+    with importing(row.requires[0], f"the {name} backend"):
         module = importlib.import_module(row.module)
     return cast("CrossCorrelate", module.cross_correlate)
 
@@ -145,11 +150,11 @@ def load_torch_networks() -> Any:
     return importlib.import_module("convviz.compute.networks.torch_")
 
 
-def _installed(package: str) -> bool:
-    """Return whether a package is installed, without importing it."""
+def _installed(row: Backend) -> bool:
+    """Return whether the packages of a backend are installed, without importing them."""
     import importlib.util
 
-    return importlib.util.find_spec(package) is not None
+    return all(importlib.util.find_spec(package) is not None for package in row.requires)
 
 
 def _row(name: str) -> Backend:

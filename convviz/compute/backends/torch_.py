@@ -94,6 +94,11 @@ def check_device(device: str) -> None:
     if device not in devices():
         have = ", ".join(devices())
         raise BackendError(f"torch {torch.__version__} finds no {device} device here; it has: {have}.")
+    limit_threads()
+
+
+def limit_threads() -> None:
+    """Let torch use the number of threads that this process may use."""
     if parallel.limited() and parallel.limited() != torch.get_num_threads():
         torch.set_num_threads(parallel.limited())
 

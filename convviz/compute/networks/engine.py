@@ -1,6 +1,6 @@
 """The interface of every network engine, and the values that an engine returns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -75,6 +75,9 @@ class NetworkStep:
         they are not rows and columns of the picture, or where the order is not known.
     layer : str
         The layer with its arguments, as torch writes it; empty where the arguments are not known.
+    folded : bool
+        Whether the batch normalization after it is folded into its weights, so that it makes the output of
+        both.
     """
 
     name: str
@@ -92,6 +95,7 @@ class NetworkStep:
     whole: bool = False
     layout: str = ""
     layer: str = ""
+    folded: bool = False
 
     @property
     def described(self) -> str:
@@ -223,6 +227,11 @@ class Engine(Protocol):
     def runner(self) -> str:
         """The program that runs the network, such as ``"onnxruntime"``."""
         ...
+
+    @property
+    def joint(self) -> Mapping[str, str]:
+        """Modules of several steps that `steps` does not list: for each, the step whose output is its own."""
+        return {}
 
     def steps(self, shape: Shape) -> tuple[NetworkStep, ...]:
         """List the steps for an input of `shape`, in the order of computation.

@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from convviz.compute.backends.torch_ import limit_threads
 from convviz.compute.networks.engine import (
     Activation,
     Convolution,
@@ -277,6 +278,7 @@ class ModuleEngine(Engine):
         def left(module: nn.Module, inputs: Any, output: Any) -> None:
             after(running.pop(), output)
 
+        limit_threads()
         with contextlib.ExitStack() as undo:
             for module in by_module:
                 undo.callback(module.register_forward_pre_hook(entered, with_kwargs=True).remove)

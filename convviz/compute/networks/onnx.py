@@ -101,6 +101,22 @@ class OnnxEngine(Engine):
 
     # --- the steps
 
+    @cached_property
+    def joint(self) -> dict[str, str]:
+        """The modules of torch that consist of several operations and make one array."""
+        values = self._names.values
+        makers = {values[name]: name for name in self._names.own.values()}
+        return {
+            name: makers[values[name]]
+            for name in self._names.outer
+            if values[name] in makers and not all(map(self._is_quantized, values[name]))
+        }
+
+    def _is_quantized(self, value: str) -> bool:
+        """Return whether a value is only read as integers: a quantizer may leave out a layer there."""
+        kinds = {str(self._graph.nodes[index].op_type) for index in self._graph.takers(value)}
+        return kinds == {"QuantizeLinear"}
+
     def steps(self, shape: Shape) -> tuple[NetworkStep, ...]:
         """List the operations that depend on the picture."""
         self._graph.check(shape)
@@ -128,6 +144,7 @@ class OnnxEngine(Engine):
                         self._convolution(index, values),
                         remark=self._remark(index),
                         inputs=inputs,
+                        folded=index in self._names.folded,
                         **told(fields.get(output), len(dims or ()), made),
                     )
                 )

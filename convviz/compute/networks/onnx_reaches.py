@@ -1,5 +1,6 @@
 """Receptive fields in an ONNX graph, found from the type of each operation."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from convviz.compute.networks import reaches
 from convviz.compute.networks.onnx_graph import Graph, Value
 from convviz.compute.networks.onnx_names import CONVOLUTIONS
-from convviz.compute.networks.onnx_session import Session
+from convviz.compute.networks.onnx_session import Session, refused
 from convviz.compute.networks.reaches import Along, Field, Operand, Unclear
 from convviz.errors import ConvvizError
 from convviz.files import onnx_
@@ -98,13 +99,17 @@ def fields_of(graph: Graph, values: Mapping[str, Value]) -> dict[str, Field]:
     opset = next((one.version for one in graph.model.opset_import if one.domain in ("", "ai.onnx")), 1)
 
     settled = cache(lambda: graph.settled(values))
+    together = cache(lambda whole: _small_numbers(whole, values))
 
     @cache
     def look(name: str) -> NDArray[Any] | None:
         if name in graph.tensors:
             return graph.array(name)
         whole = settled() if name in graph.dependent else graph
-        return None if name in whole.dependent else Session(whole, [name]).run({})[name]
+        if name in whole.dependent:
+            return None
+        known = together(whole)
+        return known[name] if name in known else Session(whole, [name]).run({})[name]
 
     for index, node in enumerate(graph.nodes):
         live = [one for one in graph.read_by[index] if one in fields]
@@ -112,6 +117,29 @@ def fields_of(graph: Graph, values: Mapping[str, Value]) -> dict[str, Field]:
             call = _Call(node, onnx_.attributes(node), fields, values, look, opset)
             fields |= _followed(call, live)
     return fields
+
+
+# Settings of operations, such as the start of a slice, are at most this many values.
+_MOST_SETTINGS = 64
+
+
+def _small_numbers(graph: Graph, values: Mapping[str, Value]) -> dict[str, NDArray[Any]]:
+    """Compute all small inputs of operations that are computed, but not from the picture, in one session.
+
+    A session of onnxruntime takes a hundredth of a second to begin, and a network may have hundreds of them.
+    """
+    never = refused(graph)
+    wanted = [
+        one
+        for one in dict.fromkeys(name for node in graph.nodes for name in node.input)
+        if one in graph.makers and one not in graph.dependent and one not in never
+        if (known := values.get(one)) is not None and known.dims is not None
+        if math.prod(known.dims) <= _MOST_SETTINGS
+    ]
+    try:
+        return Session(graph, wanted).run({}) if wanted else {}
+    except ConvvizError:  # one of them cannot be computed: each by itself
+        return {}
 
 
 def _followed(call: _Call, live: Sequence[str]) -> dict[str, Field]:

@@ -1,0 +1,103 @@
+"""Draw pairs of maps and their signed difference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from convviz.compute.survey import ArraySummary, survey
+from convviz.render import palette
+from convviz.render.contrast import DEFAULT, Drawn, contrasts, rule
+from convviz.render.palette import colours
+from convviz.render.sheets import layout
+from convviz.render.sheets.tile import Section, Tile, map_tile
+from convviz.spec import scales
+from convviz.spec.geometry import HW
+from convviz.spec.limits import Limits
+from convviz.spec.settings import Look
+from convviz.typing import Floats
+
+_HOW = "The scale of a difference goes from minus to plus its largest magnitude"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """Hold one map of A and of B.
+
+    Parameters
+    ----------
+    title : str
+        The layer and the map.
+    first, second : ndarray, shape (H, W), float32
+        The map in A, and in B.
+    """
+
+    title: str
+    first: Floats
+    second: Floats
+
+
+def draw(
+    heading: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    tile: int | None = 320,
+    look: Look = DEFAULT,
+) -> layout.Sheet:
+    """Draw for each row the map of A, the map of B, and the signed difference.
+
+    Parameters
+    ----------
+    heading : sequence of str
+        Lines above the maps; the first one is larger.
+    rows : sequence of Row
+        The maps.
+    tile : int or None
+        Longest side of a map, in pixels; None keeps every pixel.
+    look : Look
+        How the values of A and B become colours; its other fields are as for
+        `convviz.render.sheets.layout.sheet`.
+
+    Returns
+    -------
+    Sheet
+        Not painted yet.
+    """
+    signed = replace(look, colormap="signed", limits=Limits("symmetric"), scale="map")
+    fits = [scales.fit(HW(*row.first.shape), tile) for row in rows]
+    maps = [
+        (_summary(values, fit), index)
+        for index, (row, fit) in enumerate(zip(rows, fits, strict=True))
+        for values in (row.first, row.second)
+    ]
+    sizes = [HW(*row.first.shape) for row in rows]
+    shared = contrasts([Drawn.of(one, sizes[index], layer=index) for one, index in maps], look)
+    found = [_summary(_difference(row), fit) for row, fit in zip(rows, fits, strict=True)]
+    own = contrasts([Drawn.of(one, size) for one, size in zip(found, sizes, strict=True)], signed)
+    table, between = colours(look.colormap), colours(signed.colormap)
+    tiles: list[Tile] = []
+    for index, (row, fit) in enumerate(zip(rows, fits, strict=True)):
+        for letter, at in (("A", 2 * index), ("B", 2 * index + 1)):
+            name = f"{row.title}: {letter}"
+            tiles.append(map_tile(name, maps[at][0], shared[at], scale=fit, colours=table))
+        tiles.append(map_tile(f"{row.title}: B - A", found[index], own[index], scale=fit, colours=between))
+    tiles = [
+        replace(tile, label=tile.name if at % 3 == 0 else tile.name.rpartition(": ")[2])
+        for at, tile in enumerate(tiles)
+    ]
+    section = Section(tiles, None, palette.OUTPUT_TEAL, together=3)
+    note = rule(look, whole=[scales.is_whole(size) for size in sizes])
+    return layout.sheet(heading, [section], f"{note}. {_HOW}", look=look)
+
+
+def _summary(values: Floats, fit: float) -> ArraySummary:
+    """Summarize one map, reduced to the size at which it is drawn."""
+    return survey(values[None], min(fit, 1), moments=False, spread=True)[0]
+
+
+def _difference(row: Row) -> Floats:
+    """Subtract A from B; values that are not finite in both, and equal, do not differ."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = np.subtract(row.second, row.first)
+    same = (row.first == row.second) | (np.isnan(row.first) & np.isnan(row.second))
+    return np.where(same, np.float32(0), found)

@@ -1,0 +1,132 @@
+"""Draw patches of pictures in rows, one row per map."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from convviz.images.picture import Picture
+from convviz.render import palette, toned
+from convviz.render.sheets import layout
+from convviz.render.sheets.tile import Section, Tile
+from convviz.spec.geometry import HW
+from convviz.spec.reach import Box
+from convviz.spec.settings import Look
+from convviz.typing import Bytes, Floats
+
+# What lies beyond the picture.
+BEYOND = 214
+# From this factor on, the pixels of an enlarged patch are squares.
+_SQUARES = 4
+# A file name in a caption has at most so many characters.
+_LETTERS = 20
+
+
+class Row(NamedTuple):
+    """Hold the patches of one map.
+
+    Parameters
+    ----------
+    title : str
+        The line above the patches.
+    tiles : sequence of Tile
+        The patches, from left to right.
+    """
+
+    title: str
+    tiles: Sequence[Tile]
+
+
+def draw(
+    heading: Sequence[str], rows: Iterable[Row], note: str, *, columns: int | None, look: Look
+) -> layout.Sheet:
+    """Draw rows of patches.
+
+    Parameters
+    ----------
+    heading : sequence of str
+        Lines above the rows; the first one is larger.
+    rows : iterable of Row
+        The rows.
+    note : str
+        The line below the rows.
+    columns : int, optional
+        Patches in one row; by default all of a map.
+    look : Look
+        As for `convviz.render.sheets.layout.sheet`.
+
+    Returns
+    -------
+    Sheet
+        Not painted yet.
+    """
+    sections = [
+        Section(row.tiles, columns or len(row.tiles), palette.INPUT_BLUE, title=row.title) for row in rows
+    ]
+    return layout.sheet(heading, sections, note, look=look)
+
+
+def shown(field: Box, inside: Box, size: HW) -> Box:
+    """Choose what to draw of a receptive field.
+
+    It is all of it; along an axis on which it is longer than the picture, it is only what it sees there.
+
+    Examples
+    --------
+    >>> print(shown(Box(-2, 2, -9, 20), Box(0, 2, 0, 7), HW(8, 8)))
+    rows -2 to 2, columns 0 to 7
+    """
+    rows = field if field.size.h <= size.h else inside
+    columns = field if field.size.w <= size.w else inside
+    return Box(rows.top, rows.bottom, columns.left, columns.right)
+
+
+def levels_of(picture: Picture, field: Box, inside: Box, *, tile: int | None) -> Bytes:
+    """Draw what a value sees of a picture, shape (h, w, 3); padding is grey.
+
+    Parameters
+    ----------
+    picture : Picture
+        The original picture.
+    field, inside : Box
+        The rows and columns that the value sees, with those of the padding and without.
+    tile : int or None
+        The longest side, in pixels; None keeps every pixel.
+    """
+    drawn, cut = shown(field, inside, picture.size), cut_from(picture, inside)
+    levels = np.full((*drawn.size, 3), BEYOND, np.uint8)
+    if cut.size:
+        part = toned.picture_levels(list(cut), picture.ends)[:]
+        top, left = inside.top - drawn.top, inside.left - drawn.left
+        levels[top : top + cut.shape[1], left : left + cut.shape[2]] = (
+            part if part.ndim == 3 else part[:, :, None]
+        )
+    if tile is None:
+        return levels
+    factor = tile / max(drawn.size)
+    h, w = (max(1, round(side * factor)) for side in drawn.size)
+    how = Image.Resampling.NEAREST if factor >= _SQUARES else Image.Resampling.LANCZOS
+    return np.asarray(Image.fromarray(levels).resize((w, h), how))
+
+
+def cut_from(picture: Picture, inside: Box) -> Floats:
+    """Cut rows and columns of all channels out of a picture."""
+    if min(inside.size) < 1:  # a value that sees only padding
+        return np.empty((picture.shape[0], 0, 0), np.float32)
+    return picture.rows(inside.top, inside.bottom + 1)[:, :, inside.left : inside.right + 1]
+
+
+def short_name(name: str) -> str:
+    """Shorten the name of a file in its middle; the folders are left out.
+
+    Examples
+    --------
+    >>> short_name("birds/owl.jpg"), short_name("ILSVRC2012_val_00000293.JPEG")
+    ('owl.jpg', 'ILSVRC201…00293.JPEG')
+    """
+    last = name.rpartition("/")[2]
+    if len(last) <= _LETTERS:
+        return last
+    tail = _LETTERS // 2
+    return f"{last[: _LETTERS - 1 - tail]}…{last[-tail:]}"
