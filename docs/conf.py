@@ -41,6 +41,20 @@ html_show_sphinx = False
 html_show_search_summary = False
 
 
+def set_dashes(_: Sphinx, page: nodes.document) -> None:
+    """Write a dash between a parameter and what it is, where Sphinx has two hyphens."""
+    for text in [*page.findall(nodes.Text)]:
+        if text == " -- ":
+            text.parent.replace(text, nodes.Text(" \N{EN DASH} "))
+
+
+def keep_whole(_: Sphinx, page: nodes.document) -> None:
+    """Let no line end within an option, after one of its hyphens."""
+    for code in page.findall(nodes.literal):
+        if len(code.astext()) <= 24 and " " not in code.astext():
+            code["classes"].append("whole")
+
+
 def want_text(_: Sphinx, page: nodes.document) -> None:
     """Warn of a picture that says nothing to a reader who does not see it."""
     for picture in page.findall(nodes.image):
@@ -57,7 +71,9 @@ def write_classic(app: Sphinx, error: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Add the check of pictures and the page of `convviz explore`."""
+    """Add the finer points of type, the check of pictures and the page of `convviz explore`."""
+    app.connect("doctree-read", set_dashes)
+    app.connect("doctree-read", keep_whole)
     app.connect("doctree-read", want_text)
     app.connect("build-finished", write_classic)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

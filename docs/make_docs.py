@@ -22,6 +22,8 @@ from convviz.cli.exits import STATUS, Exit
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 WRITTEN = "<!-- Written by docs/make_docs.py; do not edit. -->\n\n"
+# An option in running text, or what is code already.
+IN_TEXT = re.compile(r"`[^`]*`|(?<![\w-])--?[A-Za-z][\w-]*")
 DEFAULT = re.compile(r" +\[default: ([^\]]*)\]")
 
 # The headings of the help, as the pages have them.
@@ -130,16 +132,16 @@ def command_page(name: str, command: Any) -> str:
     parts = [
         f"# `convviz {name}`\n",
         fenced(" ".join(["convviz", name, "[OPTIONS]", *usage])),
-        text.strip() + "\n",
+        marked(text.strip()) + "\n",
         "For example:\n",
         fenced("\n".join(lines)),
     ]
     if arguments:
-        rows = [f"| `{word}` | {one.help} |\n" for word, one in zip(words, arguments, strict=True)]
+        rows = [f"| `{word}` | {marked(one.help)} |\n" for word, one in zip(words, arguments, strict=True)]
         parts.append("| argument | what it is |\n|---|---|\n" + "".join(rows))
     for panel in PANELS:
         if options := options_of(command, panel):
-            parts += [f"## {panel}\n", options_table(options)]
+            parts += [f"## {panel}\n", marked(options_table(options))]
     more = [f"[{title}](../../howto/{path.name})" for path, title in guides(name)]
     if any("--json" in one.opts for one in command.params):
         more.append(f"[the keys of `--json`](../json.md#{name})")
@@ -154,6 +156,11 @@ def guides(command: str) -> Iterator[tuple[Path, str]]:
             yield path, title
 
 
+def marked(text: str) -> str:
+    """Set options in running text as code, as the pages have them elsewhere."""
+    return IN_TEXT.sub(lambda one: one[0] if one[0].startswith("`") else f"`{one[0]}`", text)
+
+
 def fenced(text: str) -> str:
     """Put text between fences."""
     return f"```text\n{text}\n```\n"
@@ -165,7 +172,7 @@ def commands_page(commands: Mapping[str, Any]) -> str:
         WRITTEN
         + "# Commands\n\n`convviz COMMAND --help` prints the same in a terminal.\n\n"
         + "| command | what it does |\n|---|---|\n"
-        + "".join(f"| [`{name}`]({name}.md) | {COMMANDS[name]} |\n" for name in commands)
+        + "".join(f"| [`{name}`]({name}.md) | {marked(COMMANDS[name])} |\n" for name in commands)
         + "\n```{toctree}\n:hidden:\n\n"
         + "".join(f"{name}\n" for name in commands)
         + "```\n"
