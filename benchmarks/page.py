@@ -2,9 +2,11 @@
 
 In a real Chromium. Run it with ``python benchmarks/page.py``; it needs Chromium and its driver, and
 selenium of the group ``dev``. The layer: 512x512, 3 channels to 6 maps, 3x3. Every change draws other
-weights by a new seed, so that nothing is kept; it is over when maps, partial maps and small maps are
-in their canvases. Every move of the pointer over the map shows another output in lens, products and
-sums; it is over when the page has its layout.
+weights by a new seed, so that nothing is kept. Two times are taken from the event that changes the
+setting: until the frame with the chosen map, its partial maps and the numbers of the stage is on the
+screen, and until the frame with all small maps is. Every move of the pointer over the map shows another
+output in lens, products and sums; it is over when the page has its layout. With other pages as
+arguments, made by other versions, all are measured in turns: ``python benchmarks/page.py old.html new.html``.
 """
 
 import shutil
@@ -12,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from selenium import webdriver
@@ -22,11 +25,24 @@ WARM = 8
 
 CHANGE = """
 const [seed, done] = arguments;
+const { store, settled } = window.convviz;
+const framed = () => new Promise((go) => requestAnimationFrame(() => {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = go;
+  port2.postMessage(0);
+}));
+if (!window.watched) store.subscribe((now, before) => now.shown !== before.shown && window.watched());
 const box = document.getElementById("seed");
 box.value = seed;
 const start = performance.now();
+const since = () => performance.now() - start;
+const picture = new Promise((go) => (window.watched = () => {
+  window.watched = () => {};
+  framed().then(() => go(since()));
+}));
 box.dispatchEvent(new Event("change"));
-window.convviz.settled().then(() => done(performance.now() - start));
+const whole = settled().then(framed).then(since);
+Promise.all([picture, whole]).then(done);
 """
 
 HOVER = """
@@ -48,26 +64,46 @@ return times;
 def main() -> None:
     picture = Path(__file__).parent.parent / "samples" / "harbour.png"
     with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / "page.html"
-        command = [sys.executable, "-m", "convviz", "explore", str(picture), "-O", "6", "-p", "1", "-q"]
-        subprocess.run([*command, "-o", str(page)], check=True, stdout=subprocess.DEVNULL)
+        pages = [Path(name).resolve() for name in sys.argv[1:]] or [Path(folder) / "page.html"]
+        if not sys.argv[1:]:
+            command = [sys.executable, "-m", "convviz", "explore", str(picture), "-O", "6", "-p", "1", "-q"]
+            subprocess.run([*command, "-o", str(pages[0])], check=True, stdout=subprocess.DEVNULL)
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium") or ""
         for word in ("--headless=new", "--no-sandbox", "--disable-gpu"):
             options.add_argument(word)
         service = webdriver.ChromeService(shutil.which("chromedriver"))
         with webdriver.Chrome(options=options, service=service) as browser:
-            browser.get(page.as_uri())
             browser.set_window_size(1366, 900)
-            times = [browser.execute_async_script(CHANGE, seed) for seed in range(1, CHANGES + 1)]
-            moves = browser.execute_script(HOVER, MOVES)[WARM:]
-    first, later = times[0], times[WARM:]
+            changes: dict[Path, list[list[float]]] = {page: [] for page in pages}
+            moves: dict[Path, list[float]] = {page: [] for page in pages}
+            tabs = [browser.current_window_handle]
+            for page in pages:
+                if page is not pages[0]:
+                    browser.switch_to.new_window("window")
+                    tabs.append(browser.current_window_handle)
+                    browser.set_window_size(1366, 900)
+                browser.get(page.as_uri())
+                browser.execute_async_script("convviz.settled().then(arguments[0])")
+            for seed in range(1, CHANGES + 1):
+                for page, tab in zip(pages, tabs, strict=True):
+                    browser.switch_to.window(tab)
+                    changes[page].append(browser.execute_async_script(CHANGE, seed))
+                    moves[page] += browser.execute_script(HOVER, MOVES // CHANGES)
+    for page in pages:
+        print(page.name)
+        for name, times in zip(("the chosen map", "all maps"), zip(*changes[page], strict=True), strict=True):
+            show(f"from a change to {name}", times)
+        show("a move of the pointer", moves[page])
+
+
+def show(what: str, times: Sequence[float]) -> None:
+    """Print the median of some times, without the first ones: the browser compiles the scripts then."""
+    later = times[WARM:]
     print(
-        f"{len(later)} changes, after {WARM} to warm up: median {statistics.median(later):.0f} ms, "
-        f"from {min(later):.0f} to {max(later):.0f} ms; the very first {first:.0f} ms"
+        f"  {what}: median of {len(later)} {statistics.median(later):.1f} ms, "
+        f"from {min(later):.1f} to {max(later):.1f} ms; the very first {times[0]:.1f} ms"
     )
-    median = statistics.median(moves)
-    print(f"{len(moves)} moves of the pointer: median {median:.1f} ms, at most {max(moves):.1f} ms")
 
 
 if __name__ == "__main__":

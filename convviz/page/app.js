@@ -26,7 +26,7 @@
   /** @type {Step[]} */
   const given = data.network ? data.layers : data.layers.map((step) => ({
     ...step,
-    numbers: Object.fromEntries(Object.entries(step.numbers).map(([name, text]) => [name, floats(text)])),
+    parameters: Object.fromEntries(Object.entries(step.parameters).map(([name, text]) => [name, floats(text)])),
   }));
   const effect = data.network ? Archive.effect(given) : data.single ? Compute.layer(data, given) : Compute.network(given);
   const store = Store.create(data, first, effect);
@@ -38,21 +38,21 @@
       const shapes = data.network
         ? [[input.channels.length, input.height, input.width]]
         : step.inputs.map((name) => given.find((one) => one.name === name)?.shape || data.shape);
-      $("sentence").textContent = `${step.name}: ${shapes.map((shape) => shape.join("x")).join(" and ")} -> ${step.shape.join("x")}`;
-      $("command").textContent = Words.netCommand(state, data, source);
-      $("code").textContent = data.network?.code || Words.netCode(data.network?.steps || given, data, source);
+      Dom.set($("sentence"), { textContent: `${step.name}: ${shapes.map((shape) => shape.join("x")).join(" and ")} -> ${step.shape.join("x")}` });
+      Dom.set($("command"), { textContent: Words.netCommand(state, data, source) });
+      Dom.set($("code"), { textContent: data.network?.code || Words.netCode(data.network?.steps || given, data, source) });
     } else if (conv && weights) {
       const shapeOf = (/** @type {Picture} */ { channels, height, width }) => [channels.length, height, width];
-      $("sentence").textContent = Words.sentence(conv, shapeOf(input), shapeOf(output));
-      $("command").textContent = Words.command(state, data, weights, source);
-      $("code").textContent = Words.code(state, weights, input);
+      Dom.set($("sentence"), { textContent: Words.sentence(conv, shapeOf(input), shapeOf(output)) });
+      Dom.set($("command"), { textContent: Words.command(state, data, weights, source) });
+      Dom.set($("code"), { textContent: Words.code(state, weights, input) });
     }
     $("shapeTab").hidden = !conv;
     if (!conv && !$("shapePanel").hidden) tabs($("commandTab"));
-    if (conv) $("shape").textContent = Words.shape(conv, input.height, input.width);
+    if (conv) Dom.set($("shape"), { textContent: Words.shape(conv, input.height, input.width) });
     $("saveKernels").hidden = !(data.single && /kernels\.json/.test($("command").textContent + $("code").textContent));
     const typed = Object.keys(state.edits).length;
-    $("typedNote").textContent = typed && step ? `${Words.many(typed, "weight")} typed: the command uses those of the file.` : "";
+    Dom.set($("typedNote"), { textContent: typed && step ? `${Words.many(typed, "weight")} typed: the command uses those of the file.` : "" });
   }
 
   const tabs = Tabs.start(/** @type {HTMLElement} */ (document.querySelector('[role="tablist"]')));
@@ -80,16 +80,18 @@
   Chain.start(data, /** @type {any} */ (given), store);
   store.subscribe((now, before) => {
     if (!now.shown) {
-      if (now.trouble.text) $("sentence").textContent = "";
+      if (now.trouble.text) Dom.set($("sentence"), { textContent: "" });
       return;
     }
     if (now.shown !== before.shown) {
       words(now);
       Strip.build(now, data, store);
     }
-    if (now.shown !== before.shown || now.pinned !== before.pinned) remember();
+    // The browser takes its time to write an address: the picture comes first.
+    if (now.small && (now.small !== before.small || now.pinned !== before.pinned)) remember();
   });
   Stage.start(data, store);
+  Maps.start(store);
   Filters.start(store);
   Play.start(store);
   Export.start(store);

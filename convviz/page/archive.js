@@ -8,7 +8,7 @@
  * @typedef {{firsts: number[], lasts: number[], shift: number}} Reach
  * @typedef {{top: number, bottom: number, left: number, right: number}} Field
  * @typedef {{name: string, options: Layer, shape: number[], arriving: Packed|null, arrivingShape: number[], thumbs: Packed|null,
- *   numbers: {weight: Packed, bias?: Packed}, reach: [Reach, Reach]|null, whole: boolean, remark: string}} Held
+ *   parameters: {weight: Packed, bias?: Packed}, reach: [Reach, Reach]|null, whole: boolean, remark: string}} Held
  * @typedef {{name: string, runner: string, brief: string, words: string[], prediction: [string, number][], code: string, steps: any[],
  *   chain: {name: string, kind: string, shape: number[], at: number|null}[]}} Network
  */
@@ -102,23 +102,24 @@ const Archive = (() => {
   }
 
   /** @param {Held} held @param {Picture} picture @param {(at: number) => string} text */
-  async function opened({ arriving, numbers }, picture, text) {
+  async function opened({ arriving, parameters }, picture, text) {
     const [input, weight, bias] = await Promise.all([
       arriving && open(arriving, text),
-      open(numbers.weight, text),
-      numbers.bias ? open(numbers.bias, text) : null,
+      open(parameters.weight, text),
+      parameters.bias ? open(parameters.bias, text) : null,
     ]);
     return { input: arriving && input ? pictureOf(input, arriving.shape) : picture, weights: { weight, bias } };
   }
 
   /** The effect of a page with such a network. @param {any[]} steps @returns {Effect} */
-  const effect = (steps) => async (state, { picture }) => {
+  const effect = (steps) => async (state, { picture }, _, see) => {
     const at = Math.min(state.at, steps.length - 1);
     const step = steps[at];
     const { input, weights: { weight, bias } } = await layer(step, picture);
     const weights = { weight: weight.slice(), bias: bias && bias.slice() };
     Settings.typed(state, at, weights);
-    return Compute.convolved(null, step, step.options, weights, input, Math.min(state.map, step.options.outChannels - 1));
+    const map = Math.min(state.map, step.options.outChannels - 1);
+    return Compute.convolved(state, { net: null, step, conv: step.options, weights, input, map }, see);
   };
 
   /** The first and the last pixel that a value sees along one axis. @param {Reach} reach @param {number} index @returns {Pair} */

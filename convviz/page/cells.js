@@ -49,6 +49,14 @@ const Cells = (() => {
     return found;
   }
 
+  /** A background, with text that is read on it. @param {HTMLElement} one @param {number[]} rgb */
+  function colour({ style }, rgb) {
+    const background = `rgb(${rgb.join(", ")})`;
+    if (style.backgroundColor === background) return;
+    style.backgroundColor = background;
+    style.color = inkOn(rgb);
+  }
+
   /** Colours of the padding: halfway to grey, hatched. @param {number} level */
   const hazy = (level) => Math.round((level + HAZE) / 2);
 
@@ -140,5 +148,5 @@ const Cells = (() => {
     return [Math.floor((event.clientY - box.top - top - 1) / tall), Math.floor((event.clientX - box.left - left - 1) / wide)];
   }
 
-  return { draw, frame, fontOf, inkOn, hazy, cellAt, LIT };
+  return { draw, frame, fontOf, colour, inkOn, hazy, cellAt, LIT };
 })();

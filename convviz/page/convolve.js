@@ -4,7 +4,7 @@
  * and the weights that torch draws for a seed. Nothing here uses the page.
  *
  * A `Pair` is [height, width], a `Padding` [top, bottom, left, right]; weights are ordered by filter, channel, row and column.
- * `filters` are the first filter to compute and the one after the last, `partialOf` the filter whose partial maps are wanted.
+ * `filters` are the filters to compute, by default all, `partialOf` the one of them whose partial maps are wanted.
  *
  * @typedef {{height: number, width: number, channels: Float32Array[]}} Picture
  * @typedef {[number, number]} Pair
@@ -147,9 +147,8 @@ const Convolve = (() => {
       oneWeight(sum, values, weight[at + next], start, columns[kx + next], 0, Math.min(first, sum.length));
       oneWeight(sum, values, weight[at + next], start, columns[kx + next], last, sum.length);
     }
-    const from = values.subarray(start);
-    let i = a.offset + first * step, j = b.offset + first * step, k = c.offset + first * step;
-    for (let x = first; x < last; x++, i += step, j += step, k += step) sum[x] += u * from[i] + v * from[j] + w * from[k];
+    let i = start + a.offset + first * step, j = start + b.offset + first * step, k = start + c.offset + first * step;
+    for (let x = first; x < last; x++, i += step, j += step, k += step) sum[x] += u * values[i] + v * values[j] + w * values[k];
   }
 
   /**
@@ -171,15 +170,23 @@ const Convolve = (() => {
     const w0 = weight[at], w1 = weight[at + 1], w2 = weight[at + 2];
     const w3 = weight[at + 3], w4 = weight[at + 4], w5 = weight[at + 5];
     const w6 = weight[at + 6], w7 = weight[at + 7], w8 = weight[at + 8];
-    const upper = values.subarray(starts[0]);
-    const middle = values.subarray(starts[1]);
-    const lower = values.subarray(starts[2]);
     let i = a.offset + first * step, j = b.offset + first * step, k = c.offset + first * step;
+    const p = starts[0], q = starts[1], r = starts[2];
+    if (step === 1 && j === i + 1 && k === i + 2) {
+      // Neighbouring windows share six of their nine pixels: to load those once halves the time again.
+      let u0 = values[p + i], u1 = values[p + j], m0 = values[q + i], m1 = values[q + j], l0 = values[r + i], l1 = values[r + j];
+      for (let x = first; x < last; x++, k++) {
+        const u2 = values[p + k], m2 = values[q + k], l2 = values[r + k];
+        sum[x] += w0 * u0 + w1 * u1 + w2 * u2 + w3 * m0 + w4 * m1 + w5 * m2 + w6 * l0 + w7 * l1 + w8 * l2;
+        u0 = u1, u1 = u2, m0 = m1, m1 = m2, l0 = l1, l1 = l2;
+      }
+      return;
+    }
     for (let x = first; x < last; x++, i += step, j += step, k += step)
       sum[x] +=
-        w0 * upper[i] + w1 * upper[j] + w2 * upper[k] +
-        w3 * middle[i] + w4 * middle[j] + w5 * middle[k] +
-        w6 * lower[i] + w7 * lower[j] + w8 * lower[k];
+        w0 * values[p + i] + w1 * values[p + j] + w2 * values[p + k] +
+        w3 * values[q + i] + w4 * values[q + j] + w5 * values[q + k] +
+        w6 * values[r + i] + w7 * values[r + j] + w8 * values[r + k];
   }
 
   /**
@@ -191,10 +198,14 @@ const Convolve = (() => {
   function padded(values, height, width, [top, bottom, left, right], mode) {
     const [tall, wide] = [height + top + bottom, width + left + right];
     const made = new Float32Array(tall * wide);
-    const columns = Int32Array.from({ length: wide }, (_, x) => source(x - left, width, mode));
+    // Beside the image; inside it, rows are copied whole.
+    const beside = [...Array(left).keys(), ...Array.from({ length: right }, (_, x) => left + width + x)]
+      .map((x) => ({ x, from: source(x - left, width, mode) })).filter(({ from }) => from >= 0);
     for (let y = 0; y < tall; y++) {
       const row = source(y - top, height, mode);
-      for (let x = 0; row >= 0 && x < wide; x++) if (columns[x] >= 0) made[y * wide + x] = values[row * width + columns[x]];
+      if (row < 0) continue;
+      made.set(values.subarray(row * width, (row + 1) * width), y * wide + left);
+      for (const { x, from } of beside) made[y * wide + x] = values[row * width + from];
     }
     return { values: made, height: tall, width: wide };
   }
@@ -204,9 +215,9 @@ const Convolve = (() => {
    * learns which share is done.
    *
    * @param {Picture} picture @param {Layer} layer @param {Weights} weights @param {number} [partialOf]
-   * @param {Pair} [filters] @param {(share: number) => void} [told] @returns {Made}
+   * @param {number[]} [filters] @param {(share: number) => void} [told] @returns {Made}
    */
-  function correlate(picture, layer, weights, partialOf = -1, filters = [0, layer.outChannels], told = () => {}) {
+  function correlate(picture, layer, weights, partialOf = -1, filters = [...Array(layer.outChannels).keys()], told = () => {}) {
     const { height, width, channels } = picture;
     const [h, w] = outputSize(height, width, layer);
     const [kh, kw] = layer.kernel;
@@ -223,7 +234,7 @@ const Convolve = (() => {
     const partials = [];
     const sum = new Float64Array(w);
     const before = new Float64Array(w);
-    for (let filter = filters[0]; filter < filters[1]; filter++) {
+    for (const [at, filter] of filters.entries()) {
       const map = new Float32Array(h * w);
       const group = Math.floor(filter / filtersInGroup);
       const bias = weights.bias ? weights.bias[filter] : 0;
@@ -250,10 +261,12 @@ const Convolve = (() => {
               threeWeights(sum, values, weights.weight, at + kx, start, columns, runs, kx, layer.stride[1]);
             for (; kx < kw; kx++) oneWeight(sum, values, weights.weight[at + kx], start, columns[kx], 0, w);
           }
-          if (wanted) for (let x = 0; x < w; x++) partials[channel][y * w + x] = sum[x] - before[x];
+          if (!wanted) continue;
+          const partial = partials[channel];
+          for (let x = 0, at = y * w; x < w; x++, at++) partial[at] = sum[x] - before[x];
         }
         map.set(sum, y * w);
-        told((filter - filters[0] + (y + 1) / h) / (filters[1] - filters[0]));
+        told((at + (y + 1) / h) / filters.length);
       }
       maps.push(map);
     }

@@ -1,6 +1,8 @@
 "use strict";
 /** Making and finding elements. */
 const Dom = (() => {
+  const HIDDEN_MILLISECONDS = 100;
+
   /** @type {(id: string) => any} */
   const $ = (id) => document.getElementById(id);
 
@@ -10,6 +12,17 @@ const Dom = (() => {
     made.append(...children);
     return made;
   }
+
+  /** Write properties that differ from what is there: the browser lays out again what is written. @param {any} one @param {Record<string, any>} values */
+  function set(one, values) {
+    for (const [name, value] of Object.entries(values)) if (one[name] !== value) one[name] = value;
+  }
+
+  /** Wait until what was drawn is on the screen; a page that is not seen has no frames. @returns {Promise<void>} */
+  const framed = () => new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done));
+    setTimeout(done, HIDDEN_MILLISECONDS);
+  });
 
   /** The element that has a key: its id, or what stands in `data-key`. @param {string} key @returns {HTMLElement|null} */
   const keyed = (key) => (key ? $(key) || document.querySelector(`[data-key="${CSS.escape(key)}"]`) : null);
@@ -24,5 +37,5 @@ const Dom = (() => {
     column.append(one);
   }
 
-  return { $, element, keyed, keyOf, beside };
+  return { $, element, set, framed, keyed, keyOf, beside };
 })();

@@ -27,8 +27,9 @@ const Filters = (() => {
 
   /** @param {Now} now @param {Stored} store */
   function build(now, store) {
-    const { conv, weights, inputs: [input], output, map, small } = /** @type {Shown} */ (now.shown);
-    if (!conv || !weights) return;
+    const { conv, weights, inputs: [input], output, map } = /** @type {Shown} */ (now.shown);
+    const { small } = now;
+    if (!conv || !weights || !small) return;
     const channels = input.channels.length;
     const [rows, columns] = [Math.min(conv.outChannels, MOST), Math.min(channels, MOST)];
     const [kh, kw] = conv.kernel;
@@ -81,13 +82,13 @@ const Filters = (() => {
   /** @param {Stored} store */
   function start(store) {
     let seen = false;
-    /** @type {Shown|null} */
-    let built = null;
+    /** @type {Small[]|null} */
+    let built = null; // the maps that are there
     // The table is made when it comes into view: it is large, and a change of weights is not to wait for it.
     const refresh = () => {
       const now = store.now();
-      if (!seen || !now.shown || built === now.shown) return;
-      built = now.shown;
+      if (!seen || !now.small || built === now.small) return;
+      built = now.small;
       build(now, store);
     };
     new IntersectionObserver((entries) => {
@@ -95,8 +96,9 @@ const Filters = (() => {
       refresh();
     }).observe($("filtersSection"));
     store.subscribe((now, before) => {
-      if (!now.shown || now.shown === before.shown) return;
-      head(now.shown);
+      if (!now.shown) return;
+      if (now.shown !== before.shown) head(now.shown);
+      $("filters").setAttribute("aria-busy", String(!now.small));
       refresh();
     });
   }

@@ -49,6 +49,9 @@ const Inspector = (() => {
     return filled !== null ? [Math.floor(filled / width), filled % width] : anchor(now);
   }
 
+  /** The output on the stage while the pointer is not on the map. @param {Now} now */
+  const settled = (now) => focus({ ...now, pointed: null });
+
   /** What one output reads. @param {Shown} shown @param {number[]} place @returns {Reading} */
   function reading({ conv, weights, step, inputs, map }, [y, x]) {
     if (conv && weights) {
@@ -208,9 +211,9 @@ const Inspector = (() => {
   function relabel(now, box, listed, total) {
     const amounts = box.querySelectorAll(".amount");
     const plain = listed.filter(({ name }) => name !== "bias");
-    plain.forEach(({ value }, at) => (amounts[at].textContent = short(value)));
-    amounts[amounts.length - 1].textContent = short(total);
-    /** @type {any} */ (box.querySelector(".total .name")).textContent = totalName(now);
+    plain.forEach(({ value }, at) => Dom.set(/** @type {HTMLElement} */ (amounts[at]), { textContent: short(value) }));
+    Dom.set(/** @type {HTMLElement} */ (amounts[amounts.length - 1]), { textContent: short(total) });
+    Dom.set(/** @type {any} */ (box.querySelector(".total .name")), { textContent: totalName(now) });
   }
 
   /** The values of a vector, the largest first. @param {Shown} shown @param {Data} data */
@@ -226,5 +229,5 @@ const Inspector = (() => {
     ]));
   }
 
-  return { anchor, focus, reading, channelsOf, rowsOf, tilesOf, nameOf, terms, text, lead, largest, ledger, relabel, bars };
+  return { anchor, focus, settled, reading, channelsOf, rowsOf, tilesOf, nameOf, terms, text, lead, largest, ledger, relabel, bars };
 })();

@@ -49,7 +49,7 @@ const Keys = (() => {
       return ask(of);
     }
     const now = store.now();
-    const from = of === "output" ? Stage.settled(now) : now.pinned?.kind === "input" ? now.pinned.place : null;
+    const from = of === "output" ? Inspector.settled(now) : now.pinned?.kind === "input" ? now.pinned.place : null;
     const place = after(event, from || [0, 0], sizeOf(of));
     if (!place) return;
     event.preventDefault();

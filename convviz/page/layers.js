@@ -10,7 +10,7 @@
  * only the page asks for reasons.
  *
  * @typedef {{name: string, kind: string, text: string, inputs: string[], shape: number[], options: any,
- *   numbers: Record<string, Float32Array>}} Step
+ *   parameters: Record<string, Float32Array>}} Step
  * @typedef {{map: number, y: number, x: number}} Where
  * @typedef {{rows: number[], columns: number[], channel?: number}} Extent
  * @typedef {{compute: (step: Step, x: Picture, inputs: Picture[]) => Picture, reads?: "every"|"same"|"joined",
@@ -119,13 +119,13 @@ const Layers = (() => {
   const total = (/** @type {number[]} */ seen) => seen.reduce((sum, value) => sum + value, 0);
 
   /** Every input pixel adds its products to the outputs that its kernel reaches. @param {Step} layer @param {Picture} x */
-  function transposed({ shape, options, numbers }, x) {
+  function transposed({ shape, options, parameters }, x) {
     const made = blank(shape);
     const [kh, kw] = options.kernel_size;
     const outputs = made.channels.length / options.groups;
     const inputs = x.channels.length / options.groups;
     made.channels.forEach((map, output) => {
-      const sum = new Float64Array(map.length).fill(numbers.bias ? numbers.bias[output] : 0);
+      const sum = new Float64Array(map.length).fill(parameters.bias ? parameters.bias[output] : 0);
       const group = Math.floor(output / outputs);
       for (let input = group * inputs; input < (group + 1) * inputs; input++)
         for (let y = 0; y < x.height; y++)
@@ -136,7 +136,7 @@ const Layers = (() => {
               for (let kx = 0; kx < kw; kx++) {
                 const column = at * options.stride[1] - options.padding[1] + kx * options.dilation[1];
                 if (column < 0 || column >= made.width) continue;
-                const weight = numbers.weight[((input * outputs + (output % outputs)) * kh + ky) * kw + kx];
+                const weight = parameters.weight[((input * outputs + (output % outputs)) * kh + ky) * kw + kx];
                 sum[row * made.width + column] += x.channels[input][y * x.width + at] * weight;
               }
           }
@@ -146,20 +146,20 @@ const Layers = (() => {
   }
 
   /** @param {Step} layer @param {Picture} x */
-  function batchNorm({ options, numbers }, x) {
-    const scale = Array.from(numbers.running_var, (variance, channel) =>
-      (numbers.weight ? numbers.weight[channel] : 1) / Math.sqrt(variance + options.eps));
-    const shift = scale.map((one, channel) => (numbers.bias ? numbers.bias[channel] : 0) - numbers.running_mean[channel] * one);
+  function batchNorm({ options, parameters }, x) {
+    const scale = Array.from(parameters.running_var, (variance, channel) =>
+      (parameters.weight ? parameters.weight[channel] : 1) / Math.sqrt(variance + options.eps));
+    const shift = scale.map((one, channel) => (parameters.bias ? parameters.bias[channel] : 0) - parameters.running_mean[channel] * one);
     return each(x, (value, channel) => value * scale[channel] + shift[channel]);
   }
 
   /** @param {Step} layer @param {Picture} x */
-  function linear({ shape, numbers }, x) {
+  function linear({ shape, parameters }, x) {
     const made = blank(shape);
     const values = x.channels[0];
     for (let output = 0; output < shape[0]; output++) {
-      let sum = numbers.bias ? numbers.bias[output] : 0;
-      for (let at = 0; at < values.length; at++) sum += values[at] * numbers.weight[output * values.length + at];
+      let sum = parameters.bias ? parameters.bias[output] : 0;
+      for (let at = 0; at < values.length; at++) sum += values[at] * parameters.weight[output * values.length + at];
       made.channels[0][output] = sum;
     }
     return made;
@@ -235,8 +235,8 @@ const Layers = (() => {
   }
 
   /** @param {Step} layer @param {Picture} x @returns {Picture} */
-  function convolved({ options, numbers }, x) {
-    const made = Convolve.correlate(x, options, { weight: numbers.weight, bias: numbers.bias || null });
+  function convolved({ options, parameters }, x) {
+    const made = Convolve.correlate(x, options, { weight: parameters.weight, bias: parameters.bias || null });
     return { height: made.height, width: made.width, channels: made.maps };
   }
 
@@ -254,18 +254,18 @@ const Layers = (() => {
   const alone = (text) => ({ options }, [x], where) => text(Words.short(valueAt(x, where)), options);
 
   /** @type {Kind["reason"]} */
-  function linearReason({ numbers }, [{ channels: [values] }], { x }) {
+  function linearReason({ parameters }, [{ channels: [values] }], { x }) {
     const count = values.length;
-    const products = Array.from(values, (value, index) => ({ index, product: value * numbers.weight[x * count + index] }));
+    const products = Array.from(values, (value, index) => ({ index, product: value * parameters.weight[x * count + index] }));
     const most = products.sort((a, b) => Math.abs(b.product) - Math.abs(a.product)).slice(0, 5);
-    const bias = numbers.bias ? ` + bias ${Words.short(numbers.bias[x])}` : "";
+    const bias = parameters.bias ? ` + bias ${Words.short(parameters.bias[x])}` : "";
     return `${count} products, the largest ${most.map(({ index, product }) => `${Words.short(product, 3)} of value ${index}`).join(", ")}${bias}`;
   }
 
   /** @type {Kind["reason"]} */
-  function batchNormReason({ numbers, options }, [x], where) {
-    const [mean, variance] = [numbers.running_mean, numbers.running_var].map((values) => Words.short(values[where.map]));
-    const scale = numbers.weight ? ` * ${Words.short(numbers.weight[where.map])} + ${Words.short(numbers.bias[where.map])}` : "";
+  function batchNormReason({ parameters, options }, [x], where) {
+    const [mean, variance] = [parameters.running_mean, parameters.running_var].map((values) => Words.short(values[where.map]));
+    const scale = parameters.weight ? ` * ${Words.short(parameters.weight[where.map])} + ${Words.short(parameters.bias[where.map])}` : "";
     return `(${Words.short(valueAt(x, where))} - ${mean}) / sqrt(${variance} + ${Words.short(options.eps)})${scale}`;
   }
 

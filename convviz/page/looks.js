@@ -69,9 +69,9 @@ const Looks = (() => {
   /** Values in the colours of the page. @param {State} state @param {Float32Array} values @param {number} height @param {number} width @param {Tone} tone */
   const look = (state, values, height, width, tone) => Paint.toned(values, height, width, tone, tables[state.colormap]);
 
-  /** A small map. @param {Now} now @param {Small} one @param {Picture} of */
-  const thumbnail = (now, { values, height, width }, of) =>
-    Panes.canvasOf(look(now.state, values, height, width, toneOf(now, values, of)));
+  /** A small map, on a canvas that may be there. @param {Now} now @param {Small} one @param {Picture} of @param {HTMLCanvasElement} [canvas] */
+  const thumbnail = (now, { values, height, width }, of, canvas) =>
+    Panes.canvasOf(look(now.state, values, height, width, toneOf(now, values, of)), canvas);
 
   /** The colours of a scale between its ends, with a line at 0. @param {string} colormap @param {Tone} tone */
   function bar(colormap, { low, high, signed }) {

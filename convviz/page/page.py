@@ -33,7 +33,7 @@ _LOOKS = PageSettings()
 MOST_PIXELS, MOST_FILTERS = 1 << 22, 64
 # Larger pictures are brought to this many pixels along a side, as by the scripts, unless the user chooses.
 MOST_SIDE = 1024
-MOST_MACS, MOST_NUMBERS = 1 << 31, 1 << 22
+MOST_MACS, MOST_PARAMETERS = 1 << 31, 1 << 22
 # Several workers share a single layer, and no other layer follows it.
 MOST_MACS_ALONE = 1 << 33
 
@@ -41,7 +41,20 @@ _SCRIPTS = (
     # Workers run these four.
     *("convolve", "layers", "paint", "work"),
     *("words", "settings", "png", "pictures", "dom", "plan", "cells", "lines", "panes", "looks"),
-    *("store", "compute", "archive", "inspector", "stage", "filters", "strip", "play", "tabs"),
+    *(
+        "store",
+        "compute",
+        "archive",
+        "inspector",
+        "rows",
+        "marks",
+        "stage",
+        "maps",
+        "filters",
+        "strip",
+        "play",
+        "tabs",
+    ),
     *("chain", "sketch", "export"),
     # What surrounds the stage.
     *("limits", "presets", "drawer", "upload", "tour", "keys", "progress", "app"),
@@ -252,7 +265,7 @@ def _sizes(steps: Sequence[SizedStep]) -> tuple[tuple[str, int, int], ...]:
     """Count what limits a network on a page: a word, the number, and the limit."""
     return (
         ("MACs", sum(one.macs for one in steps), MOST_MACS),
-        ("numbers", sum(one.layer.parameters for one in steps), MOST_NUMBERS),
+        ("parameters", sum(one.layer.parameters for one in steps), MOST_PARAMETERS),
     )
 
 
@@ -392,7 +405,7 @@ def layer_data(one: SizedStep, parameters: Parameters) -> dict[str, Any]:
         "inputs": [printable(name) for name in one.inputs],
         "shape": list(one.output_shape),
         "options": row.options(layer, shape),
-        "numbers": {name: _packed(values) for name, values in parameters.items()},
+        "parameters": {name: _packed(values) for name, values in parameters.items()},
     }
 
 

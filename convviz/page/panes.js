@@ -8,7 +8,8 @@
  * @typedef {{rows: number[], columns: number[], colour: string, width: number}} Mark
  * @typedef {{kind: "input"|"output", channel: number, canvas: HTMLCanvasElement, source: HTMLCanvasElement, look: Look,
  *   values: Float32Array|null, marks: Mark[], most: number, scale: number, left: number, top: number, before: Pair,
- *   edge: Pair|null, cover: number|null}} Pane
+ *   edge: Pair|null, cover: number|null, painted?: Painted}} Pane
+ * @typedef {{key: object, form: string, look: Look, source: HTMLCanvasElement}} Painted
  */
 const Panes = (() => {
   const NUMBERS_FROM = 26;
@@ -24,31 +25,47 @@ const Panes = (() => {
   let heard = { point: () => {}, click: () => {}, moved: () => {} };
 
   // How an array looks, as a canvas, while the array is there: what stays the same is not painted again.
-  /** @type {WeakMap<object, {look: Look, source: HTMLCanvasElement, form: string}>} */
+  /** @type {WeakMap<object, Painted>} */
   let painted = new WeakMap();
 
-  /** @param {Look} look */
-  function canvasOf(look) {
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [look.width, look.height];
+  /** The pixels of a look on a canvas, a new one or one that is there. @param {Look} look @param {HTMLCanvasElement} [canvas] */
+  function canvasOf(look, canvas = document.createElement("canvas")) {
+    if (canvas.width !== look.width || canvas.height !== look.height) [canvas.width, canvas.height] = [look.width, look.height];
     const ink = canvas.getContext("2d");
     if (!ink) throw new RangeError("no canvas");
     // Where such a canvas is shown larger, its cells are to be seen.
-    if (look.width < 48) canvas.style.imageRendering = "pixelated";
+    canvas.style.imageRendering = look.width < 48 ? "pixelated" : "";
     ink.putImageData(new ImageData(look.pixels, look.width, look.height), 0, 0);
     return canvas;
   }
 
   /** Paint everything again: the scales are other ones. */
-  const forget = () => (painted = new WeakMap());
+  function forget() {
+    painted = new WeakMap();
+    for (const pane of panes) pane.painted = undefined;
+  }
 
-  /** Let go of all canvases. */
+  /** Let go of all canvases; those of figures that stay are used again. */
   function clear() {
     panes = [];
   }
 
+  /** The pane of each figure. @type {WeakMap<HTMLElement, Pane>} */
+  const kept = new WeakMap();
+
+  /** A pane with a canvas in a figure, which hears the pointer. @param {HTMLElement} figure @returns {Pane} */
+  function paneIn(figure) {
+    const known = kept.get(figure);
+    if (known) return known;
+    const pane = /** @type {Pane} */ ({ canvas: document.createElement("canvas"), scale: 1, left: 0, top: 0 });
+    figure.prepend(pane.canvas);
+    listen(pane);
+    kept.set(figure, pane);
+    return pane;
+  }
+
   /**
-   * Put a canvas into a figure. `key` is the array that `paint` draws, `form` how; `most` is the larger side on the screen.
+   * Show an array on the canvas of a figure. `key` is the array that `paint` draws, `form` how; `most` is the larger side on the screen.
    *
    * @param {HTMLElement} figure
    * @param {{kind: "input"|"output", channel: number, key: object, form?: string, paint: () => Look,
@@ -56,26 +73,21 @@ const Panes = (() => {
    * @returns {Pane}
    */
   function add(figure, { key, form = "", paint, label, before = [0, 0], edge = null, ...what }) {
-    const canvas = document.createElement("canvas");
-    canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", label);
+    const pane = paneIn(figure);
     // The first channel stands for all of them, which move together.
-    if (what.kind === "input" && !panes.some((pane) => pane.kind === "input")) {
-      Object.assign(canvas, { id: "inputCanvas", tabIndex: 0 });
-      canvas.setAttribute("role", "application");
-      canvas.setAttribute("aria-label", `${label}; arrow keys move over the pixels`);
-    }
-    figure.prepend(canvas);
-    let found = painted.get(key);
-    if (!found || found.form !== form) {
+    const first = what.kind === "input" && !panes.some((one) => one.kind === "input");
+    Object.assign(pane.canvas, first ? { id: "inputCanvas", tabIndex: 0 } : {});
+    pane.canvas.setAttribute("role", first ? "application" : "img");
+    pane.canvas.setAttribute("aria-label", first ? `${label}; arrow keys move over the pixels` : label);
+    let found = what.kind === "input" ? painted.get(key) : pane.painted;
+    if (!found || found.key !== key || found.form !== form) {
       const look = paint();
-      found = { look, source: canvasOf(look), form };
-      painted.set(key, found);
+      // Inputs stay, and are shown again by other panes; a map goes, and the next one is painted over it.
+      found = { key, form, look, source: canvasOf(look, what.kind === "output" ? pane.source : undefined) };
+      if (what.kind === "input") painted.set(key, found);
     }
-    /** @type {Pane} */
-    const pane = { ...what, canvas, look: found.look, source: found.source, marks: [], scale: 1, left: 0, top: 0, before, edge, cover: null };
+    Object.assign(pane, what, { look: found.look, source: found.source, painted: found, marks: [], before, edge, cover: null });
     panes.push(pane);
-    listen(pane);
     return pane;
   }
 

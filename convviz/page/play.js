@@ -73,7 +73,7 @@ const Play = (() => {
       if (now.shown !== before.shown) $("scrubber").max = count - 1;
       if (now.filled === null && before.filled !== null) stop();
       const [y, x] = now.shown ? Inspector.focus({ ...now, pointed: null }) : [0, 0];
-      if (now.shown) $("scrubber").value = y * now.shown.output.width + x;
+      if (now.shown) Dom.set($("scrubber"), { value: String(y * now.shown.output.width + x) });
     });
   }
 

@@ -3,16 +3,16 @@
  * The one state of the page, and the one place that changes it.
  *
  * Of a `Now`, `state` is what the user chose, `input` the picture, `shown` what was computed from both (null until the
- * first time), `pinned` and `pointed` the places that the user looks at, `filled` how far the window has slid over the
+ * first time), `small` all maps, small (null until they are computed too), `pinned` and `pointed` the places that the user looks at, `filled` how far the window has slid over the
  * map (null while it does not), `brought` the channels that the user wants to see in full, `trouble` the last message and
  * the key of its field. A `Now` is never changed, only replaced, so that a listener sees by comparison what is new.
  *
  * @typedef {{picture: Picture, names: string[], low: number, high: number, source: Source}} Input
  * @typedef {{text: string, field: string}} Trouble
- * @typedef {{state: State, input: Input, shown: Shown|null, pinned: Place|null, pointed: Place|null, filled: number|null,
+ * @typedef {{state: State, input: Input, shown: Shown|null, small: Small[]|null, pinned: Place|null, pointed: Place|null, filled: number|null,
  *   brought: number[], trouble: Trouble}} Now
  * @typedef {{state: State, input: Input}} Moment
- * @typedef {(state: State, input: Input, before: Shown|null) => Promise<Shown>} Effect
+ * @typedef {(state: State, input: Input, before: Shown|null, see: (shown: Shown) => void) => Promise<Computed>} Effect
  * @typedef {(now: Now, before: Now) => void} Listener
  */
 const Store = (() => {
@@ -34,7 +34,7 @@ const Store = (() => {
    */
   function create(data, input, compute) {
     /** @type {Now} */
-    let now = { state: data.state, input, shown: null, pinned: null, pointed: null, filled: null, brought: [], trouble: NO_TROUBLE };
+    let now = { state: data.state, input, shown: null, small: null, pinned: null, pointed: null, filled: null, brought: [], trouble: NO_TROUBLE };
     /** @type {Listener[]} */
     const listeners = [];
     /** @type {{past: Moment[], future: Moment[]}} */
@@ -54,8 +54,17 @@ const Store = (() => {
     let asking = ""; // the key of the field that asked last
     /** @type {Promise<void>} */
     let settled = Promise.resolve();
-    /** @type {(Moment & {shown: Shown})|null} */
+    /** @type {(Moment & Computed)|null} */
     let good = null; // the last moment that was computed and shown
+
+    /** Show what was computed, if nothing else was chosen meanwhile. @param {Shown} shown */
+    function see(shown) {
+      if (again) throw new Error("something else was chosen");
+      const inside = (/** @type {Place|null} */ place) => (place && isInside(place, shown) ? place : null);
+      const { height, width } = shown.output;
+      const filled = now.filled !== null && now.filled < height * width ? now.filled : null;
+      set({ shown, small: null, pinned: inside(now.pinned), pointed: inside(now.pointed), filled });
+    }
 
     /**
      * Compute what is chosen. Choices made meanwhile are computed afterwards, only the last of them. If computing or
@@ -70,13 +79,11 @@ const Store = (() => {
           again = false;
           const { state, input } = now;
           try {
-            const shown = await compute(state, input, good && good.input === input ? good.shown : null);
+            const { shown, small } = await compute(state, input, good && good.input === input ? good.shown : null, see);
+            if (now.shown !== shown) see(shown);
             if (again) continue;
-            const inside = (/** @type {Place|null} */ place) => (place && isInside(place, shown) ? place : null);
-            const { height, width } = shown.output;
-            const filled = now.filled !== null && now.filled < height * width ? now.filled : null;
-            set({ shown, pinned: inside(now.pinned), pointed: inside(now.pointed), filled });
-            good = { state, input, shown };
+            set({ small });
+            good = { state, input, shown, small };
           } catch (error) {
             if (!again) fail(error);
           }
@@ -89,10 +96,10 @@ const Store = (() => {
     function fail(error) {
       const words = error instanceof RangeError ? "this browser does not have the memory for these maps; make them smaller." : `${error}.`;
       if (good) {
-        const { state, input, shown } = good;
+        const { state, input, shown, small } = good;
         const last = history.past[history.past.length - 1];
         if (last && last.state === state && last.input === input) history.past.pop();
-        set({ state, input, shown: { ...shown } });
+        set({ state, input, shown: { ...shown }, small });
       }
       set({ trouble: { text: `Not computed: ${words}`, field: asking } });
     }

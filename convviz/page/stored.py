@@ -111,7 +111,7 @@ class StoredLayer(NamedTuple):
         Its input; None if that is the picture itself.
     shape : tuple of int
         Shape of its input.
-    numbers : dict of Stored
+    parameters : dict of Stored
         Weight and bias.
     thumbs : Stored, optional
         Its first maps, small.
@@ -123,14 +123,14 @@ class StoredLayer(NamedTuple):
     layer: Conv2d
     arriving: Stored | None
     shape: tuple[int, int, int]
-    numbers: Mapping[str, Stored]
+    parameters: Mapping[str, Stored]
     thumbs: Stored | None = None
     remark: str = ""
 
     @property
     def stored(self) -> list[Stored]:
         """All its arrays."""
-        found = [self.arriving, self.thumbs, *self.numbers.values()]
+        found = [self.arriving, self.thumbs, *self.parameters.values()]
         return [one for one in found if one is not None]
 
 
@@ -168,16 +168,16 @@ class NetworkStore:
     ) -> None:
         """Store a convolution with what arrives there."""
         activations, kind = self.kinds
-        numbers = {"weight": self.store.add(weights.weight, kind)}
+        parameters = {"weight": self.store.add(weights.weight, kind)}
         if weights.bias is not None:
-            numbers["bias"] = self.store.add(weights.bias, "f32")
+            parameters["bias"] = self.store.add(weights.bias, "f32")
         self.layers.append(
             StoredLayer(
                 step,
                 layer,
                 None if arriving is self.picture else self.store.add(arriving.x, activations),
                 arriving.shape,
-                numbers,
+                parameters,
                 None if thumbs is None else self.store.add(thumbs, "u8"),
                 remark,
             )
@@ -200,14 +200,14 @@ class NetworkStore:
     def errors(self) -> tuple[float, float]:
         """The largest errors of a stored activation and of a stored weight, relative to their ranges."""
         read = [one.arriving.error for one in self.layers if one.arriving is not None]
-        weights = [one.error for layer in self.layers for one in layer.numbers.values()]
+        weights = [one.error for layer in self.layers for one in layer.parameters.values()]
         return max(read, default=0.0), max(weights, default=0.0)
 
     @property
     def words(self) -> list[str]:
         """Say how the numbers are stored, with the errors of rounding, and what is left out."""
         activations = {one.arriving.kind for one in self.layers if one.arriving is not None}
-        weights = {one.numbers["weight"].kind for one in self.layers}
+        weights = {one.parameters["weight"].kind for one in self.layers}
         ranges = ("of the range of its channel", "of the largest weight of its filter")
         found = [
             f"{what} are stored as {' and '.join(_WORDS[kind] for kind in sorted(kinds))}, "
@@ -386,12 +386,12 @@ def _layer_data(one: StoredLayer, places: dict[bytes, int]) -> dict[str, Any]:
         None,
     )
     return layer_data(made, {}) | {
-        "numbers": {name: place(stored) for name, stored in one.numbers.items()},
+        "parameters": {name: place(stored) for name, stored in one.parameters.items()},
         "arriving": None if one.arriving is None else place(one.arriving),
         "arrivingShape": list(one.shape),
         "thumbs": None if one.thumbs is None else place(one.thumbs),
         "remark": printable(one.remark),
-        "errors": [0 if one.arriving is None else one.arriving.error, one.numbers["weight"].error],
+        "errors": [0 if one.arriving is None else one.arriving.error, one.parameters["weight"].error],
         "reach": None
         if step.height is None or step.width is None
         else [_reach_data(step.height), _reach_data(step.width)],

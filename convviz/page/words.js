@@ -12,14 +12,25 @@ const Words = (() => {
     if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "inf" : "-inf";
     const first = short(value, 3);
     if (first.length <= chars) return first;
+    return seek(first, value, chars, true) || power(value, chars) || seek(first, value, chars, false) || power(value, Infinity);
+  }
+
+  /** A number as one digit and a power of ten; empty if that does not fit. @param {number} value @param {number} chars */
+  function power(value, chars) {
+    const text = value.toExponential(0).replace("e+", "e");
+    return text.length <= chars ? text : "";
+  }
+
+  /** The first form of a number that fits; a `fair` one does not make a small fraction look like a whole number, nor like 0. @param {string} first @param {number} value @param {number} chars @param {boolean} fair */
+  function seek(first, value, chars, fair) {
     const bare = (/** @type {string} */ text) => text.replace(/^(-?)0\./, "$1.");
-    const second = short(value, 2);
-    const forms = [second, bare(first), bare(second), ...[2, 1, 0].flatMap((digits) => [value.toFixed(digits), bare(value.toFixed(digits))])];
-    // A small fraction does not look like a whole number, nor like 0.
-    const fair = (/** @type {string} */ text) =>
-      (Number.isInteger(value) || Math.abs(value) > 9 || text.includes(".")) && Math.abs(Number(text) - value) <= Math.abs(value) / 8;
-    const power = value.toExponential(0).replace("e+", "e");
-    return forms.find((text) => text.length <= chars && fair(text)) || (power.length <= chars ? power : forms.find((text) => text.length <= chars) || power);
+    const fits = (/** @type {string} */ text) => text.length <= chars && (!fair ||
+      (Number.isInteger(value) || Math.abs(value) > 9 || text.includes(".")) && Math.abs(Number(text) - value) <= Math.abs(value) / 8);
+    const forms = [() => short(value, 2), () => bare(first), () => bare(short(value, 2)),
+      ...[2, 1, 0].flatMap((digits) => [() => value.toFixed(digits), () => bare(value.toFixed(digits))])];
+    // One after the other: most numbers fit in one of the first forms.
+    for (const form of forms) if (fits(form())) return form();
+    return "";
   }
 
   /** A float32 so that it is read back as the same. @param {number} value */

@@ -2,6 +2,8 @@
 /**
  * Workers compute, so that the page stays responsive; where a browser has no workers, the page computes itself.
  *
+ * An `Answer` has the maps that were asked for, each small too.
+ *
  * @typedef {{filters: Made, small: Small[]}} Answer
  * @typedef {{outputs: Map<string, Picture>, small: Map<string, Small[]>}} NetAnswer
  */
@@ -27,8 +29,8 @@ const Work = (() => {
         small.set(name, channels.slice(0, FEW).map((values) => Paint.small(values, height, width, THUMB)));
       return { outputs, small };
     }
-    const { layer, weights, filters: [first, last], shown } = asked;
-    const made = Convolve.correlate(picture, layer, weights, shown, [first, last], told);
+    const { layer, weights, filters, shown } = asked;
+    const made = Convolve.correlate(picture, layer, weights, shown, filters, told);
     const { height, width, maps } = made;
     return {
       filters: made,
@@ -135,56 +137,68 @@ const Work = (() => {
   /**
    * Ask one worker for each question; send the picture to those that do not have it.
    *
-   * @param {Picture} picture @param {any[]} questions @returns {Promise<any[]>}
+   * @param {Picture} picture @param {any[]} questions @param {(share: number) => void} told @returns {Promise<any[]>}
    */
-  async function all(picture, questions) {
+  async function all(picture, questions, told) {
     if (!broken) {
       const shares = questions.map(() => 0);
-      watcher(0);
-      try {
-        const found = await Promise.all(
-          questions.map(async (question, index) => {
-            const worker = workers[index];
-            const fresh = known.get(worker) !== picture;
-            // Known only after the answer: a picture that was too large for the worker is sent again.
-            known.delete(worker);
-            const answered = await ask(index, fresh ? { ...question, picture } : question, (share) => {
-              shares[index] = share;
-              watcher(shares.reduce((sum, one) => sum + one, 0) / shares.length);
-            });
-            known.set(worker, picture);
-            return answered;
-          }),
-        );
-        if (!broken) return found;
-      } finally {
-        watcher(null);
-      }
+      const found = await Promise.all(
+        questions.map(async (question, index) => {
+          const worker = workers[index];
+          const fresh = known.get(worker) !== picture;
+          // Known only after the answer: a picture that was too large for the worker is sent again.
+          known.delete(worker);
+          const answered = await ask(index, fresh ? { ...question, picture } : question, (share) => {
+            shares[index] = share;
+            told(shares.reduce((sum, one) => sum + one, 0) / shares.length);
+          });
+          known.set(worker, picture);
+          return answered;
+        }),
+      );
+      if (!broken) return found;
     }
     return questions.map((question) => answer(here, { ...question, picture }));
   }
 
-  /**
-   * Every map of a layer, each small too, and the partial maps of the one that is shown.
-   *
-   * @param {Picture} picture @param {Layer} layer @param {Weights} weights @param {number} shown
-   * @returns {Promise<Answer>}
-   */
-  async function filters(picture, layer, weights, shown) {
-    const count = Math.max(1, Math.min(workers.length, layer.outChannels));
-    const bounds = Array.from({ length: count + 1 }, (_, part) => Math.round((part * layer.outChannels) / count));
-    const questions = bounds.slice(1).map((last, part) => ({ layer, weights, shown, filters: [bounds[part], last] }));
-    /** @type {Answer[]} */
-    const found = await all(picture, questions);
-    const shower = bounds.findIndex((first, part) => shown >= first && shown < bounds[part + 1]);
-    return {
-      filters: { ...found[0].filters, maps: found.flatMap((one) => one.filters.maps), partials: found[shower].filters.partials },
-      small: found.flatMap((one) => one.small),
-    };
+  /** Do some work; the watcher learns that it goes on. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+  async function watched(work) {
+    watcher(0);
+    try {
+      return await work();
+    } finally {
+      watcher(null);
+    }
   }
 
+  /**
+   * Every map of a layer: first the one that is shown, with its partial maps, which `first` learns; then, when
+   * that is done, the others, in the order of their numbers.
+   *
+   * @param {Picture} picture @param {Layer} layer @param {Weights} weights @param {number} shown
+   * @param {(answer: Answer) => Promise<void>} first @returns {Promise<Answer>}
+   */
+  const filters = (picture, layer, weights, shown, first) => watched(async () => {
+    const count = layer.outChannels;
+    const question = { layer, weights, shown };
+    /** @type {Answer[]} */
+    const [chosen] = await all(picture, [{ ...question, filters: [shown] }], (share) => watcher(share / count));
+    await first(chosen);
+    const others = [...Array(count).keys()].filter((filter) => filter !== shown);
+    const parts = Math.min(Math.max(1, workers.length), others.length);
+    const bounds = Array.from({ length: parts + 1 }, (_, part) => Math.round((part * others.length) / parts));
+    const questions = bounds.slice(1).map((last, part) => ({ ...question, filters: others.slice(bounds[part], last) }));
+    /** @type {Answer[]} */
+    const found = await all(picture, questions, (share) => watcher((1 + share * (count - 1)) / count));
+    const maps = found.flatMap((one) => one.filters.maps);
+    const small = found.flatMap((one) => one.small);
+    maps.splice(shown, 0, chosen.filters.maps[0]);
+    small.splice(shown, 0, chosen.small[0]);
+    return { filters: { ...chosen.filters, maps }, small };
+  });
+
   /** The output of every layer of a network. @param {Picture} picture @param {Step[]} layers @returns {Promise<NetAnswer>} */
-  const net = async (picture, layers) => (await all(picture, [{ layers }]))[0];
+  const net = (picture, layers) => watched(async () => (await all(picture, [{ layers }], watcher))[0]);
 
   /** @param {typeof watcher} wants */
   const watch = (wants) => (watcher = wants);

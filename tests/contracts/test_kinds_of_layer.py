@@ -309,9 +309,9 @@ const { what, given } = JSON.parse(fs.readFileSync(0, "utf8"));
 const answer = vm.runInThisContext(`(what, given) => {
   if (what !== "made") return Layers.kinds;
   const { layer, inputs } = given;
-  for (const [name, text] of Object.entries(layer.numbers)) {
+  for (const [name, text] of Object.entries(layer.parameters)) {
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    layer.numbers[name] = new Float32Array(bytes.buffer);
+    layer.parameters[name] = new Float32Array(bytes.buffer);
   }
   const unpacked = (channels) => channels.map((values) => Float32Array.from(values));
   const read = inputs.map((one) => ({ ...one, channels: unpacked(one.channels) }));

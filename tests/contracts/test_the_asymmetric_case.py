@@ -441,7 +441,7 @@ def on_page(said, request):
     (layer,) = data["layers"]
     own = {
         name: np.frombuffer(base64.b64decode(packed), "<f4").tolist()
-        for name, packed in layer["numbers"].items()
+        for name, packed in layer["parameters"].items()
     }
     scripts = ("convolve", "layers", "settings", "pictures", "words")
     done = subprocess.run(

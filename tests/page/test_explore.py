@@ -72,10 +72,10 @@ const answer = vm.runInThisContext(`(one) => {
   const channels = unpacked(one.channels);
   const picture = { height: one.height, width: one.width, channels };
   if (one.layers) {
-    for (const { numbers } of one.layers)
-      for (const [name, text] of Object.entries(numbers)) {
+    for (const { parameters } of one.layers)
+      for (const [name, text] of Object.entries(parameters)) {
         const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-        numbers[name] = new Float32Array(bytes.buffer);
+        parameters[name] = new Float32Array(bytes.buffer);
       }
     const made = Layers.compute(picture, one.layers);
     return Object.fromEntries(
@@ -93,7 +93,7 @@ const answer = vm.runInThisContext(`(one) => {
     size: [made.height, made.width],
     maps: made.maps.map((map) => Array.from(map)),
     partials: made.partials.map((map) => Array.from(map)),
-    last: Array.from(Convolve.correlate(picture, one.layer, weights, -1, [last, last + 1]).maps[0]),
+    last: Array.from(Convolve.correlate(picture, one.layer, weights, -1, [last]).maps[0]),
     weight: Array.from(weights.weight),
     bias: weights.bias && Array.from(weights.bias),
     place,
@@ -483,7 +483,7 @@ def test_a_layer_may_be_called_as_it_likes():
             "inputs": [before],
             "shape": [1, 2, 2],
             "options": plain(convviz.Conv2d(1, 1, 1), convviz.HW(2, 2)),
-            "numbers": {"weight": base64.b64encode(np.float32([2]).tobytes()).decode()},
+            "parameters": {"weight": base64.b64encode(np.float32([2]).tobytes()).decode()},
         }
         for before, name in zip(["input", *ODD], ODD, strict=False)
     ]
@@ -521,7 +521,7 @@ def test_the_numbers_of_the_page_are_those_of_the_run():
     assert data["pixels"]["kind"] == "u8"
     found = np.frombuffer(base64.b64decode(data["pixels"]["data"]), np.uint8).reshape(3, 5, 4)
     np.testing.assert_array_equal(found, levels)
-    weight = np.frombuffer(base64.b64decode(data["layers"][0]["numbers"]["weight"]), np.float32).reshape(
+    weight = np.frombuffer(base64.b64decode(data["layers"][0]["parameters"]["weight"]), np.float32).reshape(
         6, 3, 3, 3
     )
     np.testing.assert_array_equal(weight, weights.seeded(convviz.Conv2d(3, 6, 3)).weight)
@@ -619,7 +619,7 @@ def test_what_is_too_large_for_a_page_is_refused():
     with pytest.raises(SpecError, match="64 filters"):
         made(np.zeros((3, 4, 4), np.float32), out_channels=65)
     for side, text, words in (
-        (12, "conv 64 k3 | conv 999 k9", "numbers, not 5,"),
+        (12, "conv 64 k3 | conv 999 k9", "parameters, not 5,"),
         (400, "conv 900 k5 p2", "MACs"),
     ):
         network = parse_layers(text)

@@ -249,7 +249,7 @@ def test_rounded_numbers_make_what_python_makes_of_them_and_are_off_by_no_more_t
         ranges = np.ptp(exact, axis=(1, 2))
         off = np.abs(values - exact).max(axis=(1, 2)) / np.where(ranges > 0, ranges, 1)
         assert off.max() <= layer["errors"][0] * 1.001 + 1e-7 <= 1 / 510 * 1.002
-        weight = opened_array(blobs, layer["numbers"]["weight"])
+        weight = opened_array(blobs, layer["parameters"]["weight"])
         own = engine.conv(layer["name"])
         np.testing.assert_allclose(weight, own.weight, rtol=2**-10, atol=1e-7)
         bias = None if own.bias is None else torch.from_numpy(own.bias)
@@ -385,7 +385,7 @@ def test_a_page_of_resnet18_has_all_its_convolutions_and_less_than_30_million_ch
     assert len(text.encode()) < 30_000_000
     data = data_of(text)
     assert len(data["layers"]) == 20
-    assert {layer["numbers"]["weight"]["kind"] for layer in data["layers"]} == {"f16"}
+    assert {layer["parameters"]["weight"]["kind"] for layer in data["layers"]} == {"f16"}
     assert data["layers"][0]["arriving"] is None
     # A block and its shortcut read the same maps.
     named = {layer["name"]: layer for layer in data["layers"]}
@@ -418,7 +418,9 @@ def test_without_input_a_page_of_the_classic_numbers_is_written(tmp_path, monkey
     assert capsys.readouterr().out.split() == ["explore.html"]
     data = data_of(Path("explore.html").read_text(encoding="utf-8"))
     x = np.frombuffer(base64.b64decode(data["pixels"]["data"]), np.uint8).reshape(3, -1)
-    weight = np.frombuffer(base64.b64decode(data["layers"][0]["numbers"]["weight"]), "<f4").reshape(6, 3, 9)
+    weight = np.frombuffer(base64.b64decode(data["layers"][0]["parameters"]["weight"]), "<f4").reshape(
+        6, 3, 9
+    )
     assert data["tour"] is True
     assert (weight[0] * (x / data["pixels"]["divisor"])).sum(axis=1).tolist() == [9, 3, 6]
     assert len(data["layers"][0]["shape"]) == 3

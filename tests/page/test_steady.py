@@ -1,0 +1,127 @@
+"""What the page does over time in a browser: what is shown first, and what stays after many changes."""
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("selenium.webdriver")
+import test_explore_browser as basic
+
+pytestmark = basic.pytestmark
+browser, opened = basic.browser, basic.opened
+
+# What is shown whenever something was computed: the map, the small maps, whether those are marked.
+WATCH = """
+window.seen = [];
+convviz.store.subscribe((now, before) => {
+  if (now.shown === before.shown && now.small === before.small) return;
+  const { output, map } = now.shown;
+  seen.push({
+    caption: document.querySelector("#output figcaption").textContent,
+    values: Array.from(output.channels[map]),
+    there: output.channels.filter(Boolean).length,
+    busy: ["thumbs", "filters"].map((id) => document.getElementById(id).getAttribute("aria-busy")),
+    thumbs: [...document.querySelectorAll("#thumbs canvas")].map((one) => one.toDataURL()),
+    total: document.querySelector("#ledger .total .amount").textContent,
+  });
+});
+"""
+
+
+def torch_map(x, seed, filter):
+    torch.manual_seed(seed)
+    return torch.nn.Conv2d(3, 6, 3)(torch.from_numpy(x)[None])[0, filter].detach().numpy()
+
+
+def test_the_chosen_map_is_shown_before_the_others_which_are_marked_meanwhile(opened):
+    browser = opened("map=2")
+    browser.execute_script(WATCH)
+    before = browser.execute_script("return document.querySelectorAll('#thumbs canvas').length")
+    assert before == 6
+    browser.execute_script("convviz.store.change({ seed: 7 })")
+    basic.settle(browser)
+    first, last = browser.execute_script("return window.seen")
+    expected = torch_map(basic.X, 7, 2)
+    peak = expected.ravel()[np.abs(expected).argmax()]
+    for one in (first, last):
+        np.testing.assert_allclose(np.array(one["values"]).reshape(7, 6), expected, atol=1e-6)
+        assert float(one["total"]) == pytest.approx(float(peak), rel=1e-3)
+        assert one["caption"] == f"map 2, 7x6: {expected.min():.3g} to {expected.max():.3g}"
+    assert (first["there"], first["busy"]) == (1, ["true", "true"])
+    assert (last["there"], last["busy"]) == (6, ["false", "false"])
+    assert all(old != new for old, new in zip(first["thumbs"], last["thumbs"], strict=True))
+
+
+def test_maps_that_share_a_scale_are_shown_together(opened):
+    """The colours of the chosen map depend on the values of the others."""
+    browser = opened("map=2&scale=layer")
+    browser.execute_script(WATCH)
+    browser.execute_script("convviz.store.change({ seed: 7 })")
+    basic.settle(browser)
+    seen = browser.execute_script("return window.seen")
+    assert [one["there"] for one in seen] == [6, 6]
+
+
+# Change after change, as a user would make them; nothing is left of the ones before but the history.
+CHANGES = """
+const [first, count, done] = arguments;
+const { store } = convviz;
+// The next change does not wait for the screen.
+window.requestAnimationFrame = queueMicrotask;
+const turns = [
+  (at) => ({ seed: at }), (at) => ({ padTop: at % 3 }), (at) => ({ map: at % 6 }),
+  (at) => ({ strideW: 1 + at % 2 }), (at) => ({ kernelH: 1 + at % 4 }), (at) => ({ outChannels: 6 + at % 3 }),
+  (at) => ({ colormap: at % 4 ? "gray" : "signed" }), (at) => ({ channelScale: at % 4 ? "own" : "shared" }),
+  (at) => ({ scale: at % 4 ? "layer" : "map" }), () => null,
+];
+(async () => {
+  for (let at = first; at < first + count; at++) {
+    const change = turns[at % turns.length](at);
+    if (change) store.change(change);
+    else store.undo();
+    await store.settled();
+    if (at % 7 === 0) store.point({ kind: "output", place: [at % 4, at % 3] });
+    if (at % 7 === 1) store.pin(at % 2 ? null : { kind: "output", place: [1, 1] });
+  }
+  store.reset();
+  await store.settled();
+  done(true);
+})();
+"""
+# Bytes. The history keeps up to 200 states; one map of each change is 50,000 in all.
+MOST_GROWTH = 1_000_000
+MOST_ARRAYS = 20_000
+
+
+def kept(browser):
+    """Count what the page holds after garbage is collected.
+
+    Elements of the page, all nodes, listeners, bytes of objects, and bytes of arrays, which are stored
+    elsewhere. The workers collect their own garbage, and are not counted.
+    """
+    browser.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
+    metrics = browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+    found = {one["name"]: one["value"] for one in metrics}
+    heap = browser.execute_cdp_cmd("Runtime.getHeapUsage", {})
+    return {
+        "elements": browser.execute_script("return document.getElementsByTagName('*').length"),
+        "nodes": found["Nodes"],
+        "listeners": found["JSEventListeners"],
+        "objects": heap["usedSize"],
+        "arrays": heap["backingStorageSize"],
+    }
+
+
+def test_five_hundred_changes_leave_nothing_behind(opened):
+    browser = opened()
+    browser.set_script_timeout(120)
+    browser.execute_cdp_cmd("Performance.enable", {})
+    browser.execute_async_script(CHANGES, 0, 40)
+    before = kept(browser)
+    browser.execute_async_script(CHANGES, 40, 500)
+    after = kept(browser)
+    assert after["elements"] == before["elements"]
+    assert after["nodes"] <= before["nodes"] + 50
+    assert after["listeners"] <= before["listeners"] + 20
+    assert after["arrays"] <= before["arrays"] + MOST_ARRAYS
+    assert after["objects"] <= before["objects"] + MOST_GROWTH
