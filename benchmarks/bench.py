@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import re
 import shutil
 import statistics
 import sys
@@ -418,6 +419,20 @@ def memory(work: Path, quick: bool) -> Iterator[str]:
         yield f"| {name} | " + " | ".join(cells) + " |"
 
 
+def merged(old: str, new: str) -> str:
+    """Replace the sections that were measured now, and keep those that other programs wrote, in their order."""
+    (_, *before), (head, *made) = (re.split(r"^(?=## )", text, flags=re.MULTILINE) for text in (old, new))
+
+    def title(part: str) -> str:
+        return part.split("\n", 1)[0]
+
+    now = {title(part): part for part in made}
+    known = [title(part) for part in before]
+    parts = [now.get(title(part), part) for part in before]
+    parts += [part for name, part in now.items() if name not in known]
+    return head.rstrip() + "\n\n" + "\n\n".join(part.strip() for part in parts) + "\n"
+
+
 def main() -> None:
     """Run the chosen parts."""
     if any(name in os.environ for name in HELD):  # numpy's BLAS reads them when it is loaded
@@ -448,7 +463,8 @@ def main() -> None:
                     print(line, flush=True)
                     lines.append(line)
     if chosen.output:
-        chosen.output.write_text("\n".join(lines) + "\n")
+        old = chosen.output.read_text() if chosen.output.exists() else ""
+        chosen.output.write_text(merged(old, "\n".join(lines) + "\n"))
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ _MOST_STREAMED, _PIECE_BYTES = 1 << 31, 1 << 24
 # Pillow's limit against decompression bombs is global, ours is an argument: Pillow's is off while we read.
 _pillow_guard = threading.Lock()
 _pillow_log = logging.getLogger("PIL")
+_SILENT = logging.NullHandler()
 
 
 def as_picture(value: Any, *, channels: int | None = None) -> Picture:
@@ -312,14 +313,16 @@ def _quiet() -> Iterator[None]:
     with _pillow_guard, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        # Pillow also logs the errors that it then raises.
-        level = _pillow_log.level
-        _pillow_log.setLevel(logging.CRITICAL + 1)
+        # Pillow also logs the errors that it then raises. Setting its level would take two milliseconds with
+        # torch, because all loggers of the process then forget which levels are enabled.
+        propagates, _pillow_log.propagate = _pillow_log.propagate, False
+        _pillow_log.addHandler(_SILENT)
         try:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = limit
-            _pillow_log.setLevel(level)
+            _pillow_log.propagate = propagates
+            _pillow_log.removeHandler(_SILENT)
 
 
 def _decoded_page(data: bytes, name: str, page: int, *, max_pixels: int) -> "Decoded":

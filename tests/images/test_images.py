@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import json
+import logging
 import os
 import struct
 import sys
@@ -1327,3 +1328,11 @@ def test_a_preparation_is_what_torchvision_does(tmp_path):
     assert picture.remarks[0] == "resized from 300x600 to 256x512"
     np.testing.assert_allclose(picture.x, 0, atol=1e-6)
     assert read(tmp_path / "x.npy", prepare="imagenet", crop=200).shape == (3, 200, 200)
+
+
+def test_what_pillow_logs_while_a_picture_is_read_reaches_nobody(caplog):
+    log = logging.getLogger("PIL.PngImagePlugin")
+    with decoding._quiet():
+        log.error("while it is read")
+    log.error("after that")
+    assert caplog.messages == ["after that"]
