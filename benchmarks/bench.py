@@ -420,7 +420,7 @@ def memory(work: Path, quick: bool) -> Iterator[str]:
 
 
 def merged(old: str, new: str) -> str:
-    """Replace the sections that were measured now, and keep those that other programs wrote, in their order."""
+    """Replace the sections that were measured now; keep those that other programs wrote, in their order."""
     (_, *before), (head, *made) = (re.split(r"^(?=## )", text, flags=re.MULTILINE) for text in (old, new))
 
     def title(part: str) -> str:
