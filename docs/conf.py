@@ -1,11 +1,13 @@
 """The site of the documents: `make docs` builds it into build/docs."""
 
+import inspect
 import sys
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.ext.napoleon import NumpyDocstring
 from sphinx.util import logging
 
 import convviz
@@ -41,6 +43,14 @@ html_show_sphinx = False
 html_show_search_summary = False
 
 
+def read_sentences(app: Sphinx, what: str, name: str, *described: Any) -> None:
+    """Read the docstring of a property as that of a method: a colon in it ends no type."""
+    one, options, lines = described
+    if what == "property":
+        text = inspect.getdoc(one) or ""
+        lines[:] = NumpyDocstring(text, app.config, app, "method", name, one, options).lines()
+
+
 def set_dashes(_: Sphinx, page: nodes.document) -> None:
     """Write a dash between a parameter and what it is, where Sphinx has two hyphens."""
     for text in [*page.findall(nodes.Text)]:
@@ -72,6 +82,8 @@ def write_classic(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Add the finer points of type, the check of pictures and the page of `convviz explore`."""
+    # After napoleon, which is called at 500.
+    app.connect("autodoc-process-docstring", read_sentences, priority=600)
     app.connect("doctree-read", set_dashes)
     app.connect("doctree-read", keep_whole)
     app.connect("doctree-read", want_text)
