@@ -9,7 +9,7 @@ from convviz.loading import on_first_use
 # Not that of typing, which would load re and more before `python -m convviz` can refuse a planted one.
 TYPE_CHECKING = False
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # The same as below, for type checkers; an alias says that the name is public here.
 if TYPE_CHECKING:
