@@ -11,7 +11,7 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("convviz needs Python 3.11 or newer: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable ".[onnx]"
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
@@ -31,6 +31,7 @@ test: $(VENV)/.installed-dev
 
 # Every warning is an error. Open build/docs/index.html; no server is needed.
 docs: $(VENV)/.installed-dev
+	@echo "This takes a minute or two."
 	$(BIN)/python -m sphinx --fail-on-warning --nitpicky --keep-going --quiet docs build/docs
 
 # Uses the wheel on every version of Python that is installed here, and says which it skipped.

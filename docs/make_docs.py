@@ -94,10 +94,8 @@ SMALL = {
     "look.png": "look.png",
     "best.png": "best.png",
     "diff.png": "diff.png",
-    "shape.png": "animate-flat.gif",
-    "animate.png": "animate-iso.gif",
+    "animate.png": "animate-harbour.gif",
     "explore.png": "page.png",
-    "folder.png": "gallery/portrait.jpg",
 }
 
 

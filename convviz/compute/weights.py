@@ -236,7 +236,10 @@ def of_module(module: Any) -> tuple[Conv2d, LayerWeights]:
     """
     names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
     if type(module).__name__ != "Conv2d" or not all(hasattr(module, name) for name in (*names, "weight")):
-        raise SpecError(f"a layer is a Conv2d of convviz or of torch.nn, not {type(module).__name__}.")
+        raise SpecError(
+            f"a layer is a Conv2d of convviz or of torch.nn, not {type(module).__name__}; "
+            "of a network choose one with layer, or see all with run_net."
+        )
     bias = module.bias
     arguments = {name: getattr(module, name) for name in names}
     layer = Conv2d(**arguments, bias=bias is not None, padding_mode=module.padding_mode)

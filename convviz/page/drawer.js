@@ -233,12 +233,14 @@ const Drawer = (() => {
     const field = text ? Dom.keyed(key) : null;
     // A message in a closed part would not be seen.
     const hidden = !field || field.closest("[hidden], details:not([open]) > :not(summary)");
-    const place = !hidden && field.closest(".line, details, label, .kernel");
-    if (place) {
+    if (!hidden) {
       field.setAttribute("aria-invalid", "true");
       field.setAttribute("aria-errormessage", "why");
-      place.after(why);
-    } else $("troubles").append(why);
+    }
+    // A row of the stage has no room for a sentence.
+    const place = !hidden && field.closest(".line, details, label");
+    if (place) place.after(why);
+    else $("troubles").append(why);
     why.textContent = text;
   }
 

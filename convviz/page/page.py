@@ -74,6 +74,7 @@ def page(
     looks: PageSettings = _LOOKS,
     words: Sequence[str] = (),
     network: Sequence[str] = (),
+    subject: str = "",
     tour: bool = False,
 ) -> str:
     """Write the page of a layer.
@@ -101,6 +102,8 @@ def page(
     network : sequence of str
         The options of ``convviz run`` that choose the layer and its network, if `picture` is what
         arrives there: the layer then has the settings and the weights of the network.
+    subject : str
+        What the page shows besides the picture, for its heading.
     tour : bool
         Whether the tour starts on this page.
 
@@ -167,7 +170,7 @@ def page(
         "reading": [*map(shlex.quote, others), *options_of(reading)],
         "layers": [layer_data(step, parameters)],
     }
-    return written(path, picture, reading, looks=looks, more=more, chosen=chosen)
+    return written(path, picture, reading, looks=looks, more=more, chosen=chosen, subject=subject)
 
 
 # A program whose input and weights come from elsewhere.
@@ -283,6 +286,7 @@ def written(
     more: Mapping[str, Any],
     chosen: Mapping[str, Any],
     blobs: Sequence[str] = (),
+    subject: str = "",
 ) -> str:
     """Put styles, scripts and data into the page; `blobs` are arrays that its layers refer to by number."""
     if picture.size.h * picture.size.w > MOST_PIXELS:
@@ -315,10 +319,11 @@ def written(
         | _NO_LAYER
         | dict(chosen),
     } | dict(more)
+    # Only the command contains the folder of the picture.
+    heading = ", ".join(filter(None, (Path(name).name, printable(subject))))
     parts = {
-        "title": html.escape(f"{Path(name).name}: convviz"),
-        # Only the command contains the folder of the picture.
-        "heading": html.escape(Path(name).name),
+        "title": html.escape(f"{heading}: convviz"),
+        "heading": html.escape(heading),
         "style": "\n".join(_part(f"{style}.css") for style in _STYLES),
         **{script: _part(f"{script}.js") for script in _SCRIPTS},
         # A data script ends at the first tag, even inside a string.

@@ -25,7 +25,7 @@ const Rows = (() => {
     field.addEventListener("change", () => {
       // What was seen is shortened, so it may differ from the weight.
       if (field.value === field.dataset.seen) return;
-      if (!store.edit(index(field), field.value, Dom.keyOf(field))) field.value = field.dataset.seen || "";
+      if (!store.edit(index(field), field.value, Dom.keyOf(field), Inspector.anchor(store.now()))) field.value = field.dataset.seen || "";
     });
   }
 

@@ -141,14 +141,20 @@ const Store = (() => {
       return taken;
     }
 
-    /** A weight was typed. @param {string} index @param {string} text @param {string} field */
-    function edit(index, text, field) {
+    /**
+     * A weight was typed. The output that is explained stays, so that what the weight changes in it is seen.
+     *
+     * @param {string} index @param {string} text @param {string} field @param {number[]} output
+     */
+    function edit(index, text, field, output) {
       const value = Math.fround(Number(text.replace(",", ".")));
       if (text.trim() === "" || !Number.isFinite(value)) {
         tell(`Not taken: a weight is a number, not '${text}'.`, field);
         return false;
       }
-      return change({ edits: { ...now.state.edits, [`${now.state.at}:${index}`]: value } }, field);
+      const edits = { ...now.state.edits, [`${now.state.at}:${index}`]: value };
+      const pinned = now.pinned || { kind: "output", place: output };
+      return attempt({ ...now.state, edits }, field, now.input, { pinned });
     }
 
     /** Show another picture, with settings that fit it; stay if no layer fits. @param {Input} input @param {string} field */

@@ -174,7 +174,9 @@ class Best(Sequence[BestOfMap]):
         """How the maps were chosen, and what a patch is."""
         chosen = "the maps asked for"
         if self.asked.only is None:
-            chosen = f"the {plural(len(self.maps), 'map')} with the largest values over all pictures"
+            count = len(self.maps)
+            chosen = f"the {plural(count, 'map')} with the largest values over all pictures"
+            chosen = chosen if count > 1 else "the map with the largest value over all pictures"
         patch = {
             "field": "A patch is what the value sees of the original picture; grey is padding",
             "whole": "Every value sees the whole picture, which is drawn",
@@ -215,7 +217,8 @@ class Best(Sequence[BestOfMap]):
         which = (
             f"{len(self.maps)} of the {self.words}" if len(self.maps) < self.total else f"the {self.words}"
         )
-        heading = (f"Where {which} are largest in {plural(self.pictures, 'picture')}",)
+        verb = "is" if len(self.maps) == 1 else "are"
+        heading = (f"Where {which} {verb} largest in {plural(self.pictures, 'picture')}",)
         return patches.draw(heading, rows, self.rule, columns=look.columns, look=look.look)
 
     def _drawn(self, tile: int | None) -> dict[Patch, Any]:

@@ -15,10 +15,10 @@ def found():
     return list(measure.rates(layer, picture, convviz.seeded(layer), seconds=0))
 
 
-def test_numpy_and_torch_are_timed_with_one_thread_and_with_all(found):
+def test_every_backend_is_timed_with_one_thread_and_with_all(found):
     counts = sorted({1, parallel.cores()})
     ways = [(of.backend, of.threads) for of in found if of.device == "cpu"]
-    assert ways == [(name, count) for name in ("numpy", "torch") for count in counts]
+    assert ways == [(name, count) for name in ("numpy", "torch", "onnxruntime") for count in counts]
 
 
 def test_each_is_run_three_times_at_least_and_its_operations_are_counted(found):

@@ -141,6 +141,7 @@ def _single(
     reading: InputSettings,
     looks: PageSettings,
     network: Sequence[str] = (),
+    subject: str = "",
 ) -> str:
     """Write the page of one layer on its input; `network` are the options that choose it in a network."""
     from convviz.page.page import page
@@ -155,6 +156,7 @@ def _single(
         others=names[1:],
         looks=looks,
         network=network,
+        subject=subject,
     )
 
 
@@ -179,7 +181,8 @@ def _of_network(
         about = context.in_network(opened, picture, layer.layer_name)
         if about.layer.out_channels <= MOST_FILTERS:
             chosen = _command(network, layer)
-            text = _single(names, about, layer, reading=reading, looks=looks, network=chosen)
+            subject = f"layer {layer.layer_name} of {opened.engine.name}"
+            text = _single(names, about, layer, reading=reading, looks=looks, network=chosen, subject=subject)
             return _Made(text, (*about.picture.remarks, *asked, *about.remarks))
     maps = NetworkMaps(opened, steps_of(opened, picture.shape), picture, {})
     page = maps.page(
