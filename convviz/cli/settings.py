@@ -42,7 +42,7 @@ def settings_in(path: Path) -> dict[str, Any]:
 # Options that write, open, connect to or run something: no settings of a file, and never offered for pasting.
 NOT_OFFERED = frozenset(
     {"output", "maps", "save", "frames", "gallery", "report", "force", "redo", "open", "engine", "scheduler"}
-    | {"model"}
+    | {"model", "work"}
 )
 
 # The options that give a network instead of a layer.

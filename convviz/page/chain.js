@@ -14,6 +14,9 @@ const Chain = (() => {
   let painted = "";
   let framed = ""; // the output whose receptive field is framed
 
+  // The largest size of the picture, in rem.
+  const PHOTO = { width: 8, height: 7.5 };
+
   /** The picture with the frame of the receptive field. @param {Input} input */
   function photo({ picture, low, high }) {
     const { height, width, channels } = picture;
@@ -21,7 +24,9 @@ const Chain = (() => {
       ? Paint.colours(picture, low, high)
       : Paint.grey(channels[0], height, width, low, high);
     const canvas = Panes.canvasOf(look);
-    canvas.style.aspectRatio = `${width} / ${height}`;
+    const scale = Math.min(PHOTO.width / width, PHOTO.height / height);
+    canvas.style.width = `${width * scale}rem`;
+    canvas.style.height = `${height * scale}rem`;
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `the picture that the network reads, ${height} by ${width} pixels`);
     frame = element("div", { className: "field", hidden: true });

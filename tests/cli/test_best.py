@@ -118,7 +118,7 @@ def test_two_runs_at_once_do_not_share_a_folder(photos, capsys):
 
 
 def test_a_run_that_is_interrupted_goes_on(photos, capsys):
-    for index in range(20):
+    for index in range(120):
         Image.fromarray(np.full((300, 300), index, np.uint8)).save(photos / f"{index}.png")
     more = ("--kernel", "gaussian:sigma=2", "--padding", "6")
     command = [sys.executable, "-m", "convviz", *GIVEN, *more]
@@ -132,7 +132,7 @@ def test_a_run_that_is_interrupted_goes_on(photos, capsys):
         assert process.wait() == 130
     assert not Path("photos-best.png").exists()
     done, unchanged, failed = counts(said(capsys, *more))
-    assert (done + unchanged, failed) == (23, 0)
+    assert (done + unchanged, failed) == (123, 0)
     assert unchanged >= 2
     assert done > 0
 

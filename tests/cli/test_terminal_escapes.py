@@ -44,6 +44,8 @@ ANSWERS = [
     ("maps", MAPS, "-o", f"s{ACTS}.png"),
     ("look", NUMBERS, "--net", NET, "-o", f"l{ACTS}.png"),
     ("best", f"in{ACTS}", "-o", f"b{ACTS}.png", *TRAINED),
+    ("diff", WEIGHTS, WEIGHTS),
+    ("diff", NET, NET, NUMBERS, "-o", f"d{ACTS}.png"),
     ("inspect", "made.png"),
     ("batch", f"in{ACTS}", f"out{ACTS}", *TRAINED),
     ("bench", NUMBERS, "-K", KERNEL),

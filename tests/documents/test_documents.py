@@ -106,7 +106,7 @@ def test_an_option_of_the_table_has_one_default():
     rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines() if line.startswith("| `-")]
     assert [row[0] for row in rows if len(row) != 4 or "default:" in row[2]] == []
     assert {row[3].strip() for row in rows if "--bias`" in row[0]} == {
-        "yes for seeded filters, no with --kernel"
+        "yes for seeded filters, no with `--kernel`"
     }
 
 

@@ -75,6 +75,17 @@ def test_the_receptive_field_of_an_output_is_framed_in_the_picture(opened):
     ]
 
 
+def test_a_wide_picture_keeps_its_shape_beside_the_strip(opened):
+    """It was pressed into a box as wide as it was high."""
+    engine = engines.of_module(zoo.network("ResNet"), "ResNet")
+    x = np.random.default_rng(0).random((3, 32, 64), np.float32)
+    chain = engine.steps(x.shape)
+    made = NetworkMaps(Opened(engine), chain, Picture(x, tuple("RGB")), {})
+    browser = opened(text=made.explore().text)
+    box = browser.find_element(By.CSS_SELECTOR, ".framed canvas").rect
+    assert box["width"] / box["height"] == pytest.approx(2, rel=0.02)
+
+
 def test_another_picture_is_refused_where_activations_are_stored(opened, tmp_path):
     _, text = page_of_resnet()
     browser = opened(text=text)
