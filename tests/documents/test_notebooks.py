@@ -24,8 +24,8 @@ SHOWN = {
 
 def test_every_notebook_is_expected_here_and_linked():
     assert {path.stem for path in NOTEBOOKS} == SHOWN.keys()
-    page = (ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
-    assert [path.name for path in NOTEBOOKS if f"(../notebooks/{path.name})" not in page] == []
+    page = (ROOT / "docs" / "howto" / "notebooks.md").read_text(encoding="utf-8")
+    assert [path.name for path in NOTEBOOKS if f"(../../notebooks/{path.name})" not in page] == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
