@@ -114,7 +114,7 @@ def kept(browser):
 
 def test_five_hundred_changes_leave_nothing_behind(opened):
     browser = opened()
-    browser.set_script_timeout(120)
+    browser.set_script_timeout(400)
     browser.execute_cdp_cmd("Performance.enable", {})
     browser.execute_async_script(CHANGES, 0, 40)
     before = kept(browser)
