@@ -122,7 +122,13 @@ def test_a_run_that_is_interrupted_goes_on(photos, capsys):
         Image.fromarray(np.full((300, 300), index, np.uint8)).save(photos / f"{index}.png")
     more = ("--kernel", "gaussian:sigma=2", "--padding", "6")
     command = [sys.executable, "-m", "convviz", *GIVEN, *more]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that starts the tests in the background has switched Ctrl-C off for all of them.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
         place = Path(".convviz", "photos-best")
         begun = time.monotonic()
         while sum(1 for _ in place.rglob("*.npy")) < 2 and time.monotonic() < begun + 30:
