@@ -106,9 +106,9 @@ def choose(name: str, *, macs: int, device: str = "cpu") -> str:
         return name
     if device != "cpu":
         return next(row.name for row in BACKENDS if device in row.devices)
-    able = [row for row in BACKENDS if device in row.devices and _installed(row)]
     work = macs / parallel.threads()
-    return min(able, key=lambda row: row.seconds_to_import + work / row.macs_per_second).name
+    order = sorted(BACKENDS, key=lambda row: row.seconds_to_import + work / row.macs_per_second)
+    return next(row.name for row in order if _installed(row))  # few layers need to look for a package
 
 
 def devices(name: str) -> tuple[str, ...]:
