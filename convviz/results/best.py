@@ -259,11 +259,7 @@ class Best(Sequence[BestOfMap]):
         OutputError
             If the file cannot be written, or exists and was not written by convviz.
         """
-        path = Path(path)
-        if path.suffix.lower() in settings.PICTURE_ENDINGS:
-            outputs.write_sheet(self.sheet(), path, self.description(), force=force)
-        else:
-            outputs.save_arrays(self.arrays(), path, self.description(), force=force)
+        outputs.save_answer(Path(path), self.sheet, self.arrays, description=self.description(), force=force)
 
     def description(self, *chosen: Any) -> dict[str, Any]:
         """Describe the answer for the metadata of a file; `chosen` are settings to include."""

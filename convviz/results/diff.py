@@ -317,11 +317,13 @@ class Differences(Sequence[LayerDifference]):
         OutputError
             If the file cannot be written, or exists and was not written by convviz.
         """
-        path = Path(path)
-        if path.suffix.lower() in settings.PICTURE_ENDINGS:
-            outputs.write_sheet(self.sheet(layers), path, self.description(), force=force)
-        else:
-            outputs.save_arrays(self.arrays(layers), path, self.description(), force=force)
+        outputs.save_answer(
+            Path(path),
+            lambda: self.sheet(layers),
+            lambda: self.arrays(layers),
+            description=self.description(),
+            force=force,
+        )
 
     def description(self, *chosen: Any) -> dict[str, Any]:
         """Describe the comparison for the metadata of a file; `chosen` are settings to include."""

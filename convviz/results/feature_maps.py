@@ -323,12 +323,14 @@ class FeatureMaps(LayerRun):
         OutputError
             If the file cannot be written, or exists and was not written by convviz.
         """
-        path = Path(path)
         parts = self.partial() if partial else None
-        if path.suffix.lower() in settings.PICTURE_ENDINGS:
-            outputs.write_sheet(self.sheet(parts=parts), path, self.description(), force=force)
-        else:
-            outputs.save_arrays(self.arrays(parts=parts), path, self.description(), force=force)
+        outputs.save_answer(
+            Path(path),
+            lambda: self.sheet(parts=parts),
+            lambda: self.arrays(parts=parts),
+            description=self.description(),
+            force=force,
+        )
 
     def description(self, *chosen: Any) -> dict[str, Any]:
         """Describe the run for the metadata of a file: version, layer and settings."""

@@ -240,11 +240,7 @@ class Looks(Sequence[LayerLook]):
         OutputError
             If the file cannot be written, or exists and was not written by convviz.
         """
-        path = Path(path)
-        if path.suffix.lower() in settings.PICTURE_ENDINGS:
-            outputs.write_sheet(self.sheet(), path, self.description(), force=force)
-        else:
-            outputs.save_arrays(self.arrays(), path, self.description(), force=force)
+        outputs.save_answer(Path(path), self.sheet, self.arrays, description=self.description(), force=force)
 
     def description(self, *chosen: Any) -> dict[str, Any]:
         """Describe the looks for the metadata of a file; `chosen` are settings to include."""

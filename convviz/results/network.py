@@ -404,11 +404,13 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         OutputError
             If the file cannot be written, or exists and was not written by convviz.
         """
-        path = Path(path)
-        if path.suffix.lower() in settings.PICTURE_ENDINGS:
-            outputs.write_sheet(self.sheet(only=only), path, self.description(), force=force)
-        else:
-            outputs.save_arrays(self.arrays(), path, self.description(), force=force)
+        outputs.save_answer(
+            Path(path),
+            lambda: self.sheet(only=only),
+            self.arrays,
+            description=self.description(),
+            force=force,
+        )
 
     def description(self, *chosen: Any) -> dict[str, Any]:
         """Describe the run for the metadata of a file: version and settings."""

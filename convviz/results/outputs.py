@@ -21,6 +21,7 @@ from convviz.render.palette import colours
 from convviz.render.sheets.layout import Sheet
 from convviz.render.toned import Toned
 from convviz.spec.geometry import HW
+from convviz.spec.settings import PICTURE_ENDINGS
 from convviz.typing import Floats
 
 # The number of maps to write at a time: a process may have 256 files open, or 1024.
@@ -291,3 +292,33 @@ def save_arrays(
         )
     with opened(path, force=force, inputs=inputs) as file:
         archives.write_arrays(file, suffix, stored, text=marks.signed_text(description))
+
+
+def save_answer(
+    path: Path,
+    sheet: Callable[[], Sheet],
+    arrays: Callable[[], dict[str, NDArray[Any]]],
+    *,
+    description: dict[str, Any],
+    force: bool = False,
+) -> None:
+    """Write an answer as a picture or as numbers, by the ending of the path; only one of the two is made.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    sheet, arrays : callable
+        Make the sheet of the answer, and its numbers.
+    description, force
+        As for `write_sheet`.
+
+    Raises
+    ------
+    OutputError
+        As for `write_sheet` and `save_arrays`.
+    """
+    if path.suffix.lower() in PICTURE_ENDINGS:
+        write_sheet(sheet(), path, description, force=force)
+    else:
+        save_arrays(arrays(), path, description, force=force)
