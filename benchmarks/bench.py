@@ -23,15 +23,13 @@ import numpy as np
 import pictures
 import PIL
 import torch
-from timing import Pair, in_turn, peak_memory, process, seconds_of
+from timing import HELD, Pair, in_turn, peak_memory, process, seconds_of
 
 import convviz
 from convviz.compute import backends, conv
 from convviz.machine import parallel
 from convviz.spec.geometry import HW
 
-# These two hold numpy's BLAS to the kernels of another processor: measured is what a user has without them.
-HELD = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 HERE = Path(__file__).parent
 PYTHON = sys.executable
 CONVVIZ = [Path(PYTHON).with_name("convviz")]

@@ -10,7 +10,6 @@ quartile of time is above the limit.
 
 import argparse
 import compileall
-import os
 import statistics
 import subprocess
 import sys
@@ -19,16 +18,9 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
+import timing
+
 ROOT = Path(__file__).resolve().parents[1]
-# A process begins with the memory of the one that starts it, so that is a small one.
-STARTER = """
-import os, sys
-sink = os.open(os.devnull, os.O_WRONLY)
-child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, sink, 1)])
-_, status, used = os.wait4(child, 0)
-print(used.ru_utime + used.ru_stime, used.ru_maxrss)
-sys.exit(status != 0)
-"""
 MODULE = ["-m", "convviz"]
 COMMANDS = {
     "import": ["-c", "import convviz; convviz.conv2d"],
@@ -66,21 +58,8 @@ def unpacked(commit, folder):
 def spent(tree, words):
     """Run a command with the convviz of a tree; give its processor time in seconds and its memory in MB."""
     with tempfile.TemporaryDirectory() as out:
-        dropped = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
-        kept = {name: value for name, value in os.environ.items() if name not in dropped}
         command = [sys.executable, *(word.format(out=out) for word in words)]
-        done = subprocess.run(
-            [sys.executable, "-S", "-c", STARTER, *command],
-            env=kept | {"PYTHONPATH": str(tree)},
-            cwd=tree,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(words)} failed: {done.stderr.strip().splitlines()[-1:]}")
-    seconds, memory = done.stdout.split()
-    return float(seconds), float(memory) / 1024
+        return timing.spent(command, folder=tree, PYTHONPATH=str(tree))
 
 
 def main():

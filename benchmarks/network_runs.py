@@ -9,14 +9,13 @@ processes, memory is the most that they held; of N pairs the median of the ratio
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from timing import spent
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -24,14 +23,6 @@ NAMES = (
     *("alexnet", "densenet121", "efficientnet_b0", "googlenet", "mobilenet_v2", "resnet18", "resnet50"),
     *("shufflenet_v2_x1_0", "squeezenet1_0", "vgg16"),
 )
-STARTER = """
-import os, sys
-sink = os.open(os.devnull, os.O_WRONLY)
-child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, sink, 1)])
-_, status, used = os.wait4(child, 0)
-print(used.ru_utime + used.ru_stime, used.ru_maxrss)
-sys.exit(status != 0)
-"""
 SCRIPT_FILE = """
 import sys, numpy as np, onnx, onnxruntime
 from PIL import Image
@@ -68,28 +59,11 @@ def make():
 """
 
 
-def spent(command, folder):
-    """Run a process; give its processor time in seconds and the most memory that it held, in MB."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
-    # A process begins with the memory of the one that starts it, so that is a small one.
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", STARTER, *command],
-        env=plain,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed in {folder}:\n{done.stderr}")
-    time, memory = map(float, done.stdout.split())
-    return time, memory / 1024
-
-
-def ratios(ours, theirs, pairs, folder):
+def ratios(ours, theirs, pairs):
     """The medians of time and memory of pairs of runs, ours divided by theirs."""
     found = []
     for _ in range(pairs):
-        (time, memory), (bare_time, bare_memory) = spent(ours, folder), spent(theirs, folder)
+        (time, memory), (bare_time, bare_memory) = spent(ours), spent(theirs)
         found.append((time / bare_time, memory / bare_memory))
     return tuple(statistics.median(column) for column in zip(*found, strict=True))
 
@@ -131,13 +105,11 @@ def main():
                 [*convviz, "run", picture, "--net", str(path), *written],
                 [sys.executable, "-c", SCRIPT_FILE, str(path), picture, *values],
                 chosen.pairs,
-                folder,
             )
             one = ratios(
                 [*convviz, "run", picture, "--model", f"{folder}/model.py:make", "--layer", layer, *written],
                 [sys.executable, "-c", SCRIPT_MODULE, str(folder), picture, layer],
                 chosen.pairs,
-                folder,
             )
             rows.append((*file, *one))
             print(json.dumps({"name": name, "layer": layer, "file": file, "module": one}), flush=True)
