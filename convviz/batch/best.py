@@ -1,4 +1,4 @@
-"""Find the pictures of a folder in which the maps of a layer are largest, by a batch that can go on later."""
+"""Find the pictures of a folder in which the maps of a layer are largest, by a batch that can be resumed."""
 
 import functools
 import io

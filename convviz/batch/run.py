@@ -67,7 +67,7 @@ class BatchRequest:
         return self.layer, self.network, self.reading, self.compute, self.picture
 
     def work(self, named: NamedFilters | None) -> Work:
-        """Return what makes the output of one file; `named` is the result of `filters.prepare`."""
+        """Return the function that makes one output; `named` is the result of `filters.prepare`."""
         return functools.partial(
             picture_of,
             named=named,

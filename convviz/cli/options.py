@@ -204,7 +204,7 @@ OPTIONS: dict[str, Any] = {
         "backend",
         ("auto", *backends.names()),
         COMPUTE,
-        text="What computes. auto uses another than numpy where that saves more time than loading it takes.",
+        text="What computes. auto takes the one that finishes first, with the time to load it.",
         short=("-b",),
     ),
     "device": _words("device", backends.DEVICES, COMPUTE, text="The device on which torch computes."),

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from convviz.results.diff import Differences
 
 _WHAT = (
-    "a network (a name, FILE.toml, FILE.onnx, layers as text, or with --model FILE.py:NAME; =WEIGHTS behind "
-    "it is the file of its weights), or a file of weights or of a run that was saved."
+    "a network (a name, FILE.toml, FILE.onnx, layers as text, or with --model FILE.py:NAME; =WEIGHTS after "
+    "it names the file of its weights), or a file of weights or of a run that was saved."
 )
 
 

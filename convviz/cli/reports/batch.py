@@ -52,7 +52,7 @@ def name_failures(tally: Tally) -> None:
 
 
 def check_complete(tally: Tally, signals: Sequence[Signals]) -> None:
-    """Leave with the status of what stopped the batch before all files were done."""
+    """Exit with the status of what stopped the batch before all files were done."""
     if tally.trouble is not None:
         raise tally.trouble
     if signals:
@@ -62,7 +62,7 @@ def check_complete(tally: Tally, signals: Sequence[Signals]) -> None:
 
 
 def check_failures(tally: Tally) -> None:
-    """Leave with the status of files that failed, if there are any."""
+    """Exit with the status for failed files, if there are any."""
     if failed := tally.counts["failed"]:
         stopped = f"; {tally.rest} left, because of --fail-fast" if tally.rest else ""
         raise BatchError(f"{plural(failed, 'file')} of {tally.least}{tally.total:,} failed{stopped}.")

@@ -81,7 +81,7 @@ def _cosine(value: float) -> str:
 
 
 def _status(one: LayerDifference) -> str:
-    """Say in a word how the two compare, and whether a name stands for another."""
+    """Say in a word how the two compare, and how they were matched if not by one name."""
     if one.found is None:
         return f"shape {shape_text(one.shape)}, {shape_text(one.other_shape)}"
     words: list[str] = [one.status]
