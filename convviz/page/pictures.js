@@ -5,7 +5,7 @@
  * A `Source` is what a command needs to read the picture: its path, and options; of a picture of the user, `about` says
  * what was made of it.
  *
- * @typedef {{path: string, words: string[], about?: string}} Source
+ * @typedef {{path: string, words: string[], about?: string, drawn?: boolean}} Source
  * @typedef {{picture: Picture, names: string[], low: number, high: number, words: string[], scaled: string}} Read
  */
 const Pictures = (() => {

@@ -54,13 +54,13 @@ const Sketch = (() => {
   /** Give the drawing to the network: each stroke is one step of the history. @param {Data} data @param {Stored} store @param {boolean} fresh */
   function give(data, store, fresh) {
     const { words, ...read } = Pictures.read(pixels(), side, side, data);
-    given = { ...read, source: { path: NAME, words } };
+    given = { ...read, source: { path: NAME, words, drawn: true } };
     if (fresh) store.replace(given, "sketch");
     else store.repaint(given);
   }
 
-  /** Take over the picture that is shown, unless it is the drawing. @param {Now} now */
-  function follow({ input }) {
+  /** Take over the picture that is shown, unless it is the drawing. @param {Input} input */
+  function follow(input) {
     if (input === given) return;
     const { picture, low, high } = input;
     levels = Uint8ClampedArray.from(picture.channels[0], (value) => (255 * (value - low)) / (high - low));
@@ -150,8 +150,11 @@ const Sketch = (() => {
     const found = element("output", { id: "sketched" });
     const clear = element("button", { type: "button", id: "clearSketch" }, "clear");
     const save = element("button", { type: "button", id: "saveSketch" }, `save ${NAME}`);
-    Dom.beside($("layers"), canvas, element("p", {}, "Draw on the field: the network reads it at once. ", found),
-      element("p", { className: "buttons" }, clear, save));
+    const first = store.now().input;
+    const back = element("button", { type: "button", id: "leaveSketch" }, `back to ${first.source.path.split("/").pop()}`);
+    Dom.beside($("layers"), canvas,
+      element("p", {}, "Draw on the field: the network reads it at once. The drawing stays in this browser; a link does not hold it."),
+      element("p", { className: "buttons" }, clear, save, back, found));
     levels = new Uint8ClampedArray(side * side);
     hear(data, store);
     clear.addEventListener("click", () => {
@@ -163,9 +166,10 @@ const Sketch = (() => {
       paint();
       element("a", { download: NAME, href: canvas.toDataURL() }).click();
     });
-    follow(store.now());
+    back.addEventListener("click", () => store.replace(first, "upload"));
+    follow(first);
     store.subscribe((now, before) => {
-      if (now.input !== before.input) follow(now);
+      if (now.input !== before.input) follow(now.input);
       if (now.shown !== before.shown) found.textContent = prediction(now, data);
     });
   }

@@ -131,7 +131,7 @@ const Stage = (() => {
     /** @type {[string, number, string[]][]} */
     const words = [
       ["channel", plan.picture, conv ? [`input channel${many}`, `channel${many}`] : [`what ${step?.name} reads`, "input"]],
-      ...(lensed ? /** @type {[string, number, string[]][]} */ ([["lens", plan.lens.columns * plan.lens.width, ["window, enlarged", "window", ""]]]) : []),
+      ...(lensed ? /** @type {[string, number, string[]][]} */ ([["lens", plan.lens.columns * plan.lens.width, ["around the window", "window", ""]]]) : []),
       ...(conv ? /** @type {[string, number, string[]][]} */ ([
         ["kernel", wide, [`× kernel of filter ${map}`, "× kernel", "×"]], ["products", wide, ["= products", "="]], ["partial", plan.partial, ["partial map"]],
       ]) : []),

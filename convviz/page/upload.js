@@ -78,12 +78,13 @@ const Upload = (() => {
     if (input === told) return;
     told = input;
     const name = nameOf(input);
-    const { picture: { height, width, channels }, names, source: { about = "" } } = input;
+    const { picture: { height, width, channels }, names, source: { about = "", drawn = false } } = input;
     /** @type {any} */ (document.querySelector("h1")).textContent = name;
     document.title = `${name}: convviz`;
     const own = input !== first;
-    $("picture").hidden = !own;
-    if (!own) return $("pictureAbout").replaceChildren();
+    // The words about a drawing stand beside its field: above it, they would push the field away under the pointer.
+    $("picture").hidden = !own || drawn;
+    if ($("picture").hidden) return $("pictureAbout").replaceChildren();
     $("pictureAbout").textContent = `${name}: ${height}x${width} pixels, ${Words.many(channels.length, "channel")} (${names.join(", ")})${about}. ` +
       "It stays in this browser; a link to this page holds the settings, not the picture.";
   }

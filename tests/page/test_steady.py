@@ -6,6 +6,8 @@ import torch
 
 pytest.importorskip("selenium.webdriver")
 import test_explore_browser as basic
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
 
 pytestmark = basic.pytestmark
 browser, opened = basic.browser, basic.opened
@@ -60,6 +62,22 @@ def test_maps_that_share_a_scale_are_shown_together(opened):
     basic.settle(browser)
     seen = browser.execute_script("return window.seen")
     assert [one["there"] for one in seen] == [6, 6]
+
+
+@pytest.mark.parametrize("width", [1366, 360])
+def test_the_map_stays_where_it_is_while_the_pointer_moves_over_it(opened, width):
+    """Numbers of one to many digits never make a line above it wrap."""
+    ramp = np.linspace(-1, 300, 24, dtype=np.float32)
+    x = np.random.default_rng(0).random((3, 20, 24), dtype=np.float32) * ramp
+    browser = opened(x=x, width=width, out_channels=4, kernel_size=3, padding=1)
+    field = browser.find_element(By.CSS_SELECTOR, "#output canvas")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
+    where = field.rect
+    for share in np.linspace(-0.45, 0.45, 5):
+        moves = ActionChains(browser, duration=0)
+        moves.move_to_element_with_offset(field, share * where["width"], share * where["height"]).perform()
+        basic.settle(browser)
+        assert field.rect == where
 
 
 # Change after change, as a user would make them; nothing is left of the ones before but the history.

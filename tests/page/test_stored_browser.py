@@ -138,7 +138,7 @@ PIXELS = "return Array.from(convviz.store.now().input.picture.channels[0])"
 
 
 def drawn(browser, strokes):
-    """Draw lines between places given as shares of the field."""
+    """Draw lines between places given as shares of the field, which stays where it is."""
     field = browser.find_element(By.ID, "sketch")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
     box = field.rect
@@ -153,6 +153,7 @@ def drawn(browser, strokes):
             before = place
         moves.release().perform()
     settle(browser)
+    assert field.rect == box
 
 
 def test_what_is_drawn_is_predicted_at_once_and_by_convviz_from_the_file(opened_net, tmp_path):
