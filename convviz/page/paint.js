@@ -8,7 +8,7 @@
  * @typedef {{colormap: string, limits: string, scale: string}} Looks
  * @typedef {{low: number, high: number, signed: boolean}} Tone
  * @typedef {{low: number, high: number, finite: boolean}} Ends
- * @typedef {{lows: Float64Array|Float32Array, highs: Float64Array|Float32Array, counts: Uint32Array|null}} Spread
+ * @typedef {{lows: ArrayLike<number>, highs: ArrayLike<number>, counts: number[]|null, middle: number}} Spread
  * @typedef {{values: Float32Array, height: number, width: number}} Small
  */
 const Paint = (() => {
@@ -20,6 +20,13 @@ const Paint = (() => {
   // More values are counted in bins: to sort them takes several milliseconds.
   const FEW = 1 << 14;
   const BLOCK = 1 << 12;
+  // One of so many values is in a sample. Of the values at either end, twice the share that is asked for is counted,
+  // and this share more.
+  const EVERY = 509;
+  const SPARE = 0.01;
+  // A bin is the upper half of the 32 bits of a number: its sign, and its magnitude. From INFINITE on none is finite.
+  const SIGN = 0x8000;
+  const INFINITE = 0x7f80;
   // As `marks` in convviz/render/palette.py: NaN, infinity, minus infinity.
   const NAN = [255, 0, 255];
   const ABOVE = [255, 0, 0];
@@ -49,6 +56,12 @@ const Paint = (() => {
     const found = { low, high, finite };
     surveyed.set(values, found);
     return found;
+  }
+
+  /** The extremes of all arrays. @param {Float32Array[]} arrays */
+  function extremes(arrays) {
+    const every = arrays.map(ends);
+    return [Math.min(...every.map(({ low }) => low)), Math.max(...every.map(({ high }) => high))];
   }
 
   /** The colour of a value that is not finite. @param {number} value */
@@ -116,77 +129,133 @@ const Paint = (() => {
       : null;
   }
 
+  /** The finite values of arrays in ascending order, or one of so many. @param {Float32Array[]} arrays @param {number} every */
+  function sorted(arrays, every) {
+    const found = new Float32Array(arrays.reduce((sum, { length }) => sum + Math.ceil(length / every), 0));
+    let count = 0;
+    for (const values of arrays)
+      for (let at = 0; at < values.length; at += every) if (Number.isFinite(values[at])) found[count++] = values[at];
+    return found.subarray(0, count).sort();
+  }
+
+  const block = new Float32Array(BLOCK);
+  const bits = new Uint32Array(block.buffer);
+  const binOf = (/** @type {number} */ number) => ((block[0] = number), bits[0] >>> 16);
+  const startOf = (/** @type {number} */ bin) => ((bits[0] = bin << 16), block[0]);
+
+  /**
+   * Take the values of an array outside two values into the block, from a place on; returns how many.
+   *
+   * @param {Float32Array} values @param {number} from @param {number} first @param {number} last
+   */
+  function outside(values, from, first, last) {
+    const to = Math.min(from + BLOCK, values.length);
+    let held = 0;
+    for (let at = from; at < to; at++) {
+      const value = values[at];
+      if (value > first && value < last) continue;
+      block[held++] = value;
+    }
+    return held;
+  }
+
+  /**
+   * Count values in bins, less those between two values, which are most: to count one takes five times as long as to
+   * leave it out. Of each array the extremes are learned on the way.
+   *
+   * @param {Float32Array[]} arrays @param {number} half  Half of a typical value, from where bins are counted.
+   * @param {number} first @param {number} last
+   */
+  function counted(arrays, half, first, last) {
+    const counts = new Uint32Array(1 << 16);
+    let between = 0;
+    for (const values of arrays) {
+      let [least, most, finite] = [Infinity, -Infinity, true];
+      between += values.length;
+      for (let from = 0; from < values.length; from += BLOCK) {
+        const held = outside(values, from, first, last);
+        between -= held;
+        for (let at = 0; at < held; at++) {
+          const value = block[at];
+          if (value - value !== 0) finite = false;
+          if (value < least) least = value;
+          if (value > most) most = value;
+          block[at] = value / 2 - half;
+        }
+        // Many at once: bits that are read where a number was just written make the processor wait.
+        for (let at = 0; at < held; at++) counts[bits[at] >>> 16]++;
+      }
+      // Extremes are outside, unless all values of a side are inside.
+      if (finite && least <= first && most >= last) surveyed.set(values, { low: least, high: most, finite });
+    }
+    return { counts, between };
+  }
+
   /**
    * The finite values of arrays in ascending order: each by itself, or many in bins, as in convviz/compute/spread.py.
    * `counts` is null where each value is by itself.
    *
-   * Bins are narrowest near a typical value: at most 1/128 of the distance of their values from there.
+   * Bins are narrowest near a typical value: at most 1/128 of the distance of their values from there. Where the share
+   * of values that matters at either end is small, all others are one bin, at `middle`.
    *
-   * @param {Float32Array[]} arrays @param {number} least @param {number} most  The extremes of all.
+   * @param {Float32Array[]} arrays @param {number} share @param {boolean} centred  Whether the ends of magnitudes matter.
    * @returns {Spread}
    */
-  function spread(arrays, least, most) {
-    const size = arrays.reduce((sum, { length }) => sum + length, 0);
-    const sorted = (/** @type {number} */ every) => {
-      const found = new Float32Array(size);
-      let count = 0;
-      for (const values of arrays)
-        for (let at = 0; at < values.length; at += every) if (Number.isFinite(values[at])) found[count++] = values[at];
-      return found.subarray(0, count).sort();
-    };
-    if (size <= FEW) {
-      const values = sorted(1);
-      return { lows: values, highs: values, counts: null };
+  function spread(arrays, share, centred) {
+    if (arrays.reduce((sum, { length }) => sum + length, 0) <= FEW) {
+      const values = sorted(arrays, 1);
+      return { lows: values, highs: values, counts: null, middle: -1 };
     }
-    const few = sorted(509);
+    const few = sorted(arrays, EVERY);
     const half = (few[few.length >> 1] || 0) / 2;
-    const block = new Float32Array(BLOCK);
-    const bits = new Uint32Array(block.buffer);
-    const counts = new Uint32Array(1 << 16);
-    for (const values of arrays)
-      for (let first = 0; first < values.length; first += BLOCK) {
-        // Many at once: bits that are read where a value was just written make the processor wait.
-        const count = Math.min(BLOCK, values.length - first);
-        for (let at = 0; at < count; at++) block[at] = values[first + at] / 2 - half;
-        for (let at = 0; at < count; at++) counts[bits[at] >>> 16]++;
-      }
-    const start = (/** @type {number} */ upper) => ((bits[0] = upper << 16), 2 * block[0]);
-    const within = (/** @type {number} */ value) => Math.min(Math.max(value, least), most);
-    const [lows, highs, numbers] = [new Float64Array(1 << 16), new Float64Array(1 << 16), new Uint32Array(1 << 16)];
-    let used = 0;
-    for (let place = 0; place < counts.length; place++) {
-      // The bins of negative numbers come in descending order, and after the others.
-      const bin = place < 0x8000 ? 0xffff - place : place - 0x8000;
-      const upper = bin & 0x7fff;
-      if (!counts[bin] || upper >= 0x7f80) continue;
-      const [inner, outer] = [start(upper), upper ? start(upper + 1) : 0];
-      lows[used] = within(2 * half + (bin === upper ? inner : -outer));
-      highs[used] = within(2 * half + (bin === upper ? outer : -inner));
-      numbers[used++] = counts[bin];
-    }
-    return { lows: lows.subarray(0, used), highs: highs.subarray(0, used), counts: numbers.subarray(0, used) };
+    const rank = Math.floor(share * few.length);
+    const part = share < 0.5 && few.length;
+    const last = part ? (centred ? few.map(Math.abs).sort() : few)[few.length - 1 - rank] : -Infinity;
+    const first = part ? (centred ? -last : few[rank]) : Infinity;
+    const { counts, between } = counted(arrays, half, first, last);
+    // The bins in which values were left out, and those between.
+    const [below, above] = part ? [half - first / 2, last / 2 - half].map((place) => (binOf(place) & ~SIGN) + 1) : [0, 0];
+    let inner = between;
+    for (let bin = 0; bin < below; bin++) inner += counts[SIGN | bin];
+    for (let bin = 0; bin < above; bin++) inner += counts[bin];
+    const [least, most] = extremes(arrays);
+    const within = (/** @type {number} */ place) => Math.min(Math.max(2 * half + 2 * place, least), most);
+    /** @type {number[][]} */
+    const [lows, highs, numbers] = [[], [], []];
+    /** @param {number} low @param {number} high @param {number} count */
+    const add = (low, high, count) => {
+      if (count) lows.push(within(low)), highs.push(within(high)), numbers.push(count);
+    };
+    // The bins of negative numbers come in descending order of their magnitudes.
+    for (let bin = INFINITE - 1; bin >= below; bin--) add(bin ? -startOf(bin + 1) : 0, -startOf(bin), counts[SIGN | bin]);
+    const middle = inner ? lows.length : -1;
+    add(-startOf(below), startOf(above), inner);
+    for (let bin = above; bin < INFINITE; bin++) add(startOf(bin), bin ? startOf(bin + 1) : 0, counts[bin]);
+    return { lows, highs, counts: numbers, middle };
   }
 
   /** The magnitudes of what is spread, in ascending order: merged from both ends, where they are largest. @param {Spread} spread */
-  function sizes({ lows, highs, counts }) {
+  function sizes({ lows, highs, counts, middle }) {
     const edges = new Float64Array(lows.length);
-    const numbers = counts && new Uint32Array(lows.length);
-    let [first, last] = [0, lows.length - 1];
+    const numbers = counts && Array(lows.length);
+    let place = lows.length;
+    let [first, last, inner] = [0, lows.length - 1, -1];
     const size = (/** @type {number} */ at) => Math.max(-lows[at], highs[at]);
-    for (let place = last; place >= 0; place--) {
+    while (place--) {
       const at = size(first) > size(last) ? first++ : last--;
       edges[place] = size(at);
       if (counts && numbers) numbers[place] = counts[at];
+      if (at === middle) inner = place;
     }
-    return { edges, counts: numbers };
+    return { edges, counts: numbers, middle: inner };
   }
 
   /**
-   * A percentile of ascending edges: between known values as numpy computes it.
+   * A percentile of ascending edges: between known values as numpy computes it; NaN if it is in the middle.
    *
-   * @param {ArrayLike<number>} edges @param {Uint32Array|null} counts @param {number} percent
+   * @param {ArrayLike<number>} edges @param {{counts: number[]|null, middle: number}} spread @param {number} percent
    */
-  function percentile(edges, counts, percent) {
+  function percentile(edges, { counts, middle }, percent) {
     const total = counts ? counts.reduce((sum, count) => sum + count, 0) : edges.length;
     if (!total) return 0; // no value is finite
     const place = (percent / 100) * (total - 1);
@@ -194,9 +263,25 @@ const Paint = (() => {
       if (!counts) return edges[rank];
       let at = 0;
       for (let sum = counts[0]; sum <= rank; sum += counts[++at]);
-      return edges[at];
+      return at === middle ? NaN : edges[at];
     });
     return below + (above - below) * (place % 1);
+  }
+
+  /**
+   * The percentiles at both ends, and whether they lie in one bin: then they are equal, as far as is known.
+   *
+   * @param {Float32Array[]} arrays @param {number} percent @param {boolean} centred @param {number} [share]
+   * @returns {{low: number, high: number, one: boolean}}
+   */
+  function cut(arrays, percent, centred, share = (2 * percent) / 100 + SPARE) {
+    const found = spread(arrays, share, centred);
+    const magnitudes = centred ? sizes(found) : null;
+    const high = magnitudes ? percentile(magnitudes.edges, magnitudes, 100 - percent) : percentile(found.highs, found, 100 - percent);
+    const low = magnitudes ? -high : percentile(found.lows, found, percent);
+    // The sample was far from all values: count them.
+    if (Number.isNaN(low + high)) return cut(arrays, percent, centred, 1);
+    return { low, high, one: !centred && low === percentile(found.lows, found, 100 - percent) };
   }
 
   /**
@@ -210,21 +295,15 @@ const Paint = (() => {
     const signed = looks.colormap === "signed";
     if (wanted.kind === "fixed") return { low: wanted.low, high: wanted.high, signed };
     const percent = whole ? 0 : wanted.percent;
-    const every = arrays.map(ends);
-    const least = Math.min(...every.map(({ low }) => low));
-    const most = Math.max(...every.map(({ high }) => high));
     const centred = signed || wanted.kind === "symmetric";
-    const found = percent ? spread(arrays, least, most) : null;
+    const found = percent ? cut(arrays, percent, centred) : null;
+    const [least, most] = extremes(arrays);
     if (centred) {
-      const { edges, counts } = found ? sizes(found) : { edges: [], counts: null };
-      const peak = percentile(edges, counts, 100 - percent) || Math.max(-least, most) || 1;
+      const peak = found?.high || Math.max(-least, most) || 1;
       return { low: -peak, high: peak, signed: true };
     }
-    let [low, high] = found
-      ? [percentile(found.lows, found.counts, percent), percentile(found.highs, found.counts, 100 - percent)]
-      : [least, most];
-    // Percentiles in one bin are equal, as far as is known.
-    if (low === high || (found && low === percentile(found.lows, found.counts, 100 - percent))) [low, high] = [least, most];
+    let [low, high] = found ? [found.low, found.high] : [least, most];
+    if (low === high || found?.one) [low, high] = [least, most];
     if (wanted.kind === "percentile" && !whole && least >= 0 && low <= MOST_FOR_ZERO * high) low = 0;
     if (low === high) [low, high] = [Math.min(low, 0), Math.max(high, 0) || Number(low === 0)];
     return { low, high, signed: false };

@@ -22,6 +22,8 @@ const Rows = (() => {
 
   /** A field takes numbers for a weight. @param {HTMLInputElement} field @param {(field: HTMLInputElement) => string} index */
   function typing(field, index) {
+    // A title is read where the pointer is; to write all of them takes as long as to write the numbers.
+    field.addEventListener("pointerenter", () => (field.title = short(Number(field.dataset.value), 9)));
     field.addEventListener("change", () => {
       // What was seen is shortened, so it may differ from the weight.
       if (field.value === field.dataset.seen) return;
@@ -34,7 +36,6 @@ const Rows = (() => {
     const text = Words.fit(value, chars);
     if (field !== document.activeElement || field.value === field.dataset.seen) Dom.set(field, { value: text });
     Dom.set(field.dataset, { seen: text, value: String(value) });
-    Dom.set(field, { title: short(value, 9) });
   }
 
   /** Mark a weight that was typed. @param {HTMLInputElement} field @param {Now} now @param {string} index */

@@ -581,6 +581,32 @@ def test_at_most_the_given_share_of_a_large_map_lies_beyond_its_ends(offset):
     assert (found["low"], found["high"]) == pytest.approx(sheet, abs=2 / 128 * 2.4)
 
 
+@needs_node
+def test_the_scale_is_right_where_a_sample_of_the_map_misleads():
+    """Every 509th value is a part of the sample: here those alone are large, or those alone are small.
+
+    1 value in 509 is fewer than 1 %, so percentile 99 is that of the others; 3 in 100 are more.
+    """
+    rng = np.random.default_rng(4)
+    seen = (np.arange(60_000) % 509 == 0).astype(np.float32)
+    hidden = ((np.arange(60_000) % 100 < 3) & (seen == 0)).astype(np.float32)
+    noise = rng.uniform(-1, 1, 60_000).astype(np.float32)
+    looks = {"colormap": "gray", "limits": "percentile", "scale": "map"}
+    for values in (noise + 100 * seen, noise + 100 * hidden, noise - 100 * hidden, noise + 100 * (1 - seen)):
+        for colours in ("gray", "signed"):
+            (found,) = computed(
+                {"arrays": [values.tolist()], "looks": looks | {"colormap": colours}, "cells": False}
+            )
+            low, high = np.percentile(values, [1, 99])
+            if colours == "signed":
+                high = np.percentile(np.abs(values), 99)
+                low = -high
+            elif low >= 0 and low <= 0.1 * high:
+                low = 0
+            assert (found["low"], found["high"]) == pytest.approx((low, high), abs=1.6)
+            assert found["low"] <= low + 1e-6 and high - 1e-6 <= found["high"]
+
+
 def test_the_page_begins_with_the_scale_that_was_asked_for():
     x = np.zeros((3, 4, 4), np.float32)
     layer, layer_weights, _ = filters.build(LayerSettings(), 3)
