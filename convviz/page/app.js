@@ -32,7 +32,8 @@
   const store = Store.create(data, first, effect);
 
   /** What the page says about the whole: a sentence, the shape, the command, the program. @param {Now} now */
-  function words({ state, input: { source }, shown }) {
+  function words({ state, input: from, shown }) {
+    const { source } = from;
     const { step, conv, weights, inputs: [input], output } = /** @type {Shown} */ (shown);
     if (step) {
       const shapes = data.network
@@ -45,7 +46,7 @@
       const shapeOf = (/** @type {Picture} */ { channels, height, width }) => [channels.length, height, width];
       Dom.set($("sentence"), { textContent: Words.sentence(conv, shapeOf(input), shapeOf(output)) });
       Dom.set($("command"), { textContent: Words.command(state, data, weights, source) });
-      Dom.set($("code"), { textContent: Words.code(state, weights, input) });
+      Dom.set($("code"), { textContent: Words.code(state, data, weights, { ...from, picture: input }) });
     }
     $("shapeTab").hidden = !conv;
     if (!conv && !$("shapePanel").hidden) tabs($("commandTab"));

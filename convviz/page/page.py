@@ -18,7 +18,7 @@ from convviz.errors import SpecError
 from convviz.images.picture import Picture
 from convviz.page.presets import grouped_presets
 from convviz.render.palette import colours
-from convviz.render.words.program import layer_lines
+from convviz.render.words.program import layer_lines, stored_input
 from convviz.spec import layers
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
@@ -59,7 +59,24 @@ _SCRIPTS = (
     # What surrounds the stage.
     *("limits", "presets", "drawer", "upload", "tour", "keys", "progress", "app"),
 )
+# A program whose input and weights come from elsewhere.
+NO_PROGRAM: Mapping[str, Any] = {"imports": [], "read": [], "other": {}, "opened": "", "stored": {}}
 _STYLES = ("page", "drawer", "tour")
+
+
+class InNetwork(NamedTuple):
+    """Where in a network a layer stands.
+
+    Attributes
+    ----------
+    words : sequence of str
+        The options of ``convviz run`` that choose the network and the layer.
+    subject : str
+        What the heading of the page calls them.
+    """
+
+    words: Sequence[str]
+    subject: str
 
 
 def page(
@@ -73,8 +90,8 @@ def page(
     others: Sequence[str] = (),
     looks: PageSettings = _LOOKS,
     words: Sequence[str] = (),
-    network: Sequence[str] = (),
-    subject: str = "",
+    network: InNetwork | None = None,
+    program: Mapping[str, Any] = NO_PROGRAM,
     tour: bool = False,
 ) -> str:
     """Write the page of a layer.
@@ -99,11 +116,12 @@ def page(
         The initial colours for the values of maps.
     words : sequence of str
         The options of ``convviz run`` that name the weights, if they do not come from `settings`.
-    network : sequence of str
-        The options of ``convviz run`` that choose the layer and its network, if `picture` is what
-        arrives there: the layer then has the settings and the weights of the network.
-    subject : str
-        What the page shows besides the picture, for its heading.
+    network : InNetwork, optional
+        Where the layer stands, if `picture` is what arrives there: the layer then has the settings
+        and the weights of the network.
+    program : dict
+        How the program on the page reads the picture, as
+        `convviz.render.words.program.network_lines` returns it.
     tour : bool
         Whether the tour starts on this page.
 
@@ -165,16 +183,14 @@ def page(
         "single": True,
         "tour": tour,
         "given": given,
-        "words": list(words or network) or _words(settings),
-        "arrives": bool(network),
+        "words": list(network.words if network else words) or _words(settings),
+        "arrives": network is not None,
         "reading": [*map(shlex.quote, others), *options_of(reading)],
         "layers": [layer_data(step, parameters)],
+        "program": stored_input() if network else dict(program),
     }
+    subject = network.subject if network else ""
     return written(path, picture, reading, looks=looks, more=more, chosen=chosen, subject=subject)
-
-
-# A program whose input and weights come from elsewhere.
-NO_PROGRAM: Mapping[str, Any] = {"imports": [], "read": [], "other": [], "opened": "", "stored": {}}
 
 
 def network_page(

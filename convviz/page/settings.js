@@ -16,7 +16,7 @@
  *   pixels: {kind: string, divisor: number, data: string}, single: boolean, layers: any[], given: boolean, arrives: boolean,
  *   words: string[], reading: string[], prepared: string[], most: number, mostMacs: number,
  *   normalize: {mean: number[], std: number[]}|null, presets: Preset[], tables: Record<string, string>, classes: string[], origin: string,
- *   program: {imports: string[], read: string[], other: string[], opened: string, stored: {[layer: string]: {[array: string]: string}}},
+ *   program: {imports: string[], read: string[], other: {[form: string]: string[]}, opened: string, stored: {[layer: string]: {[array: string]: string}}},
  *   state: State, tour?: boolean, network?: Network}} Data
  */
 const Settings = (() => {

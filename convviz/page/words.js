@@ -27,7 +27,7 @@ const Words = (() => {
     const fits = (/** @type {string} */ text) => text.length <= chars && (!fair ||
       (Number.isInteger(value) || Math.abs(value) > 9 || text.includes(".")) && Math.abs(Number(text) - value) <= Math.abs(value) / 8);
     const forms = [() => short(value, 2), () => bare(first), () => bare(short(value, 2)),
-      ...[2, 1, 0].flatMap((digits) => [() => value.toFixed(digits), () => bare(value.toFixed(digits))])];
+      ...[4, 3, 2, 1, 0].flatMap((digits) => [() => value.toFixed(digits), () => bare(value.toFixed(digits))])];
     // One after the other: most numbers fit in one of the first forms.
     for (const form of forms) if (fits(form())) return form();
     return "";
@@ -36,9 +36,23 @@ const Words = (() => {
   /** A float32 so that it is read back as the same. @param {number} value */
   const exact = (value) => String(Number(value.toPrecision(9)));
 
-  /** Numbers as a tensor of torch, which takes whole ones for integers unless told. @param {Float32Array} values */
-  const tensor = (values) =>
-    `torch.tensor([${Array.from(values, (one) => (Number.isFinite(one) ? exact(one) : `float("${one}")`)).join(", ")}], dtype=torch.float32)`;
+  /**
+   * Numbers as a tensor of torch, which takes whole ones for integers unless told: the rows of a kernel below each other.
+   *
+   * @param {Float32Array} values @param {number[]} [shape]
+   */
+  function tensor(values, shape = [values.length]) {
+    let at = 0;
+    const number = () => {
+      const value = values[at++];
+      return Number.isFinite(value) ? exact(value) : `float("${value}")`;
+    };
+    /** @param {number[]} sizes @param {string} indent @returns {string} */
+    const nested = ([count, ...rest], indent) =>
+      `[${Array.from({ length: count }, () => (rest.length ? nested(rest, `${indent} `) : number())).join(rest.length ? `,\n${indent} ` : ", ")}]`;
+    const row = shape.length === 1;
+    return `torch.tensor(${row ? "" : "\n    "}${nested(shape, "    ")},${row ? " " : "\n    "}dtype=torch.float32${row ? "" : ",\n"})`;
+  }
 
   /** @param {number} count @param {string} word */
   const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
@@ -143,8 +157,18 @@ const Words = (() => {
     return JSON.stringify(nested([layer.outChannels, channels / layer.groups, kh, kw]));
   }
 
-  /** The PyTorch program of a layer. @param {State} state @param {Weights} weights @param {Picture} picture */
-  function code(state, weights, picture) {
+  /** The lines of a program that make `x` of a picture, and what they import. @param {Data} data @param {Source} source */
+  function reading({ path, program: { imports, read, other } }, source) {
+    if (!read.length || source.path === path) return { imports, read };
+    const [height, width] = source.words.find((word) => word.startsWith("--resize "))?.match(/\d+/g) || [];
+    const form = `${source.words.includes("--mode gray") ? "gray" : "rgb"}${height ? " resized" : ""}`;
+    const given = (other[form] || []).map((line) =>
+      line.replace("SIZE", `(${width}, ${height})`).replace("'PICTURE'", () => JSON.stringify(source.path)));
+    return { imports, read: given };
+  }
+
+  /** The PyTorch program of a layer. @param {State} state @param {Data} data @param {Weights} weights @param {Input} input */
+  function code(state, data, weights, { picture, source }) {
     const layer = Settings.layerOf(state);
     const channels = picture.channels.length;
     const [top, bottom, left, right] = layer.padding;
@@ -152,7 +176,9 @@ const Words = (() => {
     /** @param {Pair} of */
     const tuple = ([h, w]) => `(${h}, ${w})`;
     const drawn = state.preset === "seed" && !Object.keys(state.edits).length;
-    const lines = ["import torch", ""];
+    const { imports, read } = reading(data, source);
+    const needed = new Set(read.length ? imports : []);
+    const lines = read.length ? [...read, ""] : [];
     if (drawn) lines.push(`torch.manual_seed(${state.seed})`);
     const more = [
       `stride=${tuple(layer.stride)}`,
@@ -165,11 +191,12 @@ const Words = (() => {
     lines.push(`layer = torch.nn.Conv2d(${channels}, ${layer.outChannels}, ${tuple(layer.kernel)}, ${more.join(", ")})`);
     if (drawn && state.flip) lines.push("layer.weight.data = layer.weight.data.flip(2, 3)");
     else if (!drawn) {
-      const shape = [layer.outChannels, channels / layer.groups, ...layer.kernel].join(", ");
-      lines.push(weights.weight.length <= 500
-        ? `layer.weight.data = ${tensor(weights.weight)}.reshape(${shape})`
-        : `layer.weight.data = torch.tensor(json.loads(Path("kernels.json").read_text()), dtype=torch.float32)  # saved by the button above`);
-      if (weights.weight.length > 500) lines.unshift("import json", "from pathlib import Path", "");
+      if (weights.weight.length <= 500)
+        lines.push(`layer.weight.data = ${tensor(weights.weight, [layer.outChannels, channels / layer.groups, ...layer.kernel])}`);
+      else {
+        lines.push(`layer.weight.data = torch.tensor(json.loads(Path("kernels.json").read_text()), dtype=torch.float32)  # saved by the button above`);
+        for (const one of ["import json", "from pathlib import Path"]) needed.add(one);
+      }
       if (weights.bias) lines.push(`layer.bias.data = ${tensor(weights.bias)}`);
     }
     if (!even) {
@@ -177,7 +204,7 @@ const Words = (() => {
       lines.push(`x = torch.nn.functional.pad(x, (${left}, ${right}, ${top}, ${bottom}), mode="${mode}")`);
     }
     lines.push(`maps = layer(x)  # x: (1, ${channels}, ${picture.height}, ${picture.width})`);
-    return lines.join("\n");
+    return [...needed, "import torch", "", ...lines].join("\n");
   }
 
   // What a variable of Python cannot be called, or is called already.
@@ -200,10 +227,8 @@ const Words = (() => {
 
   /** The PyTorch program of a network. @param {Step[]} layers @param {Data} data @param {Source} source */
   function netCode(layers, data, source) {
-    const { imports, read: own, other, opened, stored } = data.program;
-    const read = !own.length || source.path === data.path
-      ? own
-      : other.map((line) => line.replace("'PICTURE'", () => JSON.stringify(source.path)));
+    const { opened, stored } = data.program;
+    const { imports, read } = reading(data, source);
     const load = [];
     let last = "";
     /** @type {Map<string, string>} */

@@ -21,7 +21,7 @@ from convviz.render.words.program import network_lines, program, reading_lines, 
 from convviz.results.context import LayerInContext
 from convviz.results.network import NetworkMaps
 from convviz.spec.layers import Conv2d
-from convviz.spec.settings import InputSettings, LayerSettings
+from convviz.spec.settings import InputSettings, LayerSettings, as_text
 from convviz.spec.wanted import NetworkSettings
 
 
@@ -159,7 +159,7 @@ def network_programs(
         of a network that torch or onnxruntime runs.
     """
     read = lines_that_read(names, maps.picture, reading)
-    opened, picture = maps.opened, maps.picture
+    opened = maps.opened
     if not isinstance(source, StackSource) or opened.filled is None:
         declared, last = opened.engine.declared, opened.until or ""
         try:
@@ -180,10 +180,43 @@ def network_programs(
     origin = source.origin
     if weights and not origin and not places:
         origin = "# no short program can load the weights: copy them into the layers below"
-    parts = network_lines(
-        read, picture.size, picture.shape[0], reading=reading, weights=layer.weights, places=places
-    )
+    parts = network_lines(read, reading=reading, weights=layer.weights, places=places)
     return {"program": OwnProgram(origin=origin, parts=parts)}
+
+
+def reading_program(names: Sequence[str], picture: Picture, reading: InputSettings) -> dict[str, Any]:
+    """Write how the program of one layer reads its input.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The files of the input, under the names by which the program opens them.
+    picture : Picture
+        The content of the files.
+    reading : InputSettings
+        How they were read.
+
+    Returns
+    -------
+    dict
+        As `convviz.render.words.program.network_lines` returns it.
+    """
+    read = lines_that_read(names, picture, reading) or _by_convviz(names, reading)
+    return network_lines(read, reading=reading, weights=None, places={})
+
+
+def _by_convviz(names: Sequence[str], reading: InputSettings) -> tuple[str, list[str]]:
+    """Write the lines that let convviz read files, where no short program can."""
+    words = {name.replace("-", "_"): text for name, text in as_text(reading).items()}
+    words |= {"value_range": words.pop("range")} if "range" in words else {}
+    options = [
+        f"{name}={text!r}" for name, text in words.items() if name not in ("crop", "page", "max_pixels")
+    ]
+    options += [f"crop={tuple(reading.crop)}"] if reading.crop else []
+    options += [f"{name}={words[name]}" for name in ("page", "max_pixels") if name in words]
+    read = [f"convviz.read({', '.join([repr(name), *options])}).x" for name in names]
+    together = read[0] if len(read) == 1 else f"np.concatenate([{', '.join(read)}])"
+    return f"channels = {together}", ["import convviz"]
 
 
 def lines_that_read(

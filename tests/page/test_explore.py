@@ -23,7 +23,9 @@ from convviz.compute.survey import survey
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
 from convviz.page import page
+from convviz.page.page import NO_PROGRAM
 from convviz.render.contrast import Drawn, contrasts
+from convviz.render.words.program import network_lines
 from convviz.results import feature_maps
 from convviz.spec.geometry import HW
 from convviz.spec.kernels import entries, find, preset_names
@@ -59,7 +61,7 @@ const answer = vm.runInThisContext(`(one) => {
       channels: picture.channels.map((values) => Array.from(values)),
       maps: made.maps.map((map) => Array.from(map)),
       size: [made.height, made.width],
-      code: Words.code(one.state, weights, picture),
+      code: Words.code(one.state, data, weights, { picture, source }),
       command: Words.command(one.state, data, weights, source),
       kernels: Words.kernels(conv, weights, picture.channels.length),
       weight: Array.from(weights.weight),
@@ -289,11 +291,11 @@ def test_what_is_not_legal_is_told_with_what_would_be(change, words):
 # --- what the page offers to copy
 
 
-def asked_of(x, reading=AS_IT_IS):
+def asked_of(x, reading=AS_IT_IS, **more):
     """Make a function that gives states of the page of a picture, as node takes them."""
     names = ("gray",) if len(x) == 1 else tuple("RGBABC"[: len(x)])
     # The numbers are not needed here.
-    data = data_of(made(x, names, "x.npy", reading=reading)) | {"pixels": None, "layers": []}
+    data = data_of(made(x, names, "x.npy", reading=reading, **more)) | {"pixels": None, "layers": []}
     picture = {"channels": x.reshape(len(x), -1).tolist(), "height": x.shape[1], "width": x.shape[2]}
     return lambda **state: picture | {"data": data, "state": data["state"] | state}
 
@@ -402,14 +404,38 @@ def test_the_command_and_the_program_of_another_picture_make_its_maps(
     levels[..., 3] = 255
     Image.fromarray(levels[..., :3]).save("a picture.png")
     first = np.random.default_rng(4).random((channels, 9, 9), np.float32)
-    case = asked_of(first, reading)(**of_preset("laplacian"))
+    program = network_lines(("x = None", []), reading=reading, weights=None, places={})
+    case = asked_of(first, reading, program=program)(**of_preset("laplacian"))
     case |= {"pixels": levels.ravel().tolist(), "height": size[0], "width": size[1], "path": "a picture.png"}
     (found,) = computed(case)
     tolerance = {"rtol": 1e-4, "atol": 1e-4 * np.abs(its_maps(found)).max()}
     np.testing.assert_allclose(done_by_command(found), its_maps(found), **tolerance)
-    height, width = (side + 2 for side in found["size"])
-    x = np.array(found["channels"], np.float32).reshape(3, height, width)
-    np.testing.assert_allclose(done_by_code(found, x), its_maps(found), **tolerance)
+    names = {}
+    exec(found["code"], names)
+    np.testing.assert_allclose(names["maps"][0].detach(), its_maps(found), **tolerance)
+
+
+@needs_node
+def test_the_program_reads_the_picture_and_makes_its_maps(tmp_path, monkeypatch):
+    """As `explore` writes it: from the folder of the picture, nothing is to be added."""
+    monkeypatch.chdir(tmp_path)
+    levels = np.random.default_rng(6).integers(0, 256, (12, 14, 3), np.uint8)
+    Image.fromarray(levels).save("p.png")
+    Image.fromarray(np.arange(168, dtype=np.uint16).reshape(12, 14) * 300).save("deep.tiff")
+    np.save("x.npy", np.moveaxis(levels, -1, 0).astype(np.float32))
+    settings = ["-O", "4", "-k", "3x5", "-s", "2x1", "-d", "1x2", "-p", "1,0,2,1"]
+    for names in (["p.png"], ["p.png", "--mode", "gray"], ["deep.tiff"], ["x.npy"], ["p.png", "x.npy"]):
+        assert status_of(["explore", *names, *settings, "-o", "p.html", "--force", "--quiet"]) == 0
+        data = data_of(Path("p.html").read_text())
+        channels, height, width = data["shape"]
+        picture = {"channels": [[0] * height * width] * channels, "height": height, "width": width}
+        (found,) = computed(picture | {"data": data, "state": data["state"]})
+        scope = {}
+        exec(found["code"], scope)
+        assert status_of(["run", *names, *settings, "--save", "maps.npz", "--force", "--quiet"]) == 0
+        with np.load("maps.npz") as stored:
+            expected = stored["maps"]
+        np.testing.assert_allclose(scope["maps"][0].detach(), expected, rtol=1e-4, atol=1e-4)
 
 
 @needs_node
@@ -426,9 +452,6 @@ def test_what_no_browser_could_compute_or_draw_is_refused_with_the_numbers():
     for found, (_, words) in zip(computed(*(case for case, _ in cases)), cases, strict=True):
         assert words in found["reason"]
         assert "pad less" in found["reason"]
-
-
-NO_PROGRAM = {"imports": [], "read": [], "other": [], "opened": "", "stored": {}}
 
 
 @needs_node
@@ -452,7 +475,7 @@ def test_the_program_of_a_network_runs_as_it_stands_and_predicts_what_the_page_d
     if other:
         image = Image.open("digit.png").convert("RGB").rotate(90)
         image.resize((60, 50)).save("it's another.png")
-        source["path"] = "it's another.png"
+        source = {"path": "it's another.png", "words": ["--mode gray", "--resize 28x28"]}
     (program,) = computed({"named": data["layers"], "data": data, "source": source})
     capsys.readouterr()
     names = {}
@@ -505,12 +528,13 @@ def data_of(text):
     return json.loads(found)
 
 
-def made(x, channels="RGB", name="x.png", reading=AS_IT_IS, **options):
+def made(x, channels="RGB", name="x.png", reading=AS_IT_IS, *, program=NO_PROGRAM, **options):
     normal = None if reading.normalize is None else reading.normalize.of(len(x))
     picture = Picture(x, tuple(channels), normalized=normal)
     layer, layer_weights, _ = filters.build(LayerSettings(**options), x.shape[0])
+    settings = LayerSettings(**options)
     return page.page(
-        name, picture, layer, weights=layer_weights, settings=LayerSettings(**options), reading=reading
+        name, picture, layer, weights=layer_weights, settings=settings, reading=reading, program=program
     )
 
 

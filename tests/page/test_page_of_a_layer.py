@@ -71,3 +71,7 @@ def test_with_other_settings_the_command_is_one_for_what_arrived(browser, case, 
         )[0]
     np.testing.assert_allclose(maps(browser), expected, rtol=0, atol=1e-5)
     np.testing.assert_allclose(by_commands(shown(browser, "command")), expected, rtol=0, atol=1e-5)
+    # The program reads what the first command stored.
+    scope = {}
+    exec(shown(browser, "code"), scope)
+    np.testing.assert_allclose(scope["maps"][0].detach(), expected, rtol=0, atol=1e-5)

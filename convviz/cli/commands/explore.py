@@ -123,14 +123,15 @@ def _of_layer(
     from convviz.cli.reading import on_picture, read_fitting
     from convviz.compute import filters
     from convviz.page import page
+    from convviz.results.program import reading_program
 
     named = filters.prepare(layer)
     picture, reading = read_fitting(names, reading, most=page.MOST_PIXELS, side=page.MOST_SIDE)
     about = on_picture(picture, layer, named)
     about.layer.output_size(picture.size)
-    return _Made(
-        _single(names, about, layer, reading=reading, looks=looks), (*picture.remarks, *about.remarks)
-    )
+    program = reading_program(names, picture, reading)
+    text = _single(names, about, layer, reading=reading, looks=looks, program=program)
+    return _Made(text, (*picture.remarks, *about.remarks))
 
 
 def _single(
@@ -140,10 +141,9 @@ def _single(
     *,
     reading: InputSettings,
     looks: PageSettings,
-    network: Sequence[str] = (),
-    subject: str = "",
+    **more: Any,
 ) -> str:
-    """Write the page of one layer on its input; `network` are the options that choose it in a network."""
+    """Write the page of one layer on its input; `more` says how it is read or where the layer stands."""
     from convviz.page.page import page
 
     return page(
@@ -155,8 +155,7 @@ def _single(
         reading=reading,
         others=names[1:],
         looks=looks,
-        network=network,
-        subject=subject,
+        **more,
     )
 
 
@@ -169,7 +168,7 @@ def _of_network(
     looks: PageSettings,
 ) -> _Made:
     """Write the page of a network, or of one of its layers."""
-    from convviz.page.page import MOST_FILTERS
+    from convviz.page.page import MOST_FILTERS, InNetwork
     from convviz.results import context
     from convviz.results.network import NetworkMaps
     from convviz.results.network_runs import steps_of
@@ -180,9 +179,8 @@ def _of_network(
     if layer.layer_name is not None:
         about = context.in_network(opened, picture, layer.layer_name)
         if about.layer.out_channels <= MOST_FILTERS:
-            chosen = _command(network, layer)
-            subject = f"layer {layer.layer_name} of {opened.engine.name}"
-            text = _single(names, about, layer, reading=reading, looks=looks, network=chosen, subject=subject)
+            place = InNetwork(_command(network, layer), f"layer {layer.layer_name} of {opened.engine.name}")
+            text = _single(names, about, layer, reading=reading, looks=looks, network=place)
             return _Made(text, (*about.picture.remarks, *asked, *about.remarks))
     maps = NetworkMaps(opened, steps_of(opened, picture.shape), picture, {})
     page = maps.page(

@@ -16,7 +16,7 @@ from convviz.errors import SpecError
 from convviz.files.paths import split_member
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
-from convviz.spec.settings import InputSettings, LayerSettings
+from convviz.spec.settings import InputSettings, LayerSettings, Mode
 
 # The content of the file: numbers by their file ending, or a picture by its channels and bits.
 FileKind = Literal["json", "csv", "npy", "npz", "colour", "gray", "gray16"]
@@ -307,8 +307,6 @@ def _taken(path: Path, keys: Sequence[Any]) -> str:
 
 def network_lines(
     read: tuple[str, list[str]] | None,
-    size: HW,
-    channels: int,
     *,
     reading: InputSettings,
     weights: Path | None,
@@ -321,10 +319,6 @@ def network_lines(
     read : (str, list of str), optional
         The lines that read the input into ``channels``, with their imports; None if no
         short program reads it.
-    size : HW
-        Size of the input, in pixels.
-    channels : int
-        Number of its channels.
     reading : InputSettings
         How it was read.
     weights : Path, optional
@@ -336,7 +330,8 @@ def network_lines(
     -------
     dict
         Plain values: ``imports``; ``read``, the lines that make ``x``; ``other``, the same lines for a
-        picture called ``PICTURE``; ``opened`` and ``stored``, how weights are loaded.
+        picture called ``PICTURE``, as grey or colours, resized to ``SIZE`` or not; ``opened`` and
+        ``stored``, how weights are loaded.
     """
     imports = [*(read[1] if read else []), "import numpy as np", "from PIL import Image, ImageOps"]
     opened = ""
@@ -344,13 +339,18 @@ def network_lines(
         opened, more = opened_weights(weights)
         imports += more
     as_tensor = "x = torch.tensor(channels, dtype=torch.float32)[None]"
-    mode: Any = {1: "gray", 3: "rgb"}.get(channels)
-    prepared = replace(reading, mode=mode, resize=size, crop=None, page=1)
-    other, _ = _reading(["PICTURE"], {"PICTURE": "colour"}, prepared, channels_last=False)
+    modes: tuple[Mode, ...] = ("gray", "rgb")
+    other = {
+        f"{mode}{' resized' if size else ''}": _other(
+            replace(reading, mode=mode, resize=size, crop=None, page=1)
+        )
+        for mode in modes
+        for size in (None, _ANY)
+    }
     return {
         "imports": imports,
         "read": [*read[0].splitlines(), as_tensor] if read else [],
-        "other": [*other.splitlines(), as_tensor],
+        "other": {form: [*lines, as_tensor] for form, lines in other.items()},
         "opened": opened,
         "stored": {
             layer: {name: _taken(weights, keys) for name, keys in arrays.items()}
@@ -359,6 +359,31 @@ def network_lines(
         if weights is not None
         else {},
     }
+
+
+# Any size, to be replaced.
+_ANY = HW(1, 2)
+
+
+def _other(reading: InputSettings) -> list[str]:
+    """Write the lines that read a picture called ``PICTURE``, resized to ``SIZE`` if at all."""
+    text, _ = _reading(["PICTURE"], {"PICTURE": "colour"}, reading, channels_last=False)
+    return text.replace(f"resize({(_ANY.w, _ANY.h)},", "resize(SIZE,").splitlines()
+
+
+def stored_input(path: str = "arrived.npz") -> dict[str, Any]:
+    """Write what `network_lines` does, for an input that ``convviz run --save`` has stored.
+
+    Examples
+    --------
+    >>> stored_input()["read"][1]
+    'x = torch.tensor(np.load("arrived.npz")["input"])[None]'
+    """
+    lines = [
+        f"# what arrives at the layer: convviz run ... --save {path} stores it",
+        f'x = torch.tensor(np.load("{path}")["input"])[None]',
+    ]
+    return {"imports": ["import numpy as np"], "read": lines, "other": {}, "opened": "", "stored": {}}
 
 
 def _flipped(place: str) -> str:
