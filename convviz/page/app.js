@@ -31,6 +31,19 @@
   const effect = data.network ? Archive.effect(given) : data.single ? Compute.layer(data, given) : Compute.network(given);
   const store = Store.create(data, first, effect);
 
+  /** Say how many kernels and maps there are: the counts lead to all of them, which stand below the stage. @param {string} text */
+  function count(text) {
+    const box = $("sentence");
+    if (box.textContent === text) return;
+    box.replaceChildren(...text.split(/(\d+ two-dimensional kernels?|\d+ feature maps?)/).map((part, at) => {
+      if (at % 2 === 0) return part;
+      const link = Dom.element("button", { type: "button", className: "link", title: "see all of them" }, part);
+      const section = $(part.includes("kernel") ? "filtersSection" : "mapsSection");
+      link.addEventListener("click", () => section.scrollIntoView({ block: "start" }));
+      return link;
+    }));
+  }
+
   /** What the page says about the whole: a sentence, the shape, the command, the program. @param {Now} now */
   function words({ state, input: from, shown }) {
     const { source } = from;
@@ -44,7 +57,7 @@
       Dom.set($("code"), { textContent: data.network?.code || Words.netCode(data.network?.steps || given, data, source) });
     } else if (conv && weights) {
       const shapeOf = (/** @type {Picture} */ { channels, height, width }) => [channels.length, height, width];
-      Dom.set($("sentence"), { textContent: Words.sentence(conv, shapeOf(input), shapeOf(output)) });
+      count(Words.sentence(conv, shapeOf(input), shapeOf(output)));
       Dom.set($("command"), { textContent: Words.command(state, data, weights, source) });
       Dom.set($("code"), { textContent: Words.code(state, data, weights, { ...from, picture: input }) });
     }

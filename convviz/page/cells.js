@@ -100,7 +100,10 @@ const Cells = (() => {
     }
     for (const box of frames) {
       const single = box.height === 1 && box.width === 1 && frames.length > 1;
-      frame(ink, box.left * wide, box.top * tall, box.width * wide, box.height * tall, single ? 0.7 : 2);
+      // A line at the edge of the canvas lies within it.
+      const [x, y] = [Math.max(1, box.left * wide), Math.max(1, box.top * tall)];
+      const [right, bottom] = [Math.min(columns * wide - 1, (box.left + box.width) * wide), Math.min(rows * tall - 1, (box.top + box.height) * tall)];
+      frame(ink, x, y, right - x, bottom - y, single ? 0.7 : 2);
     }
     if (lit) {
       ink.strokeStyle = LIT;

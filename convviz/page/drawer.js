@@ -156,7 +156,7 @@ const Drawer = (() => {
     const [filters, kernel, stride, padding, dilation, groups] = ROWS.map(rowOf);
     const layer = element("div", { id: "choice" },
       part("Weights", Presets.build(data, (preset) => choose({ preset }, "preset")), seedRow()),
-      part("Filters", filters, kernel, toggle("bias", "a number added to each map", "bias", "One bias for each filter.")),
+      part("Filters", filters, kernel, toggle("bias", "bias: one number added to each map", "bias", "Each filter has a bias of its own.")),
       part("Windows", stride, padding, choice("mode", "padding holds", "padding_mode", MODES)),
       part("Rarely changed", dilation, groups,
         toggle("flip", "rotate the kernels by 180 degrees", "flip", "True convolution; torch does not rotate them.")));

@@ -117,7 +117,11 @@ const Settings = (() => {
     const found = { ...wanted };
     const preset = data.presets.find(({ name }) => name === found.preset);
     if (changed === "preset") {
-      if (preset) [found.kernelH, found.kernelW] = [preset.kernel.length, preset.kernel[0].length];
+      if (preset) {
+        [found.kernelH, found.kernelW] = [preset.kernel.length, preset.kernel[0].length];
+        // One kernel makes one map, in every group: more would be equal.
+        found.outChannels = found.groups;
+      }
       else if (found.preset === "page")
         [found.kernelH, found.kernelW, found.outChannels, found.groups] =
           [data.state.kernelH, data.state.kernelW, data.state.outChannels, data.state.groups];
@@ -128,6 +132,9 @@ const Settings = (() => {
     } else if (found.preset === "page" && !fitsPage(found, data, picture)) {
       found.preset = "seed";
     }
+    const left = found.preset === "seed" && data.presets.some(({ name }) => name === before.preset);
+    if (left && changed !== "outChannels" && found.outChannels === found.groups && data.state.outChannels % found.groups === 0)
+      found.outChannels = data.state.outChannels;
     // What was typed belongs to the numbers that it was typed over.
     if (data.single && basis(found) !== basis(before)) found.edits = {};
     found.map = Math.max(0, Math.min(found.map, found.outChannels - 1));

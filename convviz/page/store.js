@@ -197,7 +197,7 @@ const Store = (() => {
       bring: (channel) => set({ brought: [channel, ...now.brought.filter((one) => one !== channel)].slice(0, MOST_BROUGHT) }),
       undo: () => travel(history.past, history.future),
       redo: () => travel(history.future, history.past),
-      reset: () => attempt(data.state, "", input, { pinned: null }),
+      reset: () => attempt(data.state, "", input, { pinned: null, pointed: null, filled: null, brought: [] }),
       canUndo: () => history.past.length > 0,
       canRedo: () => history.future.length > 0,
     };

@@ -25,7 +25,9 @@ const Words = (() => {
   function seek(first, value, chars, fair) {
     const bare = (/** @type {string} */ text) => text.replace(/^(-?)0\./, "$1.");
     const fits = (/** @type {string} */ text) => text.length <= chars && (!fair ||
-      (Number.isInteger(value) || Math.abs(value) > 9 || text.includes(".")) && Math.abs(Number(text) - value) <= Math.abs(value) / 8);
+      (Number.isInteger(value) || Math.abs(value) > 9 || text.includes(".")) && near(Number(text)));
+    // As near as one digit and a power of ten is: both take five characters.
+    const near = (/** @type {number} */ one) => Math.abs(one - value) <= Math.abs(value) / 8 || one === Number(value.toExponential(0));
     const forms = [() => short(value, 2), () => bare(first), () => bare(short(value, 2)),
       ...[4, 3, 2, 1, 0].flatMap((digits) => [() => value.toFixed(digits), () => bare(value.toFixed(digits))])];
     // One after the other: most numbers fit in one of the first forms.

@@ -255,6 +255,11 @@ def test_a_preset_is_chosen_by_its_picture(settings):
     settle(browser)
     assert state(browser)["preset"] == "sobel-x"
     assert shown(browser, "preset").startswith("sobel-x")
+    # One kernel, one map; a new layer has as many filters as before.
+    assert maps(browser).shape == (1, 7, 6)
+    choose(browser, "preset", "seed")
+    assert maps(browser).shape == (6, 7, 6)
+    choose(browser, "preset", "sobel-x")
     # The arrow keys move on.
     browser.switch_to.active_element.send_keys(Keys.DOWN)
     settle(browser)
