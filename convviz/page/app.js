@@ -17,7 +17,7 @@
     const channels = Array.from({ length: count }, (_, at) => flat.slice(at * height * width, (at + 1) * height * width));
     return {
       picture: { height, width, channels },
-      names: data.channels, low: data.low, high: data.high,
+      names: data.channels, low: data.low, high: data.high, activations: data.activations,
       source: { path: data.path, words: data.reading },
     };
   }

@@ -58,7 +58,7 @@ const Looks = (() => {
     const of = /** @type {Shown} */ (shown).inputs[index];
     const values = of.channels[channel];
     const own = state.channelScale === "own";
-    const picture = of === input.picture;
+    const picture = of === input.picture && !input.activations;
     const colormap = picture ? "gray" : state.colormap;
     const tone = !picture ? toneOf(now, values, of, own ? "map" : "layer")
       : own ? wholeRange(values)

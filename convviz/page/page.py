@@ -317,6 +317,7 @@ def written(
         "path": name,
         "shape": list(picture.shape),
         "channels": list(picture.channels),
+        "activations": picture.activations,
         "low": low,
         "high": high,
         "pixels": _channels(picture),

@@ -13,7 +13,7 @@
  * @typedef {{kind: "output"|"input"|"weight", place: number[]}} Place
  * @typedef {{name: string, kernel: number[][], divisor: number, about: string, group: string}} Preset
  * @typedef {{path: string, shape: number[], channels: string[], low: number, high: number,
- *   pixels: {kind: string, divisor: number, data: string}, single: boolean, layers: any[], given: boolean, arrives: boolean,
+ *   pixels: {kind: string, divisor: number, data: string}, single: boolean, activations: boolean, layers: any[], given: boolean, arrives: boolean,
  *   words: string[], reading: string[], prepared: string[], most: number, mostMacs: number,
  *   normalize: {mean: number[], std: number[]}|null, presets: Preset[], tables: Record<string, string>, classes: string[], origin: string,
  *   program: {imports: string[], read: string[], other: {[form: string]: string[]}, opened: string, stored: {[layer: string]: {[array: string]: string}}},

@@ -7,7 +7,7 @@
  * map (null while it does not), `brought` the channels that the user wants to see in full, `trouble` the last message and
  * the key of its field. A `Now` is never changed, only replaced, so that a listener sees by comparison what is new.
  *
- * @typedef {{picture: Picture, names: string[], low: number, high: number, source: Source}} Input
+ * @typedef {{picture: Picture, names: string[], low: number, high: number, source: Source, activations?: boolean}} Input
  * @typedef {{text: string, field: string}} Trouble
  * @typedef {{state: State, input: Input, shown: Shown|null, small: Small[]|null, pinned: Place|null, pointed: Place|null, filled: number|null,
  *   brought: number[], trouble: Trouble}} Now

@@ -1,12 +1,13 @@
 """The page of one layer of a network that another engine runs: its weights, its numbers, its command."""
 
+import re
 import shlex
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_explore_browser import CHROMIUM, DRIVER, browser, maps, shown, write  # noqa: F401
+from test_explore_browser import CHROMIUM, DRIVER, By, browser, maps, shown, write  # noqa: F401
 
 from convviz.cli.app import status_of
 
@@ -56,6 +57,10 @@ def test_the_weights_are_those_of_the_network(browser, case):  # noqa: F811
     page, _, _, made = case
     browser.get(page)
     np.testing.assert_allclose(maps(browser), made[0], rtol=0, atol=1e-5)
+    # What arrives are activations: they have the colours of maps, 0 neither dark nor bright.
+    label = browser.find_element(By.CSS_SELECTOR, "#channelScaleBar .scale").get_attribute("aria-label")
+    low, high = map(float, re.findall(r"-?[\d.]+(?:e-?\d+)?", label))
+    assert low == -high < 0
     np.testing.assert_allclose(by_commands(shown(browser, "command")), made[0], rtol=0, atol=1e-5)
 
 
