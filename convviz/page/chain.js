@@ -42,7 +42,7 @@ const Chain = (() => {
   /** One row: a button for a convolution that is in the page, else a name. @param {Network["chain"][number]} one @param {Stored} store */
   function row({ name, kind, shape, at }, store) {
     const label = element("span", { className: "name" }, name, element("span", {}, shape.length ? `${kind} -> ${shape.join("x")}` : kind));
-    if (at === null) return element("p", { className: "passed" }, label);
+    if (at === null) return element("p", { className: "passed", title: "The page holds what arrives at convolutions; this layer stands between them." }, label);
     const button = element("button", { type: "button" }, label, element("span", { className: "strip" }));
     button.dataset.key = `layer${at}`;
     button.addEventListener("click", () => {
