@@ -8,6 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from convviz.cli.app import status_of
+
 STACK = "conv 9 k3 s2 | relu | maxpool 2 | flatten | linear 5 | softmax"
 
 
@@ -154,6 +156,38 @@ def test_a_prediction_names_the_greatest_value_not_the_largest_without_its_sign(
         ("dog", 0.5),
         ("cat", -5),
     ]
+
+
+@pytest.fixture
+def scores(tmp_path, monkeypatch):
+    """A model whose last layer makes -5, 0.5 and 2 of any input, since only its bias counts; one of maps."""
+    (tmp_path / "net.py").write_text(
+        "import torch\nfrom torch import nn\n\n\ndef scores():\n"
+        "    last = nn.Linear(4, 3)\n"
+        "    last.load_state_dict({'weight': torch.zeros(3, 4), 'bias': torch.tensor([-5, 0.5, 2])})\n"
+        "    return nn.Sequential(nn.Flatten(), last)\n\n\n"
+        "def maps():\n    return nn.Sequential(nn.Conv2d(1, 3, 1), nn.Flatten())\n"
+    )
+    (tmp_path / "x.json").write_text("[[1, 2], [3, 4]]")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("scores")
+def test_a_prediction_names_classes_by_their_numbers_where_they_have_no_names(capsys):
+    assert status_of(["run", "x.json", "--model", "net.py:scores"]) == 0
+    assert "\nprediction: class 2 (2); then class 1 (0.5), class 0 (-5)\n" in capsys.readouterr().out
+    assert status_of(["run", "x.json", "--model", "net.py:scores", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["prediction"] == [
+        {"class": "class 2", "value": 2},
+        {"class": "class 1", "value": 0.5},
+        {"class": "class 0", "value": -5},
+    ]
+
+
+@pytest.mark.usefixtures("scores")
+def test_maps_in_a_row_are_no_scores_of_classes(capsys):
+    assert status_of(["run", "x.json", "--model", "net.py:maps", "--json"]) == 0
+    assert "prediction" not in json.loads(capsys.readouterr().out)
 
 
 def test_a_remark_on_several_layers_is_printed_once(convviz, tmp_path):

@@ -36,12 +36,15 @@ class Filled(NamedTuple):
         Weights, biases and statistics, by the names of the layers and torch's parameter names.
     remarks : tuple of str
         Where the weights come from, if the user did not choose it.
+    seeded : bool
+        Whether the weights are random: such a network has learnt nothing, so it cannot predict a class.
     """
 
     network: Network
     steps: Sequence[SizedStep]
     weights: Mapping[str, Parameters]
     remarks: tuple[str, ...] = ()
+    seeded: bool = False
 
 
 class Opened(NamedTuple):
@@ -182,8 +185,9 @@ class StackSource(NetworkSource):
         if self.checkpoint is None:
             weights = filling.seeded(steps, self.seed)
             remark = f"no --weights, so the weights are those of a new network (seed {self.seed})"
-            # A network with random weights has learnt nothing, so it cannot predict a class.
-            return Filled(replace(network, classes=()), steps, weights, (remark,) if weights else ())
+            return Filled(
+                replace(network, classes=()), steps, weights, (remark,) if weights else (), seeded=True
+            )
         names = None if self.whole is None else self.whole.with_parameters
         weights, remarks = filling.stored(steps, self.checkpoint, names=names)
         return Filled(network, steps, weights, remarks)
