@@ -1094,7 +1094,7 @@ def test_a_format_that_is_not_read_is_named_by_its_first_bytes_with_the_remedy(t
 def test_without_its_reader_heic_is_named_with_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"HEIC needs pillow-heif, .*: pip install 'convviz\[heif\]'"):
+    with pytest.raises(InputError, match=r'HEIC needs pillow-heif, .*: pip install "convviz\[heif\]"'):
         opened(b"\0\0\0\x20ftypheic" + bytes(20))
 
 
