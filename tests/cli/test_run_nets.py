@@ -199,7 +199,7 @@ def test_a_remark_on_several_layers_is_printed_once(convviz, tmp_path):
     assert len(list(tmp_path.glob("out-*.png"))) == 3
     lines = done.stderr.splitlines()
     assert [line for line in lines if line.startswith("resized")] == ["resized from 8x8 to 9x9"]
-    assert sum("those of a new network (seed 0)" in line for line in lines) == 1
+    assert sum("untrained, with random weights (seed 0)" in line for line in lines) == 1
     assert [line.partition(":")[0] for line in lines if line.startswith("layer")] == [
         "layer conv1",
         "layer conv2",

@@ -21,6 +21,7 @@ from convviz.spec.wanted import NetworkSettings
 
 # The usual input of networks for photographs: channels, height and width.
 _USUAL = (3, 224, 224)
+_UNTRAINED = "no --weights: the network is untrained, with random weights"
 
 
 class Filled(NamedTuple):
@@ -184,7 +185,7 @@ class StackSource(NetworkSource):
             return Filled(network, steps, self.given)
         if self.checkpoint is None:
             weights = filling.seeded(steps, self.seed)
-            remark = f"no --weights, so the weights are those of a new network (seed {self.seed})"
+            remark = f"{_UNTRAINED} (seed {self.seed}); give --weights FILE"
             return Filled(
                 replace(network, classes=()), steps, weights, (remark,) if weights else (), seeded=True
             )
@@ -293,7 +294,7 @@ def _of_model(network: NetworkSettings, layer: LayerSettings) -> EngineSource:
     if layer.weights is not None:
         remarks = engines.load_weights(module, read_checkpoint(layer.weights))
     elif any(True for _ in module.parameters()):
-        remarks = (f"no --weights, so the weights are those that the model is made with (seed {layer.seed})",)
+        remarks = (f"{_UNTRAINED} (seed {layer.seed}), unless its code loads others; give --weights FILE",)
     engine = engines.of_module(module, network.model or "")
     return EngineSource(engine, _classes_of(network), remarks, network.until, network.channels_last)
 
