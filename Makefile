@@ -6,7 +6,7 @@ SAMPLE := samples/harbour.png
 
 .PHONY: demo test docs matrix dist bench format samples clean
 
-# The CPU build of torch is small; where the package index offers only the CUDA build, see README, "Installing torch".
+# The CPU build of torch is small; where the package index offers only the CUDA build, see README, "Install".
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("convviz needs Python 3.11 or newer: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)

@@ -5,7 +5,7 @@ The command line maps each class to an exit status in ``convviz.cli.exits``.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from convviz.text import printable
 
@@ -70,18 +70,40 @@ class UnknownNameError(ConvvizError):
         super().__init__(f"no {kind} named {name!r}; {remedy}")
 
 
+# The extra of convviz that brings a package, by the name under which the package is imported.
+_EXTRAS = {
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "pillow_heif": "heif",
+    "av": "mp4",
+    "fpdf": "pdf",
+    "distributed": "dask",
+}
+
+
+def to_install(package: str) -> str:
+    """Return what ``pip install`` takes for a package: the extra of convviz that brings it, if there is one.
+
+    The quotes are those that shells of every system take.
+
+    Examples
+    --------
+    >>> print(to_install("onnxruntime"), to_install("torch"))
+    "convviz[onnx]" torch
+    """
+    return f'"convviz[{_EXTRAS[package]}]"' if package in _EXTRAS else package
+
+
 @contextlib.contextmanager
-def importing(package: str, what: str, install: str | None = None) -> Iterator[None]:
+def importing(package: str | Sequence[str], what: str) -> Iterator[None]:
     """Describe in one line a package that is missing, or that cannot be imported.
 
     Parameters
     ----------
-    package : str
-        The package that is imported inside.
+    package : str or sequence of str
+        The package that is imported inside, or several, the most telling one first.
     what : str
         What needs it, as the subject of a sentence.
-    install : str, optional
-        What ``pip install`` takes for it.
 
     Raises
     ------
@@ -96,17 +118,18 @@ def importing(package: str, what: str, install: str | None = None) -> Iterator[N
     ...
     convviz.errors.BackendError: the torch backend needs torhc, which is not installed: pip install torhc
     """
+    packages = [package] if isinstance(package, str) else list(package)
     try:
         yield
     except (ImportError, OSError, RuntimeError) as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == package:
+        if isinstance(error, ModuleNotFoundError) and error.name in packages:
             raise BackendError(
-                f"{what} needs {package}, which is not installed: pip install {install or package}"
+                f"{what} needs {error.name}, which is not installed: pip install {to_install(error.name)}"
             ) from None
         reason = printable(str(error).strip().partition("\n")[0])[:120]
         raise BackendError(
-            f"{what} needs {package}, which is installed but cannot be imported ({reason}); install it anew: "
-            f"pip install --force-reinstall {install or package}"
+            f"{what} needs {packages[0]}, which is installed but cannot be imported ({reason}); "
+            f"install it anew: pip install --force-reinstall {to_install(packages[0])}"
         ) from None
 
 

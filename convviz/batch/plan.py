@@ -128,6 +128,9 @@ class Plan:
         Whether names that differ only in case would share one output.
     ending : str
         The ending of the outputs.
+    drawn : bool
+        Whether pictures that convviz drew are taken like others; behind an address they always are, because
+        each would have to be read to know it.
     """
 
     folder: Path
@@ -137,6 +140,7 @@ class Plan:
     counted: bool = True
     folds: bool = False
     ending: str = ".png"
+    drawn: bool = True
 
     def items(self, passed: "PassedOver | None" = None) -> Iterator[Job | Outcome]:
         """List the jobs folder by folder, and report each folder that cannot be read as a failure.
@@ -199,7 +203,12 @@ class Plan:
                 passed.file(path)
 
         for found in find_files(
-            self.folder, pattern=self.pattern, exclude=self.out, unread=note, passed=leave
+            self.folder,
+            pattern=self.pattern,
+            exclude=self.out,
+            unread=note,
+            passed=leave,
+            ours=None if self.drawn else passed.ours,
         ):
             yield from unread
             unread.clear()
@@ -249,11 +258,16 @@ class PassedOver:
         self.endings: Counter[str] = Counter()
         self.links: list[str] = []
         self.linked = 0
+        self.drawn = 0
 
     def file(self, path: PurePath) -> None:
         """Count a file by its ending."""
         ending = path.suffix.lower()
         self.endings[ending if ending in self.endings or len(self.endings) < _MOST_NAMED else ".*"] += 1
+
+    def ours(self, path: PurePath) -> None:
+        """Count a picture that convviz drew."""
+        self.drawn += 1
 
     def link(self, path: PurePath) -> None:
         """Note a link to a folder."""
@@ -272,6 +286,8 @@ class PassedOver:
                 named.append(f"{rest:,} others")
             files = plural(self.endings.total(), "file")
             said.append(f"{files} passed over ({', '.join(named)}); --pattern takes files by their names")
+        if self.drawn:
+            said.append(f"{plural(self.drawn, 'picture')} drawn by convviz passed over")
         if self.linked:
             more = f" and {self.linked - 3:,} others" if self.linked > 3 else ""
             links = plural(self.linked, "link")
@@ -331,7 +347,9 @@ def _folded(path: Path) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
-def make_plan(folder: Path, out: Path, *, pattern: str | None = None, ending: str = ".png") -> Plan:
+def make_plan(
+    folder: Path, out: Path, *, pattern: str | None = None, ending: str = ".png", drawn: bool = True
+) -> Plan:
     """Pair every picture below a folder with its output.
 
     Parameters
@@ -344,6 +362,8 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None, ending: st
         The pattern of names to take, such as ``*.jpg``; every picture by default.
     ending : str
         The ending of the outputs.
+    drawn : bool
+        As for `Plan`.
 
     Returns
     -------
@@ -371,7 +391,7 @@ def make_plan(folder: Path, out: Path, *, pattern: str | None = None, ending: st
     if same:
         raise SpecError("the output folder is the input folder; choose another, which may lie inside it.")
     folds = addresses.folds_case(out) and (remote or not addresses.folds_case(folder))
-    plan = Plan(folder, out, pattern, folds=folds, ending=ending)
+    plan = Plan(folder, out, pattern, folds=folds, ending=ending, drawn=drawn)
     inside = _below(folder, out) is not None
     total = 0
     passed = PassedOver()

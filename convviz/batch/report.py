@@ -53,6 +53,9 @@ class Report:
         rest = {"status": "passed over", "output": None}
         for ending, count in passed.endings.most_common():
             self._write({"path": f"*{ending}", **rest, "files": count, "reason": "not an ending of pictures"})
+        if passed.drawn:
+            reason = "pictures that convviz drew"
+            self._write({"path": "*", **rest, "files": passed.drawn, "reason": reason})
         for name in passed.links:
             self._write({"path": f"{name}/", **rest, "reason": "a link to a folder, which is not followed"})
 

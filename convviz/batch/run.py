@@ -62,6 +62,11 @@ class BatchRequest:
         return ".png"
 
     @property
+    def drawn(self) -> bool:
+        """Whether pictures that convviz drew are taken like others."""
+        return True
+
+    @property
     def chosen(self) -> tuple[Any, ...]:
         """The settings that the outputs depend on."""
         return self.layer, self.network, self.reading, self.compute, self.picture
@@ -115,7 +120,11 @@ class Batch:
         self.named = None if request.network.given else filters.prepare(request.layer)
         self._target = path_of(request.out)
         self.plan: Plan = make_plan(
-            path_of(request.folder), self._target, pattern=request.batch.pattern, ending=request.ending
+            path_of(request.folder),
+            self._target,
+            pattern=request.batch.pattern,
+            ending=request.ending,
+            drawn=request.drawn,
         )
         report = request.batch.report
         if report is not None and say is None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from convviz.compute import backends
-from convviz.errors import BackendError, SpecError
+from convviz.errors import BackendError, SpecError, to_install
 from convviz.files.writing import Stream
 from convviz.spec import looking, parsing, settings, wanted
 from convviz.spec.kernels import complete, parse_request
@@ -534,7 +534,7 @@ def check_picture(path: Path | Stream | None) -> None:
         known = ", ".join(settings.PICTURE_ENDINGS[:-2])
         raise SpecError(f"output: a picture ends in {known} or .jpg, not {path.suffix!r}.")
     if suffix == ".pdf" and importlib.util.find_spec("fpdf") is None:
-        raise BackendError("a PDF needs fpdf2, which is not installed: pip install 'convviz[pdf]'")
+        raise BackendError(f"a PDF needs fpdf2, which is not installed: pip install {to_install('fpdf')}")
 
 
 def map_option(panel: str, text: str) -> Any:

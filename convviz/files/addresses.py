@@ -117,7 +117,7 @@ def path_of(text: str) -> Path:
     except ImportError as error:
         raise SpecError(
             f"an address {scheme}:// needs a package that is not installed ({printable(str(error))}): "
-            f"pip install {_brought_by(scheme, error)}."
+            f"pip install {_brought_by(scheme, error)}"
         ) from None
     except ValueError as error:
         raise SpecError(f"the address {text!r} cannot be used: {printable(str(error))}.") from None
@@ -129,7 +129,7 @@ def path_of(text: str) -> Path:
 def _brought_by(scheme: str, error: ImportError) -> str:
     """Return the name of the extra or the packages that an address needs."""
     if scheme in _EXTRAS:
-        return f"'convviz[{_EXTRAS[scheme]}]'"
+        return f'"convviz[{_EXTRAS[scheme]}]"'
     cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error
     package = _PACKAGES.get(scheme, cause.name)
     return " ".join(["universal-pathlib", *([package] if package and package != "upath" else [])])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
-from convviz.files import addresses
+from convviz.files import addresses, marks
 
 # `find_files` accepts every file ending of the formats that `convviz.images.decode` reads.
 PICTURE_SUFFIXES = frozenset(
@@ -83,6 +83,7 @@ def find_files(
     exclude: Path | None = None,
     unread: Callable[[OSError], None] = lambda error: None,
     passed: Callable[[Path], None] = lambda path: None,
+    ours: Callable[[Path], None] | None = None,
 ) -> Iterator[Path]:
     """List the pictures below a folder.
 
@@ -101,6 +102,9 @@ def find_files(
     passed : callable
         Called for every file that is not selected and for every link to a folder, with
         the path relative to `folder`.
+    ours : callable, optional
+        Called for every picture that convviz drew, which is then not selected, with the path
+        relative to `folder`; by default they are selected like others.
 
     Yields
     ------
@@ -142,7 +146,10 @@ def find_files(
         for name in sorted(names):
             relative = (here / name).relative_to(folder)
             if is_wanted(relative, pattern):
-                yield relative
+                if ours is not None and is_drawn(here / name):
+                    ours(relative)
+                else:
+                    yield relative
             elif not name.startswith("."):
                 passed(relative)
 
@@ -161,6 +168,11 @@ def _identity(path: Path | None) -> tuple[int, int] | None:
     except OSError:
         return None
     return None if found is None else (found.st_dev, found.st_ino)
+
+
+def is_drawn(path: Path) -> bool:
+    """Return whether a file is a picture that convviz drew; its numbers are nobody's picture."""
+    return path.suffix.lower() in PICTURE_SUFFIXES and marks.is_ours(path)
 
 
 def is_wanted(relative: PurePath, pattern: str | None) -> bool:

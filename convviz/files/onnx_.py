@@ -37,7 +37,7 @@ def parse(data: bytes, name: str) -> Any:
     InputError
         If this is not a model.
     """
-    with importing("onnx", f"reading {name}", install="'convviz[onnx]'"):
+    with importing("onnx", f"reading {name}"):
         import onnx
         from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
     try:

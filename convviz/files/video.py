@@ -39,7 +39,7 @@ def mp4(images: Iterable[Image.Image], times: Iterable[int], *, text: str) -> by
     BackendError
         If PyAV is not installed.
     """
-    with importing("av", "writing .mp4", install="'convviz[mp4]'"):
+    with importing("av", "writing .mp4"):
         import av
     waiting = iter(images)
     first = next(waiting)

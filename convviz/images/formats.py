@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from PIL import Image, UnidentifiedImageError
 
-from convviz.errors import InputError
+from convviz.errors import InputError, to_install
 from convviz.images.deep import (
     BROKEN,
 )
@@ -74,7 +74,7 @@ def unidentified(data: bytes) -> str:
     """Describe a file that no reader accepts, and what to do about it."""
     if _is_heic(data):
         if importlib.util.find_spec("pillow_heif") is None:
-            return "HEIC needs pillow-heif, which is not installed: pip install 'convviz[heif]'"
+            return f"HEIC needs pillow-heif, which is not installed: pip install {to_install('pillow_heif')}"
         return "it begins as HEIC does, but is damaged or of a sort that pillow-heif does not read"
     head = data[:1024].removeprefix(codecs.BOM_UTF8).lstrip().lower()
     if head.startswith(b"<svg") or (

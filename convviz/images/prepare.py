@@ -64,8 +64,21 @@ def resized(picture: Picture, size: HW, max_pixels: int) -> Picture:
     large = not isinstance(picture.values, np.ndarray) and size.w < picture.size.w
     channels = _narrowed(picture, size.w) if large else picture.x
     values = np.stack([_brought(channel, size) for channel in channels])
-    remark = f"resized from {picture.size} to {size}"
+    remark = f"resized from {picture.size} to {size}" + _distortion(picture.size, size)
     return replace(picture, values=values, remarks=(*picture.remarks, remark), resized=size)
+
+
+def _distortion(before: HW, after: HW) -> str:
+    """Return that new proportions distort the picture, in words; empty if they are kept to the nearest pixel.
+
+    Examples
+    --------
+    >>> _distortion(HW(120, 160), HW(20, 40)), _distortion(HW(512, 768), HW(43, 64))
+    (', which changes its proportions (short:20 keeps them)', '')
+    """
+    if abs(before.h * after.w - before.w * after.h) <= max(before):
+        return ""
+    return f", which changes its proportions (short:{min(after)} keeps them)"
 
 
 def _narrowed(picture: Picture, width: int) -> Floats:

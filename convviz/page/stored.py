@@ -208,7 +208,7 @@ class NetworkStore:
         """Say how the numbers are stored, with the errors of rounding, and what is left out."""
         activations = {one.arriving.kind for one in self.layers if one.arriving is not None}
         weights = {one.parameters["weight"].kind for one in self.layers}
-        ranges = ("of the range of its channel", "of the largest weight of its filter")
+        ranges = ("of the range of the channel", "of the largest weight of the filter")
         found = [
             f"{what} are stored as {' and '.join(_WORDS[kind] for kind in sorted(kinds))}, "
             + (f"with an error of at most {100 * error:.2g}% {of}" if error else "which are exact")
@@ -218,7 +218,7 @@ class NetworkStore:
             if kinds
         ]
         if any(self.errors):
-            found.append("from these numbers the page computes without further rounding")
+            found.append("the page computes from these numbers without further rounding")
         return found + self.missing
 
     @property

@@ -267,11 +267,11 @@ def rule(looks: Look, *, whole: Sequence[bool], what: str = "map", adds: bool = 
     Returns
     -------
     str
-        Sentences without the final full stop.
+        A sentence without the final full stop.
 
     Examples
     --------
-    >>> rule(DEFAULT, whole=[True]).partition(". ")[0]
+    >>> rule(DEFAULT, whole=[True]).partition("; ")[0]
     'The scale of each map goes from its minimum to its maximum'
     """
     limits = looks.limits
@@ -288,23 +288,19 @@ def rule(looks: Look, *, whole: Sequence[bool], what: str = "map", adds: bool = 
     elif limits.kind != "percentile" or all(whole):
         words = f"The scale {whose} {largest if centred else extremes}"
         if adds and limits.kind == "percentile" and not centred:
-            words += ". A map without negative values starts at 0"
+            words += ", or from 0 if no value is negative"
     else:
         least, most = exact(limits.percent), exact(100 - limits.percent)
         if centred:
             words = f"The scale {whose} is centred on 0 and ends at percentile {most} of {its} magnitude"
         else:
-            words = f"The scale {whose} goes from percentile {least} to percentile {most} of {its} pixels"
+            words = f"The scale {whose} goes from percentile {least} to {most}"
+            words += f", or from 0 if {'no value is negative' if adds else 'the minimum is 0 or little more'}"
         if any(whole):
             words += f"; maps of at most {scales.MOST_WHOLE}x{scales.MOST_WHOLE} values: "
             words += "to the largest magnitude" if centred else "from minimum to maximum"
-        if (looks.scale, what) == ("map", "map"):
-            words += f"; at most about {least}% of the pixels lie beyond each end"
-        if not centred:
-            words += ". A map without negative values starts at 0"
-            words += "" if adds else " if its smallest values are near 0"
     if differs(looks, whole=all(whole), shared=(looks.scale, what) != ("map", "map")):
-        bars = "Bars give the ends, mark 0 and say what share of the pixels lies beyond"
+        bars = "bars show the ends, 0 and the share of pixels beyond"
     else:
-        bars = "Bars give the ends and mark 0"
-    return f"{words}. {bars}" + ("; captions give the minimum and the maximum" if looks.captions else "")
+        bars = "bars show the ends and 0"
+    return f"{words}; {bars}" + (", captions the minimum and maximum" if looks.captions else "")

@@ -68,6 +68,17 @@ class Patch:
         """The pixels that it sees, shape (C, h, w), float32; the file is read again for them."""
         return patches.cut_from(original(self.path, self.reading), self.box)
 
+    @property
+    def padding(self) -> float:
+        """The share of what the value sees that is padding, from 0 to 1."""
+        inside = max(0, self.box.size.h) * max(0, self.box.size.w)
+        return 1 - inside / (self.field.size.h * self.field.size.w)
+
+    @property
+    def padding_words(self) -> str:
+        """The share of padding in words; empty if there is none."""
+        return f"{self.padding:.0%} padding" if self.padding else ""
+
     def document(self) -> dict[str, Any]:
         """Return plain values; a box is the first and last row, the first and last column."""
         return {
@@ -208,7 +219,7 @@ class Best(Sequence[BestOfMap]):
             patches.Row(
                 _title(row),
                 [
-                    Tile(patches.short_name(one.name), number(one.value), drawn[one], brief=_brief(one.value))
+                    Tile(patches.short_name(one.name), _value(one), drawn[one], brief=_value(one, 3))
                     for one in row.patches
                 ],
             )
@@ -286,6 +297,6 @@ def _title(row: BestOfMap) -> str:
     return f"map {row.words}" + (f" (NaN in {plural(row.nan, 'picture')})" if row.nan else "")
 
 
-def _brief(value: float) -> str:
-    """Write a value in few characters."""
-    return number(value, digits=3)
+def _value(one: Patch, digits: int = 4) -> str:
+    """Write the value of a patch, and how much of what it sees is padding."""
+    return ", ".join(filter(None, (number(one.value, digits=digits), one.padding_words)))

@@ -220,7 +220,7 @@ class Differences(Sequence[LayerDifference]):
         several = sum(not one.within for one in self.layers)
         if self.stored:
             return f"{a} and {b} differ in {several} of {count}, the first is {first.label}: {_words(first)}"
-        return f"{a} and {b} part at {first.label}: {_words(first)}; {several} of {count} differ"
+        return f"{a} and {b} first differ at {first.label}: {_words(first)}; {several} of {count} differ"
 
     @property
     def notes(self) -> list[str]:
@@ -359,7 +359,7 @@ def _words(one: LayerDifference) -> str:
     if one.found.lone:
         return f"{plural(one.found.lone, 'value')} NaN or infinite in only one of the two"
     share = number(one.relative, digits=3)
-    return f"the largest difference is {number(one.found.largest)}, {share} of the largest magnitude in A"
+    return f"the largest difference is {number(one.found.largest)}, {share} times the largest magnitude in A"
 
 
 def _rows(one: LayerDifference, both: Both, count: int) -> list[differences.Row]:

@@ -142,22 +142,25 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return sum(one.macs or 0 for one in self.steps)
 
     def prediction(self) -> list[tuple[str, float]]:
-        """Name the classes of the greatest values of the last layer, if the network names its classes.
+        """Name the classes of the greatest values of the last layer, by their numbers if they have no names.
 
         Returns
         -------
         list of (str, float)
-            At most five classes with their values, the greatest first; empty if there are no names.
+            At most five classes with their values, the greatest first; empty if the network ends in anything
+            but one value per class, or if its weights are random.
 
         Raises
         ------
         SpecError
             If the number of names differs from the number of values.
         """
-        classes = self.opened.classes
+        classes: Sequence[str] = self.opened.classes
         if not classes:
             # A detector has names for its boxes, which do not predict a class for the whole picture.
             classes = self.opened.engine.classes
+            if not classes and self._ends_in_scores:
+                classes = [f"class {index}" for index in range(self.output_shape[0])]
             if self.output_shape != (len(classes),):
                 return []
         values = self.activation(self.steps[-1].name)
@@ -172,6 +175,15 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             )
         best = np.argsort(-values, kind="stable")[:_BEST]
         return [(classes[index], float(values[index])) for index in best]
+
+    @property
+    def _ends_in_scores(self) -> bool:
+        """Whether the last step makes a row of values that are no maps in a row, and was computed."""
+        last, shape = self.steps[-1], self.output_shape
+        flattened = any(of is not None and len(of) > 1 and of[0] != shape[0] for of in last.input_shapes)
+        seeded = self.opened.filled is not None and self.opened.filled.seeded
+        whole = self.opened.until is None and last.name in self.made and not seeded
+        return whole and len(shape) == 1 and shape[0] > 1 and not flattened
 
     def prediction_sentence(self) -> str:
         """Return the prediction in words; empty if there is no prediction."""

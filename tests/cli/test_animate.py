@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convviz.cli.app import status_of
+
 
 def test_every_kind_of_layer_is_animated_with_one_frame_per_output(convviz, tmp_path):
     """7x5 under 3x2 at stride 2x1, dilation 1x2, padding 1,0,2,1: 3 rows and 6 columns.
@@ -59,6 +61,16 @@ def test_a_large_picture_is_made_small_and_numbers_are_not(convviz, tmp_path):
     done = convviz("animate", "n.npy")
     assert (done.returncode, done.stdout) == (2, "")
     assert "600x3" in done.stderr
+
+
+def test_values_that_share_a_frame_are_counted(capsys, monkeypatch, tmp_path):
+    """28 x 28 values are 784; after 7, the others share 40 frames."""
+    monkeypatch.chdir(tmp_path)
+    assert status_of(["animate", "--size", "30x30", "--cells", "7", "-o", "x.svg"]) == 0
+    told = "7 of 784 values have a frame each; the others share 40 frames (--cells sets how many)"
+    assert capsys.readouterr().out.splitlines()[1:] == [told, "x.svg"]
+    assert status_of(["animate", "--size", "5x5", "-o", "x.svg"]) == 0
+    assert "share" not in capsys.readouterr().out
 
 
 def test_pooling_is_animated_with_the_numbers_that_it_makes(convviz, tmp_path):

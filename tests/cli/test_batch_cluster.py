@@ -494,7 +494,7 @@ def test_one_picture_by_address_is_told_how_to_go_on():
 
 
 def test_a_package_that_is_missing_is_named():
-    with pytest.raises(SpecError, match=r"pip install 'convviz\[gs\]'"):
+    with pytest.raises(SpecError, match=r'pip install "convviz\[gs\]"'):
         path_of("gs://bucket/photos")
     with pytest.raises(SpecError, match="nothing://x"):
         path_of("nothing://x")

@@ -128,7 +128,7 @@ def test_each_kind_of_remark_is_told_once_with_its_count(place, capsys):
     """Two colour pictures of other sizes and a grey one, all made grey and small."""
     for name, size in (("b.png", (9, 7)), ("c.png", (20, 10))):
         Image.new("RGB", size).save(place / "in" / name)
-    more = ["--mode", "gray", "--resize", "6"]
+    more = ["--mode", "gray", "--resize", "short:6"]
     status, _, words = batch(capsys, *more)
     assert status == 0
     assert words.splitlines() == [

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import convviz as library
 from convviz.cli.app import status_of
 
 
@@ -100,6 +101,35 @@ def test_the_asymmetric_case_by_weights_alone(photos, capsys):
     (one,) = row["patches"]
     assert (row["index"], one["value"], one["at"]) == (2, 7, [2, 5])
     assert one["box"] == one["field"] == [3, 5, 3, 11]
+
+
+def test_pictures_that_convviz_drew_do_not_count(photos, capsys):
+    """The sheet of a first run lies among the photos of the second, and so does one of `run`."""
+    assert status_of(["run", "photos/0.png", "-o", "photos/deep/maps.png", "-q"]) == 0
+    assert status_of([*GIVEN, "-o", "photos/sheet.png", "--pattern", "*.png"]) == 0
+    told = capsys.readouterr()
+    assert "6 pictures read" in told.out
+    assert "1 picture drawn by convviz passed over" in told.err
+    found = said(capsys, "-o", "photos/sheet.png", "--redo", "--report", "x.jsonl")
+    assert (counts(found), found["batch"]["drawn_passed_over"]) == ([6, 0, 0], 2)
+    last = json.loads(Path("x.jsonl").read_text().splitlines()[-1])
+    assert (last["status"], last["files"], last["reason"]) == ("passed over", 2, "pictures that convviz drew")
+    network = library.parse_layers("conv 1 k3")
+    assert library.best("photos", network, "conv1", mode="gray").pictures == 6
+
+
+def test_a_patch_that_reaches_beyond_the_picture_says_how_far(photos, capsys):
+    """At row 0 a third of a 3x3 window is padding, in a corner five of nine values are."""
+    pixels = np.zeros((12, 16), np.uint8)
+    pixels[0, 7] = 250
+    Image.fromarray(pixels).save(photos / "a.png")
+    Image.fromarray(np.pad(np.uint8([[255]]), ((0, 11), (0, 15)))).save(photos / "b.png")
+    assert status_of([*GIVEN, "--padding", "1", "--count", "3", "-o", "sheet.svg"]) == 0
+    table = " ".join(capsys.readouterr().out.split())
+    assert "b.png (56% padding), a.png (33% padding), deep/5.png" in table
+    text = Path("sheet.svg").read_text()
+    assert "1, 56% padding" in text
+    assert "0.9804, 33% padding" in text
 
 
 def test_a_layer_that_does_not_exist_is_refused_before_a_file_is_read(photos, capsys):

@@ -36,7 +36,7 @@ def test_networks_that_part_have_the_status_5_and_the_answer_is_printed(capsys):
     assert (found["first"], found["within"], found["inputs"]) == ("conv1", False, ["x.npy", "y.npy"])
     assert [one["status"] for one in found["layers"]] == ["differs"] * 3
     (error,) = [line for line in said.err.splitlines() if line.startswith("convviz: ")]
-    assert "part at conv1" in error
+    assert "first differ at conv1" in error
     relative = found["layers"][0]["relative"]
     words = ("diff", TEXT, MIRRORED, "x.npy", "y.npy", "--tolerance")
     worst = max(one["relative"] for one in found["layers"])
@@ -50,7 +50,7 @@ def test_the_sheet_and_the_numbers_are_written_before_the_status(capsys):
         == 5
     )
     text = Path("d.svg").read_text()
-    for words in ("relu1, map", "B - A", "part at conv1"):
+    for words in ("relu1, map", "B - A", "first differ at conv1"):
         assert words in text
     with np.load("d.npz") as stored:
         np.testing.assert_array_equal(stored["difference.relu1"], stored["b.relu1"] - stored["a.relu1"])

@@ -8,6 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from convviz.cli.app import status_of
+
 STACK = "conv 9 k3 s2 | relu | maxpool 2 | flatten | linear 5 | softmax"
 
 
@@ -156,6 +158,38 @@ def test_a_prediction_names_the_greatest_value_not_the_largest_without_its_sign(
     ]
 
 
+@pytest.fixture
+def scores(tmp_path, monkeypatch):
+    """A model whose last layer makes -5, 0.5 and 2 of any input, since only its bias counts; one of maps."""
+    (tmp_path / "net.py").write_text(
+        "import torch\nfrom torch import nn\n\n\ndef scores():\n"
+        "    last = nn.Linear(4, 3)\n"
+        "    last.load_state_dict({'weight': torch.zeros(3, 4), 'bias': torch.tensor([-5, 0.5, 2])})\n"
+        "    return nn.Sequential(nn.Flatten(), last)\n\n\n"
+        "def maps():\n    return nn.Sequential(nn.Conv2d(1, 3, 1), nn.Flatten())\n"
+    )
+    (tmp_path / "x.json").write_text("[[1, 2], [3, 4]]")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("scores")
+def test_a_prediction_names_classes_by_their_numbers_where_they_have_no_names(capsys):
+    assert status_of(["run", "x.json", "--model", "net.py:scores"]) == 0
+    assert "\nprediction: class 2 (2); then class 1 (0.5), class 0 (-5)\n" in capsys.readouterr().out
+    assert status_of(["run", "x.json", "--model", "net.py:scores", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["prediction"] == [
+        {"class": "class 2", "value": 2},
+        {"class": "class 1", "value": 0.5},
+        {"class": "class 0", "value": -5},
+    ]
+
+
+@pytest.mark.usefixtures("scores")
+def test_maps_in_a_row_are_no_scores_of_classes(capsys):
+    assert status_of(["run", "x.json", "--model", "net.py:maps", "--json"]) == 0
+    assert "prediction" not in json.loads(capsys.readouterr().out)
+
+
 def test_a_remark_on_several_layers_is_printed_once(convviz, tmp_path):
     """The picture is resized once, and the weights are made once, for three layers."""
     Image.new("L", (8, 8), 90).save(tmp_path / "x.png")
@@ -165,7 +199,7 @@ def test_a_remark_on_several_layers_is_printed_once(convviz, tmp_path):
     assert len(list(tmp_path.glob("out-*.png"))) == 3
     lines = done.stderr.splitlines()
     assert [line for line in lines if line.startswith("resized")] == ["resized from 8x8 to 9x9"]
-    assert sum("those of a new network (seed 0)" in line for line in lines) == 1
+    assert sum("untrained, with random weights (seed 0)" in line for line in lines) == 1
     assert [line.partition(":")[0] for line in lines if line.startswith("layer")] == [
         "layer conv1",
         "layer conv2",

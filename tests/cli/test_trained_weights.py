@@ -47,7 +47,7 @@ def test_layers_lists_every_convolution_with_the_name_to_use(convviz, place):
     assert lines[0].split()[:4] == ["layer", "weight", "bias", "parameters"]
     assert lines[2].split()[:4] == ["0", "5x3x3x3", "yes", "140"]
     assert lines[3].split()[:4] == ["2", "4x5x3x3", "no", "180"]
-    assert "2 convolutions: 320 parameters of 335 numbers in the file" in done.stdout
+    assert "2 convolutions: 320 of 335 numbers in the file" in done.stdout
     document = json.loads(convviz("layers", "w.pt", "--json").stdout)
     weight = trained()[0].weight.detach().numpy().astype(np.float64)
     assert document["layers"][0]["weight_shape"] == [5, 3, 3, 3]

@@ -9,7 +9,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch.nn import functional
 
-from convviz.compute import conv, networks
+from convviz.compute import backends, conv, networks
 from convviz.compute.networks import onnx_session
 from convviz.compute.networks.engine import activations
 from convviz.errors import BackendError, InputError, ShapeError, SpecError, UnknownNameError
@@ -399,10 +399,19 @@ def test_a_damaged_file_is_refused(data, path):
         networks.open_onnx(path)
 
 
+@pytest.mark.parametrize("missing", ["onnx", "onnxruntime"])
+def test_a_backend_names_the_package_that_is_missing_and_the_extra_that_brings_it(monkeypatch, missing):
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.delitem(sys.modules, "convviz.compute.backends.onnxruntime_", raising=False)
+    words = rf'needs {missing}, which is not installed: pip install "convviz\[onnx\]"$'
+    with pytest.raises(BackendError, match=words):
+        backends.load("onnxruntime")
+
+
 def test_a_package_that_is_missing_is_one_line(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.delitem(sys.modules, "convviz.compute.networks.onnx", raising=False)
-    with pytest.raises(BackendError, match=r"needs onnxruntime.*pip install.*'convviz\[onnx\]'"):
+    with pytest.raises(BackendError, match=r'needs onnxruntime.*pip install.*"convviz\[onnx\]"'):
         networks.open_onnx(asymmetric(path))
 
 

@@ -721,6 +721,18 @@ def test_shrinking_averages_over_all_pixels():
     assert picture.remarks == ("resized from 8x16 to 4x8",)
 
 
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (HW(6, 3), "resized from 8x16 to 6x3, which changes its proportions (short:3 keeps them)"),
+        (HW(5, 9), "resized from 8x16 to 5x9"),
+    ],
+    ids=["squashed", "the nearest pixel to 4.5 rows"],
+)
+def test_a_picture_that_is_squashed_is_said_to_be(size, words):
+    assert opened(png(np.zeros((8, 16), np.uint8)), resize=size).remarks == (words,)
+
+
 def test_resizing_keeps_a_flat_plane_and_does_not_round():
     samples = np.full((3, 5, 3), [13107, 1, 65535], np.uint16)
     picture = opened(png(samples), resize=HW(7, 2))
@@ -1082,7 +1094,7 @@ def test_a_format_that_is_not_read_is_named_by_its_first_bytes_with_the_remedy(t
 def test_without_its_reader_heic_is_named_with_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"HEIC needs pillow-heif, .*: pip install 'convviz\[heif\]'"):
+    with pytest.raises(InputError, match=r'HEIC needs pillow-heif, .*: pip install "convviz\[heif\]"'):
         opened(b"\0\0\0\x20ftypheic" + bytes(20))
 
 

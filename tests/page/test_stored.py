@@ -303,7 +303,7 @@ def test_the_prediction_is_that_of_the_network():
         values = zoo.network("ResNet")(torch.from_numpy(zoo.picture())[None])[0].numpy()
     order = np.argsort(-values)
     best = data_of(text)["network"]["prediction"]
-    assert [name for name, _ in best] == [f"output {index}" for index in order]
+    assert [name for name, _ in best] == [f"class {index}" for index in order]
     np.testing.assert_allclose([value for _, value in best], values[order], rtol=1e-5)
 
 
@@ -338,7 +338,7 @@ def test_the_program_of_an_onnx_file_gives_the_prediction_of_the_page(tmp_path, 
     values, out = printed_by(network["code"], capsys)
     assert network["runner"] == "onnxruntime"
     best = network["prediction"]
-    assert best[0][0] == "output 7"
+    assert best[0][0] == "class 7"
     assert [float(values.ravel()[int(name.split()[1])]) for name, _ in best] == pytest.approx(
         [value for _, value in best]
     )
@@ -374,7 +374,7 @@ def test_the_program_of_a_model_loads_its_weights_and_gives_the_prediction_of_th
     np.testing.assert_allclose(values, expected, atol=1e-5)
     if not until:
         best = network["prediction"]
-        assert [name for name, _ in best] == [f"output {at}" for at in np.argsort(-expected)]
+        assert [name for name, _ in best] == [f"class {at}" for at in np.argsort(-expected)]
         np.testing.assert_allclose([value for _, value in best], np.sort(expected)[::-1], rtol=1e-4)
 
 

@@ -1,5 +1,6 @@
 """What a release uploads holds what it needs and nothing else, and works far from the checkout."""
 
+import json
 import os
 import re
 import subprocess
@@ -95,6 +96,30 @@ def test_the_summary_uses_the_words_of_the_glossary(built):
     assert not re.search(r"\b(planes?|taps|banks?|nets?)\b", found["Summary"])
     supported = {name.rpartition(" ")[2] for name in found.get_all("Classifier") if ":: 3." in name}
     assert supported == {"3.11", "3.12", "3.13", "3.14"}
+
+
+@pytest.mark.parametrize("address", ["", "https://host.example/somebody/convviz"])
+def test_the_description_on_the_package_index_has_no_relative_picture_or_link(built, tmp_path, address):
+    """Built without an address, as pyproject.toml is; with one, hatchling is asked what it would write."""
+    if not address:
+        path = f"convviz-{convviz.__version__}.dist-info/METADATA"
+        text = Parser().parsestr(zipfile.ZipFile(built[1]).read(path).decode()).get_payload()
+    else:
+        with tarfile.open(built[0]) as archive:
+            archive.extractall(tmp_path, filter="data")
+        (source,) = tmp_path.iterdir()
+        (source / "PKG-INFO").unlink()  # holds the description that was made with the archive
+        settings = source / "pyproject.toml"
+        filled = settings.read_text(encoding="utf-8").replace('address = ""', f'address = "{address}"')
+        settings.write_text(filled, encoding="utf-8")
+        text = json.loads(python("-m", "hatchling", "metadata", cwd=source))["readme"]["text"]
+    targets = re.findall(r"\]\(([^)]*)\)", text)
+    assert [target for target in targets if not target.startswith("https://")] == []
+    assert "<img" not in text
+    assert "take one value apart" in text.lower()
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]*)\)", text)
+    assert (f"{address}/raw/HEAD/docs/pictures/run.png" in pictures) == bool(address)
+    assert (f"{address}/blob/HEAD/docs/start.md" in targets) == bool(address)
 
 
 @pytest.fixture(scope="module")

@@ -312,7 +312,7 @@ def test_a_video_has_every_frame_for_its_time():
 
 def test_without_the_package_a_video_is_refused_in_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(BackendError, match=r"\.mp4 needs av, .*: pip install 'convviz\[mp4\]'"):
+    with pytest.raises(BackendError, match=r'\.mp4 needs av, .*: pip install "convviz\[mp4\]"'):
         video.mp4([], [], text="")
 
 

@@ -143,12 +143,12 @@ def test_brighter_means_larger_and_signed_zero_is_neutral(maps, scale, limits, c
 @pytest.mark.parametrize(
     ("chosen", "whole", "words"),
     [
-        pytest.param(looks(), [False], "each map goes from percentile 1 to percentile 99", id="percentiles"),
+        pytest.param(looks(), [False], "each map goes from percentile 1 to 99, or", id="percentiles"),
         pytest.param(looks(), [True], "each map goes from its minimum to its maximum", id="small"),
         pytest.param(
             looks(), [True, False], "; maps of at most 26x26 values: from minimum to maximum", id="both"
         ),
-        pytest.param(looks("-1,2"), [False], "The scale goes from -1 to 2.", id="two values"),
+        pytest.param(looks("-1,2"), [False], "The scale goes from -1 to 2; bars", id="two values"),
         pytest.param(looks(scale="global"), [False], "that all maps share goes from", id="shared"),
         pytest.param(
             looks(colormap="signed"), [False], "centred on 0 and ends at percentile 99 of its", id="signed"

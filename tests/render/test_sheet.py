@@ -132,7 +132,7 @@ def test_partial_maps_without_negative_values_start_at_0():
     image = sheet.image()
     levels = [int(inside(image, frame)[3, 3, 0]) for frame in frames(image, OUTPUT_TEAL)]
     assert levels == [255, 85, 85, 85]
-    assert any("without negative values starts at 0" in word for word in words_of(sheet))
+    assert any("or from 0 if no value is negative" in word for word in words_of(sheet))
     # One that is negative leaves the minimum black.
     result = convviz.run(np.ones((3, 2, 2), np.float32), layer, np.reshape([-2, 2, 6], (1, 3, 1, 1)))
     assert result.sheet(parts=result.partial()).ends == [(-2, 6)] * 4
@@ -372,7 +372,7 @@ def test_two_sections_stand_beside_each_other_where_tiles_are_larger_then():
 def test_the_legend_names_captions_where_there_are_some(captions):
     result = convviz.run(np.ones((1, 3, 3)), convviz.Conv2d(1, 1, 3))
     words = " ".join(label.text for label in labels(result.sheet(captions=captions)))
-    assert ("captions give" in words) == captions
+    assert ("captions the minimum" in words) == captions
 
 
 def test_a_sheet_without_captions_has_its_heading_alone_and_a_title_stands_above_it():

@@ -142,7 +142,7 @@ def test_a_pdf_has_its_typeface_its_title_and_words_for_those_who_do_not_see_it(
 def test_a_pdf_needs_its_package_and_says_how_to_install_it(sheet, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "fpdf", None)
     monkeypatch.setattr(options.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(BackendError, match=r"pip install 'convviz\[pdf\]'"):
+    with pytest.raises(BackendError, match=r'pip install "convviz\[pdf\]"'):
         options.check_picture(tmp_path / "x.pdf")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from convviz import __version__
 from convviz.batch.local import GRACE_SECONDS, Stop, Work, Worker, modules_kept_out, starting
 from convviz.batch.plan import Job, Outcome
-from convviz.errors import BatchError, SpecError
+from convviz.errors import BatchError, SpecError, to_install
 from convviz.files import addresses
 from convviz.text import because, number, printable
 
@@ -85,7 +85,10 @@ def run_dask(
     try:
         import distributed
     except ImportError:
-        raise SpecError("the engine dask needs distributed: pip install 'convviz[dask]'.") from None
+        install = to_install("distributed")
+        raise SpecError(
+            f"the engine dask needs distributed, which is not installed: pip install {install}"
+        ) from None
     stop = stop or Stop()
     with contextlib.ExitStack() as stack:
         client = _connect(stack, distributed, scheduler, workers=workers)

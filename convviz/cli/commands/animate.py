@@ -303,6 +303,8 @@ def _make_one(
     inputs = [*request.layer.files, *request.network.files, *input_files(given)]
     described = _described(found, request.network, request.layer, request.reading) | request.described
     answer(f"{found.title}; {plural(len(film.beats), 'frame')}, {sum(film.times) / 1000:.1f} s")
+    if told := _shared(film):
+        answer(told)
     if frames is not None:
         films.write_frames(film, frames, described, svg=svg, force=force, inputs=inputs)
         answer(str(frames))
@@ -312,6 +314,18 @@ def _make_one(
         tell_replaced(target, described)
         films.write_animation(film, target, described, force=force, inputs=inputs)
         answer_path(target)
+
+
+def _shared(film: Any) -> str:
+    """Return how many values have no frame of their own, in words; empty if there are none."""
+    single = sum(beat.made - beat.before == 1 for beat in film.beats)
+    shared = sum(beat.made - beat.before > 1 for beat in film.beats)
+    if not shared:
+        return ""
+    return (
+        f"{single:,} of {film.beats[-1].made:,} values have a frame each; the others share "
+        f"{plural(shared, 'frame')} (--cells sets how many)"
+    )
 
 
 def _scene(request: _Request) -> Any:

@@ -142,7 +142,7 @@ def _of_weights(file: Path, *, json: bool) -> None:
         screen.print(drawn.stored_table(found.convolutions, rows, width=screen.width))
         answer()
     count = len(found.convolutions)
-    parts = f"{plural(inside, 'parameter')} of {plural(total, 'number')} in the file"
+    parts = f"{inside:,} of {plural(total, 'number')} in the file"
     answer(f"{plural(count, 'convolution')}: {parts}")
     if bad := drawn.not_finite(rows):
         answer(bad)

@@ -24,6 +24,7 @@ def document(tally: Tally) -> dict[str, Any]:
         "left": tally.left,
         "remarks": tally.remarks.documents,
         "passed_over": dict(tally.passed.endings.most_common()),
+        "drawn_passed_over": tally.passed.drawn,
         "links_not_followed": tally.passed.links,
         "seconds": tally.seconds,
     }

@@ -9,7 +9,7 @@ from convviz.cli.console import answer, answer_json, answer_path, remark
 from convviz.cli.reports import batch
 from convviz.files.writing import Stream
 from convviz.render.words import tables
-from convviz.results.best import Best
+from convviz.results.best import Best, Patch
 from convviz.text import number, plural, printable
 
 # The number of pictures of a map that the table names.
@@ -50,6 +50,11 @@ def _table(found: Best) -> Any:
     for row in found:
         largest = number(row.patches[0].value, digits=4) if row.patches else "NaN"
         more = f" and {len(row.patches) - _NAMED} more" if len(row.patches) > _NAMED else ""
-        names = ", ".join(printable(one.name) for one in row.patches[:_NAMED])
+        names = ", ".join(map(_named, row.patches[:_NAMED]))
         table.add_row(row.words, largest, names + more)
     return table
+
+
+def _named(one: Patch) -> str:
+    """Name the picture of a patch, and say how much of what the value sees is padding."""
+    return printable(one.name) + (f" ({one.padding_words})" if one.padding_words else "")

@@ -118,7 +118,7 @@ def devices(name: str) -> tuple[str, ...]:
         return ()
     if len(row.devices) == 1:
         return row.devices
-    with importing(row.requires[0], f"the {name} backend"):
+    with importing(row.requires, f"the {name} backend"):
         return cast("tuple[str, ...]", importlib.import_module(row.module).devices())
 
 
@@ -133,7 +133,7 @@ def load(name: str) -> CrossCorrelate:
         If its package is not installed, or cannot be imported.
     """
     row = _row(name)
-    with importing(row.requires[0], f"the {name} backend"):
+    with importing(row.requires, f"the {name} backend"):
         module = importlib.import_module(row.module)
     return cast("CrossCorrelate", module.cross_correlate)
 

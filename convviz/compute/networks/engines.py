@@ -21,10 +21,8 @@ def open_onnx(path: str | Path, *, channels_last: bool = False) -> "Engine":
     InputError
         If the file cannot be read, reads no picture, or refers to a file outside its folder.
     """
-    what = "a network of ONNX"
-    with importing("onnx", what, install="'convviz[onnx]'"):
+    with importing(("onnxruntime", "onnx"), "a network of ONNX"):
         import onnx  # noqa: F401
-    with importing("onnxruntime", what, install="'convviz[onnx]'"):
         import onnxruntime  # noqa: F401
     from convviz.compute.networks.onnx import OnnxEngine
 

@@ -21,6 +21,7 @@ from convviz.spec.wanted import NetworkSettings
 
 # The usual input of networks for photographs: channels, height and width.
 _USUAL = (3, 224, 224)
+_UNTRAINED = "no --weights: the network is untrained, with random weights"
 
 
 class Filled(NamedTuple):
@@ -36,12 +37,15 @@ class Filled(NamedTuple):
         Weights, biases and statistics, by the names of the layers and torch's parameter names.
     remarks : tuple of str
         Where the weights come from, if the user did not choose it.
+    seeded : bool
+        Whether the weights are random: such a network has learnt nothing, so it cannot predict a class.
     """
 
     network: Network
     steps: Sequence[SizedStep]
     weights: Mapping[str, Parameters]
     remarks: tuple[str, ...] = ()
+    seeded: bool = False
 
 
 class Opened(NamedTuple):
@@ -181,9 +185,10 @@ class StackSource(NetworkSource):
             return Filled(network, steps, self.given)
         if self.checkpoint is None:
             weights = filling.seeded(steps, self.seed)
-            remark = f"no --weights, so the weights are those of a new network (seed {self.seed})"
-            # A network with random weights has learnt nothing, so it cannot predict a class.
-            return Filled(replace(network, classes=()), steps, weights, (remark,) if weights else ())
+            remark = f"{_UNTRAINED} (seed {self.seed}); give --weights FILE"
+            return Filled(
+                replace(network, classes=()), steps, weights, (remark,) if weights else (), seeded=True
+            )
         names = None if self.whole is None else self.whole.with_parameters
         weights, remarks = filling.stored(steps, self.checkpoint, names=names)
         return Filled(network, steps, weights, remarks)
@@ -289,7 +294,7 @@ def _of_model(network: NetworkSettings, layer: LayerSettings) -> EngineSource:
     if layer.weights is not None:
         remarks = engines.load_weights(module, read_checkpoint(layer.weights))
     elif any(True for _ in module.parameters()):
-        remarks = (f"no --weights, so the weights are those that the model is made with (seed {layer.seed})",)
+        remarks = (f"{_UNTRAINED} (seed {layer.seed}), unless its code loads others; give --weights FILE",)
     engine = engines.of_module(module, network.model or "")
     return EngineSource(engine, _classes_of(network), remarks, network.until, network.channels_last)
 

@@ -38,7 +38,7 @@ def to_pdf(drawing: Drawing, *, keywords: str = "") -> bytes:
     BackendError
         If the package fpdf2 is not installed.
     """
-    with importing("fpdf", "a PDF", install="'convviz[pdf]'"):
+    with importing("fpdf", "a PDF"):
         import fpdf
     by = min(_POINTS, _LONGEST / max(drawing.width, drawing.height))
     pdf = fpdf.FPDF(unit="pt", format=(drawing.width * by, drawing.height * by))
