@@ -129,8 +129,8 @@ class Survey:
         cuts = [max(rows[row] - top, 0) for row in range(first, last)] + [len(values)]
 
         def sums(kind: type[np.floating]) -> Any:
-            if len(values) < 4 * (last - first):  # few rows each: one call for all is faster
-                by_row = np.add.reduceat(values, cuts[:-1], axis=0, dtype=kind)
+            if len(values) < 4 * (last - first):  # few rows each: fewer calls are faster
+                by_row = _few_together(values, np.array(cuts), kind)
             else:
                 by_row = np.stack([values[low:high].sum(axis=0, dtype=kind) for low, high in pairwise(cuts)])
             return np.add.reduceat(by_row, columns[:-1], axis=1)
@@ -170,6 +170,16 @@ class Survey:
                 small[part.first : part.first + len(part.sums)] += part.sums
         small /= np.outer(np.diff(rows), np.diff(columns)).astype(kind)
         return small
+
+
+def _few_together(values: Floats, cuts: NDArray[np.intp], kind: type[np.floating]) -> Any:
+    """Sum the rows between neighbouring cuts, where these are few; ``np.add.reduceat`` goes by columns."""
+    starts, lengths = cuts[:-1], np.diff(cuts)
+    rest = np.zeros((len(starts), values.shape[1]), kind)
+    for place in range(1, lengths.max()):
+        following = values.take(starts + place, axis=0, mode="clip")
+        np.add(rest, following, out=rest, where=(lengths > place)[:, None])
+    return values[starts] + rest
 
 
 def _without_overflow(sums: Callable[[type[np.floating]], Any]) -> Any:
