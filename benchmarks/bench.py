@@ -321,6 +321,11 @@ def stages(work: Path, quick: bool) -> Iterator[str]:
         with (work / "packed.png").open("wb") as file:
             png.write(file, array, {})
 
+    def paint(sheet):
+        for height, rows in sheet.strips():
+            for top in range(0, height, 128):  # as the packer asks for them
+                rows(top, min(top + 128, height))
+
     parallel.limit(1)
     for _ in range(5 if quick else 15):
         picture = timed("decode", lambda: convviz.read(source))
@@ -328,7 +333,8 @@ def stages(work: Path, quick: bool) -> Iterator[str]:
         maps = timed("convolve", lambda x=x: conv.apply(layer, x, weights, backend="numpy"))
         result = convviz.run(picture, layer, weights)
         sheet = timed("convolve, find the scales, plan", lambda result=result: result.sheet(tile=None))
-        painted = timed("paint", lambda sheet=sheet: np.asarray(sheet.image()))
+        timed("paint", lambda sheet=sheet: paint(sheet))
+        painted = np.asarray(sheet.image())
         timed("pack", lambda painted=painted: pack(painted))
     parallel.limit(0)
     yield "## One file of a batch"

@@ -41,7 +41,7 @@ COMMANDS = {
         "-o",
         "{out}/e.png",
     ],
-    "batch": [*MODULE, "batch", "samples", "{out}/batch", "--pattern", "*.png", "-K", "sobel-x", "--force"],
+    "batch": [*MODULE, "batch", "samples", "{out}/batch", "--pattern", "*.png", "-p", "1", "--force"],
 }
 
 

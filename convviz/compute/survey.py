@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from convviz.typing import Floats
 
 # The number of values that are summed together, while they are in a second-level cache.
 _TOGETHER = 1 << 16
+# Fewer rows or columns than this are added one by one for all areas, more in one call for each area.
+_FEW = 4
 # A second thread pays off from this number of values.
 _VALUES_TO_SHARE = 1 << 19
 
@@ -129,10 +131,12 @@ class Survey:
         cuts = [max(rows[row] - top, 0) for row in range(first, last)] + [len(values)]
 
         def sums(kind: type[np.floating]) -> Any:
-            if len(values) < 4 * (last - first):  # few rows each: one call for all is faster
-                by_row = np.add.reduceat(values, cuts[:-1], axis=0, dtype=kind)
+            if len(values) < _FEW * (last - first):
+                by_row = _few_together(values, np.array(cuts), kind, axis=0)
             else:
                 by_row = np.stack([values[low:high].sum(axis=0, dtype=kind) for low, high in pairwise(cuts)])
+            if values.shape[1] < _FEW * (len(columns) - 1):
+                return _few_together(by_row, columns, kind, axis=1)
             return np.add.reduceat(by_row, columns[:-1], axis=1)
 
         return first, _without_overflow(sums)
@@ -170,6 +174,20 @@ class Survey:
                 small[part.first : part.first + len(part.sums)] += part.sums
         small /= np.outer(np.diff(rows), np.diff(columns)).astype(kind)
         return small
+
+
+def _few_together(
+    values: Floats, cuts: NDArray[np.intp], kind: type[np.floating], *, axis: Literal[0, 1]
+) -> Any:
+    """Sum the rows or columns between neighbouring cuts, as ``np.add.reduceat`` does, many at a time."""
+    starts, lengths = cuts[:-1], np.diff(cuts)
+    first = values.take(starts, axis=axis)
+    others = np.zeros(first.shape, kind)
+    for place in range(1, lengths.max()):
+        following = values.take(starts + place, axis=axis, mode="clip")
+        following.swapaxes(0, axis)[lengths <= place] = 0
+        others += following
+    return first + others
 
 
 def _without_overflow(sums: Callable[[type[np.floating]], Any]) -> Any:

@@ -25,6 +25,8 @@ class Toned:
         How the values of each channel become levels.
     colours : ndarray, shape (256, 3), uint8, optional
         The colour of each level of one channel.
+    finite : bool
+        Whether all values are known to be finite; otherwise those of the requested rows are checked.
 
     Examples
     --------
@@ -35,6 +37,7 @@ class Toned:
     channels: Sequence[Rows]
     tones: Sequence[Tone]
     colours: Bytes | None = None
+    finite: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,9 +52,10 @@ class Toned:
         values = [channel[rows] for channel in self.channels]
         levels = [tone.levels(channel) for channel, tone in zip(values, self.tones, strict=True)]
         if len(levels) > 1:
-            return marked(np.stack(levels, axis=-1), values)
-        drawn = levels[0] if self.colours is None else self.colours[levels[0]]
-        return marked(drawn, values, self.colours)
+            drawn = np.stack(levels, axis=-1)
+        else:
+            drawn = levels[0] if self.colours is None else self.colours[levels[0]]
+        return drawn if self.finite else marked(drawn, values, self.colours)
 
 
 def hatched(size: HW) -> Bytes:
@@ -60,10 +64,12 @@ def hatched(size: HW) -> Bytes:
     return np.where(stripes, 238, 255).astype(np.uint8)
 
 
-def picture_levels(channels: Sequence[Rows], ends: Sequence[tuple[float, float]]) -> Toned:
+def picture_levels(
+    channels: Sequence[Rows], ends: Sequence[tuple[float, float]], *, finite: bool = False
+) -> Toned:
     """Convert channels (H, W) to grey, or the first three of several to colour.
 
-    `ends` are the values of each channel to draw as black and as white.
+    `ends` are the values of each channel to draw as black and as white; `finite` is as for `Toned`.
     """
     count = 3 if len(channels) >= 3 else 1
-    return Toned(channels[:count], [Tone(low, high, "unit") for low, high in ends[:count]])
+    return Toned(channels[:count], [Tone(low, high, "unit") for low, high in ends[:count]], finite=finite)

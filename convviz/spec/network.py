@@ -9,11 +9,8 @@ from typing import Any, cast
 
 from convviz.errors import ConvvizError, ShapeError, SpecError, UnknownNameError
 from convviz.spec.geometry import HW
-from convviz.spec.layers import KINDS, Conv2d, Layer, Shape, shape_text
+from convviz.spec.layers import Conv2d, Layer, Shape, shape_text
 from convviz.spec.reach import WHOLE, Reach, Sight, together
-
-BY_WORD = {word: kind for kind in KINDS for word in kind.spelling.words}
-BY_NAME = {kind.__name__: kind for kind in KINDS}
 
 INPUT = "input"
 

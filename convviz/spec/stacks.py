@@ -8,9 +8,10 @@ from typing import Any
 from convviz.errors import SpecError, TextError, UnknownNameError
 from convviz.files.paths import quoted
 from convviz.files.toml_ import read_toml
+from convviz.spec import layers
 from convviz.spec.kernels import PROGRAMS
 from convviz.spec.layers import Layer
-from convviz.spec.network import BY_NAME, BY_WORD, INPUT, Network, Step, type_of
+from convviz.spec.network import INPUT, Network, Step, type_of
 from convviz.text import in_quotes, printable
 
 # The keys at the top of a TOML file.
@@ -66,10 +67,12 @@ def parse_layers(text: str) -> Network:
 def _read_step(words: Sequence[tuple[int, str]], text: str) -> tuple[type[Layer], dict[str, Any]]:
     """Read one layer from its words; each word holds its position."""
     (place, word), *rest = words
-    kind = BY_WORD.get(word.lower())
+    kind = layers.BY_WORD.get(word.lower())
     # In text, every layer reads the one before it.
     if kind is None or kind.joins:
-        error = UnknownNameError("layer", word, [known for known, one in BY_WORD.items() if not one.joins])
+        error = UnknownNameError(
+            "layer", word, [known for known, one in layers.BY_WORD.items() if not one.joins]
+        )
         raise TextError(f"layers: {error}", text, place)
     spelling = kind.spelling
     arguments: dict[str, Any] = {}
@@ -150,9 +153,9 @@ def network_of(document: Mapping[str, Any], where: str, *, name: str = "") -> Ne
         kind_name = arguments.pop("type", None)
         if not isinstance(kind_name, str):
             raise SpecError(f'{where}: layer {index} has no type, such as type = "Conv2d".')
-        kind = BY_NAME.get(kind_name) or BY_WORD.get(kind_name.lower())
+        kind = layers.BY_NAME.get(kind_name) or layers.BY_WORD.get(kind_name.lower())
         if kind is None:
-            raise SpecError(f"{where}: layer {index}: {UnknownNameError('layer', kind_name, BY_NAME)}")
+            raise SpecError(f"{where}: layer {index}: {UnknownNameError('layer', kind_name, layers.BY_NAME)}")
         step_name = arguments.pop("name", f"{kind.spelling.words[0]}{index}")
         inputs = arguments.pop("from", [steps[-1].name if steps else INPUT])
         if not isinstance(step_name, str) or not step_name or step_name in known:

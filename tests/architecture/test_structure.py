@@ -222,11 +222,12 @@ def test_what_needs_no_arrays_loads_no_arrays(arguments):
     assert loaded_by(f"from convviz.cli.app import status_of\nassert status_of({arguments!r}) == 0") == []
 
 
-def test_a_run_on_numpy_loads_neither_torch_nor_pydantic(tmp_path):
+def test_a_run_on_numpy_loads_neither_torch_nor_pydantic_nor_other_layers(tmp_path):
     picture = tmp_path / "x.json"
     picture.write_text("[[1, 2], [3, 4]]")
     arguments = ["run", str(picture), "-k", "2", "-o", str(tmp_path / "out.png")]
-    script = f"from convviz.cli.app import status_of\nassert status_of({arguments!r}) == 0"
+    script = f"from convviz.cli.app import status_of\nassert status_of({arguments!r}) == 0\n"
+    script += "assert 'convviz.spec.layers.activations' not in sys.modules"
     assert not {"torch", "pydantic"} & set(loaded_by(script))
 
 

@@ -58,6 +58,14 @@ def test_other_factors_give_what_pillow_gives():
     np.testing.assert_allclose(small, np.asarray(theirs), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("turned", [False, True], ids=["columns", "rows"])
+def test_areas_of_one_and_two_values_take_nothing_from_their_neighbours(turned):
+    """Of 5 values in 3 areas, each goes to the area that holds its middle: 2, 1 and 2 of them."""
+    values = np.array([[1, 2, 4, np.nan, 8]], np.float32)
+    small = reduce(values.T if turned else values, 0.6)
+    np.testing.assert_array_equal(small.reshape(-1), [1.5, 4, np.nan])
+
+
 def test_a_deviation_keeps_its_digits_far_from_zero():
     """Values 1e6 and 1e6 + 1: the mean of squares less the square of the mean would lose this in float32."""
     values = np.tile(np.array([1e6, 1e6 + 1], np.float32), (1, 100, 50))

@@ -13,9 +13,10 @@ from convviz.typing import Bytes
 
 Paint = Callable[[int, int], Bytes]
 
-# The length of a line of words, in pixels, from which its channels are mixed one by one; and the least
-# length of a row of one colour.
-_LONG = 2000
+# The length of a row of one colour, in numbers.
+_LONG = 6000
+# Words of at most this many pixels are kept as they are drawn on paper.
+_MOST_KEPT = 1 << 19
 
 # The shapes of a sheet: their edges lie along the pixels, so nothing needs smoothing.
 Flat = Rectangle | Label | Bitmap
@@ -51,7 +52,9 @@ class Bands:
 
     def paint(self, top: int, bottom: int) -> Bytes:
         """Paint some rows, shape (bottom - top, width, 3)."""
-        pixels = np.full((bottom - top, self._width, 3), 255, np.uint8)
+        # Three numbers per pixel lie in one row: copying and mixing rows is many times faster than doing so
+        # with three numbers for every pixel.
+        pixels = np.full((bottom - top, 3 * self._width), 255, np.uint8)
         for index in np.flatnonzero((self._tops < bottom) & (self._bottoms > top)):
             shape = self._shapes[index]
             if isinstance(shape, Rectangle):
@@ -60,7 +63,7 @@ class Bands:
                 _write(pixels, shape, top)
             else:
                 _show(pixels, shape, top)
-        return pixels
+        return pixels.reshape(len(pixels), -1, 3)
 
 
 def _is_flat(shape: Shape) -> TypeGuard[Flat]:
@@ -78,7 +81,7 @@ def _rows(shape: Flat) -> tuple[int, int]:
 def _part(pixels: Bytes, rows: tuple[int, int], columns: tuple[int, int]) -> Bytes:
     """Take the part of a band between rows and columns, as far as it lies in the band."""
     (y0, y1), (x0, x1) = rows, columns
-    return pixels[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
+    return pixels[max(y0, 0) : max(y1, 0), 3 * max(x0, 0) : 3 * max(x1, 0)]
 
 
 def _fill(pixels: Bytes, shape: Rectangle, top: int) -> None:
@@ -86,16 +89,19 @@ def _fill(pixels: Bytes, shape: Rectangle, top: int) -> None:
     if shape.fill is None:
         return
     first, last = _rows(shape)
-    x0, x1 = round(shape.x), round(shape.x + shape.w)
-    target = _part(pixels, (first - top, last - top), (x0, x1))
-    # Copying a whole row at once is many times faster than copying three numbers for every pixel.
-    target[:] = _row(shape.fill, -(-target.shape[1] // _LONG))[: target.shape[1]]
+    target = _part(pixels, (first - top, last - top), (round(shape.x), round(shape.x + shape.w)))
+    target[:] = _row(shape.fill, target.shape[1])
+
+
+def _row(colour: Colour, length: int) -> Bytes:
+    """Return a row of pixels of one colour, with `length` numbers."""
+    return _long_row(colour, -(-length // _LONG))[:length]
 
 
 @functools.lru_cache(maxsize=64)
-def _row(colour: Colour, times: int) -> Bytes:
-    """Return a row of pixels of one colour, `times` times `_LONG` pixels long."""
-    return np.tile(np.array(colour, np.uint8), (times * _LONG, 1))
+def _long_row(colour: Colour, times: int) -> Bytes:
+    """Return a row of pixels of one colour, with `times` times `_LONG` numbers."""
+    return np.tile(np.array(colour, np.uint8), times * _LONG // 3)
 
 
 def _write(pixels: Bytes, shape: Label, top: int) -> None:
@@ -106,32 +112,30 @@ def _write(pixels: Bytes, shape: Label, top: int) -> None:
         x -= font(shape.size).getlength(shape.text) / (2 if shape.anchor == "middle" else 1)
     y0, x0 = round(shape.y) + above - top, round(x) + left
     target = _part(pixels, (y0, y0 + cover.shape[0]), (x0, x0 + cover.shape[1]))
-    y, x_of = max(-y0, 0), max(-x0, 0)
-    part = cover[y : y + target.shape[0], x_of : x_of + target.shape[1], None]
-    if part.size:
-        on_paper = target.min() == 255
-        target[:] = _on_paper(shape.colour)[part[:, :, 0]] if on_paper else _mixed(target, shape.colour, part)
+    if not target.size:
+        return
+    rows = slice(max(-y0, 0), max(-y0, 0) + len(target))
+    first = max(-x0, 0)
+    if cover.size <= _MOST_KEPT and target.min() == 255:
+        target[:] = _on_paper(shape.text, shape.size, shape.colour)[rows, 3 * first :][:, : target.shape[1]]
+    else:
+        target[:] = _mixed(target, shape.colour, cover[rows, first : first + target.shape[1] // 3])
 
 
-@functools.lru_cache(maxsize=64)
-def _on_paper(colour: Colour) -> Bytes:
-    """Mix a colour with white for every cover from 0 to 255, shape (256, 3)."""
-    return _mixed(np.full((256, 1, 3), 255, np.uint8), colour, np.arange(256, dtype=np.uint8)[:, None, None])[
-        :, 0
-    ]
+@functools.lru_cache(maxsize=512)
+def _on_paper(text: str, size: int, colour: Colour) -> Bytes:
+    """Draw a text on paper; most words of a sheet are those of the next sheet too."""
+    cover, _, _ = stamp(text, size)
+    return _mixed(_row((255, 255, 255), 3 * cover.shape[1]), colour, cover)
 
 
-def _mixed(under: Bytes, colour: Colour, cover: Bytes) -> NDArray[np.uint8]:
-    """Mix a colour with the colour under it: `cover` gives its share, out of 255."""
-    part = cover.astype(np.uint16)
-    ink = np.array(colour, np.uint16)
-    if part.size < _LONG:
-        return ((under * (255 - part) + ink * part + 127) // 255).astype(np.uint8)
-    # Mix the channels of a long line one after another: this takes a quarter of the time.
-    part, mixed = part[:, :, 0], np.empty_like(under)
-    for channel in range(3):
-        mixed[:, :, channel] = (under[:, :, channel] * (255 - part) + ink[channel] * part + 127) // 255
-    return mixed
+def _mixed(under: Bytes, colour: Colour, cover: Bytes) -> Bytes:
+    """Mix a colour with the colours under it: `cover`, shape (H, W), gives its share, out of 255."""
+    part = np.empty((*cover.shape, 3), np.uint16)
+    _repeat(cover, part)
+    part = part.reshape(len(cover), -1)
+    mixed: Bytes = (under * (255 - part) + _row(colour, part.shape[1]) * part + 127) // 255
+    return mixed.astype(np.uint8)
 
 
 def _show(pixels: Bytes, shape: Bitmap, top: int) -> None:
@@ -144,8 +148,15 @@ def _show(pixels: Bytes, shape: Bitmap, top: int) -> None:
         inner = inner.repeat(wide, axis=1)
     if tall > 1:
         inner = inner.repeat(tall, axis=0)[start % tall :][: end - start]
-    x = round(shape.x)
-    target = pixels[first + start - top : first + end - top, x : x + inner.shape[1]]
-    # Copying one channel after another takes a quarter of the time of all three at once.
+    x = 3 * round(shape.x)
+    target = pixels[first + start - top : first + end - top, x : x + 3 * inner.shape[1]]
+    if inner.ndim == 2:
+        _repeat(inner, target.reshape(*inner.shape, 3))
+    else:
+        target[:] = inner.reshape(len(inner), -1)
+
+
+def _repeat(levels: Bytes, target: NDArray[np.unsignedinteger]) -> None:
+    """Repeat levels, shape (H, W), as red, green and blue; one after another takes a quarter of the time."""
     for channel in range(3):
-        target[:, :, channel] = inner if inner.ndim == 2 else inner[:, :, channel]
+        target[:, :, channel] = levels

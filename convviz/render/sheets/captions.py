@@ -26,14 +26,16 @@ def measured(words: str, size: int) -> float:
     return _width(words) * size
 
 
-def wrapped(words: str, size: int, width: int) -> list[str]:
+@functools.lru_cache(maxsize=1024)
+def wrapped(words: str, size: int, width: int) -> tuple[str, ...]:
     """Break a line between words, but not within a range of numbers or a count."""
-    return _joined(_words(words), size, width)
+    return tuple(_joined(_words(words), size, width))
 
 
-def _words(text: str) -> list[str]:
+@functools.lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
     """Split a text where a line may end: not within 0 to 1, min 0, or a count such as 3 NaN."""
-    return re.split(r"(?<!\d to)(?<!\bmin)(?<!\bmax) (?!(?:to|NaN|-?inf)\b)", text)
+    return tuple(re.split(r"(?<!\d to)(?<!\bmin)(?<!\bmax) (?!(?:to|NaN|-?inf)\b)", text))
 
 
 def _joined(words: Sequence[str], size: int, width: int) -> list[str]:

@@ -295,8 +295,8 @@ def input_section(
 
     tiles = []
     if count <= 4 and count != 2:
-        levels = toned.picture_levels([one.small for one in summaries], picture.ends)
         others = sum((one.others for one in summaries), NONE)
+        levels = toned.picture_levels([one.small for one in summaries], picture.ends, finite=not others)
         # The extremes of a channel without finite values are NaN, which these functions ignore.
         low, high = (
             float(np.fmin.reduce([one.low for one in summaries])),
@@ -310,7 +310,7 @@ def input_section(
     if count > 1:
         ends = [picture.ends[index] for index in indices]
         for (name, one), drawn in zip(named, ends, strict=True):
-            levels = toned.picture_levels([one.small], [drawn])
+            levels = toned.picture_levels([one.small], [drawn], finite=not one.others)
             note = extent(one.low, one.high, one.others)
             numbers = one.small[:] if scale > 1 else None
             brief = brief_extent(one.low, one.high, one.others)

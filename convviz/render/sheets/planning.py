@@ -106,8 +106,8 @@ class Plan:
     stacks: list[list[Rows]]
     lanes: branches.Lanes
     key: Kernels | None
-    told: list[str]  # notes on the kernels, beside their scale
-    notes: list[str]
+    told: Sequence[str]  # notes on the kernels, beside their scale
+    notes: Sequence[str]
     content: HW
     height: int
     width: int
@@ -207,12 +207,12 @@ def _planned(
     width = max(across, *(math.ceil(measured(row, size)) + 2 * gap for size, row in lines))
     down += gap + sum(round(size * 1.35) for size, _ in lines) + gap // 2
     key = next((one.section.kernels for one in known if one.section.kernels), None)
-    told = []
+    told: Sequence[str] = ()
     if key:
         width = max(width, 30 * text)
         told = wrapped(key.sentence, text, width - 3 * gap - KEY * text)
         down += max(len(told), 2) * round(text * 1.3) + gap // 2
-    notes = []
+    notes: Sequence[str] = ()
     if note:
         width = max(width, 24 * text)
         notes = wrapped(note, text, width - 2 * gap)

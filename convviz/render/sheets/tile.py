@@ -158,7 +158,7 @@ def map_tile(
     return Tile(
         name,
         extent(one.low, one.high, one.others),
-        Toned([one.small], [contrast.tone], colours),
+        Toned([one.small], [contrast.tone], colours, finite=not one.others),
         cell=max(1, int(scale)),
         numbers=one.small[:] if scale > 1 else None,
         bar=Bar(contrast, colours),

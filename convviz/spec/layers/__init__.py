@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from convviz.spec.layers.base import as_pair as as_pair
     from convviz.spec.layers.base import shape_text as shape_text
     from convviz.spec.layers.conv import Conv2d as Conv2d
+    from convviz.spec.layers.kinds import BY_NAME as BY_NAME
+    from convviz.spec.layers.kinds import BY_WORD as BY_WORD
     from convviz.spec.layers.kinds import KINDS as KINDS
     from convviz.spec.layers.others import Add as Add
     from convviz.spec.layers.others import BatchNorm2d as BatchNorm2d
@@ -63,7 +65,7 @@ else:
             ),
             "base": ("IntPair", "Layer", "Shape", "Spelling", "as_pair", "shape_text"),
             "conv": ("Conv2d",),
-            "kinds": ("KINDS",),
+            "kinds": ("BY_NAME", "BY_WORD", "KINDS"),
             "others": ("Add", "BatchNorm2d", "Concat", "Flatten", "Linear", "Upsample"),
             "padding": (
                 "PADDING_MODES",

@@ -42,3 +42,7 @@ KINDS: tuple[type[Layer], ...] = (
     Add,
     Concat,
 )
+
+# The same by the words of a user, and by the names of torch.
+BY_WORD = {word: kind for kind in KINDS for word in kind.spelling.words}
+BY_NAME = {kind.__name__: kind for kind in KINDS}
