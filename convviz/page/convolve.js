@@ -211,15 +211,16 @@ const Convolve = (() => {
   }
 
   /**
-   * Cross-correlate: the maps, and on request the partial maps of the filter `partialOf`. After each row of a map, `told`
-   * learns which share is done.
+   * Cross-correlate: the maps, and on request the partial maps of the filter `partialOf`; of all filters, or some, and
+   * of all rows, or those from one to another. After each row of a map, `told` learns which share is done.
    *
-   * @param {Picture} picture @param {Layer} layer @param {Weights} weights @param {number} [partialOf]
-   * @param {number[]} [filters] @param {(share: number) => void} [told] @returns {Made}
+   * @param {Picture} picture @param {Layer} layer @param {Weights} weights
+   * @param {{partialOf?: number, filters?: number[], rows?: Pair, told?: (share: number) => void}} [wanted] @returns {Made}
    */
-  function correlate(picture, layer, weights, partialOf = -1, filters = [...Array(layer.outChannels).keys()], told = () => {}) {
+  function correlate(picture, layer, weights, { partialOf = -1, filters = [...Array(layer.outChannels).keys()], rows: among, told = () => {} } = {}) {
     const { height, width, channels } = picture;
     const [h, w] = outputSize(height, width, layer);
+    const [from, to] = among || [0, h];
     const [kh, kw] = layer.kernel;
     const inGroup = channels.length / layer.groups;
     const filtersInGroup = layer.outChannels / layer.groups;
@@ -235,12 +236,12 @@ const Convolve = (() => {
     const sum = new Float64Array(w);
     const before = new Float64Array(w);
     for (const [at, filter] of filters.entries()) {
-      const map = new Float32Array(h * w);
+      const map = new Float32Array((to - from) * w);
       const group = Math.floor(filter / filtersInGroup);
       const bias = weights.bias ? weights.bias[filter] : 0;
       const wanted = filter === partialOf;
-      for (let channel = 0; wanted && channel < inGroup; channel++) partials.push(new Float32Array(h * w));
-      for (let y = 0; y < h; y++) {
+      for (let channel = 0; wanted && channel < inGroup; channel++) partials.push(new Float32Array((to - from) * w));
+      for (let y = from; y < to; y++) {
         sum.fill(bias);
         for (let channel = 0; channel < inGroup; channel++) {
           const values = channels[group * inGroup + channel];
@@ -263,10 +264,10 @@ const Convolve = (() => {
           }
           if (!wanted) continue;
           const partial = partials[channel];
-          for (let x = 0, at = y * w; x < w; x++, at++) partial[at] = sum[x] - before[x];
+          for (let x = 0, at = (y - from) * w; x < w; x++, at++) partial[at] = sum[x] - before[x];
         }
-        map.set(sum, y * w);
-        told((at + (y + 1) / h) / filters.length);
+        map.set(sum, (y - from) * w);
+        told((at + (y + 1 - from) / (to - from)) / filters.length);
       }
       maps.push(map);
     }

@@ -10,6 +10,8 @@
 const Work = (() => {
   const THUMB = 96;
   const FEW = 16;
+  // Of maps with so many values, the rows of one are computed by all workers.
+  const MANY = 1 << 16;
   const TELL_MILLISECONDS = 100;
 
   /**
@@ -29,14 +31,13 @@ const Work = (() => {
         small.set(name, channels.slice(0, FEW).map((values) => Paint.small(values, height, width, THUMB)));
       return { outputs, small };
     }
-    const { layer, weights, filters, shown } = asked;
-    const made = Convolve.correlate(picture, layer, weights, shown, filters, told);
-    const { height, width, maps } = made;
-    return {
-      filters: made,
-      small: maps.map((values) => Paint.small(values, height, width, THUMB)),
-    };
+    const { layer, weights, filters, shown, rows } = asked;
+    const made = Convolve.correlate(picture, layer, weights, { partialOf: shown, filters, rows, told });
+    return { filters: made, small: rows ? [] : smallOf(made) };
   }
+
+  /** Every map made small. @param {Made} made */
+  const smallOf = ({ maps, height, width }) => maps.map((values) => Paint.small(values, height, width, THUMB));
 
   /** The buffers of an answer, to be moved instead of copied. @param {any} found @returns {ArrayBuffer[]} */
   function buffers(found) {
@@ -171,6 +172,29 @@ const Work = (() => {
     }
   }
 
+  /** So many things in parts of nearly the same size, none empty. @param {number} count @param {number} parts @returns {Pair[]} */
+  function split(count, parts) {
+    const most = Math.min(Math.max(1, parts), count);
+    const bound = (/** @type {number} */ part) => Math.round((part * count) / most);
+    return Array.from({ length: most }, (_, part) => [bound(part), bound(part + 1)]);
+  }
+
+  /** Maps whose rows were computed in bands. @param {Made[]} bands @returns {Made} */
+  function joined([band, ...others]) {
+    if (!others.length) return band;
+    /** @param {"maps"|"partials"} which */
+    const all = (which) => band[which].map((_, index) => {
+      const values = new Float32Array(band.height * band.width);
+      let at = 0;
+      for (const one of [band, ...others]) {
+        values.set(one[which][index], at);
+        at += one[which][index].length;
+      }
+      return values;
+    });
+    return { ...band, maps: all("maps"), partials: all("partials") };
+  }
+
   /**
    * Every map of a layer: first the one that is shown, with its partial maps, which `first` learns; then, when
    * that is done, the others, in the order of their numbers.
@@ -181,13 +205,16 @@ const Work = (() => {
   const filters = (picture, layer, weights, shown, first) => watched(async () => {
     const count = layer.outChannels;
     const question = { layer, weights, shown };
+    const [height, width] = Convolve.outputSize(picture.height, picture.width, layer);
+    // The workers share the rows of the chosen map, unless to ask them takes longer.
+    const rows = split(height, height * width < MANY ? 1 : workers.length);
     /** @type {Answer[]} */
-    const [chosen] = await all(picture, [{ ...question, filters: [shown] }], (share) => watcher(share / count));
+    const bands = await all(picture, rows.map((rows) => ({ ...question, filters: [shown], rows })), (share) => watcher(share / count));
+    const made = joined(bands.map(({ filters }) => filters));
+    const chosen = { filters: made, small: smallOf(made) };
     await first(chosen);
     const others = [...Array(count).keys()].filter((filter) => filter !== shown);
-    const parts = Math.min(Math.max(1, workers.length), others.length);
-    const bounds = Array.from({ length: parts + 1 }, (_, part) => Math.round((part * others.length) / parts));
-    const questions = bounds.slice(1).map((last, part) => ({ ...question, filters: others.slice(bounds[part], last) }));
+    const questions = split(others.length, workers.length).map(([from, to]) => ({ ...question, filters: others.slice(from, to) }));
     /** @type {Answer[]} */
     const found = await all(picture, questions, (share) => watcher((1 + share * (count - 1)) / count));
     const maps = found.flatMap((one) => one.filters.maps);

@@ -287,7 +287,7 @@ class Axis:
         windows, when the stride or the dilation leaps over them.
         """
         if self.dilation == 1 and self.stride <= self.kernel:
-            # Windows that touch each other leave nothing out between them. The last one may end before the input.
+            # Windows that touch each other leave nothing out; the last one may end before the input.
             return tuple(range(max(0, self.padded - self.unread - self.before), self.input))
         read = {
             window * self.stride + tap * self.dilation - self.before

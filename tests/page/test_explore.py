@@ -88,14 +88,14 @@ const answer = vm.runInThisContext(`(one) => {
   const weights = one.weight
     ? { weight: Float32Array.from(one.weight), bias: one.bias && Float32Array.from(one.bias) }
     : Convolve.seeded(picture.channels.length, one.layer, one.seed, one.withBias);
-  const made = Convolve.correlate(picture, one.layer, weights, 0);
+  const made = Convolve.correlate(picture, one.layer, weights, { partialOf: 0 });
   const last = one.layer.outChannels - 1;
   const place = [made.height - 1, Math.floor(made.width / 2)];
   return {
     size: [made.height, made.width],
     maps: made.maps.map((map) => Array.from(map)),
     partials: made.partials.map((map) => Array.from(map)),
-    last: Array.from(Convolve.correlate(picture, one.layer, weights, -1, [last]).maps[0]),
+    last: Array.from(Convolve.correlate(picture, one.layer, weights, { filters: [last] }).maps[0]),
     weight: Array.from(weights.weight),
     bias: weights.bias && Array.from(weights.bias),
     place,

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+import convviz
+
 pytest.importorskip("selenium.webdriver")
 import test_explore_browser as basic
 from selenium.webdriver import ActionChains
@@ -62,6 +64,31 @@ def test_maps_that_share_a_scale_are_shown_together(opened):
     basic.settle(browser)
     seen = browser.execute_script("return window.seen")
     assert [one["there"] for one in seen] == [6, 6]
+
+
+def test_a_large_map_whose_rows_are_shared_by_workers_is_that_of_torch(opened):
+    """More than 65,536 values, and the two partial maps of its filter."""
+    x = np.random.default_rng(5).random((4, 530, 301), dtype=np.float32)
+    shape = {"stride": convviz.HW(2, 1), "dilation": convviz.HW(1, 2), "groups": 2}
+    edges = convviz.Edges(1, 0, 2, 1)
+    browser = opened(
+        "map=2", x=x, out_channels=4, kernel_size=convviz.HW(3, 5), padding=edges, seed=3, **shape
+    )
+    assert browser.execute_script("return navigator.hardwareConcurrency") > 1
+    seen = browser.execute_script(
+        "const { output, partials } = convviz.store.now().shown;"
+        "return [output.channels[2], ...partials].map((values) => Array.from(values))"
+    )
+    torch.manual_seed(3)
+    layer = torch.nn.Conv2d(4, 4, (3, 5), **shape)
+    padded = torch.nn.functional.pad(torch.from_numpy(x)[None], (2, 1, 1, 0))
+    expected = [layer(padded)[0, 2]]
+    for channel in (0, 1):
+        kernel, read = layer.weight[2:3, channel, None], padded[:, 2 + channel, None]
+        expected.append(torch.nn.functional.conv2d(read, kernel, None, (2, 1), 0, (1, 2))[0, 0])
+    assert expected[0].numel() >= 1 << 16
+    for values, one in zip(seen, expected, strict=True):
+        np.testing.assert_allclose(np.reshape(values, one.shape), one.detach(), atol=1e-5)
 
 
 @pytest.mark.parametrize("width", [1366, 360])

@@ -42,7 +42,7 @@ def test_the_output_length_is_the_number_of_windows_that_fit(n, k, stride, befor
 
 
 def test_an_input_before_which_the_last_window_ends_is_read_by_none():
-    """Four pixels of padding and one of the input: the only window of three, with stride 3, reads padding alone."""
+    """With four pixels of padding before one of input, the only window of three reads padding alone."""
     assert Axis(1, 3, 3, 1, 4, 0).skipped == (0,)
     assert Axis(2, 3, 3, 1, 7, 0).skipped == ()
     assert Axis(3, 2, 2, 1, 5, 0).skipped == ()
