@@ -118,7 +118,7 @@ const Inspector = (() => {
       const name = input.names[channel] || String(channel);
       return /^\d+$/.test(name) ? `channel ${name}` : name;
     }
-    return inputs[index].channels.length === 1 ? step.inputs[index] : `${step.inputs[index]} ${channel}`;
+    return inputs[index].channels.length === 1 ? step.inputs[index] : `${step.inputs[index]}:${channel}`;
   }
 
   /** An input pixel, in words. @param {Now} now @param {number} y @param {number} x */
