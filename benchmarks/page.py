@@ -5,8 +5,10 @@ selenium of the group ``dev``. The layer: 512x512, 3 channels to 6 maps, 3x3. Ev
 weights by a new seed, so that nothing is kept. Two times are taken from the event that changes the
 setting: until the frame with the chosen map, its partial maps and the numbers of the stage is on the
 screen, and until the frame with all small maps is. Every move of the pointer over the map shows another
-output in lens, products and sums; it is over when the page has its layout. With other pages as
-arguments, made by other versions, all are measured in turns: ``python benchmarks/page.py old.html new.html``.
+output in lens, products and sums; it is over when the page has its layout. An opening is timed from the
+start of the navigation to the frame with the first map, and until all of the layer is computed. With other
+pages as arguments, made by other versions, all are measured in turns: ``python benchmarks/page.py old.html
+new.html``. Of the page of a network only openings are timed.
 """
 
 import shutil
@@ -21,6 +23,7 @@ from selenium import webdriver
 
 CHANGES = 40
 MOVES = 120
+OPENINGS = 7
 WARM = 8
 
 CHANGE = """
@@ -43,6 +46,15 @@ const picture = new Promise((go) => (window.watched = () => {
 box.dispatchEvent(new Event("change"));
 const whole = settled().then(framed).then(since);
 Promise.all([picture, whole]).then(done);
+"""
+
+OPENED = """
+const [done] = arguments;
+const { store, settled } = window.convviz;
+const framed = () => new Promise((go) => requestAnimationFrame(() => go(performance.now())));
+const seen = new Promise((go) => store.subscribe((now) => now.shown && go(framed())));
+const first = store.now().shown ? framed() : seen;
+Promise.all([first, settled().then(() => performance.now())]).then(done);
 """
 
 HOVER = """
@@ -85,13 +97,29 @@ def main() -> None:
                     browser.set_window_size(1366, 900)
                 browser.get(page.as_uri())
                 browser.execute_async_script("convviz.settled().then(arguments[0])")
+            single = "return document.getElementById('layersSection').hidden"
+            alone = []
+            for page, tab in zip(pages, tabs, strict=True):
+                browser.switch_to.window(tab)
+                if browser.execute_script(single):
+                    alone.append((page, tab))
             for seed in range(1, CHANGES + 1):
-                for page, tab in zip(pages, tabs, strict=True):
+                for page, tab in alone:
                     browser.switch_to.window(tab)
                     changes[page].append(browser.execute_async_script(CHANGE, seed))
                     moves[page] += browser.execute_script(HOVER, MOVES // CHANGES)
+            openings: dict[Path, list[list[float]]] = {page: [] for page in pages}
+            for _ in range(OPENINGS):
+                for page in pages:
+                    browser.get("about:blank")
+                    browser.get(page.as_uri())
+                    openings[page].append(browser.execute_async_script(OPENED))
     for page in pages:
         print(page.name)
+        first, whole = (statistics.median(times) for times in zip(*openings[page], strict=True))
+        print(f"  opening: median of {OPENINGS} {first:.0f} ms to the first map, {whole:.0f} ms to all")
+        if not changes[page]:
+            continue
         for name, times in zip(("the chosen map", "all maps"), zip(*changes[page], strict=True), strict=True):
             show(f"from a change to {name}", times)
         show("a move of the pointer", moves[page])
