@@ -255,8 +255,11 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         told = ("; ".join(chosen), self.prediction_sentence())
         maps = {one.name: strips.as_maps(made[one.name], one.layout, token=token) for one in steps}
         order = None if top is None else {name: by_energy(of)[:top] for name, of in maps.items()}
-        sheets = []
+        sheets: list[Sheet] = []
+        least: float = 0  # a sheet shrinks at most in proportion to its tiles
         for tile in tiles:
+            if tile is not None and tile * least > strips.MOST_SIDE:
+                continue
             sheet = strips.draw(
                 self.picture,
                 (*self._heading(only), *filter(None, told)),
@@ -274,6 +277,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             if max(sheet.size) <= strips.MOST_SIDE:
                 return sheet
             sheets.append(sheet)
+            least = max(sheet.size) / tile if tile else 0
         # Where words need more room than that, small maps would not help.
         return sheets[0]
 
