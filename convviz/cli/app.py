@@ -95,7 +95,7 @@ class _Commands(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """List the options."""
-        return [without_pydantic(one) for one in super().get_params(ctx)]
+        return [_without_types(without_pydantic(one)) for one in super().get_params(ctx)]
 
 
 class _Command(TyperCommand):
@@ -103,7 +103,7 @@ class _Command(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """List the options and arguments."""
-        return [without_pydantic(one) for one in super().get_params(ctx)]
+        return [_without_types(without_pydantic(one)) for one in super().get_params(ctx)]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help."""
@@ -126,6 +126,16 @@ class _Command(TyperCommand):
         for one in found:
             one.help = _as_it_is(one.help or "")
         return found
+
+
+def _without_types(parameter: Any) -> Any:
+    """Let an argument be called ``INPUT...`` in the help, without the braces and the types of Typer."""
+    if parameter.param_type_name == "argument":
+        name = (parameter.metavar or parameter.name) + ("" if parameter.nargs == 1 else "...")
+        shown = name if parameter.required else f"[{name}]"
+        parameter.get_usage_pieces = lambda ctx: [shown]
+        parameter.display_type_rich = lambda ctx: None
+    return parameter
 
 
 def _as_it_is(text: str) -> str:

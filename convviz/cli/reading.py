@@ -50,7 +50,12 @@ def read_fitting(
 
 
 def read_layer(
-    names: Sequence[str], layer: LayerSettings, reading: InputSettings, *, network: NetworkSettings
+    names: Sequence[str],
+    layer: LayerSettings,
+    reading: InputSettings,
+    *,
+    network: NetworkSettings,
+    quiet: bool = False,
 ) -> LayerInContext:
     """Read INPUT and find the layer with what arrives at it; what is remarked on both goes to stderr.
 
@@ -64,9 +69,11 @@ def read_layer(
         How INPUT is read.
     network : NetworkSettings
         The network around the layer, if there is one.
+    quiet : bool
+        Whether to leave the remarks out.
     """
     found = find_layer(names, layer, reading, network=network)
-    for text in (*found.picture.remarks, *found.remarks):
+    for text in () if quiet else (*found.picture.remarks, *found.remarks):
         remark(text)
     return found
 

@@ -4,6 +4,7 @@ import io
 import itertools
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,6 +15,19 @@ from convviz.errors import importing
 RATE = Fraction(25, 2)
 # The number of BT.709 in H.264.
 _BT709 = 1
+
+
+def load() -> Any:
+    """Load PyAV.
+
+    Raises
+    ------
+    BackendError
+        If it is not installed.
+    """
+    with importing("av", "writing .mp4"):
+        import av
+    return av
 
 
 def mp4(images: Iterable[Image.Image], times: Iterable[int], *, text: str) -> bytes:
@@ -39,8 +53,7 @@ def mp4(images: Iterable[Image.Image], times: Iterable[int], *, text: str) -> by
     BackendError
         If PyAV is not installed.
     """
-    with importing("av", "writing .mp4"):
-        import av
+    av = load()
     waiting = iter(images)
     first = next(waiting)
     file = io.BytesIO()

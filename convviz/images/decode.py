@@ -336,7 +336,7 @@ def _decoded_page(data: bytes, name: str, page: int, *, max_pixels: int) -> "Dec
     if image is None:
         floats = tiff.float_page(data, name)
         if floats is None:
-            raise InputError(f"cannot read {name}: {unidentified(data)}.")
+            raise InputError(f"cannot read {name}: {unidentified(data, name)}.")
         _check_count(floats.height, floats.width, name, most=max_pixels)
         memory.need(
             4 * floats.height * floats.width * floats.samples,

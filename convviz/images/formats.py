@@ -33,6 +33,14 @@ _SIGNATURES = {
     b"MM\0*": "TIFF",
 }
 
+# The endings of files that are given by an option beside a picture.
+_NETWORKS = {
+    ".onnx": "it is a network, not a picture; give it by --net FILE, after a picture",
+    ".safetensors": "it holds weights, not a picture; give it by --weights FILE, after a picture",
+    ".pt": "it holds weights, not a picture; give it by --weights FILE, after a picture",
+    ".pth": "it holds weights, not a picture; give it by --weights FILE, after a picture",
+}
+
 # The first bytes of files that convviz does not read, with the remedy.
 _OTHERS = {
     b"%!PS": "EPS would be drawn by another program, which is not run; export it as PNG",
@@ -70,7 +78,7 @@ def _is_heic(data: bytes) -> bool:
     return data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS
 
 
-def unidentified(data: bytes) -> str:
+def unidentified(data: bytes, name: str) -> str:
     """Describe a file that no reader accepts, and what to do about it."""
     if _is_heic(data):
         if importlib.util.find_spec("pillow_heif") is None:
@@ -83,6 +91,9 @@ def unidentified(data: bytes) -> str:
         return "SVG is a drawing, without pixels; export it as PNG in the size that you want"
     if head.startswith((b"<!doctype html", b"<html")):
         return "it is a web page, not a picture; download the picture itself"
+    for suffix, words in _NETWORKS.items():
+        if name.rstrip("'\"").lower().endswith(suffix):
+            return words
     for signature, words in _OTHERS.items():
         if data.startswith(signature):
             return words

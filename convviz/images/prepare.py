@@ -11,7 +11,7 @@ from convviz.errors import InputError, SpecError
 from convviz.images.picture import SMALL, ChannelRows, Picture, ends_after, made_whole, subtracted_and_divided
 from convviz.machine import memory, parallel
 from convviz.spec.geometry import HW
-from convviz.spec.preparation import Normalization, crop_corner
+from convviz.spec.preparation import Normalization, ShortSide, crop_corner
 from convviz.text import number, plural, printable
 from convviz.typing import Floats
 
@@ -73,12 +73,15 @@ def _distortion(before: HW, after: HW) -> str:
 
     Examples
     --------
-    >>> _distortion(HW(120, 160), HW(20, 40)), _distortion(HW(512, 768), HW(43, 64))
-    (', which changes its proportions (short:20 keeps them)', '')
+    >>> _distortion(HW(512, 768), HW(43, 64)), _distortion(HW(120, 160), HW(20, 40))
+    ('', ', which changes its proportions (--resize short:30 --crop 20x40 keeps them)')
     """
     if abs(before.h * after.w - before.w * after.h) <= max(before):
         return ""
-    return f", which changes its proportions (short:{min(after)} keeps them)"
+    # The smallest picture of the old proportions that the new size can be cut out of.
+    least = max(math.ceil(new * min(before) / old) for new, old in zip(after, before, strict=True))
+    short = least if all(map(int.__ge__, ShortSide(least).size_of(before), after)) else least + 1
+    return f", which changes its proportions (--resize short:{short} --crop {after} keeps them)"
 
 
 def _narrowed(picture: Picture, width: int) -> Floats:

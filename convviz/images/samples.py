@@ -169,7 +169,7 @@ class _Floats:
         colours = stored - decoded.alpha
         channels, remarks = colours, []
         if decoded.alpha and mode != "rgba":
-            remarks.append("alpha dropped")
+            remarks.append("alpha dropped; --mode rgba keeps it")
         if mode == "gray" and colours == 3:
             channels = 1
             remarks.append("colour converted to grey")

@@ -166,7 +166,7 @@ const Drawer = (() => {
     const named = (/** @type {string[]} */ names) => Object.fromEntries(names.map((name) => [name, name]));
     $("controls").append(layer, part("Colours",
       choice("colormap", "colours", "", named(Looks.names())),
-      choice("limits", "black and white at", "", named(limitNames)),
+      choice("limits", "ends of the scale", "", named(limitNames)),
       choice("channelScale", "channels", "", CHANNEL_SCALES),
       choice("scale", "maps: one scale for", "", SCALES)));
   }

@@ -226,7 +226,7 @@ class NetworkStore:
         """State the errors of rounding in one phrase."""
         activations, weights = (f"{100 * error:.2g}%" for error in self.errors)
         if not any(self.errors):
-            return "nothing was rounded to make the page smaller"
+            return "the page stores all numbers exactly"
         return f"numbers are stored with errors: activations {activations}, weights {weights} at most"
 
     @property

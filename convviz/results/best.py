@@ -116,7 +116,7 @@ class BestOfMap:
         """The index, and the name if it says more."""
         return (
             str(self.index)
-            if self.name.rpartition(": ")[2] == str(self.index)
+            if self.name.rpartition(": ")[2] in (str(self.index), f"map {self.index}")
             else f"{self.index}: {self.name}"
         )
 
@@ -183,17 +183,23 @@ class Best(Sequence[BestOfMap]):
     @property
     def rule(self) -> str:
         """How the maps were chosen, and what a patch is."""
-        chosen = "the maps asked for"
+        count = len(self.maps)
+        chosen = "the map asked for" if count == 1 else "the maps asked for"
         if self.asked.only is None:
-            count = len(self.maps)
             chosen = f"the {plural(count, 'map')} with the largest values over all pictures"
             chosen = chosen if count > 1 else "the map with the largest value over all pictures"
+        most = max((len(row.patches) for row in self.maps), default=0)
+        where = "each in up to" if count > 1 else "in"
+        few = f", {where} {most} of {self.pictures:,} pictures" if most < self.pictures else ""
+        padded = any(one.padding for row in self.maps for one in row.patches)
         patch = {
-            "field": "A patch is what the value sees of the original picture; grey is padding",
+            "field": "A patch is what the value sees of the original picture"
+            + ("; grey is padding" if padded else ""),
             "whole": "Every value sees the whole picture, which is drawn",
             "undefined": "The receptive field of a value is not defined, so that whole pictures are drawn",
         }[self.sees]
-        return f"Rows: {chosen}. Each picture counts with its largest value in the map. {patch}"
+        rows = "Row" if count == 1 else "Rows"
+        return f"{rows}: {chosen}{few}. Each picture counts with its largest value in the map. {patch}"
 
     def sheet(self, **looks: Any) -> Sheet:
         """Lay out one row of patches per map.
@@ -225,9 +231,8 @@ class Best(Sequence[BestOfMap]):
             )
             for row in self.maps
         ]
-        which = (
-            f"{len(self.maps)} of the {self.words}" if len(self.maps) < self.total else f"the {self.words}"
-        )
+        every = self.words.removeprefix("1 ")
+        which = f"{len(self.maps)} of the {every}" if len(self.maps) < self.total else f"the {every}"
         verb = "is" if len(self.maps) == 1 else "are"
         heading = (f"Where {which} {verb} largest in {plural(self.pictures, 'picture')}",)
         return patches.draw(heading, rows, self.rule, columns=look.columns, look=look.look)

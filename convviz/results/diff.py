@@ -213,9 +213,10 @@ class Differences(Sequence[LayerDifference]):
             if all(one.status == "equal" for one in self.layers):
                 return f"{a} and {b} are equal in {count}"
             worst = self.largest
+            share = number(worst.relative, digits=2)
             return (
-                f"{a} and {b} agree in {count}: the largest difference, in {worst.label}, is "
-                f"{number(worst.relative, digits=2)} of the largest magnitude (tolerance {self.tolerance:g})"
+                f"{a} and {b} are within the tolerance {self.tolerance:g} in {count}; the largest "
+                f"difference, in {worst.label}, is {share} of the largest magnitude"
             )
         several = sum(not one.within for one in self.layers)
         if self.stored:
@@ -239,10 +240,17 @@ class Differences(Sequence[LayerDifference]):
         Raises
         ------
         BackendError
-            With the answer in words.
+            With the number of layers that do, and the tolerance; `sentence` says the rest.
         """
         if not self.within:
-            raise BackendError(f"{self.sentence} (tolerance {self.tolerance:g}).")
+            alone = plural(len(self.first_only) + len(self.second_only), self._noun)
+            if self.first is None:
+                raise BackendError(f"{alone} without a partner.")
+            several = sum(not one.within for one in self.layers)
+            raise BackendError(
+                f"{several} of {plural(len(self.layers), self._noun)} beyond the tolerance "
+                f"{self.tolerance:g}; the first is {self.first.label}."
+            )
 
     # --- pictures
 

@@ -1,5 +1,6 @@
 """Hold the maps that the steps of a network make of a picture, as a value that shows and saves itself."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -193,7 +194,14 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         (first, value), *others = predicted
         start = f"prediction: {first} ({number(value, digits=3)})"
         rest = ", ".join(f"{name} ({number(of, digits=3)})" for name, of in others)
-        return f"{start}; then {rest}" if rest else f"prediction: {first}"
+        return f"{start}; then {rest}{self._kind_of_values}" if rest else f"prediction: {first}"
+
+    @property
+    def _kind_of_values(self) -> str:
+        """Say that the values of the classes are no probabilities; empty if they may be."""
+        values = self.activation(self.steps[-1].name)
+        shares = values.min() >= 0 and math.isclose(float(values.sum(dtype=np.float64)), 1, abs_tol=1e-3)
+        return "" if shares else "; these are scores, not probabilities"
 
     def gradient(self, seen: Seen) -> Floats:
         """Compute how much every input value moves the maps of a layer at one position.

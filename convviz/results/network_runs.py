@@ -12,7 +12,7 @@ from convviz.errors import SpecError
 from convviz.images.picture import Picture
 from convviz.results.network import NetworkMaps
 from convviz.spec.layers import Shape
-from convviz.text import in_quotes
+from convviz.text import in_quotes, plural
 
 # A network of our own with more steps is shown by an overview, as every other network is.
 _MOST_STEPS = 24
@@ -56,6 +56,17 @@ def parts(opened: Opened, shape: Shape) -> list[list[NetworkStep]]:
     """
     rows = _rows_of(steps_of(opened, shape))
     return [rows[at : at + _MOST_STEPS] for at in range(0, len(rows), _MOST_STEPS)]
+
+
+def left_out(result: NetworkMaps) -> str:
+    """Say how many steps an overview leaves out, and what shows them; empty if there are none."""
+    rows, shown = _rows_of(result.steps), {one.name for one in result.shown}
+    drawn = sum(one.name in shown for one in rows)
+    if not shown or result.rows or drawn == len(rows):
+        return ""
+    return (
+        f"{drawn} of {plural(len(rows), 'step')} are on the sheet; --all shows every step, --layer NAME one"
+    )
 
 
 def _rows_of(steps: Sequence[NetworkStep]) -> list[NetworkStep]:

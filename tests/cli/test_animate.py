@@ -1,5 +1,7 @@
 """``convviz animate``."""
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -127,3 +129,20 @@ def test_what_cannot_be_animated_is_one_line(convviz, arguments, message):
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["animate", "explain", "pad"])
+def test_quiet_leaves_the_path_alone(command, tmp_path, monkeypatch, capsys):
+    (tmp_path / "x.json").write_text("[[1, 2, 3], [4, 5, 6], [7, 8, 9]]")
+    monkeypatch.chdir(tmp_path)
+    assert status_of([command, "x.json", "--quiet", "-o", "x.svg"]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("x.svg\n", "")
+
+
+def test_a_film_that_cannot_be_written_is_refused_before_anything_is_printed(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert status_of(["animate", "--size", "5", "-o", "x.mp4"]) == 5
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "writing .mp4 needs av" in said.err

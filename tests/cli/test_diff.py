@@ -36,12 +36,19 @@ def test_networks_that_part_have_the_status_5_and_the_answer_is_printed(capsys):
     assert (found["first"], found["within"], found["inputs"]) == ("conv1", False, ["x.npy", "y.npy"])
     assert [one["status"] for one in found["layers"]] == ["differs"] * 3
     (error,) = [line for line in said.err.splitlines() if line.startswith("convviz: ")]
-    assert "first differ at conv1" in error
+    assert error == "convviz: 3 of 3 layers beyond the tolerance 0.0001; the first is conv1."
     relative = found["layers"][0]["relative"]
     words = ("diff", TEXT, MIRRORED, "x.npy", "y.npy", "--tolerance")
     worst = max(one["relative"] for one in found["layers"])
     assert status_of([*words, str(1.01 * worst)]) == 0
     assert status_of([*words, str(0.99 * relative)]) == 5
+
+
+def test_the_answer_is_printed_once(capsys):
+    assert status_of(["diff", TEXT, MIRRORED, "x.npy"]) == 5
+    said = capsys.readouterr()
+    assert "first differ at conv1" in said.out
+    assert "first differ" not in said.err
 
 
 def test_the_sheet_and_the_numbers_are_written_before_the_status(capsys):

@@ -45,3 +45,10 @@ def test_the_list_of_commands_says_in_full_what_each_does(columns, monkeypatch, 
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for summary in COMMANDS.values():
         assert summary in shown
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_argument_has_neither_braces_nor_a_type_of_python(command, capsys):
+    assert status_of([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert not [word for word in ("{", "<str>", "list[") if word in text.partition("Options:")[0]]

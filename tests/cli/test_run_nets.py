@@ -38,10 +38,11 @@ def test_what_is_saved_is_what_torch_makes_for_the_seed(convviz, photo):
 def test_a_network_of_many_layers_is_shown_by_its_sizes_and_the_sheet_says_so(convviz, photo):
     """Of 26 layers with two sizes of maps, 24x30 and 12x15: relu12, and behind the pooling relu13."""
     stack = f"{'conv 2 k1 | relu | ' * 12} maxpool 2 | relu"
-    shown = []
+    shown, told = [], "of 26 steps are on the sheet; --all shows every step, --layer NAME one"
     for text in (stack, "conv 2 k1 | relu"):
         done = convviz("run", "photo.png", "--layers", text, "-o", "net.svg")
         assert done.returncode == 0, done.stderr
+        assert (f"2 {told}" in done.stderr) == (text == stack)
         lines = re.sub("<[^>]*>", "\n", (photo / "net.svg").read_text("utf-8"))
         shown.append(re.sub("\n+", "\n", lines))
     many, few = shown
@@ -175,7 +176,10 @@ def scores(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("scores")
 def test_a_prediction_names_classes_by_their_numbers_where_they_have_no_names(capsys):
     assert status_of(["run", "x.json", "--model", "net.py:scores"]) == 0
-    assert "\nprediction: class 2 (2); then class 1 (0.5), class 0 (-5)\n" in capsys.readouterr().out
+    assert (
+        "\nprediction: class 2 (2); then class 1 (0.5), class 0 (-5); these are scores, not probabilities\n"
+        in capsys.readouterr().out
+    )
     assert status_of(["run", "x.json", "--model", "net.py:scores", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["prediction"] == [
         {"class": "class 2", "value": 2},

@@ -336,7 +336,8 @@ def test_filters_in_colour_and_by_plane(convviz, place):
         (["run", "photo.png", "--weights", "w.safetensors", "-K", "sobel"], 2, "leave out --kernel"),
         (["run", "photo.png", "--weights", "w.h5"], 3, "must end in"),
         (["run", "photo.png", "--layer", "x"], 2, "can only be used with --weights"),
-        (["run", "photo.png", "--until", "x"], 2, "can only be used with layers"),
+        (["run", "photo.png", "--until", "x"], 2, "until can only be used with layers"),
+        (["run", "photo.png", "--classes", "x"], 2, "classes can only be used with layers"),
         (
             ["run", "photo.png", "--until", "x", "--weights", "w.safetensors"],
             2,

@@ -358,7 +358,7 @@ def test_gray_as_rgb_is_repeated():
 def test_alpha_is_dropped_unless_asked_for():
     data = png(np.uint8([[[1, 2, 3, 4]]]))
     assert raw(data).channels == ("R", "G", "B")
-    assert raw(data).remarks == ("alpha dropped",)
+    assert raw(data).remarks == ("alpha dropped; --mode rgba keeps it",)
     picture = raw(data, mode="rgba")
     assert picture.channels == ("R", "G", "B", "A")
     np.testing.assert_array_equal(picture.x.ravel(), [1, 2, 3, 4])
@@ -387,7 +387,7 @@ def test_a_palette_is_expanded_with_its_transparency(transparency, alpha):
     data = png(np.uint8([[0, 1]]), colour=3, before=(PALETTE, *transparency))
     np.testing.assert_array_equal(raw(data).x[:, 0], [[10, 40], [20, 50], [30, 60]])
     assert "palette expanded to RGB" in raw(data).remarks
-    assert ("alpha dropped" in raw(data).remarks) == (alpha is not None)
+    assert ("alpha dropped; --mode rgba keeps it" in raw(data).remarks) == (alpha is not None)
     if alpha is not None:
         np.testing.assert_array_equal(raw(data, mode="rgba").x[3, 0], alpha)
 
@@ -441,7 +441,7 @@ def test_a_mode_is_turned_into_gray_or_rgb(mode, pixel, alpha, expected):
     image = Image.new(mode, (1, 1), pixel)
     picture = as_picture(image)
     np.testing.assert_allclose(picture.x.ravel() * 255, expected, atol=0.51)
-    assert ("alpha dropped" in picture.remarks) == (alpha != 255)
+    assert ("alpha dropped; --mode rgba keeps it" in picture.remarks) == (alpha != 255)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)], ids=["one pixel", "one row", "one column"])
@@ -724,7 +724,11 @@ def test_shrinking_averages_over_all_pixels():
 @pytest.mark.parametrize(
     ("size", "words"),
     [
-        (HW(6, 3), "resized from 8x16 to 6x3, which changes its proportions (short:3 keeps them)"),
+        (
+            HW(6, 3),
+            "resized from 8x16 to 6x3, which changes its proportions "
+            "(--resize short:6 --crop 6x3 keeps them)",
+        ),
         (HW(5, 9), "resized from 8x16 to 5x9"),
     ],
     ids=["squashed", "the nearest pixel to 4.5 rows"],
@@ -1053,6 +1057,8 @@ def test_a_stream_may_be_an_array_of_numpy():
         ("pipe.png", "it is not an ordinary file"),
         ("empty.png", "it is empty"),
         ("text.png", "it is not a picture of a known format"),
+        ("net.onnx", "it is a network, not a picture; give it by --net FILE"),
+        ("weights.pt", "it holds weights, not a picture; give it by --weights FILE"),
         ("drawing.eps", "EPS would be drawn by another program, which is not run"),
         ("start.png", "it begins as PNG does, but is damaged"),
     ],
@@ -1064,6 +1070,8 @@ def test_what_is_no_picture_is_refused_in_one_line(tmp_path, name, message):
     for file, data in {
         "empty.png": b"",
         "text.png": b"hello",
+        "net.onnx": b"\x08\x07",
+        "weights.pt": b"PK\3\4",
         "drawing.eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n",
         "start.png": b"\x89PNG\r\n\x1a\n",
     }.items():

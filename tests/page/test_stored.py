@@ -415,7 +415,9 @@ def test_without_input_a_page_of_the_classic_numbers_is_written(tmp_path, monkey
     """9 ones of R, 3 of G and 6 of B make 18 under a filter of ones."""
     monkeypatch.chdir(tmp_path)
     assert status_of(["explore"]) == 0
-    assert capsys.readouterr().out.split() == ["explore.html"]
+    said = capsys.readouterr()
+    assert said.out.split() == ["explore.html"]
+    assert said.err == "open this file in a browser; --open does so\n"
     data = data_of(Path("explore.html").read_text(encoding="utf-8"))
     x = np.frombuffer(base64.b64decode(data["pixels"]["data"]), np.uint8).reshape(3, -1)
     weight = np.frombuffer(base64.b64decode(data["layers"][0]["parameters"]["weight"]), "<f4").reshape(

@@ -81,3 +81,11 @@ def test_no_number_of_a_matrix_is_cut(width):
 def test_columns_of_a_matrix_stay_beside_each_other_where_they_fit():
     lines = side_by_side([Block("a", [["1", "2"]]), Block("b", [["3", "4"]], "x")], width=20)
     assert lines == ["a        b", "1  2  x  3  4"]
+
+
+def test_moments_that_rounding_hides_are_not_written_as_numbers():
+    """One step of float32 at 4 is 4 * 2**-23 = 4.8e-07: less than that is hidden, a bit more is not."""
+    rows = [(0, "a", -4.0, 4.0, -1.9e-8, 4.7e-7), (1, "b", -4.0, 4.0, 4.9e-7, 0.0)]
+    table = tables.statistics(rows, width=80)
+    mean, std = (list(column.cells) for column in table.columns[4:6])
+    assert [str(cell) for cell in (*mean, *std)] == ["~0", "4.9e-07", "~0", "0"]

@@ -9,7 +9,7 @@ import typer
 
 from convviz import __version__
 from convviz.cli.console import answer, answer_path, remark
-from convviz.cli.options import LAYER, OPTIONS, OUTPUT, Force, map_option, offering, output_option
+from convviz.cli.options import LAYER, OPTIONS, OUTPUT, Force, Quiet, map_option, offering, output_option
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
@@ -141,6 +141,7 @@ class _Request:
     output_padding: HW | None
     cells: Any
     ms: int | None
+    quiet: bool = False
 
     def __post_init__(self) -> None:
         if self.output_padding is not None and not self.transposed:
@@ -172,6 +173,11 @@ class _Request:
             "ms": None if self.ms is None else str(self.ms),
         }
         return {key: text for key, text in chosen.items() if text is not None}
+
+    def remark(self, text: str) -> None:
+        """Tell the user something besides the answer."""
+        if not self.quiet:
+            remark(text)
 
     def pool(self) -> MaxPool2d | AvgPool2d | None:
         """Read the pooling layer, if one is asked for."""
@@ -215,6 +221,7 @@ def animate(
     svg: AsSvg = False,
     gallery: Gallery = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Let the window slide over the input and the output fill.
 
@@ -237,7 +244,7 @@ def animate(
     request = _Request(
         layer=layer, reading=reading, input=tuple(input or ()), size=size, channels=channels, index=map,
         style=style, pooling=layers, network=NetworkSettings(net=net, model=model), transposed=transposed,
-        output_padding=output_padding, cells=cells, ms=ms,
+        output_padding=output_padding, cells=cells, ms=ms, quiet=quiet,
     )  # fmt: skip
     if gallery is not None:
         if frames is not None or output is not None:
@@ -252,6 +259,10 @@ def _check_files(target: Path | Stream | None, frames: Path | None, *, svg: bool
     suffix = ".gif" if target is None else target.suffix.lower()
     if suffix not in SUFFIXES:
         raise SpecError(f"output: an animation ends in {', '.join(SUFFIXES)}, not {suffix!r}.")
+    if suffix == ".mp4":
+        from convviz.files import video
+
+        video.load()
     if svg and frames is None:
         raise SpecError(
             "svg can only be used with --frames DIR; for one animated SVG give --output FILE.svg."
@@ -283,7 +294,10 @@ def _make_gallery(request: _Request, folder: Path, *, force: bool) -> None:
         film = scene.film(case, style=request.style, ms=request.ms, cells=request.cells)
         target = folder / f"{name}.gif"
         films.write_animation(film, target, _described(case), force=force, inputs=input_files(given))
-        answer(f"{plural(len(film.beats), 'frame'):>10}  {target}")
+        if request.quiet:
+            answer_path(target, quiet=True)
+        else:
+            answer(f"{plural(len(film.beats), 'frame'):>10}  {target}")
 
 
 def _make_one(
@@ -302,18 +316,19 @@ def _make_one(
     film = scene.film(found, style=request.style, ms=request.ms, cells=request.cells)
     inputs = [*request.layer.files, *request.network.files, *input_files(given)]
     described = _described(found, request.network, request.layer, request.reading) | request.described
-    answer(f"{found.title}; {plural(len(film.beats), 'frame')}, {sum(film.times) / 1000:.1f} s")
-    if told := _shared(film):
-        answer(told)
+    if not request.quiet:
+        answer(f"{found.title}; {plural(len(film.beats), 'frame')}, {sum(film.times) / 1000:.1f} s")
+        if told := _shared(film):
+            answer(told)
     if frames is not None:
         films.write_frames(film, frames, described, svg=svg, force=force, inputs=inputs)
-        answer(str(frames))
+        answer_path(frames, quiet=request.quiet)
     if target is not None or frames is None:
         called = stem_of(given[0]) if given else "squares"
         target = target or Path(paths.fitting(called, "-animation.gif"))
-        tell_replaced(target, described)
+        tell_replaced(target, described, quiet=request.quiet)
         films.write_animation(film, target, described, force=force, inputs=inputs)
-        answer_path(target)
+        answer_path(target, quiet=request.quiet)
 
 
 def _shared(film: Any) -> str:
@@ -346,7 +361,7 @@ def _scene(request: _Request) -> Any:
     assert size is not None
     if pool is not None:
         for text in picture.remarks if picture else ():
-            remark(text)
+            request.remark(text)
         return scene.pooled(pool, size, picture=picture, index=index)
     if request.transposed and layer.bias_values is not None:
         raise SpecError("bias-values: a transposed convolution is animated without a bias; leave it out.")
@@ -356,7 +371,7 @@ def _scene(request: _Request) -> Any:
     if request.transposed and named is not None and conv.out_channels > named.maps(conv.groups):
         raise SpecError("out_channels: a transposed convolution has as many maps as its kernels make.")
     for text in (*(picture.remarks if picture else ()), *remarks):
-        remark(text)
+        request.remark(text)
     _check_grid(request, conv, size)
     if not request.transposed:
         return scene.direct(conv, size, picture=picture, weights=weights, index=index)
@@ -369,7 +384,9 @@ def _scene_in_network(request: _Request) -> Any:
     from convviz.cli.reading import read_layer
     from convviz.results import scene
 
-    about = read_layer(request.input, request.layer, request.reading, network=request.network)
+    about = read_layer(
+        request.input, request.layer, request.reading, network=request.network, quiet=request.quiet
+    )
     picture, layer = about.picture, about.layer
     _check_grid(request, layer, picture.size)
     return scene.direct(layer, picture.size, picture=picture, weights=about.weights, index=request.index or 0)
@@ -409,7 +426,9 @@ def _small(request: _Request) -> Any:
     if max(found.size) > most:
         raise SpecError(f"{picture.size} numbers are more than {most}x{most} cells; give fewer.")
     if found.size != picture.size:
-        remark("the picture is made small, so that its cells can be read; --resize chooses another size")
+        request.remark(
+            "the picture is made small, so that its cells can be read; --resize chooses another size"
+        )
     return found
 
 

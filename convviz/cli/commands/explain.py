@@ -1,16 +1,20 @@
 """``convviz explain``."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convviz.cli.options import DrawingFile, Force, InputFiles, Json, check_picture, map_option
+from convviz.cli.options import DrawingFile, Force, InputFiles, Json, Quiet, check_picture, map_option
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import stdout_for
 from convviz.spec import parsing
 from convviz.spec.geometry import HW
 from convviz.spec.settings import ComputeSettings, ContrastSettings, InputSettings, LayerSettings
 from convviz.spec.wanted import NetworkSettings
+
+if TYPE_CHECKING:
+    from convviz.results.feature_maps import FeatureMaps
 
 At = Annotated[
     HW | None,
@@ -76,6 +80,7 @@ def explain(
     output: DrawingFile = None,
     json: Json = False,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Take one output value apart: what is multiplied by what, and how it adds up.
 
@@ -99,22 +104,41 @@ def explain(
 
         convviz explain cat.jpg --group-map --groups 3 -o groups.svg
     """
-    from convviz.cli.reading import input_files, read_layer
+    from convviz.cli.reading import input_files
     from convviz.cli.reports import drawings
     from convviz.cli.reports import explain as report
-    from convviz.results import feature_maps
     from convviz.results.explanations import Question
 
     question = Question(at, map, pixel, weight, as_matrix, group_map)
     target = stdout_for("output", output, ".png", json=json)
     check_picture(target)
-    about = read_layer(input, layer, reading, network=network)
-    run = feature_maps.run(
-        about.picture, about.layer, about.weights, backend=compute.backend, device=compute.device
-    )
-    found = question.about(run, looks)
+    found = question.about(_run(input, layer, reading, network=network, compute=compute, quiet=quiet), looks)
     inputs = [*layer.files, *network.files, *input_files(input)]
     drawings.write(
-        found, target, found.description(network, layer, reading, looks), force=force, inputs=inputs
+        found,
+        target,
+        found.description(network, layer, reading, looks),
+        force=force,
+        inputs=inputs,
+        quiet=quiet,
     )
-    report.show(found, target, json=json)
+    report.show(found, target, json=json, quiet=quiet)
+
+
+def _run(
+    names: Sequence[str],
+    layer: LayerSettings,
+    reading: InputSettings,
+    *,
+    network: NetworkSettings,
+    compute: ComputeSettings,
+    quiet: bool,
+) -> "FeatureMaps":
+    """Compute the maps of the layer."""
+    from convviz.cli.reading import read_layer
+    from convviz.results import feature_maps
+
+    about = read_layer(names, layer, reading, network=network, quiet=quiet)
+    return feature_maps.run(
+        about.picture, about.layer, about.weights, backend=compute.backend, device=compute.device
+    )

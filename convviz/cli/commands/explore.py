@@ -82,9 +82,16 @@ def explore(
             remark(note)
     answer_path(target, quiet=quiet)
     if opened and isinstance(target, Path):
-        import webbrowser
+        _open(target)
+    elif isinstance(target, Path) and not quiet:
+        remark("open this file in a browser; --open does so")
 
-        webbrowser.open(target.resolve().as_uri())
+
+def _open(page: Path) -> None:
+    """Open a page in the browser."""
+    import webbrowser
+
+    webbrowser.open(page.resolve().as_uri())
 
 
 class _Made(NamedTuple):

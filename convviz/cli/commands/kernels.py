@@ -12,7 +12,7 @@ def kernels(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME|WORD]",
+            metavar="NAME|WORD",
             help='A preset, a set, a formula, kernel values ("1 2 1; 2 4 2; 1 2 1 / 16"), or a word to find.',
             autocompletion=complete,
         ),

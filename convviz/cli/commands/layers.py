@@ -13,7 +13,7 @@ from convviz.spec import parsing
 from convviz.spec.layers import shape_text
 from convviz.spec.settings import LayerSettings
 from convviz.spec.wanted import NetworkSettings
-from convviz.text import plural
+from convviz.text import listed, plural
 
 if TYPE_CHECKING:
     from convviz.compute.networks.sources import NetworkSource, Opened
@@ -60,8 +60,8 @@ def layers(
     if network.given:
         _of_network(network, weights, input, json=json)
         return
-    if input is not None or weights is not None:
-        raise SpecError("input and weights can only be used with a network; give --net, --model or --layers.")
+    if alone := [name for name, given in (("input", input), ("weights", weights)) if given is not None]:
+        raise SpecError(f"{listed(alone)} can only be used with a network; give --net, --model or --layers.")
     assert file is not None
     _of_weights(file, json=json)
 

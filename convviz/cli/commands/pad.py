@@ -1,7 +1,8 @@
 """``convviz pad``."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,7 @@ from convviz.cli.options import (
     Force,
     InputFiles,
     Json,
+    Quiet,
     check_picture,
     offering,
 )
@@ -24,6 +26,11 @@ from convviz.spec.geometry import HW
 from convviz.spec.layers import PADDING_MODES
 from convviz.spec.settings import InputSettings, LayerSettings
 from convviz.spec.wanted import NetworkSettings
+from convviz.text import listed
+
+if TYPE_CHECKING:
+    from convviz.images.picture import Picture
+    from convviz.spec.layers import Conv2d
 
 Padding = Annotated[
     Any,  # a word, or the widths of the sides
@@ -79,6 +86,7 @@ def pad(
     output: DrawingFile = None,
     json: Json = False,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Show the padding around the channels, as numbers and as a drawing.
 
@@ -96,24 +104,18 @@ def pad(
     if all_modes and padding_mode is not None:
         raise SpecError("all-modes: shows every mode; leave out --padding-mode.")
     layer = LayerSettings(weights=weights, layer_name=layer_name)
-    if not network.given and (weights or layer_name):
-        raise SpecError("weights and layer can only be used with a network; give --net or --model too.")
+    alone = [name for name, given in (("weights", weights), ("layer", layer_name)) if given]
+    if alone and not network.given:
+        raise SpecError(f"{listed(alone)} can only be used with a network; give --net or --model too.")
     target = stdout_for("output", output, ".png", json=json)
     check_picture(target)
 
-    from convviz.cli.reading import input_files, read_input, read_layer
+    from convviz.cli.reading import input_files
     from convviz.cli.reports import drawings
     from convviz.cli.reports import pad as report
     from convviz.results import padded
 
-    own = None
-    if network.given:
-        about = read_layer(input, layer, reading, network=network)
-        picture, own = about.picture, about.layer
-    else:
-        picture = read_input(input, reading)
-        for text in picture.remarks:
-            remark(text)
+    picture, own = _read(input, layer, reading, network=network, quiet=quiet)
     modes = PADDING_MODES if all_modes else (padding_mode or (own.padding_mode if own else "zeros"),)
     found = padded.pad(
         picture,
@@ -122,5 +124,27 @@ def pad(
         kernel_size=kernel_size or (own.kernel_size if own else 3),
     )
     inputs = [*network.files, *input_files(input)]
-    drawings.write(found, target, found.description(network, layer, reading), force=force, inputs=inputs)
-    report.show(found, target, json=json)
+    drawings.write(
+        found, target, found.description(network, layer, reading), force=force, inputs=inputs, quiet=quiet
+    )
+    report.show(found, target, json=json, quiet=quiet)
+
+
+def _read(
+    names: Sequence[str],
+    layer: LayerSettings,
+    reading: InputSettings,
+    *,
+    network: NetworkSettings,
+    quiet: bool,
+) -> "tuple[Picture, Conv2d | None]":
+    """Read the input, or what arrives at a layer of a network, and that layer."""
+    from convviz.cli.reading import read_input, read_layer
+
+    if network.given:
+        about = read_layer(names, layer, reading, network=network, quiet=quiet)
+        return about.picture, about.layer
+    picture = read_input(names, reading)
+    for text in () if quiet else picture.remarks:
+        remark(text)
+    return picture, None

@@ -313,7 +313,7 @@ def _run_overview(
         _answer_paths(written)
         return _Done(sheet, {})
     if not request.quiet:
-        of_order = "" if only is None else result.order_sentence(only)
+        of_order = network_runs.left_out(result) if only is None else result.order_sentence(only)
         for text in (*image.remarks, *result.remarks, *filter(None, [of_order])):
             request.remark(text)
     from convviz.cli.reading import input_document

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from convviz.cli.console import answer
+from convviz.cli.console import answer, answer_path
 from convviz.cli.writing import tell_replaced
 from convviz.files.writing import Stream
 from convviz.results import outputs
@@ -18,16 +18,18 @@ def write(
     *,
     force: bool,
     inputs: Sequence[Path],
+    quiet: bool,
 ) -> None:
     """Write the drawing, where one is asked for."""
     if target is not None:
         drawing = drawn.drawing()
-        tell_replaced(target, description)
+        tell_replaced(target, description, quiet=quiet)
         outputs.write_sheet(drawing, target, description, force=force, inputs=inputs)
 
 
-def end(target: Path | Stream | None) -> None:
+def end(target: Path | Stream | None, *, quiet: bool) -> None:
     """Name the file that was written."""
     if isinstance(target, Path):
-        answer()
-        answer(str(target))
+        if not quiet:
+            answer()
+        answer_path(target, quiet=quiet)

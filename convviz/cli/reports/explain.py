@@ -9,15 +9,16 @@ from convviz.render.words import tables
 from convviz.results.explanations import Explanation
 
 
-def show(found: Explanation, target: Path | Stream | None, *, json: bool) -> None:
+def show(found: Explanation, target: Path | Stream | None, *, json: bool, quiet: bool) -> None:
     """Print an explanation, and where it was drawn."""
     if json:
         answer_json(found.document())
         return
-    screen = tables.console()
-    for line in found.lines(width=screen.width):
-        answer(line)
-    table = found.table()
-    if table is not None:
-        screen.print(table)
-    drawings.end(target)
+    if not quiet:
+        screen = tables.console()
+        for line in found.lines(width=screen.width):
+            answer(line)
+        table = found.table()
+        if table is not None:
+            screen.print(table)
+    drawings.end(target, quiet=quiet)

@@ -13,17 +13,23 @@ from convviz.results.padded import Padded
 MOST_CELLS = 40
 
 
-def show(found: Padded, target: Path | Stream | None, *, json: bool) -> None:
+def show(found: Padded, target: Path | Stream | None, *, json: bool, quiet: bool) -> None:
     """Print the padded channels, and where they were drawn."""
     if json:
         answer_json(found.document())
         return
+    if not quiet:
+        _tell(found, drawn=target is not None)
+    drawings.end(target, quiet=quiet)
+
+
+def _tell(found: Padded, *, drawn: bool) -> None:
+    """Print the padded channels, or that they are too many."""
     is_large = max(found.edges.around(found.picture.size)) > MOST_CELLS
     lines = [found.sentence] if is_large else found.lines(width=tables.console().width)
     for line in lines:
         answer(line)
-    if is_large and target is None:
+    if is_large and not drawn:
         remark(f"more than {MOST_CELLS} rows or columns are too many to print; -o FILE.png draws them.")
     if left_out(found.picture):
         remark("--json has the values of all channels.")
-    drawings.end(target)

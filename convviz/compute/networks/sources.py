@@ -18,6 +18,7 @@ from convviz.spec.layers import Shape
 from convviz.spec.network import Network, SizedStep
 from convviz.spec.settings import InputSettings, LayerSettings
 from convviz.spec.wanted import NetworkSettings
+from convviz.text import listed
 
 # The usual input of networks for photographs: channels, height and width.
 _USUAL = (3, 224, 224)
@@ -278,7 +279,8 @@ def stack_of(network: NetworkSettings, layer: LayerSettings | None = None) -> St
     network.check(layer)
     network.check_order()
     if network.layers is None and network.net is None:
-        raise SpecError("until can only be used with layers, net or model.")
+        given = [name for name in ("until", "classes") if getattr(network, name) is not None]
+        raise SpecError(f"{listed(given)} can only be used with layers, net or model.")
     found = (
         stacks.find_net(network.net) if network.net is not None else stacks.parse_layers(network.layers or "")
     )

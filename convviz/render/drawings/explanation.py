@@ -114,10 +114,8 @@ def lines(found: Trace, run: LayerRun, *, width: int) -> list[str]:
         Lines without markup.
     """
     size = run.picture.size
-    named = f"map {found.index}"
     text = [
-        f"{named}{'' if found.name == named else f' ({found.name})'}, row {found.at.h}, column {found.at.w}"
-        + (": the largest magnitude of the map" if found.largest else ""),
+        _heading(found),
         f"window: {span_of(found.rows, size.h, 'rows')}, {span_of(found.columns, size.w, 'columns')}",
     ]
     shown = _strongest(found, _MOST_WRITTEN)
@@ -137,17 +135,30 @@ def lines(found: Trace, run: LayerRun, *, width: int) -> list[str]:
         if panels.is_large(found.inside.shape):
             text.append("largest products, by row and column of the kernel:")
             text += [f"  {what}: {product}" for what, product in _written_out(channel)]
-        text.append(f"sum {word}")
+        if len(terms) > 1:
+            text.append(f"sum {word}")
     parts = [
         word if place < len(shown) else f"{word} ({name})"
         for place, (word, (name, _)) in enumerate(zip(words, terms, strict=True))
     ]
     text += ["", equation(parts, total, exact=adds_up)]
-    text.append(
-        f"{found.backend} computed {exact(found.computed)}; difference {found.difference:.2g}"
-        f" ({found.rounding})"
-    )
+    text.append(f"{found.backend} computed {exact(found.computed)}{_agreement(found)}")
     return text
+
+
+def _heading(found: Trace) -> str:
+    """Name the value, by the index of its map and by the name that says more."""
+    named = f"map {found.index}"
+    words = named if found.name == named else f"{named} ({found.name})"
+    chosen = ": the largest magnitude of the map" if found.largest else ""
+    return f"{words}, row {found.at.h}, column {found.at.w}{chosen}"
+
+
+def _agreement(found: Trace) -> str:
+    """Compare what the backend computed with the sum; what differs more than by rounding was refused."""
+    if found.difference == 0:
+        return ", the same value"
+    return f"; that it differs by {found.difference:.2g} is no error ({found.rounding})"
 
 
 def draw(found: Trace, run: LayerRun, looks: ContrastSettings = DEFAULT) -> Drawing:
@@ -209,8 +220,7 @@ class _Explanation:
     def drawing(self) -> Drawing:
         """Combine all parts."""
         found = self.found
-        chosen = ": the largest magnitude of the map" if found.largest else ""
-        heading = f"{found.name}, row {found.at.h}, column {found.at.w}{chosen}"
+        heading = _heading(found)
         shapes: list[Shape] = [Label(_GAP, 32, heading, INK, 18), Label(_GAP, 54, self._note(), FAINT, 13)]
         for place, channel in enumerate(self.shown):
             shapes += self._row(channel, _TOP + place * self.pitch)

@@ -25,6 +25,10 @@ from convviz.typing import Floats
 _MOST_FOLDED = 24
 # The most rows and columns of a map to show: still readable, even if a line has no width limit.
 _MOST_VALUES = 24
+# Where the mean and the standard deviation stand among the numbers of a map, and the share of its largest
+# magnitude that one step of float32 is: what is smaller cannot be told from the rounding of the values.
+_MOMENTS = (2, 3)
+_LEAST_SHARE = float(np.finfo(np.float32).eps)
 # Characters per line of a file or a pipe: more than any line needs.
 NO_WIDTH = 1_000_000
 
@@ -123,16 +127,26 @@ def statistics(
 ) -> Table:
     """Tabulate maps: index, `words`, minimum, maximum, mean, standard deviation, and the columns in `more`.
 
-    Below 60 characters the numbers have one digit less; they are empty if no value is finite.
+    Below 60 characters the numbers have one digit less; they are empty if no value is finite. A mean or a
+    standard deviation that the rounding of float32 hides is ``~0``.
     """
     left = range(1, 1 + len(words))
     table = bare_table("", *words, "min", "max", "mean", "std", *more, left=tuple(left), folding=1)
     digits = 4 if width >= 60 else 3
     for index, *cells in rows:
         texts, values = cells[: len(words)], cells[len(words) :]
-        shown = ("-" if math.isnan(value) else number(value, digits=digits) for value in values)
+        least = _LEAST_SHARE * max(map(abs, values[:2]))
+        shown = [
+            TOO_SMALL if at in _MOMENTS and 0 < abs(value) < least else _or_dash(value, digits)
+            for at, value in enumerate(values)
+        ]
         table.add_row(str(index), *texts, *shown)
     return table
+
+
+def _or_dash(value: float, digits: int) -> str:
+    """Write a number; a dash where there is none."""
+    return "-" if math.isnan(value) else number(value, digits=digits)
 
 
 def without_zeros(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
