@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,19 +104,22 @@ class BestOfMap:
         The largest value first, at most one for each picture.
     nan : int
         The number of pictures in which the map holds NaN; none of them is among `patches`.
+    kernels : ndarray, shape (I, kh, kw), float32, optional
+        The kernels of the filter, if it reads few channels.
     """
 
     index: int
     name: str
     patches: tuple[Patch, ...]
     nan: int = 0
+    kernels: Floats | None = field(default=None, repr=False, compare=False)
 
     @property
     def words(self) -> str:
         """The index, and the name if it says more."""
         return (
             str(self.index)
-            if self.name.rpartition(": ")[2] == str(self.index)
+            if self.name.rpartition(": ")[2].removeprefix("map ") == str(self.index)
             else f"{self.index}: {self.name}"
         )
 
@@ -189,7 +192,8 @@ class Best(Sequence[BestOfMap]):
             chosen = f"the {plural(count, 'map')} with the largest values over all pictures"
             chosen = chosen if count > 1 else "the map with the largest value over all pictures"
         patch = {
-            "field": "A patch is what the value sees of the original picture; grey is padding",
+            "field": "A patch is what the value sees of the original picture"
+            + ("; grey is padding" if any(one.padding for row in self.maps for one in row.patches) else ""),
             "whole": "Every value sees the whole picture, which is drawn",
             "undefined": "The receptive field of a value is not defined, so that whole pictures are drawn",
         }[self.sees]
@@ -222,11 +226,14 @@ class Best(Sequence[BestOfMap]):
                     Tile(patches.short_name(one.name), _value(one), drawn[one], brief=_value(one, 3))
                     for one in row.patches
                 ],
+                () if row.kernels is None else _kernels(row.kernels, look.tile),
             )
             for row in self.maps
         ]
         which = (
-            f"{len(self.maps)} of the {self.words}" if len(self.maps) < self.total else f"the {self.words}"
+            f"{len(self.maps)} of the {self.words}"
+            if len(self.maps) < self.total
+            else f"the {self.words}".removeprefix("the 1 ")
         )
         verb = "is" if len(self.maps) == 1 else "are"
         heading = (f"Where {which} {verb} largest in {plural(self.pictures, 'picture')}",)
@@ -290,6 +297,12 @@ class Best(Sequence[BestOfMap]):
     def _repr_png_(self) -> bytes:
         """Show the sheet in a notebook."""
         return outputs.as_png(self.sheet().image())
+
+
+def _kernels(kernels: Floats, tile: int | None) -> list[Tile]:
+    """Draw the kernels of a filter, each with the channel that it reads."""
+    names = ["kernel"] if len(kernels) == 1 else [f"kernel {index}" for index in range(len(kernels))]
+    return patches.kernel_tiles(kernels, names, tile=tile)
 
 
 def _title(row: BestOfMap) -> str:

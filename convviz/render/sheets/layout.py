@@ -210,7 +210,8 @@ def _tiles(rows: Rows, left: int, top: int, *, text: int, captioned: bool) -> It
         if tile.bar:
             yield from tile.bar.shapes(x, under + text // 2, max(w, rows.bar.w), size=text)
         if captioned:
-            under += rows.bar.h + text // 3 + ascent
+            # The captions of a row stand in one line.
+            under = y + rows.heights[row] + rows.bar.h + text // 3 + ascent
             yield Label(x, under, captions.shortened(tile.caption, text, rows.cell), INK, text)
             note = captions.in_lines(tile.notes[rows.form], rows.notes)
             for number_of, words in enumerate(note, start=1):
