@@ -1,7 +1,9 @@
 """Rows of values: every cell says which value it is, and what these values are."""
 
 import numpy as np
+import pytest
 
+import convviz
 from convviz.compute.networks.engine import NetworkStep
 from convviz.images.picture import Picture
 from convviz.render.drawings.drawing import Label
@@ -71,3 +73,27 @@ def test_the_layers_of_a_difference_stand_apart_each_under_its_name():
     words = [one.text for one in found]
     assert [words.count(one) for one in ("conv1, map 2", "head", "A", "B", "B - A")] == [1, 1, 2, 2, 2]
     assert words_above(found, "5") == ["2"]
+
+
+@pytest.mark.parametrize(("ones", "said"), [(1, True), (0, False)])
+def test_the_scale_of_a_map_of_one_value_is_said_to_start_or_end_at_0(ones, said):
+    """A map that is 0 everywhere is black, so that its scale starts with its minimum."""
+    kernel = np.full((1, 1, 3, 3), ones, np.float32)
+    sheet = convviz.run(np.ones((1, 5, 5), np.float32), convviz.Conv2d(1, 1, 3, bias=False), kernel).sheet()
+    assert ("starts or ends at 0" in " ".join(one.text for one in labels(sheet))) == said
+
+
+def test_the_bar_of_a_large_map_says_that_it_goes_from_percentile_to_percentile():
+    image = np.random.default_rng(1).random((1, 60, 60))
+    found = convviz.explain(image, convviz.Conv2d(1, 1, 3), at=(3, 3))
+    words = [one.text for one in found.drawing().shapes if isinstance(one, Label)]
+    assert "percentile 1 to 99" in words
+
+
+def test_a_drawing_of_padding_names_its_colour():
+    words = [
+        one.text
+        for one in convviz.pad(np.ones((1, 4, 4)), padding=1).drawing().shapes
+        if isinstance(one, Label)
+    ]
+    assert "blue: padding" in words

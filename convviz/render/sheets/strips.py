@@ -137,7 +137,7 @@ def draw(
     )
     if alone:
         sections.append(sections.pop(0))
-    note = rule(look, whole=[one.whole for one in drawn])
+    note = rule(look, whole=[one.whole for one in drawn], flat=any(one.is_flat for one in drawn))
     if any(one.reads for one in sections):
         note = f"{branches.SENTENCE}. {note}"
     return layout.sheet(heading, sections, note, look=look)
