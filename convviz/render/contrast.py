@@ -85,6 +85,11 @@ class Drawn:
     others: NotFinite = NONE
     adds: bool = False
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether it holds one value everywhere, which is drawn beside 0."""
+        return self.low == self.high != 0
+
     @classmethod
     def of(cls, field: ArraySummary, size: HW, *, layer: int = 0, adds: bool = False) -> "Drawn":
         """Take a map of the given size, which does not depend on how it is drawn."""
@@ -250,7 +255,9 @@ def _between(one: Drawn, percent: float) -> tuple[float, float]:
     return min(one.low, 0.0), max(one.high, 0.0) or float(one.low == 0)
 
 
-def rule(looks: Look, *, whole: Sequence[bool], what: str = "map", adds: bool = False) -> str:
+def rule(
+    looks: Look, *, whole: Sequence[bool], what: str = "map", adds: bool = False, flat: bool = False
+) -> str:
     """Describe in words how values became brightness, for the legend.
 
     Parameters
@@ -263,6 +270,8 @@ def rule(looks: Look, *, whole: Sequence[bool], what: str = "map", adds: bool = 
         The thing that has a scale of its own, if they do not all share one.
     adds : bool
         Whether values are terms of a sum, as for `Drawn`.
+    flat : bool
+        Whether some map holds one value, not 0, everywhere.
 
     Returns
     -------
@@ -299,6 +308,8 @@ def rule(looks: Look, *, whole: Sequence[bool], what: str = "map", adds: bool = 
         if any(whole):
             words += f"; maps of at most {scales.MOST_WHOLE}x{scales.MOST_WHOLE} values: "
             words += "to the largest magnitude" if centred else "from minimum to maximum"
+    if flat and looks.scale == "map" and not centred and limits.kind != "fixed":
+        words += "; that of a map of one value starts or ends at 0"
     if differs(looks, whole=all(whole), shared=(looks.scale, what) != ("map", "map")):
         bars = "bars show the ends, 0 and the share of pixels beyond"
     else:

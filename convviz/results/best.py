@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +104,15 @@ class BestOfMap:
         The largest value first, at most one for each picture.
     nan : int
         The number of pictures in which the map holds NaN; none of them is among `patches`.
+    kernels : ndarray, shape (I, kh, kw), float32, optional
+        The kernels of the filter, if it reads few channels.
     """
 
     index: int
     name: str
     patches: tuple[Patch, ...]
     nan: int = 0
+    kernels: Floats | None = field(default=None, repr=False, compare=False)
 
     @property
     def words(self) -> str:
@@ -228,6 +231,7 @@ class Best(Sequence[BestOfMap]):
                     Tile(patches.short_name(one.name), _value(one), drawn[one], brief=_value(one, 3))
                     for one in row.patches
                 ],
+                () if row.kernels is None else _kernels(row.kernels, look.tile),
             )
             for row in self.maps
         ]
@@ -295,6 +299,12 @@ class Best(Sequence[BestOfMap]):
     def _repr_png_(self) -> bytes:
         """Show the sheet in a notebook."""
         return outputs.as_png(self.sheet().image())
+
+
+def _kernels(kernels: Floats, tile: int | None) -> list[Tile]:
+    """Draw the kernels of a filter, each with the channel that it reads."""
+    names = ["kernel"] if len(kernels) == 1 else [f"kernel {index}" for index in range(len(kernels))]
+    return patches.kernel_tiles(kernels, names, tile=tile)
 
 
 def _title(row: BestOfMap) -> str:

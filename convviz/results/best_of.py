@@ -154,12 +154,14 @@ def cut(
     fields = {name: _Fields.of_file(layer_maps, path_of(name), reading) for name in sorted(used)}
     first = next(iter(fields.values()), None)
     names = first.of.names if first else ()
+    kernels = first.of.kernels if first else None
     rows = [
         BestOfMap(
             index,
             names[index] if index < len(names) else str(index),
             tuple(fields[place.name].patch(place, path_of(place.name), reading) for place in places[index]),
             ranking.nan[index],
+            kernels[index] if kernels is not None else None,
         )
         for index in indices
     ]

@@ -381,5 +381,5 @@ def _rows(one: LayerDifference, both: Both, count: int) -> list[differences.Row]
         if len(one.shape) == 4:
             filter_, channel = divmod(index, one.shape[1])
             where = f", filter {filter_}, channel {channel}"
-        found.append(differences.Row(f"{one.label}{where}", first[index], second[index]))
+        found.append(differences.Row(f"{one.label}{where}", first[index], second[index], len(one.shape) == 1))
     return found

@@ -189,7 +189,7 @@ class Looks(Sequence[LayerLook]):
             Not painted yet.
         """
         look = OverlaySettings.of(**looks)
-        named = ", ".join(f"{one.layer} {shape_text(one.shape)}" for one in self.looks[:3])
+        named = ", ".join(f"{one.layer} ({shape_text(one.shape)})" for one in self.looks[:3])
         more = f" and {len(self.looks) - 3} more" if len(self.looks) > 3 else ""
         return overlays.draw(
             self.picture,

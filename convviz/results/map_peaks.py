@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 from convviz.analysis.peaks import Peaks, peaks
 from convviz.compute import filters
 from convviz.compute.filters import NamedFilters
-from convviz.compute.networks.engine import NetworkStep, activations
+from convviz.compute.networks.engine import Engine, NetworkStep, activations
 from convviz.compute.networks.sources import NetworkSource, Opened, check_layer
 from convviz.images.picture import Picture
 from convviz.render.sheets import strips
@@ -18,6 +20,9 @@ from convviz.spec.layers import Shape
 from convviz.spec.reach import Box, Reach
 from convviz.spec.settings import InputSettings, LayerSettings
 from convviz.typing import Floats
+
+# The kernels of a filter that reads more channels say little.
+MOST_CHANNELS = 4
 
 
 class Made(NamedTuple):
@@ -40,6 +45,8 @@ class Described(NamedTuple):
         What a value sees along each axis; None where it is the whole picture or not defined.
     whole : bool
         Where they are None: whether a value sees the whole picture.
+    kernels : ndarray, shape (O, I, kh, kw), float32, or None
+        The kernels of a convolution that reads at most `MOST_CHANNELS` channels.
     """
 
     layer: str
@@ -47,6 +54,7 @@ class Described(NamedTuple):
     height: Reach | None
     width: Reach | None
     whole: bool
+    kernels: Floats | None = None
 
     @property
     def sees(self) -> str:
@@ -118,7 +126,8 @@ class OfLayer(MapsOf):
         height, width = (layer.reach(Reach(), shape, axis) for axis in (0, 1))
         assert isinstance(height, Reach)
         assert isinstance(width, Reach)
-        return Described(str(layer), weights.names, height, width, whole=False)
+        kernels = weights.weight if weights.weight.shape[1] <= MOST_CHANNELS else None
+        return Described(str(layer), weights.names, height, width, whole=False, kernels=kernels)
 
 
 @dataclass(slots=True, eq=False)
@@ -195,9 +204,23 @@ class OfNetwork(MapsOf):
         step = self.step(shape)
         known = step.layout and step.height is not None and step.width is not None
         height, width = (step.height, step.width) if known else (None, None)
+        engine = self.opened(shape).engine
         return Described(
-            f"layer {step.name} of {self.opened(shape).engine.name}", (), height, width, whole=step.whole
+            f"layer {step.name} of {engine.name}",
+            (),
+            height,
+            width,
+            whole=step.whole,
+            kernels=_kernels(engine, step),
         )
+
+
+def _kernels(engine: Engine, step: NetworkStep) -> Floats | None:
+    """Return the kernels of a convolution that reads few channels."""
+    channels = (step.input_shapes[0] or (0,))[0] if step.input_shapes else 0
+    if step.convolution != "Conv2d" or channels > MOST_CHANNELS:
+        return None
+    return np.asarray(engine.conv(step.name).weight, np.float32)
 
 
 def as_units(values: Floats, layout: str) -> Floats:

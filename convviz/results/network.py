@@ -1,6 +1,5 @@
 """Hold the maps that the steps of a network make of a picture, as a value that shows and saves itself."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convviz import __version__
-from convviz.compute.networks.engine import NetworkStep, activations
+from convviz.compute.networks.engine import NetworkStep, activations, meaning
 from convviz.compute.networks.overview import output_steps, rows_read
 from convviz.compute.networks.sources import Opened
 from convviz.compute.survey import by_energy
@@ -186,22 +185,28 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         whole = self.opened.until is None and last.name in self.made and not seeded
         return whole and len(shape) == 1 and shape[0] > 1 and not flattened
 
+    def _classes(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of the classes for each step that makes one value per class."""
+        last = self.steps[-1]
+        names: Sequence[str] = self.opened.classes or self.opened.engine.classes
+        if not names and self._ends_in_scores:
+            names = [str(index) for index in range(self.output_shape[0])]
+        if self.output_shape != (len(names),):
+            return {}
+        same = (last.name, *(last.inputs if last.kind == "Softmax" else ()))
+        return dict.fromkeys(same, tuple(names))
+
     def prediction_sentence(self) -> str:
         """Return the prediction in words; empty if there is no prediction."""
         predicted = self.prediction()
         if not predicted:
             return ""
         (first, value), *others = predicted
-        start = f"prediction: {first} ({number(value, digits=3)})"
+        last = self.steps[-1]
+        what = meaning(last, self.activation(last.name))
+        start = f"prediction: {first} ({what} {number(value, digits=3)})"
         rest = ", ".join(f"{name} ({number(of, digits=3)})" for name, of in others)
-        return f"{start}; then {rest}{self._kind_of_values}" if rest else f"prediction: {first}"
-
-    @property
-    def _kind_of_values(self) -> str:
-        """Say that the values of the classes are no probabilities; empty if they may be."""
-        values = self.activation(self.steps[-1].name)
-        shares = values.min() >= 0 and math.isclose(float(values.sum(dtype=np.float64)), 1, abs_tol=1e-3)
-        return "" if shares else "; these are scores, not probabilities"
+        return f"{start}; then {rest}" if rest else f"prediction: {first}"
 
     def gradient(self, seen: Seen) -> Floats:
         """Compute how much every input value moves the maps of a layer at one position.
@@ -250,6 +255,8 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         look = settings.SheetSettings.of(**looks)
         every = self.shown or [one for one in self.steps if one.kind != "Flatten"]
         steps = every if only is None else [self.step(only)]
+        classes = self._classes()
+        steps = [replace(one, classes=classes.get(one.name, ())) for one in steps]
         made = {one.name: self.activation(one.name) for one in steps}
         tiles: Sequence[int | None] = [look.tile if only is not None else look.tile_or(strips.TILE)]
         chosen = []

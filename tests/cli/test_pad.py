@@ -94,7 +94,7 @@ def test_of_many_channels_the_strongest_are_shown():
     assert named == [str(one) for one in strong]
     drawing = found.drawing()
     labels = {one.text for one in drawing.shapes if isinstance(one, Label)}
-    assert lines[1] in labels
+    assert f"{lines[1]}; blue: padding" in labels
     assert {one for one in labels if one.startswith("channel")} == {f"channel {one}" for one in strong}
     assert drawing.width < 1200
     assert found.channels["zeros"].shape == (32, 4, 5)

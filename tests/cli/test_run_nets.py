@@ -176,10 +176,7 @@ def scores(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("scores")
 def test_a_prediction_names_classes_by_their_numbers_where_they_have_no_names(capsys):
     assert status_of(["run", "x.json", "--model", "net.py:scores"]) == 0
-    assert (
-        "\nprediction: class 2 (2); then class 1 (0.5), class 0 (-5); these are scores, not probabilities\n"
-        in capsys.readouterr().out
-    )
+    assert "\nprediction: class 2 (score 2); then class 1 (0.5), class 0 (-5)\n" in capsys.readouterr().out
     assert status_of(["run", "x.json", "--model", "net.py:scores", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["prediction"] == [
         {"class": "class 2", "value": 2},

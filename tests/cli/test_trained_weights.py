@@ -191,7 +191,7 @@ def test_a_net_says_how_the_picture_is_read_and_what_its_values_stand_for(convvi
         expected = trained()(torch.from_numpy(stored["input"])[None])[0].tolist()
     assert [values[name] for name in ("cat", "dog", "cow")] == pytest.approx(expected, abs=1e-6)
     text = convviz("run", "photo.png", "--net", "net.toml", "--weights", "w.safetensors").stdout
-    assert f"prediction: {best} (" in text
+    assert f"prediction: {best} (score " in text
 
 
 def test_until_computes_no_more(convviz, place):

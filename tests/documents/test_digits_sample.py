@@ -84,4 +84,4 @@ def test_the_command_says_what_it_reads(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "prediction: 7 (0.99" in done.stdout
+    assert "prediction: 7 (probability 0.99" in done.stdout

@@ -199,11 +199,26 @@ def test_the_sheet_is_as_large_as_asked_and_shows_padding_in_grey(tmp_path):
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "black.png")
     weights = {"conv1": {"weight": np.full((1, 3, 3, 3), -1), "bias": np.zeros(1)}}
     found = convviz.best(tmp_path, convviz.parse_layers("conv 1 k3 p1"), weights=weights)
-    tile = next(one for one in found.sheet(tile=30).drawing.shapes if hasattr(one, "levels"))
+    pictures = [one for one in found.sheet(tile=30).drawing.shapes if hasattr(one, "levels") and one.alt]
+    assert [one.alt.partition(":")[0] for one in pictures] == [
+        "kernel 0",
+        "kernel 1",
+        "kernel 2",
+        "black.png",
+    ]
+    tile = pictures[-1]
     assert tile.levels.shape == (30, 30, 3)
     assert (tile.levels[:10] == 214).all()
     assert (tile.levels[:, :10] == 214).all()
     assert (tile.levels[10:, 10:] == 0).all()
+
+
+def test_the_sheet_has_the_kernels_of_filters_that_read_few_channels_and_no_word_of_padding(folder):
+    for layer, kernels in (("0", 3), ("3", 0)):
+        found = convviz.best(folder, network(), layer, maps=[0], count=1)
+        alt = [one.alt for one in found.sheet().drawing.shapes if hasattr(one, "levels") and one.alt]
+        assert sum(one.startswith("kernel ") for one in alt) == kernels
+        assert ("grey is padding" in found.rule) == bool(found[0].patches[0].padding)
 
 
 def test_a_sheet_can_be_saved_and_shown_and_so_can_the_numbers(folder, tmp_path):

@@ -8,6 +8,7 @@ from torch import nn
 
 import convviz
 from convviz.errors import InputError, SpecError, UnknownNameError
+from convviz.render.drawings.drawing import Label
 from convviz.render.sheets import overlays
 
 X = np.random.default_rng(8).random((3, 20, 24)).astype(np.float32)
@@ -178,3 +179,11 @@ def test_a_look_saves_its_numbers_and_its_sheet(module, tmp_path):
     assert "relu, alone" in (tmp_path / "x.svg").read_text()
     assert found._repr_png_().startswith(b"\x89PNG")
     assert len(found.sheet().maps) == 5
+
+
+@pytest.mark.parametrize("columns", [None, 2])
+def test_each_map_alone_stands_below_its_overlay(module, columns):
+    shapes = convviz.look(X, module, ["first", "second", "relu"]).sheet(columns=columns).drawing.shapes
+    left = {one.text: one.x for one in shapes if isinstance(one, Label)}
+    for name in ("first", "second", "relu"):
+        assert left[f"{name}, alone"] == left[name]

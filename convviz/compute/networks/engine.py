@@ -15,6 +15,9 @@ from convviz.spec.reach import Reach
 from convviz.text import printable
 from convviz.typing import Floats
 
+# Probabilities add up to 1 within this, for they are rounded.
+_OF_ONE = 1e-3
+
 
 @dataclass(frozen=True, slots=True)
 class Declared:
@@ -75,6 +78,8 @@ class NetworkStep:
         they are not rows and columns of the picture, or where the order is not known.
     layer : str
         The layer with its arguments, as torch writes it; empty where the arguments are not known.
+    classes : tuple of str
+        The names of the classes, or their numbers, if it makes one value for each.
     folded : bool
         Whether the batch normalization after it is folded into its weights, so that it makes the output of
         both.
@@ -96,11 +101,27 @@ class NetworkStep:
     layout: str = ""
     layer: str = ""
     folded: bool = False
+    classes: tuple[str, ...] = ()
 
     @property
     def described(self) -> str:
         """The layer with its arguments if they are known, else the kind."""
         return self.layer or self.kind
+
+
+def meaning(step: NetworkStep, values: Floats) -> str:
+    """Return what the values of a step, one per class, are: each a "probability" or a "score".
+
+    They are probabilities after a softmax, or if none is below 0 and they add up to 1.
+
+    Examples
+    --------
+    >>> step = NetworkStep("fc", "Linear", (None,), (2,))
+    >>> meaning(step, np.array([0.25, 0.75])), meaning(step, np.array([-0.25, 1.25]))
+    ('probability', 'score')
+    """
+    shares = bool(np.all(values >= 0)) and abs(float(values.sum()) - 1) < _OF_ONE
+    return "probability" if step.kind == "Softmax" or shares else "score"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

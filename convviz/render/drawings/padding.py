@@ -92,16 +92,16 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
     size, around = picture.size, edges.around(picture.size)
     scale = side / max(around)
     colour = picture.x.shape[0] in (3, 4) and not picture.activations
-    chosen, note = picture.strongest(MOST), left_out(picture)
+    chosen = picture.strongest(MOST)
+    note = "; ".join(filter(None, (left_out(picture), "blue: padding")))
     ends = [channel_ends(picture, index) for index in chosen]
     names = (["input"] if colour else []) + [channel_title(picture, index) for index in chosen]
-    gap, head = 28.0, 76.0 if note else 56.0
+    gap, head = 28.0, 76.0
     across = len(names) if len(names) <= _ACROSS else -(-len(names) // 2)
     tile_w, tile_h = around.w * scale, around.h * scale
     column = max(tile_w, font(15).getlength("replicate padding") + 20) + gap
     heading = f"{size} with padding {edges} (top, bottom, left, right) is {around}"
-    shapes: list[Shape] = [Label(gap, 30, heading, INK, 17)]
-    shapes += [Label(gap, 52, note, FAINT, 14)] if note else []
+    shapes: list[Shape] = [Label(gap, 30, heading, INK, 17), Label(gap, 52, note, FAINT, 14)]
     marked = padding_mask(edges, size)
     line = tile_h + 40
     pitch = -(-len(names) // across) * line + 32

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from convviz.analysis.trace import read
 from convviz.compute.feature_maps import LayerRun
 from convviz.compute.survey import reduce
-from convviz.render.contrast import channel_ends, contrast_of
+from convviz.render.contrast import Contrast, channel_ends, contrast_of
 from convviz.render.drawings.cells import cells, level_fills, tinted
 from convviz.render.drawings.drawing import Bitmap, Colour, Rectangle, Shape
 from convviz.render.drawings.padding import padding_mask
@@ -18,6 +18,7 @@ from convviz.render.palette import FAINT, INPUT_BLUE, OUTPUT_TEAL, RULE, colours
 from convviz.render.sheets.bar import Bar
 from convviz.render.toned import Toned, picture_levels
 from convviz.render.words.matrices import cell_words, words_of
+from convviz.spec.limits import exact
 from convviz.spec.settings import ContrastSettings
 from convviz.typing import Bytes, Floats
 
@@ -168,7 +169,11 @@ class MapPanel:
         """Take a map of a run; its longest side is at most `side` units."""
         scale = scale_of(run.maps.shape[1:], side)
         contrast = contrast_of(run.maps, index, looks=looks)
-        return cls(run.maps[index], scale, Bar(contrast, colours(looks.colormap)))
+        if contrast.below or contrast.above:
+            contrast = replace(contrast, said=True)
+        return cls(
+            run.maps[index], scale, Bar(contrast, colours(looks.colormap), told=_told(contrast, looks))
+        )
 
     @property
     def width(self) -> float:
@@ -194,6 +199,14 @@ class MapPanel:
             Rectangle(x, y, w, h, None, OUTPUT_TEAL, 2),
             *self.bar.shapes(x, y + h + _BAR, self.width, size=_WORDS),
         ]
+
+
+def _told(contrast: Contrast, looks: ContrastSettings) -> str:
+    """Return which percentiles the ends of a scale are; empty if they are none, or of magnitudes."""
+    if looks.limits.kind != "percentile" or contrast.tone.kind == "signed" or not contrast.above:
+        return ""
+    first = f"percentile {exact(looks.limits.percent)} to" if contrast.below else "0 to percentile"
+    return f"{first} {exact(100 - looks.limits.percent)}"
 
 
 def _array(

@@ -24,17 +24,22 @@ class Bar:
         The colour of each level; grey by default.
     named : (str, str), optional
         Words in place of the values at the ends.
+    told : str
+        How the ends were chosen, in place of the shares beyond them, if there is room.
     """
 
     contrast: Contrast
     colours: Bytes | None = None
     named: tuple[str, str] | None = None
+    told: str = ""
 
     @property
     def beyond(self) -> str:
         """Shares beyond the ends in words; empty if there are none, or if the legend gives them."""
         if not self.contrast.said:
             return ""
+        if self.told:
+            return self.told
         shares = ((self.contrast.below, "below"), (self.contrast.above, "above"))
         return ", ".join(f"{percent(share)} {where}" for share, where in shares if share)
 

@@ -30,11 +30,14 @@ class Row:
         The layer and the map.
     first, second : ndarray, shape (H, W), float32
         The map in A, and in B.
+    vector : bool
+        Whether it is a row of values, which have an index each.
     """
 
     title: str
     first: Floats
     second: Floats
+    vector: bool = False
 
 
 def draw(
@@ -75,19 +78,25 @@ def draw(
     found = [_summary(_difference(row), fit) for row, fit in zip(rows, fits, strict=True)]
     own = contrasts([Drawn.of(one, size) for one, size in zip(found, sizes, strict=True)], signed)
     table, between = colours(look.colormap), colours(signed.colormap)
-    tiles: list[Tile] = []
+    sections: list[Section] = []
     for index, (row, fit) in enumerate(zip(rows, fits, strict=True)):
-        for letter, at in (("A", 2 * index), ("B", 2 * index + 1)):
-            name = f"{row.title}: {letter}"
-            tiles.append(map_tile(name, maps[at][0], shared[at], scale=fit, colours=table))
-        tiles.append(map_tile(f"{row.title}: B - A", found[index], own[index], scale=fit, colours=between))
-    tiles = [
-        replace(tile, label=tile.name if at % 3 == 0 else tile.name.rpartition(": ")[2])
-        for at, tile in enumerate(tiles)
-    ]
-    section = Section(tiles, None, palette.OUTPUT_TEAL, together=3)
+        three = (
+            ("A", maps[2 * index][0], shared[2 * index], table),
+            ("B", maps[2 * index + 1][0], shared[2 * index + 1], table),
+            ("B - A", found[index], own[index], between),
+        )
+        keys = [str(at) for at in range(row.first.size)] if row.vector else []
+        tiles: list[Tile] = [
+            replace(
+                map_tile(f"{row.title}: {label}", one, contrast, scale=fit, colours=of),
+                label=label,
+                keys=keys,
+            )
+            for label, one, contrast, of in three
+        ]
+        sections.append(Section(tiles, 3, palette.OUTPUT_TEAL, title=row.title))
     note = rule(look, whole=[scales.is_whole(size) for size in sizes])
-    return layout.sheet(heading, [section], f"{note}. {_HOW}", look=look)
+    return layout.sheet(heading, sections, f"{note}. {_HOW}", look=look)
 
 
 def _summary(values: Floats, fit: float) -> ArraySummary:

@@ -32,8 +32,10 @@ _FRAME = 2
 # The least size of a number in a cell: in pixels, and as a share of the type size.
 _LEAST_NUMBER, _LEGIBLE_NUMBER = 8, 0.4
 
-# The words in the cells of a tile, and their size; none are written if there are none.
-_Cells = tuple[list[list[str]], int]
+# The middle of a name and of its value, as shares of the height of a cell.
+_NAME, _VALUE = 0.3, 0.7
+# What is written into the cells of a tile: words, their size, and their middle as a share of the cell.
+_Cells = list[tuple[list[list[str]], int, float]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,7 +196,7 @@ def _tiles(rows: Rows, left: int, top: int, *, text: int, captioned: bool) -> It
         top += rows.title
     cells = _cells(rows.section.tiles, text)
     for index, tile in enumerate(rows.section.tiles):
-        row, column = divmod(index, rows.columns)
+        row, column = divmod(rows.section.skipped + index, rows.columns)
         x = left + column * (rows.cell + gap_of(text))
         y = top + sum(rows.heights[:row]) + row * (rows.above + rows.bar.h + rows.caption)
         h, w = tile.size
@@ -208,7 +210,8 @@ def _tiles(rows: Rows, left: int, top: int, *, text: int, captioned: bool) -> It
         if tile.bar:
             yield from tile.bar.shapes(x, under + text // 2, max(w, rows.bar.w), size=text)
         if captioned:
-            under += rows.bar.h + text // 3 + ascent
+            # The captions of a row stand in one line.
+            under = y + rows.heights[row] + rows.bar.h + text // 3 + ascent
             yield Label(x, under, captions.shortened(tile.caption, text, rows.cell), INK, text)
             note = captions.in_lines(tile.notes[rows.form], rows.notes)
             for number_of, words in enumerate(note, start=1):
@@ -223,7 +226,23 @@ def _cells(tiles: Sequence[Tile], text: int) -> list[_Cells]:
     ]
     sizes = [_number_size(of, tile.cell, text) for of, tile in zip(words, tiles, strict=True) if of]
     size = min(sizes, default=0)
-    return [(of, size) if size else ([], 0) for of in words]
+    return [_in_lines(tile, of, size, text=text) for tile, of in zip(tiles, words, strict=True)]
+
+
+def _in_lines(tile: Tile, words: list[list[str]], size: int, *, text: int) -> _Cells:
+    """Place the numbers in the cells of a tile, and the keys above them, where they fit."""
+    keys: list[list[str]] = []
+    tall = 0
+    if tile.keys:
+        for names in (tile.keys, [str(index) for index in range(len(tile.keys))]):
+            wide = tile.levels.shape[1]
+            keys = [list(names[at : at + wide]) for at in range(0, len(names), wide)]
+            tall = _number_size(keys, tile.cell, text)
+            if tall:
+                break
+    if not (words and size and tall):
+        return [(of, found, 0.5) for of, found in ((words, size), (keys, tall)) if of and found]
+    return [(keys, tall, _NAME), (words, size, _VALUE)]
 
 
 def _number_size(words: list[list[str]], cell: int, text: int) -> int:
@@ -241,18 +260,18 @@ def _number_size(words: list[list[str]], cell: int, text: int) -> int:
 def _in_cells(tile: Tile, cells: _Cells, *, x: int, y: int) -> Iterator[Shape]:
     """Draw lines between the cells of a tile, and its numbers."""
     yield from cell_lines(x, y, tile.size, cell=tile.cell)
-    words, size = cells
-    if not words:
+    if not cells:
         return
     levels, cell = tile.levels[:].astype(float), tile.cell
     bright = levels @ (0.299, 0.587, 0.114) if levels.ndim == 3 else levels
-    for row, column in np.ndindex(bright.shape):
-        yield Label(
-            x + (column + 0.5) * cell,
-            # Digits are 0.73 of the type size high.
-            round(y + (row + 0.5) * cell + 0.365 * size),
-            words[row][column],
-            (0, 0, 0) if bright[row, column] > 127 else (255, 255, 255),
-            size,
-            "middle",
-        )
+    for words, size, middle in cells:
+        for row, column in np.ndindex(bright.shape):
+            yield Label(
+                x + (column + 0.5) * cell,
+                # Digits are 0.73 of the type size high.
+                round(y + (row + middle) * cell + 0.365 * size),
+                words[row][column],
+                (0, 0, 0) if bright[row, column] > 127 else (255, 255, 255),
+                size,
+                "middle",
+            )

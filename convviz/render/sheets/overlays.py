@@ -136,8 +136,9 @@ def draw(
         over.append(Tile(one.name, note, laid, bar=Bar(contrast, table), brief=brief))
     shown = overview.input_section(picture, channels[:3] if len(channels) >= 3 else channels[:1], scale)
     first = replace(shown.tiles[0], frame=shown.frame)
+    # Of several layers, each map stands below its overlay.
     rows = [[first, *over, *bare]] if len(over) == 1 else [[first, *over], bare]
-    sections = [Section(tiles, columns, palette.OUTPUT_TEAL) for tiles in rows]
+    sections = [Section(tiles, columns, palette.OUTPUT_TEAL, skipped=at) for at, tiles in enumerate(rows)]
     lines = [*heading, *overview.normalization_lines(picture)]
     note = rule(look, whole=[one.whole for one in drawn]) if drawn else ""
     return layout.sheet(lines, sections, note, look=look)

@@ -108,7 +108,8 @@ def draw(
         for row in part
     ]
     said = differs(look, whole=is_whole(size), shared=look.scale != "map" or max(map(len, rows)) > 1)
-    shown = contrasts([Drawn.joined([one for one in row if one is not None]) for row in drawn], look)
+    shared = [Drawn.joined([one for one in row if one is not None]) for row in drawn]
+    shown, flat = contrasts(shared, look), any(one.is_flat for one in shared)
     tiles = [
         _unread_tile(name, size, map_scale)
         if one is None or values is None
@@ -149,7 +150,13 @@ def draw(
         *seen.words,
     )
     what = "map" if parts is None and flips is None else "row" if flips is None else "filter"
-    note = rule(look, whole=[is_whole(size)], what=what, adds=parts is not None)
+    note = rule(
+        look,
+        whole=[is_whole(size)],
+        what=what,
+        adds=parts is not None,
+        flat=flat,
+    )
     if picture.activations:
         note += ". Each channel of the input has its own scale too"
         if any(_is_dead(one) for one in channels.values()):

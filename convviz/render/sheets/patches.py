@@ -1,15 +1,20 @@
 """Draw patches of pictures in rows, one row per map."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from convviz.compute.survey import survey
 from convviz.images.picture import Picture
 from convviz.render import palette, toned
+from convviz.render.contrast import Contrast
+from convviz.render.palette import Tone, signed_colours
 from convviz.render.sheets import layout
-from convviz.render.sheets.tile import Section, Tile
+from convviz.render.sheets.tile import Section, Tile, map_tile
+from convviz.spec import scales
 from convviz.spec.geometry import HW
 from convviz.spec.reach import Box
 from convviz.spec.settings import Look
@@ -32,10 +37,13 @@ class Row(NamedTuple):
         The line above the patches.
     tiles : sequence of Tile
         The patches, from left to right.
+    kernels : sequence of Tile
+        The kernels of the filter, before the patches.
     """
 
     title: str
     tiles: Sequence[Tile]
+    kernels: Sequence[Tile] = ()
 
 
 def draw(
@@ -62,9 +70,28 @@ def draw(
         Not painted yet.
     """
     sections = [
-        Section(row.tiles, columns or len(row.tiles), palette.INPUT_BLUE, title=row.title) for row in rows
+        Section(
+            [*row.kernels, *row.tiles],
+            columns or len(row.kernels) + len(row.tiles),
+            palette.INPUT_BLUE,
+            title=row.title,
+        )
+        for row in rows
     ]
     return layout.sheet(heading, sections, note, look=look)
+
+
+def kernel_tiles(kernels: Floats, channels: Sequence[str], *, tile: int | None) -> list[Tile]:
+    """Draw the kernels of a filter, shape (I, kh, kw), on one signed scale."""
+    peak = float(np.abs(kernels).max()) or 1.0
+    contrast = Contrast(Tone(-peak, peak, "signed"), said=False)
+    table = signed_colours()
+    factor = scales.fit(HW(*kernels.shape[1:]), tile)
+    found = survey(kernels, min(factor, 1), moments=False)
+    return [
+        replace(map_tile(name, one, contrast, scale=factor, colours=table), frame=palette.RULE)
+        for name, one in zip(channels, found, strict=True)
+    ]
 
 
 def shown(field: Box, inside: Box, size: HW) -> Box:

@@ -33,7 +33,7 @@ class _Measured:
 
     section: Section
     size: HW
-    heights: list[int]  # of each tile
+    heights: list[int]  # of each place
     name: str
     words: list[list[str]]  # of each form of the notes
     bar: float
@@ -54,7 +54,7 @@ class _Measured:
         return cls(
             section,
             HW(max(heights), max(size.w for size in sizes)),
-            heights,
+            [0] * section.skipped + heights,
             name,
             words,
             bar=max((one.least for one in bars), default=0.0),
@@ -139,6 +139,8 @@ def best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look
     choices = sorted({max(least, -(-most // count)) for count in rows})
     # Two sections may stand side by side; many sections may stand in several stacks.
     most_stacks = {1: 1, 2: 2, 3: 1}.get(len(sections), len(sections) // 2)
+    if any(one.skipped for one in sections):
+        most_stacks = 1  # these stand below the others
     stacks = range(1, 1 + (1 if look.layout == "tall" else most_stacks))
     plans = [
         _fitted(heading, known, note, look=look, columns=columns, stacks=together)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from convviz.compute.networks.engine import NetworkStep
+from convviz.compute.networks.engine import NetworkStep, meaning
 from convviz.compute.survey import ArraySummary, survey
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
@@ -85,7 +85,9 @@ def draw(
         Not painted yet.
     """
     table = colours(look.colormap)
-    factor = scales.fit(picture.size, tile)
+    # The values of a row are what is to be seen; the input need not be larger than they are.
+    alone = only is not None and all(_is_row(one) for one in steps)
+    factor = scales.fit(picture.size, tile // 2 if alone and tile is not None else tile)
     channels = survey(picture.x, min(factor, 1), moments=False)
     panel = receptive_field.NOTHING
     if seen is not None:
@@ -102,9 +104,11 @@ def draw(
         order: Sequence[int] = range(count)
         if chosen is not None:
             order = chosen[one.name]
-        # A row of cells has room for its numbers.
-        longest = 2 * tile if tile is not None and len(one.output_shape or ()) == 1 else tile
         size = HW(*values.shape[1:])
+        longest = tile
+        if tile is not None and _is_row(one):
+            # The cells have room for their numbers; a single row is as long as a row of maps.
+            longest = tile * ((MOST if only is None else MOST // 2) if size.h == 1 else 2)
         factor = scales.fit(size, longest)
         found = survey(values[list(order)], min(factor, 1), moments=False, spread=True)
         strips.append((one, order, len(values), factor, found))
@@ -116,7 +120,8 @@ def draw(
         tiles = [
             replace(
                 map_tile(_caption(one, index), of, next(left), scale=factor, colours=table),
-                label="" if only is not None else _label(one, index),
+                label="" if only is not None and not _is_row(one) else _label(one, index, made[one.name]),
+                keys=(one.classes or [str(at) for at in range(made[one.name].size)]) if _is_row(one) else (),
             )
             for index, of in zip(order, found, strict=True)
         ]
@@ -130,7 +135,9 @@ def draw(
         *overview.normalization_lines(picture),
         *panel.words,
     )
-    note = rule(look, whole=[one.whole for one in drawn])
+    if alone:
+        sections.append(sections.pop(0))
+    note = rule(look, whole=[one.whole for one in drawn], flat=any(one.is_flat for one in drawn))
     if any(one.reads for one in sections):
         note = f"{branches.SENTENCE}. {note}"
     return layout.sheet(heading, sections, note, look=look)
@@ -219,11 +226,19 @@ def _caption(one: NetworkStep, index: int) -> str:
     return f"{one.name}: {_label(one, index)}"
 
 
-def _label(one: NetworkStep, index: int) -> str:
-    """Name a map within its layer."""
-    if len(one.output_shape or ()) == 1:
-        return plural(math.prod(one.output_shape or ()), "value")
-    return str(index)
+def _is_row(one: NetworkStep) -> bool:
+    """Return whether a step makes a row of values."""
+    return len(one.output_shape or ()) == 1
+
+
+def _label(one: NetworkStep, index: int, values: Floats | None = None) -> str:
+    """Name a map within its layer; a row of values, one per class, says what these are."""
+    if not _is_row(one):
+        return str(index)
+    count = math.prod(one.output_shape or ())
+    if one.classes and values is not None and meaning(one, values) == "probability":
+        return f"{count:,} probabilities"
+    return plural(count, "score" if one.classes else "value")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -33,6 +33,8 @@ class Tile:
         Side of the square that each element is drawn as, in pixels.
     numbers : ndarray, shape (H, W), float32, optional
         Values to write into the cells, if they fit.
+    keys : sequence of str
+        For a row of values, the name of each, to write above it; where names do not fit, the index.
     bar : Bar, optional
         The colour bar between the picture and its caption.
     brief : str
@@ -55,6 +57,7 @@ class Tile:
     brief: str = ""
     label: str = ""
     frame: Colour | None = None
+    keys: Sequence[str] = ()
 
     @property
     def caption(self) -> str:
@@ -95,6 +98,9 @@ class Section:
         The number of the section among the rows of a network.
     reads : sequence of int
         The places of the sections from which lines lead to this one.
+    skipped : int
+        The number of places that stay empty before the first tile, so that tiles stand below those of the
+        section above.
     """
 
     tiles: Sequence[Tile]
@@ -105,6 +111,7 @@ class Section:
     title: str = ""
     place: int = 0
     reads: Sequence[int] = ()
+    skipped: int = 0
 
 
 def extent(low: float, high: float, others: NotFinite | None = None) -> str:
