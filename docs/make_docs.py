@@ -61,8 +61,7 @@ PICTURES = {
     "--layer conv1,conv2",
     "best.png": "best samples --weights samples/digits.safetensors --layer conv1 --mode gray "
     "--resize short:120 --pattern '*.png' --maps 5,6,7 --count 6 --quiet",
-    "diff.png": "diff 'conv 6 k7 p3 | relu | maxpool 2 | conv 4' "
-    "'conv 6 k7 p3 reflect | relu | maxpool 2 | conv 4' samples/harbour.png --resize 96",
+    "diff.png": "diff 'conv 6 k3 p1 | relu' 'conv 6 k3 p2 d2 | relu' samples/harbour.png --resize 160",
     "layer.png": "run samples/harbour.png --resize 160 --model samples/residual_net.py:ResidualNet "
     "--layer block.2",
     "filters.png": "filters samples/digits.safetensors --layer conv1 --frequency",

@@ -17,8 +17,6 @@ from convviz.spec.limits import Limits
 from convviz.spec.settings import Look
 from convviz.typing import Floats
 
-_HOW = "The scale of a difference goes from minus to plus its largest magnitude"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
@@ -66,7 +64,9 @@ def draw(
     Sheet
         Not painted yet.
     """
-    signed = replace(look, colormap="signed", limits=Limits("symmetric"), scale="map")
+    # Ends that are given are those of the maps.
+    limits = Limits() if look.limits.kind == "fixed" else look.limits
+    signed = replace(look, colormap="signed", limits=limits, scale="map")
     fits = [scales.fit(HW(*row.first.shape), tile) for row in rows]
     maps = [
         (_summary(values, fit), index)
@@ -95,8 +95,10 @@ def draw(
             for label, one, contrast, of in three
         ]
         sections.append(Section(tiles, 3, palette.OUTPUT_TEAL, title=row.title))
-    note = rule(look, whole=[scales.is_whole(size) for size in sizes])
-    return layout.sheet(heading, sections, f"{note}. {_HOW}", look=look)
+    whole = [scales.is_whole(size) for size in sizes]
+    ends = rule(signed, whole=whole, what="difference").partition("; ")[0]
+    note = f"{rule(look, whole=whole)}. {ends}; orange: B is larger"
+    return layout.sheet(heading, sections, note, look=look)
 
 
 def _summary(values: Floats, fit: float) -> ArraySummary:
