@@ -44,7 +44,7 @@ dist: $(VENV)/.installed-dev
 	$(BIN)/python -m hatchling build
 	$(BIN)/python -m twine check --strict dist/*
 
-# Under 15 minutes; writes benchmarks/RESULTS.md.
+# About 25 minutes; writes benchmarks/RESULTS.md.
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python benchmarks/bench.py --output benchmarks/RESULTS.md

@@ -17,7 +17,7 @@ from convviz.images.finite import largest
 from convviz.images.picture import Picture
 from convviz.page.stored import OwnProgram
 from convviz.render.words.network_program import layer_program, prediction_program
-from convviz.render.words.program import network_lines, program, reading_lines, reads_as
+from convviz.render.words.program import FileKind, network_lines, program, reading_lines, reads_as
 from convviz.results.context import LayerInContext
 from convviz.results.network import NetworkMaps
 from convviz.spec.layers import Conv2d
@@ -201,7 +201,13 @@ def reading_program(names: Sequence[str], picture: Picture, reading: InputSettin
     dict
         As `convviz.render.words.program.network_lines` returns it.
     """
-    read = lines_that_read(names, picture, reading) or _by_convviz(names, reading)
+    reading = replace(reading, resize=picture.resized)
+    if reading.mode != "rgba" and all(_mode(Path(name), reading) in _PLAIN for name in names):
+        # No trial: a photo of 12 megapixels would be read once more, as floats.
+        kinds: dict[str, FileKind] = {name: _source(Path(name), reading) for name in names}
+        read = reading_lines(names, kinds, reading, channels_last=False)
+    else:
+        read = lines_that_read(names, picture, reading) or _by_convviz(names, reading)
     return network_lines(read, reading=reading, weights=None, places={})
 
 
@@ -274,12 +280,20 @@ def _source(path: Path, reading: InputSettings) -> Any:
     suffix = split_member(path)[0].suffix.lower().removeprefix(".")
     if suffix in _NUMBERS:
         return suffix
+    kinds = {"L": "gray", "LA": "gray", "I;16": "gray16", "RGB": "colour", "RGBA": "colour", "P": "colour"}
+    return None if reading.mode == "rgba" else kinds.get(_mode(path, reading))
+
+
+# Pillow's modes whose levels convviz takes as they are.
+_PLAIN = ("L", "RGB")
+
+
+def _mode(path: Path, reading: InputSettings) -> str:
+    """Return Pillow's mode of a picture; empty if Pillow does not know the file."""
     try:
         with Image.open(path) as image:
             if reading.page != 1:
                 image.seek(reading.page - 1)
-            mode = image.mode
+            return image.mode
     except (OSError, ValueError, EOFError, Image.DecompressionBombError):
-        return None
-    kinds = {"L": "gray", "LA": "gray", "I;16": "gray16", "RGB": "colour", "RGBA": "colour", "P": "colour"}
-    return None if reading.mode == "rgba" else kinds.get(mode)
+        return ""

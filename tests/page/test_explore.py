@@ -424,7 +424,14 @@ def test_the_program_reads_the_picture_and_makes_its_maps(tmp_path, monkeypatch)
     Image.fromarray(np.arange(168, dtype=np.uint16).reshape(12, 14) * 300).save("deep.tiff")
     np.save("x.npy", np.moveaxis(levels, -1, 0).astype(np.float32))
     settings = ["-O", "4", "-k", "3x5", "-s", "2x1", "-d", "1x2", "-p", "1,0,2,1"]
-    for names in (["p.png"], ["p.png", "--mode", "gray"], ["deep.tiff"], ["x.npy"], ["p.png", "x.npy"]):
+    for names in (
+        ["p.png"],
+        ["p.png", "--mode", "gray"],
+        ["p.png", "--mode", "rgba"],
+        ["deep.tiff"],
+        ["x.npy"],
+        ["p.png", "x.npy"],
+    ):
         assert status_of(["explore", *names, *settings, "-o", "p.html", "--force", "--quiet"]) == 0
         data = data_of(Path("p.html").read_text())
         channels, height, width = data["shape"]
