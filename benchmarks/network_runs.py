@@ -5,6 +5,9 @@
 For ten networks of torchvision at 224x224: an overview of the ONNX file against onnxruntime giving the same
 activations, and one layer of the module against a script with one hook. Times are user and system time of
 processes, memory is the most that they held; of N pairs the median of the ratios is printed.
+
+With ``--folder``, `convviz batch --net` on 60 photos against a loop that decodes, runs and encodes them with
+as many processes: pictures per second of both, and their ratio.
 """
 
 import argparse
@@ -15,7 +18,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from timing import spent
+import pictures
+from timing import in_turn, process, spent
+
+from convviz.machine import parallel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -23,6 +29,7 @@ NAMES = (
     *("alexnet", "densenet121", "efficientnet_b0", "googlenet", "mobilenet_v2", "resnet18", "resnet50"),
     *("shufflenet_v2_x1_0", "squeezenet1_0", "vgg16"),
 )
+PHOTOS = 60
 SCRIPT_FILE = """
 import sys, numpy as np, onnx, onnxruntime
 from PIL import Image
@@ -68,10 +75,35 @@ def ratios(ours, theirs, pairs):
     return tuple(statistics.median(column) for column in zip(*found, strict=True))
 
 
+def in_folder(name, path, folder, pairs):
+    """Print how many pictures per second `batch` does, and the loop."""
+    photos = folder / "photos"
+    if not photos.exists():
+        pictures.folder(photos, PHOTOS)
+    workers, sheet = str(parallel.cores()), folder / "sheet.png"
+    convviz = [sys.executable, "-m", "convviz"]
+    options = ["--net", str(path), "--resize", "224x224"]
+    process([*convviz, "run", next(iter(sorted(photos.iterdir()))), *options, "-o", sheet, "--force", "-q"])
+
+    def ours():
+        out = tempfile.mkdtemp(dir=folder)
+        return process([*convviz, "batch", photos, out, *options, "--workers", workers, "--quiet"])
+
+    def theirs():
+        out = tempfile.mkdtemp(dir=folder)
+        rival = Path(__file__).parent / "rivals" / "folder.py"
+        return process([sys.executable, rival, "network", photos, out, workers, f"{sheet}:{path}"])
+
+    pair = in_turn(ours, theirs, pairs=pairs, warm_up=False)
+    found = {"batch": PHOTOS / pair.ours, "loop": PHOTOS / pair.theirs, "ratio": 1 / pair.ratio}
+    print(json.dumps({"name": name} | {key: round(value, 2) for key, value in found.items()}), flush=True)
+
+
 def main():
     """Measure, and print a row for each network."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--folder", action="store_true")
     parser.add_argument("names", nargs="*", default=NAMES)
     chosen = parser.parse_args()
     import torch
@@ -101,6 +133,9 @@ def main():
             inner = [key for key, one in module.named_modules() if isinstance(one, torch.nn.Conv2d)]
             layer = inner[len(inner) // 2]
             picture, written = str(folder / "p.png"), ["-o", str(folder / "o.png"), "-q"]
+            if chosen.folder:
+                in_folder(name, path, folder, chosen.pairs)
+                continue
             file = ratios(
                 [*convviz, "run", picture, "--net", str(path), *written],
                 [sys.executable, "-c", SCRIPT_FILE, str(path), picture, *values],
@@ -114,6 +149,8 @@ def main():
             rows.append((*file, *one))
             print(json.dumps({"name": name, "layer": layer, "file": file, "module": one}), flush=True)
             path.unlink()
+    if chosen.folder:
+        return
     middle = [statistics.median(column) for column in zip(*rows, strict=True)]
     print("median: file {:.2f} time, {:.2f} memory; module {:.2f} time, {:.2f} memory".format(*middle))
 

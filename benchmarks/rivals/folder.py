@@ -1,6 +1,7 @@
 """A folder of pictures done in other ways.
 
-torch FOLDER OUT | opencv FOLDER OUT WORKERS WEIGHTS | floor FOLDER OUT WORKERS SHEET
+torch FOLDER OUT | opencv FOLDER OUT WORKERS WEIGHTS | floor FOLDER OUT WORKERS SHEET |
+network FOLDER OUT WORKERS SHEET:FILE.onnx
 """
 
 import functools
@@ -70,6 +71,41 @@ def one_at_the_floor(source, out, sheet):
         png.write(file, sheet_of(sheet), {})
 
 
+@functools.cache
+def network_of(path):
+    """Load a network once per process, with the outputs of its overview."""
+    import onnx
+    import onnxruntime
+
+    from convviz.compute import networks
+    from convviz.compute.networks.overview import overview_steps
+
+    engine = networks.open_onnx(Path(path))
+    names = [engine.value_names(one.name)[1] for one in overview_steps(engine.steps((3, 224, 224)))]
+    model = onnx.load(path)
+    known = {one.name for one in model.graph.output}
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    return session, names, model.graph.input[0].name
+
+
+def one_by_network(source, out, extra):
+    """Decode a picture, run a network, and encode a sheet, with nothing between."""
+    from convviz.files import png
+    from convviz.images import decode
+    from convviz.machine import parallel
+    from convviz.spec.geometry import HW
+
+    parallel.limit(1)
+    sheet, path = extra.split(":")
+    session, names, given = network_of(path)
+    session.run(names, {given: decode.read(source, resize=HW(224, 224)).x[None]})
+    with (out / f"{source.name}.png").open("wb") as file:
+        png.write(file, sheet_of(sheet), {})
+
+
 def main():
     """Take the way that is named first."""
     way, folder, out, *rest = sys.argv[1:]
@@ -80,7 +116,7 @@ def main():
         return
     workers, extra = rest
     sys.path.insert(0, str(HERE))
-    one = {"opencv": one_by_opencv, "floor": one_at_the_floor}[way]
+    one = {"opencv": one_by_opencv, "floor": one_at_the_floor, "network": one_by_network}[way]
     context = multiprocessing.get_context("spawn")
     with context.Pool(int(workers)) as pool:
         pool.starmap(one, [(source, out, extra) for source in sorted(folder.iterdir())], chunksize=1)
