@@ -414,14 +414,15 @@ const answer = vm.runInThisContext(`({ data, channels, own }) => {
   const [, height, width] = data.shape;
   const picture = { height, width, channels: channels.map((channel) => Float32Array.from(channel)) };
   const numbers = { weight: Float32Array.from(own.weight), bias: own.bias && Float32Array.from(own.bias) };
+  const source = { path: data.path, words: data.reading };
   const layer = Settings.layerOf(data.state);
   const weights = Settings.weightsOf(data.state, data, numbers, channels.length);
   return {
     maps: Convolve.correlate(picture, layer, weights).maps.map((map) => Array.from(map)),
     value: Convolve.products(picture, layer, weights, 4, 0, 5).total,
     shape: Words.shape(layer, height, width),
-    code: Words.code(data.state, weights, picture),
-    command: Words.command(data.state, data, weights, { path: data.path, words: data.reading }),
+    code: Words.code(data.state, data, weights, { picture, source }),
+    command: Words.command(data.state, data, weights, source),
     kernels: JSON.parse(Words.kernels(layer, weights, channels.length)),
   };
 }`);
@@ -471,7 +472,7 @@ def test_the_command_and_the_program_of_the_page_make_the_maps(said, on_page):
     said(*words, "--quiet", "--save", "maps.npz")
     with np.load("maps.npz") as stored:
         np.testing.assert_allclose(stored["maps"], maps, rtol=1e-4, atol=2e-3)
-    names = {"x": torch.from_numpy(X)[None]}
+    names = {}
     exec(found["code"], names)
     np.testing.assert_allclose(names["maps"][0].detach().numpy(), maps, rtol=1e-4, atol=2e-3)
 
