@@ -207,7 +207,7 @@ def test_one_term_is_the_sum_and_the_rounding_says_what_it_bounds(convviz, tmp_p
     *_, last = convviz("explain", "odd.json", "-K", "1 1; 1 1").stdout.splitlines()
     assert last.startswith("numpy computed 167772")
     assert last.endswith(
-        "is no error (float32 rounding of 4 products makes at most 5, if all errors have the same sign)"
+        "is rounding (float32 rounding of 4 products makes at most 5, if all errors have the same sign)"
     )
 
 

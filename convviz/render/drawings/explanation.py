@@ -158,7 +158,7 @@ def _agreement(found: Trace) -> str:
     """Compare what the backend computed with the sum; what differs more than by rounding was refused."""
     if found.difference == 0:
         return ", the same value"
-    return f"; that it differs by {found.difference:.2g} is no error ({found.rounding})"
+    return f"; the difference, {found.difference:.2g}, is rounding ({found.rounding})"
 
 
 def draw(found: Trace, run: LayerRun, looks: ContrastSettings = DEFAULT) -> Drawing:
