@@ -38,7 +38,7 @@ const Plan = (() => {
     // Cells with numbers are wider than they are high; those of a large window have none.
     const wide = lens.columns > 11 ? Math.min(between(6, 46), high) : Math.min(between(21, 46), Math.max(Math.floor(high * 1.6), 21));
     const pictures = kh * kw > MOST_NUMBERS;
-    const side = Math.min(between(84, 260), tall - 44) / Math.max(kh, kw);
+    const side = Math.min(between(84, 260), tall - 58) / Math.max(kh, kw);
     const numbers = { width: between(kw > 3 ? 28 : 32, 68), height: within(15, Math.floor((tall - 8) / kh), between(24, 40)) };
     return {
       picture: Math.min(between(72, 340), Math.floor(tall) - 18),
