@@ -178,7 +178,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
 
     @property
     def _ends_in_scores(self) -> bool:
-        """Whether the last step makes a row of values that are no maps in a row, and was computed."""
+        """Whether the last step was computed, and makes a row of values that is not flattened maps."""
         last, shape = self.steps[-1], self.output_shape
         flattened = any(of is not None and len(of) > 1 and of[0] != shape[0] for of in last.input_shapes)
         seeded = self.opened.filled is not None and self.opened.filled.seeded

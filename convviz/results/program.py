@@ -189,12 +189,8 @@ def reading_program(names: Sequence[str], picture: Picture, reading: InputSettin
 
     Parameters
     ----------
-    names : sequence of str
-        The files of the input, under the names by which the program opens them.
-    picture : Picture
-        The content of the files.
-    reading : InputSettings
-        How they were read.
+    names, picture, reading
+        As for `lines_that_read`.
 
     Returns
     -------
@@ -213,13 +209,13 @@ def reading_program(names: Sequence[str], picture: Picture, reading: InputSettin
 
 def _by_convviz(names: Sequence[str], reading: InputSettings) -> tuple[str, list[str]]:
     """Write the lines that let convviz read files, where no short program can."""
-    words = {name.replace("-", "_"): text for name, text in as_text(reading).items()}
-    words |= {"value_range": words.pop("range")} if "range" in words else {}
-    options = [
-        f"{name}={text!r}" for name, text in words.items() if name not in ("crop", "page", "max_pixels")
-    ]
-    options += [f"crop={tuple(reading.crop)}"] if reading.crop else []
-    options += [f"{name}={words[name]}" for name in ("page", "max_pixels") if name in words]
+    words: dict[str, Any] = {name.replace("-", "_"): text for name, text in as_text(reading).items()}
+    if "range" in words:
+        words["value_range"] = words.pop("range")
+    # What `convviz.read` does not take as text.
+    plain = {"crop": reading.crop and tuple(reading.crop), "page": reading.page}
+    words |= {name: value for name, value in plain.items() if name in words}
+    options = [f"{name}={value!r}" for name, value in words.items()]
     read = [f"convviz.read({', '.join([repr(name), *options])}).x" for name in names]
     together = read[0] if len(read) == 1 else f"np.concatenate([{', '.join(read)}])"
     return f"channels = {together}", ["import convviz"]

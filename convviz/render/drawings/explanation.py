@@ -155,7 +155,7 @@ def _heading(found: Trace) -> str:
 
 
 def _agreement(found: Trace) -> str:
-    """Compare what the backend computed with the sum; what differs more than by rounding was refused."""
+    """Compare what the backend computed with the sum; more than rounding was refused before."""
     if found.difference == 0:
         return ", the same value"
     return f"; the difference, {found.difference:.2g}, is rounding ({found.rounding})"
