@@ -4,6 +4,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, Protocol
 
@@ -346,7 +347,34 @@ def reduced(size: HW, scale: float) -> HW:
 
 def reduce(values: Floats, scale: float) -> Floats:
     """Reduce an array (H, W) to a fraction of its size by area averaging; the cells do any enlargement."""
-    return np.asarray(survey(values[None], scale)[0].small) if scale < 1 else values
+    return np.asarray(survey(values[None], scale, moments=False)[0].small) if scale < 1 else values
+
+
+class Reduced:
+    """An array (H, W), reduced to a fraction of its size when its rows are first needed.
+
+    Examples
+    --------
+    >>> small = Reduced(np.array([[1, 3], [5, 7]], np.float32), 0.5)
+    >>> small.shape, small[:].tolist()
+    ((1, 1), [[4.0]])
+    """
+
+    def __init__(self, values: Rows, scale: float) -> None:
+        self._values, self._scale = values, scale
+        self.shape: tuple[int, ...] = reduced(HW(*values.shape), scale)
+
+    def __getitem__(self, rows: slice, /) -> Floats:
+        return self._small[rows]
+
+    @cached_property
+    def _small(self) -> Floats:
+        return reduce(self._values[:], self._scale)
+
+
+def reduced_copies(found: Sequence[ArraySummary], scale: float) -> list[ArraySummary]:
+    """Replace the values of whole arrays by reduced ones; a `scale` from 1 on leaves them as they are."""
+    return [replace(one, small=Reduced(one.small, scale)) if scale < 1 else one for one in found]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -270,31 +270,20 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         told = ("; ".join(chosen), self.prediction_sentence())
         maps = {one.name: strips.as_maps(made[one.name], one.layout, token=token) for one in steps}
         order = None if top is None else {name: by_energy(of)[:top] for name, of in maps.items()}
-        sheets: list[Sheet] = []
-        least: float = 0  # a sheet shrinks at most in proportion to its tiles
-        for tile in tiles:
-            if tile is not None and tile * least > strips.MOST_SIDE:
-                continue
-            sheet = strips.draw(
-                self.picture,
-                (*self._heading(only), *filter(None, told)),
-                steps,
-                made=made,
-                only=only,
-                seen=panel,
-                chosen=order,
-                token=token,
-                rows=self._rows(steps) if only is None else (),
-                tile=tile,
-                columns=look.columns,
-                look=look,
-            )
-            if max(sheet.size) <= strips.MOST_SIDE:
-                return sheet
-            sheets.append(sheet)
-            least = max(sheet.size) / tile if tile else 0
-        # Where words need more room than that, small maps would not help.
-        return sheets[0]
+        return strips.draw(
+            self.picture,
+            (*self._heading(only), *filter(None, told)),
+            steps,
+            made=made,
+            only=only,
+            seen=panel,
+            chosen=order,
+            token=token,
+            rows=self._rows(steps) if only is None else (),
+            tiles=tiles,
+            columns=look.columns,
+            look=look,
+        )
 
     def _chosen_rows(self) -> str:
         """Return which steps are on the sheet, in words."""

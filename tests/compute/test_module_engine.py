@@ -424,3 +424,16 @@ def test_weights_of_another_model_are_refused_with_both_counts(tmp_path):
         "number or their shapes differ: the file has 3 arrays (x0, x1, x2), the model 2 (weight, bias); "
         "use the model that the weights were saved from."
     )
+
+
+def test_a_module_runs_on_zeros_once_for_all_pictures_of_one_shape():
+    network = Network().eval()
+    runs = []
+    network.register_forward_hook(lambda *_: runs.append(1))
+    engine = networks.of_module(network)
+    names = [one.name for one in engine.steps((3, 8, 8))]
+    assert [one.name for one in engine.steps([3, 8, 8])] == names
+    assert len(runs) == 1
+    assert engine.steps((3, 6, 8))[0].input_shapes == ((3, 6, 8),)
+    assert engine.steps((3, 8, 8))[0].input_shapes == ((3, 8, 8),)
+    assert len(runs) == 3

@@ -97,3 +97,19 @@ def test_a_drawing_of_padding_names_its_colour():
         if isinstance(one, Label)
     ]
     assert "blue: padding" in words
+
+
+def test_the_first_tiles_are_taken_that_make_a_sheet_of_at_most_2000_pixels():
+    """Ten rows of eight maps: with tiles of 400 pixels, eight of them are wider than the sheet may be."""
+    rng = np.random.default_rng(3)
+    made = {f"layer{at}": rng.normal(size=(8, 40, 40)).astype(np.float32) for at in range(10)}
+    steps = [NetworkStep(name, "Conv", (None,), (8, 40, 40)) for name in made]
+    picture = Picture(np.zeros((1, 40, 40), np.float32), ("gray",))
+
+    def sheet(*tiles):
+        return strips.draw(picture, ["title"], steps, made=made, tiles=tiles)
+
+    fitting, alone = sheet(400, 80, 40), sheet(80)
+    assert max(alone.size) <= 2000 < max(sheet(400).size)
+    np.testing.assert_array_equal(fitting.image(), alone.image())
+    assert sheet(400, 360).size == sheet(400).size  # none fits: the first

@@ -1,8 +1,9 @@
 """The interface of every network engine, and the values that an engine returns."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -220,6 +221,23 @@ class ScoreGradient(NamedTuple):
 
 
 See = Callable[[Activation], None]
+
+Runner = TypeVar("Runner", bound="Engine")
+Found = TypeVar("Found")
+
+
+def of_last_shape(method: Callable[[Runner, Shape], Found]) -> Callable[[Runner, Shape], Found]:
+    """Keep what a method found for the last shape: the files of a batch mostly have the same."""
+    place = f"_{method.__name__}_of_last_shape"
+
+    @functools.wraps(method)
+    def found(engine: Runner, shape: Shape) -> Found:
+        known: tuple[Shape, Found] | None = vars(engine).get(place)
+        if known is None or known[0] != tuple(shape):
+            known = vars(engine)[place] = (tuple(shape), method(engine, shape))
+        return known[1]
+
+    return found
 
 
 class Engine(Protocol):

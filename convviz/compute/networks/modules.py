@@ -27,6 +27,7 @@ from convviz.compute.networks.engine import (
     ScoreGradient,
     See,
     check_memory,
+    of_last_shape,
     row_of_scores,
     unbatched,
     unbatched_shape,
@@ -153,6 +154,7 @@ class ModuleEngine(Engine):
 
     # --- the steps
 
+    @of_last_shape
     def steps(self, shape: Shape) -> tuple[NetworkStep, ...]:
         """Run the module on zeros, and list every module that it calls, in the order of the calls."""
         calls: list[_Call] = []

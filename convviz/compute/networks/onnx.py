@@ -20,6 +20,7 @@ from convviz.compute.networks.engine import (
     NetworkStep,
     See,
     check_memory,
+    of_last_shape,
     unbatched,
     unbatched_shape,
 )
@@ -71,7 +72,6 @@ class OnnxEngine(Engine):
         self._names: Names = names_of(self._graph)
         self._session: Session | None = None
         self._constants: dict[str, NDArray[Any]] = {}
-        self._inferred: tuple[Shape, dict[str, Value]] | None = None
 
     @property
     def name(self) -> str:
@@ -117,6 +117,7 @@ class OnnxEngine(Engine):
         kinds = {str(self._graph.nodes[index].op_type) for index in self._graph.takers(value)}
         return kinds == {"QuantizeLinear"}
 
+    @of_last_shape
     def steps(self, shape: Shape) -> tuple[NetworkStep, ...]:
         """List the operations that depend on the picture."""
         self._graph.check(shape)
@@ -174,14 +175,13 @@ class OnnxEngine(Engine):
         remarks = [FOLDED] if index in self._names.folded else []
         return "; ".join(remarks + ([_WIDENED] if self._graph.widened else []))
 
+    @of_last_shape
     def _values(self, shape: Shape) -> dict[str, Value]:
-        """Infer shapes, once for each shape of the input."""
-        if self._inferred is None or self._inferred[0] != shape:
-            self._inferred = (shape, self._graph.values(shape))
-        return self._inferred[1]
+        """Infer the shapes of all values."""
+        return self._graph.values(shape)
 
     def _complete(self, shape: Shape) -> dict[str, Value]:
-        """Compute the shapes that inference could not find, if they can be computed; done once."""
+        """Compute the shapes that inference could not find, if they can be computed."""
         values = self._values(shape)
         never = refused(self._graph)
         unknown = [

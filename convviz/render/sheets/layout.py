@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,32 +39,40 @@ _NAME, _VALUE = 0.3, 0.7
 _Cells = list[tuple[list[list[str]], int, float]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Sheet:
     """Hold a picture that is painted band by band, from the top down, when it is written or shown.
 
     Parameters
     ----------
-    drawing : Drawing
-        The content of the sheet, one unit per pixel, for every format.
+    plan : Plan
+        Where everything is.
+    title : str
+        Title, for programs that show it or read it aloud.
     maps : sequence of Tile
         The tiles of the output, which a terminal shows one by one.
     """
 
-    drawing: Drawing
+    plan: Plan
+    title: str
     maps: Sequence[Tile] = ()
 
     channels = 3
 
+    @cached_property
+    def drawing(self) -> Drawing:
+        """The content of the sheet, one unit per pixel, for every format; made when it is first needed."""
+        return Drawing(self.width, self.height, PAPER, tuple(_shapes(self.plan)), title=self.title)
+
     @property
     def height(self) -> int:
         """Rows of pixels."""
-        return round(self.drawing.height)
+        return self.plan.height
 
     @property
     def width(self) -> int:
         """Columns of pixels."""
-        return round(self.drawing.width)
+        return self.plan.width
 
     @property
     def scales(self) -> list[dict[str, Any]]:
@@ -136,7 +145,7 @@ def sheet(
             "lower --tile, or write the maps one by one with --maps."
         )
     maps = [tile for section in sections if section.frame == OUTPUT_TEAL for tile in section.tiles]
-    return Sheet(Drawing(plan.width, plan.height, PAPER, tuple(_shapes(plan)), title=lines[0]), maps)
+    return Sheet(plan, lines[0], maps)
 
 
 def _key(sections: Sequence[Section]) -> str:

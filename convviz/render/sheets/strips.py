@@ -1,27 +1,29 @@
 """Draw the sheet of a network: the input, and a strip of maps for every layer."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 
 import numpy as np
 
 from convviz.compute.networks.engine import NetworkStep, meaning
-from convviz.compute.survey import ArraySummary, survey
+from convviz.compute.survey import ArraySummary, reduced_copies, survey
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
 from convviz.render import palette
-from convviz.render.contrast import DEFAULT, Drawn, contrasts, rule
+from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, rule
 from convviz.render.palette import colours
 from convviz.render.sheets import branches, layout, overview, receptive_field
-from convviz.render.sheets.tile import Section, map_tile
+from convviz.render.sheets.tile import Section, Tile, map_tile
 from convviz.spec import scales
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import shape_text
 from convviz.spec.reach import Box
 from convviz.spec.settings import Look
 from convviz.text import listed, number, plural
-from convviz.typing import Floats
+from convviz.typing import Bytes, Floats
 
 # The number of tiles in one strip, and their longest side by default.
 MOST, TILE = 8, 160
@@ -33,6 +35,65 @@ _NAMED = 3
 _CELLS = 64
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Strip:
+    """The maps of one step that are drawn, whatever their size on the sheet."""
+
+    step: NetworkStep
+    values: Floats  # its output, as the step made it
+    order: Sequence[int]  # the indices of its maps that are drawn
+    count: int  # of all its maps
+    size: HW
+    found: list[ArraySummary]
+
+    @classmethod
+    def of(
+        cls,
+        step: NetworkStep,
+        values: Floats,
+        order: Sequence[int] | None,
+        *,
+        most: int | None,
+        token: HW | None,
+    ) -> "_Strip":
+        """Summarize the maps in `order`, or else the first `most` of them."""
+        maps = as_maps(values, step.layout, token=token)
+        if order is None:
+            order = range(len(maps) if most is None else min(most, len(maps)))
+        found = survey(maps[list(order)], moments=False, spread=True)
+        return cls(step, values, order, len(maps), HW(*maps.shape[1:]), found)
+
+    def scale(self, tile: int | None, *, alone: bool) -> float:
+        """Choose the scale for tiles of a side; `alone` says whether no other layer is drawn."""
+        if tile is not None and _is_row(self.step):
+            # The cells have room for their numbers; a single row is as long as a row of maps.
+            tile *= (MOST // 2 if alone else MOST) if self.size.h == 1 else 2
+        return scales.fit(self.size, tile)
+
+    def tiles(
+        self, contrasts: Sequence[Contrast], scale: float, *, alone: bool, colours: Bytes | None
+    ) -> list[Tile]:
+        """Draw the maps with a scale."""
+        row = _is_row(self.step)
+        keys = (self.step.classes or [str(at) for at in range(self.values.size)]) if row else ()
+        label = partial(_label, self.step, values=self.values)
+        return [
+            replace(
+                map_tile(_caption(self.step, index), of, contrast, scale=scale, colours=colours),
+                label="" if alone and not row else label(index),
+                keys=keys,
+            )
+            for index, of, contrast in zip(
+                self.order, reduced_copies(self.found, scale), contrasts, strict=True
+            )
+        ]
+
+    def title(self, *, strongest: bool) -> str:
+        """Describe the step, and which of its maps are drawn, in one line."""
+        shown = f"the {'strongest' if strongest else 'first'} {len(self.found)} maps"
+        return _title(self.step, self.values, "" if len(self.found) == self.count else shown)
+
+
 def draw(
     picture: Picture,
     heading: Sequence[str],
@@ -40,7 +101,7 @@ def draw(
     *,
     made: Mapping[str, Floats],
     only: str | None = None,
-    tile: int | None = TILE,
+    tiles: Sequence[int | None] = (TILE,),
     columns: int | None = None,
     look: Look = DEFAULT,
     seen: tuple[str, HW, Box, Floats | None] | None = None,
@@ -62,8 +123,9 @@ def draw(
         The output of each step, by its name.
     only : str, optional
         One layer to draw in full.
-    tile : int or None
-        Longest side of a map, in pixels; None keeps every pixel.
+    tiles : sequence of (int or None)
+        Longest side of a map, in pixels; None keeps every pixel. Of several, the first is taken that makes
+        a sheet of at most `MOST_SIDE` pixels in each direction, or the first of all if none does.
     columns : int, optional
         Maps in one row; for a strip `MOST` by default, and then no more are drawn.
     look : Look
@@ -84,63 +146,69 @@ def draw(
     Sheet
         Not painted yet.
     """
-    table = colours(look.colormap)
-    # The values of a row are what is to be seen; the input need not be larger than they are.
-    alone = only is not None and all(_is_row(one) for one in steps)
-    factor = scales.fit(picture.size, tile // 2 if alone and tile is not None else tile)
-    channels = survey(picture.x, min(factor, 1), moments=False)
-    panel = receptive_field.NOTHING
-    if seen is not None:
-        name, at, box, gradient = seen
-        panel = receptive_field.panel(
-            picture, channels, name, at=at, box=box, cell=max(1, int(factor)), gradient=gradient
-        )
-    sections = [overview.input_section(picture, channels, factor, seen=panel)]
-    strips: list[tuple[NetworkStep, Sequence[int], int, float, list[ArraySummary]]] = []
-    drawn: list[Drawn] = []
-    for layer, one in enumerate(steps):
-        values = as_maps(made[one.name], one.layout, token=token)
-        count = len(values) if only is not None else min(columns or MOST, len(values))
-        order: Sequence[int] = range(count)
-        if chosen is not None:
-            order = chosen[one.name]
-        size = HW(*values.shape[1:])
-        longest = tile
-        if tile is not None and _is_row(one):
-            # The cells have room for their numbers; a single row is as long as a row of maps.
-            longest = tile * ((MOST if only is None else MOST // 2) if size.h == 1 else 2)
-        factor = scales.fit(size, longest)
-        found = survey(values[list(order)], min(factor, 1), moments=False, spread=True)
-        strips.append((one, order, len(values), factor, found))
-        drawn += [Drawn.of(of, size, layer=layer) for of in found]
-    left = iter(contrasts(drawn, look))
-    for (one, order, count, factor, found), (place, reads) in zip(
-        strips, rows or [(0, ())] * len(strips), strict=True
-    ):
-        tiles = [
-            replace(
-                map_tile(_caption(one, index), of, next(left), scale=factor, colours=table),
-                label="" if only is not None and not _is_row(one) else _label(one, index, made[one.name]),
-                keys=(one.classes or [str(at) for at in range(made[one.name].size)]) if _is_row(one) else (),
-            )
-            for index, of in zip(order, found, strict=True)
-        ]
-        wide = columns or (MOST if only is None else None)
-        shown = "" if len(found) == count else f"the {'strongest' if chosen else 'first'} {len(found)} maps"
-        title = "" if only is not None else _title(one, made[one.name], shown)
-        lines = reads if tuple(reads) != (place - 1,) else ()
-        sections.append(Section(tiles, wide, palette.OUTPUT_TEAL, title=title, place=place, reads=lines))
-    heading = (
-        *heading,
-        *overview.normalization_lines(picture),
-        *panel.words,
-    )
-    if alone:
-        sections.append(sections.pop(0))
+    most = (columns or MOST) if only is None else None
+    strips = [
+        _Strip.of(one, made[one.name], chosen[one.name] if chosen else None, most=most, token=token)
+        for one in steps
+    ]
+    drawn = [Drawn.of(of, one.size, layer=layer) for layer, one in enumerate(strips) for of in one.found]
+    tones = contrasts(drawn, look)
+    titles = [one.title(strongest=chosen is not None) if only is None else "" for one in strips]
+    places = [
+        (place, () if tuple(reads) == (place - 1,) else reads)
+        for place, reads in rows or [(0, ())] * len(strips)
+    ]
     note = rule(look, whole=[one.whole for one in drawn], flat=any(one.is_flat for one in drawn))
-    if any(one.reads for one in sections):
+    if any(reads for _, reads in places):
         note = f"{branches.SENTENCE}. {note}"
-    return layout.sheet(heading, sections, note, look=look)
+    channels = survey(picture.x, moments=False)
+
+    def sheet(tile: int | None) -> layout.Sheet:
+        # The values of a row are what is to be seen; the input need not be larger than they are.
+        values = only is not None and all(_is_row(one) for one in steps)
+        factor = scales.fit(picture.size, tile // 2 if values and tile is not None else tile)
+        small = reduced_copies(channels, factor)
+        panel = receptive_field.NOTHING
+        if seen is not None:
+            name, at, box, gradient = seen
+            panel = receptive_field.panel(
+                picture, small, name, at=at, box=box, cell=max(1, int(factor)), gradient=gradient
+            )
+        sections = [overview.input_section(picture, small, factor, seen=panel)]
+        left = iter(tones)
+        for one, (place, reads), title in zip(strips, places, titles, strict=True):
+            maps = one.tiles(
+                list(islice(left, len(one.found))),
+                one.scale(tile, alone=only is not None),
+                alone=only is not None,
+                colours=colours(look.colormap),
+            )
+            wide = columns or (MOST if only is None else None)
+            sections.append(Section(maps, wide, palette.OUTPUT_TEAL, title=title, place=place, reads=reads))
+        if values:
+            sections.append(sections.pop(0))
+        return layout.sheet(
+            (*heading, *overview.normalization_lines(picture), *panel.words), sections, note, look=look
+        )
+
+    return _fitting(sheet, tiles)
+
+
+def _fitting(sheet: Callable[[int | None], layout.Sheet], tiles: Sequence[int | None]) -> layout.Sheet:
+    """Lay out a sheet with the first tiles that make it small enough."""
+    first: layout.Sheet | None = None
+    least: float = 0  # a sheet shrinks at most in proportion to its tiles
+    for tile in tiles:
+        if tile is not None and tile * least > MOST_SIDE:
+            continue
+        found = sheet(tile)
+        if max(found.size) <= MOST_SIDE:
+            return found
+        first = first or found
+        least = max(found.size) / tile if tile else 0
+    # Where words need more room than that, small maps would not help.
+    assert first is not None
+    return first
 
 
 def as_maps(values: Floats, layout: str = "chw", *, token: HW | None = None) -> Floats:
