@@ -178,6 +178,24 @@ def test_a_map_of_several_bands_has_no_seam():
     np.testing.assert_array_equal(y[0], np.broadcast_to(9 * np.arange(1, 701)[:, None], (700, 400)))
 
 
+@pytest.mark.parametrize("stride", [(1, 1), (2, 3), (5, 1)], ids=str)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_kernel_of_one_value_weighs_the_channels(stride, threads, monkeypatch):
+    """Several bands, four channels in two groups, a dilation without effect, and one infinity."""
+    monkeypatch.setattr(parallel, "threads", lambda: threads)
+    x = np.random.default_rng(4).normal(size=(4, 701, 403)).astype(np.float32)
+    x[1, 10, 12] = np.inf
+    weight = np.array([[1, 0.5], [-2, 3], [0.25, 1]], np.float32).repeat(2, axis=0).reshape(6, 2, 1, 1)
+    y = numpy_.cross_correlate(x, weight, stride=HW(*stride), dilation=HW(3, 2), groups=2)
+    read = x[:, :: stride[0], :: stride[1]].astype(np.float64)
+    expected = [
+        a * read[low] + b * read[low + 1]
+        for low, pairs in ((0, [(1, 0.5), (1, 0.5), (-2, 3)]), (2, [(-2, 3), (0.25, 1), (0.25, 1)]))
+        for a, b in pairs
+    ]
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_padding_by_name_is_that_of_torch(backend, padding):
     rng = np.random.default_rng(3)

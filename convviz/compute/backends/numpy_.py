@@ -66,6 +66,7 @@ def cross_correlate(
 
     A product with few rows in the left matrix is slow, so one product makes several output
     rows: the matrix repeats the filters, each time one stride lower, with zeros around them.
+    A kernel of 1x1 reads the input where it is: its windows need no layout.
     The threads of `convviz.machine.parallel` share the bands of rows.
 
     Examples
@@ -81,11 +82,13 @@ def cross_correlate(
     out = np.empty((filters, h, w), np.float32)
     # Output rows whose windows start at the same remainder modulo the dilation read only input rows of that
     # remainder: for each remainder, the layer has no dilation along the height.
+    single = kh == kw == 1
+    dilation = HW(1, 1) if single else dilation
     shared = math.gcd(stride.h, dilation.h)
     step = HW(stride.h // shared, stride.w)
     parts = dilation.h // shared
 
-    at_once = _rows_at_once(filters // groups, channels, HW(kh, kw), stride=step.h)
+    at_once = 1 if single else _rows_at_once(filters // groups, channels, HW(kh, kw), stride=step.h)
     if at_once > 1 and not all_finite(x):
         at_once = 1  # zero times an infinity outside the window would be NaN
     matrix = _stacked(weight.reshape(groups, -1, channels, kh, kw), at_once, step.h)
@@ -99,7 +102,8 @@ def cross_correlate(
         lines = x[:, :, start % dilation.h :: dilation.h][:, :, start // dilation.h :]
         maps = out[:, :, first::parts]
         height = maps.shape[2]
-        each = min(rows, -(-height // (2 * parallel.threads()))) if share else rows
+        # The last bits of a product may depend on its width, so that of a 1x1 kernel ignores the threads.
+        each = min(rows, -(-height // (2 * parallel.threads()))) if share and not single else rows
         each = -(-each // at_once) * at_once
         for low in range(0, groups, together):
             some = slice(low, low + together)
@@ -113,6 +117,9 @@ def cross_correlate(
         # As in torch, a value too large for float32 becomes infinite silently.
         with np.errstate(over="ignore", invalid="ignore"):
             for band in mine:
+                if single:
+                    _weigh(band, step)
+                    continue
                 buffer = _fill(band, HW(kh, kw), step, dilation_w=dilation.w, at_once=at_once, buffer=buffer)
 
     if share:
@@ -148,6 +155,15 @@ def _band_size(groups: int, row_bytes: int, kh: int, *, stride: int) -> tuple[in
     """Choose how many groups and output rows to lay out together: all groups if 8 of their rows fit."""
     together = max(1, min(groups, _BAND_BYTES // (row_bytes * (kh + 7 * stride))))
     return together, max(1, (_BAND_BYTES // (row_bytes * together) - kh) // stride + 1)
+
+
+def _weigh(band: _Band, stride: HW) -> None:
+    """Compute the output rows of a band for kernels of 1x1."""
+    groups, filters, rows, w = band.out.shape
+    x = band.x[:, :, :: stride.h, :: stride.w][..., :w]
+    by_group, by_filter, _, by_column = band.out.strides  # row after row
+    out = as_strided(band.out, (groups, filters, rows * w), (by_group, by_filter, by_column))
+    np.matmul(band.matrix[:, 0], x.reshape(groups, -1, rows * w), out=out)
 
 
 def _fill(band: _Band, kernel: HW, stride: HW, *, dilation_w: int, at_once: int, buffer: Floats) -> Floats:
