@@ -216,6 +216,7 @@ def _in_network(
     picture: SheetSettings,
 ) -> _Made:
     """Run a network up to one layer, with the statistics of its maps, or make an overview of the network."""
+    name = None if name is None else opened.engine.step_name(name)
     if name is not None and opened.engine.convolves(name):
         made = _of_layer(in_network(opened, image, name), compute, picture)
         assert isinstance(made.result, FeatureMaps)

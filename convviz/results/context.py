@@ -161,6 +161,7 @@ def in_network(
     ((4, 6, 6), (2, 4, 3, 3))
     """
     engine = opened.engine
+    name = engine.step_name(name)
     convolution = engine.conv(name)
     made = made or activations(engine, picture.x, [name], reads=True)[name]
     if made.read is None:
@@ -287,7 +288,7 @@ def chosen_layer(opened: "Opened", shape: tuple[int, ...], name: str | None) -> 
         If no name is given and there are several.
     """
     if name is not None:
-        return name
+        return opened.engine.step_name(name)
     known = [one.name for one in convolutions(opened.engine.steps(shape))]
     if len(known) == 1:
         return known[0]

@@ -112,6 +112,7 @@ def look_at(
     """
     engine = opened.engine
     steps = {one.name: one for one in engine.steps(picture.shape)}
+    names = [engine.step_name(name) for name in names]
     for name in names:
         check_layer(name, list(steps))
     linear = _last_linear(engine, list(steps.values())) if asked.how == "cam" else None

@@ -12,7 +12,7 @@ from convviz.compute.networks.engine import NetworkStep, activations, meaning
 from convviz.compute.networks.overview import output_steps, rows_read
 from convviz.compute.networks.sources import Opened
 from convviz.compute.survey import by_energy
-from convviz.errors import SpecError
+from convviz.errors import SpecError, UnknownNameError
 from convviz.images.picture import Picture
 from convviz.render.sheets import strips
 from convviz.render.sheets.layout import Sheet
@@ -79,7 +79,9 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return f"<NetworkMaps: {plural(len(self), 'layer')}: {named}>"
 
     def __getitem__(self, name: str) -> FeatureMaps | LayerMaps:
-        if self.step(name).convolution != "Conv2d" or not self.opened.engine.convolves(name):
+        step = self.step(name)
+        name = step.name
+        if step.convolution != "Conv2d" or not self.opened.engine.convolves(name):
             return LayerMaps(self, name)
         found = in_network(self.opened, self.picture, name)
         assert found.network is not None
@@ -101,7 +103,11 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
 
     def step(self, name: str) -> NetworkStep:
         """Find a step by its name; raise `KeyError` if it does not exist."""
-        return next((one for one in self.steps if one.name == name), None) or _missing(name)
+        try:
+            own = self.opened.engine.step_name(name)
+        except UnknownNameError:
+            raise KeyError(name) from None
+        return next((one for one in self.steps if one.name == own), None) or _missing(name)
 
     def layer(self, name: str) -> LayerMaps:
         """Return the output of a step, as maps of any kind of layer; raise `KeyError` if it is missing."""

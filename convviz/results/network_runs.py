@@ -82,9 +82,9 @@ def steps_of(opened: Opened, shape: Shape, only: Sequence[str] = ()) -> Sequence
         steps = tuple(replace(one, layout="hwc") if _of_unknown_order(one) else one for one in steps)
     if opened.until is None:
         return steps
-    known = [one.name for one in steps]
-    check_layer(opened.until, known)
-    end = known.index(opened.until) + 1
+    known, until = [one.name for one in steps], opened.engine.step_name(opened.until)
+    check_layer(until, known)
+    end = known.index(until) + 1
     if after := next((name for name in only if name in known[end:]), None):
         raise SpecError(
             f"layer: {in_quotes(after)} comes after {in_quotes(opened.until)}, where the network ends by "
@@ -123,6 +123,7 @@ def apply(
     SpecError, ShapeError, BackendError, UnknownNameError
         As for `run_net`.
     """
+    only = [opened.engine.step_name(name) for name in only]
     steps = steps_of(opened, picture.shape, only)
     rows = _rows_of(steps) if part else []
     if filled := opened.filled:

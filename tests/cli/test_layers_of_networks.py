@@ -350,3 +350,64 @@ def test_what_is_no_map_for_certain_is_shown_all_the_same(convviz, place):
     assert done.returncode == 0, done.stderr
     with np.load(place / "o.npz") as stored:
         assert stored["up"].shape == (2, 24, 28)
+
+
+class Stages(torch.nn.Module):
+    """Two modules of several operations, called one after the other."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(6)
+        self.stem = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())
+        self.stage = torch.nn.Sequential(torch.nn.Conv2d(4, 5, 3, stride=2), torch.nn.ReLU())
+
+    def forward(self, x):
+        return self.stage(self.stem(x))
+
+
+@pytest.mark.parametrize("dynamo", [False, True], ids=["older exporter", "newer exporter"])
+def test_a_module_of_several_operations_is_asked_for_by_its_name_in_torch(convviz, tmp_path, dynamo):
+    """Also what the file itself calls an operation; its maps and its receptive field are those of torch."""
+    net = Stages().eval()
+    np.save(tmp_path / "x.npy", X)
+    zoo.export(net, tmp_path / "net.onnx", dynamo=dynamo, size=X.shape[1:])
+    made = seen(net, "stage")[1]
+    done = convviz(
+        *(
+            "run",
+            "x.npy",
+            "--net",
+            "net.onnx",
+            "--layer",
+            "stage",
+            "--field",
+            "1,2",
+            "--json",
+            "--save",
+            "o.npz",
+        )
+    )
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "o.npz") as stored:
+        (maps,) = (stored[name] for name in stored.files if stored[name].shape == made.shape)
+        np.testing.assert_allclose(maps, made, atol=1e-5)
+    # The value reads rows 2 to 4 of the stem's output, which reads rows 2 to 6 of the input.
+    box = json.loads(done.stdout)["field"]
+    assert [box[side] for side in ("top", "bottom", "left", "right")] == [2, 6, 4, 8]
+    done = convviz(
+        "look", "x.npy", "--net", "net.onnx", "--layer", "stage,stem", "--how", "mean", "--save", "m.npz"
+    )
+    assert done.returncode == 0, done.stderr
+    node = onnx.load(tmp_path / "net.onnx").graph.node[0]
+    for name in (node.name, node.output[0]):
+        done = convviz("explain", "x.npy", "--net", "net.onnx", "--layer", name, "--at", "0,0", "--json")
+        assert done.returncode == 0, done.stderr
+        value = net.stem[0](torch.from_numpy(X)[None])[0, 0, 0, 0].item()
+        assert json.loads(done.stdout)["value"] == pytest.approx(value, abs=1e-5)
+    found = library.run_net(library.find_net(str(tmp_path / "net.onnx")), X)["stage"]
+    np.testing.assert_allclose(found.maps, made, atol=1e-5)
+    for command in ("run", "look"):
+        assert (
+            "no layer named 'stages'"
+            in convviz(command, "x.npy", "--net", "net.onnx", "--layer", "stages").stderr
+        )

@@ -184,9 +184,11 @@ def _of_network(
     source, picture, read_as, asked = _source(names, network, layer, reading=reading)
     opened = source.open(picture.shape)
     if layer.layer_name is not None:
-        about = context.in_network(opened, picture, layer.layer_name)
+        name = opened.engine.step_name(layer.layer_name)
+        layer = replace(layer, layer_name=name)
+        about = context.in_network(opened, picture, name)
         if about.layer.out_channels <= MOST_FILTERS:
-            place = InNetwork(_command(network, layer), f"layer {layer.layer_name} of {opened.engine.name}")
+            place = InNetwork(_command(network, layer), f"layer {name} of {opened.engine.name}")
             text = _single(names, about, layer, reading=reading, looks=looks, network=place)
             return _Made(text, (*about.picture.remarks, *asked, *about.remarks))
     maps = NetworkMaps(opened, steps_of(opened, picture.shape), picture, {})

@@ -223,6 +223,7 @@ def _run_network(request: "RunRequest") -> list[_Done]:
         for text in asked:
             remark(text)
     opened = source.open(image.shape)
+    names = [opened.engine.step_name(name) for name in names]
     about = _contexts(opened, image, names, at=request.wanted.field, effective=request.wanted.effective)
     done = [
         _run_in_context(one, about[name], image, seconds=seconds)

@@ -218,6 +218,7 @@ def _find_step(shape: Shape, network: NetworkSettings, name: str) -> tuple["Netw
     else:  # without weights, which would take seconds to make
         opened = Opened(StackEngine(stack_of(network).network, shape, {}))
     steps = {one.name: one for one in steps_of(opened, shape)}
+    name = opened.engine.step_name(name)
     check_layer(name, list(steps))
     if network.foreign:
         return steps[name], opened.engine.conv(name).layer if steps[name].convolution else None

@@ -272,6 +272,16 @@ class Engine(Protocol):
         """Modules of several steps that `steps` does not list: for each, the step whose output is its own."""
         return {}
 
+    def step_name(self, name: str) -> str:
+        """Return the name that `steps` has for a step; a file may have other names for it.
+
+        Raises
+        ------
+        UnknownNameError
+            If the network is known to have no such step.
+        """
+        return name
+
     def steps(self, shape: Shape) -> tuple[NetworkStep, ...]:
         """List the steps for an input of `shape`, in the order of computation.
 

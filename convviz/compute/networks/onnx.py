@@ -112,6 +112,23 @@ class OnnxEngine(Engine):
             if values[name] in makers and not all(map(self._is_quantized, values[name]))
         }
 
+    def step_name(self, name: str) -> str:
+        """Return the name of the step that makes a value of the file, or the output of a module of torch."""
+        if name in self._names.own.values():
+            return name
+        values = self._names.find(name)
+        return self._makers.get(values[0], name) if len(values) == 1 else name
+
+    @cached_property
+    def _makers(self) -> dict[str, str]:
+        """The step that makes each value."""
+        values = self._names.values
+        return {
+            one: part_name(name, at) if len(values[name]) > 1 else name
+            for name in self._names.own.values()
+            for at, one in enumerate(values[name])
+        }
+
     def _is_quantized(self, value: str) -> bool:
         """Return whether a value is only read as integers: a quantizer may leave out a layer there."""
         kinds = {str(self._graph.nodes[index].op_type) for index in self._graph.takers(value)}
