@@ -125,6 +125,8 @@ def apply(
     """
     only = [opened.engine.step_name(name) for name in only]
     steps = steps_of(opened, picture.shape, only)
+    for name in only:
+        check_layer(name, [one.name for one in steps])
     rows = _rows_of(steps) if part else []
     if filled := opened.filled:
         chosen = backends.choose(backend, macs=sum(one.macs for one in filled.steps), device=device)

@@ -411,3 +411,23 @@ def test_a_module_of_several_operations_is_asked_for_by_its_name_in_torch(convvi
             "no layer named 'stages'"
             in convviz(command, "x.npy", "--net", "net.onnx", "--layer", "stages").stderr
         )
+
+
+def test_a_step_that_makes_several_arrays_names_them(convviz, tmp_path):
+    weight = numpy_helper.from_array(np.ones((4, 3, 1, 1), np.float32), "w")
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"]),
+        helper.make_node("Split", ["a"], ["p", "q"], "cut", axis=1),
+    ]
+    given = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, *X.shape])
+    made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("p", "q")]
+    graph = helper.make_graph(nodes, "g", [given], made, [weight])
+    opsets = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "net.onnx")
+    np.save(tmp_path / "x.npy", X)
+    for command in ("run", "look"):
+        done = convviz(command, "x.npy", "--net", "net.onnx", "--layer", "cut")
+        assert done.returncode == 2
+        assert done.stderr == "convviz: layer: 'cut' makes several arrays; choose from cut[0], cut[1].\n"
+        done = convviz(command, "x.npy", "--net", "net.onnx", "--layer", "cut[1]", "--json")
+        assert done.returncode == 0, done.stderr

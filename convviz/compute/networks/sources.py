@@ -18,7 +18,7 @@ from convviz.spec.layers import Shape
 from convviz.spec.network import Network, SizedStep
 from convviz.spec.settings import InputSettings, LayerSettings
 from convviz.spec.wanted import NetworkSettings
-from convviz.text import listed
+from convviz.text import in_quotes, listed
 
 # The usual input of networks for photographs: channels, height and width.
 _USUAL = (3, 224, 224)
@@ -317,11 +317,16 @@ def check_layer(name: str, known: Sequence[str]) -> None:
 
     Raises
     ------
+    SpecError
+        If the layer makes several arrays, which have names of their own.
     UnknownNameError
         If `name` is not among `known`.
     """
-    if name not in known:
-        raise UnknownNameError("layer", name, known)
+    if name in known:
+        return
+    if parts := [one for one in known if one.startswith(f"{name}[")]:
+        raise SpecError(f"layer: {in_quotes(name)} makes several arrays; choose from {', '.join(parts)}.")
+    raise UnknownNameError("layer", name, known)
 
 
 def find_net(text: str, *, channels_last: bool = False) -> Network | NetworkSource:
