@@ -15,7 +15,7 @@ from convviz.batch.plan import Job, Outcome, Plan, make_plan
 from convviz.batch.remote.cluster import run_dask
 from convviz.batch.report import Report
 from convviz.batch.tally import Tally
-from convviz.batch.work import picture_of
+from convviz.batch.work import check_network, picture_of
 from convviz.compute import filters
 from convviz.compute.filters import NamedFilters
 from convviz.errors import BatchError, OutputError
@@ -118,6 +118,8 @@ class Batch:
         self.request, self.tally, self.stop = request, Tally(most_named), Stop()
         colours(request.picture.colormap)
         self.named = None if request.network.given else filters.prepare(request.layer)
+        if request.network.given:
+            check_network(request.layer, request.network)
         self._target = path_of(request.out)
         self.plan: Plan = make_plan(
             path_of(request.folder),

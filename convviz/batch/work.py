@@ -14,7 +14,7 @@ import numpy as np
 from convviz.batch.plan import Fingerprint, Job, Outcome
 from convviz.compute import filters, networks
 from convviz.compute.filters import NamedFilters
-from convviz.compute.networks.sources import NetworkSource, Opened
+from convviz.compute.networks.sources import Opened
 from convviz.errors import ConvvizError, InputError
 from convviz.files import addresses, writing
 from convviz.files.paths import quoted
@@ -28,7 +28,6 @@ from convviz.results.feature_maps import FeatureMaps
 from convviz.results.layer_maps import LayerMaps
 from convviz.results.map_peaks import MapsOf, OfLayer, OfNetwork
 from convviz.results.network import NetworkMaps
-from convviz.spec.layers import Shape
 from convviz.spec.settings import ComputeSettings, InputSettings, LayerSettings, SheetSettings
 from convviz.spec.wanted import NetworkSettings
 
@@ -67,7 +66,7 @@ def picture_of(
 
     def make(image: Picture, reading: InputSettings) -> "_Written":
         if network.given:
-            opened = _opened(network, layer.weights, layer.seed, shape=image.shape)
+            opened = _network(layer, network).opened(image.shape)
             made = _in_network(opened, image, layer.layer_name, compute=compute, picture=picture)
         else:
             made = _of_layer(_alone(image, layer, named), compute, picture)
@@ -131,7 +130,7 @@ def _tried(
     try:
         asked: tuple[str, ...] = ()
         if network.given:
-            reading, asked = _source(network, layer.weights, layer.seed).reading(reading)
+            reading, asked = _network(layer, network).source.reading(reading)
         data, source = _read(job)
         with _libraries_silent():
             image = decode.decode(data, quoted(job.source), job.source.suffix.lower(), **reading.arguments)
@@ -156,15 +155,40 @@ def _tried(
 
 def maps_of(layer: LayerSettings, network: NetworkSettings, named: NamedFilters | None) -> MapsOf:
     """Find the layer whose maps are ranked; a network is opened once for all pictures of this process."""
-    if not network.given:
-        return OfLayer(layer, named)
-    return _of_network(network, layer.weights, layer.seed, name=layer.layer_name)
+    return _network(layer, network) if network.given else OfLayer(layer, named)
+
+
+def check_network(layer: LayerSettings, network: NetworkSettings) -> None:
+    """Refuse a network that cannot be read, or does not have the layer, before any picture is read.
+
+    Raises
+    ------
+    InputError, SpecError, UnknownNameError
+        If that is so.
+    """
+    found = _network(layer, network)
+    if layer.layer_name is not None:
+        found.check()
+
+
+def _network(layer: LayerSettings, network: NetworkSettings) -> OfNetwork:
+    """Open the network, once in this process while its files stay as they are."""
+    files = [path.absolute() for path in (*layer.files, *network.files) if not addresses.is_remote(path)]
+    states = tuple((path, addresses.seen(path)) for path in files if path.exists())
+    return _opened(network, layer.weights, layer.seed, name=layer.layer_name, states=states)
 
 
 @functools.lru_cache(maxsize=1)
-def _of_network(network: NetworkSettings, weights: Path | None, seed: int, *, name: str | None) -> OfNetwork:
-    """Keep the layer of a network with what is known of it."""
-    return OfNetwork(_source(network, weights, seed), name)
+def _opened(
+    network: NetworkSettings,
+    weights: Path | None,
+    seed: int,
+    *,
+    name: str | None,
+    states: tuple[tuple[Path, addresses.Seen], ...],
+) -> OfNetwork:
+    """Keep the last network; `states` says what its files were, which another batch may have replaced."""
+    return OfNetwork(networks.source_of(network, LayerSettings(weights=weights, seed=seed)), name)
 
 
 def _alone(image: Picture, layer: LayerSettings, named: NamedFilters | None) -> LayerInContext:
@@ -180,18 +204,6 @@ class _Made(NamedTuple):
     shape: tuple[int, ...]
     remarks: tuple[str, ...]
     maps: tuple[dict[str, Any], ...] = ()
-
-
-@functools.lru_cache(maxsize=1)
-def _source(network: NetworkSettings, weights: Path | None, seed: int) -> NetworkSource:
-    """Open the network, once for all pictures of this process."""
-    return networks.source_of(network, LayerSettings(weights=weights, seed=seed))
-
-
-@functools.lru_cache(maxsize=1)
-def _opened(network: NetworkSettings, weights: Path | None, seed: int, *, shape: Shape) -> Opened:
-    """Build the network, once for all pictures of one shape that follow each other."""
-    return _source(network, weights, seed).open(shape)
 
 
 def _of_layer(about: LayerInContext, compute: ComputeSettings, picture: SheetSettings) -> _Made:

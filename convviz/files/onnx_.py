@@ -214,7 +214,7 @@ def _with_external_data(tensor: Any, what: str, folder: Path) -> Any:
 
 @functools.lru_cache(maxsize=16)  # most of a model's hundreds of arrays are in one file
 def _resolved(path: Path) -> Path:
-    """Resolve the links of a path."""
+    """Resolve the links of an absolute path."""
     return path.resolve()
 
 
@@ -228,6 +228,7 @@ def external_data(tensor: Any, what: str, folder: Path) -> tuple[Path, int, int]
     """
     stored = {entry.key: entry.value for entry in tensor.external_data}
     location = stored.get("location", "")
+    folder = folder.absolute()  # the current folder may be another one next time
     try:
         place = _resolved(folder / location)
         beside = place.is_relative_to(_resolved(folder)) and place.is_file()
