@@ -103,6 +103,10 @@ def test_the_tests_that_it_names_can_be_collected():
     """Every selection of pytest finds at least one test; status 5 would mean that it finds none."""
     runs = [words[1:] for words in command_lines() if words[0] == ".venv/bin/pytest"]
     assert len(runs) > 7
+    # A folder needs no collection, which would read all of its tests.
+    folders = {word for words in runs for word in words if (ROOT / word).is_dir()}
+    assert {folder for folder in folders if not any((ROOT / folder).rglob("test_*.py"))} == set()
+    runs = [[word for word in words if word not in folders or "-k" in words] for words in runs]
     # A name that no test has is passed over beside its whole file; a path that is not there never is.
     alone = [words for words in runs if "-k" in words or any("::" in word for word in words)]
     together = sorted({word for words in runs if words not in alone for word in words if word[0] != "-"})
