@@ -82,7 +82,7 @@ def look(
     """
     asked = LookSettings(
         how,  # type: ignore[arg-type]  # checked there
-        None if target is None else str(target),
+        target,
         None if token is None else HW(*token),
         opacity,
     )
@@ -118,7 +118,7 @@ def look_at(
     names = names or [_usual(list(steps.values()), linear[1] if linear else None)]
     target = None
     if asked.how == "gradcam":
-        looks, target = _by_gradient(opened, picture, [steps[name] for name in names], asked=asked)
+        looks, target = _by_gradient(opened, picture, [steps[name] for name in names], wanted=asked.target)
     else:
         wanted = [*names, linear[0]] if linear else names
         made = {name: one.values for name, one in activations(engine, picture.x, wanted).items()}
@@ -141,7 +141,7 @@ def _usual(steps: Sequence[NetworkStep], linear: Linear | None) -> str:
         channels, *size = shape if one.layout == "chw" else (shape[2], *shape[:2])
         if max(size) > 1 and (linear is None or channels == linear.weight.shape[1]):
             return one.name
-    raise SpecError("layer: this network has no layer with maps; name a layer.")
+    raise SpecError("layer: no layer of this network has maps with several positions here; name a layer.")
 
 
 def _last_linear(engine: Engine, steps: Sequence[NetworkStep]) -> tuple[str, Linear]:
@@ -154,19 +154,19 @@ def _last_linear(engine: Engine, steps: Sequence[NetworkStep]) -> tuple[str, Lin
     )
 
 
-def _target(opened: Opened, scores: Floats, wanted: str | None) -> Target:
+def _target(opened: Opened, scores: Floats, wanted: str | int | None) -> Target:
     """Find the class that is asked for by its name or index, or that of the largest score."""
     scores = row_of_scores(scores, opened.engine.name)
     names = opened.classes or opened.engine.classes
     names = names if len(names) == len(scores) else ()
     if wanted is None:
         index = int(np.argmax(scores))
-    elif wanted in names:
+    elif isinstance(wanted, str) and wanted in names:
         index = names.index(wanted)
-    elif wanted.isdecimal() and int(wanted) < len(scores):
+    elif str(wanted).isdecimal() and int(wanted) < len(scores):
         index = int(wanted)
-    elif names and not wanted.lstrip("-").isdecimal():
-        raise UnknownNameError("class", wanted, names)
+    elif names and not str(wanted).lstrip("-").isdecimal():
+        raise UnknownNameError("class", str(wanted), names)
     else:
         known = "" if names else "; names need the option classes"
         raise SpecError(f"class must be an index from 0 to {len(scores) - 1}, not {wanted!r}{known}.")
@@ -174,22 +174,20 @@ def _target(opened: Opened, scores: Floats, wanted: str | None) -> Target:
 
 
 def _by_gradient(
-    opened: Opened, picture: Picture, steps: Sequence[NetworkStep], *, asked: LookSettings
+    opened: Opened, picture: Picture, steps: Sequence[NetworkStep], *, wanted: str | int | None
 ) -> tuple[list[LayerLook], Target]:
-    """Compute Grad-CAM of some layers."""
-    looks: list[LayerLook] = []
-    target: Target | None = None
+    """Compute Grad-CAM of some layers in one run of the network."""
+
+    def choose(scores: Floats) -> int:
+        return _target(opened, scores, wanted).index
+
+    found = opened.engine.score_gradients(picture.x, [one.name for one in steps], choose)
+    looks = []
     for step in steps:
-        index = None if target is None else target.index
-        if target is None and asked.target is not None:
-            scores = opened.engine.score_gradient(picture.x, step.name, 0).scores
-            index = _target(opened, scores, asked.target).index
-        found = opened.engine.score_gradient(picture.x, step.name, index)
-        target = target or _target(opened, found.scores, str(found.target))
-        maps, gradient = (_maps(of, step) for of in (found.maps, found.gradient))
-        looks.append(_placed(picture, step, looking.gradcam(maps, gradient), shape=found.maps.shape))
-    assert target is not None
-    return looks, target
+        values = found.maps[step.name]
+        maps, gradient = (_maps(of, step) for of in (values, found.gradients[step.name]))
+        looks.append(_placed(picture, step, looking.gradcam(maps, gradient), shape=values.shape))
+    return looks, _target(opened, found.scores, wanted)
 
 
 def _of_layer(

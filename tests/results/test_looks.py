@@ -10,6 +10,9 @@ import convviz
 from convviz.errors import InputError, SpecError, UnknownNameError
 from convviz.render.drawings.drawing import Label
 from convviz.render.sheets import overlays
+from convviz.results.look_at import look_at
+from convviz.results.running import picture_for, source_from
+from convviz.spec.looking import LookSettings
 
 X = np.random.default_rng(8).random((3, 20, 24)).astype(np.float32)
 
@@ -57,6 +60,34 @@ def test_gradcam_is_that_of_its_definition_even_where_a_layer_is_changed_in_plac
     found = convviz.look(X, module, layer, how="gradcam", target=2)
     np.testing.assert_allclose(found[0].values, wanted, atol=1e-7)
     assert found.target.index == 2
+
+
+def test_gradcam_of_several_layers_and_a_class_runs_the_network_no_more_than_a_mean(module):
+    runs = []
+    module.register_forward_pre_hook(lambda *called: runs.append(called))
+    convviz.look(X, module, "first", how="mean")
+    of_a_mean = len(runs)
+    found = convviz.look(X, module, ["first", "second"], how="gradcam", target=2)
+    for one in found:
+        maps, gradient = own_gradient(module, one.layer, 2)
+        wanted = torch.relu((maps * gradient.mean((1, 2), keepdim=True)).sum(0))
+        np.testing.assert_allclose(one.values, wanted, atol=1e-7)
+    assert len(runs) == 2 * of_a_mean
+
+
+@pytest.mark.parametrize("how", ["cam", "gradcam"])
+def test_an_index_is_an_index_even_where_classes_are_named_by_digits(module, how):
+    """Class 3 is called "0": a name that is the index of another class."""
+    scores = module(torch.from_numpy(X)[None])[0].detach()
+    source = source_from(module, None, 0)
+    names = ("1", "2", "3", "0")
+    opened = source.open(X.shape)._replace(classes=names)
+    picture = picture_for(source, X)
+    largest = int(scores.argmax())
+    for wanted, index in ((3, 3), ("3", 2), (None, largest)):
+        found = look_at(opened, picture, ["relu"], asked=LookSettings(how, wanted))
+        assert (found.target.index, found.target.name) == (index, names[index])
+        assert found.target.score == pytest.approx(float(scores[index]), rel=1e-5)
 
 
 def test_a_softmax_at_the_end_does_not_hide_the_gradient(module):
@@ -113,8 +144,14 @@ def test_what_has_no_class_map_or_gradient_is_refused_with_the_remedy(module, tm
         convviz.look(X, str(path), how="gradcam")
     with pytest.raises(SpecError, match="not in one row of scores"):
         convviz.look(X, nn.Sequential(nn.Conv2d(3, 2, 3)), how="gradcam")
-    with pytest.raises(SpecError, match="no positions"):
-        convviz.look(X, module, "linear")
+    for how in ("l2", "gradcam"):
+        with pytest.raises(SpecError, match="no positions"):
+            convviz.look(X, module, "linear", how=how)
+        with pytest.raises(SpecError, match="no positions"):
+            convviz.look(X, module, "Classifier", how=how)
+    probabilities = convviz.parse_layers("conv 4 k3 | adaptiveavgpool 1 | flatten | linear 3 | softmax")
+    with pytest.raises(SpecError, match=r"do not depend on 'softmax1'.*before"):
+        convviz.look(X, probabilities, "softmax1", how="gradcam")
     with pytest.raises(UnknownNameError, match="frist"):
         convviz.look(X, module, "frist")
     with pytest.raises(SpecError, match="index from 0 to 3"):
