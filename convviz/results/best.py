@@ -197,7 +197,7 @@ class Best(Sequence[BestOfMap]):
         padded = any(one.padding for row in self.maps for one in row.patches)
         patch = {
             "field": "A patch is what the value sees of the original picture"
-            + ("; grey is padding" if padded else ""),
+            + ("; hatching is padding" if padded else ""),
             "whole": "Every value sees the whole picture, which is drawn",
             "undefined": "The receptive field of a value is not defined, so that whole pictures are drawn",
         }[self.sees]

@@ -67,6 +67,11 @@ class LayerLook:
         """The picture for a sheet."""
         return overlays.Overlay(self.layer, self.values, *self.centres)
 
+    @property
+    def explained(self) -> str:
+        """The shares of the variance in words."""
+        return ", ".join(f"{number(100 * share, digits=2)}%" for share in self.shares)
+
     def document(self) -> dict[str, Any]:
         """Return what is known as plain values, without the numbers themselves."""
         found = summed_up(self.values)
@@ -159,21 +164,25 @@ class Looks(Sequence[LayerLook]):
         """How the pictures were made, for the heading."""
         found = [self.sentence]
         if self.asked.how == "pca":
-            shares = " and ".join(
-                ", ".join(f"{number(100 * share, digits=2)} %" for share in one.shares) for one in self.looks
-            )
-            found.append(
+            found += [
                 f"channels centred, not scaled; the largest weight of a component is positive; percentiles "
-                f"{overlays.LOW} to {overlays.HIGH} become black to full colour; explained variance {shares}"
-            )
+                f"{overlays.LOW} to {overlays.HIGH} become black to full colour",
+                f"explained variance: {'; '.join(f'{one.layer} {one.explained}' for one in self.looks)}",
+            ]
         if self.asked.how == "cam" and self.target:
             found.append("exact: the mean of the map plus the bias is the score of the class")
-        stretched = [one.layer for one in self.looks if not one.centred]
-        where = "at the centres of their receptive fields"
-        if stretched:
-            where = "in equal parts of the picture (no receptive field is defined, or it is all of it)"
-        found.append(f"positions are drawn {where}, with interpolation between them")
+        found.append(f"{self._places}, with interpolation between them")
         return found
+
+    @property
+    def _places(self) -> str:
+        """Where positions are drawn."""
+        fields = "at the centres of their receptive fields"
+        parts = "in equal parts of the picture (no receptive field is defined, or it is all of it)"
+        centred = [one.layer for one in self.looks if one.centred]
+        if not 0 < len(centred) < len(self.looks):
+            return f"positions are drawn {fields if centred else parts}"
+        return f"positions of {', '.join(centred)} are drawn {fields}, those of other layers {parts}"
 
     def sheet(self, **looks: Any) -> Sheet:
         """Lay out the input, and for each layer the overlay and the bare map.

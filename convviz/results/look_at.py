@@ -18,7 +18,7 @@ from convviz.results.look import LayerLook, Looks, Target
 from convviz.results.running import picture_for, source_from
 from convviz.spec.geometry import HW
 from convviz.spec.layers import shape_text
-from convviz.spec.looking import LookSettings
+from convviz.spec.looking import OF_A_CLASS, LookSettings
 from convviz.typing import Floats
 
 
@@ -115,7 +115,8 @@ def look_at(
     for name in names:
         check_layer(name, list(steps))
     linear = _last_linear(engine, list(steps.values())) if asked.how == "cam" else None
-    names = names or [_usual(list(steps.values()), linear[1] if linear else None)]
+    tokens = asked.how not in OF_A_CLASS
+    names = names or [_usual(list(steps.values()), linear[1] if linear else None, tokens=tokens)]
     target = None
     if asked.how == "gradcam":
         looks, target = _by_gradient(opened, picture, [steps[name] for name in names], wanted=asked.target)
@@ -132,16 +133,31 @@ def look_at(
     return Looks(picture, title or engine.name, looks, asked, target, opened.remarks)
 
 
-def _usual(steps: Sequence[NetworkStep], linear: Linear | None) -> str:
-    """Choose the last layer with several positions; for a class activation map, with maps that it reads."""
-    for one in reversed(steps):
-        shape = one.output_shape
-        if one.outer or shape is None or len(shape) != 3 or not one.layout:
-            continue
-        channels, *size = shape if one.layout == "chw" else (shape[2], *shape[:2])
-        if max(size) > 1 and (linear is None or channels == linear.weight.shape[1]):
+def _usual(steps: Sequence[NetworkStep], linear: Linear | None, *, tokens: bool) -> str:
+    """Choose the last layer with several positions; for a class activation map, with maps that it reads.
+
+    Tokens have positions if as many come from a layer with maps. They are no choice for the map of a class:
+    in the last layer its score may depend on the class token alone.
+    """
+    inner = [one for one in steps if not one.outer and one.output_shape]
+    known = {one.name: _channels_and_size(one) for one in inner}
+    sizes = {size for channels, size in known.values() if channels}
+    for one in reversed(inner):
+        channels, size = known[one.name]
+        if channels and max(size) > 1 and (linear is None or channels == linear.weight.shape[1]):
+            return one.name
+        if tokens and not channels and max(size) > 1 and size in sizes:
             return one.name
     raise SpecError("layer: no layer of this network has maps with several positions here; name a layer.")
+
+
+def _channels_and_size(step: NetworkStep) -> tuple[int, HW]:
+    """Return the channels of maps, and their size; of tokens no channels, and the size of a square."""
+    shape = step.output_shape or ()
+    if len(shape) == 3 and step.layout:
+        return (shape[0], HW(*shape[1:])) if step.layout == "chw" else (shape[2], HW(*shape[:2]))
+    side = strips.square(shape[0])[1] if len(shape) == 2 else 0
+    return 0, HW(side, side)
 
 
 def _last_linear(engine: Engine, steps: Sequence[NetworkStep]) -> tuple[str, Linear]:

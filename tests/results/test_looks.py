@@ -184,6 +184,27 @@ def test_tokens_become_square_maps_and_attention_one_map_per_head():
     np.testing.assert_allclose(found.values, wanted, rtol=1e-5)
 
 
+def test_the_usual_layer_of_a_transformer_has_its_last_tokens():
+    """The score of a class reads the class token alone, so that Grad-CAM of the last tokens would be 0."""
+    module = zoo.network("ViT")
+    assert convviz.look(zoo.picture(), module)[0].layer == "encoder.ln"
+    assert convviz.look(zoo.picture(), module, how="gradcam")[0].layer == "conv_proj"
+    queries = nn.Sequential(nn.Conv2d(3, 9, 1), nn.Flatten(2), nn.Linear(1024, 4))  # (9, 4) is no picture
+    assert convviz.look(zoo.picture(), queries)[0].layer == "0"
+
+
+def test_where_positions_are_drawn_is_said_of_each_layer():
+    module = zoo.network("ViT")
+    found = convviz.look(zoo.picture(), module, ["conv_proj", "encoder.ln"], how="pca")
+    assert found.notes[-1] == (
+        "positions of conv_proj are drawn at the centres of their receptive fields, those of other layers in "
+        "equal parts of the picture (no receptive field is defined, or it is all of it), with interpolation "
+        "between them"
+    )
+    assert "conv_proj " in found.notes[-2]
+    assert "; encoder.ln " in found.notes[-2]
+
+
 def test_an_overlay_is_the_picture_where_nothing_is_laid_over_it():
     """One map, 0 but for the pixel in the middle."""
     picture = np.zeros((1, 9, 9), np.float32)
