@@ -12,6 +12,7 @@ from convviz.render.drawings.drawing import Label
 from convviz.render.sheets import overlays
 from convviz.results.look_at import look_at
 from convviz.results.running import picture_for, source_from
+from convviz.spec.geometry import HW
 from convviz.spec.looking import LookSettings
 
 X = np.random.default_rng(8).random((3, 20, 24)).astype(np.float32)
@@ -203,6 +204,29 @@ def test_where_positions_are_drawn_is_said_of_each_layer():
     )
     assert "conv_proj " in found.notes[-2]
     assert "; encoder.ln " in found.notes[-2]
+
+
+def test_nothing_is_laid_over_the_picture_where_a_layer_is_not_finite():
+    """A 1x1 kernel keeps every pixel; the mean over 4 maps is NaN in one place, and infinite in one."""
+    picture = np.full((1, 6, 6), 0.5, np.float32)
+    picture[0, 1, 1], picture[0, 4, 4] = np.nan, np.inf
+    weights = {"conv1": {"weight": np.ones((4, 1, 1, 1)), "bias": np.zeros(4)}}
+    found = convviz.look(picture, convviz.parse_layers("conv 4 k1"), "conv1", how="mean", weights=weights)
+    (one,) = [look.overlay for look in found]
+    covers = one.covers(HW(6, 6), HW(6, 6))[..., 0]
+    expected = np.ones((6, 6))
+    expected[1, 1] = expected[4, 4] = 0
+    np.testing.assert_array_equal(covers, expected)
+    np.testing.assert_allclose(one.over(HW(6, 6), HW(6, 6))[covers > 0], 0.5)
+    assert found.overlay().shape == (6, 6, 3)
+    assert found._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_layer_without_a_finite_value_is_drawn(module):
+    module.first.weight.data.fill_(np.nan)
+    found = convviz.look(X, module, ["first", "second"])
+    assert not found[0].overlay.covers(HW(20, 24), HW(20, 24)).any()
+    assert found._repr_png_().startswith(b"\x89PNG")
 
 
 def test_an_overlay_is_the_picture_where_nothing_is_laid_over_it():
