@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from convviz import __version__
 from convviz.analysis.looking import Centres
 from convviz.compute.survey import summed_up, survey
 from convviz.images.picture import Picture
@@ -15,8 +13,7 @@ from convviz.render.contrast import Drawn, contrasts
 from convviz.render.palette import colours
 from convviz.render.sheets import overlays
 from convviz.render.sheets.layout import Sheet
-from convviz.results import outputs
-from convviz.spec import settings
+from convviz.results.on_sheets import OnSheet
 from convviz.spec.geometry import HW
 from convviz.spec.layers import shape_text
 from convviz.spec.looking import LookSettings, OverlaySettings
@@ -78,7 +75,8 @@ class LayerLook:
         peak = np.unravel_index(int(np.argmax(np.nan_to_num(self.values))), self.values.shape)[-2:]
         of = {"min": found.low, "max": found.high, "mean": found.mean, "std": found.std}
         place = [of.first + int(index) * of.step for of, index in zip(self.centres, peak, strict=True)]
-        more = {"explained": list(self.shares)} if self.shares else {"largest_at": place}
+        known = place if not np.isnan(self.values).all() else None
+        more = {"explained": list(self.shares)} if self.shares else {"largest_at": known}
         return {
             "layer": self.layer,
             "shape": list(self.shape),
@@ -114,7 +112,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looks(Sequence[LayerLook]):
+class Looks(OnSheet[LayerLook]):
     """Hold where layers of a network respond to a picture, as a value that shows and saves itself.
 
     Parameters
@@ -133,6 +131,8 @@ class Looks(Sequence[LayerLook]):
         Notes for the user.
     """
 
+    command: ClassVar[str] = "look"
+
     picture: Picture
     title: str
     looks: Sequence[LayerLook]
@@ -143,11 +143,10 @@ class Looks(Sequence[LayerLook]):
     def __repr__(self) -> str:
         return f"<Looks: {', '.join(one.layer for one in self.looks)} of {self.title} by {self.asked.how}>"
 
-    def __len__(self) -> int:
-        return len(self.looks)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.looks[index]
+    @property
+    def _items(self) -> Sequence[LayerLook]:
+        """One per layer."""
+        return self.looks
 
     @property
     def sentence(self) -> str:
@@ -241,20 +240,6 @@ class Looks(Sequence[LayerLook]):
         """Gather the numbers for `save`: the input, and the values of every layer by its name."""
         return {"input": self.picture.x, **{one.layer: one.values for one in self.looks}}
 
-    def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write the sheet (.png, .svg, .pdf, .webp, .jpg) or the exact numbers (.npz, .safetensors).
-
-        Raises
-        ------
-        OutputError
-            If the file cannot be written, or exists and was not written by convviz.
-        """
-        outputs.save_answer(Path(path), self.sheet, self.arrays, description=self.description(), force=force)
-
-    def description(self, *chosen: Any) -> dict[str, Any]:
-        """Describe the looks for the metadata of a file; `chosen` are settings to include."""
-        return {"version": __version__, "command": "look", **settings.as_text(*chosen)}
-
     def document(self) -> dict[str, Any]:
         """Return what is known as plain values, without the numbers themselves."""
         found: dict[str, Any] = {"how": self.asked.how, "layers": [one.document() for one in self.looks]}
@@ -265,7 +250,3 @@ class Looks(Sequence[LayerLook]):
                 "score": self.target.score,
             }
         return found
-
-    def _repr_png_(self) -> bytes:
-        """Show the sheet in a notebook."""
-        return outputs.as_png(self.sheet().image())

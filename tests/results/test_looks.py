@@ -226,6 +226,7 @@ def test_a_layer_without_a_finite_value_is_drawn(module):
     module.first.weight.data.fill_(np.nan)
     found = convviz.look(X, module, ["first", "second"])
     assert not found[0].overlay.covers(HW(20, 24), HW(20, 24)).any()
+    assert found[0].document()["largest_at"] is None
     assert found._repr_png_().startswith(b"\x89PNG")
 
 
