@@ -18,7 +18,8 @@ class Difference:
     """How far an array B is from an array A of the same shape.
 
     Values that are NaN in both, or the same infinity in both, are equal; any other pair with one of these is
-    infinitely far apart, and counted. Mean, cosine and PSNR are those of the values that are finite in both.
+    infinitely far apart, and counted. Mean, cosine and PSNR are those of the values that are finite in both,
+    and NaN if others differ and there are none.
 
     Parameters
     ----------
@@ -100,10 +101,10 @@ def difference(first: NDArray[Any], second: NDArray[Any]) -> Difference:
     return Difference(
         one.size,
         most,
-        total / known if known else 0.0,
+        total / known if known else math.nan if lone else 0.0,
         peak,
-        _cosine(product, of_one, of_other, equal=squares == 0),
-        _psnr(peak, squares / known if known else 0.0),
+        _cosine(product, of_one, of_other, equal=squares == 0) if known or not lone else math.nan,
+        _psnr(peak, squares / known if known else math.nan if lone else 0.0),
         same,
         lone,
     )

@@ -4,12 +4,11 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz import __version__
 from convviz.files.paths import quoted
 from convviz.files.reading import read_bytes
 from convviz.images import decode
@@ -17,8 +16,7 @@ from convviz.images.picture import Picture
 from convviz.render.sheets import patches
 from convviz.render.sheets.layout import Sheet
 from convviz.render.sheets.tile import Tile
-from convviz.results import outputs
-from convviz.spec import settings
+from convviz.results.on_sheets import OnSheet
 from convviz.spec.best import BestSettings, PatchSettings
 from convviz.spec.geometry import HW
 from convviz.spec.reach import Box
@@ -134,7 +132,7 @@ class BestOfMap:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Best(Sequence[BestOfMap]):
+class Best(OnSheet[BestOfMap]):
     """Hold the pictures in which the maps of a layer are largest, as a value that shows and saves itself.
 
     Parameters
@@ -156,6 +154,8 @@ class Best(Sequence[BestOfMap]):
         Notes for the user.
     """
 
+    command: ClassVar[str] = "best"
+
     layer: str
     total: int
     maps: Sequence[BestOfMap]
@@ -167,11 +167,10 @@ class Best(Sequence[BestOfMap]):
     def __repr__(self) -> str:
         return f"<Best: {len(self.maps)} of {self.words} in {plural(self.pictures, 'picture')}>"
 
-    def __len__(self) -> int:
-        return len(self.maps)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.maps[index]
+    @property
+    def _items(self) -> Sequence[BestOfMap]:
+        """One per map."""
+        return self.maps
 
     @property
     def words(self) -> str:
@@ -197,7 +196,7 @@ class Best(Sequence[BestOfMap]):
         padded = any(one.padding for row in self.maps for one in row.patches)
         patch = {
             "field": "A patch is what the value sees of the original picture"
-            + ("; grey is padding" if padded else ""),
+            + ("; hatching is padding" if padded else ""),
             "whole": "Every value sees the whole picture, which is drawn",
             "undefined": "The receptive field of a value is not defined, so that whole pictures are drawn",
         }[self.sees]
@@ -271,20 +270,6 @@ class Best(Sequence[BestOfMap]):
             "files": np.array(files, np.str_).reshape(shape),
         }
 
-    def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write the sheet (.png, .svg, .pdf, .webp, .jpg) or the numbers (.npz).
-
-        Raises
-        ------
-        OutputError
-            If the file cannot be written, or exists and was not written by convviz.
-        """
-        outputs.save_answer(Path(path), self.sheet, self.arrays, description=self.description(), force=force)
-
-    def description(self, *chosen: Any) -> dict[str, Any]:
-        """Describe the answer for the metadata of a file; `chosen` are settings to include."""
-        return {"version": __version__, "command": "best", **settings.as_text(*chosen)}
-
     def document(self) -> dict[str, Any]:
         """Return what is known as plain values."""
         return {
@@ -295,10 +280,6 @@ class Best(Sequence[BestOfMap]):
             "pictures": self.pictures,
             "maps": [row.document() for row in self.maps],
         }
-
-    def _repr_png_(self) -> bytes:
-        """Show the sheet in a notebook."""
-        return outputs.as_png(self.sheet().image())
 
 
 def _kernels(kernels: Floats, tile: int | None) -> list[Tile]:

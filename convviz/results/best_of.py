@@ -18,6 +18,7 @@ from convviz.spec.best import BestSettings, in_original, prepared_size
 from convviz.spec.geometry import HW
 from convviz.spec.reach import Box
 from convviz.spec.settings import INPUT_PARSERS, InputSettings, typed
+from convviz.text import plural
 
 # The channels of a mode.
 _CHANNELS = {"gray": ("gray",), "rgb": ("R", "G", "B"), "rgba": ("R", "G", "B", "A")}
@@ -144,6 +145,8 @@ def cut(
     ------
     SpecError
         If a map does not exist.
+    ShapeError
+        If pictures have different channels.
     InputError
         If a picture cannot be read any more.
     """
@@ -152,6 +155,7 @@ def cut(
     places = {index: ranking.best(index) for index in indices}
     used = {place.name for row in places.values() for place in row}
     fields = {name: _Fields.of_file(layer_maps, path_of(name), reading) for name in sorted(used)}
+    _check_channels({name: of.channels for name, of in fields.items()})
     first = next(iter(fields.values()), None)
     names = first.of.names if first else ()
     kernels = first.of.kernels if first else None
@@ -172,11 +176,23 @@ def cut(
     return Best(layer, ranking.maps, rows, ranking.pictures, asked, sees, remarks)
 
 
+def _check_channels(counts: Mapping[str, int]) -> None:
+    """Refuse pictures with different channels: a layer may have other weights for each number of them."""
+    first = next(iter(counts), "")
+    for name, count in counts.items():
+        if count != counts[first]:
+            raise ShapeError(
+                f"{quoted(first)} has {plural(counts[first], 'channel')} and {quoted(name)} has {count}, so "
+                "that their values do not compare; read all with the same channels (mode)."
+            )
+
+
 class _Fields(NamedTuple):
     """Hold what the values of a layer see of one picture, and the size of the picture."""
 
     of: Described
     size: HW
+    channels: int
 
     @classmethod
     def of_file(cls, layer_maps: MapsOf, path: Path, reading: InputSettings) -> "_Fields":
@@ -184,7 +200,7 @@ class _Fields(NamedTuple):
         picture = original(path, reading)
         channels = _CHANNELS[reading.mode] if reading.mode else picture.channels
         shape = (len(channels), *prepared_size(picture.size, reading))
-        return cls(layer_maps.described(shape, channels), picture.size)
+        return cls(layer_maps.described(shape, channels), picture.size, len(channels))
 
     def patch(self, place: Place, path: Path, reading: InputSettings) -> Patch:
         """Find the part of the picture that a value sees."""

@@ -4,18 +4,17 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from convviz import __version__
 from convviz.analysis.differing import Difference
 from convviz.errors import BackendError, SpecError, UnknownNameError
 from convviz.images.finite import apart
 from convviz.render.sheets import differences, strips
 from convviz.render.sheets.layout import Sheet
 from convviz.results import outputs
-from convviz.spec import settings
+from convviz.results.on_sheets import OnSheet
 from convviz.spec.differing import PairSettings
 from convviz.spec.layers import Shape, shape_text
 from convviz.text import in_quotes, number, plural
@@ -132,7 +131,7 @@ Fetch = Callable[[Sequence[LayerDifference]], Mapping[str, Both]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Differences(Sequence[LayerDifference]):
+class Differences(OnSheet[LayerDifference]):
     """Hold how far A and B are apart, as a value that prints, shows and saves itself.
 
     Parameters
@@ -157,6 +156,8 @@ class Differences(Sequence[LayerDifference]):
         Notes for the user.
     """
 
+    command: ClassVar[str] = "diff"
+
     titles: tuple[str, str]
     layers: Sequence[LayerDifference]
     first_only: Sequence[Unmatched]
@@ -171,11 +172,10 @@ class Differences(Sequence[LayerDifference]):
     def __repr__(self) -> str:
         return f"<Differences: {self.sentence}>"
 
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.layers[index]
+    @property
+    def _items(self) -> Sequence[LayerDifference]:
+        """One per layer."""
+        return self.layers
 
     @property
     def first(self) -> LayerDifference | None:
@@ -318,13 +318,7 @@ class Differences(Sequence[LayerDifference]):
         return found
 
     def save(self, path: str | Path, *, layers: Sequence[str] = (), force: bool = False) -> None:
-        """Write the sheet (.png, .svg, .pdf, .webp, .jpg) or the exact numbers (.npz, .safetensors).
-
-        Raises
-        ------
-        OutputError
-            If the file cannot be written, or exists and was not written by convviz.
-        """
+        """Write the sheet, or the exact numbers, of some layers; see `sheet`."""
         outputs.save_answer(
             Path(path),
             lambda: self.sheet(layers),
@@ -336,8 +330,7 @@ class Differences(Sequence[LayerDifference]):
     def description(self, *chosen: Any) -> dict[str, Any]:
         """Describe the comparison for the metadata of a file; `chosen` are settings to include."""
         a, b = self.titles
-        made = {"version": __version__, "command": "diff", "a": a, "b": b}
-        return made | settings.as_text(*chosen)
+        return OnSheet.description(self, *chosen) | {"a": a, "b": b}
 
     def document(self) -> dict[str, Any]:
         """Return everything as plain values, without the numbers themselves."""
@@ -354,10 +347,6 @@ class Differences(Sequence[LayerDifference]):
             "only_in_a": [one._asdict() for one in self.first_only],
             "only_in_b": [one._asdict() for one in self.second_only],
         }
-
-    def _repr_png_(self) -> bytes:
-        """Show the sheet in a notebook."""
-        return outputs.as_png(self.sheet().image())
 
 
 def _words(one: LayerDifference) -> str:

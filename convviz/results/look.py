@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from convviz import __version__
 from convviz.analysis.looking import Centres
 from convviz.compute.survey import summed_up, survey
 from convviz.images.picture import Picture
@@ -15,8 +13,7 @@ from convviz.render.contrast import Drawn, contrasts
 from convviz.render.palette import colours
 from convviz.render.sheets import overlays
 from convviz.render.sheets.layout import Sheet
-from convviz.results import outputs
-from convviz.spec import settings
+from convviz.results.on_sheets import OnSheet
 from convviz.spec.geometry import HW
 from convviz.spec.layers import shape_text
 from convviz.spec.looking import LookSettings, OverlaySettings
@@ -67,13 +64,19 @@ class LayerLook:
         """The picture for a sheet."""
         return overlays.Overlay(self.layer, self.values, *self.centres)
 
+    @property
+    def explained(self) -> str:
+        """The shares of the variance in words."""
+        return ", ".join(f"{number(100 * share, digits=2)}%" for share in self.shares)
+
     def document(self) -> dict[str, Any]:
         """Return what is known as plain values, without the numbers themselves."""
         found = summed_up(self.values)
         peak = np.unravel_index(int(np.argmax(np.nan_to_num(self.values))), self.values.shape)[-2:]
         of = {"min": found.low, "max": found.high, "mean": found.mean, "std": found.std}
         place = [of.first + int(index) * of.step for of, index in zip(self.centres, peak, strict=True)]
-        more = {"explained": list(self.shares)} if self.shares else {"largest_at": place}
+        known = place if not np.isnan(self.values).all() else None
+        more = {"explained": list(self.shares)} if self.shares else {"largest_at": known}
         return {
             "layer": self.layer,
             "shape": list(self.shape),
@@ -109,7 +112,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looks(Sequence[LayerLook]):
+class Looks(OnSheet[LayerLook]):
     """Hold where layers of a network respond to a picture, as a value that shows and saves itself.
 
     Parameters
@@ -128,6 +131,8 @@ class Looks(Sequence[LayerLook]):
         Notes for the user.
     """
 
+    command: ClassVar[str] = "look"
+
     picture: Picture
     title: str
     looks: Sequence[LayerLook]
@@ -138,11 +143,10 @@ class Looks(Sequence[LayerLook]):
     def __repr__(self) -> str:
         return f"<Looks: {', '.join(one.layer for one in self.looks)} of {self.title} by {self.asked.how}>"
 
-    def __len__(self) -> int:
-        return len(self.looks)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.looks[index]
+    @property
+    def _items(self) -> Sequence[LayerLook]:
+        """One per layer."""
+        return self.looks
 
     @property
     def sentence(self) -> str:
@@ -159,21 +163,25 @@ class Looks(Sequence[LayerLook]):
         """How the pictures were made, for the heading."""
         found = [self.sentence]
         if self.asked.how == "pca":
-            shares = " and ".join(
-                ", ".join(f"{number(100 * share, digits=2)} %" for share in one.shares) for one in self.looks
-            )
-            found.append(
+            found += [
                 f"channels centred, not scaled; the largest weight of a component is positive; percentiles "
-                f"{overlays.LOW} to {overlays.HIGH} become black to full colour; explained variance {shares}"
-            )
+                f"{overlays.LOW} to {overlays.HIGH} become black to full colour",
+                f"explained variance: {'; '.join(f'{one.layer} {one.explained}' for one in self.looks)}",
+            ]
         if self.asked.how == "cam" and self.target:
             found.append("exact: the mean of the map plus the bias is the score of the class")
-        stretched = [one.layer for one in self.looks if not one.centred]
-        where = "at the centres of their receptive fields"
-        if stretched:
-            where = "in equal parts of the picture (no receptive field is defined, or it is all of it)"
-        found.append(f"positions are drawn {where}, with interpolation between them")
+        found.append(f"{self._places}, with interpolation between them")
         return found
+
+    @property
+    def _places(self) -> str:
+        """Where positions are drawn."""
+        fields = "at the centres of their receptive fields"
+        parts = "in equal parts of the picture (no receptive field is defined, or it is all of it)"
+        centred = [one.layer for one in self.looks if one.centred]
+        if not 0 < len(centred) < len(self.looks):
+            return f"positions are drawn {fields if centred else parts}"
+        return f"positions of {', '.join(centred)} are drawn {fields}, those of other layers {parts}"
 
     def sheet(self, **looks: Any) -> Sheet:
         """Lay out the input, and for each layer the overlay and the bare map.
@@ -232,20 +240,6 @@ class Looks(Sequence[LayerLook]):
         """Gather the numbers for `save`: the input, and the values of every layer by its name."""
         return {"input": self.picture.x, **{one.layer: one.values for one in self.looks}}
 
-    def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write the sheet (.png, .svg, .pdf, .webp, .jpg) or the exact numbers (.npz, .safetensors).
-
-        Raises
-        ------
-        OutputError
-            If the file cannot be written, or exists and was not written by convviz.
-        """
-        outputs.save_answer(Path(path), self.sheet, self.arrays, description=self.description(), force=force)
-
-    def description(self, *chosen: Any) -> dict[str, Any]:
-        """Describe the looks for the metadata of a file; `chosen` are settings to include."""
-        return {"version": __version__, "command": "look", **settings.as_text(*chosen)}
-
     def document(self) -> dict[str, Any]:
         """Return what is known as plain values, without the numbers themselves."""
         found: dict[str, Any] = {"how": self.asked.how, "layers": [one.document() for one in self.looks]}
@@ -256,7 +250,3 @@ class Looks(Sequence[LayerLook]):
                 "score": self.target.score,
             }
         return found
-
-    def _repr_png_(self) -> bytes:
-        """Show the sheet in a notebook."""
-        return outputs.as_png(self.sheet().image())

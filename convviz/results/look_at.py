@@ -18,7 +18,7 @@ from convviz.results.look import LayerLook, Looks, Target
 from convviz.results.running import picture_for, source_from
 from convviz.spec.geometry import HW
 from convviz.spec.layers import shape_text
-from convviz.spec.looking import LookSettings
+from convviz.spec.looking import OF_A_CLASS, LookSettings
 from convviz.typing import Floats
 
 
@@ -82,7 +82,7 @@ def look(
     """
     asked = LookSettings(
         how,  # type: ignore[arg-type]  # checked there
-        None if target is None else str(target),
+        target,
         None if token is None else HW(*token),
         opacity,
     )
@@ -116,10 +116,11 @@ def look_at(
     for name in names:
         check_layer(name, list(steps))
     linear = _last_linear(engine, list(steps.values())) if asked.how == "cam" else None
-    names = names or [_usual(list(steps.values()), linear[1] if linear else None)]
+    tokens = asked.how not in OF_A_CLASS
+    names = names or [_usual(list(steps.values()), linear[1] if linear else None, tokens=tokens)]
     target = None
     if asked.how == "gradcam":
-        looks, target = _by_gradient(opened, picture, [steps[name] for name in names], asked=asked)
+        looks, target = _by_gradient(opened, picture, [steps[name] for name in names], wanted=asked.target)
     else:
         wanted = [*names, linear[0]] if linear else names
         made = {name: one.values for name, one in activations(engine, picture.x, wanted).items()}
@@ -133,16 +134,31 @@ def look_at(
     return Looks(picture, title or engine.name, looks, asked, target, opened.remarks)
 
 
-def _usual(steps: Sequence[NetworkStep], linear: Linear | None) -> str:
-    """Choose the last layer with several positions; for a class activation map, with maps that it reads."""
-    for one in reversed(steps):
-        shape = one.output_shape
-        if one.outer or shape is None or len(shape) != 3 or not one.layout:
-            continue
-        channels, *size = shape if one.layout == "chw" else (shape[2], *shape[:2])
-        if max(size) > 1 and (linear is None or channels == linear.weight.shape[1]):
+def _usual(steps: Sequence[NetworkStep], linear: Linear | None, *, tokens: bool) -> str:
+    """Choose the last layer with several positions; for a class activation map, with maps that it reads.
+
+    Tokens have positions if as many come from a layer with maps. They are no choice for the map of a class:
+    in the last layer its score may depend on the class token alone.
+    """
+    inner = [one for one in steps if not one.outer and one.output_shape]
+    known = {one.name: _channels_and_size(one) for one in inner}
+    sizes = {size for channels, size in known.values() if channels}
+    for one in reversed(inner):
+        channels, size = known[one.name]
+        if channels and max(size) > 1 and (linear is None or channels == linear.weight.shape[1]):
             return one.name
-    raise SpecError("layer: this network has no layer with maps; name a layer.")
+        if tokens and not channels and max(size) > 1 and size in sizes:
+            return one.name
+    raise SpecError("layer: no layer of this network has maps with several positions here; name a layer.")
+
+
+def _channels_and_size(step: NetworkStep) -> tuple[int, HW]:
+    """Return the channels of maps, and their size; of tokens no channels, and the size of a square."""
+    shape = step.output_shape or ()
+    if len(shape) == 3 and step.layout:
+        return (shape[0], HW(*shape[1:])) if step.layout == "chw" else (shape[2], HW(*shape[:2]))
+    side = strips.square(shape[0])[1] if len(shape) == 2 else 0
+    return 0, HW(side, side)
 
 
 def _last_linear(engine: Engine, steps: Sequence[NetworkStep]) -> tuple[str, Linear]:
@@ -155,19 +171,19 @@ def _last_linear(engine: Engine, steps: Sequence[NetworkStep]) -> tuple[str, Lin
     )
 
 
-def _target(opened: Opened, scores: Floats, wanted: str | None) -> Target:
+def _target(opened: Opened, scores: Floats, wanted: str | int | None) -> Target:
     """Find the class that is asked for by its name or index, or that of the largest score."""
     scores = row_of_scores(scores, opened.engine.name)
     names = opened.classes or opened.engine.classes
     names = names if len(names) == len(scores) else ()
     if wanted is None:
         index = int(np.argmax(scores))
-    elif wanted in names:
+    elif isinstance(wanted, str) and wanted in names:
         index = names.index(wanted)
-    elif wanted.isdecimal() and int(wanted) < len(scores):
+    elif str(wanted).isdecimal() and int(wanted) < len(scores):
         index = int(wanted)
-    elif names and not wanted.lstrip("-").isdecimal():
-        raise UnknownNameError("class", wanted, names)
+    elif names and not str(wanted).lstrip("-").isdecimal():
+        raise UnknownNameError("class", str(wanted), names)
     else:
         known = "" if names else "; names need the option classes"
         raise SpecError(f"class must be an index from 0 to {len(scores) - 1}, not {wanted!r}{known}.")
@@ -175,22 +191,20 @@ def _target(opened: Opened, scores: Floats, wanted: str | None) -> Target:
 
 
 def _by_gradient(
-    opened: Opened, picture: Picture, steps: Sequence[NetworkStep], *, asked: LookSettings
+    opened: Opened, picture: Picture, steps: Sequence[NetworkStep], *, wanted: str | int | None
 ) -> tuple[list[LayerLook], Target]:
-    """Compute Grad-CAM of some layers."""
-    looks: list[LayerLook] = []
-    target: Target | None = None
+    """Compute Grad-CAM of some layers in one run of the network."""
+
+    def choose(scores: Floats) -> int:
+        return _target(opened, scores, wanted).index
+
+    found = opened.engine.score_gradients(picture.x, [one.name for one in steps], choose)
+    looks = []
     for step in steps:
-        index = None if target is None else target.index
-        if target is None and asked.target is not None:
-            scores = opened.engine.score_gradient(picture.x, step.name, 0).scores
-            index = _target(opened, scores, asked.target).index
-        found = opened.engine.score_gradient(picture.x, step.name, index)
-        target = target or _target(opened, found.scores, str(found.target))
-        maps, gradient = (_maps(of, step) for of in (found.maps, found.gradient))
-        looks.append(_placed(picture, step, looking.gradcam(maps, gradient), shape=found.maps.shape))
-    assert target is not None
-    return looks, target
+        values = found.maps[step.name]
+        maps, gradient = (_maps(of, step) for of in (values, found.gradients[step.name]))
+        looks.append(_placed(picture, step, looking.gradcam(maps, gradient), shape=values.shape))
+    return looks, _target(opened, found.scores, wanted)
 
 
 def _of_layer(

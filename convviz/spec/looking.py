@@ -20,8 +20,9 @@ class LookSettings:
     ----------
     how : {"l2", "mean", "max", "pca", "eigencam", "cam", "gradcam"}
         The reduction.
-    target : str, optional
+    target : str or int, optional
         The class of "cam" and "gradcam": its name or its index; by default the class of the largest value.
+        Text is an index if no class has this name.
     token : HW, optional
         For attention (heads, T, T), the place of the token whose row becomes one map per head.
     opacity : float
@@ -36,7 +37,7 @@ class LookSettings:
     """
 
     how: How = "l2"
-    target: str | None = None
+    target: str | int | None = None
     token: HW | None = None
     opacity: float = 0.55
 

@@ -51,6 +51,12 @@ def test_nan_in_both_is_equal_and_nan_in_one_is_a_difference_that_is_counted():
         assert (found.mean, found.cosine) == (0, 1)  # of the one value that is finite in both
 
 
+def test_without_a_value_that_is_finite_in_both_there_is_no_mean_cosine_or_ratio():
+    found = difference(np.array([1.0, 2.0]), np.array([math.nan, math.inf]))
+    assert (found.largest, found.lone, found.relative) == (math.inf, 2, math.inf)
+    assert all(math.isnan(one) for one in (found.mean, found.cosine, found.psnr))
+
+
 def test_long_arrays_are_compared_in_parts_with_the_figures_of_the_whole(monkeypatch):
     """Against numpy's own sums of the whole, with parts that do not divide the length."""
     monkeypatch.setattr(differing, "_TOGETHER", 7)

@@ -131,7 +131,7 @@ def test_a_patch_that_reaches_beyond_the_picture_says_how_far(photos, capsys):
     text = Path("sheet.svg").read_text()
     assert "1, 56% padding" in text
     assert "0.9804, 33% padding" in text
-    assert "grey is padding" in text
+    assert "hatching is padding" in text
 
 
 def test_a_layer_that_does_not_exist_is_refused_before_a_file_is_read(photos, capsys):

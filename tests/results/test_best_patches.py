@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 import convviz
-from convviz.errors import InputError, SpecError, UnknownNameError
+from convviz.errors import InputError, ShapeError, SpecError, UnknownNameError
 
 SIZES = ((24, 32), (40, 28), (33, 33), (25, 47))
 
@@ -195,7 +195,33 @@ def test_a_map_with_nan_never_wins_and_is_counted(tmp_path):
     assert found[0].nan == 1
 
 
-def test_the_sheet_is_as_large_as_asked_and_shows_padding_in_grey(tmp_path):
+@pytest.mark.parametrize("tile", [30, 60, None], ids=["10 pixels each", "20 pixels each", "one each"])
+def test_padding_is_hatched_at_every_size_and_no_grey_picture_looks_like_it(tmp_path, tile):
+    """The value at 0,0 sees one row and one column of padding; stripes have two levels, grey has one."""
+    Image.fromarray(np.full((8, 8), 200, np.uint8)).save(tmp_path / "grey.png")
+    weights = {"conv1": {"weight": np.full((1, 1, 3, 3), -1), "bias": np.zeros(1)}}
+    found = convviz.best(tmp_path, convviz.parse_layers("conv 1 k3 p1"), weights=weights)
+    levels = [one for one in found.sheet(tile=tile).drawing.shapes if hasattr(one, "levels")][-1].levels
+    side = (tile or 3) // 3
+    assert levels.shape == (3 * side, 3 * side, 3)
+    assert (levels[side:, side:] == 200).all()
+    assert not (levels[:side] == 200).any()
+    assert not (levels[:, :side] == 200).any()
+    if tile:
+        assert len(np.unique(levels[:side])) == 2
+
+
+def test_pictures_with_other_channels_are_not_ranked_together(tmp_path):
+    """New layers have other weights for one channel than for three; their values do not compare."""
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "b.png")
+    layers = convviz.parse_layers("conv 4 k3")
+    with pytest.raises(ShapeError, match=r"a\.png' has 1 channel and .*b\.png' has 3.*mode"):
+        convviz.best(tmp_path, layers)
+    assert len(convviz.best(tmp_path, layers, mode="rgb", maps=[0])[0].patches) == 2
+
+
+def test_the_sheet_is_as_large_as_asked_and_padding_is_beside_the_picture(tmp_path):
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "black.png")
     weights = {"conv1": {"weight": np.full((1, 3, 3, 3), -1), "bias": np.zeros(1)}}
     found = convviz.best(tmp_path, convviz.parse_layers("conv 1 k3 p1"), weights=weights)
@@ -208,8 +234,8 @@ def test_the_sheet_is_as_large_as_asked_and_shows_padding_in_grey(tmp_path):
     ]
     tile = pictures[-1]
     assert tile.levels.shape == (30, 30, 3)
-    assert (tile.levels[:10] == 214).all()
-    assert (tile.levels[:, :10] == 214).all()
+    assert tile.levels[:10].all()
+    assert tile.levels[:, :10].all()
     assert (tile.levels[10:, 10:] == 0).all()
 
 
@@ -218,7 +244,7 @@ def test_the_sheet_has_the_kernels_of_filters_that_read_few_channels_and_no_word
         found = convviz.best(folder, network(), layer, maps=[0], count=1)
         alt = [one.alt for one in found.sheet().drawing.shapes if hasattr(one, "levels") and one.alt]
         assert sum(one.startswith("kernel ") for one in alt) == kernels
-        assert ("grey is padding" in found.rule) == bool(found[0].patches[0].padding)
+        assert ("hatching is padding" in found.rule) == bool(found[0].patches[0].padding)
 
 
 def test_a_sheet_can_be_saved_and_shown_and_so_can_the_numbers(folder, tmp_path):

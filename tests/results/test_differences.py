@@ -177,6 +177,20 @@ def test_a_change_in_code_between_two_layers_is_not_blamed_on_the_next_one(small
     )
 
 
+def test_a_layer_that_a_file_writes_as_several_steps_is_blamed_itself(tmp_path):
+    """What arrives at the last of these steps differs, but not what arrives at the layer."""
+
+    def network(eps):
+        torch.manual_seed(2)
+        layers = nn.Conv2d(3, 8, 3), nn.GroupNorm(4, 8, eps), nn.ReLU(), nn.Conv2d(8, 4, 3)
+        return nn.Sequential(*layers).eval()
+
+    path = str(zoo.export(network(1e-5), tmp_path / "group.onnx", dynamo=False))
+    changed = network(0.1)
+    for found in (convviz.diff(path, changed, X), convviz.diff(changed, path, X)):
+        assert (found.first.name, found.note) == ("1", "")
+
+
 def test_a_layer_that_only_one_network_has_is_named_where_they_part():
     torch.manual_seed(0)
     whole = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3)).eval()

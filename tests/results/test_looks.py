@@ -10,6 +10,10 @@ import convviz
 from convviz.errors import InputError, SpecError, UnknownNameError
 from convviz.render.drawings.drawing import Label
 from convviz.render.sheets import overlays
+from convviz.results.look_at import look_at
+from convviz.results.running import picture_for, source_from
+from convviz.spec.geometry import HW
+from convviz.spec.looking import LookSettings
 
 X = np.random.default_rng(8).random((3, 20, 24)).astype(np.float32)
 
@@ -57,6 +61,34 @@ def test_gradcam_is_that_of_its_definition_even_where_a_layer_is_changed_in_plac
     found = convviz.look(X, module, layer, how="gradcam", target=2)
     np.testing.assert_allclose(found[0].values, wanted, atol=1e-7)
     assert found.target.index == 2
+
+
+def test_gradcam_of_several_layers_and_a_class_runs_the_network_no_more_than_a_mean(module):
+    runs = []
+    module.register_forward_pre_hook(lambda *called: runs.append(called))
+    convviz.look(X, module, "first", how="mean")
+    of_a_mean = len(runs)
+    found = convviz.look(X, module, ["first", "second"], how="gradcam", target=2)
+    for one in found:
+        maps, gradient = own_gradient(module, one.layer, 2)
+        wanted = torch.relu((maps * gradient.mean((1, 2), keepdim=True)).sum(0))
+        np.testing.assert_allclose(one.values, wanted, atol=1e-7)
+    assert len(runs) == 2 * of_a_mean
+
+
+@pytest.mark.parametrize("how", ["cam", "gradcam"])
+def test_an_index_is_an_index_even_where_classes_are_named_by_digits(module, how):
+    """Class 3 is called "0": a name that is the index of another class."""
+    scores = module(torch.from_numpy(X)[None])[0].detach()
+    source = source_from(module, None, 0)
+    names = ("1", "2", "3", "0")
+    opened = source.open(X.shape)._replace(classes=names)
+    picture = picture_for(source, X)
+    largest = int(scores.argmax())
+    for wanted, index in ((3, 3), ("3", 2), (None, largest)):
+        found = look_at(opened, picture, ["relu"], asked=LookSettings(how, wanted))
+        assert (found.target.index, found.target.name) == (index, names[index])
+        assert found.target.score == pytest.approx(float(scores[index]), rel=1e-5)
 
 
 def test_a_softmax_at_the_end_does_not_hide_the_gradient(module):
@@ -113,8 +145,14 @@ def test_what_has_no_class_map_or_gradient_is_refused_with_the_remedy(module, tm
         convviz.look(X, str(path), how="gradcam")
     with pytest.raises(SpecError, match="not in one row of scores"):
         convviz.look(X, nn.Sequential(nn.Conv2d(3, 2, 3)), how="gradcam")
-    with pytest.raises(SpecError, match="no positions"):
-        convviz.look(X, module, "linear")
+    for how in ("l2", "gradcam"):
+        with pytest.raises(SpecError, match="no positions"):
+            convviz.look(X, module, "linear", how=how)
+        with pytest.raises(SpecError, match="no positions"):
+            convviz.look(X, module, "Classifier", how=how)
+    probabilities = convviz.parse_layers("conv 4 k3 | adaptiveavgpool 1 | flatten | linear 3 | softmax")
+    with pytest.raises(SpecError, match=r"do not depend on 'softmax1'.*before"):
+        convviz.look(X, probabilities, "softmax1", how="gradcam")
     with pytest.raises(UnknownNameError, match="frist"):
         convviz.look(X, module, "frist")
     with pytest.raises(SpecError, match="index from 0 to 3"):
@@ -145,6 +183,51 @@ def test_tokens_become_square_maps_and_attention_one_map_per_head():
     side = int(np.sqrt(len(values) - 1))
     wanted = np.sqrt(np.square(values[1:].astype(np.float64)).sum(1)).reshape(side, side)
     np.testing.assert_allclose(found.values, wanted, rtol=1e-5)
+
+
+def test_the_usual_layer_of_a_transformer_has_its_last_tokens():
+    """The score of a class reads the class token alone, so that Grad-CAM of the last tokens would be 0."""
+    module = zoo.network("ViT")
+    assert convviz.look(zoo.picture(), module)[0].layer == "encoder.ln"
+    assert convviz.look(zoo.picture(), module, how="gradcam")[0].layer == "conv_proj"
+    queries = nn.Sequential(nn.Conv2d(3, 9, 1), nn.Flatten(2), nn.Linear(1024, 4))  # (9, 4) is no picture
+    assert convviz.look(zoo.picture(), queries)[0].layer == "0"
+
+
+def test_where_positions_are_drawn_is_said_of_each_layer():
+    module = zoo.network("ViT")
+    found = convviz.look(zoo.picture(), module, ["conv_proj", "encoder.ln"], how="pca")
+    assert found.notes[-1] == (
+        "positions of conv_proj are drawn at the centres of their receptive fields, those of other layers in "
+        "equal parts of the picture (no receptive field is defined, or it is all of it), with interpolation "
+        "between them"
+    )
+    assert "conv_proj " in found.notes[-2]
+    assert "; encoder.ln " in found.notes[-2]
+
+
+def test_nothing_is_laid_over_the_picture_where_a_layer_is_not_finite():
+    """A 1x1 kernel keeps every pixel; the mean over 4 maps is NaN in one place, and infinite in one."""
+    picture = np.full((1, 6, 6), 0.5, np.float32)
+    picture[0, 1, 1], picture[0, 4, 4] = np.nan, np.inf
+    weights = {"conv1": {"weight": np.ones((4, 1, 1, 1)), "bias": np.zeros(4)}}
+    found = convviz.look(picture, convviz.parse_layers("conv 4 k1"), "conv1", how="mean", weights=weights)
+    (one,) = [look.overlay for look in found]
+    covers = one.covers(HW(6, 6), HW(6, 6))[..., 0]
+    expected = np.ones((6, 6))
+    expected[1, 1] = expected[4, 4] = 0
+    np.testing.assert_array_equal(covers, expected)
+    np.testing.assert_allclose(one.over(HW(6, 6), HW(6, 6))[covers > 0], 0.5)
+    assert found.overlay().shape == (6, 6, 3)
+    assert found._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_layer_without_a_finite_value_is_drawn(module):
+    module.first.weight.data.fill_(np.nan)
+    found = convviz.look(X, module, ["first", "second"])
+    assert not found[0].overlay.covers(HW(20, 24), HW(20, 24)).any()
+    assert found[0].document()["largest_at"] is None
+    assert found._repr_png_().startswith(b"\x89PNG")
 
 
 def test_an_overlay_is_the_picture_where_nothing_is_laid_over_it():

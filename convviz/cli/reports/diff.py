@@ -66,12 +66,11 @@ def _figures(one: LayerDifference) -> list[str]:
         return ["-"] * 5
     if of.largest == 0:
         return ["0", "0", "0", "1", "inf"]
+    far = [number(value, digits=3) for value in (of.largest, one.relative)]
+    if math.isnan(of.mean):  # no value is finite in both
+        return [*far, "-", "-", "-"]
     psnr = "inf" if of.psnr == math.inf else f"{of.psnr:.1f}"
-    return [
-        *(number(value, digits=3) for value in (of.largest, one.relative, of.mean)),
-        _cosine(of.cosine),
-        psnr,
-    ]
+    return [*far, number(of.mean, digits=3), _cosine(of.cosine), psnr]
 
 
 def _cosine(value: float) -> str:

@@ -42,10 +42,7 @@ def _table(found: Looks) -> Any:
     table = tables.bare_table("layer", "shape", "min", "max", "mean", last, left=(0,), folding=0)
     for one in found:
         of = one.document()
-        if one.shares:
-            last = ", ".join(f"{number(100 * share, digits=2)} %" for share in one.shares)
-        else:
-            last = ",".join(str(round(place)) for place in of["largest_at"])
+        last = one.explained or ",".join(str(round(place)) for place in of["largest_at"] or ()) or "-"
         table.add_row(
             one.layer,
             shape_text(one.shape),

@@ -1,7 +1,7 @@
 """The interface of every network engine, and the values that an engine returns."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -201,23 +201,21 @@ class Linear(NamedTuple):
     bias: Floats | None = None
 
 
-class ScoreGradient(NamedTuple):
-    """Hold the gradient of a score.
+class ScoreGradients(NamedTuple):
+    """Hold the gradients of a score.
 
     Parameters
     ----------
-    maps, gradient : ndarray, float32
-        The output of a step, and the gradient of the score with respect to it; without the batch axis.
+    maps, gradients : dict of ndarray, float32
+        The outputs of steps by their names, and the gradients of the score with respect to them; without
+        the batch axis.
     scores : ndarray, shape (N,), float32
         All scores.
-    target : int
-        The index of the score.
     """
 
-    maps: Floats
-    gradient: Floats
+    maps: dict[str, Floats]
+    gradients: dict[str, Floats]
     scores: Floats
-    target: int
 
 
 See = Callable[[Activation], None]
@@ -336,8 +334,10 @@ class Engine(Protocol):
         """
         raise SpecError(f"effective: {self.runner} computes no gradients; leave it out.")
 
-    def score_gradient(self, x: Floats, name: str, target: int | None) -> "ScoreGradient":
-        """Compute the gradient of one score of the network with respect to the output of a step.
+    def score_gradients(
+        self, x: Floats, names: Sequence[str], choose: Callable[[Floats], int]
+    ) -> ScoreGradients:
+        """Run the network once, and compute the gradients of one score with respect to outputs of steps.
 
         A score is an output value, or, if the network ends in a softmax, a value before it.
 
@@ -345,17 +345,18 @@ class Engine(Protocol):
         ----------
         x : ndarray, shape (C, H, W), float32
             The input.
-        name : str
-            The step.
-        target : int or None
-            The index of the score; None for the largest.
+        names : sequence of str
+            The steps.
+        choose : callable
+            Returns the index of the score, when it is given all scores, shape (N,).
 
         Raises
         ------
         UnknownNameError
             If the network has no such step.
         SpecError
-            If the program that runs the network computes no gradients, or the output is no row of values.
+            If the program that runs the network computes no gradients, the output is no row of values, or
+            the scores do not depend on a step.
         """
         raise SpecError(
             f"how: gradcam needs gradients, which {self.runner} does not compute; give it as a model."
@@ -449,6 +450,22 @@ def row_of_scores(values: Floats, where: str) -> Floats:
             "choose how l2, pca or eigencam."
         )
     return values
+
+
+def check_dependent(names: Sequence[str], gradients: Collection[str], where: str) -> None:
+    """Refuse steps for which there is no gradient.
+
+    Raises
+    ------
+    SpecError
+        If the scores do not depend on one of them.
+    """
+    for name in names:
+        if name not in gradients:
+            raise SpecError(
+                f"layer: the scores of {printable(where)} do not depend on {printable(name)!r}; choose a "
+                "layer before them."
+            )
 
 
 def unbatched(values: Any) -> Floats:

@@ -65,6 +65,14 @@ class Matching:
     second_only: Sequence[NetworkStep]
     order: Sequence[str] = field(default=())
 
+    def split(self, first: str, second: str) -> bool:
+        """Return whether A or B computes its layer in several steps, the last of which has its name."""
+        sides = (
+            (first, [*(pair.first.name for pair in self.pairs), *(step.name for step in self.first_only)]),
+            (second, [*(pair.second.name for pair in self.pairs), *(step.name for step in self.second_only)]),
+        )
+        return any(one.startswith(f"{_path(name)}.") for name, steps in sides for one in steps)
+
 
 def match(first: Engine, second: Engine, shape: Shape) -> Matching:
     """Match the layers of two networks for an input of `shape`.

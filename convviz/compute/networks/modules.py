@@ -24,8 +24,9 @@ from convviz.compute.networks.engine import (
     Engine,
     Linear,
     NetworkStep,
-    ScoreGradient,
+    ScoreGradients,
     See,
+    check_dependent,
     check_memory,
     of_last_shape,
     row_of_scores,
@@ -337,12 +338,16 @@ class ModuleEngine(Engine):
             raise SpecError(f"{self._name} does not compute {printable(name)!r} for such an input.")
         return derived[0]
 
-    def score_gradient(self, x: Floats, name: str, target: int | None) -> ScoreGradient:
+    def score_gradients(
+        self, x: Floats, names: Sequence[str], choose: Callable[[Floats], int]
+    ) -> ScoreGradients:
         """Let torch differentiate one output value of the network, or of the layer before a softmax."""
-        if _module_of(name) not in self._modules:
-            raise UnknownNameError("layer", name, self._modules)
+        for name in names:
+            if _module_of(name) not in self._modules:
+                raise UnknownNameError("layer", name, self._modules)
         whole = next(iter(self._modules))
-        kept: dict[str, Floats] = {}
+        maps: dict[str, Floats] = {}
+        gradients: dict[str, Floats] = {}
         output: list[torch.Tensor] = []
         softmax = [one for one, module in self._modules.items() if isinstance(module, _SOFTMAX)]
         read: dict[str, torch.Tensor] = {}
@@ -355,28 +360,27 @@ class ModuleEngine(Engine):
         def after(called: str, found: Any) -> None:
             if called in read:
                 before_softmax.append((found, read.pop(called)))
-            if called == name:
-                tensor = _tensors(found)[0][1]
-                kept["maps"] = self._copy(tensor)
+            if called in names:
+                tensor: Any = _tensors(found)[0][1]
+                maps[called] = self._copy(tensor)
                 # `grad` of the tensor would be wrong where a later step changes it in place; a hook is not.
-                hooked: Any = tensor
-                hooked.register_hook(lambda of: kept.update(gradient=self._copy(of)))
-            elif called == whole:
+                tensor.register_hook(lambda of: gradients.update({called: self._copy(of)}))
+            if called == whole:
                 output.append(_tensors(found)[0][1])
 
         image = self._image(x).requires_grad_()
-        self._call(image, [_module_of(name), whole, *softmax], before=before, after=after, derive=True)
-        if "maps" not in kept:
-            raise SpecError(f"{self._name} does not compute {printable(name)!r} for such an input.")
+        parts = [*map(_module_of, names), whole, *softmax]
+        self._call(image, parts, before=before, after=after, derive=True)
+        for name in names:
+            if name not in maps:
+                raise SpecError(f"{self._name} does not compute {printable(name)!r} for such an input.")
         # After a softmax the gradient of a certain class is nearly 0 everywhere.
         made = next((given for found, given in before_softmax if found is output[0]), output[0])
         scores = row_of_scores(self._copy(made), self._name)
-        target = int(scores.argmax()) if target is None else target
         with foreign(f"{self._name} cannot be derived"):
-            torch.autograd.grad(made.reshape(-1)[target], image, allow_unused=True)
-        if "gradient" not in kept:
-            raise SpecError(f"the scores of {self._name} do not depend on {printable(name)!r}.")
-        return ScoreGradient(kept["maps"], kept["gradient"], scores, target)
+            torch.autograd.grad(made.reshape(-1)[choose(scores)], image, allow_unused=True)
+        check_dependent(names, gradients, self._name)
+        return ScoreGradients(maps, gradients, scores)
 
     # --- convolutions
 

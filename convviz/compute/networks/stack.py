@@ -17,8 +17,9 @@ from convviz.compute.networks.engine import (
     Engine,
     Linear,
     NetworkStep,
-    ScoreGradient,
+    ScoreGradients,
     See,
+    check_dependent,
     row_of_scores,
 )
 from convviz.compute.networks.filling import seeded
@@ -384,15 +385,23 @@ class StackEngine(Engine):
         found: Floats = computing.gradient(self._net.sized(x.shape), x, self._numbers, name=name, at=at)
         return found
 
-    def score_gradient(self, x: Floats, name: str, target: int | None) -> ScoreGradient:
+    def score_gradients(
+        self, x: Floats, names: Sequence[str], choose: Callable[[Floats], int]
+    ) -> ScoreGradients:
         """Let torch differentiate one output value of the last layer."""
-        self._find(name)
+        for name in names:
+            self._find(name)
+
+        def chosen(scores: Floats) -> int:
+            return choose(row_of_scores(scores, self.name))
+
         steps = self._net.sized(x.shape)
         computing = backends.load_torch_networks()
-        maps, gradient, scores, target = computing.score_gradient(
-            steps, x, self._numbers, name=name, target=target
+        found = ScoreGradients(
+            *computing.score_gradients(steps, x, self._numbers, names=names, choose=chosen)
         )
-        return ScoreGradient(maps, gradient, row_of_scores(scores, self.name), target)
+        check_dependent(names, found.gradients, self.name)
+        return found
 
     def linear(self, name: str) -> Linear | None:
         """Return the numbers of a linear layer."""

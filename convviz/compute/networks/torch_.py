@@ -183,10 +183,15 @@ def gradient(
     return np.asarray(found[0].numpy())
 
 
-def score_gradient(
-    steps: Sequence[SizedStep], x: Floats, parameters: NetworkParameters, *, name: str, target: int | None
-) -> tuple[Floats, Floats, Floats, int]:
-    """Compute the gradient of one score with respect to a layer's output.
+def score_gradients(
+    steps: Sequence[SizedStep],
+    x: Floats,
+    parameters: NetworkParameters,
+    *,
+    names: Sequence[str],
+    choose: Callable[[Floats], int],
+) -> tuple[dict[str, Floats], dict[str, Floats], Floats]:
+    """Compute the gradients of one score with respect to the outputs of some layers.
 
     A score is an output value of the last layer, or, if that is a softmax, of the layer before it.
 
@@ -194,23 +199,27 @@ def score_gradient(
     ----------
     steps, x, parameters
         As for `run`.
-    name : str
-        The layer.
-    target : int or None
-        The index of the output value; None for the largest.
+    names : sequence of str
+        The layers.
+    choose : callable
+        Returns the index of the score, when it is given all scores.
 
     Returns
     -------
-    maps, gradient, scores : ndarray, float32
-        The output of the layer, the gradient, and all scores.
-    target : int
-        The index of the output value.
+    maps, gradients : dict of ndarray, float32
+        The outputs of the layers, and the gradients; none for a layer on which the scores do not depend.
+    scores : ndarray, float32
+        All scores.
     """
     image = torch.from_numpy(x.copy())[None].requires_grad_()
     made = _forward(steps, image, parameters, device="cpu")
     last = steps[-1]
     # After a softmax the gradient of a certain class is nearly 0 everywhere.
     scores = made[last.inputs[0] if isinstance(last.layer, layers.Softmax) else last.name]
-    target = int(scores.argmax()) if target is None else target
-    (found,) = torch.autograd.grad(scores.reshape(-1)[target], made[name])
-    return made[name][0].detach().numpy(), found[0].numpy(), scores[0].detach().numpy(), target
+    row = scores[0].detach().numpy()
+    found = torch.autograd.grad(
+        scores.reshape(-1)[choose(row)], [made[name] for name in names], allow_unused=True
+    )
+    maps = {name: made[name][0].detach().numpy() for name in names}
+    gradients = {name: of[0].numpy() for name, of in zip(names, found, strict=True) if of is not None}
+    return maps, gradients, row

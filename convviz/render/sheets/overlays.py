@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from convviz.analysis.looking import Centres, placed
 from convviz.compute.survey import ArraySummary, reduce, survey
-from convviz.images.finite import finite_of
 from convviz.images.picture import Picture
 from convviz.render import palette, toned
 from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, rule
@@ -52,16 +51,25 @@ class Overlay:
 
     def over(self, size: HW, shape: HW) -> Floats:
         """Interpolate the values between positions, for a picture of `size` drawn with `shape` pixels."""
-        at = _pixels(size, shape)
+        at, known = _pixels(size, shape), self._known(size, shape)
         channels = self.values if self.coloured else self.values[None]
-        found = [placed(finite_of(one), self.rows, self.columns, at=at) for one in channels]
-        return np.stack(found) if self.coloured else found[0]
+        finite = np.where(np.isfinite(channels), channels, 0)
+        sums = np.stack([placed(one, self.rows, self.columns, at=at) for one in finite])
+        found: Floats = np.divide(sums, known, out=np.zeros_like(sums), where=known > 0)
+        return found if self.coloured else found[0]
+
+    def _known(self, size: HW, shape: HW) -> Floats:
+        """Return the share of finite values in the interpolation at every pixel, shape (H, W)."""
+        channels = np.isfinite(self.values).reshape(-1, *self.values.shape[-2:])
+        known: Floats = np.min(channels, axis=0).astype(np.float32)
+        return placed(known, self.rows, self.columns, at=_pixels(size, shape))
 
     def covers(self, size: HW, shape: HW) -> Floats:
-        """Return 1 where a position lies near, and less beyond the last ones: shape (H, W, 1)."""
+        """Return 1 where a position lies near, less beyond the last ones and near NaN: shape (H, W, 1)."""
         sides = zip(_pixels(size, shape), (self.rows, self.columns), self.values.shape[-2:], strict=True)
         down, across = (of.covers(at, count) for at, of, count in sides)
-        return np.multiply.outer(down, across)[..., None].astype(np.float32)
+        covered: Floats = np.multiply.outer(down, across) * self._known(size, shape)
+        return covered[..., None].astype(np.float32)
 
 
 def _pixels(size: HW, shape: HW) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

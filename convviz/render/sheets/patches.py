@@ -20,8 +20,6 @@ from convviz.spec.reach import Box
 from convviz.spec.settings import Look
 from convviz.typing import Bytes, Floats
 
-# What lies beyond the picture.
-BEYOND = 214
 # From this factor on, the pixels of an enlarged patch are squares.
 _SQUARES = 4
 # A file name in a caption has at most so many characters.
@@ -110,7 +108,7 @@ def shown(field: Box, inside: Box, size: HW) -> Box:
 
 
 def levels_of(picture: Picture, field: Box, inside: Box, *, tile: int | None) -> Bytes:
-    """Draw what a value sees of a picture, shape (h, w, 3); padding is grey.
+    """Draw what a value sees of a picture, shape (h, w, 3); padding is hatched.
 
     Parameters
     ----------
@@ -122,19 +120,25 @@ def levels_of(picture: Picture, field: Box, inside: Box, *, tile: int | None) ->
         The longest side, in pixels; None keeps every pixel.
     """
     drawn, cut = shown(field, inside, picture.size), cut_from(picture, inside)
-    levels = np.full((*drawn.size, 3), BEYOND, np.uint8)
+    factor = 1.0 if tile is None else tile / max(drawn.size)
+    size = HW(*(max(1, round(side * factor)) for side in drawn.size))
+    levels = np.repeat(toned.hatched(size)[:, :, None], 3, axis=2)
     if cut.size:
         part = toned.picture_levels(list(cut), picture.ends)[:]
-        top, left = inside.top - drawn.top, inside.left - drawn.left
-        levels[top : top + cut.shape[1], left : left + cut.shape[2]] = (
-            part if part.ndim == 3 else part[:, :, None]
+        top, bottom, left, right = (
+            round((side - first) * factor)
+            for side, first in (
+                (inside.top, drawn.top),
+                (inside.bottom + 1, drawn.top),
+                (inside.left, drawn.left),
+                (inside.right + 1, drawn.left),
+            )
         )
-    if tile is None:
-        return levels
-    factor = tile / max(drawn.size)
-    h, w = (max(1, round(side * factor)) for side in drawn.size)
-    how = Image.Resampling.NEAREST if factor >= _SQUARES else Image.Resampling.LANCZOS
-    return np.asarray(Image.fromarray(levels).resize((w, h), how))
+        bottom, right = max(bottom, top + 1), max(right, left + 1)
+        how = Image.Resampling.NEAREST if factor >= _SQUARES else Image.Resampling.LANCZOS
+        resized = np.asarray(Image.fromarray(part).resize((right - left, bottom - top), how))
+        levels[top:bottom, left:right] = resized if resized.ndim == 3 else resized[:, :, None]
+    return levels
 
 
 def cut_from(picture: Picture, inside: Box) -> Floats:

@@ -241,19 +241,19 @@ def as_maps(values: Floats, layout: str = "chw", *, token: HW | None = None) -> 
     if values.ndim > 3:
         return values.reshape(-1, *values.shape[-2:])
     if values.ndim == 2:
-        extra, side = _square(len(values))
+        extra, side = square(len(values))
         return values[extra:].T.reshape(-1, side, side) if side else values[None]
     count = values.size
     wide = max(side for side in range(1, _CELLS + 1) if count % side == 0) if count > _CELLS else count
     return values.reshape(1, count // wide, wide)
 
 
-def _square(tokens: int) -> tuple[int, int]:
+def square(tokens: int) -> tuple[int, int]:
     """Find the number of tokens before those of a square, and its side; 0 if they fill no square.
 
     Examples
     --------
-    >>> _square(16), _square(17), _square(18)
+    >>> square(16), square(17), square(18)
     ((0, 4), (1, 4), (0, 0))
     """
     for extra in (0, 1):
@@ -278,7 +278,7 @@ def _attended(values: Floats, token: HW) -> Floats:
     >>> _attended(values, HW(1, 0))[1].tolist()
     [[1.0, 2.0], [3.0, 4.0]]
     """
-    extra, side = _square(values.shape[-1]) if values.ndim == 3 else (0, 0)
+    extra, side = square(values.shape[-1]) if values.ndim == 3 else (0, 0)
     if not side or values.shape[1] != values.shape[2]:
         raise SpecError(
             f"token: values of shape {shape_text(values.shape)} are no attention (heads, T, T) between the "
