@@ -12,7 +12,6 @@ from convviz.compute.weights import LayerWeights, check_memory, map_names, seede
 from convviz.errors import InputError, ShapeError, SpecError
 from convviz.files.archives import ARCHIVES, read_archive
 from convviz.files.arrays import read_array
-from convviz.files.checkpoints import read_checkpoint
 from convviz.spec.geometry import HW
 from convviz.spec.kernels import Filter, KernelRequest, could_be_size, parse_request, resolve
 from convviz.spec.layers import Conv2d, as_padding
@@ -131,6 +130,8 @@ def load(requests: Sequence[KernelRequest]) -> NamedFilters:
 
 def _trained(settings: LayerSettings) -> NamedFilters:
     """Read one layer from a file of trained weights."""
+    from convviz.files.checkpoints import read_checkpoint  # which few layers need
+
     assert settings.weights is not None
     if settings.kernel or settings.out_channels or settings.kernel_size or settings.bias_values:
         raise SpecError(

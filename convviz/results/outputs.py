@@ -16,7 +16,6 @@ from convviz.files import archives, marks, png, writing
 from convviz.render import palette
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Drawing, to_image, to_svg
-from convviz.render.drawings.pdf import to_pdf
 from convviz.render.palette import colours
 from convviz.render.sheets.layout import Sheet
 from convviz.render.toned import Toned
@@ -75,11 +74,7 @@ def write_sheet(
     suffix = path.suffix.lower()
     drawing = image.drawing if isinstance(image, Sheet) else image
     if suffix in (".svg", ".pdf") and isinstance(drawing, Drawing):
-        text = (
-            to_svg(drawing, comment=marks.comment(description)).encode()
-            if suffix == ".svg"
-            else to_pdf(drawing, keywords=marks.ascii_text(description))
-        )
+        text = _in_vectors(drawing, description, pdf=suffix == ".pdf")
         with opened(path, force=force, inputs=inputs) as file:
             file.write(text)
             return len(text)
@@ -96,6 +91,15 @@ def write_sheet(
     with opened(path, force=force, inputs=inputs) as file:
         png.write(file, picture, marks.signed_text(description), advance=advance)
         return file.tell()
+
+
+def _in_vectors(drawing: Drawing, description: dict[str, Any], *, pdf: bool) -> bytes:
+    """Write a drawing with its words and lines."""
+    if not pdf:
+        return to_svg(drawing, comment=marks.comment(description)).encode()
+    from convviz.render.drawings.pdf import to_pdf
+
+    return to_pdf(drawing, keywords=marks.ascii_text(description))
 
 
 # The longest side of a picture, in pixels, in formats that may be too small for a sheet.
