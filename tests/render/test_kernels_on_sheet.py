@@ -218,7 +218,17 @@ def test_maps_dominate_a_sheet_of_64_maps():
     sheet = run(convviz.Conv2d(3, 64, 3)).sheet()
     height = max(one.h for one in kernels_of(sheet).values())
     assert height <= maps_of(sheet)[0].h / 3
-    assert sheet.width <= 4 / 3 * 17 * 320
+    assert sheet.width <= 1.4 * 17 * 320
+
+
+def test_words_below_64_maps_with_kernels_are_legible_and_the_maps_stay_large():
+    """On a slide, words are 1/61 of its height, and each of the 4 rows of maps 1/13."""
+    x = np.sin(np.arange(3 * 512 * 512, dtype=np.float32)).reshape(3, 512, 512)
+    sheet = run(convviz.Conv2d(3, 64, 3, padding=1), x=x).sheet(layout="wide")
+    assert sheet.width / sheet.height == pytest.approx(16 / 9, abs=0.01)
+    sizes = [shape.size for shape in sheet.drawing.shapes if isinstance(shape, Label)]
+    assert min(sizes) >= sheet.height / 61
+    assert maps_of(sheet)[0].h >= sheet.height / 13.2
 
 
 def test_columns_of_small_maps_have_room_for_the_numbers_of_their_kernels():

@@ -79,7 +79,7 @@ class Bar:
 
     def height(self, size: int) -> int:
         """Return its height, in units, with words of `size`."""
-        return round((3.25 if self.contrast.said else 2) * size) + len(self._keys) * round(1.25 * size)
+        return round((2.95 if self.contrast.said else 1.7) * size) + len(self._keys) * round(1.25 * size)
 
     def shapes(self, x: float, y: float, width: float, *, size: int) -> list[Shape]:
         """Draw the bar with its words.

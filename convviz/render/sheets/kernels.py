@@ -14,7 +14,6 @@ from convviz.render import toned
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.cells import ink_on
 from convviz.render.drawings.drawing import Bitmap, Colour, Label, Rectangle, Shape
-from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, RULE, Tone, signed_colours
 from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import measured, told_apart
@@ -191,7 +190,7 @@ class Fit:
     @property
     def height(self) -> int:
         """Height of kernels, their names and the bias above a map, in pixels."""
-        bias = round(self.text * 1.25) if self.bias else 0
+        bias = round(self.text * 1.1) if self.bias else 0
         return self.rows * (self.line + self.kernel.h + self.gap) + bias + self.text // 4
 
 
@@ -313,7 +312,7 @@ class Kernels:
             # The kernels stand in two rows.
             across = -(-across // 2)
             side = (room + gap) // across - gap
-        side = max(1, min(side, room // _LARGEST))
+        side = max(1, min(side, room // _LARGEST, max(height, room * 2 // 3) // _LARGEST))
         cell = max(1, side // max(self._size))
         scale = min(1.0, side / max(self._size))
         size = reduced(self._size, scale)
@@ -350,7 +349,7 @@ class Kernels:
             else:
                 yield from self._kernel(kernel, f"{one.name} {name}", x=left, y=top, fit=fit)
         if one.bias is not None:
-            under = y + fit.rows * (fit.line + fit.kernel.h + fit.gap) + font(fit.text).ascent
+            under = y + fit.rows * (fit.line + fit.kernel.h + fit.gap) + round(0.8 * fit.text)
             yield Label(x, under, self._bias_words[fit.brief][one.bias], INK, fit.text)
 
     def _kernel(self, kernel: Floats, alt: str, *, x: int, y: int, fit: Fit) -> Iterator[Shape]:

@@ -18,9 +18,10 @@ _LEGIBLE = 1 / 60
 _SLIDE, _PAGE = (16 / 9, 1.0), (1.0, math.sqrt(2))
 # The type size, in pixels: the least, its least share of the largest tile, and its greatest share of the
 # mean tile.
-_LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 6
-# A column is at least this many times as wide as the type size.
-_LEAST_COLUMN = 5
+_LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 4.7
+# A column is at least this many times as wide as the type size; it may be this many times as wide as it
+# has to be, so that the minimum and the maximum of a map stand in one line.
+_LEAST_COLUMN, _WIDER = 5, 1.12
 # The scale of the kernels is this many times as long as the type size.
 KEY = 9
 # Columns of at least this share of the widest become as wide; stacks of sections are this many gaps apart.
@@ -63,11 +64,14 @@ class _Measured:
         )
 
     def form(self, text: int, width: int) -> int:
-        """Choose the form of the notes: all digits in one line, items in brief, or ranges in two lines."""
-        whole, brief, _ = self.words
+        """Choose the form of the notes, the first in `Tile.notes` that fits, or nearly fits."""
+        whole, brief, spread, _ = self.words
         if measured(" ".join(whole), text) <= width:
             return 0
-        return 1 if all(measured(word, text) <= width for word in brief) else 2
+        for form, words, room in ((1, brief, width), (2, spread, _WIDER * width)):
+            if all(measured(word, text) <= room for word in words):
+                return form
+        return 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +94,10 @@ class Rows:
         """Pixels from the top of the first frame to the end of the last caption."""
         return self.title + sum(self.heights) + len(self.heights) * (self.above + self.bar.h + self.caption)
 
+    def taken(self, gap: int) -> float:
+        """Return the area of all tiles with what belongs to them, in pixels."""
+        return len(self.section.tiles) * (self.cell + gap) * self.height / len(self.heights)
+
     @property
     def above(self) -> int:
         """The room for kernels above each tile."""
@@ -106,8 +114,8 @@ class Plan:
     stacks: list[list[Rows]]
     lanes: branches.Lanes
     key: Kernels | None
-    told: Sequence[str]  # notes on the kernels, beside their scale
-    notes: Sequence[str]
+    notes: Sequence[str]  # beside the scale of the kernels, if there are any
+    corner: HW | None  # where these stand, from the first tile; below everything by default
     content: HW
     height: int
     width: int
@@ -124,10 +132,10 @@ class Plan:
         return math.ceil(_LEGIBLE / self.share)
 
     @property
-    def empty(self) -> int:
-        """Number of places without a tile in the sections whose columns were chosen."""
-        rows = [one for stack in self.stacks for one in stack if one.section.columns is None]
-        return sum(len(one.heights) * one.columns - len(one.section.tiles) for one in rows)
+    def empty(self) -> float:
+        """Share of the sheet on which no tile stands with its words, in tenths."""
+        taken = sum(one.taken(gap_of(self.text)) for stack in self.stacks for one in stack)
+        return round(1 - taken / (self.width * self.height), 1)
 
 
 def best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look: Look) -> Plan:
@@ -135,8 +143,8 @@ def best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look
     most = max((len(one.tiles) for one in sections if one.columns is None), default=1)
     known = [_Measured.of(section) for section in sections]
     rows = range(1, math.isqrt(4 * most) + 2)
-    least = 1 if look.layout == "tall" else 4
-    choices = sorted({max(least, -(-most // count)) for count in rows})
+    least = 1 if look.layout == "tall" else 4  # in one stack
+    choices = sorted({-(-most // count) for count in rows})
     # Two sections may stand side by side; many sections may stand in several stacks.
     most_stacks = {1: 1, 2: 2, 3: 1}.get(len(sections), len(sections) // 2)
     if any(one.skipped for one in sections):
@@ -145,13 +153,13 @@ def best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look
     plans = [
         _fitted(heading, known, note, look=look, columns=columns, stacks=together)
         for together in stacks
-        for columns in choices
+        for columns in sorted({max(least if together == 1 else 1, columns) for columns in choices})
     ]
     plans = [plan for plan in plans if plan.legible <= plan.text] or plans
     largest = max(plan.share for plan in plans)
-    # Of layouts of nearly the same size, take the easiest to follow with the fewest empty places.
+    # Of layouts of nearly the same size, take one that is full, then the easiest to follow.
     near = [plan for plan in plans if plan.share >= 0.92 * largest]
-    return min(near, key=lambda plan: (len(plan.stacks), plan.empty, -plan.share))
+    return min(near, key=lambda plan: (plan.empty, len(plan.stacks), -plan.share))
 
 
 def _fitted(
@@ -168,7 +176,7 @@ def _fitted(
     counts = [len(one.section.tiles) for one in known]
     text = look.font_size or max(_LEAST_TYPE, max(sides) // _OF_TILE)
     mean = sum(side * count for side, count in zip(sides, counts, strict=True)) // sum(counts)
-    most = max(text, mean // _MOST_OF_TILE)
+    most = max(text, int(mean / _MOST_OF_TILE))
     while True:
         plan = _planned(heading, known, note, look=look, columns=columns, stacks=stacks, text=text)
         if look.font_size or plan.legible <= text or text >= most:
@@ -209,16 +217,15 @@ def _planned(
     width = max(across, *(math.ceil(measured(row, size)) + 2 * gap for size, row in lines))
     down += gap + sum(round(size * 1.35) for size, _ in lines) + gap // 2
     key = next((one.section.kernels for one in known if one.section.kernels), None)
-    told: Sequence[str] = ()
-    if key:
-        width = max(width, 30 * text)
-        told = wrapped(key.sentence, text, width - 3 * gap - KEY * text)
-        down += max(len(told), 2) * round(text * 1.3) + gap // 2
-    notes: Sequence[str] = ()
-    if note:
-        width = max(width, 24 * text)
-        notes = wrapped(note, text, width - 2 * gap)
-        down += len(notes) * round(text * 1.3)
+    least = 30 * text if key else 24 * text if note else 0
+    width = max(width, least)
+    sentences = [one for one in (key and key.sentence, note) if one]
+    corner, free = _corner(stacked, branches.width(lanes, text), text)
+    notes, high = _legend(sentences, free.w, text, scale=key is not None)
+    if free.w < least or free.h < high:
+        corner = None
+        notes, high = _legend(sentences, width - 2 * gap, text, scale=key is not None)
+        down += high
     down += gap // 2
     content = HW(down, width)
     if look.layout == "wide":
@@ -226,12 +233,44 @@ def _planned(
     elif look.layout == "tall":
         ratio = _PAGE[1] / _PAGE[0]
         down, width = max(down, math.ceil(width * ratio)), max(width, math.ceil(down / ratio))
-    return Plan(text, look, lines, stacked, lanes, key, told, notes, content, down, width)
+    return Plan(text, look, lines, stacked, lanes, key, notes, corner, content, down, width)
+
+
+def _legend(sentences: Sequence[str], width: int, text: int, *, scale: bool) -> tuple[list[str], int]:
+    """Break the legend into lines, beside the scale of the kernels if there is one; return its height too."""
+    room = width - (KEY * text + gap_of(text) if scale else 0)
+    lines = [row for one in sentences for row in wrapped(one, text, room)]
+    # The scale is as high as two lines.
+    return lines, max(len(lines), 2 if scale else 0) * round(text * 1.3)
+
+
+def _corner(stacks: Sequence[Sequence[Rows]], lanes: int, text: int) -> tuple[HW | None, HW]:
+    """Find where no tile stands: beside the first section of one stack, or below the shortest of several.
+
+    Returns the distance from the top left of all stacks, and the size; `lanes` is the room at the left of a
+    stack.
+    """
+    gap = gap_of(text)
+    heights = [sum(one.height for one in stack) for stack in stacks]
+    widths = [width_of(stack, gap, text) for stack in stacks]
+    if len(stacks) == 1:
+        first = stacks[0][0]
+        left = width_of([first], gap, text) + gap
+        return HW(first.title, lanes + left), HW(first.height - first.title - gap, widths[0] - gap - left)
+    shortest = heights.index(min(heights))
+    left = lanes + sum(lanes + wide + APART * gap for wide in widths[:shortest])
+    top = heights[shortest] + gap
+    return HW(top, left), HW(max(heights) - top, widths[shortest] - gap)
 
 
 def gap_of(text: int) -> int:
     """Return the distance of tiles from each other and from the edges of the sheet, for a type size."""
-    return max(text * 2 // 3, 12)
+    return max(text * 5 // 9, 12)
+
+
+def above_bar(text: int) -> int:
+    """Return the distance of a bar from the tile above it, for a type size."""
+    return text * 2 // 5
 
 
 def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> Rows:
@@ -265,7 +304,7 @@ def _in_rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> R
         cell = max(cell, *(math.ceil(measured(word, text)) for word in words))
         notes = captions.words_in_lines(words, text, cell)
     line = round(text * 1.3)
-    bars = [text // 2 + bar.height(text) for bar in known.bars]
+    bars = [above_bar(text) + bar.height(text) for bar in known.bars]
     starts = range(0, len(known.heights), columns)
     heights = [max(known.heights[start : start + columns]) for start in starts]
     caption = gap_of(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)
