@@ -76,11 +76,11 @@ def test_the_layers_of_a_difference_stand_apart_each_under_its_name():
 
 
 @pytest.mark.parametrize(("ones", "said"), [(1, True), (0, False)])
-def test_the_scale_of_a_map_of_one_value_is_said_to_start_or_end_at_0(ones, said):
-    """A map that is 0 everywhere is black, so that its scale starts with its minimum."""
+def test_the_legend_says_what_colour_a_map_of_one_value_has(ones, said):
+    """A map that is 0 everywhere is black, as its minimum is on any scale."""
     kernel = np.full((1, 1, 3, 3), ones, np.float32)
     sheet = convviz.run(np.ones((1, 5, 5), np.float32), convviz.Conv2d(1, 1, 3, bias=False), kernel).sheet()
-    assert ("starts or ends at 0" in " ".join(one.text for one in labels(sheet))) == said
+    assert ("white above 0, else black" in " ".join(one.text for one in labels(sheet))) == said
 
 
 def test_the_bar_of_a_large_map_says_that_it_goes_from_percentile_to_percentile():
