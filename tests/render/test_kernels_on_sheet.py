@@ -106,7 +106,7 @@ def test_the_cells_of_a_kernel_have_their_numbers_and_the_bias_stands_below_them
         and kernel.x < shape.x < kernel.x + kernel.w
         and kernel.y < shape.y < kernel.y + kernel.h
     ]
-    assert inside == ["0.25", "-1", "0.001", "0"]
+    assert inside == ["0.250", "-1.000", "0.001", "0"]
     (bias,) = [
         shape for shape in sheet.drawing.shapes if isinstance(shape, Label) and shape.text == "bias -0.125"
     ]
@@ -237,3 +237,12 @@ def test_columns_of_small_maps_have_room_for_the_numbers_of_their_kernels():
     weight = np.arange(6 * 27, dtype=np.float32).reshape(6, 3, 3, 3)
     sheet = run(convviz.Conv2d(3, 6, 3, bias=False), weight, x=x).sheet()
     assert {str(value) for value in range(162)} <= set(words_on(sheet))
+
+
+@pytest.mark.parametrize(("least", "said"), [(0.0001, True), (0.01, False)])
+def test_the_legend_says_what_a_number_is_that_rounds_to_0(least, said):
+    """Three decimals beside -1: 0.0001 would be 0.000."""
+    weight = np.array([[[[0.25, -1], [least, 0]]]], np.float32)
+    words = words_on(run(convviz.Conv2d(1, 1, 2, bias=False), weight, x=PICTURE[:1]).sheet())
+    assert ("~0" in words) == said
+    assert ("~0 is not 0, but rounds to it" in " ".join(words)) == said

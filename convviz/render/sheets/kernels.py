@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convviz.compute.survey import reduce, reduced
 from convviz.compute.weights import LayerWeights
@@ -17,7 +16,7 @@ from convviz.render.drawings.drawing import Bitmap, Colour, Label, Rectangle, Sh
 from convviz.render.palette import FAINT, INK, RULE, Tone, signed_colours
 from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import measured, told_apart
-from convviz.render.words.matrices import cell_words
+from convviz.render.words.matrices import cell_words, has_too_small
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.scales import CELL
@@ -244,9 +243,13 @@ class Kernels:
 
     def _in_words(self, digits: int) -> _Written:
         """Write all kernels with `digits` digits."""
-        rows = _words(np.concatenate(self._drawn), digits)
+        rows = cell_words(np.concatenate(self._drawn), digits=digits, spare=0)
         kernels = [rows[at : at + self._size.h] for at in range(0, len(rows), self._size.h)]
         return _Written(kernels, max(measured(word, 1) for row in rows for word in row))
+
+    def has_too_small(self, fit: Fit) -> bool:
+        """Return whether a number that is drawn would be written as 0, but is not."""
+        return bool(fit.words) and has_too_small(np.concatenate(self._drawn), digits=fit.digits, spare=0)
 
     @functools.cached_property
     def _bias_words(self) -> dict[bool, dict[float, str]]:
@@ -255,7 +258,7 @@ class Kernels:
             return {False: {}, True: {}}
         found = {}
         for brief, digits in ((False, 3), (True, 2)):
-            (words,) = _words(np.array([self._biases]), digits)
+            (words,) = cell_words(np.array([self._biases]), digits=digits)
             found[brief] = {bias: f"bias {word}" for bias, word in zip(self._biases, words, strict=True)}
         return found
 
@@ -392,14 +395,6 @@ def _ends(peaks: Mapping[str, float]) -> str:
     if len(peaks) <= _LISTED:
         return ", ".join(f"{number(peak, digits=3)} ({name})" for name, peak in peaks.items())
     return " to ".join(told_apart(min(peaks.values()), max(peaks.values()), digits=3))
-
-
-def _words(values: NDArray[np.floating], digits: int) -> list[list[str]]:
-    """Write numbers with `digits` digits, but no more decimals than the largest has, or than `digits`."""
-    peak = float(np.abs(values).max())
-    return cell_words(
-        values, digits=digits, decimals=max(digits - 1 - math.floor(math.log10(peak or 1.0)), digits)
-    )
 
 
 def _gap(text: int) -> int:

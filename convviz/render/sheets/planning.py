@@ -8,8 +8,10 @@ from convviz.render.sheets import branches, captions
 from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import measured, wrapped
 from convviz.render.sheets.kernels import Fit, Kernels
-from convviz.render.sheets.tile import Section
+from convviz.render.sheets.tile import Section, Tile
+from convviz.render.words.matrices import TOO_SMALL, has_too_small
 from convviz.spec.geometry import HW
+from convviz.spec.scales import CELL
 from convviz.spec.settings import Look
 
 # The height of letters is at least this share of the slide height, or the page width, that the sheet fills.
@@ -24,6 +26,9 @@ _LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 4.7
 _LEAST_COLUMN, _WIDER = 5, 1.12
 # The scale of the kernels is this many times as long as the type size.
 KEY = 9
+# What the legend says of the sign for such a number, and the least cell that has room for numbers, in
+# multiples of the type size.
+_TINY, _LEAST_CELL = f"{TOO_SMALL} is not 0, but rounds to it", 1.2
 # Columns of at least this share of the widest become as wide; stacks of sections are this many gaps apart.
 _SIMILAR, APART = 0.75, 2
 
@@ -40,6 +45,7 @@ class _Measured:
     bar: float
     bars: list[Bar]  # one for each height of bars
     numbered: bool  # whether numbers may stand in the cells of a tile
+    tiny: int  # the largest cell of a tile with numbers that would be written as 0
     rows: dict[tuple[int, int, bool], "Rows"] = field(default_factory=dict)  # results of `_rows`
 
     @classmethod
@@ -61,6 +67,7 @@ class _Measured:
             bar=max((one.least for one in bars), default=0.0),
             bars=list({one.height(_LEAST_TYPE): one for one in bars}.values()),
             numbered=any(tile.numbers is not None for tile in tiles),
+            tiny=max((tile.cell for tile in tiles if _holds_tiny(tile)), default=0),
         )
 
     def form(self, text: int, width: int) -> int:
@@ -219,7 +226,8 @@ def _planned(
     key = next((one.section.kernels for one in known if one.section.kernels), None)
     least = 30 * text if key else 24 * text if note else 0
     width = max(width, least)
-    sentences = [one for one in (key and key.sentence, note) if one]
+    tiny = _TINY if any(map(_writes_tiny, known, rows, [text] * len(rows))) else ""
+    sentences = [one for one in (key and key.sentence, ". ".join(filter(None, (note, tiny)))) if one]
     corner, free = _corner(stacked, branches.width(lanes, text), text)
     notes, high = _legend(sentences, free.w, text, scale=key is not None)
     if free.w < least or free.h < high:
@@ -234,6 +242,18 @@ def _planned(
         ratio = _PAGE[1] / _PAGE[0]
         down, width = max(down, math.ceil(width * ratio)), max(width, math.ceil(down / ratio))
     return Plan(text, look, lines, stacked, lanes, key, notes, corner, content, down, width)
+
+
+def _holds_tiny(tile: Tile) -> bool:
+    """Return whether a number of a tile would be written as 0, but is not."""
+    return tile.numbers is not None and tile.cell >= CELL and has_too_small(tile.numbers)
+
+
+def _writes_tiny(known: _Measured, rows: Rows, text: int) -> bool:
+    """Return whether such a number stands in a cell of a section, or in a kernel."""
+    kernels = known.section.kernels
+    fits = known.tiny >= _LEAST_CELL * text
+    return fits or (kernels is not None and rows.kernels is not None and kernels.has_too_small(rows.kernels))
 
 
 def _legend(sentences: Sequence[str], width: int, text: int, *, scale: bool) -> tuple[list[str], int]:
