@@ -246,3 +246,11 @@ def test_the_legend_says_what_a_number_is_that_rounds_to_0(least, said):
     words = words_on(run(convviz.Conv2d(1, 1, 2, bias=False), weight, x=PICTURE[:1]).sheet())
     assert ("~0" in words) == said
     assert ("~0 is not 0, but rounds to it" in " ".join(words)) == said
+
+
+@pytest.mark.parametrize(("channels", "said"), [(3, False), (8, True)])
+def test_the_legend_gives_the_order_of_kernels_without_names(channels, said):
+    """16 maps of 40 pixels leave no room for names above their kernels."""
+    x = np.sin(np.arange(channels * 1600, dtype=np.float32)).reshape(channels, 40, 40)
+    words = words_on(run(convviz.Conv2d(channels, 16, 5, padding=2), x=x).sheet(tile=40))
+    assert ("in the order of their channels" in " ".join(words)) == said

@@ -470,3 +470,34 @@ def test_a_partial_map_stands_below_its_channel(channels):
         assert lefts[f"{name} partial map"] == lefts[read]
     if "R" in names:
         assert lefts["sum = map 0"] == lefts["input"] < lefts["R channel"]
+
+
+def legend_of(made, start):
+    """The lines of the legend, which are the last words of a sheet."""
+    words = [label.text for label in labels(made)]
+    return labels(made)[next(at for at, word in enumerate(words) if word.startswith(start)) :]
+
+
+def test_the_legend_stands_in_the_places_that_a_row_leaves_empty():
+    """4 channels in 3 columns leave two places; maps below those of another section leave the one before."""
+    note = "Bars show the ends of the scale and where 0 is."
+    for sections, where in (
+        ([Section(tiles(4), 3, INPUT_BLUE), Section(tiles(3), 3, OUTPUT_TEAL)], "after"),
+        ([Section(tiles(3), 3, OUTPUT_TEAL), Section(tiles(2), 3, OUTPUT_TEAL, skipped=1)], "before"),
+    ):
+        made = sheet(["x"], sections, note, look=Look(layout="tall"))
+        rows = sorted({shape.y for shape in made.drawing.shapes if isinstance(shape, Bitmap)})
+        row = [shape for shape in made.drawing.shapes if isinstance(shape, Bitmap) and shape.y == rows[1]]
+        lines = legend_of(made, "Bars")
+        assert min(line.y for line in lines) > rows[1]
+        assert max(line.y for line in lines) <= rows[1] + 320
+        if where == "after":
+            assert min(line.x for line in lines) > row[0].x + 320
+        else:
+            assert max(line.x + captions.measured(line.text, line.size) for line in lines) < row[0].x
+
+
+def test_a_page_of_three_maps_has_three_columns():
+    """Two rows of channels and one of maps fill a page; in four columns they would fill half of it."""
+    sections = [Section(tiles(4), None, INPUT_BLUE), Section(tiles(3), None, OUTPUT_TEAL)]
+    assert columns_of(sheet(["x"], sections, look=Look(layout="tall"))) == 3

@@ -38,6 +38,8 @@ _OF_CELL = 0.92
 _SEEN = 2
 # Names stand above kernels if a map and its kernels are at least this many times as high as words.
 _LABELLED = 10
+# From this number on, the legend says in which order the kernels of a filter stand, if they have no names.
+_NAMELESS = 4
 # The largest magnitudes of up to this many filters are listed in the legend.
 _LISTED = 4
 # Kernels are divided by the largest magnitude of their filter.
@@ -246,6 +248,13 @@ class Kernels:
         rows = cell_words(np.concatenate(self._drawn), digits=digits, spare=0)
         kernels = [rows[at : at + self._size.h] for at in range(0, len(rows), self._size.h)]
         return _Written(kernels, max(measured(word, 1) for row in rows for word in row))
+
+    def legend(self, fit: Fit) -> str:
+        """Describe the area above the tiles; where kernels have no names, the order of the channels."""
+        if fit.labelled or self._most < _NAMELESS:
+            return self.sentence
+        rows = ", row by row" if fit.rows > 1 else ""
+        return f"{self.sentence}; kernels stand in the order of their channels{rows}"
 
     def has_too_small(self, fit: Fit) -> bool:
         """Return whether a number that is drawn would be written as 0, but is not."""

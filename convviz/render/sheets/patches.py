@@ -22,6 +22,8 @@ from convviz.typing import Bytes, Floats
 
 # What lies beyond the picture.
 BEYOND = 214
+# A patch whose sides differ by one pixel, and by no more than this ratio, is drawn as a square.
+_SQUARE = 0.66
 # From this factor on, the pixels of an enlarged patch are squares.
 _SQUARES = 4
 # A file name in a caption has at most so many characters.
@@ -133,6 +135,9 @@ def levels_of(picture: Picture, field: Box, inside: Box, *, tile: int | None) ->
         return levels
     factor = tile / max(drawn.size)
     h, w = (max(1, round(side * factor)) for side in drawn.size)
+    if abs(drawn.size.h - drawn.size.w) == 1 and min(h, w) >= _SQUARE * tile:
+        # Where pictures are resized, a square field takes a pixel more or less of the original.
+        h = w = tile
     how = Image.Resampling.NEAREST if factor >= _SQUARES else Image.Resampling.LANCZOS
     return np.asarray(Image.fromarray(levels).resize((w, h), how))
 

@@ -1,7 +1,7 @@
 """Measure a sheet: which columns, rows and type sizes make its tiles largest on a slide."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from convviz.render.sheets import branches, captions
@@ -151,7 +151,7 @@ def best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look
     known = [_Measured.of(section) for section in sections]
     rows = range(1, math.isqrt(4 * most) + 2)
     least = 1 if look.layout == "tall" else 4  # in one stack
-    choices = sorted({-(-most // count) for count in rows})
+    choices = {-(-most // count) for count in rows} | ({*range(1, 5)} if look.layout == "tall" else set())
     # Two sections may stand side by side; many sections may stand in several stacks.
     most_stacks = {1: 1, 2: 2, 3: 1}.get(len(sections), len(sections) // 2)
     if any(one.skipped for one in sections):
@@ -223,15 +223,20 @@ def _planned(
     ]
     width = max(across, *(math.ceil(measured(row, size)) + 2 * gap for size, row in lines))
     down += gap + sum(round(size * 1.35) for size, _ in lines) + gap // 2
-    key = next((one.section.kernels for one in known if one.section.kernels), None)
-    least = 30 * text if key else 24 * text if note else 0
+    key, fit = next(((one.section.kernels, one.kernels) for one in rows if one.section.kernels), (None, None))
+    least = 30 * text if key else 18 * text if note else 0
     width = max(width, least)
     tiny = _TINY if any(map(_writes_tiny, known, rows, [text] * len(rows))) else ""
-    sentences = [one for one in (key and key.sentence, ". ".join(filter(None, (note, tiny)))) if one]
-    corner, free = _corner(stacked, branches.width(lanes, text), text)
-    notes, high = _legend(sentences, free.w, text, scale=key is not None)
-    if free.w < least or free.h < high:
-        corner = None
+    of_kernels = key.legend(fit) if key and fit else ""
+    sentences = [one for one in (of_kernels, ". ".join(filter(None, (note, tiny)))) if one]
+    corner = None
+    for at, free in _corners(stacked, branches.width(lanes, text), text):
+        if sentences and free.w >= least and free.h >= 2 * text:
+            notes, high = _legend(sentences, free.w, text, scale=key is not None)
+            if high <= free.h:
+                corner = at
+                break
+    else:
         notes, high = _legend(sentences, width - 2 * gap, text, scale=key is not None)
         down += high
     down += gap // 2
@@ -264,23 +269,31 @@ def _legend(sentences: Sequence[str], width: int, text: int, *, scale: bool) -> 
     return lines, max(len(lines), 2 if scale else 0) * round(text * 1.3)
 
 
-def _corner(stacks: Sequence[Sequence[Rows]], lanes: int, text: int) -> tuple[HW | None, HW]:
-    """Find where no tile stands: beside the first section of one stack, or below the shortest of several.
+def _corners(stacks: Sequence[Sequence[Rows]], lanes: int, text: int) -> Iterator[tuple[HW, HW]]:
+    """Find where no tile stands: below shorter stacks, before the first tile of a section, after its last.
 
-    Returns the distance from the top left of all stacks, and the size; `lanes` is the room at the left of a
+    Each is the distance from the top left of all stacks, and the size; `lanes` is the room at the left of a
     stack.
     """
-    gap = gap_of(text)
-    heights = [sum(one.height for one in stack) for stack in stacks]
-    widths = [width_of(stack, gap, text) for stack in stacks]
-    if len(stacks) == 1:
-        first = stacks[0][0]
-        left = width_of([first], gap, text) + gap
-        return HW(first.title, lanes + left), HW(first.height - first.title - gap, widths[0] - gap - left)
-    shortest = heights.index(min(heights))
-    left = lanes + sum(lanes + wide + APART * gap for wide in widths[:shortest])
-    top = heights[shortest] + gap
-    return HW(top, left), HW(max(heights) - top, widths[shortest] - gap)
+    gap, left = gap_of(text), lanes
+    most = max(sum(one.height for one in stack) for stack in stacks)
+    after = []
+    for stack in stacks:
+        top, wide = 0, width_of(stack, gap, text)
+        for one in stack:
+            row = one.above + one.bar.h + one.caption
+            start = top + one.title + sum(one.heights[:-1]) + (len(one.heights) - 1) * row
+            last = HW(one.heights[-1] + row - gap, one.cell + gap)
+            filled = one.section.skipped + len(one.section.tiles) - (len(one.heights) - 1) * one.columns
+            after.append(
+                (HW(start, left + filled * last.w + gap), HW(last.h, wide - filled * last.w - 2 * gap))
+            )
+            if one.section.skipped:
+                yield HW(top + one.title, left), HW(last.h, one.section.skipped * last.w - gap)
+            top += one.height
+        yield HW(top + gap, left), HW(most - top - gap, wide - gap)
+        left += wide + APART * gap + lanes
+    yield from after
 
 
 def gap_of(text: int) -> int:
