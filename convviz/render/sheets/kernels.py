@@ -16,7 +16,7 @@ from convviz.render.drawings.drawing import Bitmap, Colour, Label, Rectangle, Sh
 from convviz.render.palette import FAINT, INK, RULE, Tone, signed_colours
 from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import measured, told_apart
-from convviz.render.words.matrices import cell_words, has_too_small
+from convviz.render.words.matrices import TOO_SMALL, cell_words
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.scales import CELL
@@ -201,6 +201,7 @@ class _Written:
 
     kernels: list[list[list[str]]]
     widest: float
+    tiny: bool  # whether a number is written as almost 0
 
 
 class Kernels:
@@ -247,7 +248,8 @@ class Kernels:
         """Write all kernels with `digits` digits."""
         rows = cell_words(np.concatenate(self._drawn), digits=digits, spare=0)
         kernels = [rows[at : at + self._size.h] for at in range(0, len(rows), self._size.h)]
-        return _Written(kernels, max(measured(word, 1) for row in rows for word in row))
+        every = {word for row in rows for word in row}
+        return _Written(kernels, max(measured(word, 1) for word in every), TOO_SMALL in every)
 
     def legend(self, fit: Fit) -> str:
         """Describe the area above the tiles; where kernels have no names, the order of the channels."""
@@ -258,7 +260,7 @@ class Kernels:
 
     def has_too_small(self, fit: Fit) -> bool:
         """Return whether a number that is drawn would be written as 0, but is not."""
-        return bool(fit.words) and has_too_small(np.concatenate(self._drawn), digits=fit.digits, spare=0)
+        return bool(fit.words) and self._written[fit.digits].tiny
 
     @functools.cached_property
     def _bias_words(self) -> dict[bool, dict[float, str]]:

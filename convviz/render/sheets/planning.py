@@ -29,6 +29,8 @@ KEY = 9
 # What the legend says of the sign for such a number, and the least cell that has room for numbers, in
 # multiples of the type size.
 _TINY, _LEAST_CELL = f"{TOO_SMALL} is not 0, but rounds to it", 1.2
+# Layouts of at least this share of the largest are as good.
+_NEAR = 0.92
 # Columns of at least this share of the widest become as wide; stacks of sections are this many gaps apart.
 _SIMILAR, APART = 0.75, 2
 
@@ -157,15 +159,18 @@ def best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look
     if any(one.skipped for one in sections):
         most_stacks = 1  # these stand below the others
     stacks = range(1, 1 + (1 if look.layout == "tall" else most_stacks))
-    plans = [
-        _fitted(heading, known, note, look=look, columns=columns, stacks=together)
-        for together in stacks
-        for columns in sorted({max(least if together == 1 else 1, columns) for columns in choices})
-    ]
+    plans: list[Plan] = []
+    enough = 0.0
+    for together in stacks:
+        for columns in sorted({max(least if together == 1 else 1, columns) for columns in choices}):
+            plan = _fitted(heading, known, note, look=look, columns=columns, stacks=together, enough=enough)
+            plans.append(plan)
+            if plan.legible <= plan.text:
+                enough = max(enough, _NEAR * plan.share)
     plans = [plan for plan in plans if plan.legible <= plan.text] or plans
     largest = max(plan.share for plan in plans)
     # Of layouts of nearly the same size, take one that is full, then the easiest to follow.
-    near = [plan for plan in plans if plan.share >= 0.92 * largest]
+    near = [plan for plan in plans if plan.share >= _NEAR * largest]
     return min(near, key=lambda plan: (plan.empty, len(plan.stacks), -plan.share))
 
 
@@ -177,8 +182,9 @@ def _fitted(
     look: Look,
     columns: int,
     stacks: int,
+    enough: float,
 ) -> Plan:
-    """Measure a sheet with the least type size that is legible on it."""
+    """Measure a sheet with the least type size that is legible on it; give up if its share is not enough."""
     sides = [math.isqrt(math.prod(one.size)) for one in known]
     counts = [len(one.section.tiles) for one in known]
     text = look.font_size or max(_LEAST_TYPE, max(sides) // _OF_TILE)
@@ -186,7 +192,7 @@ def _fitted(
     most = max(text, int(mean / _MOST_OF_TILE))
     while True:
         plan = _planned(heading, known, note, look=look, columns=columns, stacks=stacks, text=text)
-        if look.font_size or plan.legible <= text or text >= most:
+        if look.font_size or plan.legible <= text or text >= most or plan.share < enough:
             return plan
         # Larger type makes the sheet larger, so it takes a few rounds to settle.
         text = min(max(plan.legible, text + 1), most)
