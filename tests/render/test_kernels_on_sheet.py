@@ -254,3 +254,11 @@ def test_the_legend_gives_the_order_of_kernels_without_names(channels, said):
     x = np.sin(np.arange(channels * 1600, dtype=np.float32)).reshape(channels, 40, 40)
     words = words_on(run(convviz.Conv2d(channels, 16, 5, padding=2), x=x).sheet(tile=40))
     assert ("in the order of their channels" in " ".join(words)) == said
+
+
+def test_the_numbers_of_each_filter_have_decimals_of_their_own():
+    """0.04 has two, beside a filter of whole numbers, which needs none."""
+    weight = np.array([[[[0.04, 0.04], [0.04, 0.04]]], [[[-2, 0], [1, 2]]]], np.float32)
+    words = words_on(run(convviz.Conv2d(1, 2, 2, bias=False), weight, x=PICTURE[:1]).sheet())
+    assert words.count("0.04") == 4
+    assert {"-2", "1", "2"} <= set(words)

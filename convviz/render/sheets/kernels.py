@@ -246,10 +246,14 @@ class Kernels:
 
     def _in_words(self, digits: int) -> _Written:
         """Write all kernels with `digits` digits."""
-        rows = cell_words(np.concatenate(self._drawn), digits=digits, spare=0)
+        # Those of one filter have the same decimals, as they have one scale.
+        some = [one.kernels for one in self._filters if one]
+        filters = [[kernel for _, kernel in kernels if kernel is not None] for kernels in some]
+        every = (cell_words(np.concatenate(own), digits=digits, spare=0) for own in filters if own)
+        rows = [row for of_filter in every for row in of_filter]
         kernels = [rows[at : at + self._size.h] for at in range(0, len(rows), self._size.h)]
-        every = {word for row in rows for word in row}
-        return _Written(kernels, max(measured(word, 1) for word in every), TOO_SMALL in every)
+        words = {word for row in rows for word in row}
+        return _Written(kernels, max(measured(word, 1) for word in words), TOO_SMALL in words)
 
     def legend(self, fit: Fit) -> str:
         """Describe the area above the tiles; where kernels have no names, the order of the channels."""
@@ -326,7 +330,9 @@ class Kernels:
             # The kernels stand in two rows.
             across = -(-across // 2)
             side = (room + gap) // across - gap
-        side = max(1, min(side, room // _LARGEST, max(height, room * 2 // 3) // _LARGEST))
+        # A flat map does not limit its kernels.
+        most = height if 4 * height > 3 * room else room
+        side = max(1, min(side, room // _LARGEST, most // _LARGEST))
         cell = max(1, side // max(self._size))
         scale = min(1.0, side / max(self._size))
         size = reduced(self._size, scale)

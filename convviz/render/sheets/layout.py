@@ -16,7 +16,17 @@ from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, key
 from convviz.render.sheets import branches, captions
 from convviz.render.sheets.kernels import cell_lines
-from convviz.render.sheets.planning import APART, KEY, Plan, Rows, above_bar, best, gap_of, width_of
+from convviz.render.sheets.planning import (
+    APART,
+    KEY,
+    SCALE_LINES,
+    Plan,
+    Rows,
+    above_bar,
+    best,
+    gap_of,
+    width_of,
+)
 from convviz.render.sheets.tile import Section, Tile
 from convviz.render.words.matrices import cell_words
 from convviz.spec import scales
@@ -182,7 +192,10 @@ def _shapes(plan: Plan) -> Iterator[Shape]:
         y += max(sum(one.height for one in stack) for stack in plan.stacks)
     if plan.key:
         yield from plan.key.bar.shapes(left, y + text // 3, KEY * text, size=text)
-        left += KEY * text + gap
+        if plan.under:
+            y += SCALE_LINES * round(text * 1.3)
+        else:
+            left += KEY * text + gap
     y += font(text).ascent
     for index, row in enumerate(plan.notes):
         yield Label(left, y + index * round(text * 1.3), row, FAINT, text)

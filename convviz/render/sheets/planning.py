@@ -24,8 +24,10 @@ _LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 4.7
 # A column is at least this many times as wide as the type size; it may be this many times as wide as it
 # has to be, so that the minimum and the maximum of a map stand in one line.
 _LEAST_COLUMN, _WIDER = 5, 1.12
-# The scale of the kernels is this many times as long as the type size.
-KEY = 9
+# The scale of the kernels is this many times as long as the type size, and as high as so many lines.
+KEY, SCALE_LINES = 9, 2
+# The least width of a legend, in multiples of the type size; one beside the scale is wider.
+_NARROW = 18
 # What the legend says of the sign for such a number, and the least cell that has room for numbers, in
 # multiples of the type size.
 _TINY, _LEAST_CELL = f"{TOO_SMALL} is not 0, but rounds to it", 1.2
@@ -125,6 +127,7 @@ class Plan:
     key: Kernels | None
     notes: Sequence[str]  # beside the scale of the kernels, if there are any
     corner: HW | None  # where these stand, from the first tile; below everything by default
+    under: bool  # whether they stand below that scale
     content: HW
     height: int
     width: int
@@ -230,19 +233,21 @@ def _planned(
     width = max(across, *(math.ceil(measured(row, size)) + 2 * gap for size, row in lines))
     down += gap + sum(round(size * 1.35) for size, _ in lines) + gap // 2
     key, fit = next(((one.section.kernels, one.kernels) for one in rows if one.section.kernels), (None, None))
-    least = 30 * text if key else 18 * text if note else 0
+    least = 30 * text if key else _NARROW * text if note else 0
     width = max(width, least)
     tiny = _TINY if any(map(_writes_tiny, known, rows, [text] * len(rows))) else ""
     of_kernels = key.legend(fit) if key and fit else ""
     sentences = [one for one in (of_kernels, ". ".join(filter(None, (note, tiny)))) if one]
-    corner = None
+    corner, under = None, False
     for at, free in _corners(stacked, branches.width(lanes, text), text):
-        if sentences and free.w >= least and free.h >= 2 * text:
-            notes, high = _legend(sentences, free.w, text, scale=key is not None)
-            if high <= free.h:
+        if sentences and free.w >= _NARROW * text and free.h >= 2 * text:
+            under = key is not None and free.w < least
+            notes, high = _legend(sentences, free.w, text, scale=key is not None and not under)
+            if high + under * SCALE_LINES * round(text * 1.3) <= free.h:
                 corner = at
                 break
     else:
+        under = False
         notes, high = _legend(sentences, width - 2 * gap, text, scale=key is not None)
         down += high
     down += gap // 2
@@ -252,7 +257,7 @@ def _planned(
     elif look.layout == "tall":
         ratio = _PAGE[1] / _PAGE[0]
         down, width = max(down, math.ceil(width * ratio)), max(width, math.ceil(down / ratio))
-    return Plan(text, look, lines, stacked, lanes, key, notes, corner, content, down, width)
+    return Plan(text, look, lines, stacked, lanes, key, notes, corner, under, content, down, width)
 
 
 def _holds_tiny(tile: Tile) -> bool:
@@ -271,8 +276,7 @@ def _legend(sentences: Sequence[str], width: int, text: int, *, scale: bool) -> 
     """Break the legend into lines, beside the scale of the kernels if there is one; return its height too."""
     room = width - (KEY * text + gap_of(text) if scale else 0)
     lines = [row for one in sentences for row in wrapped(one, text, room)]
-    # The scale is as high as two lines.
-    return lines, max(len(lines), 2 if scale else 0) * round(text * 1.3)
+    return lines, max(len(lines), SCALE_LINES if scale else 0) * round(text * 1.3)
 
 
 def _corners(stacks: Sequence[Sequence[Rows]], lanes: int, text: int) -> Iterator[tuple[HW, HW]]:
