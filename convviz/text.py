@@ -108,7 +108,9 @@ def number(value: float, *, digits: int = 4) -> str:
     return f"{value:.{digits}g}"
 
 
-def sum_words(terms: Sequence[float], total: float, *, digits: int = 4) -> tuple[list[str], str, bool]:
+def sum_words(
+    terms: Sequence[float], total: float, *, digits: int = 4, largest: float = 0.0
+) -> tuple[list[str], str, bool]:
     """Write the terms of a sum and the sum with equally many decimals, to be added by hand.
 
     Parameters
@@ -120,6 +122,8 @@ def sum_words(terms: Sequence[float], total: float, *, digits: int = 4) -> tuple
     digits : int
         The least number of significant digits of the largest number, unless fewer say all of it; up to two
         more are written where the rounded terms would not add up to the rounded sum.
+    largest : float
+        The largest number of other sums that have the same decimals.
 
     Returns
     -------
@@ -134,7 +138,7 @@ def sum_words(terms: Sequence[float], total: float, *, digits: int = 4) -> tuple
     ((['0.5', '2.0'], '2.5', True), (['0.333', '0.333', '0.333'], '1.000', False))
     """
     values = [*terms, total]
-    peak = max(map(abs, values))
+    peak = max(largest, *map(abs, values))
     decimals = digits - 1 - math.floor(math.log10(peak)) if 0 < peak < math.inf else 0
     if not all(map(math.isfinite, values)) or decimals > _MOST_DECIMALS:
         words = [number(value, digits=digits) for value in values]

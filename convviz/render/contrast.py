@@ -37,6 +37,8 @@ class Contrast:
         Whether the shares are printed for this map by itself: maps differ in them.
     others : NotFinite
         How many of its values are not finite.
+    only : float, optional
+        The value of all its pixels if they have one, and the scale is its own: then the ends mean nothing.
     """
 
     tone: Tone
@@ -44,6 +46,7 @@ class Contrast:
     above: float = 0.0
     said: bool = True
     others: NotFinite = NONE
+    only: float | None = None
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -142,9 +145,15 @@ def contrasts(maps: Sequence[Drawn], looks: ContrastSettings = DEFAULT) -> list[
     for group, one in zip(group_of, maps, strict=True):
         groups.setdefault(group, []).append(one)
     tones = {group: _tone(Drawn.joined(members), looks) for group, members in groups.items()}
-    return [
+    found = [
         Contrast.between(tones[group], one, said=differs(looks, whole=one.whole, shared=looks.scale != "map"))
         for group, one in zip(group_of, maps, strict=True)
+    ]
+    if looks.scale != "map" or looks.limits.kind == "fixed":
+        return found
+    return [
+        replace(drawn, only=one.low) if one.low == one.high else drawn
+        for drawn, one in zip(found, maps, strict=True)
     ]
 
 
@@ -309,7 +318,7 @@ def rule(
             words += f"; maps of at most {scales.MOST_WHOLE}x{scales.MOST_WHOLE} values: "
             words += "to the largest magnitude" if centred else "from minimum to maximum"
     if flat and looks.scale == "map" and not centred and limits.kind != "fixed":
-        words += "; that of a map of one value starts or ends at 0"
+        words += "; a map of one value is white above 0, else black"
     if differs(looks, whole=all(whole), shared=(looks.scale, what) != ("map", "map")):
         bars = "bars show the ends, 0 and the share of pixels beyond"
     else:

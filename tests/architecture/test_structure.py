@@ -38,7 +38,7 @@ MOST_ROOMS = 17
 # Imports inside of functions: the bodies of commands, the look-up of backends and engines, the public names;
 # the command line, which Ctrl-C may interrupt; packages for colour scales and PDF that few pictures need, one
 # for threads that the command line does without, one that not every machine has, one that is asked how much
-# memory there is, a progress bar that is drawn only after a while, and what folders by address, clusters and
+# memory there is, a progress bar that is drawn only after a while, readers of weights, and what folders by address, clusters and
 # videos need; what finds the name that was meant, in an error; and the page, which few results become.
 LAZY = (
     "errors.py",
@@ -47,6 +47,7 @@ LAZY = (
     "cli/show.py",
     "__main__.py",
     "compute/backends/__init__.py",
+    "compute/filters.py",
     "compute/networks/__init__.py",
     "compute/networks/engines.py",
     "__init__.py",
@@ -60,6 +61,7 @@ LAZY = (
     "batch/remote/",
     "results/feature_maps.py",
     "results/network.py",
+    "results/outputs.py",
 )
 # Behind an address are packages that are not imported here, with errors of their own; a model of a user is
 # code that raises what it likes.

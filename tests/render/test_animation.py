@@ -66,7 +66,7 @@ def test_the_last_frame_shows_every_number():
     words = [element.text for element in ET.fromstring(last).iter("{http://www.w3.org/2000/svg}text")]
     assert {str(n) for n in range(1, 10)} <= set(words)
     for value in scene.values.ravel():
-        assert convviz.text.number(float(value), digits=3) in words
+        assert f"{value:.2f}" in words
 
 
 @pytest.mark.parametrize("style", get_args(Style))

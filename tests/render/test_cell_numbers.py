@@ -19,7 +19,7 @@ from convviz.render.palette import OUTPUT_TEAL
 from convviz.render.sheets.layout import sheet
 from convviz.render.sheets.tile import Section, Tile
 from convviz.render.words import tables
-from convviz.render.words.matrices import TOO_SMALL, cell_words
+from convviz.render.words.matrices import TOO_SMALL, cell_words, has_too_small
 from convviz.results import scene
 from convviz.spec.geometry import HW
 from convviz.spec.settings import Look
@@ -50,9 +50,18 @@ def test_every_number_in_a_cell_is_right_to_its_digits_or_says_that_it_is_too_sm
                 continue
             assert abs(Decimal(word) - exact) <= half_a_step(word)
             assert (Decimal(word) == 0) == (exact == 0)
-            # What is not far below the largest has all three digits.
-            if abs(exact) >= peak / 10:
-                assert abs(Decimal(word) - exact) <= abs(exact) * Decimal("0.005")
+            # The largest has three digits.
+            assert abs(Decimal(word) - exact) <= peak * Decimal("0.005")
+
+
+@given(ARRAYS)
+def test_numbers_in_the_cells_of_one_grid_have_the_same_decimals(values):
+    """But 0 has none, and one that would be written as 0 has one more; from 1e7 on they have an exponent."""
+    words = [word for line in cell_words(values) for word in line]
+    plain = [word for word in words if word not in (TOO_SMALL, "0") and "e" not in word]
+    found = [-Decimal(word).as_tuple().exponent for word in plain]
+    assert not found or max(found) - min(found) <= 1
+    assert has_too_small(values) == (TOO_SMALL in words)
 
 
 @given(ARRAYS)
@@ -73,11 +82,11 @@ def test_the_typeface_has_every_sign_that_a_cell_may_hold():
 
 
 def test_the_widest_word_of_a_tile_stays_within_its_cell():
-    """-12.3 has as many characters as 65536, which is wider by a quarter."""
-    values = np.array([[-12.3, 65536]], np.float32)
+    """-1234 has as many characters as 65536, which is wider."""
+    values = np.array([[-1234, 65536]], np.float32)
     cell = 48
     tile = Tile("", "", np.zeros((1, 2), np.uint8), cell, values)
-    assert cell_words(values) == [["-12.3", "65536"]]
+    assert cell_words(values) == [["-1234", "65536"]]
     made = sheet([""], [Section([tile], None, OUTPUT_TEAL)], look=Look(captions=False))
     (picture,) = [shape for shape in made.drawing.shapes if isinstance(shape, Bitmap)]
     x, y = int(picture.x), int(picture.y)

@@ -106,7 +106,7 @@ def test_the_cells_of_a_kernel_have_their_numbers_and_the_bias_stands_below_them
         and kernel.x < shape.x < kernel.x + kernel.w
         and kernel.y < shape.y < kernel.y + kernel.h
     ]
-    assert inside == ["0.25", "-1", "0.001", "0"]
+    assert inside == ["0.250", "-1.000", "0.001", "0"]
     (bias,) = [
         shape for shape in sheet.drawing.shapes if isinstance(shape, Label) and shape.text == "bias -0.125"
     ]
@@ -218,7 +218,17 @@ def test_maps_dominate_a_sheet_of_64_maps():
     sheet = run(convviz.Conv2d(3, 64, 3)).sheet()
     height = max(one.h for one in kernels_of(sheet).values())
     assert height <= maps_of(sheet)[0].h / 3
-    assert sheet.width <= 4 / 3 * 17 * 320
+    assert sheet.width <= 1.4 * 17 * 320
+
+
+def test_words_below_64_maps_with_kernels_are_legible_and_the_maps_stay_large():
+    """On a slide, words are 1/61 of its height, and each of the 4 rows of maps 1/13."""
+    x = np.sin(np.arange(3 * 512 * 512, dtype=np.float32)).reshape(3, 512, 512)
+    sheet = run(convviz.Conv2d(3, 64, 3, padding=1), x=x).sheet(layout="wide")
+    assert sheet.width / sheet.height == pytest.approx(16 / 9, abs=0.01)
+    sizes = [shape.size for shape in sheet.drawing.shapes if isinstance(shape, Label)]
+    assert min(sizes) >= sheet.height / 61
+    assert maps_of(sheet)[0].h >= sheet.height / 13.2
 
 
 def test_columns_of_small_maps_have_room_for_the_numbers_of_their_kernels():
@@ -227,3 +237,28 @@ def test_columns_of_small_maps_have_room_for_the_numbers_of_their_kernels():
     weight = np.arange(6 * 27, dtype=np.float32).reshape(6, 3, 3, 3)
     sheet = run(convviz.Conv2d(3, 6, 3, bias=False), weight, x=x).sheet()
     assert {str(value) for value in range(162)} <= set(words_on(sheet))
+
+
+@pytest.mark.parametrize(("least", "said"), [(0.0001, True), (0.01, False)])
+def test_the_legend_says_what_a_number_is_that_rounds_to_0(least, said):
+    """Three decimals beside -1: 0.0001 would be 0.000."""
+    weight = np.array([[[[0.25, -1], [least, 0]]]], np.float32)
+    words = words_on(run(convviz.Conv2d(1, 1, 2, bias=False), weight, x=PICTURE[:1]).sheet())
+    assert ("~0" in words) == said
+    assert ("~0 is not 0, but rounds to it" in " ".join(words)) == said
+
+
+@pytest.mark.parametrize(("channels", "said"), [(3, False), (8, True)])
+def test_the_legend_gives_the_order_of_kernels_without_names(channels, said):
+    """16 maps of 40 pixels leave no room for names above their kernels."""
+    x = np.sin(np.arange(channels * 1600, dtype=np.float32)).reshape(channels, 40, 40)
+    words = words_on(run(convviz.Conv2d(channels, 16, 5, padding=2), x=x).sheet(tile=40))
+    assert ("in the order of their channels" in " ".join(words)) == said
+
+
+def test_the_numbers_of_each_filter_have_decimals_of_their_own():
+    """0.04 has two, beside a filter of whole numbers, which needs none."""
+    weight = np.array([[[[0.04, 0.04], [0.04, 0.04]]], [[[-2, 0], [1, 2]]]], np.float32)
+    words = words_on(run(convviz.Conv2d(1, 2, 2, bias=False), weight, x=PICTURE[:1]).sheet())
+    assert words.count("0.04") == 4
+    assert {"-2", "1", "2"} <= set(words)

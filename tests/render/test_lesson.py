@@ -335,3 +335,30 @@ def test_the_name_of_a_term_and_its_value_share_a_box_without_overlap(name):
     assert end < box.w
     assert start > 0
     assert 0.75 * title.size <= title.y <= value.y < box.h
+
+
+def test_numbers_have_the_same_decimals_in_every_frame():
+    """0.25 needs two decimals, so that 1 and 0.5 have them too, in windows of whole numbers as well."""
+    x = np.array([[1, 1, 1, 0.25], [1, 1, 1, 0.75], [1, 1, 1, 0.5]], np.float32)
+    weight = np.array([[[[0.5, 1], [-1, 2]]]], np.float32)
+    layer = convviz.Conv2d(1, 1, 2, bias=False)
+    result = convviz.run(x, layer, weight)
+    scene = direct(layer, HW(3, 4), picture=result.picture, weights=result.filters)
+    lesson, frames = whole_cells(scene)
+    row = lesson._places.rows[0]
+    assert words_in(row.window, frames[0]) == ["1.00"] * 4
+    for frame in frames:
+        words = [*words_in(row.window, frame), *words_in(row.products, frame)]
+        assert len(words) == 8
+        assert all(re.fullmatch(r"-?\d\.\d\d", word) for word in words)
+
+
+def test_a_map_of_three_small_channels_has_cells_with_room_for_its_numbers():
+    """Channels of 7x7 leave room for 5x5 values in type of 14 units, which 0.0 fills to 86 % of 24."""
+    layer = convviz.Conv2d(3, 1, 3)
+    x = RANDOM.random((3, 7, 7), np.float32)
+    lesson = Lesson(direct(layer, HW(7, 7), picture=as_picture(x), weights=convviz.seeded(layer)))
+    output, row = lesson._places.output, lesson._places.rows[0]
+    assert output.cell > row.input.cell
+    assert len(words_in(output, lesson.film([]).ground.shapes)) == 25
+    assert output.right <= WIDTH

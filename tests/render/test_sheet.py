@@ -343,29 +343,67 @@ def test_a_caption_is_broken_between_its_parts_never_within_a_range():
 
 
 def test_numbers_have_fewer_digits_before_columns_are_wider_than_their_tiles():
-    """Two digits of -0.7126 and 0.6983 fit below 64 tiles, whose words are a sixth of their side."""
+    """Two digits of -0.7126 and 0.6983 fit below 64 tiles, whose words are a fifth of their side."""
     bar = Bar(Contrast(Tone(-0.7126, 0.6983, "unit")))
     maps = [replace(tile, brief="-0.71 to 0.7", bar=bar) for tile in tiles(64)]
     made = sheet(["x"], [Section(tiles(4), None, INPUT_BLUE), Section(maps, None, OUTPUT_TEAL)])
-    columns = sorted({shape.x for shape in made.drawing.shapes if isinstance(shape, Bitmap)})
+    # Those of the maps.
+    columns = sorted({shape.x for shape in made.drawing.shapes if isinstance(shape, Bitmap)})[1:]
     gap = max(label.size for label in labels(made))
     assert max(after - before for before, after in pairwise(columns)) <= 1.08 * 320 + gap
     assert {"-0.71 to 0.7", "-0.71", "0.7"} <= {label.text for label in labels(made)}
 
 
 def test_two_sections_stand_beside_each_other_where_tiles_are_larger_then():
-    """8 maps in two rows are as high as two rows of the input: 16:9 is filled with 6 columns of 2."""
-    made = sheet(["x"], [Section(tiles(4), None, INPUT_BLUE), Section(tiles(8), None, OUTPUT_TEAL)])
+    """6 maps in two rows are as high as two rows of the input: 5 columns; below them would be a third row."""
+    made = sheet(["x"], [Section(tiles(4), None, INPUT_BLUE), Section(tiles(6), None, OUTPUT_TEAL)])
     pictures = [shape for shape in made.drawing.shapes if isinstance(shape, Bitmap)]
     assert len({shape.y for shape in pictures}) == 2
     assert max(shape.x for shape in pictures[:4]) < min(shape.x for shape in pictures[4:])
     page = sheet(
         ["x"],
-        [Section(tiles(4), None, INPUT_BLUE), Section(tiles(8), None, OUTPUT_TEAL)],
+        [Section(tiles(4), None, INPUT_BLUE), Section(tiles(6), None, OUTPUT_TEAL)],
         look=Look(layout="tall"),
     )
     pictures = [shape for shape in page.drawing.shapes if isinstance(shape, Bitmap)]
     assert max(shape.y for shape in pictures[:4]) < min(shape.y for shape in pictures[4:])
+
+
+@pytest.mark.parametrize(
+    ("channels", "across", "count"),
+    [
+        pytest.param(4, 2, 3, id="below the shorter of two stacks"),
+        pytest.param(2, 2, 6, id="beside the shorter row"),
+    ],
+)
+def test_the_legend_stands_where_there_is_no_tile(channels, across, count):
+    """No line of it lies on a tile, and the captions of a tile are the lowest words of the sheet."""
+    sections = [
+        Section(tiles(channels), across, INPUT_BLUE),
+        Section(tiles(count), count, OUTPUT_TEAL),
+    ]
+    made = sheet(["x"], sections, "Bars show the ends of the scale and where 0 is, if it is between them.")
+    words = [label.text for label in labels(made)]
+    legend = labels(made)[next(at for at, word in enumerate(words) if word.startswith("Bars show")) :]
+    pictures = [shape for shape in made.drawing.shapes if isinstance(shape, Bitmap) and shape.h == 320]
+    assert legend
+    for label in legend:
+        wide = captions.measured(label.text, label.size)
+        for one in pictures:
+            beside = label.x >= one.x + one.w or label.x + wide <= one.x
+            assert beside or label.y < one.y or label.y - label.size > one.y + 320
+    assert max(label.y for label in legend) < max(label.y for label in labels(made) if label not in legend)
+
+
+def test_the_minimum_and_the_maximum_stand_at_both_sides_of_a_narrow_column():
+    """As "-0.71 to 0.68" they are 6.3 times as wide as the type is high: 126 pixels; apart 100."""
+    maps = [replace(one, note="-0.71234 to 0.67891", brief="-0.71 to 0.68") for one in tiles(2, side=100)]
+    made = sheet(["x"], [Section(maps, None, OUTPUT_TEAL)], look=Look(font_size=20))
+    low, high = ([label for label in labels(made) if label.text == text] for text in ("-0.71", "0.68"))
+    assert [label.y for label in low] == [label.y for label in high]
+    for start, end in zip(low, high, strict=True):
+        assert end.anchor == "end"
+        assert captions.measured("-0.71", 20) + captions.measured("0.68", 20) < end.x - start.x <= 112
 
 
 @pytest.mark.parametrize("captions", [True, False])
@@ -391,7 +429,7 @@ def test_the_bar_of_a_tile_stands_between_it_and_its_caption():
     plain, more = tiles(1)[0], replace(tiles(1)[0], bar=BAR)
     without, made = (sheet(["x"], [Section([tile], None, OUTPUT_TEAL)]) for tile in (plain, more))
     text = labels(made)[-1].size
-    assert made.height - without.height == text // 2 + BAR.height(text)
+    assert made.height - without.height == text * 2 // 5 + BAR.height(text)
     by_text = {label.text: label.y for label in labels(made)}
     assert 320 < by_text["-0.125"] == by_text["0.5"] < by_text["map 0"]
 
@@ -432,3 +470,34 @@ def test_a_partial_map_stands_below_its_channel(channels):
         assert lefts[f"{name} partial map"] == lefts[read]
     if "R" in names:
         assert lefts["sum = map 0"] == lefts["input"] < lefts["R channel"]
+
+
+def legend_of(made, start):
+    """The lines of the legend, which are the last words of a sheet."""
+    words = [label.text for label in labels(made)]
+    return labels(made)[next(at for at, word in enumerate(words) if word.startswith(start)) :]
+
+
+def test_the_legend_stands_in_the_places_that_a_row_leaves_empty():
+    """4 channels in 3 columns leave two places; maps below those of another section leave the one before."""
+    note = "Bars show the ends of the scale and where 0 is."
+    for sections, where in (
+        ([Section(tiles(4), 3, INPUT_BLUE), Section(tiles(3), 3, OUTPUT_TEAL)], "after"),
+        ([Section(tiles(3), 3, OUTPUT_TEAL), Section(tiles(2), 3, OUTPUT_TEAL, skipped=1)], "before"),
+    ):
+        made = sheet(["x"], sections, note, look=Look(layout="tall"))
+        rows = sorted({shape.y for shape in made.drawing.shapes if isinstance(shape, Bitmap)})
+        row = [shape for shape in made.drawing.shapes if isinstance(shape, Bitmap) and shape.y == rows[1]]
+        lines = legend_of(made, "Bars")
+        assert min(line.y for line in lines) > rows[1]
+        assert max(line.y for line in lines) <= rows[1] + 320
+        if where == "after":
+            assert min(line.x for line in lines) > row[0].x + 320
+        else:
+            assert max(line.x + captions.measured(line.text, line.size) for line in lines) < row[0].x
+
+
+def test_a_page_of_three_maps_has_three_columns():
+    """Two rows of channels and one of maps fill a page; in four columns they would fill half of it."""
+    sections = [Section(tiles(4), None, INPUT_BLUE), Section(tiles(3), None, OUTPUT_TEAL)]
+    assert columns_of(sheet(["x"], sections, look=Look(layout="tall"))) == 3

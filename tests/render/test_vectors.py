@@ -29,19 +29,19 @@ def words_above(found, value):
 
 
 def test_each_cell_has_its_index_above_its_value():
-    found = drawn(np.array([0.5, -2, 7], np.float32))
+    found = drawn(np.array([0, -2, 7], np.float32))
     assert words_above(found, "-2") == ["1"]
     assert "3 values" in [one.text for one in found]
 
 
 def test_each_cell_of_a_row_of_scores_has_the_name_of_its_class():
-    found = drawn(np.array([0.5, -2, 7], np.float32), classes=("cat", "dog", "owl"))
+    found = drawn(np.array([0, -2, 7], np.float32), classes=("cat", "dog", "owl"))
     assert words_above(found, "7") == ["owl"]
     assert "3 scores" in [one.text for one in found]
 
 
 def test_a_name_without_room_gives_way_to_the_index():
-    found = drawn(np.array([0.5, -2], np.float32), classes=("cat", "a name as long as a whole sentence"))
+    found = drawn(np.array([0, -2], np.float32), classes=("cat", "a name as long as a whole sentence"))
     assert words_above(found, "-2") == ["1"]
 
 
@@ -57,7 +57,7 @@ def test_values_that_add_up_to_1_are_probabilities_and_others_are_only_after_a_s
 
 
 def test_a_layer_of_values_shows_them_before_the_input():
-    found = drawn(np.array([0.5, -2, 7], np.float32))
+    found = drawn(np.array([0, -2, 7], np.float32))
     words = [one.text for one in found]
     assert words.index("3 values") < words.index("input")
 
@@ -76,11 +76,11 @@ def test_the_layers_of_a_difference_stand_apart_each_under_its_name():
 
 
 @pytest.mark.parametrize(("ones", "said"), [(1, True), (0, False)])
-def test_the_scale_of_a_map_of_one_value_is_said_to_start_or_end_at_0(ones, said):
-    """A map that is 0 everywhere is black, so that its scale starts with its minimum."""
+def test_the_legend_says_what_colour_a_map_of_one_value_has(ones, said):
+    """A map that is 0 everywhere is black, as its minimum is on any scale."""
     kernel = np.full((1, 1, 3, 3), ones, np.float32)
     sheet = convviz.run(np.ones((1, 5, 5), np.float32), convviz.Conv2d(1, 1, 3, bias=False), kernel).sheet()
-    assert ("starts or ends at 0" in " ".join(one.text for one in labels(sheet))) == said
+    assert ("white above 0, else black" in " ".join(one.text for one in labels(sheet))) == said
 
 
 def test_the_bar_of_a_large_map_says_that_it_goes_from_percentile_to_percentile():

@@ -8,6 +8,9 @@ from torch import nn
 
 import convviz
 from convviz.errors import InputError, ShapeError, SpecError, UnknownNameError
+from convviz.images.decode import as_picture
+from convviz.render.sheets.patches import levels_of
+from convviz.spec.reach import Box
 
 SIZES = ((24, 32), (40, 28), (33, 33), (25, 47))
 
@@ -283,3 +286,14 @@ def test_what_cannot_be_ranked_is_refused(folder, changed, error, words):
     given = {"pictures": folder, "layer": "3"} | changed
     with pytest.raises(error, match=words):
         convviz.best(given.pop("pictures"), network(), **given)
+
+
+@pytest.mark.parametrize(
+    ("field", "drawn"),
+    [((11, 12), (120, 120)), ((3, 2), (120, 120)), ((2, 1), (120, 60)), ((5, 3), (120, 72))],
+    ids=["one pixel more", "a third more", "one pixel of two", "two pixels more"],
+)
+def test_a_field_that_is_a_pixel_longer_is_drawn_as_a_square(field, drawn):
+    picture = as_picture(np.arange(400, dtype=np.float32).reshape(20, 20))
+    box = Box(4, 3 + field[0], 5, 4 + field[1])
+    assert levels_of(picture, box, box, tile=120).shape[:2] == drawn

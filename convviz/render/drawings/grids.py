@@ -105,7 +105,15 @@ class Grid:
         return [Rectangle(x, y, w, h, None, PAPER, 5), Rectangle(x, y, w, h, None, INK, 2.4)]
 
 
-def short_words(values: Parameters, *, peak: float, fewer: int = 0) -> list[list[str]]:
+def are_whole(*arrays: Parameters) -> bool:
+    """Return whether all finite numbers are whole; masked ones do not count."""
+    known = (finite_of(np.ma.compressed(values)) for values in arrays)
+    return all(bool((of == np.round(of)).all()) for of in known)
+
+
+def short_words(
+    values: Parameters, *, peak: float, fewer: int = 0, whole: bool | None = None
+) -> list[list[str]]:
     """Write numbers in few characters; all numbers of a matrix have the same decimals.
 
     Parameters
@@ -116,6 +124,8 @@ def short_words(values: Parameters, *, peak: float, fewer: int = 0) -> list[list
         The largest magnitude that such a matrix may hold; that number has two or three digits.
     fewer : int
         The number of decimals to leave out.
+    whole : bool, optional
+        Whether all such matrices hold whole numbers; by default whether this one does.
 
     Returns
     -------
@@ -129,10 +139,8 @@ def short_words(values: Parameters, *, peak: float, fewer: int = 0) -> list[list
     >>> short_words(np.array([[255.0, -3]]), peak=255)
     [['255', '-3']]
     """
-    known = finite_of(np.ma.compressed(values))
-    whole = bool((known == np.round(known)).all())
     decimals = 0
-    if not whole and peak < 1000:
+    if not (are_whole(values) if whole is None else whole) and peak < 1000:
         decimals = 1 if peak >= 10 else 2 if peak >= 0.1 else 1 - math.floor(math.log10(peak))
         decimals = max(decimals - fewer, 0)
 
@@ -148,11 +156,15 @@ def short_words(values: Parameters, *, peak: float, fewer: int = 0) -> list[list
 def fitting_words(
     arrays: Iterable[Parameters], cell: float, *, peak: float
 ) -> tuple[list[list[list[str]]], int]:
-    """Write the numbers of arrays for cells, and choose the type size; 0 if nobody could read them."""
+    """Write the numbers of arrays for cells, with the same decimals, and choose the type size.
+
+    The size is 0 if nobody could read them.
+    """
     arrays = list(arrays)
+    whole = are_whole(*arrays)
     if cell >= LEAST_TYPE:
         for fewer in (0, 1):
-            words = [short_words(values, peak=peak, fewer=fewer) for values in arrays]
+            words = [short_words(values, peak=peak, fewer=fewer, whole=whole) for values in arrays]
             flat = [word for matrix in words for line in matrix for word in line]
             if size := type_size(flat, cell, most=TYPE, least=LEAST_TYPE):
                 return words, size
@@ -164,7 +176,7 @@ def signed_grid(
 ) -> list[Shape]:
     """Draw numbers with their signs as colours; masked numbers are not computed yet.
 
-    `all_of` are the numbers that the type must fit, so that its size stays the same in every frame.
+    `all_of` are numbers that the type must fit too, so that size and decimals stay the same in every frame.
     """
     rows = [[EMPTY if value is None else signed_fill(value / peak) for value in line]
             for line in values.tolist()]  # fmt: skip

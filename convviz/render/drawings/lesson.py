@@ -14,10 +14,13 @@ from convviz.render.drawings.grids import (
     NOTE,
     TYPE,
     Grid,
+    Parameters,
+    are_whole,
     arrow,
     colours_of,
     fitted,
     fitting_words,
+    short_words,
     sign,
     signed_grid,
 )
@@ -37,12 +40,13 @@ from convviz.render.palette import (
     key,
     marked,
 )
+from convviz.render.words.matrices import TOO_SMALL
 from convviz.spec.geometry import HW, Axis
 from convviz.text import number
 from convviz.typing import Bytes, Floats
 
 WIDTH = 960.0
-_MARGIN, _GAP, _ARROW, _SIGN, _BOX = 24.0, 24.0, 40.0, 28.0, HW(32, 136)
+_MARGIN, _GAP, _ARROW, _SIGN, _BOX = 24.0, 18.0, 32.0, 24.0, HW(32, 112)
 _TOP, _FOOT, _BETWEEN, _PITCH = 98.0, 96.0, 30.0, 52.0
 # The height of a channel row, by the number of channels; a row with the window above its kernel is higher.
 _ROW, _HIGH_ROW = {1: 330.0, 2: 190.0, 3: 132.0, 4: 112.0}, {1: 400.0, 2: 290.0}
@@ -50,7 +54,7 @@ _MOST_CELL, _MOST_KERNEL_CELL, _STACK_GAP = 44.0, 42.0, 46.0
 # The least width of input and map together; the cell of a kernel that has room for numbers.
 _LEAST_ARRAYS, _READ_CELL = 260.0, 40.0
 # The type of a name that stands above its value, for want of room beside it.
-_SMALL = 11
+_SMALL = 14
 # The share of paper in the colour of a pixel that no window reads.
 _PALE = 0.72
 # The thickness of the bars beside those pixels.
@@ -105,6 +109,10 @@ class Lesson:
         self._input_peak = max(largest(values.compressed()) for values in inputs) or 1.0
         kernels = self.work.kernels
         self._kernel_peak = 1.0 if kernels is None else float(np.abs(kernels).max()) or 1.0
+        self._input_ends = _ends_of(self.work.padded[self.work.shown])
+        if kernels is not None:
+            products = [np.multiply.outer(kernels, end) for end in _ends_of(self.work.padded)[0][:2]]
+            self._product_ends = _ends_of(np.array(products), kernels, self.work.padded)
         self._places = self._lay_out()
 
     @property
@@ -195,7 +203,8 @@ class Lesson:
             shapes += [*self._input(index, row.input), *self._signs(index, row)]
             if row.kernel is not None and self.work.kernels is not None:
                 values = self.work.kernels[self.work.shown[index]]
-                shapes += signed_grid(row.kernel, values, peak=self._kernel_peak, all_of=self._kernel_ends)
+                all_of = _ends_of(self.work.kernels)
+                shapes += signed_grid(row.kernel, values, peak=self._kernel_peak, all_of=all_of)
         shapes += self._column_of_sums()
         values, out = self.work.values, places.output
         levels = _grey(values, contrast_of(values[None], 0).tone)
@@ -207,12 +216,6 @@ class Lesson:
         shapes.append(Label(x, out.y - 10, name, OUTPUT_TEAL, NOTE, "middle"))
         shapes.append(fitted((_MARGIN, places.height - 20), self._legend(), FAINT, size=NOTE, room=room))
         return Drawing(WIDTH, places.height, PAPER, tuple(shapes), title=title)
-
-    @property
-    def _kernel_ends(self) -> Floats:
-        """Return the least and the greatest weight, which the type of all kernels must fit."""
-        assert self.work.kernels is not None
-        return np.array([[self.work.kernels.min(), self.work.kernels.max()]])
 
     def _levels(self, index: int) -> Bytes:
         """Colour a channel with its padding; pixels that no window reads are pale."""
@@ -227,7 +230,7 @@ class Lesson:
         """Draw a channel: dashed padding, pixels in a blue frame, bars beside pixels that no window reads."""
         scene, levels = self.scene, self._levels(index)
         values = self.work.channel(index)
-        (words,), size = fitting_words([values], grid.cell, peak=self._input_peak)
+        (words, _), size = fitting_words([values, self._input_ends], grid.cell, peak=self._input_peak)
         shapes: list[Shape] = [*grid.filled(levels), *grid.lines()]
         size_inside = HW(scene.height.input, scene.width.input)
         if grid.size != size_inside:
@@ -307,7 +310,17 @@ class Lesson:
             (NotFinite.of(np.ma.compressed(self.work.channel(row))) for row in range(len(self.work.shown))),
             NotFinite.of(self.work.values),
         )
+        if self._has_too_small:
+            text.append(f"{TOO_SMALL}: rounds to 0")
         return "; ".join([*text, *key(others)])
+
+    @property
+    def _has_too_small(self) -> bool:
+        """Return whether a weight is not 0, but written as if it were almost 0."""
+        if self.work.kernels is None:
+            return False
+        words = short_words(self.work.kernels[self.work.shown].reshape(1, -1), peak=self._kernel_peak)
+        return TOO_SMALL in words[0]
 
     # The content of a frame
 
@@ -338,8 +351,7 @@ class Lesson:
             shapes += [*self._frame_on(row.input, y, x), *self._under(index, row.window, window)]
             if row.products is not None:
                 peak = self._kernel_peak * self._input_peak
-                all_of = window.products[work.shown[index]]
-                shapes += signed_grid(row.products, products[index], peak=peak, all_of=all_of)
+                shapes += signed_grid(row.products, products[index], peak=peak, all_of=self._product_ends)
         if beat.step is not None:
             shapes += self._current(work.units[beat.step - 1])
         elif self.scene.rule == "max":
@@ -372,7 +384,7 @@ class Lesson:
         """Draw the values under the window, with dashed padding."""
         values = self.work.under(index, window)
         levels = _grey(values, self._tones[index])
-        (words,), size = fitting_words([values], grid.cell, peak=self._input_peak)
+        (words, _), size = fitting_words([values, self._input_ends], grid.cell, peak=self._input_peak)
         shapes: list[Shape] = [*grid.filled(levels), *grid.lines(), grid.frame(INPUT_BLUE)]
         for row, column in np.argwhere(~window.inside).tolist() if grid.cell >= LEAST_LINED else []:
             at = grid.inset(row, column, 0)
@@ -399,6 +411,16 @@ def _tone(values: Cells, ends: tuple[float, float] | None) -> Tone:
     known = finite_of(values.compressed())
     low, high = ends or ((float(known.min()), float(known.max())) if known.size else (0.0, 1.0))
     return Tone(low, high if high > low else low + 1, "unit")
+
+
+def _ends_of(values: Parameters, *others: Parameters) -> Parameters:
+    """Return the least and the greatest value, and a fraction if some value, or another one, is not whole.
+
+    Type that fits these fits the values of every frame, with the same decimals.
+    """
+    known = finite_of(values.ravel())
+    ends = [known.min(), known.max()] if known.size else [0.0, 0.0]
+    return np.array([[*ends, 0.0 if are_whole(known, *others) else 0.5]])
 
 
 def _grey(values: Floats | Cells, tone: Tone) -> Bytes:
@@ -436,7 +458,7 @@ def _box(at: tuple[float, float], line: Line, *, result: bool) -> list[Shape]:
         size -= 1
     room -= font(size).getlength(line.word)
     if font(NOTE).getlength(line.name) > room:  # the name stands above the value
-        above, base, of_name, room = y + _SMALL + 2, y + _BOX.h - 4, _SMALL, _BOX.w - 16.0
+        above, base, of_name, room = y + _SMALL, y + _BOX.h - 4, _SMALL, _BOX.w - 16.0
     name = fitted((x + 8, above), line.name, PAPER if result else FAINT, size=of_name, room=room)
     return [
         Rectangle(x, y, _BOX.w, _BOX.h, fill, OUTPUT_TEAL if result else RULE, 1.4),

@@ -17,7 +17,7 @@ from convviz.render.drawings.padding import padding_mask
 from convviz.render.palette import FAINT, INPUT_BLUE, OUTPUT_TEAL, RULE, colours
 from convviz.render.sheets.bar import Bar
 from convviz.render.toned import Toned, picture_levels
-from convviz.render.words.matrices import cell_words, words_of
+from convviz.render.words.matrices import cell_words
 from convviz.spec.limits import exact
 from convviz.spec.settings import ContrastSettings
 from convviz.typing import Bytes, Floats
@@ -71,7 +71,7 @@ def window(
         They have the size that `window_size` returns.
     """
     if not is_large(values.shape):
-        return cells(words_of(values, digits=3), fills, x, y=y, cell=MOST_CELL, dashed=padding)
+        return cells(cell_words(values), fills, x, y=y, cell=MOST_CELL, dashed=padding)
     width, height = window_size(values.shape)
     w, h = width / values.shape[1], height / values.shape[0]
     shapes: list[Shape] = [Bitmap(x, y, width, height, np.array(fills, np.uint8))]

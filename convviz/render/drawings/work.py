@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.images.finite import total
+from convviz.images.finite import largest, total
 from convviz.render.drawings.pace import Beat
 from convviz.render.drawings.scene import Scene
 from convviz.spec.geometry import HW
@@ -89,6 +89,7 @@ class Work:
         self.kernels = None if scene.kernels is None else scene.kernels.astype(np.float64)
         self.shown = _chosen(scene)
         self.units = _units(len(self.shown), kernel)
+        self._peak = largest(scene.values)
 
     def channel(self, row: int) -> Cells:
         """Return one of the shown channels, with its padding; cells without a value are masked."""
@@ -164,10 +165,14 @@ class Work:
             value = total(part for part in parts if part is not None)
         # For one channel without a bias, the partial sum is the whole sum.
         known = [line for line in lines if line.value is not None]
-        words, result, _ = sum_words([line.value or 0.0 for line in known], value)
+        words, result, _ = self._sum_words([line.value or 0.0 for line in known], value)
         by_name = dict(zip((line.name for line in known), words, strict=True))
         lines = [replace(line, word=by_name.get(line.name, "")) for line in lines]
         return [*(lines if len(lines) > 1 else []), Line("sum", value, result)]
+
+    def _sum_words(self, terms: Sequence[float], total: float) -> tuple[list[str], str, bool]:
+        """Write a sum with the decimals that the largest value of the map has."""
+        return sum_words(terms, total, largest=self._peak)
 
     def equation(self, window: Window, lines: Sequence[Line], beat: Beat) -> str:
         """Write the sum that is being added, or that was added."""
@@ -182,7 +187,7 @@ class Work:
             return f"{total} / {count} = {value}"
         if not parts:
             return f"the {plural(window.products.size, 'product')} add up to {value}"
-        _, _, exact = sum_words([part.value or 0.0 for part in parts], result.value or 0.0)
+        _, _, exact = self._sum_words([part.value or 0.0 for part in parts], result.value or 0.0)
         words = [part.word + (" (bias)" if part.name == "bias" else "") for part in parts]
         return equation(words, result.word, exact=exact)
 
@@ -204,7 +209,7 @@ class Work:
         if self.scene.rule == "max":
             return f"{text}; greatest so far: {'none' if so_far is None else number(so_far)}"
         before, so_far = before or 0.0, so_far or 0.0
-        (*terms,), total, exact = sum_words([before, so_far - before], so_far)
+        (*terms,), total, exact = self._sum_words([before, so_far - before], so_far)
         return f"{text}; running sum: {equation(terms, total, exact=exact) if step > 1 else total}"
 
     def where(self, cell: int) -> str:

@@ -1,5 +1,6 @@
 """Draw the colour bar of one map: the values at its ends, the position of 0, and the shares beyond."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,13 @@ from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Bitmap, Label, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, RULE, Mark, counted
-from convviz.render.sheets.captions import measured, told_apart
+from convviz.render.sheets.captions import measured, rounded, told_apart
+from convviz.text import number
 from convviz.typing import Bytes
+
+# The most round values between the ends that are named, and the least room between two names, in multiples
+# of the type size.
+_MOST_TICKS, _TICK_ROOM = 4, 1.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +54,8 @@ class Bar:
         """The whole bar in words."""
         low, high = self.ends
         keys = "".join(f"; {words} {mark.name}" for mark, words in self._keys)
+        if self.contrast.only is not None:
+            return self._whole + keys
         return f"scale {low} to {high}" + (f" ({self.beyond})" if self.beyond else "") + keys
 
     @property
@@ -70,7 +78,20 @@ class Bar:
     def least(self) -> float:
         """Least width with room for its shortest words, in multiples of the type size."""
         keys = [1.25 + measured(words, 1) for _, words in self._keys]
+        if self.contrast.only is not None:
+            return max(measured(self._brief, 1), *keys, 0.0)
         return max(_apart(self.brief), measured(self._shortest, 1) if self.beyond else 0.0, *keys)
+
+    @property
+    def _whole(self) -> str:
+        """What is said of a map of one value, which has no scale."""
+        only = self.contrast.only or 0.0
+        return f"one value: {rounded(only, digits=3)}" if only else "all values are 0"
+
+    @property
+    def _brief(self) -> str:
+        """The same in brief."""
+        return f"only {rounded(self.contrast.only or 0.0, digits=2)}"
 
     @property
     def _shortest(self) -> str:
@@ -79,7 +100,7 @@ class Bar:
 
     def height(self, size: int) -> int:
         """Return its height, in units, with words of `size`."""
-        return round((3.25 if self.contrast.said else 2) * size) + len(self._keys) * round(1.25 * size)
+        return round((2.95 if self.contrast.said else 1.7) * size) + len(self._keys) * round(1.25 * size)
 
     def shapes(self, x: float, y: float, width: float, *, size: int) -> list[Shape]:
         """Draw the bar with its words.
@@ -97,8 +118,25 @@ class Bar:
         -------
         list of Shape
             The bar, the ends below it, a mark and a word at 0, the shares beyond the ends, and the
-            colours of values that are not finite.
+            colours of values that are not finite. Where there is room, round values are marked too. Of a map
+            of one value, words say so.
         """
+        line, below = round(size * 1.25), round(y + size // 2 + 1 + size * 1.15)
+        if self.contrast.only is None:
+            drawn = self._scale(x, y, width, size=size)
+        else:
+            fits = measured(self._whole, size) <= width
+            drawn = [Label(x, below, self._whole if fits else self._brief, FAINT, size)]
+        base = below + (line if self.contrast.said else 0)
+        for mark, words in self._keys:
+            base += line
+            side = round(0.75 * size)
+            drawn.append(Rectangle(x, base - side, side, side, mark.colour))
+            drawn.append(Label(x + round(1.25 * size), base, words, FAINT, size))
+        return drawn
+
+    def _scale(self, x: float, y: float, width: float, *, size: int) -> list[Shape]:
+        """Draw the scale with its ends, the values between them, and the shares beyond."""
         low, high = self.contrast.ends
         first, last = self.ends if _apart(self.ends) * size <= width else self.brief
         steps = np.linspace(low, high, max(round(width), 2), dtype=np.float64).astype(np.float32)
@@ -113,30 +151,54 @@ class Bar:
             Label(x, below, first, FAINT, size),
             Label(x + width, below, last, FAINT, size, anchor="end"),
         ]
+        face = font(size)
+        left, right = x + face.getlength(first), x + width - face.getlength(last)
         if low < 0 < high:
             at = x + width * (0 - low) / (high - low)
             drawn.append(Rectangle(round(at) - 1, y - 1, 2, thick + size // 3, INK))
-            face = font(size)
             half, gap = face.getlength("0") / 2, size / 2
-            left = x + face.getlength(first) + gap
-            right = x + width - face.getlength(last) - gap
-            if left <= at - half and at + half <= right:
+            if left + gap <= at - half and at + half <= right - gap:
                 drawn.append(Label(at, below, "0", FAINT, size, anchor="middle"))
+        if not self.named:
+            for value in _between(low, high, width / size):
+                at = x + width * (value - low) / (high - low)
+                half = face.getlength(words := number(value)) / 2 + _TICK_ROOM * size
+                if value and left + half <= at <= right - half:
+                    drawn.append(Rectangle(round(at), y + thick, 1, size // 4, FAINT))
+                    drawn.append(Label(at, below, words, FAINT, size, anchor="middle"))
         if self.beyond:
             fits = font(size).getlength(self.beyond) <= width
             drawn.append(Label(x, below + line, self.beyond if fits else self._shortest, FAINT, size))
-        base = below + (line if self.contrast.said else 0)
-        for mark, words in self._keys:
-            base += line
-            side = round(0.75 * size)
-            drawn.append(Rectangle(x, base - side, side, side, mark.colour))
-            drawn.append(Label(x + round(1.25 * size), base, words, FAINT, size))
         return drawn
 
 
 def _apart(ends: tuple[str, str]) -> float:
     """Measure the ends with some room between them, in multiples of the type size."""
     return sum(measured(word, 1) for word in ends) + 0.5
+
+
+def _between(low: float, high: float, width: float) -> list[float]:
+    """Choose a few round values between the ends: the smallest step of 1, 2 or 5 units at which names fit.
+
+    `width` is the length of the scale, in multiples of the type size.
+
+    Examples
+    --------
+    >>> _between(-0.437, 0.316, 20), _between(0.5, 3.7, 20), _between(0, 3.7, 3)
+    ([-0.4, -0.2, 0.0, 0.2], [1.0, 2.0, 3.0], [])
+    """
+    if not (math.isfinite(span := high - low) and span > 0):
+        return []
+    exponent = math.floor(math.log10(span)) - 1
+    for power, unit in ((power, unit) for power in (exponent, exponent + 1) for unit in (1, 2, 5)):
+        step = unit * 10.0**power
+        first, last = math.floor(low / step) + 1, math.ceil(high / step) - 1
+        if last - first < _MOST_TICKS:
+            found = [float(f"{of * unit}e{power}") for of in range(first, last + 1)]
+            widest = max((measured(number(value), 1) for value in found), default=0.0)
+            if widest + _TICK_ROOM <= step / span * width:
+                return found
+    return []
 
 
 def percent(share: float) -> str:

@@ -12,13 +12,16 @@ from convviz.text import number
 # Widths are measured at one type size; at others they differ by less than this share, as pixels are whole.
 _MEASURED, _MARGIN = 64, 1.03
 _NUMBER = re.compile(r"(\d+(?:[.,x:]\d+)*)")
+_RANGE = re.compile(r"(\S*\d) to (\S*\d)")
 _DOTS = "…"
+# What stands between the ends of a range that are written at the left and at the right of a column.
+APART = "\t"
 
 
 @functools.lru_cache(maxsize=16384)
 def _width(words: str) -> float:
-    """Measure words, in multiples of the type size."""
-    return font(_MEASURED).getlength(words) * _MARGIN / _MEASURED
+    """Measure words, in multiples of the type size; ends that stand apart are at least a space apart."""
+    return font(_MEASURED).getlength(words.replace(APART, " ")) * _MARGIN / _MEASURED
 
 
 def measured(words: str, size: int) -> float:
@@ -137,6 +140,17 @@ def in_lines(note: str, counts: Sequence[int]) -> list[str]:
     return [row.removesuffix(",") for count in counts if (row := " ".join(islice(words, count)))]
 
 
+def spread(note: str) -> str:
+    r"""Write the ends of a range at the two sides of a column, where they take the least room.
+
+    Examples
+    --------
+    >>> spread("-0.25 to 0.5, 3 NaN"), spread("in another group")
+    ('-0.25\t0.5, 3 NaN', 'in another group')
+    """
+    return _RANGE.sub(rf"\1{APART}\2", note)
+
+
 def parted(note: str) -> str:
     """Write the ends of a range apart, so that they can stand in two lines.
 
@@ -145,7 +159,7 @@ def parted(note: str) -> str:
     >>> parted("-0.25 to 0.5, 3 NaN"), parted("in another group")
     ('min -0.25, max 0.5, 3 NaN', 'in another group')
     """
-    return re.sub(r"(\S*\d) to (\S*\d)", r"min \1, max \2", note)
+    return _RANGE.sub(r"min \1, max \2", note)
 
 
 def rounded(value: float, *, digits: int) -> str:
@@ -163,13 +177,28 @@ def rounded(value: float, *, digits: int) -> str:
 def told_apart(low: float, high: float, *, digits: int) -> tuple[str, str]:
     """Write the ends of a range with as few digits as distinguish them, but at least `digits`.
 
+    The end nearer to 0 is no wider than the other one, but for its first digit.
+
     Examples
     --------
     >>> told_apart(-0.12345, 0.5, digits=2), told_apart(100.1, 100.2, digits=2)
     (('-0.12', '0.5'), ('100.1', '100.2'))
+    >>> told_apart(-0.437, 0.00685, digits=3), told_apart(-9.4, 0.0011, digits=2)
+    (('-0.437', '0.007'), ('-9.4', '0.001'))
     """
     for more in range(digits, 10):
-        words = rounded(low, digits=more), rounded(high, digits=more)
+        words = _near(low, high, more), _near(high, low, more)
         if words[0] != words[1] or low == high:
             break
     return words
+
+
+def _near(value: float, other: float, digits: int) -> str:
+    """Round a number as `rounded` does, but with no more decimals than beside a larger one make sense."""
+    if 0 < abs(value) < abs(other) < math.inf:
+        exponent = math.floor(math.log10(abs(other)))
+        decimals = max(digits - exponent - (exponent < 0), 0)
+        if abs(value) < 10.0 ** (digits - 1 - decimals):
+            # Fewer digits are left, so none is rounded twice.
+            value = round(value, decimals) or float(f"{value:.0e}")
+    return rounded(value, digits=digits)

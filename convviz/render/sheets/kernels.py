@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convviz.compute.survey import reduce, reduced
 from convviz.compute.weights import LayerWeights
@@ -14,11 +13,10 @@ from convviz.render import toned
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.cells import ink_on
 from convviz.render.drawings.drawing import Bitmap, Colour, Label, Rectangle, Shape
-from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, RULE, Tone, signed_colours
 from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import measured, told_apart
-from convviz.render.words.matrices import cell_words
+from convviz.render.words.matrices import TOO_SMALL, cell_words
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
 from convviz.spec.scales import CELL
@@ -40,6 +38,8 @@ _OF_CELL = 0.92
 _SEEN = 2
 # Names stand above kernels if a map and its kernels are at least this many times as high as words.
 _LABELLED = 10
+# From this number on, the legend says in which order the kernels of a filter stand, if they have no names.
+_NAMELESS = 4
 # The largest magnitudes of up to this many filters are listed in the legend.
 _LISTED = 4
 # Kernels are divided by the largest magnitude of their filter.
@@ -191,7 +191,7 @@ class Fit:
     @property
     def height(self) -> int:
         """Height of kernels, their names and the bias above a map, in pixels."""
-        bias = round(self.text * 1.25) if self.bias else 0
+        bias = round(self.text * 1.1) if self.bias else 0
         return self.rows * (self.line + self.kernel.h + self.gap) + bias + self.text // 4
 
 
@@ -201,6 +201,7 @@ class _Written:
 
     kernels: list[list[list[str]]]
     widest: float
+    tiny: bool  # whether a number is written as almost 0
 
 
 class Kernels:
@@ -245,9 +246,25 @@ class Kernels:
 
     def _in_words(self, digits: int) -> _Written:
         """Write all kernels with `digits` digits."""
-        rows = _words(np.concatenate(self._drawn), digits)
+        # Those of one filter have the same decimals, as they have one scale.
+        some = [one.kernels for one in self._filters if one]
+        filters = [[kernel for _, kernel in kernels if kernel is not None] for kernels in some]
+        every = (cell_words(np.concatenate(own), digits=digits, spare=0) for own in filters if own)
+        rows = [row for of_filter in every for row in of_filter]
         kernels = [rows[at : at + self._size.h] for at in range(0, len(rows), self._size.h)]
-        return _Written(kernels, max(measured(word, 1) for row in rows for word in row))
+        words = {word for row in rows for word in row}
+        return _Written(kernels, max(measured(word, 1) for word in words), TOO_SMALL in words)
+
+    def legend(self, fit: Fit) -> str:
+        """Describe the area above the tiles; where kernels have no names, the order of the channels."""
+        if fit.labelled or self._most < _NAMELESS:
+            return self.sentence
+        rows = ", row by row" if fit.rows > 1 else ""
+        return f"{self.sentence}; kernels stand in the order of their channels{rows}"
+
+    def has_too_small(self, fit: Fit) -> bool:
+        """Return whether a number that is drawn would be written as 0, but is not."""
+        return bool(fit.words) and self._written[fit.digits].tiny
 
     @functools.cached_property
     def _bias_words(self) -> dict[bool, dict[float, str]]:
@@ -256,7 +273,7 @@ class Kernels:
             return {False: {}, True: {}}
         found = {}
         for brief, digits in ((False, 3), (True, 2)):
-            (words,) = _words(np.array([self._biases]), digits)
+            (words,) = cell_words(np.array([self._biases]), digits=digits)
             found[brief] = {bias: f"bias {word}" for bias, word in zip(self._biases, words, strict=True)}
         return found
 
@@ -313,7 +330,9 @@ class Kernels:
             # The kernels stand in two rows.
             across = -(-across // 2)
             side = (room + gap) // across - gap
-        side = max(1, min(side, room // _LARGEST))
+        # A flat map does not limit its kernels.
+        most = height if 4 * height > 3 * room else room
+        side = max(1, min(side, room // _LARGEST, most // _LARGEST))
         cell = max(1, side // max(self._size))
         scale = min(1.0, side / max(self._size))
         size = reduced(self._size, scale)
@@ -350,7 +369,7 @@ class Kernels:
             else:
                 yield from self._kernel(kernel, f"{one.name} {name}", x=left, y=top, fit=fit)
         if one.bias is not None:
-            under = y + fit.rows * (fit.line + fit.kernel.h + fit.gap) + font(fit.text).ascent
+            under = y + fit.rows * (fit.line + fit.kernel.h + fit.gap) + round(0.8 * fit.text)
             yield Label(x, under, self._bias_words[fit.brief][one.bias], INK, fit.text)
 
     def _kernel(self, kernel: Floats, alt: str, *, x: int, y: int, fit: Fit) -> Iterator[Shape]:
@@ -393,14 +412,6 @@ def _ends(peaks: Mapping[str, float]) -> str:
     if len(peaks) <= _LISTED:
         return ", ".join(f"{number(peak, digits=3)} ({name})" for name, peak in peaks.items())
     return " to ".join(told_apart(min(peaks.values()), max(peaks.values()), digits=3))
-
-
-def _words(values: NDArray[np.floating], digits: int) -> list[list[str]]:
-    """Write numbers with `digits` digits, but no more decimals than the largest has, or than `digits`."""
-    peak = float(np.abs(values).max())
-    return cell_words(
-        values, digits=digits, decimals=max(digits - 1 - math.floor(math.log10(peak or 1.0)), digits)
-    )
 
 
 def _gap(text: int) -> int:

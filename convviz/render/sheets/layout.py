@@ -17,7 +17,17 @@ from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, OUTPUT_TEAL, PAPER, key
 from convviz.render.sheets import branches, captions
 from convviz.render.sheets.kernels import cell_lines
-from convviz.render.sheets.planning import APART, KEY, Plan, Rows, best, gap_of, width_of
+from convviz.render.sheets.planning import (
+    APART,
+    KEY,
+    SCALE_LINES,
+    Plan,
+    Rows,
+    above_bar,
+    best,
+    gap_of,
+    width_of,
+)
 from convviz.render.sheets.tile import Section, Tile
 from convviz.render.words.matrices import cell_words
 from convviz.spec import scales
@@ -185,13 +195,16 @@ def _shapes(plan: Plan) -> Iterator[Shape]:
             top += rows.height
         yield from branches.lines(rungs, plan.lanes, HW(y, x), bottom=top, text=text)
         x += width_of(stack, gap, text) + APART * gap
-    y += max(sum(one.height for one in stack) for stack in plan.stacks)
+    if plan.corner:
+        left, y = left + plan.corner.w, y + plan.corner.h
+    else:
+        y += max(sum(one.height for one in stack) for stack in plan.stacks)
     if plan.key:
         yield from plan.key.bar.shapes(left, y + text // 3, KEY * text, size=text)
-        for index, row in enumerate(plan.told):
-            at = y + font(text).ascent + index * round(text * 1.3)
-            yield Label(left + KEY * text + gap, at, row, FAINT, text)
-        y += max(len(plan.told), 2) * round(text * 1.3) + gap // 2
+        if plan.under:
+            y += SCALE_LINES * round(text * 1.3)
+        else:
+            left += KEY * text + gap
     y += font(text).ascent
     for index, row in enumerate(plan.notes):
         yield Label(left, y + index * round(text * 1.3), row, FAINT, text)
@@ -216,15 +229,20 @@ def _tiles(rows: Rows, left: int, top: int, *, text: int, captioned: bool) -> It
         yield Bitmap(x, y, w, h, tile.levels, alt=f"{tile.name}: {tile.note}")
         yield from _in_cells(tile, cells[index], x=x, y=y)
         under = y + h
+        wide = max(w, rows.bar.w)
         if tile.bar:
-            yield from tile.bar.shapes(x, under + text // 2, max(w, rows.bar.w), size=text)
+            yield from tile.bar.shapes(x, under + above_bar(text), wide, size=text)
         if captioned:
             # The captions of a row stand in one line.
             under = y + rows.heights[row] + rows.bar.h + text // 3 + ascent
             yield Label(x, under, captions.shortened(tile.caption, text, rows.cell), INK, text)
             note = captions.in_lines(tile.notes[rows.form], rows.notes)
-            for number_of, words in enumerate(note, start=1):
-                yield Label(x, under + number_of * line, words, FAINT, text)
+            for words in note:
+                under += line
+                start, _, end = words.partition(captions.APART)
+                yield Label(x, under, start, FAINT, text)
+                if end:
+                    yield Label(x + max(wide, captions.measured(words, text)), under, end, FAINT, text, "end")
 
 
 def _cells(tiles: Sequence[Tile], text: int) -> list[_Cells]:

@@ -116,7 +116,7 @@ def draw(
         else map_tile(
             name,
             one,
-            Contrast.between(contrast.tone, values, said=said),
+            replace(Contrast.between(contrast.tone, values, said=said), only=contrast.only),
             scale=map_scale,
             colours=table,
         )

@@ -20,6 +20,8 @@ from convviz.spec.reach import Box
 from convviz.spec.settings import Look
 from convviz.typing import Bytes, Floats
 
+# A patch whose sides differ by one pixel, and by no more than this ratio, is drawn as a square.
+_SQUARE = 0.66
 # From this factor on, the pixels of an enlarged patch are squares.
 _SQUARES = 4
 # A file name in a caption has at most so many characters.
@@ -122,16 +124,19 @@ def levels_of(picture: Picture, field: Box, inside: Box, *, tile: int | None) ->
     drawn, cut = shown(field, inside, picture.size), cut_from(picture, inside)
     factor = 1.0 if tile is None else tile / max(drawn.size)
     size = HW(*(max(1, round(side * factor)) for side in drawn.size))
+    if tile is not None and abs(drawn.size.h - drawn.size.w) == 1 and min(size) >= _SQUARE * tile:
+        # Where pictures are resized, a square field takes a pixel more or less of the original.
+        size = HW(tile, tile)
     levels = np.repeat(toned.hatched(size)[:, :, None], 3, axis=2)
     if cut.size:
         part = toned.picture_levels(list(cut), picture.ends)[:]
         top, bottom, left, right = (
-            round((side - first) * factor)
-            for side, first in (
-                (inside.top, drawn.top),
-                (inside.bottom + 1, drawn.top),
-                (inside.left, drawn.left),
-                (inside.right + 1, drawn.left),
+            round((side - first) * pixels / whole)
+            for side, first, pixels, whole in (
+                (inside.top, drawn.top, size.h, drawn.size.h),
+                (inside.bottom + 1, drawn.top, size.h, drawn.size.h),
+                (inside.left, drawn.left, size.w, drawn.size.w),
+                (inside.right + 1, drawn.left, size.w, drawn.size.w),
             )
         )
         bottom, right = max(bottom, top + 1), max(right, left + 1)

@@ -1,15 +1,17 @@
 """Measure a sheet: which columns, rows and type sizes make its tiles largest on a slide."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from convviz.render.sheets import branches, captions
 from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import measured, wrapped
 from convviz.render.sheets.kernels import Fit, Kernels
-from convviz.render.sheets.tile import Section
+from convviz.render.sheets.tile import Section, Tile
+from convviz.render.words.matrices import TOO_SMALL, has_too_small
 from convviz.spec.geometry import HW
+from convviz.spec.scales import CELL
 from convviz.spec.settings import Look
 
 # The height of letters is at least this share of the slide height, or the page width, that the sheet fills.
@@ -18,11 +20,19 @@ _LEGIBLE = 1 / 60
 _SLIDE, _PAGE = (16 / 9, 1.0), (1.0, math.sqrt(2))
 # The type size, in pixels: the least, its least share of the largest tile, and its greatest share of the
 # mean tile.
-_LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 6
-# A column is at least this many times as wide as the type size.
-_LEAST_COLUMN = 5
-# The scale of the kernels is this many times as long as the type size.
-KEY = 9
+_LEAST_TYPE, _OF_TILE, _MOST_OF_TILE = 13, 22, 4.7
+# A column is at least this many times as wide as the type size; it may be this many times as wide as it
+# has to be, so that the minimum and the maximum of a map stand in one line.
+_LEAST_COLUMN, _WIDER = 5, 1.12
+# The scale of the kernels is this many times as long as the type size, and as high as so many lines.
+KEY, SCALE_LINES = 9, 2
+# The least width of a legend, in multiples of the type size; one beside the scale is wider.
+_NARROW = 18
+# What the legend says of the sign for such a number, and the least cell that has room for numbers, in
+# multiples of the type size.
+_TINY, _LEAST_CELL = f"{TOO_SMALL} is not 0, but rounds to it", 1.2
+# Layouts of at least this share of the largest are as good.
+_NEAR = 0.92
 # Columns of at least this share of the widest become as wide; stacks of sections are this many gaps apart.
 _SIMILAR, APART = 0.75, 2
 
@@ -39,6 +49,7 @@ class _Measured:
     bar: float
     bars: list[Bar]  # one for each height of bars
     numbered: bool  # whether numbers may stand in the cells of a tile
+    tiny: int  # the largest cell of a tile with numbers that would be written as 0
     rows: dict[tuple[int, int, bool], "Rows"] = field(default_factory=dict)  # results of `_rows`
 
     @classmethod
@@ -60,14 +71,18 @@ class _Measured:
             bar=max((one.least for one in bars), default=0.0),
             bars=list({one.height(_LEAST_TYPE): one for one in bars}.values()),
             numbered=any(tile.numbers is not None for tile in tiles),
+            tiny=max((tile.cell for tile in tiles if _holds_tiny(tile)), default=0),
         )
 
     def form(self, text: int, width: int) -> int:
-        """Choose the form of the notes: all digits in one line, items in brief, or ranges in two lines."""
-        whole, brief, _ = self.words
+        """Choose the form of the notes, the first in `Tile.notes` that fits, or nearly fits."""
+        whole, brief, spread, _ = self.words
         if measured(" ".join(whole), text) <= width:
             return 0
-        return 1 if all(measured(word, text) <= width for word in brief) else 2
+        for form, words, room in ((1, brief, width), (2, spread, _WIDER * width)):
+            if all(measured(word, text) <= room for word in words):
+                return form
+        return 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +105,10 @@ class Rows:
         """Pixels from the top of the first frame to the end of the last caption."""
         return self.title + sum(self.heights) + len(self.heights) * (self.above + self.bar.h + self.caption)
 
+    def taken(self, gap: int) -> float:
+        """Return the area of all tiles with what belongs to them, in pixels."""
+        return len(self.section.tiles) * (self.cell + gap) * self.height / len(self.heights)
+
     @property
     def above(self) -> int:
         """The room for kernels above each tile."""
@@ -106,8 +125,9 @@ class Plan:
     stacks: list[list[Rows]]
     lanes: branches.Lanes
     key: Kernels | None
-    told: Sequence[str]  # notes on the kernels, beside their scale
-    notes: Sequence[str]
+    notes: Sequence[str]  # beside the scale of the kernels, if there are any
+    corner: HW | None  # where these stand, from the first tile; below everything by default
+    under: bool  # whether they stand below that scale
     content: HW
     height: int
     width: int
@@ -124,10 +144,10 @@ class Plan:
         return math.ceil(_LEGIBLE / self.share)
 
     @property
-    def empty(self) -> int:
-        """Number of places without a tile in the sections whose columns were chosen."""
-        rows = [one for stack in self.stacks for one in stack if one.section.columns is None]
-        return sum(len(one.heights) * one.columns - len(one.section.tiles) for one in rows)
+    def empty(self) -> float:
+        """Share of the sheet on which no tile stands with its words, in tenths."""
+        taken = sum(one.taken(gap_of(self.text)) for stack in self.stacks for one in stack)
+        return round(1 - taken / (self.width * self.height), 1)
 
 
 def best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look: Look) -> Plan:
@@ -135,23 +155,26 @@ def best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look
     most = max((len(one.tiles) for one in sections if one.columns is None), default=1)
     known = [_Measured.of(section) for section in sections]
     rows = range(1, math.isqrt(4 * most) + 2)
-    least = 1 if look.layout == "tall" else 4
-    choices = sorted({max(least, -(-most // count)) for count in rows})
+    least = 1 if look.layout == "tall" else 4  # in one stack
+    choices = {-(-most // count) for count in rows} | ({*range(1, 5)} if look.layout == "tall" else set())
     # Two sections may stand side by side; many sections may stand in several stacks.
     most_stacks = {1: 1, 2: 2, 3: 1}.get(len(sections), len(sections) // 2)
     if any(one.skipped for one in sections):
         most_stacks = 1  # these stand below the others
     stacks = range(1, 1 + (1 if look.layout == "tall" else most_stacks))
-    plans = [
-        _fitted(heading, known, note, look=look, columns=columns, stacks=together)
-        for together in stacks
-        for columns in choices
-    ]
+    plans: list[Plan] = []
+    enough = 0.0
+    for together in stacks:
+        for columns in sorted({max(least if together == 1 else 1, columns) for columns in choices}):
+            plan = _fitted(heading, known, note, look=look, columns=columns, stacks=together, enough=enough)
+            plans.append(plan)
+            if plan.legible <= plan.text:
+                enough = max(enough, _NEAR * plan.share)
     plans = [plan for plan in plans if plan.legible <= plan.text] or plans
     largest = max(plan.share for plan in plans)
-    # Of layouts of nearly the same size, take the easiest to follow with the fewest empty places.
-    near = [plan for plan in plans if plan.share >= 0.92 * largest]
-    return min(near, key=lambda plan: (len(plan.stacks), plan.empty, -plan.share))
+    # Of layouts of nearly the same size, take one that is full, then the easiest to follow.
+    near = [plan for plan in plans if plan.share >= _NEAR * largest]
+    return min(near, key=lambda plan: (plan.empty, len(plan.stacks), -plan.share))
 
 
 def _fitted(
@@ -162,16 +185,17 @@ def _fitted(
     look: Look,
     columns: int,
     stacks: int,
+    enough: float,
 ) -> Plan:
-    """Measure a sheet with the least type size that is legible on it."""
+    """Measure a sheet with the least type size that is legible on it; give up if its share is not enough."""
     sides = [math.isqrt(math.prod(one.size)) for one in known]
     counts = [len(one.section.tiles) for one in known]
     text = look.font_size or max(_LEAST_TYPE, max(sides) // _OF_TILE)
     mean = sum(side * count for side, count in zip(sides, counts, strict=True)) // sum(counts)
-    most = max(text, mean // _MOST_OF_TILE)
+    most = max(text, int(mean / _MOST_OF_TILE))
     while True:
         plan = _planned(heading, known, note, look=look, columns=columns, stacks=stacks, text=text)
-        if look.font_size or plan.legible <= text or text >= most:
+        if look.font_size or plan.legible <= text or text >= most or plan.share < enough:
             return plan
         # Larger type makes the sheet larger, so it takes a few rounds to settle.
         text = min(max(plan.legible, text + 1), most)
@@ -208,17 +232,24 @@ def _planned(
     ]
     width = max(across, *(math.ceil(measured(row, size)) + 2 * gap for size, row in lines))
     down += gap + sum(round(size * 1.35) for size, _ in lines) + gap // 2
-    key = next((one.section.kernels for one in known if one.section.kernels), None)
-    told: Sequence[str] = ()
-    if key:
-        width = max(width, 30 * text)
-        told = wrapped(key.sentence, text, width - 3 * gap - KEY * text)
-        down += max(len(told), 2) * round(text * 1.3) + gap // 2
-    notes: Sequence[str] = ()
-    if note:
-        width = max(width, 24 * text)
-        notes = wrapped(note, text, width - 2 * gap)
-        down += len(notes) * round(text * 1.3)
+    key, fit = next(((one.section.kernels, one.kernels) for one in rows if one.section.kernels), (None, None))
+    least = 30 * text if key else _NARROW * text if note else 0
+    width = max(width, least)
+    tiny = _TINY if any(map(_writes_tiny, known, rows, [text] * len(rows))) else ""
+    of_kernels = key.legend(fit) if key and fit else ""
+    sentences = [one for one in (of_kernels, ". ".join(filter(None, (note, tiny)))) if one]
+    corner, under = None, False
+    for at, free in _corners(stacked, branches.width(lanes, text), text):
+        if sentences and free.w >= _NARROW * text and free.h >= 2 * text:
+            under = key is not None and free.w < least
+            notes, high = _legend(sentences, free.w, text, scale=key is not None and not under)
+            if high + under * SCALE_LINES * round(text * 1.3) <= free.h:
+                corner = at
+                break
+    else:
+        under = False
+        notes, high = _legend(sentences, width - 2 * gap, text, scale=key is not None)
+        down += high
     down += gap // 2
     content = HW(down, width)
     if look.layout == "wide":
@@ -226,12 +257,63 @@ def _planned(
     elif look.layout == "tall":
         ratio = _PAGE[1] / _PAGE[0]
         down, width = max(down, math.ceil(width * ratio)), max(width, math.ceil(down / ratio))
-    return Plan(text, look, lines, stacked, lanes, key, told, notes, content, down, width)
+    return Plan(text, look, lines, stacked, lanes, key, notes, corner, under, content, down, width)
+
+
+def _holds_tiny(tile: Tile) -> bool:
+    """Return whether a number of a tile would be written as 0, but is not."""
+    return tile.numbers is not None and tile.cell >= CELL and has_too_small(tile.numbers)
+
+
+def _writes_tiny(known: _Measured, rows: Rows, text: int) -> bool:
+    """Return whether such a number stands in a cell of a section, or in a kernel."""
+    kernels = known.section.kernels
+    fits = known.tiny >= _LEAST_CELL * text
+    return fits or (kernels is not None and rows.kernels is not None and kernels.has_too_small(rows.kernels))
+
+
+def _legend(sentences: Sequence[str], width: int, text: int, *, scale: bool) -> tuple[list[str], int]:
+    """Break the legend into lines, beside the scale of the kernels if there is one; return its height too."""
+    room = width - (KEY * text + gap_of(text) if scale else 0)
+    lines = [row for one in sentences for row in wrapped(one, text, room)]
+    return lines, max(len(lines), SCALE_LINES if scale else 0) * round(text * 1.3)
+
+
+def _corners(stacks: Sequence[Sequence[Rows]], lanes: int, text: int) -> Iterator[tuple[HW, HW]]:
+    """Find where no tile stands: below shorter stacks, before the first tile of a section, after its last.
+
+    Each is the distance from the top left of all stacks, and the size; `lanes` is the room at the left of a
+    stack.
+    """
+    gap, left = gap_of(text), lanes
+    most = max(sum(one.height for one in stack) for stack in stacks)
+    after = []
+    for stack in stacks:
+        top, wide = 0, width_of(stack, gap, text)
+        for one in stack:
+            row = one.above + one.bar.h + one.caption
+            start = top + one.title + sum(one.heights[:-1]) + (len(one.heights) - 1) * row
+            last = HW(one.heights[-1] + row - gap, one.cell + gap)
+            filled = one.section.skipped + len(one.section.tiles) - (len(one.heights) - 1) * one.columns
+            after.append(
+                (HW(start, left + filled * last.w + gap), HW(last.h, wide - filled * last.w - 2 * gap))
+            )
+            if one.section.skipped:
+                yield HW(top + one.title, left), HW(last.h, one.section.skipped * last.w - gap)
+            top += one.height
+        yield HW(top + gap, left), HW(most - top - gap, wide - gap)
+        left += wide + APART * gap + lanes
+    yield from after
 
 
 def gap_of(text: int) -> int:
     """Return the distance of tiles from each other and from the edges of the sheet, for a type size."""
-    return max(text * 2 // 3, 12)
+    return max(text * 5 // 9, 12)
+
+
+def above_bar(text: int) -> int:
+    """Return the distance of a bar from the tile above it, for a type size."""
+    return text * 2 // 5
 
 
 def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> Rows:
@@ -265,7 +347,7 @@ def _in_rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> R
         cell = max(cell, *(math.ceil(measured(word, text)) for word in words))
         notes = captions.words_in_lines(words, text, cell)
     line = round(text * 1.3)
-    bars = [text // 2 + bar.height(text) for bar in known.bars]
+    bars = [above_bar(text) + bar.height(text) for bar in known.bars]
     starts = range(0, len(known.heights), columns)
     heights = [max(known.heights[start : start + columns]) for start in starts]
     caption = gap_of(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)

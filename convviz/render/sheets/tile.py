@@ -9,7 +9,7 @@ from convviz.images.finite import NONE, NotFinite
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Colour
 from convviz.render.sheets.bar import Bar
-from convviz.render.sheets.captions import parted, told_apart
+from convviz.render.sheets.captions import parted, spread, told_apart
 from convviz.render.sheets.kernels import Kernels
 from convviz.render.toned import Toned
 from convviz.spec.geometry import HW
@@ -65,10 +65,10 @@ class Tile:
         return self.label or self.name
 
     @property
-    def notes(self) -> tuple[str, str, str]:
-        """The note in its forms: with all digits, in brief, and in brief with the ends of a range apart."""
+    def notes(self) -> tuple[str, str, str, str]:
+        """The note with all digits, in brief, with the ends of a range at two sides, and in two lines."""
         brief = self.brief or self.note
-        return self.note, brief, parted(brief)
+        return self.note, brief, spread(brief), parted(brief)
 
     @property
     def size(self) -> HW:

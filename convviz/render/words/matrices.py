@@ -14,6 +14,8 @@ from convviz.text import number, wrapped
 ELLIPSIS = "…"
 # The text of a value that is not 0, but too small for the digits; the typeface has no sign for "about".
 TOO_SMALL = "~0"
+# Fewer decimals than this are tried; and the share of the largest number that float32 may round off.
+_MOST_DECIMALS, _ROUNDING = 12, 1e-7
 
 T = TypeVar("T")
 G = TypeVar("G")
@@ -128,7 +130,7 @@ def cell_words(
     marked: NDArray[np.bool_] | None = None,
     *,
     digits: int = 3,
-    decimals: int | None = None,
+    spare: int = 1,
 ) -> list[list[str]]:
     """Write numbers for the cells of a drawing, which have room for a few characters.
 
@@ -139,38 +141,34 @@ def cell_words(
     marked : ndarray, shape (H, W), bool, optional
         The numbers to put in brackets.
     digits : int
-        Significant digits.
-    decimals : int, optional
-        The most decimals; by default one more than the digits leave for the largest value.
+        Significant digits of the largest number.
+    spare : int
+        The decimals that a number may have beyond those of the others, lest it be written as 0.
 
     Returns
     -------
     list of list of str
-        Each value rounded to `digits` digits, large ones to whole numbers. A value far
-        below the largest has fewer digits, so that it is not the widest word; it is
-        `TOO_SMALL` if no digit is left.
+        All numbers with the same decimals, so that they can be compared: as many as `digits` leave for the
+        largest one, or fewer if these say all of it. 0 has none. A number that would be written as 0, but
+        is not, has up to `spare` more; it is `TOO_SMALL` if that is not enough.
 
     Examples
     --------
-    >>> cell_words(np.array([[8.5149, -0.03168, 4e-5, 0]]))
-    [['8.51', '-0.032', '~0', '0']]
+    >>> cell_words(np.array([[8.5149, -0.03168, 4e-5, 0]])), cell_words(np.array([[1, 0.5, 2]]))
+    ([['8.51', '-0.03', '~0', '0']], [['1.0', '0.5', '2.0']])
     >>> cell_words(np.array([[20000.5, 100.4, 0.3]]), np.array([[False, False, True]]))
     [['20000', '100', '(0.3)']]
     """
-    peak = largest(values)
-    if decimals is None:
-        # Write at least one decimal: 0.3 is no wider than 20000.
-        decimals = max(digits - math.floor(math.log10(peak)), 1) if peak else 0
+    decimals = _decimals(values, digits)
 
     def word(value: float) -> str:
-        if 10**digits - 0.5 <= abs(value) < 1e7:
-            return f"{value:.0f}"
-        if value and math.isfinite(value) and digits - 1 - math.floor(math.log10(abs(value))) > decimals:
-            # This leaves fewer digits, so the next step does not round again.
-            value = round(value, decimals)
-            if not value:
-                return TOO_SMALL
-        return number(value, digits=digits)
+        if value == 0 or not abs(value) < 1e7:
+            return number(value, digits=digits)
+        for of in range(decimals, decimals + spare + 1):
+            text = f"{value:.{of}f}"
+            if text.strip("-0."):
+                return text
+        return TOO_SMALL
 
     return [
         [
@@ -179,6 +177,33 @@ def cell_words(
         ]
         for row, line in enumerate(values)
     ]
+
+
+def has_too_small(values: NDArray[np.floating], *, digits: int = 3, spare: int = 1) -> bool:
+    """Return whether `cell_words` writes a number as `TOO_SMALL`.
+
+    Examples
+    --------
+    >>> has_too_small(np.array([[8.5149, 4e-5, 0]])), has_too_small(np.array([[8.5149, 0.01, 0]]))
+    (True, False)
+    """
+    least = 0.5 * 10.0 ** -(_decimals(values, digits) + spare)
+    return bool(((values != 0) & (np.abs(values) <= least)).any())
+
+
+def _decimals(values: NDArray[np.floating], digits: int) -> int:
+    """Count the decimals that all numbers have: those of the largest, or fewer if none loses anything."""
+    known = values[np.isfinite(values)].astype(np.float64)
+    known = known[np.abs(known) < 1e7]
+    peak = largest(known)
+    if not peak:
+        return 0
+    # 1 has three decimals beside 0.627, as 0.999 does.
+    most = max(digits - math.ceil(math.log10(peak)), 0)
+    if most > _MOST_DECIMALS:
+        return most
+    exact = (of for of in range(most) if np.abs(np.round(known, of) - known).max() <= _ROUNDING * peak)
+    return next(exact, most)
 
 
 def side_by_side(blocks: Sequence[Block], *, width: int, most_rows: int = 12) -> list[str]:
