@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from convviz.compute.networks.engine import Activation, NetworkStep, activations
+from convviz.compute.networks.engine import Activation, Fed, NetworkStep, activations
 from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.images.finite import finite_of
@@ -58,8 +58,8 @@ class InNetwork(NamedTuple):
         The output of the network at that layer.
     values : (str, str)
         The names in a file of the values that the layer reads and makes; empty if there is no file.
-    dtype : str
-        The type of the numbers that the network computes with.
+    fed : Fed
+        The array that the network is called with.
     seen : Seen, optional
         The receptive field of one of its values.
     gradient : ndarray, shape (C, H, W), float32, optional
@@ -77,7 +77,7 @@ class InNetwork(NamedTuple):
     runner: str
     maps: Floats
     values: tuple[str, str] = ("", "")
-    dtype: str = "float32"
+    fed: Fed = Fed()
     seen: Seen | None = None
     gradient: Floats | None = None
     picture: Picture | None = None
@@ -167,10 +167,21 @@ def in_network(
         raise SpecError(
             f"layer: {in_quotes(name)} reads several arrays; choose a convolution that reads one."
         )
-    arriving = _arriving(picture, made.read)
+    arrives, maps, count = _first(made.read, made.values)
+    arriving = _arriving(picture, arrives)
     layer, weight = convolution.layer, convolution.weight
     remarks = [f"{name}: {convolution.remark}"] if convolution.remark else []
+    if count > 1:
+        remarks.append(f"{name}: it reads {count} inputs at once; this is the first")
     shown_as = zeros = ""
+    if isinstance(layer, ConvTranspose2d):
+        layer = layer.making(arriving.shape, maps.shape)
+    makes = layer.output_shape(arriving.shape)
+    if makes != maps.shape:
+        raise SpecError(
+            f"layer: {in_quotes(name)} makes {shape_text(maps.shape)} of {shape_text(arriving.shape)}, "
+            f"but {layer} makes {shape_text(makes)}; its settings do not explain it."
+        )
     if isinstance(layer, ConvTranspose2d):
         shown_as, read = f"{layer} as the equal convolution of its input", arriving.shape
         remarks.append(_transposed_remark(name, layer))
@@ -185,18 +196,25 @@ def in_network(
     weights = LayerWeights.of(
         layer, weight, convolution.bias, names=[f"{name}: {index}" for index in range(layer.out_channels)]
     )
-    dtype = engine.declared.dtype
     place = InNetwork(
         name,
         engine.name,
         engine.runner,
-        made.values,
+        maps,
         engine.value_names(name),
-        dtype,
+        engine.fed(picture.shape),
         shown_as=shown_as,
         zeros=zeros,
     )
     return LayerInContext(arriving, layer, weights, (*opened.remarks, *remarks), place)
+
+
+def _first(read: Floats, made: Floats) -> tuple[Floats, Floats, int]:
+    """Return the first input of a convolution and its maps, with all axes, and the number of inputs."""
+    if read.ndim == 4:
+        return read[0], made[0], len(read)
+    # An axis of one may have been left out as that of a batch of one.
+    return np.reshape(read, (-1, *read.shape[-2:])), np.reshape(made, (-1, *made.shape[-2:])), 1
 
 
 def _arriving(picture: Picture, values: Floats) -> Picture:

@@ -242,6 +242,39 @@ def test_the_sums_of_a_convolution_that_is_quantized_while_it_runs_are_shown_wit
 # --- types and layouts
 
 
+def test_operations_in_another_order_are_put_into_that_of_the_computation(path):
+    """Converters to float16 write the cast of the input behind everything that reads it."""
+    nodes = [
+        node("Relu", ["c"]),
+        helper.make_node("Conv", ["h", "w", "b"], ["c"], name="conv", **ATTRIBUTES),
+        helper.make_node("Cast", ["x"], ["h"], name="cast", to=TensorProto.FLOAT),
+    ]
+    engine = networks.open_onnx(saved(path, nodes, {"w": WEIGHT, "b": BIAS}))
+    assert [one.name for one in engine.steps(X.shape)] == ["cast", "conv", "Relu_y"]
+    np.testing.assert_allclose(activations(engine, X, ["conv"])["conv"].values, expected(), atol=1e-5)
+
+
+def test_operations_that_read_each_other_are_refused(path):
+    nodes = [node("Add", ["x", "b"], "a"), node("Relu", ["a"], "b"), node("Relu", ["a"])]
+    with pytest.raises(InputError, match="its operations read each other in a circle"):
+        networks.open_onnx(saved(path, nodes, {}))
+
+
+def test_the_name_of_a_module_is_that_of_its_convolution(path):
+    """Quantization puts the product of two scales before it, under the name of the same module."""
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], name="quantize"),
+        helper.make_node("Mul", ["s", "one"], ["scale"], name="/block/block.0/Conv_scales"),
+        helper.make_node("Relu", ["x"], ["r"], name="/other/Relu"),
+        helper.make_node("ConvInteger", ["q", "w", "z"], ["c"], name="/block/block.0/Conv", **ATTRIBUTES),
+        node("Cast", ["c"], "d", to=TensorProto.FLOAT),
+        node("Mul", ["d", "scale"]),
+    ]
+    stored = {"w": np.ones(WEIGHT.shape, np.int8), "one": np.float32(1)}
+    engine = networks.open_onnx(saved(path, nodes, stored))
+    assert {one.name: one.kind for one in engine.steps(X.shape)}["block.0"] == "ConvInteger"
+
+
 def test_half_precision_is_computed_as_it_is(path):
     half = {"w": WEIGHT.astype(np.float16), "b": BIAS.astype(np.float16)}
     engine = networks.open_onnx(

@@ -16,6 +16,7 @@ from convviz.compute.networks.engine import (
     Convolution,
     Declared,
     Engine,
+    Fed,
     Linear,
     NetworkStep,
     See,
@@ -307,6 +308,13 @@ class OnnxEngine(Engine):
                 self._session = kept = Session(graph, rest, known)
             made |= kept.run({graph.image.name: image})
         return made
+
+    def fed(self, shape: Shape) -> Fed:
+        """Describe the picture as the graph declares it."""
+        declared = self.declared
+        return Fed(
+            self._graph.image.name, tuple(self._graph.dims(shape)), declared.dtype, declared.channels_last
+        )
 
     def _as_declared(self, x: Floats) -> NDArray[Any]:
         """Arrange the axes of a picture as the graph declares them."""

@@ -1,7 +1,7 @@
 """Describe ``torch.nn.ConvTranspose2d`` as a checked value."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from convviz.errors import SpecError
@@ -128,6 +128,21 @@ class ConvTranspose2d(Layer):
             ).output
             for axis in ("h", "w")
         )
+
+    def making(self, shape: Shape, made: Shape) -> "ConvTranspose2d":
+        """Return the layer with the output padding that makes maps of shape `made`, if there is one.
+
+        A program may choose it for every call, as torch does for the argument ``output_size``.
+
+        Examples
+        --------
+        >>> ConvTranspose2d(1, 1, 3, stride=2).making((1, 4, 4), (1, 10, 9)).output_padding
+        HW(h=1, w=0)
+        """
+        _, h, w = replace(self, output_padding=HW(0, 0)).output_shape(shape)
+        more = HW(made[1] - h, made[2] - w)
+        fits = all(0 <= m < max(s, d) for m, s, d in zip(more, self.stride, self.dilation, strict=True))
+        return replace(self, output_padding=more) if fits else self
 
     def macs(self, shape: Shape, *others: Shape) -> int:
         """Count one multiply-accumulate operation per weight and input pixel."""
