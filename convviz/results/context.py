@@ -12,7 +12,7 @@ from convviz.errors import SpecError
 from convviz.images.finite import finite_of
 from convviz.images.picture import Picture
 from convviz.spec.geometry import HW, Edges, check_inside
-from convviz.spec.layers import Conv2d, ConvTranspose2d, shape_text
+from convviz.spec.layers import Conv2d, ConvTranspose2d, Transposed, shape_text
 from convviz.spec.reach import Box
 from convviz.spec.settings import LayerSettings
 from convviz.text import in_quotes, plural
@@ -66,10 +66,8 @@ class InNetwork(NamedTuple):
         How much every input value moves that value.
     picture : Picture, optional
         The input of the network, to which the receptive field refers.
-    shown_as : str
-        How a transposed convolution is shown as a convolution; empty for other layers.
-    zeros : str
-        The zeros that this puts between the values of the input, with both sizes; empty if there are none.
+    transposed : Transposed, optional
+        The transposed convolution that the layer is equal to.
     """
 
     name: str
@@ -81,13 +79,19 @@ class InNetwork(NamedTuple):
     seen: Seen | None = None
     gradient: Floats | None = None
     picture: Picture | None = None
-    shown_as: str = ""
-    zeros: str = ""
+    transposed: Transposed | None = None
 
     @property
     def words(self) -> str:
         """Name the layer and its network."""
-        return f"layer {self.name} of {self.network}, on the activations that reach it{self.zeros}"
+        words = f"layer {self.name} of {self.network}, on the activations that reach it"
+        of = self.transposed
+        if of is None or of.spread == of.shape:
+            return words
+        return (
+            f"{words}: {shape_text(of.shape)}, with zeros between the values {shape_text(of.spread)}; "
+            "minimum and maximum of the channels count these zeros"
+        )
 
     @property
     def document(self) -> dict[str, str]:
@@ -173,7 +177,7 @@ def in_network(
     remarks = [f"{name}: {convolution.remark}"] if convolution.remark else []
     if count > 1:
         remarks.append(f"{name}: it reads {count} inputs at once; this is the first")
-    shown_as = zeros = ""
+    transposed = None
     if isinstance(layer, ConvTranspose2d):
         layer = layer.making(arriving.shape, maps.shape)
     makes = layer.output_shape(arriving.shape)
@@ -183,16 +187,10 @@ def in_network(
             f"but {layer} makes {shape_text(makes)}; its settings do not explain it."
         )
     if isinstance(layer, ConvTranspose2d):
-        shown_as, read = f"{layer} as the equal convolution of its input", arriving.shape
+        transposed = Transposed(layer, arriving.shape)
         remarks.append(_transposed_remark(name, layer))
         layer, weight, values = as_convolution(layer, weight, arriving.x)
         arriving = replace(arriving, values=values, resized=None, normalized=None)
-        if arriving.shape != read:
-            shown_as += " with zeros between the values"
-            zeros = (
-                f": {shape_text(read)}, with zeros between the values {shape_text(arriving.shape)}; "
-                "minimum and maximum of the channels count these zeros"
-            )
     weights = LayerWeights.of(
         layer, weight, convolution.bias, names=[f"{name}: {index}" for index in range(layer.out_channels)]
     )
@@ -203,8 +201,7 @@ def in_network(
         maps,
         engine.value_names(name),
         engine.fed(picture.shape),
-        shown_as=shown_as,
-        zeros=zeros,
+        transposed=transposed,
     )
     return LayerInContext(arriving, layer, weights, (*opened.remarks, *remarks), place)
 

@@ -145,7 +145,7 @@ def run_layer(
         keep=whole or place is not None,
     )
     if place is not None:
-        result = replace(result, origin=place.words, shown_as=place.shown_as)
+        result = replace(result, origin=place.words, transposed=place.transposed)
     for name, at in (("at", wanted.at), ("field", wanted.field)):
         if at is not None:
             check_inside(name, at, HW(*result.shape[1:]), what="the maps")

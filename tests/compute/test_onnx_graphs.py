@@ -254,6 +254,24 @@ def test_operations_in_another_order_are_put_into_that_of_the_computation(path):
     np.testing.assert_allclose(activations(engine, X, ["conv"])["conv"].values, expected(), atol=1e-5)
 
 
+def test_convolutions_inside_a_branch_are_counted_and_not_listed(path):
+    branches = {
+        name: helper.make_graph(
+            [helper.make_node("Conv", ["x", "w", "b"], [name], **ATTRIBUTES)],
+            name,
+            [],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)],
+        )
+        for name in ("then_branch", "else_branch")
+    }
+    choice = [node("ReduceMax", "x", "m", keepdims=0), node("Cast", "m", "c", to=TensorProto.BOOL)]
+    nodes = [*choice, node("If", "c", **branches), node("Conv", ("x", "w", "b"), "z", **ATTRIBUTES)]
+    engine = networks.open_onnx(saved(path, nodes, {"w": WEIGHT, "b": BIAS}, outputs=("y", "z")))
+    remarks = {one.kind: one.remark for one in engine.steps(X.shape)}
+    assert remarks["If"] == "2 convolutions inside its graphs run with it and are not listed"
+    assert remarks["Conv"] == ""
+
+
 def test_operations_that_read_each_other_are_refused(path):
     nodes = [node("Add", ["x", "b"], "a"), node("Relu", ["a"], "b"), node("Relu", ["a"])]
     with pytest.raises(InputError, match="its operations read each other in a circle"):

@@ -26,7 +26,7 @@ from convviz.compute.networks.engine import (
 )
 from convviz.compute.networks.onnx_convs import convolution
 from convviz.compute.networks.onnx_costs import macs, parameters
-from convviz.compute.networks.onnx_graph import Graph, Value, opened
+from convviz.compute.networks.onnx_graph import Graph, Value, inner_convolutions, opened
 from convviz.compute.networks.onnx_names import CONVOLUTIONS, Names, names_of, part_name
 from convviz.compute.networks.onnx_quantized import Fetch
 from convviz.compute.networks.onnx_reaches import fields_of
@@ -38,7 +38,7 @@ from convviz.files.onnx_ import dequantized
 from convviz.machine import memory
 from convviz.spec.layers import Shape
 from convviz.spec.network import INPUT
-from convviz.text import printable
+from convviz.text import plural, printable
 from convviz.typing import Floats
 
 FOLDED = (
@@ -173,7 +173,10 @@ class OnnxEngine(Engine):
     def _remark(self, index: int) -> str:
         """Return how a step differs from what its name says."""
         remarks = [FOLDED] if index in self._names.folded else []
-        return "; ".join(remarks + ([_WIDENED] if self._graph.widened else []))
+        remarks += [_WIDENED] if self._graph.widened else []
+        if count := inner_convolutions(self._graph.nodes[index]):
+            remarks.append(f"{plural(count, 'convolution')} inside its graphs run with it and are not listed")
+        return "; ".join(remarks)
 
     def _values(self, shape: Shape) -> dict[str, Value]:
         """Infer shapes, once for each shape of the input."""

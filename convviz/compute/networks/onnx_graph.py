@@ -403,6 +403,12 @@ def _all_nodes(graph: Any) -> Iterator[Any]:
             yield from _all_nodes(inner)
 
 
+def inner_convolutions(node: Any) -> int:
+    """Count the convolutions in the branches or the loop that an operation runs."""
+    inner = (other for graph in onnx_.graphs_of(node) for other in _all_nodes(graph))
+    return sum(other.op_type in ("Conv", "ConvTranspose") for other in inner)
+
+
 def _tensors_of(node: Any) -> Iterator[Any]:
     """List the arrays that an operation holds in its attributes."""
     for one in node.attribute:
