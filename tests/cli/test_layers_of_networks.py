@@ -305,6 +305,27 @@ def test_a_transposed_convolution_is_named_with_its_own_settings(convviz, tmp_pa
     }
 
 
+def test_a_program_of_whole_numbers_is_refused(convviz, tmp_path):
+    """Its file has no values that are those of the sheet, which have the scale of the picture."""
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
+        helper.make_node("ConvInteger", ["q", "w", "z"], ["y"], name="conv"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 3, 5, 5))],
+        [helper.make_tensor_value_info("y", TensorProto.INT32, None)],
+        [numpy_helper.from_array(np.ones((2, 3, 3, 3), np.uint8), "w")],
+    )
+    sets = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=sets, ir_version=8), tmp_path / "q.onnx")
+    np.save(tmp_path / "x.npy", np.ones((3, 5, 5), np.float32))
+    done = convviz("code", "x.npy", "--net", "q.onnx", "--layer", "conv")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'conv' computes with whole numbers" in done.stderr
+
+
 def test_attention_of_one_token_is_a_map_per_head(convviz, place):
     """A ViT of 32x32 in patches of 8: 16 tokens behind a class token, two heads."""
     path = zoo.export(zoo.network("ViT"), place / "vit.onnx", dynamo=False)

@@ -26,17 +26,20 @@ if TYPE_CHECKING:
     from convviz.compute.networks.engine import NetworkStep
 
 
+Given = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SHAPE|IMAGE]",
+        help="3x224x224, channels x height x width; or a picture, whose shape is taken. A network has a "
+        "shape of its own: the one that it declares, or 3x224x224.",
+        show_default=False,
+    ),
+]
+
+
 @with_settings
 def shape(
-    input: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[SHAPE|IMAGE]",
-            help="3x224x224, channels x height x width; or a picture, whose shape is taken. A network has a "
-            "shape of its own: the one that it declares, or 3x224x224.",
-            show_default=False,
-        ),
-    ] = None,
+    input: Given = None,
     *,
     layer: LayerSettings,
     typed_options: Typed,

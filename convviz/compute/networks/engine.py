@@ -369,7 +369,7 @@ class Engine(Protocol):
         ...
 
     def value_names(self, name: str) -> tuple[str, str]:
-        """Return the names in the file of a step's input and output; empty for a network without a file."""
+        """Return the names in the file of a step's input and output; empty where it has no such value."""
         return "", ""
 
     def fed(self, shape: Shape) -> Fed:

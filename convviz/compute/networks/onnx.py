@@ -207,7 +207,10 @@ class OnnxEngine(Engine):
         """Return the names in the file of the input and the output of a step."""
         (value, *_) = self._names.find(name)
         index = self._graph.makers.get(value)
-        return ("" if index is None else str(self._graph.nodes[index].input[0])), value
+        node = None if index is None else self._graph.nodes[index]
+        # What a convolution of whole numbers reads is not what `visit` gives.
+        whole = node is not None and node.op_type in ("ConvInteger", "QLinearConv")
+        return ("" if node is None or whole else str(node.input[0])), value
 
     # --- activations
 

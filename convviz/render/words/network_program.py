@@ -67,6 +67,11 @@ def layer_program(
     size = " x ".join(map(str, shape))
     if network.model is not None:
         needed, body = _of_module(network.model, layer, name)
+    elif not all(values):
+        raise SpecError(
+            f"code: {name!r} computes with whole numbers, which convviz shows in real ones; no short program "
+            "does that. run --save writes the numbers."
+        )
     else:
         needed, body = _of_onnx(str(network.net), values, fed=fed)
     return _joined(lines, [*imports, "import numpy as np", *needed], [*body, f"# maps: {size}", *_PRINTED])
