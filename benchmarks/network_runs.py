@@ -2,9 +2,9 @@
 
     python benchmarks/network_runs.py [--pairs N] [NAME ...]
 
-For ten networks of torchvision at 224x224: an overview of the ONNX file against onnxruntime giving the same
-activations, and one layer of the module against a script with one hook. Times are user and system time of
-processes, memory is the most that they held; of N pairs the median of the ratios is printed.
+For eleven networks of torchvision at 224x224: an overview of the ONNX file against onnxruntime giving the
+same activations, and one layer of the module against a script with one hook. Times are user and system time
+of processes, memory is the most that they held; of N pairs the median of the ratios is printed.
 
 With ``--folder``, `convviz batch --net` on 60 photos against a loop that decodes, runs and encodes them with
 as many processes: pictures per second of both, and their ratio.
@@ -26,8 +26,8 @@ from convviz.machine import parallel
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 NAMES = (
-    *("alexnet", "densenet121", "efficientnet_b0", "googlenet", "mobilenet_v2", "resnet18", "resnet50"),
-    *("shufflenet_v2_x1_0", "squeezenet1_0", "vgg16"),
+    *("alexnet", "densenet121", "efficientnet_b0", "googlenet", "inception_v3"),
+    *("mobilenet_v2", "resnet18", "resnet50", "shufflenet_v2_x1_0", "squeezenet1_0", "vgg16"),
 )
 PHOTOS = 60
 SCRIPT_FILE = """

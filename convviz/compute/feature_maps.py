@@ -18,7 +18,7 @@ from convviz.images.picture import Picture
 from convviz.machine import memory, parallel
 from convviz.spec import scales
 from convviz.spec.geometry import HW
-from convviz.spec.layers import Conv2d
+from convviz.spec.layers import Conv2d, Transposed
 from convviz.text import plural
 from convviz.typing import Floats
 
@@ -103,8 +103,8 @@ class LayerRun:
         The device that computed.
     origin : str
         The network that the layer belongs to, in words; empty for a single layer.
-    shown_as : str
-        The transposed convolution that the layer is equal to, in words; empty for other layers.
+    transposed : Transposed, optional
+        The transposed convolution that the layer is equal to.
 
     Raises
     ------
@@ -120,7 +120,7 @@ class LayerRun:
     seconds: float = field(default=0.0)
     device: str = "cpu"
     origin: str = ""
-    shown_as: str = ""
+    transposed: Transposed | None = None
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -1,8 +1,9 @@
 """Read the contents of ONNX files through the package onnx: numbers, nodes and their attributes."""
 
 import functools
+import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,57 @@ def parse(data: bytes, name: str) -> Any:
         raise InputError(f"cannot read {name}: it is damaged, or not ONNX{because(error)}.") from None
     if not model.graph.node:
         raise InputError(f"cannot read {name}: it is not an ONNX model: it does not contain a graph.")
+    _sort(model.graph, name)
     return model
+
+
+def _sort(graph: Any, name: str) -> None:
+    """Put every operation behind those whose values it reads, as ONNX demands and converters forget."""
+    nodes = list(graph.node)
+    makers = {output: index for index, node in enumerate(nodes) for output in node.output if output}
+    before = [{makers[one] for one in reads(node) if one in makers} for node in nodes]
+    if all(index > max(sources, default=-1) for index, sources in enumerate(before)):
+        return
+    after: dict[int, list[int]] = {}
+    for index, sources in enumerate(before):
+        for source in sources:
+            after.setdefault(source, []).append(index)
+    waiting = [len(sources) for sources in before]
+    ready = [index for index, count in enumerate(waiting) if not count]
+    order = []
+    while ready:  # of those that can be next, the first of the file
+        order.append(heapq.heappop(ready))
+        for index in after.get(order[-1], ()):
+            waiting[index] -= 1
+            if not waiting[index]:
+                heapq.heappush(ready, index)
+    if len(order) < len(nodes):
+        raise InputError(f"cannot read {name}: it is damaged: its operations read each other in a circle.")
+    copies = [type(nodes[index]).FromString(nodes[index].SerializeToString()) for index in order]
+    del graph.node[:]
+    graph.node.extend(copies)
+
+
+def graphs_of(node: Any) -> Iterator[Any]:
+    """List the inner graphs that an operation runs."""
+    import onnx
+
+    for one in node.attribute:
+        if one.type == onnx.AttributeProto.GRAPH:
+            yield one.g
+        yield from one.graphs
+
+
+def reads(node: Any) -> set[str]:
+    """List the values that an operation reads, and those that its inner graphs take from outside."""
+    found = {one for one in node.input if one}
+    for inner in graphs_of(node):
+        own = {one.name for one in (*inner.input, *inner.initializer)}
+        for other in inner.node:
+            found |= reads(other) - own
+            own.update(other.output)
+        found |= {one.name for one in inner.output} - own
+    return found
 
 
 def attributes(node: Any) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from convviz.compute.networks.engine import Activation, NetworkStep, activations
+from convviz.compute.networks.engine import Activation, Fed, NetworkStep, activations
 from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.images.finite import finite_of
 from convviz.images.picture import Picture
 from convviz.spec.geometry import HW, Edges, check_inside
-from convviz.spec.layers import Conv2d, ConvTranspose2d, shape_text
+from convviz.spec.layers import Conv2d, ConvTranspose2d, Transposed, shape_text
 from convviz.spec.reach import Box
 from convviz.spec.settings import LayerSettings
 from convviz.text import in_quotes, plural
@@ -58,18 +58,16 @@ class InNetwork(NamedTuple):
         The output of the network at that layer.
     values : (str, str)
         The names in a file of the values that the layer reads and makes; empty if there is no file.
-    dtype : str
-        The type of the numbers that the network computes with.
+    fed : Fed
+        The array that the network is called with.
     seen : Seen, optional
         The receptive field of one of its values.
     gradient : ndarray, shape (C, H, W), float32, optional
         How much every input value moves that value.
     picture : Picture, optional
         The input of the network, to which the receptive field refers.
-    shown_as : str
-        How a transposed convolution is shown as a convolution; empty for other layers.
-    zeros : str
-        The zeros that this puts between the values of the input, with both sizes; empty if there are none.
+    transposed : Transposed, optional
+        The transposed convolution that the layer is equal to.
     """
 
     name: str
@@ -77,17 +75,23 @@ class InNetwork(NamedTuple):
     runner: str
     maps: Floats
     values: tuple[str, str] = ("", "")
-    dtype: str = "float32"
+    fed: Fed = Fed()
     seen: Seen | None = None
     gradient: Floats | None = None
     picture: Picture | None = None
-    shown_as: str = ""
-    zeros: str = ""
+    transposed: Transposed | None = None
 
     @property
     def words(self) -> str:
         """Name the layer and its network."""
-        return f"layer {self.name} of {self.network}, on the activations that reach it{self.zeros}"
+        words = f"layer {self.name} of {self.network}, on the activations that reach it"
+        of = self.transposed
+        if of is None or of.spread == of.shape:
+            return words
+        return (
+            f"{words}: {shape_text(of.shape)}, with zeros between the values {shape_text(of.spread)}; "
+            "minimum and maximum of the channels count these zeros"
+        )
 
     @property
     def document(self) -> dict[str, str]:
@@ -168,36 +172,47 @@ def in_network(
         raise SpecError(
             f"layer: {in_quotes(name)} reads several arrays; choose a convolution that reads one."
         )
-    arriving = _arriving(picture, made.read)
+    arrives, maps, count = _first(made.read, made.values)
+    arriving = _arriving(picture, arrives)
     layer, weight = convolution.layer, convolution.weight
     remarks = [f"{name}: {convolution.remark}"] if convolution.remark else []
-    shown_as = zeros = ""
+    if count > 1:
+        remarks.append(f"{name}: it reads {count} inputs at once; this is the first")
+    transposed = None
     if isinstance(layer, ConvTranspose2d):
-        shown_as, read = f"{layer} as the equal convolution of its input", arriving.shape
+        layer = layer.making(arriving.shape, maps.shape)
+    makes = layer.output_shape(arriving.shape)
+    if makes != maps.shape:
+        raise SpecError(
+            f"layer: {in_quotes(name)} makes {shape_text(maps.shape)} of {shape_text(arriving.shape)}, "
+            f"but {layer} makes {shape_text(makes)}; its settings do not explain it."
+        )
+    if isinstance(layer, ConvTranspose2d):
+        transposed = Transposed(layer, arriving.shape)
         remarks.append(_transposed_remark(name, layer))
         layer, weight, values = as_convolution(layer, weight, arriving.x)
         arriving = replace(arriving, values=values, resized=None, normalized=None)
-        if arriving.shape != read:
-            shown_as += " with zeros between the values"
-            zeros = (
-                f": {shape_text(read)}, with zeros between the values {shape_text(arriving.shape)}; "
-                "minimum and maximum of the channels count these zeros"
-            )
     weights = LayerWeights.of(
         layer, weight, convolution.bias, names=[f"{name}: {index}" for index in range(layer.out_channels)]
     )
-    dtype = engine.declared.dtype
     place = InNetwork(
         name,
         engine.name,
         engine.runner,
-        made.values,
+        maps,
         engine.value_names(name),
-        dtype,
-        shown_as=shown_as,
-        zeros=zeros,
+        engine.fed(picture.shape),
+        transposed=transposed,
     )
     return LayerInContext(arriving, layer, weights, (*opened.remarks, *remarks), place)
+
+
+def _first(read: Floats, made: Floats) -> tuple[Floats, Floats, int]:
+    """Return the first input of a convolution and its maps, with all axes, and the number of inputs."""
+    if read.ndim == 4:
+        return read[0], made[0], len(read)
+    # An axis of one may have been left out as that of a batch of one.
+    return np.reshape(read, (-1, *read.shape[-2:])), np.reshape(made, (-1, *made.shape[-2:])), 1
 
 
 def _arriving(picture: Picture, values: Floats) -> Picture:

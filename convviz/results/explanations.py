@@ -1,5 +1,6 @@
 """Answer questions about a run: one value, one pixel, one weight, the matrices, the groups."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +115,24 @@ class Explanation(Drawn):
     question: Question
     looks: ContrastSettings
 
+    def lines(self, *, width: int = 100) -> list[str]:
+        """Write the answer, below the name of a transposed convolution, if it is about one."""
+        named = [] if self.run.transposed is None else [self.run.transposed.sentence, ""]
+        return [*named, *self._lines(width=width)]
+
+    def document(self) -> dict[str, Any]:
+        """Return the answer as plain values, with the settings of a transposed convolution."""
+        named = {} if self.run.transposed is None else {"transposed": self.run.transposed.document}
+        return {**named, **self._document()}
+
+    @abstractmethod
+    def _lines(self, *, width: int) -> list[str]:
+        """Write the answer."""
+
+    @abstractmethod
+    def _document(self) -> dict[str, Any]:
+        """Return the answer as plain values."""
+
     def table(self) -> Table | None:
         """Tabulate the rows that follow the lines, if any."""
         return None
@@ -129,7 +148,7 @@ class ValueExplanation(Explanation):
 
     found: Trace
 
-    def lines(self, *, width: int = 100) -> list[str]:
+    def _lines(self, *, width: int) -> list[str]:
         """Write the arithmetic of the value, and how much of the work of the layer meets padding."""
         text = explanation.lines(self.found, self.run, width=width)
         size = self.run.picture.size
@@ -137,7 +156,7 @@ class ValueExplanation(Explanation):
             text.append(shapes.padding_line(*self.run.layer.axes(size)))
         return text
 
-    def document(self) -> dict[str, Any]:
+    def _document(self) -> dict[str, Any]:
         """Return every number as plain values."""
         found = self.found
         outputs, products = padding_shares(*self.run.layer.axes(self.run.picture.size))
@@ -186,7 +205,7 @@ class PixelExplanation(Explanation):
         """Whether the padding holds copies of the pixel that windows read."""
         return any(feed.cell != self.at for feed in self.feeds)
 
-    def lines(self, *, width: int = 100) -> list[str]:
+    def _lines(self, *, width: int) -> list[str]:
         """Describe how many values the pixel feeds."""
         at, picture = self.at, self.run.picture
         values = picture.x[:, at.h, at.w].tolist()
@@ -208,7 +227,7 @@ class PixelExplanation(Explanation):
         rows = reach.rows_of_feeds(self.feeds, self.run, at=self.at)
         return tables.feeds(rows, cells=self.copied)
 
-    def document(self) -> dict[str, Any]:
+    def _document(self) -> dict[str, Any]:
         """Return every product as plain values."""
         return {
             "pixel": list(self.at),
@@ -240,7 +259,7 @@ class WeightExplanation(Explanation):
 
     found: WeightTrace
 
-    def lines(self, *, width: int = 100) -> list[str]:
+    def _lines(self, *, width: int) -> list[str]:
         """Describe what the weight multiplies and feeds."""
         return [*reach.lines(self.found, self.run), ""]
 
@@ -248,7 +267,7 @@ class WeightExplanation(Explanation):
         """Tabulate the products of the weight."""
         return tables.products(reach.rows_of(self.found))
 
-    def document(self) -> dict[str, Any]:
+    def _document(self) -> dict[str, Any]:
         """Return every product as plain values."""
         found = self.found
         return {
@@ -273,11 +292,11 @@ class MatrixExplanation(Explanation):
 
     found: Unfolded
 
-    def lines(self, *, width: int = 100) -> list[str]:
+    def _lines(self, *, width: int) -> list[str]:
         """Write both matrix products."""
         return product.lines(self.found, width=width)
 
-    def document(self) -> dict[str, Any]:
+    def _document(self) -> dict[str, Any]:
         """Return every matrix as plain values."""
         found = self.found
         return {
@@ -304,12 +323,12 @@ class GroupMap(Explanation):
 
     __slots__ = ()
 
-    def lines(self, *, width: int = 100) -> list[str]:
+    def _lines(self, *, width: int) -> list[str]:
         """Write one line per group, and one for the savings."""
         run = self.run
         return shapes.group_map(run.layer, run.picture.size, run.picture.channels, names=run.names)
 
-    def document(self) -> dict[str, Any]:
+    def _document(self) -> dict[str, Any]:
         """Return the indices of the channels and the maps of every group."""
         layer = self.run.layer
         made = layer.out_channels // layer.groups

@@ -140,7 +140,7 @@ class FeatureMaps(LayerRun):
             seen=replace(
                 seen,
                 words=(*filter(None, [self.origin]), *seen.words),
-                first=(*filter(None, [self.shown_as]),),
+                first=(self.transposed.sentence,) if self.transposed else (),
             ),
         )
 

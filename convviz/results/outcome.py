@@ -145,7 +145,7 @@ def run_layer(
         keep=whole or place is not None,
     )
     if place is not None:
-        result = replace(result, origin=place.words, shown_as=place.shown_as)
+        result = replace(result, origin=place.words, transposed=place.transposed)
     for name, at in (("at", wanted.at), ("field", wanted.field)):
         if at is not None:
             check_inside(name, at, HW(*result.shape[1:]), what="the maps")
@@ -157,7 +157,7 @@ def run_layer(
         agreement=compare.check(result, device=compute.device) if wanted.check else None,
         agreement_with_network=None
         if place is None
-        else compare.between(result, place.maps, place.runner, dtype=place.dtype),
+        else compare.between(result, place.maps, place.runner, dtype=place.fed.dtype),
         parts=result.partial() if wanted.partial else None,
         # If every kernel is symmetric, there is nothing to draw.
         differences=result.flip_difference() if flipped and not all(weights.symmetric) else None,

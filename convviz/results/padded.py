@@ -14,7 +14,7 @@ from convviz.render.drawings.drawing import Drawing
 from convviz.results.drawn import Drawn
 from convviz.spec import settings
 from convviz.spec.geometry import Edges
-from convviz.spec.layers import PADDING_MODES, Conv2d
+from convviz.spec.layers import PADDING_MODES, Conv2d, Transposed
 from convviz.typing import Floats
 
 
@@ -30,11 +30,14 @@ class Padded(Drawn):
         Widths of the padding, in pixels.
     channels : dict of str to ndarray, shape (C, H + top + bottom, W + left + right), float32
         The padded channels, by padding mode.
+    transposed : Transposed, optional
+        The transposed convolution that the layer which pads is equal to.
     """
 
     picture: Picture
     edges: Edges
     channels: dict[str, Floats]
+    transposed: Transposed | None = None
 
     def lines(self, *, width: int = 100) -> list[str]:
         """Write padded channels as numbers, or the strongest of more than eight, with padding in brackets."""
@@ -45,7 +48,8 @@ class Padded(Drawn):
     def sentence(self) -> str:
         """Describe the size before and after padding."""
         size, edges = self.picture.size, self.edges
-        return f"{size} with padding {edges} (top, bottom, left, right) is {edges.around(size)}"
+        words = f"{size} with padding {edges} (top, bottom, left, right) is {edges.around(size)}"
+        return words if self.transposed is None else f"{self.transposed.sentence}: {words}"
 
     def of_mode(self, mode: str, *, width: int = 100) -> list[str]:
         """Write the channels that one mode pads, below a heading."""
@@ -59,6 +63,7 @@ class Padded(Drawn):
             values, "the padded channels as JSON", "leave out --json, or make the input smaller"
         )
         return {
+            **({} if self.transposed is None else {"transposed": self.transposed.document}),
             "input_shape": list(self.picture.x.shape),
             "padding": list(self.edges),
             "padded": {mode: channels.tolist() for mode, channels in self.channels.items()},

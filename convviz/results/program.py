@@ -127,6 +127,7 @@ def network_program(
         name=place.name,
         values=place.values,
         shape=place.maps.shape,
+        fed=place.fed,
     )
 
 
@@ -161,14 +162,13 @@ def network_programs(
     read = lines_that_read(names, maps.picture, reading)
     opened = maps.opened
     if not isinstance(source, StackSource) or opened.filled is None:
-        declared, last = opened.engine.declared, opened.until or ""
+        last = opened.until or ""
         try:
             code = prediction_program(
                 read,
                 network,
                 layer,
-                dtype=declared.dtype,
-                channels_last=declared.channels_last,
+                fed=opened.engine.fed(maps.picture.shape),
                 until=(last, opened.engine.value_names(last)[1] if last else ""),
                 classes=opened.classes or opened.engine.classes,
             )

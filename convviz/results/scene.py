@@ -24,7 +24,7 @@ from convviz.render.drawings.scene import Scene
 from convviz.results import feature_maps
 from convviz.spec import parsing
 from convviz.spec.geometry import HW, Axis, Edges, transposed_axis
-from convviz.spec.layers import AvgPool2d, Conv2d, MaxPool2d, Padding
+from convviz.spec.layers import AvgPool2d, Conv2d, MaxPool2d, Padding, Transposed
 from convviz.spec.settings import LayerSettings, Style, typed
 from convviz.text import channel_label
 from convviz.typing import Floats
@@ -268,6 +268,22 @@ def explained(scene: Scene, style: Style) -> bool:
     return scene.inputs is not None and style == "flat" and (scene.kernels is not None or scene.rule != "sum")
 
 
+def transposed_title(of: Transposed) -> str:
+    """Describe a transposed convolution that is shown as the equal convolution.
+
+    Examples
+    --------
+    >>> from convviz.spec.layers import ConvTranspose2d
+    >>> transposed_title(Transposed(ConvTranspose2d(1, 1, 3, stride=2, padding=1), (1, 4, 4)))
+    'transposed kernel 3x3, stride 2, padding 1: 4x4 -> 7x7, as the equal convolution of 7x7'
+    """
+    layer = of.layer
+    like = Conv2d(1, 1, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    _, *made = layer.output_shape(of.shape)
+    words = _words(like, HW(*of.shape[1:]), HW(*made), output_padding=layer.output_padding)
+    return f"transposed {words}, as the equal convolution of {HW(*of.spread[1:])}"
+
+
 def _ends(picture: Picture, inputs: range) -> list[tuple[float, float]] | None:
     """Return the values of black and white; they are no longer known after a picture is normalized."""
     return None if picture.normalized is not None else [channel_ends(picture, index) for index in inputs]
@@ -282,6 +298,11 @@ def _names(picture: Picture | None, inputs: range) -> tuple[str, ...]:
 
 def _title(layer: Conv2d, size: HW, height: Axis, *, width: Axis, output_padding: HW = HW(0, 0)) -> str:
     """Describe the operation in one line."""
+    return _words(layer, size, HW(height.output, width.output), output_padding=output_padding)
+
+
+def _words(layer: Conv2d, size: HW, made: HW, *, output_padding: HW) -> str:
+    """Describe settings, the size of the input and that of the output."""
     words = [f"kernel {layer.kernel_size}"]
     for name, pair in (("stride", layer.stride), ("dilation", layer.dilation)):
         words += [f"{name} {typed(pair)}"] if pair != HW(1, 1) else []
@@ -292,7 +313,7 @@ def _title(layer: Conv2d, size: HW, height: Axis, *, width: Axis, output_padding
         mode = "" if layer.padding_mode == "zeros" else f" ({layer.padding_mode})"
         words.append(f"padding {typed(edges)}{mode}")
     words += [f"output padding {typed(output_padding)}"] if any(output_padding) else []
-    return f"{', '.join(words)}: {size} -> {HW(height.output, width.output)}"
+    return f"{', '.join(words)}: {size} -> {made}"
 
 
 # The keys that a case of a gallery may have, each with the parser of the option of that name.

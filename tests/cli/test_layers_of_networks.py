@@ -273,6 +273,59 @@ def test_a_transposed_convolution_is_named_on_its_sheet(convviz, tmp_path):
     assert "on the activations that reach it: 4x14x14, with zeros between the values 4x27x27" in texts
 
 
+@pytest.mark.parametrize("command", ["explain", "pad", "run", "animate"])
+def test_a_transposed_convolution_is_named_with_its_own_settings(convviz, tmp_path, command):
+    """Each of the 8 * 2 weights meets each of the 3 x 4 values: 4 * 2 * 4 * 4 * 12 = 1536 products."""
+    (tmp_path / "up.py").write_text(
+        "from torch import nn\n\n\ndef make():\n"
+        "    up = nn.ConvTranspose2d(4, 2, 4, 2, (1, 0), output_padding=1)\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 1), up)\n"
+    )
+    np.save(tmp_path / "x.npy", np.ones((3, 3, 4), np.float32))
+    words = ("x.npy", "--model", "up.py:make", "--layer", "1", "-o")
+    done = convviz(command, *words, "x.gif" if command == "animate" else "x.svg")
+    assert done.returncode == 0, done.stderr
+    if command == "animate":
+        own = "transposed kernel 4x4, stride 2, padding 1,1,0,0, output padding 1: 3x4 -> 7x11"
+        assert done.stdout.startswith(f"{own}, as the equal convolution of 5x7; ")
+        return
+    named = (
+        "ConvTranspose2d(4, 2, kernel_size=(4, 4), stride=(2, 2), padding=(1, 0), output_padding=(1, 1)) "
+        "as the equal convolution of its input with zeros between the values"
+    )
+    assert done.stdout.startswith(named)
+    if command != "pad":
+        root = ElementTree.parse(tmp_path / "x.svg").getroot()
+        assert named in " ".join(" ".join(root.itertext()).split())
+    told = json.loads(convviz(command, *words, "x.svg", "--json").stdout)["transposed"]
+    assert told == {
+        **{"in_channels": 4, "out_channels": 2, "kernel_size": [4, 4], "stride": [2, 2], "padding": [1, 0]},
+        **{"output_padding": [1, 1], "dilation": [1, 1], "groups": 1, "bias": True},
+        **{"input_shape": [4, 3, 4], "macs": 1536},
+    }
+
+
+def test_a_program_of_whole_numbers_is_refused(convviz, tmp_path):
+    """Its file has no values that are those of the sheet, which have the scale of the picture."""
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
+        helper.make_node("ConvInteger", ["q", "w", "z"], ["y"], name="conv"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 3, 5, 5))],
+        [helper.make_tensor_value_info("y", TensorProto.INT32, None)],
+        [numpy_helper.from_array(np.ones((2, 3, 3, 3), np.uint8), "w")],
+    )
+    sets = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=sets, ir_version=8), tmp_path / "q.onnx")
+    np.save(tmp_path / "x.npy", np.ones((3, 5, 5), np.float32))
+    done = convviz("code", "x.npy", "--net", "q.onnx", "--layer", "conv")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'conv' computes with whole numbers" in done.stderr
+
+
 def test_attention_of_one_token_is_a_map_per_head(convviz, place):
     """A ViT of 32x32 in patches of 8: 16 tokens behind a class token, two heads."""
     path = zoo.export(zoo.network("ViT"), place / "vit.onnx", dynamo=False)

@@ -183,6 +183,17 @@ def test_one_layer_of_an_onnx_file_and_of_a_module(convviz, tmp_path):
     assert set(alone["axes"]) == {"height", "width"}
 
 
+def test_a_network_has_a_shape_of_its_own(convviz):
+    """The file of digits declares 1x28x28; a layer by itself has none."""
+    digits = SAMPLES / "digits.onnx"
+    named = convviz("shape", "1x28x28", "--net", digits).stdout
+    assert convviz("shape", "--net", digits).stdout == named
+    assert "64x112x112" in convviz("shape", "--net", "resnet18").stdout  # half of 224
+    alone = convviz("shape", "--kernel-size", "3")
+    assert (alone.returncode, alone.stdout) == (2, "")
+    assert "give a shape, such as 3x224x224, or a picture" in alone.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,5 +1,6 @@
 """Modules of torch: hooks that leave no trace, names, weights that are used, and how modules are loaded."""
 
+import math
 import sys
 
 import numpy as np
@@ -15,6 +16,7 @@ from convviz.compute.networks.engine import activations
 from convviz.errors import InputError, SpecError, UnknownNameError
 from convviz.files.checkpoints import read_checkpoint
 from convviz.machine import memory, parallel
+from convviz.spec.geometry import Edges
 
 X = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(1)).numpy()
 
@@ -182,10 +184,38 @@ class Standardized(nn.Conv2d):
 
 
 class Bordered(nn.Conv2d):
-    """A border of its own."""
+    """A border of its own: mirrored rows, and columns of zeros that convolution adds."""
 
     def forward(self, x):
-        return super().forward(functional.pad(x, (1, 1, 1, 1)))
+        x = functional.pad(x, (0, 0, 2, 1), mode=self.border)
+        return functional.conv2d(x, self.weight, bias=self.bias, padding=(0, self.beside))
+
+    border, beside = "reflect", 0
+
+
+class Same(nn.Conv2d):
+    """The padding of TensorFlow, which depends on the size of the input."""
+
+    def forward(self, x):
+        sides = []
+        for n, k, s in zip(x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
+            more = max((math.ceil(n / s) - 1) * s + k - n, 0)
+            sides += [more // 2, more - more // 2]
+        return functional.conv2d(functional.pad(x, sides), self.weight, self.bias, self.stride)
+
+
+class Activated(nn.Conv2d):
+    """A convolution and its activation."""
+
+    def forward(self, x):
+        return super().forward(x).relu()
+
+
+class Modulated(nn.Conv2d):
+    """A weight that depends on a style, as generators have."""
+
+    def forward(self, x, style):
+        return functional.conv2d(x, self.weight * style, self.bias)
 
 
 WAYS = {
@@ -223,12 +253,50 @@ def test_the_weight_that_a_forward_of_its_own_computes_is_shown_and_said():
     (made,) = activations(engine, X, ["Standardized"]).values()
     own = conv.apply(described.layer, X, described.weights, backend="numpy")
     np.testing.assert_allclose(own, made.values, atol=1e-5)
-    assert described.remark == "Standardized has a forward of its own; its weight is the one that it computes"
+    assert described.remark == (
+        "Standardized has a forward of its own; its settings and numbers are those that it computes with"
+    )
 
 
-def test_a_forward_that_does_more_than_one_convolution_is_said_to_differ():
-    described = networks.of_module(Bordered(3, 4, 3)).conv("Bordered")
-    assert described.remark == "Bordered has a forward of its own, which may differ from what is shown"
+@pytest.mark.parametrize(
+    ("module", "padding"),
+    [
+        (Bordered(3, 4, 3), Edges(2, 1, 0, 0)),
+        (Same(3, 4, (3, 4), (2, 3)), "same"),
+    ],
+    ids=["a border before", "a border that depends on the size"],
+)
+@pytest.mark.parametrize("size", [(8, 8), (9, 11), (13, 10)], ids=str)
+def test_the_padding_of_a_forward_of_its_own_is_found(module, padding, size):
+    x = np.random.default_rng(7).normal(size=(3, *size)).astype(np.float32)
+    engine = networks.of_module(module)
+    (name,) = (one.name for one in engine.steps(x.shape) if one.convolution)
+    described = engine.conv(name)
+    assert described.layer.padding == padding
+    with torch.no_grad():
+        expected = module(torch.from_numpy(x)[None])[0].numpy()
+    own = conv.apply(described.layer, x, described.weights, backend="numpy")
+    np.testing.assert_allclose(own, expected, atol=1e-5)
+
+
+def test_zeros_of_two_places_are_one_padding_and_of_two_kinds_are_none():
+    """A row of zeros from before and a column from the call are one padding; mirrored rows are not zeros."""
+    module = Bordered(3, 4, 3)
+    module.border, module.beside = "constant", 1
+    assert networks.of_module(module).conv("Bordered").layer.padding == Edges(2, 1, 1, 1)
+    module.border = "reflect"
+    assert not networks.of_module(module).convolves("Bordered")
+
+
+@pytest.mark.parametrize("kind", [Activated, Modulated])
+def test_a_forward_that_is_not_one_convolution_of_its_input_is_said_to_be_none(kind):
+    module = kind(3, 4, 3)
+    engine = networks.of_module(module)
+    assert not engine.convolves(kind.__name__)
+    with pytest.raises(SpecError, match="has a forward of its own, which is not one convolution"):
+        engine.conv(kind.__name__)
+    if kind is Activated:
+        assert [one.convolution for one in engine.steps(X.shape)] == [""]
 
 
 @pytest.mark.filterwarnings("ignore")

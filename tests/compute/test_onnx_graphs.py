@@ -242,6 +242,57 @@ def test_the_sums_of_a_convolution_that_is_quantized_while_it_runs_are_shown_wit
 # --- types and layouts
 
 
+def test_operations_in_another_order_are_put_into_that_of_the_computation(path):
+    """Converters to float16 write the cast of the input behind everything that reads it."""
+    nodes = [
+        node("Relu", ["c"]),
+        helper.make_node("Conv", ["h", "w", "b"], ["c"], name="conv", **ATTRIBUTES),
+        helper.make_node("Cast", ["x"], ["h"], name="cast", to=TensorProto.FLOAT),
+    ]
+    engine = networks.open_onnx(saved(path, nodes, {"w": WEIGHT, "b": BIAS}))
+    assert [one.name for one in engine.steps(X.shape)] == ["cast", "conv", "Relu_y"]
+    np.testing.assert_allclose(activations(engine, X, ["conv"])["conv"].values, expected(), atol=1e-5)
+
+
+def test_convolutions_inside_a_branch_are_counted_and_not_listed(path):
+    branches = {
+        name: helper.make_graph(
+            [helper.make_node("Conv", ["x", "w", "b"], [name], **ATTRIBUTES)],
+            name,
+            [],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)],
+        )
+        for name in ("then_branch", "else_branch")
+    }
+    choice = [node("ReduceMax", "x", "m", keepdims=0), node("Cast", "m", "c", to=TensorProto.BOOL)]
+    nodes = [*choice, node("If", "c", **branches), node("Conv", ("x", "w", "b"), "z", **ATTRIBUTES)]
+    engine = networks.open_onnx(saved(path, nodes, {"w": WEIGHT, "b": BIAS}, outputs=("y", "z")))
+    remarks = {one.kind: one.remark for one in engine.steps(X.shape)}
+    assert remarks["If"] == "2 convolutions inside its graphs run with it and are not listed"
+    assert remarks["Conv"] == ""
+
+
+def test_operations_that_read_each_other_are_refused(path):
+    nodes = [node("Add", ["x", "b"], "a"), node("Relu", ["a"], "b"), node("Relu", ["a"])]
+    with pytest.raises(InputError, match="its operations read each other in a circle"):
+        networks.open_onnx(saved(path, nodes, {}))
+
+
+def test_the_name_of_a_module_is_that_of_its_convolution(path):
+    """Quantization puts the product of two scales before it, under the name of the same module."""
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], name="quantize"),
+        helper.make_node("Mul", ["s", "one"], ["scale"], name="/block/block.0/Conv_scales"),
+        helper.make_node("Relu", ["x"], ["r"], name="/other/Relu"),
+        helper.make_node("ConvInteger", ["q", "w", "z"], ["c"], name="/block/block.0/Conv", **ATTRIBUTES),
+        node("Cast", ["c"], "d", to=TensorProto.FLOAT),
+        node("Mul", ["d", "scale"]),
+    ]
+    stored = {"w": np.ones(WEIGHT.shape, np.int8), "one": np.float32(1)}
+    engine = networks.open_onnx(saved(path, nodes, stored))
+    assert {one.name: one.kind for one in engine.steps(X.shape)}["block.0"] == "ConvInteger"
+
+
 def test_half_precision_is_computed_as_it_is(path):
     half = {"w": WEIGHT.astype(np.float16), "b": BIAS.astype(np.float16)}
     engine = networks.open_onnx(
@@ -337,7 +388,9 @@ def test_a_size_for_which_the_graph_fails_is_refused_with_the_operation_and_its_
     nodes = [node("Conv", "xwb", "c", **ATTRIBUTES), node("Add", "ca")]
     stored = {"w": WEIGHT, "b": BIAS, "a": np.zeros((1, 6, 4, 7), np.float32)}
     engine = networks.open_onnx(saved(path, nodes, stored, shape=("n", 4, "h", "w")))
-    with pytest.raises(InputError, match=r"1x4x9x11 \(Add 'Add_y': [^/]* 6 by 7\)\.$"):
+    with pytest.raises(
+        InputError, match=r"1x4x9x11 \(Add 'Add_y': [^/]* 6 by 7\); an input of another size may fit\.$"
+    ):
         activations(engine, X, ["Add_y"])
 
 

@@ -20,9 +20,11 @@ PAGE = ROOT / "docs" / "reference" / "json.md"
 TYPES = {dict: "object", list: "list", str: "string", bool: "boolean", int: "number", float: "number"}
 DIGITS = "samples/digit.png --net samples/digits.toml --weights samples/digits.safetensors"
 MODULE = "--model samples/residual_net.py:ResidualNet"
+TRANSPOSED = "--layers 'conv 2 k3 | deconv 1 k2 s2' --layer convtranspose1"
 # What together shows every key of a command.
 COMMANDS = {
     "run": [
+        f"samples/gray-5x5.csv {TRANSPOSED}",
         "nan.csv -K 1 --table --partial --flip --stat sparsity,energy --code",
         "samples/harbour.png --prepare imagenet --crop 20 --resize 32x32 -O 3",
         "samples/gray-5x5.csv samples/gray-5x5.csv -O 1",
@@ -32,13 +34,14 @@ COMMANDS = {
         DIGITS,
     ],
     "explain": [
+        f"samples/gray-5x5.csv {TRANSPOSED}",
         "samples/gray-5x5.csv -K sobel-x -p 1",
         "samples/gray-5x5.csv -K sobel-x --pixel 0,0",
         "samples/gray-5x5.csv -K sobel-x --weight 0,0,0,2",
         "samples/gray-5x5.csv -O 1 --as-matrix",
         "samples/classic.json --group-map --groups 3 -O 3",
     ],
-    "pad": ["samples/gray-5x5.csv -p 1 --all-modes"],
+    "pad": ["samples/gray-5x5.csv -p 1 --all-modes", f"samples/gray-5x5.csv {TRANSPOSED}"],
     "shape": [
         "3x9x9 --counts",
         "3x9x9 --target 5x5",

@@ -389,7 +389,11 @@ def _scene_in_network(request: _Request) -> Any:
     )
     picture, layer = about.picture, about.layer
     _check_grid(request, layer, picture.size)
-    return scene.direct(layer, picture.size, picture=picture, weights=about.weights, index=request.index or 0)
+    found = scene.direct(
+        layer, picture.size, picture=picture, weights=about.weights, index=request.index or 0
+    )
+    of = None if about.network is None else about.network.transposed
+    return found if of is None else replace(found, title=scene.transposed_title(of))
 
 
 def _check_grid(request: _Request, conv: Any, size: HW) -> None:

@@ -1,6 +1,7 @@
 """``convviz explain``."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -139,6 +140,7 @@ def _run(
     from convviz.results import feature_maps
 
     about = read_layer(names, layer, reading, network=network, quiet=quiet)
-    return feature_maps.run(
+    made = feature_maps.run(
         about.picture, about.layer, about.weights, backend=compute.backend, device=compute.device
     )
+    return made if about.network is None else replace(made, transposed=about.network.transposed)

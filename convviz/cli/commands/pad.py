@@ -1,6 +1,7 @@
 """``convviz pad``."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +31,7 @@ from convviz.text import listed
 
 if TYPE_CHECKING:
     from convviz.images.picture import Picture
-    from convviz.spec.layers import Conv2d
+    from convviz.spec.layers import Conv2d, Transposed
 
 Padding = Annotated[
     Any,  # a word, or the widths of the sides
@@ -115,7 +116,7 @@ def pad(
     from convviz.cli.reports import pad as report
     from convviz.results import padded
 
-    picture, own = _read(input, layer, reading, network=network, quiet=quiet)
+    picture, own, transposed = _read(input, layer, reading, network=network, quiet=quiet)
     modes = PADDING_MODES if all_modes else (padding_mode or (own.padding_mode if own else "zeros"),)
     found = padded.pad(
         picture,
@@ -123,6 +124,7 @@ def pad(
         modes=modes,
         kernel_size=kernel_size or (own.kernel_size if own else 3),
     )
+    found = replace(found, transposed=transposed)
     inputs = [*network.files, *input_files(input)]
     drawings.write(
         found, target, found.description(network, layer, reading), force=force, inputs=inputs, quiet=quiet
@@ -137,14 +139,14 @@ def _read(
     *,
     network: NetworkSettings,
     quiet: bool,
-) -> "tuple[Picture, Conv2d | None]":
-    """Read the input, or what arrives at a layer of a network, and that layer."""
+) -> "tuple[Picture, Conv2d | None, Transposed | None]":
+    """Read the input, or what arrives at a layer of a network, that layer, and what it is equal to."""
     from convviz.cli.reading import read_input, read_layer
 
     if network.given:
         about = read_layer(names, layer, reading, network=network, quiet=quiet)
-        return about.picture, about.layer
+        return about.picture, about.layer, about.network.transposed if about.network else None
     picture = read_input(names, reading)
     for text in () if quiet else picture.remarks:
         remark(text)
-    return picture, None
+    return picture, None, None

@@ -13,7 +13,7 @@ from convviz.spec import parsing
 from convviz.spec.counts import CONVENTIONS, counts
 from convviz.spec.geometry import HW, Axis, Edges, padding_shares
 from convviz.spec.kernels import could_be_size, resolve
-from convviz.spec.layers import Conv2d, Layer, Shape
+from convviz.spec.layers import Conv2d, Layer, Shape, shape_text
 from convviz.spec.network import SizedStep
 from convviz.spec.preparation import crop_corner, resized_size
 from convviz.spec.settings import InputSettings, LayerSettings, typed
@@ -26,18 +26,23 @@ if TYPE_CHECKING:
     from convviz.compute.networks.engine import NetworkStep
 
 
+Given = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SHAPE|IMAGE]",
+        help="3x224x224, channels x height x width; or a picture, whose shape is taken. A network has a "
+        "shape of its own: the one that it declares, or 3x224x224.",
+        show_default=False,
+    ),
+]
+
+
 @with_settings
 def shape(
-    input: Annotated[
-        str,
-        typer.Argument(
-            metavar="SHAPE|IMAGE",
-            help="3x224x224, channels x height x width; or a picture, whose shape is taken.",
-        ),
-    ],
+    input: Given = None,
+    *,
     layer: LayerSettings,
     typed_options: Typed,
-    *,
     reading: InputSettings,
     target: Annotated[
         HW | None,
@@ -72,11 +77,13 @@ def shape(
         convviz shape 3x224x224 --target 112x112
 
         convviz shape 3x375x500 --resize short:256 --crop 224 --net vgg16
+
+        convviz shape --net resnet18
     """
     if target is not None and counting:
         raise SpecError("counts describes one layer, and --target lists several; leave one of them out.")
     _check_network(network, layer, alone=target is not None)
-    channels, size = _input_shape(input, reading)
+    channels, size = _input_shape(_usual(network) if input is None else input, reading)
     if target is not None:
         _show_targets(size, target, layer, given=typed_options, json=json)
     elif network.given and layer.layer_name is not None:
@@ -256,6 +263,15 @@ _COLOURS = (1, 3, 4)
 
 # Channels of a picture that is read in a mode.
 _CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}
+
+
+def _usual(network: NetworkSettings) -> str:
+    """Return the shape that a network declares, or that of photographs, as text."""
+    if not network.given:
+        raise SpecError("give a shape, such as 3x224x224, or a picture; only a network has one of its own.")
+    from convviz.compute.networks import source_of
+
+    return shape_text(source_of(network).usual_shape)
 
 
 def _input_shape(text: str, reading: InputSettings) -> tuple[int, HW]:

@@ -50,7 +50,7 @@ def _layer_lines(outcome: LayerOutcome) -> list[str]:
     result, size = outcome.result, outcome.result.picture.size
     layer = result.layer
     lines = [
-        *([result.shown_as] if result.shown_as else []),
+        *([result.transposed.sentence] if result.transposed else []),
         *layer.torch_repr(size).split("\n"),
         layer.sentence,
         shapes.shape_line(layer, size),
@@ -124,6 +124,7 @@ def document(outcome: LayerOutcome, wanted: RunSettings, **more: Any) -> dict[st
             "groups": layer.groups,
             "bias": layer.bias,
         },
+        **({} if result.transposed is None else {"transposed": result.transposed.document}),
         "output_shape": list(result.shape),
         "parameters": layer.parameters,
         "macs": layer.macs(result.picture.shape),

@@ -41,6 +41,27 @@ class Declared:
     dtype: str = "float32"
 
 
+class Fed(NamedTuple):
+    """Describe the array that a network is called with.
+
+    Parameters
+    ----------
+    name : str
+        The name of the input in a file; empty for a network without a file.
+    shape : tuple of int
+        The shape of the array, with a batch axis if the network has one.
+    dtype : str
+        The type of its numbers.
+    channels_last : bool
+        Whether its axes are (H, W, C).
+    """
+
+    name: str = ""
+    shape: Shape = ()
+    dtype: str = "float32"
+    channels_last: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkStep:
     """One operation of a network, for one shape of the input.
@@ -377,8 +398,12 @@ class Engine(Protocol):
         ...
 
     def value_names(self, name: str) -> tuple[str, str]:
-        """Return the names in the file of a step's input and output; empty for a network without a file."""
+        """Return the names in the file of a step's input and output; empty where it has no such value."""
         return "", ""
+
+    def fed(self, shape: Shape) -> Fed:
+        """Describe the array that the network is called with for an input of `shape`."""
+        return Fed(shape=(1, *shape), dtype=self.declared.dtype)
 
     def conv(self, name: str) -> Convolution:
         """Describe a step that is a convolution.

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -35,7 +36,7 @@ from convviz.compute.networks.engine import (
 )
 from convviz.compute.networks.foreign import foreign
 from convviz.compute.networks.module_reaches import Fields
-from convviz.compute.networks.module_weights import as_in_torch, effective, layer_of, used_weight
+from convviz.compute.networks.module_weights import as_in_torch, described, effective, layer_of
 from convviz.compute.networks.reaches import Told, told
 from convviz.errors import ConvvizError, ShapeError, SpecError, UnknownNameError
 from convviz.spec.geometry import HW
@@ -125,6 +126,11 @@ class ModuleEngine(Engine):
         module = getattr(module, "_orig_mod", module)
         self.module: nn.Module = module
         self._name = name or type(module).__name__
+        if any(map(is_lazy, itertools.chain(module.parameters(), module.buffers()))):
+            raise SpecError(
+                f"{self._name} has lazy layers, which draw their weights when they are called first; call it "
+                "once with a tensor where it is made."
+            )
         # torch has no name for the whole network: take the name of its class.
         self._modules = {inner or type(module).__name__: one for inner, one in module.named_modules()}
 
@@ -186,7 +192,8 @@ class ModuleEngine(Engine):
             self._run(np.zeros(shape, np.float32), list(self._modules), before=before, after=after)
         called = {call.module for call in calls}
         counted: set[torch.Tensor] = set()
-        return tuple(one for call in calls for one in _steps_of(call, called, counted))
+        convolve = {module for module in called if self._convolves(module)}
+        return tuple(one for call in calls for one in _steps_of(call, called, counted, convolve=convolve))
 
     # --- activations
 
@@ -315,7 +322,13 @@ class ModuleEngine(Engine):
         """Return whether a module is a convolution."""
         if _module_of(name) not in self._modules:
             raise UnknownNameError("layer", name, self._modules)
-        return isinstance(self._modules[_module_of(name)], _CONVOLUTIONS)
+        return self._convolves(self._modules[_module_of(name)])
+
+    def _convolves(self, module: nn.Module) -> bool:
+        """Return whether a module is one convolution of its input."""
+        return isinstance(module, _CONVOLUTIONS) and (
+            as_in_torch(module) or described(module, like=self._like) is not None
+        )
 
     def gradient(self, x: Floats, name: str, at: HW) -> Floats:
         """Let torch differentiate the sum of all maps of a step at one position."""
@@ -397,20 +410,22 @@ class ModuleEngine(Engine):
         what = f"{self._name}: the layer {printable(name)!r}"
         if not isinstance(module, _CONVOLUTIONS):
             raise SpecError(f"{what} is not a convolution but {type(module).__name__}.")
-        weight, bias = effective(module)
-        remark = ""
         if not as_in_torch(module):
-            remark = f"{type(module).__name__} has a forward of its own"
-            used = used_weight(module, like=self._like)
-            if used is None:
-                remark += ", which may differ from what is shown"
-            else:
-                weight, remark = used, f"{remark}; its weight is the one that it computes"
+            own = f"{type(module).__name__} has a forward of its own"
+            found = described(module, like=self._like)
+            if found is None:
+                raise SpecError(
+                    f"{what} cannot be explained: {own}, which is not one convolution of its input; "
+                    "run draws its maps."
+                )
+            remark = f"{own}; its settings and numbers are those that it computes with"
+            return Convolution(name, *found, remark)
+        weight, bias = effective(module)
         try:
             layer = layer_of(module, bias=bias is not None)
         except ConvvizError as error:
             raise SpecError(f"{what} cannot be explained: {error}") from None
-        return Convolution(name, layer, weight, bias, remark)
+        return Convolution(name, layer, weight, bias)
 
 
 def _module_of(name: str) -> str:
@@ -442,13 +457,15 @@ def _all_tensors(value: Any, key: str) -> Iterator[tuple[str, torch.Tensor]]:
             yield from _all_tensors(one, f"{key}[{index}]")
 
 
-def _steps_of(call: _Call, called: set[nn.Module], counted: set[torch.Tensor]) -> Iterator[NetworkStep]:
+def _steps_of(
+    call: _Call, called: set[nn.Module], counted: set[torch.Tensor], *, convolve: set[nn.Module]
+) -> Iterator[NetworkStep]:
     """Describe one call as steps: one for every array that it returns."""
     new = set(_own_parameters(call.module, called)) - counted
     counted |= new
     own = sum(one.numel() for one in new)
     kind = ""
-    if isinstance(call.module, _CONVOLUTIONS):
+    if call.module in convolve:
         kind = "Conv2d" if isinstance(call.module, nn.Conv2d) else "ConvTranspose2d"
     outputs: Mapping[str, Shape | None] = call.outputs or {"": None}
     for index, (key, shape) in enumerate(outputs.items()):

@@ -16,6 +16,7 @@ from convviz.compute.networks.engine import (
     Convolution,
     Declared,
     Engine,
+    Fed,
     Linear,
     NetworkStep,
     See,
@@ -26,7 +27,7 @@ from convviz.compute.networks.engine import (
 )
 from convviz.compute.networks.onnx_convs import convolution
 from convviz.compute.networks.onnx_costs import macs, parameters
-from convviz.compute.networks.onnx_graph import Graph, Value, opened
+from convviz.compute.networks.onnx_graph import Graph, Value, inner_convolutions, opened
 from convviz.compute.networks.onnx_names import CONVOLUTIONS, Names, names_of, part_name
 from convviz.compute.networks.onnx_quantized import Fetch
 from convviz.compute.networks.onnx_reaches import fields_of
@@ -38,7 +39,7 @@ from convviz.files.onnx_ import dequantized
 from convviz.machine import memory
 from convviz.spec.layers import Shape
 from convviz.spec.network import INPUT
-from convviz.text import printable
+from convviz.text import plural, printable
 from convviz.typing import Floats
 
 FOLDED = (
@@ -190,7 +191,10 @@ class OnnxEngine(Engine):
     def _remark(self, index: int) -> str:
         """Return how a step differs from what its name says."""
         remarks = [FOLDED] if index in self._names.folded else []
-        return "; ".join(remarks + ([_WIDENED] if self._graph.widened else []))
+        remarks += [_WIDENED] if self._graph.widened else []
+        if count := inner_convolutions(self._graph.nodes[index]):
+            remarks.append(f"{plural(count, 'convolution')} inside its graphs run with it and are not listed")
+        return "; ".join(remarks)
 
     @of_last_shape
     def _values(self, shape: Shape) -> dict[str, Value]:
@@ -220,7 +224,10 @@ class OnnxEngine(Engine):
         """Return the names in the file of the input and the output of a step."""
         (value, *_) = self._names.find(name)
         index = self._graph.makers.get(value)
-        return ("" if index is None else str(self._graph.nodes[index].input[0])), value
+        node = None if index is None else self._graph.nodes[index]
+        # What a convolution of whole numbers reads is not what `visit` gives.
+        whole = node is not None and node.op_type in ("ConvInteger", "QLinearConv")
+        return ("" if node is None or whole else str(node.input[0])), value
 
     # --- activations
 
@@ -324,6 +331,13 @@ class OnnxEngine(Engine):
                 self._session = kept = Session(graph, rest, known)
             made |= kept.run({graph.image.name: image})
         return made
+
+    def fed(self, shape: Shape) -> Fed:
+        """Describe the picture as the graph declares it."""
+        declared = self.declared
+        return Fed(
+            self._graph.image.name, tuple(self._graph.dims(shape)), declared.dtype, declared.channels_last
+        )
 
     def _as_declared(self, x: Floats) -> NDArray[Any]:
         """Arrange the axes of a picture as the graph declares them."""

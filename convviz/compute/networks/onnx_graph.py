@@ -79,7 +79,7 @@ class Graph:
 
     def __post_init__(self) -> None:
         self.nodes = list(self.model.graph.node)
-        self.read_by = [_reads(node) for node in self.nodes]
+        self.read_by = [onnx_.reads(node) for node in self.nodes]
         self.tensors = {one.name: one for one in self.model.graph.initializer}
         for index, node in enumerate(self.nodes):
             self.makers.update((output, index) for output in node.output if output)
@@ -399,16 +399,14 @@ def _all_nodes(graph: Any) -> Iterator[Any]:
     """List the operations of a graph and of the graphs inside them, such as branches and loops."""
     for node in graph.node:
         yield node
-        for inner in _graphs_of(node):
+        for inner in onnx_.graphs_of(node):
             yield from _all_nodes(inner)
 
 
-def _graphs_of(node: Any) -> Iterator[Any]:
-    """List the inner graphs that an operation runs."""
-    for one in node.attribute:
-        if one.type == onnx.AttributeProto.GRAPH:
-            yield one.g
-        yield from one.graphs
+def inner_convolutions(node: Any) -> int:
+    """Count the convolutions in the branches or the loop that an operation runs."""
+    inner = (other for graph in onnx_.graphs_of(node) for other in _all_nodes(graph))
+    return sum(other.op_type in ("Conv", "ConvTranspose") for other in inner)
 
 
 def _tensors_of(node: Any) -> Iterator[Any]:
@@ -419,20 +417,8 @@ def _tensors_of(node: Any) -> Iterator[Any]:
         yield from one.tensors
         for sparse in (one.sparse_tensor, *one.sparse_tensors):
             yield from (sparse.values, sparse.indices)
-    for inner in _graphs_of(node):
+    for inner in onnx_.graphs_of(node):
         yield from inner.initializer
-
-
-def _reads(node: Any) -> set[str]:
-    """List the values that an operation reads, and those that its inner graphs take from outside."""
-    found = {one for one in node.input if one}
-    for inner in _graphs_of(node):
-        own = {one.name for one in (*inner.input, *inner.initializer)}
-        for other in inner.node:
-            found |= _reads(other) - own
-            own.update(other.output)
-        found |= {one.name for one in inner.output} - own
-    return found
 
 
 def dtype_of(number: int) -> np.dtype[Any]:

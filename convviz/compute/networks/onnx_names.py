@@ -84,7 +84,8 @@ def names_of(graph: Graph) -> Names:
     origins = {index: origin for index in live if (origin := _origin(graph, index, found))}
     modules = _modules(graph, live, origins)
     exits = {values[0]: module for module, values in modules.items() if len(values) == 1}
-    for index in live:
+    # A convolution takes the name of its module before what quantization puts around it.
+    for index in sorted(live, key=lambda index: graph.nodes[index].op_type not in CONVOLUTIONS):
         node = graph.nodes[index]
         origin = origins.get(index)
         if origin is None or index in found.folded:
@@ -100,6 +101,7 @@ def names_of(graph: Graph) -> Names:
         found.values[name] = tuple(outputs or node.output[:1])
         if len(outputs) > 1:
             found.values |= {part_name(name, at): (one,) for at, one in enumerate(outputs)}
+    found.own = dict(sorted(found.own.items()))
     found.outer = modules.keys() - found.values.keys()
     found.values |= {name: modules[name] for name in found.outer}
     for index in live:

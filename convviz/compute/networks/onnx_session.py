@@ -97,7 +97,10 @@ class Session:
             made = self._session.run(list(self.values), given)
         except _ERRORS as error:
             shapes = ", ".join(shape_text(array.shape) for array in inputs.values())
-            raise InputError(f"{self._graph.name} cannot be computed for {shapes}{_words(error)}.") from None
+            raise InputError(
+                f"{self._graph.name} cannot be computed for {shapes}{_words(error)}; "
+                "an input of another size may fit."
+            ) from None
         for name, array in zip(self.values, made, strict=True):
             if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
                 raise SpecError(f"{self._graph.name}: {printable(name)!r} gives no array of numbers.")

@@ -241,7 +241,8 @@ class _Explanation:
 
     def _note(self) -> str:
         """Describe how to read the colours, and which cells are padding."""
-        words = ["orange is positive, purple negative"]
+        words = [] if self.run.transposed is None else [self.run.transposed.sentence]
+        words.append("orange is positive, purple negative")
         if not self.found.inside.all():
             mode = self.run.layer.padding_mode
             words.append(f"dashed cells are padding ({mode})")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from convviz.compute.networks.engine import Fed
 from convviz.errors import SpecError
 from convviz.render.words.program import opened_weights
 from convviz.spec.layers import Shape
@@ -24,6 +25,7 @@ def layer_program(
     name: str,
     values: tuple[str, str],
     shape: Shape,
+    fed: Fed,
 ) -> str:
     """Write a program that computes the input of a layer inside a network, and its maps.
 
@@ -42,6 +44,8 @@ def layer_program(
         The names in an ONNX file of the values that the layer reads and makes.
     shape : tuple of int
         Shape of the maps.
+    fed : Fed
+        The array that an ONNX file is called with.
 
     Returns
     -------
@@ -63,8 +67,13 @@ def layer_program(
     size = " x ".join(map(str, shape))
     if network.model is not None:
         needed, body = _of_module(network.model, layer, name)
+    elif not all(values):
+        raise SpecError(
+            f"code: {name!r} computes with whole numbers, which convviz shows in real ones; no short program "
+            "does that. run --save writes the numbers."
+        )
     else:
-        needed, body = _of_onnx(str(network.net), values)
+        needed, body = _of_onnx(str(network.net), values, fed=fed)
     return _joined(lines, [*imports, "import numpy as np", *needed], [*body, f"# maps: {size}", *_PRINTED])
 
 
@@ -73,8 +82,7 @@ def prediction_program(
     network: NetworkSettings,
     layer: LayerSettings,
     *,
-    dtype: str = "float32",
-    channels_last: bool = False,
+    fed: Fed,
     until: tuple[str, str] = ("", ""),
     classes: Sequence[str] = (),
 ) -> str:
@@ -82,12 +90,8 @@ def prediction_program(
 
     Parameters
     ----------
-    read, network, layer
+    read, network, layer, fed
         As for `layer_program`.
-    dtype : str
-        The type of the numbers that an ONNX file reads.
-    channels_last : bool
-        Whether the ONNX file reads (H, W, C).
     until : (str, str)
         The last step of the network, and the name of its output in an ONNX file; empty for all steps.
     classes : sequence of str
@@ -107,7 +111,7 @@ def prediction_program(
     if network.model is not None:
         needed, body = _module_outputs(network.model, layer, until[0])
     else:
-        needed, body = _session_outputs(str(network.net), until[1], dtype=dtype, channels_last=channels_last)
+        needed, body = _session_outputs(str(network.net), until[1], fed=fed)
     named = "names[index]" if classes else "index"
     printed = [f"names = {list(classes)!r}"] if classes else []
     printed += [
@@ -120,35 +124,59 @@ def prediction_program(
 def _module_outputs(model: str, layer: LayerSettings, step: str) -> tuple[list[str], list[str]]:
     """Write the lines that compute the outputs of a torch module, or of one of its steps, as ``values``."""
     needed, body = _module_lines(model, layer)
-    call = "module(torch.tensor(channels, dtype=torch.float32)[None])"
+    call = "module(torch.tensor(channels)[None].to(dtype))"
     if not step:
-        return needed, [*body, "with torch.no_grad():", f"    values = {call}[0].numpy()"]
+        return needed, [*body, "with torch.no_grad():", f"    values = {call}[0].float().numpy()"]
     return needed, [
         *body,
-        "seen = {}",
-        f"layer = module.get_submodule({step.partition(':')[0]!r})",
-        "layer.register_forward_hook(lambda layer, inputs, made: seen.update(values=made))",
+        *_hooked(step, "made.clone()"),
         "with torch.no_grad():",
         f"    {call}",
-        'values = seen["values"][0].numpy()',
+        f"values = seen[{_count(step)}][0].float().numpy()",
     ]
 
 
-def _session_outputs(
-    path: str, value: str, *, dtype: str, channels_last: bool
-) -> tuple[list[str], list[str]]:
+def _hooked(step: str, kept: str) -> list[str]:
+    """Write the lines that keep a copy at every call of a layer, before a later layer changes it in place."""
+    return [
+        "seen = []  # one entry for every call of the layer",
+        f"layer = module.get_submodule({step.partition(':')[0]!r})",
+        f"layer.register_forward_hook(lambda layer, inputs, made: seen.append({kept}))",
+    ]
+
+
+def _count(step: str) -> int:
+    """Return the number of the call that a name ends in, from 0.
+
+    Examples
+    --------
+    >>> _count("head.conv"), _count("head.conv:3")
+    (0, 2)
+    """
+    return int(step.partition(":")[2] or 1) - 1
+
+
+def _session_outputs(path: str, value: str, *, fed: Fed) -> tuple[list[str], list[str]]:
     """Write the lines that compute the first output of an ONNX file, or one of its values, as ``values``."""
     needed, body = _session_lines(path, value)
-    x = "channels.transpose(1, 2, 0)" if channels_last else "channels"
-    if dtype.startswith(("int", "uint")):
-        x = f"np.clip(np.rint({x}), np.iinfo({dtype!r}).min, np.iinfo({dtype!r}).max)"
-    x = f"{x}[None].astype({dtype!r})"
     name = repr(value) if value else "session.get_outputs()[0].name"
     return needed, [
         *body,
-        f"(made,) = session.run([{name}], {{session.get_inputs()[0].name: {x}}})",
+        f"(made,) = session.run([{name}], {{{fed.name!r}: {_fed(fed)}}})",
         "values = made[0]",
     ]
+
+
+def _fed(fed: Fed) -> str:
+    """Write the array that an ONNX file is called with."""
+    x = "channels.transpose(1, 2, 0)" if fed.channels_last else "channels"
+    if fed.dtype.startswith(("int", "uint")):
+        x = f"np.clip(np.rint({x}), np.iinfo({fed.dtype!r}).min, np.iinfo({fed.dtype!r}).max)"
+    if len(fed.shape) == 4 and fed.shape[0] == 1:
+        x += "[None]"
+    elif len(fed.shape) == 4:  # a batch of several copies
+        x = f"np.broadcast_to({x}, {tuple(fed.shape)})"
+    return f"{x}.astype({fed.dtype!r})"
 
 
 def _read(read: tuple[str, list[str]] | None) -> tuple[str, list[str]]:
@@ -186,19 +214,20 @@ def _module_lines(model: str, layer: LayerSettings) -> tuple[list[str], list[str
         opened, more = opened_weights(layer.weights)
         found += more
         body += [opened, "module.load_state_dict(stored)"]
-    return found, [*body, "module.eval()", ""]
+    # The type of the first parameter is that of the input; channels may be float64.
+    kind = "dtype = next((one.dtype for one in module.parameters()), torch.float32)"
+    return found, [*body, "module.eval()", kind, ""]
 
 
 def _of_module(model: str, layer: LayerSettings, name: str) -> tuple[list[str], list[str]]:
     """Write the lines that make and load a torch module, and call it with a hook."""
     found, body = _module_lines(model, layer)
     body += [
-        "seen = {}",
-        f"layer = module.get_submodule({name.partition(':')[0]!r})",
-        "layer.register_forward_hook(lambda layer, inputs, made: seen.update(arriving=inputs[0], maps=made))",
+        *_hooked(name, "(inputs[0].clone(), made.clone())"),
         "with torch.no_grad():",
-        "    module(torch.tensor(channels, dtype=torch.float32)[None])",
-        'arriving, maps = seen["arriving"][0], seen["maps"][0]',
+        "    module(torch.tensor(channels)[None].to(dtype))",
+        "# the first input of the batch, if there is one",
+        f"arriving, maps = (one.float().reshape(-1, *one.shape[-3:])[0] for one in seen[{_count(name)}])",
     ]
     return found, body
 
@@ -215,19 +244,23 @@ def _session_lines(path: str, value: str) -> tuple[list[str], list[str]]:
     ]
 
 
-def _of_onnx(path: str, values: tuple[str, str]) -> tuple[list[str], list[str]]:
+def _of_onnx(path: str, values: tuple[str, str], *, fed: Fed) -> tuple[list[str], list[str]]:
     """Write the lines with which onnxruntime computes the input and the output of a layer."""
     names = list(dict.fromkeys(values))
     body = [
         f"model = onnx.load({path!r})",
-        "given = model.graph.input[0].name",
+        f"given = {fed.name!r}",
         "known = {given, *(value.name for value in model.graph.output)}",
         f"names = {names!r}  # what the layer reads, and what it makes",
         "model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)",
         "session = onnxruntime.InferenceSession(model.SerializeToString())",
         "wanted = [name for name in names if name != given]",
-        "made = dict(zip(wanted, session.run(wanted, {given: channels[None]})))",
-        "made.setdefault(given, channels[None])",
-        "arriving, maps = made[names[0]][0], made[names[-1]][0]",
+        f"x = {_fed(fed)}",
+        "made = dict(zip(wanted, session.run(wanted, {given: x})))",
+        "made.setdefault(given, x)",
+        "# the first input of the batch, if there is one",
+        "arriving, maps = (",
+        "    values.reshape(-1, *values.shape[-3:])[0] for values in (made[names[0]], made[names[-1]])",
+        ")",
     ]
     return ["import onnx", "import onnxruntime"], body

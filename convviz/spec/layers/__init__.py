@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from convviz.spec.layers.pooling import MaxPool2d as MaxPool2d
     from convviz.spec.layers.pooling import pooled_length as pooled_length
     from convviz.spec.layers.transposed import ConvTranspose2d as ConvTranspose2d
+    from convviz.spec.layers.transposed import Transposed as Transposed
 else:
     __getattr__, __dir__ = on_first_use(
         __name__,
@@ -77,6 +78,6 @@ else:
                 "check_padding",
             ),
             "pooling": ("AdaptiveAvgPool2d", "AvgPool2d", "MaxPool2d", "pooled_length"),
-            "transposed": ("ConvTranspose2d",),
+            "transposed": ("ConvTranspose2d", "Transposed"),
         },
     )

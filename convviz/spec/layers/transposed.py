@@ -1,8 +1,8 @@
 """Describe ``torch.nn.ConvTranspose2d`` as a checked value."""
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convviz.errors import SpecError
 from convviz.spec.geometry import HW, transposed_axis
@@ -129,6 +129,21 @@ class ConvTranspose2d(Layer):
             for axis in ("h", "w")
         )
 
+    def making(self, shape: Shape, made: Shape) -> "ConvTranspose2d":
+        """Return the layer with the output padding that makes maps of shape `made`, if there is one.
+
+        A program may choose it for every call, as torch does for the argument ``output_size``.
+
+        Examples
+        --------
+        >>> ConvTranspose2d(1, 1, 3, stride=2).making((1, 4, 4), (1, 10, 9)).output_padding
+        HW(h=1, w=0)
+        """
+        _, h, w = replace(self, output_padding=HW(0, 0)).output_shape(shape)
+        more = HW(made[1] - h, made[2] - w)
+        fits = all(0 <= m < max(s, d) for m, s, d in zip(more, self.stride, self.dilation, strict=True))
+        return replace(self, output_padding=more) if fits else self
+
     def macs(self, shape: Shape, *others: Shape) -> int:
         """Count one multiply-accumulate operation per weight and input pixel."""
         _, size = channels_of(self, shape, self.in_channels)
@@ -139,3 +154,52 @@ class ConvTranspose2d(Layer):
         return before.through_transposed(
             self.kernel_size[axis], self.stride[axis], self.dilation[axis], padding=self.padding[axis]
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Transposed:
+    """A transposed convolution that is computed as the equal convolution.
+
+    Parameters
+    ----------
+    layer : ConvTranspose2d
+        Its own settings.
+    shape : (int, int, int)
+        Shape of its input, before zeros are put between the values.
+    """
+
+    layer: ConvTranspose2d
+    shape: Shape
+
+    @property
+    def sentence(self) -> str:
+        """Name the layer, and say as what it is computed.
+
+        Examples
+        --------
+        >>> Transposed(ConvTranspose2d(1, 1, 2), (1, 4, 4)).sentence
+        'ConvTranspose2d(1, 1, kernel_size=(2, 2), stride=(1, 1)) as the equal convolution of its input'
+        """
+        zeros = " with zeros between the values" if self.spread != self.shape else ""
+        return f"{self.layer} as the equal convolution of its input{zeros}"
+
+    @property
+    def spread(self) -> Shape:
+        """Shape of the input with the zeros."""
+        (sh, sw), (c, h, w) = self.layer.stride, self.shape
+        return c, (h - 1) * sh + 1, (w - 1) * sw + 1
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Its settings, as plain values."""
+        layer = self.layer
+        pairs = ("kernel_size", "stride", "padding", "output_padding", "dilation")
+        return {
+            "in_channels": layer.in_channels,
+            "out_channels": layer.out_channels,
+            **{name: list(getattr(layer, name)) for name in pairs},
+            "groups": layer.groups,
+            "bias": layer.bias,
+            "input_shape": list(self.shape),
+            "macs": layer.macs(self.shape),
+        }
