@@ -1,25 +1,27 @@
 """Describe a layer in context: its input inside a network, its settings and its weights."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from convviz.compute.networks.engine import Activation, Fed, NetworkStep, activations
 from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.images.finite import finite_of
 from convviz.images.picture import Picture
 from convviz.spec.geometry import HW, Edges, check_inside
-from convviz.spec.layers import Conv2d, ConvTranspose2d, Transposed, shape_text
+from convviz.spec.layers import Conv2d, shape_text
 from convviz.spec.reach import Box
 from convviz.spec.settings import LayerSettings
 from convviz.text import in_quotes, plural
 from convviz.typing import Floats
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convviz.compute.networks.engine import Activation, Fed, NetworkStep
     from convviz.compute.networks.sources import NetworkSource, Opened
+    from convviz.spec.layers import ConvTranspose2d, Transposed
 
 # The number of candidate layers that a message names.
 _NAMED = 8
@@ -74,12 +76,12 @@ class InNetwork(NamedTuple):
     network: str
     runner: str
     maps: Floats
-    values: tuple[str, str] = ("", "")
-    fed: Fed = Fed()
+    values: tuple[str, str]
+    fed: "Fed"
     seen: Seen | None = None
     gradient: Floats | None = None
     picture: Picture | None = None
-    transposed: Transposed | None = None
+    transposed: "Transposed | None" = None
 
     @property
     def words(self) -> str:
@@ -125,7 +127,7 @@ class LayerInContext:
 
 
 def in_network(
-    opened: "Opened", picture: Picture, name: str, *, made: Activation | None = None
+    opened: "Opened", picture: Picture, name: str, *, made: "Activation | None" = None
 ) -> LayerInContext:
     """Compute the input of a convolution in a network, and take its settings and weights.
 
@@ -164,6 +166,9 @@ def in_network(
     >>> found.picture.shape, found.layer.weight_shape
     ((4, 6, 6), (2, 4, 3, 3))
     """
+    from convviz.compute.networks.engine import activations
+    from convviz.spec.layers import ConvTranspose2d, Transposed
+
     engine = opened.engine
     name = engine.step_name(name)
     convolution = engine.conv(name)
@@ -226,7 +231,7 @@ def _arriving(picture: Picture, values: Floats) -> Picture:
     return Picture(values, names, *ends, picture.remarks, activations=True)
 
 
-def _transposed_remark(name: str, layer: ConvTranspose2d) -> str:
+def _transposed_remark(name: str, layer: "ConvTranspose2d") -> str:
     """Explain how a transposed convolution is shown."""
     between = " and ".join(
         f"{plural(stride - 1, 'zero')} between its {what}"
@@ -239,7 +244,7 @@ def _transposed_remark(name: str, layer: ConvTranspose2d) -> str:
     )
 
 
-def as_convolution(layer: ConvTranspose2d, weight: Floats, x: Floats) -> tuple[Conv2d, Floats, Floats]:
+def as_convolution(layer: "ConvTranspose2d", weight: Floats, x: Floats) -> tuple[Conv2d, Floats, Floats]:
     """Write a transposed convolution as a convolution.
 
     Parameters
@@ -267,6 +272,7 @@ def as_convolution(layer: ConvTranspose2d, weight: Floats, x: Floats) -> tuple[C
 
     Examples
     --------
+    >>> from convviz.spec.layers import ConvTranspose2d
     >>> layer = ConvTranspose2d(1, 1, 2, stride=2, bias=False)
     >>> found, weight, x = as_convolution(layer, np.float32([[[[1, 2], [3, 4]]]]), np.float32([[[1, 5]]]))
     >>> found.padding, weight.tolist(), x.tolist()
@@ -337,12 +343,12 @@ def settings_of(source: "NetworkSource", layer: LayerSettings) -> LayerSettings:
     )
 
 
-def convolutions(steps: tuple[NetworkStep, ...]) -> list[NetworkStep]:
+def convolutions(steps: "tuple[NetworkStep, ...]") -> "list[NetworkStep]":
     """List the steps that are convolutions of two axes."""
     return [one for one in steps if one.convolution]
 
 
-def see(steps: Sequence[NetworkStep], at: HW, *, layer: str | None = None) -> Seen:
+def see(steps: "Sequence[NetworkStep]", at: HW, *, layer: str | None = None) -> Seen:
     """Find the receptive field of a value.
 
     Parameters

@@ -37,10 +37,10 @@ MOST_ROOMS = 17
 
 # Imports inside of functions: the bodies of commands, the look-up of backends and engines, the public names;
 # the command line, which Ctrl-C may interrupt; packages for colour scales and PDF that few pictures need,
-# readers of weights that few layers need, a package for threads that the command line does without, one that
-# not every machine has, one that is asked how much memory there is, a progress bar that is drawn only after a
-# while, and what folders by address, clusters and videos need; what finds the name that was meant, in an
-# error; and the page, which few results become.
+# readers of weights and engines, which a single new layer does not need, a package for threads that the
+# command line does without, one that not every machine has, one that is asked how much memory there is, a
+# progress bar that is drawn only after a while, and what folders by address, clusters and videos need; what
+# finds the name that was meant, in an error; and the page, which few results become.
 LAZY = (
     "errors.py",
     "cli/commands/",
@@ -60,6 +60,7 @@ LAZY = (
     "files/addresses.py",
     "files/video.py",
     "batch/remote/",
+    "results/context.py",
     "results/feature_maps.py",
     "results/network.py",
     "results/outputs.py",
