@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -18,9 +18,12 @@ from convviz.images.picture import Picture
 from convviz.machine import memory, parallel
 from convviz.spec import scales
 from convviz.spec.geometry import HW
-from convviz.spec.layers import Conv2d, Transposed
+from convviz.spec.layers import Conv2d
 from convviz.text import plural
 from convviz.typing import Floats
+
+if TYPE_CHECKING:
+    from convviz.spec.layers import Transposed
 
 # The most bytes of a band of rows, with the input rows that it needs: it must fit into a shared cache.
 _BAND_BYTES = 1 << 23
@@ -120,7 +123,7 @@ class LayerRun:
     seconds: float = field(default=0.0)
     device: str = "cpu"
     origin: str = ""
-    transposed: Transposed | None = None
+    transposed: "Transposed | None" = None
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
