@@ -245,7 +245,7 @@ def test_the_legend_says_what_a_number_is_that_rounds_to_0(least, said):
     weight = np.array([[[[0.25, -1], [least, 0]]]], np.float32)
     words = words_on(run(convviz.Conv2d(1, 1, 2, bias=False), weight, x=PICTURE[:1]).sheet())
     assert ("~0" in words) == said
-    assert ("~0 is not 0, but rounds to it" in " ".join(words)) == said
+    assert ("~0 is not quite 0" in " ".join(words)) == said
 
 
 @pytest.mark.parametrize(("channels", "said"), [(3, False), (8, True)])

@@ -30,7 +30,7 @@ KEY, SCALE_LINES = 9, 2
 _NARROW = 18
 # What the legend says of the sign for such a number, and the least cell that has room for numbers, in
 # multiples of the type size.
-_TINY, _LEAST_CELL = f"{TOO_SMALL} is not 0, but rounds to it", 1.2
+_TINY, _LEAST_CELL = f"{TOO_SMALL} is not quite 0", 1.2
 # Layouts of at least this share of the largest are as good.
 _NEAR = 0.92
 # Columns of at least this share of the widest become as wide; stacks of sections are this many gaps apart.
