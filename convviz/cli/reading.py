@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convviz.cli.console import remark
 from convviz.cli.writing import stem_of
@@ -19,6 +19,10 @@ from convviz.results.context import LayerInContext
 from convviz.spec.geometry import HW
 from convviz.spec.settings import InputSettings, LayerSettings
 from convviz.spec.wanted import NetworkSettings
+from convviz.text import printable
+
+if TYPE_CHECKING:
+    from convviz.compute.networks.engine import Engine
 
 
 def read_input(names: Sequence[str], settings: InputSettings) -> Picture:
@@ -130,7 +134,8 @@ def in_network(
     picture = read_input(names, reading)
     opened = source.open(picture.shape)
     name = context.chosen_layer(opened, picture.shape, layer.layer_name)
-    return Located(context.in_network(opened, picture, name), picture, reading, asked)
+    (name,), renamed = own_names(opened.engine, [layer.layer_name or name])
+    return Located(context.in_network(opened, picture, name), picture, reading, (*asked, *renamed))
 
 
 def layer_names(text: str | None, known: Sequence[str]) -> list[str]:
@@ -138,6 +143,17 @@ def layer_names(text: str | None, known: Sequence[str]) -> list[str]:
     if text is None or text in known:
         return [] if text is None else [text]
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def own_names(engine: "Engine", names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the names that `layers` lists for layers of a network, and remarks on those with other names."""
+    own = [engine.step_name(name) for name in names]
+    remarks = [
+        f"{printable(given)} is what {found} makes"
+        for given, found in zip(names, own, strict=True)
+        if given != found
+    ]
+    return own, remarks
 
 
 def input_files(names: Sequence[str]) -> list[Path]:

@@ -75,7 +75,8 @@ const Marks = (() => {
     const [field] = one.fields;
     if (field !== document.activeElement) {
       field.dataset.place = [one.at, y, x].join(",");
-      Rows.write(field, cells[y * kw + x].weight, 9);
+      const { weight } = cells[y * kw + x];
+      Rows.write(field, weight, Words.fit(weight, 9));
       /** @type {any} */ (field.previousElementSibling).textContent = `${y},${x}`;
     }
     /** @type {any} */ (one.products.querySelector(".named")).replaceChildren(

@@ -31,9 +31,8 @@ const Rows = (() => {
     });
   }
 
-  /** Write a weight into its field, unless the user types in it. @param {HTMLInputElement} field @param {number} value @param {number} chars */
-  function write(field, value, chars) {
-    const text = Words.fit(value, chars);
+  /** Write a weight into its field, unless the user types in it. @param {HTMLInputElement} field @param {number} value @param {string} text */
+  function write(field, value, text) {
     if (field !== document.activeElement || field.value === field.dataset.seen) Dom.set(field, { value: text });
     Dom.set(field.dataset, { seen: text, value: String(value) });
   }
@@ -224,7 +223,7 @@ const Rows = (() => {
       const { chars } = Cells.fontOf(plan.kernel.width, plan.kernel.height);
       one.fields.forEach((field, at) => {
         const value = kernels[one.at * count + at];
-        write(field, value, chars);
+        write(field, value, Words.fit(value, chars));
         markTyped(field, now, String(indexOf(now, [one.at, Math.floor(at / kw), at % kw])));
         Cells.colour(field, Paint.colour(value, peak));
       });

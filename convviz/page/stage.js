@@ -174,7 +174,8 @@ const Stage = (() => {
       Rows.typing(built.biasField, () => `b${/** @type {Shown} */ (store.now().shown).map}`);
     }
     if (weights?.bias && built.biasField) {
-      Rows.write(built.biasField, weights.bias[map], 7);
+      // As many digits as the other terms of the sum have.
+      Rows.write(built.biasField, weights.bias[map], short(weights.bias[map]));
       Rows.markTyped(built.biasField, now, `b${map}`);
     }
     $("bars").replaceChildren(...(output.height === 1 && step ? [Inspector.bars(/** @type {Shown} */ (now.shown), data)] : []));

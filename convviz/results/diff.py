@@ -221,7 +221,8 @@ class Differences(OnSheet[LayerDifference]):
         several = sum(not one.within for one in self.layers)
         if self.stored:
             return f"{a} and {b} differ in {several} of {count}, the first is {first.label}: {_words(first)}"
-        return f"{a} and {b} first differ at {first.label}: {_words(first)}; {several} of {count} differ"
+        verb = "differs" if several == 1 else "differ"
+        return f"{a} and {b} first differ at {first.label}: {_words(first)}; {several} of {count} {verb}"
 
     @property
     def notes(self) -> list[str]:

@@ -261,8 +261,8 @@ def test_a_transposed_convolution_is_named_on_its_sheet(convviz, tmp_path):
     done = convviz("run", "x.npy", "--model", "up.py:make", "--layer", "1", "-o", "x.svg")
     assert done.returncode == 0, done.stderr
     named = (
-        "ConvTranspose2d(4, 2, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1)) as the equal convolution "
-        "of its input with zeros between the values"
+        "ConvTranspose2d(4, 2, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1)) as the equal convolution: "
+        "kernels rotated by 180 degrees, zeros between the values of its input"
     )
     assert done.stdout.splitlines()[0] == named
     root = ElementTree.parse(tmp_path / "x.svg").getroot()
@@ -291,7 +291,7 @@ def test_a_transposed_convolution_is_named_with_its_own_settings(convviz, tmp_pa
         return
     named = (
         "ConvTranspose2d(4, 2, kernel_size=(4, 4), stride=(2, 2), padding=(1, 0), output_padding=(1, 1)) "
-        "as the equal convolution of its input with zeros between the values"
+        "as the equal convolution: kernels rotated by 180 degrees, zeros between the values of its input"
     )
     assert done.stdout.startswith(named)
     if command != "pad":
@@ -441,6 +441,7 @@ def test_a_module_of_several_operations_is_asked_for_by_its_name_in_torch(convvi
         )
     )
     assert done.returncode == 0, done.stderr
+    assert "stage is what stage.1 makes" in done.stderr.splitlines()
     with np.load(tmp_path / "o.npz") as stored:
         (maps,) = (stored[name] for name in stored.files if stored[name].shape == made.shape)
         np.testing.assert_allclose(maps, made, atol=1e-5)

@@ -813,6 +813,9 @@ def test_the_products_of_the_asymmetric_layer_add_up_to_the_value_of_torch(opene
         assert partial == pytest.approx(float((window * weight[at]).sum()), rel=1e-3, abs=1e-3)
     total = float(browser.find_element(By.CSS_SELECTOR, "#ledger .total .amount").text)
     assert total == pytest.approx(expected, rel=1e-3)
+    # All terms have four digits, the bias in its field too.
+    written = browser.find_element(By.ID, "biasValue").get_property("value")
+    assert float(written) == float(f"{bias:.4g}")
     assert total == pytest.approx(
         sum(one for (one,) in numbers(browser, ".partial .amount")) + bias, rel=2e-3
     )

@@ -501,3 +501,25 @@ def test_a_page_of_three_maps_has_three_columns():
     """Two rows of channels and one of maps fill a page; in four columns they would fill half of it."""
     sections = [Section(tiles(4), None, INPUT_BLUE), Section(tiles(3), None, OUTPUT_TEAL)]
     assert columns_of(sheet(["x"], sections, look=Look(layout="tall"))) == 3
+
+
+def test_rows_of_equal_tiles_have_the_same_columns_whatever_their_captions():
+    """Three rows of five: one has much shorter captions, and the legend does not stand between them."""
+
+    def row(name):
+        return Section(
+            [Tile(f"{name}{at}", "8" * len(name), np.zeros((70, 70), np.uint8)) for at in range(5)],
+            5,
+            INPUT_BLUE,
+            title=name,
+        )
+
+    long = "a-name-of-many-letters-"
+    made = sheet(["heading"], [row(long), row("b"), row(f"{long}c")], "A legend of some words.")
+    found = sorted(frames(made.image(), INPUT_BLUE))
+    assert len(found) == 15
+    assert [left for _, left, _, _ in found[:5]] == [left for _, left, _, _ in found[5:10]]
+    legend = next(
+        one for one in made.drawing.shapes if isinstance(one, Label) and one.text.startswith("A legend")
+    )
+    assert legend.y > found[10][0]

@@ -92,7 +92,7 @@ def _find(
     quiet: bool,
 ) -> "tuple[Looks, InputSettings]":
     """Read INPUT as the network asks for, and run the network."""
-    from convviz.cli.reading import layer_names, read_input
+    from convviz.cli.reading import layer_names, own_names, read_input
     from convviz.compute import networks
     from convviz.results.look_at import look_at
 
@@ -100,8 +100,10 @@ def _find(
     reading, read_as = source.reading(reading)
     image = read_input(names, reading)
     wanted = layer_names(layer.layer_name, source.names)
-    found = look_at(source.open(image.shape), image, wanted, asked=asked)
+    opened = source.open(image.shape)
+    wanted, renamed = own_names(opened.engine, wanted)
+    found = look_at(opened, image, wanted, asked=asked)
     if not quiet:
-        for text in (*read_as, *image.remarks, *found.remarks):
+        for text in (*read_as, *renamed, *image.remarks, *found.remarks):
             remark(text)
     return found, reading

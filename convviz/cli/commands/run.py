@@ -204,7 +204,7 @@ def _program(
 
 def _run_network(request: "RunRequest") -> list[_Done]:
     """Run a network, or a layer of it; write what is wanted and report it."""
-    from convviz.cli.reading import layer_names
+    from convviz.cli.reading import layer_names, own_names
     from convviz.compute import networks
     from convviz.compute.networks.sources import check_layer
     from convviz.files import archives
@@ -219,11 +219,11 @@ def _run_network(request: "RunRequest") -> list[_Done]:
     start = time.perf_counter()
     image = request.read(reading)
     seconds = time.perf_counter() - start
-    if not request.quiet:
-        for text in asked:
-            remark(text)
     opened = source.open(image.shape)
-    names = [opened.engine.step_name(name) for name in names]
+    names, renamed = own_names(opened.engine, names)
+    if not request.quiet:
+        for text in (*asked, *renamed):
+            remark(text)
     about = _contexts(opened, image, names, at=request.wanted.field, effective=request.wanted.effective)
     done = [
         _run_in_context(one, about[name], image, seconds=seconds)

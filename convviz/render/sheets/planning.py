@@ -280,7 +280,7 @@ def _legend(sentences: Sequence[str], width: int, text: int, *, scale: bool) -> 
 
 
 def _corners(stacks: Sequence[Sequence[Rows]], lanes: int, text: int) -> Iterator[tuple[HW, HW]]:
-    """Find where no tile stands: below shorter stacks, before the first tile of a section, after its last.
+    """Find where no tile stands: below shorter stacks, before a section, after the first or the last one.
 
     Each is the distance from the top left of all stacks, and the size; `lanes` is the room at the left of a
     stack.
@@ -295,9 +295,10 @@ def _corners(stacks: Sequence[Sequence[Rows]], lanes: int, text: int) -> Iterato
             start = top + one.title + sum(one.heights[:-1]) + (len(one.heights) - 1) * row
             last = HW(one.heights[-1] + row - gap, one.cell + gap)
             filled = one.section.skipped + len(one.section.tiles) - (len(one.heights) - 1) * one.columns
-            after.append(
-                (HW(start, left + filled * last.w + gap), HW(last.h, wide - filled * last.w - 2 * gap))
-            )
+            if one is stack[0] or one is stack[-1]:  # between others, words would break the columns
+                after.append(
+                    (HW(start, left + filled * last.w + gap), HW(last.h, wide - filled * last.w - 2 * gap))
+                )
             if one.section.skipped:
                 yield HW(top + one.title, left), HW(last.h, one.section.skipped * last.w - gap)
             top += one.height
@@ -383,9 +384,16 @@ def _stacked(rows: Sequence[Rows], count: int) -> list[list[Rows]]:
 
 
 def _aligned(stack: Sequence[Rows]) -> list[Rows]:
-    """Give sections that stand below each other the same columns if these have similar widths."""
-    cell = max((one.cell for one in stack if one.columns > 1), default=0)
-    return [replace(one, cell=cell) if _SIMILAR * cell <= one.cell < cell else one for one in stack]
+    """Give sections that stand below each other the same columns if these are similar, or tiles equal."""
+    widest = max((one for one in stack if one.columns > 1), key=lambda one: one.cell, default=stack[0])
+
+    def belongs(one: Rows) -> bool:
+        equal = (one.columns, max(one.heights)) == (widest.columns, max(widest.heights))
+        return equal or one.cell >= _SIMILAR * widest.cell
+
+    return [
+        replace(one, cell=widest.cell) if one.cell < widest.cell and belongs(one) else one for one in stack
+    ]
 
 
 def width_of(stack: Sequence[Rows], gap: int, text: int) -> int:

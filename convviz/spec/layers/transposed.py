@@ -177,11 +177,11 @@ class Transposed:
 
         Examples
         --------
-        >>> Transposed(ConvTranspose2d(1, 1, 2), (1, 4, 4)).sentence
-        'ConvTranspose2d(1, 1, kernel_size=(2, 2), stride=(1, 1)) as the equal convolution of its input'
+        >>> print(Transposed(ConvTranspose2d(1, 1, 2), (1, 4, 4)).sentence.partition(")) ")[2])
+        as the equal convolution: kernels rotated by 180 degrees
         """
-        zeros = " with zeros between the values" if self.spread != self.shape else ""
-        return f"{self.layer} as the equal convolution of its input{zeros}"
+        zeros = ", zeros between the values of its input" if self.spread != self.shape else ""
+        return f"{self.layer} as the equal convolution: kernels rotated by 180 degrees{zeros}"
 
     @property
     def spread(self) -> Shape:
