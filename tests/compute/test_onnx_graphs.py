@@ -348,7 +348,8 @@ def test_an_input_that_does_not_fit_is_refused_with_what_would(path):
     engine = networks.open_onnx(asymmetric(path))
     with pytest.raises(
         ShapeError,
-        match=r"reads 4x9x11, but the input is 3x9x12; give .* 4 channels and .* to 9x11",
+        match=r"reads 4x9x11, but the input is 3x9x12; "
+        r"give 4 channels \(--mode rgba\) and 9x11 pixels \(--resize 9x11",
     ):
         activations(engine, np.zeros((3, 9, 12)), ["Conv_y"])
 

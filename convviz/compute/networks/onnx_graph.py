@@ -174,10 +174,12 @@ class Graph:
             return
         remedies = []
         if told.channels not in (None, shape[0]):
-            remedies.append(f"an input with {plural(told.channels or 0, 'channel')}")
+            mode = {1: " (--mode gray)", 3: " (--mode rgb)", 4: " (--mode rgba)"}.get(told.channels or 0, "")
+            remedies.append(f"{plural(told.channels or 0, 'channel')}{mode}")
         if any(one not in (None, given) for one, given in zip(wanted[1:], shape[1:], strict=True)):
             size = "x".join("any" if one is None else str(one) for one in wanted[1:])
-            remedies.append(f"one resized or cropped to {size}")
+            option = "" if "any" in size else f" (--resize {size}, or --crop)"
+            remedies.append(f"{size} pixels{option}")
         text = "x".join("any" if one is None else str(one) for one in wanted)
         raise ShapeError(
             f"{self.name} reads {text}, but the input is {shape_text(shape)}; give {' and '.join(remedies)}."
