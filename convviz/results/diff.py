@@ -306,8 +306,21 @@ class Differences(OnSheet[LayerDifference]):
         rows = [row for one in chosen for row in _rows(one, values[one.name], count)]
         a, b = self.titles
         named = () if self.titles == ("A", "B") else (f"A: {a}; B: {b}",)
-        heading = (self._sentence("A", "B"), *named, *filter(None, (self.note,)))
+        heading = (
+            self._sentence("A", "B"),
+            *named,
+            *filter(None, (self.note, self._drawn(len(chosen), layers))),
+        )
         return differences.draw(heading, rows, tile=look.tile, look=look)
+
+    def _drawn(self, count: int, named: Sequence[str]) -> str:
+        """Say which layers are drawn; empty if all are, or if they are named."""
+        if named or self.stored or count == len(self.layers):
+            return ""
+        chosen = (
+            "the first that differs, and those that differ most" if self.first else "those that differ most"
+        )
+        return f"drawn: {count} of {plural(len(self.layers), self._noun)}: {chosen}; of each, its worst map"
 
     def arrays(self, layers: Sequence[str] = ()) -> dict[str, Floats]:
         """Gather the numbers for `save`: the drawn layers in A and in B, and their differences."""

@@ -14,8 +14,10 @@ from torch.nn import functional as F
 import convviz
 from convviz.compute.networks import matching, of_module, open_onnx
 from convviz.errors import BackendError, SpecError, UnknownNameError
+from convviz.render.drawings.drawing import Label
 from convviz.results import diff_of
 from convviz.results.running import source_from
+from convviz.spec.stacks import parse_layers
 
 X = zoo.picture()
 
@@ -412,6 +414,14 @@ def test_the_sheet_shows_both_maps_on_one_scale_and_the_signed_difference(small)
     a, b, between = sheet.ends
     assert a == b
     assert between[0] == -between[1]
+
+
+@pytest.mark.parametrize(("layers", "said"), [(3, False), (6, True)])
+def test_a_sheet_of_some_layers_says_which_these_are(layers, said):
+    a, b = ([f"conv 2 k3 p{edge} d{edge}"] + (layers - 1) * ["relu"] for edge in (1, 2))
+    found = convviz.diff(*(parse_layers(" | ".join(one)) for one in (a, b)), X)
+    told = [one.text for one in found.sheet().drawing.shapes if isinstance(one, Label)]
+    assert any(one.startswith("drawn: 4 of 6 layers: the first that differs, and ") for one in told) == said
 
 
 def test_the_kernels_that_changed_are_drawn(small):
