@@ -206,7 +206,7 @@ def test_a_layer_and_its_program_make_what_the_hook_sees(awkward, tmp_path, monk
     np.testing.assert_allclose(np.load(tmp_path / "c.npz")["maps"], expected, atol=within)
     printed, _ = awkward("code", name, layer=layer)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.syspath_prepend(tmp_path)  # the program is run in the folder of the module
     made = {}
     exec(printed.stdout, made)
     monkeypatch.delitem(sys.modules, "awkward")
