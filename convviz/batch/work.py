@@ -187,7 +187,7 @@ def _opened(
     name: str | None,
     states: tuple[tuple[Path, addresses.Seen], ...],
 ) -> OfNetwork:
-    """Keep the last network; `states` says what its files were, which another batch may have replaced."""
+    """Keep the last network; `states` describes its files, which may be others in the next batch."""
     return OfNetwork(networks.source_of(network, LayerSettings(weights=weights, seed=seed)), name)
 
 

@@ -149,7 +149,7 @@ def own_names(engine: "Engine", names: Sequence[str]) -> tuple[list[str], list[s
     """Return the names that `layers` lists for layers of a network, and remarks on those with other names."""
     own = [engine.step_name(name) for name in names]
     remarks = [
-        f"{printable(given)} is what {found} makes"
+        f"{printable(given)} is the output of {found}"
         for given, found in zip(names, own, strict=True)
         if given != found
     ]

@@ -362,7 +362,7 @@ class Reduced:
 
     def __init__(self, values: Rows, scale: float) -> None:
         self._values, self._scale = values, scale
-        self.shape: tuple[int, ...] = (*reduced(HW(*values.shape), scale),)
+        self.shape: tuple[int, ...] = tuple(reduced(HW(*values.shape), scale))
 
     def __getitem__(self, rows: slice, /) -> Floats:
         return self._small[rows]

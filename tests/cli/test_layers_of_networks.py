@@ -441,7 +441,7 @@ def test_a_module_of_several_operations_is_asked_for_by_its_name_in_torch(convvi
         )
     )
     assert done.returncode == 0, done.stderr
-    assert "stage is what stage.1 makes" in done.stderr.splitlines()
+    assert "stage is the output of stage.1" in done.stderr.splitlines()
     with np.load(tmp_path / "o.npz") as stored:
         (maps,) = (stored[name] for name in stored.files if stored[name].shape == made.shape)
         np.testing.assert_allclose(maps, made, atol=1e-5)

@@ -143,13 +143,12 @@ class OnnxEngine(Engine):
         fields = fields_of(self._graph, values)
         counted: set[str] = set()
         found: list[NetworkStep] = []
-        makers = {self._graph.image.name: INPUT}
+        makers = {self._graph.image.name: INPUT, **self._makers}
         for index, name in self._names.own.items():
             node, outputs = self._graph.nodes[index], self._names.values[name]
             read = [one for one in node.input if one in self._graph.live]
             inputs = tuple(makers[one] for one in read if one in makers)
             for at, output in enumerate(outputs):
-                makers[output] = part_name(name, at) if len(outputs) > 1 else name
                 made = self._shape(values, output)
                 dims = values[output].dims if output in values else None
                 found.append(
@@ -333,7 +332,7 @@ class OnnxEngine(Engine):
         return made
 
     def fed(self, shape: Shape) -> Fed:
-        """Describe the picture as the graph declares it."""
+        """Describe the array that the graph reads for a picture of this shape."""
         declared = self.declared
         return Fed(
             self._graph.image.name, tuple(self._graph.dims(shape)), declared.dtype, declared.channels_last

@@ -192,7 +192,7 @@ def has_too_small(values: NDArray[np.floating], *, digits: int = 3, spare: int =
 
 
 def _decimals(values: NDArray[np.floating], digits: int) -> int:
-    """Count the decimals that all numbers have: those of the largest, or fewer if none loses anything."""
+    """Count the decimals of all numbers: those of the largest, or fewer where no number loses a digit."""
     known = values[np.isfinite(values)].astype(np.float64)
     known = known[np.abs(known) < 1e7]
     peak = largest(known)

@@ -69,8 +69,8 @@ def layer_program(
         needed, body = _of_module(network.model, layer, name)
     elif not all(values):
         raise SpecError(
-            f"code: {name!r} computes with whole numbers, which convviz shows in real ones; no short program "
-            "does that. run --save writes the numbers."
+            f"code: {name!r} computes with whole numbers, and convviz shows what they stand for; no short "
+            "program does that. run --save writes the numbers."
         )
     else:
         needed, body = _of_onnx(str(network.net), values, fed=fed)
