@@ -79,10 +79,13 @@ def test_without_groups_nothing_is_limited(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="Linux tells it in /proc/meminfo")
 def test_the_machine_has_what_the_kernel_says():
-    """To within a gibibyte: others take and give meanwhile."""
+    """To within a gibibyte, in one of a few tries: others take and give meanwhile."""
+    assert any(abs(memory._of_machine() - free_of_the_kernel()) < 1 << 30 for _ in range(5))
+
+
+def free_of_the_kernel():
     lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    free = sum(int(lines[name].split()[0]) * 1024 for name in ("MemAvailable", "SwapFree"))
-    assert abs(memory._of_machine() - free) < 1 << 30
+    return sum(int(lines[name].split()[0]) * 1024 for name in ("MemAvailable", "SwapFree"))
 
 
 def test_a_limit_on_the_process_counts():
