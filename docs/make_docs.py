@@ -8,6 +8,7 @@ python docs/make_docs.py --check     says whether the reference is up to date, a
 import os
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -48,6 +49,8 @@ PICTURES = {
     "digits.png": "run samples/digit.png --net samples/digits.toml --weights samples/digits.safetensors",
     "gallery/one.jpg": "run samples/harbour.png --kernel laplacian",
     "gallery/many.jpg": "run samples/harbour.png --out-channels 64 --kernel-size 7 --stride 2 --padding 3",
+    "gallery/trained.jpg": "run samples/zone-plate.png --net build/open-nsfw.onnx --layer Conv__440 "
+    "--mode rgb --crop 224 --range byte --normalize 104,117,123,1,1,1",
     "gallery/portrait.jpg": "run samples/portrait.png --kernel sobel-x --kernel gaussian:sigma=2",
     "gallery/text.jpg": "run samples/text.png --kernel sobel-x --kernel laplacian",
     "gallery/night.jpg": "run samples/night.png --out-channels 3 --padding 1",
@@ -226,12 +229,17 @@ def make(name: str, target: Path) -> None:
         sys.exit(f"{name}: status {status}")
 
 
+def networks_of(name: str) -> list[str]:
+    """List the trained networks that a picture is made of: `samples/fetch_trained.py` fetches them."""
+    return re.findall(r"build/(\S+)\.onnx", PICTURES[name])
+
+
 def reduction(name: str, width: int) -> int:
     """Choose by how much a picture is reduced: drawings have two pixels per unit, pages are read at one.
 
     The pictures of the gallery are smaller.
     """
-    return -(-width // 1200) if name.endswith(".jpg") else 2 if width > 1600 else 1
+    return -(-width // 1300) if name.endswith(".jpg") else 2 if width > 1600 else 1
 
 
 def main() -> None:
@@ -250,6 +258,9 @@ def main() -> None:
         path.write_text(text, encoding="utf-8")
     for name in sys.argv[1:] or PICTURES:
         target = DOCS / "pictures" / name
+        if networks := networks_of(name):
+            fetch = ROOT / "samples" / "fetch_trained.py"
+            subprocess.run([sys.executable, fetch, *networks], check=True)
         make(name, target)
         if name.endswith(".gif"):
             continue

@@ -18,6 +18,8 @@ from convviz.typing import Floats
 
 # Black is 0 if no value is negative, unless the other values would lose more than this share of the scale.
 _MOST_FOR_ZERO = 0.1
+# Beside the largest magnitude of a layer, a map of less than this share of it is almost 0.
+_ALMOST_ZERO = 1e-6
 
 # The settings of pictures for which nothing else was requested.
 DEFAULT = Look()
@@ -39,6 +41,8 @@ class Contrast:
         How many of its values are not finite.
     only : float, optional
         The value of all its pixels if they have one, and the scale is its own: then the ends mean nothing.
+    almost_zero : bool
+        Whether the map is almost 0 beside others of its layer, as that of an unused filter is.
     """
 
     tone: Tone
@@ -47,6 +51,7 @@ class Contrast:
     said: bool = True
     others: NotFinite = NONE
     only: float | None = None
+    almost_zero: bool = False
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -92,6 +97,11 @@ class Drawn:
     def is_flat(self) -> bool:
         """Whether it holds one value everywhere, which is drawn beside 0."""
         return self.low == self.high != 0
+
+    @property
+    def magnitude(self) -> float:
+        """The largest magnitude of its finite values; 0 if there are none."""
+        return 0.0 if math.isnan(self.low) else max(-self.low, self.high)
 
     @classmethod
     def of(cls, field: ArraySummary, size: HW, *, layer: int = 0, adds: bool = False) -> "Drawn":
@@ -151,8 +161,15 @@ def contrasts(maps: Sequence[Drawn], looks: ContrastSettings = DEFAULT) -> list[
     ]
     if looks.scale != "map" or looks.limits.kind == "fixed":
         return found
+    largest: dict[int, float] = {}
+    for one in maps:
+        largest[one.layer] = max(one.magnitude, largest.get(one.layer, 0.0))
     return [
-        replace(drawn, only=one.low) if one.low == one.high else drawn
+        replace(
+            drawn,
+            only=one.low if one.low == one.high else None,
+            almost_zero=0 < one.magnitude < _ALMOST_ZERO * largest[one.layer],
+        )
         for drawn, one in zip(found, maps, strict=True)
     ]
 
@@ -245,9 +262,8 @@ def _tone(one: Drawn, looks: ContrastSettings) -> Tone:
 
 def _centred(one: Drawn, percent: float) -> Tone:
     """End at a percentile of the magnitude, or at the largest magnitude if that percentile is 0."""
-    largest = max(-one.low, one.high)
-    peak = one.spread.magnitude(100 - percent) if percent else largest
-    peak = peak or largest or 1.0
+    peak = one.spread.magnitude(100 - percent) if percent else one.magnitude
+    peak = peak or one.magnitude or 1.0
     return Tone(-peak, peak, "signed")
 
 

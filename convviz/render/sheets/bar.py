@@ -10,6 +10,7 @@ from convviz.render.drawings.drawing import Bitmap, Label, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, RULE, Mark, counted
 from convviz.render.sheets.captions import measured, rounded, told_apart
+from convviz.render.words.matrices import TOO_SMALL
 from convviz.text import number
 from convviz.typing import Bytes
 
@@ -71,8 +72,15 @@ class Bar:
 
     @property
     def brief(self) -> tuple[str, str]:
-        """The same with two digits, for a narrow bar."""
+        """The same with two digits, for a narrow bar; of a map that is almost 0, without digits."""
+        if self.contrast.almost_zero:
+            return TOO_SMALL, TOO_SMALL
         return self.named or told_apart(*self.contrast.ends, digits=2)
+
+    @property
+    def whole(self) -> float:
+        """Least width for the ends with all digits, in multiples of the type size."""
+        return _apart(self.ends)
 
     @property
     def least(self) -> float:
@@ -91,6 +99,8 @@ class Bar:
     @property
     def _brief(self) -> str:
         """The same in brief."""
+        if self.contrast.almost_zero:
+            return f"only {TOO_SMALL}"
         return f"only {rounded(self.contrast.only or 0.0, digits=2)}"
 
     @property
@@ -138,7 +148,7 @@ class Bar:
     def _scale(self, x: float, y: float, width: float, *, size: int) -> list[Shape]:
         """Draw the scale with its ends, the values between them, and the shares beyond."""
         low, high = self.contrast.ends
-        first, last = self.ends if _apart(self.ends) * size <= width else self.brief
+        first, last = self.ends if self.whole * size <= width else self.brief
         steps = np.linspace(low, high, max(round(width), 2), dtype=np.float64).astype(np.float32)
         levels = self.contrast.tone.levels(steps)[None]
         thick, line = size // 2 + 1, round(size * 1.25)

@@ -116,7 +116,11 @@ def draw(
         else map_tile(
             name,
             one,
-            replace(Contrast.between(contrast.tone, values, said=said), only=contrast.only),
+            replace(
+                Contrast.between(contrast.tone, values, said=said),
+                only=contrast.only,
+                almost_zero=contrast.almost_zero,
+            ),
             scale=map_scale,
             colours=table,
         )

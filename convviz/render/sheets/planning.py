@@ -50,6 +50,7 @@ class _Measured:
     bars: list[Bar]  # one for each height of bars
     numbered: bool  # whether numbers may stand in the cells of a tile
     tiny: int  # the largest cell of a tile with numbers that would be written as 0
+    vague: float  # the widest bar that needs more room for its ends than to say that they are almost 0
     rows: dict[tuple[int, int, bool], "Rows"] = field(default_factory=dict)  # results of `_rows`
 
     @classmethod
@@ -72,6 +73,7 @@ class _Measured:
             bars=list({one.height(_LEAST_TYPE): one for one in bars}.values()),
             numbered=any(tile.numbers is not None for tile in tiles),
             tiny=max((tile.cell for tile in tiles if _holds_tiny(tile)), default=0),
+            vague=max((one.whole for one in bars if one.contrast.almost_zero), default=0.0),
         )
 
     def form(self, text: int, width: int) -> int:
@@ -266,10 +268,15 @@ def _holds_tiny(tile: Tile) -> bool:
 
 
 def _writes_tiny(known: _Measured, rows: Rows, text: int) -> bool:
-    """Return whether such a number stands in a cell of a section, or in a kernel."""
+    """Return whether such a number stands in a cell of a section, beside a map, or in a kernel."""
     kernels = known.section.kernels
     fits = known.tiny >= _LEAST_CELL * text
-    return fits or (kernels is not None and rows.kernels is not None and kernels.has_too_small(rows.kernels))
+    brief = known.vague > 0 and (rows.form > 0 or known.vague * text > rows.cell)
+    return (
+        fits
+        or brief
+        or (kernels is not None and rows.kernels is not None and kernels.has_too_small(rows.kernels))
+    )
 
 
 def _legend(sentences: Sequence[str], width: int, text: int, *, scale: bool) -> tuple[list[str], int]:

@@ -12,6 +12,7 @@ from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import parted, spread, told_apart
 from convviz.render.sheets.kernels import Kernels
 from convviz.render.toned import Toned
+from convviz.render.words.matrices import TOO_SMALL
 from convviz.spec.geometry import HW
 from convviz.text import number
 from convviz.typing import Bytes, Floats
@@ -126,15 +127,24 @@ def extent(low: float, high: float, others: NotFinite | None = None) -> str:
     return ", ".join(filter(None, (ends, others.words if others else "")))
 
 
-def brief_extent(low: float, high: float, others: NotFinite | None = None) -> str:
+def brief_extent(
+    low: float, high: float, others: NotFinite | None = None, *, almost_zero: bool = False
+) -> str:
     """Write the same as `extent`, with two digits or as many as distinguish the ends.
+
+    Of a map that is `almost_zero` beside others, it says no more than that.
 
     Examples
     --------
     >>> brief_extent(-0.71264, 0.5), brief_extent(1, 1), brief_extent(0, 1, NotFinite(3))
     ('-0.71 to 0.5', '1 to 1', '0 to 1, 3 NaN')
+    >>> brief_extent(-5.19e-8, -4.95e-8, NotFinite(3), almost_zero=True)
+    '~0, 3 NaN'
     """
-    ends = "" if math.isnan(low) else " to ".join(told_apart(low, high, digits=2))
+    if almost_zero:
+        ends = TOO_SMALL
+    else:
+        ends = "" if math.isnan(low) else " to ".join(told_apart(low, high, digits=2))
     return ", ".join(filter(None, (ends, others.words if others else "")))
 
 
@@ -169,6 +179,6 @@ def map_tile(
         cell=max(1, int(scale)),
         numbers=one.small[:] if scale > 1 else None,
         bar=Bar(contrast, colours),
-        brief=brief_extent(one.low, one.high, one.others),
+        brief=brief_extent(one.low, one.high, one.others, almost_zero=contrast.almost_zero),
         others=one.others,
     )
