@@ -43,7 +43,7 @@ class LookSettings:
 
     def __post_init__(self) -> None:
         if self.how not in HOW:
-            raise UnknownNameError("how", str(self.how), HOW)
+            raise UnknownNameError("reduction", str(self.how), HOW)
         if not 0 <= self.opacity <= 1:
             raise SpecError(f"opacity must be from 0 to 1, not {self.opacity:g}.")
         if self.target is not None and self.how not in OF_A_CLASS:

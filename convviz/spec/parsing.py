@@ -347,6 +347,17 @@ def tolerance(text: str) -> float:
     return value
 
 
+# What a word is, if the name of its field is not a noun or not a word.
+_NOUNS = {
+    "how": "reduction",
+    "padding-mode": "padding mode",
+    "prepare": "preparation",
+    "range": "value range",
+    "sort": "order",
+    "stat": "statistic",
+}
+
+
 def choice(field: str, known: Iterable[str]) -> Callable[[str], str]:
     """Make a parser that takes one of the `known` words; both gray and grey are accepted.
 
@@ -361,7 +372,7 @@ def choice(field: str, known: Iterable[str]) -> Callable[[str], str]:
         if text == "grey" and "gray" in words:
             return "gray"
         if text not in words:
-            raise UnknownNameError(field, text, words)
+            raise UnknownNameError(_NOUNS.get(field, field), text, words)
         return text
 
     return parse

@@ -400,7 +400,7 @@ def test_the_options_of_the_picture_change_its_size(convviz, photo):
         ),
         pytest.param(["--stride", "0"], 2, "stride must be at least 1", id="no stride"),
         pytest.param(["--padding", "1,2,3"], 2, "padding: expected N, HxW", id="padding"),
-        pytest.param(["--padding-mode", "mirror"], 2, "no padding-mode named 'mirror'", id="padding mode"),
+        pytest.param(["--padding-mode", "mirror"], 2, "no padding mode named 'mirror'", id="padding mode"),
         pytest.param(["-K", "sobelx"], 2, "no kernel named 'sobelx'; did you mean 'sobel-x'?", id="kernel"),
         pytest.param(["-K", "1 2; 3"], 2, "row 2", id="ragged kernel"),
         pytest.param(["-K", "missing.npz"], 3, "missing.npz", id="kernel file"),

@@ -370,13 +370,13 @@ def test_filters_in_colour_and_by_plane(convviz, place):
         ),
         (["run", "photo.png", "--top", "0"], 2, "top must be at least 1"),
         (["run", "photo.png", "--top", "2", "--partial"], 2, "leave out --partial"),
-        (["run", "photo.png", "--stat", "median"], 2, "no stat named 'median'"),
+        (["run", "photo.png", "--stat", "median"], 2, "no statistic named 'median'"),
         (["filters", "w.safetensors"], 3, "choose one with --layer"),
         (["filters", "w.safetensors", "--layer", "0", "-o", "x.bmp"], 2, "ends in .png"),
         (
             ["filters", "w.safetensors", "--layer", "0", "-o", "w.safetensors.png/x.png", "--sort", "size"],
             2,
-            "no sort named",
+            "no order named",
         ),
         (["layers", "photo.png"], 3, "must end in"),
         (
