@@ -14,6 +14,8 @@ _MEASURED, _MARGIN = 64, 1.03
 _NUMBER = re.compile(r"(\d+(?:[.,x:]\d+)*)")
 _RANGE = re.compile(r"(\S*\d) to (\S*\d)")
 _DOTS = "…"
+# Words that have a usual abbreviation, which says more than a word without its middle.
+_ABBREVIATED = {"channel": "ch."}
 # What stands between the ends of a range that are written at the left and at the right of a column.
 APART = "\t"
 
@@ -94,6 +96,25 @@ def shortened(name: str, size: int, width: int) -> str:
     return "".join(pieces)
 
 
+def all_shortened(names: Sequence[str], size: int, width: int) -> list[str]:
+    """Shorten the names of a section, all in the same way where there is an abbreviation.
+
+    Examples
+    --------
+    >>> all_shortened(["channel 9", "channel 10"], 10, 80), all_shortened(["channel 9", "channel 10"], 10, 48)
+    (['channel 9', 'channel 10'], ['ch. 9', 'ch. 10'])
+    """
+    if any(measured(name, size) > width for name in names):
+        names = [_abbreviated(name) for name in names]
+    return [shortened(name, size, width) for name in names]
+
+
+def _abbreviated(name: str) -> str:
+    """Abbreviate the first word of a name, if it has an abbreviation."""
+    first, space, rest = name.partition(" ")
+    return _ABBREVIATED.get(first, first) + space + rest
+
+
 def _without_middle(text: str, kept: int) -> str:
     """Keep `kept` characters of a text, half from the start and half from the end, with dots between."""
     tail = kept // 2
@@ -108,8 +129,10 @@ def shortest(name: str) -> str:
     --------
     >>> shortest("gaussian:sigma=1.5 @R"), shortest("R")
     ('gau…ma=1.5 @R', 'R')
+    >>> shortest("channel 12")
+    'ch. 12'
     """
-    pieces = _NUMBER.split(name)
+    pieces = _NUMBER.split(_abbreviated(name))
     place = max(range(0, len(pieces), 2), key=lambda index: len(pieces[index]))
     if len(pieces[place]) > 7:
         pieces[place] = _without_middle(pieces[place], 6)

@@ -217,6 +217,7 @@ def _tiles(rows: Rows, left: int, top: int, *, text: int, captioned: bool) -> It
         yield Label(left, top + ascent, rows.section.title, INK, text)
         top += rows.title
     cells = _cells(rows.section.tiles, text)
+    names = captions.all_shortened([tile.caption for tile in rows.section.tiles], text, rows.cell)
     for index, tile in enumerate(rows.section.tiles):
         row, column = divmod(rows.section.skipped + index, rows.columns)
         x = left + column * (rows.cell + gap_of(text))
@@ -235,7 +236,7 @@ def _tiles(rows: Rows, left: int, top: int, *, text: int, captioned: bool) -> It
         if captioned:
             # The captions of a row stand in one line.
             under = y + rows.heights[row] + rows.bar.h + text // 3 + ascent
-            yield Label(x, under, captions.shortened(tile.caption, text, rows.cell), INK, text)
+            yield Label(x, under, names[index], INK, text)
             note = captions.in_lines(tile.notes[rows.form], rows.notes)
             for words in note:
                 under += line
