@@ -251,7 +251,7 @@ def test_the_legend_says_what_a_number_is_that_rounds_to_0(least, said):
 @pytest.mark.parametrize(("share", "said"), [(2e-6, False), (5e-7, True)])
 def test_a_filter_that_training_left_unused_does_not_widen_64_columns(share, said):
     """Its values have an exponent; beside maps of a million times its magnitude, they are almost 0."""
-    x = np.sin(np.arange(3 * 64 * 64, dtype=np.float32)).reshape(3, 64, 64)
+    x = np.sin(np.arange(3 * 320 * 320, dtype=np.float32)).reshape(3, 320, 320)
     weight = np.zeros((64, 3, 1, 1), np.float32)
     weight[:, 0] = 1
     plain = run(convviz.Conv2d(3, 64, 1, bias=False), weight, x=x).sheet()
@@ -268,6 +268,17 @@ def test_a_filter_that_training_left_unused_has_its_numbers_where_they_fit():
     words = words_on(run(convviz.Conv2d(1, 2, 1, bias=False), weight, x=PICTURE[:1]).sheet(kernels=False))
     assert "0 to 5e-07" in words
     assert "~0" not in words
+
+
+@pytest.mark.parametrize(
+    ("maps", "size", "side"), [(32, 40, 160), (16, 40, 320), (32, 20, 320), (32, 200, 200)]
+)
+def test_many_maps_that_are_enlarged_without_numbers_are_drawn_smaller(maps, size, side):
+    """Four of 40 pixels are 160; a map of 20 pixels has its numbers; one of 200 is not enlarged at all."""
+    x = np.sin(np.arange(size * size, dtype=np.float32)).reshape(1, size, size)
+    layer = convviz.Conv2d(1, maps, 3, padding=1)
+    assert maps_of(run(layer, x=x).sheet())[0].h == side
+    assert maps_of(run(layer, x=x).sheet(tile=80))[0].h == 80
 
 
 @pytest.mark.parametrize(("channels", "said"), [(3, False), (8, True)])

@@ -157,7 +157,7 @@ def test_what_has_no_class_map_or_gradient_is_refused_with_the_remedy(module, tm
         convviz.look(X, module, "frist")
     with pytest.raises(SpecError, match="index from 0 to 3"):
         convviz.look(X, module, "relu", how="cam", target=4)
-    with pytest.raises(UnknownNameError, match="how"):
+    with pytest.raises(UnknownNameError, match="no reduction named 'heat'"):
         convviz.look(X, module, how="heat")
     with pytest.raises(InputError, match="3 channels"):
         convviz.look(X[:1], module)
