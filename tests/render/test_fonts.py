@@ -41,9 +41,7 @@ def test_every_character_of_a_script_is_drawn_and_not_as_a_box(script):
 def test_a_digit_is_as_wide_as_any_other_beside_every_character(size):
     face = ImageFont.truetype(fonts.OURS.path, size)
     beside = [chr(code) for code in SCRIPTS["Latin"]]
-    wide = {
-        digit: [face.getlength(f"{other}{digit}{other}") for other in beside] for digit in "0123456789"
-    }
+    wide = {digit: [face.getlength(f"{other}{digit}{other}") for other in beside] for digit in "0123456789"}
     assert all(found == wide["0"] for found in wide.values())
 
 
