@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from convviz.render.sheets import branches, captions
-from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import measured, wrapped
 from convviz.render.sheets.kernels import Fit, Kernels
-from convviz.render.sheets.tile import Section, Tile
+from convviz.render.sheets.tile import Section, Tile, Words
 from convviz.render.words.matrices import TOO_SMALL, has_too_small
 from convviz.spec.geometry import HW
 from convviz.spec.scales import CELL
@@ -39,15 +38,12 @@ _SIMILAR, APART = 0.75, 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Measured:
-    """A section with what the size of type does not change: widest name, items of notes, and widest bar."""
+    """A section with what the size of type does not change."""
 
     section: Section
+    words: Words
     size: HW
     heights: list[int]  # of each place
-    name: str
-    words: list[list[str]]  # of each form of the notes
-    bar: float
-    bars: list[Bar]  # one for each height of bars
     numbered: bool  # whether numbers may stand in the cells of a tile
     tiny: int  # the largest cell of a tile with numbers that would be written as 0
     rows: dict[tuple[int, int, bool], "Rows"] = field(default_factory=dict)  # results of `_rows`
@@ -58,25 +54,18 @@ class _Measured:
         tiles = section.tiles
         sizes = [tile.size for tile in tiles]
         heights = [size.h for size in sizes]
-        names = {captions.shortest(tile.caption) for tile in tiles}
-        words = [captions.widest_words(form) for form in zip(*(tile.notes for tile in tiles), strict=True)]
-        name = max(sorted(names), key=lambda name: measured(name, 1))
-        bars = [tile.bar for tile in tiles if tile.bar]
         return cls(
             section,
+            section.words or Words.of(tiles),
             HW(max(heights), max(size.w for size in sizes)),
             [0] * section.skipped + heights,
-            name,
-            words,
-            bar=max((one.least for one in bars), default=0.0),
-            bars=list({one.height(_LEAST_TYPE): one for one in bars}.values()),
             numbered=any(tile.numbers is not None for tile in tiles),
             tiny=max((tile.cell for tile in tiles if _holds_tiny(tile)), default=0),
         )
 
     def form(self, text: int, width: int) -> int:
         """Choose the form of the notes, the first in `Tile.notes` that fits, or nearly fits."""
-        whole, brief, spread, _ = self.words
+        whole, brief, spread, _ = self.words.notes
         if measured(" ".join(whole), text) <= width:
             return 0
         for form, words, room in ((1, brief, width), (2, spread, _WIDER * width)):
@@ -332,23 +321,23 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> Rows
 def _in_rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> Rows:
     """Measure a section in rows of a given length."""
     section = known.section
-    least = math.ceil(known.bar * text)
+    least = math.ceil(known.words.bar * text)
     cell = max(known.size.w, least)
     notes: list[int] = []
     form = 0
     if captioned:
-        cell = max(cell, _LEAST_COLUMN * text, math.ceil(measured(known.name, text)))
+        cell = max(cell, _LEAST_COLUMN * text, math.ceil(measured(known.words.name, text)))
     kernels = None
     if section.kernels:
         kernels = section.kernels.fit(cell, known.size.h, text, widen=known.numbered)
         cell = max(cell, kernels.width)
     if captioned:
         form = known.form(text, cell)
-        words = known.words[form]
+        words = known.words.notes[form]
         cell = max(cell, *(math.ceil(measured(word, text)) for word in words))
         notes = captions.words_in_lines(words, text, cell)
     line = round(text * 1.3)
-    bars = [above_bar(text) + bar.height(text) for bar in known.bars]
+    bars = [above_bar(text) + bar.height(text) for bar in known.words.bars]
     starts = range(0, len(known.heights), columns)
     heights = [max(known.heights[start : start + columns]) for start in starts]
     caption = gap_of(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)
