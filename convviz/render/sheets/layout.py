@@ -190,11 +190,11 @@ def _shapes(plan: Plan) -> Iterator[Shape]:
             yield from _tiles(rows, x, top, text=text, captioned=plan.look.captions)
             title = top + round(text * 0.65)
             rungs.append(
-                branches.Rung(rows.section, title, top + rows.title + rows.above + rows.heights[0] // 2)
+                branches.Rung(rows.section, title, top + rows.title.h + rows.above + rows.heights[0] // 2)
             )
             top += rows.height
         yield from branches.lines(rungs, plan.lanes, HW(y, x), bottom=top, text=text)
-        x += width_of(stack, gap, text) + APART * gap
+        x += width_of(stack, gap) + APART * gap
     if plan.corner:
         left, y = left + plan.corner.w, y + plan.corner.h
     else:
@@ -215,7 +215,7 @@ def _tiles(rows: Rows, left: int, top: int, *, text: int, captioned: bool) -> It
     line, ascent, edge = round(text * 1.3), font(text).ascent, max(_FRAME, text // 12)
     if rows.section.title:
         yield Label(left, top + ascent, rows.section.title, INK, text)
-        top += rows.title
+        top += rows.title.h
     cells = _cells(rows.section.tiles, text)
     for index, tile in enumerate(rows.section.tiles):
         row, column = divmod(rows.section.skipped + index, rows.columns)
