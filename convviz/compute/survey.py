@@ -184,11 +184,12 @@ def _few_together(
     """Sum the rows or columns between neighbouring cuts, as ``np.add.reduceat`` does, many at a time."""
     starts, lengths = cuts[:-1], np.diff(cuts)
     first = values.take(starts, axis=axis)
-    others = np.zeros(first.shape, kind)
+    others = np.zeros((), kind)
     for place in range(1, lengths.max()):
-        following = values.take(starts + place, axis=axis, mode="clip")
-        following.swapaxes(0, axis)[lengths <= place] = 0
-        others += following
+        following = values.take(starts + place, axis=axis, mode="clip").astype(kind, copy=False)
+        if place >= lengths.min():
+            following.swapaxes(0, axis)[lengths <= place] = 0
+        others = np.add(following, others, out=following)
     return first + others
 
 
@@ -318,6 +319,17 @@ def summed_up(values: NDArray[Any]) -> Statistics:
     return Statistics(
         all_of_it.low, all_of_it.high, all_of_it.mean, std, times * others.nan, times * others.infinite
     )
+
+
+def share_of_zeros(values: NDArray[Any]) -> float:
+    """Return the share of the values that are 0.
+
+    Examples
+    --------
+    >>> share_of_zeros(np.array([[0, 2], [np.nan, -0.0]]))
+    0.5
+    """
+    return np.count_nonzero(values == 0) / values.size
 
 
 def by_energy(values: NDArray[Any]) -> list[int]:

@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 
 from convviz.compute.networks.engine import NetworkStep, meaning
-from convviz.compute.survey import ArraySummary, reduced_copies, survey
+from convviz.compute.survey import ArraySummary, reduced_copies, share_of_zeros, survey
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
 from convviz.render import palette
@@ -317,7 +317,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _title(one: NetworkStep, values: Floats, shown: str) -> str:
     """Describe a step in one line: its name, kind, shape, share of zeros and receptive field."""
-    zeros = float(np.mean(values == 0))
+    zeros = share_of_zeros(values)
     parts = [f"{one.name}: {one.kind} {shape_text(values.shape)}", shown]
     if one.layout == "hwc":
         parts.append("channels last")
