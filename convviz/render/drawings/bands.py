@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from convviz.render.drawings.drawing import Bitmap, Colour, Label, Rectangle, Shape
 from convviz.render.fonts import font, stamp
-from convviz.render.palette import PAPER
 from convviz.typing import Bytes
 
 Paint = Callable[[int, int], Bytes]
 
 # The length of a row of one colour, in numbers.
 _LONG = 6000
-# Words of at most this many pixels are kept as they are drawn on one colour, such as paper.
+# Words of at most this many pixels are kept as they are drawn on paper.
 _MOST_KEPT = 1 << 19
 
 # The shapes of a sheet: their edges lie along the pixels, so nothing needs smoothing.
@@ -117,26 +116,17 @@ def _write(pixels: Bytes, shape: Label, top: int) -> None:
         return
     rows = slice(max(-y0, 0), max(-y0, 0) + len(target))
     first = max(-x0, 0)
-    if cover.size <= _MOST_KEPT and (under := _one_colour(target)):
-        drawn = _on_one_colour(shape.text, shape.size, shape.colour, under=under)
-        target[:] = drawn[rows, 3 * first :][:, : target.shape[1]]
+    if cover.size <= _MOST_KEPT and target.min() == 255:
+        target[:] = _on_paper(shape.text, shape.size, shape.colour)[rows, 3 * first :][:, : target.shape[1]]
     else:
         target[:] = _mixed(target, shape.colour, cover[rows, first : first + target.shape[1] // 3])
 
 
-def _one_colour(pixels: Bytes) -> Colour | None:
-    """Return the colour of all pixels; None if there are several."""
-    if pixels.min() == 255:
-        return PAPER
-    red, green, blue = pixels[0, :3].tolist()
-    return (red, green, blue) if (pixels == _row((red, green, blue), pixels.shape[1])).all() else None
-
-
-@functools.lru_cache(maxsize=1024)
-def _on_one_colour(text: str, size: int, colour: Colour, *, under: Colour) -> Bytes:
-    """Draw a text on one colour; most words of a sheet are those of the next sheet too."""
+@functools.lru_cache(maxsize=512)
+def _on_paper(text: str, size: int, colour: Colour) -> Bytes:
+    """Draw a text on paper; most words of a sheet are those of the next sheet too."""
     cover, _, _ = stamp(text, size)
-    return _mixed(_row(under, 3 * cover.shape[1]), colour, cover)
+    return _mixed(_row((255, 255, 255), 3 * cover.shape[1]), colour, cover)
 
 
 def _mixed(under: Bytes, colour: Colour, cover: Bytes) -> Bytes:
