@@ -329,7 +329,7 @@ def share_of_zeros(values: NDArray[Any]) -> float:
     >>> share_of_zeros(np.array([[0, 2], [np.nan, -0.0]]))
     0.5
     """
-    return np.count_nonzero(values == 0) / values.size
+    return int(np.count_nonzero(values == 0)) / values.size
 
 
 def by_energy(values: NDArray[Any]) -> list[int]:
