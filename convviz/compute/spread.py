@@ -44,8 +44,7 @@ class Spread:
     @classmethod
     def of(cls, values: Floats) -> "Spread":
         """Keep finite values in any shape."""
-        found = np.sort(values.reshape(-1))
-        return cls(found, found, np.broadcast_to(np.int64(1), found.shape))
+        return _Values.of(values)
 
     @classmethod
     def repeated(cls, value: float, times: int) -> "Spread":
@@ -60,8 +59,9 @@ class Spread:
         if len(found) == 1:
             return found[0]
         lows = np.concatenate([part.lows for part in found])
-        known = all(part.lows is part.highs for part in found)
-        highs = lows if known else np.concatenate([part.highs for part in found])
+        if all(isinstance(part, _Values) for part in found):
+            return _Values.of(lows)
+        highs = np.concatenate([part.highs for part in found])
         return cls(lows, highs, np.concatenate([part.counts for part in found]))
 
     def least(self, percent: float) -> float:
@@ -97,9 +97,6 @@ class Spread:
         Values are taken as evenly spaced within a bin; at the edges of bins, the shares are exact.
         """
         total = int(self.counts.sum()) or 1
-        if self.lows is self.highs:  # known values, for which this takes a fifth of the time
-            below, above = self.counts[self.lows < low].sum(), self.counts[self.highs > high].sum()
-            return int(below) / total, int(above) / total
         below = self._shares(np.subtract(low, self.lows, dtype=np.float64), self.lows < low)
         above = self._shares(np.subtract(self.highs, high, dtype=np.float64), self.highs > high)
         return float(self.counts @ below) / total, float(self.counts @ above) / total
@@ -108,6 +105,38 @@ class Spread:
         """Return the share of every bin beyond an end, `inside` the bin from its edge; or whether it is."""
         width = self.highs - self.lows
         return np.where(width > 0, np.clip(inside / np.where(width > 0, width, 1), 0, 1), known)
+
+
+class _Values(Spread):
+    """Finite values in ascending order: each answer is found by its place."""
+
+    @classmethod
+    def of(cls, values: Floats | Wide) -> "_Values":
+        """Keep finite values in any shape."""
+        found = values.flatten()
+        found.sort()
+        return cls(found, found, np.broadcast_to(np.int64(1), found.shape))
+
+    def magnitude(self, percent: float) -> float:
+        """Return a percentile of the magnitudes."""
+        return self.of(np.abs(self.lows)).most(percent)
+
+    def _at(self, edges: Floats | Wide, percent: float) -> float:
+        """Interpolate between neighbours."""
+        if not edges.size:
+            return math.nan
+        rank = percent / 100 * (edges.size - 1)
+        first = math.floor(rank)
+        low, high = edges[[first, min(first + 1, edges.size - 1)]].tolist()
+        return float(low + (high - low) * (rank - first))
+
+    def beyond(self, low: float, high: float) -> tuple[float, float]:
+        """Return the share of values less than `low`, and the share greater than `high`."""
+        count = self.lows.size
+        with np.errstate(over="ignore"):
+            ends = np.array([low, high]).astype(self.lows.dtype)
+        below, above = self.lows.searchsorted(ends[0]), count - self.lows.searchsorted(ends[1], side="right")
+        return int(below) / max(count, 1), int(above) / max(count, 1)
 
 
 class Histogram:

@@ -1,7 +1,6 @@
 """Summarize channels and maps that arrive in bands of rows: extremes, moments, a small copy."""
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.compute.spread import FEW, Histogram, Spread
-from convviz.images.finite import NONE, NotFinite, all_finite, finite_of
+from convviz.images.finite import NONE, NotFinite, finite_of
 from convviz.machine import parallel
 from convviz.spec.geometry import HW
-from convviz.typing import Floats
+from convviz.typing import Floats, Wide
 
 # The number of values that are summed together, while they are in a second-level cache.
 _TOGETHER = 1 << 16
@@ -105,7 +104,7 @@ class Survey:
         self._spread = some is not None and few
         self._histograms = [] if some is None or few else [Histogram(_median(row)) for row in some]
         small = reduced(size, scale)
-        self._edges = _edges(size.h, small.h), np.array(_edges(size.w, small.w))
+        self._edges = _edges(size.h, small.h), _edges(size.w, small.w)
         self._reduces = scale < 1
         # The parts found so far, by their first row. The order in which they are joined does not depend on
         # their time of arrival, so the last bits do not depend on it either.
@@ -128,14 +127,16 @@ class Survey:
     def _sums(self, top: int, values: Floats) -> tuple[int, Floats]:
         """Sum the values of each element of the small array; return the first row and the sums."""
         rows, columns = self._edges
-        first, last = bisect_right(rows, top) - 1, bisect_left(rows, top + len(values))
-        cuts = [max(rows[row] - top, 0) for row in range(first, last)] + [len(values)]
+        first = int(rows.searchsorted(top, side="right")) - 1
+        last = int(rows.searchsorted(top + len(values)))
+        cuts = np.append(np.maximum(rows[first:last] - top, 0), len(values))
 
         def sums(kind: type[np.floating]) -> Any:
             if len(values) < _FEW * (last - first):
-                by_row = _few_together(values, np.array(cuts), kind, axis=0)
+                by_row = _few_together(values, cuts, kind, axis=0)
             else:
-                by_row = np.stack([values[low:high].sum(axis=0, dtype=kind) for low, high in pairwise(cuts)])
+                ends = pairwise(cuts.tolist())
+                by_row = np.stack([values[low:high].sum(axis=0, dtype=kind) for low, high in ends])
             if values.shape[1] < _FEW * (len(columns) - 1):
                 return _few_together(by_row, columns, kind, axis=1)
             return np.add.reduceat(by_row, columns[:-1], axis=1)
@@ -183,11 +184,12 @@ def _few_together(
     """Sum the rows or columns between neighbouring cuts, as ``np.add.reduceat`` does, many at a time."""
     starts, lengths = cuts[:-1], np.diff(cuts)
     first = values.take(starts, axis=axis)
-    others = np.zeros(first.shape, kind)
+    others = np.zeros((), kind)
     for place in range(1, lengths.max()):
-        following = values.take(starts + place, axis=axis, mode="clip")
-        following.swapaxes(0, axis)[lengths <= place] = 0
-        others += following
+        following = values.take(starts + place, axis=axis, mode="clip").astype(kind, copy=False)
+        if place >= lengths.min():
+            following.swapaxes(0, axis)[lengths <= place] = 0
+        others = np.add(following, others, out=following)
     return first + others
 
 
@@ -319,6 +321,17 @@ def summed_up(values: NDArray[Any]) -> Statistics:
     )
 
 
+def share_of_zeros(values: NDArray[Any]) -> float:
+    """Return the share of the values that are 0.
+
+    Examples
+    --------
+    >>> share_of_zeros(np.array([[0, 2], [np.nan, -0.0]]))
+    0.5
+    """
+    return int(np.count_nonzero(values == 0)) / values.size
+
+
 def by_energy(values: NDArray[Any]) -> list[int]:
     """Order arrays (N, ...) by their sum of squares, the greatest first; equal arrays keep their order.
 
@@ -329,9 +342,21 @@ def by_energy(values: NDArray[Any]) -> list[int]:
     >>> by_energy(np.array([[1], [-3], [2]], np.float32))
     [1, 2, 0]
     """
-    known = values if all_finite(values) else np.where(np.isfinite(values), values, 0)
-    energy = np.square(known, dtype=np.float64).reshape(len(values), -1).sum(axis=1)
+    energy = _energy(values)
+    if not np.isfinite(energy).all():
+        energy = _energy(np.where(np.isfinite(values), values, 0))
     return [int(index) for index in np.argsort(-energy, kind="stable")]
+
+
+def _energy(values: NDArray[Any]) -> Wide:
+    """Sum the squares of every array, of as many arrays together as stay in a cache."""
+    rows = values.reshape(len(values), math.prod(values.shape[1:]))
+    energy = np.empty(len(rows))
+    step = max(1, _TOGETHER // max(rows.shape[1], 1))
+    with np.errstate(invalid="ignore", over="ignore"):
+        for at in range(0, len(rows), step):
+            np.square(rows[at : at + step], dtype=np.float64).sum(axis=1, out=energy[at : at + step])
+    return energy
 
 
 def reduced(size: HW, scale: float) -> HW:
@@ -435,6 +460,6 @@ class _Part:
 _NOTHING = _Part(math.nan, math.nan, 0, math.nan, math.nan)
 
 
-def _edges(before: int, after: int) -> list[int]:
+def _edges(before: int, after: int) -> NDArray[np.intp]:
     """Distribute rows over fewer rows: every row goes as a whole to the row that holds its middle."""
-    return [(2 * index * before + after) // (2 * after) for index in range(after + 1)]
+    return (2 * before * np.arange(after + 1) + after) // (2 * after)

@@ -52,7 +52,7 @@ class NotFinite:
         return ", ".join(f"{count:,} {what}" for count, what in counts if count)
 
     def __bool__(self) -> bool:
-        return self != NotFinite()
+        return bool(self.nan or self.above or self.below)
 
     def __add__(self, other: "NotFinite") -> "NotFinite":
         return NotFinite(self.nan + other.nan, self.above + other.above, self.below + other.below)

@@ -22,6 +22,9 @@ OURS = Typeface(Path(__file__).parent / "typeface" / "DejaVuSansCondensed.ttf")
 # No typeface has this character, so it is drawn like any missing character.
 _MISSING = "\uffff"
 _TEST_SIZE = 24
+# The digits of our typeface are equally wide, whatever stands beside them: numbers of one form are measured
+# once.
+_SAME_WIDTH = str.maketrans("123456789", "000000000")
 
 
 @functools.lru_cache(maxsize=256)
@@ -128,7 +131,7 @@ class Font:
 
     def getlength(self, text: str) -> float:
         """Measure a text, in pixels."""
-        return _length(text, self.size)
+        return _length(text.translate(_SAME_WIDTH), self.size)
 
     def draw(
         self,

@@ -70,16 +70,14 @@ class Tone:
         # Subtracting first keeps the digits of values that lie close together far from 0. float32 has enough
         # digits for 256 levels, but not the range for a scale that spreads numbers near its smallest.
         wide = np.float64 if scale > 1e30 else np.float32
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN does not have a level
             if base:
                 scaled = np.subtract(values, np.float32(base), dtype=wide)
                 scaled *= wide(scale)
             else:
                 scaled = np.multiply(values, wide(scale), dtype=wide)
-        scaled += wide(middle + 0.5)
-        np.clip(scaled, least, 255, out=scaled)
-        with np.errstate(invalid="ignore"):  # NaN does not have a level
-            return scaled.astype(np.uint8)
+            scaled += wide(middle + 0.5)
+            return scaled.clip(least, 255, out=scaled).astype(np.uint8)
 
 
 @functools.cache

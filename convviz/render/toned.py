@@ -1,11 +1,11 @@
 """Compute brightness and colour of values, only for the requested rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from convviz.compute.survey import Rows
+from convviz.compute.survey import Reduced, Rows
 from convviz.render.palette import Tone, marked
 from convviz.spec.geometry import HW
 from convviz.typing import Bytes
@@ -43,6 +43,12 @@ class Toned:
     def shape(self) -> tuple[int, ...]:
         """Rows and columns."""
         return self.channels[0].shape
+
+    def at(self, scale: float) -> "Toned":
+        """Return the same for values that are reduced to a fraction; a `scale` from 1 on leaves them."""
+        if scale >= 1:
+            return self
+        return replace(self, channels=[Reduced(channel, scale) for channel in self.channels])
 
     def rows(self, top: int, bottom: int) -> Bytes:
         """Return the rows from `top` to `bottom`."""

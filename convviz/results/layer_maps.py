@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from convviz.compute.feature_maps import MapStatistics
 from convviz.compute.networks.engine import NetworkStep
-from convviz.compute.survey import by_energy, summed_up
+from convviz.compute.survey import by_energy, share_of_zeros, summed_up
 from convviz.render.sheets import strips
 from convviz.render.sheets.layout import Sheet
 from convviz.results import outputs
@@ -100,7 +98,7 @@ class LayerMaps:
 
     def sparsity(self) -> list[float]:
         """Return the share of zeros in every map."""
-        return [float(np.mean(values == 0)) for values in self.channels]
+        return [share_of_zeros(values) for values in self.channels]
 
     def strongest(self, count: int) -> list[int]:
         """List the maps with the most energy, the strongest first."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convviz import __version__
 from convviz.compute.feature_maps import MapStatistics
-from convviz.compute.survey import by_energy, summed_up
+from convviz.compute.survey import by_energy, share_of_zeros, summed_up
 from convviz.errors import InputError
 from convviz.files import archives, npy
 from convviz.files.paths import quoted, split_member
@@ -79,7 +79,7 @@ class StoredMaps:
     def rows(self, stats: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Return the numbers of the maps that are shown; `stats` may name "sparsity" and "energy" too."""
         measures: dict[str, Callable[[MapStatistics], float]] = {
-            "sparsity": lambda row: float(np.mean(self.maps[row.index] == 0)),
+            "sparsity": lambda row: share_of_zeros(self.maps[row.index]),
             "energy": lambda row: row.energy,
         }
         rows = [asdict(row) | {name: measures[name](row) for name in stats} for row in self.statistics()]

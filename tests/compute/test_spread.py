@@ -117,6 +117,23 @@ def test_the_order_of_the_parts_changes_nothing():
     assert first.beyond(1, 3) == second.beyond(1, 3)
 
 
+@pytest.mark.parametrize("percent", [0, 1, 37.5, 99, 100])
+def test_percentiles_of_kept_values_are_those_of_numpy(percent):
+    """Of one map, and of maps that share a scale, whose values lie among each other."""
+    rng = np.random.default_rng(6)
+    one, other = (rng.normal(size=size).astype(np.float32) for size in ((30, 40), 700))
+    for spread, values in (
+        (Spread.of(one), one.ravel()),
+        (Spread.joined([Spread.of(one), Spread.of(other)]), np.concatenate([one.ravel(), other])),
+    ):
+        exact = np.percentile(values.astype(np.float64), percent)
+        assert spread.least(percent) == spread.most(percent) == pytest.approx(exact, abs=1e-12)
+        assert spread.magnitude(percent) == pytest.approx(
+            np.percentile(np.abs(values).astype(np.float64), percent), abs=1e-12
+        )
+        assert spread.beyond(-0.5, 1.25) == (np.mean(values < -0.5), np.mean(values > 1.25))
+
+
 def test_maps_that_share_a_scale_share_their_values():
     """Of 0 to 99 in bins about 0 and 100 to 199 kept, 2 of 200 values are at most 1 % of all, each side."""
     counted = Histogram(0)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convviz.compute import survey as module
-from convviz.compute.survey import Survey, reduce, survey
+from convviz.compute.survey import Survey, by_energy, reduce, survey
 from convviz.machine import parallel
 from convviz.spec.geometry import HW
 
@@ -93,3 +93,11 @@ def test_an_array_without_finite_values_has_no_numbers():
     (one,) = survey(np.full((1, 2, 3), np.nan, np.float32))
     assert np.isnan([one.low, one.high, one.mean]).all()
     assert one.others.words == "6 NaN"
+
+
+@pytest.mark.parametrize("together", [1, 7, 1 << 16])
+def test_energy_does_not_count_what_is_not_finite(monkeypatch, together):
+    """The sums of squares are 2, 25, 0, 9 and 2: of equal ones, the first comes first."""
+    monkeypatch.setattr(module, "_TOGETHER", together)
+    values = [[1, -1, 0], [np.nan, 3, 4], [np.inf, -np.inf, np.nan], [3, 0, np.inf], [0, 1, 1]]
+    assert by_energy(np.array(values, np.float32)) == [1, 3, 0, 4, 2]

@@ -37,6 +37,19 @@ def test_every_character_of_a_script_is_drawn_and_not_as_a_box(script):
     assert boxes == []
 
 
+@pytest.mark.parametrize("size", [8, 13, 20, 37, 64])
+def test_a_digit_is_as_wide_as_any_other_beside_every_character(size):
+    face = ImageFont.truetype(fonts.OURS.path, size)
+    beside = [chr(code) for code in SCRIPTS["Latin"]]
+    wide = {digit: [face.getlength(f"{other}{digit}{other}") for other in beside] for digit in "0123456789"}
+    assert all(found == wide["0"] for found in wide.values())
+
+
+@pytest.mark.parametrize("text", ["-0.1234 to 5.678", "conv1: 9x11, 37.5 % zeros", "1e-07"])
+def test_numbers_are_measured_as_they_are_drawn(text):
+    assert fonts.font(17).getlength(text) == ImageFont.truetype(fonts.OURS.path, 17).getlength(text)
+
+
 @pytest.fixture
 def nowhere(monkeypatch):
     """A computer without any other typeface."""

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.table import Table
 
 from convviz.cli.console import answer, answer_path
 from convviz.compute.networks.engine import NetworkStep
-from convviz.compute.survey import summed_up
+from convviz.compute.survey import share_of_zeros, summed_up
 from convviz.files.writing import Stream
 from convviz.render.sheets import receptive_field
 from convviz.render.words import tables
@@ -143,7 +142,7 @@ def _numbers(values: Floats, stats: Sequence[str]) -> dict[str, float]:
     found = summed_up(values)
     known = {"min": found.low, "max": found.high, "mean": found.mean, "std": found.std}
     measures = {
-        "sparsity": lambda: float(np.mean(values == 0)),
+        "sparsity": lambda: share_of_zeros(values),
         "energy": lambda: found.mean**2 + found.std**2,
     }
     return known | {"nan": found.nan, "inf": found.infinite} | {name: measures[name]() for name in stats}

@@ -217,6 +217,7 @@ class Kernels:
 
     def __init__(self, filters: Sequence[Filter | None], what: str) -> None:
         self._filters = filters
+        self._in_words: dict[int, _Written] = {}
         some = [one for one in filters if one is not None]
         places = [(kernel, one.peak or 1.0) for one in some for _, kernel in one.kernels]
         self._drawn = [kernel for kernel, _ in places if kernel is not None]
@@ -239,12 +240,13 @@ class Kernels:
         peak, named = (1.0, ("-max", "max")) if self._peak is None else (self._peak, None)
         return Bar(Contrast(Tone(-peak, peak, "signed"), said=False), signed_colours(), named)
 
-    @functools.cached_property
-    def _written(self) -> dict[int, _Written]:
-        """Write all kernels with three digits and with two."""
-        return {digits: self._in_words(digits) for digits in (3, 2)}
+    def _written(self, digits: int) -> _Written:
+        """Write all kernels with `digits` digits, once."""
+        if digits not in self._in_words:
+            self._in_words[digits] = self._write(digits)
+        return self._in_words[digits]
 
-    def _in_words(self, digits: int) -> _Written:
+    def _write(self, digits: int) -> _Written:
         """Write all kernels with `digits` digits."""
         # Those of one filter have the same decimals, as they have one scale.
         some = [one.kernels for one in self._filters if one]
@@ -264,7 +266,7 @@ class Kernels:
 
     def has_too_small(self, fit: Fit) -> bool:
         """Return whether a number that is drawn would be written as 0, but is not."""
-        return bool(fit.words) and self._written[fit.digits].tiny
+        return bool(fit.words) and self._written(fit.digits).tiny
 
     @functools.cached_property
     def _bias_words(self) -> dict[bool, dict[float, str]]:
@@ -303,7 +305,7 @@ class Kernels:
         """
         found = self._with_numbers(room, height, text)
         if found is None and widen:
-            cell = math.ceil(_WANTED_PIXELS * self._written[2].widest / _OF_CELL)
+            cell = math.ceil(_WANTED_PIXELS * self._written(2).widest / _OF_CELL)
             wanted = self._cells * cell + self._most * _gap(text)
             found = self._with_numbers(wanted, height, text) if wanted <= _WIDEST else None
         return found or self._without_numbers(room, height, text)
@@ -312,15 +314,21 @@ class Kernels:
         """Choose the largest cells that fit; return None if numbers do not fit into them."""
         gap, least = _gap(text), max(_LEAST_PIXELS, math.ceil(_LEAST * text))
         cell = min((room - self._most * gap) // self._cells, room // _LARGEST // max(self._size))
-        # A number is at least half as wide as it is high.
-        for digits in (3, 2) if 2 * cell > least else ():
-            words = min(int(_OF_CELL * cell / self._written[digits].widest), text)
+        # A number is at least half as wide as it is high, and with more digits it is wider.
+        if 2 * cell <= least or self._number_size(cell, 2, text) < min(least, _FULL * text):
+            return None
+        for digits in (3, 2):
+            words = self._number_size(cell, digits, text)
             if words >= (_FULL * text if digits == 3 else least):
                 kernel = HW(self._size.h * cell, self._size.w * cell)
                 labelled = self._are_labelled(kernel, height, text)
                 bias = self._bias_line(room, text)
                 return Fit(cell, 1.0, kernel, gap, self._most, 1, text, labelled, *bias, words, digits)
         return None
+
+    def _number_size(self, cell: int, digits: int, text: int) -> int:
+        """Return the largest size at which numbers of so many digits fit into cells."""
+        return min(int(_OF_CELL * cell / self._written(digits).widest), text)
 
     def _without_numbers(self, room: int, height: int, text: int) -> Fit:
         """Choose the largest kernels that fit."""
@@ -384,7 +392,7 @@ class Kernels:
         yield from cell_lines(x, y, fit.kernel, cell=fit.cell)
         if not fit.words:
             return
-        words = self._written[fit.digits].kernels[place]
+        words = self._written(fit.digits).kernels[place]
         for row, column in np.ndindex(*self._size):
             red, green, blue = levels[row, column].tolist()
             middle = x + (column + 0.5) * fit.cell, y + (row + 0.5) * fit.cell

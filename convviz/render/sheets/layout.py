@@ -190,11 +190,11 @@ def _shapes(plan: Plan) -> Iterator[Shape]:
             yield from _tiles(rows, x, top, text=text, captioned=plan.look.captions)
             title = top + round(text * 0.65)
             rungs.append(
-                branches.Rung(rows.section, title, top + rows.title + rows.above + rows.heights[0] // 2)
+                branches.Rung(rows.section, title, top + rows.title.h + rows.above + rows.heights[0] // 2)
             )
             top += rows.height
         yield from branches.lines(rungs, plan.lanes, HW(y, x), bottom=top, text=text)
-        x += width_of(stack, gap, text) + APART * gap
+        x += width_of(stack, gap) + APART * gap
     if plan.corner:
         left, y = left + plan.corner.w, y + plan.corner.h
     else:
@@ -215,7 +215,7 @@ def _tiles(rows: Rows, left: int, top: int, *, text: int, captioned: bool) -> It
     line, ascent, edge = round(text * 1.3), font(text).ascent, max(_FRAME, text // 12)
     if rows.section.title:
         yield Label(left, top + ascent, rows.section.title, INK, text)
-        top += rows.title
+        top += rows.title.h
     cells = _cells(rows.section.tiles, text)
     names = captions.all_shortened([tile.caption for tile in rows.section.tiles], text, rows.cell)
     for index, tile in enumerate(rows.section.tiles):
@@ -248,10 +248,9 @@ def _tiles(rows: Rows, left: int, top: int, *, text: int, captioned: bool) -> It
 
 def _cells(tiles: Sequence[Tile], text: int) -> list[_Cells]:
     """Write the numbers of tiles in one size; where the longest would not be legible, none are written."""
-    words = [
-        cell_words(tile.numbers) if tile.numbers is not None and tile.cell >= scales.CELL else []
-        for tile in tiles
-    ]
+    numbers = [tile.numbers if tile.cell >= scales.CELL else None for tile in tiles]
+    room = all(_sizes(tile.cell, text) for tile, of in zip(tiles, numbers, strict=True) if of is not None)
+    words = [cell_words(of) if room and of is not None else [] for of in numbers]
     sizes = [_number_size(of, tile.cell, text) for of, tile in zip(words, tiles, strict=True) if of]
     size = min(sizes, default=0)
     return [_in_lines(tile, of, size, text=text) for tile, of in zip(tiles, words, strict=True)]
@@ -273,15 +272,22 @@ def _in_lines(tile: Tile, words: list[list[str]], size: int, *, text: int) -> _C
     return [(keys, tall, _NAME), (words, size, _VALUE)]
 
 
+def _sizes(cell: int, text: int) -> range:
+    """Return the sizes of type for numbers in cells, from the largest to the least that can be read."""
+    least = max(_LEAST_NUMBER, math.ceil(_LEGIBLE_NUMBER * text))
+    return range(min(cell * 2 // 5, 28), least - 1, -1)
+
+
 def _number_size(words: list[list[str]], cell: int, text: int) -> int:
     """Choose the largest size of type in which numbers fit into cells; 0 if it is too small to read."""
+    sizes = _sizes(cell, text)
+    if not sizes:
+        return 0
     # All digits have one width, points and signs half of it: measuring every word would take too long.
     widest = max(
         (word for row in words for word in row),
         key=lambda word: 2 * len(word) - word.count(".") - word.count("-"),
     )
-    least = max(_LEAST_NUMBER, math.ceil(_LEGIBLE_NUMBER * text))
-    sizes = range(min(cell * 2 // 5, 28), least - 1, -1)
     return next((one for one in sizes if font(one).getlength(widest) <= 0.9 * cell), 0)
 
 

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from convviz.render.sheets import branches, captions
-from convviz.render.sheets.bar import Bar
 from convviz.render.sheets.captions import measured, wrapped
 from convviz.render.sheets.kernels import Fit, Kernels
-from convviz.render.sheets.tile import Section, Tile
+from convviz.render.sheets.tile import Section, Tile, Words
 from convviz.render.words.matrices import TOO_SMALL, has_too_small
 from convviz.spec.geometry import HW
 from convviz.spec.scales import CELL
@@ -37,20 +37,15 @@ _NEAR = 0.92
 _SIMILAR, APART = 0.75, 2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Measured:
-    """A section with what the size of type does not change: widest name, items of notes, and widest bar."""
+    """A section with what the size of type does not change."""
 
     section: Section
+    words: Words
     size: HW
     heights: list[int]  # of each place
-    name: str
-    words: list[list[str]]  # of each form of the notes
-    bar: float
-    bars: list[Bar]  # one for each height of bars
-    numbered: bool  # whether numbers may stand in the cells of a tile
-    tiny: int  # the largest cell of a tile with numbers that would be written as 0
-    vague: float  # the widest bar that needs more room for its ends than to say that they are almost 0
+    cell: int  # the largest cell of a tile with numbers
     rows: dict[tuple[int, int, bool], "Rows"] = field(default_factory=dict)  # results of `_rows`
 
     @classmethod
@@ -59,26 +54,22 @@ class _Measured:
         tiles = section.tiles
         sizes = [tile.size for tile in tiles]
         heights = [size.h for size in sizes]
-        names = {captions.shortest(tile.caption) for tile in tiles}
-        words = [captions.widest_words(form) for form in zip(*(tile.notes for tile in tiles), strict=True)]
-        name = max(sorted(names), key=lambda name: measured(name, 1))
-        bars = [tile.bar for tile in tiles if tile.bar]
         return cls(
             section,
+            section.words or Words.of(tiles),
             HW(max(heights), max(size.w for size in sizes)),
             [0] * section.skipped + heights,
-            name,
-            words,
-            bar=max((one.least for one in bars), default=0.0),
-            bars=list({one.height(_LEAST_TYPE): one for one in bars}.values()),
-            numbered=any(tile.numbers is not None for tile in tiles),
-            tiny=max((tile.cell for tile in tiles if _holds_tiny(tile)), default=0),
-            vague=max((one.whole for one in bars if one.contrast.almost_zero), default=0.0),
+            cell=max((tile.cell for tile in tiles if tile.numbers is not None), default=0),
         )
+
+    @cached_property
+    def tiny(self) -> int:
+        """The largest cell of a tile with numbers that would be written as 0."""
+        return max((tile.cell for tile in self.section.tiles if _holds_tiny(tile)), default=0)
 
     def form(self, text: int, width: int) -> int:
         """Choose the form of the notes, the first in `Tile.notes` that fits, or nearly fits."""
-        whole, brief, spread, _ = self.words
+        whole, brief, spread, _ = self.words.notes
         if measured(" ".join(whole), text) <= width:
             return 0
         for form, words, room in ((1, brief, width), (2, spread, _WIDER * width)):
@@ -88,6 +79,17 @@ class _Measured:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Content:
+    """What stands on a sheet, however it is laid out."""
+
+    heading: Sequence[str]
+    known: Sequence[_Measured]
+    lanes: branches.Lanes
+    note: str
+    look: Look
+
+
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Hold a measured section: the height of each row, the width of a column, the lines of a note."""
 
@@ -100,12 +102,23 @@ class Rows:
     bar: HW  # the room that a bar takes, and the least width of one
     caption: int
     kernels: Fit | None
-    title: int  # the room for a line above the tiles
+    title: HW  # the room for a line above the tiles
 
-    @property
+    @cached_property
     def height(self) -> int:
         """Pixels from the top of the first frame to the end of the last caption."""
-        return self.title + sum(self.heights) + len(self.heights) * (self.above + self.bar.h + self.caption)
+        return self.title.h + sum(self.heights) + len(self.heights) * self.under
+
+    @property
+    def under(self) -> int:
+        """The room for what belongs to the tiles of a row: kernels, bars and captions."""
+        return self.above + self.bar.h + self.caption
+
+    @property
+    def last(self) -> int:
+        """The number of places of the last row that are filled, or stay empty before the first tile."""
+        places = self.section.skipped + len(self.section.tiles)
+        return places - (len(self.heights) - 1) * self.columns
 
     def taken(self, gap: int) -> float:
         """Return the area of all tiles with what belongs to them, in pixels."""
@@ -156,6 +169,7 @@ def best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look
     """Choose the columns that make the tiles largest on the page, and the matching type size."""
     most = max((len(one.tiles) for one in sections if one.columns is None), default=1)
     known = [_Measured.of(section) for section in sections]
+    content = _Content(heading, known, branches.lanes(sections), note, look)
     rows = range(1, math.isqrt(4 * most) + 2)
     least = 1 if look.layout == "tall" else 4  # in one stack
     choices = {-(-most // count) for count in rows} | ({*range(1, 5)} if look.layout == "tall" else set())
@@ -168,7 +182,7 @@ def best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look
     enough = 0.0
     for together in stacks:
         for columns in sorted({max(least if together == 1 else 1, columns) for columns in choices}):
-            plan = _fitted(heading, known, note, look=look, columns=columns, stacks=together, enough=enough)
+            plan = _fitted(content, columns=columns, stacks=together, enough=enough)
             plans.append(plan)
             if plan.legible <= plan.text:
                 enough = max(enough, _NEAR * plan.share)
@@ -179,56 +193,39 @@ def best(heading: Sequence[str], sections: Sequence[Section], note: str, *, look
     return min(near, key=lambda plan: (plan.empty, len(plan.stacks), -plan.share))
 
 
-def _fitted(
-    heading: Sequence[str],
-    known: Sequence[_Measured],
-    note: str,
-    *,
-    look: Look,
-    columns: int,
-    stacks: int,
-    enough: float,
-) -> Plan:
+def _fitted(content: _Content, *, columns: int, stacks: int, enough: float) -> Plan:
     """Measure a sheet with the least type size that is legible on it; give up if its share is not enough."""
+    known, look = content.known, content.look
     sides = [math.isqrt(math.prod(one.size)) for one in known]
     counts = [len(one.section.tiles) for one in known]
     text = look.font_size or max(_LEAST_TYPE, max(sides) // _OF_TILE)
     mean = sum(side * count for side, count in zip(sides, counts, strict=True)) // sum(counts)
     most = max(text, int(mean / _MOST_OF_TILE))
     while True:
-        plan = _planned(heading, known, note, look=look, columns=columns, stacks=stacks, text=text)
+        plan = _planned(content, columns=columns, stacks=stacks, text=text)
         if look.font_size or plan.legible <= text or text >= most or plan.share < enough:
             return plan
         # Larger type makes the sheet larger, so it takes a few rounds to settle.
         text = min(max(plan.legible, text + 1), most)
 
 
-def _planned(
-    heading: Sequence[str],
-    known: Sequence[_Measured],
-    note: str,
-    *,
-    look: Look,
-    columns: int,
-    stacks: int,
-    text: int,
-) -> Plan:
+def _planned(content: _Content, *, columns: int, stacks: int, text: int) -> Plan:
     """Measure a sheet with one type size."""
-    gap = gap_of(text)
+    known, note, look = content.known, content.note, content.look
+    gap, left = gap_of(text), branches.width(content.lanes, text)
     if stacks == 1:  # no section is folded where another is as wide
         columns = max(columns, *(one.section.columns or 1 for one in known))
     rows = [_rows(one, columns, text, captioned=look.captions) for one in known]
     if len(rows) == stacks == 2:
         rows[0] = _beside(known[0], rows[1], text, captioned=look.captions)
     stacked = [_aligned(stack) for stack in _stacked(rows, stacks)]
-    lanes = branches.lanes([one.section for one in known])
-    across = sum(width_of(stack, gap, text) + branches.width(lanes, text) for stack in stacked)
+    across = sum(width_of(stack, gap) + left for stack in stacked)
     across += (1 + APART * (len(stacked) - 1)) * gap
     down = max(sum(one.height for one in stack) for stack in stacked)
     room = max(across - 2 * gap, 30 * text)
     lines = [
         (size, row)
-        for index, words in enumerate(heading)
+        for index, words in enumerate(content.heading)
         for size in [round(text * 1.25) if index == 0 else text]
         for row in wrapped(words, size, room)
     ]
@@ -241,7 +238,7 @@ def _planned(
     of_kernels = key.legend(fit) if key and fit else ""
     sentences = [one for one in (of_kernels, ". ".join(filter(None, (note, tiny)))) if one]
     corner, under = None, False
-    for at, free in _corners(stacked, branches.width(lanes, text), text):
+    for at, free in _corners(stacked, left, text):
         if sentences and free.w >= _NARROW * text and free.h >= 2 * text:
             under = key is not None and free.w < least
             notes, high = _legend(sentences, free.w, text, scale=key is not None and not under)
@@ -253,13 +250,13 @@ def _planned(
         notes, high = _legend(sentences, width - 2 * gap, text, scale=key is not None)
         down += high
     down += gap // 2
-    content = HW(down, width)
+    filled = HW(down, width)
     if look.layout == "wide":
         down, width = max(down, math.ceil(width * 9 / 16)), max(width, math.ceil(down * 16 / 9))
     elif look.layout == "tall":
         ratio = _PAGE[1] / _PAGE[0]
         down, width = max(down, math.ceil(width * ratio)), max(width, math.ceil(down / ratio))
-    return Plan(text, look, lines, stacked, lanes, key, notes, corner, under, content, down, width)
+    return Plan(text, look, lines, stacked, content.lanes, key, notes, corner, under, filled, down, width)
 
 
 def _holds_tiny(tile: Tile) -> bool:
@@ -270,8 +267,10 @@ def _holds_tiny(tile: Tile) -> bool:
 def _writes_tiny(known: _Measured, rows: Rows, text: int) -> bool:
     """Return whether such a number stands in a cell of a section, beside a map, or in a kernel."""
     kernels = known.section.kernels
-    fits = known.tiny >= _LEAST_CELL * text
-    brief = known.vague > 0 and (rows.form > 0 or known.vague * text > rows.cell)
+    least = _LEAST_CELL * text
+    fits = known.cell >= least and known.tiny >= least
+    vague = known.words.vague
+    brief = vague > 0 and (rows.form > 0 or vague * text > rows.cell)
     return (
         fits
         or brief
@@ -296,18 +295,14 @@ def _corners(stacks: Sequence[Sequence[Rows]], lanes: int, text: int) -> Iterato
     most = max(sum(one.height for one in stack) for stack in stacks)
     after = []
     for stack in stacks:
-        top, wide = 0, width_of(stack, gap, text)
+        top, wide = 0, width_of(stack, gap)
         for one in stack:
-            row = one.above + one.bar.h + one.caption
-            start = top + one.title + sum(one.heights[:-1]) + (len(one.heights) - 1) * row
-            last = HW(one.heights[-1] + row - gap, one.cell + gap)
-            filled = one.section.skipped + len(one.section.tiles) - (len(one.heights) - 1) * one.columns
+            last = HW(one.heights[-1] + one.under - gap, one.cell + gap)
             if one is stack[0] or one is stack[-1]:  # between others, words would break the columns
-                after.append(
-                    (HW(start, left + filled * last.w + gap), HW(last.h, wide - filled * last.w - 2 * gap))
-                )
+                start, filled = top + one.height - last.h - gap, one.last * last.w
+                after.append((HW(start, left + filled + gap), HW(last.h, wide - filled - 2 * gap)))
             if one.section.skipped:
-                yield HW(top + one.title, left), HW(last.h, one.section.skipped * last.w - gap)
+                yield HW(top + one.title.h, left), HW(last.h, one.section.skipped * last.w - gap)
             top += one.height
         yield HW(top + gap, left), HW(most - top - gap, wide - gap)
         left += wide + APART * gap + lanes
@@ -339,28 +334,30 @@ def _rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> Rows
 def _in_rows(known: _Measured, columns: int, text: int, *, captioned: bool) -> Rows:
     """Measure a section in rows of a given length."""
     section = known.section
-    least = math.ceil(known.bar * text)
+    least = math.ceil(known.words.bar * text)
     cell = max(known.size.w, least)
     notes: list[int] = []
     form = 0
     if captioned:
-        cell = max(cell, _LEAST_COLUMN * text, math.ceil(measured(known.name, text)))
+        cell = max(cell, _LEAST_COLUMN * text, math.ceil(measured(known.words.name, text)))
     kernels = None
     if section.kernels:
-        kernels = section.kernels.fit(cell, known.size.h, text, widen=known.numbered)
+        kernels = section.kernels.fit(cell, known.size.h, text, widen=known.cell > 0)
         cell = max(cell, kernels.width)
     if captioned:
         form = known.form(text, cell)
-        words = known.words[form]
+        words = known.words.notes[form]
         cell = max(cell, *(math.ceil(measured(word, text)) for word in words))
         notes = captions.words_in_lines(words, text, cell)
     line = round(text * 1.3)
-    bars = [above_bar(text) + bar.height(text) for bar in known.bars]
+    bars = [above_bar(text) + bar.height(text) for bar in known.words.bars]
     starts = range(0, len(known.heights), columns)
     heights = [max(known.heights[start : start + columns]) for start in starts]
     caption = gap_of(text) + (text // 3 + (1 + len(notes)) * line if captioned else 0)
     bar = HW(max(bars, default=0), least)
-    title = line + text // 3 if section.title else 0
+    title = HW(0, 0)
+    if section.title:
+        title = HW(line + text // 3, math.ceil(measured(section.title, text)) + gap_of(text))
     return Rows(section, columns, cell, heights, notes, form, bar, caption, kernels, title)
 
 
@@ -372,7 +369,7 @@ def _beside(known: _Measured, other: Rows, text: int, *, captioned: bool) -> Row
     ]
 
     def size(rows: Rows) -> float:
-        wide = width_of([rows], gap_of(text), text) + width_of([other], gap_of(text), text)
+        wide = width_of([rows], gap_of(text)) + width_of([other], gap_of(text))
         return max(wide / across, max(rows.height, other.height) / down)
 
     return min(every, key=size)
@@ -382,11 +379,13 @@ def _stacked(rows: Sequence[Rows], count: int) -> list[list[Rows]]:
     """Divide sections into stacks of about the same height, to stand side by side."""
     share = sum(one.height for one in rows) / count
     stacks: list[list[Rows]] = [[]]
+    filled = 0
     for one in rows:
-        filled = sum(of.height for of in stacks[-1])
         if stacks[-1] and len(stacks) < count and filled + one.height / 2 > share:
             stacks.append([])
+            filled = 0
         stacks[-1].append(one)
+        filled += one.height
     return stacks
 
 
@@ -403,8 +402,6 @@ def _aligned(stack: Sequence[Rows]) -> list[Rows]:
     ]
 
 
-def width_of(stack: Sequence[Rows], gap: int, text: int) -> int:
+def width_of(stack: Sequence[Rows], gap: int) -> int:
     """Measure a stack, including the gap after its last column."""
-    tiles = max(one.columns * (one.cell + gap) for one in stack)
-    titles = (one.section.title for one in stack if one.section.title)
-    return max(tiles, *(math.ceil(measured(title, text)) + gap for title in titles), 0)
+    return max(max(one.columns * (one.cell + gap), one.title.w) for one in stack)

@@ -1,7 +1,7 @@
 """Draw the sheet of a network: the input, and a strip of maps for every layer."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -9,14 +9,14 @@ from itertools import islice
 import numpy as np
 
 from convviz.compute.networks.engine import NetworkStep, meaning
-from convviz.compute.survey import ArraySummary, reduced_copies, survey
+from convviz.compute.survey import ArraySummary, reduced_copies, share_of_zeros, survey
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
 from convviz.render import palette
 from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, rule
 from convviz.render.palette import colours
 from convviz.render.sheets import branches, layout, overview, receptive_field
-from convviz.render.sheets.tile import Section, Tile, map_tile
+from convviz.render.sheets.tile import Section, Tile, Words, map_tile
 from convviz.spec import scales
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import shape_text
@@ -70,22 +70,18 @@ class _Strip:
             tile *= (MOST // 2 if alone else MOST) if self.size.h == 1 else 2
         return scales.fit(self.size, tile)
 
-    def tiles(
-        self, contrasts: Sequence[Contrast], scale: float, *, alone: bool, colours: Bytes | None
-    ) -> list[Tile]:
-        """Draw the maps with a scale."""
+    def tiles(self, contrasts: Iterable[Contrast], *, alone: bool, colours: Bytes | None) -> list[Tile]:
+        """Draw the whole maps."""
         row = _is_row(self.step)
         keys = (self.step.classes or [str(at) for at in range(self.values.size)]) if row else ()
         label = partial(_label, self.step, values=self.values)
         return [
             replace(
-                map_tile(_caption(self.step, index), of, contrast, scale=scale, colours=colours),
+                map_tile(_caption(self.step, index), of, contrast, scale=1, colours=colours),
                 label="" if alone and not row else label(index),
                 keys=keys,
             )
-            for index, of, contrast in zip(
-                self.order, reduced_copies(self.found, scale), contrasts, strict=True
-            )
+            for index, of, contrast in zip(self.order, self.found, contrasts, strict=True)
         ]
 
     def title(self, *, strongest: bool) -> str:
@@ -152,8 +148,7 @@ def draw(
         for one in steps
     ]
     drawn = [Drawn.of(of, one.size, layer=layer) for layer, one in enumerate(strips) for of in one.found]
-    tones = contrasts(drawn, look)
-    titles = [one.title(strongest=chosen is not None) if only is None else "" for one in strips]
+    tones = iter(contrasts(drawn, look))
     places = [
         (place, () if tuple(reads) == (place - 1,) else reads)
         for place, reads in rows or [(0, ())] * len(strips)
@@ -162,10 +157,18 @@ def draw(
     if any(reads for _, reads in places):
         note = f"{branches.SENTENCE}. {note}"
     channels = survey(picture.x, moments=False)
+    alone, wide = only is not None, columns or (MOST if only is None else None)
+    # What is written on them does not depend on the size of the tiles.
+    whole = [
+        Section(maps, wide, palette.OUTPUT_TEAL, title=title, place=place, reads=reads, words=Words.of(maps))
+        for one, (place, reads) in zip(strips, places, strict=True)
+        for maps in [one.tiles(islice(tones, len(one.found)), alone=alone, colours=colours(look.colormap))]
+        for title in ["" if alone else one.title(strongest=chosen is not None)]
+    ]
 
     def sheet(tile: int | None) -> layout.Sheet:
         # The values of a row are what is to be seen; the input need not be larger than they are.
-        values = only is not None and all(_is_row(one) for one in steps)
+        values = alone and all(_is_row(one) for one in steps)
         factor = scales.fit(picture.size, tile // 2 if values and tile is not None else tile)
         small = reduced_copies(channels, factor)
         panel = receptive_field.NOTHING
@@ -175,16 +178,7 @@ def draw(
                 picture, small, name, at=at, box=box, cell=max(1, int(factor)), gradient=gradient
             )
         sections = [overview.input_section(picture, small, factor, seen=panel)]
-        left = iter(tones)
-        for one, (place, reads), title in zip(strips, places, titles, strict=True):
-            maps = one.tiles(
-                list(islice(left, len(one.found))),
-                one.scale(tile, alone=only is not None),
-                alone=only is not None,
-                colours=colours(look.colormap),
-            )
-            wide = columns or (MOST if only is None else None)
-            sections.append(Section(maps, wide, palette.OUTPUT_TEAL, title=title, place=place, reads=reads))
+        sections += [of.at(one.scale(tile, alone=alone)) for one, of in zip(strips, whole, strict=True)]
         if values:
             sections.append(sections.pop(0))
         return layout.sheet(
@@ -323,7 +317,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _title(one: NetworkStep, values: Floats, shown: str) -> str:
     """Describe a step in one line: its name, kind, shape, share of zeros and receptive field."""
-    zeros = float(np.mean(values == 0))
+    zeros = share_of_zeros(values)
     parts = [f"{one.name}: {one.kind} {shape_text(values.shape)}", shown]
     if one.layout == "hwc":
         parts.append("channels last")

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from convviz.compute.survey import ArraySummary
 from convviz.images.finite import NONE, NotFinite
 from convviz.render.contrast import Contrast
 from convviz.render.drawings.drawing import Colour
 from convviz.render.sheets.bar import Bar
-from convviz.render.sheets.captions import parted, spread, told_apart
+from convviz.render.sheets.captions import measured, parted, shortest, spread, told_apart, widest_words
 from convviz.render.sheets.kernels import Kernels
 from convviz.render.toned import Toned
 from convviz.render.words.matrices import TOO_SMALL
@@ -76,6 +76,50 @@ class Tile:
         """Size on the sheet, in pixels."""
         return HW(self.levels.shape[0] * self.cell, self.levels.shape[1] * self.cell)
 
+    def at(self, scale: float) -> "Tile":
+        """Return the tile of a whole map at the scale that `fit` returns; its caption and bar stay."""
+        assert isinstance(self.levels, Toned)
+        numbers = self.levels.channels[0][:] if scale > 1 else None
+        return replace(self, levels=self.levels.at(scale), cell=max(1, int(scale)), numbers=numbers)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Words:
+    """Hold the widest words below the tiles of a section, and its widest bar: the same at every scale.
+
+    Parameters
+    ----------
+    name : str
+        The widest name, shortened.
+    notes : list of list of str
+        Of each form of the notes, the widest of the first words, of the second words, and so on.
+    bar : float
+        Least width of the bars, in multiples of the type size.
+    bars : list of Bar
+        One for each height of bars.
+    vague : float
+        Least width, in the same unit, at which no bar says of a map only that it is almost 0; 0 if none does.
+    """
+
+    name: str
+    notes: list[list[str]]
+    bar: float
+    bars: list[Bar]
+    vague: float = 0.0
+
+    @classmethod
+    def of(cls, tiles: Sequence[Tile]) -> "Words":
+        """Look at every tile once."""
+        names = sorted({shortest(tile.caption) for tile in tiles})
+        bars = [tile.bar for tile in tiles if tile.bar]
+        return cls(
+            max(names, key=lambda name: measured(name, 1)),
+            [widest_words(form) for form in zip(*(tile.notes for tile in tiles), strict=True)],
+            max((one.least for one in bars), default=0.0),
+            list({one.height(100): one for one in bars}.values()),
+            max((one.whole for one in bars if one.contrast.almost_zero), default=0.0),
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Section:
@@ -102,6 +146,8 @@ class Section:
     skipped : int
         The number of places that stay empty before the first tile, so that tiles stand below those of the
         section above.
+    words : Words, optional
+        What its tiles say, if that is known already.
     """
 
     tiles: Sequence[Tile]
@@ -113,6 +159,11 @@ class Section:
     place: int = 0
     reads: Sequence[int] = ()
     skipped: int = 0
+    words: Words | None = None
+
+    def at(self, scale: float) -> "Section":
+        """Return the section with its tiles at a scale, as `Tile.at` does."""
+        return replace(self, tiles=[tile.at(scale) for tile in self.tiles])
 
 
 def extent(low: float, high: float, others: NotFinite | None = None) -> str:
