@@ -127,10 +127,10 @@ class FeatureMaps(LayerRun):
                 indices=range(len(filters.names)) if chosen is None else chosen,
                 most=MOST if parts is None else self.layer.in_channels,
             )
-        if tile is not None and not seen.tiles:
+        if not seen.tiles:
             # Maps that are enlarged are summarized whole, whatever their size on the sheet.
             size = HW(*self.shape[1:])
-            tile = look.tile_or(scales.usual(tile, len(read) + len(maps), self.picture.size, size))
+            tile = look.tile_or(scales.usual(len(read) + len(maps), self.picture.size, size))
         return overview.draw(
             self.picture,
             self.layer,

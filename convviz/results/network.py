@@ -20,7 +20,7 @@ from convviz.results import outputs
 from convviz.results.context import Seen, in_network
 from convviz.results.feature_maps import FeatureMaps
 from convviz.results.layer_maps import LayerMaps
-from convviz.spec import settings
+from convviz.spec import scales, settings
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Shape, shape_text
 from convviz.text import number, plural
@@ -264,18 +264,23 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         classes = self._classes()
         steps = [replace(one, classes=classes.get(one.name, ())) for one in steps]
         made = {one.name: self.activation(one.name) for one in steps}
-        tiles: Sequence[int | None] = [look.tile if only is not None else look.tile_or(strips.TILE)]
         chosen = []
         if only is None and self.shown:
             chosen.append(self._chosen_rows())
-            # A network may have many resolutions: keep the sheet small enough for a screen.
             top = top or look.columns or strips.MOST
-            tiles = strips.TILES if tiles == [strips.TILE] else tiles
         if top is not None:
             chosen.append("maps: the strongest first (largest mean square)")
         told = ("; ".join(chosen), self.prediction_sentence())
         maps = {one.name: strips.as_maps(made[one.name], one.layout, token=token) for one in steps}
         order = None if top is None else {name: by_energy(of)[:top] for name, of in maps.items()}
+        tiles: Sequence[int | None] = [look.tile_or(strips.TILE)]
+        if only is not None:
+            (of,) = maps.values()
+            count = len(of) if top is None else min(top, len(of))
+            tiles = [look.tile_or(scales.usual(count, HW(*of.shape[1:])))]
+        elif self.shown and tiles == [strips.TILE]:
+            # A network may have many resolutions: keep the sheet small enough for a screen.
+            tiles = strips.TILES
         return strips.draw(
             self.picture,
             (*self._heading(only), *filter(None, told)),

@@ -8,9 +8,9 @@ CELL = 12
 # The scale of a map with at most this many rows and columns goes from its minimum to its maximum, however it
 # is drawn: a tile of the default size has the numbers of such a map, and numbers that are read are not cut.
 MOST_WHOLE = 26
-# From this number on, maps that are enlarged without their numbers have this longest side by default:
-# 128 of them with the default side make a picture of 8000 pixels, which shows no more.
-_MANY, _SIDE = 32, 160
+# The longest side of a map by default, in pixels; and from which number on it is less, for maps that are
+# enlarged without their numbers: 128 of them with the usual side make 8000 pixels, which show no more.
+USUAL, _MANY, _SIDE = 320, 32, 160
 
 
 def is_whole(size: HW) -> bool:
@@ -51,13 +51,11 @@ def fit(size: HW, longest: int | None) -> float:
     return min(longest // side, 96) if side <= longest else longest / side
 
 
-def usual(tile: int, count: int, *sizes: HW) -> int:
+def usual(count: int, *sizes: HW) -> int:
     """Choose the longest side of maps on a sheet for which no side was requested.
 
     Parameters
     ----------
-    tile : int
-        The side of a few maps, in pixels.
     count : int
         The number of pictures on the sheet.
     sizes : HW
@@ -66,15 +64,15 @@ def usual(tile: int, count: int, *sizes: HW) -> int:
     Returns
     -------
     int
-        Less than `tile` for many small maps.
+        Less than `USUAL` for many small maps.
 
     Examples
     --------
-    >>> usual(320, 64, HW(28, 28)), usual(320, 6, HW(28, 28)), usual(320, 64, HW(26, 26))
+    >>> usual(64, HW(28, 28)), usual(6, HW(28, 28)), usual(64, HW(26, 26))
     (160, 320, 320)
     """
     enlarged = max(map(max, sizes)) <= _SIDE
-    return _SIDE if count >= _MANY and enlarged and not any(map(is_whole, sizes)) else tile
+    return _SIDE if count >= _MANY and enlarged and not any(map(is_whole, sizes)) else USUAL
 
 
 def fit_both(before: HW, after: HW, tile: int | None) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from convviz.errors import SpecError, UnknownNameError
-from convviz.spec import parsing
+from convviz.spec import parsing, scales
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.kernels import KernelRequest
 from convviz.spec.layers import Conv2d, Padding, PaddingMode
@@ -407,7 +407,7 @@ class TileSettings(Look):
         If `tile` or `columns` is no whole number of at least 1.
     """
 
-    tile: int | None = 320
+    tile: int | None = scales.USUAL
     columns: int | None = None
 
     @property

@@ -78,7 +78,8 @@ class _Strip:
         return [
             replace(
                 map_tile(_caption(self.step, index), of, contrast, scale=1, colours=colours),
-                label="" if alone and not row else label(index),
+                # The heading, or the title of the row, names the layer.
+                label=f"map {index}" if alone and not row else label(index),
                 keys=keys,
             )
             for index, of, contrast in zip(self.order, self.found, contrasts, strict=True)
