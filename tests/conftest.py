@@ -2,38 +2,21 @@
 
 import io
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import quick_start
 from hypothesis import HealthCheck, settings
 
-from convviz.batch import local
 from convviz.cli.app import status_of
 
 # Speed is measured in benchmarks; a busy machine makes no test red.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
-
-
-@pytest.fixture(autouse=True, scope="session")
-def workers_start_at_once():
-    """Let the processes of a batch that runs in this process be copies of one that has loaded convviz.
-
-    They are processes as before, but each is there within milliseconds. A program that a test starts by
-    itself starts them as it does for everybody.
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        yield
-        return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["convviz.batch", "convviz.compute.backends.numpy_"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local, "_CONTEXT", context)
-        yield
+quick_start.use()
 
 
 @pytest.fixture
