@@ -365,11 +365,11 @@ def test_workers_that_are_missing_or_another_version_are_told(photos, tmp_path, 
 
 def test_a_file_that_ends_its_process_twice_is_reported_and_left(tmp_path):
     jobs = [Job(name, tmp_path / name, tmp_path / name) for name in ("first", "deadly", "slow", "last")]
-    found = cluster.do_chunk(jobs, deadly, 1.0)
+    found = cluster.do_chunk(jobs, deadly, 2.0)
     reasons = {outcome.name: outcome.reason for outcome in found}
     assert reasons["first"] == reasons["last"] == ""
     assert reasons["deadly"] == "it ended 2 processes that worked on it (exit status 3)."
-    assert reasons["slow"] == "it took longer than 1 s, the --timeout."
+    assert reasons["slow"] == "it took longer than 2 s, the --timeout."
     tries = {job.name: job.target.read_text().count("tried") for job in jobs}
     assert tries == {"first": 1, "deadly": 2, "slow": 1, "last": 1}
 
