@@ -3,6 +3,14 @@
 import random
 
 
+def reached_main(stderr):
+    """Return whether what Python says of an error comes from within `main` of convviz.
+
+    Before that Python itself is starting, which a signal ends with status 1 or with the signal.
+    """
+    return ", in main\n" in stderr
+
+
 class Moments:
     """Choose moments, and learn from what became of each how long the program runs.
 
