@@ -23,6 +23,8 @@ demo: $(VENV)/.installed
 	@echo "The picture is $(CURDIR)/demo.png"
 	@echo "For the commands of the README: . $(VENV)/bin/activate"
 
+# Most tests start processes, each of which would compile convviz again without stored byte code.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

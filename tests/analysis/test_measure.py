@@ -7,12 +7,13 @@ import convviz
 from convviz.analysis import measure
 from convviz.machine import parallel
 
+LAYER = convviz.Conv2d(1, 2, 3)
+PICTURE = convviz.run(np.ones((1, 5, 5)), LAYER).picture
+
 
 @pytest.fixture(scope="module")
 def found():
-    layer = convviz.Conv2d(1, 2, 3)
-    picture = convviz.run(np.ones((1, 5, 5)), layer).picture
-    return list(measure.rates(layer, picture, convviz.seeded(layer), seconds=0))
+    return list(measure.rates(LAYER, PICTURE, convviz.seeded(LAYER), seconds=0))
 
 
 def test_every_backend_is_timed_with_one_thread_and_with_all(found):
@@ -31,3 +32,10 @@ def test_each_is_run_three_times_at_least_and_its_operations_are_counted(found):
 
 def test_the_limit_of_threads_is_as_before(found):
     assert parallel.limited() == 0
+
+
+def test_each_is_run_for_the_seconds_that_it_is_given(benchmarks_are_short):
+    for rate in benchmarks_are_short(LAYER, PICTURE, convviz.seeded(LAYER), seconds=0.1):
+        # The last run ends after the time, all before it end within it.
+        assert rate.runs * rate.slowest >= 0.1
+        assert (rate.runs - 1) * rate.fastest < 0.1

@@ -2,6 +2,8 @@
 
 import json
 
+from convviz.analysis import measure
+
 
 def test_every_way_has_a_row_and_auto_is_told(convviz, classic):
     done = convviz("bench", classic, "-k", "3", "-p", "1")
@@ -26,3 +28,11 @@ def test_no_time_at_all_is_refused(convviz, classic):
     done = convviz("bench", classic, "--seconds", "0")
     assert done.returncode == 2
     assert "seconds must be at least 1, not 0" in done.stderr
+
+
+def test_each_way_has_the_seconds_that_are_asked_for(convviz, classic, monkeypatch):
+    given = []
+    monkeypatch.setattr(measure, "rates", lambda *of, seconds: given.append(seconds) or [])
+    for more in ([], ["--seconds", "7"]):
+        assert convviz("bench", classic, *more).returncode == 0
+    assert given == [1, 7]

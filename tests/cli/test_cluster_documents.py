@@ -1,11 +1,13 @@
 """What docs/howto/cluster.md and the files in docs/cluster say: every command of theirs, as a process."""
 
 import contextlib
+import json
 import re
 import shlex
-import socket
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -37,24 +39,42 @@ def plain():
     return dict(zip(("scheduler", "worker", "batch"), lines, strict=True))
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+@pytest.fixture
+def photos(tmp_path):
+    """The small ones of the samples, at two depths."""
+    (tmp_path / "photos" / "deep").mkdir(parents=True)
+    names = [
+        "checkerboard.png",
+        "digit.png",
+        "pixel.png",
+        "deep/ramp-16bit.png",
+        "deep/text.png",
+        "deep/cmyk.jpg",
+    ]
+    for name in names:
+        shutil.copy(ROOT / "samples" / Path(name).name, tmp_path / "photos" / name)
+    return tmp_path / "photos"
+
+
+def where(file):
+    """The address of a scheduler, once it has written it down."""
+    end = time.monotonic() + 60
+    while not file.is_file():
+        assert time.monotonic() < end, "the scheduler never came"
+        time.sleep(0.02)
+    return json.loads(file.read_text())["address"]
 
 
 @pytest.mark.parametrize("commands", [composed, plain])
-def test_the_commands_do_what_the_local_engine_does(commands, tmp_path):
+def test_the_commands_do_what_the_local_engine_does(convviz, commands, photos, tmp_path):
     """Hosts, ports and folders are those of this machine; all else is as it is written."""
-    port = free_port()
+    file = tmp_path / "scheduler.json"
     places = {
-        "//scheduler:8786": f"//127.0.0.1:{port}",
-        "//SCHEDULER:8786": f"//127.0.0.1:{port}",
-        "--port 8786": f"--port {port} --host 127.0.0.1",
+        "--port 8786": f"--port 0 --host 127.0.0.1 --scheduler-file {file}",
         "--dashboard-address :8787": "--dashboard-address 127.0.0.1:0",
-        "--nworkers -1": "--nworkers 2",
-        "s3://photos": str(ROOT / "samples"),
-        "/pictures": str(ROOT / "samples"),
+        "--nworkers -1": "--nworkers 1",
+        "s3://photos": str(photos),
+        "/pictures": str(photos),
         "s3://maps": str(tmp_path / "maps"),
         " /maps": f" {tmp_path / 'maps'}",
     }
@@ -68,6 +88,9 @@ def test_the_commands_do_what_the_local_engine_does(commands, tmp_path):
     told = commands()
     with contextlib.ExitStack() as stack, (tmp_path / "log").open("wb") as log:
         for name in ("scheduler", "worker"):
+            if name == "worker":
+                address = where(file)
+                places |= {"tcp://scheduler:8786": address, "tcp://SCHEDULER:8786": address}
             process = subprocess.Popen(words(told[name]), cwd=tmp_path, stdout=log, stderr=log)
             stack.callback(process.wait, 30)
             stack.callback(process.terminate)
@@ -75,10 +98,10 @@ def test_the_commands_do_what_the_local_engine_does(commands, tmp_path):
             words(told["batch"]), cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
         )
     assert done.returncode in (0, 6), done.stderr
-    local = [word for word in words(told["batch"]) if not str(word).startswith("tcp://")]
+    _, *local = [word for word in words(told["batch"]) if not str(word).startswith("tcp://")]
     local = [word for word in local if word not in ("--engine", "dask", "--scheduler")]
     local = [str(word).replace("maps", "local").replace("report.jsonl", "local.jsonl") for word in local]
-    assert subprocess.run(local, cwd=tmp_path, capture_output=True, check=False).returncode == done.returncode
+    assert convviz(*local).returncode == done.returncode
     trees = [
         {path.relative_to(tree).as_posix(): path.read_bytes() for path in tree.rglob("*.png")}
         for tree in (tmp_path / "maps", tmp_path / "local")

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
+from pathlib import Path
 
 import PIL
 import pytest
@@ -23,25 +25,30 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def corpus(request):
     """The pictures in the source distribution of the Pillow that is installed; fetched once, and kept."""
-    kept = request.config.cache.mkdir("pillow-corpus") / PIL.__version__
-    folder = kept / f"pillow-{PIL.__version__}" / "Tests" / "images"
-    if not folder.is_dir():
-        kept.mkdir(exist_ok=True)
+    kept = request.config.cache.mkdir("pillow-corpus")
+    folder = kept / f"pillow-{PIL.__version__}"
+    if folder.is_dir():
+        return folder / "Tests" / "images"
+    # Another process of the tests may be at it too.
+    with tempfile.TemporaryDirectory(dir=kept) as place:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
         try:
             subprocess.run(
-                [*command, "--dest", kept, f"pillow=={PIL.__version__}"],
+                [*command, "--dest", place, f"pillow=={PIL.__version__}"],
                 check=True,
                 capture_output=True,
                 timeout=240,
             )
         except (subprocess.SubprocessError, OSError):
             pytest.skip("the source distribution of Pillow cannot be had here")
-        (archive,) = kept.glob("*.tar.gz")
+        (archive,) = Path(place).glob("*.tar.gz")
         with tarfile.open(archive) as packed:
-            packed.extractall(kept, filter="data")
-        archive.unlink()
-    return folder
+            packed.extractall(place, filter="data")
+        try:
+            (Path(place) / folder.name).rename(folder)
+        except OSError:
+            assert folder.is_dir()
+    return folder / "Tests" / "images"
 
 
 READ = """

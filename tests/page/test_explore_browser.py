@@ -119,6 +119,12 @@ def settle(browser):
     browser.execute_async_script("window.convviz.settled().then(arguments[0])")
 
 
+def address(browser, words):
+    """The address once it has these words: the page writes it a moment after the picture."""
+    WebDriverWait(browser, 10).until(lambda _: words in browser.current_url)
+    return browser.current_url
+
+
 def shown(browser, id):
     """The text of an element, in a closed tab too."""
     settle(browser)
@@ -193,7 +199,7 @@ def test_pointing_shows_the_products_and_a_click_pins(opened):
     assert "map 0 at 5,1" in shown(browser, "told")
     ActionChains(browser).move_to_element(browser.find_element(By.ID, "told")).perform()
     assert "map 0 at 2,4" in shown(browser, "told")
-    assert "pin=output,2,4" in browser.current_url
+    address(browser, "pin=output,2,4")
 
 
 def test_an_input_pixel_tells_which_outputs_it_feeds(opened):
@@ -246,7 +252,7 @@ def test_typed_kernels_can_be_saved_for_the_command(opened, tmp_path, flip):
     box.send_keys(Keys.CONTROL, "a")
     box.send_keys("0.3", Keys.TAB)
     settle(browser)
-    assert "edits=0:" in browser.current_url
+    address(browser, "edits=0:")
     command = shlex.split(shown(browser, "command"))
     assert browser.find_element(By.ID, "saveKernels").is_displayed()
     text = browser.execute_script("const s = convviz.shown(); return Words.kernels(s.conv, s.weights, 3)")
@@ -374,9 +380,9 @@ def test_a_copied_address_shows_the_same(opened):
     choose(browser, "preset", "sobel-x")
     write(browser, "strideW", "2")
     settle(browser)
-    address, before, values = browser.current_url, state(browser), maps(browser)
+    link, before, values = address(browser, "strideW=2"), state(browser), maps(browser)
     browser.get("about:blank")
-    browser.get(address)
+    browser.get(link)
     assert state(browser) == before
     np.testing.assert_array_equal(maps(browser), values)
 
@@ -462,7 +468,7 @@ def test_the_scale_of_maps_is_chosen_and_its_ends_are_told_while_numbers_stay(op
     assert browser.execute_script("return Array.from(window.convviz.shown().output.channels[0])") == before
     assert "map 0, 30x40: 0 to 1199" in shown(browser, "output")
     assert shown(browser, "command").endswith("--limits symmetric")
-    assert "limits=symmetric" in browser.current_url
+    address(browser, "limits=symmetric")
 
 
 def test_maps_of_a_layer_share_their_scale_where_that_is_chosen(opened):

@@ -114,7 +114,7 @@ pytest.importorskip("selenium.webdriver")
 import test_explore_browser as basic  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-from test_explore_browser import maps, open_settings, settle, shown, write  # noqa: E402
+from test_explore_browser import maps, open_settings, shown, write  # noqa: E402
 
 in_browser = basic.pytestmark
 browser, opened, opened_net = basic.browser, basic.opened, basic.opened_net
@@ -181,8 +181,7 @@ def test_a_link_says_which_picture_it_does_not_hold(opened, tmp_path):
     choose(browser, tmp_path / "mine & yours.png")
     write(browser, "padTop", "1")
     assert "a link to this page holds the settings, not the picture" in shown(browser, "pictureAbout")
-    settle(browser)
-    address = browser.current_url
+    address = basic.address(browser, "padTop=1")
     browser.get("about:blank")
     browser.get(address)
     assert "This link was made with mine & yours.png, which it does not hold" in shown(browser, "why")
