@@ -304,9 +304,12 @@ class _Mirror:
         self.path = Path(self._folder.name) / "journal.jsonl"
         self._pending: list[bytes] = []
         self._begun = self._sent = time.monotonic()
-        with self.path.open("wb") as file:
-            for part in self._parts():
-                addresses.fetch(part, file)
+        with contextlib.ExitStack() as failed:
+            failed.callback(self._folder.cleanup)
+            with self.path.open("wb") as file:
+                for part in self._parts():
+                    addresses.fetch(part, file)
+            failed.pop_all()
 
     def _parts(self) -> list[Path]:
         """List the part that was sent as a whole, then the parts that were sent since."""
@@ -331,17 +334,17 @@ class _Mirror:
 
     def end(self) -> None:
         """Send the whole journal, and delete the parts."""
-        before = self._parts()
-        with (
-            writing.writing(self._place / "journal.jsonl", force=True) as file,
-            self.path.open("rb") as whole,
-        ):
-            shutil.copyfileobj(whole, file)
-        for part in before:
-            if part.name != "journal.jsonl":
-                with addresses.reported(part):
-                    part.unlink()
-        self._folder.cleanup()
+        with self._folder:
+            before = self._parts()
+            with (
+                writing.writing(self._place / "journal.jsonl", force=True) as file,
+                self.path.open("rb") as whole,
+            ):
+                shutil.copyfileobj(whole, file)
+            for part in before:
+                if part.name != "journal.jsonl":
+                    with addresses.reported(part):
+                        part.unlink()
 
 
 # The names of a journal behind an address, and of a part of one.
