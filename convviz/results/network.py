@@ -278,7 +278,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             (of,) = maps.values()
             count = len(of) if top is None else min(top, len(of))
             tiles = [look.tile_or(scales.usual(count, HW(*of.shape[1:])))]
-        elif self.shown and tiles == [strips.TILE]:
+        elif tiles == [strips.TILE]:
             # A network may have many resolutions: keep the sheet small enough for a screen.
             tiles = strips.TILES
         return strips.draw(

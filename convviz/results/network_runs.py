@@ -14,8 +14,9 @@ from convviz.results.network import NetworkMaps
 from convviz.spec.layers import Shape
 from convviz.text import in_quotes, plural
 
-# A network of our own with more steps is shown by an overview, as every other network is.
-_MOST_STEPS = 24
+# A network of our own with more steps is shown by an overview, as every other network is; and the number of
+# steps on each of the pictures of all steps.
+_WHOLE, _MOST_STEPS = 12, 24
 
 
 def _of_unknown_order(step: NetworkStep) -> bool:
@@ -131,7 +132,7 @@ def apply(
     if filled := opened.filled:
         chosen = backends.choose(backend, macs=sum(one.macs for one in filled.steps), device=device)
         made = stack.run_net(filled.network, picture.x, filled.weights, backend=chosen, device=device)
-        shown = part or (_overview(steps) if len(steps) > _MOST_STEPS else [])
+        shown = part or (_overview(steps) if len(steps) > _WHOLE else [])
         return NetworkMaps(opened, steps, picture, made, chosen, device, title, shown, rows)
     shown = list(part) or _overview(steps)
     if opened.until is None and not part:

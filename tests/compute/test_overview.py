@@ -16,7 +16,7 @@ from convviz.spec.reach import Reach
 
 # Of a picture of 32x32: the stem of the ResNet and of the DenseNet halves it, and so does the pooling behind;
 # each further stage of the ResNet halves it again. The U-Net goes down once and up again. The MobileNet has
-# two layers with a stride of 2, and its gates are single values.
+# two layers with a stride of 2, and its gates are single values. The ViT has 4x4 patches and a class token.
 ROWS = {
     "asymmetric": [(4, 32, 32), (6, 16, 27)],
     "U-Net": [(4, 32, 32), (8, 16, 16), (2, 32, 32)],
@@ -24,7 +24,7 @@ ROWS = {
     "ResNet": [(64, 16, 16), (64, 8, 8), (128, 4, 4), (256, 2, 2), (512, 1, 1), (5,)],
     "DenseNet": [(8, 16, 16), (8, 8, 8), (16, 4, 4), (5,)],
     "MobileNet": [(16, 16, 16), (96, 8, 8), (5,)],
-    "ViT": [(16, 4, 4), (5,)],
+    "ViT": [(16, 4, 4), (17, 16), (5,)],
     "Swin": [(8, 16, 16), (5,)],
 }
 NAMES = {
@@ -59,8 +59,36 @@ def test_channels_last_are_chosen_where_they_can_be_drawn():
     assert [step.name for step in overview_steps(steps, ("chw", "hwc"))] == ["turned"]
 
 
+@pytest.mark.parametrize(("told", "rows"), [(True, "a b1 sum"), (False, "a b a1 b1 sum")])
+def test_branches_that_are_computed_in_turns_are_no_change_of_size(told, rows):
+    """A branch of 8x8 (a, a1, a2), one of 4x4 (b, b1) that is enlarged (up), and the sum of both."""
+    reach = Reach()
+    order = [
+        ("a", 8, "input"),
+        ("b", 4, "a"),
+        ("a1", 8, "a"),
+        ("b1", 4, "b"),
+        ("a2", 8, "a1"),
+        ("up", 8, "b1"),
+    ]
+    steps = [
+        NetworkStep(
+            name,
+            "?",
+            (),
+            (1, side, side),
+            height=reach,
+            width=reach,
+            layout="chw",
+            inputs=tuple(read) if told else (),
+        )
+        for name, side, *read in [*order, ("sum", 8, "a2", "up")]
+    ]
+    assert " ".join(step.name for step in overview_steps(steps)) == rows
+
+
 class TwoHeads(torch.nn.Module):
-    """Ten scores first and a picture last, both of one layer; and boxes, which no row can show."""
+    """Ten scores first and a picture last, both of one layer; and boxes, some of them twice."""
 
     def __init__(self):
         super().__init__()
@@ -69,21 +97,22 @@ class TwoHeads(torch.nn.Module):
 
     def forward(self, x):
         y = self.stem(x)
-        return self.boxes(y.flatten(2).mT), self.head(y.mean((2, 3))), self.up(y)
+        every = self.boxes(torch.cat([y.flatten(2), y.flatten(2)[..., :4]], -1).mT)
+        return every, self.head(y.mean((2, 3))), self.up(y)
 
 
 def test_every_output_of_a_network_has_a_row_or_is_named_as_left_out():
-    """Half of 28 is 14, so there are 14 * 14 = 196 boxes."""
+    """Half of 28 is 14, so there are 14 * 14 + 4 = 200 boxes, which no row can show."""
     found = library.run_net(TwoHeads(), np.ones((3, 28, 28), np.float32))
     assert [(one.name, one.output_shape) for one in output_steps(found.steps)] == [
-        ("boxes", (196, 4)),
+        ("boxes", (200, 4)),
         ("head", (10,)),
         ("up", (8, 28, 28)),
     ]
     assert [one.name for one in found.shown] == ["stem", "head", "up"]
     root = ElementTree.fromstring(to_svg(found.sheet().drawing))
     text = " ".join(root.itertext())
-    assert "boxes 196x4, head 10, up 8x28x28" in text
-    assert "and the outputs; outputs without a row, which --layer NAME shows: boxes 196x4" in " ".join(
+    assert "boxes 200x4, head 10, up 8x28x28" in text
+    assert "and the outputs; outputs without a row, which --layer NAME shows: boxes 200x4" in " ".join(
         text.split()
     )

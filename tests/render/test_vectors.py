@@ -112,4 +112,7 @@ def test_the_first_tiles_are_taken_that_make_a_sheet_of_at_most_2000_pixels():
     fitting, alone = sheet(400, 80, 40), sheet(80)
     assert max(alone.size) <= 2000 < max(sheet(400).size)
     np.testing.assert_array_equal(fitting.image(), alone.image())
-    assert sheet(400, 360).size == sheet(400).size  # none fits: the first
+    # None fits: the first that is at most a tenth larger than the smallest.
+    assert max(sheet(240).size) > 2000
+    assert sheet(400, 240).size == sheet(240).size
+    assert sheet(480, 440).size == sheet(480).size

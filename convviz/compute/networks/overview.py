@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from convviz.compute.networks.engine import NetworkStep
 from convviz.spec.layers import Shape
@@ -23,15 +23,50 @@ def overview_steps(steps: Sequence[NetworkStep], layouts: Sequence[str] = ("chw"
     -------
     list of NetworkStep
         For every size of map, the last step of that size, in order. If a size returns later, as
-        in the decoder of a U-Net, it gets a row of its own. Padding before a layer does not count
-        as a size, and single values for a whole picture, as in a gate, do not count as maps. The
-        last step of the network follows if it makes a row of values.
+        in the decoder of a U-Net, it gets a row of its own, unless all of these maps are read by steps
+        of the same size: branches that are computed in turns are no change of size. Padding before a layer
+        does not count as a size, and single values for a whole picture, as in a gate, do not count as maps.
+        Tokens of which there are as many as places in maps before them are maps of their own kind.
+        The last step of the network follows if it makes a row of values.
     """
     inner = [one for one in steps if not one.outer and one.output_shape is not None]
-    maps = [one for one in inner if one.layout in layouts and _are_maps(one)]
-    found = [list(run)[-1] for _, run in itertools.groupby(maps, _size)]
+    sizes = {one.name: _size(one) for one in inner if one.layout in layouts and _are_maps(one)}
+    sizes |= _tokens(inner)
+    read_on = _read_on(inner, sizes)
+    found = []
+    for _, run in itertools.groupby((one for one in inner if one.name in sizes), lambda one: sizes[one.name]):
+        found += [one for one in run if one.name not in read_on][-1:]
     last = inner[-1:]
     return found + [one for one in last if one not in found and _is_row(one)]
+
+
+def _tokens(steps: Sequence[NetworkStep]) -> dict[str, Shape]:
+    """Find the steps that make tokens, with or without a class token, and the number of places of each."""
+    places: set[int] = set()
+    found: dict[str, Shape] = {}
+    for one in steps:
+        shape = one.output_shape or ()
+        if one.layout in ("chw", "hwc") and _are_maps(one):
+            h, w = _size(one)
+            places |= {h * w} if h == w > 1 else set()
+        elif len(shape) == 2:
+            found.update((one.name, (count,)) for count in (shape[0], shape[0] - 1) if count in places)
+    return found
+
+
+def _read_on(steps: Sequence[NetworkStep], sizes: Mapping[str, Shape]) -> set[str]:
+    """Find the maps that only steps of the same size read; none if a network does not tell what is read."""
+    if not all(one.inputs for one in steps):
+        return set()
+    readers: dict[str, list[str]] = {}
+    for one in steps:
+        for name in one.inputs:
+            readers.setdefault(name, []).append(one.name)
+    return {
+        name
+        for name, size in sizes.items()
+        if name in readers and all(sizes.get(by) == size for by in readers[name])
+    }
 
 
 def output_steps(steps: Sequence[NetworkStep]) -> list[NetworkStep]:

@@ -1,9 +1,9 @@
 """Draw the sheet of a network: the input, and a strip of maps for every layer."""
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -29,6 +29,9 @@ from convviz.typing import Bytes, Floats
 MOST, TILE = 8, 160
 # The sides to try for a sheet of at most this many pixels in each direction.
 TILES, MOST_SIDE = (TILE, 128, 112, 96, 80, 64, 48, 32), 2000
+# If words need more room than that, the largest tiles are taken whose sheet is at most so many times as
+# large as the smallest.
+_AS_SMALL = 1.1
 # The number of inputs that the title of a row names.
 _NAMED = 3
 # A row of values is drawn as cells, at most this many side by side, each with its value if it fits.
@@ -74,7 +77,7 @@ class _Strip:
         """Draw the whole maps."""
         row = _is_row(self.step)
         keys = (self.step.classes or [str(at) for at in range(self.values.size)]) if row else ()
-        label = partial(_label, self.step, values=self.values)
+        label = functools.partial(_label, self.step, values=self.values)
         return [
             replace(
                 map_tile(_caption(self.step, index), of, contrast, scale=1, colours=colours),
@@ -122,7 +125,7 @@ def draw(
         One layer to draw in full.
     tiles : sequence of (int or None)
         Longest side of a map, in pixels; None keeps every pixel. Of several, the first is taken that makes
-        a sheet of at most `MOST_SIDE` pixels in each direction, or the first of all if none does.
+        a sheet of at most `MOST_SIDE` pixels in each direction, or nearly the smallest if none does.
     columns : int, optional
         Maps in one row; for a strip `MOST` by default, and then no more are drawn.
     look : Look
@@ -190,20 +193,18 @@ def draw(
 
 
 def _fitting(sheet: Callable[[int | None], layout.Sheet], tiles: Sequence[int | None]) -> layout.Sheet:
-    """Lay out a sheet with the first tiles that make it small enough."""
-    first: layout.Sheet | None = None
+    """Lay out a sheet with the first tiles that make it small enough, or nearly as small as words allow."""
+    made = functools.cache(sheet)
     least: float = 0  # a sheet shrinks at most in proportion to its tiles
     for tile in tiles:
         if tile is not None and tile * least > MOST_SIDE:
             continue
-        found = sheet(tile)
-        if max(found.size) <= MOST_SIDE:
-            return found
-        first = first or found
-        least = max(found.size) / tile if tile else 0
-    # Where words need more room than that, small maps would not help.
-    assert first is not None
-    return first
+        longest = max(made(tile).size)
+        if longest <= MOST_SIDE:
+            return made(tile)
+        least = longest / tile if tile else 0
+    smallest = max(made(tiles[-1]).size)
+    return made(next(tile for tile in tiles if max(made(tile).size) <= _AS_SMALL * smallest))
 
 
 def as_maps(values: Floats, layout: str = "chw", *, token: HW | None = None) -> Floats:
