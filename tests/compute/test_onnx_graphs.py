@@ -237,6 +237,70 @@ def test_the_sums_of_a_convolution_that_is_quantized_while_it_runs_are_shown_wit
     assert np.abs(made.read - X).max() <= (X.max() - X.min()) / 255 * 0.5001
     for values in (made.values, own):
         np.testing.assert_allclose(values, expected(made.read, weight), atol=1e-4)
+    # The bias belongs to the convolution, whatever operation adds it; a scale is no parameter.
+    assert counted(engine) == {"ConvInteger_c": 180 + 6}
+
+
+# --- parameters
+
+
+def counted(engine):
+    """The parameters of the steps that have any."""
+    return {one.name: one.parameters for one in engine.steps(X.shape) if one.parameters}
+
+
+def test_numbers_of_operations_that_only_hold_them_are_parameters_as_stored_ones_are(path):
+    """Six filters of 2x3x5 and six biases; 9 and 11 are sizes, and 0.5 is a constant of the graph."""
+    nodes = [
+        node("Constant", (), "w", value=numpy_helper.from_array(WEIGHT)),
+        node("Constant", (), "b", value_floats=BIAS.tolist()),
+        node("Constant", (), "Constant_half", value_float=0.5),
+        node("Constant", (), "sizes", value_ints=[1, 4, 9, 11]),
+        node("Reshape", ("x", "sizes"), "r"),
+        node("Mul", ("r", "Constant_half"), "m"),
+        node("Conv", "mwb", **ATTRIBUTES),
+    ]
+    engine = networks.open_onnx(saved(path, nodes, {}))
+    assert counted(engine) == {"Conv_y": 180 + 6}
+    made, described, own = seen(engine)
+    np.testing.assert_array_equal(described.weight, WEIGHT)
+    for values in (made.values, own):
+        np.testing.assert_allclose(values, expected(X * 0.5), atol=1e-5)
+
+
+def test_dequantized_numbers_are_parameters_and_their_scales_and_zero_points_are_not(path):
+    """Quantizers store biases in 32 bits, and weights that were trained for 8 bits as real numbers."""
+    nodes = [
+        node("QuantizeLinear", ("w", "ws", "wz"), "q", axis=0),
+        node("DequantizeLinear", ("q", "ws", "wz"), "v", axis=0),
+        node("DequantizeLinear", ("b", "bs", "bz"), "c", axis=0),
+        node("Conv", "xvc", **ATTRIBUTES),
+    ]
+    stored = {
+        "w": WEIGHT,
+        "ws": SCALES["ws"],
+        "wz": np.zeros(6, np.int8),
+        "b": np.rint(BIAS / 1e-3).astype(np.int32),
+        "bs": np.full(6, 1e-3, np.float32),
+        "bz": np.zeros(6, np.int32),
+    }
+    assert counted(networks.open_onnx(saved(path, nodes, stored))) == {"Conv_y": 180 + 6}
+
+
+def test_numbers_that_are_only_moved_are_parameters_and_what_moves_them_is_not(path):
+    """Each array counts once in the whole, for the first step that reads it."""
+    nodes = [
+        node("Transpose", "w", "t", perm=[3, 2, 1, 0]),
+        node("Cast", "t", "c", to=TensorProto.FLOAT),
+        node("Reshape", ("c", "sizes"), "r"),
+        node("Identity", "r", "i"),
+        node("Conv", "xib", "first", **ATTRIBUTES),
+        node("Conv", "xib", "second", **ATTRIBUTES),
+        node("Add", ("first", "second")),
+    ]
+    weight = np.ascontiguousarray(WEIGHT.transpose(3, 2, 1, 0)).astype(np.float16)
+    stored = {"w": weight, "sizes": np.array([6, 2, 3, 5]), "b": BIAS}
+    assert counted(networks.open_onnx(saved(path, nodes, stored))) == {"Conv_first": 180 + 6}
 
 
 # --- types and layouts
