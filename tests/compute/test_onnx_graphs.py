@@ -9,13 +9,20 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch.nn import functional
 
+import convviz as library
+from convviz.analysis import compare
 from convviz.compute import backends, conv, networks
 from convviz.compute.networks import onnx_session
 from convviz.compute.networks.engine import activations
+from convviz.compute.networks.sources import source_of
 from convviz.errors import BackendError, InputError, ShapeError, SpecError, UnknownNameError
 from convviz.files.outline import LARGE
+from convviz.images.decode import as_picture
 from convviz.machine import memory
+from convviz.results.context import in_network
+from convviz.results.outcome import run_layer
 from convviz.spec.geometry import HW, Edges
+from convviz.spec.wanted import NetworkSettings, RunSettings
 
 RNG = np.random.default_rng(6)
 X = RNG.normal(size=(4, 9, 11)).astype(np.float32)
@@ -217,6 +224,39 @@ def test_a_convolution_of_whole_numbers_is_shown_in_real_ones(path):
     assert "rounding" in described.remark
     step = next(one for one in engine.steps(X.shape) if one.convolution)
     assert (step.kind, step.parameters) == ("QLinearConv", 186)
+
+
+def test_maps_that_eight_bits_clip_are_clipped_and_compared_within_half_a_step(path):
+    """With the zero point 0, no output is below it, as after a Relu; 255 steps of 0.01 are 2.55."""
+    nodes = [
+        node("QuantizeLinear", ("x", "xs", "xz"), "q"),
+        node("QLinearConv", ("q", "xs", "xz", "w", "ws", "wz", "ys", "yz"), "c", **ATTRIBUTES),
+        node("DequantizeLinear", ("c", "ys", "yz")),
+    ]
+    stored = {
+        "w": STORED_WEIGHT,
+        "wz": np.zeros(6, np.int8),
+        "ys": np.float32(0.01),
+        "yz": np.uint8(0),
+    }
+    saved(path, nodes, {**SCALES, **stored})
+    opened = source_of(NetworkSettings(net=str(path))).open(X.shape)
+    about = in_network(opened, as_picture(X), "QLinearConv_c")
+    found = run_layer(about, RunSettings(check=True, partial=True))
+    real = expected(REAL_X, REAL_WEIGHT, np.zeros(6))
+    assert real.min() < 0
+    assert real.max() > 2.55
+    np.testing.assert_allclose(found.result.maps, np.clip(real, 0, 2.55), atol=1e-4)
+    assert found.result.apart(found.parts) < 1e-4
+    assert "clipped to 0 to 2.55 by their 8 bits" in " ".join(found.remarks)
+    assert 0.001 < found.agreement_with_network.difference <= 0.00501
+    assert "onnxruntime rounds to steps of 0.01" in str(found.agreement_with_network)
+    wrong = found.result.maps + np.float32(0.1)
+    with pytest.raises(BackendError, match=r"disagree on .* by 0\.1"):
+        compare.between(found.result, wrong, "onnxruntime").check()
+    # Python shows what onnxruntime makes of it.
+    shown = library.run_net(path, X)["QLinearConv_c"]
+    np.testing.assert_allclose(shown.maps, np.clip(real, 0, 2.55), atol=0.00501)
 
 
 def test_the_sums_of_a_convolution_that_is_quantized_while_it_runs_are_shown_with_scale_and_bias(path):
