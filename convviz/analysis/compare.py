@@ -35,6 +35,8 @@ class Agreement:
         The map with the largest difference.
     allowed : float
         The largest difference that `check` allows, as a fraction too.
+    step : float
+        The distance between two numbers to which the second backend rounds maps; 0 if it does not.
     """
 
     backends: tuple[str, str]
@@ -42,11 +44,13 @@ class Agreement:
     relative: float
     worst: str = ""
     allowed: float = AGREEMENT
+    step: float = 0.0
 
     def __str__(self) -> str:
         first, second = self.backends
         share = f"{self.relative:.1e} of the largest possible value"
-        return f"{first} and {second} differ by at most {self.difference:.2g} ({share})"
+        steps = f"; {second} rounds to steps of {self.step:.2g}" if self.step else ""
+        return f"{first} and {second} differ by at most {self.difference:.2g} ({share}){steps}"
 
     def check(self) -> None:
         """Raise a `BackendError` if the two differ by more than is allowed."""
@@ -111,6 +115,14 @@ def between(result: LayerRun, maps: Floats, other: str, *, dtype: str = "float32
     if result.filters.bias is not None:
         largest += np.abs(result.filters.bias)
     relative = apart / np.maximum(largest, np.finfo(np.float32).tiny)
-    worst = result.names[int(relative.argmax())]
-    allowed = _ROUNDED.get(dtype, AGREEMENT)
-    return Agreement((result.backend, other), float(apart.max()), float(relative.max()), worst, allowed)
+    step = 0.0 if result.rounding is None else result.rounding.step
+    allowed = _ROUNDED.get(dtype, AGREEMENT) + step / 2 / np.maximum(largest, np.finfo(np.float32).tiny)
+    worst = int((relative - allowed).argmax())
+    return Agreement(
+        (result.backend, other),
+        float(apart.max()),
+        float(relative[worst]),
+        result.names[worst],
+        float(allowed[worst]),
+        step,
+    )

@@ -216,6 +216,8 @@ def _of_layer(about: LayerInContext, compute: ComputeSettings, picture: SheetSet
         device=compute.device,
         keep=about.network is not None,
     )
+    if about.network is not None:
+        result = result.clipped(about.network.rounding)
     return _Made(result, result.sheet(**picture.arguments), result.shape, about.remarks)
 
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from convviz.text import plural
 from convviz.typing import Floats
 
 if TYPE_CHECKING:
+    from convviz.compute.networks.engine import Rounding
     from convviz.spec.layers import Transposed
 
 # The most bytes of a band of rows, with the input rows that it needs: it must fit into a shared cache.
@@ -108,6 +109,8 @@ class LayerRun:
         The network that the layer belongs to, in words; empty for a single layer.
     transposed : Transposed, optional
         The transposed convolution that the layer is equal to.
+    rounding : Rounding, optional
+        How the network that the layer belongs to rounds its maps; `values` are clipped likewise.
 
     Raises
     ------
@@ -124,6 +127,7 @@ class LayerRun:
     device: str = "cpu"
     origin: str = ""
     transposed: "Transposed | None" = None
+    rounding: "Rounding | None" = None
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -153,6 +157,12 @@ class LayerRun:
             self._check(maps)
             self._made["maps"] = maps
         return cast("Floats", self._made["maps"])
+
+    def clipped(self, rounding: "Rounding | None") -> Self:
+        """Clip the maps as a network does that rounds them; without `rounding`, return the same run."""
+        if rounding is None:
+            return self
+        return replace(self, values=rounding.clip(self.maps), rounding=rounding)
 
     @property
     def kept(self) -> bool:
@@ -316,6 +326,8 @@ class LayerRun:
             total = parts.sum(axis=1, dtype=np.float64)
         if self.filters.bias is not None:
             total += self.filters.bias[:, None, None]
+        if self.rounding is not None:
+            total = self.rounding.clip(total)
         return float(apart(total, self.maps).max())
 
     def named(self, parts: Floats | None = None) -> list[tuple[str, Floats]]:

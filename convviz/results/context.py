@@ -19,7 +19,7 @@ from convviz.typing import Floats
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convviz.compute.networks.engine import Activation, Fed, NetworkStep
+    from convviz.compute.networks.engine import Activation, Fed, NetworkStep, Rounding
     from convviz.compute.networks.sources import NetworkSource, Opened
     from convviz.spec.layers import ConvTranspose2d, Transposed
 
@@ -70,6 +70,8 @@ class InNetwork(NamedTuple):
         The input of the network, to which the receptive field refers.
     transposed : Transposed, optional
         The transposed convolution that the layer is equal to.
+    rounding : Rounding, optional
+        How the network rounds the maps, if it stores them as integers.
     """
 
     name: str
@@ -82,6 +84,7 @@ class InNetwork(NamedTuple):
     gradient: Floats | None = None
     picture: Picture | None = None
     transposed: "Transposed | None" = None
+    rounding: "Rounding | None" = None
 
     @property
     def words(self) -> str:
@@ -208,6 +211,7 @@ def in_network(
         engine.value_names(name),
         engine.fed(picture.shape),
         transposed=transposed,
+        rounding=convolution.rounding,
     )
     return LayerInContext(arriving, layer, weights, (*opened.remarks, *remarks), place)
 

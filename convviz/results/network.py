@@ -93,6 +93,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             self.backend,
             device=self.device,
             origin=found.network.words,
+            rounding=found.network.rounding,
         )
 
     def __iter__(self) -> Iterator[str]:

@@ -144,17 +144,18 @@ def run_layer(
         device=compute.device,
         keep=whole or place is not None,
     )
-    if place is not None:
-        result = replace(result, origin=place.words, transposed=place.transposed)
     for name, at in (("at", wanted.at), ("field", wanted.field)):
         if at is not None:
             check_inside(name, at, HW(*result.shape[1:]), what="the maps")
+    agreement = compare.check(result, device=compute.device) if wanted.check else None
+    if place is not None:
+        result = replace(result.clipped(place.rounding), origin=place.words, transposed=place.transposed)
     outcome = LayerOutcome(
         result,
         flipped,
         remarks,
         place=place,
-        agreement=compare.check(result, device=compute.device) if wanted.check else None,
+        agreement=agreement,
         agreement_with_network=None
         if place is None
         else compare.between(result, place.maps, place.runner, dtype=place.fed.dtype),

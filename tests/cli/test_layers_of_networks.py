@@ -326,6 +326,42 @@ def test_a_program_of_whole_numbers_is_refused(convviz, tmp_path):
     assert "'conv' computes with whole numbers" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "remedy", "repaired"),
+    [
+        (["layers"], "--input CxHxW", ["--input", "3x8x8"]),
+        (["run", "x.npy"], "--resize HxW", []),
+    ],
+    ids=["layers", "run"],
+)
+def test_a_size_for_which_a_network_fails_is_answered_with_the_option_that_sets_it(
+    convviz, tmp_path, command, remedy, repaired
+):
+    """What is reshaped to two maps of 8x8, for the sum, is an input of 8x8."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], name="conv"),
+        helper.make_node("Add", ["c", "a"], ["s"], name="add"),
+        helper.make_node("Reshape", ["s", "sizes"], ["y"], name="out"),
+    ]
+    stored = {"w": np.ones((2, 3, 1, 1), np.float32), "a": np.ones((1, 2, 8, 8), np.float32)}
+    stored["sizes"] = np.array([1, -1])
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 3, "h", "w"))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(values, name) for name, values in stored.items()],
+    )
+    sets = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=sets, ir_version=8), tmp_path / "n.onnx")
+    np.save(tmp_path / "x.npy", np.ones((3, 5, 5), np.float32))
+    done = convviz(*command, "--net", "n.onnx")
+    assert done.returncode == 3
+    assert remedy in done.stderr
+    np.save(tmp_path / "x.npy", np.ones((3, 8, 8), np.float32))
+    assert convviz(*command, *repaired, "--net", "n.onnx").returncode == 0
+
+
 def test_attention_of_one_token_is_a_map_per_head(convviz, place):
     """A ViT of 32x32 in patches of 8: 16 tokens behind a class token, two heads."""
     path = zoo.export(zoo.network("ViT"), place / "vit.onnx", dynamo=False)

@@ -9,13 +9,20 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch.nn import functional
 
+import convviz as library
+from convviz.analysis import compare
 from convviz.compute import backends, conv, networks
 from convviz.compute.networks import onnx_session
 from convviz.compute.networks.engine import activations
+from convviz.compute.networks.sources import source_of
 from convviz.errors import BackendError, InputError, ShapeError, SpecError, UnknownNameError
 from convviz.files.outline import LARGE
+from convviz.images.decode import as_picture
 from convviz.machine import memory
+from convviz.results.context import in_network
+from convviz.results.outcome import run_layer
 from convviz.spec.geometry import HW, Edges
+from convviz.spec.wanted import NetworkSettings, RunSettings
 
 RNG = np.random.default_rng(6)
 X = RNG.normal(size=(4, 9, 11)).astype(np.float32)
@@ -219,6 +226,39 @@ def test_a_convolution_of_whole_numbers_is_shown_in_real_ones(path):
     assert (step.kind, step.parameters) == ("QLinearConv", 186)
 
 
+def test_maps_that_eight_bits_clip_are_clipped_and_compared_within_half_a_step(path):
+    """With the zero point 0, no output is below it, as after a Relu; 255 steps of 0.01 are 2.55."""
+    nodes = [
+        node("QuantizeLinear", ("x", "xs", "xz"), "q"),
+        node("QLinearConv", ("q", "xs", "xz", "w", "ws", "wz", "ys", "yz"), "c", **ATTRIBUTES),
+        node("DequantizeLinear", ("c", "ys", "yz")),
+    ]
+    stored = {
+        "w": STORED_WEIGHT,
+        "wz": np.zeros(6, np.int8),
+        "ys": np.float32(0.01),
+        "yz": np.uint8(0),
+    }
+    saved(path, nodes, {**SCALES, **stored})
+    opened = source_of(NetworkSettings(net=str(path))).open(X.shape)
+    about = in_network(opened, as_picture(X), "QLinearConv_c")
+    found = run_layer(about, RunSettings(check=True, partial=True))
+    real = expected(REAL_X, REAL_WEIGHT, np.zeros(6))
+    assert real.min() < 0
+    assert real.max() > 2.55
+    np.testing.assert_allclose(found.result.maps, np.clip(real, 0, 2.55), atol=1e-4)
+    assert found.result.apart(found.parts) < 1e-4
+    assert "clipped to 0 to 2.55 by their 8 bits" in " ".join(found.remarks)
+    assert 0.001 < found.agreement_with_network.difference <= 0.00501
+    assert "onnxruntime rounds to steps of 0.01" in str(found.agreement_with_network)
+    wrong = found.result.maps + np.float32(0.1)
+    with pytest.raises(BackendError, match=r"disagree on .* by 0\.1"):
+        compare.between(found.result, wrong, "onnxruntime").check()
+    # Python shows what onnxruntime makes of it.
+    shown = library.run_net(path, X)["QLinearConv_c"]
+    np.testing.assert_allclose(shown.maps, np.clip(real, 0, 2.55), atol=0.00501)
+
+
 def test_the_sums_of_a_convolution_that_is_quantized_while_it_runs_are_shown_with_scale_and_bias(path):
     nodes = [
         helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], name="dynamic"),
@@ -237,6 +277,70 @@ def test_the_sums_of_a_convolution_that_is_quantized_while_it_runs_are_shown_wit
     assert np.abs(made.read - X).max() <= (X.max() - X.min()) / 255 * 0.5001
     for values in (made.values, own):
         np.testing.assert_allclose(values, expected(made.read, weight), atol=1e-4)
+    # The bias belongs to the convolution, whatever operation adds it; a scale is no parameter.
+    assert counted(engine) == {"ConvInteger_c": 180 + 6}
+
+
+# --- parameters
+
+
+def counted(engine):
+    """The parameters of the steps that have any."""
+    return {one.name: one.parameters for one in engine.steps(X.shape) if one.parameters}
+
+
+def test_numbers_of_operations_that_only_hold_them_are_parameters_as_stored_ones_are(path):
+    """Six filters of 2x3x5 and six biases; 9 and 11 are sizes, and 0.5 is a constant of the graph."""
+    nodes = [
+        node("Constant", (), "w", value=numpy_helper.from_array(WEIGHT)),
+        node("Constant", (), "b", value_floats=BIAS.tolist()),
+        node("Constant", (), "Constant_half", value_float=0.5),
+        node("Constant", (), "sizes", value_ints=[1, 4, 9, 11]),
+        node("Reshape", ("x", "sizes"), "r"),
+        node("Mul", ("r", "Constant_half"), "m"),
+        node("Conv", "mwb", **ATTRIBUTES),
+    ]
+    engine = networks.open_onnx(saved(path, nodes, {}))
+    assert counted(engine) == {"Conv_y": 180 + 6}
+    made, described, own = seen(engine)
+    np.testing.assert_array_equal(described.weight, WEIGHT)
+    for values in (made.values, own):
+        np.testing.assert_allclose(values, expected(X * 0.5), atol=1e-5)
+
+
+def test_dequantized_numbers_are_parameters_and_their_scales_and_zero_points_are_not(path):
+    """Quantizers store biases in 32 bits, and weights that were trained for 8 bits as real numbers."""
+    nodes = [
+        node("QuantizeLinear", ("w", "ws", "wz"), "q", axis=0),
+        node("DequantizeLinear", ("q", "ws", "wz"), "v", axis=0),
+        node("DequantizeLinear", ("b", "bs", "bz"), "c", axis=0),
+        node("Conv", "xvc", **ATTRIBUTES),
+    ]
+    stored = {
+        "w": WEIGHT,
+        "ws": SCALES["ws"],
+        "wz": np.zeros(6, np.int8),
+        "b": np.rint(BIAS / 1e-3).astype(np.int32),
+        "bs": np.full(6, 1e-3, np.float32),
+        "bz": np.zeros(6, np.int32),
+    }
+    assert counted(networks.open_onnx(saved(path, nodes, stored))) == {"Conv_y": 180 + 6}
+
+
+def test_numbers_that_are_only_moved_are_parameters_and_what_moves_them_is_not(path):
+    """Each array counts once in the whole, for the first step that reads it."""
+    nodes = [
+        node("Transpose", "w", "t", perm=[3, 2, 1, 0]),
+        node("Cast", "t", "c", to=TensorProto.FLOAT),
+        node("Reshape", ("c", "sizes"), "r"),
+        node("Identity", "r", "i"),
+        node("Conv", "xib", "first", **ATTRIBUTES),
+        node("Conv", "xib", "second", **ATTRIBUTES),
+        node("Add", ("first", "second")),
+    ]
+    weight = np.ascontiguousarray(WEIGHT.transpose(3, 2, 1, 0)).astype(np.float16)
+    stored = {"w": weight, "sizes": np.array([6, 2, 3, 5]), "b": BIAS}
+    assert counted(networks.open_onnx(saved(path, nodes, stored))) == {"Conv_first": 180 + 6}
 
 
 # --- types and layouts
@@ -390,7 +494,8 @@ def test_a_size_for_which_the_graph_fails_is_refused_with_the_operation_and_its_
     stored = {"w": WEIGHT, "b": BIAS, "a": np.zeros((1, 6, 4, 7), np.float32)}
     engine = networks.open_onnx(saved(path, nodes, stored, shape=("n", 4, "h", "w")))
     with pytest.raises(
-        InputError, match=r"1x4x9x11 \(Add 'Add_y': [^/]* 6 by 7\); an input of another size may fit\.$"
+        InputError,
+        match=r"1x4x9x11 \(Add 'Add_y': [^/]* 6 by 7\); an input of another size may fit, .*--resize HxW",
     ):
         activations(engine, X, ["Add_y"])
 

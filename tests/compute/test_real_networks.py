@@ -37,6 +37,9 @@ def test_every_convolution_of_a_trained_network_is_the_one_that_it_computes(name
     for step in found:
         about = in_network(opened, picture, step.name)
         result = feature_maps.run(about.picture, about.layer, about.weights, backend="numpy")
+        assert step.parameters == sum(
+            one.size for one in (about.weights.weight, about.weights.bias) if one is not None
+        )
         largest = max(float(np.abs(about.network.maps).max()), 1e-6)
         # Sums of whole numbers are exact; their input is rounded to 256 steps while the network runs.
         allowed = 0.05 if any(one.op_type == "ConvInteger" for one in nodes) else 1e-5

@@ -165,6 +165,31 @@ class Activation:
     read: Floats | None = None
 
 
+class Rounding(NamedTuple):
+    """Describe how a program rounds the maps of a layer to integers of a scale.
+
+    Parameters
+    ----------
+    low, high : float
+        The smallest and the largest number that it can store; it clips others to these.
+    step : float
+        The distance between two numbers that it can store.
+
+    Examples
+    --------
+    >>> Rounding(0, 2, 0.5).clip(np.float32([-1, 0.3, 7])).tolist()
+    [0.0, 0.30000001192092896, 2.0]
+    """
+
+    low: float
+    high: float
+    step: float
+
+    def clip(self, maps: Floats) -> Floats:
+        """Clip maps to the numbers that can be stored, without rounding; NaN is kept."""
+        return np.clip(maps, np.float32(self.low), np.float32(self.high))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Convolution:
     """A convolution of a network: the layer, its weight and its bias.
@@ -181,6 +206,8 @@ class Convolution:
         One number per feature map.
     remark : str
         How these numbers differ from those that the network computes with; empty if they do not.
+    rounding : Rounding, optional
+        How the network rounds its maps, if it stores them as integers.
     """
 
     name: str
@@ -188,6 +215,7 @@ class Convolution:
     weight: Floats
     bias: Floats | None = None
     remark: str = ""
+    rounding: Rounding | None = None
 
     @property
     def parameters(self) -> dict[str, Floats]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.compute.networks import onnx_quantized
-from convviz.compute.networks.engine import Convolution
+from convviz.compute.networks.engine import Convolution, Rounding
 from convviz.compute.networks.onnx_graph import Graph
 from convviz.errors import ConvvizError, SpecError
 from convviz.files import onnx_
@@ -19,8 +19,8 @@ from convviz.text import printable
 Look = Callable[[str], NDArray[Any]]
 
 _ROUNDED = (
-    "stored as whole numbers (QLinearConv): the weight is (q - zero point) * scale, and the rounding of the "
-    "output is left out"
+    "stored as whole numbers (QLinearConv): the weight is (q - zero point) * scale; the maps are clipped to "
+    "{low:.3g} to {high:.3g} by their {bits} bits, and their rounding to steps of {step:.2g} is left out"
 )
 _UNSCALED = "stored as whole numbers (ConvInteger): the weight is q - zero point, without a scale"
 
@@ -62,9 +62,24 @@ def convolution(
         raise SpecError(f"{what} is none of torch: {printable(str(error))}") from None
     if bias is not None and bias.shape != (layer.out_channels,):
         raise SpecError(f"{what} has a bias of shape {bias.shape}; expected ({layer.out_channels},).")
+    rounding = None
+    if node.op_type == "QLinearConv":
+        rounding, more = _rounding(node, look)
     remark = "; ".join(filter(None, (remark, more)))
     floats = None if bias is None else np.ascontiguousarray(bias, np.float32)
-    return Convolution(name, layer, np.ascontiguousarray(weight, np.float32), floats, remark)
+    return Convolution(name, layer, np.ascontiguousarray(weight, np.float32), floats, remark, rounding)
+
+
+def _rounding(node: Any, look: Look) -> tuple[Rounding, str]:
+    """Return how the output of a QLinearConv is rounded, and a remark on it.
+
+    A quantizer leaves out a Relu after it where the smallest number that can be stored is 0.
+    """
+    step = float(look(node.input[6]).reshape(()))
+    zero = look(node.input[7]).reshape(()) if node.input[7] else np.uint8(0)
+    ends = np.iinfo(zero.dtype)
+    low, high = ((end - int(zero)) * step for end in (ends.min, ends.max))
+    return Rounding(low, high, step), _ROUNDED.format(low=low, high=high, bits=ends.bits, step=step)
 
 
 def _attributes_of(node: Any) -> dict[str, Any]:
@@ -119,7 +134,7 @@ def _numbers(graph: Graph, node: Any, look: Look) -> tuple[NDArray[Any], NDArray
                 (of_input.astype(np.float32) * scale).reshape(-1),
                 axis=0 if scale.size > 1 else None,
             )
-        return weight, bias, _ROUNDED
+        return weight, bias, ""
     if node.op_type == "ConvInteger":
         stored, zero = look(node.input[1]), given(3)
         scaled = onnx_quantized.scaled_sum(graph, node)

@@ -7,6 +7,7 @@ from typing import Any
 
 from convviz.compute.networks.onnx_graph import Graph, Value, dtype_of
 from convviz.compute.networks.onnx_names import CONVOLUTIONS
+from convviz.compute.networks.onnx_quantized import is_scale, scaled_sum
 from convviz.files import onnx_
 
 # The inputs of an operation that are parameters. Batch normalization trains only the first two.
@@ -26,6 +27,7 @@ _PARAMETERS: Mapping[str, tuple[int, ...]] = {
     "GroupNormalization": (1, 2),
     "PRelu": (1,),
     "LSTM": (1, 2, 3),
+    "DynamicQuantizeLSTM": (1, 2, 3),
     "GRU": (1, 2, 3),
     "RNN": (1, 2, 3),
     "Add": (0, 1),
@@ -43,6 +45,7 @@ _PRODUCTS = ("Gemm", "MatMul", "MatMulInteger", "QLinearMatMul", "QGemm")
 _UNDEFINED = (
     "Einsum",
     "LSTM",
+    "DynamicQuantizeLSTM",
     "GRU",
     "RNN",
     "Attention",
@@ -57,6 +60,10 @@ _UNDEFINED = (
 def parameters(graph: Graph, node: Any, counted: set[str]) -> int:
     """Count the stored numbers that an operation multiplies or adds and that no earlier one uses.
 
+    Weights and biases are counted, and the factors and offsets of a normalization: as they are stored, or
+    as the file makes them of stored numbers, for example with a DequantizeLinear, a Cast, a Transpose or
+    a Reshape. Means and variances, scales and zero points, sizes, axes and indices are not counted.
+
     Parameters
     ----------
     graph : Graph
@@ -67,23 +74,34 @@ def parameters(graph: Graph, node: Any, counted: set[str]) -> int:
         The arrays that were counted before; this function adds those that it counts.
     """
     total = 0
-    for at in _PARAMETERS.get(node.op_type, ()):
-        value = node.input[at] if at < len(node.input) else ""
-        if not value or value in graph.live:
+    for value in _read(graph, node):
+        if value in graph.live:
             continue
         for name in set(graph.leaves(value)) - counted:
             tensor = graph.tensors[name]
-            whole = node.op_type in ("QLinearConv", "ConvInteger", "MatMulInteger", "QLinearMatMul", "QGemm")
-            if not whole and dtype_of(tensor.data_type).kind not in "fV" and tensor.data_type not in _SMALL:
-                continue
-            if node.op_type in _PERHAPS and _NAMELESS.fullmatch(name):
+            if node.op_type in _PERHAPS and (_NAMELESS.fullmatch(name) or not _is_real(tensor)):
                 continue
             counted.add(name)
             total += math.prod(tensor.dims)
     return total
 
 
-# Integers of at most 8 bits, such as the weights that a DequantizeLinear reads.
+def _read(graph: Graph, node: Any) -> list[str]:
+    """List the inputs of an operation that are parameters if they are stored."""
+    found = [node.input[at] for at in _PARAMETERS.get(node.op_type, ()) if at < len(node.input)]
+    if node.op_type in ("ConvInteger", "MatMulInteger") and (scaled := scaled_sum(graph, node)):
+        found.append(scaled[2])  # the bias, which a later operation adds
+    if node.op_type == "Mul" and any(is_scale(graph, one) for one in node.input):
+        return []  # the product of two scales
+    return list(filter(None, found))
+
+
+def _is_real(tensor: Any) -> bool:
+    """Return whether numbers are real, or integers of at most 8 bits that stand for real ones."""
+    return tensor.data_type in _SMALL or dtype_of(tensor.data_type).kind in "fV"
+
+
+# The ONNX numbers of integers of at most 8 bits.
 _SMALL = (2, 3, 21, 22)
 
 

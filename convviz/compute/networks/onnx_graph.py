@@ -24,6 +24,14 @@ from convviz.text import because, plural, printable
 # These return the shape of their input; its values do not matter.
 _SHAPES = ("Shape", "Size")
 _TENSOR = onnx.TensorProto
+# How many inputs of an operation are numbers of its output; the others say what it does with them.
+_NUMBERS = {
+    **dict.fromkeys(("ConstantOfShape", "Range", *_SHAPES), 0),
+    **dict.fromkeys(("DequantizeLinear", "QuantizeLinear", "Cast", "CastLike", "Identity", "Transpose"), 1),
+    **dict.fromkeys(("Reshape", "Squeeze", "Unsqueeze", "Expand", "Tile", "Pad", "Slice", "Split"), 1),
+    **dict.fromkeys(("Gather", "GatherElements", "GatherND", "Resize"), 1),
+    **dict.fromkeys(("ReduceSum", "ReduceMean", "ReduceL2", "ReduceSumSquare", "ReduceMax"), 1),
+}
 # The largest number of channels of a picture.
 _CHANNELS = 4
 
@@ -206,14 +214,17 @@ class Graph:
         return [one for one in self.readers.get(value, ()) if self.nodes[one].op_type not in _SHAPES]
 
     def leaves(self, value: str) -> Iterator[str]:
-        """List the stored arrays behind a value that does not depend on the input."""
-        if value in self.tensors:
-            yield value
-        for index in self.needed([value]):
-            node = self.nodes[index]
-            # Scales and zero points are not parameters.
-            kept = node.input[:1] if node.op_type == "DequantizeLinear" else self.read_by[index]
-            yield from (one for one in kept if one in self.tensors)
+        """List the stored numbers behind a value: no scales, zero points, sizes, axes or indices."""
+        waiting, found = [value], {value}
+        while waiting:
+            one = waiting.pop()
+            if one in self.tensors:
+                yield one
+            elif one in self.makers:
+                node, read = self.nodes[self.makers[one]], self.read_by[self.makers[one]]
+                kept = read.intersection(node.input[: _NUMBERS.get(node.op_type, len(node.input))])
+                waiting.extend(sorted(kept - found))
+                found |= kept
 
     def array(self, name: str) -> NDArray[Any]:
         """Read a stored array."""
@@ -336,6 +347,7 @@ def _settle(model: Any, path: Path) -> bool:
     """Check where all arrays lie, load small ones, widen bfloat16; return whether any was bfloat16."""
     name, folder = quoted(path), path.parent
     wide = False
+    _store_constants(model.graph)
     for tensor in model.graph.initializer:
         if _size(tensor, name, folder) < LARGE:
             wide |= _take_in(tensor, name, folder)
@@ -349,6 +361,32 @@ def _settle(model: Any, path: Path) -> bool:
             if one.name in ("to", "dtype") and one.i == _TENSOR.BFLOAT16:
                 one.i, wide = _TENSOR.FLOAT, True
     return _declare(model.graph.input) or wide
+
+
+def _store_constants(graph: Any) -> None:
+    """Turn the operations that only hold an array into stored arrays."""
+    kept = []
+    for node in graph.node:
+        tensor = _constant(node) if node.op_type == "Constant" and not node.domain else None
+        if tensor is None:
+            kept.append(node)
+        else:
+            tensor.name = node.output[0]
+            graph.initializer.append(tensor)
+    if len(kept) < len(graph.node):
+        kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in kept]
+        del graph.node[:]
+        graph.node.extend(kept)
+
+
+def _constant(node: Any) -> Any:
+    """Return the tensor that a Constant holds; None if it holds texts or a sparse array."""
+    for key, value in onnx_.attributes(node).items():
+        if key == "value":
+            return value
+        if key in _TYPES:
+            return onnx.numpy_helper.from_array(np.array(value, _TYPES[key]))
+    return None
 
 
 def _declare(inputs: Sequence[Any]) -> bool:
@@ -438,6 +476,13 @@ def _value(kind: Any) -> Value:
     return Value(tensor.elem_type, tuple(one.dim_value for one in tensor.shape.dim) if known else None)
 
 
+# The types of the numbers in a Constant that holds no tensor.
+_TYPES = {
+    "value_float": np.float32,
+    "value_floats": np.float32,
+    "value_int": np.int64,
+    "value_ints": np.int64,
+}
 _READABLE = {
     getattr(_TENSOR, name)
     for name in (

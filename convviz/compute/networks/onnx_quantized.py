@@ -72,7 +72,7 @@ def fetch(graph: Graph, value: str) -> Fetch:
 
 
 def scaled_sum(graph: Graph, node: Any) -> tuple[str, str, str] | None:
-    """Find the operation that turns the sum of a ConvInteger into real numbers.
+    """Find the operation that turns the sum of a ConvInteger or a MatMulInteger into real numbers.
 
     Returns
     -------
@@ -122,6 +122,14 @@ def scale_of_weight(graph: Graph, scale: str) -> str:
         return ""
     parts = [one for one in graph.nodes[index].input if one not in graph.live]
     return parts[0] if len(parts) == 1 else ""
+
+
+def is_scale(graph: Graph, value: str) -> bool:
+    """Return whether a value is the scale of an array that is quantized while the network runs."""
+    index = graph.makers.get(value)
+    if index is None or graph.nodes[index].op_type != "DynamicQuantizeLinear":
+        return False
+    return bool(graph.nodes[index].output[1] == value)
 
 
 def _only_reader(graph: Graph, value: str) -> Any:
