@@ -114,6 +114,13 @@ def test_a_command_that_takes_one_layer_says_so(convviz, network, command):
     assert "'first,odd' names 2 layers, but only one can be taken here; name one of them." in done.stderr
 
 
+def test_a_pooling_of_a_network_is_refused_with_what_shows_it(convviz, tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((1, 32, 32), np.float32))
+    done = convviz("animate", "x.npy", "--net", "lenet5", "--layer", "pool1")
+    assert done.returncode == 2
+    assert "run draws what it makes, and animate a pooling by itself, with layers 'maxpool 2'" in done.stderr
+
+
 def test_a_layer_with_a_comma_in_its_name_is_one_layer():
     """The name is looked up as a whole first."""
     net = torch.nn.Sequential()

@@ -21,6 +21,7 @@ from convviz.compute.networks.engine import (
     NetworkStep,
     See,
     check_memory,
+    no_convolution,
     of_last_shape,
     unbatched,
     unbatched_shape,
@@ -365,8 +366,7 @@ class OnnxEngine(Engine):
         node = None if index is None else self._graph.nodes[index]
         what = f"{self.name}: the layer {printable(name)!r}"
         if node is None or index is None or node.op_type not in CONVOLUTIONS:
-            kind = "" if node is None else f" but {printable(node.op_type)}"
-            raise SpecError(f"{what} is not a convolution{kind}.")
+            raise no_convolution(what, "" if node is None else printable(node.op_type))
         for value in node.input[1:]:
             if value in self._graph.dependent and value != self._scale_of_input(node):
                 raise SpecError(
