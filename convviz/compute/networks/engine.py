@@ -20,6 +20,12 @@ from convviz.typing import Floats
 _OF_ONE = 1e-3
 
 
+# How torch exports batch normalizations by themselves.
+KEPT_APART = (
+    "torch.onnx.export(..., dynamo=False, training=torch.onnx.TrainingMode.PRESERVE) keeps the two apart"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Declared:
     """The input that a network declares.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from convviz.compute.networks import onnx_quantized
 from convviz.compute.networks.engine import (
+    KEPT_APART,
     Activation,
     Convolution,
     Declared,
@@ -43,10 +44,7 @@ from convviz.spec.network import INPUT
 from convviz.text import plural, printable
 from convviz.typing import Floats
 
-FOLDED = (
-    "the batch normalization after it is folded into its weights; "
-    "torch.onnx.export(..., dynamo=False, training=torch.onnx.TrainingMode.PRESERVE) keeps the two apart"
-)
+FOLDED = f"the batch normalization after it is folded into its weights; {KEPT_APART}"
 _WIDENED = "computed in float32, not in the bfloat16 of the file"
 
 
