@@ -7,7 +7,7 @@ The command line maps each class to an exit status in ``convviz.cli.exits``.
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 
-from convviz.text import printable
+from convviz.text import plural, printable
 
 
 class ConvvizError(Exception):
@@ -58,12 +58,21 @@ class UnknownNameError(ConvvizError):
     --------
     >>> str(UnknownNameError("kernel", "sobelx", ["box", "sobel-x"]))
     "no kernel named 'sobelx'; did you mean 'sobel-x'?"
+    >>> str(UnknownNameError("layer", "conv1,conv2", ["conv1", "conv2"]))
+    "'conv1,conv2' names 2 layers, but only one can be taken here; name one of them."
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, also: Iterable[str] = ()) -> None:
         import difflib
 
         names = sorted(known)
+        parts = [part.strip() for part in name.split(",")]
+        if len(parts) > 1 and set(parts) <= set(names):
+            super().__init__(
+                f"{name!r} names {plural(len(parts), kind)}, but only one can be taken here; "
+                "name one of them."
+            )
+            return
         near = difflib.get_close_matches(name.lower(), sorted({*names, *also}), n=1, cutoff=0.6)
         some = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
         remedy = f"did you mean {near[0]!r}?" if near else f"choose from {some}."

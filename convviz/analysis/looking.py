@@ -178,6 +178,14 @@ def gradcam(maps: Floats, gradients: Floats) -> Floats:
     return found
 
 
+def no_class_map(reason: str, *, other: str = "") -> SpecError:
+    """Say why there is no exact class activation map, and what to take; `other` is another remedy."""
+    return SpecError(
+        f"how: cam needs the layer before a global average pool and one linear layer; {reason}; "
+        f"take {other}how gradcam, or eigencam for a file of ONNX."
+    )
+
+
 def class_map(maps: Floats, linear: Linear, scores: Floats, *, target: int) -> Floats:
     """Compute the exact class activation map of a layer before a global average pool and a linear layer.
 
@@ -212,20 +220,20 @@ def class_map(maps: Floats, linear: Linear, scores: Floats, *, target: int) -> F
     """
     weight = linear.weight
     if weight.shape[1] != len(maps):
-        raise SpecError(
-            f"how: cam needs the layer before a global average pool and one linear layer; this layer has "
-            f"{plural(len(maps), 'map')}, and the linear layer reads {plural(weight.shape[1], 'value')}; "
-            "take another layer, or how gradcam."
+        raise no_class_map(
+            f"this layer has {plural(len(maps), 'map')}, and the linear layer reads "
+            f"{plural(weight.shape[1], 'value')}",
+            other="another layer, ",
         )
     means = maps.mean(axis=(1, 2), dtype=np.float64)
     expected = weight.astype(np.float64) @ means + (0 if linear.bias is None else linear.bias)
     largest = float(np.abs(expected).max()) or 1.0
     difference = float(np.abs(expected - scores).max()) / largest
     if not difference <= _SAME:
-        raise SpecError(
-            "how: cam needs the layer before a global average pool and one linear layer; the means of these "
-            f"maps give other scores (largest difference {difference:.2g} of the largest score); take the "
-            "last layer before the pool, or how gradcam."
+        raise no_class_map(
+            "the means of these maps give other scores (largest difference "
+            f"{difference:.2g} of the largest score)",
+            other="the last layer before the pool, ",
         )
     return weighted(maps, weight[target])
 

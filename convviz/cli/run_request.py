@@ -86,8 +86,6 @@ class RunRequest:
             raise SpecError(
                 "columns: with --partial every filter has a row of its own; leave one of them out."
             )
-        if wanted.top is not None and (wanted.partial or self.layer.flip):
-            raise SpecError("top: leave out --partial and --flip, which are drawn for every map.")
         if (
             wanted.maps is not None
             and isinstance(self.target, Path)

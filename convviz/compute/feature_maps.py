@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -330,17 +330,19 @@ class LayerRun:
             total = self.rounding.clip(total)
         return float(apart(total, self.maps).max())
 
-    def named(self, parts: Floats | None = None) -> list[tuple[str, Floats]]:
-        """List the maps with their names, each after its partial maps if `parts` are given."""
-        if parts is None:
-            return list(zip(self.names, self.maps, strict=True))
+    def named(
+        self, parts: Floats | None = None, *, chosen: Sequence[int] | None = None
+    ) -> list[tuple[str, Floats]]:
+        """List maps, all by default, with their names, each after its partial maps if `parts` are given."""
         found: list[tuple[str, Floats]] = []
-        for index, (name, values) in enumerate(zip(self.names, self.maps, strict=True)):
-            found += [
-                (f"{name}: {self.picture.channels[channel]} partial map", part)
-                for channel, part in zip(self.layer.channels_of(index), parts[index], strict=True)
-            ]
-            found.append((name, values))
+        for index in range(len(self.names)) if chosen is None else chosen:
+            name = self.names[index]
+            if parts is not None:
+                found += [
+                    (f"{name}: {self.picture.channels[channel]} partial map", part)
+                    for channel, part in zip(self.layer.channels_of(index), parts[index], strict=True)
+                ]
+            found.append((name, self.maps[index]))
         return found
 
     def flip_difference(self) -> Floats:

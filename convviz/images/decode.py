@@ -85,6 +85,13 @@ def as_picture(value: Any, *, channels: int | None = None) -> Picture:
         with _quiet(), explained("the image"):
             decoded = decode_image(value, None)
         return finished(decoded, "the image", mode=None, value_range="unit")
+    if isinstance(value, list | tuple) and any(
+        isinstance(one, str | Path | Picture | Image.Image) for one in value
+    ):
+        raise InputError(
+            f"the input is a list of {plural(len(value), 'picture')}; expected one path, picture or array of "
+            "numbers; call this for each, or join arrays with numpy.concatenate."
+        )
     try:
         values = np.asarray(value)
     except ValueError:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.analysis.differing import Difference, difference
-from convviz.compute.networks.engine import Engine, activations
+from convviz.compute.networks.engine import KEPT_APART, Engine, activations
 from convviz.compute.networks.matching import Matching, Pair, match
 from convviz.compute.networks.sources import NetworkSource
 from convviz.errors import SpecError
@@ -369,7 +369,27 @@ def diff_numbers(
             f"{titles[0]} holds {plural(len(first), 'array')} and {titles[1]} {len(second)}, but none of one "
             "name; there is nothing to compare."
         )
-    return Differences(titles, layers, first_only, second_only, tolerance, fetch, stored=True)
+    note = _folding(layers, titles, (first_only, second_only))
+    return Differences(titles, layers, first_only, second_only, tolerance, fetch, note=note, stored=True)
+
+
+def _folding(
+    layers: Sequence[LayerDifference], titles: tuple[str, str], only: tuple[Sequence[Unmatched], ...]
+) -> str:
+    """Explain weights of convolutions that differ where only one side has batch normalizations."""
+    with_norms = [title for title, alone in zip(titles, only, strict=True) if any(map(_is_norm, alone))]
+    convolved = any(len(one.shape) == 4 and not one.within for one in layers)
+    if len(with_norms) != 1 or not convolved:
+        return ""
+    return (
+        f"only {with_norms[0]} has batch normalizations: an exporter may have folded them into the "
+        f"convolutions before them, whose weights then differ; {KEPT_APART}"
+    )
+
+
+def _is_norm(one: Unmatched) -> bool:
+    """Return whether an array is of a batch normalization, which alone has a mean of what it read."""
+    return one.name.rpartition(".")[2] == "running_mean"
 
 
 def _floats(values: NDArray[Any]) -> NDArray[np.float32]:

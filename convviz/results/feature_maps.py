@@ -112,8 +112,8 @@ class FeatureMaps(LayerRun):
         filters = self.filters
         if self.origin:  # which names the layer
             filters = replace(filters, names=map_names(len(filters.names)))
-        if chosen is not None:
-            maps, filters = [maps[index] for index in chosen], filters.chosen(chosen)
+        order = range(len(maps)) if chosen is None else chosen
+        filters = filters.chosen(order)
         read: Sequence[int] = range(self.layer.in_channels)
         # The channels of a picture, and those above partial maps, are all drawn.
         if chosen is not None and parts is None and self.layer.in_channels > max(len(chosen), len(RGBA)):
@@ -124,21 +124,21 @@ class FeatureMaps(LayerRun):
                 self.layer,
                 filters,
                 self.picture.channels,
-                indices=range(len(filters.names)) if chosen is None else chosen,
+                indices=order,
                 most=MOST if parts is None else self.layer.in_channels,
             )
         if not seen.tiles:
             # Maps that are enlarged are summarized whole, whatever their size on the sheet.
             size = HW(*self.shape[1:])
-            tile = look.tile_or(scales.usual(len(read) + len(maps), self.picture.size, size))
+            tile = look.tile_or(scales.usual(len(read) + len(order), self.picture.size, size))
         return overview.draw(
             self.picture,
             self.layer,
             filters,
             channels={index: found.channels[index] for index in read},
-            maps=maps,
-            parts=None if parts is None else [_summaries(row, after) for row in parts],
-            flips=None if differences is None else self._flips(differences, after),
+            maps={index: maps[index] for index in order},
+            parts=None if parts is None else [_summaries(parts[index], after) for index in order],
+            flips=None if differences is None else self._flips(differences, after, order),
             kernels=kernels,
             tile=tile,
             columns=columns,
@@ -193,13 +193,15 @@ class FeatureMaps(LayerRun):
         """The layer as a network of one step."""
         return alone(self.layer, self.picture.size)
 
-    def _flips(self, differences: Floats, scale: float) -> list[tuple[ArraySummary, ArraySummary]]:
+    def _flips(
+        self, differences: Floats, scale: float, order: Sequence[int]
+    ) -> list[tuple[ArraySummary, ArraySummary]]:
         """Summarize the maps before the kernels were rotated, and the differences of the maps from them."""
         if all_finite(differences):
             before = np.subtract(self.maps, differences)
         else:  # infinity minus infinity cannot be reversed
             before = apply(self.layer, self.picture.x, self.filters.turned(), backend=self.backend)
-        both = (_summaries(values, scale) for values in (before, differences))
+        both = (_summaries(values[list(order)], scale) for values in (before, differences))
         return list(zip(*both, strict=True))
 
     def contrasts(self, picture: settings.SheetSettings) -> list[Contrast]:

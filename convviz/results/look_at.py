@@ -19,6 +19,7 @@ from convviz.results.running import picture_for, source_from
 from convviz.spec.geometry import HW
 from convviz.spec.layers import shape_text
 from convviz.spec.looking import OF_A_CLASS, LookSettings
+from convviz.text import plural
 from convviz.typing import Floats
 
 
@@ -149,6 +150,11 @@ def _usual(steps: Sequence[NetworkStep], linear: Linear | None, *, tokens: bool)
             return one.name
         if tokens and not channels and max(size) > 1 and size in sizes:
             return one.name
+    if linear is not None:
+        raise looking.no_class_map(
+            "this network does not have these: its last linear layer reads "
+            f"{plural(linear.weight.shape[1], 'value')}, and no layer makes as many maps"
+        )
     raise SpecError("layer: no layer of this network has maps with several positions here; name a layer.")
 
 
@@ -166,9 +172,7 @@ def _last_linear(engine: Engine, steps: Sequence[NetworkStep]) -> tuple[str, Lin
     for one in reversed(steps):
         if not one.outer and (found := engine.linear(one.name)) is not None:
             return one.name, found
-    raise SpecError(
-        "how: cam needs a network that ends in a linear layer, and this one has none; take gradcam."
-    )
+    raise looking.no_class_map("this network has no linear layer")
 
 
 def _target(opened: Opened, scores: Floats, wanted: str | int | None) -> Target:

@@ -92,6 +92,43 @@ def test_several_layers_have_a_sheet_each(convviz, place, network):
     assert sorted(path.name for path in place.glob("*.png")) == ["o-first.png", "o-odd.png"]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("explain", "x.npy"),
+        ("pad", "x.npy"),
+        ("animate", "x.npy"),
+        ("code", "x.npy"),
+        ("explore", "x.npy"),
+        ("exercise",),
+        ("bench", "x.npy"),
+        ("batch", ".", "out", "--pattern", "*.npy", "--workers", "1"),
+        ("best", ".", "--pattern", "*.npy"),
+        ("shape", "3x12x14"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_command_that_takes_one_layer_says_so(convviz, network, command):
+    done = convviz(*command, *network, "--layer", "first,odd")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "'first,odd' names 2 layers, but only one can be taken here; name one of them." in done.stderr
+
+
+def test_a_pooling_of_a_network_is_refused_with_what_shows_it(convviz, tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((1, 32, 32), np.float32))
+    done = convviz("animate", "x.npy", "--net", "lenet5", "--layer", "pool1")
+    assert done.returncode == 2
+    assert "run draws what it makes, and animate a pooling by itself, with layers 'maxpool 2'" in done.stderr
+
+
+def test_a_layer_with_a_comma_in_its_name_is_one_layer():
+    """The name is looked up as a whole first."""
+    net = torch.nn.Sequential()
+    net.add_module("first,odd", torch.nn.Conv2d(3, 1, 1))
+    net.add_module("first", torch.nn.Conv2d(1, 1, 1))
+    assert library.run(X, net, layer="first,odd").shape == (1, 12, 14)
+
+
 def test_explain_takes_a_value_of_a_deep_layer_apart(convviz, network):
     done = convviz("explain", "x.npy", *network, "--layer", "odd", "--at", "2,3", "--map", "4", "--json")
     assert done.returncode == 0, done.stderr

@@ -498,6 +498,43 @@ def test_partial_maps_stand_in_tables_and_in_json(convviz, classic):
     ]
 
 
+def test_top_leaves_the_strongest_maps_in_pictures_and_in_tables(convviz, tmp_path):
+    """The filters multiply by 1, -3 and 2: the last two are the strongest, and each reads the third channel.
+
+    The kernels with @B read 5 and 6, so that the maps are -15 and -18, then 10 and 12.
+    """
+    (tmp_path / "x.json").write_text("[[[1, 2]], [[3, 4]], [[5, 6]]]")
+    kernels = ("-K", "a=1@B", "-K", "b=-3@B", "-K", "c=2@B")
+    words = ("run", "x.json", *kernels, "--top", "2", "--partial", "--table")
+    document = json.loads(convviz(*words, "--json").stdout)
+    assert [row["index"] for row in document["maps"]] == [1, 2]
+    assert document["values"] == [[[-15, -18]], [[10, 12]]]
+    assert document["partial"]["values"] == [
+        [[[0, 0]], [[0, 0]], [[-15, -18]]],
+        [[[0, 0]], [[0, 0]], [[10, 12]]],
+    ]
+    drawn = {one["name"]: one["ends"] for one in document["scales"] if "sum" in one["name"]}
+    assert drawn == {"sum = b @B": [-18, 0], "sum = c @B": [0, 12]}
+    lines = convviz(*words).stdout.splitlines()
+    tables = [line for line in lines if line.endswith("  1x2")]
+    assert tables == [
+        line
+        for name in ("b @B", "c @B")
+        for line in (*(f"{name}: {channel} partial map  1x2" for channel in "RGB"), f"{name}  1x2")
+    ]
+    flipped = json.loads(convviz("run", "x.json", *kernels, "--top", "2", "--flip", "--json").stdout)
+    assert [row["index"] for row in flipped["maps"]] == [1, 2]
+
+
+def test_partial_maps_of_the_strongest_filters_are_those_of_their_groups(convviz, tmp_path):
+    """Three channels in three groups: the filter of the third is strongest, and reads no other channel."""
+    (tmp_path / "x.json").write_text("[[[1, 2]], [[3, 4]], [[5, 6]]]")
+    words = ("run", "x.json", "-K", "1", "-g", "3", "--top", "1", "--partial", "--json")
+    done = convviz(*words)
+    assert done.returncode == 0, done.stderr
+    assert {one["name"] for one in json.loads(done.stdout)["scales"]} == {"B partial map", "sum = 1 @B"}
+
+
 def test_partial_maps_say_how_well_they_add_up(convviz, classic):
     done = convviz("run", classic.name, "-K", ONES, "--partial")
     assert "partial maps + bias = map (largest difference 0)" in done.stdout

@@ -369,7 +369,6 @@ def test_filters_in_colour_and_by_plane(convviz, place):
             "depends on the whole",
         ),
         (["run", "photo.png", "--top", "0"], 2, "top must be at least 1"),
-        (["run", "photo.png", "--top", "2", "--partial"], 2, "leave out --partial"),
         (["run", "photo.png", "--stat", "median"], 2, "no statistic named 'median'"),
         (["filters", "w.safetensors"], 3, "choose one with --layer"),
         (["filters", "w.safetensors", "--layer", "0", "-o", "x.bmp"], 2, "ends in .png"),

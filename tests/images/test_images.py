@@ -826,6 +826,12 @@ def test_what_is_cropped_is_the_resized_picture():
     assert picture.remarks == ("resized from 12x18 to 6x9", "cropped from 6x9 to 4x4 (the centre)")
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_list_of_paths_is_not_one_input(count):
+    with pytest.raises(InputError, match=f"a list of {count} pictures?; expected one path"):
+        as_picture(["photo.png", Path("other.png")][:count])
+
+
 def test_numbers_are_cropped_as_pictures_are():
     np.testing.assert_array_equal(
         opened(b"[[1, 2, 3], [4, 5, 6], [7, 8, 9]]", crop=HW(1, 3)).x, [[[4, 5, 6]]]

@@ -152,6 +152,20 @@ def test_the_same_weights_through_both_exporters_agree(name, tmp_path):
     assert all(len(one.layers) >= convolutions for one in found)
 
 
+def test_weights_that_an_exporter_folded_are_told(small, exported, tmp_path):
+    """The call that the remark names keeps the weights as they are, so that it is not made there."""
+    for pair in ((small, exported), (exported, small)):
+        found = convviz.diff(*pair)
+        assert found.first.name == "first.weight"
+        assert "batch normalizations: an exporter may have folded" in found.note
+        assert "TrainingMode.PRESERVE" in found.notes[0]
+    kept = {"dynamo": False, "training": torch.onnx.TrainingMode.PRESERVE}
+    apart = convviz.diff(small, zoo.export(small, tmp_path / "apart.onnx", **kept))
+    assert (apart.first, apart.note) == (None, "")
+    changed = {**small.state_dict(), "first.weight": 2 * small.first.weight}
+    assert convviz.diff(small, changed).note == ""
+
+
 def test_a_folded_convolution_is_compared_with_the_normalization_after_it(small, exported):
     found = convviz.diff(small, exported, X)
     assert found.within

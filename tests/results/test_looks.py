@@ -138,8 +138,11 @@ def test_what_has_no_class_map_or_gradient_is_refused_with_the_remedy(module, tm
         convviz.look(X, module, "second", how="cam")  # before the ReLU
     with pytest.raises(SpecError, match="5 maps, and the linear layer reads 6"):
         convviz.look(X, module, "first", how="cam")
-    with pytest.raises(SpecError, match="this one has none"):
+    with pytest.raises(SpecError, match="this network has no linear layer"):
         convviz.look(X, nn.Sequential(nn.Conv2d(3, 2, 3)), how="cam")
+    flattened = convviz.parse_layers("conv 4 k3 s2 | maxpool 2 | flatten | linear 5 | relu | linear 3")
+    with pytest.raises(SpecError, match=r"does not have these.* reads 5 values.*gradcam, or eigencam"):
+        convviz.look(X, flattened, how="cam")
     path = zoo.export(module, tmp_path / "x.onnx", dynamo=False, size=X.shape[1:])
     with pytest.raises(SpecError, match="gradients, which onnxruntime does not compute"):
         convviz.look(X, str(path), how="gradcam")

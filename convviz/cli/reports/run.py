@@ -38,7 +38,7 @@ def report(
         answer()
         answer(line)
     if wanted.table:
-        for name, values in outcome.result.named(outcome.parts):
+        for name, values in outcome.result.named(outcome.parts, chosen=outcome.chosen):
             _print_values(name, values, at=wanted.at)
     answer()
     for path in written:
@@ -149,9 +149,12 @@ def document(outcome: LayerOutcome, wanted: RunSettings, **more: Any) -> dict[st
 
 
 def _values(outcome: LayerOutcome, partial: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of all maps, if they fit into memory as Python objects."""
-    parts = outcome.parts
-    count = math.prod(outcome.result.shape) * (1 if parts is None else 1 + parts.shape[1])
+    """Return the values of the maps that are shown, if they fit into memory as Python objects."""
+    maps, parts = outcome.result.maps, outcome.parts
+    order = range(len(maps)) if outcome.chosen is None else outcome.chosen
+    count = len(order) * math.prod(maps.shape[1:]) * (1 if parts is None else 1 + parts.shape[1])
     memory.need_objects(count, "the values as JSON", "leave out --table, or take --save")
-    found: dict[str, Any] = {"values": outcome.result.maps.tolist()}
-    return found if parts is None else found | {"partial": partial | {"values": parts.tolist()}}
+    found: dict[str, Any] = {"values": [maps[index].tolist() for index in order]}
+    if parts is None:
+        return found
+    return found | {"partial": partial | {"values": [parts[index].tolist() for index in order]}}

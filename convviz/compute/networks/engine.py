@@ -20,6 +20,12 @@ from convviz.typing import Floats
 _OF_ONE = 1e-3
 
 
+# How torch exports batch normalizations by themselves.
+KEPT_APART = (
+    "torch.onnx.export(..., dynamo=False, training=torch.onnx.TrainingMode.PRESERVE) keeps the two apart"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Declared:
     """The input that a network declares.
@@ -233,6 +239,23 @@ class Convolution:
         """
         assert isinstance(self.layer, Conv2d)
         return LayerWeights.of(self.layer, self.weight, self.bias)
+
+
+def no_convolution(what: str, kind: str) -> SpecError:
+    """Refuse a step that is not a convolution, and name what shows it.
+
+    Examples
+    --------
+    >>> print(no_convolution("layer: 'relu1'", "ReLU"))
+    layer: 'relu1' is not a convolution but ReLU; run draws what it makes.
+    >>> print(str(no_convolution("layer: 'pool1'", "MaxPool2d")).partition("; ")[2])
+    run draws what it makes, and animate a pooling by itself, with layers 'maxpool 2' or 'avgpool 2'.
+    """
+    pooling = ", and animate a pooling by itself, with layers 'maxpool 2' or 'avgpool 2'"
+    shown = pooling if "pool" in kind.lower() else ""
+    return SpecError(
+        f"{what} is not a convolution{f' but {kind}' if kind else ''}; run draws what it makes{shown}."
+    )
 
 
 class Linear(NamedTuple):

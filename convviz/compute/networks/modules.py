@@ -29,6 +29,7 @@ from convviz.compute.networks.engine import (
     See,
     check_dependent,
     check_memory,
+    no_convolution,
     of_last_shape,
     row_of_scores,
     unbatched,
@@ -409,7 +410,7 @@ class ModuleEngine(Engine):
             raise UnknownNameError("layer", name, self._modules)
         what = f"{self._name}: the layer {printable(name)!r}"
         if not isinstance(module, _CONVOLUTIONS):
-            raise SpecError(f"{what} is not a convolution but {type(module).__name__}.")
+            raise no_convolution(what, type(module).__name__)
         if not as_in_torch(module):
             own = f"{type(module).__name__} has a forward of its own"
             found = described(module, like=self._like)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from convviz.compute.networks import onnx_quantized
 from convviz.compute.networks.engine import (
+    KEPT_APART,
     Activation,
     Convolution,
     Declared,
@@ -21,6 +22,7 @@ from convviz.compute.networks.engine import (
     NetworkStep,
     See,
     check_memory,
+    no_convolution,
     of_last_shape,
     unbatched,
     unbatched_shape,
@@ -42,10 +44,7 @@ from convviz.spec.network import INPUT
 from convviz.text import plural, printable
 from convviz.typing import Floats
 
-FOLDED = (
-    "the batch normalization after it is folded into its weights; "
-    "torch.onnx.export(..., dynamo=False, training=torch.onnx.TrainingMode.PRESERVE) keeps the two apart"
-)
+FOLDED = f"the batch normalization after it is folded into its weights; {KEPT_APART}"
 _WIDENED = "computed in float32, not in the bfloat16 of the file"
 
 
@@ -365,8 +364,7 @@ class OnnxEngine(Engine):
         node = None if index is None else self._graph.nodes[index]
         what = f"{self.name}: the layer {printable(name)!r}"
         if node is None or index is None or node.op_type not in CONVOLUTIONS:
-            kind = "" if node is None else f" but {printable(node.op_type)}"
-            raise SpecError(f"{what} is not a convolution{kind}.")
+            raise no_convolution(what, "" if node is None else printable(node.op_type))
         for value in node.input[1:]:
             if value in self._graph.dependent and value != self._scale_of_input(node):
                 raise SpecError(

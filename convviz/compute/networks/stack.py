@@ -20,11 +20,12 @@ from convviz.compute.networks.engine import (
     ScoreGradients,
     See,
     check_dependent,
+    no_convolution,
     row_of_scores,
 )
 from convviz.compute.networks.filling import seeded
 from convviz.compute.weights import LayerWeights, Parameters, as_floats
-from convviz.errors import SpecError, UnknownNameError
+from convviz.errors import UnknownNameError
 from convviz.machine import memory
 from convviz.spec import layers
 from convviz.spec.geometry import HW
@@ -414,7 +415,7 @@ class StackEngine(Engine):
         """Describe a layer that is a convolution."""
         layer = self._find(name).layer
         if not isinstance(layer, Conv2d | layers.ConvTranspose2d):
-            raise SpecError(f"layer: {name!r} is not a convolution but {type(layer).__name__}.")
+            raise no_convolution(f"layer: {name!r}", type(layer).__name__)
         parameters = self._numbers[name]
         return Convolution(name, layer, parameters["weight"], parameters.get("bias"))
 

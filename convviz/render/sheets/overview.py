@@ -40,7 +40,7 @@ def draw(
     filters: LayerWeights,
     *,
     channels: Mapping[int, ArraySummary],
-    maps: Sequence[ArraySummary],
+    maps: Mapping[int, ArraySummary],
     parts: Sequence[Sequence[ArraySummary]] | None = None,
     flips: Sequence[tuple[ArraySummary, ArraySummary]] | None = None,
     kernels: Sequence[Filter] | None = None,
@@ -61,8 +61,8 @@ def draw(
         Its weights: names for the captions, and the bias.
     channels : mapping of int to ArraySummary
         The channels of the picture to draw, by their indices, reduced by `fit_both`.
-    maps : sequence of ArraySummary
-        The feature maps, reduced in the same way.
+    maps : mapping of int to ArraySummary
+        The feature maps to draw, by their indices, reduced in the same way.
     parts : sequence of sequence of ArraySummary, optional
         Partial maps of every filter: with these, every filter has its own row, with
         the part of each channel, the bias and their sum.
@@ -90,7 +90,7 @@ def draw(
     size = layer.output_size(picture.size)
     input_scale, map_scale = fit_both(picture.size, size, tile)
     # The values of a row add up, so they share one scale.
-    below = [] if flips is None else _flip_rows(filters, maps, flips)
+    below = [] if flips is None else _flip_rows(filters, list(maps.values()), flips)
     wide, together = columns, 1
     if parts is not None:
         rows = _partial_rows(picture, layer, filters, maps=maps, parts=parts)
@@ -101,7 +101,7 @@ def draw(
         rows, below = below, []
         wide, together = _triples(columns), 3
     else:
-        rows = [[(name, one)] for name, one in zip(filters.names, maps, strict=True)]
+        rows = [[(name, one)] for name, one in zip(filters.names, maps.values(), strict=True)]
     drawn = [
         [None if one is None else Drawn.of(one, size, layer=number, adds=parts is not None) for _, one in row]
         for number, part in enumerate((rows, below))
@@ -243,14 +243,14 @@ def _partial_rows(
     layer: Conv2d,
     filters: LayerWeights,
     *,
-    maps: Sequence[ArraySummary],
+    maps: Mapping[int, ArraySummary],
     parts: Sequence[Sequence[ArraySummary]],
 ) -> list[_Row]:
     """List the partial maps of every filter: one per channel, None for an unread channel."""
     rows: list[_Row] = []
     size = layer.output_size(picture.size)
-    for index, (name, one) in enumerate(zip(filters.names, maps, strict=True)):
-        read = layer.channels_of(index)
+    for index, (place, one) in enumerate(maps.items()):
+        read = layer.channels_of(place)
         row: _Row = [
             (f"{channel} partial map", parts[index][position - read.start])
             if position in read
@@ -262,7 +262,7 @@ def _partial_rows(
             spread = Spread.repeated(bias, size.h * size.w)
             small = np.full(one.small.shape, bias, np.float32)
             row.append(("bias", ArraySummary(bias, bias, bias, 0.0, small, spread)))
-        rows.append([*row, (f"sum = {name}", one)])
+        rows.append([*row, (f"sum = {filters.names[index]}", one)])
     return rows
 
 
