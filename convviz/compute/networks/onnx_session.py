@@ -99,8 +99,8 @@ class Session:
             shapes = ", ".join(shape_text(array.shape) for array in inputs.values())
             raise InputError(
                 f"{self._graph.name} cannot be computed for {shapes}{_words(error)}; "
-                "an input of another size may fit, often of multiples of 32 pixels: --resize HxW brings a "
-                "picture to it, and --input CxHxW lists the layers for it."
+                "an input of another size may fit, often one of multiples of 32 pixels: --resize HxW "
+                "resizes a picture, and --input CxHxW lists the layers for another size."
             ) from None
         for name, array in zip(self.values, made, strict=True):
             if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":

@@ -31,7 +31,7 @@ def overview_steps(steps: Sequence[NetworkStep], layouts: Sequence[str] = ("chw"
     """
     inner = [one for one in steps if not one.outer and one.output_shape is not None]
     sizes = {one.name: _size(one) for one in inner if one.layout in layouts and _are_maps(one)}
-    sizes |= _tokens(inner)
+    sizes |= steps_of_tokens(inner)
     read_on = _read_on(inner, sizes)
     found = []
     for _, run in itertools.groupby((one for one in inner if one.name in sizes), lambda one: sizes[one.name]):
@@ -40,8 +40,11 @@ def overview_steps(steps: Sequence[NetworkStep], layouts: Sequence[str] = ("chw"
     return found + [one for one in last if one not in found and _is_row(one)]
 
 
-def _tokens(steps: Sequence[NetworkStep]) -> dict[str, Shape]:
-    """Find the steps that make tokens, with or without a class token, and the number of places of each."""
+def steps_of_tokens(steps: Sequence[NetworkStep]) -> dict[str, Shape]:
+    """Find the steps that make one token for each position of earlier maps; count the positions of each.
+
+    A class token may be among the tokens.
+    """
     places: set[int] = set()
     found: dict[str, Shape] = {}
     for one in steps:

@@ -78,7 +78,7 @@ class Bar:
         return self.named or told_apart(*self.contrast.ends, digits=2)
 
     @property
-    def whole(self) -> float:
+    def ends_width(self) -> float:
         """Least width for the ends with all digits, in multiples of the type size."""
         return _apart(self.ends)
 
@@ -148,7 +148,7 @@ class Bar:
     def _scale(self, x: float, y: float, width: float, *, size: int) -> list[Shape]:
         """Draw the scale with its ends, the values between them, and the shares beyond."""
         low, high = self.contrast.ends
-        first, last = self.ends if self.whole * size <= width else self.brief
+        first, last = self.ends if self.ends_width * size <= width else self.brief
         steps = np.linspace(low, high, max(round(width), 2), dtype=np.float64).astype(np.float32)
         levels = self.contrast.tone.levels(steps)[None]
         thick, line = size // 2 + 1, round(size * 1.25)

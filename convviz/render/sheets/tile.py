@@ -98,7 +98,7 @@ class Words:
     bars : list of Bar
         One for each height of bars.
     vague : float
-        Least width, in the same unit, at which no bar says of a map only that it is almost 0; 0 if none does.
+        Least width, in the same unit, at which every bar has the ends of its scale, not only ``~0``.
     """
 
     name: str
@@ -117,7 +117,7 @@ class Words:
             [widest_words(form) for form in zip(*(tile.notes for tile in tiles), strict=True)],
             max((one.least for one in bars), default=0.0),
             list({one.height(100): one for one in bars}.values()),
-            max((one.whole for one in bars if one.contrast.almost_zero), default=0.0),
+            max((one.ends_width for one in bars if one.contrast.almost_zero), default=0.0),
         )
 
 
