@@ -109,16 +109,21 @@ const Work = (() => {
     broken = true;
   }
 
-  /** End what is being computed; who waits for it learns that. */
+  let stopped = false;
+
+  // Without a name, its text is the message alone.
+  const stoppedError = () => Object.assign(new Error("it was stopped"), { name: "" });
+
+  /** End what is being computed; who waits for it learns that, now or when it asks the next question. */
   function stop() {
-    if (broken || !waiting.size) return;
+    if (broken) return;
+    stopped = true;
+    if (!waiting.size) return;
     for (const worker of workers) worker.terminate();
-    // Without a name, its text is the message alone.
-    const error = Object.assign(new Error("it was stopped"), { name: "" });
     const asked = [...waiting.values()];
     waiting.clear();
     start();
-    for (const { fail } of asked) fail(error);
+    for (const { fail } of asked) fail(stoppedError());
   }
 
   /**
@@ -141,6 +146,7 @@ const Work = (() => {
    * @param {Picture} picture @param {any[]} questions @param {(share: number) => void} told @returns {Promise<any[]>}
    */
   async function all(picture, questions, told) {
+    if (stopped) throw stoppedError();
     if (!broken) {
       const shares = questions.map(() => 0);
       const found = await Promise.all(
@@ -164,6 +170,7 @@ const Work = (() => {
 
   /** Do some work; the watcher learns that it goes on. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
   async function watched(work) {
+    stopped = false;
     watcher(0);
     try {
       return await work();

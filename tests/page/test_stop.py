@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import convviz
+from convviz.page import page
 from convviz.results import feature_maps
 
 pytest.importorskip("selenium.webdriver")
@@ -14,9 +15,15 @@ from test_explore_browser import maps, settle, shown, state
 
 pytestmark = basic.pytestmark
 browser, opened = basic.browser, basic.opened
-# Twenty filters of 21x21 need seconds here.
+# Longer than any test waits, and than a page allows: 64 maps, each of 340x340 sums of 3x61x61 products.
 LARGE = np.zeros((3, 400, 400), np.float32)
-LONG = "convviz.store.change({ outChannels: 20, kernelH: 21, kernelW: 21 })"
+LONG = "convviz.store.change({ outChannels: 64, kernelH: 61, kernelW: 61 })"
+# One map is shown, nothing is asked of the workers, and the others are not computed yet.
+STOP_BETWEEN = """
+convviz.store.subscribe((now, before) => {
+  if (now.shown !== before.shown && !now.small) document.getElementById("stop").click();
+});
+"""
 # Timers of the bar, which do not run, so that a busy machine shows none.
 TIMERS = """
 window.waits = [];
@@ -26,7 +33,8 @@ window.clearTimeout = (timer) => (timer < 0 ? (waits[-timer - 1].ended = true) :
 """
 
 
-def test_a_long_computation_tells_how_far_it_is_and_can_be_stopped(opened):
+def test_a_long_computation_tells_how_far_it_is_and_can_be_stopped(opened, monkeypatch):
+    monkeypatch.setattr(page, "MOST_MACS_ALONE", 1 << 40)
     browser = opened(x=LARGE)
     before = state(browser)
     browser.execute_script(LONG)
@@ -42,6 +50,15 @@ def test_a_long_computation_tells_how_far_it_is_and_can_be_stopped(opened):
     browser.execute_script("convviz.store.change({ strideH: 2 })")
     assert maps(browser).shape == (6, 199, 398)
     assert shown(browser, "why") == ""
+
+
+def test_a_computation_can_be_stopped_between_its_first_map_and_the_others(opened):
+    browser = opened()
+    before = state(browser)
+    browser.execute_script(STOP_BETWEEN)
+    browser.execute_script("convviz.store.change({ strideH: 2, scale: 'map' })")
+    assert shown(browser, "why") == "Not computed: it was stopped."
+    assert state(browser) == before
 
 
 def test_a_short_computation_shows_no_bar(opened):
