@@ -8,7 +8,10 @@ from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+import onnx
 import torch
+from onnx import helper
 from torch import nn
 from torch.nn import functional as F
 
@@ -147,6 +150,29 @@ def calibrated(module, x):
 def picture():
     """An input on which no two rows or columns agree."""
     return torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(5)).numpy()
+
+
+def quantized(path):
+    """Write a network of one convolution of whole numbers: -1 and 1 side by side, 0 to 255 in steps of 1."""
+    stored = {
+        "w": np.int8([[[[-1, 1]]]]),
+        "one": np.float32(1),
+        "u": np.uint8(0),
+        "s": np.int8(0),
+    }
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "one", "u"], ["q"]),
+        helper.make_node("QLinearConv", ["q", "one", "u", "w", "one", "s", "one", "u"], ["c"], name="conv"),
+        helper.make_node("DequantizeLinear", ["c", "one", "u"], ["y"]),
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (("x", (1, 1, "h", "w")), ("y", None))
+    ]
+    arrays = [onnx.numpy_helper.from_array(array, name) for name, array in stored.items()]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], arrays)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
 
 
 def export(module, path, *, dynamo, size=(32, 32), **options):

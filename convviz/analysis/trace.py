@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from convviz.spec.geometry import HW, Axis, check_inside, source_of
 from convviz.spec.layers import Conv2d
 from convviz.text import plural
 from convviz.typing import Floats
+
+if TYPE_CHECKING:
+    from convviz.compute.networks.engine import Rounding
 
 # A float32 sum of n products may round n times, each time by at most this fraction of the sum of
 # magnitudes.
@@ -139,6 +143,8 @@ class Trace:
         Whether each kernel value lies on the input, not on padding.
     largest : bool
         Whether the value was chosen because it has the largest finite magnitude of the map.
+    held : Rounding, optional
+        The numbers that the network around the layer can store, if these are few.
     """
 
     at: HW
@@ -152,6 +158,12 @@ class Trace:
     computed: float
     inside: NDArray[np.bool_]
     largest: bool = False
+    held: "Rounding | None" = None
+
+    @property
+    def stored(self) -> float | None:
+        """What the network stores for the sum, where it clips and rounds; else None."""
+        return None if self.held is None else self.held.stored(self.total)
 
     @property
     def total(self) -> float:
@@ -217,7 +229,8 @@ def trace(run: LayerRun, *, at: HW | None = None, index: int = 0) -> Trace:
     check_index("map", index, count)
     largest = at is None
     if at is None:
-        at = HW(*divmod(finite.place_of_largest(run.maps[index]), w))
+        shown = run.maps[index] if run.rounding is None else run.rounding.clip(run.maps[index])
+        at = HW(*divmod(finite.place_of_largest(shown), w))
     check_inside("at", at, HW(h, w), what="the maps")
     size = picture.size
     height, width = layer.axes(size)
@@ -243,6 +256,7 @@ def trace(run: LayerRun, *, at: HW | None = None, index: int = 0) -> Trace:
         float(run.maps[index, at.h, at.w]),
         inside(size, rows, columns),
         largest,
+        run.rounding,
     )
     if not abs(found.difference) <= found.tolerance:
         raise BackendError(

@@ -110,7 +110,7 @@ class LayerRun:
     transposed : Transposed, optional
         The transposed convolution that the layer is equal to.
     rounding : Rounding, optional
-        How the network that the layer belongs to rounds its maps; `values` are clipped likewise.
+        How the network that the layer belongs to rounds its maps, if it does; `clipped` clips `values`.
 
     Raises
     ------

@@ -179,6 +179,7 @@ class ValueExplanation(Explanation):
             "inside": found.inside.tolist(),
             "bias": found.bias,
             "value": found.total,
+            **({} if found.stored is None else {"stored": found.stored}),
             "backend": {"name": found.backend, "value": found.computed, "difference": found.difference},
             "padding_shares": {"outputs": outputs, "products": products},
         }

@@ -171,6 +171,8 @@ def run_layer(
     seconds = result.seconds or time.perf_counter() - start
     chosen = None if wanted.top is None else result.strongest(wanted.top)
     told = list(remarks)
+    if result.rounding is not None:
+        told.append("the maps here are clipped likewise, but not rounded")
     if wanted.top is not None and wanted.top > len(result.names):
         told.append(f"{plural(len(result.names), 'map')}, so all are drawn, not {wanted.top}")
     summary = result.summary(picture.tile, moments=False)

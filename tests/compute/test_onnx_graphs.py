@@ -1,6 +1,7 @@
 """Graphs of ONNX that no exporter of torch writes here: whole numbers, layouts, faults, and little memory."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -19,7 +20,9 @@ from convviz.errors import BackendError, InputError, ShapeError, SpecError, Unkn
 from convviz.files.outline import LARGE
 from convviz.images.decode import as_picture
 from convviz.machine import memory
+from convviz.results import feature_maps
 from convviz.results.context import in_network
+from convviz.results.explanations import Question
 from convviz.results.outcome import run_layer
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.wanted import NetworkSettings, RunSettings
@@ -221,7 +224,7 @@ def test_a_convolution_of_whole_numbers_is_shown_in_real_ones(path):
     np.testing.assert_allclose(described.weight, REAL_WEIGHT, rtol=1e-6)
     np.testing.assert_allclose(own, real, atol=1e-4)
     np.testing.assert_allclose(made.values, real, atol=0.2501)
-    assert "rounding" in described.remark
+    assert "rounds the maps" in described.remark
     step = next(one for one in engine.steps(X.shape) if one.convolution)
     assert (step.kind, step.parameters) == ("QLinearConv", 186)
 
@@ -248,12 +251,27 @@ def test_maps_that_eight_bits_clip_are_clipped_and_compared_within_half_a_step(p
     assert real.max() > 2.55
     np.testing.assert_allclose(found.result.maps, np.clip(real, 0, 2.55), atol=1e-4)
     assert found.result.apart(found.parts) < 1e-4
-    assert "clipped to 0 to 2.55 by their 8 bits" in " ".join(found.remarks)
+    assert "to what their 8 bits hold: 0 to 2.55 in steps of 0.01" in " ".join(found.remarks)
+    assert "the maps here are clipped likewise" in " ".join(found.remarks)
     assert 0.001 < found.agreement_with_network.difference <= 0.00501
     assert "onnxruntime rounds to steps of 0.01" in str(found.agreement_with_network)
     wrong = found.result.maps + np.float32(0.1)
     with pytest.raises(BackendError, match=r"disagree on .* by 0\.1"):
         compare.between(found.result, wrong, "onnxruntime").check()
+    # The sum of a value is shown as it is, beside what is stored for it.
+    source = feature_maps.run(about.picture, about.layer, about.weights)
+    sums = replace(source, rounding=about.network.rounding)
+    for place in zip(*np.unravel_index([real[0].argmin(), real[0].argmax()], real[0].shape), strict=True):
+        answer = Question(HW(*map(int, place))).about(sums)
+        assert answer.document()["value"] == pytest.approx(real[0][place], abs=1e-4)
+        stored = 0.0 if real[0][place] < 0 else 2.55
+        assert answer.document()["stored"] == pytest.approx(stored)
+        assert f"the network stores {stored:g}: its maps hold 0 to 2.55 in steps of 0.01" in answer.lines()
+        words = [getattr(one, "text", "") for one in answer.drawing().shapes]
+        assert any(word.startswith(f"the network stores {stored:g}") for word in words)
+    # The largest magnitude is that of the clipped map.
+    assert Question().about(sums).document()["stored"] == pytest.approx(2.55)
+    assert "stored" not in Question().about(source).document()
     # Python shows what onnxruntime makes of it.
     shown = library.run_net(path, X)["QLinearConv_c"]
     np.testing.assert_allclose(shown.maps, np.clip(real, 0, 2.55), atol=0.00501)

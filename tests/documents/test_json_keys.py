@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer.main
+import zoo
 
 from convviz.cli.app import make_app, status_of
 
@@ -40,6 +41,7 @@ COMMANDS = {
         "samples/gray-5x5.csv -K sobel-x --weight 0,0,0,2",
         "samples/gray-5x5.csv -O 1 --as-matrix",
         "samples/classic.json --group-map --groups 3 -O 3",
+        "samples/gray-5x5.csv --net quantized.onnx --layer conv",
     ],
     "pad": ["samples/gray-5x5.csv -p 1 --all-modes", f"samples/gray-5x5.csv {TRANSPOSED}"],
     "shape": [
@@ -95,6 +97,7 @@ def documents(tmp_path, monkeypatch):
     (tmp_path / "nan.csv").write_text("nan,1\n2,inf\n")
     np.save("nan.npy", np.array([[[np.nan, np.inf], [1, 2]]], np.float32))
     np.save("maps.npy", np.ones((2, 3, 3), np.float32))
+    zoo.quantized("quantized.onnx")
 
     def run(command):
         if command == "inspect":

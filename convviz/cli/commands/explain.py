@@ -143,4 +143,6 @@ def _run(
     made = feature_maps.run(
         about.picture, about.layer, about.weights, backend=compute.backend, device=compute.device
     )
-    return made if about.network is None else replace(made, transposed=about.network.transposed)
+    if about.network is None:
+        return made
+    return replace(made, transposed=about.network.transposed, rounding=about.network.rounding)

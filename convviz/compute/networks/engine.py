@@ -195,6 +195,22 @@ class Rounding(NamedTuple):
         """Clip maps to the numbers that can be stored, without rounding; NaN is kept."""
         return np.clip(maps, np.float32(self.low), np.float32(self.high))
 
+    def stored(self, value: float) -> float:
+        """Return the number that is stored for a value; NaN is kept.
+
+        Examples
+        --------
+        >>> [Rounding(0, 2, 0.5).stored(value) for value in (-1, 0.3, 7)]
+        [0.0, 0.5, 2.0]
+        """
+        steps = np.rint(value / self.step) * self.step
+        return float(np.clip(steps, self.low, self.high))
+
+    @property
+    def words(self) -> str:
+        """Describe the numbers that can be stored."""
+        return f"{self.low:.3g} to {self.high:.3g} in steps of {self.step:.2g}"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Convolution:

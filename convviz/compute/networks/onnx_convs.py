@@ -19,8 +19,8 @@ from convviz.text import printable
 Look = Callable[[str], NDArray[Any]]
 
 _ROUNDED = (
-    "stored as whole numbers (QLinearConv): the weight is (q - zero point) * scale; the maps are clipped to "
-    "{low:.3g} to {high:.3g} by their {bits} bits, and their rounding to steps of {step:.2g} is left out"
+    "stored as whole numbers (QLinearConv): the weight is (q - zero point) * scale; the network clips and "
+    "rounds the maps to what their {bits} bits hold: {held}"
 )
 _UNSCALED = "stored as whole numbers (ConvInteger): the weight is q - zero point, without a scale"
 
@@ -79,7 +79,8 @@ def _rounding(node: Any, look: Look) -> tuple[Rounding, str]:
     zero = look(node.input[7]).reshape(()) if node.input[7] else np.uint8(0)
     ends = np.iinfo(zero.dtype)
     low, high = ((end - int(zero)) * step for end in (ends.min, ends.max))
-    return Rounding(low, high, step), _ROUNDED.format(low=low, high=high, bits=ends.bits, step=step)
+    found = Rounding(low, high, step)
+    return found, _ROUNDED.format(bits=ends.bits, held=found.words)
 
 
 def _attributes_of(node: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from convviz.render.toned import picture_levels
 from convviz.render.words.matrices import Block, side_by_side, words_of
 from convviz.spec.settings import ContrastSettings
 from convviz.text import equation, number, plural, sum_words
+
+if TYPE_CHECKING:
+    from convviz.compute.networks.engine import Rounding
 
 # The number of products that are listed for a window drawn as a picture.
 _WRITTEN_OUT = 5
@@ -143,7 +147,14 @@ def lines(found: Trace, run: LayerRun, *, width: int) -> list[str]:
     ]
     text += ["", equation(parts, total, exact=adds_up)]
     text.append(f"{found.backend} computed {exact(found.computed)}{_agreement(found)}")
+    if found.held is not None:
+        text.append(_stored(found, found.held))
     return text
+
+
+def _stored(found: Trace, held: "Rounding") -> str:
+    """Say what a network of whole numbers stores for the sum."""
+    return f"the network stores {number(held.stored(found.total), digits=6)}: its maps hold {held.words}"
 
 
 def _heading(found: Trace) -> str:
@@ -349,13 +360,16 @@ class _Explanation:
         for name, word in rows:
             shapes += [Label(x, y, name, FAINT, 14), Label(end, y, word, INK, 16, anchor="end")]
             y += 24
+        notes = [f"{found.backend} computed {exact(found.computed)}"]
+        if found.held is not None:
+            notes.append(_stored(found, found.held))
         return [
             *shapes,
             Lines(((x, y - 14), (end, y - 14)), INK, 1.2),
             Label(x, y + 8, "value" if self.adds_up else "value (terms rounded)", FAINT, 14),
             Label(end, y + 8, self.total, INK, 18, anchor="end"),
-            Label(x, y + 36, f"{found.backend} computed {exact(found.computed)}", FAINT, 13),
-        ], y + 58
+            *(Label(x, y + 36 + 20 * place, note, FAINT, 13) for place, note in enumerate(notes)),
+        ], y + 38 + 20 * len(notes)
 
 
 def _right_of(label: Label) -> float:
