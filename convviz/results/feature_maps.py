@@ -127,10 +127,9 @@ class FeatureMaps(LayerRun):
                 indices=order,
                 most=MOST if parts is None else self.layer.in_channels,
             )
-        if not seen.tiles:
-            # Maps that are enlarged are summarized whole, whatever their size on the sheet.
-            size = HW(*self.shape[1:])
-            tile = look.tile_or(scales.usual(len(read) + len(order), self.picture.size, size))
+        # Maps that are enlarged are summarized whole, whatever their size on the sheet.
+        size = HW(*self.shape[1:])
+        tile = look.tile_or(scales.usual(len(read) + len(order), self.picture.size, size))
         return overview.draw(
             self.picture,
             self.layer,

@@ -523,3 +523,30 @@ def test_rows_of_equal_tiles_have_the_same_columns_whatever_their_captions():
         one for one in made.drawing.shapes if isinstance(one, Label) and one.text.startswith("A legend")
     )
     assert legend.y > found[10][0]
+
+
+@pytest.mark.parametrize(("channels", "rows"), [(8, 1), (9, 2)])
+def test_what_a_value_sees_stands_above_many_channels_and_beside_a_few(channels, rows):
+    """Of pictures of one width, the two are 320 pixels wide whatever room the channels have."""
+    x = np.random.default_rng(1).random((channels, 40, 40), np.float32)
+    names = tuple(map(str, range(channels)))
+    result = convviz.run(picture.Picture(x, names, activations=True), convviz.Conv2d(channels, 40, 3))
+    sheet = result.sheet(seen=result.seen(HW(4, 4)), columns=20, chosen=range(40))
+    at = {label.text: label.y for label in labels(sheet)}
+    assert (at["where it looks"] < at["channel 0"]) == (rows == 2)
+    assert at["where it looks"] == at["what it sees"]
+    if rows == 2:
+        above = frames(sheet.image(), INPUT_BLUE)[:2]
+        assert [one[3] for one in above] == [320, 318]  # 8 pixels per pixel; of 3x3 pixels, 106 each
+
+
+def test_sections_of_similar_columns_have_the_same_ones_below_a_wider_section():
+    """Columns of 320, 100 and 90 pixels: the last two stand below each other."""
+
+    def row(side, count):
+        plain = [Tile("x", "0", np.zeros((side, side), np.uint8)) for _ in range(count)]
+        return Section(plain, count, INPUT_BLUE)
+
+    made = sheet(["heading"], [row(320, 2), row(100, 6), row(90, 6)])
+    found = sorted(frames(made.image(), INPUT_BLUE))
+    assert [left for _, left, _, _ in found[2:8]] == [left for _, left, _, _ in found[8:]]

@@ -29,6 +29,8 @@ TRIPLES = (
     "for each filter: its map, the map of its kernels rotated by 180 degrees, and the difference (the second "
     "minus the first)"
 )
+# Pictures of a receptive field stand beside at most this many channels, else above them.
+_MOST_BESIDE = 8
 
 # Tiles that share one scale: the name and the values of each, or None if there is nothing to draw.
 _Row = list[tuple[str, ArraySummary | None]]
@@ -79,7 +81,8 @@ def draw(
         How values become brightness, where a row of partial maps counts as one map; its other fields are as
         for `convviz.render.sheets.layout.sheet`.
     seen : Panel
-        The pictures to put beside the input, and lines for the heading.
+        The pictures to put beside the input, or above its channels if these are many, and lines for the
+        heading.
 
     Returns
     -------
@@ -137,9 +140,17 @@ def draw(
             flipped=flips is not None,
             whole_first=_in_colour(picture),
         )
+    # In narrow columns, what a value sees would be too small, and its words would be cut.
+    apart = len(channels) > _MOST_BESIDE and bool(seen.tiles)
     sections = [
+        *([Section(seen.tiles, None, palette.INPUT_BLUE)] if apart else []),
         input_section(
-            picture, list(channels.values()), input_scale, read=list(channels), seen=seen, look=look
+            picture,
+            list(channels.values()),
+            input_scale,
+            read=list(channels),
+            seen=NOTHING if apart else seen,
+            look=look,
         ),
         Section(tiles[:count], wide, palette.OUTPUT_TEAL, together, above),
         *([Section(tiles[count:], _triples(columns), palette.OUTPUT_TEAL, together=3)] if below else []),

@@ -391,15 +391,14 @@ def _stacked(rows: Sequence[Rows], count: int) -> list[list[Rows]]:
 
 def _aligned(stack: Sequence[Rows]) -> list[Rows]:
     """Give sections that stand below each other the same columns if these are similar, or tiles equal."""
-    widest = max((one for one in stack if one.columns > 1), key=lambda one: one.cell, default=stack[0])
+    others = [one for one in stack if one.columns > 1] or stack[:1]
 
-    def belongs(one: Rows) -> bool:
-        equal = (one.columns, max(one.heights)) == (widest.columns, max(widest.heights))
-        return equal or one.cell >= _SIMILAR * widest.cell
+    def belongs(one: Rows, other: Rows) -> bool:
+        equal = (one.columns, max(one.heights)) == (other.columns, max(other.heights))
+        return equal or one.cell >= _SIMILAR * other.cell
 
-    return [
-        replace(one, cell=widest.cell) if one.cell < widest.cell and belongs(one) else one for one in stack
-    ]
+    cells = [max([one.cell, *(other.cell for other in others if belongs(one, other))]) for one in stack]
+    return [replace(one, cell=cell) for one, cell in zip(stack, cells, strict=True)]
 
 
 def width_of(stack: Sequence[Rows], gap: int) -> int:
