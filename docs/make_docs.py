@@ -54,7 +54,7 @@ PICTURES = {
     "gallery/portrait.jpg": "run samples/portrait.png --kernel sobel-x --kernel gaussian:sigma=2",
     "gallery/text.jpg": "run samples/text.png --kernel sobel-x --kernel laplacian",
     "gallery/night.jpg": "run samples/night.png --out-channels 3 --padding 1",
-    "gallery/ramp.jpg": "run samples/ramp-16bit.png --kernel sobel-x --kernel box:size=5",
+    "gallery/ramp.jpg": "run samples/ramp-16bit.png --kernel sobel-y --kernel box:size=5",
     "gallery/numbers.jpg": "run samples/classic.json --kernel 'ones=1 1 1; 1 1 1; 1 1 1' --out-channels 6",
     "gallery/relu.jpg": "run samples/harbour.png --layers 'conv 4 k5 s2 | relu | maxpool 2'",
     "gallery/dead.jpg": "run samples/harbour.png --kernel 'dead=0 0 0; 0 0 0; 0 0 0' --kernel sobel-x",

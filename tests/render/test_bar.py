@@ -37,6 +37,9 @@ def test_round_values_between_the_ends_are_marked_where_their_names_have_room():
     found = {shape.text: shape.x for shape in shapes if isinstance(shape, Label)}
     assert {word: found[word] for word in "123"} == pytest.approx({"1": 60, "2": 160, "3": 260})
     assert words_of(of(0.5, 3.7).shapes(10, 0, width=45, size=12)) == ["0.5", "3.7"]
+    # The value in the middle has the digit that distinguishes it from the ends.
+    close = words_of(of(0.125, 0.1251).shapes(0, 0, width=400, size=12))
+    assert close == ["0.125", "0.1251", "0.12505"]
 
 
 def test_a_map_of_one_value_has_no_scale_and_says_so():

@@ -366,7 +366,8 @@ def test_the_asymmetric_case_has_the_figures_of_torch(tmp_path):
     cosine = wide[0] @ wide[1] / (np.linalg.norm(wide[0]) * np.linalg.norm(wide[1]))
     assert found.first.found.cosine == pytest.approx(cosine, rel=1e-6)
     drawn = found.arrays(["conv1"])
-    np.testing.assert_allclose(drawn["difference.conv1"], b - a, atol=1e-6)
+    # Two sums of 30 products are each rounded in float32, in an order that depends on the processor.
+    np.testing.assert_allclose(drawn["difference.conv1"], b - a, atol=1e-5)
     assert not drawn["difference.conv1"][[0, 1, 2, 3, 5]].any()
 
 

@@ -172,7 +172,7 @@ class Bar:
         if not self.named:
             for value in _between(low, high, width / size):
                 at = x + width * (value - low) / (high - low)
-                half = face.getlength(words := number(value)) / 2 + _TICK_ROOM * size
+                half = face.getlength(words := _exact(value)) / 2 + _TICK_ROOM * size
                 if value and left + half <= at <= right - half:
                     drawn.append(Rectangle(round(at), y + thick, 1, size // 4, FAINT))
                     drawn.append(Label(at, below, words, FAINT, size, anchor="middle"))
@@ -205,10 +205,21 @@ def _between(low: float, high: float, width: float) -> list[float]:
         first, last = math.floor(low / step) + 1, math.ceil(high / step) - 1
         if last - first < _MOST_TICKS:
             found = [float(f"{of * unit}e{power}") for of in range(first, last + 1)]
-            widest = max((measured(number(value), 1) for value in found), default=0.0)
+            widest = max((measured(_exact(value), 1) for value in found), default=0.0)
             if widest + _TICK_ROOM <= step / span * width:
                 return found
     return []
+
+
+def _exact(value: float) -> str:
+    """Write a round value with all of its digits, so that no two look alike.
+
+    Examples
+    --------
+    >>> _exact(0.2), _exact(0.12504)
+    ('0.2', '0.12504')
+    """
+    return number(value, digits=9)
 
 
 def percent(share: float) -> str:
