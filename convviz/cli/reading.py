@@ -23,6 +23,7 @@ from convviz.text import printable
 
 if TYPE_CHECKING:
     from convviz.compute.networks.engine import Engine
+    from convviz.compute.networks.sources import Opened
 
 
 def read_input(names: Sequence[str], settings: InputSettings) -> Picture:
@@ -125,17 +126,46 @@ class Located(NamedTuple):
         return (*self.picture.remarks, *self.asked, *self.about.remarks)
 
 
+class Chosen(NamedTuple):
+    """A layer of an open network, before anything is computed.
+
+    Parameters
+    ----------
+    opened : Opened
+        The network.
+    name : str
+        The layer.
+    picture, reading, asked
+        As of `Located`.
+    """
+
+    opened: "Opened"
+    name: str
+    picture: Picture
+    reading: InputSettings
+    asked: tuple[str, ...]
+
+
 def in_network(
     names: Sequence[str], layer: LayerSettings, reading: InputSettings, *, network: NetworkSettings
 ) -> Located:
     """Find a layer of a network, and what arrives there; with the parameters of `read_layer`."""
+    found = choose_layer(names, layer, reading, network=network)
+    about = context.in_network(found.opened, found.picture, found.name)
+    return Located(about, found.picture, found.reading, found.asked)
+
+
+def choose_layer(
+    names: Sequence[str], layer: LayerSettings, reading: InputSettings, *, network: NetworkSettings
+) -> Chosen:
+    """Read INPUT, open the network, and find the layer; with the parameters of `read_layer`."""
     source = networks.source_of(network, layer)
     reading, asked = source.reading(reading)
     picture = read_input(names, reading)
     opened = source.open(picture.shape)
     name = context.chosen_layer(opened, picture.shape, layer.layer_name)
     (name,), renamed = own_names(opened.engine, [layer.layer_name or name])
-    return Located(context.in_network(opened, picture, name), picture, reading, (*asked, *renamed))
+    return Chosen(opened, name, picture, reading, (*asked, *renamed))
 
 
 def layer_names(text: str | None, known: Sequence[str]) -> list[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from convviz.compute.networks.engine import Activation, Fed, NetworkStep, Rounding
     from convviz.compute.networks.sources import NetworkSource, Opened
-    from convviz.spec.layers import ConvTranspose2d, Transposed
+    from convviz.spec.layers import AvgPool2d, ConvTranspose2d, MaxPool2d, Transposed
 
 # The number of candidate layers that a message names.
 _NAMED = 8
@@ -214,6 +214,45 @@ def in_network(
         rounding=convolution.rounding,
     )
     return LayerInContext(arriving, layer, weights, (*opened.remarks, *remarks), place)
+
+
+def pooling_in_network(
+    opened: "Opened", picture: Picture, name: str, *, layer: "MaxPool2d | AvgPool2d"
+) -> tuple[Picture, tuple[str, ...]]:
+    """Compute the input of a pooling layer in a network, and compare what it makes with the network.
+
+    Parameters
+    ----------
+    opened, picture, name
+        As for `in_network`.
+    layer : MaxPool2d or AvgPool2d
+        The settings of the step.
+
+    Returns
+    -------
+    picture : Picture
+        What arrives, as channels.
+    remarks : tuple of str
+        Remarks for the user.
+
+    Raises
+    ------
+    SpecError
+        If the settings of the layer do not explain what the network makes.
+    """
+    from convviz.compute.networks import stack
+    from convviz.compute.networks.engine import activations
+
+    made = activations(opened.engine, picture.x, [name], reads=True)[name]
+    if made.read is None:
+        raise SpecError(f"layer: {in_quotes(name)} reads several arrays.")
+    arrives, maps, _ = _first(made.read, made.values)
+    same = layer.output_shape(arrives.shape) == maps.shape and np.allclose(
+        stack.compute(layer, [arrives], {}), maps, rtol=1e-2, atol=1e-6, equal_nan=True
+    )
+    if not same:
+        raise SpecError(f"layer: {in_quotes(name)} makes something else than {layer}; run draws its maps.")
+    return _arriving(picture, arrives), tuple(opened.remarks)
 
 
 def _first(read: Floats, made: Floats) -> tuple[Floats, Floats, int]:

@@ -19,11 +19,13 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 import convviz as library
-from convviz.compute.networks import of_module
-from convviz.compute.networks.sources import EngineSource
+from convviz.compute.networks import of_module, open_onnx
+from convviz.compute.networks.sources import EngineSource, Opened
 from convviz.errors import SpecError, UnknownNameError
 from convviz.images.decode import as_picture
-from convviz.results.context import in_network
+from convviz.results import scene
+from convviz.results.context import in_network, pooling_in_network
+from convviz.spec.layers import MaxPool2d
 
 X = np.random.default_rng(11).normal(size=(3, 12, 14)).astype(np.float32)
 
@@ -114,11 +116,80 @@ def test_a_command_that_takes_one_layer_says_so(convviz, network, command):
     assert "'first,odd' names 2 layers, but only one can be taken here; name one of them." in done.stderr
 
 
-def test_a_pooling_of_a_network_is_refused_with_what_shows_it(convviz, tmp_path):
+class Pools(torch.nn.Module):
+    """A convolution and two poolings, no two of whose settings are alike."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 2, 3)
+        self.greatest = torch.nn.MaxPool2d((3, 5), (2, 1), (1, 2), (1, 2), ceil_mode=True)
+        self.mean = torch.nn.AvgPool2d((2, 3), (1, 2), (1, 0), count_include_pad=False)
+
+    def forward(self, x):
+        return self.mean(self.greatest(self.conv(x)))
+
+
+@pytest.fixture(params=["module", "dynamo", "script"])
+def pools(request, tmp_path):
+    """An engine of these, the module, and the file if there is one."""
+    torch.manual_seed(2)
+    net, path = Pools().eval(), tmp_path / "pools.onnx"
+    if request.param == "module":
+        return of_module(net), net
+    zoo.export(net, path, dynamo=request.param == "dynamo", size=X.shape[1:])
+    return open_onnx(path), net
+
+
+@pytest.mark.parametrize("name", ["greatest", "mean"])
+def test_a_pooling_of_a_network_is_animated_on_what_reaches_it(pools, name):
+    engine, net = pools
+    layer = engine.pooling(name)
+    read, made = seen(net, name)
+    picture, _ = pooling_in_network(Opened(engine), as_picture(X), name, layer=layer)
+    np.testing.assert_allclose(picture.x, read, atol=1e-5)
+    for index, own in enumerate(made):
+        found = scene.pooled(layer, picture.size, picture=picture, index=index)
+        np.testing.assert_allclose(found.values, own, atol=1e-5)
+        assert found.rule == ("max" if name == "greatest" else "mean")
+    assert engine.pooling("conv") is None
+    other = MaxPool2d(2)
+    with pytest.raises(SpecError, match="makes something else than"):
+        pooling_in_network(Opened(engine), as_picture(X), name, layer=other)
+
+
+def test_a_pooling_that_no_layer_describes_is_refused_in_one_line(convviz, tmp_path):
+    """Of a file a padding on two sides alone; of a module a divisor; and a layer without windows."""
+    np.save(tmp_path / "x.npy", X)
+    node = helper.make_node("MaxPool", ["x"], ["y"], "pool", kernel_shape=[2, 2], pads=[1, 1, 0, 0])
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy"]
+    ends[0] = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, *X.shape))
+    graph = helper.make_graph([node], "g", ends[:1], ends[1:])
+    sets = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=sets, ir_version=9), tmp_path / "pool.onnx")
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n\n\n"
+        "def make():\n    return nn.Sequential(nn.AvgPool2d(2, divisor_override=3), nn.ReLU())\n"
+    )
+    for words, message in (
+        (["--net", "pool.onnx", "--layer", "pool"], "a padding that differs between opposite sides"),
+        (["--model", "net.py:make", "--layer", "0"], "divides its sums by 3"),
+        (["--model", "net.py:make", "--layer", "1"], "is not a convolution but ReLU; run draws"),
+    ):
+        done = convviz("animate", "x.npy", *words)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert message in done.stderr
+
+
+def test_animate_takes_a_pooling_of_a_network_and_other_commands_name_it(convviz, tmp_path):
     np.save(tmp_path / "x.npy", np.ones((1, 32, 32), np.float32))
-    done = convviz("animate", "x.npy", "--net", "lenet5", "--layer", "pool1")
+    layer = ("x.npy", "--net", "lenet5", "--layer", "pool1")
+    done = convviz("animate", *layer, "--cells", "2", "-o", "pool.svg")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("max pooling 2x2: 28x28 -> 14x14; ")
+    assert (tmp_path / "pool.svg").exists()
+    done = convviz("explain", *layer)
     assert done.returncode == 2
-    assert "run draws what it makes, and animate a pooling by itself, with layers 'maxpool 2'" in done.stderr
+    assert "run draws what it makes, and animate its windows." in done.stderr
 
 
 def test_a_layer_with_a_comma_in_its_name_is_one_layer():

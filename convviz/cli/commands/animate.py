@@ -372,7 +372,7 @@ def _scene(request: _Request) -> Any:
         raise SpecError("out_channels: a transposed convolution has as many maps as its kernels make.")
     for text in (*(picture.remarks if picture else ()), *remarks):
         request.remark(text)
-    _check_grid(request, conv, size)
+    _check_grid(request, _grid(request, conv, size))
     if not request.transposed:
         return scene.direct(conv, size, picture=picture, weights=weights, index=index)
     weight, more = scene.transposed_weight(conv, layer, weights), request.output_padding or HW(0, 0)
@@ -381,14 +381,22 @@ def _scene(request: _Request) -> Any:
 
 def _scene_in_network(request: _Request) -> Any:
     """Set up a layer of a network, on the activations that reach it."""
-    from convviz.cli.reading import read_layer
-    from convviz.results import scene
+    from convviz.cli.reading import choose_layer
+    from convviz.results import context, scene
 
-    about = read_layer(
-        request.input, request.layer, request.reading, network=request.network, quiet=request.quiet
-    )
+    chosen = choose_layer(request.input, request.layer, request.reading, network=request.network)
+    pool = chosen.opened.engine.pooling(chosen.name)
+    if pool is not None:
+        picture, remarks = context.pooling_in_network(chosen.opened, chosen.picture, chosen.name, layer=pool)
+        for text in (*chosen.picture.remarks, *chosen.asked, *remarks):
+            request.remark(text)
+        _check_grid(request, HW(*(n + 2 * p for n, p in zip(picture.size, pool.padding, strict=True))))
+        return scene.pooled(pool, picture.size, picture=picture, index=request.index or 0)
+    about = context.in_network(chosen.opened, chosen.picture, chosen.name)
+    for text in (*about.picture.remarks, *chosen.asked, *about.remarks):
+        request.remark(text)
     picture, layer = about.picture, about.layer
-    _check_grid(request, layer, picture.size)
+    _check_grid(request, _grid(request, layer, picture.size))
     found = scene.direct(
         layer, picture.size, picture=picture, weights=about.weights, index=request.index or 0
     )
@@ -396,11 +404,16 @@ def _scene_in_network(request: _Request) -> Any:
     return found if of is None else replace(found, title=scene.transposed_title(of))
 
 
-def _check_grid(request: _Request, conv: Any, size: HW) -> None:
-    """Refuse what has too many cells with the padding, or with the zeros that a transposed layer puts in."""
-    most = 2 * (MOST_PICTURE if request.at_work else MOST_SIDE)
+def _grid(request: _Request, conv: Any, size: HW) -> HW:
+    """Count the cells with the padding, or with the zeros that a transposed layer puts in."""
     stretch = conv.stride if request.transposed else HW(1, 1)
-    grid = conv.edges(size).around(HW((size.h - 1) * stretch.h + 1, (size.w - 1) * stretch.w + 1))
+    around: HW = conv.edges(size).around(HW((size.h - 1) * stretch.h + 1, (size.w - 1) * stretch.w + 1))
+    return around
+
+
+def _check_grid(request: _Request, grid: HW) -> None:
+    """Refuse more cells than can be drawn."""
+    most = 2 * (MOST_PICTURE if request.at_work else MOST_SIDE)
     if max(grid) > most:
         raise SpecError(f"at most {most}x{most} cells can be read, not {grid} with padding and stride.")
 

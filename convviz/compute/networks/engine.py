@@ -11,7 +11,7 @@ from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.machine import memory
 from convviz.spec.geometry import HW
-from convviz.spec.layers import Conv2d, ConvTranspose2d, Shape
+from convviz.spec.layers import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d, Shape
 from convviz.spec.reach import Reach
 from convviz.text import printable
 from convviz.typing import Floats
@@ -257,6 +257,10 @@ class Convolution:
         return LayerWeights.of(self.layer, self.weight, self.bias)
 
 
+# What steps with windows of which the maximum or the mean is taken are called in torch, and in ONNX.
+POOLINGS = ("MaxPool2d", "AvgPool2d", "MaxPool", "AveragePool")
+
+
 def no_convolution(what: str, kind: str) -> SpecError:
     """Refuse a step that is not a convolution, and name what shows it.
 
@@ -265,10 +269,9 @@ def no_convolution(what: str, kind: str) -> SpecError:
     >>> print(no_convolution("layer: 'relu1'", "ReLU"))
     layer: 'relu1' is not a convolution but ReLU; run draws what it makes.
     >>> print(str(no_convolution("layer: 'pool1'", "MaxPool2d")).partition("; ")[2])
-    run draws what it makes, and animate a pooling by itself, with layers 'maxpool 2' or 'avgpool 2'.
+    run draws what it makes, and animate its windows.
     """
-    pooling = ", and animate a pooling by itself, with layers 'maxpool 2' or 'avgpool 2'"
-    shown = pooling if "pool" in kind.lower() else ""
+    shown = ", and animate its windows" if kind in POOLINGS else ""
     return SpecError(
         f"{what} is not a convolution{f' but {kind}' if kind else ''}; run draws what it makes{shown}."
     )
@@ -461,6 +464,18 @@ class Engine(Protocol):
         ------
         UnknownNameError
             If the network has no such step.
+        """
+        ...
+
+    def pooling(self, name: str) -> MaxPool2d | AvgPool2d | None:
+        """Describe a step that takes the maximum or the mean of windows; return None for other steps.
+
+        Raises
+        ------
+        UnknownNameError
+            If the network has no such step.
+        SpecError
+            If no layer of convviz has its settings.
         """
         ...
 

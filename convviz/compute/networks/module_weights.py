@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from convviz.compute.networks.foreign import foreign
-from convviz.errors import InputError
+from convviz.errors import InputError, SpecError
 from convviz.spec import layers
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.layers.base import as_pair
@@ -201,3 +201,37 @@ def layer_of(module: nn.Module, *, bias: bool) -> layers.Conv2d | layers.ConvTra
             *counts, padding=given.padding, output_padding=given.output_padding, **shared
         )
     return layers.Conv2d(*counts, padding=given.padding, padding_mode=given.padding_mode, **shared)
+
+
+def pooling_of(module: nn.Module, what: str) -> layers.MaxPool2d | layers.AvgPool2d | None:
+    """Describe a module that is a pooling of windows; return None for another one.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+    what : str
+        The name of the module in messages.
+
+    Raises
+    ------
+    SpecError
+        If its mean has a divisor of its own.
+
+    Examples
+    --------
+    >>> pooling_of(nn.MaxPool2d(3, 2, 1), "pool")
+    MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=1, ceil_mode=False)
+    """
+    given: Any = module
+    if type(module).forward is nn.MaxPool2d.forward:
+        return layers.MaxPool2d(
+            given.kernel_size, given.stride, given.padding, given.dilation, given.ceil_mode
+        )
+    if type(module).forward is not nn.AvgPool2d.forward:
+        return None
+    if given.divisor_override is not None:
+        raise SpecError(f"{what} divides its sums by {given.divisor_override}, not by their number.")
+    return layers.AvgPool2d(
+        given.kernel_size, given.stride, given.padding, given.ceil_mode, given.count_include_pad
+    )

@@ -37,11 +37,11 @@ from convviz.compute.networks.engine import (
 )
 from convviz.compute.networks.foreign import foreign
 from convviz.compute.networks.module_reaches import Fields
-from convviz.compute.networks.module_weights import as_in_torch, described, effective, layer_of
+from convviz.compute.networks.module_weights import as_in_torch, described, effective, layer_of, pooling_of
 from convviz.compute.networks.reaches import Told, told
 from convviz.errors import ConvvizError, ShapeError, SpecError, UnknownNameError
 from convviz.spec.geometry import HW
-from convviz.spec.layers import Shape, shape_text
+from convviz.spec.layers import AvgPool2d, MaxPool2d, Shape, shape_text
 from convviz.spec.network import INPUT
 from convviz.text import listed, printable
 from convviz.typing import Floats
@@ -330,6 +330,13 @@ class ModuleEngine(Engine):
         return isinstance(module, _CONVOLUTIONS) and (
             as_in_torch(module) or described(module, like=self._like) is not None
         )
+
+    def pooling(self, name: str) -> MaxPool2d | AvgPool2d | None:
+        """Describe a module that is a pooling of windows."""
+        module = self._modules.get(_module_of(name))
+        if module is None:
+            raise UnknownNameError("layer", name, self._modules)
+        return pooling_of(module, f"{self._name}: the layer {printable(name)!r}")
 
     def gradient(self, x: Floats, name: str, at: HW) -> Floats:
         """Let torch differentiate the sum of all maps of a step at one position."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from convviz.compute.networks import onnx_quantized
 from convviz.compute.networks.engine import (
     KEPT_APART,
+    POOLINGS,
     Activation,
     Convolution,
     Declared,
@@ -27,7 +28,7 @@ from convviz.compute.networks.engine import (
     unbatched,
     unbatched_shape,
 )
-from convviz.compute.networks.onnx_convs import convolution
+from convviz.compute.networks.onnx_convs import convolution, pooling
 from convviz.compute.networks.onnx_costs import macs, parameters
 from convviz.compute.networks.onnx_graph import Graph, Value, inner_convolutions, opened
 from convviz.compute.networks.onnx_names import CONVOLUTIONS, Names, names_of, part_name
@@ -39,7 +40,7 @@ from convviz.errors import SpecError
 from convviz.files import onnx_
 from convviz.files.onnx_ import dequantized
 from convviz.machine import memory
-from convviz.spec.layers import Shape
+from convviz.spec.layers import AvgPool2d, MaxPool2d, Shape
 from convviz.spec.network import INPUT
 from convviz.text import plural, printable
 from convviz.typing import Floats
@@ -356,6 +357,14 @@ class OnnxEngine(Engine):
         if value not in self._constants:
             self._constants[value] = Session(self._graph, [value]).run({})[value]
         return self._constants[value]
+
+    def pooling(self, name: str) -> MaxPool2d | AvgPool2d | None:
+        """Describe an operation that is a pooling of windows."""
+        index = self._graph.makers.get(self._names.find(name)[0])
+        node = None if index is None else self._graph.nodes[index]
+        if node is None or node.op_type not in POOLINGS:
+            return None
+        return pooling(node, f"{self.name}: the layer {printable(name)!r}")
 
     def conv(self, name: str) -> Convolution:
         """Describe a convolution with its weights, which may be computed from stored arrays."""

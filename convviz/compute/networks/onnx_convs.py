@@ -13,7 +13,7 @@ from convviz.errors import ConvvizError, SpecError
 from convviz.files import onnx_
 from convviz.files.onnx_ import dequantized
 from convviz.spec.geometry import HW
-from convviz.spec.layers import Conv2d, ConvTranspose2d
+from convviz.spec.layers import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d
 from convviz.text import printable
 
 Look = Callable[[str], NDArray[Any]]
@@ -152,3 +152,46 @@ def _numbers(graph: Graph, node: Any, look: Look) -> tuple[NDArray[Any], NDArray
         return weight, look(scaled[2]).reshape(-1) if scaled[2] else None, ""
     weight = look(node.input[1])
     return weight, given(2), ""
+
+
+def pooling(node: Any, what: str) -> MaxPool2d | AvgPool2d:
+    """Describe a MaxPool or an AveragePool.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+        The operation.
+    what : str
+        Its name in messages.
+
+    Raises
+    ------
+    SpecError
+        If it has no windows of two axes, or a padding that torch's layers do not have.
+
+    Examples
+    --------
+    >>> import onnx
+    >>> pads = {"kernel_shape": [3, 3], "strides": [2, 1], "pads": [1, 0, 1, 0]}
+    >>> pooling(onnx.helper.make_node("MaxPool", ["x"], ["y"], **pads), "pool")
+    MaxPool2d(kernel_size=3, stride=(2, 1), padding=(1, 0), dilation=1, ceil_mode=False)
+    """
+    given = onnx_.attributes(node)
+    kernel = tuple(given.pop("kernel_shape", ()))
+    if len(kernel) != 2:
+        raise SpecError(f"{what} has windows along {len(kernel)} axes; expected 2.")
+    ceil, count = bool(given.pop("ceil_mode", 0)), bool(given.pop("count_include_pad", 0))
+    found = onnx_.conv_arguments(given, what=what)
+    padding = found.get("padding", 0)
+    if isinstance(padding, str) or (padding and any(before != after for before, after in padding)):
+        raise SpecError(f"{what} has a padding that differs between opposite sides; run draws what it makes.")
+    edge = tuple(before for before, _ in padding) if padding else 0
+    stride, dilation = found.get("stride", 1), found.get("dilation", 1)
+    try:
+        if node.op_type == "MaxPool":
+            return MaxPool2d(kernel, stride, edge, dilation, ceil)
+        if dilation == 1:
+            return AvgPool2d(kernel, stride, edge, ceil, count)
+    except ConvvizError as error:
+        raise SpecError(f"{what} is none of torch: {printable(str(error))}") from None
+    raise SpecError(f"{what} takes means of windows with gaps, which torch does not have.")

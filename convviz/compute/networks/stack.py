@@ -419,6 +419,11 @@ class StackEngine(Engine):
         parameters = self._numbers[name]
         return Convolution(name, layer, parameters["weight"], parameters.get("bias"))
 
+    def pooling(self, name: str) -> layers.MaxPool2d | layers.AvgPool2d | None:
+        """Return a layer that is a pooling of windows."""
+        layer = self._find(name).layer
+        return layer if isinstance(layer, layers.MaxPool2d | layers.AvgPool2d) else None
+
     def _find(self, name: str) -> SizedStep:
         """Find a layer by its name."""
         if name not in self._placed:
