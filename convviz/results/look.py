@@ -1,7 +1,7 @@
 """Show where layers of a network respond: their activations as one picture each, laid over the input."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +20,8 @@ from convviz.spec.looking import LookSettings, OverlaySettings
 from convviz.text import number
 from convviz.typing import Bytes, Floats
 
+# What stands between the name of a layer of attention and the number of a head.
+HEAD = ": head "
 # What each reduction shows, for the heading.
 _WORDS = {
     "l2": "the square root of the sum of squares over the maps",
@@ -159,6 +161,24 @@ class Looks(OnSheet[LayerLook]):
         return _WORDS[self.asked.how] + of
 
     @property
+    def _labels(self) -> list[str]:
+        """The head alone, where all pictures are heads of one layer; else nothing."""
+        parts = [one.layer.rpartition(HEAD) for one in self.looks]
+        if self.asked.token is None or len({layer for layer, _, _ in parts}) > 1:
+            return [""] * len(parts)
+        return [f"head {head}" for _, _, head in parts]
+
+    @property
+    def _subject(self) -> str:
+        """The layers, for the title."""
+        if any(self._labels):
+            layer, _, _ = self.looks[0].layer.rpartition(HEAD)
+            return f"attention of {layer} ({shape_text(self.looks[0].shape)})"
+        named = ", ".join(f"{one.layer} ({shape_text(one.shape)})" for one in self.looks[:3])
+        more = f" and {len(self.looks) - 3} more" if len(self.looks) > 3 else ""
+        return f"where {named}{more} respond{'s' if len(self.looks) == 1 else ''}"
+
+    @property
     def notes(self) -> list[str]:
         """How the pictures were made, for the heading."""
         found = [self.sentence]
@@ -197,13 +217,12 @@ class Looks(OnSheet[LayerLook]):
             Not painted yet.
         """
         look = OverlaySettings.of(**looks)
-        named = ", ".join(f"{one.layer} ({shape_text(one.shape)})" for one in self.looks[:3])
-        more = f" and {len(self.looks) - 3} more" if len(self.looks) > 3 else ""
         return overlays.draw(
             self.picture,
-            (f"{self.title}: where {named}{more} respond{'s' if len(self.looks) == 1 else ''}", *self.notes),
-            [one.overlay for one in self.looks],
+            (f"{self.title}: {self._subject}", *self.notes),
+            [replace(one.overlay, label=label) for one, label in zip(self.looks, self._labels, strict=True)],
             opacity=self.asked.opacity,
+            framed=self.asked.token,
             tile=look.tile,
             columns=look.columns,
             look=look,

@@ -15,7 +15,7 @@ from convviz.errors import SpecError, UnknownNameError
 from convviz.files.checkpoints import Checkpoint
 from convviz.images.picture import Picture
 from convviz.render.sheets import strips
-from convviz.results.look import LayerLook, Looks, Target
+from convviz.results.look import HEAD, LayerLook, Looks, Target
 from convviz.results.running import picture_for, source_from
 from convviz.spec.geometry import HW
 from convviz.spec.layers import shape_text
@@ -223,7 +223,7 @@ def _of_layer(
     values = made[step.name]
     if asked.token is not None:
         for head, one in enumerate(strips.as_maps(values, token=asked.token)):
-            yield _placed(picture, step, one, shape=values.shape, more=f": head {head}")
+            yield _placed(picture, step, one, shape=values.shape, more=f"{HEAD}{head}")
         return
     maps = _maps(values, step)
     if asked.how == "pca":

@@ -505,3 +505,49 @@ def test_a_module_runs_on_zeros_once_for_all_pictures_of_one_shape():
     assert engine.steps((3, 6, 8))[0].input_shapes == ((3, 6, 8),)
     assert engine.steps((3, 8, 8))[0].input_shapes == ((3, 8, 8),)
     assert len(runs) == 3
+
+
+class Attending(nn.Module):
+    """Attention between 64 pixels, whose weights are dropped, averaged over the heads, or taken."""
+
+    def __init__(self, **asked):
+        super().__init__()
+        torch.manual_seed(5)
+        self.embed = nn.Conv2d(3, 8, 1)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.asked = asked
+
+    def forward(self, x):
+        tokens = self.embed(x).flatten(2).mT
+        made, weights = self.attention(tokens, tokens, tokens, **self.asked)
+        return made if weights is None else made + weights.sum()
+
+
+@pytest.mark.parametrize(
+    ("asked", "shape"),
+    [
+        ({"need_weights": False}, (2, 64, 64)),
+        ({"average_attn_weights": False}, (2, 64, 64)),
+        ({}, (64, 64)),
+    ],
+    ids=["dropped", "of each head", "averaged"],
+)
+def test_attention_has_its_weights_beside_what_it_makes(asked, shape):
+    """They are those of each head where the caller drops them, else those that it gets."""
+    module = Attending(**asked).eval()
+    before = state(module)
+    engine = networks.of_module(module)
+    steps = {step.name: step.output_shape for step in engine.steps(X.shape)}
+    assert steps["attention"] == (64, 8)
+    assert steps["attention[weights]"] == shape
+    found = activations(engine, X, ["attention", "attention[weights]", "Attending"])
+    with torch.no_grad():
+        tokens = module.embed(torch.from_numpy(X)[None]).flatten(2).mT
+        _, weights = module.attention(tokens, tokens, tokens, average_attn_weights=len(shape) == 2)
+        made = module(torch.from_numpy(X)[None])
+    np.testing.assert_allclose(found["attention[weights]"].values, weights[0], atol=1e-6)
+    np.testing.assert_allclose(found["Attending"].values, made[0], atol=1e-5)
+    assert state(module) == before
+    # The network that drops them gets none.
+    alone = activations(engine, X, ["Attending"])["Attending"].values
+    np.testing.assert_allclose(alone, made[0], atol=1e-6)

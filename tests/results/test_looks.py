@@ -8,7 +8,7 @@ from torch import nn
 
 import convviz
 from convviz.errors import InputError, SpecError, UnknownNameError
-from convviz.render.drawings.drawing import Label
+from convviz.render.drawings.drawing import Bitmap, Label
 from convviz.render.sheets import overlays
 from convviz.results.look_at import look_at
 from convviz.results.running import picture_for, source_from
@@ -186,6 +186,25 @@ def test_tokens_become_square_maps_and_attention_one_map_per_head():
     side = int(np.sqrt(len(values) - 1))
     wanted = np.sqrt(np.square(values[1:].astype(np.float64)).sum(1)).reshape(side, side)
     np.testing.assert_allclose(found.values, wanted, rtol=1e-5)
+
+
+def test_attention_is_drawn_head_by_head_with_its_token_framed():
+    """Of 4x4 tokens on 32x32 pixels, which are drawn ten times as large, 1,2 has rows 80 to 159."""
+    module = zoo.network("ViT")
+    name = "encoder.layers.encoder_layer_0.self_attention[weights]"
+    found = convviz.look(zoo.picture(), module, name, token=(1, 2))
+    assert [one.layer for one in found] == [f"{name}: head 0", f"{name}: head 1"]
+    sheet = found.sheet()
+    assert sheet.title == f"VisionTransformer: attention of {name} (2x17x17)"
+    words = [one.text for one in sheet.drawing.shapes if isinstance(one, Label)]
+    for word in ("input, the token framed", "head 0", "head 1", "head 0, alone", "head 1, alone"):
+        assert word in words
+    base = next(one for one in sheet.drawing.shapes if isinstance(one, Bitmap)).levels
+    plain = np.repeat(np.repeat(np.rint(zoo.picture() * 255), 10, 1), 10, 2).transpose(1, 2, 0)
+    changed = (np.abs(base[:] - plain) > 1).any(axis=-1)
+    rows, columns = np.nonzero(changed)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (78, 161, 158, 241)
+    assert not changed[82:158, 162:238].any()
 
 
 def test_the_usual_layer_of_a_transformer_has_its_last_tokens():

@@ -50,6 +50,8 @@ _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 _SOFTMAX = (nn.Softmax, nn.LogSoftmax)
 # The warnings of modules that were shown, as Python keeps them to show each only once.
 _WARNED: dict[Any, Any] = {}
+# The second array that attention makes: how much every token attends to every other one, (heads, T, T).
+_WEIGHTS = "[weights]"
 _WRAP = "if it reads a tuple or a dict, wrap it in a module that is called with one tensor (1, C, H, W)"
 
 
@@ -182,7 +184,7 @@ class ModuleEngine(Engine):
 
         def after(name: str, output: Any) -> None:
             call = open_.pop()
-            for key, one in _tensors(output):
+            for key, one in self._outputs(name, output):
                 shape = call.outputs[key] = unbatched_shape(tuple(one.shape))
                 call.told[key] = told(watcher.fields.of(one), one.ndim, shape)
                 if not call.outer:
@@ -190,7 +192,8 @@ class ModuleEngine(Engine):
 
         # Attention then consists of products that can be counted.
         with sdpa_kernel(SDPBackend.MATH), watcher:
-            self._run(np.zeros(shape, np.float32), list(self._modules), before=before, after=after)
+            zeros = np.zeros(shape, np.float32)
+            self._run(zeros, list(self._modules), before=before, after=after, attending=True)
         called = {call.module for call in calls}
         counted: set[torch.Tensor] = set()
         convolve = {module for module in called if self._convolves(module)}
@@ -219,7 +222,7 @@ class ModuleEngine(Engine):
         def after(name: str, output: Any) -> None:
             if name not in wanted:
                 return
-            for key, tensor in _tensors(output):
+            for key, tensor in self._outputs(name, output):
                 one = f"{name}{key}"
                 if name in wanted[name] or one in wanted[name]:
                     see(Activation(one, self._copy(tensor), read.get(name)))
@@ -230,7 +233,9 @@ class ModuleEngine(Engine):
                 raise _Enough
 
         if waiting:
-            self._run(x, sorted({_module_of(one) for one in wanted}), before=before, after=after)
+            modules = sorted({_module_of(one) for one in wanted})
+            attending = any(one.endswith(_WEIGHTS) for one in names)
+            self._run(x, modules, before=before, after=after, attending=attending)
         for name in waiting:
             raise SpecError(
                 f"{self._name} does not compute {printable(name)!r} for an input of {shape_text(x.shape)}; "
@@ -253,9 +258,17 @@ class ModuleEngine(Engine):
         *,
         before: Callable[[str, nn.Module, Any], None],
         after: Callable[[str, Any], None],
+        attending: bool = False,
     ) -> None:
         """Call the module with hooks on some of its parts, and restore its state afterwards."""
-        self._call(self._image(x), names, before=before, after=after)
+        self._call(self._image(x), names, before=before, after=after, attending=attending)
+
+    def _outputs(self, name: str, output: Any) -> list[tuple[str, torch.Tensor]]:
+        """List the arrays that a module returns; of attention, the second one has a name of its own."""
+        found = _tensors(output)
+        if len(found) == 2 and _is_attention(self._modules[_module_of(name)]):
+            return [("", found[0][1]), (_WEIGHTS, found[1][1])]
+        return found
 
     def _image(self, x: Floats) -> torch.Tensor:
         """Turn an input into a batch of one with the type and the device of the module."""
@@ -272,10 +285,12 @@ class ModuleEngine(Engine):
         before: Callable[[str, nn.Module, Any], None],
         after: Callable[[str, Any], None],
         derive: bool = False,
+        attending: bool = False,
     ) -> None:
-        """Do what `_run` does, with gradients if they are wanted."""
+        """Do what `_run` does, with gradients, and with the weights of attention, if they are wanted."""
         counts: dict[str, int] = {}
         running: list[str] = []
+        unasked: set[str] = set()
         by_module: dict[nn.Module, str] = {}
         for name in names:
             by_module.setdefault(self._modules[name], name)
@@ -286,14 +301,25 @@ class ModuleEngine(Engine):
             running.append(name if counts[name] == 1 else f"{name}:{counts[name]}")
             before(running[-1], module, (*inputs, *named.values()))
 
-        def left(module: nn.Module, inputs: Any, output: Any) -> None:
-            after(running.pop(), output)
+        def weighing(module: nn.Module, given: Any, named: Any) -> Any:
+            if named.get("need_weights", True):
+                return None
+            unasked.add(running[-1])
+            return given, {**named, "need_weights": True, "average_attn_weights": False}
+
+        def left(module: nn.Module, inputs: Any, output: Any) -> Any:
+            name = running.pop()
+            after(name, output)
+            # A caller that asks attention for no weights gets none.
+            return (output[0], None) if name in unasked else None
 
         limit_threads()
         with contextlib.ExitStack() as undo:
             for module in by_module:
                 undo.callback(module.register_forward_pre_hook(entered, with_kwargs=True).remove)
                 undo.callback(module.register_forward_hook(left).remove)
+                if attending and _is_attention(module):
+                    undo.callback(module.register_forward_pre_hook(weighing, with_kwargs=True).remove)
             for module in self.module.modules():
                 undo.callback(setattr, module, "training", module.training)
             self.module.eval()
@@ -445,6 +471,11 @@ def _module_of(name: str) -> str:
     ('head.conv', 'backbone')
     """
     return name.partition("[")[0].partition(":")[0]
+
+
+def _is_attention(module: nn.Module) -> bool:
+    """Return whether a module computes the attention of torch."""
+    return type(module).forward is nn.MultiheadAttention.forward
 
 
 def _tensors(value: Any, key: str = "") -> list[tuple[str, torch.Tensor]]:

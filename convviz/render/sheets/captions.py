@@ -129,13 +129,13 @@ def shortest(name: str) -> str:
     --------
     >>> shortest("gaussian:sigma=1.5 @R"), shortest("R")
     ('gau…ma=1.5 @R', 'R')
-    >>> shortest("channel 12")
-    'ch. 12'
+    >>> shortest("channel 12"), shortest("encoder.layer_1.attention.output: 3")
+    ('ch. 12', 'enc…er_1.at…t: 3')
     """
     pieces = _NUMBER.split(_abbreviated(name))
-    place = max(range(0, len(pieces), 2), key=lambda index: len(pieces[index]))
-    if len(pieces[place]) > 7:
-        pieces[place] = _without_middle(pieces[place], 6)
+    for place in range(0, len(pieces), 2):
+        if len(pieces[place]) > 7:
+            pieces[place] = _without_middle(pieces[place], 6)
     return "".join(pieces)
 
 

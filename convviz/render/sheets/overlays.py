@@ -37,12 +37,15 @@ class Overlay:
         One value per position, or three for red, green and blue.
     rows, columns : Centres
         Where the positions lie.
+    label : str
+        The caption in place of the name, if the heading says the rest.
     """
 
     name: str
     values: Floats
     rows: Centres
     columns: Centres
+    label: str = ""
 
     @property
     def coloured(self) -> bool:
@@ -86,6 +89,7 @@ def draw(
     overlays: Sequence[Overlay],
     *,
     opacity: float,
+    framed: HW | None = None,
     tile: int | None = 320,
     columns: int | None = None,
     look: Look = DEFAULT,
@@ -102,6 +106,8 @@ def draw(
         The pictures of the layers.
     opacity : float
         The opacity of the colours over the input, from 0 to 1.
+    framed : HW, optional
+        A token, a position of the first overlay, that gets a frame in the input.
     tile : int or None
         Longest side of a picture, in pixels; None keeps every pixel.
     columns : int, optional
@@ -133,23 +139,52 @@ def draw(
     for one in overlays:
         values, opaque = one.over(picture.size, shape), opacity * one.covers(picture.size, shape)
         if one.coloured:
-            over.append(Tile(one.name, _IN_COLOUR, blended(base, _rgb(values, one.values), opaque)))
+            laid = blended(base, _rgb(values, one.values), opaque)
+            over.append(Tile(one.name, _IN_COLOUR, laid, label=one.label))
             bare.append(_in_colour(one, tile))
             continue
         summary, fit, contrast = next(drawing)
-        bare.append(map_tile(_alone(one), summary, contrast, scale=fit, colours=table))
+        alone = map_tile(_alone(one.name), summary, contrast, scale=fit, colours=table)
+        bare.append(replace(alone, label=_alone(one.label)))
         laid = blended(base, heat(values, contrast, table), opaque)
         words = (extent, brief_extent)
         note, brief = (write(summary.low, summary.high, summary.others) for write in words)
-        over.append(Tile(one.name, note, laid, bar=Bar(contrast, table), brief=brief))
+        over.append(Tile(one.name, note, laid, bar=Bar(contrast, table), brief=brief, label=one.label))
     shown = overview.input_section(picture, channels[:3] if len(channels) >= 3 else channels[:1], scale)
     first = replace(shown.tiles[0], frame=shown.frame)
+    if framed is not None:
+        marked = _marked(base, overlays[0], framed, size=picture.size)
+        first = replace(first, levels=marked, cell=1, numbers=None, label="input, the token framed")
     # Of several layers, each map stands below its overlay.
     rows = [[first, *over, *bare]] if len(over) == 1 else [[first, *over], bare]
     sections = [Section(tiles, columns, palette.OUTPUT_TEAL, skipped=at) for at, tiles in enumerate(rows)]
     lines = [*heading, *overview.normalization_lines(picture)]
     note = rule(look, whole=[one.whole for one in drawn]) if drawn else ""
     return layout.sheet(lines, sections, note, look=look)
+
+
+def _marked(base: Bytes, of: Overlay, at: HW, *, size: HW) -> Bytes:
+    """Frame the part of the input that belongs to one position, in black and white, which any colour shows.
+
+    Examples
+    --------
+    >>> over = Overlay("a", np.zeros((2, 2), np.float32), Centres(1.5, 4), Centres(1.5, 4))
+    >>> _marked(np.full((8, 8, 3), 9, np.uint8), over, HW(0, 1), size=HW(8, 8))[..., 0].tolist()[0]
+    [9, 9, 9, 0, 255, 255, 255, 255]
+    """
+    found = base.copy()
+    line = max(1, max(base.shape[:2]) // 160)
+    edges = [
+        tuple(
+            max(0, min(round((axis.first + (place + more) * axis.step + 0.5) * drawn / pixels), drawn))
+            for more in (-0.5, 0.5)
+        )
+        for axis, place, pixels, drawn in zip((of.rows, of.columns), at, size, base.shape[:2], strict=True)
+    ]
+    for colour, out in ((0, line), (255, 0), (None, -line)):
+        inside = tuple(slice(max(0, low - out), max(0, high + out)) for low, high in edges)
+        found[inside] = base[inside] if colour is None else colour
+    return found
 
 
 def levels_of(picture: Picture, channels: Sequence[ArraySummary], cell: int = 1) -> Bytes:
@@ -196,9 +231,9 @@ def component_ends(values: Floats) -> list[tuple[float, float]]:
     return [(float(np.percentile(one, LOW)), float(np.percentile(one, HIGH))) for one in values]
 
 
-def _alone(one: Overlay) -> str:
+def _alone(name: str) -> str:
     """Name the picture of a layer without the input below it."""
-    return f"{one.name}, alone"
+    return f"{name}, alone" if name else ""
 
 
 def _rgb(values: Floats, of: Floats) -> Bytes:
@@ -210,4 +245,5 @@ def _in_colour(one: Overlay, tile: int | None) -> Tile:
     """Draw three components as red, green and blue, without the input below them."""
     scale = scales.fit(HW(*one.values.shape[1:]), tile)
     values = np.stack([reduce(channel, min(scale, 1)) for channel in one.values])
-    return Tile(_alone(one), _IN_COLOUR, _rgb(values, one.values), cell=max(1, int(scale)))
+    levels = _rgb(values, one.values)
+    return Tile(_alone(one.name), _IN_COLOUR, levels, max(1, int(scale)), label=_alone(one.label))
