@@ -188,6 +188,15 @@ def test_tokens_become_square_maps_and_attention_one_map_per_head():
     np.testing.assert_allclose(found.values, wanted, rtol=1e-5)
 
 
+def test_a_map_alone_is_as_large_as_its_picture_and_has_the_bar():
+    """224 pixels are drawn as they are, and maps of 7x7 with 32 pixels a value."""
+    layer = nn.Conv2d(1, 2, 32, 32)
+    sheet = convviz.look(np.random.default_rng(1).random((1, 224, 224), np.float32), layer).sheet()
+    over, alone = [tile for tile in sheet.maps if tile.name.startswith("Conv2d")]
+    assert over.size == alone.size == (224, 224)
+    assert (over.bar is None, over.note, alone.bar is None) == (True, "opacity 0.55", False)
+
+
 def test_attention_is_drawn_head_by_head_with_its_token_framed():
     """Of 4x4 tokens on 32x32 pixels, which are drawn ten times as large, 1,2 has rows 80 to 159."""
     module = zoo.network("ViT")

@@ -13,16 +13,16 @@ from convviz.render import palette, toned
 from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, rule
 from convviz.render.palette import GREYS, colours
 from convviz.render.sheets import layout, overview
-from convviz.render.sheets.bar import Bar
-from convviz.render.sheets.tile import Section, Tile, brief_extent, extent, map_tile
+from convviz.render.sheets.tile import Section, Tile, map_tile
 from convviz.spec import scales
 from convviz.spec.geometry import HW
 from convviz.spec.settings import Look
+from convviz.text import number
 from convviz.typing import Bytes, Floats
 
 # The percentiles of a component that become 0 and 255 of its colour.
 LOW, HIGH = 1, 99
-_IN_COLOUR = "components 1, 2, 3 as red, green, blue"
+_IN_COLOUR = "RGB: components 1 to 3"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +127,9 @@ def draw(
     shape = HW(*base.shape[:2])
     table = colours(look.colormap)
     scalar = [one for one in overlays if not one.coloured]
-    fits = [scales.fit(HW(*one.values.shape), tile) for one in scalar]
+    # A map is as large as the picture beside it, as far as its positions are whole squares.
+    side = None if tile is None else max(shape)
+    fits = [scales.fit(HW(*one.values.shape), side) for one in scalar]
     found = [
         survey(one.values[None], min(of, 1), moments=False, spread=True)[0]
         for one, of in zip(scalar, fits, strict=True)
@@ -141,15 +143,14 @@ def draw(
         if one.coloured:
             laid = blended(base, _rgb(values, one.values), opaque)
             over.append(Tile(one.name, _IN_COLOUR, laid, label=one.label))
-            bare.append(_in_colour(one, tile))
+            bare.append(_in_colour(one, side))
             continue
         summary, fit, contrast = next(drawing)
         alone = map_tile(_alone(one.name), summary, contrast, scale=fit, colours=table)
         bare.append(replace(alone, label=_alone(one.label)))
+        # Mixed with the picture, colours are not those of a bar: the map alone has one.
         laid = blended(base, heat(values, contrast, table), opaque)
-        words = (extent, brief_extent)
-        note, brief = (write(summary.low, summary.high, summary.others) for write in words)
-        over.append(Tile(one.name, note, laid, bar=Bar(contrast, table), brief=brief, label=one.label))
+        over.append(Tile(one.name, f"opacity {number(opacity)}", laid, label=one.label))
     shown = overview.input_section(picture, channels[:3] if len(channels) >= 3 else channels[:1], scale)
     first = replace(shown.tiles[0], frame=shown.frame)
     if framed is not None:
