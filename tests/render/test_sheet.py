@@ -467,9 +467,38 @@ def test_a_partial_map_stands_below_its_channel(channels):
             lefts.setdefault(one.text, one.x)
     for name in names:
         read = f"{name} channel" if name.isalpha() else f"channel {name}"
-        assert lefts[f"{name} partial map"] == lefts[read]
+        # In narrow columns a name is brief.
+        assert lefts[f"{name} partial map" if name.isalpha() else f"ch. {name}"] == lefts[read]
     if "R" in names:
         assert lefts["sum = map 0"] == lefts["input"] < lefts["R channel"]
+
+
+def test_partial_maps_of_several_filters_stand_side_by_side():
+    """Six filters of five tiles each below each other would be twice as high as wide."""
+    x = np.random.default_rng(1).random((3, 300, 300), np.float32)
+    result = convviz.run(picture.Picture(x, ("R", "G", "B")), convviz.Conv2d(3, 6, 3))
+    sheet = result.sheet(parts=result.partial())
+    assert 1 < sheet.width / sheet.height < 2.5
+    rows: dict[float, int] = {}
+    for label in labels(sheet):
+        if label.text.startswith("sum = map"):
+            rows[label.y] = rows.get(label.y, 0) + 1
+    assert set(rows.values()) == {2}
+    assert "The scale of each filter" in " ".join(words_of(sheet))
+
+
+def test_partial_maps_of_a_deep_layer_leave_out_the_channels_of_other_groups():
+    x = np.random.default_rng(1).random((12, 9, 9), np.float32)
+    arriving = picture.Picture(x, tuple(map(str, range(12))), activations=True)
+    result = convviz.run(arriving, convviz.Conv2d(12, 6, 3, groups=6))
+    words = words_of(result.sheet(parts=result.partial()))
+    assert not any("not read" in word for word in words)
+    parts = [word for word in words if re.fullmatch(r"ch\. \d+", word)]
+    assert parts == [f"ch. {index}" for index in range(12)]
+    assert [word for word in words if re.fullmatch(r"(sum = )?map \d+", word)] == [
+        f"map {index}" for index in range(6)
+    ]
+    assert words.count("bias") == 6
 
 
 def legend_of(made, start):

@@ -14,8 +14,12 @@ _MEASURED, _MARGIN = 64, 1.03
 _NUMBER = re.compile(r"(\d+(?:[.,x:]\d+)*)")
 _RANGE = re.compile(r"(\S*\d) to (\S*\d)")
 _DOTS = "…"
-# Words that have a usual abbreviation, which says more than a word without its middle.
-_ABBREVIATED = {"channel": "ch."}
+# Words that say less than others beside them, and what takes their place in narrow columns.
+_ABBREVIATED = (
+    (re.compile(r"^channel "), "ch. "),
+    (re.compile(" partial map$"), ""),
+    (re.compile("^sum = "), ""),
+)
 # What stands between the ends of a range that are written at the left and at the right of a column.
 APART = "\t"
 
@@ -103,6 +107,8 @@ def all_shortened(names: Sequence[str], size: int, width: int) -> list[str]:
     --------
     >>> all_shortened(["channel 9", "channel 10"], 10, 80), all_shortened(["channel 9", "channel 10"], 10, 48)
     (['channel 9', 'channel 10'], ['ch. 9', 'ch. 10'])
+    >>> all_shortened(["R partial map", "sum = map 13"], 10, 60)
+    ['R', 'map 13']
     """
     if any(measured(name, size) > width for name in names):
         names = [_abbreviated(name) for name in names]
@@ -110,9 +116,10 @@ def all_shortened(names: Sequence[str], size: int, width: int) -> list[str]:
 
 
 def _abbreviated(name: str) -> str:
-    """Abbreviate the first word of a name, if it has an abbreviation."""
-    first, space, rest = name.partition(" ")
-    return _ABBREVIATED.get(first, first) + space + rest
+    """Abbreviate a name, if a word of it has an abbreviation."""
+    for words, brief in _ABBREVIATED:
+        name = words.sub(brief, name)
+    return name
 
 
 def _without_middle(text: str, kept: int) -> str:

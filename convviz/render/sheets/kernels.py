@@ -126,13 +126,17 @@ class Filter:
         kernels = [(name, None if one is None else one[::-1, ::-1]) for name, one in self.kernels]
         return replace(self, kernels=kernels)
 
-    def parted(self) -> "list[Filter | None]":
-        """Take every kernel by itself, for a row of partial maps, the bias and the sum."""
+    def parted(self, *, unread: bool) -> "list[Filter | None]":
+        """Take every kernel by itself, for a row of partial maps, the bias and the sum.
+
+        `unread` says whether channels of other groups have places in it.
+        """
         each = [
             None
             if one is None
             else replace(self, name=f"{self.name} {name}", kernels=[("kernel", one)], bias=None)
             for name, one in self.kernels
+            if unread or one is not None
         ]
         return [*each, *([] if self.bias is None else [None]), None]
 

@@ -9,7 +9,7 @@ from convviz.compute.spread import Spread
 from convviz.compute.survey import ArraySummary, reduced
 from convviz.compute.weights import LayerWeights
 from convviz.images.finite import NONE
-from convviz.images.picture import Picture
+from convviz.images.picture import RGBA, Picture
 from convviz.render import palette, toned
 from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, differs, rule
 from convviz.render.palette import colours
@@ -99,10 +99,11 @@ def draw(
         rows = _partial_rows(picture, layer, filters, maps=maps, parts=parts)
         if _in_colour(picture):  # the maps stand below the picture, and partial maps below their channels
             rows = [[*row[-1:], *row[:-1]] for row in rows]
-        wide = len(rows[0])
+        together = len(rows[0])
+        wide = _multiple(columns, together)
     elif below:
         rows, below = below, []
-        wide, together = _triples(columns), 3
+        wide, together = _multiple(columns, 3), 3
     else:
         rows = [[(name, one)] for name, one in zip(filters.names, maps.values(), strict=True)]
     drawn = [
@@ -153,7 +154,7 @@ def draw(
             look=look,
         ),
         Section(tiles[:count], wide, palette.OUTPUT_TEAL, together, above),
-        *([Section(tiles[count:], _triples(columns), palette.OUTPUT_TEAL, together=3)] if below else []),
+        *([Section(tiles[count:], _multiple(columns, 3), palette.OUTPUT_TEAL, together=3)] if below else []),
     ]
     heading = (
         *seen.first,
@@ -164,7 +165,7 @@ def draw(
         *normalization_lines(picture),
         *seen.words,
     )
-    what = "map" if parts is None and flips is None else "row" if flips is None else "filter"
+    what = "map" if parts is None and flips is None else "filter"
     note = rule(
         look,
         whole=[is_whole(size)],
@@ -202,7 +203,7 @@ def _kernels(
 ) -> Kernels:
     """Place kernels above their tiles."""
     if parted:
-        rows = [one.parted() for one in filters]
+        rows = [one.parted(unread=_has_unread(layer)) for one in filters]
         if whole_first:
             rows = [[*row[-1:], *row[:-1]] for row in rows]
         return Kernels([tile for row in rows for tile in row], "Above each partial map: its kernel")
@@ -244,9 +245,9 @@ def _flip_rows(
     ]
 
 
-def _triples(columns: int | None) -> int | None:
-    """Choose the number of tiles in one row, so that the three tiles of a filter stay together."""
-    return None if columns is None else 3 * max(1, columns // 3)
+def _multiple(columns: int | None, together: int) -> int | None:
+    """Choose the number of tiles in one row, so that the tiles of a filter stay together."""
+    return None if columns is None else together * max(1, columns // together)
 
 
 def _partial_rows(
@@ -257,16 +258,17 @@ def _partial_rows(
     maps: Mapping[int, ArraySummary],
     parts: Sequence[Sequence[ArraySummary]],
 ) -> list[_Row]:
-    """List the partial maps of every filter: one per channel, None for an unread channel."""
+    """List the partial maps of every filter, one per channel; None for an unread channel of a picture."""
     rows: list[_Row] = []
     size = layer.output_size(picture.size)
     for index, (place, one) in enumerate(maps.items()):
         read = layer.channels_of(place)
         row: _Row = [
-            (f"{channel} partial map", parts[index][position - read.start])
+            (f"{_short(channel)} partial map", parts[index][position - read.start])
             if position in read
-            else (f"{channel}: not read", None)
+            else (f"{_short(channel)}: not read", None)
             for position, channel in enumerate(picture.channels)
+            if position in read or _has_unread(layer)
         ]
         if filters.bias is not None:
             bias = float(filters.bias[index])
@@ -275,6 +277,16 @@ def _partial_rows(
             row.append(("bias", ArraySummary(bias, bias, bias, 0.0, small, spread)))
         rows.append([*row, (f"sum = {filters.names[index]}", one)])
     return rows
+
+
+def _short(channel: str) -> str:
+    """Name a channel before other words."""
+    return channel_label(channel) if channel.isdecimal() else channel
+
+
+def _has_unread(layer: Conv2d) -> bool:
+    """Return whether a row of partial maps has places for channels of other groups: those of a picture."""
+    return layer.in_channels <= len(RGBA)
 
 
 def _unread_tile(name: str, size: HW, scale: float) -> Tile:

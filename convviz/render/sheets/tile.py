@@ -169,12 +169,14 @@ class Section:
 def extent(low: float, high: float, others: NotFinite | None = None) -> str:
     """Write the finite minimum and maximum and the count of other values, the second line of a caption.
 
+    Of a map of one value, this is written once.
+
     Examples
     --------
     >>> extent(-1, 0.5), extent(-1, 0.5, NotFinite(3)), extent(math.nan, math.nan, NotFinite(2, 1))
     ('-1 to 0.5', '-1 to 0.5, 3 NaN', '2 NaN, 1 inf')
     """
-    ends = "" if math.isnan(low) else f"{number(low)} to {number(high)}"
+    ends = "" if math.isnan(low) else number(low) if low == high else f"{number(low)} to {number(high)}"
     return ", ".join(filter(None, (ends, others.words if others else "")))
 
 
@@ -188,14 +190,14 @@ def brief_extent(
     Examples
     --------
     >>> brief_extent(-0.71264, 0.5), brief_extent(1, 1), brief_extent(0, 1, NotFinite(3))
-    ('-0.71 to 0.5', '1 to 1', '0 to 1, 3 NaN')
+    ('-0.71 to 0.5', '1', '0 to 1, 3 NaN')
     >>> brief_extent(-5.19e-8, -4.95e-8, NotFinite(3), almost_zero=True)
     '~0, 3 NaN'
     """
     if almost_zero:
         ends = TOO_SMALL
     else:
-        ends = "" if math.isnan(low) else " to ".join(told_apart(low, high, digits=2))
+        ends = "" if math.isnan(low) else " to ".join(dict.fromkeys(told_apart(low, high, digits=2)))
     return ", ".join(filter(None, (ends, others.words if others else "")))
 
 
