@@ -148,9 +148,21 @@ def contrasts(maps: Sequence[Drawn], looks: ContrastSettings = DEFAULT) -> list[
     >>> [round(end, 2) for end in contrasts([one])[0].ends]
     [0.01, 98.99]
     """
-    groups: dict[int, list[Drawn]] = {}
+    groups: dict[tuple[str, int], list[Drawn]] = {}
+    by_layer: dict[int, list[Drawn]] = {}
+    for one in maps:
+        by_layer.setdefault(one.layer, []).append(one)
+    # On a scale of its own, every map of one value would look like the others.
+    level = {layer for layer, members in by_layer.items() if are_level(members)}
+    kinds = [
+        "layer"
+        if looks.scale == "map" and one.layer in level and looks.limits.kind != "fixed"
+        else looks.scale
+        for one in maps
+    ]
     group_of = [
-        {"map": index, "layer": one.layer, "global": 0}[looks.scale] for index, one in enumerate(maps)
+        (kind, {"map": index, "layer": one.layer, "global": 0}[kind])
+        for index, (kind, one) in enumerate(zip(kinds, maps, strict=True))
     ]
     for group, one in zip(group_of, maps, strict=True):
         groups.setdefault(group, []).append(one)
@@ -161,17 +173,20 @@ def contrasts(maps: Sequence[Drawn], looks: ContrastSettings = DEFAULT) -> list[
     ]
     if looks.scale != "map" or looks.limits.kind == "fixed":
         return found
-    largest: dict[int, float] = {}
-    for one in maps:
-        largest[one.layer] = max(one.magnitude, largest.get(one.layer, 0.0))
+    largest = {layer: max(one.magnitude for one in members) for layer, members in by_layer.items()}
     return [
         replace(
             drawn,
-            only=one.low if one.low == one.high else None,
+            only=one.low if one.low == one.high or math.isnan(one.low) else None,
             almost_zero=0 < one.magnitude < _ALMOST_ZERO * largest[one.layer],
         )
         for drawn, one in zip(found, maps, strict=True)
     ]
+
+
+def are_level(maps: Sequence[Drawn]) -> bool:
+    """Return whether several maps hold one value each, which on scales of their own would look alike."""
+    return len(maps) > 1 and all(one.low == one.high for one in maps)
 
 
 def differs(looks: ContrastSettings, *, whole: bool, shared: bool) -> bool:
@@ -281,7 +296,13 @@ def _between(one: Drawn, percent: float) -> tuple[float, float]:
 
 
 def rule(
-    looks: Look, *, whole: Sequence[bool], what: str = "map", adds: bool = False, flat: bool = False
+    looks: Look,
+    *,
+    whole: Sequence[bool],
+    what: str = "map",
+    adds: bool = False,
+    flat: bool = False,
+    level: bool = False,
 ) -> str:
     """Describe in words how values became brightness, for the legend.
 
@@ -297,6 +318,8 @@ def rule(
         Whether values are terms of a sum, as for `Drawn`.
     flat : bool
         Whether some map holds one value, not 0, everywhere.
+    level : bool
+        Whether all maps do, as `are_level` says.
 
     Returns
     -------
@@ -309,6 +332,8 @@ def rule(
     'The scale of each map goes from its minimum to its maximum'
     """
     limits = looks.limits
+    if level and looks.scale == "map" and limits.kind != "fixed":
+        return "Each map holds one value; their common scale goes from the least of these to the greatest"
     whose, its = {
         "map": (f"of each {what}", "its"),
         "layer": ("that the maps of a layer share", "their"),

@@ -59,9 +59,10 @@ def test_a_map_of_one_value_on_a_scale_of_its_own_is_known_as_such():
     kernels = np.stack([np.zeros((1, 3, 3)), np.ones((1, 3, 3))]).astype(np.float32)
     result = convviz.run(x, convviz.Conv2d(1, 2, 3, bias=False), kernels)
     own, shared = (
-        [tile.bar.contrast.only for tile in result.sheet(scale=of).maps] for of in ("map", "layer")
+        [(tile.note, tile.bar.drawn) for tile in result.sheet(scale=of).maps] for of in ("map", "layer")
     )
-    assert (own, shared) == ([0, 9], [None, None])
+    assert own == [("all values are 0", False), ("one value: 9", False)]
+    assert shared == [("0", True), ("9", True)]
 
 
 def test_the_word_0_gives_way_to_the_ends_but_the_mark_stays():

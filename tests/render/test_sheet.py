@@ -49,8 +49,9 @@ def test_the_heading_says_that_the_planes_are_normalised():
     (line,) = overview.normalization_lines(normalised)
     assert "mean 0.5,0.5,0.5 and deviation 0.25,0.25,0.25" in line
     layer = convviz.Conv2d(3, 1, 3)
-    ours, theirs = (convviz.run(picture, layer).sheet().image() for picture in (normalised, plain))
-    assert ours.height > theirs.height
+    sheets = [convviz.run(picture, layer).sheet() for picture in (normalised, plain)]
+    assert ["normalised with" in " ".join(words_of(one)) for one in sheets] == [True, False]
+    ours, theirs = (one.image() for one in sheets)
     # Captions tell the normalised values; the colours are those of the input.
     for mine, other in zip(frames(ours, INPUT_BLUE), frames(theirs, INPUT_BLUE), strict=True):
         corner = inside(ours, mine)[3, 3], inside(theirs, other)[3, 3]
@@ -471,6 +472,27 @@ def test_a_partial_map_stands_below_its_channel(channels):
         assert lefts[f"{name} partial map" if name.isalpha() else f"ch. {name}"] == lefts[read]
     if "R" in names:
         assert lefts["sum = map 0"] == lefts["input"] < lefts["R channel"]
+
+
+def test_maps_of_one_value_each_are_told_apart_by_their_brightness():
+    """0.1, 0.3 and 0.5 become black, the middle and white; each value is written once, without a bar."""
+    x = np.float32([0.1, 0.3, 0.5]).reshape(3, 1, 1)
+    sheet = convviz.maps(x).sheet()
+    image = sheet.image()
+    assert [int(inside(image, frame)[2, 2, 0]) for frame in frames(image, OUTPUT_TEAL)] == [0, 128, 255]
+    words = words_of(sheet)
+    said = [word for word in words if word.startswith("one")]
+    assert said == ["one value: 0.1", "one value: 0.3", "one value: 0.5"]
+    assert not any("bars" in word for word in words)
+    assert not any(tile.bar.drawn for tile in sheet.maps)
+
+
+def test_a_map_without_a_finite_value_has_no_scale():
+    x = np.full((2, 3, 3), np.nan, np.float32)
+    x[1] = 100 + np.arange(9).reshape(3, 3)
+    words = words_of(convviz.maps(x).sheet())
+    assert "no finite value" in words
+    assert "1" not in words  # the end of a scale from 0 to 1
 
 
 def test_partial_maps_of_several_filters_stand_side_by_side():

@@ -41,6 +41,11 @@ class Bar:
     told: str = ""
 
     @property
+    def drawn(self) -> bool:
+        """Whether it says more than a caption: that of a map of one value gives this value."""
+        return self.contrast.only is None or bool(self.contrast.others)
+
+    @property
     def beyond(self) -> str:
         """Shares beyond the ends in words; empty if there are none, or if the legend gives them."""
         if not self.contrast.said:
@@ -56,7 +61,7 @@ class Bar:
         low, high = self.ends
         keys = "".join(f"; {words} {mark.name}" for mark, words in self._keys)
         if self.contrast.only is not None:
-            return self._whole + keys
+            return self.only[0] + keys
         return f"scale {low} to {high}" + (f" ({self.beyond})" if self.beyond else "") + keys
 
     @property
@@ -87,21 +92,15 @@ class Bar:
         """Least width with room for its shortest words, in multiples of the type size."""
         keys = [1.25 + measured(words, 1) for _, words in self._keys]
         if self.contrast.only is not None:
-            return max(measured(self._brief, 1), *keys, 0.0)
+            return max(measured(self.only[1], 1), *keys, 0.0)
         return max(_apart(self.brief), measured(self._shortest, 1) if self.beyond else 0.0, *keys)
 
     @property
-    def _whole(self) -> str:
-        """What is said of a map of one value, which has no scale."""
-        only = self.contrast.only or 0.0
-        return f"one value: {rounded(only, digits=3)}" if only else "all values are 0"
-
-    @property
-    def _brief(self) -> str:
-        """The same in brief."""
-        if self.contrast.almost_zero:
-            return f"only {TOO_SMALL}"
-        return f"only {rounded(self.contrast.only or 0.0, digits=2)}"
+    def only(self) -> tuple[str, str]:
+        """What is said of a map of one value, or of none, which has no scale; and the same in brief."""
+        value = self.contrast.only or 0.0
+        brief = f"only {TOO_SMALL}" if self.contrast.almost_zero else one_value(value, brief=True)
+        return one_value(value), brief
 
     @property
     def _shortest(self) -> str:
@@ -135,8 +134,9 @@ class Bar:
         if self.contrast.only is None:
             drawn = self._scale(x, y, width, size=size)
         else:
-            fits = measured(self._whole, size) <= width
-            drawn = [Label(x, below, self._whole if fits else self._brief, FAINT, size)]
+            whole, brief = self.only
+            words = whole if measured(whole, size) <= width else brief
+            drawn = [Label(x, below, words, FAINT, size)]
         base = below + (line if self.contrast.said else 0)
         for mark, words in self._keys:
             base += line
@@ -180,6 +180,21 @@ class Bar:
             fits = font(size).getlength(self.beyond) <= width
             drawn.append(Label(x, below + line, self.beyond if fits else self._shortest, FAINT, size))
         return drawn
+
+
+def one_value(value: float, *, brief: bool = False) -> str:
+    """Describe a map of one value, with three digits or in brief with two; NaN stands for none.
+
+    Examples
+    --------
+    >>> one_value(-0.5206), one_value(-0.5206, brief=True), one_value(0), one_value(math.nan)
+    ('one value: -0.521', 'only -0.52', 'all values are 0', 'no finite value')
+    """
+    if math.isnan(value):
+        return "none finite" if brief else "no finite value"
+    if brief:
+        return f"only {rounded(value, digits=2)}"
+    return f"one value: {rounded(value, digits=3)}" if value else "all values are 0"
 
 
 def _apart(ends: tuple[str, str]) -> float:

@@ -231,7 +231,7 @@ def _tiles(rows: Rows, left: int, top: int, *, text: int, captioned: bool) -> It
         yield from _in_cells(tile, cells[index], x=x, y=y)
         under = y + h
         wide = max(w, rows.bar.w)
-        if tile.bar:
+        if tile.bar and tile.bar.drawn:
             yield from tile.bar.shapes(x, under + above_bar(text), wide, size=text)
         if captioned:
             # The captions of a row stand in one line.

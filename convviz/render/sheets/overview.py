@@ -11,7 +11,7 @@ from convviz.compute.weights import LayerWeights
 from convviz.images.finite import NONE
 from convviz.images.picture import RGBA, Picture
 from convviz.render import palette, toned
-from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, differs, rule
+from convviz.render.contrast import DEFAULT, Contrast, Drawn, are_level, contrasts, differs, rule
 from convviz.render.palette import colours
 from convviz.render.sheets import layout
 from convviz.render.sheets.kernels import MOST, Filter, Kernels
@@ -172,6 +172,7 @@ def draw(
         what=what,
         adds=parts is not None,
         flat=flat,
+        level=are_level(shared),
     )
     if picture.activations:
         note += ". Each channel of the input has its own scale too"

@@ -111,7 +111,7 @@ class Words:
     def of(cls, tiles: Sequence[Tile]) -> "Words":
         """Look at every tile once."""
         names = sorted({shortest(tile.caption) for tile in tiles})
-        bars = [tile.bar for tile in tiles if tile.bar]
+        bars = [tile.bar for tile in tiles if tile.bar and tile.bar.drawn]
         return cls(
             max(names, key=lambda name: measured(name, 1)),
             [widest_words(form) for form in zip(*(tile.notes for tile in tiles), strict=True)],
@@ -223,15 +223,20 @@ def map_tile(
     Returns
     -------
     Tile
-        It has a colour bar, and numbers if the map is enlarged.
+        It has a colour bar, which is drawn unless the map holds one value, and numbers if it is enlarged.
     """
+    bar = Bar(contrast, colours)
+    note = extent(one.low, one.high, one.others)
+    brief = brief_extent(one.low, one.high, one.others, almost_zero=contrast.almost_zero)
+    if not bar.drawn:
+        note, brief = bar.only
     return Tile(
         name,
-        extent(one.low, one.high, one.others),
+        note,
         Toned([one.small], [contrast.tone], colours, finite=not one.others),
         cell=max(1, int(scale)),
         numbers=one.small[:] if scale > 1 else None,
-        bar=Bar(contrast, colours),
-        brief=brief_extent(one.low, one.high, one.others, almost_zero=contrast.almost_zero),
+        bar=bar,
+        brief=brief,
         others=one.others,
     )
