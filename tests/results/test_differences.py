@@ -8,6 +8,7 @@ import pytest
 import torch
 import zoo
 from onnxruntime import quantization
+from sheet_frames import frames, inside
 from torch import nn
 from torch.nn import functional as F
 
@@ -15,6 +16,8 @@ import convviz
 from convviz.compute.networks import matching, of_module, open_onnx
 from convviz.errors import BackendError, SpecError, UnknownNameError
 from convviz.render.drawings.drawing import Label
+from convviz.render.palette import OUTPUT_TEAL
+from convviz.render.sheets import differences
 from convviz.results import diff_of
 from convviz.results.running import source_from
 from convviz.spec.stacks import parse_layers
@@ -419,13 +422,26 @@ def test_arrays_are_compared_by_themselves():
 # --- the picture
 
 
+def test_one_pixel_of_many_that_differs_has_its_full_colour():
+    """640 pixels are drawn as 320, a mean of four pixels would be a quarter; B is larger: orange."""
+    first = np.zeros((640, 640), np.float32)
+    second = first.copy()
+    second[100, 201] = 3
+    image = differences.draw(["title"], [differences.Row("x", first, second)]).image()
+    place = frames(image, OUTPUT_TEAL)[2]
+    drawn = inside(image, place)
+    assert drawn[50, 100].tolist() == [0xE6, 0x61, 0x01]
+    assert (drawn != drawn[0, 0]).any(axis=-1).sum() == 1
+
+
 def test_the_sheet_shows_both_maps_on_one_scale_and_the_signed_difference(small):
     """The map of the largest difference is that of filter 1, whose weight was changed."""
     other = copy.deepcopy(small)
     weight(other)
     sheet = convviz.diff(small, other, X).sheet(["third"])
     names = [tile.name for tile in sheet.maps]
-    assert names == ["third, map 1: A", "third, map 1: B", "third, map 1: B - A"]
+    assert names[:2] == ["third, map 1: A", "third, map 1: B"]
+    assert names[2].startswith("third, map 1: B - A, ")
     a, b, between = sheet.ends
     assert a == b
     assert between[0] == -between[1]
