@@ -42,6 +42,14 @@ def test_round_values_between_the_ends_are_marked_where_their_names_have_room():
     assert close == ["0.125", "0.1251", "0.12505"]
 
 
+def test_the_two_sides_of_a_symmetric_scale_have_the_same_values():
+    """-1 has no room beside the longer end, so 1 is not named either."""
+    for width in range(40, 200, 4):
+        found = words_of(of(-2, 2).shapes(0, 0, width=width, size=12))[2:]
+        assert ("1" in found) == ("-1" in found)
+    assert {"-1", "1"} <= set(words_of(of(-2, 2).shapes(0, 0, width=300, size=12)))
+
+
 def test_a_map_of_one_value_has_no_scale_and_says_so():
     def shapes(only, width):
         return Bar(Contrast(Tone(0, 1, "unit"), only=only)).shapes(0, 0, width=width, size=10)

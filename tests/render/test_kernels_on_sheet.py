@@ -95,6 +95,16 @@ def test_filters_of_one_largest_magnitude_have_its_value_at_the_ends_of_their_sc
     assert "own scale" not in " ".join(words_on(sheet))
 
 
+def test_filters_of_one_value_each_share_a_scale():
+    """Of 1, 0.5 and -1 in three groups, the second has half of the way from neutral to orange."""
+    weight = np.float32([1, 0.5, -1]).reshape(3, 1, 1, 1)
+    sheet = run(convviz.Conv2d(3, 3, 1, groups=3, bias=False), weight).sheet()
+    found = [tuple(shape.levels[0, 0].tolist()) for shape in kernels_of(sheet).values()]
+    half = tuple(round(near + (far - near) * 64 / 127) for near, far in zip(NEUTRAL, ORANGE, strict=True))
+    assert found == [ORANGE, half, PURPLE]
+    assert {"-1", "1"} <= set(words_on(sheet))
+
+
 def test_the_cells_of_a_kernel_have_their_numbers_and_the_bias_stands_below_them():
     weight = np.array([[[[0.25, -1], [0.001, 0]]]], np.float32)
     sheet = run(convviz.Conv2d(1, 1, 2), weight, [-0.125], x=PICTURE[:1]).sheet()

@@ -591,6 +591,17 @@ def test_what_a_value_sees_stands_above_many_channels_and_beside_a_few(channels,
         assert [one[3] for one in above] == [320, 318]  # 8 pixels per pixel; of 3x3 pixels, 106 each
 
 
+def test_a_caption_stands_near_its_picture_beside_a_much_higher_one():
+    """One picture is 300 pixels high, one 20; of nearly the same height they would have one line."""
+    for low, apart in ((20, True), (290, False)):
+        both = [Tile(name, "0", np.zeros((high, 300), np.uint8)) for name, high in (("a", 300), ("b", low))]
+        made = sheet(["heading"], [Section(both, 2, INPUT_BLUE)])
+        at = {label.text: label.y for label in labels(made)}
+        frame = max(frames(made.image(), INPUT_BLUE), key=lambda one: one[1])
+        assert (at["b"] < at["a"]) == apart
+        assert at["b"] - (frame[0] + frame[2]) < 60
+
+
 def test_sections_of_similar_columns_have_the_same_ones_below_a_wider_section():
     """Columns of 320, 100 and 90 pixels: the last two stand below each other."""
 

@@ -170,12 +170,17 @@ class Bar:
             if left + gap <= at - half and at + half <= right - gap:
                 drawn.append(Label(at, below, "0", FAINT, size, anchor="middle"))
         if not self.named:
-            for value in _between(low, high, width / size):
+            ticks = {}
+            for value in filter(None, _between(low, high, width / size)):
                 at = x + width * (value - low) / (high - low)
-                half = face.getlength(words := _exact(value)) / 2 + _TICK_ROOM * size
-                if value and left + half <= at <= right - half:
-                    drawn.append(Rectangle(round(at), y + thick, 1, size // 4, FAINT))
-                    drawn.append(Label(at, below, words, FAINT, size, anchor="middle"))
+                half = face.getlength(_exact(value)) / 2 + _TICK_ROOM * size
+                if left + half <= at <= right - half:
+                    ticks[value] = at
+            if low == -high:  # the sides look alike
+                ticks = {value: at for value, at in ticks.items() if -value in ticks}
+            for value, at in ticks.items():
+                drawn.append(Rectangle(round(at), y + thick, 1, size // 4, FAINT))
+                drawn.append(Label(at, below, _exact(value), FAINT, size, anchor="middle"))
         if self.beyond:
             fits = font(size).getlength(self.beyond) <= width
             drawn.append(Label(x, below + line, self.beyond if fits else self._shortest, FAINT, size))

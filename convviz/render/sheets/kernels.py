@@ -105,6 +105,8 @@ class Filter:
         """
         # For maps of another layer, the number is enough.
         names = [name.rpartition(": ")[2] for name in channels] if len(channels) > 1 else ["kernel"]
+        # Filters of one value each would all have the full colour on a scale of their own.
+        common = float(np.abs(weights.weight).max()) if weights.weight[0].size == 1 else None
         found = []
         for place, index in enumerate(indices):
             read, own = layer.channels_of(index), weights.weight[place]
@@ -117,7 +119,7 @@ class Filter:
                 strongest = sorted(np.argsort(-strength, kind="stable")[:most].tolist())
                 chosen = [(names[read[at]], own[at]) for at in strongest]
             bias = None if weights.bias is None else float(weights.bias[place])
-            peak = float(np.abs(own).max())
+            peak = float(np.abs(own).max()) if common is None else common
             found.append(cls(f"weight[{index}]", chosen, bias, weights.names[place], peak))
         return found
 

@@ -43,6 +43,8 @@ _FRAME = 2
 # The least size of a number in a cell: in pixels, and as a share of the type size.
 _LEAST_NUMBER, _LEGIBLE_NUMBER = 8, 0.4
 
+# A caption stands at most this many lines below its picture.
+_FAR = 2
 # The middle of a name and of its value, as shares of the height of a cell.
 _NAME, _VALUE = 0.3, 0.7
 # What is written into the cells of a tile: words, their size, and their middle as a share of the cell.
@@ -234,8 +236,9 @@ def _tiles(rows: Rows, left: int, top: int, *, text: int, captioned: bool) -> It
         if tile.bar and tile.bar.drawn:
             yield from tile.bar.shapes(x, under + above_bar(text), wide, size=text)
         if captioned:
-            # The captions of a row stand in one line.
-            under = y + rows.heights[row] + rows.bar.h + text // 3 + ascent
+            # The captions of a row stand in one line, unless they would be far from their pictures.
+            lowest = h if rows.heights[row] - h > _FAR * line else rows.heights[row]
+            under = y + lowest + rows.bar.h + text // 3 + ascent
             yield Label(x, under, names[index], INK, text)
             note = captions.in_lines(tile.notes[rows.form], rows.notes)
             for words in note:

@@ -111,7 +111,11 @@ def panel(
     padded[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
     return Panel(
         (
-            Tile("where it looks", f"a box in {size}", _bytes(dimmed)),
+            Tile(
+                "where it looks",
+                f"a box in {size}" if seen.size != size else f"all of {size}",
+                _bytes(dimmed),
+            ),
             Tile("what it sees", str(box.size) + ("" if box == seen else " with padding"), _bytes(padded)),
         ),
         tuple(words),
