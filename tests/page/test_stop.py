@@ -24,6 +24,13 @@ convviz.store.subscribe((now, before) => {
   if (now.shown !== before.shown && !now.small) document.getElementById("stop").click();
 });
 """
+COVERED = """
+const box = document.getElementById("progress").getBoundingClientRect();
+return [...document.querySelectorAll("header button, header h1, header select")].filter((one) => {
+  const place = one.getBoundingClientRect();
+  return place.width && place.bottom > box.top && place.top < box.bottom && place.right > box.left && place.left < box.right;
+}).map((one) => one.textContent);
+"""
 # Timers of the bar, which do not run, so that a busy machine shows none.
 TIMERS = """
 window.waits = [];
@@ -42,6 +49,10 @@ def test_a_long_computation_tells_how_far_it_is_and_can_be_stopped(opened, monke
     WebDriverWait(browser, 20, 0.05).until(lambda _: progress.is_displayed())
     bar = progress.find_element(By.TAG_NAME, "progress")
     WebDriverWait(browser, 20, 0.05).until(lambda _: 0 < bar.get_property("value") < 1)
+    # Neither at this width nor on a telephone does it cover the buttons of the page.
+    for width in (1200, 500):
+        browser.set_window_size(width, 900)
+        assert browser.execute_script(COVERED) == []
     browser.find_element(By.ID, "stop").click()
     assert shown(browser, "why") == "Not computed: it was stopped."
     assert not progress.is_displayed()
