@@ -28,7 +28,8 @@ COVERED = """
 const box = document.getElementById("progress").getBoundingClientRect();
 return [...document.querySelectorAll("header button, header h1, header select")].filter((one) => {
   const place = one.getBoundingClientRect();
-  return place.width && place.bottom > box.top && place.top < box.bottom && place.right > box.left && place.left < box.right;
+  const across = place.right > box.left && place.left < box.right;
+  return place.width && across && place.bottom > box.top && place.top < box.bottom;
 }).map((one) => one.textContent);
 """
 # Timers of the bar, which do not run, so that a busy machine shows none.

@@ -612,3 +612,15 @@ def test_sections_of_similar_columns_have_the_same_ones_below_a_wider_section():
     made = sheet(["heading"], [row(320, 2), row(100, 6), row(90, 6)])
     found = sorted(frames(made.image(), INPUT_BLUE))
     assert [left for _, left, _, _ in found[2:8]] == [left for _, left, _, _ in found[8:]]
+
+
+def test_a_section_is_not_folded_where_others_are_as_wide():
+    """In one stack or in several, four pictures of the input stand in one row above rows of eight."""
+
+    def row(count, columns, colour):
+        plain = [Tile("map 0", "0 to 1", np.zeros((64, 64), np.uint8)) for _ in range(count)]
+        return Section(plain, columns, colour)
+
+    for rows in (2, 6, 12):
+        made = sheet(["heading"], [row(4, None, INPUT_BLUE), *(row(8, 8, OUTPUT_TEAL) for _ in range(rows))])
+        assert len({top for top, *_ in frames(made.image(), INPUT_BLUE)}) == 1

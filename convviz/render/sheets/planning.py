@@ -213,8 +213,8 @@ def _planned(content: _Content, *, columns: int, stacks: int, text: int) -> Plan
     """Measure a sheet with one type size."""
     known, note, look = content.known, content.note, content.look
     gap, left = gap_of(text), branches.width(content.lanes, text)
-    if stacks == 1:  # no section is folded where another is as wide
-        columns = max(columns, *(one.section.columns or one.section.together for one in known))
+    # No section is folded where another is as wide.
+    columns = max(columns, *(one.section.columns or one.section.together for one in known))
     rows = [_rows(one, columns, text, captioned=look.captions) for one in known]
     if len(rows) == stacks == 2:
         rows[0] = _beside(known[0], rows[1], text, captioned=look.captions)

@@ -82,7 +82,7 @@ class _Strip:
             replace(
                 map_tile(_caption(self.step, index), of, contrast, scale=1, colours=colours),
                 # The heading, or the title of the row, names the layer.
-                label=f"map {index}" if alone and not row else label(index),
+                label=label(index),
                 keys=keys,
             )
             for index, of, contrast in zip(self.order, self.found, contrasts, strict=True)
@@ -303,7 +303,7 @@ def _is_row(one: NetworkStep) -> bool:
 def _label(one: NetworkStep, index: int, values: Floats | None = None) -> str:
     """Name a map within its layer; a row of values, one per class, says what these are."""
     if not _is_row(one):
-        return str(index)
+        return f"map {index}"
     count = math.prod(one.output_shape or ())
     if one.classes and values is not None and meaning(one, values) == "probability":
         return f"{count:,} probabilities"
