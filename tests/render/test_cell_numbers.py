@@ -132,3 +132,19 @@ def test_every_view_draws_numbers_of_any_magnitude(values):
 def test_large_whole_numbers_stand_in_the_cells_as_they_are():
     """The case of EnergyPlus #8830: digits chosen for small numbers fail for large ones."""
     assert cell_words(np.array([[20000, 100], [7, 30]], np.float32)) == [["20000", "100"], ["7", "30"]]
+
+
+def test_the_least_and_the_greatest_number_of_a_map_are_told_apart():
+    """Of 1, 1.0001 and 5 everywhere, only the first two differ; 5 keeps its single digit."""
+    near = np.float32([[1, 1.0001], [1, 1]])
+    assert cell_words(near, apart=True) == [["1.0000", "1.0001"], ["1.0000", "1.0000"]]
+    assert cell_words(near) == [["1.00", "1.00"], ["1.00", "1.00"]]
+    assert cell_words(np.full((1, 2), 5, np.float32), apart=True) == [["5", "5"]]
+    assert cell_words(np.float32([[np.nan, 1]]), apart=True) == [["nan", "1"]]
+
+
+def test_tiny_numbers_have_an_exponent_and_none_is_said_to_be_too_small():
+    tiny = np.float32([[-1.19e-7, 0], [2e-8, np.inf]])
+    assert cell_words(tiny) == [["-1.19e-07", "0"], ["2e-08", "inf"]]
+    assert not has_too_small(tiny)
+    assert cell_words(np.float32([[2e-4, 1e-8]])) == [["0.000200", "~0"]]

@@ -253,7 +253,7 @@ def _cells(tiles: Sequence[Tile], text: int) -> list[_Cells]:
     """Write the numbers of tiles in one size; where the longest would not be legible, none are written."""
     numbers = [tile.numbers if tile.cell >= scales.CELL else None for tile in tiles]
     room = all(_sizes(tile.cell, text) for tile, of in zip(tiles, numbers, strict=True) if of is not None)
-    words = [cell_words(of) if room and of is not None else [] for of in numbers]
+    words = [cell_words(of, apart=True) if room and of is not None else [] for of in numbers]
     sizes = [_number_size(of, tile.cell, text) for of, tile in zip(words, tiles, strict=True) if of]
     size = min(sizes, default=0)
     return [_in_lines(tile, of, size, text=text) for tile, of in zip(tiles, words, strict=True)]

@@ -16,6 +16,8 @@ ELLIPSIS = "…"
 TOO_SMALL = "~0"
 # Fewer decimals than this are tried; and the share of the largest number that float32 may round off.
 _MOST_DECIMALS, _ROUNDING = 12, 1e-7
+# The most decimals that distinguish two float32 numbers; below this magnitude, decimals are mostly zeros.
+_MOST_APART, _TINY = 9, 1e-4
 
 T = TypeVar("T")
 G = TypeVar("G")
@@ -131,6 +133,7 @@ def cell_words(
     *,
     digits: int = 3,
     spare: int = 1,
+    apart: bool = False,
 ) -> list[list[str]]:
     """Write numbers for the cells of a drawing, which have room for a few characters.
 
@@ -144,13 +147,16 @@ def cell_words(
         Significant digits of the largest number.
     spare : int
         The decimals that a number may have beyond those of the others, lest it be written as 0.
+    apart : bool
+        Whether the least and the greatest number have as many decimals as distinguish them.
 
     Returns
     -------
     list of list of str
         All numbers with the same decimals, so that they can be compared: as many as `digits` leave for the
         largest one, or fewer if these say all of it. 0 has none. A number that would be written as 0, but
-        is not, has up to `spare` more; it is `TOO_SMALL` if that is not enough.
+        is not, has up to `spare` more; it is `TOO_SMALL` if that is not enough. If all are tiny, each has
+        an exponent.
 
     Examples
     --------
@@ -158,10 +164,20 @@ def cell_words(
     ([['8.51', '-0.03', '~0', '0']], [['1.0', '0.5', '2.0']])
     >>> cell_words(np.array([[20000.5, 100.4, 0.3]]), np.array([[False, False, True]]))
     [['20000', '100', '(0.3)']]
+    >>> cell_words(np.array([[-1.19e-7, 2e-8, 0]])), cell_words(np.array([[0.13761, 0.13764]]), apart=True)
+    ([['-1.19e-07', '2e-08', '0']], [['0.13761', '0.13764']])
     """
     decimals = _decimals(values, digits)
+    tiny = _are_tiny(values)
+    if apart:
+        known = values[np.isfinite(values)].tolist() or [0.0]
+        low, high = min(known), max(known)
+        while low < high and decimals < _MOST_APART and f"{low:.{decimals}f}" == f"{high:.{decimals}f}":
+            decimals += 1
 
     def word(value: float) -> str:
+        if tiny:
+            return number(value, digits=digits)
         if value == 0 or not abs(value) < 1e7:
             return number(value, digits=digits)
         for of in range(decimals, decimals + spare + 1):
@@ -187,8 +203,15 @@ def has_too_small(values: NDArray[np.floating], *, digits: int = 3, spare: int =
     >>> has_too_small(np.array([[8.5149, 4e-5, 0]])), has_too_small(np.array([[8.5149, 0.01, 0]]))
     (True, False)
     """
+    if _are_tiny(values):
+        return False
     least = 0.5 * 10.0 ** -(_decimals(values, digits) + spare)
     return bool(((values != 0) & (np.abs(values) <= least)).any())
+
+
+def _are_tiny(values: NDArray[np.floating]) -> bool:
+    """Return whether all numbers need an exponent."""
+    return 0 < largest(values[np.isfinite(values)].astype(np.float64)) < _TINY
 
 
 def _decimals(values: NDArray[np.floating], digits: int) -> int:
