@@ -532,7 +532,8 @@ def check_picture(path: Path | Stream | None) -> None:
     suffix = path.suffix.lower()
     if suffix not in settings.PICTURE_ENDINGS:
         known = ", ".join(settings.PICTURE_ENDINGS[:-2])
-        raise SpecError(f"output: a picture ends in {known} or .jpg, not {path.suffix!r}.")
+        moving = "; animate makes animations" if path.suffix.lower() in (".gif", ".apng", ".mp4") else ""
+        raise SpecError(f"output: a picture ends in {known} or .jpg, not {path.suffix!r}{moving}.")
     if suffix == ".pdf" and importlib.util.find_spec("fpdf") is None:
         raise BackendError(f"a PDF needs fpdf2, which is not installed: pip install {to_install('fpdf')}")
 

@@ -162,7 +162,8 @@ def test_no_line_is_longer_than_the_terminal_is_wide(convviz, classic, columns):
         (["--as-matrix", "--at", "0,0"], "give one of them"),
         (["--as-matrix", "--map", "6"], "0 to 5"),
         (["--group-map", "--map", "0"], "map: the group map shows every map"),
-        (["--at", "0,0", "-o", "x.bmp"], "a picture ends in .png, .svg, .pdf, .webp or .jpg, not '.bmp'"),
+        (["--at", "0,0", "-o", "x.bmp"], "a picture ends in .png, .svg, .pdf, .webp or .jpg, not '.bmp'."),
+        (["--at", "0,0", "-o", "x.GIF"], "or .jpg, not '.GIF'; animate makes animations."),
     ],
 )
 def test_what_cannot_be_explained_is_one_line(convviz, classic, arguments, message):
