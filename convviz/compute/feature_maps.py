@@ -234,7 +234,7 @@ class LayerRun:
         if known is not None and known.tile == tile and known.moments >= moments:
             return known
         count, *size = self.shape
-        before, after = scales.fit_both(self.picture.size, HW(*size), tile)
+        before, after = self.fit(tile)
         tiles = count * math.prod(after * side for side in size) if after < 1 else 0
         # Allow half as much again for the buffers of the backend.
         bands = 0 if self.kept else 1.5 * parallel.threads() * self._tops().step * self._row_bytes
@@ -258,6 +258,12 @@ class LayerRun:
         maps = looking.summaries(self._whole(count) if after >= 1 else None)
         self._made["summary"] = Summary(tile, moments, channels, maps)
         return cast("Summary", self._made["summary"])
+
+    def fit(self, tile: int | None) -> tuple[float, float]:
+        """Choose the scales at which the channels and the maps are drawn in tiles of a side."""
+        count, *size = self.shape
+        apart = self.picture.activations and scales.are_many(count)
+        return scales.fit_both(self.picture.size, HW(*size), tile, apart=apart)
 
     def _channel_summaries(self, scale: float) -> list[ArraySummary]:
         """Summarize the channels of the input."""

@@ -103,7 +103,7 @@ class FeatureMaps(LayerRun):
         look = settings.SheetSettings.of(**looks)
         tile, columns = look.tile, look.columns
         found = self.summary(tile, moments=False)
-        _, after = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
+        _, after = self.fit(tile)
         maps = found.maps
         if after >= 1:
             # The maps of one row of tiles, or of a part of a row, are painted at the same time.
@@ -139,7 +139,7 @@ class FeatureMaps(LayerRun):
             parts=None if parts is None else [_summaries(parts[index], after) for index in order],
             flips=None if differences is None else self._flips(differences, after, order),
             kernels=kernels,
-            tile=tile,
+            scale=self.fit(tile),
             columns=columns,
             look=look,
             seen=replace(
@@ -176,7 +176,7 @@ class FeatureMaps(LayerRun):
             Whether to draw the gradient, which torch computes, over the receptive field.
         """
         box = self.receptive_field(at)
-        before, _ = scales.fit_both(self.picture.size, HW(*self.shape[1:]), tile)
+        before, _ = self.fit(tile)
         gradient = None
         if effective:
             own = self.filters

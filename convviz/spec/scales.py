@@ -72,11 +72,16 @@ def usual(count: int, *sizes: HW) -> int:
     (160, 320, 320)
     """
     enlarged = max(map(max, sizes)) <= _SIDE
-    return _SIDE if count >= _MANY and enlarged and not any(map(is_whole, sizes)) else USUAL
+    return _SIDE if are_many(count) and enlarged and not any(map(is_whole, sizes)) else USUAL
 
 
-def fit_both(before: HW, after: HW, tile: int | None) -> tuple[float, float]:
-    """Choose the fit_both of input and maps: the same, where both are of similar size.
+def are_many(count: int) -> bool:
+    """Return whether so many maps are drawn that each has little room, and needs all of it."""
+    return count >= _MANY
+
+
+def fit_both(before: HW, after: HW, tile: int | None, *, apart: bool = False) -> tuple[float, float]:
+    """Choose the scales of input and maps: the same, where both are of similar size.
 
     Parameters
     ----------
@@ -84,6 +89,8 @@ def fit_both(before: HW, after: HW, tile: int | None) -> tuple[float, float]:
         Sizes of the input and of the maps, in pixels.
     tile : int or None
         Longest side on the sheet, in pixels; None keeps every pixel.
+    apart : bool
+        Whether each has its own scale in any case.
 
     Returns
     -------
@@ -94,8 +101,10 @@ def fit_both(before: HW, after: HW, tile: int | None) -> tuple[float, float]:
     --------
     >>> fit_both(HW(8, 8), HW(6, 6), 48), fit_both(HW(640, 640), HW(20, 20), 320)
     ((6, 6), (0.5, 16))
+    >>> fit_both(HW(112, 112), HW(56, 56), 160, apart=True)
+    (1, 2)
     """
     first, second = scales.fit(before, tile), scales.fit(after, tile)
-    if max(first, second) <= 2 * min(first, second):
+    if max(first, second) <= 2 * min(first, second) and not apart:
         return min(first, second), min(first, second)
     return first, second

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import convviz
+from convviz.images.picture import Picture
 from convviz.render.drawings.drawing import Bitmap, Label
 from convviz.render.toned import hatched
 from convviz.spec.geometry import HW
@@ -93,6 +94,19 @@ def test_filters_of_one_largest_magnitude_have_its_value_at_the_ends_of_their_sc
     assert colours_of(list(kernels_of(sheet).values())[1]) == [HALF, NEUTRAL, PURPLE]
     assert ("-2", "2") in pairwise(words_on(sheet))
     assert "own scale" not in " ".join(words_on(sheet))
+
+
+@pytest.mark.parametrize(
+    ("activations", "count", "sides"),
+    [(True, 32, (112, 112)), (True, 31, (112, 56)), (False, 32, (112, 56))],
+)
+def test_many_maps_of_a_deep_layer_are_as_large_as_its_channels(activations, count, sides):
+    """Of 112x112 values a stride of 2 makes 56x56: on twice the scale, else on the same."""
+    x = np.random.default_rng(1).random((5, 112, 112), np.float32)
+    arriving = Picture(x, tuple("01234"), activations=activations)
+    sheet = run(convviz.Conv2d(5, count, 1, stride=2), x=arriving).sheet()
+    channel = next(one for one in sheet.drawing.shapes if isinstance(one, Bitmap) and "channel 0" in one.alt)
+    assert (channel.w, maps_of(sheet)[0].w) == sides
 
 
 def test_filters_of_one_value_each_share_a_scale():

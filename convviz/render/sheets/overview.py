@@ -19,7 +19,7 @@ from convviz.render.sheets.receptive_field import NOTHING, Panel
 from convviz.render.sheets.tile import Section, Tile, brief_extent, extent, map_tile
 from convviz.spec.geometry import HW
 from convviz.spec.layers import Conv2d
-from convviz.spec.scales import fit_both, is_whole
+from convviz.spec.scales import is_whole
 from convviz.spec.settings import Look
 from convviz.text import channel_label, listed, plural
 
@@ -46,7 +46,7 @@ def draw(
     parts: Sequence[Sequence[ArraySummary]] | None = None,
     flips: Sequence[tuple[ArraySummary, ArraySummary]] | None = None,
     kernels: Sequence[Filter] | None = None,
-    tile: int | None = 320,
+    scale: tuple[float, float],
     columns: int | None = None,
     look: Look = DEFAULT,
     seen: Panel = NOTHING,
@@ -62,7 +62,7 @@ def draw(
     filters : LayerWeights
         Its weights: names for the captions, and the bias.
     channels : mapping of int to ArraySummary
-        The channels of the picture to draw, by their indices, reduced by `fit_both`.
+        The channels of the picture to draw, by their indices, reduced by `convviz.spec.scales.fit_both`.
     maps : mapping of int to ArraySummary
         The feature maps to draw, by their indices, reduced in the same way.
     parts : sequence of sequence of ArraySummary, optional
@@ -73,8 +73,8 @@ def draw(
         it: with these, every filter shows all three.
     kernels : sequence of Filter, optional
         The kernels to draw above the maps, or above their partial maps, which need all of them.
-    tile : int or None
-        Longest side of a map, in pixels; None keeps every pixel.
+    scale : (float, float)
+        The scales of the channels and of the maps, as that function gives them.
     columns : int, optional
         Maps in one row; chosen to leave few places empty by default.
     look : Look
@@ -91,7 +91,7 @@ def draw(
     """
     table = colours(look.colormap)
     size = layer.output_size(picture.size)
-    input_scale, map_scale = fit_both(picture.size, size, tile)
+    input_scale, map_scale = scale
     # The values of a row add up, so they share one scale.
     below = [] if flips is None else _flip_rows(filters, list(maps.values()), flips)
     wide, together = columns, 1
