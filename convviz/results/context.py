@@ -205,7 +205,7 @@ def in_network(
     )
     place = InNetwork(
         name,
-        engine.name,
+        engine.title,
         engine.runner,
         maps,
         engine.value_names(name),

@@ -133,7 +133,7 @@ def look_at(
             for name in names
             for one in _of_layer(picture, steps[name], made, asked=asked, linear=linear, target=target)
         ]
-    return Looks(picture, title or engine.name, looks, asked, target, opened.remarks)
+    return Looks(picture, title or engine.title, looks, asked, target, opened.remarks)
 
 
 def _usual(steps: Sequence[NetworkStep], linear: Linear | None, *, tokens: bool) -> str:

@@ -206,7 +206,7 @@ class OfNetwork(MapsOf):
         height, width = (step.height, step.width) if known else (None, None)
         engine = self.opened(shape).engine
         return Described(
-            f"layer {step.name} of {engine.name}",
+            f"layer {step.name} of {engine.title}",
             (),
             height,
             width,

@@ -325,7 +325,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
 
     def _heading(self, only: str | None) -> tuple[str, str]:
         """Summarize the network in two lines."""
-        title = self.title or self.opened.engine.name
+        title = self.title or self.opened.engine.title
         here = "" if only is None else f"; here {only}"
         ends = self._outputs
         made = _named(ends) if len(ends) > 1 else shape_text(self.output_shape)

@@ -300,6 +300,17 @@ def test_an_overview_is_small_and_names_its_steps(convviz, place, network):
     assert "rows: the last step before each change of map size" in words
 
 
+@pytest.mark.parametrize("layer", [["--layer", "odd"], []])
+def test_the_heading_names_a_file_without_its_folder(convviz, place, layer):
+    (place / "deep").mkdir()
+    (place / "net.onnx").rename(place / "deep" / "net.onnx")
+    done = convviz("run", "x.npy", "--net", "deep/net.onnx", *layer, "-o", "o.svg")
+    assert done.returncode == 0, done.stderr
+    words = re.sub("(<[^>]*>|\n)+", " ", (place / "o.svg").read_text("utf-8"))
+    assert ("layer odd of net.onnx, on" if layer else "net.onnx: ") in words
+    assert "deep" not in words
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -342,6 +342,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def title(self) -> str:
+        """The name of the network on pictures."""
+        return self.name
+
+    @property
     def declared(self) -> Declared:
         """What the network says about its input."""
         ...

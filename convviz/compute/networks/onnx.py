@@ -69,6 +69,7 @@ class OnnxEngine(Engine):
     runner = "onnxruntime"
 
     def __init__(self, path: Path, *, channels_last: bool = False) -> None:
+        self._path = path
         self._graph: Graph = opened(path, channels_last=channels_last)
         self._names: Names = names_of(self._graph)
         self._session: Session | None = None
@@ -78,6 +79,11 @@ class OnnxEngine(Engine):
     def name(self) -> str:
         """The name of the file."""
         return self._graph.name
+
+    @property
+    def title(self) -> str:
+        """The name of the file without its folder."""
+        return printable(self._path.name)
 
     @property
     def declared(self) -> Declared:
