@@ -15,7 +15,7 @@ from convviz.render.drawings.animation import _NOW, Animation
 from convviz.render.drawings.drawing import Label
 from convviz.render.drawings.film import encode, paletted
 from convviz.render.drawings.scene import Scene
-from convviz.results.scene import direct, film
+from convviz.results.scene import direct, film, transposed
 from convviz.spec.geometry import HW, Axis
 from convviz.spec.settings import Style
 
@@ -100,6 +100,24 @@ def test_the_cell_that_is_made_moves_from_the_left_then_down(style):
     # In the tilted look a row leans, but goes to the right all the same; the next one lies below.
     assert (np.diff(rows[:, :, 1], axis=1) > 0).all()
     assert (np.diff(rows[:, :, 0], axis=0) > 0).all()
+
+
+def test_a_transposed_convolution_says_that_its_windows_lie_on_spread_input():
+    """3 pixels with a zero between each are rows 0, 2 and 4; the last window reads from row 5 on."""
+    scene = transposed(convviz.Conv2d(1, 1, 3, stride=2), HW(3, 3), output_padding=HW(1, 1))
+    notes = [
+        next(shape.text for shape in frame.above if isinstance(shape, Label))
+        for frame in Animation(scene).film().frames()
+    ]
+    spread = "of the input with zeros between its values"
+    assert notes[-1] == (
+        f"64/64: output 7,7 from rows 5 to 7, columns 5 to 7 {spread}; the window reads only zeros"
+    )
+    # Every other window of three rows and columns reads a pixel.
+    assert [index for index, note in enumerate(notes) if "only" in note] == [
+        row * 8 + column for row in range(8) for column in range(8) if 7 in (row, column)
+    ]
+    assert notes[0] == f"1/64: output 0,0 from rows -2 to 0, columns -2 to 0 {spread}"
 
 
 def test_the_last_frame_shows_every_number():
