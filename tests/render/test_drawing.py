@@ -17,7 +17,7 @@ from convviz.compute.weights import LayerWeights
 from convviz.images import picture
 from convviz.render import palette
 from convviz.render.drawings import explanation, reach
-from convviz.render.drawings.cells import cells, framed
+from convviz.render.drawings.cells import ORANGE, PURPLE, cells, framed
 from convviz.render.drawings.drawing import (
     Bitmap,
     Drawing,
@@ -29,7 +29,7 @@ from convviz.render.drawings.drawing import (
     to_svg,
 )
 from convviz.render.fonts import font
-from convviz.render.palette import PAPER
+from convviz.render.palette import INK, PAPER
 from convviz.render.words import tables
 from convviz.render.words.matrices import Block, elided, side_by_side, words_of
 from convviz.results import padded, scene
@@ -255,6 +255,52 @@ def test_the_plane_of_a_weight_goes_from_black_to_white_however_little_it_spans(
     drawing = reach.draw_weight(found, result)
     fills = [shape.fill for shape in drawing.shapes if isinstance(shape, Rectangle)]
     assert (fills[1], fills[3]) == ((0, 0, 0), (255, 255, 255))
+
+
+def frames_of(drawing):
+    """The frames: corner and size of what is outlined in black on white."""
+    outlined = [shape for shape in drawing.shapes if isinstance(shape, Rectangle)]
+    return [(one.x, one.y, one.w, one.h) for one in outlined if (one.outline, one.line) == (INK, 2)]
+
+
+def test_what_a_pixel_feeds_is_framed_and_enlarged_where_it_is_small():
+    """Row 50, column 60 under 3 x 3 weights feeds rows 48 to 50, columns 58 to 60 of the map."""
+    noise = np.random.default_rng(2).normal(size=(3, 100, 100))
+    found = convviz.explain(noise, convviz.Conv2d(3, 2, 3), pixel=(50, 60), index=1)
+    drawing = found.drawing()
+    words = [shape.text for shape in drawing.shapes if isinstance(shape, Label)]
+    at = words.index("fed, enlarged") + 1
+    written = np.array([float(word) for word in words[at : at + 9]]).reshape(3, 3)
+    np.testing.assert_allclose(written, found.run.maps[1, 48:51, 58:61], atol=0.005)
+    # The pixel, all weights, the values in the map, and those that are enlarged: cells of 46 units.
+    pixel, weights, fed, enlarged = frames_of(drawing)
+    assert (weights[2:], enlarged[2:]) == ((138, 138), (138, 138))
+    assert (pixel[2:], fed[2:]) == ((9, 9), (pytest.approx(3 * 300 / 98), pytest.approx(3 * 300 / 98)))
+    assert not any(isinstance(shape, Lines) and shape.colour in (ORANGE, PURPLE) for shape in drawing.shapes)
+    assert any("framed: the pixel, the weights that multiply it" in word for word in words)
+    assert any("G channel and B channel feed the same values" in word for word in words)
+    # Lines lead from the pixel to the weights, from these to the values, and to those that are enlarged.
+    ends = {end for shape in drawing.shapes if isinstance(shape, Lines) for end in shape.points}
+    for x, y, _, h in (weights, enlarged):
+        assert {(x, y), (x, y + h)} <= ends
+    assert {(pixel[0] + 9, pixel[1]), (fed[0], fed[1]), (fed[0] + fed[2], fed[1])} <= ends
+
+
+def test_values_apart_that_a_pixel_feeds_have_frames_of_their_own():
+    """At dilation 2 the middle of 5 x 5 feeds rows and columns 0 and 2 of 3 x 3, through 2 x 2 weights."""
+    found = convviz.explain(np.ones((5, 5)), convviz.Conv2d(1, 1, 2, dilation=2), pixel=(2, 2))
+    assert sorted(one[2:] for one in frames_of(found.drawing())) == [(46, 46)] * 5 + [(92, 92)]
+
+
+@pytest.mark.parametrize(
+    "question", [{}, {"pixel": (0, 0)}, {"weight": (0, 0, 0, 0)}, {"as_matrix": True}], ids=str
+)
+def test_a_drawing_says_what_the_sign_of_tiny_numbers_means(question):
+    weight = np.array([[[[1, 1e-9]]]])
+    found = convviz.explain([[1, 2, 3]], convviz.Conv2d(1, 1, (1, 2), bias=False), weight, **question)
+    words = [shape.text for shape in found.drawing().shapes if isinstance(shape, Label)]
+    assert "~0" in words
+    assert any("~0 is not quite 0" in word for word in words)
 
 
 def test_a_drawing_shows_every_product():

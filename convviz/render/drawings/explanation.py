@@ -12,7 +12,7 @@ from convviz.images import finite
 from convviz.images.finite import NONE, NotFinite
 from convviz.render.contrast import DEFAULT, channel_ends, channel_title
 from convviz.render.drawings import panels
-from convviz.render.drawings.cells import framed, level_fills, signed_fills, tinted
+from convviz.render.drawings.cells import framed, level_fills, signed_fills, tinted, tiny
 from convviz.render.drawings.drawing import Colour, Drawing, Label, Lines, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, key
@@ -232,7 +232,7 @@ class _Explanation:
         """Combine all parts."""
         found = self.found
         heading = _heading(found)
-        shapes: list[Shape] = [Label(_GAP, 32, heading, INK, 18), Label(_GAP, 54, self._note(), FAINT, 13)]
+        shapes: list[Shape] = []
         for place, channel in enumerate(self.shown):
             shapes += self._row(channel, _TOP + place * self.pitch)
         bottom = _TOP + len(self.shown) * self.pitch
@@ -244,13 +244,15 @@ class _Explanation:
             bottom += 14
         right = self.columns["map"] + _SIDE
         shapes += self._map()
+        note = "; ".join([*self._notes(), *tiny(shapes)])
+        shapes = [Label(_GAP, 32, heading, INK, 18), Label(_GAP, 54, note, FAINT, 13), *shapes]
         arithmetic, end = self._arithmetic(_TOP + self.map.height + 40)
         widest = max(
             right, *(_right_of(shape) for shape in (*shapes, *arithmetic) if isinstance(shape, Label))
         )
         return Drawing(widest + _GAP, max(bottom, end), PAPER, (*shapes, *arithmetic), title=heading)
 
-    def _note(self) -> str:
+    def _notes(self) -> list[str]:
         """Describe how to read the colours, and which cells are padding."""
         words = [] if self.run.transposed is None else [self.run.transposed.sentence]
         words.append("orange is positive, purple negative")
@@ -258,8 +260,7 @@ class _Explanation:
             mode = self.run.layer.padding_mode
             words.append(f"dashed cells are padding ({mode})")
         others = sum((NotFinite.of(one.patch) + NotFinite.of(one.products) for one in self.shown), NONE)
-        words += key(others)
-        return "; ".join(words)
+        return [*words, *key(others)]
 
     def _row(self, channel: ChannelTrace, y: float) -> list[Shape]:
         """Draw the contribution of one channel."""

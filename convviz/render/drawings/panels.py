@@ -185,6 +185,10 @@ class MapPanel:
         """Height with the bar, in units."""
         return float(self.values.shape[0]) * self.scale + _BAR + self.bar.height(_WORDS)
 
+    def levels(self, values: Floats) -> Bytes:
+        """Colour some of the values as in the map, shape (h, w, 3)."""
+        return colours_of(Toned([values], [self.bar.contrast.tone], self.bar.colours)[:])
+
     def shapes(
         self, x: float, y: float, *, marked: Mask | None = None, colour: Colour = OUTPUT_TEAL
     ) -> list[Shape]:
@@ -209,6 +213,11 @@ def _told(contrast: Contrast, looks: ContrastSettings) -> str:
     return f"{first} {exact(100 - looks.limits.percent)}"
 
 
+def colours_of(levels: Bytes) -> Bytes:
+    """Convert levels, grey ones too, to colours, shape (H, W, 3)."""
+    return np.repeat(levels[:, :, None], 3, axis=2) if levels.ndim == 2 else levels
+
+
 def _array(
     values: Floats, levels: Bytes, x: float, *, y: float, scale: float, padding: Mask | None = None
 ) -> list[Shape]:
@@ -216,5 +225,6 @@ def _array(
     h, w = values.shape
     if scale < LEAST_CELL:
         return [Bitmap(x, y, w * scale, h * scale, levels)]
-    rgb = np.repeat(levels[:, :, None], 3, axis=2) if levels.ndim == 2 else levels
-    return cells(cell_words(values, padding), level_fills(rgb), x, y=y, cell=scale, dashed=padding)
+    return cells(
+        cell_words(values, padding), level_fills(colours_of(levels)), x, y=y, cell=scale, dashed=padding
+    )
