@@ -29,7 +29,7 @@ from convviz.render.drawings.drawing import (
     to_svg,
 )
 from convviz.render.fonts import font
-from convviz.render.palette import INK, PAPER
+from convviz.render.palette import INK, INPUT_BLUE, PAPER
 from convviz.render.words import tables
 from convviz.render.words.matrices import Block, elided, side_by_side, words_of
 from convviz.results import padded, scene
@@ -378,3 +378,51 @@ def test_each_activation_of_a_deep_layer_has_its_own_scale(of):
     assert any("channel 1" in one and one.endswith(", 0 to 0.01") for one in words)
     first, second = [one.levels for one in shapes(("R", "G")) if isinstance(one, Bitmap)][:2]
     assert second.max() == round(255 / 100)
+
+
+def aspect(drawing):
+    """Width by height."""
+    return drawing.width / drawing.height
+
+
+def test_groups_stand_side_by_side_until_a_drawing_is_about_as_wide_as_a_slide():
+    """Three groups of four channels and eight maps were a column; two and one are nearest to 16:9."""
+    found = convviz.explain(np.zeros((12, 9, 9)), convviz.Conv2d(12, 24, 3, groups=3), group_map=True)
+    drawing = found.drawing()
+    places = {shape.text: (shape.x, shape.y) for shape in drawing.shapes if isinstance(shape, Label)}
+    first, second, third = (places[f"group {index}"] for index in range(3))
+    assert (second[1], third[0]) == (first[1], first[0])
+    assert second[0] > first[0]
+    assert third[1] > first[1]
+    assert 1 < aspect(drawing) < 2.5
+
+
+def test_padding_modes_stand_side_by_side():
+    """Four squares are a row; four rows of a colour picture and its channels are two and two."""
+    modes = ("zeros", "reflect", "replicate", "circular")
+    for channels, rows in ((1, 1), (3, 2)):
+        drawing = padded.pad(np.zeros((channels, 5, 5)), ((2, 1), (0, 3)), modes=modes).drawing()
+        places = [
+            shape for shape in drawing.shapes if isinstance(shape, Label) and shape.text.endswith("padding")
+        ]
+        assert len({place.y for place in places if place.text.split()[0] in modes}) == rows
+        assert 1 < aspect(drawing) < 3.5
+
+
+def test_the_products_of_1x1_kernels_take_a_row_each():
+    """Five rows of one product each were 1.5 times as high as wide, for the sake of their channels."""
+    found = convviz.explain(np.random.default_rng(1).normal(size=(40, 20, 20)), convviz.Conv2d(40, 2, 1))
+    drawing = found.drawing()
+    assert aspect(drawing) > 1.25
+    assert {shape.w for shape in drawing.shapes if isinstance(shape, Bitmap) and shape.levels.ndim == 2} >= {
+        64
+    }
+
+
+def test_the_lines_around_narrow_padding_leave_most_of_it_visible():
+    """20 of 2040 pixels are 2.5 of 260 units; the line around the input covers half of its thickness."""
+    drawing = padded.pad(np.zeros((100, 2000)), 20, modes=("reflect",)).drawing()
+    (line,) = (
+        shape.line for shape in drawing.shapes if isinstance(shape, Rectangle) and shape.outline == INPUT_BLUE
+    )
+    assert 0 < line / 2 < 0.25 * 20 * 260 / 2040

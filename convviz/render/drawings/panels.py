@@ -13,7 +13,7 @@ from convviz.compute.survey import reduce
 from convviz.render.contrast import Contrast, channel_ends, contrast_of
 from convviz.render.drawings.cells import cells, level_fills, tinted
 from convviz.render.drawings.drawing import Bitmap, Colour, Rectangle, Shape
-from convviz.render.drawings.padding import padding_mask
+from convviz.render.drawings.padding import edge_line, padding_mask
 from convviz.render.palette import FAINT, INPUT_BLUE, OUTPUT_TEAL, RULE, colours
 from convviz.render.sheets.bar import Bar
 from convviz.render.toned import Toned, picture_levels
@@ -139,11 +139,12 @@ def channel(
     if marked is not None:
         levels = tinted(levels, marked, colour)
     shapes = _array(values, levels, x, y=y, scale=scale, padding=border)
+    thin = edge_line(edges, scale)
     if any(edges):
         box = (x, y, around.w * scale, around.h * scale)
-        shapes.append(Rectangle(*box, None, FAINT, 1.2, dashed=True))
+        shapes.append(Rectangle(*box, None, FAINT, 1.2 * thin, dashed=True))
     inner = (x + edges.left * scale, y + edges.top * scale, size.w * scale, size.h * scale)
-    return [*shapes, Rectangle(*inner, None, INPUT_BLUE, 2)]
+    return [*shapes, Rectangle(*inner, None, INPUT_BLUE, 2 * thin)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
