@@ -119,7 +119,8 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
     marked = padding_mask(edges, size)
     line = tile_h + 40
     # Rows of several tiles stand further apart than their tiles.
-    high, wide = -(-len(names) // across) * line + 32, across * column + (gap if across > 1 else 0)
+    apart = gap if across > 1 else 0.0
+    high, wide = -(-len(names) // across) * line + 32, across * column + apart
     modes = side_by_side(len(padded), wide, high)
     thin = edge_line(edges, scale)
     for place, (mode, channels) in enumerate(padded.items()):
@@ -147,6 +148,6 @@ def draw(picture: Picture, padded: Mapping[str, Floats], edges: Edges, *, side: 
     note = "; ".join(filter(None, (left_out(picture), "blue: padding", *tiny(shapes))))
     texts = [Label(gap, 30, heading, INK, 17), Label(gap, 52, note, FAINT, 14)]
     widest = max(font(17).getlength(heading), font(14).getlength(note))
-    width = max(gap + modes * wide, widest + 2 * gap)
+    width = max(gap + modes * wide - apart, widest + 2 * gap)
     rows = -(-len(padded) // modes)
     return Drawing(width, head + rows * high, PAPER, (*texts, *shapes), title=heading)
