@@ -367,13 +367,15 @@ class _Connection:
             return []
         rows, columns = slice(box.top, box.bottom + 1), slice(box.left, box.right + 1)
         values = made.values[rows, columns]
+        alone = len(_boxes(self.made.marked, made.scale)) == 1
+        what = "fed, enlarged" if alone else "the largest frame, enlarged"
         wide, high = panels.window_size(values.shape)
         x = x_map + made.width + _BETWEEN
         frame = _Frame.around(box, x_map, _TOP, cell=(made.scale, made.scale))
         return [
             *_leader(((frame.right, frame.y), (x, _TOP))),
             *_leader(((frame.right, frame.bottom), (x, _TOP + high))),
-            Label(x, _TOP - 10, "fed, enlarged", OUTPUT_TEAL, 14),
+            Label(x, _TOP - 10, what, OUTPUT_TEAL, 14),
             *panels.window(values, level_fills(made.levels(values)), x, y=_TOP),
             *_framed(self.made.marked[rows, columns], x, _TOP, cell=(wide / box.size.w, high / box.size.h)),
         ]
