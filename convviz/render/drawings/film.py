@@ -14,7 +14,7 @@ from convviz.render.drawings.pace import Beat
 from convviz.text import plural
 
 MOST_FRAMES = 10_000
-# One byte per pixel of every frame, before compression; this many are held while a file is written.
+# One byte per pixel of every frame, before compression; Pillow holds four, and four more of those it writes.
 MOST_BYTES = 500_000_000
 
 # The number of codes of colours, 24 bits each, and of colours that are compared with a palette at once.
@@ -184,11 +184,21 @@ def encode(
     else:
         info = PngImagePlugin.PngInfo()
         info.add_itxt(mark, text)
-        rest = list(map(_changed, frames, frames[1:]))
-        first = frames[0].convert("RGBA")
         over = PngImagePlugin.Blend.OP_OVER
-        first.save(file, "PNG", append_images=rest, pnginfo=info, blend=over, **shared)
+        frames[0].convert("RGBA").save(
+            file, "PNG", append_images=_Changes(frames), pnginfo=info, blend=over, **shared
+        )
     return file.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """Make the changes from frame to frame whenever they are read: Pillow reads them twice, into copies."""
+
+    frames: Sequence[Image.Image]
+
+    def __iter__(self) -> Iterator[Image.Image]:
+        return map(_changed, self.frames, self.frames[1:])
 
 
 def _changed(before: Image.Image, image: Image.Image) -> Image.Image:
