@@ -19,7 +19,7 @@ from convviz.render.sheets.tile import Tile
 from convviz.results.on_sheets import OnSheet
 from convviz.spec.best import BestSettings, PatchSettings
 from convviz.spec.geometry import HW
-from convviz.spec.reach import Box
+from convviz.spec.reach import Area, Box
 from convviz.spec.settings import InputSettings
 from convviz.text import number, plural
 from convviz.typing import Floats
@@ -45,9 +45,9 @@ class Patch:
         The value.
     at : HW
         Row and column of the value in the map.
-    box : Box
-        The rows and columns of the original picture that it sees.
-    field : Box
+    seen : Area
+        The part of the original picture that it sees.
+    around : Area
         The same with padding, which lies outside of the picture, or of what was cropped from it.
     reading : InputSettings
         How the picture was read.
@@ -57,9 +57,19 @@ class Patch:
     path: Path
     value: float
     at: HW
-    box: Box
-    field: Box
+    seen: Area
+    around: Area
     reading: InputSettings
+
+    @property
+    def box(self) -> Box:
+        """The rows and columns of the original picture that it sees, at least in part."""
+        return self.seen.pixels
+
+    @property
+    def field(self) -> Box:
+        """The same with padding."""
+        return self.around.pixels
 
     @property
     def pixels(self) -> Floats:
@@ -69,8 +79,7 @@ class Patch:
     @property
     def padding(self) -> float:
         """The share of what the value sees that is padding, from 0 to 1."""
-        inside = max(0, self.box.size.h) * max(0, self.box.size.w)
-        return 1 - inside / (self.field.size.h * self.field.size.w)
+        return 1 - self.seen.height * self.seen.width / (self.around.height * self.around.width)
 
     @property
     def padding_words(self) -> str:
@@ -248,7 +257,7 @@ class Best(OnSheet[BestOfMap]):
             picture = None
             for one in same:
                 picture = picture or original(one.path, one.reading)
-                found[one] = patches.levels_of(picture, one.field, one.box, tile=tile)
+                found[one] = patches.levels_of(picture, one.around, one.seen, tile=tile)
         return found
 
     def arrays(self) -> dict[str, NDArray[Any]]:

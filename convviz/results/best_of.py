@@ -206,5 +206,5 @@ class _Fields(NamedTuple):
         """Find the part of the picture that a value sees."""
         at, prepared = HW(place.y, place.x), prepared_size(self.size, reading)
         field = self.of.box(at) or Box(0, prepared.h - 1, 0, prepared.w - 1)
-        inside, whole = (in_original(box, self.size, reading) for box in (field.inside(prepared), field))
-        return Patch(place.name, path, place.value, at, inside, whole, reading)
+        seen, around = (in_original(box, self.size, reading) for box in (field.inside(prepared), field))
+        return Patch(place.name, path, place.value, at, seen, around, reading)

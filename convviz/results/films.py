@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convviz.files import marks, video, writing
-from convviz.render.drawings.film import Film, encode, paletted
+from convviz.render.drawings.film import Film, encode
 from convviz.results.outputs import opened, write_sheet
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def write_animation(
             images = film.images(scale=_VIDEO_SCALE)
             file.write(video.mp4(images, film.times, text=f"{marks.MARK} {text}"))
         else:
-            file.write(encode(paletted(film), suffix, times=film.times, mark=marks.MARK, text=text))
+            file.write(encode(list(film.images()), suffix, times=film.times, mark=marks.MARK, text=text))
 
 
 def write_frames(

@@ -7,7 +7,7 @@ from convviz.errors import SpecError
 from convviz.spec.geometry import HW
 from convviz.spec.layers.base import check_count
 from convviz.spec.preparation import crop_corner, resized_size
-from convviz.spec.reach import Box
+from convviz.spec.reach import Area, Box
 from convviz.spec.settings import InputSettings, Layout, Look
 
 # The number of maps if none are chosen.
@@ -117,8 +117,8 @@ def prepared_size(size: HW, reading: InputSettings) -> HW:
     return resized if reading.crop is None else reading.crop
 
 
-def in_original(box: Box, size: HW, reading: InputSettings) -> Box:
-    """Find the pixels of the original picture that pixels of the prepared one are made of.
+def in_original(box: Box, size: HW, reading: InputSettings) -> Area:
+    """Find the part of the original picture that pixels of the prepared one are made of.
 
     Parameters
     ----------
@@ -131,24 +131,17 @@ def in_original(box: Box, size: HW, reading: InputSettings) -> Box:
 
     Returns
     -------
-    Box
-        The rows and columns that `box` covers; a pixel that it covers in part belongs to it. Those
-        outside of the original picture are padding.
+    Area
+        Its edges, in pixels of the original; what lies outside of the original picture is padding.
 
     Examples
     --------
     >>> reading = InputSettings(resize=HW(4, 6), crop=HW(2, 2))  # of 8x9: by 1/2 and 2/3; corner at 1, 2
-    >>> print(in_original(Box(0, 0, 0, 1), HW(8, 9), reading))
-    rows 2 to 3, columns 3 to 5
+    >>> in_original(Box(0, 0, 0, 1), HW(8, 9), reading)
+    Area(top=2.0, bottom=4.0, left=3.0, right=6.0)
     """
     resized = size if reading.resize is None else resized_size(reading.resize, size)
     corner = HW(0, 0) if reading.crop is None else crop_corner(resized, reading.crop)
-    top, bottom = _scaled((box.top + corner.h, box.bottom + corner.h), size.h, resized.h)
-    left, right = _scaled((box.left + corner.w, box.right + corner.w), size.w, resized.w)
-    return Box(top, bottom, left, right)
-
-
-def _scaled(ends: tuple[int, int], pixels: int, resized: int) -> tuple[int, int]:
-    """Return the first and the last of `pixels` that some of the `resized` pixels cover."""
-    first, last = ends
-    return first * pixels // resized, -(-(last + 1) * pixels // resized) - 1
+    top, bottom = ((row + corner.h) * size.h / resized.h for row in (box.top, box.bottom + 1))
+    left, right = ((column + corner.w) * size.w / resized.w for column in (box.left, box.right + 1))
+    return Area(top, bottom, left, right)

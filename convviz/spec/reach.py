@@ -224,3 +224,41 @@ class Box(NamedTuple):
 
     def __str__(self) -> str:
         return f"rows {self.top} to {self.bottom}, columns {self.left} to {self.right}"
+
+
+class Area(NamedTuple):
+    """A part of a picture by its edges, which may lie within pixels.
+
+    Parameters
+    ----------
+    top, bottom, left, right : float
+        Distances from the top and the left edge of the picture, in pixels.
+    """
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+
+    @property
+    def height(self) -> float:
+        """Height, in pixels; 0 if there is nothing."""
+        return max(self.bottom - self.top, 0.0)
+
+    @property
+    def width(self) -> float:
+        """Width, in pixels; 0 if there is nothing."""
+        return max(self.right - self.left, 0.0)
+
+    @property
+    def pixels(self) -> Box:
+        """The rows and columns that it covers, also those that it covers in part.
+
+        Examples
+        --------
+        >>> print(Area(0.5, 2, -0.25, 3.1).pixels)
+        rows 0 to 1, columns -1 to 3
+        """
+        return Box(
+            math.floor(self.top), math.ceil(self.bottom) - 1, math.floor(self.left), math.ceil(self.right) - 1
+        )

@@ -10,7 +10,10 @@ from strategies import positions
 
 import convviz
 from convviz.analysis.unfold import unfold
+from convviz.compute.weights import LayerWeights
 from convviz.errors import BackendError, SpecError
+from convviz.render.drawings import product
+from convviz.render.drawings.drawing import Label, Rectangle
 
 
 def test_a_small_layer_is_worked_by_hand():
@@ -62,3 +65,41 @@ def test_a_matrix_that_nobody_could_read_is_refused():
     result = convviz.run(np.ones((1, 200, 200)), convviz.Conv2d(1, 1, 3))
     with pytest.raises(SpecError, match=r"39,204 x 40,000, more than 4,194,304 entries; .* --resize"):
         unfold(result)
+
+
+def test_what_is_drawn_adds_up_with_the_bias():
+    """Numbers of the cells, matrix by matrix: two filters on 1 2 3, with the biases 10 and 20."""
+    layer = convviz.Conv2d(1, 2, (1, 2))
+    weights = LayerWeights.of(layer, np.array([[[[1, 1]]], [[[2, 0]]]]), np.array([10, 20]))
+    run = convviz.run([[1, 2, 3]], layer, weights)
+    shapes = product.draw(unfold(run, index=1)).shapes
+    words = [shape.text for shape in shapes if isinstance(shape, Label)]
+    lower = words[words.index("matrix 2x3") :]
+    cut = [words[words.index(name) + 1 :] for name in ("filters 2x2", "windows 2x2", "bias 2x1", "maps 2x2")]
+    assert [one[:count] for one, count in zip(cut, (4, 4, 2, 4), strict=True)] == [
+        ["1", "1", "2", "0"],
+        ["1", "2", "2", "3"],
+        ["10", "20"],
+        ["13", "15", "22", "24"],
+    ]
+    cut = [lower[lower.index(name) + 1 :] for name in ("matrix 2x3", "input 3x1", "bias 2x1", "map 1 2x1")]
+    assert [one[:count] for one, count in zip(cut, (4, 3, 2, 2), strict=True)] == [
+        ["2", "0", "2", "0"],
+        ["1", "2", "3"],
+        ["20", "20"],
+        ["22", "24"],
+    ]
+    assert "one matrix for map 1: matrix times input + bias" in words
+    assert [word for word in words if word in ("x", "+", "=")] == ["x", "+", "="] * 2
+
+
+def test_a_weight_of_zero_is_told_from_no_weight():
+    """Of 2 x 3 entries, two are weights of 0, and two are no weights."""
+    run = convviz.run([[1, 2, 3]], convviz.Conv2d(1, 1, (1, 2), bias=False), np.array([[[[2, 0]]]]))
+    shapes = product.draw(unfold(run)).shapes
+    matrix = [shape.fill for shape in shapes if isinstance(shape, Rectangle) and shape.fill is not None][
+        -11:-5
+    ]
+    assert matrix[1] == matrix[5]
+    assert matrix[2] == matrix[3]
+    assert max(abs(a - b) for a, b in zip(matrix[1], matrix[2], strict=True)) >= 30

@@ -117,10 +117,9 @@ def test_a_layer_is_written_as_matrix_products(convviz, classic):
     assert document["matrix"][0] == [0, 1, 0, *[0] * 6] * 3
     shown = convviz(*words).stdout
     assert "im2col: 1x9 times 9x3 is 1x3" in shown
-    assert "one matrix: 3x27 times 27x1 is 3x1" in shown
-    assert shown.rstrip().endswith(
-        "(float32 rounding of 9 products makes at most 1.2e-06, if all errors have the same sign)"
-    )
+    assert "one matrix for map 0 (0,1,0): 3x27 times 27x1 is 3x1" in shown
+    assert "= map 0 (0,1,0), one column printed as a row\n2  2  2\n" in shown
+    assert shown.rstrip().endswith("both are equal to what numpy computed")
 
 
 @pytest.mark.parametrize(

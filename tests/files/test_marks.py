@@ -94,7 +94,7 @@ def test_a_missing_file_is_not_ours():
 def test_what_is_stored_is_read_again(tmp_path, name):
     path = tmp_path / name
     if name in ("x.gif", "x.webp", "x.apng"):
-        frames = [Image.new("P", (4, 4), shade) for shade in (0, 1)]
+        frames = [Image.new("RGB", (4, 4), (shade,) * 3) for shade in (0, 1)]
         text = marks.signed_text(WORDS)[marks.MARK]
         path.write_bytes(encode(frames, path.suffix, times=[100] * len(frames), mark=marks.MARK, text=text))
     elif name in ("x.html", "x.md"):

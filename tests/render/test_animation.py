@@ -15,7 +15,7 @@ from convviz.render.drawings.animation import _NOW, Animation
 from convviz.render.drawings.drawing import Label
 from convviz.render.drawings.film import encode, paletted
 from convviz.render.drawings.scene import Scene
-from convviz.results.scene import direct
+from convviz.results.scene import direct, film, transposed
 from convviz.spec.geometry import HW, Axis
 from convviz.spec.settings import Style
 
@@ -30,8 +30,8 @@ def scene_of(count):
 @pytest.mark.parametrize("style", get_args(Style))
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".apng"])
 def test_a_file_has_one_frame_per_output_cell_and_loops(suffix, style):
-    """(7 + 1 - 3) // 2 + 1 rows and 5 + 3 - 3 + 1 columns."""
-    frames = paletted(Animation(Scene("title", TALL, WIDE), style).film())
+    """(7 + 1 - 3) // 2 + 1 rows and 5 + 3 - 3 + 1 columns; only a GIF has a palette."""
+    frames = list(Animation(Scene("title", TALL, WIDE), style).film().images())
     data = encode(frames, suffix, times=[500] * len(frames), mark="convviz", text="{}")
     image = Image.open(io.BytesIO(data))
     assert image.n_frames == 3 * 6
@@ -40,9 +40,54 @@ def test_a_file_has_one_frame_per_output_cell_and_loops(suffix, style):
         image.seek(index)
         image.load()
         assert image.info["duration"] == 500
-        np.testing.assert_array_equal(
-            np.asarray(image.convert("RGB")), np.asarray(frames[index].convert("RGB"))
-        )
+        expected = paletted(frames)[index].convert("RGB") if suffix == ".gif" else frames[index]
+        np.testing.assert_array_equal(np.asarray(image.convert("RGB")), np.asarray(expected))
+
+
+def areas(image):
+    """Mark the pixels in the middle of 3x3 pixels of one colour."""
+    pixels = np.pad(np.asarray(image).astype(int), ((1, 1), (1, 1), (0, 0)), mode="edge")
+    h, w = image.height, image.width
+    near = [pixels[y : y + h, x : x + w] for y in range(3) for x in range(3)]
+    return np.logical_and.reduce([(one == near[4]).all(axis=-1) for one in near])
+
+
+def at_work(pixels, kernels):
+    """Frames of a convolution on numbers, shape (H, W) or (H, W, C)."""
+    layer = convviz.Conv2d(kernels.shape[1], 1, 3, bias=False, padding=1)
+    picture = as_picture(pixels)
+    weights = convviz.compute.weights.LayerWeights.of(layer, kernels)
+    return list(film(direct(layer, picture.size, picture=picture, weights=weights)).images())
+
+
+COUNTED = np.array([-4.0, -3, -2, -1, 1, 2, 3, 4, 5]).reshape(1, 1, 3, 3)
+
+
+def test_a_gif_has_the_colour_of_every_cell():
+    """Orange and purple take few pixels of these frames, but only the colours tell how large a product is."""
+    frames = at_work(np.arange(1, 10).reshape(3, 3), COUNTED)
+    for frame, image in zip(frames, paletted(frames), strict=True):
+        inside = areas(frame)
+        np.testing.assert_array_equal(np.asarray(image.convert("RGB"))[inside], np.asarray(frame)[inside])
+
+
+def test_a_gif_marks_values_that_are_not_finite():
+    """NaN is magenta, infinity red, minus infinity cyan, each in a few cells of a film."""
+    pixels = np.arange(25.0).reshape(5, 5)
+    pixels[0, 0], pixels[2, 2], pixels[4, 4] = np.nan, np.inf, -np.inf
+    image = paletted(at_work(pixels, COUNTED))[3].convert("RGB")
+    for colour in ((255, 0, 255), (255, 0, 0), (0, 225, 255)):
+        assert (np.asarray(image) == colour).all(axis=-1).sum() > 400
+
+
+def test_a_gif_of_more_colours_than_it_can_hold_has_near_ones():
+    """Three channels of noise have all greys, and their products hundreds of colours."""
+    noise = np.random.default_rng(0)
+    frames = at_work(noise.integers(0, 256, (20, 20, 3)), noise.normal(size=(1, 3, 3, 3)))
+    assert len({colour for frame in frames for _, colour in frame.getcolors(1 << 24)}) > 1000
+    for frame, image in zip(frames, paletted(frames), strict=True):
+        apart = np.abs(np.asarray(image.convert("RGB")).astype(int) - np.asarray(frame).astype(int))
+        assert apart[areas(frame)].max() <= 6
 
 
 @pytest.mark.parametrize("style", get_args(Style))
@@ -55,6 +100,24 @@ def test_the_cell_that_is_made_moves_from_the_left_then_down(style):
     # In the tilted look a row leans, but goes to the right all the same; the next one lies below.
     assert (np.diff(rows[:, :, 1], axis=1) > 0).all()
     assert (np.diff(rows[:, :, 0], axis=0) > 0).all()
+
+
+def test_a_transposed_convolution_says_that_its_windows_lie_on_spread_input():
+    """3 pixels with a zero between each are rows 0, 2 and 4; the last window reads from row 5 on."""
+    scene = transposed(convviz.Conv2d(1, 1, 3, stride=2), HW(3, 3), output_padding=HW(1, 1))
+    notes = [
+        next(shape.text for shape in frame.above if isinstance(shape, Label))
+        for frame in Animation(scene).film().frames()
+    ]
+    spread = "of the input with zeros between its values"
+    assert notes[-1] == (
+        f"64/64: output 7,7 from rows 5 to 7, columns 5 to 7 {spread}; the window reads only zeros"
+    )
+    # Every other window of three rows and columns reads a pixel.
+    assert [index for index, note in enumerate(notes) if "only" in note] == [
+        row * 8 + column for row in range(8) for column in range(8) if 7 in (row, column)
+    ]
+    assert notes[0] == f"1/64: output 0,0 from rows -2 to 0, columns -2 to 0 {spread}"
 
 
 def test_the_last_frame_shows_every_number():
@@ -105,3 +168,12 @@ def test_numbers_are_read_from_the_arrays_that_were_computed_with():
         frames.append(next(Animation(scene).film().svgs()))
     assert ">4<" in frames[0]
     assert ">20<" in frames[1]
+
+
+def test_infinity_times_a_weight_of_zero_is_drawn_without_a_warning():
+    """Warnings are errors in these tests: infinity times 0 is NaN, which is marked."""
+    pixels = np.ones((3, 3))
+    pixels[1, 1] = np.inf
+    kernels = np.zeros((1, 1, 3, 3))
+    frames = at_work(pixels, kernels)
+    assert (np.asarray(frames[-1]) == (255, 0, 255)).all(axis=-1).sum() > 400

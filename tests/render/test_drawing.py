@@ -17,7 +17,7 @@ from convviz.compute.weights import LayerWeights
 from convviz.images import picture
 from convviz.render import palette
 from convviz.render.drawings import explanation, reach
-from convviz.render.drawings.cells import cells, framed
+from convviz.render.drawings.cells import ORANGE, PURPLE, cells, framed
 from convviz.render.drawings.drawing import (
     Bitmap,
     Drawing,
@@ -29,7 +29,7 @@ from convviz.render.drawings.drawing import (
     to_svg,
 )
 from convviz.render.fonts import font
-from convviz.render.palette import PAPER
+from convviz.render.palette import INK, INPUT_BLUE, PAPER
 from convviz.render.words import tables
 from convviz.render.words.matrices import Block, elided, side_by_side, words_of
 from convviz.results import padded, scene
@@ -257,6 +257,52 @@ def test_the_plane_of_a_weight_goes_from_black_to_white_however_little_it_spans(
     assert (fills[1], fills[3]) == ((0, 0, 0), (255, 255, 255))
 
 
+def frames_of(drawing):
+    """The frames: corner and size of what is outlined in black on white."""
+    outlined = [shape for shape in drawing.shapes if isinstance(shape, Rectangle)]
+    return [(one.x, one.y, one.w, one.h) for one in outlined if (one.outline, one.line) == (INK, 2)]
+
+
+def test_what_a_pixel_feeds_is_framed_and_enlarged_where_it_is_small():
+    """Row 50, column 60 under 3 x 3 weights feeds rows 48 to 50, columns 58 to 60 of the map."""
+    noise = np.random.default_rng(2).normal(size=(3, 100, 100))
+    found = convviz.explain(noise, convviz.Conv2d(3, 2, 3), pixel=(50, 60), index=1)
+    drawing = found.drawing()
+    words = [shape.text for shape in drawing.shapes if isinstance(shape, Label)]
+    at = words.index("fed, enlarged") + 1
+    written = np.array([float(word) for word in words[at : at + 9]]).reshape(3, 3)
+    np.testing.assert_allclose(written, found.run.maps[1, 48:51, 58:61], atol=0.005)
+    # The pixel, all weights, the values in the map, and those that are enlarged: cells of 46 units.
+    pixel, weights, fed, enlarged = frames_of(drawing)
+    assert (weights[2:], enlarged[2:]) == ((138, 138), (138, 138))
+    assert (pixel[2:], fed[2:]) == ((9, 9), (pytest.approx(3 * 300 / 98), pytest.approx(3 * 300 / 98)))
+    assert not any(isinstance(shape, Lines) and shape.colour in (ORANGE, PURPLE) for shape in drawing.shapes)
+    assert any("framed: the pixel, the weights that multiply it" in word for word in words)
+    assert any("G channel and B channel feed the same values" in word for word in words)
+    # Lines lead from the pixel to the weights, from these to the values, and to those that are enlarged.
+    ends = {end for shape in drawing.shapes if isinstance(shape, Lines) for end in shape.points}
+    for x, y, _, h in (weights, enlarged):
+        assert {(x, y), (x, y + h)} <= ends
+    assert {(pixel[0] + 9, pixel[1]), (fed[0], fed[1]), (fed[0] + fed[2], fed[1])} <= ends
+
+
+def test_values_apart_that_a_pixel_feeds_have_frames_of_their_own():
+    """At dilation 2 the middle of 5 x 5 feeds rows and columns 0 and 2 of 3 x 3, through 2 x 2 weights."""
+    found = convviz.explain(np.ones((5, 5)), convviz.Conv2d(1, 1, 2, dilation=2), pixel=(2, 2))
+    assert sorted(one[2:] for one in frames_of(found.drawing())) == [(46, 46)] * 5 + [(92, 92)]
+
+
+@pytest.mark.parametrize(
+    "question", [{}, {"pixel": (0, 0)}, {"weight": (0, 0, 0, 0)}, {"as_matrix": True}], ids=str
+)
+def test_a_drawing_says_what_the_sign_of_tiny_numbers_means(question):
+    weight = np.array([[[[1, 1e-9]]]])
+    found = convviz.explain([[1, 2, 3]], convviz.Conv2d(1, 1, (1, 2), bias=False), weight, **question)
+    words = [shape.text for shape in found.drawing().shapes if isinstance(shape, Label)]
+    assert "~0" in words
+    assert any("~0 is not quite 0" in word for word in words)
+
+
 def test_a_drawing_shows_every_product():
     drawing, found = explained(convviz.Conv2d(1, 1, 2, bias=False), np.arange(9).reshape(3, 3))
     words = {shape.text for shape in drawing.shapes if isinstance(shape, Label)}
@@ -332,3 +378,51 @@ def test_each_activation_of_a_deep_layer_has_its_own_scale(of):
     assert any("channel 1" in one and one.endswith(", 0 to 0.01") for one in words)
     first, second = [one.levels for one in shapes(("R", "G")) if isinstance(one, Bitmap)][:2]
     assert second.max() == round(255 / 100)
+
+
+def aspect(drawing):
+    """Width by height."""
+    return drawing.width / drawing.height
+
+
+def test_groups_stand_side_by_side_until_a_drawing_is_about_as_wide_as_a_slide():
+    """Three groups of four channels and eight maps were a column; two and one are nearest to 16:9."""
+    found = convviz.explain(np.zeros((12, 9, 9)), convviz.Conv2d(12, 24, 3, groups=3), group_map=True)
+    drawing = found.drawing()
+    places = {shape.text: (shape.x, shape.y) for shape in drawing.shapes if isinstance(shape, Label)}
+    first, second, third = (places[f"group {index}"] for index in range(3))
+    assert (second[1], third[0]) == (first[1], first[0])
+    assert second[0] > first[0]
+    assert third[1] > first[1]
+    assert 1 < aspect(drawing) < 2.5
+
+
+def test_padding_modes_stand_side_by_side():
+    """Four squares are a row; four rows of a colour picture and its channels are two and two."""
+    modes = ("zeros", "reflect", "replicate", "circular")
+    for channels, rows in ((1, 1), (3, 2)):
+        drawing = padded.pad(np.zeros((channels, 5, 5)), ((2, 1), (0, 3)), modes=modes).drawing()
+        places = [
+            shape for shape in drawing.shapes if isinstance(shape, Label) and shape.text.endswith("padding")
+        ]
+        assert len({place.y for place in places if place.text.split()[0] in modes}) == rows
+        assert 1 < aspect(drawing) < 3.5
+
+
+def test_the_products_of_1x1_kernels_take_a_row_each():
+    """Five rows of one product each were 1.5 times as high as wide, for the sake of their channels."""
+    found = convviz.explain(np.random.default_rng(1).normal(size=(40, 20, 20)), convviz.Conv2d(40, 2, 1))
+    drawing = found.drawing()
+    assert aspect(drawing) > 1.25
+    assert {shape.w for shape in drawing.shapes if isinstance(shape, Bitmap) and shape.levels.ndim == 2} >= {
+        64
+    }
+
+
+def test_the_lines_around_narrow_padding_leave_most_of_it_visible():
+    """20 of 2040 pixels are 2.5 of 260 units; the line around the input covers half of its thickness."""
+    drawing = padded.pad(np.zeros((100, 2000)), 20, modes=("reflect",)).drawing()
+    (line,) = (
+        shape.line for shape in drawing.shapes if isinstance(shape, Rectangle) and shape.outline == INPUT_BLUE
+    )
+    assert 0 < line / 2 < 0.25 * 20 * 260 / 2040

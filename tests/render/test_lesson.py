@@ -328,13 +328,26 @@ def test_the_same_film_gives_the_same_bytes(tmp_path):
 )
 def test_the_name_of_a_term_and_its_value_share_a_box_without_overlap(name):
     """A long value leaves no room beside the name; a letter is about 0.75 of the type size high."""
-    box, title, value = _box((0, 0), Line(name, -0.247454, "-0.247454"), result=False)
+    box, title, value = _box((0, 0), Line(name, -0.247454, "-0.247454"), height=44, result=False)
     end = title.x + font(title.size).getlength(title.text)
     start = value.x - font(value.size).getlength(value.text)
     assert end < start or title.y < value.y - 0.75 * value.size
     assert end < box.w
     assert start > 0
     assert 0.75 * title.size <= title.y <= value.y < box.h
+
+
+def test_a_name_above_its_value_has_room_of_its_own():
+    """Letters and digits of a line are at most 1.2 times as high as its type; two lines do not touch."""
+    picture = as_picture(0.1 * np.random.default_rng(1).normal(size=(12, 6, 6)).astype(np.float32))
+    layer = convviz.Conv2d(12, 1, 3)
+    weights = convviz.seeded(layer)
+    *_, last = film(direct(layer, picture.size, picture=picture, weights=weights)).frames()
+    at = next(i for i, shape in enumerate(last.above) if isinstance(shape, Label) and shape.text == "9 more")
+    box, name, value = last.above[at - 1 : at + 2]
+    assert name.y - box.y >= name.size
+    assert value.y - name.y >= 1.2 * value.size
+    assert box.y + box.h - value.y >= 0.2 * value.size
 
 
 def test_numbers_have_the_same_decimals_in_every_frame():

@@ -10,7 +10,7 @@ import convviz
 from convviz.errors import InputError, ShapeError, SpecError, UnknownNameError
 from convviz.images.decode import as_picture
 from convviz.render.sheets.patches import levels_of
-from convviz.spec.reach import Box
+from convviz.spec.reach import Area
 
 SIZES = ((24, 32), (40, 28), (33, 33), (25, 47))
 
@@ -289,11 +289,31 @@ def test_what_cannot_be_ranked_is_refused(folder, changed, error, words):
 
 
 @pytest.mark.parametrize(
-    ("field", "drawn"),
-    [((11, 12), (120, 120)), ((3, 2), (120, 120)), ((2, 1), (120, 60)), ((5, 3), (120, 72))],
-    ids=["one pixel more", "a third more", "one pixel of two", "two pixels more"],
+    ("area", "drawn"),
+    [
+        ((4, 15, 5, 16), (120, 120)),
+        ((3.5, 14.5, 5.25, 16.25), (120, 120)),
+        ((4, 6, 5, 6), (120, 60)),
+        ((4, 9, 5, 8), (120, 72)),
+    ],
+    ids=["square", "parts of pixels", "half", "three of five"],
 )
-def test_a_field_that_is_a_pixel_longer_is_drawn_as_a_square(field, drawn):
+def test_a_patch_has_the_proportions_of_its_field(area, drawn):
     picture = as_picture(np.arange(400, dtype=np.float32).reshape(20, 20))
-    box = Box(4, 3 + field[0], 5, 4 + field[1])
-    assert levels_of(picture, box, box, tile=120).shape[:2] == drawn
+    assert levels_of(picture, Area(*area), Area(*area), tile=120).shape[:2] == drawn
+
+
+def test_a_patch_of_a_picture_of_one_pixel_is_placed_by_parts_of_it(tmp_path):
+    """The pixel becomes 6 x 6; of 3 rows and 3 columns around the first one, 2 and 2 are in the picture."""
+    Image.new("RGB", (1, 1), (255, 255, 255)).save(tmp_path / "pixel.png")
+    weights = {"conv1": {"weight": np.full((1, 3, 3, 3), -1), "bias": np.zeros(1)}}
+    network = convviz.parse_layers("conv 1 k3 p1")
+    found = convviz.best(tmp_path, network, weights=weights, resize="6x6")
+    (one,) = found[0].patches
+    assert (one.at, one.box, one.field) == ((0, 0), (0, 0, 0, 0), (-1, 0, -1, 0))
+    assert one.padding == pytest.approx(5 / 9)
+    levels = levels_of(as_picture(np.full((1, 1), 0.5)), one.around, one.seen, tile=120)
+    assert levels.shape == (120, 120, 3)
+    assert len(np.unique(levels[40:, 40:])) == 1
+    assert len(np.unique(levels[:40])) > 1
+    assert len(np.unique(levels[:, :40])) > 1

@@ -68,7 +68,7 @@ KernelSize = Annotated[
 ]
 AllModes = Annotated[
     bool,
-    typer.Option("--all-modes", rich_help_panel=LAYER, help="Show all four padding modes below each other."),
+    typer.Option("--all-modes", rich_help_panel=LAYER, help="Show all four padding modes."),
 ]
 
 

@@ -137,7 +137,7 @@ class Animation:
         made = [word for row in self._value_words for word in row]
         self._type, self._out_type = (type_size(all_of, self._cell, most=15) for all_of in (words, made))
         title_w = font(16).getlength(scene.title)
-        note_w = font(14).getlength(self._note(scene.frames - 1)) + 40
+        note_w = max(font(14).getlength(self._note(frame)) for frame in range(scene.frames)) + 40
         # Even sides, which video encoders prefer.
         named = max(x + font(14).getlength(name) for (x, _), name in zip(names, scene.channels, strict=True))
         width = max(wide + margin, title_w + margin, note_w + margin, named) + margin
@@ -218,9 +218,12 @@ class Animation:
         y, x = divmod(frame, scene.width.output)
         rows, columns = scene.height.reads(y), scene.width.reads(x)
         value = "" if scene.values is None else f" = {number(float(scene.values[y, x]), digits=6)}"
+        spread = " of the input with zeros between its values" if scene.zoom != HW(1, 1) else ""
+        is_empty = all(scene.source(row, column) is None for row in rows for column in columns)
+        only = "; the window reads only zeros" if is_empty and scene.rule != "max" else ""
         return (
             f"{frame + 1}/{scene.frames}: output {y},{x}{value} from rows {rows[0]} to {rows[-1]}, "
-            f"columns {columns[0]} to {columns[-1]}"
+            f"columns {columns[0]} to {columns[-1]}{spread}{only}"
         )
 
     def film(self, beats: Sequence[Beat] | None = None) -> Film:

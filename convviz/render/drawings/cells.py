@@ -10,6 +10,7 @@ from PIL import Image
 from convviz.render.drawings.drawing import Colour, Label, Rectangle, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, PAPER, RULE, SIGNED_STOPS, marks
+from convviz.render.words.matrices import TOO_SMALL
 from convviz.typing import Bytes
 
 PURPLE, NEUTRAL, ORANGE = SIGNED_STOPS
@@ -111,6 +112,18 @@ def cells(
                 ink = FAINT if fill is None else ink_on(fill)
                 labels.append(centred(word, left + cell / 2, top + cell / 2, ink=ink, size=size))
     return [*squares, *labels]
+
+
+def tiny(shapes: Iterable[Shape]) -> list[str]:
+    """Say for a legend what the sign of tiny numbers means, if a cell has it.
+
+    Examples
+    --------
+    >>> tiny([Label(0, 0, "(~0)", INK, 12)]), tiny([Label(0, 0, "0", INK, 12)])
+    (['~0 is not quite 0'], [])
+    """
+    words = (shape.text.strip("()") for shape in shapes if isinstance(shape, Label))
+    return [f"{TOO_SMALL} is not quite 0"] if TOO_SMALL in words else []
 
 
 def framed(x: float, y: float, w: float, *, h: float, least: float = 0.0) -> list[Shape]:

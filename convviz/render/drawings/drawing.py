@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -138,8 +139,27 @@ _FAMILY = "'DejaVu Sans Condensed', Helvetica, Arial, sans-serif"
 # Some SVG readers smooth the pictures that they enlarge, so arrays are first enlarged to about this size.
 _ENLARGED = 600
 
+# Width of a slide by its height.
+SLIDE = 16 / 9
+
 # Pixels per unit while drawing; the picture is averaged down, which smooths its lines.
 _OVERSAMPLING = 3
+
+
+def side_by_side(count: int, width: float, height: float) -> int:
+    """Choose how many of `count` equal parts to put side by side, so that all are about as wide as a slide.
+
+    Examples
+    --------
+    >>> side_by_side(4, 100, 100), side_by_side(4, 100, 400), side_by_side(3, 900, 250)
+    (2, 4, 1)
+    """
+
+    def apart(columns: int) -> float:
+        return abs(math.log(columns * width / (-(-count // columns) * height) / SLIDE))
+
+    # Columns of which the last row may lack a few, but no whole column.
+    return min((-(-count // rows) for rows in range(1, count + 1)), key=apart)
 
 
 def to_image(drawing: Drawing, *, scale: float = 1.0) -> Image.Image:

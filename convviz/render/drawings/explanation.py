@@ -12,8 +12,8 @@ from convviz.images import finite
 from convviz.images.finite import NONE, NotFinite
 from convviz.render.contrast import DEFAULT, channel_ends, channel_title
 from convviz.render.drawings import panels
-from convviz.render.drawings.cells import framed, level_fills, signed_fills, tinted
-from convviz.render.drawings.drawing import Colour, Drawing, Label, Lines, Shape
+from convviz.render.drawings.cells import framed, level_fills, signed_fills, tinted, tiny
+from convviz.render.drawings.drawing import SLIDE, Colour, Drawing, Label, Lines, Shape
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, key
 from convviz.render.toned import picture_levels
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 _WRITTEN_OUT = 5
 # If there are more channels, only those with the largest sums are drawn, or written in the terminal.
 _MOST_CHANNELS, _MOST_WRITTEN = 6, 9
-# In units: the margin, and the longest side of a channel or a map.
-_GAP, _SIDE = 26.0, 210.0
+# In units: the margin, the longest side of a channel or a map, and the least one of a channel.
+_GAP, _SIDE, _LEAST_SIDE = 26.0, 210.0, 64.0
 # In units: the top of the first row of channels, and the room below each row.
-_TOP, _BELOW = 88.0, 52.0
+_TOP, _BELOW = 88.0, 40.0
 
 
 def exact(value: float) -> str:
@@ -202,11 +202,32 @@ class _Explanation:
         self.sums, self.total, self.adds_up = self._sums()
         # Width and height of a patch, a kernel, or the products.
         self.block = panels.window_size(found.inside.shape)
-        self.columns = self._columns()
-        size = run.picture.size
-        channel = run.layer.edges(size).around(size).h * panels.channel_scale(run, _SIDE)
-        listed = 20.0 * (_WRITTEN_OUT + 1) if panels.is_large(found.inside.shape) else 0.0
-        self.pitch = max(channel, self.block[1], listed) + _BELOW
+        columns = self._columns()
+        # The longest side of a channel, in units: as long as a slide has room for.
+        sides = np.arange(self._least_side(), _SIDE + 1)
+        fits = [side for side in sides.tolist() if self._fits(side, columns["map"] + side + _SIDE)]
+        self.side = max(fits, default=self._least_side())
+        self.pitch = self._pitch(self.side)
+        self.columns = {name: left + self.side for name, left in columns.items()}
+
+    def _least_side(self) -> float:
+        """Return the least side of a channel: that of the patch beside it, and of cells with numbers."""
+        around = self.run.layer.edges(self.run.picture.size).around(self.run.picture.size)
+        sides = [_LEAST_SIDE, self.block[1]]
+        if panels.channel_scale(self.run, _SIDE) >= panels.LEAST_CELL:
+            sides.append(panels.LEAST_CELL * max(around))
+        return min(max(sides), _SIDE)
+
+    def _fits(self, side: float, width: float) -> bool:
+        """Return whether rows with channels of this side are no higher than a slide of this width."""
+        return _TOP + len(self.shown) * self._pitch(side) <= width / SLIDE
+
+    def _pitch(self, side: float) -> float:
+        """Return the distance of two rows."""
+        size = self.run.picture.size
+        channel = self.run.layer.edges(size).around(size).h * panels.channel_scale(self.run, side)
+        listed = 20.0 * (_WRITTEN_OUT + 1) if panels.is_large(self.found.inside.shape) else 0.0
+        return max(channel, self.block[1], listed) + _BELOW
 
     def _sums(self) -> tuple[list[tuple[str, str]], str, bool]:
         """List the terms with their names, and write the sum, and whether what is written adds up."""
@@ -215,9 +236,9 @@ class _Explanation:
         return [(name, word) for (name, _), word in zip(rows, words, strict=True)], whole, adds_up
 
     def _columns(self) -> dict[str, float]:
-        """Return the left edge of each part of a row."""
+        """Return the left edge of each part of a row, beside a channel of no width."""
         step = max(self.block[0], font(14).getlength("products")) + 38
-        patch = _GAP + _SIDE + 64
+        patch = _GAP + 64
         places = {"patch": patch, "kernel": patch + step, "products": patch + 2 * step}
         after = patch + 3 * step - 14
         if panels.is_large(self.found.inside.shape):
@@ -232,7 +253,7 @@ class _Explanation:
         """Combine all parts."""
         found = self.found
         heading = _heading(found)
-        shapes: list[Shape] = [Label(_GAP, 32, heading, INK, 18), Label(_GAP, 54, self._note(), FAINT, 13)]
+        shapes: list[Shape] = []
         for place, channel in enumerate(self.shown):
             shapes += self._row(channel, _TOP + place * self.pitch)
         bottom = _TOP + len(self.shown) * self.pitch
@@ -244,13 +265,15 @@ class _Explanation:
             bottom += 14
         right = self.columns["map"] + _SIDE
         shapes += self._map()
+        note = "; ".join([*self._notes(), *tiny(shapes)])
+        shapes = [Label(_GAP, 32, heading, INK, 18), Label(_GAP, 54, note, FAINT, 13), *shapes]
         arithmetic, end = self._arithmetic(_TOP + self.map.height + 40)
         widest = max(
             right, *(_right_of(shape) for shape in (*shapes, *arithmetic) if isinstance(shape, Label))
         )
         return Drawing(widest + _GAP, max(bottom, end), PAPER, (*shapes, *arithmetic), title=heading)
 
-    def _note(self) -> str:
+    def _notes(self) -> list[str]:
         """Describe how to read the colours, and which cells are padding."""
         words = [] if self.run.transposed is None else [self.run.transposed.sentence]
         words.append("orange is positive, purple negative")
@@ -258,8 +281,7 @@ class _Explanation:
             mode = self.run.layer.padding_mode
             words.append(f"dashed cells are padding ({mode})")
         others = sum((NotFinite.of(one.patch) + NotFinite.of(one.products) for one in self.shown), NONE)
-        words += key(others)
-        return "; ".join(words)
+        return [*words, *key(others)]
 
     def _row(self, channel: ChannelTrace, y: float) -> list[Shape]:
         """Draw the contribution of one channel."""
@@ -299,7 +321,7 @@ class _Explanation:
             self.found.columns,
             self.run.layer.edges(self.run.picture.size),
         )
-        scale = panels.channel_scale(self.run, _SIDE)
+        scale = panels.channel_scale(self.run, self.side)
         x, top = _GAP + (columns[0] + edges.left) * scale, y + (rows[0] + edges.top) * scale
         w, h = (columns[-1] - columns[0] + 1) * scale, (rows[-1] - rows[0] + 1) * scale
         # The lines follow the edges of cells with numbers, so that they cross none of them.
@@ -311,7 +333,7 @@ class _Explanation:
         )
         return [
             Label(_GAP, y - 8, channel_title(self.run.picture, channel.channel), INPUT_BLUE, 14),
-            *panels.channel(self.run, channel.channel, _GAP, y=y, side=_SIDE),
+            *panels.channel(self.run, channel.channel, _GAP, y=y, side=self.side),
             *(line for end in ends for line in (Lines(end, PAPER, 2.6), Lines(end, INK, 1.2))),
             *framed(x, top, w, h=h, least=9),
         ]

@@ -5,7 +5,16 @@ from collections.abc import Mapping, Sequence
 from convviz.compute.feature_maps import LayerRun
 from convviz.compute.survey import reduce
 from convviz.render.contrast import DEFAULT, channel_ends, contrast_of
-from convviz.render.drawings.drawing import Bitmap, Colour, Drawing, Label, Lines, Rectangle, Shape
+from convviz.render.drawings.drawing import (
+    Bitmap,
+    Colour,
+    Drawing,
+    Label,
+    Lines,
+    Rectangle,
+    Shape,
+    side_by_side,
+)
 from convviz.render.fonts import font
 from convviz.render.palette import FAINT, INK, INPUT_BLUE, OUTPUT_TEAL, PAPER, RULE, colours
 from convviz.render.sheets.bar import Bar
@@ -17,6 +26,8 @@ from convviz.typing import Bytes
 
 # In units: the margin, the side of a channel or a map, the distance of two, and from channels to maps.
 _GAP, _TILE, _PITCH, _BETWEEN = 28.0, 64.0, 78.0, 220.0
+# In units: the distance of two groups.
+_APART = 16.0
 # In units: the least length of a colour bar, and the size of its words.
 _BAR, _WORDS = 90.0, 11
 # The most groups, and the most channels or maps of one group, to draw; longer lists lose their middle.
@@ -58,18 +69,31 @@ def draw(run: LayerRun, looks: ContrastSettings = DEFAULT) -> Drawing:
         f"{plural(layer.out_channels, 'map')}; every filter reads {plural(layer.weight_shape[1], 'channel')}"
     )
     shapes: list[Shape] = [Label(_GAP, 34, heading, INK, 18)]
-    y = 58.0
-    for group in elided(layer.groups, _MOST_GROUPS):
+    groups = elided(layer.groups, _MOST_GROUPS)
+    high = _height(run)
+    across = side_by_side(len(groups), width, high + _APART)
+    for place, group in enumerate(groups):
+        x, y = place % across * (width - _GAP + _APART), 58.0 + place // across * (high + _APART)
         if group is None:
             words = f"{ELLIPSIS} {plural(layer.groups - _MOST_GROUPS + 1, 'more group')}"
-            shapes.append(Label(_GAP + 18, y + 18, words, FAINT, 14))
-            y += 36
+            shapes.append(Label(x + _GAP + 18, y + 18, words, FAINT, 14))
             continue
-        drawn, height = _group(run, group, y, bars=bars, names=names, left=left, right=right)
-        shapes += [Rectangle(_GAP, y, width - _GAP, height, None, RULE, 1), *drawn]
-        y += height + 16
-    width = max(width, _GAP + font(18).getlength(heading)) + _GAP
-    return Drawing(width, y + 12, PAPER, tuple(shapes), title=heading)
+        shapes += [
+            Rectangle(x + _GAP, y, width - _GAP, high, None, RULE, 1),
+            *_group(
+                run, group, y, bars=bars, names=names, start=x + _GAP + 18, left=x + left, right=x + right
+            ),
+        ]
+    down = -(-len(groups) // across)
+    width = max(across * (width - _GAP + _APART) - _APART, font(18).getlength(heading)) + 2 * _GAP
+    return Drawing(width, 58 + down * (high + _APART) + 12, PAPER, tuple(shapes), title=heading)
+
+
+def _height(run: LayerRun) -> float:
+    """Return the height of a group."""
+    layer = run.layer
+    tallest = max(layer.weight_shape[1], layer.out_channels // layer.groups)
+    return 46 + len(elided(tallest, _MOST_TILES)) * _PITCH
 
 
 def _group(
@@ -79,16 +103,17 @@ def _group(
     *,
     bars: Mapping[int, Bar],
     names: Sequence[str],
+    start: float,
     left: float,
     right: float,
-) -> tuple[list[Shape], float]:
-    """Draw one group; return its height too."""
+) -> list[Shape]:
+    """Draw one group."""
     made = run.layer.out_channels // run.layer.groups
     read = run.layer.channels_of(group * made)
     channels = [slot if slot is None else read[slot] for slot in elided(len(read), _MOST_TILES)]
     maps = _maps(run, group)
     rows = max(len(channels), len(maps))
-    shapes: list[Shape] = [Label(_GAP + 18, y + 24, f"group {group}", FAINT, 14)]
+    shapes: list[Shape] = [Label(start, y + 24, f"group {group}", FAINT, 14)]
     top = y + 40
     starts = [(left + _TILE, row) for row in _middles(top, rows, channels)]
     ends = [(right - _TILE, row) for row in _middles(top, rows, maps)]
@@ -117,7 +142,7 @@ def _group(
         top = row - (20 + bar.height(_WORDS)) / 2
         shapes.append(Label(right + 12, top + 12, run.names[index], OUTPUT_TEAL, 14))
         shapes += bar.shapes(right + 12, top + 20, max(_BAR, bar.least * _WORDS), size=_WORDS)
-    return shapes, 40 + rows * _PITCH + 6
+    return shapes
 
 
 def _maps(run: LayerRun, group: int) -> list[int | None]:

@@ -47,14 +47,15 @@ from convviz.typing import Bytes, Floats
 
 WIDTH = 960.0
 _MARGIN, _GAP, _ARROW, _SIGN, _BOX = 24.0, 18.0, 32.0, 24.0, HW(32, 112)
-_TOP, _FOOT, _BETWEEN, _PITCH = 98.0, 96.0, 30.0, 52.0
+_TOP, _FOOT, _BETWEEN, _BETWEEN_BOXES = 98.0, 96.0, 30.0, 20.0
 # The height of a channel row, by the number of channels; a row with the window above its kernel is higher.
 _ROW, _HIGH_ROW = {1: 330.0, 2: 190.0, 3: 132.0, 4: 112.0}, {1: 400.0, 2: 290.0}
 _MOST_CELL, _MOST_KERNEL_CELL, _STACK_GAP = 44.0, 42.0, 46.0
 # The least width of input and map together; the cell of a kernel that has room for numbers.
 _LEAST_ARRAYS, _READ_CELL = 260.0, 40.0
-# The type of a name that stands above its value, for want of room beside it.
-_SMALL = 14
+# The type of a name that stands above its value, for want of room beside it; the height of the boxes then;
+# the number of values of the map, spread over it, that are looked at for this.
+_SMALL, _HIGH_BOX, _SAMPLED = 14, 44, 64
 # The share of paper in the colour of a pixel that no window reads.
 _PALE = 0.72
 # The thickness of the bars beside those pixels.
@@ -86,6 +87,7 @@ class _Places:
 
     height: float
     rows: list[_Row]
+    box: int
     boxes: list[tuple[float, float]]
     output: Grid
 
@@ -153,15 +155,25 @@ class Lesson:
             rows.append(_Row(array, *self._blocks((x, middle), kernel, block, stacked=stacked)))
         x = rows[0].last.right + _GAP
         # The sums of the channels stand beside their products; the other terms stand below.
-        lines = len(self.work.lines(self.work.window(0), 0))
-        tops = [row.last.middle - _BOX.h / 2 for row in rows][:lines]
-        tops += [tops[-1] + _PITCH * (at + 1) for at in range(lines - len(tops))]
+        lines, high = len(self.work.lines(self.work.window(0), 0)), self._box_height()
+        tops = [row.last.middle - high / 2 for row in rows][:lines]
+        tops += [tops[-1] + (high + _BETWEEN_BOXES) * (at + 1) for at in range(lines - len(tops))]
         grid = Grid(
             x + _BOX.w + _ARROW + spare, _TOP + (area - output * scene.size.h) / 2, scene.size, output
         )
-        end = max(_TOP + area, tops[-1] + _BOX.h)
+        end = max(_TOP + area, tops[-1] + high)
         # A multiple of 6 is even, and stays even for a video of 4/3 pixels per unit.
-        return _Places(6.0 * round((end + _FOOT) / 6), rows, [(x, top) for top in tops], grid)
+        return _Places(6.0 * round((end + _FOOT) / 6), rows, high, [(x, top) for top in tops], grid)
+
+    def _box_height(self) -> int:
+        """Choose the height of the boxes: more if the name of a term has no room beside its value."""
+        step = -(-self.scene.frames // _SAMPLED)
+        lines = (
+            line
+            for cell in range(0, self.scene.frames, step)
+            for line in self.work.lines(self.work.window(cell), cell)
+        )
+        return _BOX.h if all(map(_type_beside, lines)) else _HIGH_BOX
 
     def _block(self, kernel: HW, count: int) -> tuple[bool, float]:
         """Choose whether windows lie above their kernels, and the side of their cells."""
@@ -278,14 +290,15 @@ class Lesson:
         places = self._places
         shapes: list[Shape] = []
         for row, (x, y) in zip(places.rows, places.boxes, strict=False):
-            shapes.append(Lines(((row.last.right + 4, y + _BOX.h / 2), (x - 4, y + _BOX.h / 2)), FAINT, 1.4))
+            middle = y + places.box / 2
+            shapes.append(Lines(((row.last.right + 4, middle), (x - 4, middle)), FAINT, 1.4))
         between = ["+"] * (len(places.boxes) - 2) + ["="]
         if self.scene.rule == "mean":
             between = []
         for which, (x, y), (_, below) in zip(between, places.boxes, places.boxes[1:], strict=False):
-            shapes += sign(which, x + _BOX.w / 2, (y + _BOX.h + below) / 2)
+            shapes += sign(which, x + _BOX.w / 2, (y + places.box + below) / 2)
         (x, y), out = places.boxes[-1], places.output
-        middle, turn = y + _BOX.h / 2, places.boxes[-1][0] + _BOX.w + 10
+        middle, turn = y + places.box / 2, places.boxes[-1][0] + _BOX.w + 10
         # To the row of the map, or to the nearest row of it.
         to = min(max(middle, out.y + min(10, out.h / 2)), out.y + out.h - min(10, out.h / 2))
         shapes.append(Lines(((x + _BOX.w, middle), (turn, middle), (turn, to)), FAINT, 1.4))
@@ -358,7 +371,7 @@ class Lesson:
             row_of, column_of = divmod(int(window.products[0].argmax()), window.inside.shape[1])
             shapes += places.rows[0].window.marked(row_of, column_of)
         for at, line in zip(places.boxes, lines, strict=True):
-            shapes += _box(at, line, result=line is lines[-1])
+            shapes += _box(at, line, height=places.box, result=line is lines[-1])
         if beat.made > beat.before:
             shapes += places.output.marked(y, x)
         room = WIDTH - 2 * _MARGIN
@@ -448,20 +461,23 @@ def _listed(axis: Axis) -> str:
     return ", ".join(runs if len(runs) <= 4 else [*runs[:3], "\N{HORIZONTAL ELLIPSIS}"])
 
 
-def _box(at: tuple[float, float], line: Line, *, result: bool) -> list[Shape]:
+def _type_beside(line: Line) -> int:
+    """Choose the type size at which a value fits beside its name, or 0 if there is none."""
+    room = _BOX.w - 22.0 - font(NOTE).getlength(line.name)
+    return next((size for size in range(TYPE, NOTE - 1, -1) if font(size).getlength(line.word) <= room), 0)
+
+
+def _box(at: tuple[float, float], line: Line, *, height: int, result: bool) -> list[Shape]:
     """Draw one line of the sum; the last one is the value of the map."""
     x, y = at
     fill, ink = (OUTPUT_TEAL, PAPER) if result else (PAPER, INK)
-    base = y + _BOX.h / 2 + 0.36 * TYPE
-    above, of_name, size, room = base, NOTE, TYPE, _BOX.w - 22.0
-    while size > NOTE and font(NOTE).getlength(line.name) + font(size).getlength(line.word) > room:
-        size -= 1
-    room -= font(size).getlength(line.word)
-    if font(NOTE).getlength(line.name) > room:  # the name stands above the value
-        above, base, of_name, room = y + _SMALL, y + _BOX.h - 4, _SMALL, _BOX.w - 16.0
+    base = y + height / 2 + 0.36 * TYPE
+    above, of_name, size, room = base, NOTE, _type_beside(line), _BOX.w - 8.0
+    if not size:  # the name stands above the value
+        above, base, of_name, size, room = y + 0.43 * height, y + 0.88 * height, _SMALL, TYPE, _BOX.w - 16.0
     name = fitted((x + 8, above), line.name, PAPER if result else FAINT, size=of_name, room=room)
     return [
-        Rectangle(x, y, _BOX.w, _BOX.h, fill, OUTPUT_TEAL if result else RULE, 1.4),
+        Rectangle(x, y, _BOX.w, height, fill, OUTPUT_TEAL if result else RULE, 1.4),
         name,
         Label(x + _BOX.w - 8, base, line.word, ink, size, "end"),
     ]

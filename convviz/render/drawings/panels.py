@@ -13,7 +13,7 @@ from convviz.compute.survey import reduce
 from convviz.render.contrast import Contrast, channel_ends, contrast_of
 from convviz.render.drawings.cells import cells, level_fills, tinted
 from convviz.render.drawings.drawing import Bitmap, Colour, Rectangle, Shape
-from convviz.render.drawings.padding import padding_mask
+from convviz.render.drawings.padding import edge_line, padding_mask
 from convviz.render.palette import FAINT, INPUT_BLUE, OUTPUT_TEAL, RULE, colours
 from convviz.render.sheets.bar import Bar
 from convviz.render.toned import Toned, picture_levels
@@ -139,11 +139,12 @@ def channel(
     if marked is not None:
         levels = tinted(levels, marked, colour)
     shapes = _array(values, levels, x, y=y, scale=scale, padding=border)
+    thin = edge_line(edges, scale)
     if any(edges):
         box = (x, y, around.w * scale, around.h * scale)
-        shapes.append(Rectangle(*box, None, FAINT, 1.2, dashed=True))
+        shapes.append(Rectangle(*box, None, FAINT, 1.2 * thin, dashed=True))
     inner = (x + edges.left * scale, y + edges.top * scale, size.w * scale, size.h * scale)
-    return [*shapes, Rectangle(*inner, None, INPUT_BLUE, 2)]
+    return [*shapes, Rectangle(*inner, None, INPUT_BLUE, 2 * thin)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,6 +186,10 @@ class MapPanel:
         """Height with the bar, in units."""
         return float(self.values.shape[0]) * self.scale + _BAR + self.bar.height(_WORDS)
 
+    def levels(self, values: Floats) -> Bytes:
+        """Colour some of the values as in the map, shape (h, w, 3)."""
+        return colours_of(Toned([values], [self.bar.contrast.tone], self.bar.colours)[:])
+
     def shapes(
         self, x: float, y: float, *, marked: Mask | None = None, colour: Colour = OUTPUT_TEAL
     ) -> list[Shape]:
@@ -209,6 +214,11 @@ def _told(contrast: Contrast, looks: ContrastSettings) -> str:
     return f"{first} {exact(100 - looks.limits.percent)}"
 
 
+def colours_of(levels: Bytes) -> Bytes:
+    """Convert levels, grey ones too, to colours, shape (H, W, 3)."""
+    return np.repeat(levels[:, :, None], 3, axis=2) if levels.ndim == 2 else levels
+
+
 def _array(
     values: Floats, levels: Bytes, x: float, *, y: float, scale: float, padding: Mask | None = None
 ) -> list[Shape]:
@@ -216,5 +226,6 @@ def _array(
     h, w = values.shape
     if scale < LEAST_CELL:
         return [Bitmap(x, y, w * scale, h * scale, levels)]
-    rgb = np.repeat(levels[:, :, None], 3, axis=2) if levels.ndim == 2 else levels
-    return cells(cell_words(values, padding), level_fills(rgb), x, y=y, cell=scale, dashed=padding)
+    return cells(
+        cell_words(values, padding), level_fills(colours_of(levels)), x, y=y, cell=scale, dashed=padding
+    )

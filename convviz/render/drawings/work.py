@@ -125,7 +125,9 @@ class Work:
             [0 <= row < scene.height.input for row in rows], [0 <= at < scene.width.input for at in columns]
         )
         exact = values.astype(np.float64)
-        return Window(values, inside, exact if self.kernels is None else exact * self.kernels)
+        with np.errstate(invalid="ignore"):  # infinity times 0
+            products = exact if self.kernels is None else exact * self.kernels
+        return Window(values, inside, products)
 
     def products(self, window: Window, step: int | None) -> Cells:
         """Return the products of the shown channels after a step; later products are masked."""

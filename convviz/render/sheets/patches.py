@@ -16,12 +16,10 @@ from convviz.render.sheets import layout
 from convviz.render.sheets.tile import Section, Tile, map_tile
 from convviz.spec import scales
 from convviz.spec.geometry import HW
-from convviz.spec.reach import Box
+from convviz.spec.reach import Area, Box
 from convviz.spec.settings import Look
 from convviz.typing import Bytes, Floats
 
-# A patch whose sides differ by one pixel, and by no more than this ratio, is drawn as a square.
-_SQUARE = 0.66
 # From this factor on, the pixels of an enlarged patch are squares.
 _SQUARES = 4
 # A file name in a caption has at most so many characters.
@@ -94,54 +92,55 @@ def kernel_tiles(kernels: Floats, channels: Sequence[str], *, tile: int | None) 
     ]
 
 
-def shown(field: Box, inside: Box, size: HW) -> Box:
+def shown(around: Area, seen: Area, size: HW) -> Area:
     """Choose what to draw of a receptive field.
 
     It is all of it; along an axis on which it is longer than the picture, it is only what it sees there.
 
     Examples
     --------
-    >>> print(shown(Box(-2, 2, -9, 20), Box(0, 2, 0, 7), HW(8, 8)))
-    rows -2 to 2, columns 0 to 7
+    >>> shown(Area(-2, 3, -9, 21), Area(0, 3, 0, 8), HW(8, 8))
+    Area(top=-2, bottom=3, left=0, right=8)
     """
-    rows = field if field.size.h <= size.h else inside
-    columns = field if field.size.w <= size.w else inside
-    return Box(rows.top, rows.bottom, columns.left, columns.right)
+    rows = around if around.height <= size.h else seen
+    columns = around if around.width <= size.w else seen
+    return Area(rows.top, rows.bottom, columns.left, columns.right)
 
 
-def levels_of(picture: Picture, field: Box, inside: Box, *, tile: int | None) -> Bytes:
+def levels_of(picture: Picture, around: Area, seen: Area, *, tile: int | None) -> Bytes:
     """Draw what a value sees of a picture, shape (h, w, 3); padding is hatched.
 
     Parameters
     ----------
     picture : Picture
         The original picture.
-    field, inside : Box
-        The rows and columns that the value sees, with those of the padding and without.
+    around, seen : Area
+        What the value sees, with padding and without.
     tile : int or None
         The longest side, in pixels; None keeps every pixel.
     """
-    drawn, cut = shown(field, inside, picture.size), cut_from(picture, inside)
-    factor = 1.0 if tile is None else tile / max(drawn.size)
-    size = HW(*(max(1, round(side * factor)) for side in drawn.size))
-    if tile is not None and abs(drawn.size.h - drawn.size.w) == 1 and min(size) >= _SQUARE * tile:
-        # Where pictures are resized, a square field takes a pixel more or less of the original.
-        size = HW(tile, tile)
+    covered = seen.pixels
+    if tile is None:
+        around, seen = (Area(box.top, box.bottom + 1, box.left, box.right + 1)
+                        for box in (around.pixels, covered))  # fmt: skip
+    drawn, cut = shown(around, seen, picture.size), cut_from(picture, covered)
+    factor = 1.0 if tile is None else tile / max(drawn.height, drawn.width)
+    size = HW(*(max(1, round(side * factor)) for side in (drawn.height, drawn.width)))
     levels = np.repeat(toned.hatched(size)[:, :, None], 3, axis=2)
     if cut.size:
         part = toned.picture_levels(list(cut), picture.ends)[:]
-        top, bottom, left, right = (
-            round((side - first) * pixels / whole)
-            for side, first, pixels, whole in (
-                (inside.top, drawn.top, size.h, drawn.size.h),
-                (inside.bottom + 1, drawn.top, size.h, drawn.size.h),
-                (inside.left, drawn.left, size.w, drawn.size.w),
-                (inside.right + 1, drawn.left, size.w, drawn.size.w),
-            )
-        )
+        top, bottom = (round((edge - drawn.top) * factor) for edge in (seen.top, seen.bottom))
+        left, right = (round((edge - drawn.left) * factor) for edge in (seen.left, seen.right))
+        top, left = min(top, size.h - 1), min(left, size.w - 1)
         bottom, right = max(bottom, top + 1), max(right, left + 1)
         how = Image.Resampling.NEAREST if factor >= _SQUARES else Image.Resampling.LANCZOS
-        resized = np.asarray(Image.fromarray(part).resize((right - left, bottom - top), how))
+        inner = (
+            seen.left - covered.left,
+            seen.top - covered.top,
+            seen.right - covered.left,
+            seen.bottom - covered.top,
+        )
+        resized = np.asarray(Image.fromarray(part).resize((right - left, bottom - top), how, inner))
         levels[top:bottom, left:right] = resized if resized.ndim == 3 else resized[:, :, None]
     return levels
 
