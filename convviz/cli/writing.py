@@ -113,13 +113,25 @@ def announce(sheet: Sized, *, force: bool, quiet: bool = False) -> None:
     """
     size = sheet.height * sheet.width * sheet.channels
     words = f"{sheet.width:,} x {sheet.height:,} pixels, {amount(size)} before compression"
-    if size > TOO_LARGE and not force:
+    if not force:
+        _refuse_huge(size, words)
+    if size > LARGE and not quiet:
+        remark(f"the picture has {words}; a smaller --tile makes it smaller")
+
+
+def check_room(pixels: int, *, force: bool) -> None:
+    """Refuse what makes a picture of at least so many pixels before it is computed, as `announce` does."""
+    if not force:
+        _refuse_huge(3 * pixels, f"at least {pixels:,} pixels, {amount(3 * pixels)} before compression")
+
+
+def _refuse_huge(size: int, words: str) -> None:
+    """Refuse a picture of so many bytes if it is too large to be meant."""
+    if size > TOO_LARGE:
         raise OutputError(
             f"the picture would have {words}; the limit is {amount(TOO_LARGE)}: a smaller --tile makes it "
             "smaller, --force writes it."
         )
-    if size > LARGE and not quiet:
-        remark(f"the picture has {words}; a smaller --tile makes it smaller")
 
 
 def tell_replaced(path: Path | Stream, description: Mapping[str, Any], *, quiet: bool = False) -> None:

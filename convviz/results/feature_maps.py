@@ -16,14 +16,15 @@ from convviz.compute.conv import apply
 from convviz.compute.feature_maps import LayerRun
 from convviz.compute.survey import ArraySummary, survey
 from convviz.compute.weights import LayerWeights, map_names, of_module, seeded
-from convviz.errors import ShapeError
+from convviz.errors import ShapeError, SpecError
 from convviz.images import decode
 from convviz.images.finite import all_finite
 from convviz.images.picture import RGBA
 from convviz.render.contrast import Contrast, Drawn, contrasts
 from convviz.render.sheets import overview
 from convviz.render.sheets.kernels import MOST, Filter
-from convviz.render.sheets.layout import Sheet
+from convviz.render.sheets.layout import MAX_SHEET_PIXELS, Sheet
+from convviz.render.sheets.planning import gap_of
 from convviz.render.sheets.receptive_field import NOTHING, Panel, panel
 from convviz.results import outputs
 from convviz.spec import scales, settings
@@ -349,6 +350,37 @@ class FeatureMaps(LayerRun):
     def _repr_png_(self) -> bytes:
         """Show the sheet in a notebook."""
         return outputs.as_png(self.grid())
+
+
+def least_pixels(layer: Conv2d, size: HW, look: settings.SheetSettings, *, count: int) -> int:
+    """Return a number of pixels that a sheet of `count` maps of an input of `size` has at least.
+
+    Examples
+    --------
+    >>> least_pixels(Conv2d(1, 6, 1), HW(640, 320), settings.SheetSettings(), count=6)
+    342624
+    """
+    maps = layer.output_size(size)
+    tile = look.tile_or(scales.usual(layer.in_channels + count, size, maps))
+    _, scale = scales.fit_both(size, maps, tile)
+    h, w = (max(1, int(side * scale)) + gap_of(look.font_size or 0) for side in maps)
+    return count * h * w
+
+
+def check_room(layer: Conv2d, size: HW, look: settings.SheetSettings, *, count: int | None = None) -> None:
+    """Refuse a layer whose maps, all or `count` of them, make too large a sheet, before it is computed.
+
+    Raises
+    ------
+    SpecError
+        If the least sheet has more than `MAX_SHEET_PIXELS`.
+    """
+    count = layer.out_channels if count is None else count
+    if (pixels := least_pixels(layer, size, look, count=count)) > MAX_SHEET_PIXELS:
+        raise SpecError(
+            f"the picture of {plural(count, 'map')} would have at least {pixels:,} pixels, more than "
+            f"{MAX_SHEET_PIXELS:,}; lower --tile, or draw fewer maps."
+        )
 
 
 def _summaries(maps: Floats, scale: float) -> list[ArraySummary]:
