@@ -326,7 +326,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
     def _heading(self, only: str | None) -> tuple[str, str]:
         """Summarize the network in two lines."""
         title = self.title or self.opened.engine.name
-        here = "" if only is None else f"; here {only}"
+        here = "" if only is None else f"; here {only}, {shape_text(self.activation(only).shape)}"
         ends = self._outputs
         made = _named(ends) if len(ends) > 1 else shape_text(self.output_shape)
         shapes = f"{shape_text(self.picture.shape)} -> {made}"
