@@ -341,7 +341,8 @@ def build(
         remarks.append(named.remark)
     if settings.weights is not None and not named.stored and (assumed := _assumed(settings)):
         words = listed([f"{name} {text}" for name, text in assumed.items()])
-        remarks.append(f"the file does not store {listed(list(assumed))}; using {words}, as by default")
+        name = in_quotes(settings.weights.name)
+        remarks.append(f"{name} does not store {listed(list(assumed))}; using {words}, as by default")
     if named.bias is not None and layer.bias and settings.bias_values is None and settings.weights is None:
         without = [filters.name for filters in named.filters if filters.bias is None]
         more = (

@@ -341,7 +341,7 @@ def test_a_layer_of_a_file_becomes_a_layer_with_its_weight_and_bias(file):
     assert weights.names == ("0: 0", "0: 1", "0: 2", "0: 3")
     # The stride was given, and one group follows from the three channels of weight and input.
     assert remarks == (
-        "the file does not store padding and dilation; using padding 0 and dilation 1, as by default",
+        "'x.pt' does not store padding and dilation; using padding 0 and dilation 1, as by default",
     )
 
 

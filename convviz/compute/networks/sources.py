@@ -22,7 +22,9 @@ from convviz.text import in_quotes, listed
 
 # The usual input of networks for photographs: channels, height and width.
 _USUAL = (3, 224, 224)
-_UNTRAINED = "no --weights: the network is untrained, with random weights"
+_UNTRAINED = "no weights given: the network is untrained, with random weights"
+# How a user gives the weights of a network to most commands.
+_BY_OPTION = "--weights FILE"
 
 
 class Filled(NamedTuple):
@@ -124,6 +126,8 @@ class StackSource(NetworkSource):
         The class names of the values of the last layer, if the network does not hold them.
     given : dict of dict of ndarray, optional
         The weights themselves, in place of a file or a seed.
+    by : str
+        How a user gives a file of weights.
 
     Examples
     --------
@@ -138,6 +142,7 @@ class StackSource(NetworkSource):
     seed: int = 0
     classes: tuple[str, ...] = ()
     given: Mapping[str, Parameters] | None = None
+    by: str = _BY_OPTION
 
     @property
     def origin(self) -> str:
@@ -186,7 +191,7 @@ class StackSource(NetworkSource):
             return Filled(network, steps, self.given)
         if self.checkpoint is None:
             weights = filling.seeded(steps, self.seed)
-            remark = f"{_UNTRAINED} (seed {self.seed}); give --weights FILE"
+            remark = f"{_UNTRAINED} (seed {self.seed}); give {self.by}"
             return Filled(
                 replace(network, classes=()), steps, weights, (remark,) if weights else (), seeded=True
             )
@@ -240,7 +245,9 @@ class EngineSource(NetworkSource):
         )
 
 
-def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> NetworkSource:
+def source_of(
+    network: NetworkSettings, layer: LayerSettings | None = None, *, by: str = _BY_OPTION
+) -> NetworkSource:
     """Read everything about a network that does not depend on its input.
 
     Parameters
@@ -249,6 +256,8 @@ def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> N
         The choice of the network.
     layer : LayerSettings, optional
         The settings whose weight file and seed the network takes.
+    by : str
+        How a user gives a file of weights, for a remark on a network without one.
 
     Raises
     ------
@@ -260,7 +269,7 @@ def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> N
     if network.until is not None and network.alone and (layer.weights or Path()).suffix.lower() == ".onnx":
         network = replace(network, net=str(layer.weights))
     if network.model is not None:
-        return _of_model(network, layer)
+        return _of_model(network, layer, by=by)
     if network.foreign:
         if layer.weights not in (None, Path(network.net or "")):
             raise SpecError("weights: a network in ONNX has its own; leave out --weights.")
@@ -270,10 +279,12 @@ def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> N
         return EngineSource(
             engine, _classes_of(network), until=network.until, channels_last=network.channels_last
         )
-    return stack_of(network, layer)
+    return stack_of(network, layer, by=by)
 
 
-def stack_of(network: NetworkSettings, layer: LayerSettings | None = None) -> StackSource:
+def stack_of(
+    network: NetworkSettings, layer: LayerSettings | None = None, *, by: str = _BY_OPTION
+) -> StackSource:
     """Read a network of our own layers; parameters and errors are those of `source_of`."""
     layer = layer or LayerSettings()
     network.check(layer)
@@ -286,17 +297,17 @@ def stack_of(network: NetworkSettings, layer: LayerSettings | None = None) -> St
     )
     kept = found if network.until is None else found.until(network.until)
     checkpoint = None if layer.weights is None else read_checkpoint(layer.weights)
-    return StackSource(kept, checkpoint, found, layer.seed, _classes_of(network))
+    return StackSource(kept, checkpoint, found, layer.seed, _classes_of(network), by=by)
 
 
-def _of_model(network: NetworkSettings, layer: LayerSettings) -> EngineSource:
+def _of_model(network: NetworkSettings, layer: LayerSettings, *, by: str) -> EngineSource:
     """Import a torch module, and load its weights."""
     module = engines.load_model(network.model or "", seed=layer.seed)
     remarks: tuple[str, ...] = ()
     if layer.weights is not None:
         remarks = engines.load_weights(module, read_checkpoint(layer.weights))
     elif any(True for _ in module.parameters()):
-        remarks = (f"{_UNTRAINED} (seed {layer.seed}), unless its code loads others; give --weights FILE",)
+        remarks = (f"{_UNTRAINED} (seed {layer.seed}), unless its code loads others; give {by}",)
     engine = engines.of_module(module, network.model or "")
     return EngineSource(engine, _classes_of(network), remarks, network.until, network.channels_last)
 
