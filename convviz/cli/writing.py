@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from convviz.cli.console import remark
 from convviz.errors import OutputError, SpecError
 from convviz.files import addresses, marks
-from convviz.files.paths import quoted, split_member
+from convviz.files.paths import ending_of, quoted, split_member
 from convviz.files.writing import Stream
 from convviz.text import amount
 
@@ -163,4 +163,5 @@ def _short(value: Any) -> str:
 def check_saved(path: Path | Stream | None, endings: Sequence[str], *, of: str = "") -> None:
     """Refuse a file for exact numbers whose ending is none of `endings`."""
     if path is not None and path.suffix.lower() not in endings:
-        raise SpecError(f"save: exact numbers{of} are written to {', '.join(endings)}, not {path.suffix!r}.")
+        known = ", ".join(endings)
+        raise SpecError(f"save: exact numbers{of} are written to {known}, not {ending_of(path)}.")

@@ -425,7 +425,7 @@ def _lay_out(
                     "a kernel for one channel (@) needs groups to be 1; groups already part the channels."
                 )
             if item.channel >= depth:
-                raise SpecError(f"{item.name}: there is no channel {item.channel}; the input has {depth}.")
+                raise SpecError(f"{item.name}: {_without(item.channel, depth, channels)}.")
             place = place[item.channel]
             name += f" @{channels[item.channel] if channels else item.channel}"
         elif item.values.ndim == 3 and item.values.shape[0] != depth:
@@ -439,6 +439,23 @@ def _lay_out(
         names[row] = name
     with np.errstate(over="ignore"):  # LayerWeights refuses values that do not fit
         return weight.astype(np.float32), tuple(names), list(rows)
+
+
+def _without(index: int, depth: int, channels: Sequence[str]) -> str:
+    """Say that an input has no channel of this index, and which option reads one from a picture.
+
+    Examples
+    --------
+    >>> _without(3, 3, RGB)
+    'there is no alpha channel, only R, G and B; --mode rgba keeps that of a picture'
+    >>> _without(1, 1, GRAY)
+    'there is no channel G, only gray; --mode rgb reads a picture in colour'
+    """
+    if tuple(channels) not in (GRAY, RGB) or index >= len(RGBA):
+        return f"there is no channel {index}; the input has {depth}"
+    if RGBA[index] == "A":
+        return f"there is no alpha channel, only {listed(channels)}; --mode rgba keeps that of a picture"
+    return f"there is no channel {RGBA[index]}, only {listed(channels)}; --mode rgb reads a picture in colour"
 
 
 def layer_of_kernels(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Conv2d, LayerWeights]:

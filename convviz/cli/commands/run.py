@@ -212,7 +212,10 @@ def _run_network(request: "RunRequest") -> list[_Done]:
     from convviz.compute import networks
     from convviz.compute.networks.sources import check_layer
     from convviz.files import archives
+    from convviz.render.words.network_program import check_has_program
 
+    if request.wanted.code:
+        check_has_program(request.network)
     request.check_outputs(archives.WRITABLE if request.layer.layer_name else archives.ARCHIVES)
     source = networks.source_of(request.network, request.layer)
     names = layer_names(request.layer.layer_name, source.names)

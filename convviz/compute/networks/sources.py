@@ -291,7 +291,10 @@ def stack_of(
     network.check_order()
     if network.layers is None and network.net is None:
         given = [name for name in ("until", "classes") if getattr(network, name) is not None]
-        raise SpecError(f"{listed(given)} can only be used with layers, net or model.")
+        fitting = "layers, net or model"
+        if given == ["until"]:
+            fitting = "layers, net, model or the weights of an .onnx file"
+        raise SpecError(f"{listed(given)} can only be used with {fitting}.")
     found = (
         stacks.find_net(network.net) if network.net is not None else stacks.parse_layers(network.layers or "")
     )
