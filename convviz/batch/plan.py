@@ -284,13 +284,13 @@ class PassedOver:
             first = self.endings.most_common(5)
             named = [f"{count:,} {ending or 'without an ending'}" for ending, count in first]
             if rest := self.endings.total() - sum(count for _, count in first):
-                named.append(f"{rest:,} others")
+                named.append(plural(rest, "other"))
             files = plural(self.endings.total(), "file")
             said.append(f"{files} passed over ({', '.join(named)}); --pattern takes files by their names")
         if self.drawn:
             said.append(f"{plural(self.drawn, 'picture')} drawn by convviz passed over")
         if self.linked:
-            more = f" and {self.linked - 3:,} others" if self.linked > 3 else ""
+            more = f" and {plural(self.linked - 3, 'other')}" if self.linked > 3 else ""
             links = plural(self.linked, "link")
             folders = "a folder" if self.linked == 1 else "folders"
             said.append(f"{links} to {folders} not followed: {', '.join(self.links[:3])}{more}")
