@@ -545,6 +545,8 @@ def check_picture(path: Path | Stream | None) -> None:
         raise BackendError(f"a PDF needs fpdf2, which is not installed: pip install {to_install('fpdf')}")
 
 
-def map_option(panel: str, text: str) -> Any:
-    """Make the row of the option that chooses one map."""
-    return _option("--map", parser=parsing.whole("map", least=0), metavar="N", panel=panel, text=text)
+def map_option(panel: str, text: str, *, named: bool = False) -> Any:
+    """Make the row of the option that chooses one map, by its number or, where maps are `named`, its name."""
+    parser: Any = parsing.whole_or_name("map") if named else parsing.whole("map", least=0)
+    metavar = "N|NAME" if named else "N"
+    return _option("--map", parser=parser, metavar=metavar, panel=panel, text=text)

@@ -11,6 +11,7 @@ from convviz.errors import OutputError, SpecError
 from convviz.files import addresses, marks
 from convviz.files.paths import ending_of, quoted, split_member
 from convviz.files.writing import Stream
+from convviz.machine.typefaces import take_undrawn
 from convviz.text import amount
 
 # Bytes of the pixels, before they are packed: a picture of the first is announced, one of the second refused.
@@ -115,8 +116,13 @@ def announce(sheet: Sized, *, force: bool, quiet: bool = False) -> None:
     words = f"{sheet.width:,} x {sheet.height:,} pixels, {amount(size)} before compression"
     if not force:
         _refuse_huge(size, words)
-    if size > LARGE and not quiet:
+    if quiet:
+        return
+    if size > LARGE:
         remark(f"the picture has {words}; a smaller --tile makes it smaller")
+    if missing := take_undrawn():
+        shown = ", ".join(missing[:_NAMED]) + (" and others" if len(missing) > _NAMED else "")
+        remark(f"no typeface of this computer has {shown}; the picture has escapes for them")
 
 
 def check_room(pixels: int, *, force: bool) -> None:
