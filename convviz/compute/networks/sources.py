@@ -14,6 +14,7 @@ from convviz.files.checkpoints import Checkpoint, read_checkpoint
 from convviz.files.paths import quoted
 from convviz.files.reading import read_bytes
 from convviz.spec import stacks
+from convviz.spec.geometry import HW
 from convviz.spec.layers import Shape
 from convviz.spec.network import Network, SizedStep
 from convviz.spec.settings import InputSettings, LayerSettings
@@ -160,9 +161,11 @@ class StackSource(NetworkSource):
 
     @property
     def usual_shape(self) -> tuple[int, int, int]:
-        """The shape of a usual input that the layers accept."""
-        channels = 1 if self.network.reading.get("mode") == "gray" else _USUAL[0]
-        return channels, *self.network.usual_size(channels)
+        """The shape of the input that the network asks for, or of a usual one that the layers accept."""
+        reading, _ = self.reading(InputSettings())
+        channels = 1 if reading.mode == "gray" else _USUAL[0]
+        asked = reading.crop or reading.resize
+        return channels, *(asked if isinstance(asked, HW) else self.network.usual_size(channels))
 
     def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
         """Return the settings that the network needs, unless the user chose others, with remarks."""
