@@ -125,7 +125,7 @@ def announce(sheet: Sized, *, force: bool, quiet: bool = False) -> None:
         remark(f"no typeface of this computer has {shown}; the picture has escapes for them")
 
 
-def check_room(pixels: int, *, force: bool) -> None:
+def refuse_huge(pixels: int, *, force: bool) -> None:
     """Refuse what makes a picture of at least so many pixels before it is computed, as `announce` does."""
     if not force:
         _refuse_huge(3 * pixels, f"at least {pixels:,} pixels, {amount(3 * pixels)} before compression")

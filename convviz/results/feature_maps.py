@@ -352,35 +352,36 @@ class FeatureMaps(LayerRun):
         return outputs.as_png(self.grid())
 
 
-def least_pixels(layer: Conv2d, size: HW, look: settings.SheetSettings, *, count: int) -> int:
-    """Return a number of pixels that a sheet of `count` maps of an input of `size` has at least.
-
-    Examples
-    --------
-    >>> least_pixels(Conv2d(1, 6, 1), HW(640, 320), settings.SheetSettings(), count=6)
-    342624
-    """
-    maps = layer.output_size(size)
-    tile = look.tile_or(scales.usual(layer.in_channels + count, size, maps))
-    _, scale = scales.fit_both(size, maps, tile)
-    h, w = (max(1, int(side * scale)) + gap_of(look.font_size or 0) for side in maps)
-    return count * h * w
-
-
-def check_room(layer: Conv2d, size: HW, look: settings.SheetSettings, *, count: int | None = None) -> None:
+def check_room(layer: Conv2d, size: HW, look: settings.SheetSettings, *, count: int | None = None) -> int:
     """Refuse a layer whose maps, all or `count` of them, make too large a sheet, before it is computed.
+
+    Returns
+    -------
+    int
+        A number of pixels that the sheet for an input of `size` has at least: those of the maps, and the
+        gaps between them.
 
     Raises
     ------
     SpecError
-        If the least sheet has more than `MAX_SHEET_PIXELS`.
+        If that is more than `MAX_SHEET_PIXELS`.
+
+    Examples
+    --------
+    >>> check_room(Conv2d(1, 6, 1), HW(640, 320), settings.SheetSettings())
+    342624
     """
     count = layer.out_channels if count is None else count
-    if (pixels := least_pixels(layer, size, look, count=count)) > MAX_SHEET_PIXELS:
+    maps = layer.output_size(size)
+    tile = look.tile_or(scales.usual(layer.in_channels + count, size, maps))
+    _, scale = scales.fit_both(size, maps, tile)
+    h, w = (max(1, int(side * scale)) + gap_of(look.font_size or 0) for side in maps)
+    if (pixels := count * h * w) > MAX_SHEET_PIXELS:
         raise SpecError(
             f"the picture of {plural(count, 'map')} would have at least {pixels:,} pixels, more than "
             f"{MAX_SHEET_PIXELS:,}; lower --tile, or draw fewer maps."
         )
+    return pixels
 
 
 def _summaries(maps: Floats, scale: float) -> list[ArraySummary]:

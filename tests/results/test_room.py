@@ -30,7 +30,7 @@ from convviz.spec.settings import SheetSettings
 )
 def test_a_sheet_is_never_smaller_than_the_bound(size, layer, look):
     sheet = convviz.run(np.ones((3, *size), np.float32), layer).sheet(**look.arguments)
-    least = feature_maps.least_pixels(layer, HW(*size), look, count=layer.out_channels)
+    least = feature_maps.check_room(layer, HW(*size), look)
     assert layer.out_channels <= least <= sheet.width * sheet.height
 
 
@@ -51,8 +51,12 @@ def test_more_maps_than_a_sheet_can_have_are_refused_before_any_is_computed(tmp_
     for few in (["10822"], ["99999", "--top", "3"], ["99999", "--tile", "16"]):
         with pytest.raises(AssertionError, match="computed"):
             status_of([*words, *few])
-    assert status_of([*words, "99999", "--force"]) == 2
-    assert "the picture of 99,999 maps would have at least 6,614,333,856 pixels" in capsys.readouterr().err
+    with pytest.raises(AssertionError, match="computed"):
+        status_of([*words, "10823", "--force"])
+    assert status_of([*words, "99999"]) == 2  # which --force would not help
+    told = capsys.readouterr().err
+    assert "the picture of 99,999 maps would have at least 6,614,333,856 pixels" in told
+    assert "--force" not in told
 
 
 def test_a_batch_says_of_each_file_that_its_sheet_would_be_too_large(tmp_path, capsys):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from convviz.cli.console import answer_json, answer_path, answer_text, remark
 from convviz.cli.options import Force, InputFiles, Json, Quiet, output_option
 from convviz.cli.settings import with_settings
-from convviz.cli.writing import announce, check_room, refuse_stdout, stdout_for, stem_of, tell_replaced
+from convviz.cli.writing import announce, refuse_huge, refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files import paths, writing
 from convviz.spec.geometry import HW
@@ -123,7 +123,7 @@ def _run_in_context(
     """Run one layer on what arrives at it, write what is wanted and report it."""
     from convviz.cli.progress import progress
     from convviz.cli.reading import input_document
-    from convviz.results.feature_maps import least_pixels
+    from convviz.results.feature_maps import check_room
     from convviz.results.outcome import drawn, run_layer
 
     layer, wanted = request.layer, request.wanted
@@ -134,8 +134,8 @@ def _run_in_context(
             f"classes: {layer.layer_name!r} predicts no class; leave it out, or leave out --layer."
         )
     size = about.picture.size
-    pixels = least_pixels(about.layer, size, request.picture, count=drawn(about.layer, wanted))
-    check_room(pixels, force=request.force)
+    pixels = check_room(about.layer, size, request.picture, count=drawn(about.layer, wanted))
+    refuse_huge(pixels, force=request.force)
     rows = about.layer.output_size(size).h
     with progress(rows, "rows", wanted=not request.quiet) as advance:
         outcome = run_layer(
