@@ -24,7 +24,7 @@ from convviz.render.contrast import Contrast, Drawn, contrasts
 from convviz.render.sheets import overview
 from convviz.render.sheets.kernels import MOST, Filter
 from convviz.render.sheets.layout import MAX_SHEET_PIXELS, Sheet
-from convviz.render.sheets.planning import gap_of
+from convviz.render.sheets.planning import least_area
 from convviz.render.sheets.receptive_field import NOTHING, Panel, panel
 from convviz.results import outputs
 from convviz.spec import scales, settings
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 # maps of at most this many MACs per value are not kept, nor are maps of more than 1 GiB.
 _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
 _NO_PROGRAM = "# this layer was made in Python: no file holds its weights"
+# The input in colour and pictures of a receptive field, at most, stand beside the channels.
+_BESIDE = 8
 # The number of full-size maps to compute together while the sheet is painted.
 _TOGETHER = 8
 
@@ -358,8 +360,7 @@ def check_room(layer: Conv2d, size: HW, look: settings.SheetSettings, *, count: 
     Returns
     -------
     int
-        A number of pixels that the sheet for an input of `size` has at least: those of the maps, and the
-        gaps between them.
+        A number of pixels that the sheet for an input of `size` has at least.
 
     Raises
     ------
@@ -368,15 +369,18 @@ def check_room(layer: Conv2d, size: HW, look: settings.SheetSettings, *, count: 
 
     Examples
     --------
-    >>> check_room(Conv2d(1, 6, 1), HW(640, 320), settings.SheetSettings())
-    342624
+    >>> check_room(Conv2d(1, 1 << 20, 1), HW(8, 8), settings.SheetSettings())
+    Traceback (most recent call last):
+    ...
+    convviz.errors.SpecError: the picture of 1,048,576 maps would have at least ...
     """
     count = layer.out_channels if count is None else count
     maps = layer.output_size(size)
     tile = look.tile_or(scales.usual(layer.in_channels + count, size, maps))
     _, scale = scales.fit_both(size, maps, tile)
-    h, w = (max(1, int(side * scale)) + gap_of(look.font_size or 0) for side in maps)
-    if (pixels := count * h * w) > MAX_SHEET_PIXELS:
+    drawn = HW(*(max(1, int(side * scale)) for side in maps))
+    pixels = least_area(count, drawn, others=layer.in_channels + _BESIDE, look=look)
+    if pixels > MAX_SHEET_PIXELS:
         raise SpecError(
             f"the picture of {plural(count, 'map')} would have at least {pixels:,} pixels, more than "
             f"{MAX_SHEET_PIXELS:,}; lower --tile, or draw fewer maps."
