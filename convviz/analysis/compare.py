@@ -50,6 +50,8 @@ class Agreement:
         first, second = self.backends
         share = f"{self.relative:.1e} of the largest possible value"
         steps = f"; {second} rounds to steps of {self.step:.2g}" if self.step else ""
+        if self.difference == 0:
+            return f"{first} and {second} are equal{steps}"
         return f"{first} and {second} differ by at most {self.difference:.2g} ({share}){steps}"
 
     def check(self) -> None:

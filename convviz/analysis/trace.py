@@ -450,7 +450,8 @@ def check_index(field: str, index: int, count: int) -> None:
     """Refuse an index outside 0 to `count` - 1."""
     if not 0 <= index < count:
         what = field.split(": ")[-1]
-        raise SpecError(f"{field}: there are {plural(count, what)}, 0 to {count - 1}, so none is {index}.")
+        known = f"choose from 0 to {count - 1}" if count > 1 else "the only one is 0"
+        raise SpecError(f"{field}: there is no {what} {index}; {known}.")
 
 
 def read(layer: Conv2d, channel: Floats, rows: Sequence[int], *, columns: Sequence[int]) -> Floats:

@@ -38,11 +38,6 @@ class PeaksRequest(BatchRequest):
         return ".npy"
 
     @property
-    def drawn(self) -> bool:
-        """Whether pictures that convviz drew are taken: its own sheet of an earlier run may be among them."""
-        return False
-
-    @property
     def chosen(self) -> tuple[Any, ...]:
         """The settings that the outputs depend on."""
         return self.layer, self.network, self.reading

@@ -128,9 +128,11 @@ class Plan:
         Whether names that differ only in case would share one output.
     ending : str
         The ending of the outputs.
-    drawn : bool
-        Whether pictures that convviz drew are taken like others; behind an address they always are, because
-        each would have to be read to know it.
+
+    Notes
+    -----
+    Pictures that convviz drew are passed over, as `find_files` does; behind an address they are taken,
+    because each would have to be read to know it.
     """
 
     folder: Path
@@ -140,7 +142,6 @@ class Plan:
     counted: bool = True
     folds: bool = False
     ending: str = ".png"
-    drawn: bool = True
 
     def items(self, passed: "PassedOver | None" = None) -> Iterator[Job | Outcome]:
         """List the jobs folder by folder, and report each folder that cannot be read as a failure.
@@ -208,7 +209,7 @@ class Plan:
             exclude=self.out,
             unread=note,
             passed=leave,
-            ours=None if self.drawn else passed.ours,
+            ours=passed.ours,
         ):
             yield from unread
             unread.clear()
@@ -283,13 +284,13 @@ class PassedOver:
             first = self.endings.most_common(5)
             named = [f"{count:,} {ending or 'without an ending'}" for ending, count in first]
             if rest := self.endings.total() - sum(count for _, count in first):
-                named.append(f"{rest:,} others")
+                named.append(plural(rest, "other"))
             files = plural(self.endings.total(), "file")
             said.append(f"{files} passed over ({', '.join(named)}); --pattern takes files by their names")
         if self.drawn:
             said.append(f"{plural(self.drawn, 'picture')} drawn by convviz passed over")
         if self.linked:
-            more = f" and {self.linked - 3:,} others" if self.linked > 3 else ""
+            more = f" and {plural(self.linked - 3, 'other')}" if self.linked > 3 else ""
             links = plural(self.linked, "link")
             folders = "a folder" if self.linked == 1 else "folders"
             said.append(f"{links} to {folders} not followed: {', '.join(self.links[:3])}{more}")
@@ -347,9 +348,7 @@ def _folded(path: Path) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
-def make_plan(
-    folder: Path, out: Path, *, pattern: str | None = None, ending: str = ".png", drawn: bool = True
-) -> Plan:
+def make_plan(folder: Path, out: Path, *, pattern: str | None = None, ending: str = ".png") -> Plan:
     """Pair every picture below a folder with its output.
 
     Parameters
@@ -362,8 +361,6 @@ def make_plan(
         The pattern of names to take, such as ``*.jpg``; every picture by default.
     ending : str
         The ending of the outputs.
-    drawn : bool
-        As for `Plan`.
 
     Returns
     -------
@@ -391,7 +388,7 @@ def make_plan(
     if same:
         raise SpecError("the output folder is the input folder; choose another, which may lie inside it.")
     folds = addresses.folds_case(out) and (remote or not addresses.folds_case(folder))
-    plan = Plan(folder, out, pattern, folds=folds, ending=ending, drawn=drawn)
+    plan = Plan(folder, out, pattern, folds=folds, ending=ending)
     inside = _below(folder, out) is not None
     total = 0
     passed = PassedOver()

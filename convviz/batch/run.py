@@ -62,11 +62,6 @@ class BatchRequest:
         return ".png"
 
     @property
-    def drawn(self) -> bool:
-        """Whether pictures that convviz drew are taken like others."""
-        return True
-
-    @property
     def chosen(self) -> tuple[Any, ...]:
         """The settings that the outputs depend on."""
         return self.layer, self.network, self.reading, self.compute, self.picture
@@ -126,7 +121,6 @@ class Batch:
             self._target,
             pattern=request.batch.pattern,
             ending=request.ending,
-            drawn=request.drawn,
         )
         report = request.batch.report
         if report is not None and say is None:

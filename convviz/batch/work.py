@@ -208,6 +208,7 @@ class _Made(NamedTuple):
 
 def _of_layer(about: LayerInContext, compute: ComputeSettings, picture: SheetSettings) -> _Made:
     """Run one layer."""
+    feature_maps.check_room(about.layer, about.picture.size, picture)
     result = feature_maps.run(
         about.picture,
         about.layer,

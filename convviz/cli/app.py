@@ -36,7 +36,7 @@ COMMANDS = {
     "shape": "Calculate the output shape of a layer, step by step.",
     "kernels": "List the presets, or show one as numbers with its source.",
     "layers": "List the layers of a network, or the convolutions inside weights, by the names for --layer.",
-    "filters": "Draw the filters of one layer of trained weights.",
+    "filters": "Draw the filters of one layer of trained weights or of a network.",
     "maps": "Draw stored activations as feature maps, without the layer that made them.",
     "look": "Show where layers of a network respond: their activations laid over INPUT.",
     "best": "Show the pictures in FOLDER in which maps of a layer are largest, with what each value sees.",

@@ -9,6 +9,7 @@ import typer
 
 from convviz.compute import backends
 from convviz.errors import BackendError, SpecError, to_install
+from convviz.files.paths import ending_of
 from convviz.files.writing import Stream
 from convviz.spec import looking, parsing, settings, wanted
 from convviz.spec.kernels import complete, parse_request
@@ -504,10 +505,17 @@ Force = Annotated[
         help="Replace files that convviz did not write; write huge pictures.",
     ),
 ]
-Quiet = Annotated[
-    bool,
-    typer.Option("-q", "--quiet", rich_help_panel=OUTPUT, help="Print the paths written and nothing else."),
-]
+_PATHS_ALONE = "Print the paths written and nothing else"
+
+
+def _quiet(text: str) -> Any:
+    """Make the row of the option that leaves out what is not needed."""
+    return typer.Option("-q", "--quiet", rich_help_panel=OUTPUT, help=f"{text}.")
+
+
+Quiet = Annotated[bool, _quiet(f"{_PATHS_ALONE}, or the document of --json")]
+# Of commands without --json.
+QuietPaths = Annotated[bool, _quiet(_PATHS_ALONE)]
 
 
 def output_option(text: str, default: str = "") -> Any:
@@ -533,11 +541,13 @@ def check_picture(path: Path | Stream | None) -> None:
     if suffix not in settings.PICTURE_ENDINGS:
         known = ", ".join(settings.PICTURE_ENDINGS[:-2])
         moving = "; animate makes animations" if path.suffix.lower() in (".gif", ".apng", ".mp4") else ""
-        raise SpecError(f"output: a picture ends in {known} or .jpg, not {path.suffix!r}{moving}.")
+        raise SpecError(f"output: a picture ends in {known} or .jpg, not {ending_of(path)}{moving}.")
     if suffix == ".pdf" and importlib.util.find_spec("fpdf") is None:
         raise BackendError(f"a PDF needs fpdf2, which is not installed: pip install {to_install('fpdf')}")
 
 
-def map_option(panel: str, text: str) -> Any:
-    """Make the row of the option that chooses one map."""
-    return _option("--map", parser=parsing.whole("map", least=0), metavar="N", panel=panel, text=text)
+def map_option(panel: str, text: str, *, named: bool = False) -> Any:
+    """Make the row of the option that chooses one map, by its number or, where maps are `named`, its name."""
+    parser: Any = parsing.whole_or_name("map") if named else parsing.whole("map", least=0)
+    metavar = "N|NAME" if named else "N"
+    return _option("--map", parser=parser, metavar=metavar, panel=panel, text=text)

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from convviz.cli.console import remark
 from convviz.errors import OutputError, SpecError
 from convviz.files import addresses, marks
-from convviz.files.paths import quoted, split_member
+from convviz.files.paths import ending_of, quoted, split_member
 from convviz.files.writing import Stream
+from convviz.machine.typefaces import take_undrawn
 from convviz.text import amount
 
 # Bytes of the pixels, before they are packed: a picture of the first is announced, one of the second refused.
@@ -113,13 +114,30 @@ def announce(sheet: Sized, *, force: bool, quiet: bool = False) -> None:
     """
     size = sheet.height * sheet.width * sheet.channels
     words = f"{sheet.width:,} x {sheet.height:,} pixels, {amount(size)} before compression"
-    if size > TOO_LARGE and not force:
+    if not force:
+        _refuse_huge(size, words)
+    if quiet:
+        return
+    if size > LARGE:
+        remark(f"the picture has {words}; a smaller --tile makes it smaller")
+    if missing := take_undrawn():
+        shown = ", ".join(missing[:_NAMED]) + (" and others" if len(missing) > _NAMED else "")
+        remark(f"no typeface of this computer has {shown}; the picture has escapes for them")
+
+
+def refuse_huge(pixels: int, *, force: bool) -> None:
+    """Refuse what makes a picture of at least so many pixels before it is computed, as `announce` does."""
+    if not force:
+        _refuse_huge(3 * pixels, f"at least {pixels:,} pixels, {amount(3 * pixels)} before compression")
+
+
+def _refuse_huge(size: int, words: str) -> None:
+    """Refuse a picture of so many bytes if it is too large to be meant."""
+    if size > TOO_LARGE:
         raise OutputError(
             f"the picture would have {words}; the limit is {amount(TOO_LARGE)}: a smaller --tile makes it "
             "smaller, --force writes it."
         )
-    if size > LARGE and not quiet:
-        remark(f"the picture has {words}; a smaller --tile makes it smaller")
 
 
 def tell_replaced(path: Path | Stream, description: Mapping[str, Any], *, quiet: bool = False) -> None:
@@ -151,4 +169,5 @@ def _short(value: Any) -> str:
 def check_saved(path: Path | Stream | None, endings: Sequence[str], *, of: str = "") -> None:
     """Refuse a file for exact numbers whose ending is none of `endings`."""
     if path is not None and path.suffix.lower() not in endings:
-        raise SpecError(f"save: exact numbers{of} are written to {', '.join(endings)}, not {path.suffix!r}.")
+        known = ", ".join(endings)
+        raise SpecError(f"save: exact numbers{of} are written to {known}, not {ending_of(path)}.")

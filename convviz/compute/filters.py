@@ -12,9 +12,11 @@ from convviz.compute.weights import LayerWeights, check_memory, map_names, seede
 from convviz.errors import InputError, ShapeError, SpecError
 from convviz.files.archives import ARCHIVES, read_archive
 from convviz.files.arrays import read_array
+from convviz.images.picture import GRAY, RGB, RGBA
 from convviz.spec.geometry import HW
 from convviz.spec.kernels import Filter, KernelRequest, could_be_size, parse_request, resolve
 from convviz.spec.layers import Conv2d, as_padding
+from convviz.spec.layers.base import by_mode
 from convviz.spec.settings import LayerSettings, typed
 from convviz.text import in_quotes, listed, plural, printable
 from convviz.typing import Floats
@@ -222,12 +224,12 @@ def prepare(settings: LayerSettings) -> NamedFilters | None:
         named = _trained(settings)
         _layer(settings, _channels_read(settings, named), named)
         return named
-    # One channel per group is legal for any number of groups, and no layer has fewer channels.
-    check_memory(_layer(settings, settings.groups, named))
+    # No layer has fewer channels than one per group.
+    check_memory(_layer(settings, None, named))
     return named
 
 
-def _layer(settings: LayerSettings, in_channels: int, named: NamedFilters | None) -> Conv2d:
+def _layer(settings: LayerSettings, in_channels: int | None, named: NamedFilters | None) -> Conv2d:
     """Build the layer that fits the kernels, or a seeded layer without kernels."""
     if named is None:
         return settings.conv2d(in_channels)
@@ -254,6 +256,23 @@ def _with_stored(settings: LayerSettings, named: NamedFilters) -> LayerSettings:
 def _channels_read(settings: LayerSettings, named: NamedFilters) -> int:
     """Count the channels that a layer from a file reads."""
     return len(named.filters[0].values) * _with_stored(settings, named).groups
+
+
+def _fitting(
+    settings: LayerSettings, named: NamedFilters, in_channels: int, *, channels: Sequence[str]
+) -> str:
+    """Say how a layer from a file, which reads another number of channels, can be used on an input."""
+    depth, remedies = _channels_read(settings, named), []
+    if tuple(channels) in (GRAY, RGB, RGBA) and (mode := by_mode(depth)):
+        remedies.append(f"{mode} reads a picture as {plural(depth, 'channel')}")
+    groups, left = divmod(in_channels, depth)
+    if left == 0 and _with_stored(settings, named).groups == 1 and len(named.filters) % groups == 0:
+        remedies.append(f"for a layer of {groups} groups add --groups {groups}")
+    if not remedies:
+        assert settings.weights is not None
+        whole = "--until" if settings.weights.suffix.lower() == ".onnx" else "--net"
+        remedies.append(f"what it reads is made by the layers before it: give the whole network, by {whole}")
+    return "; ".join(remedies)
 
 
 def build(
@@ -300,14 +319,10 @@ def build(
     if named is None:
         named = _trained(settings) if settings.weights is not None else load(settings.kernel)
     if settings.weights is not None and in_channels != (depth := _channels_read(settings, named)):
-        groups = in_channels // len(named.filters[0].values)
-        whole = "--until" if settings.weights.suffix.lower() == ".onnx" else "--net"
-        remedy = f"what it reads is made by the layers before it: give the whole network, by {whole}"
-        if depth < in_channels and settings.groups == 1 and in_channels == groups * depth:
-            remedy = f"for a layer of {groups} groups add --groups {groups}"
         raise ShapeError(
             f"the layer {in_quotes(named.filters[0].name.rpartition(': ')[0])} reads "
-            f"{plural(depth, 'channel')}, but the input has {in_channels}; {remedy}."
+            f"{plural(depth, 'channel')}, but the input has {in_channels}; "
+            f"{_fitting(settings, named, in_channels, channels=channels)}."
         )
     layer = _layer(settings, in_channels, named)
     check_memory(layer)
@@ -326,7 +341,8 @@ def build(
         remarks.append(named.remark)
     if settings.weights is not None and not named.stored and (assumed := _assumed(settings)):
         words = listed([f"{name} {text}" for name, text in assumed.items()])
-        remarks.append(f"the file does not store {listed(list(assumed))}; using {words}, as by default")
+        name = in_quotes(settings.weights.name)
+        remarks.append(f"{name} does not store {listed(list(assumed))}; using {words}, as by default")
     if named.bias is not None and layer.bias and settings.bias_values is None and settings.weights is None:
         without = [filters.name for filters in named.filters if filters.bias is None]
         more = (
@@ -409,7 +425,7 @@ def _lay_out(
                     "a kernel for one channel (@) needs groups to be 1; groups already part the channels."
                 )
             if item.channel >= depth:
-                raise SpecError(f"{item.name}: there is no channel {item.channel}; the input has {depth}.")
+                raise SpecError(f"{item.name}: {_without(item.channel, depth, channels)}.")
             place = place[item.channel]
             name += f" @{channels[item.channel] if channels else item.channel}"
         elif item.values.ndim == 3 and item.values.shape[0] != depth:
@@ -423,6 +439,23 @@ def _lay_out(
         names[row] = name
     with np.errstate(over="ignore"):  # LayerWeights refuses values that do not fit
         return weight.astype(np.float32), tuple(names), list(rows)
+
+
+def _without(index: int, depth: int, channels: Sequence[str]) -> str:
+    """Say that an input has no channel of this index, and which option reads one from a picture.
+
+    Examples
+    --------
+    >>> _without(3, 3, RGB)
+    'there is no alpha channel, only R, G and B; --mode rgba keeps that of a picture'
+    >>> _without(1, 1, GRAY)
+    'there is no channel G, only gray; --mode rgb reads a picture in colour'
+    """
+    if tuple(channels) not in (GRAY, RGB) or index >= len(RGBA):
+        return f"there is no channel {index}; the input has {depth}"
+    if RGBA[index] == "A":
+        return f"there is no alpha channel, only {listed(channels)}; --mode rgba keeps that of a picture"
+    return f"there is no channel {RGBA[index]}, only {listed(channels)}; --mode rgb reads a picture in colour"
 
 
 def layer_of_kernels(*kernels: str, in_channels: int = 3, **options: Any) -> tuple[Conv2d, LayerWeights]:

@@ -16,6 +16,9 @@ from convviz.typing import Floats
 # The parameters of one layer, by torch's names: weight, bias, running_mean, running_var.
 Parameters = Mapping[str, Floats]
 
+# Follows the name of a filter whose kernels are rotated, and of its map.
+_FLIPPED = " flipped"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerWeights:
@@ -89,8 +92,18 @@ class LayerWeights:
         )
 
     def turned(self) -> "LayerWeights":
-        """Rotate every 2-D kernel by 180 degrees, so that cross-correlation convolves with the original."""
-        return LayerWeights(np.ascontiguousarray(self.weight[:, :, ::-1, ::-1]), self.bias, self.names)
+        """Rotate every 2-D kernel by 180 degrees, so that cross-correlation convolves with the original.
+
+        Examples
+        --------
+        >>> layer = seeded(Conv2d(1, 1, 3))
+        >>> layer.turned().names, layer.turned().turned().names
+        (('map 0 flipped',), ('map 0',))
+        """
+        names = [
+            name.removesuffix(_FLIPPED) if name.endswith(_FLIPPED) else name + _FLIPPED for name in self.names
+        ]
+        return LayerWeights(np.ascontiguousarray(self.weight[:, :, ::-1, ::-1]), self.bias, tuple(names))
 
     def chosen(self, filters: slice | Sequence[int]) -> "LayerWeights":
         """Take some of the filters."""

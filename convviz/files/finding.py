@@ -83,7 +83,7 @@ def find_files(
     exclude: Path | None = None,
     unread: Callable[[OSError], None] = lambda error: None,
     passed: Callable[[Path], None] = lambda path: None,
-    ours: Callable[[Path], None] | None = None,
+    ours: Callable[[Path], None] = lambda path: None,
 ) -> Iterator[Path]:
     """List the pictures below a folder.
 
@@ -102,9 +102,9 @@ def find_files(
     passed : callable
         Called for every file that is not selected and for every link to a folder, with
         the path relative to `folder`.
-    ours : callable, optional
-        Called for every picture that convviz drew, which is then not selected, with the path
-        relative to `folder`; by default they are selected like others.
+    ours : callable
+        Called for every picture that convviz drew, with the path relative to `folder`. It is not
+        selected, unless `pattern` is its name or its path.
 
     Yields
     ------
@@ -146,7 +146,8 @@ def find_files(
         for name in sorted(names):
             relative = (here / name).relative_to(folder)
             if is_wanted(relative, pattern):
-                if ours is not None and is_drawn(here / name):
+                named = pattern in (name, relative.as_posix())
+                if not named and is_drawn(here / name):
                     ours(relative)
                 else:
                     yield relative

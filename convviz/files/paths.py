@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from pathlib import Path, PurePath
+from typing import Any
 
 from convviz.text import in_quotes, printable
 
@@ -16,6 +17,17 @@ _LONGEST_NAME = 255
 def quoted(path: str | PurePath) -> str:
     """Quote a path for a message, and escape control characters that a terminal would obey."""
     return in_quotes(path)
+
+
+def ending_of(path: Any) -> str:
+    """Quote the ending of a path, or of a stream, for a message; the whole path where it has no ending.
+
+    Examples
+    --------
+    >>> print(ending_of(Path("x.TXT")), ending_of(Path("full")))
+    '.TXT' 'full'
+    """
+    return in_quotes(path.suffix or path)
 
 
 def reason_of(error: OSError) -> str:

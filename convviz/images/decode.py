@@ -364,11 +364,9 @@ def _decoded_page(data: bytes, name: str, page: int, *, max_pixels: int) -> "Dec
             # An icon contains other pictures, and their headers are only read now.
             Image.MAX_IMAGE_PIXELS = max(max_pixels, 1)
             decoded = decode_image(image, data)
-    if len(pages) < 2:
+    if len(pages) < 2 or page > 1:  # another page than the first was asked for
         return decoded
-    return replace(
-        decoded, remarks=(f"page {page} of several was taken; --page N takes another", *decoded.remarks)
-    )
+    return replace(decoded, remarks=("page 1 of several was taken; --page N takes another", *decoded.remarks))
 
 
 def _seek(image: Image.Image, page: int, name: str) -> None:

@@ -31,6 +31,17 @@ _NAMES = (
 _SECONDS = 5
 
 
+# Characters that were to be drawn and that no typeface has, in the order in which they were met.
+undrawn: dict[str, None] = {}
+
+
+def take_undrawn() -> str:
+    """Return these characters, without those that were returned before."""
+    found = "".join(undrawn)
+    undrawn.clear()
+    return found
+
+
 class Typeface(NamedTuple):
     """A file, and the number of a typeface in it."""
 

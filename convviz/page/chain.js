@@ -123,7 +123,7 @@ const Chain = (() => {
     const size = `${box.bottom - box.top + 1}x${box.right - box.left + 1}`;
     const outside = box.top < 0 || box.left < 0 || box.bottom >= height || box.right >= width;
     seen.textContent = `The output at ${y},${x} sees ${size} pixels: rows ${box.top} to ${box.bottom}, columns ${box.left} to ${box.right}` +
-      `${outside ? "; beyond the picture lies padding" : ""}.`;
+      `${outside ? "; beyond the picture is padding" : ""}.`;
   }
 
   return { start };

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from convviz.errors import SpecError
-from convviz.machine.typefaces import Typeface, candidates
+from convviz.machine.typefaces import Typeface, candidates, undrawn
 from convviz.text import printable
 from convviz.typing import Bytes
 
@@ -102,6 +102,7 @@ def _substitute(character: str) -> str:
     letters = unicodedata.normalize("NFKD", character)
     if letters != character and all(has(OURS, letter) for letter in letters):
         return letters
+    undrawn[character] = None
     return character.encode("unicode_escape").decode("ascii")
 
 

@@ -114,7 +114,7 @@ def _files(pictures: str | Path | Iterable[str | Path]) -> Iterable[Path]:
     folder = Path(pictures)
     if not folder.is_dir():
         raise InputError(f"pictures: {quoted(folder)} is not a folder; give a folder, or a list of files.")
-    return (folder / name for name in find_files(folder, ours=lambda path: None))
+    return (folder / name for name in find_files(folder))
 
 
 def cut(

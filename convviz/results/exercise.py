@@ -12,7 +12,7 @@ from convviz.analysis.trace import Trace, trace
 from convviz.compute import filters
 from convviz.compute.feature_maps import LayerRun
 from convviz.compute.filters import NamedFilters
-from convviz.compute.weights import LayerWeights, map_names
+from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.images.decode import as_picture
 from convviz.render.words.shapes import formula
@@ -235,7 +235,5 @@ def _layer(
     layer = settings.conv2d(channels)
     weight = np.array([draw.randint(-2, 2) for _ in range(layer.weight_parameters)], np.float32)
     bias = [draw.randint(-2, 2) for _ in range(layer.bias_parameters)]
-    values = weight.reshape(layer.weight_shape)
-    if settings.flip:
-        values = values[:, :, ::-1, ::-1]
-    return layer, LayerWeights.of(layer, values, bias or None, names=map_names(layer.out_channels))
+    weights = LayerWeights.of(layer, weight.reshape(layer.weight_shape), bias or None)
+    return layer, weights.turned() if settings.flip else weights

@@ -1,14 +1,14 @@
 """Answer questions about a run: one value, one pixel, one weight, the matrices, the groups."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.table import Table
 
 from convviz.analysis.trace import Feed, Trace, WeightTrace, check_index, trace, trace_pixel, trace_weight
 from convviz.analysis.unfold import Unfolded, unfold
-from convviz.errors import SpecError
+from convviz.errors import SpecError, UnknownNameError
 from convviz.render.contrast import DEFAULT
 from convviz.render.drawings import explanation, groups, product, reach
 from convviz.render.drawings.drawing import Drawing
@@ -29,8 +29,8 @@ class Question:
     ----------
     at : HW, optional
         Row and column of an output value; by default the value of the largest magnitude in the map.
-    index : int, optional
-        The map of the value; the first by default.
+    index : int or str, optional
+        The map of the value, by its number or its name; the first by default.
     pixel : HW, optional
         Row and column of an input pixel.
     weight : (int, int, int, int), optional
@@ -47,7 +47,7 @@ class Question:
     """
 
     at: HW | None = None
-    index: int | None = None
+    index: int | str | None = None
     pixel: HW | None = None
     weight: tuple[int, int, int, int] | None = None
     as_matrix: bool = False
@@ -66,17 +66,26 @@ class Question:
                 "map: a weight belongs to one filter, the first of its numbers; leave out the map."
             )
 
+    @property
+    def number(self) -> int:
+        """The number of the map; the first as long as only its name is known."""
+        return self.index if isinstance(self.index, int) else 0
+
     def about(self, run: FeatureMaps, looks: ContrastSettings = DEFAULT) -> "Explanation":
         """Answer the question for a run; `looks` sets how values of maps become brightness in a drawing.
 
         Raises
         ------
-        SpecError
+        SpecError, UnknownNameError
             If the map, position, pixel or weight does not exist.
         BackendError
             If the parts do not add up to the result of the backend.
         """
-        index = self.index or 0
+        if isinstance(self.index, str):
+            if self.index not in run.names:
+                raise UnknownNameError("map", self.index, run.names)
+            return replace(self, index=run.names.index(self.index)).about(run, looks)
+        index = self.number
         if self.pixel is not None:
             check_index("map", index, run.layer.out_channels)
             return PixelExplanation(run, self, looks, trace_pixel(run, at=self.pixel))
@@ -249,9 +258,7 @@ class PixelExplanation(Explanation):
 
     def drawing(self) -> Drawing:
         """Draw the pixel and its outputs in one map."""
-        return reach.draw_pixel(
-            self.at, self.feeds, self.run, index=self.question.index or 0, looks=self.looks
-        )
+        return reach.draw_pixel(self.at, self.feeds, self.run, index=self.question.number, looks=self.looks)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -358,7 +365,7 @@ def explain(
     weights: Any = None,
     *,
     at: tuple[int, int] | None = None,
-    index: int | None = None,
+    index: int | str | None = None,
     pixel: tuple[int, int] | None = None,
     weight: tuple[int, int, int, int] | None = None,
     as_matrix: bool = False,
@@ -376,8 +383,8 @@ def explain(
     at : (int, int), optional
         Row and column of an output value, to show its products and their sum. By default
         the value of the largest magnitude in the map.
-    index : int, optional
-        The map of the value; the first by default.
+    index : int or str, optional
+        The map of the value, by its number or its name; the first by default.
     pixel : (int, int), optional
         Row and column of an input pixel, to show every output that it feeds.
     weight : (int, int, int, int), optional

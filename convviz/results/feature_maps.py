@@ -16,14 +16,15 @@ from convviz.compute.conv import apply
 from convviz.compute.feature_maps import LayerRun
 from convviz.compute.survey import ArraySummary, survey
 from convviz.compute.weights import LayerWeights, map_names, of_module, seeded
-from convviz.errors import ShapeError
+from convviz.errors import ShapeError, SpecError
 from convviz.images import decode
 from convviz.images.finite import all_finite
 from convviz.images.picture import RGBA
 from convviz.render.contrast import Contrast, Drawn, contrasts
 from convviz.render.sheets import overview
 from convviz.render.sheets.kernels import MOST, Filter
-from convviz.render.sheets.layout import Sheet
+from convviz.render.sheets.layout import MAX_SHEET_PIXELS, Sheet
+from convviz.render.sheets.planning import least_area
 from convviz.render.sheets.receptive_field import NOTHING, Panel, panel
 from convviz.results import outputs
 from convviz.spec import scales, settings
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 # maps of at most this many MACs per value are not kept, nor are maps of more than 1 GiB.
 _VALUES_TO_KEEP, _MACS_TO_REPEAT, _MOST_VALUES_TO_KEEP = 1 << 24, 150, 1 << 28
 _NO_PROGRAM = "# this layer was made in Python: no file holds its weights"
+# The input in colour and pictures of a receptive field, at most, stand beside the channels.
+_BESIDE = 8
 # The number of full-size maps to compute together while the sheet is painted.
 _TOGETHER = 8
 
@@ -349,6 +352,40 @@ class FeatureMaps(LayerRun):
     def _repr_png_(self) -> bytes:
         """Show the sheet in a notebook."""
         return outputs.as_png(self.grid())
+
+
+def check_room(layer: Conv2d, size: HW, look: settings.SheetSettings, *, count: int | None = None) -> int:
+    """Refuse a layer whose maps, all or `count` of them, make too large a sheet, before it is computed.
+
+    Returns
+    -------
+    int
+        A number of pixels that the sheet for an input of `size` has at least.
+
+    Raises
+    ------
+    SpecError
+        If that is more than `MAX_SHEET_PIXELS`.
+
+    Examples
+    --------
+    >>> check_room(Conv2d(1, 1 << 20, 1), HW(8, 8), settings.SheetSettings())
+    Traceback (most recent call last):
+    ...
+    convviz.errors.SpecError: the picture of 1,048,576 maps would have at least ...
+    """
+    count = layer.out_channels if count is None else count
+    maps = layer.output_size(size)
+    tile = look.tile_or(scales.usual(layer.in_channels + count, size, maps))
+    _, scale = scales.fit_both(size, maps, tile)
+    drawn = HW(*(max(1, int(side * scale)) for side in maps))
+    pixels = least_area(count, drawn, others=layer.in_channels + _BESIDE, look=look)
+    if pixels > MAX_SHEET_PIXELS:
+        raise SpecError(
+            f"the picture of {plural(count, 'map')} would have at least {pixels:,} pixels, more than "
+            f"{MAX_SHEET_PIXELS:,}; lower --tile, or draw fewer maps."
+        )
+    return pixels
 
 
 def _summaries(maps: Floats, scale: float) -> list[ArraySummary]:

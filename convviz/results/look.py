@@ -12,6 +12,7 @@ from convviz.images.picture import Picture
 from convviz.render.contrast import Drawn, contrasts
 from convviz.render.palette import colours
 from convviz.render.sheets import overlays
+from convviz.render.sheets.bar import percent
 from convviz.render.sheets.layout import Sheet
 from convviz.results.on_sheets import OnSheet
 from convviz.spec.geometry import HW
@@ -69,7 +70,7 @@ class LayerLook:
     @property
     def explained(self) -> str:
         """The shares of the variance in words."""
-        return ", ".join(f"{number(100 * share, digits=2)}%" for share in self.shares)
+        return ", ".join(percent(share) for share in self.shares)
 
     def document(self) -> dict[str, Any]:
         """Return what is known as plain values, without the numbers themselves."""

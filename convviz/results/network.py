@@ -155,13 +155,22 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         -------
         list of (str, float)
             At most five classes with their values, the greatest first; empty if the network ends in anything
-            but one value per class, or if its weights are random.
+            but one value per class, if its weights are random, or if all values are the same.
 
         Raises
         ------
         SpecError
             If the number of names differs from the number of values.
         """
+        classes, values = self._scored()
+        if _are_the_same(values):
+            return []
+        best = np.argsort(-values, kind="stable")[:_BEST]
+        return [(classes[index], float(values[index])) for index in best]
+
+    def _scored(self) -> tuple[Sequence[str], Floats]:
+        """Return the names and the values of all classes; none if the network does not end in such a row."""
+        nothing = (), np.zeros(0, np.float32)
         classes: Sequence[str] = self.opened.classes
         if not classes:
             # A detector has names for its boxes, which do not predict a class for the whole picture.
@@ -169,7 +178,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
             if not classes and self._ends_in_scores:
                 classes = [f"class {index}" for index in range(self.output_shape[0])]
             if self.output_shape != (len(classes),):
-                return []
+                return nothing
         values = self.activation(self.steps[-1].name)
         if values.ndim != 1:
             raise SpecError(
@@ -180,8 +189,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
                 f"classes gives {plural(len(classes), 'name')} for {plural(values.size, 'value')}; "
                 "give one per value."
             )
-        best = np.argsort(-values, kind="stable")[:_BEST]
-        return [(classes[index], float(values[index])) for index in best]
+        return classes, values
 
     @property
     def _ends_in_scores(self) -> bool:
@@ -204,13 +212,15 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
         return dict.fromkeys(same, tuple(names))
 
     def prediction_sentence(self) -> str:
-        """Return the prediction in words; empty if there is no prediction."""
-        predicted = self.prediction()
-        if not predicted:
+        """Return the prediction in words; empty if the network makes none."""
+        classes, values = self._scored()
+        if not classes:
             return ""
-        (first, value), *others = predicted
-        last = self.steps[-1]
-        what = meaning(last, self.activation(last.name))
+        what = meaning(self.steps[-1], values)
+        if _are_the_same(values):
+            named = "probabilities" if what == "probability" else "scores"
+            return f"no prediction: all {len(values):,} {named} are {number(float(values[0]), digits=3)}"
+        (first, value), *others = self.prediction()
         start = f"prediction: {first} ({what} {number(value, digits=3)})"
         rest = ", ".join(f"{name} ({number(of, digits=3)})" for name, of in others)
         return f"{start}; then {rest}" if rest else f"prediction: {first}"
@@ -326,7 +336,7 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
     def _heading(self, only: str | None) -> tuple[str, str]:
         """Summarize the network in two lines."""
         title = self.title or self.opened.engine.title
-        here = "" if only is None else f"; here {only}"
+        here = "" if only is None else f"; here {only}, {shape_text(self.activation(only).shape)}"
         ends = self._outputs
         made = _named(ends) if len(ends) > 1 else shape_text(self.output_shape)
         shapes = f"{shape_text(self.picture.shape)} -> {made}"
@@ -451,6 +461,11 @@ class NetworkMaps(Mapping[str, FeatureMaps | LayerMaps]):
     def _repr_png_(self) -> bytes:
         """Show the sheet in a notebook."""
         return outputs.as_png(self.sheet().image())
+
+
+def _are_the_same(values: Floats) -> bool:
+    """Return whether several values are all equal, or all NaN."""
+    return values.size > 1 and bool((values == values[0]).all() or np.isnan(values).all())
 
 
 def _missing(name: str) -> NetworkStep:

@@ -19,6 +19,7 @@ from convviz.results.context import InNetwork, LayerInContext
 from convviz.results.feature_maps import FeatureMaps
 from convviz.spec import scales
 from convviz.spec.geometry import HW, check_inside
+from convviz.spec.layers import Conv2d
 from convviz.spec.settings import ComputeSettings, SheetSettings
 from convviz.spec.wanted import RunSettings
 from convviz.text import plural
@@ -135,6 +136,7 @@ def run_layer(
     """
     compute, picture = compute or ComputeSettings(), picture or SheetSettings()
     weights, remarks, place = about.weights, about.remarks, about.network
+    feature_maps.check_room(about.layer, about.picture.size, picture, count=drawn(about.layer, wanted))
     whole = wanted.save is not None or wanted.table or wanted.check or wanted.partial or flipped
     result = feature_maps.run(
         about.picture,
@@ -187,6 +189,11 @@ def run_layer(
     if wanted.field is not None:
         seen = _panel(result, place, wanted, tile=picture.tile)
     return replace(outcome, chosen=chosen, seen=seen, seconds=seconds)
+
+
+def drawn(layer: Conv2d, wanted: RunSettings) -> int:
+    """Count the maps on the sheet of a run."""
+    return min(layer.out_channels, wanted.top or layer.out_channels)
 
 
 def _panel(result: FeatureMaps, place: InNetwork | None, wanted: RunSettings, *, tile: int | None) -> Panel:

@@ -15,6 +15,7 @@ from convviz.compute.survey import survey
 from convviz.compute.weights import LayerWeights
 from convviz.errors import SpecError
 from convviz.files import writing
+from convviz.files.paths import ending_of
 from convviz.images.picture import Picture
 from convviz.page.stored import NetworkStore, check_parameters, chosen_kinds
 from convviz.results import outputs
@@ -73,7 +74,7 @@ class Page:
         """
         target = Path(path) if isinstance(path, str) else path
         if isinstance(target, Path) and target.suffix.lower() != ".html":
-            raise SpecError(f"path: a page ends in .html, not {target.suffix!r}.")
+            raise SpecError(f"path: a page ends in .html, not {ending_of(target)}.")
         description = {"version": __version__, "command": "explore", **self.settings}
         outputs.write_page(self.text, target, description, force=force)
 

@@ -7,11 +7,14 @@ from typing import Any
 
 from convviz import __version__
 from convviz.compute.feature_maps import MapStatistics
+from convviz.compute.networks.sources import Opened
 from convviz.compute.survey import by_energy, summed_up
 from convviz.errors import SpecError
 from convviz.files.checkpoints import read_checkpoint
 from convviz.render.sheets import filters as drawn
 from convviz.render.sheets.layout import Sheet
+from convviz.results.context import chosen_layer
+from convviz.spec.layers import Shape
 from convviz.spec.settings import TileSettings, as_text
 from convviz.typing import Floats
 
@@ -26,20 +29,23 @@ class StoredFilters:
 
     Parameters
     ----------
-    path : Path
-        The file of the filters.
+    path : Path or None
+        The file of the filters; None if they are those of a network.
     layer : str
-        The name of the layer in that file.
+        The name of the layer in that file or network.
     weight : ndarray, shape (O, I / groups, kh, kw), float32
         All filters of the layer.
     chosen : sequence of int
         The indices of the chosen filters, in order.
+    network : str
+        The name of the network; empty for a file.
     """
 
-    path: Path
+    path: Path | None
     layer: str
     weight: Floats
     chosen: Sequence[int]
+    network: str = ""
 
     def sheet(self, picture: TileSettings | None = None, *, frequency: bool = False) -> Sheet:
         """Draw the filters.
@@ -77,7 +83,7 @@ class StoredFilters:
     def document(self) -> dict[str, Any]:
         """Return the numbers as plain values."""
         return {
-            "path": str(self.path),
+            **({"network": self.network} if self.path is None else {"path": str(self.path)}),
             "layer": self.layer,
             "weight_shape": list(self.weight.shape),
             "filters": [
@@ -88,8 +94,9 @@ class StoredFilters:
 
     def description(self, *chosen: Any) -> dict[str, Any]:
         """Describe the filters for the metadata of a file; `chosen` are settings to include."""
-        made = {"version": __version__, "command": "filters", "weights": str(self.path)}
-        return made | {"layer-name": self.layer} | as_text(*chosen)
+        made = {"version": __version__, "command": "filters"}
+        file = {} if self.path is None else {"weights": str(self.path)}
+        return made | file | {"layer-name": self.layer} | as_text(*chosen)
 
 
 def read_filters(
@@ -125,5 +132,24 @@ def read_filters(
     found = read_checkpoint(Path(path))
     one = found.find(layer)
     weight, _ = found.weights(one)
-    order = by_energy(weight) if sort == "energy" else list(range(len(weight)))
-    return StoredFilters(Path(path), one.name, weight, order[:top])
+    return StoredFilters(Path(path), one.name, weight, _ordered(weight, sort)[:top])
+
+
+def filters_of(
+    opened: Opened, shape: Shape, layer: str | None = None, *, sort: str = "stored", top: int | None = None
+) -> StoredFilters:
+    """Take the filters of a convolution of a network, opened for an input of this shape.
+
+    Raises
+    ------
+    UnknownNameError, SpecError
+        If there is no such convolution.
+    """
+    name = chosen_layer(opened, shape, layer)
+    weight = opened.engine.conv(name).weight
+    return StoredFilters(None, name, weight, _ordered(weight, sort)[:top], opened.engine.name)
+
+
+def _ordered(weight: Floats, sort: str) -> list[int]:
+    """List filters as they are stored, or the greatest sum of squares first."""
+    return by_energy(weight) if sort == "energy" else list(range(len(weight)))

@@ -17,6 +17,10 @@ from convviz.spec.preparation import IMAGENET, Normalization, ShortSide
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 
 
+# Channels of pictures: grey, red to blue, and with opacity.
+_COLOURS = (1, 3, 4)
+
+
 def _whole(text: str) -> int | None:
     """Read a whole number of at most 20 digits, the most that a seed has; return None for other texts."""
     return int(text) if _WHOLE.fullmatch(text.strip()) else None
@@ -48,6 +52,21 @@ def whole(field: str, *, least: int = 1, most: int | None = None) -> Callable[[s
         if most is not None and value > most:
             raise SpecError(f"{field} must be at most {most}, not {value}.")
         return value
+
+    return parse
+
+
+def whole_or_name(field: str) -> Callable[[str], int | str]:
+    """Make a parser of whole numbers of at least 0, or of names.
+
+    Examples
+    --------
+    >>> whole_or_name("map")("7"), whole_or_name("map")("sobel-x")
+    (7, 'sobel-x')
+    """
+
+    def parse(text: str) -> int | str:
+        return text if _whole(text) is None else whole(field, least=0)(text)
 
     return parse
 
@@ -417,6 +436,20 @@ def chw(text: str) -> tuple[int, int, int] | None:
     if min(sizes) < 1:
         raise SpecError(f"shape: channels, height and width must be at least 1, not {text}.")
     return sizes[0], sizes[1], sizes[2]
+
+
+def channels_last(shape: tuple[int, int, int]) -> str:
+    """Ask whether a shape has its channels last, as those of arrays of pictures have; empty if it has not.
+
+    Examples
+    --------
+    >>> channels_last((224, 224, 3)), channels_last((3, 224, 224))
+    ('224x224x3 is taken as 224 channels of 224x3; did you mean 3x224x224?', '')
+    """
+    c, h, w = shape
+    if w not in _COLOURS or min(c, h) <= max(_COLOURS):
+        return ""
+    return f"{c}x{h}x{w} is taken as {c} channels of {h}x{w}; did you mean {w}x{c}x{h}?"
 
 
 def input_shape(text: str) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ from convviz.spec.geometry import HW, Edges
 from convviz.spec.kernels import KernelRequest
 from convviz.spec.layers import Conv2d, Padding, PaddingMode
 from convviz.spec.layers.base import check_count
+from convviz.spec.layers.conv import check_groups
 from convviz.spec.limits import PERCENTILE, Limits, exact
 from convviz.spec.preparation import PREPARATIONS, Normalization, ShortSide
 from convviz.text import plural
@@ -84,14 +85,15 @@ class LayerSettings:
         return kernels if self.weights is None else [*kernels, self.weights]
 
     def conv2d(
-        self, in_channels: int, *, sizes: Sequence[HW] = (), maps: int = 0, stored_bias: bool = False
+        self, in_channels: int | None, *, sizes: Sequence[HW] = (), maps: int = 0, stored_bias: bool = False
     ) -> Conv2d:
         """Build the layer for an input of `in_channels` channels.
 
         Parameters
         ----------
-        in_channels : int
-            Channels of the input.
+        in_channels : int, optional
+            Channels of the input; None if they are not known yet, which makes a layer that reads one
+            channel per group.
         sizes : sequence of HW
             Sizes of the kernels that `kernel` names, in values; none for seeded weights.
         maps : int
@@ -146,6 +148,9 @@ class LayerSettings:
                 f"bias-values gives {plural(len(self.bias_values), 'number')} "
                 f"for {plural(out_channels, 'map')}; give one per map."
             )
+        if in_channels is None:
+            check_groups(self.groups, out_channels=out_channels)
+            in_channels = self.groups
         return Conv2d(
             in_channels,
             out_channels,

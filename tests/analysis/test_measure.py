@@ -5,6 +5,7 @@ import pytest
 
 import convviz
 from convviz.analysis import measure
+from convviz.analysis.compare import Agreement
 from convviz.machine import parallel
 
 LAYER = convviz.Conv2d(1, 2, 3)
@@ -39,3 +40,10 @@ def test_each_is_run_for_the_seconds_that_it_is_given(benchmarks_are_short):
         # The last run ends after the time, all before it end within it.
         assert rate.runs * rate.slowest >= 0.1
         assert (rate.runs - 1) * rate.fastest < 0.1
+
+
+def test_backends_that_agree_exactly_are_called_equal():
+    assert str(Agreement(("numpy", "torch"), 0.0, 0.0)) == "numpy and torch are equal"
+    assert str(Agreement(("numpy", "torch"), 1e-7, 2e-8)) == (
+        "numpy and torch differ by at most 1e-07 (2.0e-08 of the largest possible value)"
+    )

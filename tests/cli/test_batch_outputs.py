@@ -232,3 +232,25 @@ def test_what_libtiff_complains_of_does_not_reach_the_terminal_without_a_name(pl
         decode.read(place / "in" / "bad.tif")
     assert "tempfile.tif: " in capfd.readouterr().err  # its own word for the bytes that it was given
     assert "tempfile.tif" not in batch(capfd)[2]
+
+
+def test_pictures_that_convviz_drew_are_passed_over_unless_they_are_named(place, capsys):
+    """The sheet of an earlier run lies beside its input, and one of another name deeper."""
+    (place / "in" / "deep").mkdir()
+    for target in ("a-maps.png", "deep/b.png"):
+        assert status_of(["run", "in/a.png", "-q", "-o", f"in/{target}"]) == 0
+    capsys.readouterr()
+    status, _, words = batch(capsys, "--report", "r.jsonl")
+    assert (status, words) == (0, "2 pictures drawn by convviz passed over\n")
+    assert [path.name for path in (place / "out").rglob("*.png")] == ["a.png.png"]
+    last = json.loads((place / "r.jsonl").read_text().splitlines()[-1])
+    assert (last["status"], last["files"], last["reason"]) == ("passed over", 2, "pictures that convviz drew")
+    assert json.loads(batch(capsys, "--json", "--pattern", "*.png")[1])["drawn_passed_over"] == 2
+    assert batch(capsys, "--pattern", "*maps.png")[::2] == (
+        3,
+        "convviz: there is no file like '*maps.png' in 'in'; 1 picture drawn by convviz passed over.\n",
+    )
+    assert batch(capsys, "--pattern", "a-maps.png")[::2] == (0, "")
+    assert batch(capsys, "--pattern", "deep/b.png")[::2] == (0, "")
+    names = sorted(path.name for path in (place / "out").rglob("*.png"))
+    assert names == ["a-maps.png.png", "a.png.png", "b.png.png"]

@@ -29,6 +29,16 @@ def test_networks_that_agree_have_the_status_0(capsys):
     assert len([line for line in out.splitlines() if line.endswith("equal")]) == 3
 
 
+def test_weights_of_an_untrained_network_are_given_in_the_form_that_the_command_has(capsys):
+    for command, form in (("diff", "NETWORK=FILE"), ("run", "--weights FILE")):
+        given = ["x.npy", "--layers", TEXT] if command == "run" else [TEXT, MIRRORED, "x.npy"]
+        status_of([command, *given])
+        told = f"no weights given: the network is untrained, with random weights (seed 0); give {form}\n"
+        assert told in capsys.readouterr().err
+        status_of([command, "--help"])
+        assert ("--weights" in capsys.readouterr().out) == (form == "--weights FILE")
+
+
 def test_networks_that_part_have_the_status_5_and_the_answer_is_printed(capsys):
     assert status_of(["diff", TEXT, MIRRORED, "x.npy", "y.npy", "--json"]) == 5
     said = capsys.readouterr()

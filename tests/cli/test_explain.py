@@ -154,8 +154,8 @@ def test_no_line_is_longer_than_the_terminal_is_wide(convviz, classic, columns):
         ),
         (["--weight", "0,0,0,0", "--map", "0"], "map: a weight belongs to one filter"),
         (["--pixel", "0,0", "--map", "6"], "0 to 5"),
-        (["--weight", "6,0,0,0"], "weight: map: there are 6 maps, 0 to 5"),
-        (["--weight", "0,3,0,0"], "there are 3 channels, 0 to 2"),
+        (["--weight", "6,0,0,0"], "weight: map: there is no map 6; choose from 0 to 5."),
+        (["--weight", "0,3,0,0"], "there is no channel 3; choose from 0 to 2."),
         (["--weight", "0,0,3,0"], "outside of the kernel; rows go to 2, columns to 2"),
         (["--weight", "0,0,3"], "expected O,I,Y,X"),
         (["--as-matrix", "--at", "0,0"], "give one of them"),
@@ -220,3 +220,18 @@ def test_a_value_of_many_channels_writes_out_the_eight_largest_sums_and_adds_the
     assert "8 of 20 channels: those with the largest sums" in lines, done.stderr
     assert [line for line in lines if line.startswith("sum ")] == [f"sum {c}" for c in range(12, 20)]
     assert "12 + 13 + 14 + 15 + 16 + 17 + 18 + 19 + 66 (12 other channels) = 190" in lines
+
+
+def test_a_map_is_chosen_by_the_name_that_the_table_has(convviz, classic):
+    by_number, by_name = (
+        convviz("explain", classic.name, "-K", "sobel", "-p", "1", "--map", map, "--json")
+        for map in ("1", "sobel-y")
+    )
+    assert by_name.returncode == 0, by_name.stderr
+    assert json.loads(by_name.stdout) == json.loads(by_number.stdout)
+    assert json.loads(by_name.stdout)["map"] == {"index": 1, "name": "sobel-y"}
+    done = convviz("explain", classic.name, "-K", "sobel", "-p", "1", "--map", "sobel-z")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no map named 'sobel-z'; did you mean 'sobel-y'?" in done.stderr
+    done = convviz("explain", classic.name, "-K", "sobel", "--group-map", "--map", "sobel-y")
+    assert "the group map shows every map" in done.stderr

@@ -640,3 +640,12 @@ def test_a_step_that_makes_several_arrays_names_them(convviz, tmp_path):
         assert done.stderr == "convviz: layer: 'cut' makes several arrays; choose from cut[0], cut[1].\n"
         done = convviz(command, "x.npy", "--net", "net.onnx", "--layer", "cut[1]", "--json")
         assert done.returncode == 0, done.stderr
+
+
+def test_the_shape_of_what_is_drawn_of_a_layer_stands_on_the_sheet_and_above_the_table(convviz, place):
+    """A 3x3 kernel makes 10x12 of 12x14 pixels, and windows of 2x3 make 5x4 of these."""
+    layers = "conv 4 k3 | maxpool 2x3 | flatten"
+    done = convviz("run", "x.npy", "--layers", layers, "--layer", "maxpool1", "-o", "o.svg")
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"maxpool1: MaxPool2d\(.*\), 4x5x4\n\n", done.stdout)
+    assert "here maxpool1, 4x5x4" in (place / "o.svg").read_text()

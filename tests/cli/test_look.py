@@ -34,6 +34,10 @@ def test_the_largest_value_is_told_in_pixels_of_the_picture(capsys):
     assert layer["largest_at"] == [7, 10]
     assert found["files"] == ["spot-look.png"]
     assert found["how"] == "l2"
+    assert status_of(["look", "spot.npy", "--layers", "conv 4 k3 s3"]) == 0
+    _, head, _, row = capsys.readouterr().out.splitlines()[1:5]
+    assert head.endswith("largest at pixel")
+    assert row.split()[-1] == "7,10"
 
 
 def test_values_are_saved_and_sheets_say_what_they_show(capsys):

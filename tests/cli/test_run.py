@@ -305,8 +305,8 @@ def test_flipping_says_what_it_changes_and_where(convviz, tmp_path):
     np.save(tmp_path / "one.npy", np.array([[[0, 0, 1, 0, 0]]], float))
     words = ("run", "one.npy", "-K", "1 2 4", "-K", "3 5 3", "--flip", "--force")
     done = convviz(*words, "--save", "out.npz")
-    assert "differs from cross-correlation by 3 at most (1,2,4, row 0, column 0)" in done.stdout
-    assert "flip: map 3,5,3 stays as it is" in done.stdout
+    assert "differs from cross-correlation by 3 at most (1,2,4 flipped, row 0, column 0)" in done.stdout
+    assert "flip: map 3,5,3 flipped stays as it is" in done.stdout
     with np.load(tmp_path / "out.npz") as stored:
         np.testing.assert_array_equal(stored["flip_difference"], [[[-3, 0, 3]], [[0, 0, 0]]])
     assert json.loads(convviz(*words, "--json").stdout)["flip"] == {
@@ -593,3 +593,18 @@ def test_numbers_of_five_digits_are_drawn_and_saved(convviz, tmp_path):
 def test_more_maps_than_there_are_are_told(convviz, photo):
     done = convviz("run", "photo.png", "--out-channels", "2", "--top", "100")
     assert "2 maps, so all are drawn, not 100" in done.stderr
+
+
+def test_a_flipped_map_has_one_name_everywhere_and_the_map_before_it_another(convviz, tmp_path):
+    """The kernel reads the top left pixel of its window; rotated, it reads the bottom right one."""
+    (tmp_path / "n.csv").write_text("1,2,3\n4,5,6\n7,8,9\n")
+    words = ("run", "n.csv", "-K", "corner=1 0; 0 0", "--flip", "-o", "x.svg")
+    found = json.loads(convviz(*words, "--json").stdout)
+    assert [(one["name"], one["min"], one["max"]) for one in found["maps"]] == [("corner flipped", 5, 9)]
+    assert [one["name"] for one in found["scales"]] == ["corner", "corner flipped", "difference"]
+    told = (tmp_path / "x.svg").read_text(encoding="utf-8")
+    assert "corner: 1 to 5" in told
+    assert "corner flipped: 5 to 9" in told
+    printed = convviz(*words).stdout
+    assert "by 4 at most (corner flipped, row 0, column 0)" in printed
+    assert "0   corner flipped     5     9" in printed

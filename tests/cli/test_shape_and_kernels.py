@@ -291,7 +291,10 @@ def test_a_target_that_nothing_reaches_is_said_to_be_out_of_reach(capsys):
 def test_channels_that_seem_to_come_last_are_remarked_on(capsys, shape, remedy):
     status, _, stderr = here(capsys, "shape", shape, "-k", "1")
     assert status == 0
-    assert stderr == "" if not remedy else stderr.endswith(f"if the channels come last, write {remedy}\n")
+    assert stderr == "" if not remedy else stderr.endswith(f"; did you mean {remedy}?\n")
+    for network in (("shape", shape), ("layers", "--input", shape)):
+        status, _, told = here(capsys, *network, "--layers", "conv 2 k1")
+        assert (status, told) == (0, stderr)
 
 
 def test_grey_may_be_spelt_in_both_ways(capsys, tmp_path, monkeypatch):

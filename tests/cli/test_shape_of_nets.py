@@ -184,10 +184,10 @@ def test_one_layer_of_an_onnx_file_and_of_a_module(convviz, tmp_path):
 
 
 def test_a_network_has_a_shape_of_its_own(convviz):
-    """The file of digits declares 1x28x28; a layer by itself has none."""
-    digits = SAMPLES / "digits.onnx"
-    named = convviz("shape", "1x28x28", "--net", digits).stdout
-    assert convviz("shape", "--net", digits).stdout == named
+    """The files of digits declare 1x28x28; a layer by itself has none."""
+    for digits in (SAMPLES / "digits.onnx", SAMPLES / "digits.toml"):
+        named = convviz("shape", "1x28x28", "--net", digits).stdout
+        assert convviz("shape", "--net", digits).stdout == named
     assert "64x112x112" in convviz("shape", "--net", "resnet18").stdout  # half of 224
     alone = convviz("shape", "--kernel-size", "3")
     assert (alone.returncode, alone.stdout) == (2, "")

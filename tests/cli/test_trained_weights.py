@@ -1,5 +1,6 @@
 """``convviz layers``, ``filters``, ``run --weights``, ``--field``, ``--top``, ``--stat`` by the command."""
 
+import inspect
 import json
 import math
 
@@ -8,6 +9,7 @@ import pytest
 import safetensors.numpy
 import safetensors.torch
 import torch
+import zoo
 from PIL import Image
 
 
@@ -65,8 +67,8 @@ def test_the_table_of_layers_fits(convviz, place, columns):
 
 def test_an_option_that_is_like_no_other_is_answered_without_a_guess(convviz):
     """Only the dashes and three letters of --filters and --tile are alike."""
-    done = convviz("filters", "w.safetensors", "--filters", "1")
-    assert done.stderr == "convviz: no such option: --filters (convviz filters --help lists the options)\n"
+    done = convviz("maps", "w.safetensors", "--filters", "1")
+    assert done.stderr == "convviz: no such option: --filters (convviz maps --help lists the options)\n"
 
 
 def test_layers_proposes_only_what_can_be_done(convviz, tmp_path):
@@ -320,6 +322,33 @@ def test_filters_in_colour_and_by_plane(convviz, place):
     )
     energy = trained()[2].weight.detach().square().sum(dim=(1, 2, 3))
     assert [row["index"] for row in document["filters"]] == energy.argsort(descending=True)[:2].tolist()
+
+
+def test_filters_of_a_network_are_those_that_it_computes_with(convviz, place):
+    """The same layers as text with a file of weights, as a module and as an ONNX file."""
+    source = "import torch\n\n\n" + inspect.getsource(trained)
+    (place / "net.py").write_text(source)
+    zoo.export(trained(), place / "net.onnx", dynamo=False, size=(22, 26))
+    weight = trained()[2].weight.detach()
+    for words, layer in (
+        (["--layers", STACK, "--weights", "w.pt"], "conv2"),
+        (["--model", "net.py:trained"], "2"),
+        (["--net", "net.onnx"], "2"),
+    ):
+        done = convviz("filters", *words, "--layer", layer, "--json")
+        assert done.returncode == 0, done.stderr
+        document = json.loads(done.stdout)
+        assert (document["layer"], document["weight_shape"]) == (layer, [4, 5, 3, 3])
+        assert [one["max"] for one in document["filters"]] == pytest.approx(
+            weight.amax(dim=(1, 2, 3)).tolist(), abs=1e-6
+        )
+        assert "path" not in document
+    assert (place / "net-filters.png").is_file()
+    done = convviz("filters", "w.pt", "--layers", STACK)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "give FILE, or a network with --net, --model or --layers, and not both." in done.stderr
+    done = convviz("filters", "--layers", STACK)
+    assert "choose a convolution of the network: conv1, conv2." in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ COMMANDS = {
     ],
     "kernels": ["gaussian", "sobel"],
     "layers": ["samples/digits.safetensors", f"{MODULE} --input 3x64x64"],
-    "filters": ["samples/digits.safetensors --layer conv1"],
+    "filters": ["samples/digits.safetensors --layer conv1", "--net samples/digits.onnx --layer conv1"],
     "maps": ["maps.npy --stat sparsity,energy", "nan.npy"],
     "look": [f"{DIGITS} --how {how} --layer conv2" for how in ("gradcam", "pca")],
     "best": ["samples --weights samples/digits.safetensors --layer conv1 --mode gray --pattern 'digit*.png'"],

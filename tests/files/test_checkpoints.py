@@ -2,8 +2,10 @@
 
 import json
 import pickle
+import re
 import tracemalloc
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -339,7 +341,7 @@ def test_a_layer_of_a_file_becomes_a_layer_with_its_weight_and_bias(file):
     assert weights.names == ("0: 0", "0: 1", "0: 2", "0: 3")
     # The stride was given, and one group follows from the three channels of weight and input.
     assert remarks == (
-        "the file does not store padding and dilation; using padding 0 and dilation 1, as by default",
+        "'x.pt' does not store padding and dilation; using padding 0 and dilation 1, as by default",
     )
 
 
@@ -351,11 +353,34 @@ def test_nothing_is_assumed_of_a_layer_whose_arguments_were_all_given(file):
 def test_an_input_of_other_planes_is_told_what_the_layer_reads(file):
     with pytest.raises(ShapeError, match="'2' reads 4 channels, but the input has 3; what it reads is made"):
         filters.build(LayerSettings(weights=file, layer_name="2"), 3)
-    torch.save({"d.weight": torch.zeros(6, 1, 3, 3)}, file)
-    with pytest.raises(ShapeError, match=r"reads 1 channel, but the input has 3; .* add --groups 3"):
-        filters.build(LayerSettings(weights=file), 3)
-    layer, _, _ = filters.build(LayerSettings(weights=file, groups=3), 3)
-    assert layer.weight_shape == (6, 1, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("weight", "channels", "offered"),
+    [
+        pytest.param((6, 1, 3, 3), "RGB", {"--mode gray", "--groups 3"}, id="both"),
+        pytest.param((8, 1, 3, 3), "RGB", {"--mode gray"}, id="eight filters are not three equal groups"),
+        pytest.param((6, 1, 3, 3), "01234", set(), id="five channels are no picture, and no five groups"),
+        pytest.param((6, 1, 3, 3), "012345", {"--groups 6"}, id="no picture has six channels"),
+        pytest.param((6, 3, 3, 3), ("gray",), {"--mode rgb"}, id="a grey picture"),
+        pytest.param((6, 4, 3, 3), "RGB", {"--mode rgba"}, id="a picture without alpha"),
+        pytest.param((6, 2, 3, 3), "RGBA", {"--groups 2"}, id="two pairs of channels"),
+    ],
+)
+def test_only_options_that_make_input_and_layer_fit_are_offered(file, weight, channels, offered):
+    torch.save({"d.weight": torch.zeros(weight)}, file)
+    settings = LayerSettings(weights=file)
+    with pytest.raises(ShapeError, match=f"the input has {len(channels)}; ") as caught:
+        filters.build(settings, len(channels), channels=tuple(channels))
+    told = str(caught.value)
+    assert set(re.findall(r"--mode [a-z]+|--groups \d+", told)) == offered
+    assert ("give the whole network" in told) == (not offered)
+    for option in offered:
+        name, value = option.removeprefix("--").split()
+        more = {"groups": int(value)} if name == "groups" else {}
+        read = len(channels) if more else {"gray": 1, "rgb": 3, "rgba": 4}[value]
+        layer, _, _ = filters.build(replace(settings, **more), read)
+        assert layer.weight_shape == weight
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from PIL import Image, ImageDraw, ImageFont
 
+from convviz.cli.app import status_of
 from convviz.machine import typefaces
 from convviz.machine.typefaces import Typeface
 from convviz.render import fonts
@@ -137,3 +138,23 @@ def test_typefaces_are_looked_for_by_name_where_fontconfig_is_not_installed(tmp_
     typefaces._by_name.cache_clear()
     assert list(typefaces.candidates("中")) == [Typeface(path)]
     typefaces._by_name.cache_clear()
+
+
+def test_characters_that_no_typeface_has_are_said_once_on_stderr(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fonts, "_others", lambda character: [])
+    for kept in (fonts._found, fonts.drawable, fonts._length):
+        kept.cache_clear()
+    typefaces.take_undrawn()
+    (tmp_path / "n.csv").write_text("1,2\n3,4\n")
+    words = ["run", "n.csv", "-k", "1", "--title", "λ 中文中"]
+    told = "no typeface of this computer has 中, 文; the picture has escapes for them\n"
+    assert status_of([*words, "-q"]) == 0
+    assert capsys.readouterr().err == ""
+    fonts.drawable.cache_clear()
+    assert status_of(words) == 0
+    assert capsys.readouterr().err == told
+    assert status_of(words) == 0
+    assert told not in capsys.readouterr().err
+    for kept in (fonts._found, fonts.drawable, fonts._length):
+        kept.cache_clear()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from convviz.errors import ShapeError, SpecError, UnknownNameError
 from convviz.spec.geometry import HW, Edges
 from convviz.spec.layers import Conv2d
+from convviz.spec.settings import LayerSettings
 
 small = st.integers(1, 4)
 pairs = st.tuples(small, small)
@@ -109,6 +110,21 @@ def test_a_layer_that_torch_would_refuse_is_refused_with_the_numbers(arguments, 
     legal = {"in_channels": 3, "out_channels": 6, "kernel_size": 3}
     with pytest.raises(SpecError, match=message):
         Conv2d(**{**legal, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("channels", "filters", "legal"),
+    [
+        pytest.param(3, 3, "1, 3.", id="three of both"),
+        pytest.param(3, 9, "1, 3.", id="nine is none, for it does not divide the channels"),
+        pytest.param(None, 9, "1, 3, 9, where they divide the channels of the input too.", id="no input yet"),
+    ],
+)
+def test_all_numbers_of_groups_are_listed_that_divide_the_channels_as_far_as_these_are_known(
+    channels, filters, legal
+):
+    with pytest.raises(SpecError, match=f"valid values: {legal}$"):
+        LayerSettings(out_channels=filters, groups=2).conv2d(channels)
 
 
 def test_a_filter_reads_the_planes_of_its_own_group():

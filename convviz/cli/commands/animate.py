@@ -9,7 +9,7 @@ import typer
 
 from convviz import __version__
 from convviz.cli.console import answer, answer_path, remark
-from convviz.cli.options import LAYER, OPTIONS, OUTPUT, Force, Quiet, map_option, offering, output_option
+from convviz.cli.options import LAYER, OPTIONS, OUTPUT, Force, QuietPaths, map_option, offering, output_option
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
@@ -221,7 +221,7 @@ def animate(
     svg: AsSvg = False,
     gallery: Gallery = None,
     force: Force = False,
-    quiet: Quiet = False,
+    quiet: QuietPaths = False,
 ) -> None:
     """Let the window slide over the input and the output fill.
 
@@ -257,8 +257,8 @@ def animate(
 def _check_files(target: Path | Stream | None, frames: Path | None, *, svg: bool) -> None:
     """Refuse files that cannot be written, before anything is read."""
     suffix = ".gif" if target is None else target.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise SpecError(f"output: an animation ends in {', '.join(SUFFIXES)}, not {suffix!r}.")
+    if target is not None and suffix not in SUFFIXES:
+        raise SpecError(f"output: an animation ends in {', '.join(SUFFIXES)}, not {paths.ending_of(target)}.")
     if suffix == ".mp4":
         from convviz.files import video
 

@@ -37,10 +37,12 @@ def code(
     """
     from convviz.cli.reading import in_network, read_input, refuse_stdin
     from convviz.compute import filters
+    from convviz.render.words.network_program import check_has_program
     from convviz.results.program import network_program, program_of
 
     refuse_stdin(input)
     if network.given:
+        check_has_program(network)
         found = in_network(input, layer, reading, network=network)
         for text in found.remarks:
             remark(text)

@@ -130,7 +130,10 @@ def _found(
     for side in sides:
         if side.network is None:
             raise SpecError(f"{side.text} holds numbers alone; with INPUT say whose with --net or --model.")
-    first, second = (networks.source_of(side.network, LayerSettings(weights=side.weights)) for side in sides)
+    first, second = (
+        networks.source_of(side.network, LayerSettings(weights=side.weights), by="NETWORK=FILE")
+        for side in sides
+    )
     read_as: list[str] = []
     for source in (first, second):
         reading, told = source.reading(reading)

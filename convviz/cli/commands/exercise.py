@@ -9,6 +9,7 @@ from convviz.cli.console import answer, answer_text
 from convviz.cli.options import Force, output_option
 from convviz.cli.settings import with_settings_told
 from convviz.errors import SpecError
+from convviz.files.paths import ending_of
 from convviz.spec import parsing
 from convviz.spec.geometry import HW
 from convviz.spec.settings import LayerSettings, as_text
@@ -81,7 +82,7 @@ def exercise(
     if str(output) == "-":
         output = None
     if output is not None and output.suffix.lower() not in (".md", ".html"):
-        raise SpecError(f"output: a worksheet ends in .md or .html, not {(output.suffix or output.name)!r}.")
+        raise SpecError(f"output: a worksheet ends in .md or .html, not {ending_of(output)}.")
 
     from convviz import __version__
     from convviz.results import outputs

@@ -44,6 +44,10 @@ Weight = Annotated[
         help="One weight: every input that it multiplies, every output that it feeds.",
     ),
 ]
+Map = Annotated[
+    Any,  # Typer does not take int | str
+    map_option("What", "The map that holds the value, by its number or its name.", named=True),
+]
 AsMatrix = Annotated[
     bool,
     typer.Option(
@@ -73,7 +77,7 @@ def explain(
     looks: ContrastSettings,
     network: NetworkSettings,
     at: At = None,
-    map: Annotated[int | None, map_option("What", "The map that holds the value.")] = None,
+    map: Map = None,
     pixel: Pixel = None,
     weight: Weight = None,
     as_matrix: AsMatrix = False,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from convviz.cli.console import answer_path, remark
-from convviz.cli.options import OUTPUT, AnyInputFiles, Force, Quiet, output_option
+from convviz.cli.options import OUTPUT, AnyInputFiles, Force, QuietPaths, output_option
 from convviz.cli.settings import with_settings
 from convviz.cli.writing import stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
-from convviz.files.paths import fitting
+from convviz.files.paths import ending_of, fitting
 from convviz.files.writing import check_path
 from convviz.spec.settings import InputSettings, LayerSettings, PageSettings, as_text
 from convviz.spec.wanted import NetworkSettings
@@ -40,7 +40,7 @@ def explore(
     ] = False,
     network: NetworkSettings,
     force: Force = False,
-    quiet: Quiet = False,
+    quiet: QuietPaths = False,
 ) -> None:
     """Write a page on which a layer or network can be touched: point at a value, change a setting.
 
@@ -64,7 +64,7 @@ def explore(
     if opened and not isinstance(target, Path):
         raise SpecError("open can only be used with a file; leave out -o -.")
     if target.suffix.lower() != ".html":
-        raise SpecError(f"output: a page ends in .html, not {target.suffix!r}.")
+        raise SpecError(f"output: a page ends in .html, not {ending_of(target)}.")
 
     from convviz import __version__
     from convviz.cli.reading import input_files

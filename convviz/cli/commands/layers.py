@@ -74,6 +74,8 @@ def _of_network(
     from convviz.render.words import layers as drawn
     from convviz.render.words.tables import console
 
+    if shape is not None and (doubt := parsing.channels_last(shape)):
+        remark(doubt)
     source = networks.source_of(network, LayerSettings(weights=weights))
     opened, shape = _opened(source, shape)
     engine = opened.engine

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from convviz.cli.console import answer_json, answer_path, answer_text, remark
 from convviz.cli.options import Force, InputFiles, Json, Quiet, output_option
 from convviz.cli.settings import with_settings
-from convviz.cli.writing import announce, refuse_stdout, stdout_for, stem_of, tell_replaced
+from convviz.cli.writing import announce, refuse_huge, refuse_stdout, stdout_for, stem_of, tell_replaced
 from convviz.errors import SpecError
 from convviz.files import paths, writing
 from convviz.spec.geometry import HW
@@ -123,7 +123,8 @@ def _run_in_context(
     """Run one layer on what arrives at it, write what is wanted and report it."""
     from convviz.cli.progress import progress
     from convviz.cli.reading import input_document
-    from convviz.results.outcome import run_layer
+    from convviz.results.feature_maps import check_room
+    from convviz.results.outcome import drawn, run_layer
 
     layer, wanted = request.layer, request.wanted
     if wanted.token is not None:
@@ -132,7 +133,10 @@ def _run_in_context(
         raise SpecError(
             f"classes: {layer.layer_name!r} predicts no class; leave it out, or leave out --layer."
         )
-    rows = about.layer.output_size(about.picture.size).h
+    size = about.picture.size
+    pixels = check_room(about.layer, size, request.picture, count=drawn(about.layer, wanted))
+    refuse_huge(pixels, force=request.force)
+    rows = about.layer.output_size(size).h
     with progress(rows, "rows", wanted=not request.quiet) as advance:
         outcome = run_layer(
             about,
@@ -208,7 +212,10 @@ def _run_network(request: "RunRequest") -> list[_Done]:
     from convviz.compute import networks
     from convviz.compute.networks.sources import check_layer
     from convviz.files import archives
+    from convviz.render.words.network_program import check_has_program
 
+    if request.wanted.code:
+        check_has_program(request.network)
     request.check_outputs(archives.WRITABLE if request.layer.layer_name else archives.ARCHIVES)
     source = networks.source_of(request.network, request.layer)
     names = layer_names(request.layer.layer_name, source.names)

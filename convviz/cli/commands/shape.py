@@ -258,9 +258,6 @@ def _placed(network: NetworkSettings, shape: Shape) -> Sequence[SizedStep]:
     return (found if network.until is None else found.until(network.until)).sized(shape)
 
 
-# Channels of pictures: grey, red to blue, and with opacity.
-_COLOURS = (1, 3, 4)
-
 # Channels of a picture that is read in a mode.
 _CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}
 
@@ -286,9 +283,8 @@ def _input_shape(text: str, reading: InputSettings) -> tuple[int, HW]:
         return picture.shape[0], picture.size
     if reading.page != 1:
         raise SpecError("page: a shape has no pages; leave it out.")
-    c, h, w = sizes
-    if w in _COLOURS and min(c, h) > max(_COLOURS):
-        remark(f"{text} is taken as {c} channels of {h}x{w}; if the channels come last, write {w}x{c}x{h}")
+    if doubt := parsing.channels_last(sizes):
+        remark(doubt)
     channels, size = _CHANNELS.get(reading.mode or "", sizes[0]), HW(*sizes[1:])
     if reading.resize is not None:
         size = resized_size(reading.resize, size)

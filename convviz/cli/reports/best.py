@@ -46,7 +46,7 @@ def show(
 
 def _table(found: Best) -> Any:
     """Tabulate the maps: the largest value, and the first pictures."""
-    table = tables.bare_table("map", "largest", "in", left=(0, 2), folding=2)
+    table = tables.bare_table("map", "largest", "pictures", left=(0, 2), folding=2)
     for row in found:
         largest = number(row.patches[0].value, digits=4) if row.patches else "NaN"
         more = f" and {len(row.patches) - _NAMED} more" if len(row.patches) > _NAMED else ""

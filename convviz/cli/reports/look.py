@@ -38,7 +38,7 @@ def show(
 
 def _table(found: Looks) -> Any:
     """Tabulate the layers: shape, extremes, and where the largest value lies in the picture."""
-    last = "explained" if found.asked.how == "pca" else "largest at"
+    last = "explained" if found.asked.how == "pca" else "largest at pixel"
     table = tables.bare_table("layer", "shape", "min", "max", "mean", last, left=(0,), folding=0)
     for one in found:
         of = one.document()

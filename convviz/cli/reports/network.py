@@ -54,6 +54,9 @@ class NetworkReport:
         if self.only is None:
             screen.print(self._table(screen.width))
         else:
+            of = LayerMaps(self.result, self.only)
+            answer(f"{self.only}: {of.layer}, {shape_text(of.shape)}")
+            answer()
             found = self._map_rows()
             rows = [list(row.values()) for row in found]
             screen.print(tables.statistics(rows, width=screen.width, more=list(found[0])[6:]))

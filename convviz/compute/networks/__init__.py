@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["load_model", "load_weights", "of_module", "open_onnx", "source_of"]
 
 
-def source_of(network: Any, layer: Any = None) -> "NetworkSource":
+def source_of(network: Any, layer: Any = None, **more: Any) -> "NetworkSource":
     """Read everything about a network that does not depend on its input.
 
     Parameters and errors are those of `convviz.compute.networks.sources.source_of`. This function imports
@@ -18,4 +18,4 @@ def source_of(network: Any, layer: Any = None) -> "NetworkSource":
     """
     from convviz.compute.networks import sources
 
-    return sources.source_of(network, layer)
+    return sources.source_of(network, layer, **more)

@@ -19,6 +19,7 @@ from convviz.files.outline import LARGE, outline
 from convviz.files.paths import quoted
 from convviz.spec.geometry import same_padding
 from convviz.spec.layers import Shape, shape_text
+from convviz.spec.layers.base import by_mode
 from convviz.text import because, plural, printable
 
 # These return the shape of their input; its values do not matter.
@@ -182,8 +183,8 @@ class Graph:
             return
         remedies = []
         if told.channels not in (None, shape[0]):
-            mode = {1: " (--mode gray)", 3: " (--mode rgb)", 4: " (--mode rgba)"}.get(told.channels or 0, "")
-            remedies.append(f"{plural(told.channels or 0, 'channel')}{mode}")
+            mode = by_mode(told.channels or 0)
+            remedies.append(plural(told.channels or 0, "channel") + (f" ({mode})" if mode else ""))
         if any(one not in (None, given) for one, given in zip(wanted[1:], shape[1:], strict=True)):
             size = "x".join("any" if one is None else str(one) for one in wanted[1:])
             option = "" if "any" in size else f" (--resize {size}, or --crop)"

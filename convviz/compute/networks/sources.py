@@ -14,6 +14,7 @@ from convviz.files.checkpoints import Checkpoint, read_checkpoint
 from convviz.files.paths import quoted
 from convviz.files.reading import read_bytes
 from convviz.spec import stacks
+from convviz.spec.geometry import HW
 from convviz.spec.layers import Shape
 from convviz.spec.network import Network, SizedStep
 from convviz.spec.settings import InputSettings, LayerSettings
@@ -22,7 +23,9 @@ from convviz.text import in_quotes, listed
 
 # The usual input of networks for photographs: channels, height and width.
 _USUAL = (3, 224, 224)
-_UNTRAINED = "no --weights: the network is untrained, with random weights"
+_UNTRAINED = "no weights given: the network is untrained, with random weights"
+# How a user gives the weights of a network to most commands.
+_BY_OPTION = "--weights FILE"
 
 
 class Filled(NamedTuple):
@@ -124,6 +127,8 @@ class StackSource(NetworkSource):
         The class names of the values of the last layer, if the network does not hold them.
     given : dict of dict of ndarray, optional
         The weights themselves, in place of a file or a seed.
+    by : str
+        How a user gives a file of weights.
 
     Examples
     --------
@@ -138,6 +143,7 @@ class StackSource(NetworkSource):
     seed: int = 0
     classes: tuple[str, ...] = ()
     given: Mapping[str, Parameters] | None = None
+    by: str = _BY_OPTION
 
     @property
     def origin(self) -> str:
@@ -155,9 +161,11 @@ class StackSource(NetworkSource):
 
     @property
     def usual_shape(self) -> tuple[int, int, int]:
-        """The shape of a usual input that the layers accept."""
-        channels = 1 if self.network.reading.get("mode") == "gray" else _USUAL[0]
-        return channels, *self.network.usual_size(channels)
+        """The shape of the input that the network asks for, or of a usual one that the layers accept."""
+        reading, _ = self.reading(InputSettings())
+        channels = 1 if reading.mode == "gray" else _USUAL[0]
+        asked = reading.crop or reading.resize
+        return channels, *(asked if isinstance(asked, HW) else self.network.usual_size(channels))
 
     def reading(self, settings: InputSettings) -> tuple[InputSettings, tuple[str, ...]]:
         """Return the settings that the network needs, unless the user chose others, with remarks."""
@@ -186,7 +194,7 @@ class StackSource(NetworkSource):
             return Filled(network, steps, self.given)
         if self.checkpoint is None:
             weights = filling.seeded(steps, self.seed)
-            remark = f"{_UNTRAINED} (seed {self.seed}); give --weights FILE"
+            remark = f"{_UNTRAINED} (seed {self.seed}); give {self.by}"
             return Filled(
                 replace(network, classes=()), steps, weights, (remark,) if weights else (), seeded=True
             )
@@ -240,7 +248,9 @@ class EngineSource(NetworkSource):
         )
 
 
-def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> NetworkSource:
+def source_of(
+    network: NetworkSettings, layer: LayerSettings | None = None, *, by: str = _BY_OPTION
+) -> NetworkSource:
     """Read everything about a network that does not depend on its input.
 
     Parameters
@@ -249,6 +259,8 @@ def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> N
         The choice of the network.
     layer : LayerSettings, optional
         The settings whose weight file and seed the network takes.
+    by : str
+        How a user gives a file of weights, for a remark on a network without one.
 
     Raises
     ------
@@ -260,7 +272,7 @@ def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> N
     if network.until is not None and network.alone and (layer.weights or Path()).suffix.lower() == ".onnx":
         network = replace(network, net=str(layer.weights))
     if network.model is not None:
-        return _of_model(network, layer)
+        return _of_model(network, layer, by=by)
     if network.foreign:
         if layer.weights not in (None, Path(network.net or "")):
             raise SpecError("weights: a network in ONNX has its own; leave out --weights.")
@@ -270,33 +282,38 @@ def source_of(network: NetworkSettings, layer: LayerSettings | None = None) -> N
         return EngineSource(
             engine, _classes_of(network), until=network.until, channels_last=network.channels_last
         )
-    return stack_of(network, layer)
+    return stack_of(network, layer, by=by)
 
 
-def stack_of(network: NetworkSettings, layer: LayerSettings | None = None) -> StackSource:
+def stack_of(
+    network: NetworkSettings, layer: LayerSettings | None = None, *, by: str = _BY_OPTION
+) -> StackSource:
     """Read a network of our own layers; parameters and errors are those of `source_of`."""
     layer = layer or LayerSettings()
     network.check(layer)
     network.check_order()
     if network.layers is None and network.net is None:
         given = [name for name in ("until", "classes") if getattr(network, name) is not None]
-        raise SpecError(f"{listed(given)} can only be used with layers, net or model.")
+        fitting = "layers, net or model"
+        if given == ["until"]:
+            fitting = "layers, net, model or the weights of an .onnx file"
+        raise SpecError(f"{listed(given)} can only be used with {fitting}.")
     found = (
         stacks.find_net(network.net) if network.net is not None else stacks.parse_layers(network.layers or "")
     )
     kept = found if network.until is None else found.until(network.until)
     checkpoint = None if layer.weights is None else read_checkpoint(layer.weights)
-    return StackSource(kept, checkpoint, found, layer.seed, _classes_of(network))
+    return StackSource(kept, checkpoint, found, layer.seed, _classes_of(network), by=by)
 
 
-def _of_model(network: NetworkSettings, layer: LayerSettings) -> EngineSource:
+def _of_model(network: NetworkSettings, layer: LayerSettings, *, by: str) -> EngineSource:
     """Import a torch module, and load its weights."""
     module = engines.load_model(network.model or "", seed=layer.seed)
     remarks: tuple[str, ...] = ()
     if layer.weights is not None:
         remarks = engines.load_weights(module, read_checkpoint(layer.weights))
     elif any(True for _ in module.parameters()):
-        remarks = (f"{_UNTRAINED} (seed {layer.seed}), unless its code loads others; give --weights FILE",)
+        remarks = (f"{_UNTRAINED} (seed {layer.seed}), unless its code loads others; give {by}",)
     engine = engines.of_module(module, network.model or "")
     return EngineSource(engine, _classes_of(network), remarks, network.until, network.channels_last)
 

@@ -154,7 +154,7 @@ def sheet(
     if plan.width * plan.height > MAX_SHEET_PIXELS:
         raise SpecError(
             f"the picture would be {plan.width}x{plan.height} pixels, more than {MAX_SHEET_PIXELS:,}; "
-            "lower --tile, or write the maps one by one with --maps."
+            "lower --tile, or draw fewer maps."
         )
     maps = [tile for section in sections if section.frame == OUTPUT_TEAL for tile in section.tiles]
     return Sheet(plan, lines[0], maps)

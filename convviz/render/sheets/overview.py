@@ -241,8 +241,10 @@ def _flip_rows(
 ) -> list[_Row]:
     """List for every filter the map before the kernels are rotated, the map after it, and the difference."""
     return [
-        [(name, before), (f"{name} flipped", one), ("difference", difference)]
-        for name, one, (before, difference) in zip(filters.names, maps, flips, strict=True)
+        [(turned, before), (name, one), ("difference", difference)]
+        for turned, name, one, (before, difference) in zip(
+            filters.turned().names, filters.names, maps, flips, strict=True
+        )
     ]
 
 

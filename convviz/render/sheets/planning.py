@@ -404,3 +404,36 @@ def _aligned(stack: Sequence[Rows]) -> list[Rows]:
 def width_of(stack: Sequence[Rows], gap: int) -> int:
     """Measure a stack, including the gap after its last column."""
     return max(max(one.columns * (one.cell + gap), one.title.w) for one in stack)
+
+
+def least_area(count: int, tile: HW, *, others: int, look: Look) -> int:
+    """Return a number of pixels that a sheet has at least: maps with their bars and captions.
+
+    Parameters
+    ----------
+    count : int
+        The number of maps.
+    tile : HW
+        The least size of each, in pixels.
+    others : int
+        The most tiles that stand beside them, of any size.
+    look : Look
+        The size of type, and the shape of the page.
+
+    Notes
+    -----
+    The type that `best` takes is legible on the sheet, or as large as tiles allow; so it is at least what is
+    legible on a sheet of the area that it needs itself.
+    """
+    across, down = _PAGE if look.layout == "tall" else _SLIDE
+    most = int(count * math.isqrt(tile.h * tile.w) // (count + others) / _MOST_OF_TILE)
+    text = look.font_size or _LEAST_TYPE
+    while True:
+        gap, line = gap_of(text), round(text * 1.3)
+        w = max(tile.w, _LEAST_COLUMN * text) if look.captions else tile.w
+        under = above_bar(text) + text + gap + (text // 3 + 2 * line if look.captions else 0)
+        area = count * (w + gap) * (tile.h + under)
+        legible = min(math.ceil(_LEGIBLE * math.sqrt(area / (across * down))), most)
+        if look.font_size or legible <= text:
+            return area
+        text = legible

@@ -16,13 +16,14 @@ from convviz.render import palette
 from convviz.render.contrast import DEFAULT, Contrast, Drawn, are_level, contrasts, rule
 from convviz.render.palette import colours
 from convviz.render.sheets import branches, layout, overview, receptive_field
+from convviz.render.sheets.bar import percent
 from convviz.render.sheets.tile import Section, Tile, Words, map_tile
 from convviz.spec import scales
 from convviz.spec.geometry import HW, check_inside
 from convviz.spec.layers import shape_text
 from convviz.spec.reach import Box
 from convviz.spec.settings import Look
-from convviz.text import listed, number, plural
+from convviz.text import listed, plural
 from convviz.typing import Bytes, Floats
 
 # The number of tiles in one strip, and their longest side by default.
@@ -282,7 +283,7 @@ def _attended(values: Floats, token: HW) -> Floats:
     extra, side = square(values.shape[-1]) if values.ndim == 3 else (0, 0)
     if not side or values.shape[1] != values.shape[2]:
         raise SpecError(
-            f"token: values of shape {shape_text(values.shape)} are no attention (heads, T, T) between the "
+            f"token: values of shape {shape_text(values.shape)} are not attention (heads, T, T) between the "
             "tokens of a square; leave it out."
         )
     check_inside("token", token, HW(side, side), what="the tokens")
@@ -329,9 +330,9 @@ def _title(one: NetworkStep, values: Floats, shown: str) -> str:
     if one.layout == "hwc":
         parts.append("channels last")
     if len(one.inputs) > 1:
-        parts.append(f"of {_listed(one.inputs)}")
+        parts.append(f"reads {_listed(one.inputs)}")
     if zeros:
-        parts.append(f"{number(100 * zeros, digits=2)} % zeros")
+        parts.append(f"{percent(zeros)} zeros")
     if one.height is not None and one.width is not None:
         parts.append(f"receptive field {one.height.size}x{one.width.size}")
     elif one.whole:

@@ -267,7 +267,7 @@ def network_lines(steps: Sequence[SizedStep]) -> list[str]:
         f"as float32; {sum(one.macs for one in steps):,} MACs",
         f"outputs: {amount(sum(outputs))} as float32 in all, the largest {amount(max(outputs))}",
         "field: input pixels that one value depends on; every: pixels between the fields of neighbours;",
-        "begins, centre: of the field of the first value, in pixels of the input; below 0 lies padding",
+        "begins, centre: first pixel of the field of the first value, and its centre; below 0 is padding",
     ]
 
 

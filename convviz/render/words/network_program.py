@@ -9,12 +9,31 @@ from convviz.render.words.program import opened_weights
 from convviz.spec.layers import Shape
 from convviz.spec.settings import LayerSettings
 from convviz.spec.wanted import NetworkSettings
+from convviz.text import in_quotes
 
 _PRINTED = [
     "",
     "for index, values in enumerate(maps):",
     '    print(f"map {index}: {values.min():.4g} to {values.max():.4g}")',
 ]
+
+
+def check_has_program(network: NetworkSettings) -> None:
+    """Refuse a network that convviz computes.
+
+    Raises
+    ------
+    SpecError
+        If it does.
+    """
+    if network.alone:
+        raise SpecError("code: give the file of the network by --net, not by --weights.")
+    if not network.foreign:
+        given = "layers" if network.net is None else f"net {in_quotes(network.net)}"
+        raise SpecError(
+            f"code: a layer of {given} has no program of its own, as convviz computes it; `convviz explore` "
+            "writes that of the whole network."
+        )
 
 
 def layer_program(
@@ -58,12 +77,8 @@ def layer_program(
     SpecError
         If no short program reads the input, or the network has layers of convviz.
     """
+    check_has_program(network)
     lines, imports = _read(read)
-    if not network.foreign:
-        raise SpecError(
-            "code: a layer of --layers or of a .toml has no program of its own; `convviz explore` writes "
-            "that of the whole network."
-        )
     size = " x ".join(map(str, shape))
     if network.model is not None:
         needed, body = _of_module(network.model, layer, name)

@@ -157,6 +157,18 @@ def channels_of(layer: object, shape: Shape, channels: int | None = None) -> tup
     return shape[0], HW(*shape[1:])
 
 
+def by_mode(channels: int) -> str:
+    """Return the option that reads a picture with so many channels; empty if there is none.
+
+    Examples
+    --------
+    >>> by_mode(1), by_mode(2)
+    ('--mode gray', '')
+    """
+    mode = {1: "gray", 3: "rgb", 4: "rgba"}.get(channels)
+    return f"--mode {mode}" if mode else ""
+
+
 def shape_text(shape: Shape) -> str:
     """Format a shape.
 

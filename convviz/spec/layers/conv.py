@@ -1,11 +1,21 @@
 """Describe ``torch.nn.Conv2d`` as a checked value, and define what convolutions share."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convviz.errors import ShapeError, SpecError, UnknownNameError
 from convviz.spec.geometry import HW, Axis, Edges, same_padding, span
-from convviz.spec.layers.base import Layer, Shape, Spelling, as_pair, channels_of, check_count, fill
+from convviz.spec.layers.base import (
+    Layer,
+    Shape,
+    Spelling,
+    as_pair,
+    by_mode,
+    channels_of,
+    check_count,
+    fill,
+)
 from convviz.spec.layers.padding import (
     PADDING_MODES,
     Padding,
@@ -110,15 +120,7 @@ class Conv2d(Layer):
         bias: bool = True,
         padding_mode: str = "zeros",
     ) -> None:
-        counts = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
-        for name, count in counts.items():
-            check_count(name, count)
-        for name, count in list(counts.items())[:2]:
-            if count % groups:
-                raise SpecError(
-                    f"groups must divide {name}, but {count} / {groups} leaves {count % groups}; "
-                    f"{_divisors(in_channels, out_channels)}."
-                )
+        check_groups(groups, in_channels=in_channels, out_channels=out_channels)
         pairs = {
             "kernel_size": as_pair("kernel_size", kernel_size),
             "stride": as_pair("stride", stride),
@@ -126,6 +128,7 @@ class Conv2d(Layer):
         }
         if padding_mode not in PADDING_MODES:
             raise UnknownNameError("padding mode", str(padding_mode), PADDING_MODES)
+        counts = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
         fill(self, **counts, **pairs, padding=as_padding(padding), bias=bool(bias), padding_mode=padding_mode)
 
     def __repr__(self) -> str:
@@ -347,9 +350,9 @@ class Conv2d(Layer):
         if not first or stored[2:] != self.weight_shape[2:]:
             return ""
         channels = stored[1] * self.groups
-        mode = {1: " (--mode gray)", 3: " (--mode rgb)"}.get(channels, "")
-        return (
-            f"; the network reads {plural(channels, 'channel')}, and the input has {self.in_channels}{mode}"
+        mode = by_mode(channels)
+        return f"; the network reads {plural(channels, 'channel')}, and the input has {self.in_channels}" + (
+            f" ({mode})" if mode else ""
         )
 
     def reach(self, before: "Reach", shape: Shape, axis: int) -> "Sight":
@@ -375,7 +378,26 @@ def with_bias(weight: Shape, outputs: int, *, bias: bool) -> dict[str, Shape]:
     return {"weight": weight} | ({"bias": (outputs,)} if bias else {})
 
 
-def _divisors(a: int, b: int) -> str:
-    """List the valid numbers of groups."""
-    legal = [n for n in range(1, min(a, b, 4096) + 1) if a % n == 0 and b % n == 0]
-    return f"valid values: {', '.join(map(str, legal[:12]))}{' …' if len(legal) > 12 else ''}"
+def check_groups(groups: int, *, out_channels: int, in_channels: int | None = None) -> None:
+    """Refuse a number of groups that does not divide the channels, as far as these are known.
+
+    Examples
+    --------
+    >>> check_groups(2, out_channels=9, in_channels=6)
+    Traceback (most recent call last):
+    ...
+    convviz.errors.SpecError: groups must divide out_channels, but 9 / 2 leaves 1; valid values: 1, 3.
+    """
+    known = {} if in_channels is None else {"in_channels": in_channels}
+    known["out_channels"] = out_channels
+    for name, count in (known | {"groups": groups}).items():
+        check_count(name, count)
+    for name, count in known.items():
+        if count % groups:
+            common = math.gcd(*known.values())
+            legal = [n for n in range(1, min(common, 4096) + 1) if common % n == 0]
+            also = "" if in_channels is not None else ", where they divide the channels of the input too"
+            raise SpecError(
+                f"groups must divide {name}, but {count} / {groups} leaves {count % groups}; "
+                f"valid values: {', '.join(map(str, legal[:12]))}{' …' if len(legal) > 12 else ''}{also}."
+            )
