@@ -407,7 +407,7 @@ def width_of(stack: Sequence[Rows], gap: int) -> int:
 
 
 def least_area(count: int, tile: HW, *, others: int, look: Look) -> int:
-    """Return a number of pixels that a sheet has at least: maps with their bars and captions.
+    """Return a number of pixels that a sheet has at least: maps with their captions.
 
     Parameters
     ----------
@@ -431,7 +431,8 @@ def least_area(count: int, tile: HW, *, others: int, look: Look) -> int:
     while True:
         gap, line = gap_of(text), round(text * 1.3)
         w = max(tile.w, _LEAST_COLUMN * text) if look.captions else tile.w
-        under = above_bar(text) + text + gap + (text // 3 + 2 * line if look.captions else 0)
+        # A map of one value has no bar.
+        under = gap + (text // 3 + 2 * line if look.captions else 0)
         area = count * (w + gap) * (tile.h + under)
         legible = min(math.ceil(_LEGIBLE * math.sqrt(area / (across * down))), most)
         if look.font_size or legible <= text:
