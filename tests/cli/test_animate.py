@@ -113,7 +113,7 @@ def test_a_transposed_convolution_of_numbers_is_worked_by_hand(convviz, tmp_path
         (["--size", "5", "--svg"], "svg can only be used with --frames"),
         (["--size", "5", "--gallery", "g"], "gallery has cases of its own"),
         (["--size", "5", "--ms", "5"], "ms must be at least 20"),
-        (["--size", "5", "--map", "6"], "there are 6 maps, 0 to 5"),
+        (["--size", "5", "--map", "6"], "there is no map 6; choose from 0 to 5."),
         (["--size", "32", "-p", "40"], "at most 64x64 cells can be read, not 112x112"),
         (["--size", "32", "-p", "14", "--cells", "all"], "more than 500 MB; leave out --cells"),
         (["--size", "5", "--cells", "0"], "cells must be at least 1"),

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import quick_start
 from PIL import Image
+from schedulers import address_in
 
 from convviz import __version__
 from convviz.batch import Job, Outcome, make_plan
@@ -61,8 +62,7 @@ def scheduler(s3, tmp_path_factory):
     common = ["--host", "127.0.0.1", "--no-dashboard"]
     with contextlib.ExitStack() as stack:
         dask(stack, place, "scheduler", "--port", "0", "--scheduler-file", told, *common)
-        wait_for(told.is_file)
-        address = json.loads(told.read_text())["address"]
+        address = address_in(told)
         dask(stack, place, "worker", address, "--nthreads", "1", "--preload", quick_start.__file__, *common)
         yield address
 
@@ -299,8 +299,7 @@ def test_a_scheduler_that_is_lost_is_told(gate, tmp_path):
         common = ["--host", "127.0.0.1", "--no-dashboard"]
         told = tmp_path / "scheduler.json"
         head = dask(stack, tmp_path, "scheduler", "--port", "0", "--scheduler-file", told, *common)
-        wait_for(told.is_file)
-        address = json.loads(told.read_text())["address"]
+        address = address_in(told)
         dask(stack, tmp_path, "worker", address, "--nthreads", "1", *common)
         out = tmp_path / "maps"
         process = begin(gate.address, out, "--engine", "dask", "--scheduler", address)
@@ -349,8 +348,7 @@ def test_workers_that_are_missing_or_another_version_are_told(photos, tmp_path, 
     with contextlib.ExitStack() as stack:
         told = tmp_path / "scheduler.json"
         dask(stack, tmp_path, "scheduler", "--port", "0", "--scheduler-file", told, *common)
-        wait_for(told.is_file)
-        address = json.loads(told.read_text())["address"]
+        address = address_in(told)
         with pytest.raises(BatchError, match=rf"has no workers; start one, such as: dask worker {address}"):
             list(cluster.run_dask([], str, total=1, scheduler=address))
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -1,16 +1,15 @@
 """What docs/howto/cluster.md and the files in docs/cluster say: every command of theirs, as a process."""
 
 import contextlib
-import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from schedulers import address_in
 
 yaml = pytest.importorskip("yaml")
 pytest.importorskip("distributed")
@@ -56,15 +55,6 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-def where(file):
-    """The address of a scheduler, once it has written it down."""
-    end = time.monotonic() + 60
-    while not file.is_file():
-        assert time.monotonic() < end, "the scheduler never came"
-        time.sleep(0.02)
-    return json.loads(file.read_text())["address"]
-
-
 @pytest.mark.parametrize("commands", [composed, plain])
 def test_the_commands_do_what_the_local_engine_does(convviz, commands, photos, tmp_path):
     """Hosts, ports and folders are those of this machine; all else is as it is written."""
@@ -89,7 +79,7 @@ def test_the_commands_do_what_the_local_engine_does(convviz, commands, photos, t
     with contextlib.ExitStack() as stack, (tmp_path / "log").open("wb") as log:
         for name in ("scheduler", "worker"):
             if name == "worker":
-                address = where(file)
+                address = address_in(file)
                 places |= {"tcp://scheduler:8786": address, "tcp://SCHEDULER:8786": address}
             process = subprocess.Popen(words(told[name]), cwd=tmp_path, stdout=log, stderr=log)
             stack.callback(process.wait, 30)

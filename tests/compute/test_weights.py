@@ -203,7 +203,8 @@ def test_an_archive_without_a_weight_lists_what_it_holds(tmp_path):
 @pytest.mark.parametrize(
     ("kernels", "settings", "message"),
     [
-        pytest.param(("sobel-x@3",), {}, "no channel 3; the input has 3", id="a channel that is not there"),
+        pytest.param(("sobel-x@3",), {}, "no alpha channel, only R, G and B", id="no alpha"),
+        pytest.param(("sobel-x@4",), {}, "no channel 4; the input has 3", id="a channel that is not there"),
         pytest.param(("sobel-x@R",), {"groups": 3}, "needs groups to be 1", id="a channel and groups"),
     ],
 )
