@@ -153,13 +153,9 @@ def contrasts(maps: Sequence[Drawn], looks: ContrastSettings = DEFAULT) -> list[
     for one in maps:
         by_layer.setdefault(one.layer, []).append(one)
     # On a scale of its own, every map of one value would look like the others.
-    level = {layer for layer, members in by_layer.items() if are_level(members)}
-    kinds = [
-        "layer"
-        if looks.scale == "map" and one.layer in level and looks.limits.kind != "fixed"
-        else looks.scale
-        for one in maps
-    ]
+    own = looks.scale == "map" and looks.limits.kind != "fixed"
+    level = {layer for layer, members in by_layer.items() if own and _are_level(members)}
+    kinds = ["layer" if one.layer in level else looks.scale for one in maps]
     group_of = [
         (kind, {"map": index, "layer": one.layer, "global": 0}[kind])
         for index, (kind, one) in enumerate(zip(kinds, maps, strict=True))
@@ -171,7 +167,7 @@ def contrasts(maps: Sequence[Drawn], looks: ContrastSettings = DEFAULT) -> list[
         Contrast.between(tones[group], one, said=differs(looks, whole=one.whole, shared=looks.scale != "map"))
         for group, one in zip(group_of, maps, strict=True)
     ]
-    if looks.scale != "map" or looks.limits.kind == "fixed":
+    if not own:
         return found
     largest = {layer: max(one.magnitude for one in members) for layer, members in by_layer.items()}
     return [
@@ -184,7 +180,7 @@ def contrasts(maps: Sequence[Drawn], looks: ContrastSettings = DEFAULT) -> list[
     ]
 
 
-def are_level(maps: Sequence[Drawn]) -> bool:
+def _are_level(maps: Sequence[Drawn]) -> bool:
     """Return whether several maps hold one value each, which on scales of their own would look alike."""
     return len(maps) > 1 and all(one.low == one.high for one in maps)
 
@@ -301,8 +297,7 @@ def rule(
     whole: Sequence[bool],
     what: str = "map",
     adds: bool = False,
-    flat: bool = False,
-    level: bool = False,
+    maps: Sequence[Drawn] = (),
 ) -> str:
     """Describe in words how values became brightness, for the legend.
 
@@ -316,10 +311,8 @@ def rule(
         The thing that has a scale of its own, if they do not all share one.
     adds : bool
         Whether values are terms of a sum, as for `Drawn`.
-    flat : bool
-        Whether some map holds one value, not 0, everywhere.
-    level : bool
-        Whether all maps do, as `are_level` says.
+    maps : sequence of Drawn
+        The maps, where some may hold one value everywhere.
 
     Returns
     -------
@@ -332,7 +325,8 @@ def rule(
     'The scale of each map goes from its minimum to its maximum'
     """
     limits = looks.limits
-    if level and looks.scale == "map" and limits.kind != "fixed":
+    own = looks.scale == "map" and limits.kind != "fixed"
+    if own and _are_level(maps):
         return "Each map holds one value; their common scale goes from the least of these to the greatest"
     whose, its = {
         "map": (f"of each {what}", "its"),
@@ -358,7 +352,7 @@ def rule(
         if any(whole):
             words += f"; maps of at most {scales.MOST_WHOLE}x{scales.MOST_WHOLE} values: "
             words += "to the largest magnitude" if centred else "from minimum to maximum"
-    if flat and looks.scale == "map" and not centred and limits.kind != "fixed":
+    if own and not centred and any(one.is_flat for one in maps):
         words += "; a map of one value is white above 0, else black"
     if differs(looks, whole=all(whole), shared=(looks.scale, what) != ("map", "map")):
         bars = "bars show the ends, 0 and the share of pixels beyond"

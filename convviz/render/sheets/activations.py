@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from convviz.compute.survey import survey
 from convviz.render import palette
-from convviz.render.contrast import DEFAULT, Drawn, are_level, contrasts, rule
+from convviz.render.contrast import DEFAULT, Drawn, contrasts, rule
 from convviz.render.palette import colours
 from convviz.render.sheets import layout
 from convviz.render.sheets.tile import Section, map_tile
@@ -54,10 +54,5 @@ def draw(
         map_tile(name, one, contrast, scale=scale, colours=table)
         for name, one, contrast in zip(names, found, contrasts(drawn, look), strict=True)
     ]
-    note = rule(
-        look,
-        whole=[one.whole for one in drawn],
-        flat=any(one.is_flat for one in drawn),
-        level=are_level(drawn),
-    )
+    note = rule(look, whole=[one.whole for one in drawn], maps=drawn)
     return layout.sheet(heading, [Section(tiles, columns, palette.OUTPUT_TEAL)], note, look=look)

@@ -11,7 +11,7 @@ from convviz.compute.weights import LayerWeights
 from convviz.images.finite import NONE
 from convviz.images.picture import RGBA, Picture
 from convviz.render import palette, toned
-from convviz.render.contrast import DEFAULT, Contrast, Drawn, are_level, contrasts, differs, rule
+from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, differs, rule
 from convviz.render.palette import colours
 from convviz.render.sheets import layout
 from convviz.render.sheets.kernels import MOST, Filter, Kernels
@@ -113,7 +113,7 @@ def draw(
     ]
     said = differs(look, whole=is_whole(size), shared=look.scale != "map" or max(map(len, rows)) > 1)
     shared = [Drawn.joined([one for one in row if one is not None]) for row in drawn]
-    shown, flat = contrasts(shared, look), any(one.is_flat for one in shared)
+    shown = contrasts(shared, look)
     tiles = [
         _unread_tile(name, size, map_scale)
         if one is None or values is None
@@ -171,8 +171,7 @@ def draw(
         whole=[is_whole(size)],
         what=what,
         adds=parts is not None,
-        flat=flat,
-        level=are_level(shared),
+        maps=shared,
     )
     if picture.activations:
         note += ". Each channel of the input has its own scale too"

@@ -13,7 +13,7 @@ from convviz.compute.survey import ArraySummary, reduced_copies, share_of_zeros,
 from convviz.errors import SpecError
 from convviz.images.picture import Picture
 from convviz.render import palette
-from convviz.render.contrast import DEFAULT, Contrast, Drawn, are_level, contrasts, rule
+from convviz.render.contrast import DEFAULT, Contrast, Drawn, contrasts, rule
 from convviz.render.palette import colours
 from convviz.render.sheets import branches, layout, overview, receptive_field
 from convviz.render.sheets.bar import percent
@@ -158,12 +158,7 @@ def draw(
         (place, () if tuple(reads) == (place - 1,) else reads)
         for place, reads in rows or [(0, ())] * len(strips)
     ]
-    note = rule(
-        look,
-        whole=[one.whole for one in drawn],
-        flat=any(one.is_flat for one in drawn),
-        level=are_level(drawn),
-    )
+    note = rule(look, whole=[one.whole for one in drawn], maps=drawn)
     if any(reads for _, reads in places):
         note = f"{branches.SENTENCE}. {note}"
     channels = survey(picture.x, moments=False)
