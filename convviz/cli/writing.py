@@ -122,7 +122,7 @@ def announce(sheet: Sized, *, force: bool, quiet: bool = False) -> None:
         remark(f"the picture has {words}; a smaller --tile makes it smaller")
     if missing := take_undrawn():
         shown = ", ".join(missing[:_NAMED]) + (" and others" if len(missing) > _NAMED else "")
-        remark(f"no typeface of this computer has {shown}; the picture has escapes for them")
+        remark(f"no font on this computer has {shown}; the picture shows escape codes instead")
 
 
 def refuse_huge(pixels: int, *, force: bool) -> None:

@@ -148,7 +148,7 @@ def test_characters_that_no_typeface_has_are_said_once_on_stderr(tmp_path, monke
     typefaces.take_undrawn()
     (tmp_path / "n.csv").write_text("1,2\n3,4\n")
     words = ["run", "n.csv", "-k", "1", "--title", "λ 中文中"]
-    told = "no typeface of this computer has 中, 文; the picture has escapes for them\n"
+    told = "no font on this computer has 中, 文; the picture shows escape codes instead\n"
     assert status_of([*words, "-q"]) == 0
     assert capsys.readouterr().err == ""
     fonts.drawable.cache_clear()
